@@ -1,0 +1,1 @@
+"""Feed recommendation service: which posts should this user see now?"""

@@ -1,0 +1,45 @@
+"""What can go wrong in the domain's own words. Adapters translate driver errors into these; the API renders them."""
+
+
+class DomainError(Exception):
+    """Base of every error a caller may expect."""
+
+
+class InvalidId(DomainError):
+    """An id that is not 1..128 printable characters."""
+
+
+class InvalidCursor(DomainError):
+    """A cursor that was tampered with, or that belongs to another user or mode."""
+
+
+class ExpiredCursor(DomainError):
+    """A cursor older than its life."""
+
+
+class InvalidInteraction(DomainError):
+    """An event whose own fields contradict the contract (time out of range, metadata too large)."""
+
+
+class UnknownUser(DomainError):
+    """No such user."""
+
+
+class UnknownPost(DomainError):
+    """No such post."""
+
+
+class StorageUnavailable(DomainError):
+    """The database did not answer within its budget."""
+
+
+class ModelUnavailable(DomainError):
+    """No model can be served: none published, or the published one failed verification."""
+
+
+class InvalidArtifact(ModelUnavailable):
+    """An artefact or registry entry that must not be loaded: wrong digest, signature, size, class or version."""
+
+
+class UnknownVersion(DomainError):
+    """The registry has no such version."""

@@ -1,0 +1,35 @@
+"""Port: recording what users did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.domain.entities import Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInteraction:
+    """An event and its place in the append-only log: `seq`, its number, and `xid`, the transaction that wrote it."""
+
+    seq: int
+    xid: int
+    interaction: Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one call added: the new events, and how many were already there (same `event_id`)."""
+
+    stored: tuple[StoredInteraction, ...]
+    duplicates: int
+
+
+class InteractionRepository(Protocol):
+    """The append-only log of events, written."""
+
+    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+        """Commit all of `interactions` or none; returns only after the commit.
+
+        An event whose `event_id` is in the log (or twice in the call) is counted as a duplicate and stored once.
+        Raises UnknownUser or UnknownPost naming the id, StorageUnavailable when the store misses its budget.
+        """

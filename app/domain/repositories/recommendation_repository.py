@@ -1,0 +1,23 @@
+"""Port: the copy of answers that is kept for others to read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from app.domain.entities import Recommendation
+
+
+class RecommendationRepository(Protocol):
+    """`user_recommendation`: each user's last recommendations, with their time to live."""
+
+    def save(
+        self, user_id: UUID, recommendations: Sequence[Recommendation], generated_at: datetime, expires_at: datetime
+    ) -> None:
+        """Insert or refresh one row per post. Users or posts that no longer exist are left out, not an error.
+
+        Raises StorageUnavailable.
+        """
+
+    def remove_expired(self, now: datetime) -> int:
+        """Delete rows whose life ended before `now`; returns how many. Raises StorageUnavailable."""
