@@ -1,7 +1,7 @@
-"""Cursors: which posts a list has shown, sealed so that any replica can go on with it, now or after a restart.
+"""Cursors: which posts a list has shown, sealed so that any replica can go on with it.
 
-The set of shown posts travels as Elias-Fano code: with n numbers below u it takes about 2 + log2(u / n) bits each,
-1.4 bytes for 2,000 posts of a million. Once more than half of a range was shown, the posts *not* shown are coded.
+The set of shown posts travels as Elias-Fano code: n numbers below u take about 2 + log2(u / n) bits each,
+1.4 bytes for 2,000 posts of a million. Once more than half of a range was shown, the others are coded.
 
 Source: P. Elias, "Efficient storage and retrieval by content and address of static files", J. ACM 21 (1974);
 S. Vigna, "Quasi-succinct indices", WSDM 2013.
@@ -24,9 +24,7 @@ from app.domain.errors import ExpiredCursor, InvalidCursor
 _VERSION = 1
 _MAC_BYTES = 16
 _TIMES = Struct(">Bqq")  # version, issued and started in microseconds since the epoch
-_SET = Struct(
-    ">?Bqqq"
-)  # is it the complement, low bits per number, smallest, span, how many numbers are coded
+_SET = Struct(">?Bqqq")  # complement or not, low bits of a number, smallest, span, numbers coded
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -100,7 +98,7 @@ def _decode(token: str) -> bytes:
         sealed = urlsafe_b64decode(given + b"=" * (-len(given) % 4))
     except (UnicodeEncodeError, binascii.Error):
         raise InvalidCursor("the cursor is not one that this service made") from None
-    # base64 skips foreign characters and ignores the last character's spare bits: only the one spelling counts
+    # base64 skips foreign characters and ignores the last one's spare bits: only one spelling counts
     if len(sealed) < _MAC_BYTES + _TIMES.size or urlsafe_b64encode(sealed).rstrip(b"=") != given:
         raise InvalidCursor("the cursor is not one that this service made")
     return sealed

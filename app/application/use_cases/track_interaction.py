@@ -1,0 +1,99 @@
+"""Record what users did: checked, committed, and then known to this process's next answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from app.domain.entities import Interaction, InteractionType
+from app.domain.errors import DomainError, InvalidId, InvalidInteraction
+from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.interaction_repository import InteractionRepository, Recorded, StoredInteraction
+from app.domain.services.clock import Clock
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedEvent:
+    """One event as the caller gave it: ids in the caller's spelling, `occurred_at` aware or None for now."""
+
+    user_id: str
+    post_id: str
+    interaction_type: InteractionType
+    occurred_at: datetime | None = None
+    event_id: UUID | None = None
+    request_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TrackInteraction:
+    """Commit events, all or none, then hand them to `apply`, which makes them count in memory at once.
+
+    An event may lie `back` in the past and, for clocks that run ahead, `ahead` in the future; those are taken
+    as now, so that nothing stored is dated in the future.
+    """
+
+    def __init__(
+        self,
+        repository: InteractionRepository,
+        clock: Clock,
+        apply: Callable[[Sequence[StoredInteraction]], None],
+        *,
+        back: timedelta = timedelta(days=7),
+        ahead: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._apply = apply
+        self._back = back
+        self._ahead = ahead
+
+    def __call__(self, events: Sequence[TrackedEvent]) -> Recorded:
+        """Returns after the commit.
+
+        Raises InvalidId and InvalidInteraction naming the event's place, UnknownUser, UnknownPost,
+        StorageUnavailable.
+        """
+        now = self._clock.now()
+        recorded = self._repository.record(
+            [self._checked(place, one, now) for place, one in enumerate(events)]
+        )
+        try:
+            self._apply(recorded.stored)
+        except Exception:  # noqa: BLE001 - they are committed: the tail of the log brings them again
+            log.exception("tracking.not_applied", events=len(recorded.stored))
+        return recorded
+
+    def _checked(self, place: int, event: TrackedEvent, now: datetime) -> Interaction:
+        occurred_at = event.occurred_at or now
+        try:
+            if occurred_at > now + self._ahead:
+                raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies in the future")
+            if occurred_at < now - self._back:
+                days = self._back / timedelta(days=1)
+                raise InvalidInteraction(
+                    f"occurred_at {occurred_at.isoformat()} lies more than {days:g} days back"
+                )
+            return Interaction(
+                user_id=user_uuid(event.user_id),
+                post_id=post_uuid(event.post_id),
+                interaction_type=event.interaction_type,
+                occurred_at=min(occurred_at, now),
+                event_id=event.event_id,
+                request_id=event.request_id,
+                metadata=event.metadata,
+            )
+        except InvalidId as error:
+            raise _at(place, error) from None
+        except InvalidInteraction as error:
+            raise _at(place, error) from None
+        except ValueError as error:  # the entity's own invariants
+            raise _at(place, InvalidInteraction(str(error))) from None
+
+
+def _at(place: int, error: DomainError) -> DomainError:
+    return type(error)(f"interactions[{place}]: {error}")

@@ -1,0 +1,88 @@
+"""What the service counts and times, in Prometheus' terms. One `Metrics` a process, with a registry of its own."""
+
+import os
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+STAGES = ("sources", "filter", "score", "select", "encode", "total")
+_BUCKETS = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+)  # fmt: skip
+_HTTP_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Counters and histograms; also the StageObserver of the ranking pipeline."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._answers = Counter(
+            "ml_recommendation_requests",
+            "Answers to POST /recommendations/generate",
+            ["source", "status", "mode"],
+            registry=self.registry,
+        )
+        self._latency = Histogram(
+            "ml_recommendation_latency_seconds",
+            "Time spent on an answer, by stage; `total` is the whole of it",
+            ["stage"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._stages = {stage: self._latency.labels(stage) for stage in STAGES}
+        self._requests = Counter(
+            "ml_http_requests", "Requests by route", ["method", "route", "status"], registry=self.registry
+        )
+        self._durations = Histogram(
+            "ml_http_request_duration_seconds",
+            "Time from a request's first byte to the end of its answer",
+            ["route"],
+            buckets=_HTTP_BUCKETS,
+            registry=self.registry,
+        )
+        self._tracked = Counter(
+            "ml_tracked_events",
+            "Interactions received, by what became of them",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in ("stored", "duplicate", "refused", "unavailable"):
+            self._tracked.labels(outcome)
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """`stage` of an answer took `seconds`."""
+        known = self._stages.get(stage)
+        if known is None:
+            known = self._stages[stage] = self._latency.labels(stage)
+        known.observe(seconds)
+
+    def answered(self, source: str, status: int, mode: str) -> None:
+        """One answer of POST /recommendations/generate; `source` and `mode` are "none" where there is none."""
+        self._answers.labels(source, str(status), mode).inc()
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One HTTP request; `route` is the path's template, so that there are few."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._durations.labels(route).observe(seconds)
+
+    def tracked(self, outcomes: Mapping[str, int]) -> None:
+        """So many events were `stored`, `duplicate`, `refused` or lost to an `unavailable` database."""
+        for outcome, count in outcomes.items():
+            self._tracked.labels(outcome).inc(count)
+
+    def add(self, collector: Collector) -> None:
+        """Ask `collector` as well at each scrape."""
+        self.registry.register(collector)
+
+    def render(self) -> bytes:
+        """All figures as text; over all worker processes where PROMETHEUS_MULTIPROC_DIR is set."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        merged = CollectorRegistry()
+        MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+        return generate_latest(merged)
