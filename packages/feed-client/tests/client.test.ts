@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { FeedServiceClient, FeedServiceError } from "../src/index";
+import { FakeFeedService } from "../src/testing/fake-service";
+
+const POST = "11111111-1111-4111-8111-111111111111";
+const EVENT = "22222222-2222-4222-8222-222222222222";
+
+describe("the service client", () => {
+  const service = new FakeFeedService([POST]);
+  let client: FeedServiceClient;
+
+  before(() => service.start());
+  after(() => service.stop());
+  beforeEach(() => {
+    service.behaviour = { kind: "well" };
+    service.next.length = 0;
+    service.requests.length = 0;
+    service.events.clear();
+    client = new FeedServiceClient({ baseUrl: service.url, timeoutMs: 400, random: () => 0 });
+  });
+
+  const failure = async (call: Promise<unknown>): Promise<FeedServiceError> => {
+    const error = await call.then(
+      () => assert.fail("the call succeeded"),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof FeedServiceError);
+    return error;
+  };
+
+  it("returns a page of recommendations as the service wrote it", async () => {
+    const page = await client.recommendations({ user_id: "ann", limit: 5 });
+
+    assert.deepEqual(
+      page.recommendations.map((item) => item.post_id),
+      [POST],
+    );
+    assert.deepEqual(service.requests[0]?.body, { user_id: "ann", limit: 5 });
+  });
+
+  it("sends the key only when it has one", async () => {
+    await client.health();
+    await new FeedServiceClient({ baseUrl: service.url, apiKey: "k-1" }).health();
+
+    assert.deepEqual(
+      service.requests.map(({ headers }) => headers["x-api-key"]),
+      [undefined, "k-1"],
+    );
+  });
+
+  it("tries an idempotent call once more after a 503", async () => {
+    service.next.push({ kind: "status", status: 503 });
+
+    const page = await client.recommendations({ user_id: "ann" });
+
+    assert.equal(page.recommendations.length, 1);
+    assert.equal(service.requests.length, 2);
+  });
+
+  it("gives up after the second failure, and says how the service failed", async () => {
+    service.behaviour = { kind: "status", status: 503, code: "storage_unavailable", retryAfter: 2 };
+
+    const error = await failure(client.recommendations({ user_id: "ann" }));
+
+    assert.deepEqual(
+      [error.kind, error.status, error.code, error.retryAfterSeconds],
+      ["problem", 503, "storage_unavailable", 2],
+    );
+    assert.equal(error.transient, true);
+    assert.equal(service.requests.length, 2);
+  });
+
+  it("never repeats an event without an id, and repeats one that has it", async () => {
+    service.next.push({ kind: "status", status: 503 });
+    await failure(client.track({ user_id: "ann", post_id: POST, interaction_type: "like" }));
+    assert.equal(service.requests.length, 1);
+
+    service.next.push({ kind: "status", status: 503 });
+    await client.track({ user_id: "ann", post_id: POST, interaction_type: "like", event_id: EVENT });
+
+    assert.equal(service.requests.length, 3);
+    assert.equal(service.events.size, 1);
+  });
+
+  it("does not repeat what the service refuses", async () => {
+    service.behaviour = { kind: "status", status: 400, code: "invalid_cursor" };
+
+    const error = await failure(client.recommendations({ user_id: "ann", cursor: "x" }));
+
+    assert.deepEqual([error.code, error.transient, service.requests.length], ["invalid_cursor", false, 1]);
+  });
+
+  it("counts a body that never ends as a missed deadline", async () => {
+    service.behaviour = { kind: "stalled" };
+    const started = performance.now();
+
+    const error = await failure(client.recommendations({ user_id: "ann" }));
+
+    assert.equal(error.kind, "timeout");
+    assert.ok(performance.now() - started < 1000);
+  });
+
+  it("keeps the deadline over both tries", async () => {
+    service.next.push({ kind: "status", status: 503 }, { kind: "slow", ms: 5000 });
+    const started = performance.now();
+
+    const error = await failure(client.recommendations({ user_id: "ann" }));
+
+    assert.equal(error.kind, "timeout");
+    assert.ok(performance.now() - started < 1000);
+  });
+
+  for (const kind of ["broken json", "wrong shape"] as const) {
+    it(`calls an answer with ${kind} malformed`, async () => {
+      service.behaviour = { kind };
+
+      const error = await failure(client.recommendations({ user_id: "ann" }));
+
+      assert.equal(error.kind, "malformed");
+    });
+  }
+
+  it("names a service that is absent a network failure", async () => {
+    const absent = await new FakeFeedService().start();
+    await absent.stop();
+
+    const error = await failure(new FeedServiceClient({ baseUrl: absent.url }).health());
+
+    assert.equal(error.kind, "network");
+  });
+
+  it("lets the caller call a request off", async () => {
+    service.behaviour = { kind: "slow", ms: 5000 };
+    const caller = new AbortController();
+    const call = failure(client.recommendations({ user_id: "ann" }, { signal: caller.signal }));
+
+    caller.abort();
+
+    assert.equal((await call).kind, "timeout");
+  });
+
+  it("reports what a batch came to", async () => {
+    const event = { user_id: "ann", post_id: POST, interaction_type: "view" as const, event_id: EVENT };
+    await client.trackBatch([event]);
+
+    const result = await client.trackBatch([event]);
+
+    assert.deepEqual(result, { status: "tracked", accepted: 0, duplicates: 1 });
+  });
+});
