@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Serve on http://localhost:8000 (PORT, HOST) with hot reload: database, tables, demo data and a model first, where
+# they are missing. Without DATABASE_URL an embedded PostgreSQL runs for as long as this script does.
+source "$(dirname "$0")/setup.sh"
+
+if [ -z "${DATABASE_URL:-}" ] && [ -z "${EMBEDDED_POSTGRES_HELD:-}" ]; then
+    export EMBEDDED_POSTGRES_HELD=1
+    exec python -m app.infrastructure.database.embedded run -- bash "$PWD/scripts/run_dev.sh" "$@"
+fi
+
+say "bringing the tables up to date"
+python -m alembic upgrade head
+python -m data.seed_database --if-empty
+if ! python -m training.registry list --active > /dev/null 2>&1; then
+    say "training the first model"
+    python -m training.train
+fi
+
+say "serving http://localhost:${PORT:-8000} (documentation: /docs)"
+exec python -m uvicorn app.main:app --reload --reload-dir app --host "${HOST:-127.0.0.1}" --port "${PORT:-8000}" "$@"

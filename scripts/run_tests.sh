@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Lint, format, types, architecture contracts, then the tests.
+#
+#   scripts/run_tests.sh                  the default tier, within five minutes
+#   scripts/run_tests.sh --all            the tests marked slow, chaos, container and browser as well
+#   scripts/run_tests.sh --collect-only   set up and collect, nothing else
+#   scripts/run_tests.sh ARGUMENTS...     everything else goes to pytest (a path, -k, -x, -n 0, ...)
+source "$(dirname "$0")/setup.sh"
+
+tier=(-m "not slow and not chaos and not container and not browser")
+collect_only=false
+arguments=()
+for argument in "$@"; do
+    case "$argument" in
+        --all) tier=() ;;
+        -h | --help) sed -n '2,/^source/{/^#/s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
+        --collect-only | --co) collect_only=true; arguments+=(--collect-only) ;;
+        *) arguments+=("$argument") ;;
+    esac
+done
+
+if ! $collect_only; then
+    ruff check .
+    ruff format --check .
+    mypy
+    lint-imports
+    # A test file on one worker: its database and servers are made once.
+    tier+=(-n 2 --dist loadfile)
+fi
+exec python -m pytest ${tier[@]+"${tier[@]}"} ${arguments[@]+"${arguments[@]}"}
