@@ -50,7 +50,7 @@ def configure_logging(level: str) -> None:
     for name in (
         "uvicorn",
         "uvicorn.error",
-    ):  # uvicorn set up its own handlers before the application was loaded
+    ):  # drop the handlers that uvicorn set up first
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     access = logging.getLogger("uvicorn.access")  # our own access line knows the request id and the route

@@ -1,9 +1,9 @@
-"""What the service counts and times, in Prometheus' terms. One `Metrics` a process, with a registry of its own."""
+"""What the service counts and times. One `Metrics` a process, with a registry of its own."""
 
 import os
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -20,6 +20,7 @@ class Metrics:
     """Counters and histograms; also the StageObserver of the ranking pipeline."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and nobody asks
         self.registry = CollectorRegistry()
         self._answers = Counter(
             "ml_recommendation_requests",
@@ -47,7 +48,7 @@ class Metrics:
         )
         self._tracked = Counter(
             "ml_tracked_events",
-            "Interactions received, by what became of them",
+            "Interactions received, by outcome",
             ["outcome"],
             registry=self.registry,
         )
@@ -62,7 +63,7 @@ class Metrics:
         known.observe(seconds)
 
     def answered(self, source: str, status: int, mode: str) -> None:
-        """One answer of POST /recommendations/generate; `source` and `mode` are "none" where there is none."""
+        """One answer of POST /recommendations/generate; "none" stands for what there is not."""
         self._answers.labels(source, str(status), mode).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -64,7 +64,7 @@ class TrackInteraction:
         )
         try:
             self._apply(recorded.stored)
-        except Exception:  # noqa: BLE001 - they are committed: the tail of the log brings them again
+        except Exception:  # they are committed: the tail of the log brings them again
             log.exception("tracking.not_applied", events=len(recorded.stored))
         return recorded
 
@@ -74,10 +74,8 @@ class TrackInteraction:
             if occurred_at > now + self._ahead:
                 raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies in the future")
             if occurred_at < now - self._back:
-                days = self._back / timedelta(days=1)
-                raise InvalidInteraction(
-                    f"occurred_at {occurred_at.isoformat()} lies more than {days:g} days back"
-                )
+                limit = f"more than {self._back / timedelta(days=1):g} days back"
+                raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies {limit}")
             return Interaction(
                 user_id=user_uuid(event.user_id),
                 post_id=post_uuid(event.post_id),

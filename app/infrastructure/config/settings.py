@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     metrics_need_key: bool = Field(False, description="Ask for an API key at /metrics as well")
     cursor_secret: Annotated[list[SecretStr], *Comma] = Field(
         [],
-        description="Comma-separated: the first signs cursors, all verify, replicas share it; unset: made once",
+        description="Comma-separated: the first signs cursors, all verify; replicas share it",
     )
     keys_dir: Path = Field(Path(".local/keys"), description="Where keys that are unset are made once (0600)")
 
@@ -194,9 +194,7 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(
         1024**2, ge=1024, le=64 * 1024**2, description="A larger request body is refused with 413"
     )
-    body_budget_seconds: Seconds = Field(
-        10, description="A body that takes longer to arrive is refused with 408"
-    )
+    body_budget_seconds: Seconds = Field(10, description="A body that takes longer is refused with 408")
     track_budget_ms: Milliseconds = Field(
         900, description="A tracking call that is not committed by then is answered with 503"
     )

@@ -1,0 +1,130 @@
+"""The HTTP application around the use cases."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from app.domain.errors import DomainError, StorageUnavailable
+from app.presentation.api.dependencies import ApiOptions, Services
+from app.presentation.api.middleware import ApiKeys, RequestLog
+from app.presentation.api.problems import (
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    Problem,
+    ProblemError,
+    problem_of,
+    render,
+)
+from app.presentation.api.routers.health import StateCollector, health_router
+from app.presentation.api.routers.interactions import interactions_router
+from app.presentation.api.routers.recommendations import recommendations_router
+from app.presentation.schemas.interaction_schema import BatchRequest, TrackRequest
+from app.presentation.schemas.recommendation_schema import GenerateRequest
+from app.shared.monitoring import Metrics
+
+PROBES = frozenset({"/health", "/livez", "/readyz"})
+_BODIES: list[type[BaseModel]] = [GenerateRequest, TrackRequest, BatchRequest]
+
+OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+def create_api(
+    options: ApiOptions, metrics: Metrics, open_services: OpenServices, *, version: str
+) -> FastAPI:
+    """The application; `open_services` is entered when it starts and left when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services() as services:
+            app.state.services = services
+            state = StateCollector(services.health)
+            metrics.add(state)
+            try:
+                yield
+            finally:
+                metrics.registry.unregister(state)
+
+    middleware = [Middleware(RequestLog, observe=metrics.request)]
+    if options.api_keys:
+        open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
+        middleware.append(Middleware(ApiKeys, keys=options.api_keys, open_paths=open_paths))
+    app = FastAPI(
+        title="Feed recommendation service",
+        description="Personalised feeds, and the events that shape them. Errors are RFC 9457 problem+json.",
+        version=version,
+        lifespan=lifespan,
+        middleware=middleware,
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    app.include_router(recommendations_router(options, metrics))
+    app.include_router(interactions_router(options, metrics))
+    app.include_router(health_router(metrics))
+    _answer_errors(app, options)
+    app.openapi = lambda: _openapi(app, locked=bool(options.api_keys))  # type: ignore[method-assign]
+    return app
+
+
+def _answer_errors(app: FastAPI, options: ApiOptions) -> None:
+    retry = {"retry-after": str(options.retry_after_seconds)}
+
+    @app.exception_handler(DomainError)
+    async def domain_error(request: Request, error: DomainError) -> Response:
+        headers = retry if isinstance(error, StorageUnavailable) else None
+        return render(request.scope, problem_of(error), str(error), headers=headers)
+
+    @app.exception_handler(ProblemError)
+    async def problem(request: Request, error: ProblemError) -> Response:
+        headers = {**retry, **error.headers} if error.problem.status == 503 else error.headers
+        return render(request.scope, error.problem, str(error), headers=headers, fields=error.fields)
+
+    @app.exception_handler(HTTPException)
+    async def framework_error(request: Request, error: HTTPException) -> Response:
+        known = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}.get(error.status_code)
+        kind = known or Problem(error.status_code, f"http_{error.status_code}", "The request was refused")
+        return render(request.scope, kind, str(error.detail), headers=error.headers)
+
+
+def _openapi(app: FastAPI, *, locked: bool) -> dict[str, Any]:
+    """The document, with the bodies that endpoints decode themselves and problems under their media type."""
+    if app.openapi_schema is not None:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    schemas = document["components"]["schemas"]
+    _, bodies = models_json_schema(
+        [(one, "validation") for one in _BODIES], ref_template="#/components/schemas/{model}"
+    )
+    schemas.update(bodies["$defs"])
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _problems_under_their_media_type(operation)
+            if not locked or path in PROBES:
+                operation["responses"].pop("401", None)
+    if locked:
+        document["components"]["securitySchemes"] = {
+            "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "Bearer": {"type": "http", "scheme": "bearer"},
+        }
+        document["security"] = [{"ApiKey": []}, {"Bearer": []}]
+        for path in PROBES:
+            document["paths"][path]["get"]["security"] = []
+    app.openapi_schema = document
+    return document
+
+
+def _problems_under_their_media_type(operation: dict[str, Any]) -> None:
+    for answer in operation["responses"].values():
+        content = answer.get("content", {})
+        if "application/problem+json" in content:
+            content["application/problem+json"]["schema"] = {"$ref": "#/components/schemas/ProblemResponse"}
+            content.pop("application/json", None)

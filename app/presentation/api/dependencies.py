@@ -1,0 +1,39 @@
+"""What the API is made of: handed in by the composition root, found again by the endpoints."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from app.application.dto.feed import FeedAnswer, FeedRequest
+from app.application.use_cases.get_health_status import HealthStatus
+from app.application.use_cases.track_interaction import TrackedEvent
+from app.domain.repositories.interaction_repository import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """How the API guards itself."""
+
+    api_keys: Sequence[str] = field(default=(), repr=False)  # empty: open to everyone
+    metrics_need_key: bool = False
+    body_limit_bytes: int = 1024**2
+    body_budget_seconds: float = 10.0
+    track_concurrency: int = 8
+    track_budget_seconds: float = 0.9
+    retry_after_seconds: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases. `recommend` answers from memory, in about a millisecond; `track` waits."""
+
+    recommend: Callable[[FeedRequest], FeedAnswer]
+    track: Callable[[Sequence[TrackedEvent]], Recorded]
+    health: Callable[[], HealthStatus]
+
+
+def services_of(request: Request) -> Services:
+    """The use cases of the running application."""
+    services: Services = request.app.state.services
+    return services

@@ -1,0 +1,78 @@
+"""A request body, read within its limits and decoded strictly."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from app.presentation.api.problems import (
+    BODY_TIMEOUT,
+    BODY_TOO_LARGE,
+    INVALID_REQUEST,
+    MALFORMED_JSON,
+    ProblemError,
+)
+
+Model = TypeVar("Model", bound=BaseModel)
+_MAX_NAMED_FIELDS = 10
+
+
+async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
+    """The whole body. Raises ProblemError beyond `limit` bytes or `seconds`."""
+    too_large = ProblemError(BODY_TOO_LARGE, f"The limit is {limit} bytes", headers={"connection": "close"})
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and (len(announced) > len(str(limit)) or int(announced) > limit):
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise too_large
+    except TimeoutError:
+        raise ProblemError(BODY_TIMEOUT, headers={"connection": "close"}) from None
+    return bytes(body)
+
+
+def decode(body: bytes, model: type[Model]) -> Model:
+    """The body as a `model`. Raises ProblemError naming what is wrong and where."""
+    try:
+        return model.model_validate(_strict_json(body))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        fields = [
+            {"pointer": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")}
+            for one in found[:_MAX_NAMED_FIELDS]
+        ]
+        detail = f"{fields[0]['pointer'] or 'body'}: {fields[0]['detail']}"
+        raise ProblemError(INVALID_REQUEST, detail, fields=fields) from None
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def _strict_json(body: bytes) -> Any:
+    # orjson refuses NaN, infinities, lone surrogates, bad UTF-8 and depth; the standard library sees double
+    # keys, of which parsers take now the first and now the last
+    try:
+        orjson.loads(body)
+        return _UNIQUE_KEYS.decode(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(MALFORMED_JSON, str(error)[:200]) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)[:40]!r} occurs twice")
+    return unique
+
+
+_UNIQUE_KEYS = json.JSONDecoder(object_pairs_hook=_unique)

@@ -1,0 +1,103 @@
+"""What happens around every request, as plain ASGI: no task and no stream for each layer."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
+
+log = structlog.get_logger("access")
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_CLIENT_CLOSED = 499
+_QUIET = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # asked every few seconds
+
+RequestObserver = Callable[[str, str, int, float], None]  # method, route, status, seconds
+
+
+class RequestLog:
+    """Gives each request its id, answers failures with a problem, and leaves one line and one count."""
+
+    def __init__(self, app: ASGIApp, observe: RequestObserver) -> None:
+        self._app = app
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else uuid4().hex
+        scope["feed.request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = _CLIENT_CLOSED
+        except Exception:
+            log.exception("request.failed", path=scope["path"])
+            if status == 0:
+                await render(scope, INTERNAL_ERROR)(scope, receive, send_with_id)
+        finally:
+            self._record(scope, status, perf_counter() - began)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self._observe(scope["method"] if route != "unmatched" else "any", route, status, seconds)
+        note = log.debug if route in _QUIET else log.info
+        note(
+            "request",
+            method=scope["method"],
+            path=scope["path"][:200],
+            status=status,
+            duration_ms=round(seconds * 1000, 2),
+            **({"code": scope["feed.problem"]} if "feed.problem" in scope else {}),
+        )
+
+
+class ApiKeys:
+    """Lets in who shows one of the keys, as `X-API-Key` or `Authorization: Bearer`."""
+
+    def __init__(self, app: ASGIApp, keys: Sequence[str], open_paths: frozenset[str]) -> None:
+        self._app = app
+        self._digests = [_digest(key.encode()) for key in keys]
+        self._open_paths = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http" and scope["path"] not in self._open_paths and not self._knows(scope):
+            refused = render(scope, UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
+            await refused(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _knows(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        shown = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        # digests of equal length, every key compared: the time tells neither a key's length nor its place
+        digest = _digest(shown.encode("latin-1"))
+        return sum([hmac.compare_digest(digest, one) for one in self._digests]) > 0
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

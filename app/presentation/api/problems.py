@@ -1,0 +1,143 @@
+"""Every error this API answers with: one table, rendered as RFC 9457 problem+json."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.domain import errors
+from app.presentation.schemas.problem_schema import ProblemResponse
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of error. `detail`, where given, is said in place of the error's own words."""
+
+    status: int
+    code: str
+    title: str
+    detail: str | None = None
+
+
+class ProblemError(Exception):
+    """Raised in this layer where no domain error fits."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        fields: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.headers = dict(headers or {})
+        self.fields = fields
+
+
+MALFORMED_JSON = Problem(400, "malformed_json", "The body is not JSON")
+UNAUTHORIZED = Problem(
+    401, "unauthorized", "An API key is needed", "Send a valid key as X-API-Key or as Bearer"
+)
+NOT_FOUND = Problem(404, "not_found", "There is nothing at this path")
+METHOD_NOT_ALLOWED = Problem(405, "method_not_allowed", "The path does not take this method")
+BODY_TIMEOUT = Problem(408, "body_timeout", "The body took too long to arrive")
+BODY_TOO_LARGE = Problem(413, "body_too_large", "The body is too large")
+INVALID_REQUEST = Problem(422, "invalid_request", "The request does not fit the schema")
+INTERNAL_ERROR = Problem(
+    500, "internal_error", "The service failed", "The failure was logged under the request id"
+)
+NOT_READY = Problem(503, "not_ready", "The service is starting", "The feed is being loaded")
+
+DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
+    errors.InvalidId: Problem(422, "invalid_id", "An id cannot be used"),
+    errors.InvalidCursor: Problem(
+        400, "invalid_cursor", "The cursor cannot be used", "It was altered, or is another user's or mode's"
+    ),
+    errors.ExpiredCursor: Problem(410, "expired_cursor", "The cursor is too old", "Start the list anew"),
+    errors.InvalidInteraction: Problem(422, "invalid_interaction", "An interaction cannot be stored"),
+    errors.UnknownUser: Problem(404, "unknown_user", "There is no such user"),
+    errors.UnknownPost: Problem(404, "unknown_post", "There is no such post"),
+    errors.StorageUnavailable: Problem(
+        503, "storage_unavailable", "The database did not answer", "Nothing is lost by repeating the call"
+    ),
+    errors.ModelUnavailable: Problem(
+        503, "model_unavailable", "No model can be served", "None could be loaded"
+    ),
+    errors.UnknownVersion: Problem(404, "unknown_version", "There is no such model version"),
+}
+"""The nearest class wins."""
+
+
+def problem_of(error: errors.DomainError) -> Problem:
+    """The row of the nearest class of `error`."""
+    return next(DOMAIN_PROBLEMS[kind] for kind in type(error).__mro__ if kind in DOMAIN_PROBLEMS)
+
+
+def render(
+    scope: Scope,
+    problem: Problem,
+    detail: str = "",
+    *,
+    headers: Mapping[str, str] | None = None,
+    fields: Sequence[Mapping[str, str]] = (),
+) -> Response:
+    """The answer for a problem."""
+    scope["feed.problem"] = problem.code  # for the access line
+    body: dict[str, Any] = {
+        "type": f"urn:feed:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail or detail or problem.title,
+        "request_id": scope.get("feed.request_id", ""),
+    }
+    if fields:
+        body["errors"] = list(fields)
+    return Response(_dumps(body), problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _dumps(body: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # a lone surrogate in words that quote the caller
+        return orjson.dumps({**body, "detail": ascii(body["detail"]), "errors": []})
+
+
+def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` for the problems that an endpoint answers with, each with an example."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for one in _with_common(problems):
+        answer = by_status.setdefault(
+            one.status,
+            {"model": ProblemResponse, "description": one.title, "content": {MEDIA_TYPE: {"examples": {}}}},
+        )
+        answer["content"][MEDIA_TYPE]["examples"][one.code] = {
+            "summary": one.title,
+            "value": {
+                "type": f"urn:feed:problem:{one.code}",
+                "title": one.title,
+                "status": one.status,
+                "code": one.code,
+                "detail": one.detail or one.title,
+                "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
+            },
+        }
+    return by_status
+
+
+def _with_common(problems: Iterable[Problem]) -> list[Problem]:
+    return [*problems, UNAUTHORIZED]
+
+
+def request_id_of(request: Request) -> str:
+    """The id of this request: the caller's, or made for it."""
+    given: str = request.scope["feed.request_id"]
+    return given

@@ -1,0 +1,113 @@
+"""What operators ask: /health, /livez, /readyz, /metrics."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.application.use_cases.get_health_status import HealthStatus
+from app.presentation.api.dependencies import services_of
+from app.presentation.api.problems import NOT_READY, ProblemError, documented
+from app.presentation.schemas.health_schema import HealthResponse, ProbeResponse
+from app.shared.monitoring import CONTENT_TYPE, Metrics
+
+
+def health_router(metrics: Metrics) -> APIRouter:
+    """The probes and the figures."""
+    router = APIRouter(tags=["operation"])
+    not_ready: dict[int | str, dict[str, Any]] = {503: documented(NOT_READY)[503]}
+
+    @router.get(
+        "/health", response_model=HealthResponse, summary="How the service is", responses={**not_ready}
+    )
+    async def health(request: Request) -> Response:
+        """200 while a feed can be answered at all; `degraded` when a part (model, database) is missing."""
+        status = services_of(request).health()
+        if not status.state.ready:
+            raise ProblemError(NOT_READY)
+        return Response(
+            orjson.dumps(HealthResponse.of(status).model_dump(), option=orjson.OPT_UTC_Z),
+            media_type="application/json",
+        )
+
+    @router.get("/livez", response_model=ProbeResponse, summary="Does the process answer")
+    async def livez() -> Response:
+        """Always 200: restart the process when it is not."""
+        return Response(b'{"status":"alive"}', media_type="application/json")
+
+    @router.get(
+        "/readyz", response_model=ProbeResponse, summary="May it be sent requests", responses={**not_ready}
+    )
+    async def readyz(request: Request) -> Response:
+        """Does not depend on the database: a degraded feed is better than none."""
+        if not services_of(request).health().state.ready:
+            raise ProblemError(NOT_READY)
+        return Response(b'{"status":"ready"}', media_type="application/json")
+
+    @router.get(
+        "/metrics",
+        summary="Figures for Prometheus",
+        response_class=Response,
+        responses={
+            200: {
+                "content": {
+                    "text/plain": {
+                        "schema": {"type": "string"},
+                        "example": 'ml_recommendation_latency_seconds_count{stage="total"} 7.0',
+                    }
+                }
+            }
+        },
+    )
+    async def figures() -> Response:
+        """Prometheus text format."""
+        return Response(metrics.render(), headers={"content-type": CONTENT_TYPE})
+
+    return router
+
+
+class StateCollector(Collector):
+    """The present state as gauges, read at each scrape."""
+
+    def __init__(self, health: Callable[[], HealthStatus]) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """One family for each figure; what is unknown is left out."""
+        health = self._health()
+        state = health.state
+        model = GaugeMetricFamily("ml_model_info", "The model that serves, as a label", labels=["version"])
+        if state.model_version is not None:
+            model.add_metric([state.model_version], 1)
+        yield model
+        gauges: list[tuple[str, str, float | None]] = [
+            ("ml_model_loaded", "1 while a model serves", state.model_loaded),
+            ("ml_model_age_seconds", "Time since the model was made", health.model_age_seconds),
+            ("ml_degraded", "1 while a part (model, database) is missing", health.status == "degraded"),
+            ("ml_ready", "1 once a feed can be answered", state.ready),
+            ("ml_database_up", "1 while the database answers", state.database_ok is True),
+            (
+                "ml_feed_tail_lag_seconds",
+                "Time since the log was last read to its end",
+                state.tail_lag_seconds,
+            ),
+            ("ml_feed_users", "Users in memory", state.users),
+            ("ml_feed_posts", "Posts in memory", state.posts),
+            ("ml_feed_interactions", "Interactions in memory", state.interactions),
+            ("ml_write_behind_waiting", "Answers waiting to be copied", state.write_behind_waiting),
+        ]
+        for name, meaning, value in gauges:
+            if value is not None:
+                yield GaugeMetricFamily(name, meaning, value=value)
+        yield CounterMetricFamily(
+            "ml_model_reload_failures", "Models that were not loaded", state.reload_failures
+        )
+        yield CounterMetricFamily(
+            "ml_write_behind_dropped", "Answers that were not copied", state.write_behind_dropped
+        )

@@ -1,0 +1,137 @@
+"""POST /recommendations/generate: the quick path, from the raw body to bytes without a model in between."""
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.application.dto.feed import FeedAnswer, FeedRequest
+from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
+from app.presentation.api.dependencies import ApiOptions, services_of
+from app.presentation.api.json_body import decode, read_body
+from app.presentation.api.problems import (
+    BODY_TIMEOUT,
+    BODY_TOO_LARGE,
+    DOMAIN_PROBLEMS,
+    INVALID_REQUEST,
+    MALFORMED_JSON,
+    ProblemError,
+    documented,
+    problem_of,
+    request_id_of,
+)
+from app.presentation.schemas.recommendation_schema import EXAMPLE_ANSWER, GenerateRequest, GenerateResponse
+from app.shared.monitoring import Metrics
+
+_RENDERING = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY
+
+
+def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
+    """The feed."""
+    router = APIRouter(tags=["recommendations"])
+
+    @router.post(
+        "/recommendations/generate",
+        response_class=Response,
+        summary="One page of a user's feed, best first",
+        responses={
+            200: {
+                "model": GenerateResponse,
+                "description": "A page; empty, and `exhausted`, when nothing is left",
+                "content": {"application/json": {"example": EXAMPLE_ANSWER}},
+            },
+            **documented(
+                MALFORMED_JSON,
+                DOMAIN_PROBLEMS[InvalidCursor],
+                BODY_TIMEOUT,
+                DOMAIN_PROBLEMS[ExpiredCursor],
+                BODY_TOO_LARGE,
+                INVALID_REQUEST,
+                DOMAIN_PROBLEMS[InvalidId],
+            ),
+        },
+        openapi_extra={"requestBody": request_body(GenerateRequest.__name__)},
+    )
+    async def generate(request: Request) -> Response:
+        """An unknown user gets a newcomer's feed. No request waits for the database."""
+        body = await read_body(request, limit=options.body_limit_bytes, seconds=options.body_budget_seconds)
+        began = perf_counter()
+        source, status, mode = "none", 500, "none"
+        try:
+            asked = decode(body, GenerateRequest)
+            mode = asked.context.mode
+            answer = services_of(request).recommend(_feed_request(asked))
+            ranked = perf_counter()
+            content = encode(answer, request_id_of(request))
+            ended = perf_counter()
+            metrics.observe("encode", ended - ranked)
+            metrics.observe("total", ended - began)
+            source, status = answer.source, 200
+        except ProblemError as error:
+            status = error.problem.status
+            raise
+        except DomainError as error:
+            status = problem_of(error).status
+            raise
+        finally:
+            metrics.answered(source, status, mode)
+        return Response(content, media_type="application/json")
+
+    return router
+
+
+def request_body(schema: str) -> Mapping[str, Any]:
+    """OpenAPI `requestBody` of an endpoint that decodes its body itself."""
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+    }
+
+
+def encode(answer: FeedAnswer, request_id: str) -> bytes:
+    """The answer as JSON, of the shape of `GenerateResponse`."""
+    posts: list[dict[str, Any]] = [
+        {"post_id": post_id, "score": score, "reason": reason}
+        if external_id is None
+        else {"post_id": post_id, "external_id": external_id, "score": score, "reason": reason}
+        for post_id, external_id, score, reason in zip(
+            answer.post_ids, answer.external_ids, answer.scores, answer.reasons, strict=True
+        )
+    ]
+    if answer.explanations:
+        for post, explanation in zip(posts, answer.explanations, strict=True):
+            post.update(explanation)
+    return orjson.dumps(
+        {
+            "user_id": answer.user_id,
+            "recommendations": posts,
+            "metadata": {
+                "total": len(posts),
+                "model_version": answer.model_version,
+                "generated_at": answer.generated_at,
+                "source": answer.source,
+                "degraded": answer.degraded,
+                "exhausted": answer.exhausted,
+                "request_id": request_id,
+                "next_cursor": answer.next_cursor,
+            },
+        },
+        option=_RENDERING,
+    )
+
+
+def _feed_request(asked: GenerateRequest) -> FeedRequest:
+    return FeedRequest(
+        user_id=asked.user_id,
+        limit=asked.limit,
+        offset=asked.offset,
+        cursor=asked.cursor,
+        exclude_ids=asked.exclude_ids,
+        exclude_seen=asked.context.exclude_seen,
+        mode=asked.context.mode,
+        explain=asked.context.explain,
+    )

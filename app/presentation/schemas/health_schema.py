@@ -1,0 +1,71 @@
+"""GET /health, /livez and /readyz, as operators see them."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.application.use_cases.get_health_status import HealthStatus
+
+
+class HealthResponse(BaseModel):
+    """How the service is."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        protected_namespaces=(),
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "healthy",
+                    "timestamp": "2025-01-13T12:00:00Z",
+                    "model_version": "v1",
+                    "model_loaded": True,
+                    "model_age_seconds": 3600.0,
+                    "last_reload_error": None,
+                    "database": "up",
+                    "tail_lag_seconds": 0.2,
+                    "users": 300,
+                    "posts": 1500,
+                    "interactions": 20000,
+                }
+            ]
+        },
+    )
+
+    status: Literal["healthy", "degraded"]
+    timestamp: AwareDatetime
+    model_version: str | None
+    model_loaded: bool
+    model_age_seconds: float | None
+    last_reload_error: str | None = Field(description="Why the newest model is not the one that serves")
+    database: Literal["up", "down", "none"]
+    tail_lag_seconds: float | None = Field(description="Time since the log was last read to its end")
+    users: int
+    posts: int
+    interactions: int
+
+    @classmethod
+    def of(cls, health: HealthStatus) -> "HealthResponse":
+        """The answer for a judged state."""
+        state = health.state
+        return cls(
+            status=health.status,
+            timestamp=health.timestamp,
+            model_version=state.model_version,
+            model_loaded=state.model_loaded,
+            model_age_seconds=health.model_age_seconds,
+            last_reload_error=state.last_reload_error,
+            database="none" if state.database_ok is None else "up" if state.database_ok else "down",
+            tail_lag_seconds=state.tail_lag_seconds,
+            users=state.users,
+            posts=state.posts,
+            interactions=state.interactions,
+        )
+
+
+class ProbeResponse(BaseModel):
+    """The answer of a probe."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["alive", "ready"]

@@ -1,0 +1,145 @@
+"""POST /interactions/track and /interactions/batch, as callers see them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from app.application.use_cases.track_interaction import TrackedEvent
+from app.domain.entities import InteractionType
+from app.domain.entities.interaction import MAX_METADATA_BYTES
+from app.presentation.schemas.recommendation_schema import GivenId
+
+MAX_METADATA_DEPTH = 32
+
+
+def _moment(given: object) -> datetime | None:
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise ValueError("must be an ISO 8601 string")  # noqa: TRY004 - pydantic turns only ValueErrors into answers
+    moment = datetime.fromisoformat(given)  # ValueError names the text
+    # UTC where no zone is written; astimezone fails at the ends of the calendar
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{given!r} is out of range") from None
+
+
+def _event_id(given: object) -> UUID | None:
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise ValueError("must be a UUID string")  # noqa: TRY004 - as above
+    return UUID(given)
+
+
+def _storable(metadata: dict[str, Any]) -> dict[str, Any]:
+    """PostgreSQL's jsonb holds neither NUL nor unbounded depth."""
+    level: list[Any] = [metadata]
+    for _ in range(MAX_METADATA_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                if "\0" in value:
+                    raise ValueError("must not contain NUL characters")
+            elif isinstance(value, dict):
+                below += value.keys()
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+        if not below:
+            break
+        level = below
+    else:
+        raise ValueError(f"must not be nested deeper than {MAX_METADATA_DEPTH} levels")
+    if len(orjson.dumps(metadata)) > MAX_METADATA_BYTES:
+        raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON")
+    return metadata
+
+
+class TrackRequest(BaseModel):
+    """What one user did with one post."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "test-user",
+                    "post_id": "post-17",
+                    "interaction_type": "view",
+                    "metadata": {"dwell_time_ms": 3500},
+                    "event_id": "0b7c8f6e-54a1-4b0e-9a3d-1f6c0d2e4a5b",
+                }
+            ]
+        },
+    )
+
+    user_id: GivenId
+    post_id: GivenId
+    interaction_type: InteractionType
+    metadata: Annotated[dict[str, Any], AfterValidator(_storable)] = Field(
+        {}, description=f"Anything, at most {MAX_METADATA_BYTES} bytes of JSON"
+    )
+    event_id: Annotated[
+        UUID | None,
+        BeforeValidator(_event_id),
+        WithJsonSchema({"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}),
+        Field(description="The same id is stored once, so a call can be repeated"),
+    ] = None
+    occurred_at: Annotated[
+        datetime | None,
+        BeforeValidator(_moment),
+        WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+        Field(description="When it happened: at most 7 days back, not in the future; default: now"),
+    ] = None
+    request_id: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[\x21-\x7e]{1,128}$",
+            description="`metadata.request_id` of the answer that showed the post",
+        ),
+    ] = None
+
+    def event(self) -> TrackedEvent:
+        """What the use case takes."""
+        return TrackedEvent(
+            self.user_id,
+            self.post_id,
+            self.interaction_type,
+            self.occurred_at,
+            self.event_id,
+            self.request_id,
+            self.metadata,
+        )
+
+
+class BatchRequest(BaseModel):
+    """Up to 500 events, stored all or none."""
+
+    model_config = ConfigDict(strict=True)
+
+    interactions: Annotated[list[TrackRequest], Field(min_length=1, max_length=500)]
+
+
+class TrackResponse(BaseModel):
+    """The event is committed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["tracked"] = "tracked"
+
+
+class BatchResponse(BaseModel):
+    """The events are committed; `accepted` of them are new."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["tracked"] = "tracked"
+    accepted: int = Field(ge=0, description="Events that are stored by this call")
+    duplicates: int = Field(
+        ge=0, description="Events whose `event_id` was stored before, or twice in the call"
+    )

@@ -1,0 +1,117 @@
+"""POST /recommendations/generate, as callers see it.
+
+Requests are validated with these models; answers are rendered straight from `FeedAnswer` for speed, and the
+tests hold them against these models.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.application.dto.feed import Mode, Source
+from app.domain.entities import Reason
+from app.domain.ids import MAX_ID_LENGTH
+
+GivenId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_ID_LENGTH,
+        description="A UUID, or any other string of printable characters, which stands for a UUID of its own",
+    ),
+]
+LARGEST_OFFSET = 1_000_000_000
+
+
+class RequestContext(BaseModel):
+    """How the list is made. Unknown keys are ignored."""
+
+    model_config = ConfigDict(strict=True)
+
+    exclude_seen: bool = Field(True, description="Leave out every post that the user has any event with")
+    mode: Mode = Field(
+        "ranked", description="The ranked feed, every post newest first, or followed authors only"
+    )
+    explain: bool = Field(False, description="Say of each post what put it there")
+
+
+class GenerateRequest(BaseModel):
+    """One page of a user's feed."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {"user_id": "test-user", "limit": 50, "context": {"exclude_seen": True, "mode": "ranked"}}
+            ]
+        },
+    )
+
+    user_id: GivenId
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    offset: Annotated[int, Field(ge=0, le=LARGEST_OFFSET, description="Pages through the last list made")] = 0
+    cursor: str | None = Field(None, description="`metadata.next_cursor` of the page before")
+    exclude_ids: Annotated[list[GivenId], Field(max_length=500)] = []
+    context: RequestContext = RequestContext()
+
+
+class RecommendedPost(BaseModel):
+    """One post. With `context.explain` it also carries what its score is made of."""
+
+    model_config = ConfigDict(extra="allow")
+
+    post_id: str = Field(description="The post's UUID")
+    external_id: str | None = Field(
+        None, description="The id that the post was given, where it is another one"
+    )
+    score: float = Field(ge=0, le=1, description="Comparable within this answer only")
+    reason: Reason = Field(description="The component that put the post there")
+
+
+class AnswerMetadata(BaseModel):
+    """About the answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    total: int = Field(ge=0, description="Number of recommendations in this answer")
+    model_version: str | None
+    generated_at: AwareDatetime
+    source: Source
+    degraded: bool = Field(description="A part (model, database) was missing")
+    exhausted: bool = Field(description="Nothing is left after this page")
+    request_id: str = Field(description="Name it in the events that this answer leads to")
+    next_cursor: str | None = Field(description="Opaque; null when the list has ended")
+
+
+class GenerateResponse(BaseModel):
+    """One page, best post first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: str = Field(description="As it was given")
+    recommendations: list[RecommendedPost]
+    metadata: AnswerMetadata
+
+
+EXAMPLE_ANSWER: dict[str, Any] = {
+    "user_id": "test-user",
+    "recommendations": [
+        {
+            "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+            "external_id": "post-17",
+            "score": 0.87,
+            "reason": "collaborative_filtering",
+        },
+        {"post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11", "score": 0.64, "reason": "trending"},
+    ],
+    "metadata": {
+        "total": 2,
+        "model_version": "v1",
+        "generated_at": "2025-01-13T12:00:00Z",
+        "source": "personalized",
+        "degraded": False,
+        "exhausted": False,
+        "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
+        "next_cursor": "q83vEjRWeJq83vAB",
+    },
+}
