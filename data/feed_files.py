@@ -1,8 +1,19 @@
-"""Feed files read into one validated feed in columns (docs: contract of feed files in the README)."""
+"""Feed files read into one validated feed in columns.
+
+`interactions`: user_id, post_id, interaction_type, created_at, [event_id, metadata]
+`posts`: id, [author_id, content, created_at, visible, like_count, comment_count, tags]
+`users`: id, [username, follower_count, created_at]
+`follows`: follower_id, followee_id, [created_at]
+
+Users and posts that are only named elsewhere are there too; a post without a time dates from its first
+interaction. Of several rows with one id the first counts, nobody follows himself, and an event_id that comes
+again is dropped.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,57 +22,97 @@ from app.domain.feed.history import EventColumns, FeedHistory, FollowColumns, Po
 from app.domain.ids import post_uuid, user_uuid
 from data import columns
 from data.columns import Identities
-from data.file_tables import FileTable, read_table
+from data.event_ids import numbers_among_equals
+from data.file_tables import FileTable
+from data.open_files import open_files
+from data.schemas import FileKind
 from data.times import NO_TIME
 
 _LATEST = np.iinfo(np.int64).max
+T = TypeVar("T")
 
 
-def _seconds(micro: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.where(micro == NO_TIME, np.nan, micro / 1e6)
+@dataclass(frozen=True, slots=True, eq=False)
+class UserRows:
+    """(n_users,) users; `created` in microseconds or NO_TIME, `follower_count` -1 where it is not known."""
+
+    ids: Identities
+    username: list[str | None]
+    follower_count: NDArray[np.int64]
+    created: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PostRows:
+    """(n_posts,) posts; `author` is a row of users or -1, counts are -1 where they are not known."""
+
+    ids: Identities
+    author: NDArray[np.int32]
+    created: NDArray[np.int64]
+    visible: NDArray[np.bool_]
+    text: list[str]
+    tags: list[tuple[str, ...]]
+    like_count: NDArray[np.int64]
+    comment_count: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowRows:
+    """(n_follows,) distinct edges between rows of users; `since` in microseconds or NO_TIME."""
+
+    follower: NDArray[np.int32]
+    followee: NDArray[np.int32]
+    since: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventRows:
+    """(n_events,) interactions by time, ties in the order of the file; `given_id` counts where `has_id`."""
+
+    user: NDArray[np.int32]
+    post: NDArray[np.int32]
+    kind: NDArray[np.uint8]
+    time: NDArray[np.int64]
+    given_id: NDArray[np.void]
+    has_id: NDArray[np.bool_]
+    metadata: list[str] | None  # JSON objects; None when no event has any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedFile:
-    """A feed as its files tell it. Times are int64 microseconds since the epoch, UTC; NO_TIME where there is none."""
+    """A feed as its files tell it, times as they stand there."""
 
-    users: Identities
-    posts: Identities
-    post_author: NDArray[np.int32]
-    post_created: NDArray[np.int64]
-    post_visible: NDArray[np.bool_]
-    post_text: list[str]
-    post_tags: list[tuple[str, ...]]
-    follower: NDArray[np.int32]
-    followee: NDArray[np.int32]
-    followed: NDArray[np.int64]
-    event_user: NDArray[np.int32]
-    event_post: NDArray[np.int32]
-    event_kind: NDArray[np.uint8]
-    event_time: NDArray[np.int64]
+    users: UserRows
+    posts: PostRows
+    follows: FollowRows
+    events: EventRows
 
     def history(self) -> FeedHistory:
-        """The feed for a replay: events by time, ties in the order of the file; ids as the files spell them."""
-        n = len(self.posts)
+        """The feed for a replay; ids are spelt as in the files."""
+        posts, events = self.posts, self.events
         return FeedHistory(
-            UserColumns(self.users.keys, self.users.given),
+            UserColumns(self.users.ids.keys, self.users.ids.given),
             PostColumns(
-                self.posts.keys,
-                self.posts.given,
-                self.post_author,
-                _seconds(self.post_created),
-                self.post_visible,
-                np.arange(n, dtype=np.int64),
-                self.post_text,
-                self.post_tags,
+                posts.ids.keys,
+                posts.ids.given,
+                posts.author,
+                posts.created / 1e6,
+                posts.visible,
+                np.arange(len(posts.ids), dtype=np.int64),
+                posts.text,
+                posts.tags,
             ),
-            FollowColumns(self.follower, self.followee, _seconds(self.followed)),
+            FollowColumns(
+                self.follows.follower,
+                self.follows.followee,
+                np.where(self.follows.since == NO_TIME, np.nan, self.follows.since / 1e6),
+            ),
             EventColumns(
-                self.event_user,
-                self.event_post,
-                self.event_kind,
-                _seconds(self.event_time),
-                np.zeros(len(self.event_time), dtype=np.int64),
+                events.user,
+                events.post,
+                events.kind,
+                events.time / 1e6,
+                np.zeros(len(events.time), dtype=np.int64),
             ),
         )
 
@@ -73,78 +124,124 @@ def read_feed(
     follows: Path | None = None,
     event_map: Mapping[str, str] | None = None,
 ) -> FeedFile:
-    """Read the files of one feed. Raises FeedFileError for the first thing in them that is not as it should be."""
+    """Read the files of one feed (formats by ending: .csv, .ndjson, .jsonl, .json, .parquet).
+
+    A `.json` document may hold all four lists; a `.parquet` file that is named alone brings its siblings
+    (`feed.posts.parquet` beside `feed.parquet`). `event_map` maps names of events onto interaction types.
+    Raises FeedFileError for the first thing that is not as it should be.
+    """
+    named: dict[FileKind, Path | None] = {
+        "interactions": interactions,
+        "posts": posts,
+        "users": users,
+        "follows": follows,
+    }
+    tables = open_files({kind: path for kind, path in named.items() if path is not None})
     user_ids, post_ids = Identities(user_uuid), Identities(post_uuid)
-    events = read_table(interactions, "interactions")
-    post_table = read_table(posts, "posts") if posts else None
-    if users:
-        user_ids.rows(read_table(users, "users"), "id")
-    listed = post_ids.rows(post_table, "id") if post_table else np.empty(0, dtype=np.int32)
-    author = user_ids.rows(post_table, "author_id", required=False) if post_table else listed
-    follow_table = read_table(follows, "follows") if follows else None
-    follower, followee, followed = _follows(follow_table, user_ids)
-
-    user, post = user_ids.rows(events, "user_id"), post_ids.rows(events, "post_id")
-    kind, time = columns.interaction_codes(events, event_map or {}), columns.times(events, required=True)
-    order = np.argsort(time, kind="stable")
-
-    n = len(post_ids)
-    first_row = np.full(n, -1)
-    first_row[listed[::-1]] = np.arange(len(listed))[::-1]  # of several rows of one post the first counts
-    named = first_row >= 0
-    created = np.full(n, _LATEST)
-    np.minimum.at(created, post, time)
-    post_author = np.full(n, -1, dtype=np.int32)
-    text, tags = [""] * n, [()] * n  # type: list[str], list[tuple[str, ...]]
-    if post_table:
-        rows = first_row[named]
-        post_author[named] = author[rows]
-        given = columns.times(post_table)[rows]
-        created[named] = np.where(given == NO_TIME, created[named], given)
-        text, tags = _texts(post_table, first_row)
-    if post_table and (created == _LATEST).any():
-        row = int(first_row[(created == _LATEST).argmax()])
-        raise post_table.error(row, "id", "has no created_at and no interaction to date it by")
+    nothing = np.empty(0, dtype=np.int32)
+    user_table, post_table = tables.get("users"), tables.get("posts")
+    user_rows = user_ids.rows(user_table, "id") if user_table else nothing
+    post_rows = post_ids.rows(post_table, "id") if post_table else nothing
+    authors = user_ids.rows(post_table, "author_id", required=False) if post_table else nothing
+    follow_rows = _follows(tables.get("follows"), user_ids)
+    events = _events(tables["interactions"], user_ids, post_ids, event_map or {})
     return FeedFile(
-        users=user_ids,
-        posts=post_ids,
-        post_author=post_author,
-        post_created=created,
-        post_visible=np.ones(n, dtype=np.bool_),
-        post_text=text,
-        post_tags=tags,
-        follower=follower,
-        followee=followee,
-        followed=followed,
-        event_user=user[order],
-        event_post=post[order],
-        event_kind=kind[order],
-        event_time=time[order],
+        _users(user_table, user_rows, user_ids),
+        _posts(post_table, post_rows, post_ids, authors, events),
+        follow_rows,
+        events,
     )
 
 
-def _texts(table: FileTable, first_row: NDArray[np.intp]) -> tuple[list[str], list[tuple[str, ...]]]:
-    content = table.columns["content"].to_pylist() if "content" in table.columns else [None] * table.rows
-    tags = table.columns["tags"].to_pylist() if "tags" in table.columns else [None] * table.rows
-    return (
-        [content[row] or "" if row >= 0 else "" for row in first_row],
-        [tuple(tags[row] or ()) if row >= 0 else () for row in first_row],
+def _events(
+    table: FileTable, users: Identities, posts: Identities, event_map: Mapping[str, str]
+) -> EventRows:
+    user, post = users.rows(table, "user_id"), posts.rows(table, "post_id")
+    kind, time = columns.interaction_codes(table, event_map), columns.times(table, required=True)
+    given_id, has_id = columns.uuids(table)
+    notes = columns.metadata(table)
+    order = np.argsort(time, kind="stable")
+    if has_id.any():
+        high, low = given_id[order].view(">u8").reshape(-1, 2).astype(np.int64).T
+        order = order[~has_id[order] | (numbers_among_equals(low, high) == 0)]
+    return EventRows(
+        user[order],
+        post[order],
+        kind[order],
+        time[order],
+        given_id[order],
+        has_id[order],
+        None if notes is None else [notes[row] for row in order.tolist()],
     )
 
 
-def _follows(
-    table: FileTable | None, users: Identities
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+def _users(table: FileTable | None, listed: NDArray[np.int32], ids: Identities) -> UserRows:
+    row_of = _first_rows(listed, len(ids))
     if table is None:
-        return np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64)
+        n = len(ids)
+        return UserRows(ids, [None] * n, np.full(n, -1), np.full(n, NO_TIME))
+    return UserRows(
+        ids,
+        _spread(columns.texts(table, "username"), row_of, None),
+        np.append(columns.counts(table, "follower_count"), -1)[row_of],
+        np.append(columns.times(table), NO_TIME)[row_of],
+    )
+
+
+def _posts(
+    table: FileTable | None,
+    listed: NDArray[np.int32],
+    ids: Identities,
+    authors: NDArray[np.int32],
+    events: EventRows,
+) -> PostRows:
+    n = len(ids)
+    met = np.full(n, _LATEST)
+    np.minimum.at(met, events.post, events.time)
+    if table is None:
+        unknown = np.full(n, -1)
+        visible = np.ones(n, dtype=np.bool_)
+        return PostRows(ids, unknown.astype(np.int32), met, visible, [""] * n, [()] * n, unknown, unknown)
+    row_of = _first_rows(listed, n)
+    created = np.append(columns.times(table), NO_TIME)[row_of]
+    created = np.where(created == NO_TIME, met, created)
+    if (undated := created == _LATEST).any():
+        row = int(row_of[undated.argmax()])
+        raise table.error(row, "id", "has no created_at, and no interaction to date it by")
+    return PostRows(
+        ids,
+        np.append(authors, np.int32(-1))[row_of],
+        created,
+        np.append(columns.flags(table, "visible", default=True), True)[row_of],
+        [text or "" for text in _spread(columns.texts(table, "content"), row_of, None)],
+        _spread(columns.tags(table), row_of, ()),
+        np.append(columns.counts(table, "like_count"), -1)[row_of],
+        np.append(columns.counts(table, "comment_count"), -1)[row_of],
+    )
+
+
+def _first_rows(listed: NDArray[np.int32], n: int) -> NDArray[np.intp]:
+    """For each of n ids the first row of its file that names it, -1 for none."""
+    row_of = np.full(n, -1, dtype=np.intp)
+    row_of[listed[::-1]] = np.arange(len(listed))[::-1]
+    return row_of
+
+
+def _spread(values: list[T], row_of: NDArray[np.intp], default: T) -> list[T]:
+    """The values at `row_of`, where -1 takes the default."""
+    values = [*values, default]
+    return [values[row] for row in row_of.tolist()]
+
+
+def _follows(table: FileTable | None, users: Identities) -> FollowRows:
+    if table is None:
+        empty = np.empty(0, dtype=np.int32)
+        return FollowRows(empty, empty, np.empty(0, dtype=np.int64))
     follower, followee = users.rows(table, "follower_id"), users.rows(table, "followee_id")
     since = columns.times(table)
-    order = np.lexsort(
-        (since.view(np.uint64), followee, follower)
-    )  # NO_TIME is the largest as uint64: dated first
+    order = np.lexsort((np.where(since == NO_TIME, _LATEST, since), followee, follower))
     order = order[follower[order] != followee[order]]
-    pair = np.stack([follower[order], followee[order]])
-    fresh = np.ones(len(order), dtype=np.bool_)
-    fresh[1:] = (pair[:, 1:] != pair[:, :-1]).any(axis=0)
-    kept = order[fresh]
-    return follower[kept], followee[kept], since[kept]
+    fresh = np.ones(len(order), dtype=np.bool_)  # of equal edges the earliest dated one
+    fresh[1:] = (np.diff(follower[order]) != 0) | (np.diff(followee[order]) != 0)
+    kept = np.sort(order[fresh])
+    return FollowRows(follower[kept], followee[kept], since[kept])

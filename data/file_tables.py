@@ -1,6 +1,7 @@
 """Files as tables of Arrow columns that know where each row stands in its file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ class FileTable:
     rows: int
     place: Callable[[int], str]
 
+    def __post_init__(self) -> None:
+        for name, field in ROWS[self.kind].model_fields.items():
+            if field.is_required() and name not in self.columns and (self.rows or self.columns):
+                there = ", ".join(self.columns) or "none that is known"
+                raise FeedFileError(self.file, f"has no column {name!r} for {self.kind} (columns: {there})")
+
     def error(self, row: int, column: str, why: str, value: object = None) -> FeedFileError:
         """The error for what stands in a row; the value as the file has it, unless it is given."""
         if value is None:
@@ -28,28 +35,23 @@ class FileTable:
         return FeedFileError(self.file, why, place=self.place(row), column=column, value=value)
 
 
-def read_table(path: Path, kind: FileKind) -> FileTable:
-    """Read one file; raises FeedFileError when it is missing, torn, or lacks a required column."""
-    return checked(_read_parquet(path, kind))
-
-
-def checked(table: FileTable) -> FileTable:
-    """The table itself; raises FeedFileError when a required column is missing."""
-    for name, field in ROWS[table.kind].model_fields.items():
-        if field.is_required() and name not in table.columns:
-            there = ", ".join(table.columns) or "none of the known columns"
-            raise FeedFileError(table.file, f"has no column {name!r} (found: {there})")
-    return table
-
-
-def _read_parquet(path: Path, kind: FileKind) -> FileTable:
+@contextmanager
+def no_file(path: Path) -> Iterator[None]:
+    """Turn what the system says about a file that cannot be opened into FeedFileError."""
     try:
-        with pq.ParquetFile(path) as source:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise FeedFileError(path, f"cannot be read: {why}") from None
+
+
+def read_parquet(path: Path, kind: FileKind) -> FileTable:
+    """A Parquet file; columns keep their types."""
+    try:
+        with no_file(path), path.open("rb") as file, pq.ParquetFile(file) as source:
             names = [name for name in source.schema_arrow.names if name in ROWS[kind].model_fields]
             table = source.read(columns=names)
-    except OSError as error:
-        raise FeedFileError(path, f"cannot be read: {error.strerror or 'no such file'}") from None
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise FeedFileError(path, f"is not a Parquet file: {str(error).splitlines()[0]}") from None
     columns = {name: _plain(table.column(name)) for name in names}
     return FileTable(path, kind, columns, table.num_rows, lambda row: f"row {row + 1}")

@@ -1,10 +1,9 @@
 """The times that feed files carry, as whole microseconds since the Unix epoch, UTC.
 
-A time is ISO 8601 (a date, or a date and a time; no zone means UTC) or a number of Unix seconds. All digits means
-Unix seconds. Anything finer than a microsecond is cut off.
+A time is ISO 8601 (a date, or a date and a time; no zone means UTC) or a number of Unix seconds. All digits
+means Unix seconds. Anything finer than a microsecond is cut off.
 """
 
-import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ WHY: Final = "is not a time (ISO 8601 or Unix seconds)"
 def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """A column of any Arrow type that can hold times -> (microseconds (n,), bad (n,)).
 
-    Nulls give NO_TIME and are not bad; bad values give NO_TIME. Raises TypeError for a type that holds no times.
+    Nulls give NO_TIME and are not bad; bad values give NO_TIME. Raises TypeError for a type without times.
     """
     kind = column.type
     if pa.types.is_null(kind):
@@ -46,15 +45,15 @@ def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def parse_time(value: object) -> datetime:
-    """One time as an aware datetime; raises ValueError for what is none. The scalar side of `to_microseconds`."""
+    """One time as an aware datetime, ValueError for what is none: `to_microseconds` for a single value."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.utcoffset() is None else value.astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(WHY.removeprefix("is "))
+        raise ValueError(WHY)  # noqa: TRY004 -- what pydantic turns into a row's error
     text = value if isinstance(value, str) else repr(value)
     micro, bad = to_microseconds(pa.array([text], pa.large_string()))
     if bad[0]:
-        raise ValueError(WHY.removeprefix("is "))
+        raise ValueError(WHY)
     return datetime.fromtimestamp(0, UTC) + pd.Timedelta(int(micro[0]), unit="us").to_pytimedelta()
 
 
@@ -103,6 +102,3 @@ def _matches(column: Any, pattern: str) -> NDArray[np.bool_]:
     whole = pc.match_substring_regex(column, f"^(?:{pattern})$")
     found: NDArray[np.bool_] = pc.fill_null(whole, fill_value=False).to_numpy().astype(np.bool_)
     return found
-
-
-assert re.compile(_ISO)  # both engines read the same pattern
