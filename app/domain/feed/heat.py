@@ -1,0 +1,116 @@
+"""Engagement counts that fade: how hot something is now, at several half-lives at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.ragged import grown, occurrence
+
+NEVER = -np.inf
+
+
+class Heat:
+    """Per row and half-life h, the sum over its events of 0.5 ** (age / h).
+
+    Kept as K = log2 sum 2 ** (t / h), which an event changes and time does not: heat at `now` is 2 ** (K - now / h),
+    nothing overflows however long the feed, and the order of rows by heat is the order of K at any time.
+    Events of a row are added one after the other whatever batches they come in, so the same events in the same
+    order give the same bits.
+    """
+
+    def __init__(self, half_lives: Sequence[float], ranked: int = 0) -> None:
+        """`half_lives` in seconds; `ranked` > 0 keeps the hottest rows at hand for `hottest`, that many at least."""
+        self.half_lives = np.asarray(half_lives, np.float64)
+        self.rows = 0
+        self._level = np.full((len(self.half_lives), 0), NEVER)
+        self._ranked = ranked
+        self._pool: list[NDArray[np.intp] | None] = [None] * len(self.half_lives)
+        self._floor = np.full(len(self.half_lives), NEVER)
+        self._risen: list[list[NDArray[np.intp]]] = [[] for _ in self.half_lives]
+        self._order: list[NDArray[np.intp] | None] = [None] * len(self.half_lives)
+
+    def reach(self, rows: int) -> None:
+        """Make rows 0..`rows` - 1 addressable."""
+        self._level = grown(self._level, rows, NEVER)
+        self.rows = max(self.rows, rows)
+
+    def add(self, rows: NDArray[np.intp], times: NDArray[np.float64]) -> None:
+        """Count one event at `times[i]` (seconds since the epoch) for `rows[i]`, in order."""
+        if not len(rows):
+            return
+        marks = times / self.half_lives[:, None]
+        turn = occurrence(rows)
+        if not turn.any():
+            self._level[:, rows] = np.logaddexp2(self._level[:, rows], marks)
+        else:
+            by_turn = np.argsort(turn, kind="stable")
+            for those in np.split(by_turn, np.cumsum(np.bincount(turn))[:-1]):
+                at = rows[those]
+                self._level[:, at] = np.logaddexp2(self._level[:, at], marks[:, those])
+        if self._ranked:
+            touched = np.unique(rows)
+            for column in range(len(self.half_lives)):
+                risen = touched[self._level[column, touched] > self._floor[column]]
+                if len(risen):
+                    self._risen[column].append(risen)
+                    self._order[column] = None
+
+    def at(self, now: float, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where nothing ever happened."""
+        heat: NDArray[np.float64] = np.exp2(self._level[:, rows] - (now / self.half_lives)[:, None])
+        return heat
+
+    def log2_at(self, now: float, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """log2 of `at`, -inf where nothing ever happened."""
+        level: NDArray[np.float64] = self._level[:, rows] - (now / self.half_lives)[:, None]
+        return level
+
+    def column(self, index: int, now: float) -> NDArray[np.float64]:
+        """Heat of every row at one half-life, (n_rows,)."""
+        heat: NDArray[np.float64] = np.exp2(self._level[index, : self.rows] - now / self.half_lives[index])
+        return heat
+
+    def hottest(self, index: int, count: int) -> NDArray[np.intp]:
+        """The `count` rows with most heat at a half-life, hottest first (equal ones: the later row first).
+
+        Exact: only a row with a new event can rise, so the pool of the `ranked` hottest and the rows that rose
+        above its floor hold them all. `count` must not exceed `ranked`.
+        """
+        order = self._order[index]
+        if order is None:
+            order = self._order[index] = self._refresh(index)
+        return order[:count]
+
+    def saved(self) -> dict[str, Any]:
+        """Plain arrays (see `restored`)."""
+        return {"half_lives": self.half_lives.copy(), "level": self._level[:, : self.rows].copy(), "ranked": self._ranked}
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> "Heat":
+        """The inverse of `saved`."""
+        heat = cls(saved["half_lives"], saved["ranked"])
+        heat._level = saved["level"].copy()
+        heat.rows = heat._level.shape[1]
+        return heat
+
+    def _refresh(self, index: int) -> NDArray[np.intp]:
+        pool, risen = self._pool[index], self._risen[index]
+        level = self._level[index]
+        if pool is None or len(pool) + sum(map(len, risen)) > 4 * self._ranked:
+            rows = np.flatnonzero(level[: self.rows] > NEVER)
+            if len(rows) > 2 * self._ranked:
+                cut = len(rows) - 2 * self._ranked
+                floor = np.partition(level[rows], cut)[cut]
+                self._floor[index] = floor
+                rows = rows[level[rows] >= floor]
+            else:
+                self._floor[index] = NEVER
+            self._pool[index], self._risen[index] = rows, []
+        elif risen:
+            rows = self._pool[index] = np.unique(np.concatenate([pool, *risen]))
+            self._risen[index] = []
+        else:
+            rows = pool
+        return rows[np.lexsort((-rows, -level[rows]))]

@@ -1,0 +1,124 @@
+"""Many short, growing rows in a few flat arrays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+_FIRST_CAPACITY = 4
+
+
+def grown(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
+    """`array`, or a copy with its last axis at least doubled so that `size` fits; the new part holds `fill`."""
+    have = array.shape[-1]
+    if size <= have:
+        return array
+    bigger = np.full((*array.shape[:-1], max(size, 2 * have, 16)), fill, array.dtype)
+    bigger[..., :have] = array
+    return bigger
+
+
+def occurrence(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How often each entry's value stood earlier in `rows`: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    rank = np.arange(len(rows)) - np.repeat(starts, np.diff(np.r_[starts, len(rows)]))
+    result = np.empty(len(rows), np.intp)
+    result[order] = rank
+    return result
+
+
+class RaggedRows:
+    """Rows of unequal length over shared columns, appended at the end: each row reads oldest first.
+
+    A row that outgrows its place moves to the end of the pool with twice the room, as a list would, but all rows
+    of a batch move at once, and any set of rows is gathered by one fancy index.
+    """
+
+    def __init__(self, *dtypes: DTypeLike) -> None:
+        self._pools: list[NDArray[Any]] = [np.empty(0, dtype) for dtype in dtypes]
+        self._used = 0
+        self._start = np.zeros(0, np.int64)
+        self._length = np.zeros(0, np.int64)
+        self._room = np.zeros(0, np.int64)
+
+    def reach(self, rows: int) -> None:
+        """Make rows 0..`rows` - 1 addressable."""
+        self._start, self._length, self._room = (
+            grown(a, rows) for a in (self._start, self._length, self._room)
+        )
+
+    def lengths(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Entries in each of `rows`."""
+        return self._length[rows]
+
+    def append(self, rows: NDArray[np.intp], *values: NDArray[Any]) -> None:
+        """Append `values[...][i]` to row `rows[i]`, in order; a row may occur several times."""
+        if not len(rows):
+            return
+        touched, counts = np.unique(rows, return_counts=True)
+        self._make_room(touched, self._length[touched] + counts)
+        place = self._start[rows] + self._length[rows] + occurrence(rows)
+        for pool, column in zip(self._pools, values, strict=True):
+            pool[place] = column
+        self._length[touched] += counts
+
+    def row(self, row: int, last: int | None = None) -> tuple[NDArray[Any], ...]:
+        """Views of a row's columns, its newest `last` entries."""
+        end = self._start[row] + self._length[row]
+        start = self._start[row] if last is None else max(self._start[row], end - last)
+        return tuple(pool[start:end] for pool in self._pools)
+
+    def gather(self, rows: NDArray[np.intp], last: int) -> tuple[NDArray[np.intp], tuple[NDArray[Any], ...]]:
+        """The newest `last` entries of each of `rows`: which of `rows` (its position) each belongs to, and the columns."""
+        length = np.minimum(self._length[rows], last)
+        owner = np.repeat(np.arange(len(rows)), length)
+        ends = np.cumsum(length)
+        within = np.arange(len(owner)) - np.repeat(ends - length, length)
+        place = np.repeat(self._start[rows] + self._length[rows] - length, length) + within
+        return owner, tuple(pool[place] for pool in self._pools)
+
+    def discard(self, row: int, value: int) -> None:
+        """Remove the entries of `row` whose first column equals `value`."""
+        columns = self.row(row)
+        keep = columns[0] != value
+        for column in columns:
+            column[: keep.sum()] = column[keep]
+        self._length[row] = keep.sum()
+
+    def compact(self) -> dict[str, Any]:
+        """The rows as plain arrays without unused room (see `restored`)."""
+        rows = np.arange(len(self._length))
+        _, columns = self.gather(rows, int(self._length.max(initial=0)))
+        return {"length": self._length.copy(), "columns": list(columns)}
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> "RaggedRows":
+        """The inverse of `compact`."""
+        columns: Sequence[NDArray[Any]] = saved["columns"]
+        result = cls(*(column.dtype for column in columns))
+        result._pools = [column.copy() for column in columns]
+        result._length = saved["length"].copy()
+        result._room = saved["length"].copy()
+        result._start = np.cumsum(result._length) - result._length
+        result._used = int(result._length.sum())
+        return result
+
+    def _make_room(self, rows: NDArray[np.intp], needed: NDArray[np.int64]) -> None:
+        short = needed > self._room[rows]
+        if not short.any():
+            return
+        moving, needed = rows[short], needed[short]
+        room = np.maximum(2 * needed, _FIRST_CAPACITY)
+        start = self._used + np.cumsum(room) - room
+        length = self._length[moving]
+        self._used += int(room.sum())
+        self._pools = [grown(pool, self._used) for pool in self._pools]
+        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        source = np.repeat(self._start[moving], length) + within
+        target = np.repeat(start, length) + within
+        for pool in self._pools:
+            pool[target] = pool[source]
+        self._start[moving], self._room[moving] = start, room

@@ -1,0 +1,219 @@
+"""The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.heat import Heat
+from app.domain.feed.history import EventColumns
+from app.domain.feed.ragged import RaggedRows, grown
+
+HOUR, DAY = 3600.0, 86400.0
+HALF_LIVES = (HOUR / 4, HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
+"""Of engagement with posts, seconds: a feed that lives for minutes and one that lives for years both find theirs."""
+STANDING_HALF_LIVES = (HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 180 * DAY)
+"""Of engagement with an author's or a topic's posts, seconds."""
+
+_HOTTEST_KEPT = 1000
+_STRONG = 2  # kinds from like on say more than a look
+
+
+class FeedState:
+    """A function of what was added to it, in order; it knows no clock and no database.
+
+    Users and posts have rows, dense and in order of arrival. Everything indexed by post has `n_posts` entries that
+    count (the arrays are longer). Not thread-safe: the owner takes turns.
+    """
+
+    def __init__(self) -> None:
+        self.n_users = 0
+        self.n_posts = 0
+        self.user_rows: dict[bytes, int] = {}
+        self.post_rows: dict[bytes, int] = {}
+        self.post_ids: list[str] = []
+        self.external_ids: list[str | None] = []
+        self.topic_ids: dict[str, int] = {}
+
+        self.created = np.zeros(0)
+        self.author = np.zeros(0, np.int32)  # user row, -1 unknown
+        self.topic = np.zeros(0, np.int32)  # of the first tag, -1 none
+        self.visible = np.zeros(0, np.bool_)  # false for deleted ones too
+        self.seq = np.zeros(0, np.int64)
+        self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
+        self.by_created = np.zeros(0, np.intp)  # rows, oldest first
+
+        self.engagements = np.zeros(0, np.int64)  # events of any kind, by post
+        self.last_engaged = np.zeros(0)  # time of the last event, -inf before the first
+        self.heat = Heat(HALF_LIVES, ranked=_HOTTEST_KEPT)
+        self.strong_heat = Heat(HALF_LIVES)  # likes, comments and shares only
+        self.author_heat = Heat(STANDING_HALF_LIVES)
+        self.topic_heat = Heat(STANDING_HALF_LIVES)
+
+        self.histories = RaggedRows(np.int32, np.float64, np.uint8)  # by user: post, time, kind
+        self.audiences = RaggedRows(np.int32, np.float64)  # by post: user, time
+        self.authored = RaggedRows(np.int32)  # by user: post
+        self.follows = RaggedRows(np.int32)  # by user: followed user
+        self.followers = np.zeros(0, np.int64)  # by user
+
+    # -- what arrives --------------------------------------------------------------------------------------------
+
+    def add_users(self, keys: Sequence[bytes]) -> None:
+        """Give each new key (UUID bytes) the next row; known ones keep theirs."""
+        for key in keys:
+            if key not in self.user_rows:
+                self.user_rows[key] = self.n_users
+                self.n_users += 1
+        for rows in (self.histories, self.authored, self.follows):
+            rows.reach(self.n_users)
+        self.author_heat.reach(self.n_users)
+        self.followers = grown(self.followers, self.n_users)
+
+    def add_posts(
+        self,
+        keys: Sequence[bytes],
+        *,
+        ids: Sequence[str],
+        external_ids: Sequence[str | None],
+        author: NDArray[np.int32],
+        created: NDArray[np.float64],
+        visible: NDArray[np.bool_],
+        seq: NDArray[np.int64],
+        topics: Sequence[str | None],
+        text: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.intp]:
+        """Append posts (all new; `author` as user rows) and return their rows."""
+        rows = np.arange(self.n_posts, self.n_posts + len(keys))
+        self.n_posts += len(keys)
+        self.post_rows.update(zip(keys, rows.tolist(), strict=True))
+        self.post_ids.extend(ids)
+        self.external_ids.extend(external_ids)
+        size = self.n_posts
+        self.created, self.author, self.seq = (grown(a, size) for a in (self.created, self.author, self.seq))
+        self.topic, self.visible = grown(self.topic, size), grown(self.visible, size)
+        self.engagements, self.last_engaged = grown(self.engagements, size), grown(self.last_engaged, size, -np.inf)
+        self.text = np.ascontiguousarray(grown(self.text.T, size).T) if len(self.text) < size else self.text
+        self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
+        self.visible[rows] = visible
+        self.topic[rows] = [self._topic(topic) for topic in topics]
+        if text is not None:
+            self.set_text(rows, text)
+        order = rows[np.argsort(created, kind="stable")]
+        place = np.searchsorted(self.created[self.by_created], self.created[order], side="right")
+        self.by_created = np.insert(self.by_created, place, order)
+        self.heat.reach(size)
+        self.strong_heat.reach(size)
+        self.audiences.reach(size)
+        known = author >= 0
+        self.authored.append(author[known].astype(np.intp), rows[known].astype(np.int32))
+        return rows
+
+    def set_text(self, rows: NDArray[np.intp], vectors: NDArray[np.float32]) -> None:
+        """Place the (n_rows, d) text vectors of posts; another d than before drops the vectors of all others."""
+        if self.text.shape[1] != vectors.shape[1]:
+            self.text = np.zeros((len(self.created), vectors.shape[1]), np.float32)
+        self.text[rows] = vectors
+
+    def record(self, events: EventColumns) -> None:
+        """Count events, given with rows of this state and in order of time."""
+        if not len(events):
+            return
+        users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
+        self.heat.add(posts, events.time)
+        strong = events.kind >= _STRONG
+        self.strong_heat.add(posts[strong], events.time[strong])
+        author, topic = self.author[posts], self.topic[posts]
+        others = (author >= 0) & (author != users)  # answering oneself earns no standing
+        self.author_heat.add(author[others].astype(np.intp), events.time[others])
+        tagged = topic >= 0
+        self.topic_heat.add(topic[tagged].astype(np.intp), events.time[tagged])
+        np.add.at(self.engagements, posts, 1)
+        np.maximum.at(self.last_engaged, posts, events.time)
+        self.histories.append(users, events.post, events.time, events.kind)
+        self.audiences.append(posts, events.user, events.time)
+
+    def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
+        """Add edges between user rows; an edge that is there is left alone."""
+        new = np.array([b not in self.follows.row(a)[0] for a, b in zip(follower, followee, strict=True)], np.bool_)
+        self.follows.append(follower[new], followee[new].astype(np.int32))
+        np.add.at(self.followers, followee[new], 1)
+
+    def unfollow(self, follower: int, followee: int) -> None:
+        """Remove an edge; none there is no error."""
+        if followee in self.follows.row(follower)[0]:
+            self.follows.discard(follower, followee)
+            self.followers[followee] -= 1
+
+    def update_post(self, row: int, *, author: int, created: float, visible: bool, topic: str | None) -> None:
+        """Bring a known post up to date."""
+        if author != self.author[row]:
+            if self.author[row] >= 0:
+                self.authored.discard(int(self.author[row]), row)
+            if author >= 0:
+                self.authored.append(np.array([author]), np.array([row], np.int32))
+            self.author[row] = author
+        if created != self.created[row]:
+            self.created[row] = created
+            self.by_created = np.argsort(self.created[: self.n_posts], kind="stable")
+        self.visible[row] = visible
+        self.topic[row] = self._topic(topic)
+
+    def remove_post(self, key: bytes) -> None:
+        """Take a post out of every feed; its row stays, so that histories keep their meaning."""
+        row = self.post_rows.pop(key, None)
+        if row is not None:
+            self.visible[row] = False
+
+    def remove_user(self, key: bytes) -> None:
+        """Forget who a row belongs to: the user is a stranger from now on."""
+        self.user_rows.pop(key, None)
+
+    # -- snapshot ------------------------------------------------------------------------------------------------
+
+    def saved(self) -> dict[str, Any]:
+        """Everything as plain data for the artefact (see `restored`)."""
+        posts = self.n_posts
+        return {
+            "user_keys": list(self.user_rows.items()),
+            "post_keys": list(self.post_rows.items()),
+            "n_users": self.n_users,
+            "post_ids": list(self.post_ids),
+            "external_ids": list(self.external_ids),
+            "topic_ids": dict(self.topic_ids),
+            "columns": {name: getattr(self, name)[:posts].copy() for name in _POST_COLUMNS},
+            "followers": self.followers[: self.n_users].copy(),
+            "heat": {name: getattr(self, name).saved() for name in _HEATS},
+            "rows": {name: getattr(self, name).compact() for name in _RAGGED},
+        }
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> "FeedState":
+        """The inverse of `saved`."""
+        state = cls()
+        state.user_rows, state.post_rows = dict(saved["user_keys"]), dict(saved["post_keys"])
+        state.n_users, state.n_posts = saved["n_users"], len(saved["post_ids"])
+        state.post_ids, state.external_ids = list(saved["post_ids"]), list(saved["external_ids"])
+        state.topic_ids = dict(saved["topic_ids"])
+        for name in _POST_COLUMNS:
+            setattr(state, name, saved["columns"][name].copy())
+        state.followers = saved["followers"].copy()
+        for name in _HEATS:
+            setattr(state, name, Heat.restored(saved["heat"][name]))
+        for name in _RAGGED:
+            setattr(state, name, RaggedRows.restored(saved["rows"][name]))
+        return state
+
+    def _topic(self, tag: str | None) -> int:
+        if tag is None:
+            return -1
+        topic = self.topic_ids.setdefault(tag, len(self.topic_ids))
+        self.topic_heat.reach(topic + 1)
+        return topic
+
+
+_POST_COLUMNS = (
+    "created", "author", "topic", "visible", "seq", "text", "by_created", "engagements", "last_engaged",
+)
+_HEATS = ("heat", "strong_heat", "author_heat", "topic_heat")
+_RAGGED = ("histories", "audiences", "authored", "follows")
