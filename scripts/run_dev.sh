@@ -3,7 +3,7 @@
 # they are missing. Without DATABASE_URL an embedded PostgreSQL runs for as long as this script does.
 source "$(dirname "$0")/setup.sh"
 
-if [ -z "${DATABASE_URL:-}" ] && [ -z "${EMBEDDED_POSTGRES_HELD:-}" ]; then
+if [ -z "${DATABASE_URL:-}${EMBEDDED_POSTGRES_HELD:-}" ] && ! grep -qs '^ *DATABASE_URL *= *[^ ]' .env; then
     export EMBEDDED_POSTGRES_HELD=1
     exec python -m app.infrastructure.database.embedded run -- bash "$PWD/scripts/run_dev.sh" "$@"
 fi

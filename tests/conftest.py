@@ -1,0 +1,54 @@
+"""What every test may ask for: a PostgreSQL of this run's own, and fresh databases on it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from app.infrastructure.database.embedded import EmbeddedPostgres
+from tests.postgres import TestServer
+
+# Time limits of single examples would fail on a busy machine; a failure seen in CI must come back at home.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of this run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+@pytest.fixture(scope="session")
+def postgres(run_folder: Path) -> Iterator[TestServer]:
+    """The run's own server; TEST_DATABASE_URL names another, whose user may create databases."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield TestServer(given, run_folder)
+        return
+    with EmbeddedPostgres(run_folder, durable=False) as url:
+        yield TestServer(url, run_folder)
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: TestServer) -> Iterator[str]:
+    """A fresh migrated database, for all tests of the module."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def own_database_url(postgres: TestServer) -> Iterator[str]:
+    """A fresh migrated database for one test, which may break or fill it as it likes."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres: TestServer) -> Iterator[str]:
+    """A fresh database for one test, without a single table of ours."""
+    with postgres.database(migrated=False) as url:
+        yield url
