@@ -1,0 +1,241 @@
+"""Candidate sources: each names posts for one reason. A new one is one small class and a line in `wiring`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.entities import Reason
+from app.domain.feed.state import STANDING_HALF_LIVES
+from app.domain.services.ranking_context import RankingContext
+from app.infrastructure.ml import co_engagement
+from app.infrastructure.ml.collaborative_filter import LiveTaste
+
+Rows = NDArray[np.intp]
+
+
+def strongest(values: NDArray[np.float64], limit: int) -> Rows:
+    """Rows of the `limit` largest positive values, largest first, ties by row."""
+    found = np.flatnonzero(values > 0)
+    if len(found) > limit:
+        found = found[np.argpartition(-values[found], limit - 1)[:limit]]
+    return found[np.argsort(-values[found], kind="stable")]
+
+
+def newest(context: RankingContext, limit: int) -> Rows:
+    """The `limit` newest posts that are out, newest first."""
+
+    def find() -> Rows:
+        state = context.state
+        order = state.by_created
+        out = int(np.searchsorted(state.created[order[-4 * limit :]], context.now, side="right"))
+        start = max(len(order) - 4 * limit, 0)
+        if out == 0 and start:
+            start, out = 0, int(np.searchsorted(state.created[order], context.now, side="right"))
+        return order[max(start + out - limit, 0) : start + out][::-1]
+
+    return context.once(("newest", limit), find)
+
+
+@dataclass(frozen=True, slots=True)
+class SmallCatalogue:
+    """Every post, while there are few enough to score them all."""
+
+    limit: int
+    name: str = "catalogue"
+    reason: Reason = Reason.RECENT
+
+    def __call__(self, context: RankingContext) -> Rows:
+        count = context.state.n_posts
+        return np.arange(count if count <= self.limit else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarUsers:
+    """What the nearest users of the trained model chose."""
+
+    taste: LiveTaste
+    limit: int
+    name: str = "neighbours"
+    reason: Reason = Reason.COLLABORATIVE_FILTERING
+
+    def __call__(self, context: RankingContext) -> Rows:
+        return strongest(self.taste.support(context), self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNeighbours:
+    """What users who lately chose alike choose now."""
+
+    limit: int
+    half_life: float  # seconds
+    name: str = "live_neighbours"
+    reason: Reason = Reason.COLLABORATIVE_FILTERING
+
+    def __call__(self, context: RankingContext) -> Rows:
+        if not context.history_length:
+            return np.empty(0, np.intp)
+        return strongest(co_engagement.user_knn(context, self.half_life), self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class NextPosts:
+    """What others went on to after what this user met last."""
+
+    limit: int
+    name: str = "next_posts"
+    reason: Reason = Reason.COLLABORATIVE_FILTERING
+
+    def __call__(self, context: RankingContext) -> Rows:
+        if not context.history_length:
+            return np.empty(0, np.intp)
+        return strongest(co_engagement.next_posts(context), self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Trending:
+    """The hottest posts at each of some half-lives (positions in `HALF_LIVES`)."""
+
+    half_lives: tuple[int, ...]
+    limit: int  # of each
+    name: str = "trending"
+    reason: Reason = Reason.TRENDING
+
+    def __call__(self, context: RankingContext) -> Rows:
+        heat = context.state.heat
+        return np.concatenate([heat.hottest(index, self.limit) for index in self.half_lives])
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The newest posts."""
+
+    limit: int
+    name: str = "fresh"
+    reason: Reason = Reason.RECENT
+
+    def __call__(self, context: RankingContext) -> Rows:
+        return newest(context, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class PopularAuthors:
+    """Fresh posts whose authors have been engaged with most, the owner's answer to a cold post."""
+
+    limit: int
+    window: int  # so many newest posts are looked at
+    name: str = "popular_authors"
+    reason: Reason = Reason.POPULAR_AUTHOR
+
+    def __call__(self, context: RankingContext) -> Rows:
+        state = context.state
+        rows = newest(context, self.window)
+        rows = rows[state.author[rows] >= 0]
+        authors = state.author[rows].astype(np.intp)
+        standing = state.author_heat.at(context.now, authors)[_WEEK] + 0.1 * state.followers[authors]
+        return rows[strongest(standing, self.limit)]
+
+
+_WEEK = STANDING_HALF_LIVES.index(7 * 86400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedAuthors:
+    """The newest posts of each followed author."""
+
+    limit: int
+    each: int
+    name: str = "following"
+    reason: Reason = Reason.FOLLOWING
+
+    def __call__(self, context: RankingContext) -> Rows:
+        if context.user < 0:
+            return np.empty(0, np.intp)
+        state = context.state
+        followed = state.follows.row(context.user)[0].astype(np.intp)
+        _, (posts,) = state.authored.gather(followed, self.each)
+        rows = posts.astype(np.intp)
+        return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedTastes:
+    """What followed authors lately engaged with."""
+
+    limit: int
+    each: int
+    name: str = "followed_tastes"
+    reason: Reason = Reason.FOLLOWING
+
+    def __call__(self, context: RankingContext) -> Rows:
+        if context.user < 0:
+            return np.empty(0, np.intp)
+        state = context.state
+        followed = state.follows.row(context.user)[0].astype(np.intp)
+        _, (posts, times, _) = state.histories.gather(followed, self.each)
+        return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]
+
+
+@dataclass(frozen=True, slots=True)
+class FavouriteAuthors:
+    """The newest posts of the authors this user engaged with last."""
+
+    limit: int
+    each: int
+    name: str = "favourite_authors"
+    reason: Reason = Reason.CONTENT_SIMILARITY
+
+    def __call__(self, context: RankingContext) -> Rows:
+        state = context.state
+        authors = state.author[context.history[0][-100:].astype(np.intp)]
+        authors = distinct(authors[authors >= 0][::-1].astype(np.intp))[:50]
+        _, (posts,) = state.authored.gather(authors, self.each)
+        rows = posts.astype(np.intp)
+        return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
+
+
+@dataclass(frozen=True, slots=True)
+class FavouriteTopics:
+    """The newest posts of the topics this user engages with, each topic its share."""
+
+    limit: int
+    window: int
+    name: str = "favourite_topics"
+    reason: Reason = Reason.CONTENT_SIMILARITY
+
+    def __call__(self, context: RankingContext) -> Rows:
+        state = context.state
+        topics = state.topic[context.history[0].astype(np.intp)]
+        topics = topics[topics >= 0]
+        if not len(topics):
+            return np.empty(0, np.intp)
+        share = np.bincount(topics, minlength=len(state.topic_ids)) / len(topics)
+        rows = newest(context, self.window)
+        of_topic = state.topic[rows]
+        liked = np.where(of_topic >= 0, share[of_topic.clip(0)], 0.0)
+        return rows[strongest(liked * np.exp2(-np.arange(len(rows)) / self.limit), self.limit)]
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarText:
+    """Newer posts that read like what the user engaged with."""
+
+    limit: int
+    window: int
+    name: str = "similar"
+    reason: Reason = Reason.CONTENT_SIMILARITY
+
+    def __call__(self, context: RankingContext) -> Rows:
+        state = context.state
+        posts = context.history[0][-50:].astype(np.intp)
+        if not len(posts) or not state.text.shape[1]:
+            return np.empty(0, np.intp)
+        profile = (0.9 ** np.arange(len(posts))[::-1]).astype(np.float32) @ state.text[posts]
+        rows = newest(context, self.window)
+        return rows[strongest(np.asarray(state.text[rows] @ profile, np.float64), self.limit)]
+
+
+def distinct(rows: Rows) -> Rows:
+    """`rows` without repeats, in order of first appearance."""
+    _, first = np.unique(rows, return_index=True)
+    return rows[np.sort(first)]
