@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -16,10 +17,15 @@ _HTTP_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
+Family = TypeVar("Family", Counter, Histogram)
+
+
 class Metrics:
     """Counters and histograms; also the StageObserver of the ranking pipeline."""
 
     def __init__(self) -> None:
+        # `labels` takes a lock and reads the environment each time: found once, kept here
+        self._children: dict[tuple[object, ...], Any] = {}
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and nobody asks
         self.registry = CollectorRegistry()
         self._answers = Counter(
@@ -35,7 +41,8 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self._stages = {stage: self._latency.labels(stage) for stage in STAGES}
+        for stage in STAGES:
+            self._latency.labels(stage)
         self._requests = Counter(
             "ml_http_requests", "Requests by route", ["method", "route", "status"], registry=self.registry
         )
@@ -57,24 +64,28 @@ class Metrics:
 
     def observe(self, stage: str, seconds: float) -> None:
         """`stage` of an answer took `seconds`."""
-        known = self._stages.get(stage)
-        if known is None:
-            known = self._stages[stage] = self._latency.labels(stage)
-        known.observe(seconds)
+        self._of(self._latency, stage).observe(seconds)
 
     def answered(self, source: str, status: int, mode: str) -> None:
         """One answer of POST /recommendations/generate; "none" stands for what there is not."""
-        self._answers.labels(source, str(status), mode).inc()
+        self._of(self._answers, source, str(status), mode).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """One HTTP request; `route` is the path's template, so that there are few."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._durations.labels(route).observe(seconds)
+        self._of(self._requests, method, route, str(status)).inc()
+        self._of(self._durations, route).observe(seconds)
 
     def tracked(self, outcomes: Mapping[str, int]) -> None:
         """So many events were `stored`, `duplicate`, `refused` or lost to an `unavailable` database."""
         for outcome, count in outcomes.items():
-            self._tracked.labels(outcome).inc(count)
+            self._of(self._tracked, outcome).inc(count)
+
+    def _of(self, family: Family, *labels: str) -> Family:
+        key = (family, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = family.labels(*labels)
+        return cast("Family", child)
 
     def add(self, collector: Collector) -> None:
         """Ask `collector` as well at each scrape."""

@@ -5,6 +5,7 @@ import hmac
 import re
 from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -28,6 +29,7 @@ class RequestLog:
     def __init__(self, app: ASGIApp, observe: RequestObserver) -> None:
         self._app = app
         self._observe = observe
+        self._access: Any = None  # bound at the first request, when logging is set up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -61,9 +63,15 @@ class RequestLog:
             self._record(scope, status, perf_counter() - began)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = getattr(scope.get("route"), "path", None)
+        if (
+            route is None
+        ):  # a bare route leaves no trace of itself but its endpoint, and paths here are constant
+            route = scope["path"] if "endpoint" in scope else "unmatched"
+        if self._access is None:
+            self._access = log.bind()
         self._observe(scope["method"] if route != "unmatched" else "any", route, status, seconds)
-        note = log.debug if route in _QUIET else log.info
+        note = self._access.debug if route in _QUIET else self._access.info
         note(
             "request",
             method=scope["method"],
