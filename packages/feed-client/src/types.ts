@@ -33,8 +33,8 @@ export interface Recommendation {
   /** In [0, 1], comparable within one answer only. */
   score: number;
   reason: string;
-  /** What speaks for the post, only when asked for by `context.explain`. */
-  evidence?: Record<string, unknown> | null;
+  /** What the score is made of, only when asked for by `context.explain`. */
+  [evidence: string]: unknown;
 }
 
 export interface RecommendationMetadata {

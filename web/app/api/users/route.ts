@@ -1,0 +1,20 @@
+import type { NextRequest } from "next/server";
+import { config } from "@/lib/config";
+import { DatabaseUnavailable } from "@/lib/database";
+import { problem } from "@/lib/problem";
+import { findUsers } from "@/lib/repositories/user.repository";
+
+export const dynamic = "force-dynamic";
+
+/** `GET /api/users?search`: whom the demo may act as. */
+export async function GET(request: NextRequest): Promise<Response> {
+  if (!config.demoUsers) return problem(404, "not_found", "there is no user switcher here");
+  try {
+    return Response.json({
+      users: await findUsers((request.nextUrl.searchParams.get("search") ?? "").slice(0, 80), 40),
+    });
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailable)) throw error;
+    return problem(503, "storage_unavailable", "users cannot be read just now", { "Retry-After": "1" });
+  }
+}

@@ -1,0 +1,21 @@
+type Fields = Record<string, unknown>;
+type Level = "info" | "warning" | "error";
+
+const LEVELS: readonly string[] = ["debug", "info", "warning", "error", "silent"];
+
+/** One JSON object a line, in the field names of the service's own log; LOG_LEVEL sets the least level written. */
+export const logger = {
+  info: (event: string, fields: Fields = {}) => write("info", event, fields),
+  warn: (event: string, fields: Fields = {}) => write("warning", event, fields),
+  error: (event: string, fields: Fields = {}) => write("error", event, fields),
+};
+
+function write(level: Level, event: string, fields: Fields): void {
+  const least = LEVELS.indexOf((process.env["LOG_LEVEL"] ?? "info").toLowerCase());
+  if (LEVELS.indexOf(level) < least) return;
+  const line = { timestamp: new Date().toISOString(), level, event, service: "web", ...fields };
+  const text = JSON.stringify(line, (_key, value: unknown) =>
+    value instanceof Error ? `${value.name}: ${value.message}` : value,
+  );
+  process.stdout.write(`${text}\n`);
+}

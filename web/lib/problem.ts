@@ -1,0 +1,15 @@
+/** An RFC 9457 answer, as the service itself gives them. */
+export function problem(status: number, code: string, detail: string, headers: Record<string, string> = {}): Response {
+  return Response.json(
+    { type: "about:blank", title: TITLES[status] ?? "Error", status, code, detail },
+    { status, headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", ...headers } },
+  );
+}
+
+const TITLES: Record<number, string> = {
+  400: "Bad request",
+  403: "Forbidden",
+  404: "Not found",
+  413: "Too large",
+  503: "Not available just now",
+};

@@ -1,0 +1,22 @@
+import { query } from "@/lib/database";
+
+export interface Comment {
+  id: string;
+  author: string;
+  text: string;
+  createdAt: string;
+}
+
+/** What was said below a post, newest last; comments travel as the `text` of their event's metadata. */
+export async function findComments(postId: string, limit: number): Promise<Comment[]> {
+  const rows = await query<{ id: string; author: string; text: string; occurred_at: Date }>(
+    `SELECT * FROM (
+       SELECT i.id, COALESCE(NULLIF(u.username, ''), u.external_id) AS author, i.metadata->>'text' AS text, i.occurred_at
+       FROM user_interaction i JOIN users u ON u.id = i.user_id
+       WHERE i.post_id = $1 AND i.interaction_type = 'comment' AND i.metadata->>'text' <> ''
+       ORDER BY i.occurred_at DESC LIMIT $2) newest
+     ORDER BY occurred_at`,
+    [postId, limit],
+  );
+  return rows.map(({ occurred_at, ...comment }) => ({ ...comment, createdAt: occurred_at.toISOString() }));
+}

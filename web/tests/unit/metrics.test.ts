@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { Metrics } from "../../lib/metrics";
+
+it("metrics tell pages by source, and users by the source of their last page", () => {
+  const metrics = new Metrics();
+  metrics.count("web_feed_pages_total", { source: "ml_recommendations" });
+  metrics.count("web_feed_pages_total", { source: "ml_recommendations" });
+  metrics.served("ann", "ml_recommendations", 0);
+  metrics.served("ann", "random_fallback", 1000);
+  metrics.served("bob", "ml_recommendations", 1000);
+
+  const lines = metrics.render(2000).split("\n");
+
+  assert.ok(lines.includes('web_feed_pages_total{source="ml_recommendations"} 2'));
+  assert.ok(lines.includes('web_feed_active_users{source="random_fallback"} 1'));
+  assert.ok(lines.includes('web_feed_active_users{source="ml_recommendations"} 1'));
+});
+
+it("metrics forget users who left", () => {
+  const metrics = new Metrics();
+  metrics.served("ann", "random_fallback", 0);
+
+  assert.match(metrics.render(6 * 60_000), /web_feed_active_users\{source="random_fallback"\} 0/);
+});
+
+it("metrics count each observation in every bucket that holds it", () => {
+  const metrics = new Metrics();
+  metrics.observeSeconds("web_feed_page_seconds", 0.3);
+  metrics.observeSeconds("web_feed_page_seconds", 3.1);
+
+  const text = metrics.render(0);
+
+  assert.match(text, /_bucket\{le="0.25"\} 0\n.*_bucket\{le="0.5"\} 1\n/);
+  assert.match(text, /_bucket\{le="\+Inf"\} 2\nweb_feed_page_seconds_sum 3.4\nweb_feed_page_seconds_count 2/);
+});
