@@ -41,6 +41,7 @@ class FeedState:
         self.topic = np.zeros(0, np.int32)  # of the first tag, -1 none
         self.visible = np.zeros(0, np.bool_)  # false for deleted ones too
         self.seq = np.zeros(0, np.int64)
+        self._row_of_seq: NDArray[np.intp] | None = None
         self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
         self.by_created = np.zeros(0, np.intp)  # rows, oldest first
 
@@ -96,6 +97,7 @@ class FeedState:
         self.text = np.ascontiguousarray(grown(self.text.T, size).T) if len(self.text) < size else self.text
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
+        self._row_of_seq = None
         self.topic[rows] = [self._topic(topic) for topic in topics]
         if text is not None:
             self.set_text(rows, text)
@@ -168,6 +170,16 @@ class FeedState:
     def remove_user(self, key: bytes) -> None:
         """Forget who a row belongs to: the user is a stranger from now on."""
         self.user_rows.pop(key, None)
+
+    def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Rows of the posts with these numbers; numbers the state does not know are left out."""
+        if self._row_of_seq is None:
+            known = self.seq[: self.n_posts]
+            self._row_of_seq = np.full(int(known.max(initial=0)) + 1, -1)
+            self._row_of_seq[known] = np.arange(self.n_posts)
+        within = seq[(seq >= 0) & (seq < len(self._row_of_seq))]
+        rows = self._row_of_seq[within]
+        return rows[rows >= 0]
 
     # -- snapshot ------------------------------------------------------------------------------------------------
 

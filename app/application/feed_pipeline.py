@@ -1,0 +1,123 @@
+"""Ranking, the one implementation of it: sources, filters, scorer, selector. Serves, evaluates and trains."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.entities import Reason
+from app.domain.services.candidate_source import CandidateSource
+from app.domain.services.eligibility_filter import EligibilityFilter
+from app.domain.services.ranking_context import RankingContext
+from app.domain.services.scorer import Scored, Scorer
+from app.domain.services.selector import Selector
+from app.domain.services.stage_observer import StageObserver
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedList:
+    """Eligible candidates, best first. `nominated` is the first source that named each, `order` its position in
+    `scored`, which a list that is kept lets go of: it is large."""
+
+    rows: Rows
+    values: NDArray[np.float64]
+    nominated: NDArray[np.int8]
+    order: Rows
+    scored: Scored | None
+
+    def without(self, rows: Rows, n_posts: int) -> "RankedList":
+        """The list less some posts."""
+        gone = np.zeros(n_posts, np.bool_)
+        gone[rows] = True
+        keep = ~gone[self.rows]
+        order = self.order[keep] if self.scored is not None else self.order
+        return RankedList(self.rows[keep], self.values[keep], self.nominated[keep], order, self.scored)
+
+    def kept(self, size: int) -> "RankedList":
+        """The first `size` posts, in little memory."""
+        rows, values = self.rows[:size].astype(np.int32), self.values[:size].astype(np.float32)
+        return RankedList(rows, values, self.nominated[:size].copy(), np.empty(0, np.intp), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """Posts as they are shown: rows, scores (never rising), reasons; evidence where it was asked for."""
+
+    rows: Rows
+    values: NDArray[np.float64]
+    reasons: list[Reason]
+    evidence: list[dict[str, Any]]
+
+
+class FeedPipeline:
+    """Nominates, filters, scores and selects. Every piece is a small object behind a port."""
+
+    def __init__(
+        self,
+        sources: Sequence[CandidateSource],
+        filters: Sequence[EligibilityFilter],
+        scorer: Scorer,
+        selector: Selector,
+        observer: StageObserver,
+    ) -> None:
+        self.sources = tuple(sources)
+        self.scorer = scorer
+        self._filters = tuple(filters)
+        self._selector = selector
+        self._observer = observer
+
+    def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
+        """What the sources nominate, by row, and the first source that named each post."""
+        state = context.state
+        found = [source(context) for source in self.sources]
+        first = np.full(state.n_posts, -1, np.int8)
+        for index in range(len(found) - 1, -1, -1):
+            first[found[index]] = index
+        rows = np.flatnonzero(first >= 0)
+        return rows, first[rows]
+
+    def eligible(self, context: RankingContext, rows: Rows, extra: Sequence[EligibilityFilter] = ()) -> NDArray[np.bool_]:
+        """Which of `rows` every rule allows."""
+        keep = np.ones(len(rows), np.bool_)
+        for allows in (*self._filters, *extra):
+            keep &= allows(context, rows)
+        return keep
+
+    def rank(self, context: RankingContext, extra: Sequence[EligibilityFilter] = ()) -> RankedList:
+        """All eligible candidates in the order of their scores; `extra` are the rules of this request alone."""
+        started = perf_counter()
+        rows, nominated = self.candidates(context)
+        sourced = perf_counter()
+        keep = self.eligible(context, rows, extra)
+        rows, nominated = rows[keep], nominated[keep]
+        filtered = perf_counter()
+        scored = self.scorer(context, rows)
+        # a score that is no number ranks last
+        values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
+        order = np.lexsort((-rows, -values))
+        self._observer.observe("sources", sourced - started)
+        self._observer.observe("filter", filtered - sourced)
+        self._observer.observe("score", perf_counter() - filtered)
+        return RankedList(rows[order], values[order], nominated[order], order, scored)
+
+    def page(self, context: RankingContext, ranked: RankedList, size: int, explain: bool = False) -> Page:
+        """The next `size` posts of a list, fewer at its end."""
+        started = perf_counter()
+        at, values = self._selector(context, ranked.rows, ranked.values, size)
+        rows = ranked.rows[at]
+        if ranked.scored is None:
+            scored, order = self.scorer(context, rows), np.arange(len(rows))
+        else:
+            scored, order = ranked.scored, ranked.order[at]
+        reasons = [
+            reason or self.sources[source].reason
+            for reason, source in zip(scored.reasons(order), ranked.nominated[at].tolist(), strict=True)
+        ]
+        page = Page(rows, values, reasons, scored.evidence(order) if explain else [])
+        self._observer.observe("select", perf_counter() - started)
+        return page

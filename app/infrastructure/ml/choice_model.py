@@ -1,0 +1,165 @@
+"""A conditional logit: which of the posts on offer a user takes.
+
+McFadden, "Conditional logit analysis of qualitative choice behavior" (1974): the probability of choosing post j from
+an offer is exp(u_j) / sum exp(u). Offers are sampled, so each candidate stands for as many as its sampling rate says
+(log weight inside the softmax; without that, hard negatives teach that hot is bad).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+_CLIP = 6.0  # standard deviations: what lies beyond was hardly seen in training
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offers:
+    """Sampled requests. The chosen post of each stands first.
+
+    inputs      (n_requests, n_candidates, n_features) float32
+    log_weight  (n_requests, n_candidates) float32: log of the number of posts each candidate stands for,
+                -inf pads
+    """
+
+    inputs: NDArray[np.float32]
+    log_weight: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChoiceModel:
+    """Utilities linear in clipped, standardised inputs, plus, where it helps, one small layer of rectified units.
+
+    `mean`, `scale`, `linear` (n_features,); `hidden` (n_features, n_units), `bias`, `output` (n_units,).
+    """
+
+    names: tuple[str, ...]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    linear: NDArray[np.float64]
+    hidden: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    output: NDArray[np.float64]
+
+    def standardised(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_features, n) inputs as the model reads them."""
+        result: NDArray[np.float64] = ((inputs - self.mean[:, None]) / self.scale[:, None]).clip(-_CLIP, _CLIP)
+        return result
+
+    def utilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) utilities of candidates given as (n_features, n) inputs."""
+        z = self.standardised(inputs)
+        utility: NDArray[np.float64] = self.linear @ z
+        if len(self.output):
+            utility = utility + self.output @ np.maximum(self.hidden.T @ z + self.bias[:, None], 0.0)
+        return utility
+
+    def contributions(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_features, n) share of each input in the utility: gradient x input, which sums to it but for the bias."""
+        z = self.standardised(inputs)
+        gradient = self.linear[:, None] * np.ones_like(z)
+        if len(self.output):
+            active = (self.hidden.T @ z + self.bias[:, None]) > 0
+            gradient = gradient + self.hidden @ (self.output[:, None] * active)
+        result: NDArray[np.float64] = gradient * z
+        return result
+
+    def saved(self) -> dict[str, Any]:
+        """Plain arrays (see `restored`)."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> "ChoiceModel":
+        """The inverse of `saved`."""
+        return cls(**saved)
+
+
+def fit_choice_model(
+    names: Sequence[str], offers: Offers, *, ridge: float = 1e-4, units: int = 0, epochs: int = 10, seed: int = 0
+) -> ChoiceModel:
+    """Maximum penalised likelihood: L-BFGS on the exact gradient for the linear part, then, if `units`, Adam on all.
+
+    `ridge` is the weight of the squared coefficients against the mean log likelihood.
+    """
+    n_features = offers.inputs.shape[2]
+    mean = offers.inputs.mean(axis=(0, 1), dtype=np.float64)
+    scale = offers.inputs.std(axis=(0, 1), dtype=np.float64)
+    scale = np.where(scale > 1e-9, scale, 1.0)
+    z = ((offers.inputs - mean.astype(np.float32)) / scale.astype(np.float32)).clip(-_CLIP, _CLIP)
+    chosen = z[:, 0].sum(axis=0, dtype=np.float64)
+
+    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        share, log_chosen = _softmax(z @ w.astype(np.float32) + offers.log_weight)
+        expected = np.tensordot(share, z, axes=([0, 1], [0, 1])).astype(np.float64)
+        gradient = (expected - chosen) / len(offers) + 2 * ridge * w
+        return float(-log_chosen.mean(dtype=np.float64) + ridge * w @ w), gradient
+
+    fitted = minimize(loss, np.zeros(n_features), jac=True, method="L-BFGS-B", options={"maxiter": 150})
+    linear = fitted.x
+    hidden, bias, output = np.zeros((n_features, 0)), np.zeros(0), np.zeros(0)
+    if units:
+        linear, hidden, bias, output = _with_hidden_layer(z, offers.log_weight, linear, units, epochs, seed)
+    return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output)
+
+
+def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Shares (n_requests, n_candidates), and the log share of the chosen, first one."""
+    u = u - u.max(axis=1, keepdims=True)
+    share = np.exp(u)
+    total = share.sum(axis=1, keepdims=True)
+    return share / total, u[:, 0] - np.log(total[:, 0])
+
+
+def _with_hidden_layer(
+    z: NDArray[np.float32],
+    log_weight: NDArray[np.float32],
+    linear: NDArray[np.float64],
+    units: int,
+    epochs: int,
+    seed: int,
+    decay: float = 1e-3,
+    rate: float = 2e-3,
+    batch: int = 64,
+) -> tuple[NDArray[np.float64], ...]:
+    """Adam (Kingma & Ba 2015) from the linear fit, rate falling by a cosine. Returns linear, hidden, bias, output."""
+    random = np.random.default_rng(seed)
+    n_requests, _, n_features = z.shape
+    weights = [
+        linear.astype(np.float32),
+        (random.normal(size=(n_features, units)) / np.sqrt(n_features)).astype(np.float32),
+        np.zeros(units, np.float32),
+        (random.normal(size=units) * 0.1 / np.sqrt(units)).astype(np.float32),
+    ]
+    first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
+    step = 0
+    for epoch in range(epochs):
+        pace = rate * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
+        for some in np.array_split(random.permutation(n_requests), max(1, n_requests // batch)):
+            x = z[some]
+            w, hidden, bias, output = weights
+            reach = x @ hidden + bias
+            active = np.maximum(reach, 0)
+            share, _ = _softmax(active @ output + x @ w + log_weight[some])
+            share[:, 0] -= 1
+            share /= len(some)
+            back = share[..., None] * output * (reach > 0)
+            gradients = [
+                np.tensordot(share, x, axes=([0, 1], [0, 1])),
+                np.tensordot(x, back, axes=([0, 1], [0, 1])),
+                back.sum(axis=(0, 1)),
+                np.tensordot(share, active, axes=([0, 1], [0, 1])),
+            ]
+            step += 1
+            for i, gradient in enumerate(gradients):
+                gradient = gradient + decay * weights[i]
+                first[i] = 0.9 * first[i] + 0.1 * gradient
+                second[i] = 0.999 * second[i] + 0.001 * gradient**2
+                towards = first[i] / (1 - 0.9**step) / (np.sqrt(second[i] / (1 - 0.999**step)) + 1e-8)
+                weights[i] = weights[i] - np.float32(pace) * towards
+    return tuple(w.astype(np.float64) for w in weights)

@@ -1,0 +1,111 @@
+"""The owner's formula: 0.7 collaborative + 0.2 content + 0.1 recency. The default for a feed too small to learn from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.entities import Reason
+from app.domain.feed.state import HALF_LIVES, HOUR
+from app.domain.services.ranking_context import RankingContext
+from app.domain.services.scorer import Rows, Scored
+from app.infrastructure.ml.collaborative_filter import LiveTaste
+
+_TEXT, _AUTHOR, _ENGAGEMENT = 0.6, 0.2, 0.2  # shares of content similarity
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaWeights:
+    """Shares of the three parts (any scale) and the age in hours at which recency has fallen to 1/e."""
+
+    collaborative: float = 0.7
+    content: float = 0.2
+    recency: float = 0.1
+    recency_tau_hours: float = 24.0
+
+
+class TrendingScorer:
+    """Decayed engagement over its largest: for strangers, and where there is no model."""
+
+    def __init__(self, half_life: float) -> None:
+        """`half_life` in seconds; the nearest of those that are counted is taken."""
+        self._column = int(np.argmin(np.abs(np.log(np.array(HALF_LIVES) / half_life))))
+
+    def __call__(self, context: RankingContext, rows: Rows) -> Scored:
+        state = context.state
+        level = state.heat.at(context.now, rows)[self._column]
+        top = state.heat.hottest(self._column, 1)
+        most = max(state.heat.at(context.now, top)[self._column].max(initial=0.0), level.max(initial=0.0))
+        # where nothing moves, newer first: a trace of recency far below one fresh engagement
+        newness = 1e-3 / (1.0 + np.maximum(context.now - state.created[rows], 0.0) / HOUR)
+        values = (level / (most or 1.0) + newness) / (1.0 + 1e-3)
+
+        def reasons(at: Rows) -> list[Reason | None]:
+            return [Reason.TRENDING if hot else None for hot in (level[at] > newness[at]).tolist()]
+
+        def evidence(at: Rows) -> list[dict[str, Any]]:
+            return [{"trending": round(float(value), 4)} for value in level[at]]
+
+        return Scored(values, reasons, evidence)
+
+
+class FormulaScorer:
+    """Weighted sum of three parts, each in [0, 1]. A user whose neighbours name nothing is ranked by trending."""
+
+    def __init__(self, taste: LiveTaste, weights: FormulaWeights, trending: TrendingScorer) -> None:
+        self._taste = taste
+        self._trending = trending
+        self._tau = weights.recency_tau_hours * HOUR
+        shares = np.array([weights.collaborative, weights.content, weights.recency], np.float64)
+        self._shares = shares / (shares.sum() or 1.0)
+
+    def __call__(self, context: RankingContext, rows: Rows) -> Scored:
+        support = self._taste.support(context)
+        most = support.max(initial=0.0)
+        if most <= 0:
+            return self._trending(context, rows)
+        state = context.state
+        recency = np.exp(-np.maximum(context.now - state.created[rows], 0.0) / self._tau)
+        parts = self._shares[:, None] * np.stack([support[rows] / most, content_similarity(context, rows), recency])
+
+        def reasons(at: Rows) -> list[Reason | None]:
+            return [_REASONS[part] for part in parts[:, at].argmax(axis=0)]
+
+        def evidence(at: Rows) -> list[dict[str, Any]]:
+            return [
+                {"collaborative": round(float(a), 4), "content": round(float(b), 4), "recency": round(float(c), 4)}
+                for a, b, c in parts[:, at].T
+            ]
+
+        return Scored(parts.sum(axis=0), reasons, evidence)
+
+
+_REASONS = (Reason.COLLABORATIVE_FILTERING, Reason.CONTENT_SIMILARITY, Reason.RECENT)
+
+
+def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float64]:
+    """How much each post is like what this user engages with, (n,) in [0, 1].
+
+    0.6 x cosine of its text (TF-IDF of words and tags, see `text`) with the mean of the user's last 50 posts, 0.2 x
+    share of the user's history with its author, 0.2 x engagement on a log scale against the most engaged post.
+    Where the feed has no text, or the user no history, engagement alone.
+    """
+    state = context.state
+
+    def most_engaged() -> float:
+        return float(np.log1p(state.engagements[: state.n_posts].max(initial=0))) or 1.0
+
+    engagement = np.log1p(state.engagements[rows]) / context.once("most engaged", most_engaged)
+    posts = context.history[0][-50:].astype(np.intp)
+    if not len(posts) or not state.text.shape[1]:
+        return engagement
+    profile = state.text[posts].sum(axis=0)
+    profile /= np.linalg.norm(profile) or 1.0
+    alike = np.asarray(state.text[rows] @ profile, np.float64).clip(0, 1)
+    authors = state.author[posts]
+    known = authors[authors >= 0]
+    share = np.bincount(known, minlength=state.n_users) / max(len(known), 1)
+    author = state.author[rows]
+    familiar = np.where(author >= 0, share[author.clip(0)], 0.0)
+    return _TEXT * alike + _AUTHOR * familiar + _ENGAGEMENT * engagement

@@ -1,0 +1,64 @@
+"""The scorer that training learned from the feed's own history."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.entities import Reason
+from app.domain.services.ranking_context import RankingContext
+from app.domain.services.scorer import Rows, Scored
+from app.infrastructure.ml import features
+from app.infrastructure.ml.choice_model import ChoiceModel
+
+
+class LearnedScorer:
+    """Scores by a `ChoiceModel` over the live features: exp(utility) against the best candidate's."""
+
+    def __init__(self, model: ChoiceModel) -> None:
+        """Raises ValueError when `model` was trained on other features than this code computes."""
+        if model.names != features.names():
+            raise ValueError("the model was trained on other features than this version computes: train again")
+        self.model = model
+
+    def utilities(self, context: RankingContext, rows: Rows) -> NDArray[np.float64]:
+        """(n,) utilities; differences are log odds of being chosen."""
+        return self.model.utilities(features.matrix(context, rows))
+
+    def __call__(self, context: RankingContext, rows: Rows) -> Scored:
+        inputs = features.matrix(context, rows)
+        utility = self.model.utilities(inputs)
+        values = np.exp(utility - utility.max(initial=-np.inf)) if len(rows) else utility
+
+        def reasons(at: Rows) -> list[Reason | None]:
+            share = self.model.contributions(inputs[:, at])
+            centre = share - share.mean(axis=1, keepdims=True) if len(at) > 1 else share
+            by_reason = np.stack([centre[columns].sum(axis=0) for columns in _COLUMNS.values()])
+            told: list[Reason | None] = list(_COLUMNS)
+            return [told[place] for place in by_reason.argmax(axis=0)]
+
+        def evidence(at: Rows) -> list[dict[str, Any]]:
+            share = self.model.contributions(inputs[:, at])
+            return [_explained(self.model.names, one) for one in share.T]
+
+        return Scored(values, reasons, evidence)
+
+
+def _explained(names: tuple[str, ...], share: NDArray[np.float64]) -> dict[str, Any]:
+    strongest = np.argsort(-np.abs(share), kind="stable")
+    return {"contributions": {names[i]: round(float(share[i]), 4) for i in strongest.tolist()}}
+
+
+_TELLING: Mapping[Reason, tuple[str, ...]] = {
+    Reason.TRENDING: ("heat", "trace", "strong", "engagement", "gravity", "idle"),
+    Reason.RECENT: ("age", "newer", "untouched"),
+    Reason.POPULAR_AUTHOR: ("author ",),
+    Reason.COLLABORATIVE_FILTERING: ("user kNN", "next posts"),
+    Reason.CONTENT_SIMILARITY: ("affinity", "topic", "text"),
+    Reason.FOLLOWING: ("follows",),
+}
+_COLUMNS: dict[Reason, list[int]] = {
+    reason: [i for i, name in enumerate(features.names()) if name.startswith(beginnings)]
+    for reason, beginnings in _TELLING.items()
+}
