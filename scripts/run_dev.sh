@@ -8,13 +8,7 @@ if [ -z "${DATABASE_URL:-}${EMBEDDED_POSTGRES_HELD:-}" ] && ! grep -qs '^ *DATAB
     exec python -m app.infrastructure.database.embedded run -- bash "$PWD/scripts/run_dev.sh" "$@"
 fi
 
-say "bringing the tables up to date"
-python -m alembic upgrade head
-python -m data.seed_database --if-empty
-if ! python -m training.registry list --active > /dev/null 2>&1; then
-    say "training the first model"
-    python -m training.train
-fi
+bash scripts/prepare.sh
 
 say "serving http://localhost:${PORT:-8000} (documentation: /docs)"
 exec python -m uvicorn app.main:app --reload --reload-dir app --host "${HOST:-127.0.0.1}" --port "${PORT:-8000}" "$@"
