@@ -1,0 +1,250 @@
+"""Tables, triggers and views of the feed.
+
+A table that stands there already and was not made here (a team's own `users`) is left exactly as it is: no column,
+key, trigger or foreign key is added to it, ours that would point to it go without, and the view over it takes the
+columns it has. The team may redefine the views at will.
+"""
+
+from alembic import op
+from sqlalchemy import text
+
+from app.infrastructure.database.migrations.adopted_tables import view_over
+from app.infrastructure.database.migrate import MigrationRefused
+from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TABLES = ("users", "posts", "follows", "user_interaction", "user_recommendation", "feed_change", "feed_post_number",
+          "feed_import")  # fmt: skip
+ADOPTABLE = {"users", "posts", "follows", "user_recommendation"}
+VIEWS = {"feed_users": "users", "feed_posts": "posts", "feed_follows": "follows"}
+
+USERS = """
+CREATE TABLE {users} (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    external_id text NOT NULL UNIQUE CHECK (external_id <> ''),
+    username text,
+    follower_count integer,
+    created_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
+    seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE
+)
+"""
+
+POSTS = """
+CREATE TABLE {posts} (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    external_id text NOT NULL UNIQUE CHECK (external_id <> ''),
+    author_id uuid {references_users},
+    content text,
+    tags text[] NOT NULL DEFAULT '{{}}',
+    visible boolean NOT NULL DEFAULT true,
+    like_count integer,
+    comment_count integer,
+    created_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
+    seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE
+);
+CREATE INDEX idx_posts_author ON {posts} (author_id);
+CREATE INDEX idx_posts_created ON {posts} (created_at)
+"""
+
+FOLLOWS = """
+CREATE TABLE {follows} (
+    follower_id uuid NOT NULL {references_users},
+    followee_id uuid NOT NULL {references_users},
+    created_at timestamptz CHECK (isfinite(created_at)),
+    PRIMARY KEY (follower_id, followee_id),
+    CHECK (follower_id <> followee_id)
+);
+CREATE INDEX idx_follows_followee ON {follows} (followee_id)
+"""
+
+# `xid` is the transaction that wrote the row: the tail of the log is read by it, since a late commit carries an early seq
+USER_INTERACTION = """
+CREATE TABLE {user_interaction} (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL {references_users},
+    post_id uuid NOT NULL {references_posts},
+    interaction_type varchar(50) NOT NULL
+        CHECK (interaction_type IN ('view', 'click', 'like', 'comment', 'share')),
+    metadata jsonb NOT NULL DEFAULT '{{}}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    occurred_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(occurred_at)),
+    event_id uuid UNIQUE,
+    request_id text,
+    seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX idx_user_interaction_user ON {user_interaction} (user_id, created_at);
+CREATE INDEX idx_user_interaction_post ON {user_interaction} (post_id, created_at);
+CREATE INDEX idx_user_interaction_time ON {user_interaction} (created_at);
+CREATE INDEX idx_user_interaction_xid ON {user_interaction} (xid, seq)
+"""
+
+USER_RECOMMENDATION = """
+CREATE TABLE {user_recommendation} (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL {references_users},
+    post_id uuid NOT NULL {references_posts},
+    score double precision NOT NULL,
+    generated_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    UNIQUE (user_id, post_id)
+);
+CREATE INDEX idx_user_reco_user_score ON {user_recommendation} (user_id, score DESC);
+CREATE INDEX idx_user_reco_expires ON {user_recommendation} (user_id, expires_at);
+CREATE INDEX idx_user_reco_cleanup ON {user_recommendation} (expires_at);
+CREATE INDEX idx_user_reco_post ON {user_recommendation} (post_id)
+"""
+
+FEED_CHANGE = """
+CREATE TABLE {feed_change} (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    entity text NOT NULL CHECK (entity IN ('user', 'post', 'follow')),
+    op text NOT NULL CHECK (op IN ('upsert', 'delete')),
+    key uuid NOT NULL,
+    other uuid CHECK ((other IS NOT NULL) = (entity = 'follow')),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX idx_feed_change_xid ON {feed_change} (xid, seq)
+"""
+
+# dense numbers for posts of adopted tables, which have no `seq` of their own; filled as posts are met
+FEED_POST_NUMBER = """
+CREATE TABLE {feed_post_number} (
+    post_id uuid PRIMARY KEY,
+    seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE
+)
+"""
+
+FEED_IMPORT = """
+CREATE TABLE {feed_import} (
+    name text PRIMARY KEY,
+    shift_seconds double precision NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+BODIES = {
+    "users": USERS, "posts": POSTS, "follows": FOLLOWS, "user_interaction": USER_INTERACTION,
+    "user_recommendation": USER_RECOMMENDATION, "feed_change": FEED_CHANGE, "feed_post_number": FEED_POST_NUMBER,
+    "feed_import": FEED_IMPORT,
+}  # fmt: skip
+
+# Statement triggers with transition tables: one INSERT for a bulk load, not one for each row. They run with the rights
+# of the schema's owner, so that who may write `posts` needs no right on the outbox.
+FUNCTION = """
+CREATE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    INSERT INTO {feed_change} (entity, op, key, other) {select};
+    RETURN NULL;
+END $body$
+"""
+# entity -> table, key columns, columns whose change matters to a reader (a new like_count alone is none of them)
+WATCHED = {
+    "user": ("users", ("id",), ("external_id", "created_at")),
+    "post": (
+        "posts",
+        ("id",),
+        ("external_id", "author_id", "content", "tags", "visible", "created_at", "seq"),
+    ),
+    "follow": ("follows", ("follower_id", "followee_id"), ("created_at",)),
+}
+
+
+def schema_name() -> SchemaName:
+    return SchemaName(op.get_context().opts["feed_schema"])
+
+
+def is_ours(schema: SchemaName, table: str) -> bool | None:
+    """Whether the migrations made this table; None where there is no such relation."""
+    found = (
+        op.get_bind()
+        .execute(
+            text("SELECT obj_description(to_regclass(:name), 'pg_class'), to_regclass(:name) IS NULL"),
+            {"name": schema[table]},
+        )
+        .one()
+    )
+    return None if found[1] else found[0] == OWNER_MARK
+
+
+def watch(schema: SchemaName, entity: str) -> None:
+    """Triggers that write into feed_change what happens to `entity`'s table."""
+    table, keys, columns = WATCHED[entity]
+
+    def select(op_name: str, row: str, source: str) -> str:
+        key = ", ".join(f"{row}.{name}" for name in keys) + ("" if len(keys) > 1 else ", NULL::uuid")
+        return f"SELECT '{entity}', '{op_name}', {key} FROM {source}"
+
+    same = " AND ".join(f"o.{name} = n.{name}" for name in keys)
+    new, old = (f"ROW({', '.join(f'{row}.{name}' for name in columns)})" for row in "no")
+    bodies = {
+        "insert": select("upsert", "n", "new_rows n"),
+        "delete": select("delete", "o", "old_rows o"),
+        "update": select("delete", "o", f"old_rows o WHERE NOT EXISTS (SELECT FROM new_rows n WHERE {same})")
+        + " UNION ALL "
+        + select(
+            "upsert",
+            "n",
+            f"new_rows n WHERE NOT EXISTS (SELECT FROM old_rows o WHERE {same} AND {old} IS NOT DISTINCT FROM {new})",
+        ),
+        "truncate": select("delete", "o", f"{schema[table]} o"),
+    }
+    tables = {
+        "insert": "REFERENCING NEW TABLE AS new_rows",
+        "delete": "REFERENCING OLD TABLE AS old_rows",
+        "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+        "truncate": "",
+    }
+    for event, body in bodies.items():
+        name = f"feed_{table}_{event}"
+        op.execute(FUNCTION.format(schema=schema, name=name, feed_change=schema["feed_change"], select=body))
+        op.execute(
+            f"CREATE TRIGGER {name} {'BEFORE' if event == 'truncate' else 'AFTER'} {event} ON {schema[table]} "
+            f"{tables[event]} FOR EACH STATEMENT EXECUTE FUNCTION {schema}.{name}()"
+        )
+
+
+def upgrade() -> None:
+    schema = schema_name()
+    names = {table: schema[table] for table in TABLES}
+    ours: set[str] = set()
+    for table in TABLES:
+        if is_ours(schema, table) is not None:
+            if table not in ADOPTABLE:
+                raise MigrationRefused(
+                    f"{schema[table]} stands there already and is not ours; give the service a schema "
+                    "of its own (DB_SCHEMA) and point the views feed_users, feed_posts and feed_follows at your tables"
+                )
+            continue
+        references = {
+            f"references_{other}": f"REFERENCES {schema[other]} (id) ON DELETE CASCADE"
+            if other in ours
+            else ""
+            for other in ("users", "posts")
+        }
+        op.execute(BODIES[table].format(**names, **references))
+        op.execute(f"COMMENT ON TABLE {schema[table]} IS '{OWNER_MARK}'")
+        ours.add(table)
+    for entity, (table, _, _) in WATCHED.items():
+        if table in ours:
+            watch(schema, entity)
+    for view in VIEWS:
+        op.execute(view_over(op.get_bind(), schema, view, adopted=VIEWS[view] not in ours))
+
+
+def downgrade() -> None:
+    schema = schema_name()
+    for view in VIEWS:
+        op.execute(f"DROP VIEW IF EXISTS {schema[view]}")
+    for table in reversed(TABLES):
+        if is_ours(schema, table):
+            op.execute(f"DROP TABLE {schema[table]}")
+    for table, _, _ in WATCHED.values():
+        for event in ("insert", "update", "delete", "truncate"):
+            op.execute(f"DROP FUNCTION IF EXISTS {schema}.feed_{table}_{event}()")
