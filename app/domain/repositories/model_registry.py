@@ -40,7 +40,7 @@ class ModelRegistry(Protocol):
     def load(self, version: str) -> Mapping[str, Any]:
         """The verified artefact. Raises UnknownVersion, InvalidArtifact."""
 
-    def promote(self, version: str) -> ModelRecord:
+    def promote(self, version: str) -> ModelRecord | None:
         """Make `version` the active one after verifying its artefact; returns the record that was active before.
 
         Raises UnknownVersion, InvalidArtifact (also for a `rejected` one)."""

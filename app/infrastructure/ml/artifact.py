@@ -35,7 +35,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "sklearn.preprocessing._label": frozenset({"LabelEncoder"}),
     "sklearn.linear_model._logistic": frozenset({"LogisticRegression"}),
     # gradient boosting of two classes, with the generator that it keeps
-    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": frozenset({"HistGradientBoostingClassifier"}),
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": frozenset(
+        {"HistGradientBoostingClassifier"}
+    ),
     "sklearn.ensemble._hist_gradient_boosting.binning": frozenset({"_BinMapper"}),
     "sklearn.ensemble._hist_gradient_boosting.predictor": frozenset({"TreePredictor"}),
     "sklearn._loss.loss": frozenset({"HalfBinomialLoss"}),
@@ -97,7 +99,9 @@ def deserialise(content: bytes) -> dict[str, Any]:
     except InvalidArtifact:
         raise
     except Exception as error:  # what forged bytes raise is anyone's guess
-        raise InvalidArtifact(f"the artefact is no readable pickle: {type(error).__name__}: {error}") from error
+        raise InvalidArtifact(
+            f"the artefact is no readable pickle: {type(error).__name__}: {error}"
+        ) from error
     if stream.tell() != len(content):
         raise InvalidArtifact(f"the artefact has {len(content) - stream.tell()} bytes after its end")
     if type(artifact) is not dict or not all(type(key) is str for key in artifact):
