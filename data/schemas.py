@@ -110,7 +110,7 @@ def parse_metadata(value: object) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             raise ValueError("is not JSON") from None
     if not isinstance(value, dict):
-        raise ValueError("is no JSON object")  # noqa: TRY004 -- what pydantic turns into a row's error
+        raise ValueError("is no JSON object")
     text = orjson.dumps(value)
     if len(text) > MAX_METADATA_BYTES:
         raise ValueError(f"is larger than {MAX_METADATA_BYTES} bytes")

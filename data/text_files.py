@@ -175,7 +175,7 @@ def _csv_line(path: Path, row: int) -> int:
 
 
 def _torn_csv(path: Path, width: int, reason: str) -> FeedFileError:
-    """What is wrong with a file that Arrow refuses: a record's width, bytes that are no UTF-8, or its own word."""
+    """What is wrong with a file that Arrow refuses: a record's width, its bytes, or what Arrow says."""
     for line, record in _csv_records(path):
         if len(record) != width:
             return FeedFileError(

@@ -49,9 +49,9 @@ def parse_time(value: object) -> datetime:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.utcoffset() is None else value.astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(WHY)  # noqa: TRY004 -- what pydantic turns into a row's error
+        raise ValueError(WHY)
     text = value if isinstance(value, str) else repr(value)
-    micro, bad = to_microseconds(pa.array([text], pa.large_string()))
+    micro, bad = to_microseconds(pa.chunked_array([[text]], pa.large_string()))
     if bad[0]:
         raise ValueError(WHY)
     return datetime.fromtimestamp(0, UTC) + pd.Timedelta(int(micro[0]), unit="us").to_pytimedelta()
@@ -82,7 +82,7 @@ def _from_text(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         numbers = pd.to_numeric(column.filter(pa.array(seconds)).to_pandas(types_mapper=None)).to_numpy(
             np.float64
         )
-        micro[seconds], bad[seconds] = _from_seconds(pa.chunked_array([pa.array(numbers)]))
+        micro[seconds], bad[seconds] = _from_seconds(pa.chunked_array([numbers]))
     if iso.any():
         found = _iso_microseconds(column if iso.all() else column.filter(pa.array(iso)))
         micro[iso], bad[iso] = found, found == NO_TIME

@@ -1,0 +1,203 @@
+"""Write a realistic synthetic feed: `python -m data.generate_fake_data --help`.
+
+The same arguments give the same bytes. `--output feed.json` holds users, posts, follows and interactions in
+one document, a record a line. `--output feed.parquet` holds the interactions, for large feeds, with the rest
+beside it in `feed.users.parquet`, `feed.posts.parquet` and `feed.follows.parquet`; readers find these by
+themselves.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from app.domain.entities import INTERACTION_TYPES
+from data.command_line import OneLineParser, moment, positive, refuse, whole_number
+from data.open_files import sibling
+from data.schemas import FeedFileError, FileKind
+from data.synthetic_choices import WORLDS
+from data.synthetic_feed import COMMENT, LIKE, FeedSize, SyntheticFeed, make_feed
+
+DEFAULT_OUTPUT: Final = Path("data/fake_interactions.json")
+DEFAULT_UNTIL: Final = datetime(2026, 1, 31, tzinfo=UTC)
+DEMO: Final = FeedSize(
+    users=300, posts=1500, interactions=20_000, seed=7, until=int(DEFAULT_UNTIL.timestamp() * 1000)
+)
+_PROG: Final = "python -m data.generate_fake_data"
+_CHUNK: Final = 200_000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _parser().parse_args(argv)
+    if args.output.suffix not in (".json", ".parquet"):
+        return refuse(_PROG, f"--output {args.output}: must end in .json or .parquet")
+    until = int(args.until.timestamp() * 1000)
+    if until - args.days * 86_400_000 < 0:
+        return refuse(
+            _PROG, f"--until {args.until.isoformat()}: {args.days:g} days before it lie before 1970"
+        )
+    size = FeedSize(
+        args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.world
+    )
+    try:
+        feed = make_feed(size)
+        write_feed(feed, args.output)
+    except (OSError, FeedFileError) as error:
+        return refuse(_PROG, f"{args.output}: cannot be written: {error}")
+    print(
+        f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows.follower):,} follows, "
+        f"{len(feed.event_user):,} interactions"
+    )
+    return 0
+
+
+def write_feed(feed: SyntheticFeed, output: Path) -> None:
+    """Write a feed as JSON or Parquet, by the ending of `output`; a file is there whole or not at all."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    tables = {
+        "users": _users(feed),
+        "posts": _posts(feed),
+        "follows": _follows(feed),
+        "interactions": _interactions(feed),
+    }
+    if output.suffix == ".json":
+        with _whole(output) as unfinished:
+            _write_json(tables, unfinished)
+        return
+    kinds: tuple[FileKind, ...] = ("users", "posts", "follows", "interactions")  # the one that is named last
+    for kind in kinds:
+        with _whole(output if kind == "interactions" else sibling(output, kind)) as unfinished:
+            pq.write_table(tables[kind], unfinished, compression="zstd", row_group_size=1 << 20)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_json(tables: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as out:
+        out.write(b"{")
+        for place, (name, table) in enumerate(tables.items()):
+            out.write(b'%b\n"%b": [' % (b"," if place else b"", name.encode()))
+            first = True
+            for batch in table.to_batches(max_chunksize=_CHUNK):
+                at = batch.schema.get_field_index("created_at")
+                spelt = np.datetime_as_string(batch.column(at).to_numpy(zero_copy_only=False), unit="ms")
+                times = pa.array(np.char.add(spelt, "Z").tolist(), pa.string())
+                for row in batch.set_column(at, "created_at", times).to_pylist():
+                    out.write((b"\n" if first else b",\n") + orjson.dumps(row))
+                    first = False
+            out.write(b"\n]")
+        out.write(b"\n}\n")
+
+
+def _users(feed: SyntheticFeed) -> Any:
+    n = len(feed.usernames)
+    followers = np.bincount(feed.follows.followee, minlength=n)
+    return pa.table(
+        {
+            "id": _names("user", n),
+            "username": feed.usernames,
+            "follower_count": followers,
+            "created_at": _times(feed.people.joined),
+        }
+    )
+
+
+def _posts(feed: SyntheticFeed) -> Any:
+    n = len(feed.texts)
+    names = _names("user", len(feed.usernames))
+    return pa.table(
+        {
+            "id": _names("post", n),
+            "author_id": names.take(pa.array(feed.posts.author)),
+            "content": feed.texts,
+            "created_at": _times(feed.posts.created),
+            "like_count": np.bincount(feed.event_post[feed.event_kind == LIKE], minlength=n),
+            "comment_count": np.bincount(feed.event_post[feed.event_kind == COMMENT], minlength=n),
+            "tags": pa.array(feed.tags, pa.list_(pa.string())),
+        }
+    )
+
+
+def _follows(feed: SyntheticFeed) -> Any:
+    names = _names("user", len(feed.usernames))
+    return pa.table(
+        {
+            "follower_id": names.take(pa.array(feed.follows.follower)),
+            "followee_id": names.take(pa.array(feed.follows.followee)),
+            "created_at": _times(feed.follows.since),
+        }
+    )
+
+
+def _interactions(feed: SyntheticFeed) -> Any:
+    return pa.table(
+        {
+            "user_id": _names("user", len(feed.usernames)).take(pa.array(feed.event_user)),
+            "post_id": _names("post", len(feed.texts)).take(pa.array(feed.event_post)),
+            "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(feed.event_kind)),
+            "created_at": _times(feed.event_time),
+        }
+    )
+
+
+def _names(kind: str, n: int) -> Any:
+    return pa.array([f"{kind}_{number}" for number in range(1, n + 1)], pa.string())
+
+
+def _times(milliseconds: NDArray[np.int64]) -> Any:
+    return pa.array(milliseconds).cast(pa.timestamp("ms", "UTC"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog=_PROG, description="Write a realistic synthetic feed.")
+    parser.add_argument("--users", type=whole_number(2), default=100, help="how many (default: %(default)s)")
+    parser.add_argument("--posts", type=whole_number(1), default=500, help="how many (default: %(default)s)")
+    parser.add_argument(
+        "--interactions", type=whole_number(0), default=5000, help="how many (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_OUTPUT, help=".json or .parquet (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=DEMO.seed, help="another seed, another feed")
+    parser.add_argument(
+        "--until", type=moment, default=DEFAULT_UNTIL, help="where the feed ends (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--days", type=positive, default=DEMO.days, help="how long it lasts (default: %(default)g)"
+    )
+    parser.add_argument(
+        "--life-hours",
+        type=positive,
+        default=DEMO.life_hours,
+        help="median age at which a post is met, where age matters at all (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--world",
+        choices=sorted(WORLDS),
+        default=DEMO.world,
+        help="what decides which post is met: one thing alone, or the usual mixture (default: %(default)s)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
