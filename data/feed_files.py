@@ -14,15 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.history import EventColumns, FeedHistory, FollowColumns, PostColumns, UserColumns
 from app.domain.ids import post_uuid, user_uuid
+from app.infrastructure.database import bulk_load
 from data import columns
 from data.columns import Identities
-from data.event_ids import numbers_among_equals
+from data.event_ids import event_ids, numbers_among_equals
 from data.file_tables import FileTable
 from data.open_files import open_files
 from data.schemas import FileKind
@@ -116,6 +118,73 @@ class FeedFile:
             ),
         )
 
+    def tables(self, shift_seconds: float = 0.0) -> bulk_load.FeedTables:
+        """The feed as it goes into the database, all times moved by one amount.
+
+        Event ids are made of the times as they stand in the file. A user without a time was there from the first
+        thing that names him.
+        """
+        users, posts, follows, events = self.users, self.posts, self.follows, self.events
+        shift = round(shift_seconds * 1e6)
+
+        def moved(micro: NDArray[np.int64]) -> NDArray[np.float64]:
+            return np.where(micro == NO_TIME, np.nan, (micro + shift) / 1e6)
+
+        return bulk_load.FeedTables(
+            bulk_load.UserRows(
+                users.ids.keys,
+                users.ids.given,
+                moved(self._users_created()),
+                users.username,
+                _known(users.follower_count),
+            ),
+            bulk_load.PostRows(
+                posts.ids.keys,
+                posts.ids.given,
+                posts.author,
+                moved(posts.created),
+                list(posts.text),
+                posts.tags,
+                posts.visible,
+                _known(posts.like_count),
+                _known(posts.comment_count),
+            ),
+            bulk_load.FollowRows(follows.follower, follows.followee, moved(follows.since)),
+            bulk_load.InteractionRows(
+                events.user,
+                events.post,
+                events.kind,
+                moved(events.time),
+                self.event_ids(),
+                {row: note for row, note in enumerate(events.metadata or ()) if note != "{}"},
+            ),
+        )
+
+    def event_ids(self) -> NDArray[np.void]:
+        """(n_events,) ``V16``: the id each event came with, or the one that is made for it."""
+        events, rows = self.events, np.flatnonzero(~self.events.has_id)
+        ids = events.given_id.copy()
+        ids[rows] = event_ids(
+            [UUID(bytes=key.tobytes()) for key in self.users.ids.keys],
+            [UUID(bytes=key.tobytes()) for key in self.posts.ids.keys],
+            events.user[rows],
+            events.post[rows],
+            events.kind[rows],
+            events.time[rows],
+        )
+        return ids
+
+    def _users_created(self) -> NDArray[np.int64]:
+        first = np.full(len(self.users.ids), _LATEST)
+        written = self.posts.author >= 0
+        np.minimum.at(first, self.events.user, self.events.time)
+        np.minimum.at(first, self.posts.author[written], self.posts.created[written])
+        since = np.where(self.follows.since == NO_TIME, _LATEST, self.follows.since)
+        np.minimum.at(first, self.follows.follower, since)
+        np.minimum.at(first, self.follows.followee, since)
+        first = np.where(first == _LATEST, NO_TIME, first)
+        return np.where(self.users.created == NO_TIME, first, self.users.created)
+
 
 def read_feed(
     interactions: Path,
@@ -163,7 +232,8 @@ def _events(
     order = np.argsort(time, kind="stable")
     if has_id.any():
         high, low = given_id[order].view(">u8").reshape(-1, 2).astype(np.int64).T
-        order = order[~has_id[order] | (numbers_among_equals(low, high) == 0)]
+        equal = numbers_among_equals(low, high, has_id[order].view(np.uint8))
+        order = order[~has_id[order] | (equal == 0)]
     return EventRows(
         user[order],
         post[order],
@@ -218,6 +288,12 @@ def _posts(
         np.append(columns.counts(table, "like_count"), -1)[row_of],
         np.append(columns.counts(table, "comment_count"), -1)[row_of],
     )
+
+
+def _known(counts: NDArray[np.int64]) -> list[int | None] | None:
+    if (counts < 0).all():
+        return None
+    return [count if count >= 0 else None for count in counts.tolist()]
 
 
 def _first_rows(listed: NDArray[np.int32], n: int) -> NDArray[np.intp]:

@@ -100,7 +100,7 @@ def _funnel(
     def follow_up(source: NDArray[np.int64], kind: int, share: float, within: int) -> NDArray[np.int64]:
         came = source[:, rng.random(source.shape[1]) < share].copy()
         came[3] = kind
-        came[4] += 1000 + (rng.random(came.shape[1]) ** 2 * within).astype(np.int64)
+        came[4] += 1000 + np.floor(np.square(rng.random(came.shape[1])) * within).astype(np.int64)
         rows.append(came)
         return came
 

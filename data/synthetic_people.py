@@ -96,19 +96,20 @@ def draw(rng: np.random.Generator, weight: NDArray[np.float64], n: int) -> NDArr
     """`n` rows drawn by weight, with repeats."""
     cumulative = np.cumsum(weight)
     rows = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
-    return np.minimum(rows, len(weight) - 1).astype(np.int64)
+    last: NDArray[np.int64] = np.minimum(rows, len(weight) - 1).astype(np.int64)
+    return last
 
 
 def _zipf(rng: np.random.Generator, n: int, exponent: float, flat: float) -> NDArray[np.float64]:
     """Weights (rank + flat)^-exponent in random order."""
-    weights: NDArray[np.float64] = (rng.permutation(n) + flat) ** -exponent
+    weights: NDArray[np.float64] = np.power(rng.permutation(n) + flat, -exponent)
     return weights
 
 
 def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> People:
     """People in communities of about 40; a quarter of them joins while the feed is running."""
     circles = int(np.clip(min(n // 40, n_posts // 15), 4, 240))
-    size: NDArray[np.float64] = (np.arange(circles) + 3.0) ** -0.6
+    size = np.power(np.arange(circles) + 3.0, -0.6).astype(np.float64)
     language = rng.choice(len(LANGUAGES), circles, p=[0.55, 0.15, 0.15, 0.15])
     communities = draw(rng, size, 3 * n).reshape(n, 3)
     zone = np.array([[-5, 0], [1, 1], [1, -3], [1, 1]])[language[communities[:, 0]], rng.integers(0, 2, n)]
@@ -148,7 +149,7 @@ def make_posts(rng: np.random.Generator, n: int, people: People, span: Span, qua
 def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: Span) -> Follows:
     """Each person follows a few authors, two thirds of them of his first community."""
     n = len(people.activity)
-    fame: NDArray[np.float64] = np.bincount(posts.author, minlength=n) + 1e-4
+    fame = np.bincount(posts.author, minlength=n).astype(np.float64) + 1e-4
     wanted = np.minimum(2 + np.floor(4 * (1 - rng.random(n)) ** (-1 / 1.5)), min(200, n)).astype(np.int64)
     follower = np.repeat(np.arange(n), wanted)
     followee = draw(rng, fame, len(follower))
