@@ -1,7 +1,31 @@
-export default function L({ children }: { children: React.ReactNode }) {
+import type { Metadata, Viewport } from "next";
+import { cookies } from "next/headers";
+import type { ReactNode } from "react";
+import { Shell } from "@/components/shell";
+import type { Theme } from "@/components/theme-toggle";
+import "./globals.css";
+
+export const metadata: Metadata = { title: { default: "Strand", template: "%s · Strand" }, description: "A feed that learns what you like" };
+export const viewport: Viewport = {
+  width: "device-width",
+  initialScale: 1,
+  themeColor: [
+    { media: "(prefers-color-scheme: light)", color: "#fbfaf8" },
+    { media: "(prefers-color-scheme: dark)", color: "#131210" },
+  ],
+};
+
+export default async function Layout({ children }: { children: ReactNode }) {
+  const given = (await cookies()).get("theme")?.value;
+  const theme: Theme = given === "dark" || given === "light" ? given : "auto";
   return (
-    <html lang="en">
-      <body>{children}</body>
+    <html lang="en" data-theme={theme}>
+      <body>
+        <a href="#main" className="skip-link">
+          Skip to the posts
+        </a>
+        <Shell theme={theme}>{children}</Shell>
+      </body>
     </html>
   );
 }

@@ -1,3 +1,19 @@
-export default function P() {
-  return <p>hi</p>;
+import { Feed } from "@/components/feed";
+import { Providers } from "@/components/providers";
+import { UserSwitcher } from "@/components/user-switcher";
+import { currentViewer } from "@/lib/viewer";
+
+export default async function FeedPage() {
+  const viewer = await currentViewer();
+  return (
+    <Providers user={viewer.id}>
+      <main id="main" className="column">
+        <header className="page-header">
+          <h1>Strand</h1>
+          {viewer.switchable && <UserSwitcher name={viewer.name} />}
+        </header>
+        <Feed />
+      </main>
+    </Providers>
+  );
 }

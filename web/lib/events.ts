@@ -12,7 +12,7 @@ export interface EventSink {
 }
 
 /** The body of `POST /api/events`; raises SyntaxError with one line that names the place. */
-export function parseEvents(body: unknown): { events: FeedEvent[]; sentAt: number | null } {
+export function parseEvents(body: unknown): { user: unknown; events: FeedEvent[]; sentAt: number | null } {
   const events = (body as { events?: unknown } | null)?.events;
   if (!Array.isArray(events) || events.length === 0 || events.length > MAX_EVENTS) {
     throw new SyntaxError(`events must be a list of 1..${MAX_EVENTS} events`);
@@ -35,7 +35,8 @@ export function parseEvents(body: unknown): { events: FeedEvent[]; sentAt: numbe
     if (request_id !== undefined && request_id !== null && typeof request_id !== "string") wrong("request_id", "text");
   });
   const sentAt = Date.parse(String((body as { sent_at?: unknown }).sent_at));
-  return { events: events as FeedEvent[], sentAt: Number.isNaN(sentAt) ? null : sentAt };
+  const user = (body as { user?: unknown }).user;
+  return { user, events: events as FeedEvent[], sentAt: Number.isNaN(sentAt) ? null : sentAt };
 }
 
 /**

@@ -10,6 +10,7 @@ const TITLES: Record<number, string> = {
   400: "Bad request",
   403: "Forbidden",
   404: "Not found",
+  409: "Conflict",
   413: "Too large",
   503: "Not available just now",
 };

@@ -110,6 +110,7 @@ export class EventQueue {
 
   /** For the moment when the page is hidden or left. What is handed over stays stored until a later answer. */
   leave(): void {
+    if (this.closed) return;
     const events = this.options.store.all();
     this.drafts.clear();
     for (let start = 0; start < events.length; start += BEACON_BATCH) {
@@ -118,7 +119,13 @@ export class EventQueue {
     this.plan(LINGER_MS); // if the page was only hidden, an answer settles them
   }
 
-  /** Stops timers; stored events remain for the next queue. */
+  /** Sends what an earlier page left behind, and goes on after `close`. */
+  open(): void {
+    this.closed = false;
+    if (this.waiting > 0) this.plan(LINGER_MS);
+  }
+
+  /** Sends nothing more; stored events remain for the next queue. */
   close(): void {
     this.closed = true;
     this.cancelTimer?.();

@@ -121,9 +121,9 @@ describe("the times of events", () => {
 
 describe("a body of events", () => {
   it("is taken as it stands when it is right", () => {
-    const parsed = parseEvents({ events: [event(1)], sent_at: "2026-03-01T12:00:00Z" });
+    const parsed = parseEvents({ user: "ann", events: [event(1)], sent_at: "2026-03-01T12:00:00Z" });
 
-    assert.deepEqual(parsed, { events: [event(1)], sentAt: NOON });
+    assert.deepEqual(parsed, { user: "ann", events: [event(1)], sentAt: NOON });
   });
 
   for (const [name, body, place] of [

@@ -14,7 +14,7 @@ export const dynamic = "force-dynamic";
 const MAX_BODY_BYTES = 512 * 1024;
 
 /**
- * `POST /api/events`: `{events, sent_at}` of the session's user, on to the service. 202 names the events that need not
+ * `POST /api/events`: `{user, events, sent_at}` of the session's user, on to the service. 202 names the events that need not
  * be sent again; 503 settles nothing, and the browser keeps them.
  */
 export async function POST(request: NextRequest): Promise<Response> {
@@ -26,7 +26,9 @@ export async function POST(request: NextRequest): Promise<Response> {
   try {
     const text = await request.text();
     if (text.length > MAX_BODY_BYTES) return problem(413, "too_large", `at most ${MAX_BODY_BYTES} bytes of events`);
-    const { events, sentAt } = parseEvents(JSON.parse(text));
+    const { user: actor, events, sentAt } = parseEvents(JSON.parse(text));
+    // another tab has switched users: the events wait for their own user's return
+    if (actor !== undefined && actor !== user) return problem(409, "other_user", "the session has another user by now");
     interactions = interactionsOf(user, events, sentAt, Date.now());
   } catch (error) {
     if (error instanceof SyntaxError) return problem(400, "invalid_events", error.message);

@@ -1,0 +1,15 @@
+"use client";
+
+export default function ErrorPage({ reset }: { error: Error; reset: () => void }) {
+  return (
+    <main id="main" className="column">
+      <section className="notice" role="alert">
+        <h1>Something went wrong on our side</h1>
+        <p>Nothing you did is lost.</p>
+        <button type="button" className="quiet-button" onClick={reset}>
+          Try again
+        </button>
+      </section>
+    </main>
+  );
+}

@@ -1,0 +1,45 @@
+import { notFound } from "next/navigation";
+import Link from "next/link";
+import { Providers } from "@/components/providers";
+import { SinglePost } from "@/components/single-post";
+import { DatabaseUnavailable } from "@/lib/database";
+import { isUuid } from "@/lib/ids";
+import type { NumberedPost } from "@/lib/repositories/post.repository";
+import { findPosts } from "@/lib/repositories/post.repository";
+import { currentViewer } from "@/lib/viewer";
+
+export const metadata = { title: "Post" };
+
+export default async function PostPage({ params }: { params: Promise<{ id: string }> }) {
+  const { id } = await params;
+  if (!isUuid(id)) notFound();
+  const viewer = await currentViewer();
+  let posts: NumberedPost[] | null;
+  try {
+    posts = await findPosts(viewer.id, [id.toLowerCase()]);
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailable)) throw error;
+    posts = null;
+  }
+  const post = posts?.[0];
+  if (posts && !post) notFound();
+  return (
+    <main id="main" className="column">
+      <header className="page-header">
+        <h1>
+          <Link href="/">‹ Feed</Link>
+        </h1>
+      </header>
+      {post ? (
+        <Providers user={viewer.id}>
+          <SinglePost post={post} />
+        </Providers>
+      ) : (
+        <section className="notice">
+          <h2>This post is resting for a moment</h2>
+          <p>It cannot be reached just now. Please load the page again in a while.</p>
+        </section>
+      )}
+    </main>
+  );
+}

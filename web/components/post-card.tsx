@@ -1,0 +1,157 @@
+"use client";
+
+import Link from "next/link";
+import { memo, useEffect, useId, useRef, useState } from "react";
+import type { PostWithUser } from "@/lib/post";
+import { Avatar } from "./avatar";
+import { Comments } from "./comments";
+import { useEvents } from "./events-provider";
+import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
+import { PostMenu } from "./post-menu";
+import { RelativeTime } from "./relative-time";
+import { Why } from "./why";
+
+interface PostCardProps {
+  post: PostWithUser;
+  requestId: string | null;
+  /** From 1, in a feed. */
+  place?: number;
+  alone?: boolean;
+  say: (message: string) => void;
+}
+
+/** One post, and everything that can be done with it. */
+export const PostCard = memo(function PostCard({ post, requestId, place, alone = false, say }: PostCardProps) {
+  const { tracker, engagement, record } = useEvents();
+  const [commentsOpen, setCommentsOpen] = useState(alone);
+  const element = useRef<HTMLElement>(null);
+  const ids = { author: useId(), text: useId(), comments: useId() };
+  const own = engagement(post.id);
+
+  useEffect(() => {
+    if (element.current && tracker) return tracker.watch(element.current, post.id, requestId);
+  }, [tracker, post.id, requestId]);
+
+  const liked = post.liked || own.liked === true;
+  const likes = post.likeCount + (own.liked && !post.liked ? 1 : 0);
+  const comments = post.commentCount + (own.comments ?? 0);
+  const shares = post.shareCount + (own.shared && !post.shared ? 1 : 0);
+  const name = post.author?.name ?? "Unknown author";
+  const href = `/post/${post.id}`;
+
+  const like = () => {
+    if (liked) return;
+    record(post.id, "like", { requestId });
+    say("Liked");
+  };
+  const copyLink = async () => {
+    const address = new URL(href, location.href).href;
+    try {
+      await navigator.clipboard.writeText(address);
+      say("Link copied");
+    } catch {
+      say(address);
+    }
+  };
+  const share = async () => {
+    const address = new URL(href, location.href).href;
+    const touch = matchMedia("(pointer: coarse)").matches;
+    if (touch && typeof navigator.share === "function") {
+      try {
+        await navigator.share({ url: address, text: post.content ?? undefined });
+      } catch {
+        return; // called off by the user: nothing was shared
+      }
+      say("Shared");
+    } else {
+      await copyLink();
+    }
+    record(post.id, "share", { requestId });
+  };
+  const opened = () => record(post.id, "click", { requestId });
+
+  return (
+    <article
+      ref={element}
+      className="post"
+      data-post={post.id}
+      tabIndex={place === undefined ? undefined : 0}
+      aria-labelledby={ids.author}
+      aria-describedby={ids.text}
+      aria-posinset={place}
+      aria-setsize={place === undefined ? undefined : -1}
+    >
+      <Avatar name={post.author?.name ?? null} />
+      <div className="post-body">
+        <header>
+          <span id={ids.author} className={post.author ? "author" : "author unknown"}>
+            {name}
+          </span>
+          <Link href={href} className="when" prefetch={false} onClick={opened}>
+            <RelativeTime iso={post.createdAt} />
+          </Link>
+          <PostMenu href={href} onCopy={() => void copyLink()} onOpen={opened} />
+        </header>
+        <p id={ids.text} className={post.content ? "content" : "content missing"}>
+          {post.content ?? `This post's text is not kept here (${post.externalId}).`}
+        </p>
+        {post.tags.length > 0 && (
+          <ul className="tags" aria-label="Tags">
+            {post.tags.slice(0, 5).map((tag) => (
+              <li key={tag}>#{tag}</li>
+            ))}
+          </ul>
+        )}
+        <footer>
+          <button
+            type="button"
+            className="action like"
+            aria-pressed={liked}
+            aria-label={`Like, ${counted(likes, "like")}`}
+            onClick={like}
+          >
+            <HeartIcon filled={liked} />
+            <Count value={likes} />
+          </button>
+          <button
+            type="button"
+            className="action"
+            aria-expanded={commentsOpen}
+            aria-controls={ids.comments}
+            aria-label={`Comments, ${counted(comments, "comment")}`}
+            onClick={() => setCommentsOpen((open) => !open)}
+          >
+            <CommentIcon />
+            <Count value={comments} />
+          </button>
+          <button type="button" className="action" aria-label={`Share, ${counted(shares, "share")}`} onClick={() => void share()}>
+            <ShareIcon />
+            <Count value={shares} />
+          </button>
+          {post.why && <Why why={post.why} />}
+        </footer>
+        <div id={ids.comments}>
+          {commentsOpen && (
+            <Comments
+              postId={post.id}
+              onComment={(text) => {
+                record(post.id, "comment", { requestId, metadata: { text } });
+                say("Comment posted");
+              }}
+            />
+          )}
+        </div>
+      </div>
+    </article>
+  );
+});
+
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+function Count({ value }: { value: number }) {
+  return <span className="count">{value > 0 ? COMPACT.format(value) : ""}</span>;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
