@@ -31,5 +31,6 @@ class Interaction:
             raise ValueError(f"interaction_type must be one of {INTERACTION_TYPES}, got {self.interaction_type!r}")
         if self.occurred_at.utcoffset() is None:
             raise ValueError("occurred_at must carry a time zone")
-        if self.metadata and len(json.dumps(self.metadata, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
+        compact = json.dumps(self.metadata, ensure_ascii=False, separators=(",", ":")) if self.metadata else ""
+        if len(compact.encode()) > MAX_METADATA_BYTES:
             raise ValueError(f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON")

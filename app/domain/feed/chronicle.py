@@ -21,7 +21,8 @@ class Chronicle:
     """
 
     def __init__(self, history: FeedHistory, *, replay: bool) -> None:
-        """`replay` leaves out what carries no time (undated follows) and dates each post by its existence."""
+        """`replay` leaves out what carries no time (undated follows, what is hidden by now) and dates each post by its
+        existence."""
         self.history = history
         self.state = FeedState()
         self._replay = replay
@@ -85,9 +86,17 @@ class Chronicle:
             self.advance(np.inf)
         return self.state
 
-    def known_texts(self) -> list[str]:
-        """The texts of the posts that exist by now, for fitting a vectoriser."""
-        return [self.history.posts.text[i] for i in self._post_order[: self._posts]]
+    def posts_before(self, time: float) -> int:
+        """How many posts exist strictly before `time`."""
+        return int(np.searchsorted(self._post_times, time))
+
+    def time_of_post(self, count: int) -> float:
+        """When the `count`-th post came to exist, inf when there are fewer."""
+        return float(self._post_times[count - 1]) if count <= len(self._post_times) else np.inf
+
+    def texts_before(self, time: float) -> list[str]:
+        """The texts of the posts that exist strictly before `time`, for fitting a vectoriser."""
+        return [self.history.posts.text[i] for i in self._post_order[: self.posts_before(time)]]
 
     def read_texts_with(self, embed: Embed) -> None:
         """Give present and coming posts their text vectors. A text becomes visible only with its post."""
@@ -106,7 +115,7 @@ class Chronicle:
             external_ids=[None if one == known else one for one, known in zip(given, ids, strict=True)],
             author=authors.astype(np.int32),
             created=self.exists[those] if self._replay else posts.created[those],
-            visible=posts.visible[those],
+            visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
             seq=posts.seq[those],
             topics=[posts.tags[i][0] if posts.tags[i] else None for i in those],
             text=None if self._vectors is None else self._vectors[those],

@@ -12,10 +12,15 @@ from app.domain.repositories.interaction_repository import StoredInteraction
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """Where a reader stands. Every transaction below `xid` has ended and was read; `source` names the database."""
+    """Where a reader stands. Every transaction below `xid` has ended and was read; `source` names the database.
+
+    `detail` is the log's own note of what it delivered at and above `xid`. Hand it back and nothing comes twice;
+    leave it out and those rows come again.
+    """
 
     source: str
     xid: int
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""The one list of what ranks: sources, filters, scorer and selector, as served, evaluated and learned from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.application.feed_pipeline import FeedPipeline
+from app.domain.entities import INTERACTION_TYPES, InteractionType
+from app.domain.feed.state import DAY, HALF_LIVES
+from app.domain.services.candidate_source import CandidateSource
+from app.domain.services.scorer import Scorer
+from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.ml import sources
+from app.infrastructure.ml.author_spacing import AuthorSpacing
+from app.infrastructure.ml.choice_model import ChoiceModel
+from app.infrastructure.ml.collaborative_filter import LiveTaste
+from app.infrastructure.ml.filters import NotOwn, Published
+from app.infrastructure.ml.formula_scorer import FormulaScorer, FormulaWeights, TrendingScorer
+from app.infrastructure.ml.learned_scorer import LearnedScorer
+
+_WEIGHTS: Mapping[InteractionType, float] = {"view": 1, "click": 2, "like": 5, "comment": 7, "share": 10}
+
+
+@dataclass(frozen=True, slots=True)
+class RankingOptions:
+    """What can be set about ranking; travels in the artefact, so that a model serves as it was evaluated."""
+
+    interaction_weights: Mapping[InteractionType, float] = field(default_factory=lambda: dict(_WEIGHTS))
+    formula: FormulaWeights = FormulaWeights()
+    neighbours: int = 10
+    trending_half_life_hours: float = 24.0
+    author_repeat_factor: float = 0.5
+    author_repeat_floor: float = 0.25
+    whole_catalogue: int = 1000  # with no more posts than this, each is a candidate
+    candidates: int = 300  # of the larger sources; the smaller ones name a part of it
+
+    def kind_weights(self) -> NDArray[np.float64]:
+        """(5,) weights in the order of INTERACTION_TYPES."""
+        return np.array([self.interaction_weights[kind] for kind in INTERACTION_TYPES], np.float64)
+
+
+class NoObserver:
+    """A StageObserver for whoever does not measure."""
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Measures nothing."""
+
+
+def ranking_pipeline(
+    options: RankingOptions, taste: LiveTaste | None, learned: ChoiceModel | None, observer: StageObserver
+) -> FeedPipeline:
+    """The pipeline: learned when there is a choice model, else the formula when there is a taste model, else trending."""
+    trending = TrendingScorer(options.trending_half_life_hours * 3600)
+    scorer: Scorer = trending
+    if learned is not None:
+        scorer = LearnedScorer(learned)
+    elif taste is not None:
+        scorer = FormulaScorer(taste, options.formula, trending)
+    return FeedPipeline(
+        sources=_sources(options, taste, learned is not None),
+        filters=[Published(), NotOwn()],
+        scorer=scorer,
+        selector=AuthorSpacing(options.author_repeat_factor, options.author_repeat_floor),
+        observer=observer,
+    )
+
+
+def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) -> list[CandidateSource]:
+    many, some, few = options.candidates, options.candidates // 2, options.candidates // 4
+    window = 10 * many
+    common: list[CandidateSource] = [
+        sources.Trending(tuple(range(len(HALF_LIVES))), some),
+        sources.Fresh(many),
+        sources.PopularAuthors(few, window),
+        sources.FollowedAuthors(some, 20),
+    ]
+    everything = sources.SmallCatalogue(options.whole_catalogue)
+    if learned:
+        return [
+            sources.LiveNeighbours(many, 7 * DAY),
+            sources.NextPosts(some),
+            sources.FavouriteTopics(some, window),
+            sources.FavouriteAuthors(some, 5),
+            sources.SimilarText(few, window),
+            sources.FollowedTastes(some, 10),
+            *common,
+            everything,
+        ]
+    if taste is not None:
+        return [sources.SimilarUsers(taste, many), *common, everything]
+    return [*common, everything]

@@ -1,0 +1,119 @@
+"""Learning the blend: offers sampled from the replayed past, and the choice model that explains them best."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.application.feed_pipeline import FeedPipeline
+from app.infrastructure.ml import features
+from app.infrastructure.ml.choice_model import ChoiceModel, Offers, fit_choice_model
+from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
+from training.replay import Moment, Replay
+
+
+@dataclass(frozen=True, slots=True)
+class LearningOptions:
+    """How much is sampled, and what is tried."""
+
+    requests: int = 6000
+    candidates: int = 120  # of one request, the chosen one included
+    hard_share: float = 0.6  # of the candidates, drawn from what the sources nominate; the others from the rest
+    ridges: tuple[float, ...] = (1e-4, 1e-3)
+    units: tuple[int, ...] = (0, 16)
+    seed: int = 0
+
+
+class OfferSampler:
+    """Turns moments into offers. What the sources nominate is drawn at a higher rate than the rest of the catalogue,
+    and every candidate carries the inverse of its rate."""
+
+    def __init__(self, ranking: RankingOptions, options: LearningOptions) -> None:
+        self._options = options
+        blank = np.zeros(len(features.names()))
+        empty = np.zeros((len(blank), 0))
+        untrained = ChoiceModel(features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0))
+        self._pipeline: FeedPipeline = ranking_pipeline(ranking, None, untrained, NoObserver())
+        self._inputs: list[NDArray[np.float32]] = []
+        self._log_weight: list[NDArray[np.float32]] = []
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def add(self, moment: Moment, seed: int) -> None:
+        """Sample the offer of one request."""
+        random = np.random.default_rng(seed)
+        size = self._options.candidates
+        open_ = np.zeros(moment.state.n_posts, np.bool_)
+        open_[moment.eligible] = True
+        open_[moment.target] = False
+        nominated, _ = self._pipeline.candidates(moment.context)
+        hard = nominated[open_[nominated]]
+        open_[hard] = False
+        rest = np.flatnonzero(open_)
+        n_hard = min(len(hard), int(self._options.hard_share * size))
+        n_rest = min(len(rest), size - 1 - n_hard)
+        n_hard = min(len(hard), size - 1 - n_rest)
+        drawn = np.concatenate([
+            [moment.target],
+            random.choice(hard, n_hard, replace=False) if n_hard else hard[:0],
+            random.choice(rest, n_rest, replace=False) if n_rest else rest[:0],
+        ]).astype(np.intp)
+        inputs = np.zeros((size, len(features.names())), np.float32)
+        inputs[: len(drawn)] = features.matrix(moment.context, drawn).T
+        log_weight = np.full(size, -np.inf, np.float32)
+        log_weight[: 1] = 0.0
+        log_weight[1 : 1 + n_hard] = np.log(len(hard) / max(n_hard, 1))
+        log_weight[1 + n_hard : len(drawn)] = np.log(len(rest) / max(n_rest, 1))
+        self._inputs.append(inputs)
+        self._log_weight.append(log_weight)
+
+    def offers(self) -> Offers:
+        """All so far, in the order of time."""
+        return Offers(np.stack(self._inputs), np.stack(self._log_weight))
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The model, refitted on every offer, and what it was chosen by: mean log likelihood on the last fifth."""
+
+    model: ChoiceModel
+    ridge: float
+    units: int
+    tried: dict[str, float]
+
+
+def learn(offers: Offers, options: LearningOptions) -> Learned:
+    """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all."""
+    cut = int(0.8 * len(offers))
+    early = Offers(offers.inputs[:cut], offers.log_weight[:cut])
+    late = Offers(offers.inputs[cut:], offers.log_weight[cut:])
+    tried: dict[str, float] = {}
+    best = (options.ridges[0], 0)
+    if len(early) >= 50:
+        for ridge in options.ridges:
+            for units in options.units:
+                model = fit_choice_model(features.names(), early, ridge=ridge, units=units, seed=options.seed)
+                tried[f"ridge {ridge:g}, {units} units"] = mean_log_likelihood(model, late)
+                if tried[f"ridge {ridge:g}, {units} units"] >= max(tried.values()):
+                    best = (ridge, units)
+    ridge, units = best
+    model = fit_choice_model(features.names(), offers, ridge=ridge, units=units, seed=options.seed)
+    return Learned(model, ridge, units, tried)
+
+
+def mean_log_likelihood(model: ChoiceModel, offers: Offers) -> float:
+    """Mean log probability of the chosen posts."""
+    n, size, n_features = offers.inputs.shape
+    flat = offers.inputs.reshape(-1, n_features).T.astype(np.float64)
+    utility = model.utilities(flat).reshape(n, size) + offers.log_weight
+    utility -= utility.max(axis=1, keepdims=True)
+    return float((utility[:, 0] - np.log(np.exp(utility).sum(axis=1))).mean())
+
+
+def learning_requests(replay: Replay, options: LearningOptions) -> NDArray[np.intp]:
+    """Requests of the warm-up to learn from: of its later two thirds, when there was something to see."""
+    events = replay.events
+    warm_up = int(np.searchsorted(events.time, replay.test_from))
+    since = float(events.time[warm_up // 3]) if warm_up else 0.0
+    return replay.warm_up_requests(options.requests, since)

@@ -1,0 +1,26 @@
+"""From a feed's history to what models are fitted on."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from app.domain.feed.history import EventColumns
+from app.domain.feed.state import DAY
+from app.infrastructure.ml.collaborative_filter import interaction_matrix
+
+
+def build_interaction_matrix(
+    events: EventColumns,
+    kind_weights: NDArray[np.float64],
+    shape: tuple[int, int],
+    *,
+    decayed_at: float | None = None,
+) -> csr_array:
+    """Sparse (n_users, n_posts) sums of interaction weights, never dense.
+
+    `kind_weights` (5,) by interaction type; with `decayed_at` (seconds) each weight is halved per day of age then.
+    """
+    weights = kind_weights[events.kind]
+    if decayed_at is not None:
+        weights = weights * np.exp2((events.time - decayed_at) / DAY)
+    return interaction_matrix(events.user, events.post, weights, shape)

@@ -1,0 +1,192 @@
+"""Replays a feed request by request (contract, section 6). At each moment nothing is known that was not known then."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.chronicle import Chronicle
+from app.domain.feed.history import EventColumns, FeedHistory
+from app.domain.feed.state import DAY, FeedState
+from app.domain.services.ranking_context import RankingContext
+from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste
+from app.infrastructure.ml.filters import NotMet, NotOwn
+from app.infrastructure.ml.ranking import RankingOptions
+from app.infrastructure.ml.text import TextSpace
+from training.preprocess import build_interaction_matrix
+
+GROWTH = 1.3  # learned parts and vectorisers are refitted when their data has grown by this
+_LOOKING_ONLY = ("view", "click")
+
+
+def target_kinds(history: FeedHistory, given: Sequence[str] | None = None) -> frozenset[int]:
+    """Codes of the types that count as a choice: `given`, or all but view and click where there are others."""
+    if given is not None:
+        return frozenset(INTERACTION_TYPES.index(one) for one in given)  # type: ignore[arg-type]
+    present = frozenset(np.unique(history.events.kind).tolist())
+    looking = frozenset(INTERACTION_TYPES.index(one) for one in _LOOKING_ONLY)  # type: ignore[arg-type]
+    return (present - looking) or present
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tastes:
+    """Neighbour models of one refit."""
+
+    owner: LiveTaste
+    decayed: LiveTaste
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """One request as it stood: the feed just before it, who asked, and what he then chose."""
+
+    event: int  # row of the history's events
+    user: int  # file's user (row of history.users)
+    target: int  # post row of the state
+    time: float
+    state: FeedState
+    eligible: NDArray[np.intp]  # post rows that may be ranked
+    context: RankingContext
+    tastes: Tastes
+    tie: NDArray[np.uint64]  # (n_posts,) breaks ties, larger first
+
+
+class Replay:
+    """The requests of a feed, and the feed as it stood at each."""
+
+    def __init__(
+        self,
+        history: FeedHistory,
+        options: RankingOptions,
+        *,
+        targets: frozenset[int],
+        test_from: float | None = None,
+        refit_every: float = DAY,
+        seed: int = 0,
+    ) -> None:
+        """`test_from` and `refit_every` in seconds; default test part: from row floor(0.8 n) on."""
+        self.history = history
+        self.options = options
+        self.targets = targets
+        self.chronicle = Chronicle(history, replay=True)
+        self.events: EventColumns = self.chronicle.events
+        times = self.events.time
+        if test_from is None:
+            test_from = float(times[int(0.8 * len(times))]) if len(times) else 0.0
+        self.test_from = test_from
+        self._refit_every = refit_every
+        self._seed = seed
+        self._tastes: tuple[int, Tastes] | None = None
+        self._text_round: int | None = None
+        self._rule = NotMet(targets)
+        user_keys, post_keys = history.users.key.view(">u8").reshape(-1, 2), history.posts.key.view(">u8").reshape(-1, 2)
+        self._user_hash = _mixed(user_keys[:, 0].astype(np.uint64) ^ _mixed(user_keys[:, 1].astype(np.uint64)))
+        by_row = np.empty(len(history.posts), np.uint64)
+        by_row[self.chronicle.post_row] = _mixed(post_keys[:, 0].astype(np.uint64) ^ _mixed(post_keys[:, 1].astype(np.uint64)))
+        self._post_hash = by_row
+        self.requests = self._find_requests()
+
+    def test_requests(self, at_most: int) -> NDArray[np.intp]:
+        """Event rows of the test part's requests, in time; of more than `at_most` those with the smallest hash."""
+        return self._fewest(self.requests[self.events.time[self.requests] >= self.test_from], at_most)
+
+    def warm_up_requests(self, at_most: int, since: float = -np.inf) -> NDArray[np.intp]:
+        """The same of the part before the test, from `since` on."""
+        times = self.events.time[self.requests]
+        return self._fewest(self.requests[(times < self.test_from) & (times >= since)], at_most)
+
+    def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
+        """The hash of (seed, user, post, t) of each request."""
+        return _mixed(self._asked(requests) ^ self._post_hash[self.events.post[requests]])
+
+    def moments(self, requests: NDArray[np.intp]) -> Iterator[Moment]:
+        """Each of `requests` (event rows, in order of time) as it stood. Calls go on from where the last one ended."""
+        events, state = self.events, self.chronicle.state
+        for event in requests.tolist():
+            now = float(events.time[event])
+            self._fit_text(now)
+            self.chronicle.advance(now)
+            row = int(events.user[event])
+            context = RankingContext(state, row if row < state.n_users else -1, now)
+            posts = np.arange(state.n_posts)
+            keep = NotOwn()(context, posts) & self._rule(context, posts)
+            tie = _mixed(self._asked(np.array([event]))[0] ^ self._post_hash[: state.n_posts])
+            yield Moment(
+                event=event,
+                user=int(self.history.events.user[event]),
+                target=int(events.post[event]),
+                time=now,
+                state=state,
+                eligible=posts[keep],
+                context=context,
+                tastes=self._tastes_at(now),
+                tie=tie,
+            )
+
+    def growth_times(self) -> NDArray[np.float64]:
+        """When, after `test_from`, the events have grown by 30 %, again and again."""
+        count = max(int(np.searchsorted(self.events.time, self.test_from)), 1)
+        marks = count * GROWTH ** np.arange(1, 60)
+        return self.events.time[marks[marks < len(self.events)].astype(np.intp)]
+
+    def _find_requests(self) -> NDArray[np.intp]:
+        events = self.events
+        chosen = np.flatnonzero(np.isin(events.kind, list(self.targets)))
+        pair = events.user[chosen].astype(np.int64) * max(len(self.history.posts), 1) + events.post[chosen]
+        _, first = np.unique(pair, return_index=True)
+        rows = np.sort(chosen[first])
+        posts = self.history.events.post[rows]
+        author = self.history.posts.author[posts]
+        others = author != self.history.events.user[rows]
+        return rows[others & (self.chronicle.exists[posts] < events.time[rows])]
+
+    def _asked(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
+        micros = np.round(self.events.time[requests] * 1e6).astype(np.int64).astype(np.uint64)
+        asked = _mixed(micros ^ _mixed(np.full(len(requests), self._seed, np.uint64)))
+        return _mixed(asked ^ self._user_hash[self.history.events.user[requests]])
+
+    def _fewest(self, requests: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
+        if len(requests) <= at_most:
+            return requests
+        return np.sort(requests[np.argsort(self.hashes(requests), kind="stable")[:at_most]])
+
+    def _tastes_at(self, now: float) -> Tastes:
+        round_ = int(np.floor((now - self.test_from) / self._refit_every))
+        if self._tastes is None or self._tastes[0] != round_:
+            at = self.test_from + round_ * self._refit_every
+            self._tastes = round_, self._fit_tastes(at)
+        return self._tastes[1]
+
+    def _fit_tastes(self, at: float) -> Tastes:
+        past = self.events[slice(0, int(np.searchsorted(self.events.time, at)))]
+        shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
+        weights = self.options.kind_weights()
+        users, posts = np.arange(shape[0]), np.arange(shape[1])
+        summed = build_interaction_matrix(past, weights, shape)
+        faded = build_interaction_matrix(past, weights, shape, decayed_at=at)
+        return Tastes(
+            LiveTaste(CollaborativeFilter.fit(summed, self.options.neighbours), users, posts, weights),
+            LiveTaste(CollaborativeFilter.fit(faded, 200), users, posts, weights, half_life=DAY),
+        )
+
+    def _fit_text(self, now: float) -> None:
+        """Vectorisers are refitted each time the posts have grown by 30 %, counted from those at `test_from`."""
+        at_test = max(self.chronicle.posts_before(self.test_from), 1)
+        have = max(self.chronicle.posts_before(now), 1)
+        round_ = int(np.floor(np.log(have / at_test) / np.log(GROWTH) + 1e-9))
+        if round_ != self._text_round:
+            self._text_round = round_
+            at = self.chronicle.time_of_post(int(np.ceil(at_test * GROWTH**round_)))
+            self.chronicle.advance(min(at, now))
+            self.chronicle.read_texts_with(TextSpace.fit(self.chronicle.texts_before(min(at, now))))
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """splitmix64's finaliser (Steele, Lea & Flood 2014): a bijection that looks random."""
+    with np.errstate(over="ignore"):
+        x = x + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
