@@ -9,7 +9,8 @@ say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 fail() { say "$*"; exit 2; }
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export UV_PYTHON_DOWNLOADS=never
+# The machine's certificates, as pip has them: an index behind a company's proxy answers both or neither.
+export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 
 find_python() {
     local candidate
