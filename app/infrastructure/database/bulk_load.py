@@ -4,10 +4,20 @@ Loading the same feed again adds nothing: users and posts are told apart by id, 
 by `event_id`.
 """
 
+import io
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import psycopg2
 from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from app.domain.entities import INTERACTION_TYPES
+from app.infrastructure.database.connection import storage_errors
+from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,3 +93,275 @@ class RememberedShift:
 
     name: str
     seconds: float
+
+
+class LoadRefused(Exception):
+    """The feed cannot go into this database as it is; the message is one line that says why. Nothing was written."""
+
+
+def remembered_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
+    """The seconds a data set was moved by when it was first loaded; None: it was not. Raises StorageUnavailable."""
+    with storage_errors(), engine.connect() as connection:
+        return _shift(connection, schema, name)
+
+
+def load_feed(
+    engine: Engine,
+    feed: FeedTables,
+    schema: SchemaName | None = None,
+    *,
+    remember: RememberedShift | None = None,
+    progress: Callable[[str, int], None] = lambda _table, _rows: None,
+) -> LoadCounts:
+    """Add what of `feed` is not there yet, in one transaction; `created_at` of an event is when it occurred.
+
+    remember  noted in the same transaction
+    progress  told (table, rows of it that are done) as it goes on
+
+    Raises LoadRefused (tables that are not ours, a shift other than the remembered one, rows that contradict the
+    database), StorageUnavailable. Needs COPY, so not in a process that called `install_deadlines`.
+    """
+    schema = schema or SchemaName()
+    try:
+        with storage_errors(), engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("SET LOCAL TimeZone TO 'UTC'")
+            _must_be_ours(connection, schema)
+            if remember is not None:
+                _remember(connection, schema, remember)
+            return _Load(connection, schema, progress)(feed)
+    except DBAPIError as error:
+        raise LoadRefused(str(error.orig).strip().replace("\n", "; ")) from error
+    except psycopg2.Error as error:
+        raise LoadRefused(str(error).strip().replace("\n", "; ")) from error
+
+
+class _Load:
+    """One load: a staging table for each table, filled by COPY, gone at the end of the transaction."""
+
+    def __init__(
+        self, connection: Connection, schema: SchemaName, progress: Callable[[str, int], None]
+    ) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._progress = progress
+
+    def __call__(self, feed: FeedTables) -> LoadCounts:
+        """Users, then what points to them, then what points to both."""
+        return LoadCounts(
+            self._load_users(feed.users),
+            self._load_posts(feed.users, feed.posts),
+            self._load_follows(feed.users, feed.follows),
+            self._load_interactions(feed),
+        )
+
+    def _load_users(self, users: UserRows) -> int:
+        n = len(users.key)
+        rows = zip(
+            range(n), _hex(users.key), map(_text, users.external_id), map(repr, users.created.tolist()),
+            map(_text, users.username or [None] * n), map(_number, users.follower_count or [None] * n), strict=True,
+        )  # fmt: skip
+        stage = "n int, id uuid, external_id text, created float8, username text, follower_count int"
+        self._copy_text("users", stage, rows)
+        return self._insert(
+            "users",
+            "id, external_id, created_at, username, follower_count",
+            f"id, external_id, {_time('created')}, username, follower_count",
+        )
+
+    def _load_posts(self, users: UserRows, posts: PostRows) -> int:
+        n = len(posts.key)
+        author = _hex(users.key)
+        rows = zip(
+            range(n), _hex(posts.key), map(_text, posts.external_id),
+            (author[row] if row >= 0 else r"\N" for row in posts.author.tolist()), map(repr, posts.created.tolist()),
+            map(_text, posts.content or [None] * n), map(_tags, posts.tags or [()] * n),
+            ("ft"[one] for one in (posts.visible.tolist() if posts.visible is not None else [True] * n)),
+            map(_number, posts.like_count or [None] * n), map(_number, posts.comment_count or [None] * n), strict=True,
+        )  # fmt: skip
+        self._copy_text(
+            "posts",
+            "n int, id uuid, external_id text, author_id uuid, created float8, content text, tags text[], "
+            "visible boolean, like_count int, comment_count int",
+            rows,
+        )
+        others = "id, external_id, author_id, content, tags, visible, like_count, comment_count"
+        return self._insert("posts", f"{others}, created_at", f"{others}, {_time('created')}")
+
+    def _load_follows(self, users: UserRows, follows: FollowRows) -> int:
+        self._copy_binary(
+            "follows",
+            "n int, follower_id uuid, followee_id uuid, since float8",
+            {
+                "follower_id": users.key[follows.follower],
+                "followee_id": users.key[follows.followee],
+                "since": follows.since.astype(">f8"),
+            },
+        )
+        since = "to_timestamp(nullif(since, 'NaN'))"
+        return self._insert(
+            "follows", "follower_id, followee_id, created_at", f"follower_id, followee_id, {since}"
+        )
+
+    def _load_interactions(self, feed: FeedTables) -> int:
+        events = feed.interactions
+        self._copy_binary(
+            "interactions",
+            "n int, user_id uuid, post_id uuid, kind int2, occurred float8, event_id uuid",
+            {
+                "user_id": feed.users.key[events.user],
+                "post_id": feed.posts.key[events.post],
+                "kind": events.kind.astype(">i2"),
+                "occurred": events.occurred.astype(">f8"),
+                "event_id": events.event_id,
+            },
+        )
+        described = ((str(row), _text(json)) for row, json in sorted((events.metadata or {}).items()))
+        self._copy_text("metadata", "n int, metadata jsonb", described)
+        kinds = ", ".join(f"'{kind}'" for kind in INTERACTION_TYPES)
+        return self._insert(
+            "user_interaction",
+            "user_id, post_id, interaction_type, metadata, created_at, occurred_at, event_id",
+            f"user_id, post_id, (ARRAY[{kinds}])[kind + 1], coalesce(m.metadata, '{{}}'), to_timestamp(occurred), "
+            "to_timestamp(occurred), event_id",
+            "staged_interactions s LEFT JOIN staged_metadata m USING (n)",
+        )
+
+    def _copy_text(self, name: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        def pages() -> Iterator[bytes]:
+            lines: list[str] = []
+            for row in rows:
+                lines.append("\t".join(map(str, row)))
+                if len(lines) == _ROWS_PER_PAGE:
+                    yield _encoded(name, lines)
+                    lines.clear()
+            yield _encoded(name, lines)
+
+        self._copy(name, columns, "text", pages())
+
+    def _copy_binary(self, name: str, columns: str, fields: dict[str, NDArray[Any]]) -> None:
+        """PostgreSQL's binary COPY of fixed-width fields is one record array: each field after its length."""
+        n = len(next(iter(fields.values())))
+        fields = {"n": np.arange(n, dtype=">i4"), **fields}
+        layout = [("fields", ">i2")]
+        for field, values in fields.items():
+            layout += [(f"{field} length", ">i4"), (field, values.dtype)]  # type: ignore[list-item]
+        records = np.zeros(n, layout)
+        records["fields"] = len(fields)
+        for field, values in fields.items():
+            records[f"{field} length"] = values.dtype.itemsize
+            records[field] = values
+
+        def pages() -> Iterator[bytes]:
+            yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
+            for start in range(0, n, _ROWS_PER_PAGE):
+                yield records[start : start + _ROWS_PER_PAGE].tobytes()
+            yield b"\xff\xff"
+
+        self._copy(name, columns, "binary", pages())
+
+    def _copy(self, name: str, columns: str, form: str, pages: Iterator[bytes]) -> None:
+        driver = self._connection.connection.driver_connection
+        assert driver is not None
+        with driver.cursor() as cursor:
+            cursor.execute(f"CREATE TEMP TABLE staged_{name} ({columns}) ON COMMIT DROP")
+            cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {form})", _Pages(pages))
+            cursor.execute(f"ANALYZE staged_{name}")
+
+    def _insert(self, table: str, columns: str, values: str, source: str | None = None) -> int:
+        """Whatever is there already, by any of its keys, stays as it is."""
+        added = self._connection.exec_driver_sql(
+            f"INSERT INTO {self._schema[table]} ({columns}) SELECT {values} FROM {source or f'staged_{table} s'} "
+            "ORDER BY n ON CONFLICT DO NOTHING"
+        ).rowcount
+        self._progress(table, added)
+        return added
+
+
+_ROWS_PER_PAGE = 10_000
+
+
+class _Pages(io.RawIOBase):
+    """What `copy_expert` reads from: pages as they are made, so that the whole never lies in memory as text."""
+
+    def __init__(self, pages: Iterator[bytes]) -> None:
+        self._pages = pages
+        self._page = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._page:
+            page = next(self._pages, None)
+            if page is None:
+                return 0
+            self._page = memoryview(page)
+        n = min(len(buffer), len(self._page))
+        buffer[:n] = self._page[:n]
+        self._page = self._page[n:]
+        return n
+
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def _text(value: str | None) -> str:
+    return r"\N" if value is None else value.translate(_ESCAPES)
+
+
+def _number(value: int | None) -> str:
+    return r"\N" if value is None else str(value)
+
+
+def _tags(tags: tuple[str, ...]) -> str:
+    quoted = ('"' + tag.replace("\\", r"\\").replace('"', r"\"") + '"' for tag in tags)
+    return _text("{" + ",".join(quoted) + "}")
+
+
+def _hex(keys: NDArray[np.void]) -> list[str]:
+    digits = keys.tobytes().hex()
+    return [digits[start : start + 32] for start in range(0, len(digits), 32)]
+
+
+def _time(column: str) -> str:
+    return f"coalesce(to_timestamp(nullif({column}, 'NaN')), now())"
+
+
+def _encoded(name: str, lines: list[str]) -> bytes:
+    """Lines as COPY wants them. Raises LoadRefused for what UTF-8 or PostgreSQL cannot hold."""
+    page = "".join(line + "\n" for line in lines)
+    if "\0" in page:
+        raise LoadRefused(f"{name}: PostgreSQL cannot store the character NUL")
+    try:
+        return page.encode()
+    except UnicodeEncodeError as error:
+        raise LoadRefused(
+            f"{name}: half a surrogate pair cannot be stored: {error.object[error.start]!r}"
+        ) from error
+
+
+def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
+    for table in ("users", "posts", "follows", "user_interaction"):
+        mark = connection.exec_driver_sql(
+            "SELECT obj_description(to_regclass(%s), 'pg_class')", (schema[table],)
+        )
+        if mark.scalar_one() != OWNER_MARK:
+            raise LoadRefused(
+                f"{schema[table]} was not made by our migrations (run `python -m alembic upgrade head`, or load into "
+                "a schema of the service's own: DB_SCHEMA)"
+            )
+
+
+def _shift(connection: Connection, schema: SchemaName, name: str) -> float | None:
+    query = f"SELECT shift_seconds FROM {schema['feed_import']} WHERE name = %s"
+    found: float | None = connection.exec_driver_sql(query, (name,)).scalar_one_or_none()
+    return found
+
+
+def _remember(connection: Connection, schema: SchemaName, shift: RememberedShift) -> None:
+    connection.exec_driver_sql(
+        f"INSERT INTO {schema['feed_import']} (name, shift_seconds) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (shift.name, shift.seconds),
+    )
+    if (known := _shift(connection, schema, shift.name)) != shift.seconds:
+        raise LoadRefused(f"{shift.name} was loaded moved by {known} s before, not by {shift.seconds} s")

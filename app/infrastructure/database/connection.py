@@ -28,9 +28,10 @@ DEFAULT_BUDGET_SECONDS = 5.0
 _deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)
 
 # SQLSTATE classes that say "not now" rather than "not so": connection, resources, operator intervention, system
-# error; and single codes: serialisation, deadlock, read-only after a fail-over, lock not available
+# error; and single codes: serialisation, deadlock, read-only after a fail-over, lock not available, and a database that
+# is not (yet) the one we expect: no such database or role, not migrated, no right to it
 _AWAY_CLASSES = ("08", "53", "57", "58", "XX")
-_AWAY_CODES = ("40001", "40P01", "25006", "55P03", "3D000", "28000", "28P01")
+_AWAY_CODES = ("40001", "40P01", "25006", "55P03", "3D000", "28000", "28P01", "42P01", "3F000", "42501")
 
 
 class DeadlineMissed(psycopg2.OperationalError):
@@ -102,7 +103,7 @@ def install_deadlines() -> None:
 
 
 def _wait(connection: Any) -> None:
-    """Wait until the connection is ready or the deadline has passed. psycopg2 closes the connection when this raises."""
+    """Wait until the connection is ready. When this raises at the deadline, psycopg2 closes the connection."""
     until = _deadline.get()
     if math.isinf(until):
         until = time.monotonic() + DEFAULT_BUDGET_SECONDS

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.config.settings import read_settings
+from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused
 from app.infrastructure.database.schema import SchemaName

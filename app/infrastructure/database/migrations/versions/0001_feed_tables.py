@@ -8,8 +8,8 @@ columns it has. The team may redefine the views at will.
 from alembic import op
 from sqlalchemy import text
 
-from app.infrastructure.database.migrations.adopted_tables import view_over
 from app.infrastructure.database.migrate import MigrationRefused
+from app.infrastructure.database.migrations.adopted_tables import view_over
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 revision = "0001"
@@ -28,7 +28,7 @@ CREATE TABLE {users} (
     external_id text NOT NULL UNIQUE CHECK (external_id <> ''),
     username text,
     follower_count integer,
-    created_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
+    created_at timestamptz NOT NULL DEFAULT now() CHECK (created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'),
     seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE
 )
 """
@@ -43,7 +43,7 @@ CREATE TABLE {posts} (
     visible boolean NOT NULL DEFAULT true,
     like_count integer,
     comment_count integer,
-    created_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(created_at)),
+    created_at timestamptz NOT NULL DEFAULT now() CHECK (created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'),
     seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE
 );
 CREATE INDEX idx_posts_author ON {posts} (author_id);
@@ -54,14 +54,14 @@ FOLLOWS = """
 CREATE TABLE {follows} (
     follower_id uuid NOT NULL {references_users},
     followee_id uuid NOT NULL {references_users},
-    created_at timestamptz CHECK (isfinite(created_at)),
+    created_at timestamptz CHECK (created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'),
     PRIMARY KEY (follower_id, followee_id),
     CHECK (follower_id <> followee_id)
 );
 CREATE INDEX idx_follows_followee ON {follows} (followee_id)
 """
 
-# `xid` is the transaction that wrote the row: the tail of the log is read by it, since a late commit carries an early seq
+# `xid` is the transaction that wrote the row: the tail of the log is read by it, for a late commit has an early seq
 USER_INTERACTION = """
 CREATE TABLE {user_interaction} (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -71,7 +71,7 @@ CREATE TABLE {user_interaction} (
         CHECK (interaction_type IN ('view', 'click', 'like', 'comment', 'share')),
     metadata jsonb NOT NULL DEFAULT '{{}}',
     created_at timestamptz NOT NULL DEFAULT now(),
-    occurred_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(occurred_at)),
+    occurred_at timestamptz NOT NULL DEFAULT now() CHECK (occurred_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'),
     event_id uuid UNIQUE,
     request_id text,
     seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
@@ -234,8 +234,8 @@ def upgrade() -> None:
     for entity, (table, _, _) in WATCHED.items():
         if table in ours:
             watch(schema, entity)
-    for view in VIEWS:
-        op.execute(view_over(op.get_bind(), schema, view, adopted=VIEWS[view] not in ours))
+    for view, table in VIEWS.items():
+        op.execute(view_over(op.get_bind(), schema, view, adopted=table not in ours))
 
 
 def downgrade() -> None:

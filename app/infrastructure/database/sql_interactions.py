@@ -1,0 +1,116 @@
+"""InteractionRepository over PostgreSQL."""
+
+import json
+from collections.abc import Sequence
+
+import psycopg2.errors
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from app.domain.entities import Interaction
+from app.domain.errors import InvalidInteraction, UnknownPost, UnknownUser
+from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
+from app.infrastructure.database.connection import transaction
+from app.infrastructure.database.schema import SchemaName
+
+# One round trip for the batch. `given` is made once, so a row's new id leads back to its place in the call.
+# Users and posts are looked for in the views: tables of others have no foreign keys to ours that would tell.
+RECORD = """
+WITH given AS MATERIALIZED (
+    SELECT gen_random_uuid() AS id, g.* FROM unnest(
+        %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::uuid[], %s::text[]
+    ) WITH ORDINALITY AS g (user_id, post_id, kind, metadata, occurred_at, event_id, request_id, place)
+), unknown_user AS (
+    SELECT min(place) AS place FROM given
+    WHERE NOT EXISTS (SELECT FROM {feed_users} u WHERE u.id = given.user_id)
+), unknown_post AS (
+    SELECT min(place) AS place FROM given
+    WHERE NOT EXISTS (SELECT FROM {feed_posts} p WHERE p.id = given.post_id)
+), added AS (
+    INSERT INTO {user_interaction}
+        (id, user_id, post_id, interaction_type, metadata, occurred_at, event_id, request_id)
+    SELECT given.id, user_id, post_id, kind, metadata::jsonb, occurred_at, event_id, request_id
+    FROM given, unknown_user, unknown_post
+    WHERE unknown_user.place IS NULL AND unknown_post.place IS NULL
+    ORDER BY given.place
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING id, seq, xid::text::bigint AS xid
+)
+SELECT given.place, added.seq, added.xid, NULL AS unknown FROM added JOIN given USING (id)
+UNION ALL SELECT place, NULL, NULL, 'user' FROM unknown_user WHERE place IS NOT NULL
+UNION ALL SELECT place, NULL, NULL, 'post' FROM unknown_post WHERE place IS NOT NULL
+ORDER BY 1
+"""
+
+
+class SqlInteractions:
+    """InteractionRepository over user_interaction."""
+
+    def __init__(
+        self, engine: Engine, schema: SchemaName | None = None, *, budget_seconds: float = 0.8
+    ) -> None:
+        self._engine = engine
+        schema = schema or SchemaName()
+        names = {name: schema[name] for name in ("feed_users", "feed_posts", "user_interaction")}
+        self._record = RECORD.format(**names)
+        self._budget = budget_seconds
+
+    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+        """All of them or none, committed when it returns, which takes one transaction of one statement.
+
+        Raises UnknownUser, UnknownPost (the first in the call), InvalidInteraction for what PostgreSQL cannot
+        hold (NUL, half a surrogate pair, NaN in metadata), StorageUnavailable.
+        """
+        if not interactions:
+            return Recorded((), 0)
+        try:
+            with transaction(self._engine, self._budget) as connection:
+                stored = self._insert(connection, interactions)
+        except DBAPIError as error:
+            raise _in_words(error) from error
+        return Recorded(stored, len(interactions) - len(stored))
+
+    def _insert(
+        self, connection: Connection, interactions: Sequence[Interaction]
+    ) -> tuple[StoredInteraction, ...]:
+        try:
+            values = (
+                [str(one.user_id) for one in interactions],
+                [str(one.post_id) for one in interactions],
+                [one.interaction_type for one in interactions],
+                [json.dumps(dict(one.metadata), allow_nan=False) for one in interactions],
+                [one.occurred_at for one in interactions],
+                [str(one.event_id) if one.event_id else None for one in interactions],
+                [one.request_id for one in interactions],
+            )
+            rows = connection.exec_driver_sql(self._record, values).all()
+        except (
+            ValueError,
+            TypeError,
+        ) as error:  # of json and of psycopg2's quoting; driver errors are neither
+            raise InvalidInteraction(f"an interaction cannot be stored: {error}") from error
+        for place, _, _, unknown in rows:
+            one = interactions[place - 1]
+            if unknown == "user":
+                raise UnknownUser(str(one.user_id))
+            if unknown == "post":
+                raise UnknownPost(str(one.post_id))
+        return tuple(StoredInteraction(seq, xid, interactions[place - 1]) for place, seq, xid, _ in rows)
+
+
+def _in_words(error: DBAPIError) -> Exception:
+    """The domain's word for what PostgreSQL refused."""
+    origin = error.orig
+    if isinstance(origin, psycopg2.errors.ForeignKeyViolation):  # deleted after it was looked for
+        constraint, detail = origin.diag.constraint_name or "", origin.diag.message_detail or ""
+        given = detail.partition(")=(")[2].partition(")")[0]
+        return (
+            UnknownUser(given)
+            if "user_id" in constraint.removeprefix("user_interaction")
+            else UnknownPost(given)
+        )
+    if isinstance(origin, psycopg2.DataError | psycopg2.errors.CheckViolation):
+        return InvalidInteraction(
+            f"an interaction cannot be stored: {str(origin).strip().partition(chr(10))[0]}"
+        )
+    return error
