@@ -51,6 +51,7 @@ class Chronicle:
             events.time,
             events.seq,
         )
+        self._texts = [" ".join([text, *tags]) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors: NDArray[np.float32] | None = None
         self._posts = self._users = self._events = self._follows = 0
 
@@ -95,12 +96,12 @@ class Chronicle:
         return float(self._post_times[count - 1]) if count <= len(self._post_times) else np.inf
 
     def texts_before(self, time: float) -> list[str]:
-        """The texts of the posts that exist strictly before `time`, for fitting a vectoriser."""
-        return [self.history.posts.text[i] for i in self._post_order[: self.posts_before(time)]]
+        """The texts of the posts (their words and tags) that exist strictly before `time`, for fitting a vectoriser."""
+        return [self._texts[i] for i in self._post_order[: self.posts_before(time)]]
 
     def read_texts_with(self, embed: Embed) -> None:
         """Give present and coming posts their text vectors. A text becomes visible only with its post."""
-        self._vectors = embed(self.history.posts.text)
+        self._vectors = embed(self._texts)
         self.state.set_text(np.arange(self._posts), self._vectors[self._post_order[: self._posts]])
 
     def _add_posts(self, those: NDArray[np.intp]) -> None:

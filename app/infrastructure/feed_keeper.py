@@ -1,0 +1,361 @@
+"""Keeps the served feed current: the tail of the log, what this process commits, and newly published models."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from uuid import UUID
+
+import numpy as np
+import structlog
+
+from app.application.live_feed import LiveFeed, Ranking
+from app.application.use_cases.get_health_status import ServiceState
+from app.domain.entities import INTERACTION_TYPES, Post
+from app.domain.errors import InvalidArtifact, ModelUnavailable, StorageUnavailable
+from app.domain.feed.chronicle import Chronicle
+from app.domain.feed.history import EventColumns
+from app.domain.feed.state import FeedState
+from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition
+from app.domain.repositories.interaction_repository import StoredInteraction
+from app.domain.repositories.model_registry import ModelRecord
+from app.domain.repositories.post_repository import PostRepository
+from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.ml.ranking import RankingOptions, ranking_pipeline
+from app.infrastructure.ml.served_model import ServedModel
+from app.infrastructure.ml.text import TextSpace, readable
+
+log = structlog.get_logger()
+
+_PORTION = 500  # events applied in one turn: requests wait for no longer than that takes
+_REMEMBERED = 200_000  # numbers of own events that the tail has not brought yet
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between looks at the log, at the registry, and at tables that have no triggers of ours."""
+
+    tail: float = 0.25
+    registry: float = 2.0
+    reconcile: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """A verified model and its line of the registry."""
+
+    record: ModelRecord
+    model: ServedModel
+
+
+class ModelSource:
+    """Where models come from: asks cheaply whether there is another one, and fetches it."""
+
+    def __init__(
+        self,
+        fingerprint: Callable[[], object],
+        fetch: Callable[[], PublishedModel | None],
+    ) -> None:
+        """`fetch` raises InvalidArtifact or ModelUnavailable; None: nothing is published."""
+        self.fingerprint = fingerprint
+        self.fetch = fetch
+
+
+class FeedKeeper:
+    """Writes what `LiveFeed` serves. One thread follows the log, another the registry."""
+
+    def __init__(
+        self,
+        feed: LiveFeed,
+        models: ModelSource,
+        feed_log: FeedLog | None,
+        posts: PostRepository | None,
+        options: RankingOptions,
+        observer: StageObserver,
+        pace: Pace,
+    ) -> None:
+        """`options` rank where there is no model. `feed_log` None: no database is set up."""
+        self._feed = feed
+        self._models = models
+        self._log = feed_log
+        self._posts = posts
+        self._options = options
+        self._observer = observer
+        self._pace = pace
+        self._changing = threading.RLock()  # held by whoever changes rows or ranking, over more than one turn
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._position: LogPosition | None = None
+        self._own: dict[int, None] = {}
+        self._model: PublishedModel | None = None
+        self._text = TextSpace.silent()
+        self._seen_fingerprint: object = None
+        self._reload_error: str | None = None
+        self._reload_failures = 0
+        self._caught_up_at: float | None = None
+        self._reconciled_at = monotonic()
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Load model and feed as far as they can be had now, then keep them current until `close`."""
+        self._look_for_model()
+        self._follow()
+        for name, work, pause in (
+            ("feed-tail", self._follow, self._pace.tail),
+            ("model-watch", self._look_for_model, self._pace.registry),
+        ):
+            if name == "feed-tail" and self._log is None:
+                continue
+            thread = threading.Thread(target=self._repeat, args=(work, pause), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Stop following; waits for work under way."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def state(self) -> ServiceState:
+        """For health and metrics; from memory."""
+        state, model = self._feed.state, self._model
+        return ServiceState(
+            ready=True,
+            model_version=model.record.version if model else None,
+            model_loaded=model is not None,
+            model_created_at=datetime.fromisoformat(model.record.created_at) if model else None,
+            last_reload_error=self._reload_error,
+            reload_failures=self._reload_failures,
+            database_ok=None if self._log is None else self._feed.database_ok,
+            tail_lag_seconds=None if self._caught_up_at is None else monotonic() - self._caught_up_at,
+            users=len(state.user_rows),
+            posts=len(state.post_rows),
+            interactions=int(state.engagements[: state.n_posts].sum()),
+        )
+
+    # -- what this process commits -------------------------------------------------------------------------------
+
+    def apply(self, stored: Sequence[StoredInteraction]) -> None:
+        """Count events that were just committed, before the tail brings them."""
+        with self._feed.turn:
+            new = [one for one in stored if one.seq not in self._own]
+            applied = self._record(new)
+            for one in applied:
+                self._own[one.seq] = None
+            while len(self._own) > _REMEMBERED:
+                self._own.pop(next(iter(self._own)))
+
+    # -- the log -------------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        if self._log is None:
+            return
+        try:
+            with self._changing:
+                if self._position is None or self._position.source != self._log.source():
+                    self._read_whole(self._log)
+                self._read_changes(self._log)
+                if monotonic() - self._reconciled_at > self._pace.reconcile:
+                    self._reconcile(self._log)
+                    self._reconciled_at = monotonic()
+        except StorageUnavailable as error:
+            if self._feed.database_ok:
+                log.warning("feed.database_away", cause=str(error))
+            self._feed.database_ok = False
+            return
+        if not self._feed.database_ok:
+            log.info("feed.database_back", posts=self._feed.state.n_posts)
+        self._feed.database_ok = True
+        self._caught_up_at = monotonic()
+
+    def _read_whole(self, feed_log: FeedLog) -> None:
+        """Start from the database's own account; of a snapshot that belongs to it, only the rest is read."""
+        whole = feed_log.whole()
+        chronicle = Chronicle(whole.history, replay=False)
+        chronicle.read_texts_with(self._text)
+        state = chronicle.finish()
+        self._serve(state, self._model)
+        self._position = whole.position
+        with self._feed.turn:
+            self._own = {}
+
+    def _read_changes(self, feed_log: FeedLog) -> None:
+        while self._position is not None and not self._stop.is_set():
+            changes = feed_log.changes(self._position)
+            self._apply_changes(changes)
+            finished = not (changes.events or changes.posts or changes.users or changes.follows)
+            self._position = changes.position
+            if finished:
+                return
+
+    def _apply_changes(self, changes: FeedChanges) -> None:
+        self._upsert_posts(changes.posts)
+        with self._feed.turn:
+            state = self._feed.state
+            state.add_users([user.id.bytes for user in changes.users])
+            for gone in changes.removed_posts:
+                state.remove_post(gone.bytes)
+            for gone in changes.removed_users:
+                state.remove_user(gone.bytes)
+            for follower, followee in changes.removed_follows:
+                a, b = state.user_rows.get(follower.bytes, -1), state.user_rows.get(followee.bytes, -1)
+                if a >= 0 and b >= 0:
+                    state.unfollow(a, b)
+            edges = [(state.user_rows.get(a.bytes, -1), state.user_rows.get(b.bytes, -1)) for a, b in changes.follows]
+            for a, b in edges:
+                if a >= 0 and b >= 0:
+                    state.follow(np.array([a]), np.array([b]))
+        for start in range(0, len(changes.events), _PORTION):
+            with self._feed.turn:
+                portion = changes.events[start : start + _PORTION]
+                self._record([one for one in portion if one.seq not in self._own])
+                for one in portion:
+                    self._own.pop(one.seq, None)
+
+    def _upsert_posts(self, posts: Sequence[Post]) -> None:
+        if not posts:
+            return
+        vectors = self._text([readable(post.content, post.tags) for post in posts])
+        with self._feed.turn:
+            state = self._feed.state
+            state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
+            for start, post in enumerate(posts):
+                row = state.post_rows.get(post.id.bytes)
+                author = -1 if post.author_id is None else state.user_rows[post.author_id.bytes]
+                topic = post.tags[0] if post.tags else None
+                if row is not None and state.seq[row] == post.seq:
+                    created, visible = post.created_at.timestamp(), post.visible
+                    state.update_post(row, author=author, created=created, visible=visible, topic=topic)
+                    state.set_text(np.array([row]), vectors[start : start + 1])
+                    continue
+                state.remove_post(post.id.bytes)
+                known = str(post.id)
+                state.add_posts(
+                    [post.id.bytes],
+                    ids=[known],
+                    external_ids=[None if post.external_id == known else post.external_id],
+                    author=np.array([author], np.int32),
+                    created=np.array([post.created_at.timestamp()]),
+                    visible=np.array([post.visible]),
+                    seq=np.array([post.seq]),
+                    topics=[topic],
+                    text=vectors[start : start + 1],
+                )
+
+    def _record(self, stored: Sequence[StoredInteraction]) -> list[StoredInteraction]:
+        """Count those events whose user and post are known, and return them."""
+        state = self._feed.state
+        rows = [
+            (one, user, post)
+            for one in stored
+            if (user := state.user_rows.get(one.interaction.user_id.bytes, -1)) >= 0
+            and (post := state.post_rows.get(one.interaction.post_id.bytes, -1)) >= 0
+        ]
+        if rows:
+            state.record(
+                EventColumns(
+                    np.array([user for _, user, _ in rows], np.int32),
+                    np.array([post for _, _, post in rows], np.int32),
+                    np.array([INTERACTION_TYPES.index(one.interaction.interaction_type) for one, _, _ in rows], np.uint8),
+                    np.array([one.interaction.occurred_at.timestamp() for one, _, _ in rows]),
+                    np.array([one.seq for one, _, _ in rows], np.int64),
+                )
+            )
+        return [one for one, _, _ in rows]
+
+    def _reconcile(self, feed_log: FeedLog) -> None:
+        """Compare with the views: tables of others tell us of no insert and no delete."""
+        there = {one.bytes for one in feed_log.post_ids()}
+        with self._feed.turn:
+            known = set(self._feed.state.post_rows)
+        missing = there - known
+        if missing and self._posts is not None:
+            for start in range(0, len(missing), _PORTION):
+                ids = [UUID(bytes=key) for key in list(missing)[start : start + _PORTION]]
+                self._upsert_posts(self._posts.posts(ids))
+        with self._feed.turn:
+            for key in known - there:
+                self._feed.state.remove_post(key)
+
+    # -- models --------------------------------------------------------------------------------------------------
+
+    def _look_for_model(self) -> None:
+        """Load what was newly published beside what serves; whatever fails, the old one goes on."""
+        fingerprint = self._models.fingerprint()
+        if fingerprint == self._seen_fingerprint and self._reload_error is None:
+            return
+        tried_before = fingerprint == self._seen_fingerprint
+        self._seen_fingerprint = fingerprint
+        try:
+            published = self._models.fetch()
+            if published is None or (self._model and published.record.version == self._model.record.version):
+                self._reload_error = None
+                return
+            with self._changing:
+                self._install(published)
+        except (InvalidArtifact, ModelUnavailable, StorageUnavailable) as error:
+            if not tried_before:
+                self._reload_failures += 1
+                log.error("model.reload_failed", cause=str(error), serving=self._serving())
+            self._reload_error = str(error)
+            return
+        self._reload_error = None
+        log.info("model.loaded", version=published.record.version)
+
+    def _install(self, published: PublishedModel) -> None:
+        model = published.model
+        if self._position is None and not self._feed.state.n_posts:
+            state = FeedState.restored(model.snapshot)
+            self._text = model.text
+            self._serve(state, published)
+            self._position = model.position
+            return
+        # the running feed is newer than the artefact's: it stays, only its texts are read anew
+        state = self._feed.state
+        vectors = self._vectors(state, model)
+        pipeline = model.pipeline(state, self._observer)
+        with self._feed.turn:
+            state.set_text(np.arange(len(vectors)), vectors)
+            self._feed.ranking = Ranking(pipeline, published.record.version)
+            self._text, self._model = model.text, published
+
+    def _vectors(self, state: FeedState, model: ServedModel) -> "np.typing.NDArray[np.float32]":
+        """Text vectors of every post in the model's space: from its snapshot, else from the post's words."""
+        known: np.typing.NDArray[np.float32] = model.snapshot["columns"]["text"]
+        vectors = np.zeros((state.n_posts, known.shape[1]), np.float32)
+        there = dict(model.snapshot["post_keys"])
+        unread: list[tuple[int, bytes]] = []
+        for key, row in list(state.post_rows.items()):
+            if key in there:
+                vectors[row] = known[there[key]]
+            else:
+                unread.append((row, key))
+        if unread and self._posts is not None and known.shape[1]:
+            rows = {key: row for row, key in unread}
+            for start in range(0, len(unread), _PORTION):
+                found = self._posts.posts([UUID(bytes=key) for _, key in unread[start : start + _PORTION]])
+                read = model.text([readable(post.content, post.tags) for post in found])
+                for post, vector in zip(found, read, strict=True):
+                    vectors[rows[post.id.bytes]] = vector
+        return vectors
+
+    def _serve(self, state: FeedState, published: PublishedModel | None) -> None:
+        if published is None:
+            pipeline, version = ranking_pipeline(self._options, None, None, self._observer), None
+        else:
+            pipeline, version = published.model.pipeline(state, self._observer), published.record.version
+        with self._feed.turn:
+            self._feed.state, self._feed.ranking = state, Ranking(pipeline, version)
+            self._model = published
+
+    def _serving(self) -> str | None:
+        return self._model.record.version if self._model else None
+
+    def _repeat(self, work: Callable[[], None], pause: float) -> None:
+        while not self._stop.wait(pause):
+            try:
+                work()
+            except Exception:  # a keeper that dies would leave the feed to age unnoticed
+                log.exception("feed.keeper_failed", work=work.__name__)
