@@ -18,7 +18,7 @@ from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_posts import POST_COLUMNS, post_of
 from app.infrastructure.database.whole_read import POST_READABLE, read_whole
 
-ROWS_PER_READ = 50_000
+ROWS_PER_READ = 20_000
 """Most rows of each log in one answer of `changes`; what is left comes with the next."""
 
 
