@@ -117,7 +117,8 @@ class SqlFeedLog:
             return self._current(connection, changed, events, done.at(since.source))
 
     def post_ids(self) -> frozenset[UUID]:
-        """All posts of the view."""
+        """All posts of the view; those of an adopted table are given their numbers by this."""
+        self._number_posts("true")
         with transaction(self._engine, self._load_budget, snapshot=True) as connection:
             found = connection.exec_driver_sql(
                 f"SELECT id::text FROM {self._schema['feed_posts']} WHERE {POST_READABLE}"
