@@ -21,7 +21,7 @@ from data.times import parse_time
 FileKind = Literal["interactions", "posts", "users", "follows"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
-COUNT_FORM: Final = r"\d{1,10}(\.0*)?"
+COUNT_FORM: Final = r"[0-9]{1,10}(\.0*)?"
 """`12`, and `12.0` as programs write a column of whole numbers that has gaps."""
 FLAGS: Final = {"true": True, "t": True, "1": True, "yes": True, "y": True, "on": True} | {
     "false": False,

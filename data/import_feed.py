@@ -1,0 +1,51 @@
+"""Load a real feed into the database: `python -m data.import_feed --help`. Loading it again adds what is new."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from data.command_line import OneLineParser, event_map, existing_file
+from data.feed_files import read_feed
+from data.loading import feed_database, progress_bars, run, told
+
+_PROG = "python -m data.import_feed"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _parser().parse_args(argv)
+
+    def command() -> None:
+        with progress_bars() as shown:
+            reading = shown.add_task("reading", total=None)
+            feed = read_feed(args.interactions, args.posts, args.users, args.follows, args.event_map)
+            shown.update(reading, total=len(feed.events.time), completed=len(feed.events.time))
+            with feed_database() as database:
+                counts = database.load(feed, to_now=time.time() if args.shift_to_now else None, shown=shown)
+        print(f"{args.interactions}: {told(counts)}")
+
+    return run(_PROG, command)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog=_PROG,
+        description="Load a feed from CSV, NDJSON, JSON or Parquet files. Loading it again adds what is new.",
+    )
+    needed = parser.add_argument
+    needed("--interactions", type=existing_file, required=True, metavar="PATH",
+           help="user_id, post_id, interaction_type, created_at, [event_id, metadata]")  # fmt: skip
+    needed("--posts", type=existing_file, metavar="PATH",
+           help="id, author_id, content, created_at, [visible, like_count, comment_count, tags]")  # fmt: skip
+    needed("--users", type=existing_file, metavar="PATH", help="id, [username, follower_count, created_at]")
+    needed("--follows", type=existing_file, metavar="PATH", help="follower_id, followee_id, [created_at]")
+    needed("--shift-to-now", action="store_true",
+           help="move all times so that the last interaction is now; the first run's amount is used again")  # fmt: skip
+    needed("--event-map", type=event_map, default={}, metavar="NAME=TYPE,...",
+           help="other names of events, as in VIEW=view,BOOKMARK=like")  # fmt: skip
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

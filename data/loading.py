@@ -1,0 +1,144 @@
+"""A feed file on its way into the database that the settings name."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import Engine, text
+from sqlalchemy.pool import NullPool
+
+from app.domain.errors import StorageUnavailable
+from app.infrastructure.config.settings import read_settings
+from app.infrastructure.database.bulk_load import (
+    LoadCounts,
+    LoadRefused,
+    RememberedShift,
+    load_feed,
+    remembered_shift,
+)
+from app.infrastructure.database.connection import create_feed_engine, storage_errors
+from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.migrate import MigrationRefused, migrate
+from app.infrastructure.database.schema import SchemaName
+from app.shared.exceptions import ConfigurationError
+from data.command_line import refuse
+from data.feed_files import FeedFile
+from data.schemas import FeedFileError
+
+_CONNECT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDatabase:
+    """Where feeds are loaded into."""
+
+    engine: Engine
+    schema: SchemaName
+
+    def is_empty(self) -> bool:
+        """Whether there is no post yet."""
+        with storage_errors(), self.engine.connect() as connection:
+            return not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {self.schema['feed_posts']})"))  # noqa: S608
+
+    def load(self, feed: FeedFile, *, to_now: float | None, shown: Progress) -> LoadCounts:
+        """Add what is new; with `to_now` (the time now) moved so that the last interaction is then.
+
+        A feed that was moved before is moved by the same amount again. Raises LoadRefused and StorageUnavailable,
+        with nothing written.
+        """
+        shift = self._shift(feed, to_now) if to_now is not None else None
+        tables = feed.tables(shift.seconds if shift else 0.0)
+        totals = {
+            "users": len(tables.users.key),
+            "posts": len(tables.posts.key),
+            "follows": len(tables.follows.follower),
+            "interactions": len(tables.interactions.user),
+        }
+        bars = {name: shown.add_task(name, total=total) for name, total in totals.items()}
+
+        def progress(table: str, rows: int) -> None:
+            if table in bars:
+                shown.update(bars[table], completed=rows)
+
+        return load_feed(self.engine, tables, self.schema, remember=shift, progress=progress)
+
+    def _shift(self, feed: FeedFile, now: float) -> RememberedShift | None:
+        if len(feed.events.time) == 0:
+            return None
+        name = data_set_name(feed)
+        before = remembered_shift(self.engine, self.schema, name)
+        return RememberedShift(name, now - float(feed.events.time[-1]) / 1e6 if before is None else before)
+
+
+def data_set_name(feed: FeedFile) -> str:
+    """What a data set is remembered by: its first event. So it is known again when it is longer or elsewhere."""
+    time = feed.events.time
+    earliest = feed.event_ids()[: np.searchsorted(time, time[0], side="right")]
+    return str(UUID(bytes=min(key.tobytes() for key in earliest)))
+
+
+@contextmanager
+def feed_database() -> Iterator[FeedDatabase]:
+    """The database of DATABASE_URL, else the embedded one; its tables are made where there are none.
+
+    Raises ConfigurationError, EmbeddedUnavailable, MigrationRefused, StorageUnavailable.
+    """
+    settings = read_settings()
+    with ExitStack() as stack:
+        if settings.database_url is None:
+            url = stack.enter_context(EmbeddedPostgres())
+        else:
+            url = settings.database_url.get_secret_value()
+        try:
+            engine = create_feed_engine(url, connect_seconds=_CONNECT_SECONDS, poolclass=NullPool)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        stack.callback(engine.dispose)
+        schema = SchemaName(settings.db_schema)
+        with storage_errors(), engine.connect() as connection:
+            ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
+        if ready is None:
+            with storage_errors():
+                migrate(engine, schema)
+        yield FeedDatabase(engine, schema)
+
+
+def progress_bars() -> Progress:
+    """Progress on the standard error, on a terminal only."""
+    return Progress(
+        TextColumn("{task.description:>12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def run(prog: str, command: Callable[[], None]) -> int:
+    """Run a command; what can go wrong gives one line: exit code 2 for bad input, 1 for a database that is away."""
+    try:
+        command()
+    except StorageUnavailable as error:
+        refuse(prog, f"the database is not available: {error}")
+        return 1
+    except (ConfigurationError, FeedFileError, LoadRefused, MigrationRefused) as error:
+        return refuse(prog, error)
+    except EmbeddedUnavailable as error:
+        return refuse(prog, f"DATABASE_URL is not set, and {error}")
+    return 0
+
+
+def told(counts: LoadCounts) -> str:
+    """What was added, in words."""
+    if counts == LoadCounts(0, 0, 0, 0):
+        return "nothing new"
+    return (
+        f"added {counts.users:,} users, {counts.posts:,} posts, {counts.follows:,} follows, "
+        f"{counts.interactions:,} interactions"
+    )

@@ -1,0 +1,61 @@
+"""Load the generated feed, moved so that it ends now: `python -m data.seed_database --help`.
+
+Without `--input` that is `data/fake_interactions.json`, and where it does not exist a feed of demo size.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.command_line import OneLineParser, existing_file
+from data.feed_files import FeedFile, read_feed
+from data.generate_fake_data import DEFAULT_OUTPUT, DEMO, write_feed
+from data.loading import feed_database, progress_bars, run, told
+from data.synthetic_feed import make_feed
+
+_PROG = "python -m data.seed_database"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _parser().parse_args(argv)
+
+    def command() -> None:
+        with feed_database() as database:
+            if args.if_empty and not database.is_empty():
+                print("the database holds a feed already")
+                return
+            with progress_bars() as shown:
+                feed = demo_feed() if args.input is None else read_feed(args.input)
+                counts = database.load(feed, to_now=time.time(), shown=shown)
+        print(f"{args.input or 'demo feed'}: {told(counts)}")
+
+    return run(_PROG, command)
+
+
+def demo_feed() -> FeedFile:
+    """300 users, 1,500 posts and 20,000 interactions, always the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "demo.parquet"
+        write_feed(make_feed(DEMO), path)
+        return read_feed(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog=_PROG, description="Load the generated feed, moved so that it ends now.")
+    parser.add_argument(
+        "--input",
+        type=existing_file,
+        default=DEFAULT_OUTPUT if DEFAULT_OUTPUT.is_file() else None,
+        metavar="PATH",
+        help=f"what generate_fake_data wrote (default: {DEFAULT_OUTPUT}, or a demo where there is none)",
+    )
+    parser.add_argument("--if-empty", action="store_true", help="only where there is no post yet")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,281 @@
+"""What feed files mean, in every format alike."""
+
+from pathlib import Path
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.ids import post_uuid, user_uuid
+from data.feed_files import FeedFile, read_feed
+from data.open_files import sibling
+from tests.unit.test_data.feed_writing import FORMATS, VIEW, write_rows
+
+
+def events_of(feed: FeedFile) -> list[tuple[str, str, str, float]]:
+    history = feed.history()
+    return [
+        (history.users.external_id[user], history.posts.external_id[post], INTERACTION_TYPES[kind], time)
+        for user, post, kind, time in zip(
+            history.events.user, history.events.post, history.events.kind, history.events.time, strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_tells_the_same_feed(tmp_path: Path, form: str) -> None:
+    interactions = write_rows(
+        tmp_path / f"i.{form}",
+        [
+            {
+                **VIEW,
+                "interaction_type": "like",
+                "created_at": "2026-01-02T03:04:07.5Z",
+                "metadata": {"at": "top"},
+            },
+            {**VIEW, "metadata": None},
+        ],
+    )
+    posts = write_rows(
+        tmp_path / f"p.{form}",
+        [
+            {
+                "id": "p1",
+                "author_id": "bob",
+                "content": 'two\nlines, "quoted"',
+                "created_at": "2026-01-01",
+                "visible": False,
+                "like_count": 3,
+                "tags": ["a", "b c"],
+            },
+            {"id": "p2", "author_id": None, "content": None, "created_at": "2026-01-01T00:00:01Z", "visible": None,
+             "like_count": None, "tags": []},
+        ],
+        "posts",
+    )  # fmt: skip
+    users = write_rows(
+        tmp_path / f"u.{form}", [{"id": "cid", "username": "Cid", "follower_count": 2}], "users"
+    )
+    follows = write_rows(tmp_path / f"f.{form}", [{"follower_id": "ann", "followee_id": "bob"}], "follows")
+
+    feed = read_feed(interactions, posts, users, follows)
+
+    history, tables = feed.history(), feed.tables()
+    assert events_of(feed) == [("ann", "p1", "view", 1767323045.0), ("ann", "p1", "like", 1767323047.5)]
+    assert sorted(history.users.external_id) == ["ann", "bob", "cid"]
+    assert history.posts.text == ['two\nlines, "quoted"', ""]
+    assert history.posts.tags == [("a", "b c"), ()]
+    assert history.posts.created.tolist() == [1767225600.0, 1767225601.0]
+    assert history.posts.visible.tolist() == [False, True]
+    assert [history.users.external_id[row] if row >= 0 else None for row in history.posts.author] == [
+        "bob",
+        None,
+    ]
+    assert np.isnan(history.follows.since).all()
+    assert tables.interactions.metadata == {1: '{"at":"top"}'}
+    assert tables.posts.like_count == [3, None]
+    assert tables.users.username is not None
+    assert tables.users.username[history.users.external_id.index("cid")] == "Cid"
+
+
+def test_keys_are_the_uuids_of_the_given_ids(tmp_path: Path) -> None:
+    given_uuid = "8D0E6F70-0B7E-4B0E-9D5C-0123456789AB"
+    path = write_rows(
+        tmp_path / "i.csv", [{**VIEW, "user_id": given_uuid}, {**VIEW, "user_id": given_uuid.lower()}]
+    )
+
+    history = read_feed(path).history()
+
+    assert [UUID(bytes=key.tobytes()) for key in history.users.key] == [user_uuid(given_uuid)]
+    assert [UUID(bytes=key.tobytes()) for key in history.posts.key] == [post_uuid("p1")]
+    assert history.users.external_id == [given_uuid]
+
+
+def test_posts_only_named_in_interactions_date_from_the_first_and_have_no_author(tmp_path: Path) -> None:
+    rows = [
+        {**VIEW, "created_at": 1700000009},
+        {**VIEW, "created_at": 1700000003.25},
+        {**VIEW, "created_at": 1700000005},
+    ]
+
+    history = read_feed(write_rows(tmp_path / "i.ndjson", rows)).history()
+
+    assert history.posts.created.tolist() == [1700000003.25]
+    assert history.posts.author.tolist() == [-1]
+
+
+def test_events_come_by_time_and_ties_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = [{**VIEW, "user_id": f"u{at}", "created_at": 1700000000 + (at % 3)} for at in range(30)]
+
+    found = events_of(read_feed(write_rows(tmp_path / "i.csv", rows)))
+
+    expected = sorted(rows, key=lambda row: row["created_at"])
+    assert [user for user, *_ in found] == [row["user_id"] for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("spelt", "seconds"),
+    [
+        ("2026-01-02", 1767312000.0),
+        ("2026-01-02 03:04:05", 1767323045.0),
+        ("2026-01-02T03:04:05", 1767323045.0),
+        ("2026-01-02T03:04:05Z", 1767323045.0),
+        ("2026-01-02t03:04:05z", 1767323045.0),
+        ("2026-01-02T03:04:05.123456789Z", 1767323045.123456),
+        ("2026-01-02T03:04:05,5Z", 1767323045.5),
+        ("2026-01-02 03:04:05.25+00", 1767323045.25),
+        ("2026-01-02T05:34:05+0230", 1767323045.0),
+        ("2026-01-02T05:34+02:30", 1767323040.0),
+        ("20260102T030405Z", 1767323045.0),
+        ("1767323045", 1767323045.0),
+        ("1767323045.125", 1767323045.125),
+        ("-1.5", -1.5),
+        ("1066-10-14", -28502755200.0),
+    ],
+)
+def test_times_are_iso_or_unix_seconds_and_utc_without_a_zone(
+    tmp_path: Path, spelt: str, seconds: float
+) -> None:
+    # the others in the column must not sway how one of them is read
+    rows = [{**VIEW, "created_at": other} for other in (spelt, "2026-01-02T03:04:05.000000001+01:00", "5")]
+
+    found = events_of(read_feed(write_rows(tmp_path / "i.csv", rows)))
+
+    assert seconds in [time for *_, time in found]
+
+
+def test_other_event_names_are_mapped(tmp_path: Path) -> None:
+    path = write_rows(
+        tmp_path / "i.csv", [{**VIEW, "interaction_type": name} for name in ("VIEW", "share", "BOOKMARK")]
+    )
+
+    found = events_of(read_feed(path, event_map={"VIEW": "view", "BOOKMARK": "like"}))
+
+    assert [kind for _, _, kind, _ in found] == ["view", "share", "like"]
+
+
+def test_an_event_without_an_id_gets_one_of_its_original_time_and_number_among_equals(tmp_path: Path) -> None:
+    given_id = "00000000-0000-4000-8000-000000000001"
+    other = {**VIEW, "post_id": "p2", "event_id": given_id}
+    feed = read_feed(
+        write_rows(tmp_path / "i.csv", [VIEW, VIEW, other, other, {**VIEW, "created_at": "2026-01-02"}])
+    )
+
+    def made(microseconds: int, number: int) -> UUID:
+        name = f"event:{user_uuid('ann')}|{post_uuid('p1')}|view|{microseconds}|{number}"
+        return uuid5(NAMESPACE_URL, name)
+
+    found = [UUID(bytes=key.tobytes()) for key in feed.tables(shift_seconds=99.5).interactions.event_id]
+    assert found == [
+        made(1767312000_000000, 0),
+        made(1767323045_000000, 0),
+        made(1767323045_000000, 1),
+        UUID(given_id),
+    ]
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), max_size=40), st.randoms(use_true_random=False))
+def test_event_ids_are_distinct_and_do_not_depend_on_the_order_of_the_file(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]], shuffle: object
+) -> None:
+    folder = tmp_path_factory.mktemp("ids")
+    written = [
+        {"user_id": f"u{u}", "post_id": f"p{p}", "interaction_type": "like", "created_at": t}
+        for u, p, t in rows
+    ]
+    header = [{**VIEW, "user_id": "first"}]
+    mixed = list(written)
+    shuffle.shuffle(mixed)  # type: ignore[attr-defined]
+
+    ids = read_feed(write_rows(folder / "a.csv", header + written)).event_ids().tolist()
+    again = read_feed(write_rows(folder / "b.csv", header + mixed)).event_ids().tolist()
+
+    assert len(set(ids)) == len(rows) + 1
+    assert set(again) == set(ids)
+
+
+def test_moving_the_times_moves_all_of_them_and_leaves_the_event_ids(tmp_path: Path) -> None:
+    interactions = write_rows(tmp_path / "i.csv", [VIEW])
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": "2026-01-01"}])
+    users = write_rows(tmp_path / "u.csv", [{"id": "ann", "created_at": "2025-01-01"}])
+    follows = write_rows(
+        tmp_path / "f.csv",
+        [
+            {"follower_id": "ann", "followee_id": "bob", "created_at": "2025-06-01"},
+            {"follower_id": "bob", "followee_id": "ann", "created_at": None},
+        ],
+    )
+    feed = read_feed(interactions, posts, users, follows)
+
+    here, there = feed.tables(), feed.tables(shift_seconds=86400.5)
+
+    for before, after in [
+        (here.users.created, there.users.created),
+        (here.posts.created, there.posts.created),
+        (here.interactions.occurred, there.interactions.occurred),
+        (here.follows.since, there.follows.since),
+    ]:
+        np.testing.assert_allclose(
+            after - before, np.where(np.isnan(before), np.nan, 86400.5), rtol=0, atol=1e-6
+        )
+    assert here.interactions.event_id.tolist() == there.interactions.event_id.tolist()
+    assert np.isnan(there.follows.since).tolist() == [False, True]
+
+
+def test_a_user_without_a_time_is_there_from_the_first_thing_that_names_him(tmp_path: Path) -> None:
+    interactions = write_rows(tmp_path / "i.csv", [{**VIEW, "created_at": 50}])
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": 40}])
+    follows = write_rows(tmp_path / "f.csv", [{"follower_id": "ann", "followee_id": "cid", "created_at": 30}])
+
+    tables = read_feed(interactions, posts, None, follows).tables()
+
+    assert dict(zip(tables.users.external_id, tables.users.created, strict=True)) == {
+        "bob": 40,
+        "ann": 30,
+        "cid": 30,
+    }
+
+
+def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself(tmp_path: Path) -> None:
+    posts = write_rows(
+        tmp_path / "p.csv",
+        [{"id": "p1", "content": "one", "created_at": 1}, {"id": "p1", "content": "two", "created_at": 2}],
+    )
+    follows = write_rows(
+        tmp_path / "f.csv",
+        [
+            {"follower_id": "ann", "followee_id": "ann", "created_at": 9},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": None},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": 7},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": -8},
+        ],
+    )
+
+    history = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts, None, follows).history()
+
+    assert (history.posts.text, history.posts.created.tolist()) == (["one"], [1.0])
+    assert history.follows.since.tolist() == [-8.0]
+
+
+def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
+    interactions = write_rows(tmp_path / "feed.parquet", [VIEW])
+    write_rows(sibling(interactions, "posts"), [{"id": "p9", "created_at": 5, "content": "beside"}])
+
+    assert "p9" in read_feed(interactions).history().posts.external_id
+
+
+def test_an_empty_file_with_a_header_is_an_empty_feed(tmp_path: Path) -> None:
+    path = tmp_path / "i.csv"
+    path.write_text("user_id,post_id,interaction_type,created_at\n")
+
+    feed = read_feed(path)
+
+    assert (
+        len(feed.history().events)
+        == len(feed.history().users)
+        == len(feed.tables().interactions.event_id)
+        == 0
+    )
