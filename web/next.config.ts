@@ -4,7 +4,8 @@ import type { NextConfig } from "next";
 const root = path.join(import.meta.dirname, "..");
 
 const config: NextConfig = {
-  output: "standalone",
+  // for the container image; `next start` serves an ordinary build
+  output: process.env["NEXT_OUTPUT"] === "standalone" ? "standalone" : undefined,
   outputFileTracingRoot: root,
   turbopack: { root },
   transpilePackages: ["@feed/client"],

@@ -36,7 +36,7 @@ export const config = {
     return process.env["OPERATOR_PAGE"] !== "off";
   },
   get modelsDir(): string {
-    return path.resolve(process.env["MODELS_DIR"] || path.join(checkoutRoot(), "models"));
+    return path.resolve(/* turbopackIgnore: true */ process.env["MODELS_DIR"] || path.join(checkoutRoot(), "models"));
   },
 };
 
