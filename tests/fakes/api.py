@@ -22,6 +22,19 @@ from app.presentation.api.dependencies import Services
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+WHOLE = ServiceState(
+    ready=True,
+    model_version="v1",
+    model_loaded=True,
+    model_created_at=NOON - timedelta(hours=1),
+    database_ok=True,
+    tail_lag_seconds=0.2,
+    users=2,
+    posts=300,
+    interactions=0,
+)
+
+
 @dataclass
 class FixedClock:
     """Shows the time it was set to."""
@@ -60,7 +73,7 @@ class ListRecommender:
         return FeedAnswer(
             user_id=request.user_id,
             post_ids=[str(self._uuids[one]) for one in page],
-            external_ids=[self._external[one] for one in page],
+            external_ids=[None if one % 2 else self._external[one] for one in page],
             scores=[1 - one / len(self._uuids) for one in page],
             reasons=[Reason.TRENDING for _ in page],
             source="cold_start",
@@ -115,17 +128,7 @@ class Running:
     """A whole fake service, whose parts a test can move."""
 
     clock: FixedClock = field(default_factory=FixedClock)
-    state_now: ServiceState = ServiceState(
-        ready=True,
-        model_version="v1",
-        model_loaded=True,
-        model_created_at=NOON - timedelta(hours=1),
-        database_ok=True,
-        tail_lag_seconds=0.2,
-        users=2,
-        posts=300,
-        interactions=0,
-    )
+    state_now: ServiceState = WHOLE
     applied: list[StoredInteraction] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -15,13 +15,14 @@ def served(app: ASGIApp) -> Iterator[httpx.Client]:
     """A client of `app` on a free port of the loopback."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        # the listener queues connections from now on, so the first request waits until the application has started
+        # the listener queues connections, so the first request waits until the application has started
         with httpx.Client(base_url=address, timeout=20) as client:
             client.get("/livez")
             yield client

@@ -28,9 +28,13 @@ class Interaction:
 
     def __post_init__(self) -> None:
         if self.interaction_type not in INTERACTION_TYPES:
-            raise ValueError(f"interaction_type must be one of {INTERACTION_TYPES}, got {self.interaction_type!r}")
+            raise ValueError(
+                f"interaction_type must be one of {INTERACTION_TYPES}, got {self.interaction_type!r}"
+            )
         if self.occurred_at.utcoffset() is None:
             raise ValueError("occurred_at must carry a time zone")
-        compact = json.dumps(self.metadata, ensure_ascii=False, separators=(",", ":")) if self.metadata else ""
+        compact = (
+            json.dumps(self.metadata, ensure_ascii=False, separators=(",", ":")) if self.metadata else ""
+        )
         if len(compact.encode()) > MAX_METADATA_BYTES:
             raise ValueError(f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON")

@@ -1,0 +1,183 @@
+"""Probes, figures, documents, keys and problems over real HTTP."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from app.presentation.api.application import create_api
+from app.presentation.api.dependencies import ApiOptions
+from app.presentation.schemas.health_schema import HealthResponse
+from app.shared.logging import configure_logging
+from app.shared.monitoring import Metrics
+from tests.e2e.test_api.test_recommendations import problem
+from tests.fakes.api import Running
+from tests.fakes.server import served
+
+KEYS = ("first-key", "second-key")
+
+
+def test_a_whole_service_is_healthy(api: httpx.Client) -> None:
+    answer = api.get("/health")
+
+    health = HealthResponse.model_validate_json(answer.content)
+    assert answer.status_code == 200
+    assert (health.status, health.model_version, health.model_loaded) == ("healthy", "v1", True)
+    assert (health.database, health.model_age_seconds) == ("up", 3600)
+
+
+@pytest.mark.parametrize(
+    ("missing", "database"),
+    [
+        ({"model_loaded": False, "model_version": None, "model_created_at": None}, "up"),
+        ({"database_ok": False}, "down"),
+        ({"database_ok": None}, "none"),
+    ],
+)
+def test_a_missing_part_degrades_health_but_not_readiness(
+    api: httpx.Client, running: Running, missing: dict[str, Any], database: str
+) -> None:
+    running.now_with(**missing)
+
+    health = api.get("/health")
+
+    assert (health.status_code, health.json()["status"], health.json()["database"]) == (
+        200,
+        "degraded",
+        database,
+    )
+    assert api.get("/readyz").status_code == api.get("/livez").status_code == 200
+    assert "ml_degraded 1.0" in api.get("/metrics").text
+
+
+def test_a_starting_service_is_alive_but_not_ready(api: httpx.Client, running: Running) -> None:
+    running.now_with(ready=False)
+
+    assert api.get("/livez").status_code == 200
+    for path in ("/readyz", "/health"):
+        answer = api.get(path)
+        assert problem(answer) == (503, "not_ready")
+        assert "retry-after" in answer.headers
+
+
+def test_a_failed_reload_shows_in_health_and_figures(api: httpx.Client, running: Running) -> None:
+    running.now_with(last_reload_error="v2: the digest differs", reload_failures=3)
+
+    assert api.get("/health").json()["last_reload_error"] == "v2: the digest differs"
+    assert "ml_model_reload_failures_total 3.0" in api.get("/metrics").text
+
+
+def test_the_present_state_is_among_the_figures(api: httpx.Client) -> None:
+    answer = api.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain")
+    for line in (
+        'ml_model_info{version="v1"} 1.0',
+        "ml_model_age_seconds 3600.0",
+        "ml_feed_tail_lag_seconds 0.2",
+        "ml_degraded 0.0",
+        "ml_database_up 1.0",
+        "ml_feed_posts 300.0",
+    ):
+        assert line in answer.text
+    assert "ml_recommendation_latency_seconds_bucket" in answer.text
+
+
+def test_foreign_paths_and_methods_are_problems_too(api: httpx.Client) -> None:
+    assert problem(api.get("/nope")) == (404, "not_found")
+    assert problem(api.post("/health/")) == (404, "not_found")
+    wrong = api.get("/recommendations/generate")
+    assert problem(wrong) == (405, "method_not_allowed")
+    assert wrong.headers["allow"] == "POST"
+    assert problem(api.put("/interactions/track")) == (405, "method_not_allowed")
+    assert 'route="unmatched"' in api.get("/metrics").text
+    assert "nope" not in api.get("/metrics").text
+
+
+def test_docs_and_openapi_are_served(api: httpx.Client) -> None:
+    assert "swagger" in api.get("/docs").text.lower()
+    assert api.get("/openapi.json").json()["info"]["version"] == "1.2.3"
+
+
+@pytest.fixture
+def locked(running: Running) -> Iterator[httpx.Client]:
+    with served(create_api(ApiOptions(api_keys=KEYS), Metrics(), running.open, version="1")) as client:
+        yield client
+
+
+def test_where_keys_are_set_a_valid_one_is_asked_for(locked: httpx.Client) -> None:
+    for headers in (
+        {"X-API-Key": "first-key"},
+        {"X-API-Key": "second-key"},
+        {"Authorization": "Bearer second-key"},
+        {"Authorization": "bearer  first-key"},
+    ):
+        assert (
+            locked.post("/recommendations/generate", json={"user_id": "a"}, headers=headers).status_code
+            == 200
+        )
+    for headers in (
+        {},
+        {"X-API-Key": ""},
+        {"X-API-Key": "first"},
+        {"X-API-Key": "first-key "[:-1] + "x"},
+        {"Authorization": "Basic first-key"},
+        {"Authorization": "first-key"},
+    ):
+        answer = locked.post("/recommendations/generate", json={"user_id": "a"}, headers=headers)
+        assert problem(answer) == (401, "unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_probes_and_figures_need_no_key_unless_set_so(locked: httpx.Client, running: Running) -> None:
+    for path in ("/health", "/livez", "/readyz", "/metrics"):
+        assert locked.get(path).status_code == 200
+    for path in ("/docs", "/openapi.json", "/nope"):
+        assert locked.get(path).status_code == 401
+    options = ApiOptions(api_keys=KEYS, metrics_need_key=True)
+    with served(create_api(options, Metrics(), running.open, version="1")) as strict:
+        assert strict.get("/metrics").status_code == 401
+        assert strict.get("/metrics", headers={"X-API-Key": KEYS[0]}).status_code == 200
+
+
+def test_no_header_bytes_break_the_key_check(locked: httpx.Client) -> None:
+    answer = locked.get("/docs", headers=[(b"x-api-key", b"\xff\xfe\xc3\x28")])
+
+    assert answer.status_code == 401
+
+
+@pytest.fixture
+def logs() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logging("INFO")
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("logs")
+def test_log_lines_are_json_and_carry_the_request_id(
+    running: Running, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with served(create_api(ApiOptions(), Metrics(), running.open, version="1")) as client:
+        capfd.readouterr()
+        client.post("/recommendations/generate", content=b"{", headers={"X-Request-ID": "find-me"})
+        running.recommend.fail_with = RuntimeError("inside")
+        client.post("/recommendations/generate", json={"user_id": "a"}, headers={"X-Request-ID": "failed"})
+        lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+
+    [access] = [one for one in lines if one["event"] == "request" and one.get("request_id") == "find-me"]
+    assert (access["status"], access["code"], access["path"]) == (
+        400,
+        "malformed_json",
+        "/recommendations/generate",
+    )
+    [failure] = [one for one in lines if one["event"] == "request.failed"]
+    assert failure["request_id"] == "failed"
+    assert "RuntimeError: inside" in failure["exception"]
