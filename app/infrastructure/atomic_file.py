@@ -10,7 +10,7 @@ DRAFT_PREFIX = ".draft-"
 
 def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
     """Replace `path` by `chunks`, on disk when this returns. Raises OSError, leaving `path` as it was."""
-    draft = path.with_name(f"{DRAFT_PREFIX}{path.name}-{secrets.token_hex(8)}")
+    draft = path.parent / f"{DRAFT_PREFIX}{path.name}-{secrets.token_hex(8)}"
     try:
         with draft.open("xb") as file:
             for chunk in chunks:

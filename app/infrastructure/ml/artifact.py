@@ -141,15 +141,18 @@ def read_regular_file(path: Path, size_limit_bytes: int) -> bytes:
     """The bytes of `path`, read once. Raises InvalidArtifact unless it is a file, no link, within the limit."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise InvalidArtifact(f"{path.name}: not a file")
+            if found.st_size > size_limit_bytes:
+                raise InvalidArtifact(
+                    f"{path.name}: {found.st_size} bytes are more than the {size_limit_bytes} allowed"
+                )
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(found.st_size)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         reason = "is a symbolic link" if path.is_symlink() else error.strerror or str(error)
         raise InvalidArtifact(f"{path.name}: {reason}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidArtifact(f"{path.name}: not a file")
-        if found.st_size > size_limit_bytes:
-            raise InvalidArtifact(
-                f"{path.name}: {found.st_size} bytes are more than the {size_limit_bytes} allowed"
-            )
-        return file.read(found.st_size)

@@ -50,7 +50,7 @@ class Manifest:
         """
         if not isinstance(given, dict):
             raise InvalidArtifact(f"{place}: not an object")
-        values = {"note": "", **given}
+        values: dict[str, Any] = given
         for name in (*_TEXTS, *_OBJECTS, "size_bytes"):
             wanted: type = str if name in _TEXTS else dict if name in _OBJECTS else int
             if type(values.get(name)) is not wanted:
