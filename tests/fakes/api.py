@@ -60,7 +60,7 @@ class ListRecommender:
             raise self.fail_with
         user, now = user_uuid(request.user_id), self._clock.now()
         excluded = {post_uuid(one) for one in request.exclude_ids}
-        shown: set[int] = set(range(request.offset))
+        shown: set[int] = set(range(min(request.offset, len(self._uuids))))
         started = now
         if request.cursor is not None:
             state = self._codec.open(request.cursor, user, request.mode, now)

@@ -36,7 +36,6 @@ Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=24 * 3650, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
-Candidates = Annotated[int, Field(ge=0, le=100_000)]
 Comma = NoDecode, BeforeValidator(_parts)
 
 
@@ -54,7 +53,6 @@ class Settings(BaseSettings):
         "api_keys": "Keys",
         "interaction_weight_view": "What an interaction is worth",
         "weight_collaborative": "Ranking",
-        "candidates_neighbours": "Candidates: at most so many from each source",
         "cursor_life_hours": "Paging",
         "pool_size": "Budgets towards the database (client 3 s > server 0.8 s > pool 0.2 s)",
         "tail_poll_ms": "Keeping up",
@@ -125,35 +123,19 @@ class Settings(BaseSettings):
     weight_recency: Share = Field(0.1, description="Share of recency in a score")
     recency_tau_hours: Hours = Field(24, description="Age at which recency is 1/e")
     neighbours: int = Field(10, ge=1, le=1000, description="Most similar users that are asked")
-    neighbour_half_life_hours: Hours = Field(
-        24, description="Age at which a neighbour's interaction counts half in the learned features"
-    )
     trending_half_life_hours: Hours = Field(
         24, description="Age at which an interaction counts half in trending"
-    )
-    engagement_half_lives_hours: Annotated[list[Hours], *Comma, Field(min_length=1, max_length=12)] = Field(
-        [1, 6, 24, 72, 168], description="Half-lives of the decayed engagement counters, comma-separated"
     )
     author_repeat_factor: Share = Field(
         0.5, description="Each further post of one author on a page multiplies its score by this"
     )
     author_repeat_floor: Share = Field(0.25, description="Least factor for further posts of one author")
-    exploration_share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = Field(
-        0.04, description="Share of a page given to posts that few have seen"
-    )
-    fresh_hours: Hours = Field(48, description="Age up to which a post of a popular author counts as fresh")
-    history_limit: int = Field(500, ge=1, le=100_000, description="Latest interactions of a user that rank")
     ranked_limit: int = Field(
-        2000, ge=200, le=1_000_000, description="Catalogues up to this many posts are scored whole"
+        1000, ge=0, le=1_000_000, description="Catalogues up to this many posts are scored whole"
     )
-
-    # Candidates: at most so many from each source
-    candidates_neighbours: Candidates = Field(500, description="From similar users")
-    candidates_similar: Candidates = Field(300, description="With similar content")
-    candidates_trending: Candidates = Field(500, description="Trending")
-    candidates_following: Candidates = Field(300, description="Of followed authors")
-    candidates_fresh: Candidates = Field(300, description="Fresh, of popular authors")
-    candidates_exploration: Candidates = Field(100, description="Seen by few")
+    candidates: int = Field(
+        300, ge=20, le=10_000, description="Posts that each of the larger sources may nominate"
+    )
 
     # Paging
     cursor_life_hours: Hours = Field(24, description="Age after which a cursor is refused with 410")
@@ -163,7 +145,6 @@ class Settings(BaseSettings):
     offset_lists_limit: int = Field(
         10_000, ge=0, le=1_000_000, description="Lists kept for paging by offset, the oldest go first"
     )
-    offset_limit: int = Field(100_000, ge=0, le=10_000_000, description="Largest offset that is taken")
 
     # Budgets towards the database
     pool_size: int = Field(5, ge=1, le=100, description="Connections of a process")

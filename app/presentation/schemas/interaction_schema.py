@@ -19,7 +19,7 @@ def _moment(given: object) -> datetime | None:
     if given is None:
         return None
     if not isinstance(given, str):
-        raise ValueError("must be an ISO 8601 string")  # noqa: TRY004 - pydantic turns only ValueErrors into answers
+        raise ValueError("must be an ISO 8601 string")
     moment = datetime.fromisoformat(given)  # ValueError names the text
     # UTC where no zone is written; astimezone fails at the ends of the calendar
     try:
@@ -32,7 +32,7 @@ def _event_id(given: object) -> UUID | None:
     if given is None:
         return None
     if not isinstance(given, str):
-        raise ValueError("must be a UUID string")  # noqa: TRY004 - as above
+        raise ValueError("must be a UUID string")
     return UUID(given)
 
 

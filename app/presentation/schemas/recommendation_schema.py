@@ -20,7 +20,7 @@ GivenId = Annotated[
         description="A UUID, or any other string of printable characters, which stands for a UUID of its own",
     ),
 ]
-LARGEST_OFFSET = 1_000_000_000
+LARGEST_OFFSET = 2**53 - 1  # what every JSON parser keeps exact
 
 
 class RequestContext(BaseModel):

@@ -99,8 +99,11 @@ fields = st.sampled_from(
         "exclude_ids",
         "context",
         "metadata",
+        "event_id",
+        "occurred_at",
+        "request_id",
+        "interactions",
     ]
-    + ["event_id", "occurred_at", "request_id", "interactions"]
 )
 
 
