@@ -264,7 +264,13 @@ class _Load:
         assert driver is not None
         with driver.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE staged_{name} ({columns}) ON COMMIT DROP")
-            cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {form})", _Pages(pages))
+            source = _Pages(pages)
+            try:
+                cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {form})", source)
+            except psycopg2.Error:  # what went wrong in the reading would come as an error of COPY
+                if source.refused is None:
+                    raise
+                raise source.refused from None
             cursor.execute(f"ANALYZE staged_{name}")
 
     def _insert(self, table: str, columns: str, values: str, source: str | None = None) -> int:
@@ -286,13 +292,18 @@ class _Pages(io.RawIOBase):
     def __init__(self, pages: Iterator[bytes]) -> None:
         self._pages = pages
         self._page = memoryview(b"")
+        self.refused: LoadRefused | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while not self._page:
-            page = next(self._pages, None)
+            try:
+                page = next(self._pages, None)
+            except LoadRefused as refused:
+                self.refused = refused
+                raise
             if page is None:
                 return 0
             self._page = memoryview(page)

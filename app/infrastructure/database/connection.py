@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions as pg
 from sqlalchemy import Connection, Engine, Pool, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import StorageUnavailable
@@ -133,7 +133,7 @@ def storage_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise StorageUnavailable("no database connection was free in time") from error
     except (DBAPIError, psycopg2.Error) as error:
-        if is_away(error) or isinstance(error, OperationalError | InterfaceError):
+        if is_away(error):
             raise StorageUnavailable(_first_line(error)) from error
         raise
 

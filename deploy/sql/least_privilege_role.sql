@@ -1,0 +1,28 @@
+-- What the running service may do, and nothing else: it reads the three views and the outbox, appends to the log of
+-- interactions, and keeps its copies of recommendations. It can neither change nor delete an interaction, and has no
+-- right to the tables behind the views.
+--
+-- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
+-- nothing. Names other than the defaults are set first, in the same session:
+--     SET feed.role = 'feed_service';  SET feed.schema = 'public';
+-- The role gets no password here: ALTER ROLE feed_service PASSWORD '...' (or a certificate, or the platform's own way).
+DO $grant$
+DECLARE
+    role text := coalesce(nullif(current_setting('feed.role', true), ''), 'feed_service');
+    schema text := coalesce(nullif(current_setting('feed.schema', true), ''), 'public');
+    one text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+        EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION', role);
+    END IF;
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, role);
+    FOREACH one IN ARRAY ARRAY['feed_users', 'feed_posts', 'feed_follows', 'feed_change', 'feed_alembic_version'] LOOP
+        EXECUTE format('GRANT SELECT ON %I.%I TO %I', schema, one, role);
+    END LOOP;
+    EXECUTE format('GRANT SELECT, INSERT ON %I.user_interaction TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);
+    -- numbers for the posts of adopted tables; our own table numbers its posts itself
+    EXECUTE format('GRANT SELECT, INSERT ON %I.feed_post_number TO %I', schema, role);
+END
+$grant$;

@@ -1,0 +1,165 @@
+"""Loading a whole feed."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from app.domain.ids import post_uuid, user_uuid
+from app.infrastructure.database.bulk_load import (
+    FeedTables,
+    LoadCounts,
+    LoadRefused,
+    RememberedShift,
+    load_feed,
+    remembered_shift,
+)
+from app.infrastructure.database.migrate import migrate
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_feed_log import SqlFeedLog
+from tests.integration.test_database.feeds import ODD, small_feed
+from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_user, events_of
+
+PUBLIC = SchemaName()
+NOTHING = LoadCounts(0, 0, 0, 0)
+
+
+def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    with engine.begin() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+def is_empty(engine: Engine) -> bool:
+    history = SqlFeedLog(engine).whole().history
+    return not (len(history.users) or len(history.posts) or len(history.follows) or len(history.events))
+
+
+def test_what_was_loaded_is_the_feed_that_was_given(engine: Engine) -> None:
+    told: list[tuple[str, int]] = []
+
+    counts = load_feed(engine, small_feed(), progress=lambda table, done: told.append((table, done)))
+
+    noon = NOON.timestamp()
+    history = SqlFeedLog(engine).whole().history
+    assert counts == LoadCounts(users=3, posts=2, follows=2, interactions=4)
+    assert told == [("users", 3), ("posts", 2), ("follows", 2), ("user_interaction", 4)]
+    assert events_of(history) == [
+        ("anna", "first", 0, noon),
+        ("bert", "first", 2, noon + 1),
+        ("zoë", ODD, 4, noon + 2),
+        ("bert", ODD, 3, noon + 3),
+    ]
+    assert rows(engine, "SELECT external_id, username, follower_count FROM users ORDER BY seq") == [
+        ("anna", "Anna", 3), ("bert", None, None), ("zoë", ODD, 0),
+    ]  # fmt: skip
+    posts = "SELECT external_id, author_id, content, tags, visible, like_count, comment_count FROM posts ORDER BY seq"
+    assert rows(engine, posts) == [
+        ("first", user_uuid("anna"), None, [], True, 1, None),
+        (ODD, None, ODD, ["plain", ODD, ""], False, None, 2),
+    ]
+    assert rows(engine, "SELECT DISTINCT created_at = occurred_at FROM user_interaction") == [(True,)]
+    assert rows(engine, "SELECT metadata FROM user_interaction ORDER BY seq") == [
+        ({},), ({},), ({"source": "back\\slash\ttab"},), ({},),
+    ]  # fmt: skip
+
+
+def test_loading_again_adds_nothing_and_changes_nothing(engine: Engine) -> None:
+    load_feed(engine, small_feed())
+    position = SqlFeedLog(engine).whole().position
+
+    again = load_feed(engine, small_feed())
+
+    changes = SqlFeedLog(engine).changes(position)
+    assert again == NOTHING
+    told = [changes.users, changes.posts, changes.follows, changes.events]
+    assert not any(told)
+
+
+def test_a_load_reaches_a_reader_of_the_log(engine: Engine) -> None:
+    position = SqlFeedLog(engine).whole().position
+
+    load_feed(engine, small_feed())
+
+    changes = SqlFeedLog(engine).changes(position)
+    assert {post.id for post in changes.posts} == {post_uuid("first"), post_uuid("odd")}
+    assert (len(changes.users), len(changes.follows), len(changes.events)) == (3, 2, 4)
+
+
+def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
+    feed, n = small_feed(), 25_000
+    many = replace(
+        feed.interactions,
+        user=np.zeros(n, np.int32), post=np.zeros(n, np.int32), kind=np.zeros(n, np.uint8),
+        occurred=NOON.timestamp() + np.arange(n) // 1000, metadata=None,
+        event_id=np.frombuffer(np.arange(2 * n, dtype=np.int64).tobytes(), "V16"),
+    )  # fmt: skip
+
+    load_feed(engine, replace(feed, interactions=many))
+
+    ids = rows(engine, "SELECT event_id::text FROM user_interaction ORDER BY seq")
+    assert [row[0].replace("-", "") for row in ids] == [one.tobytes().hex() for one in many.event_id]
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (small_feed(metadata={1: "{not json"}), "metadata"),
+        (small_feed(occurred=np.array([0.0, np.inf, 0, 0])), "occurred_at"),
+        (small_feed(kind=np.array([0, 9, 0, 0], np.uint8)), "interaction_type"),
+        (replace(small_feed(), posts=replace(small_feed().posts, content=["nul \0", None])), "NUL"),
+        (
+            replace(small_feed(), users=replace(small_feed().users, username=["\ud800", None, None])),
+            "surrogate",
+        ),
+        (replace(small_feed(), users=replace(small_feed().users, external_id=["", "b", "c"])), "external_id"),
+    ],
+)
+def test_a_feed_that_cannot_be_stored_is_refused_in_one_line_and_nothing_is_left(
+    engine: Engine, broken: FeedTables, says: str
+) -> None:
+    with pytest.raises(LoadRefused, match=says) as refused:
+        load_feed(engine, broken, remember=RememberedShift("feed", 1.5))
+
+    assert "\n" not in str(refused.value)
+    assert is_empty(engine)
+    assert remembered_shift(engine, PUBLIC, "feed") is None
+
+
+def test_a_user_of_that_name_under_another_id_is_a_contradiction(engine: Engine) -> None:
+    SqlTables(engine, PUBLIC).run("INSERT INTO {users} (external_id) VALUES ('anna')")
+
+    with pytest.raises(LoadRefused, match="foreign key"):
+        load_feed(engine, small_feed())
+
+
+def test_what_stands_there_already_stays_as_it_is(engine: Engine) -> None:
+    SqlTables(engine, PUBLIC).add_users(a_user("anna"))
+
+    counts = load_feed(engine, small_feed())
+
+    assert counts.users == 2
+    assert rows(engine, "SELECT username FROM users WHERE external_id = 'anna'") == [(None,)]
+
+
+def test_the_shift_of_a_data_set_is_remembered_with_its_load(engine: Engine) -> None:
+    before = remembered_shift(engine, PUBLIC, "forum")
+
+    load_feed(engine, small_feed(), remember=RememberedShift("forum", 0.1))
+    load_feed(engine, small_feed(), remember=RememberedShift("forum", 0.1))
+    with pytest.raises(LoadRefused, match=r"forum was loaded moved by 0\.1 s before"):
+        load_feed(engine, small_feed(), remember=RememberedShift("forum", 2))
+
+    assert before is None
+    assert remembered_shift(engine, PUBLIC, "forum") == 0.1
+
+
+def test_a_feed_loads_into_another_schema(engine: Engine) -> None:
+    other = SchemaName("other")
+    migrate(engine, other)
+
+    load_feed(engine, small_feed(), other)
+
+    assert is_empty(engine)
+    assert len(SqlFeedLog(engine, other).whole().history.events) == 4

@@ -1,0 +1,309 @@
+"""The log where transactions overlap, roll back, are huge, or come from another database."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from app.domain.entities import Interaction
+from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.feed_log import FeedLog, LogPosition
+from app.infrastructure.database.migrate import migrate
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_feed_log import SqlFeedLog
+from app.infrastructure.database.sql_interactions import SqlInteractions
+from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_post, a_user, did
+
+PUBLIC = SchemaName()
+LIKE = "INSERT INTO user_interaction (user_id, post_id, interaction_type, request_id) VALUES (%s, %s, 'like', %s)"
+
+
+@pytest.fixture
+def tables(engine: Engine) -> SqlTables:
+    """Anna, Bert and two posts."""
+    made = SqlTables(engine, PUBLIC)
+    made.add_users(a_user("anna"), a_user("bert"))
+    made.add_posts(a_post("first", "anna"), a_post("second"))
+    return made
+
+
+def like(connection: Connection, name: str) -> None:
+    connection.exec_driver_sql(LIKE, (str(user_uuid("anna")), str(post_uuid("first")), name))
+
+
+class Reader:
+    """Follows the log as the service does: each event once by its number, from position to position."""
+
+    def __init__(self, log: FeedLog, *, forgetful: bool = False) -> None:
+        self.log = log
+        self.forgetful = forgetful  # keeps no detail of its position, as one that was written down may not
+        self.position = log.whole().position
+        self.seen: list[str] = []
+        self._counted: set[int] = set()
+
+    def poll(self) -> Sequence[str]:
+        changes = self.log.changes(self.position)
+        new = [one for one in changes.events if one.seq not in self._counted]
+        self._counted |= {one.seq for one in new}
+        self.seen += [one.interaction.request_id or "" for one in new]
+        self.position = changes.position
+        if self.forgetful:
+            self.position = LogPosition(changes.position.source, changes.position.xid)
+        return [one.interaction.request_id or "" for one in changes.events]
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_a_late_commit_with_an_early_number_is_not_lost(
+    engine: Engine, tables: SqlTables, forgetful: bool
+) -> None:
+    reader = Reader(SqlFeedLog(engine), forgetful=forgetful)
+
+    with engine.connect() as early, engine.connect() as late:
+        like(early, "early number, late commit")
+        like(late, "late number, early commit")
+        late.commit()
+        reader.poll()
+        seen_while_open = list(reader.seen)
+        early.commit()
+    reader.poll()
+    reader.poll()
+
+    assert seen_while_open == ["late number, early commit"]
+    assert reader.seen == ["late number, early commit", "early number, late commit"]
+
+
+def test_the_whole_read_hands_over_to_the_changes_without_a_gap(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine)
+    with engine.connect() as open_one, engine.connect() as other:
+        like(open_one, "open during the whole read")
+        like(other, "committed before it")
+        other.commit()
+        whole = log.whole()
+        open_one.commit()
+
+    in_whole = set(whole.history.events.seq.tolist())
+    kept = log.changes(whole.position).events
+    forgotten = log.changes(LogPosition(whole.position.source, whole.position.xid)).events
+
+    assert [one.interaction.request_id for one in kept] == ["open during the whole read"]
+    assert len(in_whole) == 1
+    assert whole.recent == in_whole
+    assert {one.seq for one in forgotten} - whole.recent == {one.seq for one in kept}
+
+
+def test_a_long_transaction_holds_nothing_up_and_makes_nothing_come_twice(
+    engine: Engine, tables: SqlTables
+) -> None:
+    reader = Reader(SqlFeedLog(engine))
+    with engine.connect() as long_one, engine.connect() as others:
+        like(long_one, "long")
+        delivered = []
+        for name in ("one", "two", "three"):
+            like(others, name)
+            others.commit()
+            delivered.append(reader.poll())
+        long_one.commit()
+
+    assert delivered == [["one"], ["two"], ["three"]]
+    assert reader.poll() == ["long"]
+    assert reader.poll() == []
+
+
+def test_what_was_rolled_back_never_comes(engine: Engine, tables: SqlTables) -> None:
+    reader = Reader(SqlFeedLog(engine))
+    with engine.connect() as connection:
+        like(connection, "rolled back")
+        reader.poll()
+        connection.rollback()
+        like(connection, "kept")
+        with connection.begin_nested() as savepoint:
+            like(connection, "rolled back to a savepoint")
+            savepoint.rollback()
+        with connection.begin_nested():
+            like(connection, "kept by a savepoint")
+        connection.commit()
+    reader.poll()
+
+    assert reader.seen == ["kept", "kept by a savepoint"]
+
+
+def test_overlapping_transactions_in_every_order_deliver_each_event_once(
+    engine: Engine, tables: SqlTables
+) -> None:
+    reader, forgetful = Reader(SqlFeedLog(engine)), Reader(SqlFeedLog(engine), forgetful=True)
+    commit_order = (3, 0, 4, 1, 2)
+
+    with ExitStack() as stack:
+        connections = [stack.enter_context(engine.connect()) for _ in commit_order]
+        for name, connection in enumerate(connections):
+            like(connection, str(name))
+        for name in commit_order:
+            connections[name].commit()
+            reader.poll()
+            forgetful.poll()
+
+    assert reader.seen == [str(name) for name in commit_order]
+    assert forgetful.seen == reader.seen
+
+
+def test_an_open_transaction_that_deletes_a_post_is_told_after_its_commit(
+    engine: Engine, tables: SqlTables
+) -> None:
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DELETE FROM posts WHERE external_id = 'first'")
+        tables.add_posts(a_post("third"))
+        during = log.changes(position)
+        connection.commit()
+
+    after = log.changes(during.position)
+
+    assert ([post.external_id for post in during.posts], list(during.removed_posts)) == (["third"], [])
+    assert (list(after.posts), list(after.removed_posts)) == ([], [post_uuid("first")])
+
+
+def test_one_huge_transaction_comes_in_parts_posts_before_events(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine, rows_per_read=10)
+    position = log.whole().position
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO posts (id, external_id) SELECT gen_random_uuid(), 'huge ' || n FROM generate_series(1, 25) n"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO user_interaction (user_id, post_id, interaction_type, request_id) "
+            "SELECT (SELECT id FROM users LIMIT 1), id, 'view', external_id FROM posts WHERE external_id LIKE 'huge%%'"
+        )
+    posts: set[UUID] = set()
+    events: list[str] = []
+    for turn in range(8):
+        if turn == 2:  # somebody goes on writing in the middle of it
+            with engine.begin() as connection:
+                like(connection, "meanwhile")
+        changes = log.changes(position)
+        assert len(changes.posts) <= 10
+        assert len(changes.events) <= 10
+        posts |= {post.id for post in changes.posts}
+        assert {one.interaction.post_id for one in changes.events} <= posts | {post_uuid("first")}
+        events += [one.interaction.request_id or "" for one in changes.events]
+        position = changes.position
+
+    assert len(posts) == 25
+    assert sorted(events) == sorted(["meanwhile", *(f"huge {n}" for n in range(1, 26))])
+
+
+def test_a_part_read_with_its_detail_lost_starts_over_and_loses_nothing(
+    engine: Engine, tables: SqlTables
+) -> None:
+    log = SqlFeedLog(engine, rows_per_read=2)
+    position = log.whole().position
+    with engine.begin() as connection:
+        for name in "abcde":
+            like(connection, name)
+    part = log.changes(position)
+
+    everything = SqlFeedLog(engine).changes(LogPosition(part.position.source, part.position.xid))
+
+    assert len(part.events) == 2
+    assert len(everything.events) == 5
+
+
+def test_counters_of_a_post_alone_are_no_news(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+
+    tables.run("UPDATE {posts} SET like_count = 7, comment_count = 1")
+    tables.run("UPDATE {users} SET follower_count = 7, username = 'Anna'")
+
+    changes = log.changes(position)
+    assert (list(changes.posts), list(changes.users)) == ([], [])
+
+
+def test_a_key_that_was_changed_is_one_removed_and_one_added(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+
+    tables.run("UPDATE {posts} SET id = %s WHERE external_id = 'second'", str(post_uuid("other")))
+
+    changes = log.changes(position)
+    assert [post.id for post in changes.posts] == [post_uuid("other")]
+    assert list(changes.removed_posts) == [post_uuid("second")]
+
+
+def test_truncating_is_told_like_deleting(engine: Engine, tables: SqlTables) -> None:
+    tables.add_follow(user_uuid("anna"), user_uuid("bert"))
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+
+    tables.run("TRUNCATE {users} CASCADE")
+
+    changes = log.changes(position)
+    assert set(changes.removed_users) == {user_uuid("anna"), user_uuid("bert")}
+    assert set(changes.removed_posts) == {post_uuid("first"), post_uuid("second")}
+    assert list(changes.removed_follows) == [(user_uuid("anna"), user_uuid("bert"))]
+
+
+def test_rows_written_by_hand_do_not_stop_the_log(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+    tables.run("INSERT INTO {users} (external_id) VALUES ('zoë \U0001f600 \\ \t')")
+    tables.run("INSERT INTO {posts} (external_id, content, tags) VALUES ('bare', NULL, '{{NULL,a}}')")
+    tables.run(
+        "INSERT INTO {user_interaction} (user_id, post_id, interaction_type, metadata, occurred_at) "
+        "VALUES (%s, %s, 'view', jsonb_build_object('long', repeat('x', 10000)), '9999-12-01Z')",
+        str(user_uuid("anna")), str(post_uuid("first")),
+    )  # fmt: skip
+
+    changes = log.changes(position)
+    history = log.whole().history
+
+    assert [user.external_id for user in changes.users] == ["zoë \U0001f600 \\ \t"]
+    assert [(post.content, post.tags) for post in changes.posts] == [("", ("a",))]
+    assert [one.interaction.occurred_at for one in changes.events] == [datetime(9999, 12, 1, tzinfo=UTC)]
+    assert len(history.events) == 1
+    assert history.posts.text[history.posts.external_id.index("bare")] == ""
+
+
+def test_more_events_than_a_page_of_the_whole_read_all_arrive(
+    engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.infrastructure.database.whole_read.RECORDS_PER_PAGE", 7)
+    monkeypatch.setattr("app.infrastructure.database.whole_read.ROWS_PER_FETCH", 2)
+    tables.add_users(*(a_user(f"u{n}") for n in range(20)))
+    for n in range(20):
+        tables.add_follow(user_uuid(f"u{n}"), user_uuid("anna"))
+    given = [did(f"u{n}", "second", at=NOON + timedelta(seconds=n)) for n in range(20)]
+    SqlInteractions(engine, budget_seconds=20).record(given)
+
+    history = SqlFeedLog(engine).whole().history
+
+    assert len(history.follows) == 20
+    assert [history.users.external_id[row] for row in history.events.user] == [f"u{n}" for n in range(20)]
+
+
+def test_the_source_tells_databases_schemas_and_rebuilt_tables_apart(engine: Engine) -> None:
+    other = SchemaName("other")
+    migrate(engine, other)
+    sources = [SqlFeedLog(engine).source(), SqlFeedLog(engine, other).source()]
+    again = SqlFeedLog(engine).source()
+    migrate(engine, PUBLIC, "base")
+    migrate(engine, PUBLIC)
+
+    sources.append(SqlFeedLog(engine).source())
+
+    assert again == sources[0]
+    assert len(set(sources)) == 3
+
+
+def test_a_batch_is_one_transaction_also_for_the_reader(engine: Engine, tables: SqlTables) -> None:
+    reader = Reader(SqlFeedLog(engine))
+    batch: list[Interaction] = [did("anna", "second"), did("bert", "second", "like")]
+
+    stored = SqlInteractions(engine, budget_seconds=20).record(batch).stored
+
+    assert [(one.seq, one.xid) for one in reader.log.changes(reader.position).events] == [
+        (one.seq, one.xid) for one in stored
+    ]

@@ -1,0 +1,324 @@
+"""What the migrations make, what they leave alone, and what the service's role may do."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.pool import NullPool
+
+from app.domain.entities import Interaction, Reason, Recommendation
+from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
+from app.infrastructure.database.bulk_load import LoadRefused, load_feed
+from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused, migrate
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_feed_log import SqlFeedLog
+from app.infrastructure.database.sql_interactions import SqlInteractions
+from app.infrastructure.database.sql_posts import SqlPosts
+from app.infrastructure.database.sql_recommendations import SqlRecommendations
+from tests.integration.test_database.feeds import small_feed
+from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_post, a_user, did
+from tests.postgres import migrate as migrate_by_command
+
+ROOT = Path(__file__).parents[3]
+PUBLIC = SchemaName()
+CATALOGUE = """
+    SELECT 'relation', c.relname, c.relkind::text, obj_description(c.oid) FROM pg_class c
+        WHERE relnamespace = to_regnamespace(%(schema)s) AND relkind IN ('r', 'v', 'i', 'S')
+    UNION ALL SELECT 'column', attrelid::regclass::text || '.' || attname, format_type(atttypid, atttypmod), NULL
+        FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+        WHERE relnamespace = to_regnamespace(%(schema)s) AND relkind IN ('r', 'v') AND attnum > 0
+    UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid), NULL FROM pg_constraint
+        WHERE connamespace = to_regnamespace(%(schema)s)
+    UNION ALL SELECT 'function', proname, NULL, NULL FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)
+    UNION ALL SELECT 'trigger', tgname, NULL, NULL FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+        WHERE relnamespace = to_regnamespace(%(schema)s) AND NOT tgisinternal
+    ORDER BY 1, 2, 3
+"""
+EVENT = "INSERT INTO user_interaction (user_id, post_id, interaction_type, event_id)"
+TEAMS_TABLES = """
+CREATE TABLE users (id uuid PRIMARY KEY, email text, created_at timestamp);
+CREATE TABLE posts (id uuid PRIMARY KEY, author_id uuid, content varchar(500), seq integer, created_at timestamp);
+CREATE TABLE follows (follower_id uuid, followee_id uuid);
+CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('of_the_team');
+"""
+
+
+def catalogue(engine: Engine, schema: SchemaName = PUBLIC) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(CATALOGUE, {"schema": str(schema)})]
+
+
+def run(engine: Engine, statement: str, *values: object) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement, values)
+
+
+def test_up_then_down_then_up_is_the_same_schema_again(empty_engine: Engine) -> None:
+    migrate(empty_engine, PUBLIC)
+    up = catalogue(empty_engine)
+    migrate(empty_engine, PUBLIC, "base")
+    down = {name for _, name, *_ in catalogue(empty_engine)}
+    migrate(empty_engine, PUBLIC)
+
+    assert catalogue(empty_engine) == up
+    assert {name.partition(".")[0] for name in down} <= {
+        VERSION_TABLE, f"{VERSION_TABLE}_pkc", f"{VERSION_TABLE}_version_num_not_null",
+    }  # fmt: skip
+
+
+def test_the_owners_indexes_have_their_names_and_columns(engine: Engine) -> None:
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE 'idx_user%%'"
+        )
+        found = {name: definition.partition(" USING btree ")[2] for name, definition in rows}
+
+    assert found.items() >= {
+        ("idx_user_interaction_user", "(user_id, created_at)"),
+        ("idx_user_interaction_post", "(post_id, created_at)"),
+        ("idx_user_interaction_time", "(created_at)"),
+        ("idx_user_reco_user_score", "(user_id, score DESC)"),
+        ("idx_user_reco_expires", "(user_id, expires_at)"),
+        ("idx_user_reco_cleanup", "(expires_at)"),
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO users (external_id) VALUES ('')",
+        "INSERT INTO users (external_id) VALUES ('anna')",
+        "INSERT INTO follows SELECT id, id FROM users",
+        "INSERT INTO posts (external_id, created_at) VALUES ('p', 'infinity')",
+        "INSERT INTO posts (external_id, author_id) VALUES ('p', gen_random_uuid())",
+        f"{EVENT} SELECT u.id, p.id, 'bookmark', NULL FROM users u, posts p",
+        f"{EVENT} SELECT u.id, u.id, 'view', NULL FROM users u",
+        f"{EVENT} SELECT u.id, p.id, 'view', p.id FROM users u, posts p, generate_series(1, 2)",
+        "INSERT INTO feed_change (entity, op, key) VALUES ('follow', 'upsert', gen_random_uuid())",
+    ],
+)
+def test_the_tables_refuse_what_contradicts_the_feed(engine: Engine, statement: str) -> None:
+    tables = SqlTables(engine, PUBLIC)
+    tables.add_users(a_user("anna"))
+    tables.add_posts(a_post("first"))
+
+    with pytest.raises(IntegrityError):
+        run(engine, statement)
+
+
+def test_another_schema_is_made_and_nothing_outside_it_is_touched(empty_engine: Engine) -> None:
+    migrate(empty_engine, SchemaName("feed_of_ours"))
+
+    assert catalogue(empty_engine) == []
+    names = {name for _, name, *_ in catalogue(empty_engine, SchemaName("feed_of_ours"))}
+    assert {"users", "user_interaction", "feed_posts", VERSION_TABLE, "feed_users_insert"} <= names
+
+
+def test_migrations_at_the_same_time_wait_for_each_other(
+    empty_database_url: str, empty_engine: Engine
+) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(migrate_by_command, [empty_database_url] * 2))
+
+    assert "feed_users" in {name for _, name, *_ in catalogue(empty_engine)}
+
+
+def test_a_teams_tables_are_adopted_and_left_as_they_are(empty_engine: Engine) -> None:
+    run(empty_engine, TEAMS_TABLES)
+    before = catalogue(empty_engine)
+    migrate(empty_engine, PUBLIC)
+
+    kept = {"users", "posts", "follows", "alembic_version"}
+    theirs = [row for row in catalogue(empty_engine) if row[1].partition(".")[0] in kept]
+    assert theirs == [row for row in before if row[1].partition(".")[0] in kept]
+    triggers = [row for row in catalogue(empty_engine) if row[0] == "trigger"]
+    assert triggers == []
+
+    migrate(empty_engine, PUBLIC, "base")
+    left = [row for row in catalogue(empty_engine) if VERSION_TABLE not in row[1]]
+    assert left == before
+
+
+def test_a_teams_tables_serve_as_a_feed(empty_engine: Engine) -> None:
+    engine = empty_engine
+    run(engine, TEAMS_TABLES)
+    migrate(engine, PUBLIC)
+    user, author, post, stranger = (UUID(int=n) for n in range(1, 5))
+    run(
+        engine,
+        "INSERT INTO users VALUES (%s, 'a@b', '2026-01-01'), (%s, 'c@d', NULL)",
+        str(user),
+        str(author),
+    )
+    run(engine, "INSERT INTO posts VALUES (%s, %s, 'hello', 3, '2026-01-01 12:00')", str(post), str(author))
+    run(
+        engine,
+        "INSERT INTO follows VALUES (%s, %s), (%s, %s)",
+        str(user),
+        str(author),
+        str(user),
+        str(stranger),
+    )
+    log, interactions = SqlFeedLog(engine), SqlInteractions(engine, budget_seconds=20)
+
+    before = log.whole()
+    recorded = interactions.record([Interaction(user, post, "like", NOON)])
+    with pytest.raises(UnknownUser, match=str(stranger)):
+        interactions.record([Interaction(stranger, post, "like", NOON)])
+    with pytest.raises(UnknownPost, match=str(stranger)):
+        interactions.record([Interaction(user, stranger, "like", NOON)])
+    SqlRecommendations(engine).save(user, [Recommendation(post, 0.5, Reason.RECENT)], NOON, NOON)
+
+    history = before.history
+    assert set(history.users.external_id) == {str(user), str(author)}
+    assert history.posts.external_id == [str(post)]
+    assert history.users.key[history.posts.author[0]].tobytes() == author.bytes
+    assert history.posts.created.tolist() == [1767268800.0]  # their times carry no zone: UTC
+    assert len(history.follows) == 1
+    assert log.changes(before.position).events == list(recorded.stored)
+
+
+def test_posts_of_a_team_are_numbered_densely_and_for_good_as_they_are_met(empty_engine: Engine) -> None:
+    engine = empty_engine
+    run(engine, TEAMS_TABLES)
+    migrate(engine, PUBLIC)
+    add = "INSERT INTO posts VALUES (%s, NULL, 'text', NULL, %s)"
+    run(engine, add, str(UUID(int=9)), "2026-01-02")
+    run(engine, add, str(UUID(int=8)), "2026-01-01")
+    log = SqlFeedLog(engine)
+    first = {post.id: post.seq for post in log.posts_created_since(0)}
+    run(engine, add, str(UUID(int=7)), "2026-01-03")
+
+    assert log.post_ids() == {UUID(int=7), UUID(int=8), UUID(int=9)}
+    then = {
+        post.id: post.seq
+        for post in SqlPosts(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])
+    }
+    assert first == {UUID(int=8): 1, UUID(int=9): 2}
+    assert then == {**first, UUID(int=7): 3}
+
+
+def test_events_and_edges_of_users_and_posts_that_a_team_removed_are_left_out(empty_engine: Engine) -> None:
+    engine = empty_engine
+    run(engine, TEAMS_TABLES)
+    migrate(engine, PUBLIC)
+    user, gone, post = uuid4(), uuid4(), uuid4()
+    run(engine, "INSERT INTO users VALUES (%s), (%s)", str(user), str(gone))
+    run(engine, "INSERT INTO posts VALUES (%s, %s, '', NULL, now())", str(post), str(gone))
+    SqlInteractions(engine, budget_seconds=20).record(
+        [Interaction(gone, post, "view", NOON), Interaction(user, post, "like", NOON)]
+    )
+    run(engine, "DELETE FROM users WHERE id = %s", str(gone))
+
+    history = SqlFeedLog(engine).whole().history
+
+    assert history.events.kind.tolist() == [2]
+    assert history.posts.author.tolist() == [-1]
+
+
+def test_tables_without_uuids_give_empty_views_that_the_team_may_redefine(empty_engine: Engine) -> None:
+    engine = empty_engine
+    run(engine, "CREATE TABLE users (id bigint, name text); INSERT INTO users VALUES (1, 'anna')")
+    migrate(engine, PUBLIC)
+    empty = SqlFeedLog(engine).whole().history.users
+
+    run(
+        engine,
+        "CREATE OR REPLACE VIEW feed_users AS SELECT ('00000000-0000-0000-0000-' || lpad(id::text, 12, '0'))::uuid "
+        "AS id, name AS external_id, NULL::timestamptz AS created_at FROM users",
+    )
+
+    assert len(empty) == 0
+    assert SqlFeedLog(engine).whole().history.users.external_id == ["anna"]
+
+
+def test_a_log_of_interactions_that_is_not_ours_is_refused_and_nothing_is_made(empty_engine: Engine) -> None:
+    run(empty_engine, "CREATE TABLE user_interaction (id uuid)")
+    before = catalogue(empty_engine)
+
+    with pytest.raises(MigrationRefused, match="DB_SCHEMA"):
+        migrate(empty_engine, PUBLIC)
+
+    assert catalogue(empty_engine) == before
+
+
+def test_a_feed_is_not_loaded_into_tables_of_a_team(empty_engine: Engine) -> None:
+    run(empty_engine, TEAMS_TABLES)
+    migrate(empty_engine, PUBLIC)
+
+    with pytest.raises(LoadRefused, match="was not made by our migrations"):
+        load_feed(empty_engine, small_feed())
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"DATABASE_URL": "mysql://nowhere"}, "DATABASE_URL"),
+        ({"DB_SCHEMA": "bad name"}, "DB_SCHEMA"),
+        ({"DATABASE_URL": "postgresql://feed:geheim@127.0.0.1:1/feed"}, "refused"),
+    ],
+)
+def test_the_command_says_in_one_line_what_is_wrong(environment: dict[str, str], says: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "head"],
+        cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert says in done.stderr
+    assert "geheim" not in done.stderr
+
+
+def test_a_database_that_is_not_migrated_counts_as_away(empty_engine: Engine) -> None:
+    with pytest.raises(StorageUnavailable, match="feed_posts"):
+        SqlFeedLog(empty_engine).whole()
+
+
+def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None:
+    tables = SqlTables(engine, PUBLIC)
+    tables.add_users(a_user("anna"))
+    tables.add_posts(a_post("first"))
+    role = f"feed_service_{uuid4().hex[:8]}"  # roles belong to the server, not to this test's database
+    grants = (ROOT / "deploy/sql/least_privilege_role.sql").read_text()
+    for _ in range(2):  # twice: it changes nothing the second time
+        run(engine, f"SET feed.role = '{role}'; {grants.replace('%', '%%')}")
+    run(engine, f"ALTER ROLE {role} PASSWORD 'pass'")
+    url = make_url(engine.url).set(username=role, password="pass").render_as_string(hide_password=False)
+    served = create_feed_engine(url, poolclass=NullPool)
+
+    log = SqlFeedLog(served)
+    whole = log.whole()
+    SqlInteractions(served, budget_seconds=20).record([did("anna", "first")])
+    offered = Recommendation(whole_post := next(iter(log.post_ids())), 0.5, Reason.RECENT)
+    recommendations = SqlRecommendations(served)
+    recommendations.save(did("anna", "first").user_id, [offered], NOON, NOON)
+    recommendations.remove_expired(NOON)
+
+    assert len(SqlPosts(served, budget_seconds=20).posts([whole_post])) == 1
+    assert len(log.changes(whole.position).events) == 1
+    for forbidden in (
+        "UPDATE user_interaction SET metadata = '{}'",
+        "DELETE FROM user_interaction",
+        "TRUNCATE user_interaction",
+        "SELECT * FROM users",
+        "UPDATE posts SET visible = false",
+        "INSERT INTO feed_change (entity, op, key) VALUES ('user', 'delete', gen_random_uuid())",
+        "DELETE FROM feed_change",
+        "CREATE TABLE mine (x int)",
+        "DROP VIEW feed_users",
+        "SELECT shift_seconds FROM feed_import",
+    ):
+        with pytest.raises((ProgrammingError, DBAPIError), match=r"permission denied|must be owner"):
+            run(served, forbidden)
+    served.dispose()
+    run(engine, f"DROP OWNED BY {role}; DROP ROLE {role}")
