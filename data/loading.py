@@ -23,7 +23,6 @@ from app.infrastructure.database.bulk_load import (
 )
 from app.infrastructure.database.connection import create_feed_engine, storage_errors
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
-from app.infrastructure.database.migrate import MigrationRefused, migrate
 from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
 from data.command_line import refuse
@@ -86,7 +85,7 @@ def data_set_name(feed: FeedFile) -> str:
 def feed_database() -> Iterator[FeedDatabase]:
     """The database of DATABASE_URL, else the embedded one; its tables are made where there are none.
 
-    Raises ConfigurationError, EmbeddedUnavailable, MigrationRefused, StorageUnavailable.
+    Raises ConfigurationError, EmbeddedUnavailable, StorageUnavailable.
     """
     settings = read_settings()
     with ExitStack() as stack:
@@ -103,9 +102,18 @@ def feed_database() -> Iterator[FeedDatabase]:
         with storage_errors(), engine.connect() as connection:
             ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
         if ready is None:
-            with storage_errors():
-                migrate(engine, schema)
+            _migrate(engine, schema)
         yield FeedDatabase(engine, schema)
+
+
+def _migrate(engine: Engine, schema: SchemaName) -> None:
+    from app.infrastructure.database.migrate import MigrationRefused, migrate
+
+    try:
+        with storage_errors():
+            migrate(engine, schema)
+    except MigrationRefused as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def progress_bars() -> Progress:
@@ -127,7 +135,7 @@ def run(prog: str, command: Callable[[], None]) -> int:
     except StorageUnavailable as error:
         refuse(prog, f"the database is not available: {error}")
         return 1
-    except (ConfigurationError, FeedFileError, LoadRefused, MigrationRefused) as error:
+    except (ConfigurationError, FeedFileError, LoadRefused) as error:
         return refuse(prog, error)
     except EmbeddedUnavailable as error:
         return refuse(prog, f"DATABASE_URL is not set, and {error}")

@@ -18,9 +18,11 @@ class LearningOptions:
 
     requests: int = 6000
     candidates: int = 120  # of one request, the chosen one included
-    hard_share: float = 0.6  # of the candidates, drawn from what the sources nominate; the others from the rest
-    ridges: tuple[float, ...] = (1e-4, 1e-3)
-    units: tuple[int, ...] = (0, 16)
+    hard_share: float = (
+        0.6  # of the candidates, drawn from what the sources nominate; the others from the rest
+    )
+    ridges: tuple[float, ...] = (1e-3, 1e-4)
+    units: tuple[int, ...] = (16,)  # of a hidden layer, tried besides none
     seed: int = 0
 
 
@@ -34,14 +36,15 @@ class OfferSampler:
         empty = np.zeros((len(blank), 0))
         untrained = ChoiceModel(features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0))
         self._pipeline: FeedPipeline = ranking_pipeline(ranking, None, untrained, NoObserver())
+        self._known_at: list[float] = []
         self._inputs: list[NDArray[np.float32]] = []
         self._log_weight: list[NDArray[np.float32]] = []
 
     def __len__(self) -> int:
         return len(self._inputs)
 
-    def add(self, moment: Moment, seed: int) -> None:
-        """Sample the offer of one request."""
+    def add(self, moment: Moment, known_at: float, seed: int) -> None:
+        """Sample the offer of one moment, whose outcome is known from `known_at` on."""
         random = np.random.default_rng(seed)
         size = self._options.candidates
         open_ = np.zeros(moment.state.n_posts, np.bool_)
@@ -54,23 +57,27 @@ class OfferSampler:
         n_hard = min(len(hard), int(self._options.hard_share * size))
         n_rest = min(len(rest), size - 1 - n_hard)
         n_hard = min(len(hard), size - 1 - n_rest)
-        drawn = np.concatenate([
-            [moment.target],
-            random.choice(hard, n_hard, replace=False) if n_hard else hard[:0],
-            random.choice(rest, n_rest, replace=False) if n_rest else rest[:0],
-        ]).astype(np.intp)
+        drawn = np.concatenate(
+            [
+                [moment.target],
+                random.choice(hard, n_hard, replace=False) if n_hard else hard[:0],
+                random.choice(rest, n_rest, replace=False) if n_rest else rest[:0],
+            ]
+        ).astype(np.intp)
         inputs = np.zeros((size, len(features.names())), np.float32)
         inputs[: len(drawn)] = features.matrix(moment.context, drawn).T
         log_weight = np.full(size, -np.inf, np.float32)
-        log_weight[: 1] = 0.0
-        log_weight[1 : 1 + n_hard] = np.log(len(hard) / max(n_hard, 1))
-        log_weight[1 + n_hard : len(drawn)] = np.log(len(rest) / max(n_rest, 1))
+        log_weight[0] = 0.0
+        log_weight[1 : 1 + n_hard] = np.log(max(len(hard), 1) / max(n_hard, 1))
+        log_weight[1 + n_hard : len(drawn)] = np.log(max(len(rest), 1) / max(n_rest, 1))
+        self._known_at.append(known_at)
         self._inputs.append(inputs)
         self._log_weight.append(log_weight)
 
-    def offers(self) -> Offers:
-        """All so far, in the order of time."""
-        return Offers(np.stack(self._inputs), np.stack(self._log_weight))
+    def offers(self, before: float = np.inf) -> Offers:
+        """Those whose outcome was known strictly before a time, in the order of their moments."""
+        known = [i for i, at in enumerate(self._known_at) if at < before]
+        return Offers(np.stack([self._inputs[i] for i in known]), np.stack([self._log_weight[i] for i in known]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +93,21 @@ class Learned:
 def learn(offers: Offers, options: LearningOptions) -> Learned:
     """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all."""
     cut = int(0.8 * len(offers))
-    early = Offers(offers.inputs[:cut], offers.log_weight[:cut])
-    late = Offers(offers.inputs[cut:], offers.log_weight[cut:])
+    early, late = offers[:cut], offers[cut:]
     tried: dict[str, float] = {}
-    best = (options.ridges[0], 0)
-    if len(early) >= 50:
-        for ridge in options.ridges:
-            for units in options.units:
-                model = fit_choice_model(features.names(), early, ridge=ridge, units=units, seed=options.seed)
-                tried[f"ridge {ridge:g}, {units} units"] = mean_log_likelihood(model, late)
-                if tried[f"ridge {ridge:g}, {units} units"] >= max(tried.values()):
-                    best = (ridge, units)
-    ridge, units = best
-    model = fit_choice_model(features.names(), offers, ridge=ridge, units=units, seed=options.seed)
+    best, ridge, units = -np.inf, options.ridges[0], 0
+    start = None
+    for one in options.ridges:
+        model = fit_choice_model(features.names(), early, ridge=one, start=start)
+        tried[f"ridge {one:g}"] = mean_log_likelihood(model, late)
+        if tried[f"ridge {one:g}"] > best:
+            best, ridge, start = tried[f"ridge {one:g}"], one, model
+    for size in options.units:
+        model = fit_choice_model(features.names(), early, ridge=ridge, start=start, units=size, seed=options.seed)
+        tried[f"ridge {ridge:g}, {size} units"] = mean_log_likelihood(model, late)
+        if tried[f"ridge {ridge:g}, {size} units"] > best:
+            best, units = tried[f"ridge {ridge:g}, {size} units"], size
+    model = fit_choice_model(features.names(), offers, ridge=ridge, start=start, units=units, seed=options.seed)
     return Learned(model, ridge, units, tried)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _RESAMPLES = 1000
+_DRAWN_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,26 @@ def bootstrap(values: NDArray[np.float64], users: NDArray[np.integer], seed: int
 
     Users, not requests, are drawn: the requests of one user are no independent witnesses.
     """
-    if not len(values):
-        return Figure(float("nan"), float("nan"), float("nan"), 0)
+    return bootstrap_rows(values[None], users, seed)[0]
+
+
+def bootstrap_rows(
+    values: NDArray[np.float64], users: NDArray[np.integer], seed: int = 0
+) -> list[Figure]:
+    """`bootstrap` of each row of (n_figures, n_requests) values, all over the same draws of users."""
+    n = values.shape[1]
+    if not n:
+        return [Figure(float("nan"), float("nan"), float("nan"), 0) for _ in values]
     _, who = np.unique(users, return_inverse=True)
-    total, count = np.bincount(who, weights=values), np.bincount(who)
+    count = np.bincount(who)
+    total = np.stack([np.bincount(who, weights=row) for row in values])
     random = np.random.default_rng(seed)
-    means = np.empty(_RESAMPLES)
-    for i in range(_RESAMPLES):
-        drawn = random.integers(0, len(total), len(total))
-        means[i] = total[drawn].sum() / count[drawn].sum()
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Figure(float(values.mean()), float(low), float(high), len(values))
+    means = np.empty((len(values), _RESAMPLES))
+    step = max(1, _DRAWN_AT_ONCE // len(count))
+    for start in range(0, _RESAMPLES, step):
+        draws = random.integers(0, len(count), (min(step, _RESAMPLES - start), len(count)))
+        times = np.stack([np.bincount(one, minlength=len(count)) for one in draws])  # each user is in a resample
+        means[:, start : start + step] = (total @ times.T) / (times @ count)
+    low, high = np.quantile(means, [0.025, 0.975], axis=1)
+    mean = values.mean(axis=1)
+    return [Figure(float(m), float(a), float(b), n) for m, a, b in zip(mean, low, high, strict=True)]

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.infrastructure.ml.choice_model import ChoiceModel
 from training.learn import Learned, LearningOptions, OfferSampler, learn, learning_requests
 from training.rankers import KEPT, LEARNED, Ranked, ranker
-from training.replay import Replay
+from training.replay import Moment, Replay
 
 _LEAST_OFFERS = 200
 
@@ -22,6 +24,7 @@ class Outcome:
     lists         ranker -> (n, 50) post rows of the replayed state, -1 where a list ends early
     history       (n,) events of the user before the request
     post_age      (n,) seconds since the chosen post came to exist
+    seconds       ranker -> time it took in all
     """
 
     requests: NDArray[np.intp]
@@ -30,6 +33,7 @@ class Outcome:
     history: NDArray[np.int64]
     post_age: NDArray[np.float64]
     learned: list[Learned] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def run(
@@ -39,12 +43,14 @@ def run(
     *,
     max_requests: int,
     sampler: OfferSampler | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
+    watch: Callable[[Moment, ChoiceModel | None], None] = lambda moment, model: None,
 ) -> Outcome:
     """Replay up to `max_requests` requests of the test part through `rankers`.
 
     Where one of them learns, offers are sampled in the warm-up and, while a refit lies ahead, in the test part; with
-    `sampler` given they are sampled to the end, for a final fit on everything.
+    `sampler` given they are sampled to the end, for a final fit on everything. `watch` sees each request of the test
+    part, with the learned model of the moment, before the rankers do.
     """
     learns = bool(LEARNED & set(rankers)) or sampler is not None
     tests = replay.test_requests(max_requests)
@@ -57,12 +63,20 @@ def run(
         late = replay.requests
     late = late[replay.events.time[late] >= replay.test_from]
     if len(warm):  # at the rate of the warm-up
-        late = late[replay.hashes(late) <= replay.hashes(warm).max()] if len(warm) >= learning.requests else late
-    schedule = np.union1d(np.union1d(warm, late if learns else late[:0]), tests)
-    testing, teaching = np.isin(schedule, tests), np.isin(schedule, warm) | np.isin(schedule, late)
+        late = (
+            late[replay.hashes(late) <= replay.hashes(warm).max()] if len(warm) >= learning.requests else late
+        )
+    taught = np.union1d(warm, late if learns else late[:0])
+    known_at = _outcomes(replay, taught)
+    teaching = np.array(sorted(known_at), np.intp)
+    schedule = np.union1d(teaching, tests)
+    testing, teaches = np.isin(schedule, tests), np.isin(schedule, teaching)
 
     fitted: list[Learned] = []
-    chosen = {name: ranker(name, replay.options, lambda: fitted[-1].model if fitted else None, replay.targets) for name in rankers}
+    chosen = {
+        name: ranker(name, replay.options, lambda: fitted[-1].model if fitted else None, replay.targets)
+        for name in rankers
+    }
     n = len(tests)
     outcome = Outcome(
         tests,
@@ -71,24 +85,41 @@ def run(
         np.zeros(n, np.int64),
         np.zeros(n),
         fitted,
+        dict.fromkeys(rankers, 0.0),
     )
     due = [replay.test_from, *refits.tolist()] if LEARNED & set(rankers) else []
     hashes = replay.hashes(schedule)
     done = 0
     for at, moment in enumerate(replay.moments(schedule)):
         while due and moment.time >= due[0]:
-            due.pop(0)
-            if len(sampler) >= _LEAST_OFFERS:
-                fitted.append(learn(sampler.offers(), learning))
+            at_time = due.pop(0)
+            offers = sampler.offers(before=at_time) if len(sampler) else None
+            if offers is not None and len(offers) >= _LEAST_OFFERS:
+                fitted.append(learn(offers, learning))
         if testing[at]:
+            watch(moment, fitted[-1].model if fitted else None)
             for name, rank in chosen.items():
+                started = perf_counter()
                 ranked: Ranked = rank(moment)
+                outcome.seconds[name] += perf_counter() - started
                 outcome.ranks[name][done] = ranked.rank
                 outcome.lists[name][done, : len(ranked.first)] = ranked.first
             outcome.history[done] = moment.context.history_length
             outcome.post_age[done] = moment.time - moment.state.created[moment.target]
             done += 1
-        if teaching[at] and learns:
-            sampler.add(moment, int(hashes[at]))
-        progress(at + 1, len(schedule))
+        if teaches[at]:
+            sampler.add(moment, known_at[moment.event], int(hashes[at]))
+        if progress is not None:
+            progress(at + 1, len(schedule))
     return outcome
+
+
+def _outcomes(replay: Replay, requests: NDArray[np.intp]) -> dict[int, float]:
+    """The moments to learn `requests` from, as event rows, and when the outcome of each is known.
+
+    A user who looks at a post before he chooses it teaches twice: at the choice, when the look is known, and at the
+    look, when the post was new to him, as every post of a served page is.
+    """
+    times = replay.events.time[requests].tolist()
+    contacts = dict(zip(replay.first_contacts(requests).tolist(), times, strict=True))
+    return contacts | dict(zip(requests.tolist(), times, strict=True))

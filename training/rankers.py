@@ -96,7 +96,9 @@ SINGLE = tuple(name for name in _SIMPLE if name not in ("random", "owner_formula
 """Single baselines: one signal each."""
 
 
-def ranker(name: str, options: RankingOptions, model: Callable[[], ChoiceModel | None], targets: frozenset[int]) -> Ranker:
+def ranker(
+    name: str, options: RankingOptions, model: Callable[[], ChoiceModel | None], targets: frozenset[int]
+) -> Ranker:
     """A ranker by name; `model` gives the learned model of the moment, None before there is one."""
     if name in _SIMPLE:
         return by_score(_SIMPLE[name])
@@ -123,7 +125,9 @@ def _learned(options: RankingOptions, model: Callable[[], ChoiceModel | None]) -
     def score(moment: Moment) -> NDArray[np.float64]:
         fitted = model()
         if fitted is None:
-            return _whole(lambda m: FormulaScorer(m.tastes.owner, options.formula, _trending(options)))(moment)
+            return _whole(lambda m: FormulaScorer(m.tastes.owner, options.formula, _trending(options)))(
+                moment
+            )
         values = np.full(moment.state.n_posts, -np.inf)
         values[moment.eligible] = LearnedScorer(fitted).utilities(moment.context, moment.eligible)
         return values
@@ -135,7 +139,9 @@ def _trending(options: RankingOptions) -> TrendingScorer:
     return TrendingScorer(options.trending_half_life_hours * HOUR)
 
 
-def _served(options: RankingOptions, model: Callable[[], ChoiceModel | None], targets: frozenset[int]) -> Ranker:
+def _served(
+    options: RankingOptions, model: Callable[[], ChoiceModel | None], targets: frozenset[int]
+) -> Ranker:
     def rank(moment: Moment) -> Ranked:
         pipeline: FeedPipeline = ranking_pipeline(options, moment.tastes.owner, model(), NoObserver())
         context = moment.context

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,11 +81,18 @@ class Replay:
         self._seed = seed
         self._tastes: tuple[int, Tastes] | None = None
         self._text_round: int | None = None
-        self._rule = NotMet(targets)
-        user_keys, post_keys = history.users.key.view(">u8").reshape(-1, 2), history.posts.key.view(">u8").reshape(-1, 2)
-        self._user_hash = _mixed(user_keys[:, 0].astype(np.uint64) ^ _mixed(user_keys[:, 1].astype(np.uint64)))
+        self._rule, self._not_own = NotMet(targets), NotOwn()
+        user_keys, post_keys = (
+            history.users.key.view(">u8").reshape(-1, 2),
+            history.posts.key.view(">u8").reshape(-1, 2),
+        )
+        self._user_hash = _mixed(
+            user_keys[:, 0].astype(np.uint64) ^ _mixed(user_keys[:, 1].astype(np.uint64))
+        )
         by_row = np.empty(len(history.posts), np.uint64)
-        by_row[self.chronicle.post_row] = _mixed(post_keys[:, 0].astype(np.uint64) ^ _mixed(post_keys[:, 1].astype(np.uint64)))
+        by_row[self.chronicle.post_row] = _mixed(
+            post_keys[:, 0].astype(np.uint64) ^ _mixed(post_keys[:, 1].astype(np.uint64))
+        )
         self._post_hash = by_row
         self.requests = self._find_requests()
 
@@ -97,33 +105,44 @@ class Replay:
         times = self.events.time[self.requests]
         return self._fewest(self.requests[(times < self.test_from) & (times >= since)], at_most)
 
+    def first_contacts(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The event row of each request's user's first event of any kind with the post: itself, or a look before it."""
+        return self._first_of_pair[self._pair_number[requests]]
+
     def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
         """The hash of (seed, user, post, t) of each request."""
-        return _mixed(self._asked(requests) ^ self._post_hash[self.events.post[requests]])
+        asked = self._asked(self.events.time[requests], self.history.events.user[requests])
+        return _mixed(asked ^ self._post_hash[self.events.post[requests]])
 
     def moments(self, requests: NDArray[np.intp]) -> Iterator[Moment]:
         """Each of `requests` (event rows, in order of time) as it stood. Calls go on from where the last one ended."""
-        events, state = self.events, self.chronicle.state
+        events = self.events
         for event in requests.tolist():
             now = float(events.time[event])
-            self._fit_text(now)
-            self.chronicle.advance(now)
-            row = int(events.user[event])
-            context = RankingContext(state, row if row < state.n_users else -1, now)
-            posts = np.arange(state.n_posts)
-            keep = NotOwn()(context, posts) & self._rule(context, posts)
-            tie = _mixed(self._asked(np.array([event]))[0] ^ self._post_hash[: state.n_posts])
-            yield Moment(
-                event=event,
-                user=int(self.history.events.user[event]),
-                target=int(events.post[event]),
-                time=now,
-                state=state,
-                eligible=posts[keep],
-                context=context,
-                tastes=self._tastes_at(now),
-                tie=tie,
-            )
+            user = int(self.history.events.user[event])
+            yield self.moment(user, int(events.post[event]), now, event)
+
+    def moment(self, user: int, target: int, now: float, event: int = -1) -> Moment:
+        """The feed as it stood just before `now`, for the file's `user`. `now` never goes back."""
+        self._fit_text(now)
+        self.chronicle.advance(now)
+        state = self.chronicle.state
+        row = int(self.chronicle.user_row[user])
+        context = RankingContext(state, row if row < state.n_users else -1, now)
+        posts = np.arange(state.n_posts)
+        keep = self._not_own(context, posts) & self._rule(context, posts)
+        asked = self._asked(np.array([now]), np.array([user]))
+        return Moment(
+            event=event,
+            user=user,
+            target=target,
+            time=now,
+            state=state,
+            eligible=posts[keep],
+            context=context,
+            tastes=self._tastes_at(now),
+            tie=_mixed(asked[0] ^ self._post_hash[: state.n_posts]),
+        )
 
     def growth_times(self) -> NDArray[np.float64]:
         """When, after `test_from`, the events have grown by 30 %, again and again."""
@@ -134,18 +153,19 @@ class Replay:
     def _find_requests(self) -> NDArray[np.intp]:
         events = self.events
         chosen = np.flatnonzero(np.isin(events.kind, list(self.targets)))
-        pair = events.user[chosen].astype(np.int64) * max(len(self.history.posts), 1) + events.post[chosen]
-        _, first = np.unique(pair, return_index=True)
+        pair = events.user.astype(np.int64) * max(len(self.history.posts), 1) + events.post
+        _, self._first_of_pair, self._pair_number = np.unique(pair, return_index=True, return_inverse=True)
+        _, first = np.unique(pair[chosen], return_index=True)
         rows = np.sort(chosen[first])
         posts = self.history.events.post[rows]
         author = self.history.posts.author[posts]
         others = author != self.history.events.user[rows]
         return rows[others & (self.chronicle.exists[posts] < events.time[rows])]
 
-    def _asked(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
-        micros = np.round(self.events.time[requests] * 1e6).astype(np.int64).astype(np.uint64)
-        asked = _mixed(micros ^ _mixed(np.full(len(requests), self._seed, np.uint64)))
-        return _mixed(asked ^ self._user_hash[self.history.events.user[requests]])
+    def _asked(self, times: NDArray[np.float64], users: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
+        micros = np.round(times * 1e6).astype(np.int64).astype(np.uint64)
+        asked = _mixed(micros ^ _mixed(np.full(len(times), self._seed, np.uint64)))
+        return _mixed(asked ^ self._user_hash[users])
 
     def _fewest(self, requests: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
         if len(requests) <= at_most:

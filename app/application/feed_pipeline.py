@@ -81,7 +81,9 @@ class FeedPipeline:
         rows = np.flatnonzero(first >= 0)
         return rows, first[rows]
 
-    def eligible(self, context: RankingContext, rows: Rows, extra: Sequence[EligibilityFilter] = ()) -> NDArray[np.bool_]:
+    def eligible(
+        self, context: RankingContext, rows: Rows, extra: Sequence[EligibilityFilter] = ()
+    ) -> NDArray[np.bool_]:
         """Which of `rows` every rule allows."""
         keep = np.ones(len(rows), np.bool_)
         for allows in (*self._filters, *extra):

@@ -29,7 +29,7 @@ from app.infrastructure.ml.text import TextSpace, readable
 log = structlog.get_logger()
 
 _PORTION = 500  # events applied in one turn: requests wait for no longer than that takes
-_REMEMBERED = 200_000  # numbers of own events that the tail has not brought yet
+_REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class FeedKeeper:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._position: LogPosition | None = None
-        self._own: dict[int, None] = {}
+        self._counted: dict[int, None] = {}
         self._model: PublishedModel | None = None
         self._text = TextSpace.silent()
         self._seen_fingerprint: object = None
@@ -140,12 +140,7 @@ class FeedKeeper:
     def apply(self, stored: Sequence[StoredInteraction]) -> None:
         """Count events that were just committed, before the tail brings them."""
         with self._feed.turn:
-            new = [one for one in stored if one.seq not in self._own]
-            applied = self._record(new)
-            for one in applied:
-                self._own[one.seq] = None
-            while len(self._own) > _REMEMBERED:
-                self._own.pop(next(iter(self._own)))
+            self._record(stored)
 
     # -- the log -------------------------------------------------------------------------------------------------
 
@@ -154,7 +149,7 @@ class FeedKeeper:
             return
         try:
             with self._changing:
-                if self._position is None or self._position.source != self._log.source():
+                if self._position is None or self._is_another_database(self._log):
                     self._read_whole(self._log)
                 self._read_changes(self._log)
                 if monotonic() - self._reconciled_at > self._pace.reconcile:
@@ -170,6 +165,11 @@ class FeedKeeper:
         self._feed.database_ok = True
         self._caught_up_at = monotonic()
 
+    def _is_another_database(self, feed_log: FeedLog) -> bool:
+        """Asked on the way back from an outage: a position in one database means nothing in another."""
+        position = self._position
+        return not self._feed.database_ok and position is not None and position.source != feed_log.source()
+
     def _read_whole(self, feed_log: FeedLog) -> None:
         """Start from the database's own account; of a snapshot that belongs to it, only the rest is read."""
         whole = feed_log.whole()
@@ -179,7 +179,7 @@ class FeedKeeper:
         self._serve(state, self._model)
         self._position = whole.position
         with self._feed.turn:
-            self._own = {}
+            self._counted = dict.fromkeys(np.sort(whole.history.events.seq)[-_REMEMBERED:].tolist())
 
     def _read_changes(self, feed_log: FeedLog) -> None:
         while self._position is not None and not self._stop.is_set():
@@ -203,16 +203,16 @@ class FeedKeeper:
                 a, b = state.user_rows.get(follower.bytes, -1), state.user_rows.get(followee.bytes, -1)
                 if a >= 0 and b >= 0:
                     state.unfollow(a, b)
-            edges = [(state.user_rows.get(a.bytes, -1), state.user_rows.get(b.bytes, -1)) for a, b in changes.follows]
+            edges = [
+                (state.user_rows.get(a.bytes, -1), state.user_rows.get(b.bytes, -1))
+                for a, b in changes.follows
+            ]
             for a, b in edges:
                 if a >= 0 and b >= 0:
                     state.follow(np.array([a]), np.array([b]))
         for start in range(0, len(changes.events), _PORTION):
             with self._feed.turn:
-                portion = changes.events[start : start + _PORTION]
-                self._record([one for one in portion if one.seq not in self._own])
-                for one in portion:
-                    self._own.pop(one.seq, None)
+                self._record(changes.events[start : start + _PORTION])
 
     def _upsert_posts(self, posts: Sequence[Post]) -> None:
         if not posts:
@@ -244,13 +244,14 @@ class FeedKeeper:
                     text=vectors[start : start + 1],
                 )
 
-    def _record(self, stored: Sequence[StoredInteraction]) -> list[StoredInteraction]:
-        """Count those events whose user and post are known, and return them."""
+    def _record(self, stored: Sequence[StoredInteraction]) -> None:
+        """Count each event once, if its user and post are known."""
         state = self._feed.state
         rows = [
             (one, user, post)
             for one in stored
-            if (user := state.user_rows.get(one.interaction.user_id.bytes, -1)) >= 0
+            if one.seq not in self._counted
+            and (user := state.user_rows.get(one.interaction.user_id.bytes, -1)) >= 0
             and (post := state.post_rows.get(one.interaction.post_id.bytes, -1)) >= 0
         ]
         if rows:
@@ -258,12 +259,17 @@ class FeedKeeper:
                 EventColumns(
                     np.array([user for _, user, _ in rows], np.int32),
                     np.array([post for _, _, post in rows], np.int32),
-                    np.array([INTERACTION_TYPES.index(one.interaction.interaction_type) for one, _, _ in rows], np.uint8),
+                    np.array(
+                        [INTERACTION_TYPES.index(one.interaction.interaction_type) for one, _, _ in rows],
+                        np.uint8,
+                    ),
                     np.array([one.interaction.occurred_at.timestamp() for one, _, _ in rows]),
                     np.array([one.seq for one, _, _ in rows], np.int64),
                 )
             )
-        return [one for one, _, _ in rows]
+        self._counted.update((one.seq, None) for one, _, _ in rows)
+        while len(self._counted) > _REMEMBERED:
+            self._counted.pop(next(iter(self._counted)))
 
     def _reconcile(self, feed_log: FeedLog) -> None:
         """Compare with the views: tables of others tell us of no insert and no delete."""

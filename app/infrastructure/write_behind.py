@@ -23,7 +23,9 @@ _CLEAN_EVERY_SECONDS = 600.0
 class WriteBehind:
     """Takes answers at once and drops the oldest waiting one when there are too many."""
 
-    def __init__(self, repository: RecommendationRepository, clock: Clock, life: timedelta, limit: int) -> None:
+    def __init__(
+        self, repository: RecommendationRepository, clock: Clock, life: timedelta, limit: int
+    ) -> None:
         self._repository = repository
         self._clock = clock
         self._life = life

@@ -95,7 +95,9 @@ class GenerateRecommendations:
         next_cursor = None
         if not exhausted:
             started = cursor.started_at if cursor else the_list.started_at
-            next_cursor = self._cursors.seal(CursorState(user_id, request.mode, now, started, np.unique(shown)))
+            next_cursor = self._cursors.seal(
+                CursorState(user_id, request.mode, now, started, np.unique(shown))
+            )
         answer = FeedAnswer(
             user_id=request.user_id,
             post_ids=post_ids,
@@ -138,12 +140,18 @@ class GenerateRecommendations:
         return made
 
     def _slice(
-        self, the_list: _FeedList, context: RankingContext, request: FeedRequest, extra: Sequence[EligibilityFilter]
+        self,
+        the_list: _FeedList,
+        context: RankingContext,
+        request: FeedRequest,
+        extra: Sequence[EligibilityFilter],
     ) -> tuple[Page, bool]:
         """Posts `offset`.. of the list, which grows as far as needed, and whether it ends there.
 
         What was given out stays where it was."""
-        start, stop = (request.offset, request.offset + request.limit) if request.cursor is None else (0, request.limit)
+        start, stop = (
+            (request.offset, request.offset + request.limit) if request.cursor is None else (0, request.limit)
+        )
         pipeline = self._feed.ranking.pipeline
         have = sum(len(page.rows) for page in the_list.pages)
         if have < stop:
@@ -177,7 +185,9 @@ class GenerateRecommendations:
             by_time = context.state.by_created[::-1]
             rest = _first_eligible(pipeline, context, by_time, extra, listed, count - len(page.rows))
             zeros = np.zeros(len(rest))
-            tail = Page(rest, zeros, [Reason.RECENT] * len(rest), [{} for _ in rest] if request.explain else [])
+            tail = Page(
+                rest, zeros, [Reason.RECENT] * len(rest), [{} for _ in rest] if request.explain else []
+            )
             page = _joined([page, tail], 0, count)
         return page
 

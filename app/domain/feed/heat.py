@@ -85,7 +85,11 @@ class Heat:
 
     def saved(self) -> dict[str, Any]:
         """Plain arrays (see `restored`)."""
-        return {"half_lives": self.half_lives.copy(), "level": self._level[:, : self.rows].copy(), "ranked": self._ranked}
+        return {
+            "half_lives": self.half_lives.copy(),
+            "level": self._level[:, : self.rows].copy(),
+            "ranked": self._ranked,
+        }
 
     @classmethod
     def restored(cls, saved: dict[str, Any]) -> "Heat":

@@ -73,7 +73,9 @@ class EventColumns:
         return len(self.user)
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> "EventColumns":
-        return EventColumns(self.user[rows], self.post[rows], self.kind[rows], self.time[rows], self.seq[rows])
+        return EventColumns(
+            self.user[rows], self.post[rows], self.kind[rows], self.time[rows], self.seq[rows]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

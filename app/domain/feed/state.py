@@ -93,7 +93,10 @@ class FeedState:
         size = self.n_posts
         self.created, self.author, self.seq = (grown(a, size) for a in (self.created, self.author, self.seq))
         self.topic, self.visible = grown(self.topic, size), grown(self.visible, size)
-        self.engagements, self.last_engaged = grown(self.engagements, size), grown(self.last_engaged, size, -np.inf)
+        self.engagements, self.last_engaged = (
+            grown(self.engagements, size),
+            grown(self.last_engaged, size, -np.inf),
+        )
         self.text = np.ascontiguousarray(grown(self.text.T, size).T) if len(self.text) < size else self.text
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
@@ -137,7 +140,9 @@ class FeedState:
 
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
-        new = np.array([b not in self.follows.row(a)[0] for a, b in zip(follower, followee, strict=True)], np.bool_)
+        new = np.array(
+            [b not in self.follows.row(a)[0] for a, b in zip(follower, followee, strict=True)], np.bool_
+        )
         self.follows.append(follower[new], followee[new].astype(np.int32))
         np.add.at(self.followers, followee[new], 1)
 
@@ -225,7 +230,15 @@ class FeedState:
 
 
 _POST_COLUMNS = (
-    "created", "author", "topic", "visible", "seq", "text", "by_created", "engagements", "last_engaged",
+    "created",
+    "author",
+    "topic",
+    "visible",
+    "seq",
+    "text",
+    "by_created",
+    "engagements",
+    "last_engaged",
 )
 _HEATS = ("heat", "strong_heat", "author_heat", "topic_heat")
 _RAGGED = ("histories", "audiences", "authored", "follows")

@@ -32,8 +32,14 @@ class ModelRegistry(Protocol):
         """The version that serves."""
 
     def publish(
-        self, artifact: Mapping[str, Any], *, metrics: Mapping[str, Any], config: Mapping[str, Any],
-        created_at: str, status: ModelStatus = "active", note: str = "",
+        self,
+        artifact: Mapping[str, Any],
+        *,
+        metrics: Mapping[str, Any],
+        config: Mapping[str, Any],
+        created_at: str,
+        status: ModelStatus = "active",
+        note: str = "",
     ) -> ModelRecord:
         """Write, sign and register an artefact, whole or not at all; `active` replaces the present one."""
 

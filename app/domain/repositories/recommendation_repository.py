@@ -12,7 +12,11 @@ class RecommendationRepository(Protocol):
     """`user_recommendation`: each user's last recommendations, with their time to live."""
 
     def save(
-        self, user_id: UUID, recommendations: Sequence[Recommendation], generated_at: datetime, expires_at: datetime
+        self,
+        user_id: UUID,
+        recommendations: Sequence[Recommendation],
+        generated_at: datetime,
+        expires_at: datetime,
     ) -> None:
         """Insert or refresh one row per post. Users or posts that no longer exist are left out, not an error.
 

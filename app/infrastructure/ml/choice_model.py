@@ -31,6 +31,9 @@ class Offers:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def __getitem__(self, some: slice) -> "Offers":
+        return Offers(self.inputs[some], self.log_weight[some])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChoiceModel:
@@ -49,7 +52,9 @@ class ChoiceModel:
 
     def standardised(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n_features, n) inputs as the model reads them."""
-        result: NDArray[np.float64] = ((inputs - self.mean[:, None]) / self.scale[:, None]).clip(-_CLIP, _CLIP)
+        result: NDArray[np.float64] = ((inputs - self.mean[:, None]) / self.scale[:, None]).clip(
+            -_CLIP, _CLIP
+        )
         return result
 
     def utilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,11 +86,19 @@ class ChoiceModel:
 
 
 def fit_choice_model(
-    names: Sequence[str], offers: Offers, *, ridge: float = 1e-4, units: int = 0, epochs: int = 10, seed: int = 0
+    names: Sequence[str],
+    offers: Offers,
+    *,
+    ridge: float = 1e-3,
+    units: int = 0,
+    start: ChoiceModel | None = None,
+    epochs: int = 8,
+    seed: int = 0,
 ) -> ChoiceModel:
     """Maximum penalised likelihood: L-BFGS on the exact gradient for the linear part, then, if `units`, Adam on all.
 
-    `ridge` is the weight of the squared coefficients against the mean log likelihood.
+    `ridge` is the weight of the squared coefficients against the mean log likelihood. `start`, a model of the same
+    inputs, saves most of the steps.
     """
     n_features = offers.inputs.shape[2]
     mean = offers.inputs.mean(axis=(0, 1), dtype=np.float64)
@@ -100,7 +113,8 @@ def fit_choice_model(
         gradient = (expected - chosen) / len(offers) + 2 * ridge * w
         return float(-log_chosen.mean(dtype=np.float64) + ridge * w @ w), gradient
 
-    fitted = minimize(loss, np.zeros(n_features), jac=True, method="L-BFGS-B", options={"maxiter": 150})
+    first = np.zeros(n_features) if start is None else start.linear * scale / start.scale
+    fitted = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 80, "ftol": 1e-6})
     linear = fitted.x
     hidden, bias, output = np.zeros((n_features, 0)), np.zeros(0), np.zeros(0)
     if units:

@@ -49,15 +49,21 @@ class CollaborativeFilter:
         rows, columns = self.matrix.shape
         return int(rows), int(columns)
 
-    def neighbours(self, posts: NDArray[np.intp], weights: NDArray[np.float64], without: int = -1) -> Neighbours:
+    def neighbours(
+        self, posts: NDArray[np.intp], weights: NDArray[np.float64], without: int = -1
+    ) -> Neighbours:
         """The users nearest to one who gave `weights` to the matrix columns `posts` (distinct), himself left out."""
         length = np.sqrt(weights @ weights)
         if not len(posts) or length == 0:
             return Neighbours(np.empty(0, np.intp), np.empty(0))
         counts = self._starts[posts + 1] - self._starts[posts]
-        place = np.arange(counts.sum()) + np.repeat(self._starts[posts] - (np.cumsum(counts) - counts), counts)
+        place = np.arange(counts.sum()) + np.repeat(
+            self._starts[posts] - (np.cumsum(counts) - counts), counts
+        )
         product = np.bincount(
-            self._users[place], weights=self._weights[place] * np.repeat(weights / length, counts), minlength=self.shape[0]
+            self._users[place],
+            weights=self._weights[place] * np.repeat(weights / length, counts),
+            minlength=self.shape[0],
         )
         if 0 <= without < len(product):
             product[without] = 0.0
@@ -72,7 +78,9 @@ class CollaborativeFilter:
         """Each post's support, (n_posts,): the sum over neighbours of similarity x their row."""
         starts = self.matrix.indptr
         counts = starts[nearest.rows + 1] - starts[nearest.rows]
-        place = np.arange(counts.sum()) + np.repeat(starts[nearest.rows] - (np.cumsum(counts) - counts), counts)
+        place = np.arange(counts.sum()) + np.repeat(
+            starts[nearest.rows] - (np.cumsum(counts) - counts), counts
+        )
         weights = self.matrix.data[place] * np.repeat(nearest.similarity, counts)
         return np.bincount(self.matrix.indices[place], weights=weights, minlength=self.shape[1])
 
@@ -139,7 +147,10 @@ class LiveTaste:
 
 
 def interaction_matrix(
-    users: NDArray[np.integer[Any]], posts: NDArray[np.integer[Any]], weights: NDArray[np.float64], shape: tuple[int, int]
+    users: NDArray[np.integer[Any]],
+    posts: NDArray[np.integer[Any]],
+    weights: NDArray[np.float64],
+    shape: tuple[int, int],
 ) -> csr_array:
     """Sparse (n_users, n_posts) sums of interaction weights; never dense."""
     matrix = csr_array((weights, (users, posts)), shape=shape)

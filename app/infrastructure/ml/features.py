@@ -84,7 +84,10 @@ def life(context: RankingContext, rows: Rows) -> Block:
     """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking."""
     state = context.state
     age = _log_age(context, rows)
-    idle = np.log(np.minimum(context.now - state.last_engaged[rows], context.now - state.created[rows]).clip(0) + _MINUTE)
+    idle = np.log(
+        np.minimum(context.now - state.last_engaged[rows], context.now - state.created[rows]).clip(0)
+        + _MINUTE
+    )
     count = np.log1p(state.engagements[rows])
     gravity = count - 1.8 * np.log((context.now - state.created[rows]).clip(0) / HOUR + 2.0)
     return np.stack([age, age**2 / 10, idle, idle**2 / 10, count, state.engagements[rows] == 0, gravity])
@@ -95,20 +98,32 @@ def standing_among_posts(context: RankingContext, rows: Rows) -> Block:
     """How many posts are newer, in all and in the topic; heat against the hottest, of all and of the topic."""
     state = context.state
 
-    def moment() -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], float, NDArray[np.float64]]:
+    def moment() -> tuple[
+        NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], float, NDArray[np.float64]
+    ]:
         order = state.by_created
         born = state.created[order]
-        recent = order[max(0, int(np.searchsorted(born, context.now)) - 4000) : int(np.searchsorted(born, context.now))]
+        recent = order[
+            max(0, int(np.searchsorted(born, context.now)) - 4000) : int(np.searchsorted(born, context.now))
+        ]
         topics = max(len(state.topic_ids), 1)
         hot = state.heat.hottest(2, 300)
         level = state.heat.at(context.now, hot)[2]
         best = np.zeros(topics + 1)
         np.maximum.at(best, state.topic[hot], level)
         by_topic = np.argsort(state.topic[recent], kind="stable")
-        return born, recent[by_topic], state.topic[recent][by_topic].astype(np.float64), float(level.max(initial=0.0)), best
+        return (
+            born,
+            recent[by_topic],
+            state.topic[recent][by_topic].astype(np.float64),
+            float(level.max(initial=0.0)),
+            best,
+        )
 
     born, recent, recent_topic, hottest, best = context.once("standing", moment)
-    newer = np.log1p(np.searchsorted(born, context.now) - np.searchsorted(born, state.created[rows], side="right")).clip(0)
+    newer = np.log1p(
+        np.searchsorted(born, context.now) - np.searchsorted(born, state.created[rows], side="right")
+    ).clip(0)
     topic = state.topic[rows]
     starts = np.searchsorted(recent_topic, np.arange(-1, len(best)) - 0.5)
     key = recent_topic * 1e12 + state.created[recent]
@@ -116,12 +131,23 @@ def standing_among_posts(context: RankingContext, rows: Rows) -> Block:
     upto = starts[topic + 2] if len(best) > 0 else starts[topic]
     newer_topic = np.log1p((upto - np.searchsorted(key, mine, side="right")).clip(0))
     level = state.heat.at(context.now, rows)[2]
-    return np.stack([
-        newer, newer_topic, np.log((level + _FLOOR) / (hottest + _FLOOR)).clip(-8), np.log((level + 1e-3) / (best[topic] + 1e-3)).clip(-8),
-    ])
+    return np.stack(
+        [
+            newer,
+            newer_topic,
+            np.log((level + _FLOOR) / (hottest + _FLOOR)).clip(-8),
+            np.log((level + 1e-3) / (best[topic] + 1e-3)).clip(-8),
+        ]
+    )
 
 
-@feature(*(f"author {_label(h)}" for h in STANDING_HALF_LIVES[2:]), "author followers", "author posts", "author per post", "author unknown")
+@feature(
+    *(f"author {_label(h)}" for h in STANDING_HALF_LIVES[2:]),
+    "author followers",
+    "author posts",
+    "author per post",
+    "author unknown",
+)
 def author_standing(context: RankingContext, rows: Rows) -> Block:
     """Decayed engagement with all posts of the author, followers, posts, engagement per post."""
     state = context.state
@@ -133,12 +159,22 @@ def author_standing(context: RankingContext, rows: Rows) -> Block:
     standing = np.log1p(state.author_heat.at(context.now, safe)[2:])
     posts = state.authored.lengths(safe)
     per_post = standing[-1] - np.log1p(posts)
-    block = np.vstack([standing, np.log1p(state.followers[safe]), np.log1p(posts), per_post, np.ones(len(rows))]) * known
+    block = (
+        np.vstack([standing, np.log1p(state.followers[safe]), np.log1p(posts), per_post, np.ones(len(rows))])
+        * known
+    )
     block[-1] = ~known
     return block
 
 
-@feature("affinity author", "affinity author recent", "affinity topic", "topic share", "follows author", "author came to me")
+@feature(
+    "affinity author",
+    "affinity author recent",
+    "affinity topic",
+    "topic share",
+    "follows author",
+    "author came to me",
+)
 def affinity(context: RankingContext, rows: Rows) -> Block:
     """The user's own history with the author and with the topic, follow edges, and whether the author engages with him."""
     state = context.state
@@ -202,7 +238,17 @@ def text(context: RankingContext, rows: Rows) -> Block:
     return np.asarray(context.once("text profiles", profiles) @ state.text[rows].T, np.float64)
 
 
-@feature("age against habit", "(age against habit)^2", "heat against habit", "heat x newcomer", "age x newcomer", "topic of last", "heat x topic share", "trace x topic share", "age x topic share")
+@feature(
+    "age against habit",
+    "(age against habit)^2",
+    "heat against habit",
+    "heat x newcomer",
+    "age x newcomer",
+    "topic of last",
+    "heat x topic share",
+    "trace x topic share",
+    "age x topic share",
+)
 def habit(context: RankingContext, rows: Rows) -> Block:
     """Against what this user usually takes: how old, how hot, which topic; how long a history the rest rests on."""
     state = context.state

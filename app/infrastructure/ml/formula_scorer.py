@@ -67,14 +67,20 @@ class FormulaScorer:
             return self._trending(context, rows)
         state = context.state
         recency = np.exp(-np.maximum(context.now - state.created[rows], 0.0) / self._tau)
-        parts = self._shares[:, None] * np.stack([support[rows] / most, content_similarity(context, rows), recency])
+        parts = self._shares[:, None] * np.stack(
+            [support[rows] / most, content_similarity(context, rows), recency]
+        )
 
         def reasons(at: Rows) -> list[Reason | None]:
             return [_REASONS[part] for part in parts[:, at].argmax(axis=0)]
 
         def evidence(at: Rows) -> list[dict[str, Any]]:
             return [
-                {"collaborative": round(float(a), 4), "content": round(float(b), 4), "recency": round(float(c), 4)}
+                {
+                    "collaborative": round(float(a), 4),
+                    "content": round(float(b), 4),
+                    "recency": round(float(c), 4),
+                }
                 for a, b, c in parts[:, at].T
             ]
 

@@ -19,7 +19,9 @@ class LearnedScorer:
     def __init__(self, model: ChoiceModel) -> None:
         """Raises ValueError when `model` was trained on other features than this code computes."""
         if model.names != features.names():
-            raise ValueError("the model was trained on other features than this version computes: train again")
+            raise ValueError(
+                "the model was trained on other features than this version computes: train again"
+            )
         self.model = model
 
     def utilities(self, context: RankingContext, rows: Rows) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from app.domain.feed.state import DAY, HALF_LIVES
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.scorer import Scorer
 from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.config.settings import Settings
 from app.infrastructure.ml import sources
 from app.infrastructure.ml.author_spacing import AuthorSpacing
 from app.infrastructure.ml.choice_model import ChoiceModel
@@ -39,6 +40,25 @@ class RankingOptions:
     def kind_weights(self) -> NDArray[np.float64]:
         """(5,) weights in the order of INTERACTION_TYPES."""
         return np.array([self.interaction_weights[kind] for kind in INTERACTION_TYPES], np.float64)
+
+
+def ranking_options(settings: Settings) -> RankingOptions:
+    """The settings that rank; a trained model brings those it was evaluated with."""
+    return RankingOptions(
+        interaction_weights=dict(settings.interaction_weights),
+        formula=FormulaWeights(
+            settings.weight_collaborative,
+            settings.weight_content,
+            settings.weight_recency,
+            settings.recency_tau_hours,
+        ),
+        neighbours=settings.neighbours,
+        trending_half_life_hours=settings.trending_half_life_hours,
+        author_repeat_factor=settings.author_repeat_factor,
+        author_repeat_floor=settings.author_repeat_floor,
+        whole_catalogue=settings.ranked_limit,
+        candidates=settings.candidates,
+    )
 
 
 class NoObserver:

@@ -63,7 +63,9 @@ class ServedModel:
         """The inverse of `artifact`. Raises InvalidArtifact for a content that this version cannot serve."""
         try:
             if artifact["format"] != FORMAT:
-                raise InvalidArtifact(f"the artefact is of format {artifact['format']!r}, this service reads {FORMAT}")
+                raise InvalidArtifact(
+                    f"the artefact is of format {artifact['format']!r}, this service reads {FORMAT}"
+                )
             matrix, neighbours = artifact["matrix"], artifact["neighbours"]
             if not isinstance(matrix, csr_array) or not isinstance(neighbours, NearestNeighbors):
                 raise InvalidArtifact("the artefact's matrix or neighbours are of another type")
@@ -82,7 +84,9 @@ class ServedModel:
                 figures=artifact["figures"],
             )
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-            raise InvalidArtifact(f"the artefact lacks a part or has one of another shape: {error!r}") from error
+            raise InvalidArtifact(
+                f"the artefact lacks a part or has one of another shape: {error!r}"
+            ) from error
 
     def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
         """What ranks `state` with this model. Raises InvalidArtifact when its features are not this version's."""

@@ -29,7 +29,9 @@ def words(text: str) -> list[str]:
 class TextSpace:
     """Latent semantic analysis (Deerwester et al. 1990): TF-IDF of each text, projected on its leading directions."""
 
-    def __init__(self, terms: Sequence[str], idf: NDArray[np.float32], components: NDArray[np.float32]) -> None:
+    def __init__(
+        self, terms: Sequence[str], idf: NDArray[np.float32], components: NDArray[np.float32]
+    ) -> None:
         """`terms` (v,) words, `idf` (v,) their weights, `components` (d, v) directions; all empty where nothing is said."""
         self._terms, self._idf, self._components = list(terms), idf, components
         self._vectoriser: TfidfVectorizer | None = None

@@ -1,0 +1,226 @@
+"""The composition root: the one place that knows every layer and wires them together.
+
+`uvicorn app.main:app` serves. Nothing connects at import; a bad environment ends the process with one line.
+"""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from uuid import UUID
+
+import anyio.to_thread
+import structlog
+from fastapi import FastAPI
+
+from app.application.dto import FeedAnswer
+from app.application.live_feed import LiveFeed, Ranking
+from app.application.paging import CursorCodec
+from app.application.use_cases.generate_recommendations import (
+    EligibilityRules,
+    GenerateRecommendations,
+    OffsetPaging,
+)
+from app.application.use_cases.get_health_status import GetHealthStatus
+from app.application.use_cases.track_interaction import TrackInteraction
+from app.domain.entities import Interaction
+from app.domain.errors import StorageUnavailable
+from app.domain.feed.state import FeedState
+from app.domain.repositories.interaction_repository import InteractionRepository, Recorded
+from app.domain.services.clock import Clock
+from app.infrastructure.clock import FixedClock, SystemClock
+from app.infrastructure.config.secrets import cursor_secrets
+from app.infrastructure.config.settings import Settings, read_settings
+from app.infrastructure.database.connection import create_feed_engine, install_deadlines
+from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_feed_log import SqlFeedLog
+from app.infrastructure.database.sql_interactions import SqlInteractions
+from app.infrastructure.database.sql_posts import SqlPosts
+from app.infrastructure.database.sql_recommendations import SqlRecommendations
+from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, Pace, PublishedModel
+from app.infrastructure.ml.filters import NotAmong, NotMet
+from app.infrastructure.ml.model_registry import FileModelRegistry
+from app.infrastructure.ml.ranking import ranking_options, ranking_pipeline
+from app.infrastructure.ml.served_model import ServedModel
+from app.infrastructure.ml.signing import model_keys
+from app.infrastructure.write_behind import WriteBehind
+from app.presentation.api.application import create_api
+from app.presentation.api.dependencies import ApiOptions, Services
+from app.shared.exceptions import ConfigurationError
+from app.shared.logging import configure_logging
+from app.shared.monitoring import Metrics
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service. Raises ConfigurationError."""
+    settings = settings or read_settings()
+    configure_logging(settings.log_level)
+    _refuse_more_workers()
+    metrics = Metrics()
+    options = ApiOptions(
+        api_keys=[key.get_secret_value() for key in settings.api_keys],
+        metrics_need_key=settings.metrics_need_key,
+        body_limit_bytes=settings.body_limit_bytes,
+        body_budget_seconds=settings.body_budget_seconds,
+        track_concurrency=settings.track_concurrency,
+        track_budget_seconds=settings.track_budget_ms / 1000,
+        retry_after_seconds=settings.retry_after_seconds,
+    )
+
+    @asynccontextmanager
+    async def services() -> AsyncIterator[Services]:
+        with ExitStack() as stack:
+            yield await anyio.to_thread.run_sync(lambda: build_services(settings, metrics, stack))
+
+    return create_api(options, metrics, services, version=_version())
+
+
+def build_services(settings: Settings, metrics: Metrics, stack: ExitStack) -> Services:
+    """Everything that runs, opened; `stack` closes it. What is missing is missing, the rest serves."""
+    clock: Clock = FixedClock(settings.feed_now) if settings.feed_now else SystemClock()
+    keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
+    registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
+    options = ranking_options(settings)
+    fallback = ranking_pipeline(options, None, None, metrics)
+    feed = LiveFeed(FeedState(), Ranking(fallback, None))
+
+    url = database_url(settings, stack)
+    feed_log = posts = copies = None
+    events: InteractionRepository = NoDatabase()
+    if url is not None:
+        install_deadlines()
+        engine = create_feed_engine(
+            url,
+            pool_size=settings.pool_size,
+            pool_wait_seconds=settings.pool_wait_ms / 1000,
+            connect_seconds=settings.connect_budget_ms / 1000,
+        )
+        stack.callback(engine.dispose)
+        schema, budget = SchemaName(settings.db_schema), settings.statement_budget_ms / 1000
+        feed_log = SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds)
+        posts = SqlPosts(engine, schema, budget_seconds=5.0)
+        events = SqlInteractions(engine, schema, budget_seconds=budget)
+        if settings.write_behind_limit:
+            copies = WriteBehind(
+                SqlRecommendations(engine, schema),
+                clock,
+                timedelta(hours=settings.recommendation_ttl_hours),
+                settings.write_behind_limit,
+            )
+
+    keeper = FeedKeeper(
+        feed,
+        model_source(settings.model_path, registry),
+        feed_log,
+        posts,
+        options,
+        metrics,
+        Pace(settings.tail_poll_ms / 1000, settings.registry_poll_seconds, settings.reconcile_seconds),
+    )
+    stack.callback(keeper.close)
+    keeper.open()
+    if copies is not None:
+        stack.callback(copies.close)
+        copies.open()
+
+    recommend = GenerateRecommendations(
+        feed,
+        EligibilityRules(NotAmong, NotMet),
+        CursorCodec(cursor_secrets(settings), settings.cursor_life),
+        clock,
+        copies.deliver if copies is not None else _keep_nothing,
+        OffsetPaging(timedelta(minutes=settings.offset_list_life_minutes), settings.offset_lists_limit),
+    )
+    track = TrackInteraction(
+        events,
+        clock,
+        keeper.apply,
+        back=timedelta(days=settings.track_back_days),
+        ahead=timedelta(seconds=settings.track_ahead_seconds),
+    )
+    return Services(recommend=recommend, track=track, health=GetHealthStatus(keeper, clock))
+
+
+def database_url(settings: Settings, stack: ExitStack) -> str | None:
+    """DATABASE_URL, else the embedded PostgreSQL's, else None: then the feed is what the model remembers."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    embedded = EmbeddedPostgres()
+    try:
+        url = embedded.start()
+    except EmbeddedUnavailable as error:
+        log.warning("database.none", cause=str(error), hint="set DATABASE_URL")
+        return None
+    stack.callback(embedded.release)
+    return url
+
+
+def model_source(path: Path | None, registry: FileModelRegistry) -> ModelSource:
+    """The registry's active model, or the one artefact MODEL_PATH names, which is never looked at again."""
+    if path is not None:
+
+        def one_artefact() -> PublishedModel:
+            record, artifact = registry.load_file(path)
+            return PublishedModel(record, ServedModel.of(artifact))
+
+        return ModelSource(lambda: "fixed", one_artefact)
+
+    def active() -> PublishedModel | None:
+        record = registry.active()
+        return (
+            None if record is None else PublishedModel(record, ServedModel.of(registry.load(record.version)))
+        )
+
+    return ModelSource(registry.fingerprint, active)
+
+
+class NoDatabase:
+    """InteractionRepository where none is set up."""
+
+    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+        """Raises StorageUnavailable."""
+        raise StorageUnavailable("no database is set up: set DATABASE_URL")
+
+
+def _keep_nothing(user_id: UUID, answer: FeedAnswer) -> None:
+    """Nowhere to copy answers to."""
+
+
+def _refuse_more_workers() -> None:
+    """The feed state and the metrics are per process: scale by replicas (contract, section 1)."""
+    words = sys.argv
+    given = [after for word, after in zip(words, words[1:], strict=False) if word == "--workers"]
+    given += [word.partition("=")[2] for word in words if word.startswith("--workers=")]
+    given.append(os.environ.get("WEB_CONCURRENCY", ""))
+    if any(one.isdigit() and int(one) > 1 for one in given) and not os.environ.get(
+        "PROMETHEUS_MULTIPROC_DIR"
+    ):
+        raise ConfigurationError(
+            "--workers: one process per container; run more replicas, or set PROMETHEUS_MULTIPROC_DIR"
+        )
+
+
+def _version() -> str:
+    try:
+        return version("feed-recommendation-service")
+    except PackageNotFoundError:
+        return "0"
+
+
+def __getattr__(name: str) -> FastAPI:
+    """`app`, made when a server asks for it: importing this module alone starts nothing."""
+    if name != "app":
+        raise AttributeError(name)
+    try:
+        made = create_app()
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    globals()["app"] = made
+    return made

@@ -1,0 +1,42 @@
+"""The rankings of a replay as NDJSON, for other programs to check."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from app.infrastructure.atomic_file import write_atomically
+from training.prequential import Outcome
+from training.replay import Replay
+
+
+def write_dump(path: Path, replay: Replay, outcome: Outcome) -> None:
+    """One line for each request and ranker, ids as they stand in the file; whole or not at all. Raises OSError.
+
+    `{"ranker", "user_id", "at", "target", "rank", "ranked"}`: `at` in seconds since the epoch, `rank` from 1, `ranked`
+    the first 50 posts.
+    """
+    write_atomically(path, _lines(replay, outcome))
+
+
+def _lines(replay: Replay, outcome: Outcome) -> Iterator[bytes]:
+    history = replay.history
+    user_ids, post_ids = history.users.external_id, history.posts.external_id
+    file_row = np.empty(len(post_ids), np.intp)
+    file_row[replay.chronicle.post_row] = np.arange(len(post_ids))
+    for at, event in enumerate(outcome.requests.tolist()):
+        asked = {
+            "user_id": user_ids[history.events.user[event]],
+            "at": float(history.events.time[event]),
+            "target": post_ids[history.events.post[event]],
+        }
+        for name, lists in outcome.lists.items():
+            listed = lists[at][lists[at] >= 0]
+            line = {
+                "ranker": name,
+                **asked,
+                "rank": int(outcome.ranks[name][at]),
+                "ranked": [post_ids[row] for row in file_row[listed].tolist()],
+            }
+            yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

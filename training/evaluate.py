@@ -1,0 +1,213 @@
+"""How well the feed is ranked: `python -m training.evaluate [--interactions PATH] --help`.
+
+`--protocol prequential` (the default) replays the feed request by request and asks every ranker what it would have
+shown; `--protocol owner` gives precision@5, recall@5 and ndcg@5 over a split in time.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.history import FeedHistory
+from app.infrastructure.config.settings import read_settings
+from app.infrastructure.ml.ranking import RankingOptions, ranking_options
+from data.command_line import OneLineParser, moment, refuse, whole_number
+from training import duration
+from training.console import figures_table, owner_lines, progress_bar
+from training.dump import write_dump
+from training.feed_input import (
+    UNREADABLE,
+    add_feed_arguments,
+    check_feed_arguments,
+    read_history,
+)
+from training.figures import figures
+from training.learn import LearningOptions
+from training.owner_table import OWNER_RANKERS, owner_table
+from training.prequential import run
+from training.rankers import LEARNED, RANKERS
+from training.replay import Replay, target_kinds
+
+_PROG: Final = "training.evaluate"
+
+
+class NothingToEvaluate(Exception):
+    """The feed, or the part of it after --test-from, holds no request."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _arguments(argv)
+    try:
+        settings = read_settings()
+        history = read_history(args, settings)
+    except UNREADABLE as error:
+        return refuse(_PROG, error)
+    evaluate = _prequential if args.protocol == "prequential" else _owner
+    try:
+        evaluate(args, history, ranking_options(settings))
+    except NothingToEvaluate as error:
+        return refuse(_PROG, error)
+    except OSError as error:
+        return refuse(_PROG, f"{error.filename or args.dump or args.html}: cannot be written: {error.strerror or error}")
+    return 0
+
+
+def _prequential(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> None:
+    started = time.perf_counter()
+    replay = _replay(args, history, options)
+    possible = len(replay.test_requests(len(replay.requests)))
+    if not possible:
+        raise NothingToEvaluate(
+            f"no request to evaluate: nobody chose another's post at or after {_iso(replay.test_from)} "
+            f"(types: {', '.join(_targets(replay))})"
+        )
+    rankers = args.rankers or list(RANKERS)
+    watched = None
+    if args.html is not None:
+        from training.report_sources import SourceWatch
+
+        watched = SourceWatch(options, replay.targets)
+    with progress_bar("replay") as progress:
+        outcome = run(
+            replay,
+            rankers,
+            LearningOptions(seed=args.seed),
+            max_requests=args.max_requests,
+            progress=progress,
+            **({"watch": watched} if watched else {}),
+        )
+    table = figures(replay, outcome, args.seed)
+    if args.dump is not None:
+        write_dump(args.dump, replay, outcome)
+    if args.html is not None and watched is not None:
+        from training.report import write_report
+
+        write_report(args.html, replay, outcome, table, watched)
+    told: dict[str, Any] = {
+        "protocol": "prequential",
+        "test_from": replay.test_from,
+        "targets": _targets(replay),
+        "seed": args.seed,
+        "requests": len(outcome.requests),
+        "possible": possible,
+        "rankers": {
+            name: {**row.to_json(), "seconds": round(outcome.seconds[name], 3)} for name, row in table.items()
+        },
+        "learned": [
+            {"ridge": one.ridge, "units": one.units, "log_likelihood": one.tried} for one in outcome.learned
+        ],
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    if args.json:
+        print(json.dumps(told, indent=2, allow_nan=False))
+        return
+    print(
+        f"{len(outcome.requests):,} of {possible:,} requests from {_iso(replay.test_from)} on, "
+        f"{told['seconds']:.0f} s; 95 % intervals over users"
+    )
+    figures_table(table)
+
+
+def _owner(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> None:
+    replay = _replay(args, history, options)
+    table = owner_table(replay, args.rankers or OWNER_RANKERS, at_most=args.max_requests)
+    if not next(iter(table.values()))["ndcg@5"].n:
+        raise NothingToEvaluate(
+            f"nothing to evaluate: nobody with a history chose, at or after {_iso(replay.test_from)}, "
+            "a post that was there before"
+        )
+    if args.json:
+        from training.figures import figure_json
+
+        rows = {name: {k: figure_json(v) for k, v in row.items()} for name, row in table.items()}
+        told = {"protocol": "owner", "test_from": replay.test_from, "targets": _targets(replay), "rankers": rows}
+        print(json.dumps(told, indent=2, allow_nan=False))
+        return
+    owner_lines(table, _iso(replay.test_from))
+
+
+def _replay(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> Replay:
+    if not len(history.events):
+        raise NothingToEvaluate("the feed has no interactions")
+    return Replay(
+        history,
+        options,
+        targets=target_kinds(history, args.targets),
+        test_from=args.test_from.timestamp() if args.test_from else None,
+        refit_every=args.refit_every,
+        seed=args.seed,
+    )
+
+
+def _targets(replay: Replay) -> list[str]:
+    return [INTERACTION_TYPES[kind] for kind in sorted(replay.targets)]
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _names(allowed: Sequence[str], what: str) -> Any:
+    def parse(text: str) -> list[str]:
+        named = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+        if wrong := [name for name in named if name not in allowed]:
+            raise argparse.ArgumentTypeError(f"{wrong[0]!r} is no {what} (there are {', '.join(allowed)})")
+        if not named:
+            raise argparse.ArgumentTypeError(f"names no {what}")
+        return named
+
+    return parse
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = OneLineParser(prog=_PROG, description="Measure how well rankers would have served the feed.")
+    parser.add_argument(
+        "--protocol",
+        choices=("prequential", "owner"),
+        default="prequential",
+        help="prequential: replay the feed request by request (default); owner: a split in time, first five places",
+    )
+    add_feed_arguments(parser)
+    parser.add_argument(
+        "--rankers", type=_names(RANKERS, "ranker"), metavar="A,B,…", help=f"of {', '.join(RANKERS)} (default: all)"
+    )
+    parser.add_argument(
+        "--targets",
+        type=_names(INTERACTION_TYPES, "interaction type"),
+        metavar="A,B,…",
+        help="types that count as a choice (default: all but view and click where there are others)",
+    )
+    parser.add_argument(
+        "--test-from", type=moment, metavar="TIME", help="start of the test part (default: after 80 %% of the rows)"
+    )
+    parser.add_argument(
+        "--max-requests", type=whole_number(1), default=20_000, metavar="N", help="default: 20000"
+    )
+    parser.add_argument(
+        "--refit-every", type=duration.parse, default=86_400.0, metavar="24h", help="of neighbours, in feed time"
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of ties, samples and intervals")
+    parser.add_argument("--dump", type=Path, metavar="PATH", help="write every ranking, one line of JSON each")
+    parser.add_argument("--html", type=Path, metavar="PATH", help="write a report with plots, one page")
+    parser.add_argument("--json", action="store_true", help="print the figures for a program")
+    args = parser.parse_args(argv)
+    check_feed_arguments(parser, args)
+    if args.protocol == "owner" and (args.dump or args.html):
+        parser.error(f"argument {'--dump' if args.dump else '--html'}: goes with --protocol prequential")
+    if args.protocol == "owner" and LEARNED & set(args.rankers or ()):
+        parser.error("argument --rankers: with --protocol owner nothing is learned; ask `training.train`, or the replay")
+    for name, path in (("--dump", args.dump), ("--html", args.html)):
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            parser.error(f"argument {name}: {path}: {'is a folder' if path.is_dir() else 'its folder is not there'}")
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""Train on the feed in the database and publish what the evidence speaks for: `python -m training.train --help`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import ModelUnavailable
+from app.domain.feed.chronicle import Chronicle
+from app.domain.repositories.feed_log import WholeFeed
+from app.domain.repositories.model_registry import ModelRecord
+from app.infrastructure.config.settings import read_settings
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_feed_log import SqlFeedLog
+from app.infrastructure.ml.choice_model import ChoiceModel
+from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
+from app.infrastructure.ml.formula_scorer import FormulaWeights
+from app.infrastructure.ml.ranking import RankingOptions, ranking_options
+from app.infrastructure.ml.served_model import ServedModel
+from app.infrastructure.ml.text import TextSpace
+from data.command_line import OneLineParser, refuse, whole_number
+from data.loading import progress_bars
+from training.acceptance import choose, compare, figures_of, objections
+from training.feed_input import UNREADABLE, database
+from training.learn import Learned, LearningOptions, OfferSampler, learn
+from training.prequential import run
+from training.preprocess import build_interaction_matrix
+from training.registry import open_registry
+from training.replay import Replay, target_kinds
+
+_PROG: Final = "training.train"
+_RANKERS: Final = ("random", "trending_1h", "trending_1d", "formula", "learned")
+_REQUESTS: Final = 1000
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """What training made of a feed. `objections` speak against publishing it."""
+
+    model: ServedModel
+    figures: dict[str, Any]
+    config: dict[str, Any]
+    note: str
+    objections: Sequence[str]
+
+
+class NothingToTrainOn(Exception):
+    """The feed has no interaction."""
+
+
+def train(
+    feed: WholeFeed,
+    ranking: RankingOptions,
+    learning: LearningOptions,
+    active: ModelRecord | None,
+    progress: Progress,
+) -> Trained:
+    """Replay the feed, learn from it, choose by held-out time, and refit the choice on everything.
+
+    Raises NothingToTrainOn.
+    """
+    if not len(feed.history.events):
+        raise NothingToTrainOn("the feed has no interaction yet: seed or import one, or wait for users")
+    replay = Replay(feed.history, ranking, targets=target_kinds(feed.history), seed=learning.seed)
+    sampler = OfferSampler(ranking, learning)
+    outcome = run(
+        replay,
+        _RANKERS,
+        learning,
+        max_requests=_REQUESTS,
+        sampler=sampler,
+        progress=lambda done, total: progress("replay", done, total),
+    )
+    users = replay.events.user[outcome.requests]
+    choice = choose(outcome.ranks, len(outcome.requests))
+    champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress)
+    figures: dict[str, Any] = {"prequential": figures_of(outcome.ranks, users), "requests": len(outcome.requests)}
+    if champion is not None and len(outcome.requests):
+        figures["against_active"] = asdict(compare(outcome.ranks[choice.algorithm], champion, users))
+    learned = learn(sampler.offers(), learning) if choice.algorithm == "learned" else None
+    if learned is not None:
+        figures["log_likelihood"] = learned.tried
+    progress("fit", 1, 2)
+    model = fit_everything(feed, ranking, learned.model if learned else None, figures)
+    progress("fit", 2, 2)
+    return Trained(
+        model=model,
+        figures=figures,
+        config=configuration(choice.algorithm, ranking, learning, learned),
+        note=choice.why,
+        objections=objections(outcome.ranks[choice.algorithm], users, outcome.ranks["random"], champion),
+    )
+
+
+def fit_everything(
+    feed: WholeFeed, ranking: RankingOptions, choice: ChoiceModel | None, figures: dict[str, Any]
+) -> ServedModel:
+    """The neighbour model, the text space and the snapshot, of the whole feed."""
+    chronicle = Chronicle(feed.history, replay=False)
+    text = TextSpace.fit(chronicle.texts_before(np.inf))
+    chronicle.read_texts_with(text)
+    state = chronicle.finish()
+    matrix = build_interaction_matrix(chronicle.events, ranking.kind_weights(), (state.n_users, state.n_posts))
+    neighbours = min(ranking.neighbours, state.n_users)
+    return ServedModel(
+        options=ranking,
+        user_keys=list(state.user_rows),
+        post_keys=list(state.post_rows),
+        taste=CollaborativeFilter.fit(matrix, neighbours),
+        text=text,
+        choice=choice,
+        snapshot=state.saved(),
+        position=feed.position,
+        figures=figures,
+    )
+
+
+def configuration(
+    algorithm: str, ranking: RankingOptions, learning: LearningOptions, learned: Learned | None
+) -> dict[str, Any]:
+    """What a model is made by, as the registry keeps it: enough to refit it on other data."""
+    return {
+        "algorithm": "collaborative_filtering" if algorithm == "formula" else "learned_choice",
+        "n_neighbors": ranking.neighbours,
+        "ranking": asdict(ranking),
+        "learning": asdict(learning),
+        "chosen": None if learned is None else {"ridge": learned.ridge, "units": learned.units},
+    }
+
+
+def _champion_ranks(
+    feed: WholeFeed,
+    active: ModelRecord | None,
+    algorithm: str,
+    ranking: RankingOptions,
+    learning: LearningOptions,
+    progress: Progress,
+) -> NDArray[np.int64] | None:
+    """Ranks by the active model's configuration, refitted inside the same replay; None where it is the same one."""
+    if active is None:
+        return None
+    try:
+        theirs, their_ranking, their_learning = _read_configuration(active.config)
+    except (KeyError, TypeError, ValueError):
+        return None  # of another version: it cannot be refitted here
+    same_learning = theirs == "formula" or their_learning == learning
+    if theirs == algorithm and their_ranking == ranking and same_learning:
+        return None
+    replay = Replay(feed.history, their_ranking, targets=target_kinds(feed.history), seed=learning.seed)
+    outcome = run(
+        replay,
+        [theirs],
+        their_learning,
+        max_requests=_REQUESTS,
+        progress=lambda done, total: progress("active model", done, total),
+    )
+    return outcome.ranks[theirs]
+
+
+def _read_configuration(config: Mapping[str, Any]) -> tuple[str, RankingOptions, LearningOptions]:
+    algorithm = {"collaborative_filtering": "formula", "learned_choice": "learned"}[config["algorithm"]]
+    ranking, learning = dict(config["ranking"]), dict(config["learning"])
+    ranking["formula"] = FormulaWeights(**ranking["formula"])
+    learning["ridges"], learning["units"] = tuple(learning["ridges"]), tuple(learning["units"])
+    return algorithm, RankingOptions(**ranking), LearningOptions(**learning)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _parser().parse_args(argv)
+    started = perf_counter()
+    try:
+        settings = read_settings()
+        registry = open_registry(settings, publishes=True)
+        with database(settings) as engine:
+            whole = SqlFeedLog(
+                engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
+            ).whole()
+        with progress_bars() as bars:
+            tasks: dict[str, Any] = {}
+
+            def progress(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done)
+
+            learning = LearningOptions(requests=args.learn_from, seed=args.seed)
+            trained = train(whole, ranking_options(settings), learning, registry.active(), progress)
+        refused = bool(trained.objections)
+        record = registry.publish(
+            trained.model.artifact(),
+            metrics=trained.figures,
+            config=trained.config,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            status="rejected" if refused else "active",
+            note="; ".join([*trained.objections, trained.note]),
+        )
+    except NothingToTrainOn as error:
+        print(f"{_PROG}: {error}", file=sys.stderr)
+        return 1
+    except (*UNREADABLE, ModelUnavailable) as error:
+        return refuse(_PROG, error)
+    if args.json:
+        print(json.dumps({**asdict(record), "seconds": round(perf_counter() - started, 1)}, default=str))
+    else:
+        _tell(record, trained, perf_counter() - started)
+    if refused:
+        print(f"{_PROG}: {record.version} is not published: {'; '.join(trained.objections)}", file=sys.stderr)
+    return 1 if refused else 0
+
+
+def _tell(record: ModelRecord, trained: Trained, seconds: float) -> None:
+    for name, figures in trained.figures["prequential"].items():
+        ndcg = figures["ndcg@10"]
+        print(f"{name:<14} NDCG@10 {ndcg['mean']:.4f}  [{ndcg['low']:.4f}, {ndcg['high']:.4f}]  n={ndcg['n']}")
+    print(f"{record.version}: {record.status}, {record.config['algorithm']}, {record.filename}, {seconds:.1f} s")
+    print(record.note)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog=_PROG, description="Train on the feed in the database, evaluate, and publish.")
+    parser.add_argument("--json", action="store_true", help="print the registry's record for a program")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of everything drawn (default: 0)")
+    parser.add_argument(
+        "--learn-from",
+        type=whole_number(200),
+        default=LearningOptions().requests,
+        metavar="N",
+        help="requests of the past to learn from (default: %(default)s)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
