@@ -4,11 +4,11 @@ A time is ISO 8601 (a date, or a date and a time; no zone means UTC) or a number
 means Unix seconds. Anything finer than a microsecond is cut off.
 """
 
-from datetime import UTC, datetime
+import contextlib
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -16,12 +16,17 @@ from numpy.typing import NDArray
 NO_TIME: Final = np.iinfo(np.int64).min
 """Stands where a row carries no time, as numpy's own NaT does."""
 
-_ISO: Final = (
-    r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}(:\d{2}(:\d{2}([.,]\d+)?)?)? ?([Zz]|[+-]\d{2}(:?\d{2})?)?)?"
-    r"|\d{8}[Tt]\d{4}(\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}(:?\d{2})?)?"
-)
-_SECONDS: Final = r"[+-]?\d+(\.\d*)?"
-_LAST: Final = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+_DAY: Final = r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
+_CLOCK: Final = r"(?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)?"
+_ZONE: Final = r"[Zz]|(?P<sign>[+-])(?P<zone_hour>\d{2})(?::?(?P<zone_minute>\d{2}))?"
+_ISO: Final = f"^{_DAY}(?:[Tt ]{_CLOCK} ?(?:{_ZONE})?)?$"
+_BASIC_DAY: Final = r"^(\d{4})(\d{2})(\d{2})[Tt]"
+_BASIC: Final = {  # 20260102T030405Z
+    _BASIC_DAY + r"(\d{2})(\d{2})(\d{2})": r"\1-\2-\3T\4:\5:\6",
+    _BASIC_DAY + r"(\d{2})(\d{2})($|[Zz+-])": r"\1-\2-\3T\4:\5\6",
+}
+_SECONDS: Final = r"^[+-]?\d+(\.\d*)?$"
+_LAST: Final = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 _FIRST: Final = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())
 WHY: Final = "is not a time (ISO 8601 or Unix seconds)"
 
@@ -54,7 +59,7 @@ def parse_time(value: object) -> datetime:
     micro, bad = to_microseconds(pa.chunked_array([[text]], pa.large_string()))
     if bad[0]:
         raise ValueError(WHY)
-    return datetime.fromtimestamp(0, UTC) + pd.Timedelta(int(micro[0]), unit="us").to_pytimedelta()
+    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micro[0]))
 
 
 def _in_range(micro: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -76,29 +81,64 @@ def _from_seconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 def _from_text(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     present = column.is_valid().to_numpy()
     seconds = _matches(column, _SECONDS)
-    iso = _matches(column, _ISO)
-    micro, bad = np.full(len(column), NO_TIME), present & ~seconds & ~iso
+    micro, bad = np.full(len(column), NO_TIME), np.zeros(len(column), dtype=np.bool_)
     if seconds.any():
-        numbers = pd.to_numeric(column.filter(pa.array(seconds)).to_pandas(types_mapper=None)).to_numpy(
-            np.float64
-        )
-        micro[seconds], bad[seconds] = _from_seconds(pa.chunked_array([numbers]))
-    if iso.any():
+        numbers = column.filter(pa.array(seconds)).cast(pa.float64())
+        micro[seconds], bad[seconds] = _from_seconds(numbers)
+    if (iso := present & ~seconds).any():
         found = _iso_microseconds(column if iso.all() else column.filter(pa.array(iso)))
         micro[iso], bad[iso] = found, found == NO_TIME
     return micro, bad
 
 
 def _iso_microseconds(column: Any) -> NDArray[np.int64]:
-    """Texts of the form of `_ISO` -> microseconds; NO_TIME for the 30th of February and its like."""
-    if pc.any(pc.match_substring_regex(column, r"[tz,]|\.\d{7}")).as_py():
-        column = pc.replace_substring(pc.utf8_upper(column), ",", ".")
-        column = pc.replace_substring_regex(column, r"(\.\d{6})\d+", r"\1")
-    times = pd.to_datetime(column.to_pandas(), format="ISO8601", utc=True, errors="coerce")
-    return _in_range(times.dt.as_unit("us").dt.tz_localize(None).to_numpy().astype(np.int64))[0]
+    """Texts -> microseconds; NO_TIME for what is no time. A column of one usual form is read by Arrow at once."""
+    if _matches(column, _ISO).all():
+        for zone in ("UTC", None):
+            with contextlib.suppress(pa.ArrowInvalid):
+                return _in_range(column.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy())[0]
+    for basic, extended in _BASIC.items():
+        column = pc.replace_substring_regex(column, basic, extended)
+    return _from_parts(column)
+
+
+def _from_parts(column: Any) -> NDArray[np.int64]:
+    """Texts -> microseconds by the groups of `_ISO`, each checked; NO_TIME for what is no time."""
+    groups = pc.extract_regex(column, _ISO).combine_chunks()
+    valid = groups.is_valid().to_numpy(zero_copy_only=False)
+
+    def part(name: str, default: int) -> NDArray[np.int64]:
+        digits = pc.struct_field(groups, name)
+        plain = pc.if_else(pc.match_substring_regex(digits, r"^\d"), digits, str(default))
+        return pc.fill_null(plain, str(default)).cast(pa.int64()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    month, day = part("month", 1), part("day", 1)
+    months = (part("year", 1970) - 1970) * 12 + month - 1
+    first, after = (
+        at.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) for at in (months, months + 1)
+    )
+    clock = [
+        part("hour", 0),
+        part("minute", 0),
+        part("second", 0),
+        part("zone_hour", 0),
+        part("zone_minute", 0),
+    ]
+    for number, least, end in ((month, 1, 13), (day, 1, after - first + 1)):
+        valid &= (number >= least) & (number < end)
+    for number, end in zip(clock, (24, 60, 60, 24, 60), strict=True):
+        valid &= number < end
+    fraction = pc.utf8_slice_codeunits(pc.struct_field(groups, "fraction"), 0, 6)
+    fraction = (
+        pc.fill_null(pc.utf8_rpad(fraction, 6, "0"), "000000").cast(pa.int64()).to_numpy(zero_copy_only=False)
+    )
+    east = np.where(pc.equal(pc.struct_field(groups, "sign"), "-").to_numpy(zero_copy_only=False), -1, 1)
+    hour, minute, second, zone_hour, zone_minute = clock
+    minutes = (first + day - 1) * 1440 + hour * 60 + minute - east * (zone_hour * 60 + zone_minute)
+    return _in_range(np.where(valid, (minutes * 60 + second) * 1_000_000 + fraction, NO_TIME))[0]
 
 
 def _matches(column: Any, pattern: str) -> NDArray[np.bool_]:
-    whole = pc.match_substring_regex(column, f"^(?:{pattern})$")
+    whole = pc.match_substring_regex(column, pattern)
     found: NDArray[np.bool_] = pc.fill_null(whole, fill_value=False).to_numpy().astype(np.bool_)
     return found

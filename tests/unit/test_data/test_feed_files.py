@@ -5,7 +5,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
@@ -116,37 +116,6 @@ def test_events_come_by_time_and_ties_keep_the_order_of_the_file(tmp_path: Path)
     assert [user for user, *_ in found] == [row["user_id"] for row in expected]
 
 
-@pytest.mark.parametrize(
-    ("spelt", "seconds"),
-    [
-        ("2026-01-02", 1767312000.0),
-        ("2026-01-02 03:04:05", 1767323045.0),
-        ("2026-01-02T03:04:05", 1767323045.0),
-        ("2026-01-02T03:04:05Z", 1767323045.0),
-        ("2026-01-02t03:04:05z", 1767323045.0),
-        ("2026-01-02T03:04:05.123456789Z", 1767323045.123456),
-        ("2026-01-02T03:04:05,5Z", 1767323045.5),
-        ("2026-01-02 03:04:05.25+00", 1767323045.25),
-        ("2026-01-02T05:34:05+0230", 1767323045.0),
-        ("2026-01-02T05:34+02:30", 1767323040.0),
-        ("20260102T030405Z", 1767323045.0),
-        ("1767323045", 1767323045.0),
-        ("1767323045.125", 1767323045.125),
-        ("-1.5", -1.5),
-        ("1066-10-14", -28502755200.0),
-    ],
-)
-def test_times_are_iso_or_unix_seconds_and_utc_without_a_zone(
-    tmp_path: Path, spelt: str, seconds: float
-) -> None:
-    # the others in the column must not sway how one of them is read
-    rows = [{**VIEW, "created_at": other} for other in (spelt, "2026-01-02T03:04:05.000000001+01:00", "5")]
-
-    found = events_of(read_feed(write_rows(tmp_path / "i.csv", rows)))
-
-    assert seconds in [time for *_, time in found]
-
-
 def test_other_event_names_are_mapped(tmp_path: Path) -> None:
     path = write_rows(
         tmp_path / "i.csv", [{**VIEW, "interaction_type": name} for name in ("VIEW", "share", "BOOKMARK")]
@@ -177,6 +146,7 @@ def test_an_event_without_an_id_gets_one_of_its_original_time_and_number_among_e
     ]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), max_size=40), st.randoms(use_true_random=False))
 def test_event_ids_are_distinct_and_do_not_depend_on_the_order_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]], shuffle: object
