@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 NAMES = {"v1": "first", "v2": "second", "v3": "third"}
 
 
-@pytest.mark.parametrize("step", [17, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("step", [17, pytest.param(3, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
 def test_a_kill_before_any_line_of_a_writer_leaves_the_old_state_or_the_new_one(
     step: int, tmp_path: Path
 ) -> None:
