@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
@@ -185,6 +186,7 @@ class NoDatabase:
 
     def record(self, interactions: Sequence[Interaction]) -> Recorded:
         """Raises StorageUnavailable."""
+        del interactions
         raise StorageUnavailable("no database is set up: set DATABASE_URL")
 
 
@@ -195,7 +197,7 @@ def _keep_nothing(user_id: UUID, answer: FeedAnswer) -> None:
 def _refuse_more_workers() -> None:
     """The feed state and the metrics are per process: scale by replicas (contract, section 1)."""
     words = sys.argv
-    given = [after for word, after in zip(words, words[1:], strict=False) if word == "--workers"]
+    given = [after for word, after in pairwise(words) if word == "--workers"]
     given += [word.partition("=")[2] for word in words if word.startswith("--workers=")]
     given.append(os.environ.get("WEB_CONCURRENCY", ""))
     if any(one.isdigit() and int(one) > 1 for one in given) and not os.environ.get(

@@ -73,7 +73,10 @@ def _owner_formula(moment: Moment) -> NDArray[np.float64]:
         return _heat(7 * DAY)(moment)
     n = _popular(moment)
     recency = np.exp(-_age(moment) / HOUR / 24)
-    return 0.7 * support / support.max() + 0.2 * n / max(n.max(initial=0.0), 1.0) + 0.1 * recency
+    score: NDArray[np.float64] = (
+        0.7 * support / support.max() + 0.2 * n / max(n.max(initial=0.0), 1.0) + 0.1 * recency
+    )
+    return score
 
 
 _SIMPLE: Mapping[str, Score] = {

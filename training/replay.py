@@ -25,9 +25,9 @@ _LOOKING_ONLY = ("view", "click")
 def target_kinds(history: FeedHistory, given: Sequence[str] | None = None) -> frozenset[int]:
     """Codes of the types that count as a choice: `given`, or all but view and click where there are others."""
     if given is not None:
-        return frozenset(INTERACTION_TYPES.index(one) for one in given)  # type: ignore[arg-type]
+        return frozenset(INTERACTION_TYPES.index(one) for one in given)
     present = frozenset(np.unique(history.events.kind).tolist())
-    looking = frozenset(INTERACTION_TYPES.index(one) for one in _LOOKING_ONLY)  # type: ignore[arg-type]
+    looking = frozenset(INTERACTION_TYPES.index(one) for one in _LOOKING_ONLY)
     return (present - looking) or present
 
 
@@ -107,7 +107,8 @@ class Replay:
 
     def first_contacts(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
         """The event row of each request's user's first event of any kind with the post: itself, or a look before it."""
-        return self._first_of_pair[self._pair_number[requests]]
+        rows: NDArray[np.intp] = self._first_of_pair[self._pair_number[requests]]
+        return rows
 
     def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
         """The hash of (seed, user, post, t) of each request."""
@@ -160,7 +161,9 @@ class Replay:
         posts = self.history.events.post[rows]
         author = self.history.posts.author[posts]
         others = author != self.history.events.user[rows]
-        return rows[others & (self.chronicle.exists[posts] < events.time[rows])]
+        existed = self.chronicle.exists[posts] < events.time[rows]
+        requests: NDArray[np.intp] = rows[others & existed]
+        return requests
 
     def _asked(self, times: NDArray[np.float64], users: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
         micros = np.round(times * 1e6).astype(np.int64).astype(np.uint64)

@@ -40,8 +40,8 @@ class RankedList:
 
     def kept(self, size: int) -> "RankedList":
         """The first `size` posts, in little memory."""
-        rows, values = self.rows[:size].astype(np.int32), self.values[:size].astype(np.float32)
-        return RankedList(rows, values, self.nominated[:size].copy(), np.empty(0, np.intp), None)
+        rows, values, nominated = (a[:size].copy() for a in (self.rows, self.values, self.nominated))
+        return RankedList(rows, values, nominated, np.empty(0, np.intp), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

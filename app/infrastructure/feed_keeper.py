@@ -304,7 +304,7 @@ class FeedKeeper:
         except (InvalidArtifact, ModelUnavailable, StorageUnavailable) as error:
             if not tried_before:
                 self._reload_failures += 1
-                log.error("model.reload_failed", cause=str(error), serving=self._serving())
+                log.warning("model.reload_failed", cause=str(error), serving=self._serving())
             self._reload_error = str(error)
             return
         self._reload_error = None

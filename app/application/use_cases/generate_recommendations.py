@@ -21,7 +21,7 @@ from app.domain.services.eligibility_filter import EligibilityFilter
 from app.domain.services.ranking_context import RankingContext
 
 Rows = NDArray[np.intp]
-_KEPT = 1000  # posts of a list that are kept for paging by offset; the rest of the catalogue follows
+_KEPT = 500  # posts of a list that are kept for paging by offset; the rest of the catalogue follows
 
 
 @dataclass(frozen=True, slots=True)

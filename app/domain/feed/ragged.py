@@ -30,6 +30,14 @@ def occurrence(rows: NDArray[np.intp]) -> NDArray[np.intp]:
     return result
 
 
+def summed(rows: NDArray[Any], weights: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """(size,) sums of `weights` by the row each belongs to."""
+    totals: NDArray[np.float64] = np.bincount(rows, weights=weights, minlength=size).astype(
+        np.float64, copy=False
+    )
+    return totals
+
+
 class RaggedRows:
     """Rows of unequal length over shared columns, appended at the end: each row reads oldest first.
 
@@ -72,7 +80,7 @@ class RaggedRows:
         return tuple(pool[start:end] for pool in self._pools)
 
     def gather(self, rows: NDArray[np.intp], last: int) -> tuple[NDArray[np.intp], tuple[NDArray[Any], ...]]:
-        """The newest `last` entries of each of `rows`: which of `rows` (its position) each belongs to, and the columns."""
+        """The newest `last` entries of each of `rows`: the position in `rows` each belongs to, and the columns."""
         length = np.minimum(self._length[rows], last)
         owner = np.repeat(np.arange(len(rows)), length)
         ends = np.cumsum(length)

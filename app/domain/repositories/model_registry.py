@@ -23,7 +23,7 @@ class ModelRecord:
 
 
 class ModelRegistry(Protocol):
-    """Versions, which one is active, and their artefacts. Writers exclude each other; readers never see half a write."""
+    """Versions, which one is active, and their artefacts. Writers exclude each other; readers see no half a write."""
 
     def records(self) -> tuple[ModelRecord, ...]:
         """All versions, oldest first. Raises InvalidArtifact when the registry file itself is unreadable."""

@@ -28,7 +28,8 @@ class RankingContext:
         """The user's newest events, oldest first: post rows, times, kinds."""
         if self.user < 0:
             return np.empty(0, np.int32), np.empty(0), np.empty(0, np.uint8)
-        return cast(Any, self.state.histories.row(self.user, _RECENT_EVENTS))
+        posts, times, kinds = self.state.histories.row(self.user, _RECENT_EVENTS)
+        return posts, times, kinds
 
     @cached_property
     def history_length(self) -> int:

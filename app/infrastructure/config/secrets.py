@@ -23,7 +23,7 @@ def cursor_secrets(settings: Settings) -> Sequence[bytes]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(entropy.token_hex(32))
             log.warning("keys.made", path=str(path), hint="set CURSOR_SECRET, the same on all replicas")
         except FileExistsError:

@@ -69,9 +69,10 @@ def create_feed_engine(
             "pool_pre_ping": True,
         }
     )
+    address = normalise_url(url)
     try:
-        engine = create_engine(normalise_url(url), use_native_hstore=False, **sizes)
-    except ArgumentError:
+        engine = create_engine(address, use_native_hstore=False, **sizes)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise ValueError("DATABASE_URL cannot be read as a PostgreSQL DSN") from None
 
     @event.listens_for(engine, "do_connect")

@@ -84,10 +84,7 @@ class SqlInteractions:
                 [one.request_id for one in interactions],
             )
             rows = connection.exec_driver_sql(self._record, values).all()
-        except (
-            ValueError,
-            TypeError,
-        ) as error:  # of json and of psycopg2's quoting; driver errors are neither
+        except (ValueError, TypeError) as error:  # json's and psycopg2's own; a driver error is neither
             raise InvalidInteraction(f"an interaction cannot be stored: {error}") from error
         for place, _, _, unknown in rows:
             one = interactions[place - 1]

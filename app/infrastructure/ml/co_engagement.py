@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.ragged import summed
 from app.domain.services.ranking_context import RankingContext
 
 _OWN_POSTS = 60  # newest posts of the user that are looked at
@@ -28,7 +29,7 @@ def neighbours(context: RankingContext, half_life: float) -> tuple[NDArray[np.in
         rows = posts.astype(np.intp)
         weight = np.exp2((times - context.now) / half_life) / np.sqrt(1.0 + state.engagements[rows])
         owner, (users, _) = state.audiences.gather(rows, _AUDIENCE)
-        overlap = np.bincount(users, weights=weight[owner], minlength=state.n_users)
+        overlap = summed(users, weight[owner], state.n_users)
         overlap[context.user] = 0.0
         found = np.flatnonzero(overlap)
         similarity = overlap[found] / np.sqrt(4.0 + state.histories.lengths(found))
@@ -39,14 +40,14 @@ def neighbours(context: RankingContext, half_life: float) -> tuple[NDArray[np.in
 
 
 def user_knn(context: RankingContext, half_life: float) -> NDArray[np.float64]:
-    """Each post's support among the neighbours, (n_posts,): sum of similarity x 0.5 ** (age of their event / half-life)."""
+    """Each post's support among the neighbours, (n_posts,): sum of similarity x 0.5 ** (event's age / half-life)."""
 
     def score() -> NDArray[np.float64]:
         state = context.state
         users, similarity = neighbours(context, half_life)
         owner, (posts, times, _) = state.histories.gather(users, _THEIR_POSTS)
         weight = similarity[owner] * np.exp2((times - context.now) / half_life)
-        return np.bincount(posts, weights=weight, minlength=state.n_posts)
+        return summed(posts, weight, state.n_posts)
 
     return context.once(("user_knn", half_life), score)
 
@@ -62,8 +63,9 @@ def next_posts(context: RankingContext) -> NDArray[np.float64]:
         which, (following, times, _) = state.histories.gather(users.astype(np.intp), 20)
         recency = 1.0 / (1.0 + np.arange(len(posts))[::-1])
         later = times >= met[which]
-        weight = recency[owner[which]] * later
-        found = np.bincount(following, weights=weight, minlength=state.n_posts)
-        return found / np.sqrt(4.0 + state.engagements[: state.n_posts])
+        weight: NDArray[np.float64] = recency[owner[which]] * later
+        found = summed(following, weight, state.n_posts)
+        damped: NDArray[np.float64] = found / np.sqrt(4.0 + state.engagements[: state.n_posts])
+        return damped
 
     return context.once("next_posts", score)

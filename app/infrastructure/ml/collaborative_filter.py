@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.neighbors import NearestNeighbors
 
+from app.domain.feed.ragged import summed
 from app.domain.services.ranking_context import RankingContext
 
 
@@ -60,10 +61,8 @@ class CollaborativeFilter:
         place = np.arange(counts.sum()) + np.repeat(
             self._starts[posts] - (np.cumsum(counts) - counts), counts
         )
-        product = np.bincount(
-            self._users[place],
-            weights=self._weights[place] * np.repeat(weights / length, counts),
-            minlength=self.shape[0],
+        product = summed(
+            self._users[place], self._weights[place] * np.repeat(weights / length, counts), self.shape[0]
         )
         if 0 <= without < len(product):
             product[without] = 0.0
@@ -82,7 +81,7 @@ class CollaborativeFilter:
             starts[nearest.rows] - (np.cumsum(counts) - counts), counts
         )
         weights = self.matrix.data[place] * np.repeat(nearest.similarity, counts)
-        return np.bincount(self.matrix.indices[place], weights=weights, minlength=self.shape[1])
+        return summed(self.matrix.indices[place], weights, self.shape[1])
 
 
 class LiveTaste:
@@ -132,7 +131,7 @@ class LiveTaste:
         columns, weights = columns[columns >= 0], weights[columns >= 0]
         distinct, inverse = np.unique(columns, return_inverse=True)
         own = self._row[context.user] if context.user < len(self._row) else -1
-        return self.model.neighbours(distinct, np.bincount(inverse, weights=weights), without=int(own))
+        return self.model.neighbours(distinct, summed(inverse, weights, len(distinct)), without=int(own))
 
     def _support(self, context: RankingContext) -> NDArray[np.float64]:
         result = np.zeros(context.state.n_posts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.ragged import summed
 from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement
@@ -176,7 +177,7 @@ def author_standing(context: RankingContext, rows: Rows) -> Block:
     "author came to me",
 )
 def affinity(context: RankingContext, rows: Rows) -> Block:
-    """The user's own history with the author and with the topic, follow edges, and whether the author engages with him."""
+    """The user's own history with author and topic, follow edges, and whether the author engages with the user."""
     state = context.state
     posts, times, _ = context.history
     block = np.zeros((6, len(rows)))
@@ -188,14 +189,14 @@ def affinity(context: RankingContext, rows: Rows) -> Block:
         own = posts.astype(np.intp)
         slow, fast = np.exp2((times - context.now) / (30 * DAY)), np.exp2((times - context.now) / DAY)
         authors = state.author[own].astype(np.intp) + 1
-        by_author = np.bincount(authors, weights=slow, minlength=state.n_users + 1)
-        by_author_fast = np.bincount(authors, weights=fast, minlength=state.n_users + 1)
+        by_author = summed(authors, slow, state.n_users + 1)
+        by_author_fast = summed(authors, fast, state.n_users + 1)
         topics = state.topic[own].astype(np.intp) + 1
-        by_topic = np.bincount(topics, weights=slow, minlength=len(state.topic_ids) + 1)
+        by_topic = summed(topics, slow, len(state.topic_ids) + 1)
         by_author[0] = by_author_fast[0] = 0.0
         written = state.authored.row(context.user, 30)[0].astype(np.intp)
         _, (visitors, _) = state.audiences.gather(written, 50)
-        visits = np.bincount(visitors, minlength=state.n_users) if len(visitors) else np.zeros(state.n_users)
+        visits = summed(visitors, np.ones(len(visitors)), state.n_users)
         followed = np.zeros(state.n_users + 1)
         followed[state.follows.row(context.user)[0] + 1] = 1.0
         return by_author, by_author_fast, by_topic, visits, followed
@@ -217,14 +218,17 @@ def neighbourhood(context: RankingContext, rows: Rows) -> Block:
     if not context.history_length:
         return np.zeros((4, len(rows)))
     scores = [co_engagement.user_knn(context, h)[rows] for h in (DAY, 7 * DAY, 90 * DAY)]
-    return np.log(np.stack([*scores, co_engagement.next_posts(context)[rows]]) + 1e-3) - np.log(1e-3)
+    support: Block = np.log(np.stack([*scores, co_engagement.next_posts(context)[rows]]) + 1e-3) - np.log(
+        1e-3
+    )
+    return support
 
 
 @feature("text like history", "text like last")
 def text(context: RankingContext, rows: Rows) -> Block:
     """Similarity of the text to what the user engaged with, lately and last."""
     state = context.state
-    posts, times, _ = context.history
+    posts = context.history[0]
     if not len(posts) or not state.text.shape[1]:
         return np.zeros((2, len(rows)))
 
@@ -233,7 +237,8 @@ def text(context: RankingContext, rows: Rows) -> Block:
         rank = np.arange(len(own))[::-1]
         vectors = state.text[own]
         both = np.stack([0.9**rank @ vectors, 0.5**rank @ vectors])
-        return (both / (np.linalg.norm(both, axis=1, keepdims=True) + 1e-9)).astype(np.float32)
+        length = np.linalg.norm(both, axis=1, keepdims=True) + 1e-9
+        return np.asarray(both / length, np.float32)
 
     return np.asarray(context.once("text profiles", profiles) @ state.text[rows].T, np.float64)
 

@@ -1,4 +1,4 @@
-"""The owner's formula: 0.7 collaborative + 0.2 content + 0.1 recency. The default for a feed too small to learn from."""
+"""The owner's formula, 0.7 collaborative + 0.2 content + 0.1 recency: the default of a feed too small to learn from."""
 
 from dataclasses import dataclass
 from typing import Any

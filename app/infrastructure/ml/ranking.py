@@ -29,7 +29,7 @@ class RankingOptions:
     """What can be set about ranking; travels in the artefact, so that a model serves as it was evaluated."""
 
     interaction_weights: Mapping[InteractionType, float] = field(default_factory=lambda: dict(_WEIGHTS))
-    formula: FormulaWeights = FormulaWeights()
+    formula: FormulaWeights = field(default_factory=FormulaWeights)
     neighbours: int = 10
     trending_half_life_hours: float = 24.0
     author_repeat_factor: float = 0.5
@@ -71,7 +71,7 @@ class NoObserver:
 def ranking_pipeline(
     options: RankingOptions, taste: LiveTaste | None, learned: ChoiceModel | None, observer: StageObserver
 ) -> FeedPipeline:
-    """The pipeline: learned when there is a choice model, else the formula when there is a taste model, else trending."""
+    """Ranks by the choice model if there is one, else by the formula if there is a taste model, else by trending."""
     trending = TrendingScorer(options.trending_half_life_hours * 3600)
     scorer: Scorer = trending
     if learned is not None:

@@ -187,8 +187,8 @@ class FavouriteAuthors:
 
     def __call__(self, context: RankingContext) -> Rows:
         state = context.state
-        authors = state.author[context.history[0][-100:].astype(np.intp)]
-        authors = distinct(authors[authors >= 0][::-1].astype(np.intp))[:50]
+        met = state.author[context.history[0][-100:].astype(np.intp)].astype(np.intp)
+        authors = distinct(met[met >= 0][::-1])[:50]
         _, (posts,) = state.authored.gather(authors, self.each)
         rows = posts.astype(np.intp)
         return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]

@@ -32,7 +32,7 @@ class TextSpace:
     def __init__(
         self, terms: Sequence[str], idf: NDArray[np.float32], components: NDArray[np.float32]
     ) -> None:
-        """`terms` (v,) words, `idf` (v,) their weights, `components` (d, v) directions; all empty where nothing is said."""
+        """`terms` (v,) words, `idf` (v,) their weights, `components` (d, v) directions; empty where nothing is said."""
         self._terms, self._idf, self._components = list(terms), idf, components
         self._vectoriser: TfidfVectorizer | None = None
         if self._terms:
@@ -64,7 +64,8 @@ class TextSpace:
             return np.zeros((len(texts), len(self._components)), np.float32)
         dense = np.asarray(self._vectoriser.transform(texts) @ self._components.T, np.float32)
         length = np.linalg.norm(dense, axis=1, keepdims=True)
-        return np.divide(dense, length, out=np.zeros_like(dense), where=length > 1e-6)
+        unit: NDArray[np.float32] = np.divide(dense, length, out=np.zeros_like(dense), where=length > 1e-6)
+        return unit
 
     def saved(self) -> dict[str, Any]:
         """Plain data for the artefact."""
