@@ -37,7 +37,10 @@ def figures_table(rows: Mapping[str, RankerFigures]) -> None:
         table.add_row(
             name,
             *(interval(one) for one in row.accuracy.values()),
-            *(f"{row.segments[segment].mean:.3f}" if row.segments[segment].n else "-" for segment in SEGMENTS),
+            *(
+                f"{row.segments[segment].mean:.3f}" if row.segments[segment].n else "-"
+                for segment in SEGMENTS
+            ),
             f"{row.coverage:.3f}",
             f"{row.novelty:.1f}",
             f"{row.gini:.3f}",

@@ -55,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NothingToEvaluate as error:
         return refuse(_PROG, error)
     except OSError as error:
-        return refuse(_PROG, f"{error.filename or args.dump or args.html}: cannot be written: {error.strerror or error}")
+        return refuse(
+            _PROG, f"{error.filename or args.dump or args.html}: cannot be written: {error.strerror or error}"
+        )
     return 0
 
 
@@ -127,7 +129,12 @@ def _owner(args: argparse.Namespace, history: FeedHistory, options: RankingOptio
         from training.figures import figure_json
 
         rows = {name: {k: figure_json(v) for k, v in row.items()} for name, row in table.items()}
-        told = {"protocol": "owner", "test_from": replay.test_from, "targets": _targets(replay), "rankers": rows}
+        told = {
+            "protocol": "owner",
+            "test_from": replay.test_from,
+            "targets": _targets(replay),
+            "rankers": rows,
+        }
         print(json.dumps(told, indent=2, allow_nan=False))
         return
     owner_lines(table, _iso(replay.test_from))
@@ -176,7 +183,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add_feed_arguments(parser)
     parser.add_argument(
-        "--rankers", type=_names(RANKERS, "ranker"), metavar="A,B,…", help=f"of {', '.join(RANKERS)} (default: all)"
+        "--rankers",
+        type=_names(RANKERS, "ranker"),
+        metavar="A,B,…",
+        help=f"of {', '.join(RANKERS)} (default: all)",
     )
     parser.add_argument(
         "--targets",
@@ -185,16 +195,25 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="types that count as a choice (default: all but view and click where there are others)",
     )
     parser.add_argument(
-        "--test-from", type=moment, metavar="TIME", help="start of the test part (default: after 80 %% of the rows)"
+        "--test-from",
+        type=moment,
+        metavar="TIME",
+        help="start of the test part (default: after 80 %% of the rows)",
     )
     parser.add_argument(
         "--max-requests", type=whole_number(1), default=20_000, metavar="N", help="default: 20000"
     )
     parser.add_argument(
-        "--refit-every", type=duration.parse, default=86_400.0, metavar="24h", help="of neighbours, in feed time"
+        "--refit-every",
+        type=duration.parse,
+        default=86_400.0,
+        metavar="24h",
+        help="of neighbours, in feed time",
     )
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of ties, samples and intervals")
-    parser.add_argument("--dump", type=Path, metavar="PATH", help="write every ranking, one line of JSON each")
+    parser.add_argument(
+        "--dump", type=Path, metavar="PATH", help="write every ranking, one line of JSON each"
+    )
     parser.add_argument("--html", type=Path, metavar="PATH", help="write a report with plots, one page")
     parser.add_argument("--json", action="store_true", help="print the figures for a program")
     args = parser.parse_args(argv)
@@ -202,10 +221,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.protocol == "owner" and (args.dump or args.html):
         parser.error(f"argument {'--dump' if args.dump else '--html'}: goes with --protocol prequential")
     if args.protocol == "owner" and LEARNED & set(args.rankers or ()):
-        parser.error("argument --rankers: with --protocol owner nothing is learned; ask `training.train`, or the replay")
+        parser.error(
+            "argument --rankers: with --protocol owner nothing is learned; ask `training.train`, or the replay"
+        )
     for name, path in (("--dump", args.dump), ("--html", args.html)):
         if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            parser.error(f"argument {name}: {path}: {'is a folder' if path.is_dir() else 'its folder is not there'}")
+            parser.error(
+                f"argument {name}: {path}: {'is a folder' if path.is_dir() else 'its folder is not there'}"
+            )
     return args
 
 

@@ -37,7 +37,9 @@ UNREADABLE: Final = (
 
 def add_feed_arguments(parser: argparse.ArgumentParser) -> None:
     """The files of a feed; without --interactions the database is read."""
-    feed = parser.add_argument_group("feed", "files (CSV, NDJSON, JSON or Parquet); without them, the database")
+    feed = parser.add_argument_group(
+        "feed", "files (CSV, NDJSON, JSON or Parquet); without them, the database"
+    )
     feed.add_argument("--interactions", type=existing_file, metavar="PATH", help="interactions of the feed")
     feed.add_argument(
         "--posts", type=existing_file, metavar="PATH", help="default: posts.parquet beside the interactions"
@@ -59,12 +61,18 @@ def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
 def read_history(args: argparse.Namespace, settings: Settings) -> FeedHistory:
     """The feed that the arguments name. Raises one of UNREADABLE."""
     if args.interactions is not None:
-        posts = args.posts or _posts_beside(args.interactions, alone=args.users is None and args.follows is None)
+        posts = args.posts or _posts_beside(
+            args.interactions, alone=args.users is None and args.follows is None
+        )
         return read_feed(args.interactions, posts, args.users, args.follows, args.event_map).history()
     with database(settings) as engine:
-        return SqlFeedLog(
-            engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
-        ).whole().history
+        return (
+            SqlFeedLog(
+                engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
+            )
+            .whole()
+            .history
+        )
 
 
 @contextmanager

@@ -42,9 +42,7 @@ def bootstrap(values: NDArray[np.float64], users: NDArray[np.integer], seed: int
     return bootstrap_rows(values[None], users, seed)[0]
 
 
-def bootstrap_rows(
-    values: NDArray[np.float64], users: NDArray[np.integer], seed: int = 0
-) -> list[Figure]:
+def bootstrap_rows(values: NDArray[np.float64], users: NDArray[np.integer], seed: int = 0) -> list[Figure]:
     """`bootstrap` of each row of (n_figures, n_requests) values, all over the same draws of users."""
     n = values.shape[1]
     if not n:
@@ -57,7 +55,9 @@ def bootstrap_rows(
     step = max(1, _DRAWN_AT_ONCE // len(count))
     for start in range(0, _RESAMPLES, step):
         draws = random.integers(0, len(count), (min(step, _RESAMPLES - start), len(count)))
-        times = np.stack([np.bincount(one, minlength=len(count)) for one in draws])  # each user is in a resample
+        times = np.stack(
+            [np.bincount(one, minlength=len(count)) for one in draws]
+        )  # each user is in a resample
         means[:, start : start + step] = (total @ times.T) / (times @ count)
     low, high = np.quantile(means, [0.025, 0.975], axis=1)
     mean = values.mean(axis=1)

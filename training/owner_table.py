@@ -56,9 +56,7 @@ def held_out(replay: Replay, at_most: int) -> list[tuple[int, NDArray[np.intp]]]
     order = np.argsort(events.user[after], kind="stable")
     starts = np.searchsorted(events.user[after][order], users)
     ends = np.searchsorted(events.user[after][order], users, side="right")
-    return [
-        (int(user), rows[order[start:end]]) for user, start, end in zip(users, starts, ends, strict=True)
-    ]
+    return [(int(user), rows[order[start:end]]) for user, start, end in zip(users, starts, ends, strict=True)]
 
 
 def _judged(lists: NDArray[np.int64], relevant: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
