@@ -1,0 +1,269 @@
+"""Feeds go into a real database whole or not at all, and only once."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from app.domain.ids import post_uuid, user_uuid
+from data import import_feed, seed_database
+from data.generate_fake_data import main as generate
+from tests.unit.test_data.feed_writing import VIEW, write_rows
+
+DAY = 86_400
+
+
+class Database:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TimeZone TO 'UTC'")
+                cursor.execute(query)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def counts(self) -> tuple[int, ...]:
+        tables = ("users", "posts", "follows", "user_interaction")
+        return self.rows("SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in tables))[0]
+
+    def everything(self) -> list[list[tuple[Any, ...]]]:
+        tables = ("users", "posts", "follows", "user_interaction", "feed_change", "feed_import")
+        return [sorted(self.rows(f"SELECT {table}::text FROM {table}")) for table in tables]
+
+
+@pytest.fixture
+def database(own_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Database:
+    monkeypatch.setenv("DATABASE_URL", own_database_url)
+    monkeypatch.chdir(tmp_path)
+    return Database(own_database_url)
+
+
+def run_import(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    try:
+        code = import_feed.main([str(one) for one in arguments])
+    except SystemExit as left:
+        code = int(left.code or 0)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def feed_files(folder: Path) -> Mapping[str, Path]:
+    return {
+        "--interactions": write_rows(
+            folder / "i.csv",
+            [
+                VIEW,
+                VIEW,
+                {**VIEW, "user_id": "bob", "interaction_type": "like", "created_at": "2026-01-03T00:00:00Z"},
+                {**VIEW, "post_id": "p2", "created_at": 1767300000, "metadata": {"place": "top"}},
+            ],
+        ),
+        "--posts": write_rows(
+            folder / "p.csv",
+            [
+                {"id": "p1", "author_id": "cid", "content": "a, b\n\"c\" \\ é", "created_at": "2026-01-01",
+                 "visible": "f", "like_count": 4, "tags": ["x y", 'q"', "{,}"]},
+            ],
+        ),
+        "--users": write_rows(folder / "u.csv", [{"id": "ann", "username": "Ann", "follower_count": 9}]),
+        "--follows": write_rows(folder / "f.csv", [{"follower_id": "ann", "followee_id": "dan"}]),
+    }  # fmt: skip
+
+
+def arguments(files: Mapping[str, Path]) -> list[object]:
+    return [part for pair in files.items() for part in pair]
+
+
+def test_everything_the_files_tell_is_in_the_tables(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run_import(capsys, *arguments(feed_files(tmp_path)))
+
+    assert (code, err) == (0, "")
+    assert out.endswith("i.csv: added 4 users, 2 posts, 1 follows, 4 interactions\n")
+    assert database.rows("SELECT external_id, id::text, username, follower_count FROM users ORDER BY 1") == [
+        ("ann", str(user_uuid("ann")), "Ann", 9),
+        *((name, str(user_uuid(name)), None, None) for name in ("bob", "cid", "dan")),
+    ]
+    posts = database.rows(
+        "SELECT p.external_id, p.id::text, u.external_id, content, tags, visible, like_count, p.created_at::text "
+        "FROM posts p LEFT JOIN users u ON u.id = author_id ORDER BY 1"
+    )
+    assert [row[:5] for row in posts] == [
+        ("p1", str(post_uuid("p1")), "cid", 'a, b\n"c" \\ é', ["x y", 'q"', "{,}"]),
+        ("p2", str(post_uuid("p2")), None, posts[1][3], []),
+    ]
+    assert [row[5:] for row in posts] == [
+        (False, 4, "2026-01-01 00:00:00+00"),
+        (True, posts[1][6], "2026-01-01 20:40:00+00"),
+    ]
+    assert database.rows("SELECT created_at FROM follows") == [(None,)]
+    assert database.rows(
+        "SELECT interaction_type, occurred_at::text, created_at = occurred_at, metadata "
+        "FROM user_interaction ORDER BY seq"
+    ) == [
+        ("view", "2026-01-01 20:40:00+00", True, {"place": "top"}),
+        ("view", "2026-01-02 03:04:05+00", True, {}),
+        ("view", "2026-01-02 03:04:05+00", True, {}),
+        ("like", "2026-01-03 00:00:00+00", True, {}),
+    ]
+
+
+def test_a_second_import_adds_nothing_and_a_longer_file_only_what_is_new(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = feed_files(tmp_path)
+    run_import(capsys, *arguments(files))
+    before = database.everything()
+
+    again = run_import(capsys, *arguments(files))
+    same = database.everything()
+    with files["--interactions"].open("a") as more:
+        more.write("eve,p3,share,2026-01-04,\n")
+    longer = run_import(capsys, *arguments(files))
+
+    assert again[:2] == (0, f"{files['--interactions']}: nothing new\n")
+    assert same == before
+    assert longer[1].endswith("added 1 users, 1 posts, 0 follows, 1 interactions\n")
+
+
+def test_shift_to_now_ends_the_feed_now_and_remembers_by_how_much(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = feed_files(tmp_path)
+    began = time.time()
+
+    assert run_import(capsys, *arguments(files), "--shift-to-now")[0] == 0
+    ended = time.time()
+    before = database.everything()
+    # the same data set elsewhere, and longer: known again by how it begins
+    moved = tmp_path / "moved.csv"
+    moved.write_text(files["--interactions"].read_text() + "eve,p1,share,2026-01-03T00:00:10Z,\n")
+    assert run_import(capsys, *arguments(files), "--shift-to-now")[1].endswith("nothing new\n")
+    assert database.everything() == before
+    assert run_import(capsys, "--interactions", moved, "--shift-to-now")[0] == 0
+
+    times = [
+        at
+        for (at,) in database.rows(
+            "SELECT extract(epoch FROM occurred_at)::float8 FROM user_interaction ORDER BY seq"
+        )
+    ]
+    assert began - 0.001 <= times[3] <= ended + 0.001
+    assert times[4] - times[3] == pytest.approx(10, abs=1e-3)
+    post = database.rows("SELECT extract(epoch FROM created_at)::float8 FROM posts WHERE external_id = 'p1'")[
+        0
+    ][0]
+    assert times[3] - post == pytest.approx(2 * DAY, abs=1e-3)
+    assert database.rows("SELECT count(*) FROM feed_import") == [(1,)]
+
+
+def test_other_event_names_are_mapped_by_an_argument(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_rows(tmp_path / "i.ndjson", [{**VIEW, "interaction_type": "BOOKMARK"}])
+
+    refused = run_import(capsys, "--interactions", path)
+    mapped = run_import(capsys, "--interactions", path, "--event-map", "VIEW=view,BOOKMARK=like")
+
+    assert refused[0] == 2
+    assert "i.ndjson: line 1: column interaction_type: 'BOOKMARK' is none of view, click" in refused[2]
+    assert mapped[0] == 0
+    assert database.rows("SELECT interaction_type FROM user_interaction") == [("like",)]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ([], "the following arguments are required: --interactions"),
+        (["--interactions", "none.csv"], "argument --interactions: none.csv: no such file"),
+        (["--interactions", "."], "argument --interactions: .: is a folder"),
+        (["--interactions", "i.csv", "--event-map", "VIEW"], "argument --event-map: 'VIEW' is not NAME=TYPE"),
+        (["--interactions", "i.csv", "--event-map", "VIEW=look"], "'VIEW=look' is not NAME=TYPE"),
+        (
+            ["--interactions", "i.csv", "--posts", "bad.csv"],
+            "bad.csv: line 2: column created_at: 'x' is not a time",
+        ),
+    ],
+)
+def test_bad_input_gives_one_line_and_exit_2_and_writes_nothing(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], said: str
+) -> None:
+    write_rows(tmp_path / "i.csv", [VIEW])
+    write_rows(tmp_path / "bad.csv", [{"id": "p1", "created_at": "x"}])
+
+    code, out, err = run_import(capsys, *extra)
+
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert database.counts() == (0, 0, 0, 0)
+
+
+def test_a_database_that_is_away_gives_one_line_and_exit_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:secret@127.0.0.1:1/none")
+
+    code, _, err = run_import(capsys, "--interactions", write_rows(tmp_path / "i.csv", [VIEW]))
+
+    assert code == 1
+    assert "the database is not available" in err
+    assert err.count("\n") == 1
+    assert "secret" not in err
+
+
+def test_tables_are_made_where_there_are_none(
+    empty_database_url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+    monkeypatch.setenv("DB_SCHEMA", "feed")
+
+    code, _, err = run_import(capsys, "--interactions", write_rows(tmp_path / "i.csv", [VIEW]))
+
+    assert (code, err) == (0, "")
+    assert Database(empty_database_url).rows("SELECT count(*) FROM feed.user_interaction") == [(1,)]
+
+
+def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert seed_database.main([]) == 0
+    before = database.everything()
+    first = capsys.readouterr().out
+    assert seed_database.main([]) == 0
+    assert seed_database.main(["--if-empty"]) == 0
+
+    users, posts, _, interactions = database.counts()
+    assert (users, posts, interactions) == (300, 1500, 20_000)
+    assert first.startswith("demo feed: added 300 users, 1,500 posts, ")
+    assert capsys.readouterr().out == "demo feed: nothing new\nthe database holds a feed already\n"
+    assert database.everything() == before
+    latest, future = database.rows(
+        "SELECT extract(epoch FROM now() - max(occurred_at))::float8, count(*) FILTER (WHERE occurred_at > now()) "
+        "FROM user_interaction"
+    )[0]
+    assert 0 <= latest < 120
+    assert future == 0
+
+
+@pytest.mark.parametrize("name", ["feed.json", "feed.parquet"])
+def test_seeding_loads_what_the_generator_wrote(database: Database, name: str) -> None:
+    generate(f"--users 20 --posts 30 --interactions 400 --output {name}".split())
+
+    assert seed_database.main(["--input", name]) == 0
+
+    users, posts, follows, interactions = database.counts()
+    assert (users, posts, interactions) == (20, 30, 400)
+    assert follows > 20
