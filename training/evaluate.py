@@ -83,7 +83,7 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
             LearningOptions(seed=args.seed),
             max_requests=args.max_requests,
             progress=progress,
-            **({"watch": watched} if watched else {}),
+            watch=watched,
         )
     table = figures(replay, outcome, args.seed)
     if args.dump is not None:

@@ -1,6 +1,6 @@
 """Runs rankers over a replay: learned parts are fitted on the warm-up and refitted as the feed grows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.infrastructure.ml.choice_model import ChoiceModel
 from training.learn import Learned, LearningOptions, OfferSampler, learn, learning_requests
-from training.rankers import KEPT, LEARNED, Ranked, ranker
+from training.rankers import KEPT, LEARNED, Ranked, Ranker, ranker
 from training.replay import Moment, Replay
 
 _LEAST_OFFERS = 200
@@ -44,7 +44,7 @@ def run(
     max_requests: int,
     sampler: OfferSampler | None = None,
     progress: Callable[[int, int], None] | None = None,
-    watch: Callable[[Moment, ChoiceModel | None], None] = lambda moment, model: None,
+    watch: Callable[[Moment, ChoiceModel | None], None] | None = None,
 ) -> Outcome:
     """Replay up to `max_requests` requests of the test part through `rankers`.
 
@@ -97,21 +97,27 @@ def run(
             if offers is not None and len(offers) >= _LEAST_OFFERS:
                 fitted.append(learn(offers, learning))
         if testing[at]:
-            watch(moment, fitted[-1].model if fitted else None)
-            for name, rank in chosen.items():
-                started = perf_counter()
-                ranked: Ranked = rank(moment)
-                outcome.seconds[name] += perf_counter() - started
-                outcome.ranks[name][done] = ranked.rank
-                outcome.lists[name][done, : len(ranked.first)] = ranked.first
-            outcome.history[done] = moment.context.history_length
-            outcome.post_age[done] = moment.time - moment.state.created[moment.target]
+            if watch is not None:
+                watch(moment, fitted[-1].model if fitted else None)
+            _ask(chosen, moment, outcome, done)
             done += 1
         if teaches[at]:
             sampler.add(moment, known_at[moment.event], int(hashes[at]))
         if progress is not None:
             progress(at + 1, len(schedule))
     return outcome
+
+
+def _ask(rankers: Mapping[str, Ranker], moment: Moment, outcome: Outcome, place: int) -> None:
+    """Note what each ranker makes of the request."""
+    for name, rank in rankers.items():
+        started = perf_counter()
+        ranked: Ranked = rank(moment)
+        outcome.seconds[name] += perf_counter() - started
+        outcome.ranks[name][place] = ranked.rank
+        outcome.lists[name][place, : len(ranked.first)] = ranked.first
+    outcome.history[place] = moment.context.history_length
+    outcome.post_age[place] = moment.time - moment.state.created[moment.target]
 
 
 def _outcomes(replay: Replay, requests: NDArray[np.intp]) -> dict[int, float]:
