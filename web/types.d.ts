@@ -2,5 +2,9 @@
 /// <reference types="next/image-types/global" />
 
 /** Custom properties in `style`. */
-declare module "react" { interface CSSProperties { [custom: `--${string}`]: string | number | undefined } }
+declare module "react" {
+  interface CSSProperties {
+    [custom: `--${string}`]: string | number | undefined;
+  }
+}
 export {};

@@ -5,7 +5,10 @@ import { Shell } from "@/components/shell";
 import type { Theme } from "@/components/theme-toggle";
 import "./globals.css";
 
-export const metadata: Metadata = { title: { default: "Strand", template: "%s · Strand" }, description: "A feed that learns what you like" };
+export const metadata: Metadata = {
+  title: { default: "Strand", template: "%s · Strand" },
+  description: "A feed that learns what you like",
+};
 export const viewport: Viewport = {
   width: "device-width",
   initialScale: 1,

@@ -16,7 +16,10 @@ const SETTLE_MS = 800;
 const EMPTY: Record<FeedMode, { title: string; text: string }> = {
   ranked: { title: "Nothing here yet", text: "As soon as somebody posts, it appears here." },
   newest: { title: "Nothing here yet", text: "As soon as somebody posts, it appears here." },
-  following: { title: "Quiet so far", text: "The people you follow have posted nothing new, or you follow nobody yet." },
+  following: {
+    title: "Quiet so far",
+    text: "The people you follow have posted nothing new, or you follow nobody yet.",
+  },
 };
 
 /** The endless feed of the user in front of the page. */
@@ -99,7 +102,8 @@ function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
   const sentinel = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!sentinel.current || !hasMore) return;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && fetchMore(), {
+    // several changes may come at once: the last one is how it stands
+    const observer = new IntersectionObserver((changes) => changes.at(-1)?.isIntersecting && fetchMore(), {
       rootMargin: "1200px 0px",
     });
     observer.observe(sentinel.current);

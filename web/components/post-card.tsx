@@ -124,7 +124,12 @@ export const PostCard = memo(function PostCard({ post, requestId, place, alone =
             <CommentIcon />
             <Count value={comments} />
           </button>
-          <button type="button" className="action" aria-label={`Share, ${counted(shares, "share")}`} onClick={() => void share()}>
+          <button
+            type="button"
+            className="action"
+            aria-label={`Share, ${counted(shares, "share")}`}
+            onClick={() => void share()}
+          >
             <ShareIcon />
             <Count value={shares} />
           </button>

@@ -24,7 +24,13 @@ export function Shell({ theme, children }: { theme: Theme; children: ReactNode }
           <HomeIcon />
         </Link>
         {config.operatorPage && (
-          <Link href="/operator" className="rail-link" aria-label="Operator page" title="Operator page" prefetch={false}>
+          <Link
+            href="/operator"
+            className="rail-link"
+            aria-label="Operator page"
+            title="Operator page"
+            prefetch={false}
+          >
             <GaugeIcon />
           </Link>
         )}

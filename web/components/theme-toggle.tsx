@@ -17,7 +17,13 @@ export function ThemeToggle({ theme }: { theme: Theme }) {
     document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
   };
   return (
-    <button type="button" className="rail-link" onClick={turn} aria-label={`Colours: ${LABEL[current]}`} title={`Colours: ${LABEL[current]}`}>
+    <button
+      type="button"
+      className="rail-link"
+      onClick={turn}
+      aria-label={`Colours: ${LABEL[current]}`}
+      title={`Colours: ${LABEL[current]}`}
+    >
       <ThemeIcon />
     </button>
   );

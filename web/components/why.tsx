@@ -34,8 +34,15 @@ export function Why({ why }: { why: NonNullable<PostWithUser["why"]> }) {
         }}
       >
         <header>
-          <h3>Why this post</h3>
-          <button ref={close} type="button" className="icon-button" popoverTarget={id} popoverTargetAction="hide" aria-label="Close">
+          <h2>Why this post</h2>
+          <button
+            ref={close}
+            type="button"
+            className="icon-button"
+            popoverTarget={id}
+            popoverTargetAction="hide"
+            aria-label="Close"
+          >
             <CloseIcon />
           </button>
         </header>

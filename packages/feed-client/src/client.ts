@@ -74,7 +74,7 @@ export class FeedServiceClient {
   async track(interaction: Interaction, options: { signal?: AbortSignal } = {}): Promise<void> {
     await this.call("POST", "/interactions/track", {
       body: interaction,
-      idempotent: interaction.event_id !== undefined,
+      idempotent: interaction.event_id != null,
       signal: options.signal,
     });
   }
@@ -83,7 +83,7 @@ export class FeedServiceClient {
   async trackBatch(interactions: Interaction[], options: { signal?: AbortSignal } = {}): Promise<BatchResult> {
     const answer = await this.call("POST", "/interactions/batch", {
       body: { interactions },
-      idempotent: interactions.every((interaction) => interaction.event_id !== undefined),
+      idempotent: interactions.every((interaction) => interaction.event_id != null),
       signal: options.signal,
     });
     if (!isRecord(answer) || answer["status"] !== "tracked") {

@@ -1,89 +1,19 @@
-/** What the feed service takes and gives, in its own field names. */
+/** The service's own types, made from its openapi.json, under the names that its callers use. */
+import type { components } from "./openapi";
 
-export type InteractionType = "view" | "click" | "like" | "comment" | "share";
-export type FeedMode = "ranked" | "following" | "newest";
-export type Reason =
-  | "collaborative_filtering"
-  | "content_similarity"
-  | "trending"
-  | "recent"
-  | "popular_author"
-  | "following"
-  | "exploration";
+type Schemas = components["schemas"];
 
-export interface FeedContext {
-  exclude_seen?: boolean;
-  mode?: FeedMode;
-  explain?: boolean;
-}
-
-export interface RecommendationRequest {
-  user_id: string;
-  limit?: number;
-  offset?: number;
-  cursor?: string | null;
-  exclude_ids?: string[];
-  context?: FeedContext;
-}
-
-export interface Recommendation {
-  post_id: string;
-  /** Only where it differs from `post_id`. */
-  external_id?: string | null;
-  /** In [0, 1], comparable within one answer only. */
-  score: number;
-  reason: string;
-  /** What the score is made of, only when asked for by `context.explain`. */
-  [evidence: string]: unknown;
-}
-
-export interface RecommendationMetadata {
-  total: number;
-  model_version: string | null;
-  generated_at: string;
-  source: "personalized" | "cold_start" | "fallback";
-  degraded: boolean;
-  exhausted: boolean;
-  request_id: string;
-  next_cursor: string | null;
-}
-
-export interface RecommendationPage {
-  user_id: string;
-  recommendations: Recommendation[];
-  metadata: RecommendationMetadata;
-}
-
-export interface Interaction {
-  user_id: string;
-  post_id: string;
-  interaction_type: InteractionType;
-  metadata?: Record<string, unknown>;
-  /** A uuid; the same id is stored once, which is what makes a second delivery harmless. */
-  event_id?: string;
-  occurred_at?: string;
-  request_id?: string | null;
-}
-
-export interface BatchResult {
-  status: "tracked";
-  accepted: number;
-  duplicates: number;
-}
-
-export interface Health {
-  status: "healthy" | "degraded";
-  timestamp: string;
-  model_version: string | null;
-  model_loaded: boolean;
-  [detail: string]: unknown;
-}
-
+export type RecommendationRequest = Schemas["GenerateRequest"];
+export type FeedContext = Schemas["RequestContext"];
+export type FeedMode = NonNullable<FeedContext["mode"]>;
+export type Reason = Schemas["Reason"];
+/** One post; with `context.explain` it also carries what its score is made of. */
+export type Recommendation = Schemas["RecommendedPost"];
+export type RecommendationMetadata = Schemas["AnswerMetadata"];
+export type RecommendationPage = Schemas["GenerateResponse"];
+export type Interaction = Schemas["TrackRequest"];
+export type InteractionType = Interaction["interaction_type"];
+export type BatchResult = Schemas["BatchResponse"];
+export type Health = Schemas["HealthResponse"];
 /** RFC 9457 with the service's stable `code`. */
-export interface Problem {
-  title?: string;
-  status?: number;
-  detail?: string;
-  code?: string;
-  request_id?: string;
-}
+export type Problem = Partial<Schemas["ProblemResponse"]>;

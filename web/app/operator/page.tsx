@@ -32,7 +32,10 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
     orNull(() => findTrending(user, COMPARED)),
     orNull(() => findUsers("", 40)),
   ]);
-  const figureNames = [...new Set((models ?? []).flatMap((model) => Object.keys(model.metrics)))].slice(0, FIGURES_SHOWN);
+  const figureNames = [...new Set((models ?? []).flatMap((model) => Object.keys(model.metrics)))].slice(
+    0,
+    FIGURES_SHOWN,
+  );
 
   return (
     <main id="main" className="operator">

@@ -97,13 +97,20 @@ describe("the feed page", { skip }, () => {
     const fallen = feed.apiPages.slice(known);
 
     assert.ok(fallen.some(({ source }) => source === "random_fallback"));
-    assert.ok(fallen.every(({ ms }) => ms < 3500), JSON.stringify(fallen.map(({ ms }) => ms)));
+    assert.ok(
+      fallen.every(({ ms }) => ms < 3500),
+      JSON.stringify(fallen.map(({ ms }) => ms)),
+    );
     assert.equal(repeats(await feed.ids()), 0);
-    assert.equal(await feed.page.locator("[role=alert]:visible").count(), 0);
+    assert.equal(await feed.page.locator(".notice").count(), 0);
     assert.deepEqual(feed.complaints, []);
 
     await service.start();
-    await eventually(() => [...service.events.values()].some((e) => e.interaction_type === "like"), "the like's arrival", 20_000);
+    await eventually(
+      () => [...service.events.values()].some((e) => e.interaction_type === "like"),
+      "the like's arrival",
+      20_000,
+    );
   });
 
   it("returns to recommendations without a reload when the service is back", async () => {
@@ -205,7 +212,10 @@ describe("the feed page", { skip }, () => {
     await feed.waitForPosts(30);
 
     assert.equal(repeats(await feed.ids()), 0);
-    assert.equal(await feed.page.getByRole("feed", { name: "Posts you have met before" }).locator("article").count(), 5);
+    assert.equal(
+      await feed.page.getByRole("feed", { name: "Posts you have met before" }).locator("article").count(),
+      5,
+    );
   });
 
   it("does not offer a viewed post again after a reload", async () => {
@@ -219,7 +229,10 @@ describe("the feed page", { skip }, () => {
 
     assert.equal((await feed.ids()).includes(viewed), false);
     const views = [...service.events.values()].filter((event) => event.post_id === viewed);
-    assert.deepEqual(views.map(({ interaction_type }) => interaction_type), ["view"]);
+    assert.deepEqual(
+      views.map(({ interaction_type }) => interaction_type),
+      ["view"],
+    );
     assert.ok(Number(views[0]?.metadata?.["dwell_time_ms"]) >= 1000);
   });
 
@@ -228,7 +241,7 @@ describe("the feed page", { skip }, () => {
     await feed.waitForPosts();
     await feed.page.route("**/api/events", async (route) => {
       await route.fetch(); // the server stores it, but its answer never arrives
-      await route.abort();
+      await route.abort().catch(() => undefined); // the page may be gone by now
     });
     await feed.page.locator("article .like").first().click();
     await eventually(() => service.events.size > 0, "the first delivery");
@@ -307,8 +320,9 @@ describe("the feed page", { skip }, () => {
 
     await feed.page.getByRole("radio", { name: "For you" }).focus();
     await feed.page.keyboard.press("ArrowRight");
+    await eventually(() => feed.apiPages.length >= 2, "a page of followed authors");
     await feed.page.keyboard.press("ArrowRight");
-    await eventually(() => feed.apiPages.length >= 3, "a page of each list");
+    await eventually(() => feed.apiPages.length >= 3, "a page of the newest");
 
     const modes = service.requests
       .filter(({ path }) => path === "/recommendations/generate")
@@ -323,7 +337,10 @@ describe("the feed page", { skip }, () => {
     const visitor = (await context.cookies()).find(({ name }) => name === "feed_user")?.value ?? "";
 
     await feed.page.locator("article .like").first().click();
-    await eventually(async () => (await query("SELECT 1 FROM users WHERE external_id = $1", [visitor])).length === 1, "his row");
+    await eventually(
+      async () => (await query("SELECT 1 FROM users WHERE external_id = $1", [visitor])).length === 1,
+      "his row",
+    );
     service.knownUsers.add(visitor);
 
     await eventually(() => [...service.events.values()].some((event) => event.interaction_type === "like"), "his like");
@@ -347,7 +364,10 @@ describe("the feed page", { skip }, () => {
     await feed.waitForPosts();
 
     const likes = [...service.events.values()].filter((event) => event.interaction_type === "like");
-    assert.deepEqual(likes.map((event) => event.user_id), ["user-7"]);
+    assert.deepEqual(
+      likes.map((event) => event.user_id),
+      ["user-7"],
+    );
   });
 
   it("shows a post on a page of its own, and counts the click that led there", async () => {
@@ -359,7 +379,10 @@ describe("the feed page", { skip }, () => {
     await feed.page.waitForURL(`**/post/${id}`);
     await feed.page.getByLabel("Your comment").waitFor();
 
-    await eventually(() => [...service.events.values()].some((event) => event.interaction_type === "click"), "the click");
+    await eventually(
+      () => [...service.events.values()].some((event) => event.interaction_type === "click"),
+      "the click",
+    );
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 
@@ -403,9 +426,9 @@ describe("the feed page", { skip }, () => {
 
     context = await browser.newContext();
     const page = await context.newPage();
-    let scriptBytes = 0;
-    page.on("requestfinished", async (request) => {
-      if (request.resourceType() === "script") scriptBytes += (await request.sizes()).responseBodySize;
+    const scripts: Promise<number>[] = [];
+    page.on("requestfinished", (request) => {
+      if (request.resourceType() === "script") scripts.push(request.sizes().then((sizes) => sizes.responseBodySize));
     });
     const started = performance.now();
     await page.goto(web.url);
@@ -413,6 +436,7 @@ describe("the feed page", { skip }, () => {
     await page.locator("article .like[aria-pressed=true]").first().waitFor();
     const ms = performance.now() - started;
     await page.waitForLoadState("networkidle");
+    const scriptBytes = (await Promise.all(scripts)).reduce((sum, bytes) => sum + bytes, 0);
 
     assert.ok(ms <= 2000, `${Math.round(ms)} ms`);
     assert.ok(scriptBytes > 20_000 && scriptBytes <= 200_000, `${scriptBytes} bytes of script`);

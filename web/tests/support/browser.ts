@@ -7,7 +7,10 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-s
 /** The system's Chromium: CHROMIUM names it, else the PATH has it; null where there is none. */
 export function findChromium(): string | null {
   const folders = (process.env["PATH"] ?? "").split(path.delimiter);
-  const candidates = [process.env["CHROMIUM"] ?? "", ...NAMES.flatMap((name) => folders.map((f) => path.join(f, name)))];
+  const candidates = [
+    process.env["CHROMIUM"] ?? "",
+    ...NAMES.flatMap((name) => folders.map((f) => path.join(f, name))),
+  ];
   return candidates.find((file) => file !== "" && isExecutable(file)) ?? null;
 }
 

@@ -47,7 +47,9 @@ export class FeedPage {
   }
 
   async ids(): Promise<string[]> {
-    return this.page.$$eval("article", (articles) => articles.map((article) => article.getAttribute("data-post") ?? ""));
+    return this.page.$$eval("article", (articles) =>
+      articles.map((article) => article.getAttribute("data-post") ?? ""),
+    );
   }
 
   /** Scrolls until `count` more pages have arrived. */
@@ -78,7 +80,9 @@ export class FeedPage {
     await this.page.evaluate(AXE);
     return this.page.evaluate(async () => {
       const { axe } = window as unknown as {
-        axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> };
+        axe: {
+          run: () => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }>;
+        };
       };
       const { violations } = await axe.run();
       return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));

@@ -1,7 +1,7 @@
 """A PostgreSQL for one run of the web tests: migrated, on loopback, started and stopped by lines on standard input.
 
-    python postgres.py FOLDER     prints its DSN; then `stop` and `start` are answered with `stopped` and the DSN;
-                                  at the end of the input the server ends
+python postgres.py FOLDER     prints its DSN; then `stop` and `start` are answered with `stopped` and the DSN;
+                              at the end of the input the server ends
 """
 
 import sys

@@ -5,7 +5,15 @@ export const USERS = 30;
 export const POSTS = 320;
 
 const OPENINGS = ["Morning notes on", "A small thing about", "Still thinking about", "Field report:", "Question about"];
-const TOPICS = ["sourdough", "cycling to work", "type systems", "old maps", "tide tables", "garden sheds", "film cameras"];
+const TOPICS = [
+  "sourdough",
+  "cycling to work",
+  "type systems",
+  "old maps",
+  "tide tables",
+  "garden sheds",
+  "film cameras",
+];
 const ENDINGS = [
   "Does anybody else do it this way?",
   "It took three tries, and the third was worth it.",

@@ -23,7 +23,8 @@ export class WebServer {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const output: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text: Buffer) => output.push(text.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on("data", (text: Buffer) => output.push(text.toString()));
     const server = new WebServer(child, `http://127.0.0.1:${port}`, output);
     await answering(`${server.url}/api/health`, START_MS, () => {
       if (child.exitCode !== null) throw new Error(`next start ended: ${output.join("")}`);
