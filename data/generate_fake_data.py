@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from app.domain.entities import INTERACTION_TYPES
 from data.command_line import OneLineParser, moment, positive, refuse, whole_number
 from data.open_files import sibling
-from data.schemas import FeedFileError, FileKind
+from data.progress import progress_bars
+from data.schemas import FileKind
 from data.synthetic_choices import WORLDS
 from data.synthetic_feed import COMMENT, LIKE, FeedSize, SyntheticFeed, make_feed
 
@@ -50,11 +51,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = FeedSize(
         args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.world
     )
-    try:
+    with progress_bars() as shown:
+        making = shown.add_task("making", total=None)
         feed = make_feed(size)
-        write_feed(feed, args.output)
-    except (OSError, FeedFileError) as error:
-        return refuse(_PROG, f"{args.output}: cannot be written: {error}")
+        shown.update(making, total=size.interactions, completed=size.interactions)
+        writing = shown.add_task("writing", total=None)
+        try:
+            write_feed(feed, args.output)
+        except OSError as error:
+            return refuse(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
+        shown.update(writing, total=size.interactions, completed=size.interactions)
     print(
         f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows.follower):,} follows, "
         f"{len(feed.event_user):,} interactions"

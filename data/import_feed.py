@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from data.command_line import OneLineParser, event_map, existing_file
 from data.feed_files import read_feed
-from data.loading import feed_database, progress_bars, run, told
+from data.loading import feed_database, run, told
+from data.progress import progress_bars
 
 _PROG = "python -m data.import_feed"
 

@@ -1,14 +1,12 @@
 """A feed file on its way into the database that the settings name."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from sqlalchemy import Engine, text
 from sqlalchemy.pool import NullPool
 
@@ -114,18 +112,6 @@ def _migrate(engine: Engine, schema: SchemaName) -> None:
             migrate(engine, schema)
     except MigrationRefused as error:
         raise ConfigurationError(str(error)) from None
-
-
-def progress_bars() -> Progress:
-    """Progress on the standard error, on a terminal only."""
-    return Progress(
-        TextColumn("{task.description:>12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def run(prog: str, command: Callable[[], None]) -> int:

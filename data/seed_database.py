@@ -13,7 +13,8 @@ from pathlib import Path
 from data.command_line import OneLineParser, existing_file
 from data.feed_files import FeedFile, read_feed
 from data.generate_fake_data import DEFAULT_OUTPUT, DEMO, write_feed
-from data.loading import feed_database, progress_bars, run, told
+from data.loading import feed_database, run, told
+from data.progress import progress_bars
 from data.synthetic_feed import make_feed
 
 _PROG = "python -m data.seed_database"

@@ -4,6 +4,8 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -249,3 +251,42 @@ def test_an_empty_file_with_a_header_is_an_empty_feed(tmp_path: Path) -> None:
         == len(feed.tables().interactions.event_id)
         == 0
     )
+
+
+def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: Path) -> None:
+    octets = [UUID(int=1).bytes, UUID(int=2).bytes]
+    table = pa.table(
+        {
+            "user_id": pa.array([7, 8]),
+            "post_id": pa.array(octets, pa.binary(16)),
+            "interaction_type": pa.array(["like", "view"]).dictionary_encode(),
+            "created_at": pa.array([1, 2], pa.timestamp("s")),
+            "event_id": pa.ExtensionArray.from_storage(pa.uuid(), pa.array(octets, pa.binary(16))),
+            "metadata": pa.array([{"a": 1, "b": None}, None]),
+        }
+    )
+    pq.write_table(table, tmp_path / "i.parquet")
+
+    feed = read_feed(tmp_path / "i.parquet")
+
+    assert events_of(feed) == [("7", str(UUID(int=1)), "like", 1.0), ("8", str(UUID(int=2)), "view", 2.0)]
+    assert [key.tobytes() for key in feed.event_ids()] == octets
+    assert feed.tables().interactions.metadata == {0: '{"a":1}'}
+
+
+def test_a_csv_file_may_begin_with_a_byte_order_mark_end_its_lines_as_windows_does_and_hold_more_columns(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "i.csv"
+    path.write_bytes(
+        b"\xef\xbb\xbfuser_id,extra,post_id,interaction_type,created_at\r\nann,1,p1,view,5\r\n\r\nbob,2,p1,like,6"
+    )
+
+    assert events_of(read_feed(path)) == [("ann", "p1", "view", 5.0), ("bob", "p1", "like", 6.0)]
+
+
+def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
+    row = {**VIEW, "event_id": str(UUID(int=0)), "metadata": {}}
+    path = write_rows(tmp_path / "i.ndjson", [VIEW, row, {**row, "created_at": "2026-02-01"}, VIEW])
+
+    assert len(read_feed(path).history().events) == 3
