@@ -24,7 +24,7 @@ export class Postgres {
 
   static async start(): Promise<Postgres> {
     const folder = mkdtempSync(path.join(tmpdir(), "feed-web-"));
-    const child = spawn(python(), [path.join(import.meta.dirname, "postgres.py"), folder], { cwd: CHECKOUT });
+    const child = spawn(python(), ["-m", "tests.web.postgres_keeper", folder], { cwd: CHECKOUT });
     child.stderr.pipe(process.stderr);
     const reader: Interface = createInterface(child.stdout);
     const lines = reader[Symbol.asyncIterator]() as AsyncIterableIterator<string>;

@@ -1,20 +1,18 @@
 """A PostgreSQL for one run of the web tests: migrated, on loopback, started and stopped by lines on standard input.
 
-python postgres.py FOLDER     prints its DSN; then `stop` and `start` are answered with `stopped` and the DSN;
-                              at the end of the input the server ends
+`python -m tests.web.postgres_keeper FOLDER` prints its DSN; then `stop` and `start` are answered with `stopped` and
+the DSN; at the end of the input the server ends.
 """
 
 import sys
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(CHECKOUT))
-
-from app.infrastructure.database.embedded import EmbeddedPostgres  # noqa: E402
-from tests.postgres import migrate  # noqa: E402
+from app.infrastructure.database.embedded import EmbeddedPostgres
+from tests.postgres import migrate
 
 
 def main(folder: Path) -> int:
+    """Keep the server of `folder` until the input ends; the exit status."""
     server = EmbeddedPostgres(folder, durable=False)
     with server as url:
         migrate(url)

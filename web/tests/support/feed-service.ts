@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { CHECKOUT, python } from "./postgres";
+import { answering, freePort } from "./web-server";
+
+const START_MS = 60_000;
+/** Small, so that loading and training take seconds. */
+const FEED = ["--users", "60", "--posts", "400", "--interactions", "4000"];
+
+/** The real service over a database: demo data loaded, a model trained, killed and started again as a test likes. */
+export class FeedService {
+  private process: ChildProcess | null = null;
+  private output: string[] = [];
+
+  private constructor(
+    private readonly folder: string,
+    private readonly port: number,
+    private readonly environment: NodeJS.ProcessEnv,
+  ) {}
+
+  static async start(databaseUrl: string, environment: Record<string, string> = {}): Promise<FeedService> {
+    const folder = mkdtempSync(path.join(tmpdir(), "feed-service-"));
+    const port = await freePort();
+    const service = new FeedService(folder, port, {
+      ...process.env,
+      DATABASE_URL: databaseUrl,
+      MODELS_DIR: path.join(folder, "models"),
+      KEYS_DIR: path.join(folder, "keys"),
+      ...environment,
+    });
+    const data = path.join(folder, "feed.json");
+    service.run("data.generate_fake_data", ...FEED, "--output", data);
+    service.run("data.seed_database", "--input", data);
+    service.run("training.train");
+    await service.restart();
+    return service;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get modelsDir(): string {
+    return path.join(this.folder, "models");
+  }
+
+  /** As the kernel ends a process: no farewell. */
+  async kill(): Promise<void> {
+    const child = this.process;
+    this.process = null;
+    if (!child || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    const server = ["-m", "uvicorn", "app.main:app", "--host", "127.0.0.1", "--port", String(this.port)];
+    const child = spawn(python(), server, { cwd: CHECKOUT, env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
+    this.output = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => this.output.push(text.toString()));
+    this.process = child;
+    await answering(`${this.url}/readyz`, START_MS, () => {
+      if (child.exitCode !== null) throw new Error(`the service ended: ${this.output.join("").slice(-2000)}`);
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private run(module: string, ...options: string[]): void {
+    const done = spawnSync(python(), ["-m", module, ...options], { cwd: CHECKOUT, env: this.environment, encoding: "utf8" });
+    if (done.status !== 0) throw new Error(`${module} exited with ${done.status}: ${done.stderr.slice(-2000)}`);
+  }
+}
