@@ -57,14 +57,17 @@ class Heat:
                     self._risen[column].append(risen)
                     self._order[column] = None
 
-    def at(self, now: float, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where nothing ever happened."""
-        heat: NDArray[np.float64] = np.exp2(self._level[:, rows] - (now / self.half_lives)[:, None])
+    def at(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
+        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where nothing ever happened; some `columns` of it."""
+        level = self._level[columns][:, rows]
+        level -= (now / self.half_lives[columns])[:, None]
+        heat: NDArray[np.float64] = np.exp2(level, out=level)
         return heat
 
-    def log2_at(self, now: float, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """log2 of `at`, -inf where nothing ever happened."""
-        level: NDArray[np.float64] = self._level[:, rows] - (now / self.half_lives)[:, None]
+    def level(self, index: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """log2 of heat at one half-life, up to a term that is the same for all rows: orders and compares them at any
+        time. -inf where nothing ever happened."""
+        level: NDArray[np.float64] = self._level[index, rows]
         return level
 
     def column(self, index: int, now: float) -> NDArray[np.float64]:

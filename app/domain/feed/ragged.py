@@ -79,14 +79,17 @@ class RaggedRows:
         start = self._start[row] if last is None else max(self._start[row], end - last)
         return tuple(pool[start:end] for pool in self._pools)
 
-    def gather(self, rows: NDArray[np.intp], last: int) -> tuple[NDArray[np.intp], tuple[NDArray[Any], ...]]:
-        """The newest `last` entries of each of `rows`: the position in `rows` each belongs to, and the columns."""
+    def gather(
+        self, rows: NDArray[np.intp], last: int, columns: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.intp], tuple[NDArray[Any], ...]]:
+        """The newest `last` entries of each of `rows`: the position in `rows` each belongs to, and (some) columns."""
         length = np.minimum(self._length[rows], last)
         owner = np.repeat(np.arange(len(rows)), length)
-        ends = np.cumsum(length)
-        within = np.arange(len(owner)) - np.repeat(ends - length, length)
-        place = np.repeat(self._start[rows] + self._length[rows] - length, length) + within
-        return owner, tuple(pool[place] for pool in self._pools)
+        shift = self._start[rows] + self._length[rows] - np.cumsum(length)
+        place = shift[owner]
+        place += np.arange(len(owner))
+        pools = self._pools if columns is None else [self._pools[column] for column in columns]
+        return owner, tuple(pool[place] for pool in pools)
 
     def discard(self, row: int, value: int) -> None:
         """Remove the entries of `row` whose first column equals `value`."""

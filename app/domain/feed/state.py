@@ -1,7 +1,7 @@
 """The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ HALF_LIVES = (HOUR / 4, HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * D
 STANDING_HALF_LIVES = (HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with an author's or a topic's posts, seconds."""
 
+T = TypeVar("T")
 _HOTTEST_KEPT = 1000
 _STRONG = 2  # kinds from like on say more than a look
 
@@ -41,7 +42,8 @@ class FeedState:
         self.topic = np.zeros(0, np.int32)  # of the first tag, -1 none
         self.visible = np.zeros(0, np.bool_)  # false for deleted ones too
         self.seq = np.zeros(0, np.int64)
-        self._row_of_seq: NDArray[np.intp] | None = None
+        self._of_posts: dict[object, Any] = {}
+        self._of_all: dict[object, Any] = {}
         self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
         self.by_created = np.zeros(0, np.intp)  # rows, oldest first
 
@@ -57,6 +59,21 @@ class FeedState:
         self.authored = RaggedRows(np.int32)  # by user: post
         self.follows = RaggedRows(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
+
+    def derived(self, key: object, compute: Callable[[], T], *, posts_only: bool = False) -> T:
+        """`compute()`, kept until the state changes: for what is the same for every user.
+
+        `posts_only`: it depends on posts alone, and survives events and follows.
+        """
+        kept = self._of_posts if posts_only else self._of_all
+        if key not in kept:
+            kept[key] = compute()
+        return cast(T, kept[key])
+
+    def _changed(self, *, posts: bool) -> None:
+        self._of_all = {}
+        if posts:
+            self._of_posts = {}
 
     # -- what arrives --------------------------------------------------------------------------------------------
 
@@ -100,7 +117,7 @@ class FeedState:
         self.text = np.ascontiguousarray(grown(self.text.T, size).T) if len(self.text) < size else self.text
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
-        self._row_of_seq = None
+        self._changed(posts=True)
         self.topic[rows] = [self._topic(topic) for topic in topics]
         if text is not None:
             self.set_text(rows, text)
@@ -124,6 +141,7 @@ class FeedState:
         """Count events, given with rows of this state and in order of time."""
         if not len(events):
             return
+        self._changed(posts=False)
         users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
         self.heat.add(posts, events.time)
         strong = events.kind >= _STRONG
@@ -154,6 +172,7 @@ class FeedState:
 
     def update_post(self, row: int, *, author: int, created: float, visible: bool, topic: str | None) -> None:
         """Bring a known post up to date."""
+        self._changed(posts=True)
         if author != self.author[row]:
             if self.author[row] >= 0:
                 self.authored.discard(int(self.author[row]), row)
@@ -170,6 +189,7 @@ class FeedState:
         """Take a post out of every feed; its row stays, so that histories keep their meaning."""
         row = self.post_rows.pop(key, None)
         if row is not None:
+            self._changed(posts=True)
             self.visible[row] = False
 
     def remove_user(self, key: bytes) -> None:
@@ -178,12 +198,15 @@ class FeedState:
 
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
         """Rows of the posts with these numbers; numbers the state does not know are left out."""
-        if self._row_of_seq is None:
+
+        def numbered() -> NDArray[np.intp]:
             known = self.seq[: self.n_posts]
-            self._row_of_seq = np.full(int(known.max(initial=0)) + 1, -1)
-            self._row_of_seq[known] = np.arange(self.n_posts)
-        within = seq[(seq >= 0) & (seq < len(self._row_of_seq))]
-        rows = self._row_of_seq[within]
+            rows = np.full(int(known.max(initial=0)) + 1, -1)
+            rows[known] = np.arange(self.n_posts)
+            return rows
+
+        row_of = self.derived("row of seq", numbered, posts_only=True)
+        rows = row_of[seq[(seq >= 0) & (seq < len(row_of))]]
         return rows[rows >= 0]
 
     # -- snapshot ------------------------------------------------------------------------------------------------

@@ -50,24 +50,25 @@ class ChoiceModel:
     bias: NDArray[np.float64]
     output: NDArray[np.float64]
 
-    def standardised(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def standardised(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_features, n) inputs as the model reads them."""
-        result: NDArray[np.float64] = ((inputs - self.mean[:, None]) / self.scale[:, None]).clip(
-            -_CLIP, _CLIP
-        )
-        return result
+        z = inputs - self.mean.astype(np.float32)[:, None]
+        z /= self.scale.astype(np.float32)[:, None]
+        return np.clip(z, -_CLIP, _CLIP, out=z)
 
-    def utilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def utilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) utilities of candidates given as (n_features, n) inputs."""
         z = self.standardised(inputs)
-        utility: NDArray[np.float64] = self.linear @ z
+        utility = self.linear.astype(np.float32) @ z
         if len(self.output):
-            utility = utility + self.output @ np.maximum(self.hidden.T @ z + self.bias[:, None], 0.0)
-        return utility
+            active = self.hidden.T.astype(np.float32) @ z
+            active += self.bias.astype(np.float32)[:, None]
+            utility += self.output.astype(np.float32) @ np.maximum(active, 0.0, out=active)
+        return utility.astype(np.float64)
 
-    def contributions(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def contributions(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n_features, n) share of each input in the utility: gradient x input, which sums to it but for the bias."""
-        z = self.standardised(inputs)
+        z = self.standardised(inputs).astype(np.float64)
         gradient = self.linear[:, None] * np.ones_like(z)
         if len(self.output):
             active = (self.hidden.T @ z + self.bias[:, None]) > 0

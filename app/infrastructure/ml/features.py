@@ -1,11 +1,12 @@
 """What the learned scorer looks at. A feature is one small function here, and nothing anywhere else.
 
-Each takes the question and candidate rows and returns one float64 row per name, (n_names, n_rows). Counts enter by
-their logarithm, times by the logarithm of an age, so that a feed of hours and a feed of years look alike.
+Each takes the candidates and returns one float64 row per name, (n_names, n_candidates). Counts enter by their
+logarithm, times by the logarithm of an age, so that a feed of hours and a feed of years look alike.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,66 @@ from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement
 
-Rows = NDArray[np.intp]
 Block = NDArray[np.float64]
-Compute = Callable[[RankingContext, Rows], Block]
-
 _MINUTE = 60.0
 _FLOOR = 1e-6  # of a decayed count, under which it is as good as never
+_COLDEST = -8.0  # natural log of heat against the hottest
+
+
+class Candidates:
+    """Posts to be looked at for one question, and what several features need of them."""
+
+    def __init__(self, context: RankingContext, rows: NDArray[np.intp]) -> None:
+        self.context = context
+        self.state = context.state
+        self.rows = rows
+
+    @cached_property
+    def age(self) -> NDArray[np.float64]:
+        """Seconds since creation."""
+        return np.maximum(self.context.now - self.state.created[self.rows], 0.0)
+
+    @cached_property
+    def log_age(self) -> NDArray[np.float64]:
+        """Natural log of the age, of a minute at least."""
+        return np.log(self.age + _MINUTE)
+
+    @cached_property
+    def heat(self) -> Block:
+        """(n_half_lives, n) decayed engagement."""
+        return self.state.heat.at(self.context.now, self.rows)
+
+    @cached_property
+    def trace(self) -> Block:
+        """Natural log of `heat`, with a tiny floor."""
+        return np.log(self.heat + _FLOOR)
+
+    @cached_property
+    def author(self) -> NDArray[np.intp]:
+        """User rows, -1 unknown."""
+        return self.state.author[self.rows].astype(np.intp)
+
+    @cached_property
+    def topic(self) -> NDArray[np.intp]:
+        """Topics, -1 none."""
+        return self.state.topic[self.rows].astype(np.intp)
+
+    @cached_property
+    def topic_share(self) -> NDArray[np.float64]:
+        """Share of the user's faded history that each post's topic has."""
+        by_topic = taste(self.context).by_topic
+        total = by_topic.sum()
+        share: NDArray[np.float64] = (
+            by_topic[self.topic + 1] * (self.topic >= 0) / (total if total > 0 else 1.0)
+        )
+        return share
+
+    def none(self, rows: int) -> Block:
+        """The block of a feature that has nothing to say."""
+        return np.zeros((rows, len(self.rows)))
+
+
+Compute = Callable[[Candidates], Block]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,123 +104,186 @@ def names() -> tuple[str, ...]:
     return tuple(name for one in FEATURES for name in one.names)
 
 
-def matrix(context: RankingContext, rows: Rows) -> Block:
+def matrix(context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float32]:
     """All inputs of the candidates, (n_features, n_rows)."""
-    return np.concatenate([one.compute(context, rows) for one in FEATURES])
+    candidates = Candidates(context, rows)
+    result = np.empty((sum(len(one.names) for one in FEATURES), len(rows)), np.float32)
+    start = 0
+    for one in FEATURES:
+        result[start : start + len(one.names)] = one.compute(candidates)
+        start += len(one.names)
+    return result
 
 
 def _label(seconds: float) -> str:
     return f"{seconds / DAY:g}d" if seconds >= DAY else f"{seconds / HOUR:g}h"
 
 
-def _log_age(context: RankingContext, rows: Rows) -> NDArray[np.float64]:
-    return np.log(np.maximum(context.now - context.state.created[rows], 0.0) + _MINUTE)
-
-
 @feature(*(f"heat {_label(h)}" for h in HALF_LIVES))
-def heat(context: RankingContext, rows: Rows) -> Block:
+def heat(c: Candidates) -> Block:
     """log(1 + decayed engagement)."""
-    return np.log1p(context.state.heat.at(context.now, rows))
+    return np.log1p(c.heat)
 
 
 @feature(*(f"trace {_label(h)}" for h in HALF_LIVES))
-def trace(context: RankingContext, rows: Rows) -> Block:
+def trace(c: Candidates) -> Block:
     """log of decayed engagement with a tiny floor: tells cold from colder, where log(1 + x) is all 0."""
-    return np.log(context.state.heat.at(context.now, rows) + _FLOOR)
+    return c.trace
 
 
 @feature(*(f"strong heat {_label(h)}" for h in HALF_LIVES[1:6:2]))
-def strong_heat(context: RankingContext, rows: Rows) -> Block:
+def strong_heat(c: Candidates) -> Block:
     """log(1 + decayed likes, comments and shares)."""
-    return np.log1p(context.state.strong_heat.at(context.now, rows)[1:6:2])
+    return np.log1p(c.state.strong_heat.at(c.context.now, c.rows, slice(1, 6, 2)))
 
 
 @feature("age", "age^2", "idle", "idle^2", "engagement", "untouched", "gravity")
-def life(context: RankingContext, rows: Rows) -> Block:
+def life(c: Candidates) -> Block:
     """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking."""
-    state = context.state
-    age = _log_age(context, rows)
-    idle = np.log(
-        np.minimum(context.now - state.last_engaged[rows], context.now - state.created[rows]).clip(0)
-        + _MINUTE
-    )
-    count = np.log1p(state.engagements[rows])
-    gravity = count - 1.8 * np.log((context.now - state.created[rows]).clip(0) / HOUR + 2.0)
-    return np.stack([age, age**2 / 10, idle, idle**2 / 10, count, state.engagements[rows] == 0, gravity])
+    since = c.context.now - c.state.last_engaged[c.rows]
+    idle = np.log(np.minimum(since, c.age).clip(0) + _MINUTE)
+    engagements = c.state.engagements[c.rows]
+    count = np.log1p(engagements)
+    gravity = count - 1.8 * np.log(c.age / HOUR + 2.0)
+    return np.stack([c.log_age, c.log_age**2 / 10, idle, idle**2 / 10, count, engagements == 0, gravity])
+
+
+_SIX_HOURS = HALF_LIVES.index(6 * HOUR)
+_WINDOW = 4000  # newest posts among which those of a topic are counted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Newest:
+    """The newest posts, ordered by topic and then by creation.
+
+    key      (n,) topic x 1e12 + creation
+    ends     (n_topics + 1,) where each topic (-1 first) ends in `key`
+    created  (n_posts,) creation of all posts that are out, oldest first
+    """
+
+    key: NDArray[np.float64]
+    ends: NDArray[np.intp]
+    created: NDArray[np.float64]
+
+
+def _newest(c: Candidates) -> _Newest:
+    state = c.state
+    order = state.by_created
+    created = state.derived("created in order", lambda: state.created[order], posts_only=True)
+    out = int(np.searchsorted(created, c.context.now, side="right"))
+
+    def arrange() -> _Newest:
+        recent = order[max(0, out - _WINDOW) : out]
+        topic = state.topic[recent]
+        by_topic = np.lexsort((state.created[recent], topic))
+        topic = topic[by_topic]
+        ends = np.searchsorted(topic, np.arange(-1, len(state.topic_ids)), side="right")
+        return _Newest(topic * 1e12 + state.created[recent][by_topic], ends, created[:out])
+
+    return state.derived(("newest by topic", out), arrange, posts_only=True)
 
 
 @feature("newer posts", "newer in topic", "heat share", "heat in topic")
-def standing_among_posts(context: RankingContext, rows: Rows) -> Block:
+def standing_among_posts(c: Candidates) -> Block:
     """How many posts are newer, in all and in the topic; heat against the hottest, of all and of the topic."""
-    state = context.state
+    state = c.state
+    newest = _newest(c)
 
-    def moment() -> tuple[
-        NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], float, NDArray[np.float64]
-    ]:
-        order = state.by_created
-        born = state.created[order]
-        recent = order[
-            max(0, int(np.searchsorted(born, context.now)) - 4000) : int(np.searchsorted(born, context.now))
-        ]
-        topics = max(len(state.topic_ids), 1)
-        hot = state.heat.hottest(2, 300)
-        level = state.heat.at(context.now, hot)[2]
-        best = np.zeros(topics + 1)
-        np.maximum.at(best, state.topic[hot], level)
-        by_topic = np.argsort(state.topic[recent], kind="stable")
-        return (
-            born,
-            recent[by_topic],
-            state.topic[recent][by_topic].astype(np.float64),
-            float(level.max(initial=0.0)),
-            best,
-        )
+    def hottest() -> NDArray[np.float64]:
+        """Level of the hottest post of each topic (-1 first), and of all of them last."""
+        hot = state.heat.hottest(_SIX_HOURS, 300)
+        level = state.heat.level(_SIX_HOURS, hot)
+        best = np.full(len(state.topic_ids) + 2, -np.inf)
+        np.maximum.at(best, state.topic[hot] + 1, level)
+        best[-1] = level.max(initial=-np.inf)
+        return best
 
-    born, recent, recent_topic, hottest, best = context.once("standing", moment)
-    newer = np.log1p(
-        np.searchsorted(born, context.now) - np.searchsorted(born, state.created[rows], side="right")
-    ).clip(0)
-    topic = state.topic[rows]
-    starts = np.searchsorted(recent_topic, np.arange(-1, len(best)) - 0.5)
-    key = recent_topic * 1e12 + state.created[recent]
-    mine = topic * 1e12 + state.created[rows]
-    upto = starts[topic + 2] if len(best) > 0 else starts[topic]
-    newer_topic = np.log1p((upto - np.searchsorted(key, mine, side="right")).clip(0))
-    level = state.heat.at(context.now, rows)[2]
-    return np.stack(
-        [
-            newer,
-            newer_topic,
-            np.log((level + _FLOOR) / (hottest + _FLOOR)).clip(-8),
-            np.log((level + 1e-3) / (best[topic] + 1e-3)).clip(-8),
-        ]
-    )
+    best = state.derived("hottest by topic", hottest)
+    born = state.created[c.rows]
+    newer = len(newest.created) - np.searchsorted(newest.created, born, side="right")
+    in_topic = newest.ends[c.topic + 1] - np.searchsorted(newest.key, c.topic * 1e12 + born, side="right")
+    level = state.heat.level(_SIX_HOURS, c.rows)
+    with np.errstate(invalid="ignore"):  # nothing ever happened, nowhere: -inf against -inf
+        share = np.log(2) * np.stack([level - best[-1], level - best[c.topic + 1]])
+    cold = np.where(np.isnan(share), _COLDEST, share).clip(_COLDEST, 0.0)
+    return np.stack([np.log1p(newer.clip(0)), np.log1p(in_topic.clip(0)), *cold])
+
+
+@feature("met", "met within 1h", "met within 1d")
+def met(c: Candidates) -> Block:
+    """The user's own earlier events with the post: a look often comes before a choice. 0 on a page of unseen posts."""
+    posts, times, _ = c.context.history
+    if not len(posts):
+        return c.none(3)
+
+    def own() -> Block:
+        age = c.context.now - times
+        weights = (np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY))
+        return np.log1p(np.stack([summed(posts, weight, c.state.n_posts) for weight in weights]))
+
+    return c.context.once("met", own)[:, c.rows]
+
+
+_AUTHOR_FROM = STANDING_HALF_LIVES.index(DAY)
 
 
 @feature(
-    *(f"author {_label(h)}" for h in STANDING_HALF_LIVES[2:]),
+    *(f"author {_label(h)}" for h in STANDING_HALF_LIVES[_AUTHOR_FROM:]),
     "author followers",
     "author posts",
     "author per post",
     "author unknown",
 )
-def author_standing(context: RankingContext, rows: Rows) -> Block:
+def author_standing(c: Candidates) -> Block:
     """Decayed engagement with all posts of the author, followers, posts, engagement per post."""
-    state = context.state
-    author = state.author[rows].astype(np.intp)
-    known = author >= 0
-    safe = author.clip(0)
-    if not state.n_users:
-        return np.zeros((len(STANDING_HALF_LIVES) + 2, len(rows)))
-    standing = np.log1p(state.author_heat.at(context.now, safe)[2:])
-    posts = state.authored.lengths(safe)
-    per_post = standing[-1] - np.log1p(posts)
-    block = (
-        np.vstack([standing, np.log1p(state.followers[safe]), np.log1p(posts), per_post, np.ones(len(rows))])
-        * known
-    )
+    state = c.state
+    known = c.author >= 0
+    block = c.none(len(STANDING_HALF_LIVES) - _AUTHOR_FROM + 4)
     block[-1] = ~known
+    if known.any():
+        author = c.author.clip(0)
+        posts = np.log1p(state.authored.lengths(author))
+        standing = np.log1p(state.author_heat.at(c.context.now, author, slice(_AUTHOR_FROM, None)))
+        block[:-1] = (
+            np.stack([*standing, np.log1p(state.followers[author]), posts, standing[-1] - posts]) * known
+        )
     return block
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taste:
+    """A user's faded history by author (slow, fast) and topic, who visits him, whom he follows; entry 0 is unknown."""
+
+    by_author: NDArray[np.float64]
+    by_author_fast: NDArray[np.float64]
+    by_topic: NDArray[np.float64]
+    visits: NDArray[np.float64]
+    follows: NDArray[np.float64]
+
+
+def taste(context: RankingContext) -> Taste:
+    """The taste of the user of a question."""
+
+    def read() -> Taste:
+        state = context.state
+        posts, times, _ = context.history
+        own = posts.astype(np.intp)
+        slow, fast = np.exp2((times - context.now) / (30 * DAY)), np.exp2((times - context.now) / DAY)
+        authors, topics = state.author[own] + 1, state.topic[own] + 1
+        by_author = summed(authors, slow, state.n_users + 1)
+        by_author_fast = summed(authors, fast, state.n_users + 1)
+        by_author[0] = by_author_fast[0] = 0.0
+        visits, follows = np.zeros(state.n_users + 1), np.zeros(state.n_users + 1)
+        if context.user >= 0:
+            written = state.authored.row(context.user, 30)[0].astype(np.intp)
+            _, (visitors,) = state.audiences.gather(written, 50, columns=(0,))
+            np.add.at(visits, visitors + 1, 1.0)
+            follows[state.follows.row(context.user)[0] + 1] = 1.0
+        return Taste(
+            by_author, by_author_fast, summed(topics, slow, len(state.topic_ids) + 1), visits, follows
+        )
+
+    return context.once("taste", read)
 
 
 @feature(
@@ -176,108 +294,72 @@ def author_standing(context: RankingContext, rows: Rows) -> Block:
     "follows author",
     "author came to me",
 )
-def affinity(context: RankingContext, rows: Rows) -> Block:
+def affinity(c: Candidates) -> Block:
     """The user's own history with author and topic, follow edges, and whether the author engages with the user."""
-    state = context.state
-    posts, times, _ = context.history
-    block = np.zeros((6, len(rows)))
-    if context.user < 0:
-        return block
-    author, topic = state.author[rows], state.topic[rows]
+    if c.context.user < 0:
+        return c.none(6)
+    mine, author = taste(c.context), c.author + 1
+    return np.stack(
+        [
+            np.log1p(mine.by_author[author]),
+            np.log1p(mine.by_author_fast[author]),
+            np.log1p(mine.by_topic[c.topic + 1]) * (c.topic >= 0),
+            c.topic_share,
+            mine.follows[author],
+            np.log1p(mine.visits[author]),
+        ]
+    )
 
-    def mine() -> tuple[NDArray[np.float64], ...]:
-        own = posts.astype(np.intp)
-        slow, fast = np.exp2((times - context.now) / (30 * DAY)), np.exp2((times - context.now) / DAY)
-        authors = state.author[own].astype(np.intp) + 1
-        by_author = summed(authors, slow, state.n_users + 1)
-        by_author_fast = summed(authors, fast, state.n_users + 1)
-        topics = state.topic[own].astype(np.intp) + 1
-        by_topic = summed(topics, slow, len(state.topic_ids) + 1)
-        by_author[0] = by_author_fast[0] = 0.0
-        written = state.authored.row(context.user, 30)[0].astype(np.intp)
-        _, (visitors, _) = state.audiences.gather(written, 50)
-        visits = summed(visitors, np.ones(len(visitors)), state.n_users)
-        followed = np.zeros(state.n_users + 1)
-        followed[state.follows.row(context.user)[0] + 1] = 1.0
-        return by_author, by_author_fast, by_topic, visits, followed
 
-    by_author, by_author_fast, by_topic, visits, followed = context.once("affinity", mine)
-    total = by_topic.sum()
-    block[0] = np.log1p(by_author[author + 1])
-    block[1] = np.log1p(by_author_fast[author + 1])
-    block[2] = np.log1p(by_topic[topic + 1]) * (topic >= 0)
-    block[3] = (by_topic[topic + 1] / total if total > 0 else 0.0) * (topic >= 0)
-    block[4] = followed[author + 1]
-    block[5] = np.log1p(visits[author.clip(0)]) * (author >= 0)
+@feature("user kNN 1d", "user kNN 30d", "next posts")
+def neighbourhood(c: Candidates) -> Block:
+    """Support by users who choose alike, at two paces, and by what people went on to."""
+    if not c.context.history_length:
+        return c.none(3)
+    support = [*co_engagement.user_knn(c.context)[:, c.rows], co_engagement.next_posts(c.context)[c.rows]]
+    block: Block = np.log(np.stack(support) + 1e-3) - np.log(1e-3)
     return block
 
 
-@feature("user kNN 1d", "user kNN 7d", "user kNN 90d", "next posts")
-def neighbourhood(context: RankingContext, rows: Rows) -> Block:
-    """Support by users who choose alike, at three paces, and by what people went on to."""
-    if not context.history_length:
-        return np.zeros((4, len(rows)))
-    scores = [co_engagement.user_knn(context, h)[rows] for h in (DAY, 7 * DAY, 90 * DAY)]
-    support: Block = np.log(np.stack([*scores, co_engagement.next_posts(context)[rows]]) + 1e-3) - np.log(
-        1e-3
-    )
-    return support
-
-
 @feature("text like history", "text like last")
-def text(context: RankingContext, rows: Rows) -> Block:
+def text(c: Candidates) -> Block:
     """Similarity of the text to what the user engaged with, lately and last."""
-    state = context.state
-    posts = context.history[0]
-    if not len(posts) or not state.text.shape[1]:
-        return np.zeros((2, len(rows)))
+    posts = c.context.history[0][-50:].astype(np.intp)
+    if not len(posts) or not c.state.text.shape[1]:
+        return c.none(2)
 
     def profiles() -> NDArray[np.float32]:
-        own = posts[-50:].astype(np.intp)
-        rank = np.arange(len(own))[::-1]
-        vectors = state.text[own]
-        both = np.stack([0.9**rank @ vectors, 0.5**rank @ vectors])
-        length = np.linalg.norm(both, axis=1, keepdims=True) + 1e-9
-        return np.asarray(both / length, np.float32)
+        rank = np.arange(len(posts))[::-1]
+        both = np.stack([0.9**rank, 0.5**rank]).astype(np.float32) @ c.state.text[posts]
+        return np.asarray(both / (np.linalg.norm(both, axis=1, keepdims=True) + 1e-9), np.float32)
 
-    return np.asarray(context.once("text profiles", profiles) @ state.text[rows].T, np.float64)
+    return np.asarray(c.context.once("text profiles", profiles) @ c.state.text[c.rows].T, np.float64)
+
+
+@feature("topic of last", "heat x topic share", "trace x topic share", "age x topic share")
+def topical(c: Candidates) -> Block:
+    """The topic of the user's last event, and age and heat as far as the topic is the user's."""
+    posts, times, _ = c.context.history
+    if not len(posts):
+        return c.none(4)
+    last = (c.topic == c.state.topic[posts[-1]]) * np.exp2((times[-1] - c.context.now) / HOUR)
+    share = c.topic_share
+    return np.stack([last, np.log1p(c.heat[_SIX_HOURS]) * share, c.trace[1] * share, c.log_age * share])
 
 
 @feature(
-    "age against habit",
-    "(age against habit)^2",
-    "heat against habit",
-    "heat x newcomer",
-    "age x newcomer",
-    "topic of last",
-    "heat x topic share",
-    "trace x topic share",
-    "age x topic share",
+    "heat x newcomer", "age x newcomer", "age against habit", "(age against habit)^2", "heat against habit"
 )
-def habit(context: RankingContext, rows: Rows) -> Block:
-    """Against what this user usually takes: how old, how hot, which topic; how long a history the rest rests on."""
-    state = context.state
-    posts, times, _ = context.history
-    block = np.zeros((9, len(rows)))
-    age = _log_age(context, rows)
-    hot = np.log1p(state.heat.at(context.now, rows)[2])
-    newcomer = 1.0 / (1.0 + context.history_length)
-    block[3], block[4] = hot * newcomer, age * newcomer
-    if not len(posts):
-        return block
-
-    def usual() -> tuple[float, float]:
+def habit(c: Candidates) -> Block:
+    """Against what this user usually takes: how old, how hot; and how short the history is that the rest rests on."""
+    newcomer = 1.0 / (1.0 + c.context.history_length)
+    hot = np.log1p(c.heat[_SIX_HOURS])
+    block = c.none(5)
+    block[0], block[1] = hot * newcomer, c.log_age * newcomer
+    posts, times, _ = c.context.history
+    if len(posts):
         own = posts[-50:].astype(np.intp)
-        ages = np.log((times[-50:] - state.created[own]).clip(0) + _MINUTE)
-        return float(ages.mean()), float(ages.std() + 0.5)
-
-    mean, _spread = context.once("usual age", usual)
-    gap = (age - mean) * (1 - newcomer)
-    block[0], block[1] = np.abs(gap), gap**2 / 10
-    block[2] = hot * gap / 3
-    block[5] = (state.topic[rows] == state.topic[posts[-1]]) * np.exp2((times[-1] - context.now) / HOUR)
-    share = affinity(context, rows)[3]
-    block[6] = hot * share
-    block[7] = np.log(state.heat.at(context.now, rows)[1] + _FLOOR) * share
-    block[8] = age * share
+        usual = np.log((times[-50:] - c.state.created[own]).clip(0) + _MINUTE).mean()
+        gap = (c.log_age - usual) * (1 - newcomer)
+        block[2], block[3], block[4] = np.abs(gap), gap**2 / 10, hot * gap / 3
     return block

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.application.feed_pipeline import FeedPipeline
 from app.domain.entities import INTERACTION_TYPES, InteractionType
-from app.domain.feed.state import DAY, HALF_LIVES
+from app.domain.feed.state import HALF_LIVES
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.scorer import Scorer
 from app.domain.services.stage_observer import StageObserver
@@ -89,7 +89,7 @@ def ranking_pipeline(
 
 def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) -> list[CandidateSource]:
     many, some, few = options.candidates, options.candidates // 2, options.candidates // 4
-    window = 10 * many
+    window = 5 * many
     common: list[CandidateSource] = [
         sources.Trending(tuple(range(len(HALF_LIVES))), some),
         sources.Fresh(many),
@@ -99,7 +99,7 @@ def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) ->
     everything = sources.SmallCatalogue(options.whole_catalogue)
     if learned:
         return [
-            sources.LiveNeighbours(many, 7 * DAY),
+            sources.LiveNeighbours(many),
             sources.NextPosts(some),
             sources.FavouriteTopics(some, window),
             sources.FavouriteAuthors(some, 5),

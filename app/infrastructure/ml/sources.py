@@ -1,6 +1,7 @@
 """Candidate sources: each names posts for one reason. A new one is one small class and a line in `wiring`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +25,11 @@ def strongest(values: NDArray[np.float64], limit: int) -> Rows:
 
 def newest(context: RankingContext, limit: int) -> Rows:
     """The `limit` newest posts that are out, newest first."""
-
-    def find() -> Rows:
-        state = context.state
-        order = state.by_created
-        out = int(np.searchsorted(state.created[order[-4 * limit :]], context.now, side="right"))
-        start = max(len(order) - 4 * limit, 0)
-        if out == 0 and start:
-            start, out = 0, int(np.searchsorted(state.created[order], context.now, side="right"))
-        return order[max(start + out - limit, 0) : start + out][::-1]
-
-    return context.once(("newest", limit), find)
+    state = context.state
+    order = state.by_created
+    created = state.derived("created in order", lambda: state.created[order], posts_only=True)
+    out = int(np.searchsorted(created, context.now, side="right"))
+    return order[max(out - limit, 0) : out][::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +63,13 @@ class LiveNeighbours:
     """What users who lately chose alike choose now."""
 
     limit: int
-    half_life: float  # seconds
     name: str = "live_neighbours"
     reason: Reason = Reason.COLLABORATIVE_FILTERING
 
     def __call__(self, context: RankingContext) -> Rows:
         if not context.history_length:
             return np.empty(0, np.intp)
-        return strongest(co_engagement.user_knn(context, self.half_life), self.limit)
+        return strongest(co_engagement.user_knn(context)[-1], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +114,7 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class PopularAuthors:
-    """Fresh posts whose authors have been engaged with most, the owner's answer to a cold post."""
+    """Fresh posts whose authors have been engaged with, then followed, most: the owner's answer to a cold post."""
 
     limit: int
     window: int  # so many newest posts are looked at
@@ -129,11 +123,16 @@ class PopularAuthors:
 
     def __call__(self, context: RankingContext) -> Rows:
         state = context.state
-        rows = newest(context, self.window)
-        rows = rows[state.author[rows] >= 0]
-        authors = state.author[rows].astype(np.intp)
-        standing = state.author_heat.at(context.now, authors)[_WEEK] + 0.1 * state.followers[authors]
-        return rows[strongest(standing, self.limit)]
+        fresh = newest(context, self.window)
+
+        def find() -> Rows:
+            rows = fresh[state.author[fresh] >= 0]
+            authors = state.author[rows].astype(np.intp)
+            level = state.author_heat.level(_WEEK, authors)
+            order = np.lexsort((-state.followers[authors], -level))
+            return rows[order[: self.limit]]
+
+        return state.derived((self, len(fresh) and fresh[0]), find)
 
 
 _WEEK = STANDING_HALF_LIVES.index(7 * 86400.0)
@@ -194,7 +193,7 @@ class FavouriteAuthors:
         return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FavouriteTopics:
     """The newest posts of the topics this user engages with, each topic its share."""
 
@@ -212,8 +211,12 @@ class FavouriteTopics:
         share = np.bincount(topics, minlength=len(state.topic_ids)) / len(topics)
         rows = newest(context, self.window)
         of_topic = state.topic[rows]
-        liked = np.where(of_topic >= 0, share[of_topic.clip(0)], 0.0)
-        return rows[strongest(liked * np.exp2(-np.arange(len(rows)) / self.limit), self.limit)]
+        liked = np.append(share, 0.0)[of_topic]  # -1, none, is the last
+        return rows[strongest(liked * self._fading[: len(rows)], self.limit)]
+
+    @cached_property
+    def _fading(self) -> NDArray[np.float64]:
+        return np.exp2(-np.arange(self.window) / self.limit)
 
 
 @dataclass(frozen=True, slots=True)
