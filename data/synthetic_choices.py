@@ -25,6 +25,7 @@ class World:
     followed: float = 0.0  # posts of followed authors
     taste_ages: bool = True
     quality: Quality = "flat"
+    posted_within: float = 1.0  # the part of the span in which posts appear, from its start
     replies: float = 0.0  # share of comments that the author answers under his own post
 
     @property
@@ -35,7 +36,9 @@ class World:
 
 WORLDS: Final = {
     "mixed": World(fresh=0.2, timeless=0.05, taste=0.5, followed=0.25, quality="heavy", replies=0.12),
-    "popularity": World(timeless=1.0, quality="zipf"),
+    "popularity": World(
+        timeless=1.0, quality="zipf", posted_within=0.1
+    ),  # late posts would be favourites unknown
     "taste": World(taste=1.0, taste_ages=False),
     "recency": World(fresh=1.0),
     "follows": World(followed=1.0),

@@ -127,10 +127,16 @@ def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> P
     )
 
 
-def make_posts(rng: np.random.Generator, n: int, people: People, span: Span, quality: Quality) -> Posts:
-    """Posts by authors, mostly for their first community; nobody posts before he has joined."""
+def make_posts(
+    rng: np.random.Generator, n: int, people: People, span: Span, quality: Quality, within: float
+) -> Posts:
+    """Posts by authors, mostly for their first community, in the first part of the span (`within`: its share).
+
+    Nobody posts before he has joined.
+    """
     author = draw(rng, people.authorship, n)
     created = np.sort(span.moments(rng, people.zone_hours[author]))
+    created = span.start + np.floor((created - span.start) * within).astype(np.int64)
     late = people.joined[author] > created
     old_hands = np.where(people.joined <= span.start, people.authorship, 0.0)
     if old_hands.any():
