@@ -4,10 +4,8 @@ Loading the same feed again adds nothing: users and posts are told apart by id, 
 by `event_id`.
 """
 
-import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import psycopg2
@@ -17,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES
 from app.infrastructure.database.connection import storage_errors
+from app.infrastructure.database.copy_format import NULL, CopySource, hex_of, number, tags, text
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 
@@ -116,7 +115,7 @@ def load_feed(
     """Add what of `feed` is not there yet, in one transaction; `created_at` of an event is when it occurred.
 
     remember  noted in the same transaction
-    progress  told (table, rows of it that are done) as it goes on
+    progress  told ("users", "posts", "follows" or "interactions", rows of it that are done) as it goes on
 
     Raises LoadRefused (tables that are not ours, a shift other than the remembered one, rows that contradict the
     database), StorageUnavailable. Needs COPY, so not in a process that called `install_deadlines`.
@@ -144,6 +143,7 @@ class _Load:
         self._connection = connection
         self._schema = schema
         self._progress = progress
+        self._staged = 0  # rows of the table that is being loaded
 
     def __call__(self, feed: FeedTables) -> LoadCounts:
         """Users, then what points to them, then what points to both."""
@@ -157,11 +157,13 @@ class _Load:
     def _load_users(self, users: UserRows) -> int:
         n = len(users.key)
         rows = zip(
-            range(n), _hex(users.key), map(_text, users.external_id), map(repr, users.created.tolist()),
-            map(_text, users.username or [None] * n), map(_number, users.follower_count or [None] * n), strict=True,
+            range(n), hex_of(users.key), map(text, users.external_id), map(number, users.created.tolist()),
+            map(text, users.username or [None] * n), map(number, users.follower_count or [None] * n), strict=True,
         )  # fmt: skip
-        stage = "n int, id uuid, external_id text, created float8, username text, follower_count int"
-        self._copy_text("users", stage, rows)
+        stage = (
+            "n int PRIMARY KEY, id uuid, external_id text, created float8, username text, follower_count int"
+        )
+        self._copy("users", stage, CopySource.of_rows(rows))
         return self._insert(
             "users",
             "id, external_id, created_at, username, follower_count",
@@ -170,32 +172,34 @@ class _Load:
 
     def _load_posts(self, users: UserRows, posts: PostRows) -> int:
         n = len(posts.key)
-        author = _hex(users.key)
+        author = hex_of(users.key)
         rows = zip(
-            range(n), _hex(posts.key), map(_text, posts.external_id),
-            (author[row] if row >= 0 else r"\N" for row in posts.author.tolist()), map(repr, posts.created.tolist()),
-            map(_text, posts.content or [None] * n), map(_tags, posts.tags or [()] * n),
+            range(n), hex_of(posts.key), map(text, posts.external_id),
+            (author[row] if row >= 0 else NULL for row in posts.author.tolist()), map(number, posts.created.tolist()),
+            map(text, posts.content or [None] * n), map(tags, posts.tags or [()] * n),
             ("ft"[one] for one in (posts.visible.tolist() if posts.visible is not None else [True] * n)),
-            map(_number, posts.like_count or [None] * n), map(_number, posts.comment_count or [None] * n), strict=True,
+            map(number, posts.like_count or [None] * n), map(number, posts.comment_count or [None] * n), strict=True,
         )  # fmt: skip
-        self._copy_text(
+        self._copy(
             "posts",
-            "n int, id uuid, external_id text, author_id uuid, created float8, content text, tags text[], "
+            "n int PRIMARY KEY, id uuid, external_id text, author_id uuid, created float8, content text, tags text[], "
             "visible boolean, like_count int, comment_count int",
-            rows,
+            CopySource.of_rows(rows),
         )
         others = "id, external_id, author_id, content, tags, visible, like_count, comment_count"
         return self._insert("posts", f"{others}, created_at", f"{others}, {_time('created')}")
 
     def _load_follows(self, users: UserRows, follows: FollowRows) -> int:
-        self._copy_binary(
+        self._copy(
             "follows",
-            "n int, follower_id uuid, followee_id uuid, since float8",
-            {
-                "follower_id": users.key[follows.follower],
-                "followee_id": users.key[follows.followee],
-                "since": follows.since.astype(">f8"),
-            },
+            "n int PRIMARY KEY, follower_id uuid, followee_id uuid, since float8",
+            CopySource.of_columns(
+                {
+                    "follower_id": users.key[follows.follower],
+                    "followee_id": users.key[follows.followee],
+                    "since": follows.since.astype(">f8"),
+                }
+            ),
         )
         since = "to_timestamp(nullif(since, 'NaN'))"
         return self._insert(
@@ -204,151 +208,64 @@ class _Load:
 
     def _load_interactions(self, feed: FeedTables) -> int:
         events = feed.interactions
-        self._copy_binary(
-            "interactions",
-            "n int, user_id uuid, post_id uuid, kind int2, occurred float8, event_id uuid",
-            {
-                "user_id": feed.users.key[events.user],
-                "post_id": feed.posts.key[events.post],
-                "kind": events.kind.astype(">i2"),
-                "occurred": events.occurred.astype(">f8"),
-                "event_id": events.event_id,
-            },
+        self._copy(
+            "user_interaction",
+            "n int PRIMARY KEY, user_id uuid, post_id uuid, kind int2, occurred float8, event_id uuid",
+            CopySource.of_columns(
+                {
+                    "user_id": feed.users.key[events.user],
+                    "post_id": feed.posts.key[events.post],
+                    "kind": events.kind.astype(">i2"),
+                    "occurred": events.occurred.astype(">f8"),
+                    "event_id": events.event_id,
+                }
+            ),
         )
-        described = ((str(row), _text(json)) for row, json in sorted((events.metadata or {}).items()))
-        self._copy_text("metadata", "n int, metadata jsonb", described)
+        described = ((str(row), text(json)) for row, json in sorted((events.metadata or {}).items()))
+        self._copy("metadata", "n int PRIMARY KEY, metadata jsonb", CopySource.of_rows(described))
         kinds = ", ".join(f"'{kind}'" for kind in INTERACTION_TYPES)
         return self._insert(
             "user_interaction",
             "user_id, post_id, interaction_type, metadata, created_at, occurred_at, event_id",
             f"user_id, post_id, (ARRAY[{kinds}])[kind + 1], coalesce(m.metadata, '{{}}'), to_timestamp(occurred), "
             "to_timestamp(occurred), event_id",
-            "staged_interactions s LEFT JOIN staged_metadata m USING (n)",
+            "LEFT JOIN staged_metadata m USING (n)",
         )
 
-    def _copy_text(self, name: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        def pages() -> Iterator[bytes]:
-            lines: list[str] = []
-            for row in rows:
-                lines.append("\t".join(map(str, row)))
-                if len(lines) == _ROWS_PER_PAGE:
-                    yield _encoded(name, lines)
-                    lines.clear()
-            yield _encoded(name, lines)
-
-        self._copy(name, columns, "text", pages())
-
-    def _copy_binary(self, name: str, columns: str, fields: dict[str, NDArray[Any]]) -> None:
-        """PostgreSQL's binary COPY of fixed-width fields is one record array: each field after its length."""
-        n = len(next(iter(fields.values())))
-        fields = {"n": np.arange(n, dtype=">i4"), **fields}
-        layout = [("fields", ">i2")]
-        for field, values in fields.items():
-            layout += [(f"{field} length", ">i4"), (field, values.dtype)]  # type: ignore[list-item]
-        records = np.zeros(n, layout)
-        records["fields"] = len(fields)
-        for field, values in fields.items():
-            records[f"{field} length"] = values.dtype.itemsize
-            records[field] = values
-
-        def pages() -> Iterator[bytes]:
-            yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
-            for start in range(0, n, _ROWS_PER_PAGE):
-                yield records[start : start + _ROWS_PER_PAGE].tobytes()
-            yield b"\xff\xff"
-
-        self._copy(name, columns, "binary", pages())
-
-    def _copy(self, name: str, columns: str, form: str, pages: Iterator[bytes]) -> None:
+    def _copy(self, name: str, columns: str, source: CopySource) -> None:
         driver = self._connection.connection.driver_connection
         assert driver is not None
         with driver.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE staged_{name} ({columns}) ON COMMIT DROP")
-            source = _Pages(pages)
             try:
-                cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {form})", source)
-            except psycopg2.Error:  # what went wrong in the reading would come as an error of COPY
+                cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {source.form})", source)
+            except psycopg2.Error:
                 if source.refused is None:
                     raise
-                raise source.refused from None
+                raise LoadRefused(f"{name}: {source.refused}") from source.refused
+            if name != "metadata":
+                self._staged = cursor.rowcount
             cursor.execute(f"ANALYZE staged_{name}")
 
-    def _insert(self, table: str, columns: str, values: str, source: str | None = None) -> int:
-        """Whatever is there already, by any of its keys, stays as it is."""
-        added = self._connection.exec_driver_sql(
-            f"INSERT INTO {self._schema[table]} ({columns}) SELECT {values} FROM {source or f'staged_{table} s'} "
-            "ORDER BY n ON CONFLICT DO NOTHING"
-        ).rowcount
-        self._progress(table, added)
+    def _insert(self, table: str, columns: str, values: str, joined: str = "") -> int:
+        """Whatever is there already, by any of its keys, stays as it is. In parts, to tell how far it is."""
+        statement = (
+            f"INSERT INTO {self._schema[table]} ({columns}) SELECT {values} FROM staged_{table} {joined} "
+            "WHERE n >= %s AND n < %s ORDER BY n ON CONFLICT DO NOTHING"
+        )
+        added = 0
+        for start in range(0, self._staged, _ROWS_PER_INSERT):
+            end = min(start + _ROWS_PER_INSERT, self._staged)
+            added += self._connection.exec_driver_sql(statement, (start, end)).rowcount
+            self._progress("interactions" if table == "user_interaction" else table, end)
         return added
 
 
-_ROWS_PER_PAGE = 10_000
-
-
-class _Pages(io.RawIOBase):
-    """What `copy_expert` reads from: pages as they are made, so that the whole never lies in memory as text."""
-
-    def __init__(self, pages: Iterator[bytes]) -> None:
-        self._pages = pages
-        self._page = memoryview(b"")
-        self.refused: LoadRefused | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._page:
-            try:
-                page = next(self._pages, None)
-            except LoadRefused as refused:
-                self.refused = refused
-                raise
-            if page is None:
-                return 0
-            self._page = memoryview(page)
-        n = min(len(buffer), len(self._page))
-        buffer[:n] = self._page[:n]
-        self._page = self._page[n:]
-        return n
-
-
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-
-
-def _text(value: str | None) -> str:
-    return r"\N" if value is None else value.translate(_ESCAPES)
-
-
-def _number(value: int | None) -> str:
-    return r"\N" if value is None else str(value)
-
-
-def _tags(tags: tuple[str, ...]) -> str:
-    quoted = ('"' + tag.replace("\\", r"\\").replace('"', r"\"") + '"' for tag in tags)
-    return _text("{" + ",".join(quoted) + "}")
-
-
-def _hex(keys: NDArray[np.void]) -> list[str]:
-    digits = keys.tobytes().hex()
-    return [digits[start : start + 32] for start in range(0, len(digits), 32)]
+_ROWS_PER_INSERT = 20_000
 
 
 def _time(column: str) -> str:
     return f"coalesce(to_timestamp(nullif({column}, 'NaN')), now())"
-
-
-def _encoded(name: str, lines: list[str]) -> bytes:
-    """Lines as COPY wants them. Raises LoadRefused for what UTF-8 or PostgreSQL cannot hold."""
-    page = "".join(line + "\n" for line in lines)
-    if "\0" in page:
-        raise LoadRefused(f"{name}: PostgreSQL cannot store the character NUL")
-    try:
-        return page.encode()
-    except UnicodeEncodeError as error:
-        raise LoadRefused(
-            f"{name}: half a surrogate pair cannot be stored: {error.object[error.start]!r}"
-        ) from error
 
 
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:

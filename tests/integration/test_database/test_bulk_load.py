@@ -44,7 +44,7 @@ def test_what_was_loaded_is_the_feed_that_was_given(engine: Engine) -> None:
     noon = NOON.timestamp()
     history = SqlFeedLog(engine).whole().history
     assert counts == LoadCounts(users=3, posts=2, follows=2, interactions=4)
-    assert told == [("users", 3), ("posts", 2), ("follows", 2), ("user_interaction", 4)]
+    assert told == [("users", 3), ("posts", 2), ("follows", 2), ("interactions", 4)]
     assert events_of(history) == [
         ("anna", "first", 0, noon),
         ("bert", "first", 2, noon + 1),
@@ -96,8 +96,10 @@ def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
         event_id=np.frombuffer(np.arange(2 * n, dtype=np.int64).tobytes(), "V16"),
     )  # fmt: skip
 
-    load_feed(engine, replace(feed, interactions=many))
+    told: list[int] = []
+    load_feed(engine, replace(feed, interactions=many), progress=lambda _table, done: told.append(done))
 
+    assert told[-2:] == [20_000, n]
     ids = rows(engine, "SELECT event_id::text FROM user_interaction ORDER BY seq")
     assert [row[0].replace("-", "") for row in ids] == [one.tobytes().hex() for one in many.event_id]
 
