@@ -4,7 +4,7 @@ import { reasonLabel } from "@/components/reasons";
 import { config } from "@/lib/config";
 import { DatabaseUnavailable } from "@/lib/database";
 import { isId } from "@/lib/ids";
-import { readModelRegistry } from "@/lib/model-registry";
+import { readModelRegistry, tellingFigures } from "@/lib/model-registry";
 import type { PostWithUser } from "@/lib/post";
 import { choosePosts, findPosts, findTrending } from "@/lib/repositories/post.repository";
 import { findUsers } from "@/lib/repositories/user.repository";
@@ -32,10 +32,7 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
     orNull(() => findTrending(user, COMPARED)),
     orNull(() => findUsers("", 40)),
   ]);
-  const figureNames = [...new Set((models ?? []).flatMap((model) => Object.keys(model.metrics)))].slice(
-    0,
-    FIGURES_SHOWN,
-  );
+  const figureNames = tellingFigures(models ?? [], FIGURES_SHOWN);
 
   return (
     <main id="main" className="operator">

@@ -101,7 +101,10 @@ describe("the running stack", { skip }, () => {
 
     const after_ = await feed.ids();
     assert.equal(after_.includes(liked), false);
-    assert.notDeepEqual(after_.filter((id) => before.includes(id)), before.filter((id) => after_.includes(id)));
+    assert.notDeepEqual(
+      after_.filter((id) => before.includes(id)),
+      before.filter((id) => after_.includes(id)),
+    );
   });
 
   it("does not offer a viewed post again after a reload, and keeps its dwell time", async () => {
@@ -146,7 +149,10 @@ describe("the running stack", { skip }, () => {
     const liked = await Promise.all([0, 3, 6].map((place) => feed.posts.nth(place).getAttribute("data-post")));
 
     assert.ok(fallen.some(({ source }) => source === "random_fallback"));
-    assert.ok(fallen.every(({ ms }) => ms <= 3500), JSON.stringify(fallen.map(({ ms }) => ms)));
+    assert.ok(
+      fallen.every(({ ms }) => ms <= 3500),
+      JSON.stringify(fallen.map(({ ms }) => ms)),
+    );
     assert.equal(await feed.page.locator(".notice").count(), 0);
 
     await service.restart();

@@ -61,7 +61,8 @@ export class FeedService {
     const server = ["-m", "uvicorn", "app.main:app", "--host", "127.0.0.1", "--port", String(this.port)];
     const child = spawn(python(), server, { cwd: CHECKOUT, env: this.environment, stdio: ["ignore", "pipe", "pipe"] });
     this.output = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => this.output.push(text.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (text: Buffer) => this.output.push(text.toString()));
     this.process = child;
     await answering(`${this.url}/readyz`, START_MS, () => {
       if (child.exitCode !== null) throw new Error(`the service ended: ${this.output.join("").slice(-2000)}`);
@@ -74,7 +75,11 @@ export class FeedService {
   }
 
   private run(module: string, ...options: string[]): void {
-    const done = spawnSync(python(), ["-m", module, ...options], { cwd: CHECKOUT, env: this.environment, encoding: "utf8" });
+    const done = spawnSync(python(), ["-m", module, ...options], {
+      cwd: CHECKOUT,
+      env: this.environment,
+      encoding: "utf8",
+    });
     if (done.status !== 0) throw new Error(`${module} exited with ${done.status}: ${done.stderr.slice(-2000)}`);
   }
 }

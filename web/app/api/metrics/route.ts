@@ -1,8 +1,10 @@
 import { metrics } from "@/lib/metrics";
+import { renderModelFigures } from "@/lib/model-registry";
 
 export const dynamic = "force-dynamic";
 
 /** For Prometheus. */
-export function GET(): Response {
-  return new Response(metrics.render(Date.now()), { headers: { "Content-Type": "text/plain; version=0.0.4" } });
+export async function GET(): Promise<Response> {
+  const text = metrics.render(Date.now()) + (await renderModelFigures());
+  return new Response(text, { headers: { "Content-Type": "text/plain; version=0.0.4" } });
 }

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { readModelRegistry, renderModelFigures, tellingFigures } from "../../lib/model-registry";
+
+const REGISTRY = {
+  models: [
+    { version: "v1", status: "inactive", created_at: "2026-03-01T12:00:00Z", metrics: { "ndcg@5": 0.72 } },
+    {
+      version: "v2",
+      status: "active",
+      created_at: "2026-03-02T12:00:00Z",
+      metrics: {
+        prequential: { learned: { "ndcg@10": { mean: 0.31, low: 0.3, high: 0.32, n: 900 }, mrr: { mean: 0.2 } } },
+        requests: 900,
+        "ndcg@5": 0.75,
+      },
+    },
+  ],
+};
+
+describe("the model registry", () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), "models-"));
+    process.env["MODELS_DIR"] = folder;
+  });
+  afterEach(() => {
+    delete process.env["MODELS_DIR"];
+  });
+  const write = (text: string) => writeFileSync(path.join(folder, "registry.json"), text);
+
+  it("is read newest first, with its figures under short names", async () => {
+    write(JSON.stringify(REGISTRY));
+
+    const models = await readModelRegistry();
+
+    assert.deepEqual(
+      models?.map(({ version }) => version),
+      ["v2", "v1"],
+    );
+    assert.deepEqual(models?.[0]?.metrics, { "learned ndcg@10": 0.31, "learned mrr": 0.2, "ndcg@5": 0.75 });
+    assert.deepEqual(tellingFigures(models ?? [], 2), ["learned ndcg@10", "ndcg@5"]);
+  });
+
+  it("gives Prometheus the active model's figures", async () => {
+    write(JSON.stringify(REGISTRY));
+
+    const lines = (await renderModelFigures()).split("\n");
+
+    assert.ok(lines.includes('feed_model_figure{version="v2",figure="learned ndcg@10"} 0.31'));
+    assert.ok(!lines.some((line) => line.includes("v1")));
+  });
+
+  it("is null where there is none, or none that can be read", async () => {
+    assert.equal(await readModelRegistry(), null);
+    write("{half");
+
+    assert.equal(await readModelRegistry(), null);
+    assert.equal(await renderModelFigures(), "");
+  });
+});
