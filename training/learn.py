@@ -1,15 +1,18 @@
 """Learning the blend: offers sampled from the replayed past, and the choice model that explains them best."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.application.feed_pipeline import FeedPipeline
 from app.infrastructure.ml import features
-from app.infrastructure.ml.choice_model import ChoiceModel, Offers, fit_choice_model
+from app.infrastructure.ml.choice_model import ChoiceModel, Offers, calibrated, fit_choice_model
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
 from training.replay import Moment, Replay
+
+_ENOUGH_TO_CALIBRATE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +37,20 @@ class OfferSampler:
         self._options = options
         blank = np.zeros(len(features.names()))
         empty = np.zeros((len(blank), 0))
-        untrained = ChoiceModel(features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0))
+        untrained = ChoiceModel(
+            features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0), np.zeros(3)
+        )
         self._pipeline: FeedPipeline = ranking_pipeline(ranking, None, untrained, NoObserver())
         self._known_at: list[float] = []
+        self._worth: list[float] = []
         self._inputs: list[NDArray[np.float32]] = []
         self._log_weight: list[NDArray[np.float32]] = []
 
     def __len__(self) -> int:
         return len(self._inputs)
 
-    def add(self, moment: Moment, known_at: float, seed: int) -> None:
-        """Sample the offer of one moment, whose outcome is known from `known_at` on."""
+    def add(self, moment: Moment, known_at: float, worth: float, seed: int) -> None:
+        """Sample the offer of one moment, whose outcome, an action of that worth, is known from `known_at` on."""
         random = np.random.default_rng(seed)
         size = self._options.candidates
         open_ = np.zeros(moment.state.n_posts, np.bool_)
@@ -71,13 +77,19 @@ class OfferSampler:
         log_weight[1 : 1 + n_hard] = np.log(max(len(hard), 1) / max(n_hard, 1))
         log_weight[1 + n_hard : len(drawn)] = np.log(max(len(rest), 1) / max(n_rest, 1))
         self._known_at.append(known_at)
+        self._worth.append(worth)
         self._inputs.append(inputs)
         self._log_weight.append(log_weight)
 
     def offers(self, before: float = np.inf) -> Offers:
         """Those whose outcome was known strictly before a time, in the order of their moments."""
         known = [i for i, at in enumerate(self._known_at) if at < before]
-        return Offers(np.stack([self._inputs[i] for i in known]), np.stack([self._log_weight[i] for i in known]))
+        worth = np.array([self._worth[i] for i in known], np.float32)
+        return Offers(
+            np.stack([self._inputs[i] for i in known]),
+            np.stack([self._log_weight[i] for i in known]),
+            worth / max(float(worth.mean()), 1e-9),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +115,27 @@ def learn(offers: Offers, options: LearningOptions) -> Learned:
         if tried[f"ridge {one:g}"] > best:
             best, ridge, start = tried[f"ridge {one:g}"], one, model
     for size in options.units:
-        model = fit_choice_model(features.names(), early, ridge=ridge, start=start, units=size, seed=options.seed)
+        model = fit_choice_model(
+            features.names(), early, ridge=ridge, start=start, units=size, seed=options.seed
+        )
         tried[f"ridge {ridge:g}, {size} units"] = mean_log_likelihood(model, late)
         if tried[f"ridge {ridge:g}, {size} units"] > best:
             best, units = tried[f"ridge {ridge:g}, {size} units"], size
-    model = fit_choice_model(features.names(), offers, ridge=ridge, start=start, units=units, seed=options.seed)
+    shape: dict[str, Any] = {"ridge": ridge, "start": start, "units": units, "seed": options.seed}
+    model = fit_choice_model(features.names(), offers, **shape)
+    if len(late) >= _ENOUGH_TO_CALIBRATE:
+        judged = fit_choice_model(features.names(), early, **shape)
+        model = replace(model, calibration=calibrated(judged, late).calibration)
     return Learned(model, ridge, units, tried)
 
 
 def mean_log_likelihood(model: ChoiceModel, offers: Offers) -> float:
     """Mean log probability of the chosen posts."""
     n, size, n_features = offers.inputs.shape
-    flat = offers.inputs.reshape(-1, n_features).T.astype(np.float64)
+    flat = offers.inputs.reshape(-1, n_features).T
     utility = model.utilities(flat).reshape(n, size) + offers.log_weight
     utility -= utility.max(axis=1, keepdims=True)
-    return float((utility[:, 0] - np.log(np.exp(utility).sum(axis=1))).mean())
+    return float((offers.value * (utility[:, 0] - np.log(np.exp(utility).sum(axis=1)))).mean())
 
 
 def learning_requests(replay: Replay, options: LearningOptions) -> NDArray[np.intp]:

@@ -67,8 +67,9 @@ def run(
             late[replay.hashes(late) <= replay.hashes(warm).max()] if len(warm) >= learning.requests else late
         )
     taught = np.union1d(warm, late if learns else late[:0])
-    known_at = _outcomes(replay, taught)
-    teaching = np.array(sorted(known_at), np.intp)
+    lessons = _lessons(replay, taught)
+    teaching = np.array(sorted(lessons), np.intp)
+    worth = replay.options.kind_weights()[replay.events.kind]
     schedule = np.union1d(teaching, tests)
     testing, teaches = np.isin(schedule, tests), np.isin(schedule, teaching)
 
@@ -102,7 +103,8 @@ def run(
             _ask(chosen, moment, outcome, done)
             done += 1
         if teaches[at]:
-            sampler.add(moment, known_at[moment.event], int(hashes[at]))
+            request = lessons[moment.event]
+            sampler.add(moment, float(replay.events.time[request]), float(worth[request]), int(hashes[at]))
         if progress is not None:
             progress(at + 1, len(schedule))
     return outcome
@@ -120,12 +122,11 @@ def _ask(rankers: Mapping[str, Ranker], moment: Moment, outcome: Outcome, place:
     outcome.post_age[place] = moment.time - moment.state.created[moment.target]
 
 
-def _outcomes(replay: Replay, requests: NDArray[np.intp]) -> dict[int, float]:
-    """The moments to learn `requests` from, as event rows, and when the outcome of each is known.
+def _lessons(replay: Replay, requests: NDArray[np.intp]) -> dict[int, int]:
+    """The moments to learn `requests` from, and the request that each is about, as event rows.
 
     A user who looks at a post before he chooses it teaches twice: at the choice, when the look is known, and at the
     look, when the post was new to him, as every post of a served page is.
     """
-    times = replay.events.time[requests].tolist()
-    contacts = dict(zip(replay.first_contacts(requests).tolist(), times, strict=True))
-    return contacts | dict(zip(requests.tolist(), times, strict=True))
+    looks = dict(zip(replay.first_contacts(requests).tolist(), requests.tolist(), strict=True))
+    return looks | {request: request for request in requests.tolist()}

@@ -40,8 +40,8 @@ class RankedList:
 
     def kept(self, size: int) -> "RankedList":
         """The first `size` posts, in little memory."""
-        rows, values, nominated = (a[:size].copy() for a in (self.rows, self.values, self.nominated))
-        return RankedList(rows, values, nominated, np.empty(0, np.intp), None)
+        rows, values = self.rows[:size].copy(), self.values[:size].copy()
+        return RankedList(rows, values, self.nominated[:size].copy(), np.empty(0, np.intp), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,16 +110,18 @@ class FeedPipeline:
     def page(self, context: RankingContext, ranked: RankedList, size: int, explain: bool = False) -> Page:
         """The next `size` posts of a list, fewer at its end."""
         started = perf_counter()
-        at, values = self._selector(context, ranked.rows, ranked.values, size)
+        selected = self._selector(context, ranked.rows, ranked.values, size)
+        at = selected.positions
         rows = ranked.rows[at]
         if ranked.scored is None:
             scored, order = self.scorer(context, rows), np.arange(len(rows))
         else:
             scored, order = ranked.scored, ranked.order[at]
+        nominated, explored = ranked.nominated[at].tolist(), selected.explored.tolist()
         reasons = [
-            reason or self.sources[source].reason
-            for reason, source in zip(scored.reasons(order), ranked.nominated[at].tolist(), strict=True)
+            Reason.EXPLORATION if new else reason or self.sources[source].reason
+            for new, reason, source in zip(explored, scored.reasons(order), nominated, strict=True)
         ]
-        page = Page(rows, values, reasons, scored.evidence(order) if explain else [])
+        page = Page(rows, selected.values, reasons, scored.evidence(order) if explain else [])
         self._observer.observe("select", perf_counter() - started)
         return page

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AwareDatetime,
@@ -24,6 +25,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.domain.entities import InteractionType
 from app.shared.exceptions import ConfigurationError
+
+
+_DSN_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
 
 
 def _parts(given: object) -> object:
@@ -130,6 +134,9 @@ class Settings(BaseSettings):
         0.5, description="Each further post of one author on a page multiplies its score by this"
     )
     author_repeat_floor: Share = Field(0.25, description="Least factor for further posts of one author")
+    exploration_share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = Field(
+        0.04, description="Share of a page given to posts that few have engaged with"
+    )
     ranked_limit: int = Field(
         1000, ge=0, le=1_000_000, description="Catalogues up to this many posts are scored whole"
     )
@@ -185,6 +192,19 @@ class Settings(BaseSettings):
     track_ahead_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
         5, description="How far a caller's clock may run ahead in occurred_at"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _a_dsn(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None:
+            try:
+                parts = urlsplit(given.get_secret_value())
+                readable = parts.scheme in _DSN_SCHEMES and (parts.port is None or parts.port > 0)
+            except ValueError:  # its message may quote the password
+                readable = False
+            if not readable:
+                raise ValueError("must be a DSN such as postgresql://user:password@host:5432/database")
+        return given
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -6,12 +6,13 @@ an offer is exp(u_j) / sum exp(u). Offers are sampled, so each candidate stands 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
 
 _CLIP = 6.0  # standard deviations: what lies beyond was hardly seen in training
 
@@ -23,23 +24,26 @@ class Offers:
     inputs      (n_requests, n_candidates, n_features) float32
     log_weight  (n_requests, n_candidates) float32: log of the number of posts each candidate stands for,
                 -inf pads
+    value       (n_requests,) float32: worth of the action that was taken, mean about 1
     """
 
     inputs: NDArray[np.float32]
     log_weight: NDArray[np.float32]
+    value: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def __getitem__(self, some: slice) -> "Offers":
-        return Offers(self.inputs[some], self.log_weight[some])
+        return Offers(self.inputs[some], self.log_weight[some], self.value[some])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChoiceModel:
     """Utilities linear in clipped, standardised inputs, plus, where it helps, one small layer of rectified units.
 
-    `mean`, `scale`, `linear` (n_features,); `hidden` (n_features, n_units), `bias`, `output` (n_units,).
+    `mean`, `scale`, `linear` (n_features,); `hidden` (n_features, n_units), `bias`, `output` (n_units,);
+    `calibration` (3,): see `probabilities`.
     """
 
     names: tuple[str, ...]
@@ -49,6 +53,7 @@ class ChoiceModel:
     hidden: NDArray[np.float64]
     bias: NDArray[np.float64]
     output: NDArray[np.float64]
+    calibration: NDArray[np.float64]
 
     def standardised(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_features, n) inputs as the model reads them."""
@@ -65,6 +70,17 @@ class ChoiceModel:
             active += self.bias.astype(np.float32)[:, None]
             utility += self.output.astype(np.float32) @ np.maximum(active, 0.0, out=active)
         return utility.astype(np.float64)
+
+    def probabilities(self, log_share: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of being the post that is taken, from the log of a post's share exp(u) / sum exp(u) of all on offer.
+
+        The shares are the model's own belief; a logistic curve in them and their squares, fitted on requests that the
+        model had not seen, corrects it (Platt 1999).
+        """
+        a, b, c = self.calibration
+        logit = a + b * log_share + c * log_share**2
+        probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit.clip(-50, 50)))
+        return probability
 
     def contributions(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n_features, n) share of each input in the utility: gradient x input, which sums to it but for the bias."""
@@ -106,21 +122,37 @@ def fit_choice_model(
     scale = offers.inputs.std(axis=(0, 1), dtype=np.float64)
     scale = np.where(scale > 1e-9, scale, 1.0)
     z = ((offers.inputs - mean.astype(np.float32)) / scale.astype(np.float32)).clip(-_CLIP, _CLIP)
-    chosen = z[:, 0].sum(axis=0, dtype=np.float64)
+    chosen = (offers.value @ z[:, 0]).astype(np.float64)
 
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         share, log_chosen = _softmax(z @ w.astype(np.float32) + offers.log_weight)
-        expected = np.tensordot(share, z, axes=([0, 1], [0, 1])).astype(np.float64)
+        expected = np.tensordot(share * offers.value[:, None], z, axes=([0, 1], [0, 1])).astype(np.float64)
         gradient = (expected - chosen) / len(offers) + 2 * ridge * w
-        return float(-log_chosen.mean(dtype=np.float64) + ridge * w @ w), gradient
+        return float(-(offers.value @ log_chosen) / len(offers) + ridge * w @ w), gradient
 
     first = np.zeros(n_features) if start is None else start.linear * scale / start.scale
     fitted = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 80, "ftol": 1e-6})
     linear = fitted.x
     hidden, bias, output = np.zeros((n_features, 0)), np.zeros(0), np.zeros(0)
     if units:
-        linear, hidden, bias, output = _with_hidden_layer(z, offers.log_weight, linear, units, epochs, seed)
-    return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output)
+        linear, hidden, bias, output = _with_hidden_layer(z, offers, linear, units, epochs, seed)
+    return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output, np.array([0.0, 1.0, 0.0]))
+
+
+def calibrated(model: ChoiceModel, offers: Offers) -> ChoiceModel:
+    """`model` with its probabilities corrected on `offers`, which it must not have been fitted on."""
+    n, size, n_features = offers.inputs.shape
+    utility = model.utilities(offers.inputs.reshape(-1, n_features).T).reshape(n, size)
+    weight = np.exp(offers.log_weight.astype(np.float64))
+    weighed = np.where(weight > 0, utility + np.log(np.maximum(weight, 1e-300)), -np.inf)
+    top = weighed.max(axis=1, keepdims=True)
+    total = top + np.log(np.exp(weighed - top).sum(axis=1, keepdims=True))
+    share = (utility - total)[weight > 0].clip(-30, 0)
+    taken = np.zeros((n, size))
+    taken[:, 0] = 1.0
+    curve = LogisticRegression(C=1e6, max_iter=500)
+    curve.fit(np.stack([share, share**2], axis=1), taken[weight > 0], sample_weight=weight[weight > 0])
+    return replace(model, calibration=np.array([curve.intercept_[0], *curve.coef_[0]]))
 
 
 def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -133,7 +165,7 @@ def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 def _with_hidden_layer(
     z: NDArray[np.float32],
-    log_weight: NDArray[np.float32],
+    offers: Offers,
     linear: NDArray[np.float64],
     units: int,
     epochs: int,
@@ -160,9 +192,9 @@ def _with_hidden_layer(
             w, hidden, bias, output = weights
             reach = x @ hidden + bias
             active = np.maximum(reach, 0)
-            share, _ = _softmax(active @ output + x @ w + log_weight[some])
+            share, _ = _softmax(active @ output + x @ w + offers.log_weight[some])
             share[:, 0] -= 1
-            share /= len(some)
+            share *= offers.value[some][:, None] / len(some)
             back = share[..., None] * output * (reach > 0)
             gradients = [
                 np.tensordot(share, x, axes=([0, 1], [0, 1])),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.domain.entities import Reason
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer import Rows, Scored
-from app.infrastructure.ml import features
+from app.infrastructure.ml import co_engagement, features
 from app.infrastructure.ml.choice_model import ChoiceModel
 
 
@@ -41,15 +41,47 @@ class LearnedScorer:
             return [told[place] for place in by_reason.argmax(axis=0)]
 
         def evidence(at: Rows) -> list[dict[str, Any]]:
+            total = utility.max() + np.log(values.sum())
+            probability = self.model.probabilities(utility[at] - total)
             share = self.model.contributions(inputs[:, at])
-            return [_explained(self.model.names, one) for one in share.T]
+            alike = neighbours_with(context, rows[at])
+            return [
+                {
+                    "probability": round(float(chance), 6),
+                    "neighbours": count,
+                    **_told(self.model.names, inputs[:, place]),
+                    "contributions": _strongest_first(self.model.names, one),
+                }
+                for chance, count, place, one in zip(probability, alike, at.tolist(), share.T, strict=True)
+            ]
 
         return Scored(values, reasons, evidence)
 
 
-def _explained(names: tuple[str, ...], share: NDArray[np.float64]) -> dict[str, Any]:
+def neighbours_with(context: RankingContext, rows: Rows) -> list[int]:
+    """How many of the user's nearest users engaged with each post: a count, nobody's name."""
+    users, _ = co_engagement.neighbours(context)
+    owner, (posts,) = context.state.histories.gather(users, 50, columns=(0,))
+    met = np.unique(np.stack([posts.astype(np.intp), owner]), axis=1)[0]
+    counts: list[int] = np.bincount(met, minlength=context.state.n_posts)[rows].tolist()
+    return counts
+
+
+def _told(names: tuple[str, ...], inputs: NDArray[np.float32]) -> dict[str, Any]:
+    """What people understand: engagements faded by an hour and by a day, and ties to the author and the topic."""
+    of = dict(zip(names, inputs.tolist(), strict=True))
+    return {
+        "engagement_last_hour": round(float(np.expm1(of["heat 1h"])), 3),
+        "engagement_last_day": round(float(np.expm1(of["heat 1d"])), 3),
+        "author_affinity": round(float(np.expm1(of["affinity author"])), 3),
+        "topic_affinity": round(of["topic share"], 3),
+        "follows_author": of["follows author"] > 0,
+    }
+
+
+def _strongest_first(names: tuple[str, ...], share: NDArray[np.float64]) -> dict[str, float]:
     strongest = np.argsort(-np.abs(share), kind="stable")
-    return {"contributions": {names[i]: round(float(share[i]), 4) for i in strongest.tolist()}}
+    return {names[i]: round(float(share[i]), 4) for i in strongest.tolist()}
 
 
 _TELLING: Mapping[Reason, tuple[str, ...]] = {

@@ -14,12 +14,12 @@ from app.domain.services.scorer import Scorer
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.ml import sources
-from app.infrastructure.ml.author_spacing import AuthorSpacing
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import LiveTaste
 from app.infrastructure.ml.filters import NotOwn, Published
 from app.infrastructure.ml.formula_scorer import FormulaScorer, FormulaWeights, TrendingScorer
 from app.infrastructure.ml.learned_scorer import LearnedScorer
+from app.infrastructure.ml.page_selector import PageSelector
 
 _WEIGHTS: Mapping[InteractionType, float] = {"view": 1, "click": 2, "like": 5, "comment": 7, "share": 10}
 
@@ -34,6 +34,7 @@ class RankingOptions:
     trending_half_life_hours: float = 24.0
     author_repeat_factor: float = 0.5
     author_repeat_floor: float = 0.25
+    exploration_share: float = 0.04
     whole_catalogue: int = 1000  # with no more posts than this, each is a candidate
     candidates: int = 300  # of the larger sources; the smaller ones name a part of it
 
@@ -56,6 +57,7 @@ def ranking_options(settings: Settings) -> RankingOptions:
         trending_half_life_hours=settings.trending_half_life_hours,
         author_repeat_factor=settings.author_repeat_factor,
         author_repeat_floor=settings.author_repeat_floor,
+        exploration_share=settings.exploration_share,
         whole_catalogue=settings.ranked_limit,
         candidates=settings.candidates,
     )
@@ -82,7 +84,9 @@ def ranking_pipeline(
         sources=_sources(options, taste, learned is not None),
         filters=[Published(), NotOwn()],
         scorer=scorer,
-        selector=AuthorSpacing(options.author_repeat_factor, options.author_repeat_floor),
+        selector=PageSelector(
+            options.author_repeat_factor, options.author_repeat_floor, options.exploration_share
+        ),
         observer=observer,
     )
 
