@@ -26,12 +26,12 @@ from app.infrastructure.ml.ranking import RankingOptions, ranking_options
 from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.text import TextSpace
 from data.command_line import OneLineParser, refuse, whole_number
-from data.loading import progress_bars
+from data.progress import progress_bars
 from training.acceptance import choose, compare, figures_of, objections
 from training.feed_input import UNREADABLE, database
 from training.learn import Learned, LearningOptions, OfferSampler, learn
-from training.prequential import run
 from training.preprocess import build_interaction_matrix
+from training.prequential import run
 from training.registry import open_registry
 from training.replay import Replay, target_kinds
 
@@ -83,7 +83,10 @@ def train(
     users = replay.events.user[outcome.requests]
     choice = choose(outcome.ranks, len(outcome.requests))
     champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress)
-    figures: dict[str, Any] = {"prequential": figures_of(outcome.ranks, users), "requests": len(outcome.requests)}
+    figures: dict[str, Any] = {
+        "prequential": figures_of(outcome.ranks, users),
+        "requests": len(outcome.requests),
+    }
     if champion is not None and len(outcome.requests):
         figures["against_active"] = asdict(compare(outcome.ranks[choice.algorithm], champion, users))
     learned = learn(sampler.offers(), learning) if choice.algorithm == "learned" else None
@@ -109,7 +112,9 @@ def fit_everything(
     text = TextSpace.fit(chronicle.texts_before(np.inf))
     chronicle.read_texts_with(text)
     state = chronicle.finish()
-    matrix = build_interaction_matrix(chronicle.events, ranking.kind_weights(), (state.n_users, state.n_posts))
+    matrix = build_interaction_matrix(
+        chronicle.events, ranking.kind_weights(), (state.n_users, state.n_posts)
+    )
     neighbours = min(ranking.neighbours, state.n_users)
     return ServedModel(
         options=ranking,
@@ -221,13 +226,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tell(record: ModelRecord, trained: Trained, seconds: float) -> None:
     for name, figures in trained.figures["prequential"].items():
         ndcg = figures["ndcg@10"]
-        print(f"{name:<14} NDCG@10 {ndcg['mean']:.4f}  [{ndcg['low']:.4f}, {ndcg['high']:.4f}]  n={ndcg['n']}")
-    print(f"{record.version}: {record.status}, {record.config['algorithm']}, {record.filename}, {seconds:.1f} s")
+        print(
+            f"{name:<14} NDCG@10 {ndcg['mean']:.4f}  [{ndcg['low']:.4f}, {ndcg['high']:.4f}]  n={ndcg['n']}"
+        )
+    print(
+        f"{record.version}: {record.status}, {record.config['algorithm']}, {record.filename}, {seconds:.1f} s"
+    )
     print(record.note)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(prog=_PROG, description="Train on the feed in the database, evaluate, and publish.")
+    parser = OneLineParser(
+        prog=_PROG, description="Train on the feed in the database, evaluate, and publish."
+    )
     parser.add_argument("--json", action="store_true", help="print the registry's record for a program")
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of everything drawn (default: 0)")
     parser.add_argument(
