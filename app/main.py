@@ -3,10 +3,13 @@
 `uvicorn app.main:app` serves. Nothing connects at import; a bad environment ends the process with one line.
 """
 
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -25,7 +28,7 @@ from app.application.use_cases.generate_recommendations import (
     GenerateRecommendations,
     OffsetPaging,
 )
-from app.application.use_cases.get_health_status import GetHealthStatus
+from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.domain.entities import Interaction
 from app.domain.errors import StorageUnavailable
@@ -47,7 +50,7 @@ from app.infrastructure.ml.filters import NotAmong, NotMet
 from app.infrastructure.ml.model_registry import FileModelRegistry
 from app.infrastructure.ml.ranking import ranking_options, ranking_pipeline
 from app.infrastructure.ml.served_model import ServedModel
-from app.infrastructure.ml.signing import model_keys
+from app.infrastructure.ml.signing import ModelKeys, model_keys
 from app.infrastructure.write_behind import WriteBehind
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions, Services
@@ -63,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or read_settings()
     configure_logging(settings.log_level)
     _refuse_more_workers()
+    keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
     metrics = Metrics()
     options = ApiOptions(
         api_keys=[key.get_secret_value() for key in settings.api_keys],
@@ -77,15 +81,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
         with ExitStack() as stack:
-            yield await anyio.to_thread.run_sync(lambda: build_services(settings, metrics, stack))
+            yield await anyio.to_thread.run_sync(lambda: build_services(settings, keys, metrics, stack))
 
     return create_api(options, metrics, services, version=_version())
 
 
-def build_services(settings: Settings, metrics: Metrics, stack: ExitStack) -> Services:
+def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack: ExitStack) -> Services:
     """Everything that runs, opened; `stack` closes it. What is missing is missing, the rest serves."""
     clock: Clock = FixedClock(settings.feed_now) if settings.feed_now else SystemClock()
-    keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
     registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
     options = ranking_options(settings)
     fallback = ranking_pipeline(options, None, None, metrics)
@@ -145,7 +148,9 @@ def build_services(settings: Settings, metrics: Metrics, stack: ExitStack) -> Se
         back=timedelta(days=settings.track_back_days),
         ahead=timedelta(seconds=settings.track_ahead_seconds),
     )
-    return Services(recommend=recommend, track=track, health=GetHealthStatus(keeper, clock))
+    return Services(
+        recommend=recommend, track=track, health=GetHealthStatus(WholeState(keeper, copies), clock)
+    )
 
 
 def database_url(settings: Settings, stack: ExitStack) -> str | None:
@@ -179,6 +184,21 @@ def model_source(path: Path | None, registry: FileModelRegistry) -> ModelSource:
         )
 
     return ModelSource(registry.fingerprint, active)
+
+
+class WholeState:
+    """StateReader over the feed's keeper and the copying of answers."""
+
+    def __init__(self, keeper: FeedKeeper, copies: WriteBehind | None) -> None:
+        self._keeper = keeper
+        self._copies = copies
+
+    def state(self) -> ServiceState:
+        """The present state."""
+        state, copies = self._keeper.state(), self._copies
+        if copies is None:
+            return state
+        return replace(state, write_behind_waiting=copies.waiting, write_behind_dropped=copies.dropped)
 
 
 class NoDatabase:
@@ -223,6 +243,9 @@ def __getattr__(name: str) -> FastAPI:
         made = create_app()
     except ConfigurationError as error:
         print(error, file=sys.stderr)
+        if multiprocessing.parent_process() is not None:
+            # a supervisor (--workers, --reload) would start the same again and again
+            os.kill(os.getppid(), signal.SIGTERM)
         raise SystemExit(2) from None
     globals()["app"] = made
     return made

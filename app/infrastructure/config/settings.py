@@ -26,7 +26,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.domain.entities import InteractionType
 from app.shared.exceptions import ConfigurationError
 
-
 _DSN_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
 
 

@@ -33,12 +33,12 @@ def test_unset_everything_gives_the_contracts_defaults() -> None:
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CURSOR_SECRET", "a" * 16 + ", " + "b" * 16)
-    monkeypatch.setenv("ENGAGEMENT_HALF_LIVES_HOURS", "1,2.5")
+    monkeypatch.setenv("API_KEYS", "one,,two,")
 
     settings = read_settings()
 
     assert [one.get_secret_value() for one in settings.cursor_secret] == ["a" * 16, "b" * 16]
-    assert settings.engagement_half_lives_hours == [1, 2.5]
+    assert [one.get_secret_value() for one in settings.api_keys] == ["one", "two"]
 
 
 def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,8 @@ def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("FEED_NOW", "2026-01-01T00:00:00"),
         ("FEED_NOW", "noon"),
         ("LOG_LEVEL", "loud"),
-        ("ENGAGEMENT_HALF_LIVES_HOURS", "1,0"),
+        ("DATABASE_URL", "mysql://u@h/d"),
+        ("DATABASE_URL", "postgres://u:p@h:port/d"),
     ],
 )
 def test_a_bad_variable_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

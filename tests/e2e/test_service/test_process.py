@@ -1,0 +1,155 @@
+"""The service as a process: how it starts, refuses to start, stops, and shares work with replicas."""
+
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.infrastructure.database.embedded import CHECKOUT
+from tests.e2e.service import Service, environment, ids, running
+
+NOWHERE = "postgresql://nobody:secret-word@127.0.0.1:1/none"
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({"WEIGHT_CONTENT": "nan"}, "WEIGHT_CONTENT: "),
+        ({"DATABASE_URL": "mysql://u:secret-word@h/d"}, "DATABASE_URL"),
+        ({"MODEL_TRUSTED_KEYS": "not-a-key"}, "MODEL_TRUSTED_KEYS"),
+    ],
+)
+def test_a_bad_environment_ends_the_start_with_one_line_and_exit_code_2(
+    tmp_path: Path, settings: dict[str, str], place: str
+) -> None:
+    own = {"DATABASE_URL": NOWHERE, "MODELS_DIR": str(tmp_path), "KEYS_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import uvicorn; uvicorn.run('app.main:app', port=0)"],
+        cwd=CHECKOUT,
+        env=environment(**own | settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith(place)
+    assert "secret-word" not in done.stdout + done.stderr
+
+
+def test_more_than_one_worker_process_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "app.main:app", "--port", "0", "--workers", "2"],
+        cwd=CHECKOUT,
+        env=environment(DATABASE_URL=NOWHERE, MODELS_DIR=str(tmp_path), KEYS_DIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+    assert "--workers: one process per container" in done.stderr
+    assert "Application startup complete" not in done.stderr
+
+
+def test_without_a_model_and_a_database_everybody_is_answered_all_the_same(tmp_path: Path) -> None:
+    with running(tmp_path, DATABASE_URL=NOWHERE) as service:
+        health = service.health()
+        answer = service.generate("anyone")
+
+        assert (health["status"], health["model_loaded"], health["database"]) == ("degraded", False, "down")
+        assert (answer["metadata"]["source"], answer["metadata"]["degraded"]) == ("fallback", True)
+        assert (ids(answer), answer["metadata"]["exhausted"]) == ([], True)
+        refused = service.track("anyone", "a-post")
+        assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+        assert "ml_degraded 1.0" in service.client.get("/metrics").text
+        assert "secret-word" not in service.log_file.read_text()
+
+
+def test_without_a_database_the_model_alone_fills_the_page(feed_url: str, folder: Path) -> None:
+    with running(folder, DATABASE_URL=NOWHERE) as service:
+        answer = service.generate("anyone")
+
+    about = answer["metadata"]
+    assert len(ids(answer)) == 50
+    assert (about["degraded"], about["model_version"], about["source"]) == (True, "v1", "cold_start")
+
+
+def test_a_cursor_goes_on_at_another_replica_and_after_a_restart(feed_url: str, folder: Path) -> None:
+    shared = {"DATABASE_URL": feed_url, "CURSOR_SECRET": "shared-by-replicas,an-older-one"}
+    shown: list[str] = []
+    cursor = None
+    for _ in range(2):
+        with running(folder, **shared) as one:
+            for _ in range(2):
+                answer = one.generate("pager", limit=40, cursor=cursor)
+                shown += ids(answer)
+                cursor = answer["metadata"]["next_cursor"]
+    assert len(shown) == len(set(shown)) == 160
+
+    with running(folder, DATABASE_URL=feed_url, CURSOR_SECRET="quite-another-one") as stranger:
+        refused = stranger.client.post(
+            "/recommendations/generate", json={"user_id": "pager", "cursor": cursor}
+        )
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
+
+
+def test_another_replica_hears_of_an_event_within_a_second(
+    feed_url: str, folder: Path, service: Service
+) -> None:
+    with running(folder, DATABASE_URL=feed_url) as other:
+        user = "user-1" if service.track("user-1", "post-1").status_code == 202 else "user_1"
+        post = ids(service.generate(user, limit=1))[0]
+        assert service.track(user, post, "view").status_code == 202
+
+        other.until(lambda: post not in ids(other.generate(user, limit=200)), seconds=1.5)
+
+
+def test_a_fixed_clock_fixes_the_answers(feed_url: str, folder: Path) -> None:
+    noon = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).isoformat()
+    with running(folder, DATABASE_URL=feed_url, FEED_NOW=noon) as service:
+        first, second = service.generate("user", limit=200), service.generate("user", limit=200)
+
+    assert datetime.fromisoformat(first["metadata"]["generated_at"]) == datetime.fromisoformat(noon)
+    assert first["recommendations"] == second["recommendations"]
+
+
+def test_keys_that_are_unset_are_made_once_for_the_owner_alone(feed_url: str, tmp_path: Path) -> None:
+    with running(tmp_path, DATABASE_URL=feed_url) as service:
+        cursor = service.generate("pager", limit=5)["metadata"]["next_cursor"]
+        made = tmp_path / "keys" / "cursor_secret"
+        assert made.stat().st_mode & 0o777 == 0o600
+        assert any(
+            line["level"] == "warning" and line["event"] == "keys.made" for line in service.log_lines()
+        )
+
+    with running(tmp_path, DATABASE_URL=feed_url) as again:
+        assert len(ids(again.generate("pager", limit=5, cursor=cursor))) == 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_when_told_and_says_nothing_bad(feed_url: str, folder: Path, number: int) -> None:
+    with running(folder, DATABASE_URL=feed_url) as service:
+        service.generate("someone")
+
+        code = service.stop(number)
+
+    assert code in {0, -number}
+    assert not [line for line in service.log_lines() if line["level"] in {"error", "critical"}]
+    assert "Traceback" not in service.log_file.read_text()
+
+
+def test_importing_the_application_starts_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import app.main, threading; print(threading.active_count())"],
+        cwd=CHECKOUT,
+        env=environment(DATABASE_URL=NOWHERE, MODELS_DIR=str(tmp_path / "no"), WEIGHT_CONTENT="nan"),
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout.strip()) == (0, "1")
+    assert list(tmp_path.iterdir()) == []
