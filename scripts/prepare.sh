@@ -10,6 +10,8 @@ python -m data.seed_database --if-empty
 registry=$(python -m training.registry list --json)
 if [ "$(printf '%s' "$registry" | python -c 'import json, sys; print(json.load(sys.stdin)["active"])')" = None ]; then
     printf 'prepare: training the first model\n' >&2
-    # 1: no model was good enough to publish. The service answers without one until one is.
-    python -m training.train || { code=$?; [ "$code" -eq 1 ] || exit "$code"; }
+    # Refused (1 from main; a crash is another thing): no model was good enough to publish, or there is nothing to
+    # learn from yet. The service answers without one until there is.
+    python -c 'import sys; from training.train import main; code = main([]); sys.exit(10 if code == 1 else code)' \
+        || { code=$?; [ "$code" -eq 10 ] || exit "$code"; }
 fi
