@@ -298,6 +298,27 @@ def test_the_source_tells_databases_schemas_and_rebuilt_tables_apart(engine: Eng
     assert len(set(sources)) == 3
 
 
+def test_rows_restored_from_an_older_cluster_are_read_once_and_do_not_come_again(
+    engine: Engine, tables: SqlTables
+) -> None:
+    tables.run(  # as pg_restore leaves it: transaction numbers that this cluster reaches in a while
+        "INSERT INTO {user_interaction} (user_id, post_id, interaction_type, request_id, xid) "
+        "SELECT u.id, p.id, 'view', 'restored', (pg_current_xact_id()::text::bigint + 3)::text::xid8 "
+        "FROM {users} u, {posts} p LIMIT 1"
+    )
+    migrate(engine, PUBLIC)
+    reader = Reader(SqlFeedLog(engine))
+    whole = reader.log.whole()
+
+    for name in "abcdefgh":  # the cluster gets there and beyond
+        with engine.begin() as connection:
+            like(connection, name)
+        reader.poll()
+
+    assert (len(whole.history.events), whole.recent) == (1, frozenset())
+    assert reader.seen == list("abcdefgh")
+
+
 def test_a_batch_is_one_transaction_also_for_the_reader(engine: Engine, tables: SqlTables) -> None:
     reader = Reader(SqlFeedLog(engine))
     batch: list[Interaction] = [did("anna", "second"), did("bert", "second", "like")]
