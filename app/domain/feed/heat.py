@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.ragged import grown, occurrence
+from app.domain.feed.ragged import grown
 
 NEVER = -np.inf
 
@@ -40,15 +40,8 @@ class Heat:
         """Count one event at `times[i]` (seconds since the epoch) for `rows[i]`, in order."""
         if not len(rows):
             return
-        marks = times / self.half_lives[:, None]
-        turn = occurrence(rows)
-        if not turn.any():
-            self._level[:, rows] = np.logaddexp2(self._level[:, rows], marks)
-        else:
-            by_turn = np.argsort(turn, kind="stable")
-            for those in np.split(by_turn, np.cumsum(np.bincount(turn))[:-1]):
-                at = rows[those]
-                self._level[:, at] = np.logaddexp2(self._level[:, at], marks[:, those])
+        for level, half_life in zip(self._level, self.half_lives, strict=True):
+            np.logaddexp2.at(level, rows, times / half_life)
         if self._ranked:
             touched = np.unique(rows)
             for column in range(len(self.half_lives)):

@@ -7,6 +7,7 @@ logarithm, times by the logarithm of an age, so that a feed of hours and a feed 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,12 +217,9 @@ def met(c: Candidates) -> Block:
     if not len(posts):
         return c.none(3)
 
-    def own() -> Block:
-        age = c.context.now - times
-        weights = (np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY))
-        return np.log1p(np.stack([summed(posts, weight, c.state.n_posts) for weight in weights]))
-
-    return c.context.once("met", own)[:, c.rows]
+    age = c.context.now - times
+    weights = np.stack([np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY)])
+    return np.log1p(Tally(posts, weights).of(c.rows))
 
 
 _AUTHOR_FROM = STANDING_HALF_LIVES.index(DAY)
@@ -250,15 +248,36 @@ def author_standing(c: Candidates) -> Block:
     return block
 
 
+class Tally:
+    """Weights summed by row, for few rows among very many."""
+
+    def __init__(self, rows: NDArray[np.integer[Any]], weights: Block) -> None:
+        """`weights` (n_sums, n): several sums over the same rows at once."""
+        order = np.argsort(rows, kind="stable")
+        ordered = rows[order]
+        first = (
+            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(rows) else np.empty(0, np.intp)
+        )
+        self._rows = ordered[first]
+        sums = np.add.reduceat(weights[:, order], first, axis=1) if len(rows) else weights
+        self._sums = np.concatenate([sums, np.zeros((len(weights), 1))], axis=1)
+
+    def of(self, rows: NDArray[np.intp]) -> Block:
+        """(n_sums, n) sums of `rows`, 0 for those that have none."""
+        place = np.searchsorted(self._rows, rows)
+        found = place < len(self._rows)
+        found[found] = self._rows[place[found]] == rows[found]
+        return self._sums[:, np.where(found, place, -1)]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Taste:
-    """A user's faded history by author (slow, fast) and topic, who visits him, whom he follows; entry 0 is unknown."""
+    """A user's faded history by author (slow, fast) and topic (entry 0: none), who visits, and who is followed."""
 
-    by_author: NDArray[np.float64]
-    by_author_fast: NDArray[np.float64]
+    by_author: Tally
     by_topic: NDArray[np.float64]
-    visits: NDArray[np.float64]
-    follows: NDArray[np.float64]
+    visits: Tally
+    follows: Tally
 
 
 def taste(context: RankingContext) -> Taste:
@@ -269,18 +288,16 @@ def taste(context: RankingContext) -> Taste:
         posts, times, _ = context.history
         own = posts.astype(np.intp)
         slow, fast = np.exp2((times - context.now) / (30 * DAY)), np.exp2((times - context.now) / DAY)
-        authors, topics = state.author[own] + 1, state.topic[own] + 1
-        by_author = summed(authors, slow, state.n_users + 1)
-        by_author_fast = summed(authors, fast, state.n_users + 1)
-        by_author[0] = by_author_fast[0] = 0.0
-        visits, follows = np.zeros(state.n_users + 1), np.zeros(state.n_users + 1)
+        written, followed = np.empty(0, np.intp), np.empty(0, np.int32)
         if context.user >= 0:
             written = state.authored.row(context.user, 30)[0].astype(np.intp)
-            _, (visitors,) = state.audiences.gather(written, 50, columns=(0,))
-            np.add.at(visits, visitors + 1, 1.0)
-            follows[state.follows.row(context.user)[0] + 1] = 1.0
+            followed = state.follows.row(context.user)[0]
+        _, (visitors,) = state.audiences.gather(written, 50, columns=(0,))
         return Taste(
-            by_author, by_author_fast, summed(topics, slow, len(state.topic_ids) + 1), visits, follows
+            Tally(state.author[own], np.stack([slow, fast])),
+            summed(state.topic[own] + 1, slow, len(state.topic_ids) + 1),
+            Tally(visitors, np.ones((1, len(visitors)))),
+            Tally(followed, np.ones((1, len(followed)))),
         )
 
     return context.once("taste", read)
@@ -298,15 +315,14 @@ def affinity(c: Candidates) -> Block:
     """The user's own history with author and topic, follow edges, and whether the author engages with the user."""
     if c.context.user < 0:
         return c.none(6)
-    mine, author = taste(c.context), c.author + 1
+    mine, known = taste(c.context), c.author >= 0
     return np.stack(
         [
-            np.log1p(mine.by_author[author]),
-            np.log1p(mine.by_author_fast[author]),
+            *(np.log1p(mine.by_author.of(c.author)) * known),
             np.log1p(mine.by_topic[c.topic + 1]) * (c.topic >= 0),
             c.topic_share,
-            mine.follows[author],
-            np.log1p(mine.visits[author]),
+            *mine.follows.of(c.author),
+            *np.log1p(mine.visits.of(c.author)),
         ]
     )
 
