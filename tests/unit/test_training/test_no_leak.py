@@ -1,0 +1,179 @@
+"""Nothing at or after a request's time is known: cutting the file at T leaves every ranking before T as it was."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.feed.history import FeedHistory
+from app.infrastructure.ml import features
+from app.infrastructure.ml.ranking import RankingOptions
+from tests.feeds import cut, feeds, forum, generated
+from training import rankers as ranker_list
+from training.dump import write_dump
+from training.learn import LearningOptions
+from training.prequential import run
+from training.rankers import LEARNED, RANKERS
+from training.replay import Replay, target_kinds
+
+QUICK = LearningOptions(requests=400, candidates=30, ridges=(1e-3,), units=(4,))
+UNLEARNED = [name for name in RANKERS if name not in LEARNED]
+
+
+def dumped(
+    history: FeedHistory, test_from: float, path: Path, rankers=RANKERS, targets=None, most=10**6, seen=None
+) -> bytes:
+    """The dump of a replay; `seen` is told of the replay before it runs."""
+    targets = targets or target_kinds(history)
+    replay = Replay(history, RankingOptions(), targets=targets, test_from=test_from)
+    if seen is not None:
+        seen(replay)
+    outcome = run(replay, rankers, QUICK, max_requests=most)
+    assert not LEARNED & set(rankers) or outcome.learned, "nothing was learned: the feed is too small to tell"
+    write_dump(path, replay, outcome)
+    return path.read_bytes()
+
+
+def before(dump: bytes, at: float) -> list[bytes]:
+    return [line for line in dump.splitlines() if json.loads(line)["at"] < at]
+
+
+@settings(max_examples=80)
+@given(feed=feeds(least_events=6), start=st.integers(0, 20), at=st.integers(10, 41))
+def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_factory, feed, start, at):
+    path = tmp_path_factory.getbasetemp() / "dump"
+    history, start, at = feed.history(), start * 1800.0, at * 1800.0
+    targets = target_kinds(history)
+    whole = dumped(history, start, path, UNLEARNED, targets)
+
+    early = dumped(cut(history, at), start, path, UNLEARNED, targets)
+
+    assert before(early, at) == before(whole, at)
+    assert early.splitlines() == before(early, at)
+
+
+@pytest.fixture(scope="module")
+def feed() -> FeedHistory:
+    """Thirty days in a few thousand events, enough to learn from, follows and texts included."""
+    return generated()
+
+
+def test_cutting_a_feed_at_three_times_leaves_what_was_learned_and_ranked_before_as_it_was(feed, tmp_path):
+    times = feed.events.time
+    start = float(times[int(0.6 * len(times))])
+    whole = dumped(feed, start, tmp_path / "whole", most=250)
+    asked = {(line["user_id"], line["target"]) for line in map(json.loads, whole.splitlines())}
+
+    for share in (0.7, 0.8, 0.93):
+        at = float(times[int(share * len(times))])
+        early = dumped(cut(feed, at), start, tmp_path / "cut")
+        kept = [line for line in early.splitlines() if _request(line) in asked]
+        assert len(kept) > 50 * len(RANKERS) / 4
+        assert kept == before(whole, at)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_cutting_the_real_feed_at_three_times_leaves_earlier_rankings_as_they_were(tmp_path):
+    feed = forum()
+    times = feed.events.time
+    feed = cut(feed, float(times[int(0.35 * len(times))]))
+    times = feed.events.time
+    start = float(times[int(0.8 * len(times))])
+    whole = dumped(feed, start, tmp_path / "whole", most=150)
+    asked = {(line["user_id"], line["target"]) for line in map(json.loads, whole.splitlines())}
+
+    for share in (0.85, 0.9, 0.96):
+        at = float(times[int(share * len(times))])
+        early = dumped(cut(feed, at), start, tmp_path / "cut", most=600)
+        kept = [line for line in early.splitlines() if _request(line) in asked]
+        known = {_request(line) for line in kept}
+        assert len(known) > 20
+        assert kept == [line for line in before(whole, at) if _request(line) in known]
+
+
+def test_a_feature_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatch):
+    final = {}
+
+    def watch(replay: Replay) -> None:
+        counts = np.zeros(len(replay.history.posts))
+        np.add.at(counts, replay.events.post, 1.0)
+        final["count"] = counts
+
+    def peek(context, rows):
+        return np.log1p(final["count"][rows])[None]
+
+    monkeypatch.setattr(features, "FEATURES", [*features.FEATURES, features.Feature(("final count",), peek)])
+    times = feed.events.time
+    start, at = (float(times[int(share * len(times))]) for share in (0.6, 0.75))
+    rankers = ["trending_1d", "learned"]
+    whole = dumped(feed, start, tmp_path / "whole", rankers, seen=watch)
+
+    early = dumped(cut(feed, at), start, tmp_path / "cut", rankers, seen=watch)
+
+    changed = {_ranker(a) for a, b in zip(before(early, at), before(whole, at), strict=True) if a != b}
+    assert changed == {"learned"}
+
+
+def test_a_ranker_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatch):
+    final = {}
+
+    def watch(replay: Replay) -> None:
+        final["count"] = np.bincount(replay.events.post, minlength=len(replay.history.posts)).astype(float)
+
+    peeking = {**ranker_list._SIMPLE, "popular": lambda moment: final["count"][: moment.state.n_posts]}
+    monkeypatch.setattr(ranker_list, "_SIMPLE", peeking)
+    times = feed.events.time
+    start, at = (float(times[int(share * len(times))]) for share in (0.6, 0.75))
+    rankers = ["popular", "newest"]
+    whole = dumped(feed, start, tmp_path / "whole", rankers, seen=watch)
+
+    early = dumped(cut(feed, at), start, tmp_path / "cut", rankers, seen=watch)
+
+    changed = {_ranker(a) for a, b in zip(before(early, at), before(whole, at), strict=True) if a != b}
+    assert changed == {"popular"}
+
+
+def test_lists_hold_nothing_of_the_future_nothing_own_nothing_chosen_and_no_repeat(feed, tmp_path):
+    start = float(feed.events.time[int(0.8 * len(feed.events))])
+    posts, users = feed.posts.external_id, feed.users.external_id
+    exists = dict(zip(posts, feed.posts.created.tolist(), strict=True))
+    author = {post: users[a] for post, a in zip(posts, feed.posts.author.tolist(), strict=True) if a >= 0}
+    chosen: dict[tuple[str, str], float] = {}
+    targets = target_kinds(feed)
+    for user, post, kind, time in zip(feed.events.user, feed.events.post, feed.events.kind, feed.events.time, strict=True):
+        exists[posts[post]] = min(exists[posts[post]], float(time))
+        if kind in targets:
+            chosen.setdefault((users[user], posts[post]), float(time))
+
+    lines = [json.loads(line) for line in dumped(feed, start, tmp_path / "dump", most=300).splitlines()]
+
+    assert {line["ranker"] for line in lines} == set(RANKERS)
+    for line in lines:
+        ranked, at, user = line["ranked"], line["at"], line["user_id"]
+        assert len(set(ranked)) == len(ranked) == 50
+        assert all(exists[post] < at for post in ranked)
+        assert all(author.get(post) != user for post in ranked)
+        assert all(chosen.get((user, post), np.inf) >= at for post in ranked)
+        place = ranked.index(line["target"]) + 1 if line["target"] in ranked else None
+        assert line["rank"] == place if place else line["rank"] > 50
+
+
+def test_the_same_feed_gives_the_same_dump_twice(feed, tmp_path):
+    start = float(feed.events.time[int(0.8 * len(feed.events))])
+
+    first, second = (dumped(feed, start, tmp_path / "dump", most=100) for _ in range(2))
+
+    assert first == second
+
+
+def _request(line: bytes) -> tuple[str, str]:
+    told = json.loads(line)
+    return told["user_id"], told["target"]
+
+
+def _ranker(line: bytes) -> str:
+    return str(json.loads(line)["ranker"])
