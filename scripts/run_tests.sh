@@ -25,6 +25,7 @@ if ! $collect_only; then
     mypy
     lint-imports
     # A test file on one worker: its database and servers are made once.
-    tier+=(-n 2 --dist loadfile)
+    # A worker that dies fails the run with the test's name, and is not replaced.
+    tier+=(-n 2 --dist loadfile --max-worker-restart 0)
 fi
 exec python -m pytest ${tier[@]+"${tier[@]}"} ${arguments[@]+"${arguments[@]}"}
