@@ -12,6 +12,6 @@ if [ "$(printf '%s' "$registry" | python -c 'import json, sys; print(json.load(s
     printf 'prepare: training the first model\n' >&2
     # Refused (1 from main; a crash is another thing): no model was good enough to publish, or there is nothing to
     # learn from yet. The service answers without one until there is.
-    python -c 'import sys; from training.train import main; code = main([]); sys.exit(10 if code == 1 else code)' \
+    python -c 'import sys; from training.train import main; code = main(["--learn-from", "800"]); sys.exit(10 if code == 1 else code)' \
         || { code=$?; [ "$code" -eq 10 ] || exit "$code"; }
 fi

@@ -1,7 +1,6 @@
 """Learning the blend: offers sampled from the replayed past, and the choice model that explains them best."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,8 @@ _ENOUGH_TO_CALIBRATE = 100
 class LearningOptions:
     """How much is sampled, and what is tried."""
 
-    requests: int = 6000
-    candidates: int = 120  # of one request, the chosen one included
+    requests: int = 4000
+    candidates: int = 100  # of one request, the chosen one included
     hard_share: float = (
         0.6  # of the candidates, drawn from what the sources nominate; the others from the rest
     )
@@ -107,26 +106,25 @@ def learn(offers: Offers, options: LearningOptions) -> Learned:
     cut = int(0.8 * len(offers))
     early, late = offers[:cut], offers[cut:]
     tried: dict[str, float] = {}
-    best, ridge, units = -np.inf, options.ridges[0], 0
-    start = None
-    for one in options.ridges:
-        model = fit_choice_model(features.names(), early, ridge=one, start=start)
-        tried[f"ridge {one:g}"] = mean_log_likelihood(model, late)
-        if tried[f"ridge {one:g}"] > best:
-            best, ridge, start = tried[f"ridge {one:g}"], one, model
-    for size in options.units:
+    best: tuple[float, float, int, ChoiceModel | None] = (-np.inf, options.ridges[0], 0, None)
+    for ridge, units in [
+        *((ridge, 0) for ridge in options.ridges),
+        *((0.0, units) for units in options.units),
+    ]:
+        ridge = ridge or best[1]
         model = fit_choice_model(
-            features.names(), early, ridge=ridge, start=start, units=size, seed=options.seed
+            features.names(), early, ridge=ridge, start=best[3], units=units, seed=options.seed
         )
-        tried[f"ridge {ridge:g}, {size} units"] = mean_log_likelihood(model, late)
-        if tried[f"ridge {ridge:g}, {size} units"] > best:
-            best, units = tried[f"ridge {ridge:g}, {size} units"], size
-    shape: dict[str, Any] = {"ridge": ridge, "start": start, "units": units, "seed": options.seed}
-    model = fit_choice_model(features.names(), offers, **shape)
-    if len(late) >= _ENOUGH_TO_CALIBRATE:
-        judged = fit_choice_model(features.names(), early, **shape)
-        model = replace(model, calibration=calibrated(judged, late).calibration)
-    return Learned(model, ridge, units, tried)
+        likelihood = tried[f"ridge {ridge:g}, {units} units"] = mean_log_likelihood(model, late)
+        if likelihood > best[0]:
+            best = (likelihood, ridge, units, model)
+    _, ridge, units, judged = best
+    final = fit_choice_model(
+        features.names(), offers, ridge=ridge, start=judged, units=units, seed=options.seed
+    )
+    if judged is not None and len(late) >= _ENOUGH_TO_CALIBRATE:
+        final = replace(final, calibration=calibrated(judged, late).calibration)
+    return Learned(final, ridge, units, tried)
 
 
 def mean_log_likelihood(model: ChoiceModel, offers: Offers) -> float:

@@ -17,7 +17,7 @@ STANDING_HALF_LIVES = (HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with an author's or a topic's posts, seconds."""
 
 T = TypeVar("T")
-_HOTTEST_KEPT = 1000
+_HOTTEST_KEPT = 400
 _STRONG = 2  # kinds from like on say more than a look
 
 

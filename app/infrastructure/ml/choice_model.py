@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
+_MEASURED = 50_000  # candidates that give the inputs' means and scales
 _CLIP = 6.0  # standard deviations: what lies beyond was hardly seen in training
 
 
@@ -118,8 +119,8 @@ def fit_choice_model(
     inputs, saves most of the steps.
     """
     n_features = offers.inputs.shape[2]
-    mean = offers.inputs.mean(axis=(0, 1), dtype=np.float64)
-    scale = offers.inputs.std(axis=(0, 1), dtype=np.float64)
+    some = offers.inputs.reshape(-1, n_features)[:: max(1, offers.inputs.size // n_features // _MEASURED)]
+    mean, scale = some.mean(axis=0, dtype=np.float64), some.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-9, scale, 1.0)
     z = ((offers.inputs - mean.astype(np.float32)) / scale.astype(np.float32)).clip(-_CLIP, _CLIP)
     chosen = (offers.value @ z[:, 0]).astype(np.float64)
@@ -131,7 +132,7 @@ def fit_choice_model(
         return float(-(offers.value @ log_chosen) / len(offers) + ridge * w @ w), gradient
 
     first = np.zeros(n_features) if start is None else start.linear * scale / start.scale
-    fitted = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 80, "ftol": 1e-6})
+    fitted = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 60, "ftol": 1e-6})
     linear = fitted.x
     hidden, bias, output = np.zeros((n_features, 0)), np.zeros(0), np.zeros(0)
     if units:
