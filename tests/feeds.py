@@ -173,7 +173,9 @@ def forum() -> FeedHistory:
     """The real feed of FEED_DATASETS (default: ../shared/datasets); the test is skipped, and says so, without it."""
     from data.feed_files import read_feed
 
-    folder = Path(os.environ.get("FEED_DATASETS", Path(__file__).parents[2] / "shared" / "datasets")) / "forum"
+    folder = (
+        Path(os.environ.get("FEED_DATASETS", Path(__file__).parents[2] / "shared" / "datasets")) / "forum"
+    )
     if not (folder / "interactions.parquet").is_file():
         pytest.skip(f"the real feed is not at {folder} (FEED_DATASETS names the folder above it)")
     return read_feed(folder / "interactions.parquet", folder / "posts.parquet").history()

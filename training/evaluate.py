@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from threadpoolctl import threadpool_limits
+
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.history import FeedHistory
 from app.infrastructure.config.settings import read_settings
@@ -76,7 +78,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         from training.report_sources import SourceWatch
 
         watched = SourceWatch(options, replay.targets)
-    with progress_bar("replay") as progress:
+    # one thread: the same figures to the last bit whatever the machine, and no slower on matrices of this size
+    with threadpool_limits(limits=1), progress_bar("replay") as progress:
         outcome = run(
             replay,
             rankers,

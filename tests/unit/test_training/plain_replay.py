@@ -21,7 +21,9 @@ class Event:
 class PlainReplay:
     """Answers what section 6 of the contract asks, from lists of events."""
 
-    def __init__(self, history: FeedHistory, targets: frozenset[int], test_from: float, refit_every: float = DAY):
+    def __init__(
+        self, history: FeedHistory, targets: frozenset[int], test_from: float, refit_every: float = DAY
+    ):
         columns = history.events
         self.events = [
             Event(int(u), int(p), int(k), float(t))
@@ -83,13 +85,9 @@ class PlainReplay:
             return {
                 post: max(n[post] - 1, 0) / ((now - self.exists[post]) / HOUR + 2) ** 1.8 for post in posts
             }
-        if ranker == "owner_knn":
-            return self._knn(posts, user, now, 10, None)
-        if ranker == "decayed_knn":
-            return self._knn(posts, user, now, 200, DAY)
         if ranker == "owner_formula":
             return self._owner_formula(posts, n, user, now)
-        raise KeyError(ranker)
+        return self._knn(posts, user, now, *{"owner_knn": (10, None), "decayed_knn": (200, DAY)}[ranker])
 
     def _owner_formula(self, posts, n, user, now):
         knn = self._knn(posts, user, now, 10, None)

@@ -19,7 +19,7 @@ from training.prequential import run
 from training.rankers import LEARNED, RANKERS
 from training.replay import Replay, target_kinds
 
-QUICK = LearningOptions(requests=400, candidates=30, ridges=(1e-3,), units=(4,))
+QUICK = LearningOptions(requests=250, candidates=20, ridges=(1e-3,), units=(4,))
 UNLEARNED = [name for name in RANKERS if name not in LEARNED]
 
 
@@ -58,20 +58,20 @@ def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_fa
 @pytest.fixture(scope="module")
 def feed() -> FeedHistory:
     """Thirty days in a few thousand events, enough to learn from, follows and texts included."""
-    return generated()
+    return generated(users=60, posts=200, interactions=4000)
 
 
 def test_cutting_a_feed_at_three_times_leaves_what_was_learned_and_ranked_before_as_it_was(feed, tmp_path):
     times = feed.events.time
-    start = float(times[int(0.6 * len(times))])
-    whole = dumped(feed, start, tmp_path / "whole", most=250)
+    start = float(times[int(0.7 * len(times))])
+    whole = dumped(feed, start, tmp_path / "whole", most=120)
     asked = {(line["user_id"], line["target"]) for line in map(json.loads, whole.splitlines())}
 
-    for share in (0.7, 0.8, 0.93):
+    for share in (0.78, 0.86, 0.95):
         at = float(times[int(share * len(times))])
         early = dumped(cut(feed, at), start, tmp_path / "cut")
         kept = [line for line in early.splitlines() if _request(line) in asked]
-        assert len(kept) > 50 * len(RANKERS) / 4
+        assert len(kept) > 10 * len(RANKERS)
         assert kept == before(whole, at)
 
 
@@ -103,12 +103,12 @@ def test_a_feature_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatc
         np.add.at(counts, replay.events.post, 1.0)
         final["count"] = counts
 
-    def peek(context, rows):
-        return np.log1p(final["count"][rows])[None]
+    def peek(candidates):
+        return np.log1p(final["count"][candidates.rows])[None]
 
     monkeypatch.setattr(features, "FEATURES", [*features.FEATURES, features.Feature(("final count",), peek)])
     times = feed.events.time
-    start, at = (float(times[int(share * len(times))]) for share in (0.6, 0.75))
+    start, at = (float(times[int(share * len(times))]) for share in (0.7, 0.85))
     rankers = ["trending_1d", "learned"]
     whole = dumped(feed, start, tmp_path / "whole", rankers, seen=watch)
 
@@ -127,7 +127,7 @@ def test_a_ranker_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatch
     peeking = {**ranker_list._SIMPLE, "popular": lambda moment: final["count"][: moment.state.n_posts]}
     monkeypatch.setattr(ranker_list, "_SIMPLE", peeking)
     times = feed.events.time
-    start, at = (float(times[int(share * len(times))]) for share in (0.6, 0.75))
+    start, at = (float(times[int(share * len(times))]) for share in (0.7, 0.85))
     rankers = ["popular", "newest"]
     whole = dumped(feed, start, tmp_path / "whole", rankers, seen=watch)
 
@@ -144,7 +144,8 @@ def test_lists_hold_nothing_of_the_future_nothing_own_nothing_chosen_and_no_repe
     author = {post: users[a] for post, a in zip(posts, feed.posts.author.tolist(), strict=True) if a >= 0}
     chosen: dict[tuple[str, str], float] = {}
     targets = target_kinds(feed)
-    for user, post, kind, time in zip(feed.events.user, feed.events.post, feed.events.kind, feed.events.time, strict=True):
+    events = feed.events
+    for user, post, kind, time in zip(events.user, events.post, events.kind, events.time, strict=True):
         exists[posts[post]] = min(exists[posts[post]], float(time))
         if kind in targets:
             chosen.setdefault((users[user], posts[post]), float(time))
@@ -165,7 +166,7 @@ def test_lists_hold_nothing_of_the_future_nothing_own_nothing_chosen_and_no_repe
 def test_the_same_feed_gives_the_same_dump_twice(feed, tmp_path):
     start = float(feed.events.time[int(0.8 * len(feed.events))])
 
-    first, second = (dumped(feed, start, tmp_path / "dump", most=100) for _ in range(2))
+    first, second = (dumped(feed, start, tmp_path / "dump", sorted(LEARNED)) for _ in range(2))
 
     assert first == second
 

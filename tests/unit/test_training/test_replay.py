@@ -1,5 +1,7 @@
 """The replay against the protocol written out in plain Python."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -56,20 +58,27 @@ def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, 
         score = plain.scores(name, moment.user, moment.time)
         assume(not getattr(plain, "tied", False))  # which of equal neighbours count is nobody's business
         listed = [score[post] for post in file_row[found.first].tolist()]
-        assert all(a > b or a == pytest.approx(b, rel=1e-9, abs=1e-12) for a, b in zip(listed, listed[1:], strict=False))
-        assert set(found.first.tolist()) == set(moment.eligible.tolist())  # fewer than 50 posts: the list is whole
+        assert all(a > b or a == pytest.approx(b, rel=1e-9, abs=1e-12) for a, b in itertools.pairwise(listed))
+        assert set(found.first.tolist()) == set(
+            moment.eligible.tolist()
+        )  # fewer than 50 posts: the list is whole
         assert found.first[found.rank - 1] == moment.target
 
 
 @given(feeds(least_events=10), st.integers(0, 3))
 def test_equal_scores_are_in_an_order_that_knows_neither_the_file_nor_the_posts_age(feed, seed):
     here, _ = replays(feed, 0.0, seed=seed)
-    there = Replay(shuffled(feed.history(), 1), RankingOptions(), targets=here.targets, test_from=0.0, seed=seed)
+    there = Replay(
+        shuffled(feed.history(), 1), RankingOptions(), targets=here.targets, test_from=0.0, seed=seed
+    )
 
     def lists(replay: Replay) -> list[list[str]]:
         ask = ranker("random", replay.options, lambda: None, replay.targets)
         title = [replay.history.posts.external_id[i] for i in np.argsort(replay.chronicle.post_row)]
-        return [[title[row] for row in ask(moment).first] for moment in replay.moments(replay.test_requests(10**6))]
+        return [
+            [title[row] for row in ask(moment).first]
+            for moment in replay.moments(replay.test_requests(10**6))
+        ]
 
     assert lists(here) == lists(there)
 
@@ -90,7 +99,9 @@ def test_another_seed_breaks_ties_otherwise_and_the_chosen_post_is_nowhere_prefe
     assert ranks[0] != ranks[1]
     tenths = np.histogram(shares[0], bins=10, range=(0, 1))[0]
     assert len(shares[0]) > 150
-    assert ((tenths - tenths.mean()) ** 2 / tenths.mean()).sum() < 27.9  # chi-square, 9 degrees of freedom, p = .001
+    assert (
+        (tenths - tenths.mean()) ** 2 / tenths.mean()
+    ).sum() < 27.9  # chi-square, 9 degrees of freedom, p = .001
 
 
 def test_fewer_requests_are_those_with_the_smallest_hash_and_a_cut_file_keeps_the_order_of_hashes():
