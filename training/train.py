@@ -30,6 +30,7 @@ from data.progress import progress_bars
 from training.acceptance import choose, compare, figures_of, objections
 from training.feed_input import UNREADABLE, database
 from training.learn import Learned, LearningOptions, OfferSampler, learn
+from training.owner_table import owner_table
 from training.preprocess import build_interaction_matrix
 from training.prequential import run
 from training.registry import open_registry
@@ -38,6 +39,7 @@ from training.replay import Replay, target_kinds
 _PROG: Final = "training.train"
 _RANKERS: Final = ("random", "trending_1h", "trending_1d", "formula", "learned")
 _REQUESTS: Final = 1000
+_OWNER_USERS: Final = 500
 
 Progress = Callable[[str, int, int], None]
 
@@ -84,6 +86,7 @@ def train(
     choice = choose(outcome.ranks, len(outcome.requests))
     champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress)
     figures: dict[str, Any] = {
+        **_owner_figures(feed, ranking, choice.algorithm, outcome.learned, learning.seed),
         "prequential": figures_of(outcome.ranks, users),
         "requests": len(outcome.requests),
     }
@@ -127,6 +130,16 @@ def fit_everything(
         position=feed.position,
         figures=figures,
     )
+
+
+def _owner_figures(
+    feed: WholeFeed, ranking: RankingOptions, algorithm: str, learned: Sequence[Learned], seed: int
+) -> dict[str, float | None]:
+    """precision@5, recall@5 and ndcg@5 of what is to be published, at the same split in time."""
+    replay = Replay(feed.history, ranking, targets=target_kinds(feed.history), seed=seed)
+    model = learned[0].model if learned else None
+    table = owner_table(replay, [algorithm], model=model, at_most=_OWNER_USERS)[algorithm]
+    return {name: figure.mean for name, figure in table.items()}
 
 
 def configuration(
