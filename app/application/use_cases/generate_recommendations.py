@@ -15,6 +15,7 @@ from app.application.feed_pipeline import FeedPipeline, Page, RankedList
 from app.application.live_feed import LiveFeed
 from app.application.paging import CursorCodec, CursorState
 from app.domain.entities import INTERACTION_TYPES, Reason
+from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.services.clock import Clock
 from app.domain.services.eligibility_filter import EligibilityFilter
@@ -38,7 +39,6 @@ class _FeedList:
 
     started_at: datetime
     ranked: RankedList | None  # None: by time
-    version: str | None
     pages: list[Page] = field(default_factory=list)
 
     def given(self) -> Rows:
@@ -65,6 +65,7 @@ class GenerateRecommendations:
         self._deliver = deliver
         self._paging = offset_paging
         self._lists: OrderedDict[object, _FeedList] = OrderedDict()
+        self._listed: FeedState | None = None  # whose rows the lists hold
 
     def __call__(self, request: FeedRequest) -> FeedAnswer:
         """One page. Raises InvalidId, InvalidCursor, ExpiredCursor; nothing else."""
@@ -75,6 +76,9 @@ class GenerateRecommendations:
 
         with self._feed.turn:
             state, ranking = self._feed.state, self._feed.ranking
+            if self._listed is not state:  # a feed that was read anew numbers its rows anew
+                self._lists.clear()
+                self._listed = state
             context = RankingContext(state, state.user_rows.get(user_id.bytes, -1), now.timestamp())
             known = [row for key in excluded if (row := state.post_rows.get(key)) is not None]
             barred = np.array(known, np.intp)
@@ -84,7 +88,8 @@ class GenerateRecommendations:
             key = (user_id, request.mode, request.exclude_seen, tuple(sorted(excluded)))
             the_list = self._list_for(key, request, context, now, cursor, extra)
             page, exhausted = self._slice(the_list, context, request, extra)
-            shown = np.concatenate([cursor.shown if cursor else np.empty(0, np.int64), state.seq[page.rows]])
+            given = page.rows if cursor else the_list.given()[: request.offset + request.limit]
+            shown = np.concatenate([cursor.shown if cursor else np.empty(0, np.int64), state.seq[given]])
             post_ids = [state.post_ids[row] for row in page.rows.tolist()]
             external_ids = [state.external_ids[row] for row in page.rows.tolist()]
             degraded, version = self._feed.degraded, ranking.model_version
@@ -129,9 +134,9 @@ class GenerateRecommendations:
             kept = self._lists.get(key)
             if kept is not None and now - kept.started_at <= self._paging.life:
                 return kept
-        ranking = self._feed.ranking
-        ranked = ranking.pipeline.rank(context, extra) if request.mode == "ranked" else None
-        made = _FeedList(cursor.started_at if cursor else now, ranked, ranking.model_version)
+        pipeline = self._feed.ranking.pipeline
+        ranked = pipeline.rank(context, extra) if request.mode == "ranked" else None
+        made = _FeedList(cursor.started_at if cursor else now, ranked)
         if cursor is None and self._paging.lists:
             self._lists[key] = made
             self._lists.move_to_end(key)
@@ -178,8 +183,12 @@ class GenerateRecommendations:
             rows = self._by_time(the_list, context, request, extra, given, count)
             reason = Reason.FOLLOWING if request.mode == "following" else Reason.RECENT
             return _timed_page(context, rows, reason, request.explain)
-        ranked = the_list.ranked.without(given, context.state.n_posts) if len(given) else the_list.ranked
-        page = pipeline.page(context, ranked, count, request.explain)
+        ranked = the_list.ranked
+        if len(given):
+            # what was met or deleted since the list was made is left out as well
+            gone = ranked.rows[~pipeline.eligible(context, ranked.rows, extra)]
+            ranked = ranked.without(np.concatenate([given, gone]), context.state.n_posts)
+        page = pipeline.page(context, ranked, count, request.explain) if len(ranked.rows) else _NO_PAGE
         if len(page.rows) < count:  # the rest of the catalogue, newest first
             listed = np.concatenate([given, page.rows])
             by_time = context.state.by_created[::-1]
@@ -229,6 +238,9 @@ class EligibilityRules:
     def __call__(self, barred: Rows, exclude_seen: bool) -> list[EligibilityFilter]:
         rules: list[EligibilityFilter] = [self._not_met] if exclude_seen else []
         return [*rules, self._not_among(barred)] if len(barred) else rules
+
+
+_NO_PAGE = Page(np.empty(0, np.intp), np.empty(0), [], [])
 
 
 def _first_eligible(
