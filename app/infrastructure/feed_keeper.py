@@ -100,11 +100,11 @@ class FeedKeeper:
 
     def open(self) -> None:
         """Load model and feed as far as they can be had now, then keep them current until `close`."""
-        self._look_for_model()
-        self._follow()
+        self.look_for_model()
+        self.follow_log()
         for name, work, pause in (
-            ("feed-tail", self._follow, self._pace.tail),
-            ("model-watch", self._look_for_model, self._pace.registry),
+            ("feed-tail", self.follow_log, self._pace.tail),
+            ("model-watch", self.look_for_model, self._pace.registry),
         ):
             if name == "feed-tail" and self._log is None:
                 continue
@@ -140,11 +140,14 @@ class FeedKeeper:
     def apply(self, stored: Sequence[StoredInteraction]) -> None:
         """Count events that were just committed, before the tail brings them."""
         with self._feed.turn:
+            # the commit proves that these users exist: the tail may not have brought the newest of them yet
+            self._feed.state.add_users([one.interaction.user_id.bytes for one in stored])
             self._record(stored)
 
     # -- the log -------------------------------------------------------------------------------------------------
 
-    def _follow(self) -> None:
+    def follow_log(self) -> None:
+        """Read what is new in the log, if there is one; the tail repeats this."""
         if self._log is None:
             return
         try:
@@ -287,8 +290,8 @@ class FeedKeeper:
 
     # -- models --------------------------------------------------------------------------------------------------
 
-    def _look_for_model(self) -> None:
-        """Load what was newly published beside what serves; whatever fails, the old one goes on."""
+    def look_for_model(self) -> None:
+        """Load what was newly published beside what serves; whatever fails, the old one goes on. Repeated, too."""
         fingerprint = self._models.fingerprint()
         if fingerprint == self._seen_fingerprint and self._reload_error is None:
             return
