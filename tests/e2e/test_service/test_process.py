@@ -3,21 +3,24 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg2
 import pytest
 
+from app.domain.ids import user_uuid
 from app.infrastructure.database.embedded import CHECKOUT
 from tests.e2e.service import Service, environment, ids, running
 
+GENERATE = "/recommendations/generate"
 NOWHERE = "postgresql://nobody:secret-word@127.0.0.1:1/none"
 
 
 @pytest.mark.parametrize(
     ("settings", "place"),
     [
-        ({"WEIGHT_CONTENT": "nan"}, "WEIGHT_CONTENT: "),
         ({"DATABASE_URL": "mysql://u:secret-word@h/d"}, "DATABASE_URL"),
         ({"MODEL_TRUSTED_KEYS": "not-a-key"}, "MODEL_TRUSTED_KEYS"),
     ],
@@ -78,34 +81,41 @@ def test_without_a_database_the_model_alone_fills_the_page(feed_url: str, folder
     assert (about["degraded"], about["model_version"], about["source"]) == (True, "v1", "cold_start")
 
 
-def test_a_cursor_goes_on_at_another_replica_and_after_a_restart(feed_url: str, folder: Path) -> None:
-    shared = {"DATABASE_URL": feed_url, "CURSOR_SECRET": "shared-by-replicas,an-older-one"}
+@pytest.fixture(scope="module")
+def replica(feed_url: str, folder: Path) -> Iterator[Service]:
+    """A second process beside `service`, with the same keys, models and database."""
+    with running(folder, DATABASE_URL=feed_url) as one:
+        yield one
+
+
+def test_a_cursor_goes_on_at_another_replica_but_not_under_another_secret(
+    service: Service, replica: Service, feed_url: str, folder: Path
+) -> None:
     shown: list[str] = []
     cursor = None
-    for _ in range(2):
-        with running(folder, **shared) as one:
-            for _ in range(2):
-                answer = one.generate("pager", limit=40, cursor=cursor)
-                shown += ids(answer)
-                cursor = answer["metadata"]["next_cursor"]
+    for one in (service, replica, replica, service):
+        answer = one.generate("pager", limit=40, cursor=cursor)
+        shown += ids(answer)
+        cursor = answer["metadata"]["next_cursor"]
     assert len(shown) == len(set(shown)) == 160
 
     with running(folder, DATABASE_URL=feed_url, CURSOR_SECRET="quite-another-one") as stranger:
-        refused = stranger.client.post(
-            "/recommendations/generate", json={"user_id": "pager", "cursor": cursor}
-        )
+        refused = stranger.client.post(GENERATE, json={"user_id": "pager", "cursor": cursor})
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
 
 
 def test_another_replica_hears_of_an_event_within_a_second(
-    feed_url: str, folder: Path, service: Service
+    feed_url: str, service: Service, replica: Service
 ) -> None:
-    with running(folder, DATABASE_URL=feed_url) as other:
-        user = "user-1" if service.track("user-1", "post-1").status_code == 202 else "user_1"
-        post = ids(service.generate(user, limit=1))[0]
-        assert service.track(user, post, "view").status_code == 202
+    with psycopg2.connect(feed_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO users (id, external_id) VALUES (%s, 'reader')", [str(user_uuid("reader"))]
+        )
+    connection.close()
+    post = ids(replica.generate("reader", limit=1))[0]
+    assert service.track("reader", post, "view").status_code == 202
 
-        other.until(lambda: post not in ids(other.generate(user, limit=200)), seconds=1.5)
+    replica.until(lambda: post not in ids(replica.generate("reader", limit=200)), seconds=1)
 
 
 def test_a_fixed_clock_fixes_the_answers(feed_url: str, folder: Path) -> None:
@@ -117,27 +127,17 @@ def test_a_fixed_clock_fixes_the_answers(feed_url: str, folder: Path) -> None:
     assert first["recommendations"] == second["recommendations"]
 
 
-def test_keys_that_are_unset_are_made_once_for_the_owner_alone(feed_url: str, tmp_path: Path) -> None:
-    with running(tmp_path, DATABASE_URL=feed_url) as service:
-        cursor = service.generate("pager", limit=5)["metadata"]["next_cursor"]
+def test_keys_that_are_unset_are_made_for_the_owner_alone_and_a_stop_is_clean(tmp_path: Path) -> None:
+    with running(tmp_path, DATABASE_URL=NOWHERE) as service:
         made = tmp_path / "keys" / "cursor_secret"
         assert made.stat().st_mode & 0o777 == 0o600
         assert any(
             line["level"] == "warning" and line["event"] == "keys.made" for line in service.log_lines()
         )
 
-    with running(tmp_path, DATABASE_URL=feed_url) as again:
-        assert len(ids(again.generate("pager", limit=5, cursor=cursor))) == 5
+        code = service.stop(signal.SIGTERM)
 
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_told_and_says_nothing_bad(feed_url: str, folder: Path, number: int) -> None:
-    with running(folder, DATABASE_URL=feed_url) as service:
-        service.generate("someone")
-
-        code = service.stop(number)
-
-    assert code in {0, -number}
+    assert code in {0, -signal.SIGTERM}
     assert not [line for line in service.log_lines() if line["level"] in {"error", "critical"}]
     assert "Traceback" not in service.log_file.read_text()
 
