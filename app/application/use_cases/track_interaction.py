@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from app.domain.entities import Interaction, InteractionType
-from app.domain.errors import DomainError, InvalidId, InvalidInteraction
+from app.domain.errors import InvalidId, InvalidInteraction
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import InteractionRepository, Recorded, StoredInteraction
 from app.domain.services.clock import Clock
@@ -55,43 +55,42 @@ class TrackInteraction:
     def __call__(self, events: Sequence[TrackedEvent]) -> Recorded:
         """Returns after the commit.
 
-        Raises InvalidId and InvalidInteraction naming the event's place, UnknownUser, UnknownPost,
+        Raises InvalidId and InvalidInteraction (of several events naming the place), UnknownUser, UnknownPost,
         StorageUnavailable.
         """
         now = self._clock.now()
-        recorded = self._repository.record(
-            [self._checked(place, one, now) for place, one in enumerate(events)]
-        )
+        checked: list[Interaction] = []
+        for place, event in enumerate(events):
+            try:
+                checked.append(self._checked(event, now))
+            except (InvalidId, InvalidInteraction) as error:
+                raise type(error)(
+                    f"interactions[{place}]: {error}" if len(events) > 1 else str(error)
+                ) from None
+        recorded = self._repository.record(checked)
         try:
             self._apply(recorded.stored)
         except Exception:  # they are committed: the tail of the log brings them again
             log.exception("tracking.not_applied", events=len(recorded.stored))
         return recorded
 
-    def _checked(self, place: int, event: TrackedEvent, now: datetime) -> Interaction:
+    def _checked(self, event: TrackedEvent, now: datetime) -> Interaction:
         occurred_at = event.occurred_at or now
+        if occurred_at > now + self._ahead:
+            raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies in the future")
+        if occurred_at < now - self._back:
+            limit = f"more than {self._back / timedelta(days=1):g} days back"
+            raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies {limit}")
+        user_id, post_id = user_uuid(event.user_id), post_uuid(event.post_id)
         try:
-            if occurred_at > now + self._ahead:
-                raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies in the future")
-            if occurred_at < now - self._back:
-                limit = f"more than {self._back / timedelta(days=1):g} days back"
-                raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies {limit}")
             return Interaction(
-                user_id=user_uuid(event.user_id),
-                post_id=post_uuid(event.post_id),
+                user_id=user_id,
+                post_id=post_id,
                 interaction_type=event.interaction_type,
                 occurred_at=min(occurred_at, now),
                 event_id=event.event_id,
                 request_id=event.request_id,
                 metadata=event.metadata,
             )
-        except InvalidId as error:
-            raise _at(place, error) from None
-        except InvalidInteraction as error:
-            raise _at(place, error) from None
         except ValueError as error:  # the entity's own invariants
-            raise _at(place, InvalidInteraction(str(error))) from None
-
-
-def _at(place: int, error: DomainError) -> DomainError:
-    return type(error)(f"interactions[{place}]: {error}")
+            raise InvalidInteraction(str(error)) from None

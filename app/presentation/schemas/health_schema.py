@@ -66,6 +66,6 @@ class HealthResponse(BaseModel):
 class ProbeResponse(BaseModel):
     """The answer of a probe."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"status": "ready"}]})
 
     status: Literal["alive", "ready"]
