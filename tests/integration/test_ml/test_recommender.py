@@ -1,0 +1,150 @@
+"""The owner's model is scikit-learn's; what answers requests is one sparse product. Both must say the same."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from app.domain.services.ranking_context import RankingContext
+from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste, interaction_matrix
+from tests.feeds import generated, whole_state
+from training.preprocess import build_interaction_matrix
+
+WEIGHTS = np.array([1.0, 2.0, 5.0, 7.0, 10.0])
+
+
+@st.composite
+def matrices(draw):
+    """Sparse users x posts with rows that are empty, equal, or as different as they come."""
+    users, posts = draw(st.integers(2, 12)), draw(st.integers(1, 8))
+    weight = st.one_of(st.just(0.0), st.just(0.0), st.integers(1, 17).map(float), st.floats(1e-6, 10.0))
+    rows = draw(st.lists(st.lists(weight, min_size=posts, max_size=posts), min_size=users, max_size=users))
+    return csr_array(np.array(rows))
+
+
+@given(matrices(), st.integers(1, 12), st.integers(0, 11))
+def test_scikit_learn_and_the_product_find_the_same_neighbours_and_similarities(matrix, k, user):
+    user %= matrix.shape[0]
+    model = CollaborativeFilter.fit(matrix, min(k, matrix.shape[0]))
+    own = matrix[[user], :]
+
+    found = model.neighbours(own.indices.astype(np.intp), own.data, without=user)
+
+    distance, order = model.model.kneighbors(own, n_neighbors=matrix.shape[0])
+    similarity = 1.0 - distance[0]
+    expected = [(s, o) for s, o in zip(similarity, order[0], strict=True) if o != user and s > 1e-12]
+    expected = expected[: model.model.n_neighbors]
+    assert len(found.rows) == len(expected)
+    assert found.similarity == pytest.approx([s for s, _ in expected], abs=1e-9)
+    of = dict(zip(order[0].tolist(), similarity.tolist(), strict=True))
+    for row, ours in zip(found.rows.tolist(), found.similarity.tolist(), strict=True):
+        assert of[row] == pytest.approx(ours, abs=1e-9)  # among equals either may stand in the tenth place
+
+
+@given(matrices(), st.integers(0, 11))
+def test_support_is_the_neighbours_rows_weighted_by_similarity(matrix, user):
+    user %= matrix.shape[0]
+    model = CollaborativeFilter.fit(matrix, min(3, matrix.shape[0]))
+    own = matrix[[user], :]
+    nearest = model.neighbours(own.indices.astype(np.intp), own.data, without=user)
+
+    support = model.support(nearest)
+
+    assert support == pytest.approx(
+        nearest.similarity @ matrix.toarray()[nearest.rows] + np.zeros(matrix.shape[1])
+    )
+
+
+@pytest.fixture(scope="module")
+def trained():
+    history = generated(users=120, posts=250, interactions=5000)
+    state, chronicle = whole_state(history)
+    matrix = build_interaction_matrix(chronicle.events, WEIGHTS, (state.n_users, state.n_posts))
+    return state, chronicle, matrix
+
+
+def test_the_matrix_holds_the_summed_weight_of_each_pair(trained):
+    state, chronicle, matrix = trained
+    events = chronicle.events
+
+    dense = np.zeros((state.n_users, state.n_posts))
+    np.add.at(dense, (events.user, events.post), WEIGHTS[events.kind])
+
+    assert np.array_equal(matrix.toarray(), dense)
+    assert matrix.has_canonical_format
+
+
+def test_a_faded_matrix_halves_every_weight_per_day(trained):
+    state, chronicle, _ = trained
+    events, now = chronicle.events, float(chronicle.events.time[-1])
+
+    faded = build_interaction_matrix(events, WEIGHTS, (state.n_users, state.n_posts), decayed_at=now)
+
+    dense = np.zeros((state.n_users, state.n_posts))
+    np.add.at(dense, (events.user, events.post), WEIGHTS[events.kind] * 0.5 ** ((now - events.time) / 86_400))
+    assert faded.toarray() == pytest.approx(dense)
+
+
+def test_a_generated_feeds_users_get_the_neighbours_that_scikit_learn_gives_them(trained):
+    state, chronicle, matrix = trained
+    model = CollaborativeFilter.fit(matrix, 10)
+    taste = LiveTaste(model, np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS)
+    now = float(chronicle.events.time[-1]) + 1
+    asked = 0
+
+    for user in np.flatnonzero(np.diff(matrix.indptr))[:60].tolist():
+        found = taste.neighbours(RankingContext(state, user, now))
+        distance, order = model.model.kneighbors(matrix[[user], :], n_neighbors=11)
+        others = order[0] != user
+        similarity = (1.0 - distance[0])[others][:10]
+        assert found.similarity == pytest.approx(similarity[: len(found.similarity)], abs=1e-9)
+        clear = similarity[:-1] > similarity[-1] + 1e-9  # a tie for the tenth place may go either way
+        assert set(order[0][others][:9][clear].tolist()) <= set(found.rows.tolist())
+        asked += len(found.rows)
+    assert asked > 300
+
+
+def test_rows_of_a_feed_that_was_loaded_in_another_order_are_translated(trained):
+    state, chronicle, matrix = trained
+    order = np.random.default_rng(0).permutation(state.n_posts)
+    people = np.random.default_rng(1).permutation(state.n_users)
+    moved = csr_array(matrix.toarray()[np.argsort(people)][:, np.argsort(order)])  # row people[i] was row i
+    now = float(chronicle.events.time[-1]) + 1
+    straight = LiveTaste(
+        CollaborativeFilter.fit(matrix, 10), np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS
+    )
+    state_users, state_posts = np.argsort(people), np.argsort(order)
+    crooked = LiveTaste(CollaborativeFilter.fit(moved, 10), state_users, state_posts, WEIGHTS)
+
+    for user in range(20):
+        context = RankingContext(state, user, now)
+        ours, theirs = straight.neighbours(context), crooked.neighbours(context)
+        assert theirs.similarity == pytest.approx(ours.similarity)
+        if len(set(np.round(ours.similarity, 9))) == len(ours.similarity) < 10:
+            assert crooked.support(context) == pytest.approx(straight.support(context))
+
+
+def test_a_stranger_and_a_user_without_events_have_no_neighbours(trained):
+    state, _, matrix = trained
+    taste = LiveTaste(
+        CollaborativeFilter.fit(matrix, 10), np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS
+    )
+
+    context = RankingContext(state, -1, 2e9)
+
+    assert len(taste.neighbours(context).rows) == 0
+    assert taste.support(context).max(initial=0.0) == 0.0
+
+
+def test_what_was_just_engaged_with_counts_for_the_users_own_row_without_training():
+    weights = interaction_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([5.0, 5.0, 5.0]), (3, 2))
+    model = CollaborativeFilter.fit(weights, 2)
+
+    nearest = model.neighbours(
+        np.array([0]), np.array([1.0]), without=2
+    )  # user 2 was a blank when it was trained
+
+    assert nearest.rows.tolist() == [0, 1]
+    assert nearest.similarity == pytest.approx([1.0, np.sqrt(0.5)])
+    assert model.support(nearest)[1] > 0

@@ -1,0 +1,100 @@
+"""RaggedRows against a dict of lists."""
+
+import itertools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.feed.ragged import RaggedRows, occurrence
+
+ENTRIES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 99)), max_size=60)
+BATCHES = st.lists(ENTRIES, max_size=6)
+
+
+def filled(batches) -> tuple[RaggedRows, dict[int, list[tuple[int, float]]]]:
+    rows, plain = RaggedRows(np.int32, np.float64), {row: [] for row in range(7)}
+    rows.reach(7)
+    for batch in batches:
+        at = np.array([row for row, _ in batch], np.intp)
+        values = np.array([value for _, value in batch], np.int32)
+        rows.append(at, values, values / 4)
+        for row, value in batch:
+            plain[row].append((value, value / 4))
+    return rows, plain
+
+
+def contents(rows: RaggedRows) -> dict[int, list[tuple[int, float]]]:
+    return {row: list(zip(*(column.tolist() for column in rows.row(row)), strict=True)) for row in range(7)}
+
+
+@given(BATCHES)
+def test_a_row_reads_what_was_appended_to_it_oldest_first(batches):
+    rows, plain = filled(batches)
+
+    assert contents(rows) == plain
+    assert rows.lengths(np.arange(7)).tolist() == [len(plain[row]) for row in range(7)]
+
+
+@given(ENTRIES, st.lists(st.integers(0, 60), max_size=4))
+def test_the_same_entries_in_any_batches_are_the_same_rows(entries, cuts):
+    at = [0, *sorted(cuts), len(entries)]
+
+    one, _ = filled([entries])
+    many, _ = filled([entries[a:b] for a, b in itertools.pairwise(at)])
+
+    assert contents(one) == contents(many)
+    assert _bytes(one) == _bytes(many)
+
+
+@given(BATCHES, st.lists(st.integers(0, 6), max_size=5), st.integers(1, 5))
+def test_the_newest_entries_of_many_rows_come_in_the_order_that_was_asked_for(batches, asked, last):
+    rows, plain = filled(batches)
+
+    owner, (values, halves) = rows.gather(np.array(asked, np.intp), last)
+
+    expected = [(place, *entry) for place, row in enumerate(asked) for entry in plain[row][-last:]]
+    assert list(zip(owner.tolist(), values.tolist(), halves.tolist(), strict=True)) == expected
+
+
+@given(BATCHES, st.integers(0, 6), st.integers(0, 99), ENTRIES)
+def test_discarded_entries_are_gone_and_the_row_goes_on(batches, row, value, more):
+    rows, plain = filled(batches)
+
+    rows.discard(row, value)
+    plain[row] = [entry for entry in plain[row] if entry[0] != value]
+    rows.append(
+        np.array([at for at, _ in more], np.intp),
+        np.array([v for _, v in more], np.int32),
+        np.array([v / 4 for _, v in more]),
+    )
+    for at, v in more:
+        plain[at].append((v, v / 4))
+
+    assert contents(rows) == plain
+
+
+@given(BATCHES, BATCHES)
+def test_rows_that_were_saved_and_restored_go_on_as_the_first_would(before, after):
+    rows, _ = filled(before)
+
+    again = RaggedRows.restored(rows.compact())
+
+    assert contents(again) == contents(rows)
+    for batch in after:
+        for one in (rows, again):
+            values = np.array([value for _, value in batch], np.int32)
+            one.append(np.array([row for row, _ in batch], np.intp), values, values / 4)
+    assert contents(again) == contents(rows)
+
+
+@given(st.lists(st.integers(0, 9), max_size=40))
+def test_occurrence_counts_how_often_a_value_stood_earlier(values):
+    found = occurrence(np.array(values, np.intp))
+
+    assert found.tolist() == [values[:at].count(value) for at, value in enumerate(values)]
+
+
+def _bytes(rows: RaggedRows) -> list[bytes]:
+    saved = rows.compact()
+    return [saved["length"].tobytes(), *(column.tobytes() for column in saved["columns"])]

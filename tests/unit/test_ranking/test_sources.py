@@ -1,0 +1,196 @@
+"""Each source names what it says it names: against lists in plain Python."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.feed.state import HALF_LIVES
+from app.domain.services.ranking_context import RankingContext
+from app.infrastructure.ml import sources
+from tests.feeds import COMMENT, LIKE, Feed, Post, feeds, whole_state
+
+NOW = 80_000.0
+DAY = HALF_LIVES.index(86_400.0)
+
+
+def asked(feed: Feed, user: int = 0, now: float = NOW):
+    """The question of the feed's `user`, and the file's number of each row."""
+    state, chronicle = whole_state(feed.history())
+    context = RankingContext(state, int(chronicle.user_row[user]) if user >= 0 else -1, now)
+    return context, np.argsort(chronicle.post_row)
+
+
+def named(source, feed: Feed, user: int = 0, now: float = NOW) -> list[int]:
+    context, number = asked(feed, user, now)
+    return number[source(context)].tolist()
+
+
+EVERY = [
+    sources.SmallCatalogue(100),
+    sources.LiveNeighbours(5),
+    sources.NextPosts(5),
+    sources.Fresh(3),
+    sources.PopularAuthors(3, 10),
+    sources.FollowedAuthors(4, 2),
+    sources.FollowedTastes(4, 3),
+    sources.FavouriteAuthors(4, 3),
+    sources.FavouriteTopics(4, 10),
+    sources.SimilarText(4, 10),
+]
+
+
+@pytest.mark.parametrize("source", EVERY, ids=lambda source: source.name)
+@given(feed=feeds(), user=st.integers(-1, 6), step=st.integers(0, 60))
+def test_any_source_names_posts_of_the_state_once_each_and_no_more_than_its_limit(source, feed, user, step):
+    context, _ = asked(feed, user % feed.users if user >= 0 else -1, step * 1800.0)
+
+    rows = source(context)
+
+    assert rows.dtype == np.intp
+    assert len(set(rows.tolist())) == len(rows) <= source.limit
+    assert all(0 <= row < context.state.n_posts for row in rows.tolist())
+
+
+@pytest.mark.parametrize("source", EVERY, ids=lambda source: source.name)
+def test_sources_of_one_pipeline_are_told_apart_by_name(source):
+    assert [one.name for one in EVERY].count(source.name) == 1
+
+
+@given(feeds(), st.integers(0, 60), st.integers(1, 5))
+def test_fresh_posts_are_the_newest_that_are_out(feed, step, limit):
+    now = step * 1800.0
+    found = named(sources.Fresh(limit), feed, now=now)
+
+    out = sorted((post.created for post in feed.posts if post.created <= now), reverse=True)
+    assert [feed.posts[i].created for i in found] == out[:limit]
+
+
+@given(feeds(), st.integers(1, 5))
+def test_trending_posts_are_those_whose_faded_engagement_is_largest(feed, limit):
+    found = named(sources.Trending((DAY,), limit), feed)
+
+    heat = Counter()
+    for _, post, _, time in feed.events:
+        heat[post] += 0.5 ** ((NOW - time) / 86_400)
+    best = sorted(heat.values(), reverse=True)[:limit]
+    assert [heat[post] for post in found] == pytest.approx(best)
+
+
+@given(feeds(), st.integers(1, 4), st.integers(1, 3))
+def test_followed_authors_bring_their_newest_posts(feed, limit, each):
+    context, number = asked(feed)
+
+    found = number[sources.FollowedAuthors(limit, each)(context)].tolist()
+
+    followed = {b for a, b, _ in feed.follows if a == 0}
+    per_author = Counter(feed.posts[i].author for i in found)
+    assert set(per_author) <= followed
+    assert all(count <= each for count in per_author.values())
+    created = [feed.posts[i].created for i in found]
+    assert created == sorted(created, reverse=True)
+    if sum(post.author in followed for post in feed.posts) > 0:
+        assert found
+
+
+@given(feeds())
+def test_followed_tastes_are_what_followed_users_engaged_with_last_first(feed):
+    found = named(sources.FollowedTastes(50, 100), feed)
+
+    followed = {b for a, b, _ in feed.follows if a == 0}
+    last = {}
+    for user, post, _, time in feed.events:
+        if user in followed:
+            last[post] = max(last.get(post, -math.inf), time)
+    assert set(found) == set(last)
+    assert [last[post] for post in found] == sorted(last.values(), reverse=True)
+
+
+@given(feeds())
+def test_favourite_authors_bring_posts_of_authors_the_user_engaged_with(feed):
+    found = named(sources.FavouriteAuthors(50, 50), feed)
+
+    liked = {feed.posts[post].author for user, post, _, _ in feed.events if user == 0} - {-1}
+    assert set(found) == {i for i, post in enumerate(feed.posts) if post.author in liked}
+
+
+def test_each_favourite_topic_gets_its_share():
+    posts = [Post(created=float(i), tags=("cats",) if i % 2 else ("dogs",)) for i in range(40)]
+    events = [(0, 1, LIKE, 50.0), (0, 3, LIKE, 51.0), (0, 5, LIKE, 52.0), (0, 0, LIKE, 53.0)]
+
+    found = named(sources.FavouriteTopics(10, 40), Feed(1, posts, events))
+
+    topics = Counter(posts[i].tags[0] for i in found)
+    assert topics["cats"] > topics["dogs"] > 0
+    assert 39 in found
+
+
+def test_similar_text_is_found_among_newer_posts():
+    feed = Feed(1, [Post(created=1.0), Post(created=2.0), Post(created=3.0)], [(0, 0, LIKE, 5.0)])
+    context, number = asked(feed)
+    vectors = {0: [1.0, 0.0], 1: [0.0, 1.0], 2: [0.9, 0.1]}
+    context.state.set_text(np.arange(3), np.array([vectors[i] for i in number], np.float32))
+
+    found = number[sources.SimilarText(5, 5)(context)].tolist()
+
+    assert found[:2] == [0, 2]
+
+
+def test_popular_authors_are_those_that_others_engage_with():
+    posts = [Post(1.0, author=0), Post(2.0, author=1), Post(3.0, author=1), Post(4.0)]
+    events = [(2, 1, COMMENT, 10.0), (3, 1, COMMENT, 11.0), (0, 0, COMMENT, 12.0)]
+
+    found = named(sources.PopularAuthors(4, 10), Feed(4, posts, events))
+
+    assert set(found[:2]) == {1, 2}
+    assert 3 not in found  # nobody knows who wrote it
+
+
+def test_neighbours_name_what_users_alike_chose_and_strangers_get_nothing():
+    alike = [
+        (0, 0, LIKE, 10.0),
+        (0, 1, LIKE, 20.0),
+        (1, 0, LIKE, 11.0),
+        (1, 1, LIKE, 21.0),
+        (1, 2, LIKE, 30.0),
+    ]
+    other = [(2, 3, LIKE, 12.0)]
+    feed = Feed(3, [Post()] * 4, [*alike, *other])
+
+    found = named(sources.LiveNeighbours(10), feed)
+
+    assert 2 in found
+    assert 3 not in found
+    assert named(sources.LiveNeighbours(10), feed, user=-1) == []
+
+
+def test_next_posts_are_where_others_went_on_to():
+    events = [(0, 0, LIKE, 50.0), (1, 1, LIKE, 5.0), (1, 0, LIKE, 10.0), (1, 2, LIKE, 20.0)]
+
+    found = named(sources.NextPosts(10), Feed(2, [Post()] * 3, events))
+
+    assert 2 in found
+    assert 1 not in found  # before, not after
+
+
+def test_a_catalogue_is_named_whole_only_while_it_is_small():
+    feed = Feed(1, [Post()] * 5)
+
+    assert sorted(named(sources.SmallCatalogue(5), feed)) == [0, 1, 2, 3, 4]
+    assert named(sources.SmallCatalogue(4), feed) == []
+
+
+@given(st.lists(st.floats(-1, 1), max_size=30), st.integers(1, 10))
+def test_the_strongest_are_the_largest_positive_values(values, limit):
+    rows = sources.strongest(np.array(values, np.float64), limit).tolist()
+
+    positive = sorted((value for value in values if value > 0), reverse=True)
+    assert [values[row] for row in rows] == positive[:limit]
+
+
+@given(st.lists(st.integers(0, 9), max_size=30))
+def test_distinct_keeps_the_first_of_each(values):
+    assert sources.distinct(np.array(values, np.intp)).tolist() == list(dict.fromkeys(values))
