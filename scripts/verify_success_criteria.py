@@ -128,8 +128,8 @@ class System:
 
     @cached_property
     def model(self) -> dict[str, Any]:
-        """The registry after the whole pipeline."""
-        self.python("data.seed_database", "--input", str(self.feed_file))
+        """The registry after the whole pipeline, over the demo feed: the smallest that a model is learned from."""
+        self.python("data.seed_database")
         self.python("training.train")
         self.python("training.evaluate", "--max-requests", "50")
         self.python("training.validate_model")

@@ -8,7 +8,7 @@ const REASONS: Record<string, { short: string; long: string }> = {
     long: "It is close in words and topics to posts you have engaged with.",
   },
   trending: { short: "Trending", long: "Many people are engaging with it right now." },
-  recent: { short: "New", long: "It has only just been posted." },
+  recent: { short: "New", long: "It is one of the newest posts that you have not met." },
   popular_author: { short: "Popular author", long: "It is fresh, and many people read its author." },
   following: { short: "Following", long: "You follow its author." },
   exploration: {

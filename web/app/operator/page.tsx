@@ -15,7 +15,7 @@ import { currentViewer } from "@/lib/viewer";
 export const metadata = { title: "Operator" };
 
 const COMPARED = 10;
-const FIGURES_SHOWN = 6;
+const FIGURES_SHOWN = 5;
 
 export default async function OperatorPage({ searchParams }: { searchParams: Promise<{ user?: string }> }) {
   if (!config.operatorPage) notFound();
@@ -171,11 +171,17 @@ function Details({ report }: { report: Record<string, unknown> }) {
       {rows.map(([name, value]) => (
         <div key={name}>
           <dt>{name.replaceAll("_", " ")}</dt>
-          <dd>{typeof value === "object" ? JSON.stringify(value) : String(value)}</dd>
+          <dd>{told(value)}</dd>
         </div>
       ))}
     </dl>
   );
+}
+
+function told(value: unknown): string {
+  if (value === null) return "–";
+  if (typeof value === "number") return value.toLocaleString("en", { maximumFractionDigits: 1 });
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 interface ColumnProps {

@@ -6,9 +6,6 @@ import { CHECKOUT, python } from "./postgres";
 import { answering, freePort } from "./web-server";
 
 const START_MS = 60_000;
-/** Small, so that loading and training take seconds. */
-const FEED = ["--users", "60", "--posts", "400", "--interactions", "4000"];
-
 /** The real service over a database: demo data loaded, a model trained, killed and started again as a test likes. */
 export class FeedService {
   private process: ChildProcess | null = null;
@@ -30,10 +27,9 @@ export class FeedService {
       KEYS_DIR: path.join(folder, "keys"),
       ...environment,
     });
-    const data = path.join(folder, "feed.json");
-    service.run("data.generate_fake_data", ...FEED, "--output", data);
-    service.run("data.seed_database", "--input", data);
-    service.run("training.train");
+    service.run("data.seed_database");
+    // the demo feed is the smallest that a model is learned from; less of its past will do here
+    service.run("training.train", "--learn-from", "500");
     await service.restart();
     return service;
   }
