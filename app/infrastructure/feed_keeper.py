@@ -179,22 +179,27 @@ class FeedKeeper:
         chronicle = Chronicle(whole.history, replay=False)
         chronicle.read_texts_with(self._text)
         state = chronicle.finish()
-        self._serve(state, self._model)
+        counted = dict.fromkeys(np.sort(whole.history.events.seq)[-_REMEMBERED:].tolist())
+        self._serve(state, self._model, counted)
         self._position = whole.position
-        with self._feed.turn:
-            self._counted = dict.fromkeys(np.sort(whole.history.events.seq)[-_REMEMBERED:].tolist())
 
     def _read_changes(self, feed_log: FeedLog) -> None:
         while self._position is not None and not self._stop.is_set():
             changes = feed_log.changes(self._position)
             self._apply_changes(changes)
-            finished = not (changes.events or changes.posts or changes.users or changes.follows)
             self._position = changes.position
-            if finished:
+            if not any(
+                (
+                    changes.events,
+                    *(changes.posts, changes.users, changes.follows),
+                    *(changes.removed_posts, changes.removed_users, changes.removed_follows),
+                )
+            ):
                 return
 
     def _apply_changes(self, changes: FeedChanges) -> None:
         self._upsert_posts(changes.posts)
+        self._read_posts({one.interaction.post_id for one in changes.events})
         with self._feed.turn:
             state = self._feed.state
             state.add_users([user.id.bytes for user in changes.users])
@@ -248,14 +253,18 @@ class FeedKeeper:
                 )
 
     def _record(self, stored: Sequence[StoredInteraction]) -> None:
-        """Count each event once, if its user and post are known."""
+        """Count each event once, in the order in which they happened, if the post is known."""
         state = self._feed.state
+        new = sorted(
+            (one for one in stored if one.seq not in self._counted),
+            key=lambda one: (one.interaction.occurred_at, one.seq),
+        )
+        # what was committed speaks of a user who exists, also where no trigger of ours told us of him
+        state.add_users([one.interaction.user_id.bytes for one in new])
         rows = [
-            (one, user, post)
-            for one in stored
-            if one.seq not in self._counted
-            and (user := state.user_rows.get(one.interaction.user_id.bytes, -1)) >= 0
-            and (post := state.post_rows.get(one.interaction.post_id.bytes, -1)) >= 0
+            (one, state.user_rows[one.interaction.user_id.bytes], post)
+            for one in new
+            if (post := state.post_rows.get(one.interaction.post_id.bytes, -1)) >= 0
         ]
         if rows:
             state.record(
@@ -274,16 +283,20 @@ class FeedKeeper:
         while len(self._counted) > _REMEMBERED:
             self._counted.pop(next(iter(self._counted)))
 
+    def _read_posts(self, ids: set[UUID]) -> None:
+        """Posts that the log did not tell of; those that are known already, or gone, are passed over."""
+        known = self._feed.state.post_rows
+        missing = [one for one in ids if one.bytes not in known]
+        if self._posts is not None:
+            for start in range(0, len(missing), _PORTION):
+                self._upsert_posts(self._posts.posts(missing[start : start + _PORTION]))
+
     def _reconcile(self, feed_log: FeedLog) -> None:
         """Compare with the views: tables of others tell us of no insert and no delete."""
         there = {one.bytes for one in feed_log.post_ids()}
         with self._feed.turn:
             known = set(self._feed.state.post_rows)
-        missing = there - known
-        if missing and self._posts is not None:
-            for start in range(0, len(missing), _PORTION):
-                ids = [UUID(bytes=key) for key in list(missing)[start : start + _PORTION]]
-                self._upsert_posts(self._posts.posts(ids))
+        self._read_posts({UUID(bytes=key) for key in there - known})
         with self._feed.turn:
             for key in known - there:
                 self._feed.state.remove_post(key)
@@ -299,7 +312,7 @@ class FeedKeeper:
         self._seen_fingerprint = fingerprint
         try:
             published = self._models.fetch()
-            if published is None or (self._model and published.record.version == self._model.record.version):
+            if published is None or self._is_served(published):
                 self._reload_error = None
                 return
             with self._changing:
@@ -313,12 +326,20 @@ class FeedKeeper:
         self._reload_error = None
         log.info("model.loaded", version=published.record.version)
 
+    def _is_served(self, published: PublishedModel) -> bool:
+        """By content too: a registry that was begun anew counts its versions anew."""
+        served = self._model.record if self._model else None
+        there = published.record
+        return served is not None and (served.version, served.sha256) == (there.version, there.sha256)
+
     def _install(self, published: PublishedModel) -> None:
         model = published.model
-        if self._position is None and not self._feed.state.n_posts:
+        if (
+            self._caught_up_at is None
+        ):  # nothing was read from a database yet: the newest snapshot is the feed
             state = FeedState.restored(model.snapshot)
             self._text = model.text
-            self._serve(state, published)
+            self._serve(state, published, {})
             self._position = model.position
             return
         # the running feed is newer than the artefact's: it stays, only its texts are read anew
@@ -350,14 +371,15 @@ class FeedKeeper:
                     vectors[rows[post.id.bytes]] = vector
         return vectors
 
-    def _serve(self, state: FeedState, published: PublishedModel | None) -> None:
+    def _serve(self, state: FeedState, published: PublishedModel | None, counted: dict[int, None]) -> None:
+        """Another feed, and the events counted in it, from one turn on: none is lost or counted twice."""
         if published is None:
             pipeline, version = ranking_pipeline(self._options, None, None, self._observer), None
         else:
             pipeline, version = published.model.pipeline(state, self._observer), published.record.version
         with self._feed.turn:
             self._feed.state, self._feed.ranking = state, Ranking(pipeline, version)
-            self._model = published
+            self._model, self._counted = published, counted
 
     def _serving(self) -> str | None:
         return self._model.record.version if self._model else None

@@ -99,9 +99,7 @@ class SmallService:
     def catch_up(self) -> None:
         self.keeper.follow_log()
 
-    def track(
-        self, user: str, post: str, kind: InteractionType = "view", at: datetime | None = None
-    ) -> None:
+    def track(self, user: str, post: str, kind: InteractionType = "view", at: datetime | None = None) -> None:
         self._track([TrackedEvent(user, post, kind, at)])
 
     def train(self, *, learned: bool = False, version: str | None = None) -> PublishedModel:
@@ -173,6 +171,4 @@ def _any_choice() -> ChoiceModel:
     inputs = features.names()
     blank, none = np.zeros(len(inputs)), np.zeros(0)
     weights = np.random.default_rng(5).normal(size=len(inputs))
-    return ChoiceModel(
-        inputs, blank, blank + 1, weights, np.zeros((len(inputs), 0)), none, none, np.zeros(3)
-    )
+    return ChoiceModel(inputs, blank, blank + 1, weights, np.zeros((len(inputs), 0)), none, none, np.zeros(3))

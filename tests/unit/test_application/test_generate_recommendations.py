@@ -340,7 +340,7 @@ def test_ranked_answers_to_known_users_are_handed_on_for_copying() -> None:
     assert service.delivered == [(user_uuid("reader"), answer)]
 
 
-# -- whatever happens in between -----------------------------------------------------------------------------------------
+# -- whatever happens in between ----------------------------------------------------------------------------------------
 
 Step = tuple[str, int]
 steps = st.lists(
@@ -404,7 +404,7 @@ def happen(service: SmallService, what: str, number: int) -> None:
     service.catch_up()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     what=steps,
     mode=st.sampled_from(MODES),
@@ -423,7 +423,8 @@ def test_no_page_repeats_and_none_is_short_whatever_happens_in_between(
     started = service.clock.at
 
     def turn_a_page() -> bool:
-        nonlocal cursor
+        nonlocal cursor, started
+        started = service.clock.at if cursor is None else started
         answer = service.page(user, limit=limit, cursor=cursor, **wishes)
         page = names(answer)
         left = service.eligible(user, exclude_seen=exclude_seen, mode=mode) - set(shown)
@@ -446,7 +447,7 @@ def test_no_page_repeats_and_none_is_short_whatever_happens_in_between(
         pass
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     what=steps,
     mode=st.sampled_from(MODES),
