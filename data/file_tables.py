@@ -31,7 +31,11 @@ class FileTable:
     def error(self, row: int, column: str, why: str, value: object = None) -> FeedFileError:
         """The error for what stands in a row; the value as the file has it, unless it is given."""
         if value is None:
-            value = self.columns[column][row].as_py()
+            cell = self.columns[column][row]
+            try:
+                value = cell.as_py()
+            except (OverflowError, ValueError):  # a time that no calendar of Python's holds
+                value = cell.cast("int64").as_py()
         return FeedFileError(self.file, why, place=self.place(row), column=column, value=value)
 
 

@@ -201,9 +201,8 @@ class Replay:
         round_ = int(np.floor(np.log(have / at_test) / np.log(GROWTH) + 1e-9))
         if round_ != self._text_round:
             self._text_round = round_
-            at = self.chronicle.time_of_post(int(np.ceil(at_test * GROWTH**round_)))
-            self.chronicle.advance(min(at, now))
-            self.chronicle.read_texts_with(TextSpace.fit(self.chronicle.texts_before(min(at, now))))
+            count = min(int(np.ceil(at_test * GROWTH**round_)), have)
+            self.chronicle.read_texts_with(TextSpace.fit(self.chronicle.first_texts(count)))
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -112,7 +112,7 @@ def fit_everything(
 ) -> ServedModel:
     """The neighbour model, the text space and the snapshot, of the whole feed."""
     chronicle = Chronicle(feed.history, replay=False)
-    text = TextSpace.fit(chronicle.texts_before(np.inf))
+    text = TextSpace.fit(chronicle.first_texts())
     chronicle.read_texts_with(text)
     state = chronicle.finish()
     matrix = build_interaction_matrix(

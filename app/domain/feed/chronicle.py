@@ -91,13 +91,9 @@ class Chronicle:
         """How many posts exist strictly before `time`."""
         return int(np.searchsorted(self._post_times, time))
 
-    def time_of_post(self, count: int) -> float:
-        """When the `count`-th post came to exist, inf when there are fewer."""
-        return float(self._post_times[count - 1]) if count <= len(self._post_times) else np.inf
-
-    def texts_before(self, time: float) -> list[str]:
-        """The texts of the posts (their words and tags) that exist strictly before `time`, for fitting a vectoriser."""
-        return [self._texts[i] for i in self._post_order[: self.posts_before(time)]]
+    def first_texts(self, count: int | None = None) -> list[str]:
+        """The texts (words and tags) of the `count` first posts, or of all, for fitting a vectoriser."""
+        return [self._texts[i] for i in self._post_order[:count]]
 
     def read_texts_with(self, embed: Embed) -> None:
         """Give present and coming posts their text vectors. A text becomes visible only with its post."""

@@ -37,8 +37,10 @@ class LearnedScorer:
             share = self.model.contributions(inputs[:, at])
             centre = share - share.mean(axis=1, keepdims=True) if len(at) > 1 else share
             by_reason = np.stack([centre[columns].sum(axis=0) for columns in _COLUMNS.values()])
-            told: list[Reason | None] = list(_COLUMNS)
-            return [told[place] for place in by_reason.argmax(axis=0)]
+            best = by_reason.argmax(axis=0)
+            carried = by_reason[best, np.arange(len(at))] > 0
+            told = list(_COLUMNS)
+            return [told[place] if spoke else None for place, spoke in zip(best, carried, strict=True)]
 
         def evidence(at: Rows) -> list[dict[str, Any]]:
             total = utility.max() + np.log(values.sum())

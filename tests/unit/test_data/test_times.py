@@ -1,13 +1,17 @@
 """Times of feed files: ISO 8601 or Unix seconds, UTC without a zone, whole microseconds."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.feed_files import read_feed
+from data.schemas import FeedFileError
 from data.times import NO_TIME, parse_time, to_microseconds
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,3 +127,14 @@ def test_an_empty_column_is_empty() -> None:
     micro, bad = to_microseconds(pa.chunked_array([], pa.large_string()))
 
     assert (micro.dtype, bad.dtype, len(micro)) == (np.int64, np.bool_, 0)
+
+
+def test_a_time_beyond_every_calendar_in_a_parquet_file_is_one_line(tmp_path: Path) -> None:
+    beyond = pa.array([2**61], pa.timestamp("us", "UTC"))
+    path = tmp_path / "far.parquet"
+    pq.write_table(
+        pa.table({"user_id": ["a"], "post_id": ["p"], "interaction_type": ["like"], "created_at": beyond}), path
+    )
+
+    with pytest.raises(FeedFileError, match="created_at"):
+        read_feed(path, None, None, None, {})
