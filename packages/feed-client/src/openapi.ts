@@ -298,6 +298,9 @@ export interface components {
         /**
          * ProbeResponse
          * @description The answer of a probe.
+         * @example {
+         *       "status": "ready"
+         *     }
          */
         ProbeResponse: {
             /**
