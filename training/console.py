@@ -9,6 +9,7 @@ from rich.table import Table
 
 from training.figures import SEGMENTS, RankerFigures
 from training.metrics import Figure
+from training.pipeline_watch import SourceFigures
 
 
 @contextmanager
@@ -58,6 +59,18 @@ def owner_lines(rows: Mapping[str, Mapping[str, Figure]], since: str) -> None:
     for name, row in sorted(rows.items(), key=lambda one: -one[1]["ndcg@5"].mean):
         table.add_row(name, *(interval(one) for one in row.values()))
     print(f"{first['ndcg@5'].n:,} users, split at {since}; 95 % intervals over users")
+    _print(table)
+
+
+def sources_table(rows: Mapping[str, SourceFigures]) -> None:
+    """What each source of the service's pipeline names of what users chose, and its cost."""
+    table = Table("source")
+    for name in ("recall", "alone", "posts", "ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, row in rows.items():
+        table.add_row(
+            name, f"{row.recall:.3f}", f"{row.alone:.3f}", f"{row.nominated:,.0f}", f"{row.milliseconds:.2f}"
+        )
     _print(table)
 
 

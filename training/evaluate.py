@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.history import FeedHistory
@@ -21,7 +21,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.ranking import RankingOptions, ranking_options
 from data.command_line import OneLineParser, moment, refuse, whole_number
 from training import duration
-from training.console import figures_table, owner_lines, progress_bar
+from training.console import figures_table, owner_lines, progress_bar, sources_table
 from training.dump import write_dump
 from training.feed_input import (
     UNREADABLE,
@@ -32,6 +32,7 @@ from training.feed_input import (
 from training.figures import figures
 from training.learn import LearningOptions
 from training.owner_table import OWNER_RANKERS, owner_table
+from training.pipeline_watch import PipelineWatch
 from training.prequential import run
 from training.rankers import LEARNED, RANKERS
 from training.replay import Replay, target_kinds
@@ -73,11 +74,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
             f"(types: {', '.join(_targets(replay))})"
         )
     rankers = args.rankers or list(RANKERS)
-    watched = None
-    if args.html is not None:
-        from training.report_sources import SourceWatch
-
-        watched = SourceWatch(options, replay.targets)
+    # how the service's own pipeline fares is told where it is asked for, and in a report
+    watch = PipelineWatch(options, replay.targets) if "served" in rankers or args.html else None
     # one thread: the same figures to the last bit whatever the machine, and no slower on matrices of this size
     with threadpool_limits(limits=1), progress_bar("replay") as progress:
         outcome = run(
@@ -86,15 +84,15 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
             LearningOptions(seed=args.seed),
             max_requests=args.max_requests,
             progress=progress,
-            watch=watched,
+            watch=watch,
         )
     table = figures(replay, outcome, args.seed)
     if args.dump is not None:
         write_dump(args.dump, replay, outcome)
-    if args.html is not None and watched is not None:
+    if args.html is not None:
         from training.report import write_report
 
-        write_report(args.html, replay, outcome, table, watched)
+        write_report(args.html, replay, outcome, table, watch)
     told: dict[str, Any] = {
         "protocol": "prequential",
         "test_from": replay.test_from,
@@ -108,6 +106,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         "learned": [
             {"ridge": one.ridge, "units": one.units, "log_likelihood": one.tried} for one in outcome.learned
         ],
+        "sources": {name: one.to_json() for name, one in watch.sources().items()} if watch else {},
+        "reliability": [one.to_json() for one in watch.reliability()] if watch else [],
         "seconds": round(time.perf_counter() - started, 1),
     }
     if args.json:
@@ -118,6 +118,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         f"{told['seconds']:.0f} s; 95 % intervals over users"
     )
     figures_table(table)
+    if watch is not None:
+        sources_table(watch.sources())
 
 
 def _owner(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> None:
