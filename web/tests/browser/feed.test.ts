@@ -330,6 +330,25 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual([...new Set(modes)], ["ranked", "following", "newest"]);
   });
 
+  it("gives users outside the ranked share the newest posts, and says so to the service", async () => {
+    const rolledBack = await WebServer.start({
+      DATABASE_URL: postgres.url,
+      ML_SERVICE_URL: service.url,
+      FEED_PERCENT: "0",
+    });
+    context = await browser.newContext();
+
+    const feed = await FeedPage.open(context, rolledBack.url);
+    await feed.waitForPosts();
+    await feed.scroll(1);
+    await rolledBack.stop();
+
+    const modes = service.requests
+      .filter(({ path }) => path === "/recommendations/generate")
+      .map(({ body }) => (body as { context: { mode: string } }).context.mode);
+    assert.deepEqual([...new Set(modes)], ["newest"]);
+  });
+
   it("makes a visitor a user of the product with his first event", async () => {
     service.knownUsers = new Set();
     const feed = await arrive();

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { factsOf, figure, reasonLabel, reasonSentence } from "../../components/reasons";
+import { ago } from "../../components/relative-time";
+
+describe("what is said about a post", () => {
+  it("has words for each of the service's reasons", () => {
+    const reasons = [
+      "collaborative_filtering",
+      "content_similarity",
+      "trending",
+      "recent",
+      "popular_author",
+      "following",
+      "exploration",
+    ];
+
+    for (const reason of reasons) assert.notEqual(reasonLabel(reason), reasonSentence(reason));
+  });
+
+  it("has a readable name for a reason that it does not know yet", () => {
+    assert.equal(reasonLabel("old_friends"), "old friends");
+  });
+
+  it("lists what speaks for a post, the weightiest first, and leaves out what cannot be shown", () => {
+    const facts = factsOf({ recency: 0.1, age: -2.8, nothing: null, tags: ["sea", "salt"], parts: { heat_1d: 5 } });
+
+    assert.deepEqual(facts, [
+      { name: "heat 1d", value: 5 },
+      { name: "age", value: -2.8 },
+      { name: "recency", value: 0.1 },
+      { name: "tags", value: "sea, salt" },
+    ]);
+  });
+
+  it("rounds figures to two digits", () => {
+    assert.deepEqual([0.21994, 5, 37.4, 1234.5, -2.84].map(figure), ["0.22", "5", "37", "1235", "-2.8"]);
+  });
+});
+
+describe("how long ago", () => {
+  const now = Date.parse("2026-03-10T12:00:00Z");
+
+  for (const [time, words] of [
+    ["2026-03-10T11:59:30Z", "now"],
+    ["2026-03-10T12:00:30Z", "now"],
+    ["2026-03-10T11:15:00Z", "45m"],
+    ["2026-03-10T09:00:00Z", "3h"],
+    ["2026-03-08T09:00:00Z", "2d"],
+    ["2026-02-01T00:00:00Z", "Feb 1, 2026"],
+  ] as const) {
+    it(`is told as ${words} for ${time}`, () => {
+      assert.equal(ago(time, now), words);
+    });
+  }
+});
