@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from app.application.feed_pipeline import FeedPipeline
 from app.infrastructure.ml import features
-from app.infrastructure.ml.choice_model import ChoiceModel, Offers, calibrated, fit_choice_model
+from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
+from training.fit_choice import Offers, calibrated, fit_choice_model
 from training.replay import Moment, Replay
 
 _ENOUGH_TO_CALIBRATE = 100

@@ -1,42 +1,17 @@
 """A conditional logit: which of the posts on offer a user takes.
 
 McFadden, "Conditional logit analysis of qualitative choice behavior" (1974): the probability of choosing post j from
-an offer is exp(u_j) / sum exp(u). Offers are sampled, so each candidate stands for as many as its sampling rate says
-(log weight inside the softmax; without that, hard negatives teach that hot is bad).
+an offer is exp(u_j) / sum exp(u). `training.fit_choice` fits it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from sklearn.linear_model import LogisticRegression
 
-_MEASURED = 50_000  # candidates that give the inputs' means and scales
-_CLIP = 6.0  # standard deviations: what lies beyond was hardly seen in training
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Offers:
-    """Sampled requests. The chosen post of each stands first.
-
-    inputs      (n_requests, n_candidates, n_features) float32
-    log_weight  (n_requests, n_candidates) float32: log of the number of posts each candidate stands for,
-                -inf pads
-    value       (n_requests,) float32: worth of the action that was taken, mean about 1
-    """
-
-    inputs: NDArray[np.float32]
-    log_weight: NDArray[np.float32]
-    value: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __getitem__(self, some: slice) -> "Offers":
-        return Offers(self.inputs[some], self.log_weight[some], self.value[some])
+CLIP = 6.0
+"""Standard deviations: what lies beyond was hardly seen in training."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +35,7 @@ class ChoiceModel:
         """(n_features, n) inputs as the model reads them."""
         z = inputs - self.mean.astype(np.float32)[:, None]
         z /= self.scale.astype(np.float32)[:, None]
-        return np.clip(z, -_CLIP, _CLIP, out=z)
+        return np.clip(z, -CLIP, CLIP, out=z)
 
     def utilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) utilities of candidates given as (n_features, n) inputs."""
@@ -101,113 +76,3 @@ class ChoiceModel:
     def restored(cls, saved: dict[str, Any]) -> "ChoiceModel":
         """The inverse of `saved`."""
         return cls(**saved)
-
-
-def fit_choice_model(
-    names: Sequence[str],
-    offers: Offers,
-    *,
-    ridge: float = 1e-3,
-    units: int = 0,
-    start: ChoiceModel | None = None,
-    epochs: int = 8,
-    seed: int = 0,
-) -> ChoiceModel:
-    """Maximum penalised likelihood: L-BFGS on the exact gradient for the linear part, then, if `units`, Adam on all.
-
-    `ridge` is the weight of the squared coefficients against the mean log likelihood. `start`, a model of the same
-    inputs, saves most of the steps.
-    """
-    n_features = offers.inputs.shape[2]
-    some = offers.inputs.reshape(-1, n_features)[:: max(1, offers.inputs.size // n_features // _MEASURED)]
-    mean, scale = some.mean(axis=0, dtype=np.float64), some.std(axis=0, dtype=np.float64)
-    scale = np.where(scale > 1e-9, scale, 1.0)
-    z = ((offers.inputs - mean.astype(np.float32)) / scale.astype(np.float32)).clip(-_CLIP, _CLIP)
-    chosen = (offers.value @ z[:, 0]).astype(np.float64)
-
-    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        share, log_chosen = _softmax(z @ w.astype(np.float32) + offers.log_weight)
-        expected = np.tensordot(share * offers.value[:, None], z, axes=([0, 1], [0, 1])).astype(np.float64)
-        gradient = (expected - chosen) / len(offers) + 2 * ridge * w
-        return float(-(offers.value @ log_chosen) / len(offers) + ridge * w @ w), gradient
-
-    first = np.zeros(n_features) if start is None else start.linear * scale / start.scale
-    fitted = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 60, "ftol": 1e-6})
-    linear = fitted.x
-    hidden, bias, output = np.zeros((n_features, 0)), np.zeros(0), np.zeros(0)
-    if units:
-        linear, hidden, bias, output = _with_hidden_layer(z, offers, linear, units, epochs, seed)
-    return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output, np.array([0.0, 1.0, 0.0]))
-
-
-def calibrated(model: ChoiceModel, offers: Offers) -> ChoiceModel:
-    """`model` with its probabilities corrected on `offers`, which it must not have been fitted on."""
-    n, size, n_features = offers.inputs.shape
-    utility = model.utilities(offers.inputs.reshape(-1, n_features).T).reshape(n, size)
-    weight = np.exp(offers.log_weight.astype(np.float64))
-    weighed = np.where(weight > 0, utility + np.log(np.maximum(weight, 1e-300)), -np.inf)
-    top = weighed.max(axis=1, keepdims=True)
-    total = top + np.log(np.exp(weighed - top).sum(axis=1, keepdims=True))
-    share = (utility - total)[weight > 0].clip(-30, 0)
-    taken = np.zeros((n, size))
-    taken[:, 0] = 1.0
-    curve = LogisticRegression(C=1e6, max_iter=500)
-    curve.fit(np.stack([share, share**2], axis=1), taken[weight > 0], sample_weight=weight[weight > 0])
-    return replace(model, calibration=np.array([curve.intercept_[0], *curve.coef_[0]]))
-
-
-def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Shares (n_requests, n_candidates), and the log share of the chosen, first one."""
-    u = u - u.max(axis=1, keepdims=True)
-    share = np.exp(u)
-    total = share.sum(axis=1, keepdims=True)
-    return share / total, u[:, 0] - np.log(total[:, 0])
-
-
-def _with_hidden_layer(
-    z: NDArray[np.float32],
-    offers: Offers,
-    linear: NDArray[np.float64],
-    units: int,
-    epochs: int,
-    seed: int,
-    decay: float = 1e-3,
-    rate: float = 2e-3,
-    batch: int = 64,
-) -> tuple[NDArray[np.float64], ...]:
-    """Adam (Kingma & Ba 2015) from the linear fit, rate falling by a cosine. Returns linear, hidden, bias, output."""
-    random = np.random.default_rng(seed)
-    n_requests, _, n_features = z.shape
-    weights = [
-        linear.astype(np.float32),
-        (random.normal(size=(n_features, units)) / np.sqrt(n_features)).astype(np.float32),
-        np.zeros(units, np.float32),
-        (random.normal(size=units) * 0.1 / np.sqrt(units)).astype(np.float32),
-    ]
-    first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
-    step = 0
-    for epoch in range(epochs):
-        pace = rate * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
-        for some in np.array_split(random.permutation(n_requests), max(1, n_requests // batch)):
-            x = z[some]
-            w, hidden, bias, output = weights
-            reach = x @ hidden + bias
-            active = np.maximum(reach, 0)
-            share, _ = _softmax(active @ output + x @ w + offers.log_weight[some])
-            share[:, 0] -= 1
-            share *= offers.value[some][:, None] / len(some)
-            back = share[..., None] * output * (reach > 0)
-            gradients = [
-                np.tensordot(share, x, axes=([0, 1], [0, 1])),
-                np.tensordot(x, back, axes=([0, 1], [0, 1])),
-                back.sum(axis=(0, 1)),
-                np.tensordot(share, active, axes=([0, 1], [0, 1])),
-            ]
-            step += 1
-            for i, gradient in enumerate(gradients):
-                gradient = gradient + decay * weights[i]
-                first[i] = 0.9 * first[i] + 0.1 * gradient
-                second[i] = 0.999 * second[i] + 0.001 * gradient**2
-                towards = first[i] / (1 - 0.9**step) / (np.sqrt(second[i] / (1 - 0.999**step)) + 1e-8)
-                weights[i] = weights[i] - np.float32(pace) * towards
-    return tuple(w.astype(np.float64) for w in weights)

@@ -7,7 +7,6 @@ logarithm, times by the logarithm of an age, so that a feed of hours and a feed 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from app.domain.feed.ragged import summed
 from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement
+from app.infrastructure.ml.tally import Tally
 
 Block = NDArray[np.float64]
 _MINUTE = 60.0
@@ -246,28 +246,6 @@ def author_standing(c: Candidates) -> Block:
             np.stack([*standing, np.log1p(state.followers[author]), posts, standing[-1] - posts]) * known
         )
     return block
-
-
-class Tally:
-    """Weights summed by row, for few rows among very many."""
-
-    def __init__(self, rows: NDArray[np.integer[Any]], weights: Block) -> None:
-        """`weights` (n_sums, n): several sums over the same rows at once."""
-        order = np.argsort(rows, kind="stable")
-        ordered = rows[order]
-        first = (
-            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(rows) else np.empty(0, np.intp)
-        )
-        self._rows = ordered[first]
-        sums = np.add.reduceat(weights[:, order], first, axis=1) if len(rows) else weights
-        self._sums = np.concatenate([sums, np.zeros((len(weights), 1))], axis=1)
-
-    def of(self, rows: NDArray[np.intp]) -> Block:
-        """(n_sums, n) sums of `rows`, 0 for those that have none."""
-        place = np.searchsorted(self._rows, rows)
-        found = place < len(self._rows)
-        found[found] = self._rows[place[found]] == rows[found]
-        return self._sums[:, np.where(found, place, -1)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
