@@ -340,7 +340,7 @@ def test_ranked_answers_to_known_users_are_handed_on_for_copying() -> None:
     assert service.delivered == [(user_uuid("reader"), answer)]
 
 
-# -- whatever happens in between ----------------------------------------------------------------------------------------
+# -- whatever happens in between ------------------------------------------------------------------------------
 
 Step = tuple[str, int]
 steps = st.lists(
