@@ -85,9 +85,7 @@ def reliability(parts: Sequence[ReliabilityPart]) -> str:
     def draw(axes: Axes) -> None:
         predicted = np.array([part.predicted for part in parts])
         observed = np.array([part.observed for part in parts])
-        ends = np.array(
-            [predicted[predicted > 0].min(initial=1e-6), max(predicted.max(), observed.max(), 1e-6)]
-        )
+        ends = np.array([max(predicted.min(), 1e-7), max(predicted.max(), observed.max(), 1e-6)])
         axes.plot(ends, ends, color=_MUTED, linewidth=1)
         for factor in (0.8, 1.25):
             axes.plot(ends, factor * ends, color=_MUTED, linewidth=0.7, linestyle="--")

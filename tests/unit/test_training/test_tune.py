@@ -1,0 +1,130 @@
+"""Tuning: bounded, on the warm-up alone, into a file that training reads."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.infrastructure.ml.ranking import RankingOptions
+from data.generate_fake_data import main as generate
+from tests.feeds import cut, generated
+from training.learn import LearningOptions
+from training.tune import BadSettings, Tuned, best_of, main, read_tuned, search, warm_up
+
+QUICK = Tuned(RankingOptions(), LearningOptions(requests=250, candidates=15, ridges=(1e-3,), units=()))
+
+
+@pytest.fixture(scope="module")
+def feed():
+    return generated(users=60, posts=200, interactions=5000)
+
+
+def steady(step: float):
+    """A clock on which every look takes `step` seconds."""
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += step
+        return now[0]
+
+    return clock
+
+
+def test_the_search_starts_with_what_is_given_and_never_ends_with_less(feed):
+    trials = search(feed, QUICK, seconds=12.0, requests=40, clock=steady(1.0))
+
+    assert trials[0].tuned == QUICK
+    assert len(trials) > 1
+    assert best_of(trials).reached == max(trial.reached for trial in trials) >= trials[0].reached
+
+
+def test_no_trial_is_begun_that_would_end_late(feed):
+    assert len(search(feed, QUICK, seconds=1.0, requests=20, clock=steady(1.0))) == 1
+
+
+def test_the_test_part_changes_nothing_of_what_is_found(feed):
+    split = float(feed.events.time[int(0.7 * len(feed.events))])
+
+    whole = search(warm_up(feed, split), QUICK, seconds=6.0, requests=40, clock=steady(1.0))
+    without = search(warm_up(cut(feed, split), split), QUICK, seconds=6.0, requests=40, clock=steady(1.0))
+
+    assert [(one.changed, one.served, one.formula) for one in whole] == [
+        (one.changed, one.served, one.formula) for one in without
+    ]
+
+
+def test_the_warm_up_holds_nothing_of_the_test_part(feed):
+    split = float(feed.events.time[int(0.8 * len(feed.events))])
+
+    early = warm_up(feed, None)
+
+    assert early.events.time.max() < split
+    assert not ((early.posts.created >= split) & np.isfinite(early.posts.created)).any()
+
+
+def test_a_settings_file_is_read_as_it_was_written(tmp_path):
+    tuned = Tuned(
+        replace(RankingOptions(), candidates=150, neighbours=50),
+        LearningOptions(requests=3000, ridges=(1e-2,), units=()),
+    )
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(tuned.to_json()))
+
+    assert read_tuned(path) == tuned
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "not JSON"),
+        ("[]", "must be an object"),
+        ('{"learning": 3}', "learning: must be an object"),
+        ('{"learning": {"request": 3}}', "learning.request: no such option"),
+        ('{"learning": {"requests": "many"}}', 'learning.requests: "many" is not usable'),
+        ('{"learning": {"requests": 1.5}}', "learning.requests"),
+        ('{"learning": {"ridges": 0.1}}', "learning.ridges"),
+        ('{"learning": {"ridges": [true]}}', "learning.ridges"),
+        ('{"ranking": {"neighbours": -1}}', "ranking.neighbours"),
+        ('{"ranking": {"trending_half_life_hours": NaN}}', "ranking.trending_half_life_hours"),
+        ('{"ranking": {"formula": {"taste": 1}}}', "ranking.formula"),
+        ('{"ranking": {"interaction_weights": {"like": 1}}}', "ranking.interaction_weights"),
+    ],
+)
+def test_a_settings_file_that_cannot_be_used_names_the_place(tmp_path, content, told):
+    path = tmp_path / "settings.json"
+    path.write_text(content)
+
+    with pytest.raises(BadSettings) as refused:
+        read_tuned(path)
+
+    assert told in str(refused.value)
+    assert "settings.json" in str(refused.value)
+
+
+def test_the_command_writes_what_it_found(tmp_path, capsys):
+    feed, output = tmp_path / "feed.json", tmp_path / "settings.json"
+    size = ["--users", "60", "--posts", "200", "--interactions", "6000"]
+    assert generate([*size, "--output", str(feed)]) == 0
+    capsys.readouterr()
+
+    code = main(
+        ["--interactions", str(feed), "--output", str(output), "--time", "1s", "--requests", "120", "--json"]
+    )
+
+    told = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert [trial["changed"] for trial in told["trials"]] == ["as given"]
+    assert json.loads(output.read_text()) == {"ranking": told["ranking"], "learning": told["learning"]}
+    read_tuned(output)
+
+
+def test_too_small_a_feed_is_said_to_be_so_and_no_file_is_written(tmp_path, capsys):
+    feed, output = tmp_path / "feed.json", tmp_path / "settings.json"
+    assert generate(["--users", "5", "--posts", "10", "--interactions", "50", "--output", str(feed)]) == 0
+    capsys.readouterr()
+
+    assert main(["--interactions", str(feed), "--output", str(output)]) == 2
+
+    assert "too little to tune on" in capsys.readouterr().err
+    assert not output.exists()

@@ -1,0 +1,283 @@
+"""Search how to learn from this feed, in a bounded time: `python -m training.tune --output FILE --help`.
+
+Only the part of the feed before the test part is looked at: an inner replay of it ends where the evaluation begins,
+so figures of `training.evaluate` on the same feed stay honest. `training.train --settings FILE` reads the result.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from app.domain.feed.history import FeedHistory
+from app.infrastructure.atomic_file import write_atomically
+from app.infrastructure.config.settings import read_settings
+from app.infrastructure.ml.formula_scorer import FormulaWeights
+from app.infrastructure.ml.ranking import RankingOptions, ranking_options
+from data.command_line import OneLineParser, moment, refuse, whole_number
+from training import duration
+from training.console import interval, progress_bar
+from training.feed_input import UNREADABLE, add_feed_arguments, check_feed_arguments, read_history
+from training.learn import LearningOptions
+from training.metrics import Figure, bootstrap, ndcg_of_rank
+from training.prequential import run
+from training.replay import Replay, target_kinds
+
+_PROG: Final = "training.tune"
+_ENOUGH: Final = 100  # requests of the inner test part, under which a comparison says nothing
+
+LEARNING: Final[dict[str, Sequence[Any]]] = {
+    "requests": (3000, 6000, 12_000),
+    "candidates": (60, 120, 200),
+    "hard_share": (0.4, 0.6, 0.8),
+    "ridges": ((1e-3, 1e-4), (1e-2, 1e-3), (1e-4, 1e-5)),
+    "units": ((16,), (), (32,)),
+}
+RANKING: Final[dict[str, Sequence[Any]]] = {
+    "candidates": (150, 300, 600),
+    "neighbours": (10, 50, 200),
+    "trending_half_life_hours": (1.0, 6.0, 24.0, 168.0),
+}
+"""What is tried of each option, one at a time."""
+
+
+class BadSettings(ValueError):
+    """A settings file that cannot be used; the message names the file and the place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What a search found: how to rank and how to learn."""
+
+    ranking: RankingOptions
+    learning: LearningOptions
+
+    def to_json(self) -> dict[str, Any]:
+        """For the settings file."""
+        return {"ranking": asdict(self.ranking), "learning": asdict(self.learning)}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One configuration and what it reached."""
+
+    changed: str
+    tuned: Tuned
+    served: Figure
+    formula: Figure
+
+    @property
+    def reached(self) -> float:
+        """NDCG@10 of the better of the two: what would be published."""
+        return max(self.served.mean, self.formula.mean)
+
+
+def warm_up(history: FeedHistory, test_from: float | None) -> FeedHistory:
+    """The feed as it stood at the start of its test part. Posts that come later stay listed, but nobody meets them."""
+    events = history.events
+    if test_from is None:
+        test_from = float(events.time[int(0.8 * len(events))]) if len(events) else 0.0
+    known = events[slice(0, int(np.searchsorted(events.time, test_from)))]
+    follows, posts = history.follows, history.posts
+    # what is dated at or after the split exists after everything that is replayed, and so is never seen
+    return replace(
+        history,
+        events=known,
+        posts=replace(posts, created=np.where(posts.created < test_from, posts.created, np.inf)),
+        follows=replace(follows, since=np.where(follows.since < test_from, follows.since, np.nan)),
+    )
+
+
+def search(
+    history: FeedHistory,
+    start: Tuned,
+    *,
+    seconds: float,
+    requests: int,
+    clock: Callable[[], float] = perf_counter,
+    told: Callable[[Trial], None] | None = None,
+) -> list[Trial]:
+    """Try one change after the other, keep what helps, until `seconds` are over. The first trial is `start`.
+
+    Coordinate search: an option's values are tried against the best so far. No trial is begun that would, taking as
+    long as the longest so far, end late.
+    """
+    began = clock()
+    targets = target_kinds(history)
+    trials: list[Trial] = []
+    longest = 0.0
+
+    def tried(changed: str, tuned: Tuned) -> Trial:
+        nonlocal longest
+        at = clock()
+        trial = _trial(history, targets, changed, tuned, requests)
+        longest = max(longest, clock() - at)
+        trials.append(trial)
+        if told is not None:
+            told(trial)
+        return trial
+
+    best = tried("as given", start)
+    for group, option, value in _changes():
+        if clock() - began + longest > seconds:
+            break
+        tuned = _changed(best.tuned, group, option, value)
+        if tuned == best.tuned:
+            continue
+        trial = tried(f"{group}.{option} = {_plain(value)}", tuned)
+        if trial.reached > best.reached:
+            best = trial
+    return trials
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """The trial that reached most; of equal ones the earliest."""
+    return max(trials, key=lambda trial: trial.reached)
+
+
+def read_tuned(path: Path) -> Tuned:
+    """The settings file that a search wrote. Raises BadSettings and OSError."""
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadSettings(f"{path}: not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise BadSettings(f"{path}: must be an object with 'ranking' and 'learning'")
+    ranking = _read(path, given, "ranking", RankingOptions())
+    weights = _read(path, {"formula": asdict(ranking)["formula"]}, "formula", FormulaWeights())
+    learning = _read(path, given, "learning", LearningOptions())
+    return Tuned(
+        replace(ranking, formula=weights),
+        replace(learning, ridges=tuple(learning.ridges), units=tuple(learning.units)),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _arguments(argv)
+    try:
+        settings = read_settings()
+        history = warm_up(
+            read_history(args, settings), args.test_from.timestamp() if args.test_from else None
+        )
+    except UNREADABLE as error:
+        return refuse(_PROG, error)
+    start = Tuned(ranking_options(settings), LearningOptions(seed=args.seed))
+    inner = Replay(history, start.ranking, targets=target_kinds(history)) if len(history.events) else None
+    have = len(inner.test_requests(args.requests)) if inner else 0
+    if have < _ENOUGH:
+        return refuse(
+            _PROG, f"too little to tune on: {have} requests in the warm-up's last fifth, {_ENOUGH} are needed"
+        )
+    with threadpool_limits(limits=1), progress_bar("tune (s)") as progress:
+        began = perf_counter()
+        trials = search(
+            history,
+            start,
+            seconds=args.time,
+            requests=args.requests,
+            told=lambda _: progress(int(min(perf_counter() - began, args.time)), int(args.time)),
+        )
+    best = best_of(trials)
+    try:
+        write_atomically(args.output, [json.dumps(best.tuned.to_json(), indent=2).encode(), b"\n"])
+    except OSError as error:
+        return refuse(_PROG, f"--output {args.output}: cannot be written: {error.strerror or error}")
+    rows = [(one.changed, one.served, one.formula) for one in trials]
+    if args.json:
+        told = [{"changed": c, "served": asdict(s), "formula": asdict(f)} for c, s, f in rows]
+        print(json.dumps({"best": best.changed, "trials": told, **best.tuned.to_json()}, indent=2))
+        return 0
+    for changed, served, formula in rows:
+        print(f"{changed:<40} served {interval(served)}  formula {interval(formula)}")
+    print(f"{args.output}: NDCG@10 {trials[0].reached:.4f} -> {best.reached:.4f} on the warm-up's last fifth")
+    return 0
+
+
+def _trial(history: FeedHistory, targets: frozenset[int], changed: str, tuned: Tuned, requests: int) -> Trial:
+    replay = Replay(history, tuned.ranking, targets=targets, seed=tuned.learning.seed)
+    outcome = run(replay, ["formula", "served"], tuned.learning, max_requests=requests)
+    users = replay.events.user[outcome.requests]
+    served, formula = (bootstrap(ndcg_of_rank(outcome.ranks[name]), users) for name in ("served", "formula"))
+    return Trial(changed, tuned, served, formula)
+
+
+def _changes() -> Iterator[tuple[str, str, Any]]:
+    for group, options in (("learning", LEARNING), ("ranking", RANKING)):
+        for option, values in options.items():
+            for value in values:
+                yield group, option, value
+
+
+def _changed(tuned: Tuned, group: str, option: str, value: Any) -> Tuned:
+    if group == "learning":
+        return replace(tuned, learning=replace(tuned.learning, **{option: value}))
+    return replace(tuned, ranking=replace(tuned.ranking, **{option: value}))
+
+
+def _plain(value: Any) -> str:
+    return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _read(path: Path, given: dict[str, Any], group: str, defaults: Any) -> Any:
+    """`defaults` with what `given[group]` says, each value of the kind that the default is of."""
+    values = given.get(group, {})
+    known = {field.name: getattr(defaults, field.name) for field in fields(defaults)}
+    if not isinstance(values, dict):
+        raise BadSettings(f"{path}: {group}: must be an object")
+    for name, value in values.items():
+        if name not in known:
+            raise BadSettings(f"{path}: {group}.{name}: no such option (there are {', '.join(known)})")
+        if not _fits(value, known[name]):
+            raise BadSettings(f"{path}: {group}.{name}: {json.dumps(value)} is not usable here")
+    return replace(defaults, **values)
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if isinstance(default, tuple):
+        return isinstance(value, list) and all(_number(one) for one in value)
+    if isinstance(default, int):
+        return _number(value) and isinstance(value, int)
+    if isinstance(default, float):
+        return _number(value)
+    names = set(asdict(default)) if isinstance(default, FormulaWeights) else set(default)
+    return isinstance(value, dict) and set(value) == names and all(_number(one) for one in value.values())
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = OneLineParser(prog=_PROG, description="Search how to learn from this feed, on its warm-up only.")
+    add_feed_arguments(parser)
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FILE", help="settings file to write (JSON)"
+    )
+    parser.add_argument("--time", type=duration.parse, default=600.0, metavar="10m", help="default: 10m")
+    parser.add_argument(
+        "--test-from",
+        type=moment,
+        metavar="TIME",
+        help="start of the test part (default: after 80 %% of the rows)",
+    )
+    parser.add_argument("--requests", type=whole_number(1), default=1000, metavar="N", help="default: 1000")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of everything drawn (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print the trials for a program")
+    args = parser.parse_args(argv)
+    check_feed_arguments(parser, args)
+    if args.output.is_dir() or not args.output.parent.is_dir():
+        why = "is a folder" if args.output.is_dir() else "its folder is not there"
+        parser.error(f"argument --output: {args.output}: {why}")
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())
