@@ -106,8 +106,13 @@ class Replay:
         return self._fewest(self.requests[(times < self.test_from) & (times >= since)], at_most)
 
     def first_contacts(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The event row of each request's user's first event of any kind with the post: itself, or a look before it."""
-        rows: NDArray[np.intp] = self._first_of_pair[self._pair_number[requests]]
+        """The event row of each request's user's first event of any kind with the post: itself, or a look before it.
+
+        A look that made the post exist (a post without an earlier time dates from its first interaction) is none:
+        just before it there was no such post."""
+        first = self._first_of_pair[self._pair_number[requests]]
+        existed = self.chronicle.exists[self.history.events.post[first]] < self.events.time[first]
+        rows: NDArray[np.intp] = np.where(existed, first, requests)
         return rows
 
     def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
