@@ -1,0 +1,188 @@
+"""A model that must not serve is refused with the reason: unreadable, trained on nothing, worse than it may be."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.infrastructure.ml.model_registry import FileModelRegistry
+from app.infrastructure.ml.registry_file import read_versions, write_versions
+from app.infrastructure.ml.signing import model_keys
+from tests.unit.small_service import SmallService
+from training.validate_model import main
+
+NOON = "2026-03-01T12:00:00+00:00"
+
+
+def figure(mean: float | None, n: int = 700) -> dict[str, Any]:
+    return {"ndcg@10": {"mean": mean, "low": mean, "high": mean, "n": n}}
+
+
+GOOD: dict[str, Any] = {"prequential": {"random": figure(0.02), "formula": figure(0.3)}}
+FORMULA = {"algorithm": "collaborative_filtering"}
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileModelRegistry:
+    monkeypatch.chdir(tmp_path)  # no .env of the checkout's
+    for name in ("MODEL_SIGNING_KEY", "MODEL_TRUSTED_KEYS", "MODEL_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
+    return FileModelRegistry(tmp_path / "models", model_keys(None, [], tmp_path / "keys", signs=True))
+
+
+@pytest.fixture
+def publish(registry: FileModelRegistry) -> Callable[..., str]:
+    def one(metrics: dict[str, Any] = GOOD, *, events: int = 5, status: Any = "active", **more: Any) -> str:
+        service = SmallService()
+        service.add_users("reader", "ann")
+        for number in range(8):
+            service.add_post(f"p{number}", "ann")
+        for number in range(events):
+            service.track("reader", f"p{number}", "like")
+        artifact = service.train().model.artifact() | more.pop("changes", {})
+        made = registry.publish(
+            artifact, metrics=metrics, config=FORMULA, created_at=NOON, status=status, **more
+        )
+        return made.version
+
+    return one
+
+
+def test_a_sound_model_is_valid(publish: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    publish()
+
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert out == (
+        "v1: valid (active); 2 users, 8 posts, 5 interactions; NDCG@10 0.3000, random 0.0200, 700 held-out requests\n"
+    )
+    assert main(["--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert (verdict["version"], verdict["valid"], verdict["reasons"]) == ("v1", True, [])
+    assert (verdict["interactions"], verdict["metrics"]) == (5, GOOD)
+
+
+def test_a_feed_without_a_held_out_request_makes_a_valid_model(
+    publish: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish({"prequential": {"random": figure(None, 0), "formula": figure(None, 0)}})
+
+    assert main([]) == 0
+    assert "no held-out request to judge it by" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("published", "reason"),
+    [
+        ({"events": 0}, "it was trained on nothing: its matrix holds no interaction"),
+        ({"status": "rejected", "note": "it ranks 9.0% worse"}, "it was rejected: it ranks 9.0% worse"),
+        (
+            {"metrics": {"prequential": {"random": figure(0.2), "formula": figure(0.1)}}},
+            "it ranks worse than random: NDCG@10 0.1000 against 0.2000 (700 held-out requests)",
+        ),
+        (
+            {"metrics": {**GOOD, "against_active": {"gain": -0.1, "low": -0.2, "high": 0.0, "n": 700}}},
+            "it ranks 10.0% worse than the configuration of the model that was active (700 held-out requests)",
+        ),
+        ({"metrics": {}}, "no held-out figures of it are recorded"),
+        ({"metrics": {"prequential": {"random": figure(0.2)}}}, "no held-out figures of it are recorded"),
+        (
+            {"changes": {"format": 99}},
+            "it cannot be read: the artefact is of format 99, this service reads 1",
+        ),
+        (
+            {"changes": {"snapshot": {}}},
+            "it cannot be read: it cannot rank the feed that it remembers: KeyError(",
+        ),
+    ],
+)
+def test_what_must_not_serve_is_refused_with_the_reason_in_one_line(
+    publish: Callable[..., str], capsys: pytest.CaptureFixture[str], published: dict[str, Any], reason: str
+) -> None:
+    publish(**published)
+
+    assert main([]) == 1
+
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"training.validate_model: v1: {reason}")
+    assert (captured.err.count("\n"), captured.out) == (1, "")
+    assert main(["--json"]) == 1
+    verdict = json.loads(capsys.readouterr().out)
+    assert verdict["valid"] is False
+    assert verdict["reasons"][0].startswith(reason)
+
+
+def test_a_gain_within_what_is_tolerated_is_no_objection(publish: Callable[..., str]) -> None:
+    publish({**GOOD, "against_active": {"gain": -0.001, "low": -0.015, "high": 0.01, "n": 700}})
+
+    assert main([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.unlink(), "it cannot be read: "),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes instead of"),
+        (lambda path: path.write_bytes(b"x" * path.stat().st_size), "the SHA-256 is not the registered one"),
+    ],
+)
+def test_a_damaged_artefact_is_refused(
+    publish: Callable[..., str],
+    registry: FileModelRegistry,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+    reason: str,
+) -> None:
+    damage(tmp_path / "models" / registry.record(publish()).filename)
+
+    assert main([]) == 1
+    error = capsys.readouterr().err
+    assert reason in error
+    assert error.count("\n") == 1
+
+
+def test_the_newest_the_active_or_a_named_version_is_looked_at(
+    publish: Callable[..., str], registry: FileModelRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish()
+    publish(status="rejected", note="worse")
+
+    codes = [main(words) for words in ([], ["--version", "active"], ["--version", "v1"], ["--version", "v2"])]
+
+    assert codes == [1, 0, 0, 1]
+    assert capsys.readouterr().out.count("v1: valid") == 2
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--no-such"], ["a-word"]])
+def test_a_bad_argument_is_one_line_and_exit_2(
+    registry: FileModelRegistry, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words)
+
+    assert left.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_a_registry_or_with_an_unknown_version_it_is_exit_2(
+    registry: FileModelRegistry,
+    publish: Callable[..., str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([]) == 2
+    publish()
+    assert main(["--version", "v9"]) == 2
+    path = tmp_path / "models" / "registry.json"
+    write_versions(path, read_versions(path).with_active("v1"))
+    path.write_text("{")
+    assert main([]) == 2
+
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 3
+    assert "no model has been published" in errors
