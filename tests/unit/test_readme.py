@@ -74,7 +74,8 @@ def anchor_of(heading: str) -> str:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_to_a_place_of_ours_leads_somewhere(document: Path) -> None:
     broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+    for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", document.read_text()):
+        target = "".join(target)
         if re.match(r"[a-z]+:", target):
             continue
         name, _, fragment = target.partition("#")

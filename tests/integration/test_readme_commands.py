@@ -1,0 +1,90 @@
+"""The README's commands, in its order, on files and a database of the test's own."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from app.infrastructure.database.embedded import CHECKOUT
+from tests.e2e.service import environment, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+README = (CHECKOUT / "README.md").read_text()
+TABLES = ["alembic", "upgrade", "head"]  # come before rows; the README tells of run_dev.sh, which makes them
+OTHER_NAMES = {"like": "BOOKMARK", "click": "OPEN"}
+
+
+def python_commands() -> Iterator[list[str]]:
+    """Module and arguments of every command line that runs one of our modules; the training script counts as one."""
+    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:4] == ["uv", "run", "python", "-m"]:
+                yield words[4:]
+            if words == ["./scripts/train_model.sh"]:
+                yield ["training.train"]
+    for command in re.findall(r"`uv run python -m ([^`]+)`", README):
+        yield shlex.split(command)
+
+
+def body_of(path: str) -> dict[str, object]:
+    sent = re.search(rf"curl \S* ?http://localhost:8000{path}.*?-d '(.*?)'", README, re.DOTALL)
+    assert sent is not None
+    body: dict[str, object] = json.loads(sent[1])
+    return body
+
+
+def run(folder: Path, url: str, words: list[str]) -> str:
+    """Run a module in `folder`, where the README's files are; returns what it printed."""
+    settings = {"DATABASE_URL": url, "MODELS_DIR": str(folder / "models"), "KEYS_DIR": str(folder / "keys")}
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=CHECKOUT if words[0] == "alembic" else folder,
+        env=environment(**settings) | {"PYTHONPATH": str(CHECKOUT), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def write_files_of_a_feed(folder: Path) -> None:
+    """A generated feed as the README's example files: CSV with other names of events, Parquet with ours."""
+    generator = ["data.generate_fake_data", "--users", "60", "--posts", "200", "--interactions", "2000"]
+    run(folder, "", [*generator, "--output", "small.json"])
+    feed = json.loads((folder / "small.json").read_text())
+    interactions, posts = pd.DataFrame(feed["interactions"]), pd.DataFrame(feed["posts"])
+    interactions = interactions[["user_id", "post_id", "interaction_type", "created_at"]]
+    posts = posts[["id", "author_id", "content", "created_at"]]
+    interactions.to_parquet(folder / "interactions.parquet")
+    posts.to_parquet(folder / "posts.parquet")
+    posts.to_csv(folder / "posts.csv", index=False)
+    interactions["interaction_type"] = interactions["interaction_type"].replace(OTHER_NAMES)
+    interactions.to_csv(folder / "interactions.csv", index=False)
+
+
+def test_the_readmes_commands_do_what_they_say(tmp_path: Path, empty_database_url: str) -> None:
+    folder, url = tmp_path, empty_database_url
+    (folder / "data").mkdir()
+    write_files_of_a_feed(folder)
+    given = list(python_commands())
+    printed = {tuple(words): run(folder, url, words) for words in [TABLES, *given]}
+
+    assert "v2" in printed["training.registry", "list"]
+    assert "verified" in printed["training.registry", "show", "v1"]
+    assert (folder / "model.bundle").stat().st_size > 1000
+    assert "served" in printed["training.evaluate", "--max-requests", "2000"]
+    with running(folder, DATABASE_URL=url) as service:
+        page = service.client.post("/recommendations/generate", json=body_of("/recommendations/generate"))
+        assert page.json()["metadata"]["source"] == "personalized"
+        event = body_of("/interactions/track") | {"post_id": page.json()["recommendations"][0]["post_id"]}
+        tracked = service.client.post("/interactions/track", json=event)
+        assert (tracked.status_code, tracked.json()) == (202, {"status": "tracked"})
