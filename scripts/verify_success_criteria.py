@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from functools import cached_property
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -67,6 +66,22 @@ def answers(url: str) -> bool:
     return True
 
 
+def made_once(make: Callable[["System"], Any]) -> Any:
+    """A property that is made when it is first asked for; what could not be made is not tried again."""
+
+    def found(self: "System") -> Any:
+        if make not in self.made:
+            try:
+                self.made[make] = make(self)
+            except (Unmet, OSError, KeyError, ValueError) as error:
+                self.made[make] = error
+        if isinstance(made := self.made[make], Exception):
+            raise Unmet(str(made))
+        return made
+
+    return property(found)
+
+
 class System:
     """What the criteria stand on, made when it is first needed and taken away at the end."""
 
@@ -74,6 +89,7 @@ class System:
         self._stack = stack
         self._work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="criteria-")))
         self.visitor = Visitor()
+        self.made: dict[Callable[[System], Any], Any] = {}
 
     def run(self, *command: str, **environment: str) -> str:
         """A command that must succeed; what it printed."""
@@ -108,7 +124,7 @@ class System:
         require(up and server.poll() is None, f"{url} does not answer:\n{log.read()[-1800:]}")
         return server
 
-    @cached_property
+    @made_once
     def environment(self) -> dict[str, str]:
         url = self._stack.enter_context(EmbeddedPostgres(self._work, durable=False))
         environment = {
@@ -119,23 +135,21 @@ class System:
         self.run(sys.executable, "-m", "alembic", "upgrade", "head", **environment)
         return environment
 
-    @cached_property
+    @made_once
     def feed_file(self) -> Path:
         path = self._work / "feed.json"
         size = ["--users", "100", "--posts", "500", "--interactions", str(INTERACTIONS)]
         self.run(sys.executable, "-m", "data.generate_fake_data", *size, "--output", str(path))
         return path
 
-    @cached_property
+    @made_once
     def model(self) -> dict[str, Any]:
         """The registry after the whole pipeline, over the demo feed: the smallest that a model is learned from."""
         self.python("data.seed_database")
         self.python("training.train")
-        self.python("training.evaluate", "--max-requests", "50")
-        self.python("training.validate_model")
         return dict(json.loads(self.python("training.registry", "list", "--json")))
 
-    @cached_property
+    @made_once
     def service(self) -> tuple[str, subprocess.Popen[str]]:
         require(bool(self.model), "no model")
         url = f"http://127.0.0.1:{(port := free_port())}"
@@ -151,7 +165,7 @@ class System:
         ]
         return url, self.serve(f"{url}/readyz", command, CHECKOUT, **self.environment)
 
-    @cached_property
+    @made_once
     def web(self) -> str:
         require(shutil.which("node") is not None, "Node.js is not installed")
         if not (CHECKOUT / "node_modules" / "next").is_dir():
@@ -169,7 +183,7 @@ class System:
         self.visitor.get(url)  # the page gives the visitor his id
         return url
 
-    @cached_property
+    @made_once
     def first_page(self) -> dict[str, Any]:
         return self.visitor.json(f"{self.web}/api/feeds")
 
@@ -205,6 +219,8 @@ def realistic_data(system: System) -> None:
 def pipeline(system: System) -> None:
     """Model training pipeline runs end-to-end"""
     require(system.model.get("active") is not None, system.model)
+    system.python("training.evaluate", "--max-requests", "50")
+    system.python("training.validate_model")
 
 
 def scored_posts(system: System) -> None:
@@ -236,7 +252,6 @@ def fallback(system: System) -> None:
 
     require(page["source"] == "random_fallback" and len(page["posts"]) > 0, page)
     require(not shown & {post["id"] for post in page["posts"]}, "a post came twice")
-    system.__dict__.pop("service")  # who needs it next starts another
 
 
 def tests(system: System) -> None:

@@ -110,6 +110,13 @@ function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
     return () => observer.disconnect();
   }, [hasMore, fetchMore, feed.entries.length]);
 
+  if (feed.outdated) {
+    return (
+      <Notice title="This list is out of date" action="Load a new one" onAction={() => location.reload()} alert>
+        It belongs to another visit, or to somebody else who has signed in here since.
+      </Notice>
+    );
+  }
   if (struggling) {
     return (
       <Notice title="More posts in a moment" action="Try now" onAction={feed.retryNow} alert>

@@ -28,6 +28,8 @@ export interface Feed<Post extends { id: string }> {
   fetchingMore: boolean;
   /** The next page could not be had yet; it is being tried again. */
   struggling: boolean;
+  /** The server knows this list no more (another user has signed in, say): only a new one helps. */
+  outdated: boolean;
   hasMore: boolean;
   fetchMore: () => void;
   /** Everything new is shown; `showSeen` goes on with what the user has met before. */
@@ -59,7 +61,7 @@ export function useFeed<Post extends { id: string }>(options: UseFeedOptions): F
     },
     getNextPageParam: (page) => page.nextCursor ?? (seenAllowed === keyText ? page.rewindCursor : null),
     // what the server refuses will be refused again; anything else is worth another try, for as long as it takes
-    retry: (_count, error) => !(error instanceof FeedPageError && error.status >= 400 && error.status < 500),
+    retry: (_count, error) => !(error instanceof FeedPageError && isRefusal(error)),
     retryDelay: (attempt) => Math.min(500 * 2 ** attempt, RETRY_CEILING_MS) * (0.75 + Math.random() / 4),
     staleTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
@@ -70,6 +72,7 @@ export function useFeed<Post extends { id: string }>(options: UseFeedOptions): F
   const pages = query.data?.pages;
   const { entries, seenFrom } = useMemo(() => listOf(pages ?? []), [pages]);
   const last = pages?.at(-1) ?? null;
+  const outdated = query.error instanceof FeedPageError && isRefusal(query.error);
   const troubled = query.failureCount > 0 || query.isError;
 
   const { fetchNextPage, isFetching } = query;
@@ -101,7 +104,8 @@ export function useFeed<Post extends { id: string }>(options: UseFeedOptions): F
             : "loading",
     last,
     fetchingMore: query.isFetchingNextPage,
-    struggling: troubled && entries.length > 0,
+    struggling: troubled && !outdated && entries.length > 0,
+    outdated,
     hasMore: query.hasNextPage,
     fetchMore,
     caughtUp,
@@ -110,6 +114,10 @@ export function useFeed<Post extends { id: string }>(options: UseFeedOptions): F
     refresh,
     retryNow,
   };
+}
+
+function isRefusal(error: FeedPageError): boolean {
+  return error.status >= 400 && error.status < 500;
 }
 
 function listOf<Post extends { id: string }>(pages: FeedPage<Post>[]) {

@@ -389,6 +389,23 @@ describe("the feed page", { skip }, () => {
     );
   });
 
+  it("asks for a new list when another tab has switched users", async () => {
+    const feed = await arrive({ user: "user-10" });
+    await feed.waitForPosts();
+    await context.addCookies([{ name: "feed_user", value: "user-11", url: web.url }]);
+    await feed.page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
+
+    await feed.page.getByRole("button", { name: "Load a new one" }).click();
+    await feed.page
+      .getByRole("button", { name: /Dora|Eli|Fay|Ada|Ben|Chi/ })
+      .first()
+      .waitFor();
+    await feed.waitForPosts();
+
+    const last = service.requests.filter(({ path }) => path === "/recommendations/generate").at(-1);
+    assert.equal((last?.body as { user_id: string }).user_id, "user-11");
+  });
+
   it("shows a post on a page of its own, and counts the click that led there", async () => {
     const feed = await arrive({ user: "user-9" });
     await feed.waitForPosts();
