@@ -1,0 +1,246 @@
+"""How fast the service is, as ratios that another machine may be compared by: `python -m benchmarks.serving`.
+
+In a folder and on a PostgreSQL of its own it makes a feed, loads it, trains, starts the service (one process), and
+measures: requests a second against a constant FastAPI endpoint that returns the same bytes (in turns, in the same run,
+by a client in a third process), what a ranking costs inside the process, how long training takes, and how long it is
+from a start to the first answer. Loopback only; ends within --time-limit.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+
+from app.infrastructure.config.settings import Settings
+from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, EmbeddedUnavailable
+from data.command_line import OneLineParser, positive, refuse, whole_number
+
+PATH = "/recommendations/generate"
+PAGE = 50
+ASKING = 1000  # users who take turns
+
+
+class Run:
+    """One run: its folder, its environment, and the time that is left."""
+
+    def __init__(self, folder: Path, url: str, seconds: float) -> None:
+        self.folder = folder
+        self._until = time.monotonic() + seconds
+        ours = {name.upper() for name in Settings.model_fields} | {
+            "WEB_CONCURRENCY",
+            "PROMETHEUS_MULTIPROC_DIR",
+        }
+        self._environment = {name: value for name, value in os.environ.items() if name not in ours} | {
+            "DATABASE_URL": url,
+            "MODELS_DIR": str(folder / "models"),
+            "KEYS_DIR": str(folder / "keys"),
+            "LOG_LEVEL": "WARNING",
+        }
+
+    def left(self) -> float:
+        return max(self._until - time.monotonic(), 1.0)
+
+    def command(self, *words: str, given: str | None = None) -> tuple[str, float]:
+        """What a command of ours printed, and how many seconds it took. Raises SystemExit when it failed."""
+        began = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=CHECKOUT,
+            env=self._environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=self.left(),
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"{words[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+        return done.stdout, time.perf_counter() - began
+
+    @contextmanager
+    def server(self, application: str, **settings: str) -> Iterator[int]:
+        """A server of one process; the port it will listen on."""
+        port = free_port()
+        with (self.folder / f"{application.partition(':')[0]}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"],
+                cwd=CHECKOUT,
+                env=self._environment | settings,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                yield port
+            finally:
+                process.terminate()
+                try:
+                    process.wait(15)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+    def first_answer(self, port: int, user: str) -> bytes:
+        """Asks until there is an answer."""
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            while True:
+                try:
+                    return client.post(PATH, json={"user_id": user, "limit": PAGE}).raise_for_status().content
+                except httpx.TransportError:
+                    if self.left() <= 1.0:
+                        raise SystemExit("the server did not start in time") from None
+                    time.sleep(0.01)
+
+    def press(self, port: int, users: Sequence[str], connections: int, seconds: float) -> dict[str, Any]:
+        job = {
+            "port": port,
+            "path": PATH,
+            "bodies": [{"user_id": user, "limit": PAGE} for user in users],
+            "connections": connections,
+            "seconds": seconds,
+        }
+        figures: dict[str, Any] = json.loads(self.command("benchmarks.load", given=json.dumps(job))[0])
+        return figures
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
+    feed = str(run.folder / "feed.parquet")
+    size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
+    run.command("data.generate_fake_data", *size, "--output", feed)
+    _, loading = run.command("data.seed_database", "--input", feed)
+    told(f"loaded in {loading:.1f} s; training")
+    learn_from = ["--learn-from", str(args.learn_from)] if args.learn_from else []
+    record, training = run.command("training.train", "--json", *learn_from)
+    told(f"trained in {training:.1f} s; serving")
+    results: dict[str, Any] = {
+        "feed": {"users": args.users, "posts": args.posts, "interactions": args.interactions},
+        "load_seconds": loading,
+        "training_seconds": training,
+        "algorithm": json.loads(record)["config"]["algorithm"],
+    }
+    users = asking(feed)
+    began = time.perf_counter()
+    with run.server("app.main:app") as service:
+        body = run.first_answer(service, users[0])
+        results["start_to_first_answer_seconds"] = time.perf_counter() - began
+        (run.folder / "body.json").write_bytes(body)
+        results["body_bytes"] = len(body)
+        results["source"] = json.loads(body)["metadata"]["source"]
+        with run.server("benchmarks.constant:app", BENCHMARK_BODY=str(run.folder / "body.json")) as constant:
+            run.first_answer(constant, users[0])
+            for port in (service, constant):
+                run.press(port, users, args.connections, min(1.0, args.seconds))  # warms up
+            rounds = []
+            for number in range(args.rounds):
+                told(f"round {number + 1} of {args.rounds}")
+                ours, ceiling = (
+                    run.press(port, users, args.connections, args.seconds) for port in (service, constant)
+                )
+                ratio = ours["per_second"] / ceiling["per_second"]
+                rounds.append({"generate": ours, "constant": ceiling, "ratio": ratio})
+    results["rounds"] = rounds
+    results["ratio"] = median(one["ratio"] for one in rounds)
+    told("ranking in process")
+    results["ranking"] = json.loads(
+        run.command("benchmarks.ranking", "--json", "--rankings", str(args.rankings))[0]
+    )
+    return results
+
+
+def asking(feed: str) -> list[str]:
+    """Users with events, as the feed names them, spread evenly."""
+    import pyarrow.parquet as pq
+
+    found = sorted(set(pq.read_table(feed, columns=["user_id"]).column("user_id").to_pylist()))
+    return [str(one) for one in found[:: max(len(found) // ASKING, 1)]]
+
+
+def table(results: Mapping[str, Any]) -> str:
+    feed = results["feed"]
+    size = f"{feed['users']:,} users x {feed['posts']:,} posts x {feed['interactions']:,} interactions"
+    lines = [f"{size}, {results['algorithm']}, {results['body_bytes']:,} bytes an answer", ""]
+    lines.append(f"{'requests':<44}{'1/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
+    for name in ("generate", "constant"):
+        middle = [
+            median(one[name][key] for one in results["rounds"]) for key in ("per_second", "p50_ms", "p99_ms")
+        ]
+        lines.append(f"  {name:<42}{middle[0]:>9,.0f}{middle[1]:>9.2f}{middle[2]:>9.2f}")
+    lines.append(f"  {'ratio (median of the rounds)':<42}{results['ratio']:>9.3f}")
+    lines += ["", f"{'one ranking, in process, ms':<36}{'wall p50':>9}{'p99':>9}{'cpu p50':>9}{'p99':>9}"]
+    keys = ("wall_p50_ms", "wall_p99_ms", "cpu_p50_ms", "cpu_p99_ms")
+    for name, figures in results["ranking"].items():
+        lines.append(f"  {name:<34}" + "".join(f"{figures[key]:>9.3f}" for key in keys))
+    lines += [
+        "",
+        f"{'loading the feed':<44}{results['load_seconds']:>9.1f} s",
+        f"{'training, from the database to published':<44}{results['training_seconds']:>9.1f} s",
+        f"{'start to first answer':<44}{results['start_to_first_answer_seconds']:>9.1f} s",
+    ]
+    return "\n".join(lines)
+
+
+def told(what: str) -> None:
+    print(f"benchmarks.serving: {what}", file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns its exit code."""
+    args = _parser().parse_args(argv)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
+        try:
+            url = stack.enter_context(EmbeddedPostgres(folder))
+        except EmbeddedUnavailable as error:
+            return refuse("benchmarks.serving", error)
+        try:
+            results = measure(Run(folder, url, args.time_limit), args)
+        except subprocess.TimeoutExpired:
+            print(f"benchmarks.serving: not done within {args.time_limit:g} s", file=sys.stderr)
+            return 1
+    print(json.dumps(results, indent=2) if args.json else table(results))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog="benchmarks.serving", description=__doc__)
+    for name, default, meaning in (
+        ("users", 10_000, "users of the feed"),
+        ("posts", 5_000, "posts of the feed"),
+        ("interactions", 336_000, "interactions of the feed"),
+        ("connections", 16, "connections of the client"),
+        ("rounds", 3, "times that either endpoint is measured"),
+        ("rankings", 500, "rankings measured in process"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=whole_number(1), default=default, help=f"{meaning} (default: %(default)s)"
+        )
+    parser.add_argument(
+        "--learn-from", type=whole_number(200), metavar="N", help="see training.train (default: its own)"
+    )
+    parser.add_argument(
+        "--seconds", type=positive, default=5.0, help="length of one measurement (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--time-limit", type=positive, default=1200.0, help="seconds for everything (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures for a program")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

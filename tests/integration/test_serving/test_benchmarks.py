@@ -1,0 +1,41 @@
+"""The benchmark runs from end to end; what it measures is nobody's test."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from app.infrastructure.database.embedded import CHECKOUT
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_benchmark_measures_a_tiny_feed_from_loading_to_ranking() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.serving", "--json", "--time-limit", "550"]
+        + ["--users", "60", "--posts", "120", "--interactions", "1500", "--learn-from", "200"]
+        + ["--connections", "3", "--rounds", "1", "--seconds", "0.3", "--rankings", "10"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["source"] == "personalized"
+    assert 0 < figures["ratio"] < 5
+    for name in ("generate", "constant"):
+        assert figures["rounds"][0][name]["requests"] >= 3
+    assert {"formula", "formula, an event before each"} <= set(figures["ranking"])
+    for name in ("training_seconds", "start_to_first_answer_seconds", "load_seconds"):
+        assert figures[name] > 0
+
+
+@pytest.mark.parametrize("words", [["--users", "0"], ["--seconds", "-1"], ["--rounds", "x"], ["--no-such"]])
+def test_a_bad_size_is_one_line_and_exit_2(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.serving", *words], cwd=CHECKOUT, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
