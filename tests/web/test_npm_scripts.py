@@ -1,0 +1,52 @@
+"""The npm scripts of the owner's design, at the repository's root."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from app.infrastructure.database.embedded import CHECKOUT
+
+PACKAGE = json.loads((CHECKOUT / "package.json").read_text())
+
+
+def test_the_scripts_are_exactly_those_of_the_design() -> None:
+    assert list(PACKAGE["scripts"]) == [
+        "ml:dev",
+        "ml:generate-data",
+        "ml:seed",
+        "ml:train",
+        "ml:evaluate",
+        "ml:test",
+        "ml:lint",
+        "ml:format",
+        "dev:full",
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGE["scripts"] if name.startswith("ml:")])
+def test_every_ml_script_makes_the_environment_first(name: str) -> None:
+    assert PACKAGE["scripts"][name].startswith("./scripts/with_setup.sh uv run ")
+
+
+def test_a_script_hands_its_options_on_and_its_exit_status_back() -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    npm = ["npm", "run", "--silent", "ml:generate-data", "--"]
+
+    helped = subprocess.run([*npm, "--help"], cwd=CHECKOUT, env=os.environ, capture_output=True, text=True)
+    refused = subprocess.run([*npm, "--users", "many"], cwd=CHECKOUT, env=os.environ, capture_output=True)
+
+    assert helped.returncode == 0
+    assert "--interactions" in helped.stdout
+    assert refused.returncode == 2
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    lock = json.loads((CHECKOUT / "package-lock.json").read_text())
+
+    addresses = {entry["resolved"] for entry in lock["packages"].values() if "resolved" in entry}
+
+    assert addresses <= {"packages/feed-client", "web"}
