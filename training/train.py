@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, Final
@@ -25,7 +25,7 @@ from app.infrastructure.ml.formula_scorer import FormulaWeights
 from app.infrastructure.ml.ranking import RankingOptions, ranking_options
 from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.text import TextSpace
-from data.command_line import OneLineParser, refuse, whole_number
+from data.command_line import OneLineParser, existing_file, refuse, whole_number
 from data.progress import progress_bars
 from training.acceptance import choose, compare, figures_of, objections
 from training.feed_input import UNREADABLE, database
@@ -35,6 +35,7 @@ from training.preprocess import build_interaction_matrix
 from training.prequential import run
 from training.registry import open_registry
 from training.replay import Replay, target_kinds
+from training.tune import Tuned, read_tuned
 
 _PROG: Final = "training.train"
 _RANKERS: Final = ("random", "trending_1h", "trending_1d", "formula", "learned")
@@ -211,8 +212,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                     tasks[what] = bars.add_task(what, total=total)
                 bars.update(tasks[what], completed=done)
 
-            learning = LearningOptions(requests=args.learn_from, seed=args.seed)
-            trained = train(whole, ranking_options(settings), learning, registry.active(), progress)
+            tuned = (
+                read_tuned(args.settings)
+                if args.settings
+                else Tuned(ranking_options(settings), LearningOptions())
+            )
+            requests = args.learn_from or tuned.learning.requests
+            learning = replace(tuned.learning, requests=requests, seed=args.seed)
+            trained = train(whole, tuned.ranking, learning, registry.active(), progress)
         refused = bool(trained.objections)
         record = registry.publish(
             trained.model.artifact(),
@@ -257,9 +264,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--learn-from",
         type=whole_number(200),
-        default=LearningOptions().requests,
         metavar="N",
-        help="requests of the past to learn from (default: %(default)s)",
+        help=f"requests of the past to learn from (default: {LearningOptions().requests}, or as in --settings)",
+    )
+    parser.add_argument(
+        "--settings",
+        type=existing_file,
+        metavar="FILE",
+        help="what training.tune found, instead of the environment's",
     )
     return parser
 

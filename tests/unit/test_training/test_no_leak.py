@@ -55,6 +55,22 @@ def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_fa
     assert early.splitlines() == before(early, at)
 
 
+@settings(max_examples=40)
+@given(feed=feeds(least_events=6), start=st.integers(0, 20))
+def test_every_ranker_and_the_sampling_for_learning_get_through_any_small_feed(feed, start):
+    history = feed.history()
+    replay = Replay(history, RankingOptions(), targets=target_kinds(history), test_from=start * 1800.0)
+
+    outcome = run(replay, RANKERS, QUICK, max_requests=10**6)
+
+    assert all((ranks >= 1).all() for ranks in outcome.ranks.values())
+    for name, lists in outcome.lists.items():
+        listed = (lists >= 0).sum(axis=1)
+        chosen = lists[np.arange(len(lists)), (outcome.ranks[name] - 1).clip(0, 49)]
+        targets = replay.events.post[outcome.requests]
+        assert np.array_equal(chosen[outcome.ranks[name] <= listed], targets[outcome.ranks[name] <= listed])
+
+
 @pytest.fixture(scope="module")
 def feed() -> FeedHistory:
     """Thirty days in a few thousand events, enough to learn from, follows and texts included."""

@@ -1,0 +1,55 @@
+"""What a search found is what training uses."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from app.infrastructure.ml.ranking import RankingOptions
+from data import import_feed
+from data.generate_fake_data import main as generate
+from training import train
+from training.learn import LearningOptions
+from training.tune import Tuned
+
+
+@pytest.fixture
+def feed(own_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setenv("DATABASE_URL", own_database_url)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "feed.json"
+    assert generate(["--users", "30", "--posts", "60", "--interactions", "800", "--output", str(path)]) == 0
+    assert import_feed.main(["--interactions", str(path)]) == 0
+    return path
+
+
+def test_training_is_configured_by_the_settings_file(feed, tmp_path, capsys):
+    tuned = Tuned(
+        replace(RankingOptions(), neighbours=7, candidates=120),
+        LearningOptions(requests=300, candidates=25, ridges=(0.01,), units=()),
+    )
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(tuned.to_json()))
+    capsys.readouterr()
+
+    train.main(
+        ["--settings", str(settings), "--json"]
+    )  # whether so small a feed's model is published is another matter
+
+    config = json.loads(capsys.readouterr().out)["config"]
+    assert config["n_neighbors"] == 7
+    assert config["ranking"]["candidates"] == 120
+    assert config["learning"]["requests"] == 300
+    assert config["learning"]["ridges"] == [0.01]
+
+
+def test_a_settings_file_that_cannot_be_used_is_one_line_and_exit_code_2(feed, tmp_path, capsys):
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"learning": {"speed": 1}}')
+    capsys.readouterr()
+
+    assert train.main(["--settings", str(settings)]) == 2
+
+    err = capsys.readouterr().err
+    assert "learning.speed" in err
+    assert err.count("\n") == 1
