@@ -9,27 +9,26 @@ from uuid import UUID
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from app.application.live_feed import LiveFeed, Ranking
 from app.application.use_cases.get_health_status import ServiceState
-from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.errors import InvalidArtifact, ModelUnavailable, StorageUnavailable
 from app.domain.feed.chronicle import Chronicle
-from app.domain.feed.history import EventColumns
 from app.domain.feed.state import FeedState
-from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition
+from app.domain.repositories.feed_log import FeedLog, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.domain.repositories.model_registry import ModelRecord
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.feed_writer import FeedWriter
 from app.infrastructure.ml.ranking import RankingOptions, ranking_pipeline
 from app.infrastructure.ml.served_model import ServedModel
-from app.infrastructure.ml.text import TextSpace, readable
+from app.infrastructure.ml.text import readable
 
 log = structlog.get_logger()
 
-_PORTION = 500  # events applied in one turn: requests wait for no longer than that takes
-_REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
+_PORTION = 500  # posts asked for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,7 @@ class FeedKeeper:
         self._models = models
         self._log = feed_log
         self._posts = posts
+        self._writer = FeedWriter(feed, posts)
         self._options = options
         self._observer = observer
         self._pace = pace
@@ -87,9 +87,7 @@ class FeedKeeper:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._position: LogPosition | None = None
-        self._counted: dict[int, None] = {}
         self._model: PublishedModel | None = None
-        self._text = TextSpace.silent()
         self._seen_fingerprint: object = None
         self._reload_error: str | None = None
         self._reload_failures = 0
@@ -139,10 +137,7 @@ class FeedKeeper:
 
     def apply(self, stored: Sequence[StoredInteraction]) -> None:
         """Count events that were just committed, before the tail brings them."""
-        with self._feed.turn:
-            # the commit proves that these users exist: the tail may not have brought the newest of them yet
-            self._feed.state.add_users([one.interaction.user_id.bytes for one in stored])
-            self._record(stored)
+        self._writer.count(stored)
 
     # -- the log -------------------------------------------------------------------------------------------------
 
@@ -156,7 +151,7 @@ class FeedKeeper:
                     self._read_whole(self._log)
                 self._read_changes(self._log)
                 if monotonic() - self._reconciled_at > self._pace.reconcile:
-                    self._reconcile(self._log)
+                    self._writer.compare(self._log.post_ids())
                     self._reconciled_at = monotonic()
         except StorageUnavailable as error:
             if self._feed.database_ok:
@@ -177,16 +172,15 @@ class FeedKeeper:
         """Start from the database's own account; of a snapshot that belongs to it, only the rest is read."""
         whole = feed_log.whole()
         chronicle = Chronicle(whole.history, replay=False)
-        chronicle.read_texts_with(self._text)
+        chronicle.read_texts_with(self._writer.text)
         state = chronicle.finish()
-        counted = dict.fromkeys(np.sort(whole.history.events.seq)[-_REMEMBERED:].tolist())
-        self._serve(state, self._model, counted)
+        self._serve(state, self._model, whole.history.events.seq)
         self._position = whole.position
 
     def _read_changes(self, feed_log: FeedLog) -> None:
         while self._position is not None and not self._stop.is_set():
             changes = feed_log.changes(self._position)
-            self._apply_changes(changes)
+            self._writer.apply(changes)
             self._position = changes.position
             if not any(
                 (
@@ -196,110 +190,6 @@ class FeedKeeper:
                 )
             ):
                 return
-
-    def _apply_changes(self, changes: FeedChanges) -> None:
-        self._upsert_posts(changes.posts)
-        self._read_posts({one.interaction.post_id for one in changes.events})
-        with self._feed.turn:
-            state = self._feed.state
-            state.add_users([user.id.bytes for user in changes.users])
-            for gone in changes.removed_posts:
-                state.remove_post(gone.bytes)
-            for gone in changes.removed_users:
-                state.remove_user(gone.bytes)
-            for follower, followee in changes.removed_follows:
-                a, b = state.user_rows.get(follower.bytes, -1), state.user_rows.get(followee.bytes, -1)
-                if a >= 0 and b >= 0:
-                    state.unfollow(a, b)
-            edges = [
-                (state.user_rows.get(a.bytes, -1), state.user_rows.get(b.bytes, -1))
-                for a, b in changes.follows
-            ]
-            for a, b in edges:
-                if a >= 0 and b >= 0:
-                    state.follow(np.array([a]), np.array([b]))
-        for start in range(0, len(changes.events), _PORTION):
-            with self._feed.turn:
-                self._record(changes.events[start : start + _PORTION])
-
-    def _upsert_posts(self, posts: Sequence[Post]) -> None:
-        if not posts:
-            return
-        vectors = self._text([readable(post.content, post.tags) for post in posts])
-        with self._feed.turn:
-            state = self._feed.state
-            state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
-            for start, post in enumerate(posts):
-                row = state.post_rows.get(post.id.bytes)
-                author = -1 if post.author_id is None else state.user_rows[post.author_id.bytes]
-                topic = post.tags[0] if post.tags else None
-                if row is not None and state.seq[row] == post.seq:
-                    created, visible = post.created_at.timestamp(), post.visible
-                    state.update_post(row, author=author, created=created, visible=visible, topic=topic)
-                    state.set_text(np.array([row]), vectors[start : start + 1])
-                    continue
-                state.remove_post(post.id.bytes)
-                known = str(post.id)
-                state.add_posts(
-                    [post.id.bytes],
-                    ids=[known],
-                    external_ids=[None if post.external_id == known else post.external_id],
-                    author=np.array([author], np.int32),
-                    created=np.array([post.created_at.timestamp()]),
-                    visible=np.array([post.visible]),
-                    seq=np.array([post.seq]),
-                    topics=[topic],
-                    text=vectors[start : start + 1],
-                )
-
-    def _record(self, stored: Sequence[StoredInteraction]) -> None:
-        """Count each event once, in the order in which they happened, if the post is known."""
-        state = self._feed.state
-        new = sorted(
-            (one for one in stored if one.seq not in self._counted),
-            key=lambda one: (one.interaction.occurred_at, one.seq),
-        )
-        # what was committed speaks of a user who exists, also where no trigger of ours told us of him
-        state.add_users([one.interaction.user_id.bytes for one in new])
-        rows = [
-            (one, state.user_rows[one.interaction.user_id.bytes], post)
-            for one in new
-            if (post := state.post_rows.get(one.interaction.post_id.bytes, -1)) >= 0
-        ]
-        if rows:
-            state.record(
-                EventColumns(
-                    np.array([user for _, user, _ in rows], np.int32),
-                    np.array([post for _, _, post in rows], np.int32),
-                    np.array(
-                        [INTERACTION_TYPES.index(one.interaction.interaction_type) for one, _, _ in rows],
-                        np.uint8,
-                    ),
-                    np.array([one.interaction.occurred_at.timestamp() for one, _, _ in rows]),
-                    np.array([one.seq for one, _, _ in rows], np.int64),
-                )
-            )
-        self._counted.update((one.seq, None) for one, _, _ in rows)
-        while len(self._counted) > _REMEMBERED:
-            self._counted.pop(next(iter(self._counted)))
-
-    def _read_posts(self, ids: set[UUID]) -> None:
-        """Posts that the log did not tell of; those that are known already, or gone, are passed over."""
-        known = self._feed.state.post_rows
-        missing = [one for one in ids if one.bytes not in known]
-        if self._posts is not None:
-            for start in range(0, len(missing), _PORTION):
-                self._upsert_posts(self._posts.posts(missing[start : start + _PORTION]))
-
-    def _reconcile(self, feed_log: FeedLog) -> None:
-        """Compare with the views: tables of others tell us of no insert and no delete."""
-        there = {one.bytes for one in feed_log.post_ids()}
-        with self._feed.turn:
-            known = set(self._feed.state.post_rows)
-        self._read_posts({UUID(bytes=key) for key in there - known})
-        with self._feed.turn:
-            for key in known - there:
-                self._feed.state.remove_post(key)
 
     # -- models --------------------------------------------------------------------------------------------------
 
@@ -334,12 +224,11 @@ class FeedKeeper:
 
     def _install(self, published: PublishedModel) -> None:
         model = published.model
-        if (
-            self._caught_up_at is None
-        ):  # nothing was read from a database yet: the newest snapshot is the feed
+        if self._caught_up_at is None:
+            # no database was read to its end yet: the newest snapshot is the feed
             state = FeedState.restored(model.snapshot)
-            self._text = model.text
-            self._serve(state, published, {})
+            self._writer.text = model.text
+            self._serve(state, published, np.empty(0, np.int64))
             self._position = model.position
             return
         # the running feed is newer than the artefact's: it stays, only its texts are read anew
@@ -349,11 +238,11 @@ class FeedKeeper:
         with self._feed.turn:
             state.set_text(np.arange(len(vectors)), vectors)
             self._feed.ranking = Ranking(pipeline, published.record.version)
-            self._text, self._model = model.text, published
+            self._writer.text, self._model = model.text, published
 
-    def _vectors(self, state: FeedState, model: ServedModel) -> "np.typing.NDArray[np.float32]":
+    def _vectors(self, state: FeedState, model: ServedModel) -> NDArray[np.float32]:
         """Text vectors of every post in the model's space: from its snapshot, else from the post's words."""
-        known: np.typing.NDArray[np.float32] = model.snapshot["columns"]["text"]
+        known: NDArray[np.float32] = model.snapshot["columns"]["text"]
         vectors = np.zeros((state.n_posts, known.shape[1]), np.float32)
         there = dict(model.snapshot["post_keys"])
         unread: list[tuple[int, bytes]] = []
@@ -371,15 +260,14 @@ class FeedKeeper:
                     vectors[rows[post.id.bytes]] = vector
         return vectors
 
-    def _serve(self, state: FeedState, published: PublishedModel | None, counted: dict[int, None]) -> None:
-        """Another feed, and the events counted in it, from one turn on: none is lost or counted twice."""
+    def _serve(self, state: FeedState, published: PublishedModel | None, counted: NDArray[np.int64]) -> None:
+        """Another feed, in which the events of these numbers are counted."""
         if published is None:
             pipeline, version = ranking_pipeline(self._options, None, None, self._observer), None
         else:
             pipeline, version = published.model.pipeline(state, self._observer), published.record.version
-        with self._feed.turn:
-            self._feed.state, self._feed.ranking = state, Ranking(pipeline, version)
-            self._model, self._counted = published, counted
+        self._writer.begin(state, Ranking(pipeline, version), counted)
+        self._model = published
 
     def _serving(self) -> str | None:
         return self._model.record.version if self._model else None

@@ -1,0 +1,144 @@
+"""Writes into the feed that is served: another feed, what the log tells, and what this process commits."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.application.live_feed import LiveFeed, Ranking
+from app.domain.entities import INTERACTION_TYPES, Post
+from app.domain.feed.history import EventColumns
+from app.domain.feed.state import FeedState
+from app.domain.repositories.feed_log import FeedChanges
+from app.domain.repositories.interaction_repository import StoredInteraction
+from app.domain.repositories.post_repository import PostRepository
+from app.infrastructure.ml.text import TextSpace, readable
+
+_PORTION = 500  # events applied in one turn: requests wait for no longer than that takes
+_REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
+
+
+class FeedWriter:
+    """Takes turns with the requests that read. `text` reads the words of posts that come."""
+
+    def __init__(self, feed: LiveFeed, posts: PostRepository | None) -> None:
+        self.text = TextSpace.silent()
+        self._feed = feed
+        self._posts = posts
+        self._counted: dict[int, None] = {}
+
+    def begin(self, state: FeedState, ranking: Ranking, counted: NDArray[np.int64]) -> None:
+        """Another feed and the numbers of the events in it, in one turn: no event is lost or counted twice."""
+        numbers = dict.fromkeys(np.sort(counted)[-_REMEMBERED:].tolist())
+        with self._feed.turn:
+            self._feed.state, self._feed.ranking, self._counted = state, ranking, numbers
+
+    def count(self, stored: Sequence[StoredInteraction]) -> None:
+        """Count events that were committed, each once."""
+        with self._feed.turn:
+            self._record(stored)
+
+    def compare(self, there: AbstractSet[UUID]) -> None:
+        """Bring the posts up to all that exist: tables of others tell of no insert and no delete.
+
+        Raises StorageUnavailable.
+        """
+        with self._feed.turn:
+            known = {UUID(bytes=key) for key in self._feed.state.post_rows}
+        self._read_posts(there - known)
+        with self._feed.turn:
+            for one in known - there:
+                self._feed.state.remove_post(one.bytes)
+
+    def apply(self, changes: FeedChanges) -> None:
+        """What the log told. Raises StorageUnavailable."""
+        self._upsert_posts(changes.posts)
+        self._read_posts({one.interaction.post_id for one in changes.events})
+        with self._feed.turn:
+            state = self._feed.state
+            state.add_users([user.id.bytes for user in changes.users])
+            for gone in changes.removed_posts:
+                state.remove_post(gone.bytes)
+            for gone in changes.removed_users:
+                state.remove_user(gone.bytes)
+            for follower, followee in changes.removed_follows:
+                a, b = state.user_rows.get(follower.bytes, -1), state.user_rows.get(followee.bytes, -1)
+                if a >= 0 and b >= 0:
+                    state.unfollow(a, b)
+            for follower, followee in changes.follows:
+                a, b = state.user_rows.get(follower.bytes, -1), state.user_rows.get(followee.bytes, -1)
+                if a >= 0 and b >= 0:
+                    state.follow(np.array([a]), np.array([b]))
+        for start in range(0, len(changes.events), _PORTION):
+            self.count(changes.events[start : start + _PORTION])
+
+    def _upsert_posts(self, posts: Sequence[Post]) -> None:
+        if not posts:
+            return
+        vectors = self.text([readable(post.content, post.tags) for post in posts])
+        with self._feed.turn:
+            state = self._feed.state
+            state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
+            for start, post in enumerate(posts):
+                row = state.post_rows.get(post.id.bytes)
+                author = -1 if post.author_id is None else state.user_rows[post.author_id.bytes]
+                topic = post.tags[0] if post.tags else None
+                if row is not None and state.seq[row] == post.seq:
+                    created, visible = post.created_at.timestamp(), post.visible
+                    state.update_post(row, author=author, created=created, visible=visible, topic=topic)
+                    state.set_text(np.array([row]), vectors[start : start + 1])
+                    continue
+                state.remove_post(post.id.bytes)
+                known = str(post.id)
+                state.add_posts(
+                    [post.id.bytes],
+                    ids=[known],
+                    external_ids=[None if post.external_id == known else post.external_id],
+                    author=np.array([author], np.int32),
+                    created=np.array([post.created_at.timestamp()]),
+                    visible=np.array([post.visible]),
+                    seq=np.array([post.seq]),
+                    topics=[topic],
+                    text=vectors[start : start + 1],
+                )
+
+    def _record(self, stored: Sequence[StoredInteraction]) -> None:
+        """Count each event once, in the order in which they happened, if the post is known."""
+        state = self._feed.state
+        new = sorted(
+            (one for one in stored if one.seq not in self._counted),
+            key=lambda one: (one.interaction.occurred_at, one.seq),
+        )
+        # what was committed speaks of a user who exists, also where no trigger of ours told us of him
+        state.add_users([one.interaction.user_id.bytes for one in new])
+        rows = [
+            (one, state.user_rows[one.interaction.user_id.bytes], post)
+            for one in new
+            if (post := state.post_rows.get(one.interaction.post_id.bytes, -1)) >= 0
+        ]
+        if rows:
+            state.record(
+                EventColumns(
+                    np.array([user for _, user, _ in rows], np.int32),
+                    np.array([post for _, _, post in rows], np.int32),
+                    np.array(
+                        [INTERACTION_TYPES.index(one.interaction.interaction_type) for one, _, _ in rows],
+                        np.uint8,
+                    ),
+                    np.array([one.interaction.occurred_at.timestamp() for one, _, _ in rows]),
+                    np.array([one.seq for one, _, _ in rows], np.int64),
+                )
+            )
+        self._counted.update((one.seq, None) for one, _, _ in rows)
+        while len(self._counted) > _REMEMBERED:
+            self._counted.pop(next(iter(self._counted)))
+
+    def _read_posts(self, ids: AbstractSet[UUID]) -> None:
+        """Posts that the log did not tell of; those that are known already, or gone, are passed over."""
+        known = self._feed.state.post_rows
+        missing = [one for one in ids if one.bytes not in known]
+        if self._posts is not None:
+            for start in range(0, len(missing), _PORTION):
+                self._upsert_posts(self._posts.posts(missing[start : start + _PORTION]))
