@@ -9,6 +9,7 @@ from a start to the first answer. Loopback only; ends within --time-limit.
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -201,6 +202,7 @@ def told(what: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns its exit code."""
     args = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
         try:

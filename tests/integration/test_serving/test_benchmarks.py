@@ -8,14 +8,17 @@ import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
 
+TINY = {"users": 60, "posts": 120, "interactions": 1500, "learn-from": 200, "connections": 3, "rounds": 1}
+SHORT = {"seconds": 0.3, "rankings": 10, "time-limit": 550}
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_benchmark_measures_a_tiny_feed_from_loading_to_ranking() -> None:
+    words = [word for name, value in (TINY | SHORT).items() for word in (f"--{name}", str(value))]
+
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.serving", "--json", "--time-limit", "550"]
-        + ["--users", "60", "--posts", "120", "--interactions", "1500", "--learn-from", "200"]
-        + ["--connections", "3", "--rounds", "1", "--seconds", "0.3", "--rankings", "10"],
+        [sys.executable, "-m", "benchmarks.serving", "--json", *words],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
