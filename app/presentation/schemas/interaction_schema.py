@@ -1,10 +1,10 @@
 """POST /interactions/track and /interactions/batch, as callers see them."""
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.application.use_cases.track_interaction import TrackedEvent
@@ -55,7 +55,8 @@ def _storable(metadata: dict[str, Any]) -> dict[str, Any]:
         level = below
     else:
         raise ValueError(f"must not be nested deeper than {MAX_METADATA_DEPTH} levels")
-    if len(orjson.dumps(metadata)) > MAX_METADATA_BYTES:
+    # not orjson: it writes no integer beyond 64 bits, which JSON and jsonb can hold
+    if len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_METADATA_BYTES:
         raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON")
     return metadata
 

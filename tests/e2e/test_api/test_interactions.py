@@ -152,6 +152,13 @@ def test_deep_metadata_is_refused(api: httpx.Client) -> None:
     assert problem(api.post(TRACK, json=event(metadata={"a": deep}))) == (422, "invalid_request")
 
 
+def test_integers_beyond_64_bits_are_kept_exact_in_metadata(api: httpx.Client, running: Running) -> None:
+    numbers = {"large": 10**100, "small": -(2**70), "float": 1.5e300}
+
+    assert api.post(TRACK, json=event(metadata=numbers)).status_code == 202
+    assert running.interactions.rows[0].metadata == numbers
+
+
 def test_metadata_of_four_kibibytes_is_taken(api: httpx.Client) -> None:
     assert api.post(TRACK, json=event(metadata={"a": "x" * (4096 - len('{"a":""}'))})).status_code == 202
     assert problem(api.post(TRACK, json=event(metadata={"a": "x" * 4089}))) == (422, "invalid_request")
