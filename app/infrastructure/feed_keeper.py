@@ -33,11 +33,13 @@ _PORTION = 500  # posts asked for at once
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between looks at the log, at the registry, and at tables that have no triggers of ours."""
+    """Seconds between looks at the log, at the registry, and, as tables of others have no triggers of ours, at all
+    posts that exist and at the newest ones."""
 
     tail: float = 0.25
     registry: float = 2.0
     reconcile: float = 60.0
+    newest: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class FeedKeeper:
         self._reload_error: str | None = None
         self._reload_failures = 0
         self._caught_up_at: float | None = None
-        self._reconciled_at = monotonic()
+        self._reconciled_at = self._looked_at = monotonic()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -150,6 +152,9 @@ class FeedKeeper:
                 if self._position is None or self._is_another_database(self._log):
                     self._read_whole(self._log)
                 self._read_changes(self._log)
+                if monotonic() - self._looked_at > self._pace.newest:
+                    self._writer.add_unknown(self._log.posts_created_since(self._writer.newest_created()))
+                    self._looked_at = monotonic()
                 if monotonic() - self._reconciled_at > self._pace.reconcile:
                     self._writer.compare(self._log.post_ids())
                     self._reconciled_at = monotonic()

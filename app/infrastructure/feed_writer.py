@@ -17,6 +17,7 @@ from app.domain.repositories.post_repository import PostRepository
 from app.infrastructure.ml.text import TextSpace, readable
 
 _PORTION = 500  # events applied in one turn: requests wait for no longer than that takes
+_NEWEST = 200  # posts
 _REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
 
 
@@ -39,6 +40,17 @@ class FeedWriter:
         """Count events that were committed, each once."""
         with self._feed.turn:
             self._record(stored)
+
+    def newest_created(self) -> float:
+        """When the oldest of the newest posts was made: a few later ones may be dated in the future."""
+        state = self._feed.state
+        newest = state.by_created[-_NEWEST:]
+        return float(state.created[newest[0]]) if len(newest) else 0.0
+
+    def add_unknown(self, posts: Sequence[Post]) -> None:
+        """Those of some posts that are not known yet."""
+        known = self._feed.state.post_rows
+        self._upsert_posts([post for post in posts if post.id.bytes not in known])
 
     def compare(self, there: AbstractSet[UUID]) -> None:
         """Bring the posts up to all that exist: tables of others tell of no insert and no delete.

@@ -240,6 +240,21 @@ def engagements_known(service: SmallService, post: str) -> bool:
     return post_uuid(post).bytes in service.feed.state.post_rows
 
 
+def test_a_new_post_that_no_trigger_told_of_comes_with_the_next_look_at_the_newest() -> None:
+    service = a_service()
+    service.add_post("of next year", "ann", age=-8760 * HOUR)
+    service.catch_up()
+    service.keeper._log = UntoldLog(service.tables)
+    service.add_post("new-post", "ann")
+    service.catch_up()
+    before = names(service.page("reader", limit=1, mode="newest"))
+
+    object.__setattr__(service.keeper._pace, "newest", -1.0)
+    service.catch_up()
+
+    assert (before, names(service.page("reader", limit=1, mode="newest"))) == (["p0"], ["new-post"])
+
+
 def test_a_comparison_with_the_tables_brings_and_removes_what_no_trigger_told_of() -> None:
     service = a_service()
     service.keeper._log = UntoldLog(service.tables)
