@@ -56,7 +56,9 @@ class Choice:
 def choose(ranks: Mapping[str, NDArray[np.int64]], n_requests: int) -> Choice:
     """The better of formula and learned on held-out time; too little of it: the formula."""
     if n_requests < ENOUGH_REQUESTS:
-        return Choice("formula", f"{n_requests} held-out requests, {ENOUGH_REQUESTS} are needed to learn from")
+        return Choice(
+            "formula", f"{n_requests} held-out requests, {ENOUGH_REQUESTS} are needed to learn from"
+        )
     if "learned" not in ranks:
         return Choice("formula", "nothing could be learned")
     learned, formula = (float(ndcg_of_rank(ranks[name]).mean()) for name in ("learned", "formula"))

@@ -133,7 +133,8 @@ def test_a_time_beyond_every_calendar_in_a_parquet_file_is_one_line(tmp_path: Pa
     beyond = pa.array([2**61], pa.timestamp("us", "UTC"))
     path = tmp_path / "far.parquet"
     pq.write_table(
-        pa.table({"user_id": ["a"], "post_id": ["p"], "interaction_type": ["like"], "created_at": beyond}), path
+        pa.table({"user_id": ["a"], "post_id": ["p"], "interaction_type": ["like"], "created_at": beyond}),
+        path,
     )
 
     with pytest.raises(FeedFileError, match="created_at"):
