@@ -12,12 +12,12 @@ from tests.feeds import cut, generated
 from training.learn import LearningOptions
 from training.tune import BadSettings, Tuned, best_of, main, read_tuned, search, warm_up
 
-QUICK = Tuned(RankingOptions(), LearningOptions(requests=250, candidates=15, ridges=(1e-3,), units=()))
+QUICK = Tuned(RankingOptions(), LearningOptions(requests=200, candidates=10, ridges=(1e-3,), units=()))
 
 
 @pytest.fixture(scope="module")
 def feed():
-    return generated(users=60, posts=200, interactions=5000)
+    return generated(users=40, posts=120, interactions=2500)
 
 
 def steady(step: float):
@@ -32,7 +32,7 @@ def steady(step: float):
 
 
 def test_the_search_starts_with_what_is_given_and_never_ends_with_less(feed):
-    trials = search(feed, QUICK, seconds=12.0, requests=40, clock=steady(1.0))
+    trials = search(feed, QUICK, seconds=9.0, requests=30, clock=steady(1.0))
 
     assert trials[0].tuned == QUICK
     assert len(trials) > 1
@@ -46,8 +46,8 @@ def test_no_trial_is_begun_that_would_end_late(feed):
 def test_the_test_part_changes_nothing_of_what_is_found(feed):
     split = float(feed.events.time[int(0.7 * len(feed.events))])
 
-    whole = search(warm_up(feed, split), QUICK, seconds=6.0, requests=40, clock=steady(1.0))
-    without = search(warm_up(cut(feed, split), split), QUICK, seconds=6.0, requests=40, clock=steady(1.0))
+    whole = search(warm_up(feed, split), QUICK, seconds=4.0, requests=30, clock=steady(1.0))
+    without = search(warm_up(cut(feed, split), split), QUICK, seconds=4.0, requests=30, clock=steady(1.0))
 
     assert [(one.changed, one.served, one.formula) for one in whole] == [
         (one.changed, one.served, one.formula) for one in without
