@@ -3,4 +3,6 @@
 # Arguments go to training.train (--help lists them).
 source "$(dirname "$0")/setup.sh"
 
-exec python -m training.train "$@"
+case " $* " in *" --help "* | *" -h "*) exec python -m training.train --help ;; esac
+python -m training.train "$@"
+exec python -m training.validate_model

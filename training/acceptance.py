@@ -79,13 +79,13 @@ def objections(
     found = []
     if len(chosen):
         over_random = compare(chosen, random, users)
-        if float(ndcg_of_rank(chosen).mean()) < float(ndcg_of_rank(random).mean()):
+        if over_random.high < 0:
             found.append(f"it ranks worse than random ({over_random.n} held-out requests)")
     if champion is not None and len(chosen):
         gain = compare(chosen, champion, users)
-        if gain.low < TOLERATED and gain.gain < 0:
+        if gain.low < TOLERATED:
             found.append(
-                f"it ranks {-gain.gain:.1%} worse than the active model's configuration "
+                f"against the active model's configuration it gains {gain.gain:+.1%} "
                 f"(95 % interval {gain.low:+.1%} to {gain.high:+.1%}, {gain.n} held-out requests)"
             )
     return found

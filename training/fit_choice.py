@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from app.infrastructure.ml.choice_model import CLIP, ChoiceModel
+from app.infrastructure.ml.choice_model import CLIP, ChoiceModel, calibration_inputs
 
+_SHOWN = 50  # places of a list that probabilities are meant for
 _MEASURED = 50_000  # candidates that give the inputs' means and scales
 
 
@@ -72,22 +73,34 @@ def fit_choice_model(
     hidden, bias, output = np.zeros((n_features, 0)), np.zeros(0), np.zeros(0)
     if units:
         linear, hidden, bias, output = _with_hidden_layer(z, offers, linear, units, epochs, seed)
-    return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output, np.array([0.0, 1.0, 0.0]))
+    return ChoiceModel(
+        tuple(names), mean, scale, linear, hidden, bias, output, np.array([0.0, 1.0, 0.0, 0.0, 0.0])
+    )
 
 
 def calibrated(model: ChoiceModel, offers: Offers) -> ChoiceModel:
-    """`model` with its probabilities corrected on `offers`, which it must not have been fitted on."""
+    """`model` with its probabilities corrected on `offers`, which it must not have been fitted on.
+
+    Only what would have stood near the top counts, as that is what is shown: each candidate's place is estimated by the
+    posts that the better candidates stand for.
+    """
     n, size, n_features = offers.inputs.shape
     utility = model.utilities(offers.inputs.reshape(-1, n_features).T).reshape(n, size)
     weight = np.exp(offers.log_weight.astype(np.float64))
-    weighed = np.where(weight > 0, utility + np.log(np.maximum(weight, 1e-300)), -np.inf)
-    top = weighed.max(axis=1, keepdims=True)
-    total = top + np.log(np.exp(weighed - top).sum(axis=1, keepdims=True))
-    share = (utility - total)[weight > 0].clip(-30, 0)
-    taken = np.zeros((n, size))
-    taken[:, 0] = 1.0
-    curve = LogisticRegression(C=1e6, max_iter=500)
-    curve.fit(np.stack([share, share**2], axis=1), taken[weight > 0], sample_weight=weight[weight > 0])
+    order = np.argsort(-np.where(weight > 0, utility, -np.inf), axis=1)
+    ahead = np.take_along_axis(weight, order, axis=1)
+    place = np.empty_like(weight)
+    np.put_along_axis(place, order, np.cumsum(ahead, axis=1) - ahead, axis=1)
+    top = utility.max(axis=1, keepdims=True, where=weight > 0, initial=-np.inf)
+    total = top + np.log((weight * np.exp(np.minimum(utility - top, 0.0))).sum(axis=1, keepdims=True))
+    shown = (weight > 0) & (place < _SHOWN)
+    taken = np.zeros((n, size), np.intp)
+    taken[:, 0] = 1
+    if len(np.unique(taken[shown])) < 2:
+        return model
+    curve = LogisticRegression(C=1e4, max_iter=1000)
+    inputs = calibration_inputs((utility - total)[shown], place[shown])
+    curve.fit(inputs, taken[shown], sample_weight=weight[shown])
     return replace(model, calibration=np.array([curve.intercept_[0], *curve.coef_[0]]))
 
 

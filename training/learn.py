@@ -38,7 +38,7 @@ class OfferSampler:
         blank = np.zeros(len(features.names()))
         empty = np.zeros((len(blank), 0))
         untrained = ChoiceModel(
-            features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0), np.zeros(3)
+            features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0), np.zeros(5)
         )
         self._pipeline: FeedPipeline = ranking_pipeline(ranking, None, untrained, NoObserver())
         self._known_at: list[float] = []

@@ -63,7 +63,7 @@ class PipelineWatch:
 
     def __call__(self, moment: Moment, model: ChoiceModel | None) -> None:
         """Ask every source, and the pipeline for a page."""
-        formula = ranking_pipeline(self._options, moment.tastes.owner, None, NoObserver())
+        formula = ranking_pipeline(self._options, moment.tastes.served, None, NoObserver())
         sources: dict[str, CandidateSource] = {source.name: source for source in formula.sources}
         if model is not None:
             learned = ranking_pipeline(self._options, None, model, NoObserver())

@@ -107,7 +107,7 @@ def ranker(
         return by_score(_SIMPLE[name])
     if name == "formula":
         trending = TrendingScorer(options.trending_half_life_hours * HOUR)
-        return by_score(_whole(lambda moment: FormulaScorer(moment.tastes.owner, options.formula, trending)))
+        return by_score(_whole(lambda moment: FormulaScorer(moment.tastes.served, options.formula, trending)))
     if name == "learned":
         return by_score(_learned(options, model))
     if name == "served":
@@ -128,7 +128,7 @@ def _learned(options: RankingOptions, model: Callable[[], ChoiceModel | None]) -
     def score(moment: Moment) -> NDArray[np.float64]:
         fitted = model()
         if fitted is None:
-            return _whole(lambda m: FormulaScorer(m.tastes.owner, options.formula, _trending(options)))(
+            return _whole(lambda m: FormulaScorer(m.tastes.served, options.formula, _trending(options)))(
                 moment
             )
         values = np.full(moment.state.n_posts, -np.inf)
@@ -146,7 +146,7 @@ def _served(
     options: RankingOptions, model: Callable[[], ChoiceModel | None], targets: frozenset[int]
 ) -> Ranker:
     def rank(moment: Moment) -> Ranked:
-        pipeline: FeedPipeline = ranking_pipeline(options, moment.tastes.owner, model(), NoObserver())
+        pipeline: FeedPipeline = ranking_pipeline(options, moment.tastes.served, model(), NoObserver())
         context = moment.context
         rules = [NotMet(targets)]
         ranked = pipeline.rank(context, rules)

@@ -111,9 +111,11 @@ def _print_table(records: Sequence[ModelRecord]) -> None:
 
     table = Table("version", "status", "created", "size", "figures", "note")
     for record in records:
-        figures = "  ".join(
-            f"{name} {value:.3f}" for name, value in record.metrics.items() if isinstance(value, float)
-        )
+        told = {name: value for name, value in record.metrics.items() if isinstance(value, float)}
+        for name, of in dict(record.metrics.get("prequential", {})).items():
+            if name in ("learned", "formula") and of["ndcg@10"]["n"]:
+                told[f"{name} ndcg@10"] = of["ndcg@10"]["mean"]
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in told.items())
         cells = (
             record.version,
             record.status,

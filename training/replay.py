@@ -19,6 +19,7 @@ from app.infrastructure.ml.text import TextSpace
 from training.preprocess import build_interaction_matrix
 
 GROWTH = 1.3  # learned parts and vectorisers are refitted when their data has grown by this
+_FROZEN = RankingOptions()  # yardsticks do not move with the settings
 _LOOKING_ONLY = ("view", "click")
 
 
@@ -33,10 +34,11 @@ def target_kinds(history: FeedHistory, given: Sequence[str] | None = None) -> fr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tastes:
-    """Neighbour models of one refit."""
+    """Neighbour models of one refit: the two frozen yardsticks, and the one that serves with the options given."""
 
     owner: LiveTaste
     decayed: LiveTaste
+    served: LiveTaste
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,14 +192,22 @@ class Replay:
     def _fit_tastes(self, at: float) -> Tastes:
         past = self.events[slice(0, int(np.searchsorted(self.events.time, at)))]
         shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
-        weights = self.options.kind_weights()
         users, posts = np.arange(shape[0]), np.arange(shape[1])
-        summed = build_interaction_matrix(past, weights, shape)
+
+        def summed(options: RankingOptions) -> LiveTaste:
+            weights = options.kind_weights()
+            matrix = build_interaction_matrix(past, weights, shape)
+            return LiveTaste(CollaborativeFilter.fit(matrix, options.neighbours), users, posts, weights)
+
+        weights = _FROZEN.kind_weights()
         faded = build_interaction_matrix(past, weights, shape, decayed_at=at)
-        return Tastes(
-            LiveTaste(CollaborativeFilter.fit(summed, self.options.neighbours), users, posts, weights),
-            LiveTaste(CollaborativeFilter.fit(faded, 200), users, posts, weights, half_life=DAY),
+        decayed = LiveTaste(CollaborativeFilter.fit(faded, 200), users, posts, weights, half_life=DAY)
+        owner = summed(_FROZEN)
+        same = (self.options.interaction_weights, self.options.neighbours) == (
+            _FROZEN.interaction_weights,
+            _FROZEN.neighbours,
         )
+        return Tastes(owner, decayed, owner if same else summed(self.options))
 
     def _fit_text(self, now: float) -> None:
         """Vectorisers are refitted each time the posts have grown by 30 %, counted from those at `test_from`."""

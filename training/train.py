@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.errors import ModelUnavailable
 from app.domain.feed.chronicle import Chronicle
@@ -204,7 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             whole = SqlFeedLog(
                 engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
             ).whole()
-        with progress_bars() as bars:
+        with threadpool_limits(limits=1), progress_bars() as bars:
             tasks: dict[str, Any] = {}
 
             def progress(what: str, done: int, total: int) -> None:

@@ -64,16 +64,16 @@ def recorded_objections(record: ModelRecord) -> list[str]:
         rankers = record.metrics["prequential"]
         own, random = (rankers[name]["ndcg@10"] for name in (ranker, "random"))
         found = []
-        if own["n"] and not own["mean"] >= random["mean"]:
+        if own["n"] and not own["high"] >= random["mean"]:
             found.append(
                 f"it ranks worse than random: NDCG@10 {own['mean']:.4f} against {random['mean']:.4f} "
                 f"({own['n']} held-out requests)"
             )
         if "against_active" in record.metrics:
             gain = Comparison(**record.metrics["against_active"])
-            if gain.low < TOLERATED and gain.gain < 0:
+            if gain.low < TOLERATED:
                 found.append(
-                    f"it ranks {-gain.gain:.1%} worse than the configuration of the model that was active "
+                    f"against the configuration of the model that was active it gains {gain.gain:+.1%} "
                     f"({gain.n} held-out requests)"
                 )
         return found

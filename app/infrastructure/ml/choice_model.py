@@ -19,7 +19,7 @@ class ChoiceModel:
     """Utilities linear in clipped, standardised inputs, plus, where it helps, one small layer of rectified units.
 
     `mean`, `scale`, `linear` (n_features,); `hidden` (n_features, n_units), `bias`, `output` (n_units,);
-    `calibration` (3,): see `probabilities`.
+    `calibration` (5,): see `probabilities`.
     """
 
     names: tuple[str, ...]
@@ -47,14 +47,15 @@ class ChoiceModel:
             utility += self.output.astype(np.float32) @ np.maximum(active, 0.0, out=active)
         return utility.astype(np.float64)
 
-    def probabilities(self, log_share: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of being the post that is taken, from the log of a post's share exp(u) / sum exp(u) of all on offer.
+    def probabilities(
+        self, log_share: NDArray[np.float64], place: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Of being the post that is taken, for posts near the top of a list.
 
-        The shares are the model's own belief; a logistic curve in them and their squares, fitted on requests that the
-        model had not seen, corrects it (Platt 1999).
+        `log_share` is the log of exp(u) / sum exp(u) over all on offer, the model's own belief, and `place` counts from
+        0. A logistic curve in both, fitted on requests that the model had not seen, corrects the belief (Platt 1999).
         """
-        a, b, c = self.calibration
-        logit = a + b * log_share + c * log_share**2
+        logit = calibration_inputs(log_share, place) @ self.calibration[1:] + self.calibration[0]
         probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit.clip(-50, 50)))
         return probability
 
@@ -76,3 +77,10 @@ class ChoiceModel:
     def restored(cls, saved: dict[str, Any]) -> "ChoiceModel":
         """The inverse of `saved`."""
         return cls(**saved)
+
+
+def calibration_inputs(log_share: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 4) what the curve of `ChoiceModel.probabilities` looks at."""
+    share = log_share.clip(-20, 0)
+    depth = np.log1p(place)
+    return np.stack([share, share**2 / 10, depth, depth**2], axis=-1)
