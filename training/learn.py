@@ -81,8 +81,12 @@ class OfferSampler:
         self._inputs.append(inputs)
         self._log_weight.append(log_weight)
 
+    def known(self, before: float = np.inf) -> int:
+        """How many offers' outcomes were known strictly before a time."""
+        return sum(at < before for at in self._known_at)
+
     def offers(self, before: float = np.inf) -> Offers:
-        """Those whose outcome was known strictly before a time, in the order of their moments."""
+        """Those whose outcome was known strictly before a time, in the order of their moments. One at least."""
         known = [i for i, at in enumerate(self._known_at) if at < before]
         worth = np.array([self._worth[i] for i in known], np.float32)
         return Offers(

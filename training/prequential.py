@@ -94,9 +94,8 @@ def run(
     for at, moment in enumerate(replay.moments(schedule)):
         while due and moment.time >= due[0]:
             at_time = due.pop(0)
-            offers = sampler.offers(before=at_time) if len(sampler) else None
-            if offers is not None and len(offers) >= _LEAST_OFFERS:
-                fitted.append(learn(offers, learning))
+            if sampler.known(at_time) >= _LEAST_OFFERS:
+                fitted.append(learn(sampler.offers(before=at_time), learning))
         if testing[at]:
             if watch is not None:
                 watch(moment, fitted[-1].model if fitted else None)

@@ -4,896 +4,889 @@
  */
 
 export interface paths {
-  "/recommendations/generate": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/recommendations/generate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * One page of a user's feed, best first
+         * @description An unknown user gets a newcomer's feed. No request waits for the database.
+         */
+        post: operations["generate_recommendations_generate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * One page of a user's feed, best first
-     * @description An unknown user gets a newcomer's feed. No request waits for the database.
-     */
-    post: operations["generate_recommendations_generate_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/interactions/track": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/interactions/track": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Store what a user did with a post
+         * @description Answers after the commit; the user's next feed knows of it.
+         */
+        post: operations["track_interactions_track_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Store what a user did with a post
-     * @description Answers after the commit; the user's next feed knows of it.
-     */
-    post: operations["track_interactions_track_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/interactions/batch": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/interactions/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Store up to 500 events, all or none
+         * @description An event whose `event_id` was stored before counts as a duplicate and is no error.
+         */
+        post: operations["batch_interactions_batch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Store up to 500 events, all or none
-     * @description An event whose `event_id` was stored before counts as a duplicate and is no error.
-     */
-    post: operations["batch_interactions_batch_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/health": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the service is
+         * @description 200 while a feed can be answered at all; `degraded` when a part (model, database) is missing.
+         */
+        get: operations["health_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * How the service is
-     * @description 200 while a feed can be answered at all; `degraded` when a part (model, database) is missing.
-     */
-    get: operations["health_health_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/livez": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/livez": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Does the process answer
+         * @description Always 200: restart the process when it is not.
+         */
+        get: operations["livez_livez_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Does the process answer
-     * @description Always 200: restart the process when it is not.
-     */
-    get: operations["livez_livez_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/readyz": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * May it be sent requests
+         * @description Does not depend on the database: a degraded feed is better than none.
+         */
+        get: operations["readyz_readyz_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * May it be sent requests
-     * @description Does not depend on the database: a degraded feed is better than none.
-     */
-    get: operations["readyz_readyz_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/metrics": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures for Prometheus
+         * @description Prometheus text format.
+         */
+        get: operations["figures_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Figures for Prometheus
-     * @description Prometheus text format.
-     */
-    get: operations["figures_metrics_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * AnswerMetadata
-     * @description About the answer.
-     */
-    AnswerMetadata: {
-      /**
-       * Total
-       * @description Number of recommendations in this answer
-       */
-      total: number;
-      /** Model Version */
-      model_version: string | null;
-      /**
-       * Generated At
-       * Format: date-time
-       */
-      generated_at: string;
-      /**
-       * Source
-       * @enum {string}
-       */
-      source: "personalized" | "cold_start" | "fallback";
-      /**
-       * Degraded
-       * @description A part (model, database) was missing
-       */
-      degraded: boolean;
-      /**
-       * Exhausted
-       * @description Nothing is left after this page
-       */
-      exhausted: boolean;
-      /**
-       * Request Id
-       * @description Name it in the events that this answer leads to
-       */
-      request_id: string;
-      /**
-       * Next Cursor
-       * @description Opaque; null when the list has ended
-       */
-      next_cursor: string | null;
+    schemas: {
+        /**
+         * AnswerMetadata
+         * @description About the answer.
+         */
+        AnswerMetadata: {
+            /**
+             * Total
+             * @description Number of recommendations in this answer
+             */
+            total: number;
+            /** Model Version */
+            model_version: string | null;
+            /**
+             * Generated At
+             * Format: date-time
+             */
+            generated_at: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "personalized" | "cold_start" | "fallback";
+            /**
+             * Degraded
+             * @description A part (model, database) was missing
+             */
+            degraded: boolean;
+            /**
+             * Exhausted
+             * @description Nothing is left after this page
+             */
+            exhausted: boolean;
+            /**
+             * Request Id
+             * @description Name it in the events that this answer leads to
+             */
+            request_id: string;
+            /**
+             * Next Cursor
+             * @description Opaque; null when the list has ended
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * BatchResponse
+         * @description The events are committed; `accepted` of them are new.
+         */
+        BatchResponse: {
+            /**
+             * Status
+             * @default tracked
+             * @constant
+             */
+            status?: "tracked";
+            /**
+             * Accepted
+             * @description Events that are stored by this call
+             */
+            accepted: number;
+            /**
+             * Duplicates
+             * @description Events whose `event_id` was stored before, or twice in the call
+             */
+            duplicates: number;
+        };
+        /**
+         * FieldProblem
+         * @description One field that is wrong.
+         */
+        FieldProblem: {
+            /**
+             * Pointer
+             * @description JSON pointer into the request body
+             */
+            pointer: string;
+            /** Detail */
+            detail: string;
+        };
+        /**
+         * GenerateResponse
+         * @description One page, best post first.
+         */
+        GenerateResponse: {
+            /**
+             * User Id
+             * @description As it was given
+             */
+            user_id: string;
+            /** Recommendations */
+            recommendations: components["schemas"]["RecommendedPost"][];
+            metadata: components["schemas"]["AnswerMetadata"];
+        };
+        /**
+         * HealthResponse
+         * @description How the service is.
+         * @example {
+         *       "database": "up",
+         *       "interactions": 20000,
+         *       "model_age_seconds": 3600,
+         *       "model_loaded": true,
+         *       "model_version": "v1",
+         *       "posts": 1500,
+         *       "status": "healthy",
+         *       "tail_lag_seconds": 0.2,
+         *       "timestamp": "2025-01-13T12:00:00Z",
+         *       "users": 300
+         *     }
+         */
+        HealthResponse: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "healthy" | "degraded";
+            /**
+             * Timestamp
+             * Format: date-time
+             */
+            timestamp: string;
+            /** Model Version */
+            model_version: string | null;
+            /** Model Loaded */
+            model_loaded: boolean;
+            /** Model Age Seconds */
+            model_age_seconds: number | null;
+            /**
+             * Last Reload Error
+             * @description Why the newest model is not the one that serves
+             */
+            last_reload_error: string | null;
+            /**
+             * Database
+             * @enum {string}
+             */
+            database: "up" | "down" | "none";
+            /**
+             * Tail Lag Seconds
+             * @description Time since the log was last read to its end
+             */
+            tail_lag_seconds: number | null;
+            /** Users */
+            users: number;
+            /** Posts */
+            posts: number;
+            /** Interactions */
+            interactions: number;
+        };
+        /**
+         * ProbeResponse
+         * @description The answer of a probe.
+         * @example {
+         *       "status": "ready"
+         *     }
+         */
+        ProbeResponse: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "alive" | "ready";
+        };
+        /**
+         * ProblemResponse
+         * @description `application/problem+json`; programs go by `code`.
+         */
+        ProblemResponse: {
+            /**
+             * Type
+             * @description The problem's kind as a URI
+             */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /**
+             * Code
+             * @description Stable name of the problem's kind
+             */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Request Id */
+            request_id: string;
+            /** Errors */
+            errors?: components["schemas"]["FieldProblem"][] | null;
+        };
+        /**
+         * Reason
+         * @description The component that put a post on the page.
+         * @enum {string}
+         */
+        Reason: "collaborative_filtering" | "content_similarity" | "trending" | "recent" | "popular_author" | "following" | "exploration";
+        /**
+         * RecommendedPost
+         * @description One post. With `context.explain` it also carries what its score is made of.
+         */
+        RecommendedPost: {
+            /**
+             * Post Id
+             * @description The post's UUID
+             */
+            post_id: string;
+            /**
+             * External Id
+             * @description The id that the post was given, where it is another one
+             */
+            external_id?: string | null;
+            /**
+             * Score
+             * @description Comparable within this answer only
+             */
+            score: number;
+            /** @description The component that put the post there */
+            reason: components["schemas"]["Reason"];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TrackResponse
+         * @description The event is committed.
+         */
+        TrackResponse: {
+            /**
+             * Status
+             * @default tracked
+             * @constant
+             */
+            status?: "tracked";
+        };
+        /**
+         * BatchRequest
+         * @description Up to 500 events, stored all or none.
+         */
+        BatchRequest: {
+            /** Interactions */
+            interactions: components["schemas"]["TrackRequest"][];
+        };
+        /**
+         * GenerateRequest
+         * @description One page of a user's feed.
+         * @example {
+         *       "context": {
+         *         "exclude_seen": true,
+         *         "mode": "ranked"
+         *       },
+         *       "limit": 50,
+         *       "user_id": "test-user"
+         *     }
+         */
+        GenerateRequest: {
+            /**
+             * User Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            user_id: string;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Offset
+             * @description Pages through the last list made
+             * @default 0
+             */
+            offset?: number;
+            /**
+             * Cursor
+             * @description `metadata.next_cursor` of the page before
+             * @default null
+             */
+            cursor?: string | null;
+            /**
+             * Exclude Ids
+             * @default []
+             */
+            exclude_ids?: string[];
+            /**
+             * @default {
+             *       "exclude_seen": true,
+             *       "mode": "ranked",
+             *       "explain": false
+             *     }
+             */
+            context?: components["schemas"]["RequestContext"];
+        };
+        /**
+         * RequestContext
+         * @description How the list is made. Unknown keys are ignored.
+         */
+        RequestContext: {
+            /**
+             * Exclude Seen
+             * @description Leave out every post that the user has any event with
+             * @default true
+             */
+            exclude_seen?: boolean;
+            /**
+             * Mode
+             * @description The ranked feed, every post newest first, or followed authors only
+             * @default ranked
+             * @enum {string}
+             */
+            mode?: "ranked" | "following" | "newest";
+            /**
+             * Explain
+             * @description Say of each post what put it there
+             * @default false
+             */
+            explain?: boolean;
+        };
+        /**
+         * TrackRequest
+         * @description What one user did with one post.
+         * @example {
+         *       "event_id": "0b7c8f6e-54a1-4b0e-9a3d-1f6c0d2e4a5b",
+         *       "interaction_type": "view",
+         *       "metadata": {
+         *         "dwell_time_ms": 3500
+         *       },
+         *       "post_id": "post-17",
+         *       "user_id": "test-user"
+         *     }
+         */
+        TrackRequest: {
+            /**
+             * User Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            user_id: string;
+            /**
+             * Post Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            post_id: string;
+            /**
+             * Interaction Type
+             * @enum {string}
+             */
+            interaction_type: "view" | "click" | "like" | "comment" | "share";
+            /**
+             * Metadata
+             * @description Anything, at most 4096 bytes of JSON
+             * @default {}
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Event Id
+             * @description The same id is stored once, so a call can be repeated
+             * @default null
+             */
+            event_id?: string | null;
+            /**
+             * Occurred At
+             * @description When it happened: at most 7 days back, not in the future; default: now
+             * @default null
+             */
+            occurred_at?: string | null;
+            /**
+             * Request Id
+             * @description `metadata.request_id` of the answer that showed the post
+             * @default null
+             */
+            request_id?: string | null;
+        };
     };
-    /**
-     * BatchResponse
-     * @description The events are committed; `accepted` of them are new.
-     */
-    BatchResponse: {
-      /**
-       * Status
-       * @default tracked
-       * @constant
-       */
-      status?: "tracked";
-      /**
-       * Accepted
-       * @description Events that are stored by this call
-       */
-      accepted: number;
-      /**
-       * Duplicates
-       * @description Events whose `event_id` was stored before, or twice in the call
-       */
-      duplicates: number;
-    };
-    /**
-     * FieldProblem
-     * @description One field that is wrong.
-     */
-    FieldProblem: {
-      /**
-       * Pointer
-       * @description JSON pointer into the request body
-       */
-      pointer: string;
-      /** Detail */
-      detail: string;
-    };
-    /**
-     * GenerateResponse
-     * @description One page, best post first.
-     */
-    GenerateResponse: {
-      /**
-       * User Id
-       * @description As it was given
-       */
-      user_id: string;
-      /** Recommendations */
-      recommendations: components["schemas"]["RecommendedPost"][];
-      metadata: components["schemas"]["AnswerMetadata"];
-    };
-    /**
-     * HealthResponse
-     * @description How the service is.
-     * @example {
-     *       "database": "up",
-     *       "interactions": 20000,
-     *       "model_age_seconds": 3600,
-     *       "model_loaded": true,
-     *       "model_version": "v1",
-     *       "posts": 1500,
-     *       "status": "healthy",
-     *       "tail_lag_seconds": 0.2,
-     *       "timestamp": "2025-01-13T12:00:00Z",
-     *       "users": 300
-     *     }
-     */
-    HealthResponse: {
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: "healthy" | "degraded";
-      /**
-       * Timestamp
-       * Format: date-time
-       */
-      timestamp: string;
-      /** Model Version */
-      model_version: string | null;
-      /** Model Loaded */
-      model_loaded: boolean;
-      /** Model Age Seconds */
-      model_age_seconds: number | null;
-      /**
-       * Last Reload Error
-       * @description Why the newest model is not the one that serves
-       */
-      last_reload_error: string | null;
-      /**
-       * Database
-       * @enum {string}
-       */
-      database: "up" | "down" | "none";
-      /**
-       * Tail Lag Seconds
-       * @description Time since the log was last read to its end
-       */
-      tail_lag_seconds: number | null;
-      /** Users */
-      users: number;
-      /** Posts */
-      posts: number;
-      /** Interactions */
-      interactions: number;
-    };
-    /**
-     * ProbeResponse
-     * @description The answer of a probe.
-     * @example {
-     *       "status": "ready"
-     *     }
-     */
-    ProbeResponse: {
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: "alive" | "ready";
-    };
-    /**
-     * ProblemResponse
-     * @description `application/problem+json`; programs go by `code`.
-     */
-    ProblemResponse: {
-      /**
-       * Type
-       * @description The problem's kind as a URI
-       */
-      type: string;
-      /** Title */
-      title: string;
-      /** Status */
-      status: number;
-      /**
-       * Code
-       * @description Stable name of the problem's kind
-       */
-      code: string;
-      /** Detail */
-      detail: string;
-      /** Request Id */
-      request_id: string;
-      /** Errors */
-      errors?: components["schemas"]["FieldProblem"][] | null;
-    };
-    /**
-     * Reason
-     * @description The component that put a post on the page.
-     * @enum {string}
-     */
-    Reason:
-      | "collaborative_filtering"
-      | "content_similarity"
-      | "trending"
-      | "recent"
-      | "popular_author"
-      | "following"
-      | "exploration";
-    /**
-     * RecommendedPost
-     * @description One post. With `context.explain` it also carries what its score is made of.
-     */
-    RecommendedPost: {
-      /**
-       * Post Id
-       * @description The post's UUID
-       */
-      post_id: string;
-      /**
-       * External Id
-       * @description The id that the post was given, where it is another one
-       */
-      external_id?: string | null;
-      /**
-       * Score
-       * @description Comparable within this answer only
-       */
-      score: number;
-      /** @description The component that put the post there */
-      reason: components["schemas"]["Reason"];
-    } & {
-      [key: string]: unknown;
-    };
-    /**
-     * TrackResponse
-     * @description The event is committed.
-     */
-    TrackResponse: {
-      /**
-       * Status
-       * @default tracked
-       * @constant
-       */
-      status?: "tracked";
-    };
-    /**
-     * BatchRequest
-     * @description Up to 500 events, stored all or none.
-     */
-    BatchRequest: {
-      /** Interactions */
-      interactions: components["schemas"]["TrackRequest"][];
-    };
-    /**
-     * GenerateRequest
-     * @description One page of a user's feed.
-     * @example {
-     *       "context": {
-     *         "exclude_seen": true,
-     *         "mode": "ranked"
-     *       },
-     *       "limit": 50,
-     *       "user_id": "test-user"
-     *     }
-     */
-    GenerateRequest: {
-      /**
-       * User Id
-       * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
-       */
-      user_id: string;
-      /**
-       * Limit
-       * @default 50
-       */
-      limit?: number;
-      /**
-       * Offset
-       * @description Pages through the last list made
-       * @default 0
-       */
-      offset?: number;
-      /**
-       * Cursor
-       * @description `metadata.next_cursor` of the page before
-       * @default null
-       */
-      cursor?: string | null;
-      /**
-       * Exclude Ids
-       * @default []
-       */
-      exclude_ids?: string[];
-      /**
-       * @default {
-       *       "exclude_seen": true,
-       *       "mode": "ranked",
-       *       "explain": false
-       *     }
-       */
-      context?: components["schemas"]["RequestContext"];
-    };
-    /**
-     * RequestContext
-     * @description How the list is made. Unknown keys are ignored.
-     */
-    RequestContext: {
-      /**
-       * Exclude Seen
-       * @description Leave out every post that the user has any event with
-       * @default true
-       */
-      exclude_seen?: boolean;
-      /**
-       * Mode
-       * @description The ranked feed, every post newest first, or followed authors only
-       * @default ranked
-       * @enum {string}
-       */
-      mode?: "ranked" | "following" | "newest";
-      /**
-       * Explain
-       * @description Say of each post what put it there
-       * @default false
-       */
-      explain?: boolean;
-    };
-    /**
-     * TrackRequest
-     * @description What one user did with one post.
-     * @example {
-     *       "event_id": "0b7c8f6e-54a1-4b0e-9a3d-1f6c0d2e4a5b",
-     *       "interaction_type": "view",
-     *       "metadata": {
-     *         "dwell_time_ms": 3500
-     *       },
-     *       "post_id": "post-17",
-     *       "user_id": "test-user"
-     *     }
-     */
-    TrackRequest: {
-      /**
-       * User Id
-       * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
-       */
-      user_id: string;
-      /**
-       * Post Id
-       * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
-       */
-      post_id: string;
-      /**
-       * Interaction Type
-       * @enum {string}
-       */
-      interaction_type: "view" | "click" | "like" | "comment" | "share";
-      /**
-       * Metadata
-       * @description Anything, at most 4096 bytes of JSON
-       * @default {}
-       */
-      metadata?: {
-        [key: string]: unknown;
-      };
-      /**
-       * Event Id
-       * @description The same id is stored once, so a call can be repeated
-       * @default null
-       */
-      event_id?: string | null;
-      /**
-       * Occurred At
-       * @description When it happened: at most 7 days back, not in the future; default: now
-       * @default null
-       */
-      occurred_at?: string | null;
-      /**
-       * Request Id
-       * @description `metadata.request_id` of the answer that showed the post
-       * @default null
-       */
-      request_id?: string | null;
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  generate_recommendations_generate_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    generate_recommendations_generate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateRequest"];
+            };
+        };
+        responses: {
+            /** @description A page; empty, and `exhausted`, when nothing is left */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "user_id": "test-user",
+                     *       "recommendations": [
+                     *         {
+                     *           "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+                     *           "external_id": "post-17",
+                     *           "score": 0.87,
+                     *           "reason": "collaborative_filtering"
+                     *         },
+                     *         {
+                     *           "post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11",
+                     *           "score": 0.64,
+                     *           "reason": "trending"
+                     *         }
+                     *       ],
+                     *       "metadata": {
+                     *         "total": 2,
+                     *         "model_version": "v1",
+                     *         "generated_at": "2025-01-13T12:00:00Z",
+                     *         "source": "personalized",
+                     *         "degraded": false,
+                     *         "exhausted": false,
+                     *         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
+                     *         "next_cursor": "q83vEjRWeJq83vAB"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GenerateResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The cursor is too old */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["GenerateRequest"];
-      };
+    track_interactions_track_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrackRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "tracked"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrackResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
     };
-    responses: {
-      /** @description A page; empty, and `exhausted`, when nothing is left */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    batch_interactions_batch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          /**
-           * @example {
-           *       "user_id": "test-user",
-           *       "recommendations": [
-           *         {
-           *           "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
-           *           "external_id": "post-17",
-           *           "score": 0.87,
-           *           "reason": "collaborative_filtering"
-           *         },
-           *         {
-           *           "post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11",
-           *           "score": 0.64,
-           *           "reason": "trending"
-           *         }
-           *       ],
-           *       "metadata": {
-           *         "total": 2,
-           *         "model_version": "v1",
-           *         "generated_at": "2025-01-13T12:00:00Z",
-           *         "source": "personalized",
-           *         "degraded": false,
-           *         "exhausted": false,
-           *         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
-           *         "next_cursor": "q83vEjRWeJq83vAB"
-           *       }
-           *     }
-           */
-          "application/json": components["schemas"]["GenerateResponse"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchRequest"];
+            };
         };
-      };
-      /** @description The body is not JSON */
-      400: {
-        headers: {
-          [name: string]: unknown;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "tracked",
+                     *       "accepted": 3,
+                     *       "duplicates": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
         };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The body took too long to arrive */
-      408: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The cursor is too old */
-      410: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The body is too large */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The request does not fit the schema */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
     };
-  };
-  track_interactions_track_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    health_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthResponse"];
+                };
+            };
+            /** @description The service is starting */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["TrackRequest"];
-      };
+    livez_livez_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeResponse"];
+                };
+            };
+        };
     };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
+    readyz_readyz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          /**
-           * @example {
-           *       "status": "tracked"
-           *     }
-           */
-          "application/json": components["schemas"]["TrackResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeResponse"];
+                };
+            };
+            /** @description The service is starting */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
         };
-      };
-      /** @description The body is not JSON */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description There is no such user */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The body took too long to arrive */
-      408: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The body is too large */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The request does not fit the schema */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The database did not answer */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
     };
-  };
-  batch_interactions_batch_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    figures_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example ml_recommendation_latency_seconds_count{stage="total"} 7.0 */
+                    "text/plain": string;
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["BatchRequest"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          /**
-           * @example {
-           *       "status": "tracked",
-           *       "accepted": 3,
-           *       "duplicates": 0
-           *     }
-           */
-          "application/json": components["schemas"]["BatchResponse"];
-        };
-      };
-      /** @description The body is not JSON */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description There is no such user */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The body took too long to arrive */
-      408: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The body is too large */
-      413: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The request does not fit the schema */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-      /** @description The database did not answer */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-    };
-  };
-  health_health_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HealthResponse"];
-        };
-      };
-      /** @description The service is starting */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-    };
-  };
-  livez_livez_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProbeResponse"];
-        };
-      };
-    };
-  };
-  readyz_readyz_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ProbeResponse"];
-        };
-      };
-      /** @description The service is starting */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/problem+json": components["schemas"]["ProblemResponse"];
-        };
-      };
-    };
-  };
-  figures_metrics_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          /** @example ml_recommendation_latency_seconds_count{stage="total"} 7.0 */
-          "text/plain": string;
-        };
-      };
-    };
-  };
 }

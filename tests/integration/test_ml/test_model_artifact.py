@@ -151,7 +151,7 @@ HOSTILE = {
     "a shell command": ("posix.system", lambda mark: Calls(os.system, f"touch {mark}")),
     "an evaluated expression": ("builtins.eval", lambda mark: Calls(eval, f"open({str(mark)!r}, 'w')")),
     "a statement": ("builtins.exec", lambda mark: Calls(exec, f"open({str(mark)!r}, 'w')")),
-    "a file opened": ("io.open", lambda mark: Calls(open, str(mark), "w")),
+    "a file opened": (f"{open.__module__}.open", lambda mark: Calls(open, str(mark), "w")),
     "a function of numpy that writes files": (
         "numpy.savetxt",
         lambda mark: Calls(np.savetxt, str(mark), [1.0]),
