@@ -78,29 +78,33 @@ def fit_choice_model(
     )
 
 
-def calibrated(model: ChoiceModel, offers: Offers) -> ChoiceModel:
+@dataclass(frozen=True, slots=True, eq=False)
+class WholeOffer:
+    """Everything on offer at one request: `inputs` (n_features, n) in half precision, where the chosen post is, -1 for nowhere, and the
+    number of the sampled offer of the same request."""
+
+    inputs: NDArray[np.float16]
+    chosen: int
+    number: int
+
+
+def calibrated(model: ChoiceModel, offers: Sequence[WholeOffer]) -> ChoiceModel:
     """`model` with its probabilities corrected on `offers`, which it must not have been fitted on.
 
-    Only what would have stood near the top counts, as that is what is shown: each candidate's place is estimated by the
-    posts that the better candidates stand for.
+    What counts are the first places of each list as it would have been served: that is what is shown. Whole
+    offers, as a sampled one says too little of its strongest posts.
     """
-    n, size, n_features = offers.inputs.shape
-    utility = model.utilities(offers.inputs.reshape(-1, n_features).T).reshape(n, size)
-    weight = np.exp(offers.log_weight.astype(np.float64))
-    order = np.argsort(-np.where(weight > 0, utility, -np.inf), axis=1)
-    ahead = np.take_along_axis(weight, order, axis=1)
-    place = np.empty_like(weight)
-    np.put_along_axis(place, order, np.cumsum(ahead, axis=1) - ahead, axis=1)
-    top = utility.max(axis=1, keepdims=True, where=weight > 0, initial=-np.inf)
-    total = top + np.log((weight * np.exp(np.minimum(utility - top, 0.0))).sum(axis=1, keepdims=True))
-    shown = (weight > 0) & (place < _SHOWN)
-    taken = np.zeros((n, size), np.intp)
-    taken[:, 0] = 1
-    if len(np.unique(taken[shown])) < 2:
+    seen, taken = [], []
+    for offer in offers:
+        utility = model.utilities(offer.inputs.astype(np.float32))
+        first = np.argsort(-utility, kind="stable")[:_SHOWN]
+        total = utility.max() + np.log(np.exp(utility - utility.max()).sum())
+        seen.append(calibration_inputs(utility[first] - total, np.arange(len(first), dtype=np.float64)))
+        taken.append(first == offer.chosen)
+    outcome = np.concatenate(taken)
+    if len(np.unique(outcome)) < 2:
         return model
-    curve = LogisticRegression(C=1e4, max_iter=1000)
-    inputs = calibration_inputs((utility - total)[shown], place[shown])
-    curve.fit(inputs, taken[shown], sample_weight=weight[shown])
+    curve = LogisticRegression(C=10.0, max_iter=1000).fit(np.concatenate(seen), outcome)
     return replace(model, calibration=np.array([curve.intercept_[0], *curve.coef_[0]]))
 
 

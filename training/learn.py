@@ -1,5 +1,7 @@
 """Learning the blend: offers sampled from the replayed past, and the choice model that explains them best."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +11,11 @@ from app.application.feed_pipeline import FeedPipeline
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
-from training.fit_choice import Offers, calibrated, fit_choice_model
+from training.fit_choice import Offers, WholeOffer, calibrated, fit_choice_model
 from training.replay import Moment, Replay
 
-_ENOUGH_TO_CALIBRATE = 100
+_ENOUGH_TO_CALIBRATE = 50  # whole offers
+_WHOLE_EVERY, _WHOLE_KEPT = 2, 400  # every second request, the last ones: each takes a quarter of a megabyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class OfferSampler:
         )
         self._pipeline: FeedPipeline = ranking_pipeline(ranking, None, untrained, NoObserver())
         self._known_at: list[float] = []
+        self._whole: deque[tuple[float, WholeOffer]] = deque(maxlen=_WHOLE_KEPT)
         self._worth: list[float] = []
         self._inputs: list[NDArray[np.float32]] = []
         self._log_weight: list[NDArray[np.float32]] = []
@@ -76,6 +80,12 @@ class OfferSampler:
         log_weight[0] = 0.0
         log_weight[1 : 1 + n_hard] = np.log(max(len(hard), 1) / max(n_hard, 1))
         log_weight[1 + n_hard : len(drawn)] = np.log(max(len(rest), 1) / max(n_rest, 1))
+        if len(self) % _WHOLE_EVERY == 0 and len(nominated):
+            listed = np.union1d(hard, nominated[nominated == moment.target])
+            everything = features.matrix(moment.context, listed).astype(np.float16)
+            place = np.flatnonzero(listed == moment.target)
+            offer = WholeOffer(everything, int(place[0]) if len(place) else -1, len(self))
+            self._whole.append((known_at, offer))
         self._known_at.append(known_at)
         self._worth.append(worth)
         self._inputs.append(inputs)
@@ -95,6 +105,10 @@ class OfferSampler:
             worth / max(float(worth.mean()), 1e-9),
         )
 
+    def whole_offers(self, before: float = np.inf) -> list[WholeOffer]:
+        """The newest of a few requests with everything that was on offer, their outcome known before a time."""
+        return [offer for known_at, offer in self._whole if known_at < before]
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -106,7 +120,7 @@ class Learned:
     tried: dict[str, float]
 
 
-def learn(offers: Offers, options: LearningOptions) -> Learned:
+def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions) -> Learned:
     """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all."""
     cut = int(0.8 * len(offers))
     early, late = offers[:cut], offers[cut:]
@@ -127,8 +141,9 @@ def learn(offers: Offers, options: LearningOptions) -> Learned:
     final = fit_choice_model(
         features.names(), offers, ridge=ridge, start=judged, units=units, seed=options.seed
     )
-    if judged is not None and len(late) >= _ENOUGH_TO_CALIBRATE:
-        final = replace(final, calibration=calibrated(judged, late).calibration)
+    unseen = [offer for offer in whole if offer.number >= cut]
+    if judged is not None and len(unseen) >= _ENOUGH_TO_CALIBRATE:
+        final = replace(final, calibration=calibrated(judged, unseen).calibration)
     return Learned(final, ridge, units, tried)
 
 

@@ -54,7 +54,8 @@ def run(
     """
     learns = bool(LEARNED & set(rankers)) or sampler is not None
     tests = replay.test_requests(max_requests)
-    warm = learning_requests(replay, learning) if learns else tests[:0]
+    could = learning_requests(replay, learning) if learns else tests[:0]
+    warm = _affordable(replay, could, learning)
     refits = replay.growth_times() if learns else np.empty(0)
     if sampler is None:
         sampler = OfferSampler(replay.options, learning)
@@ -62,10 +63,8 @@ def run(
     else:
         late = replay.requests
     late = late[replay.events.time[late] >= replay.test_from]
-    if len(warm):  # at the rate of the warm-up
-        late = (
-            late[replay.hashes(late) <= replay.hashes(warm).max()] if len(warm) >= learning.requests else late
-        )
+    if 0 < len(warm) < len(could) or len(warm) >= learning.requests:  # at the rate of the warm-up
+        late = late[replay.hashes(late) <= replay.hashes(warm).max()]
     taught = np.union1d(warm, late if learns else late[:0])
     lessons = _lessons(replay, taught)
     teaching = np.array(sorted(lessons), np.intp)
@@ -95,7 +94,7 @@ def run(
         while due and moment.time >= due[0]:
             at_time = due.pop(0)
             if sampler.known(at_time) >= _LEAST_OFFERS:
-                fitted.append(learn(sampler.offers(before=at_time), learning))
+                fitted.append(learn(sampler.offers(at_time), sampler.whole_offers(at_time), learning))
         if testing[at]:
             if watch is not None:
                 watch(moment, fitted[-1].model if fitted else None)
@@ -119,6 +118,15 @@ def _ask(rankers: Mapping[str, Ranker], moment: Moment, outcome: Outcome, place:
         outcome.lists[name][place, : len(ranked.first)] = ranked.first
     outcome.history[place] = moment.context.history_length
     outcome.post_age[place] = moment.time - moment.state.created[moment.target]
+
+
+def _affordable(replay: Replay, requests: NDArray[np.intp], learning: LearningOptions) -> NDArray[np.intp]:
+    """Fewer requests where most teach twice: what costs is the number of moments."""
+    moments = len(_lessons(replay, requests))
+    if moments <= learning.requests:
+        return requests
+    fewest = np.argsort(replay.hashes(requests), kind="stable")
+    return np.sort(requests[fewest[: len(requests) * learning.requests // moments]])
 
 
 def _lessons(replay: Replay, requests: NDArray[np.intp]) -> dict[int, int]:

@@ -94,7 +94,9 @@ def train(
     }
     if champion is not None and len(outcome.requests):
         figures["against_active"] = asdict(compare(outcome.ranks[choice.algorithm], champion, users))
-    learned = learn(sampler.offers(), learning) if choice.algorithm == "learned" else None
+    learned = (
+        learn(sampler.offers(), sampler.whole_offers(), learning) if choice.algorithm == "learned" else None
+    )
     if learned is not None:
         figures["log_likelihood"] = learned.tried
     progress("fit", 1, 2)
