@@ -80,8 +80,12 @@ def fit_choice_model(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WholeOffer:
-    """Everything on offer at one request: `inputs` (n_features, n) in half precision, where the chosen post is, -1 for nowhere, and the
-    number of the sampled offer of the same request."""
+    """Everything on offer at one request.
+
+    inputs  (n_features, n) in half precision
+    chosen  where the chosen post is, -1 for nowhere
+    number  of the sampled offer of the same request
+    """
 
     inputs: NDArray[np.float16]
     chosen: int
