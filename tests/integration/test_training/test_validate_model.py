@@ -86,7 +86,7 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
         ),
         (
             {"metrics": {**GOOD, "against_active": {"gain": -0.1, "low": -0.2, "high": 0.0, "n": 700}}},
-            "it ranks 10.0% worse than the configuration of the model that was active (700 held-out requests)",
+            "against the configuration of the model that was active it gains -10.0% (700 held-out requests)",
         ),
         ({"metrics": {}}, "no held-out figures of it are recorded"),
         ({"metrics": {"prequential": {"random": figure(0.2)}}}, "no held-out figures of it are recorded"),
