@@ -1,4 +1,4 @@
-"""Candidate sources: each names posts for one reason. A new one is one small class and a line in `wiring`."""
+"""Candidate sources: each names posts for one reason. A new one is one small class and a line in `ranking`."""
 
 from dataclasses import dataclass
 from functools import cached_property
