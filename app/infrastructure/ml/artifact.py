@@ -12,12 +12,15 @@ import stat
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.errors import InvalidArtifact
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 ALLOWED: Mapping[str, frozenset[str]] = {
     # arrays, scalars, dtypes
@@ -66,9 +69,41 @@ def _empty_array(_type: object, _shape: object, _dtype: object) -> NDArray[Any]:
     return np.empty(0, dtype="b")
 
 
+class StoredNeighbours:
+    """A `NearestNeighbors` as it was stored, made when it is asked for.
+
+    Serving does without it (see `CollaborativeFilter`), and importing scikit-learn takes longer than all the rest of
+    a start.
+    """
+
+    __slots__ = ("_state",)
+
+    def __setstate__(self, state: object) -> None:
+        """Called by the unpickler."""
+        self._state = state
+
+    @property
+    def n_neighbors(self) -> int:
+        """Its parameter. Raises ValueError where the stored state has none."""
+        state = getattr(self, "_state", None)
+        count = state.get("n_neighbors") if isinstance(state, dict) else None
+        if type(count) is not int or count < 1:
+            raise ValueError("the stored neighbours do not say how many they are")
+        return count
+
+    def restored(self) -> "NearestNeighbors":
+        """The estimator itself."""
+        from sklearn.neighbors import NearestNeighbors
+
+        estimator = NearestNeighbors.__new__(NearestNeighbors)
+        estimator.__setstate__(self._state)
+        return estimator
+
+
 _SUBSTITUTES: Mapping[tuple[str, str], object] = {
     ("numpy", "ndarray"): _ArrayType(),
     ("numpy._core.multiarray", "_reconstruct"): _empty_array,
+    ("sklearn.neighbors._unsupervised", "NearestNeighbors"): StoredNeighbours,
 }
 
 
@@ -92,7 +127,10 @@ def serialise(artifact: Mapping[str, Any]) -> bytes:
 
 
 def deserialise(content: bytes) -> dict[str, Any]:
-    """The artefact in `content`, whose origin was verified before. Raises InvalidArtifact."""
+    """The artefact in `content`, whose origin was verified before; neighbours come as `StoredNeighbours`.
+
+    Raises InvalidArtifact.
+    """
     stream = io.BytesIO(content)
     try:
         artifact = _PlainUnpickler(stream).load()

@@ -1,15 +1,18 @@
 """User-based collaborative filtering: the nearest users by cosine, and what they chose."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.neighbors import NearestNeighbors
 
 from app.domain.feed.ragged import summed
 from app.domain.services.ranking_context import RankingContext
+from app.infrastructure.ml.artifact import StoredNeighbours
+
+if TYPE_CHECKING:  # importing scikit-learn takes seconds, and serving does without
+    from sklearn.neighbors import NearestNeighbors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,10 +31,14 @@ class CollaborativeFilter:
     others' as of training.
     """
 
-    def __init__(self, matrix: csr_array, model: NearestNeighbors) -> None:
-        """`matrix` (n_users, n_posts) of interaction weights, float64; `model` fitted on it."""
+    def __init__(self, matrix: csr_array, model: "NearestNeighbors | StoredNeighbours") -> None:
+        """`matrix` (n_users, n_posts) of interaction weights, float64; `model` fitted on it.
+
+        Raises ValueError for a stored model that is none.
+        """
         self.matrix = matrix
-        self.model = model
+        self._model = model
+        self._wanted = int(model.n_neighbors)
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         self._norm = np.where(norms > 0, norms, 1.0)
         by_post = matrix.tocsc()
@@ -41,8 +48,17 @@ class CollaborativeFilter:
     @classmethod
     def fit(cls, matrix: csr_array, n_neighbours: int) -> "CollaborativeFilter":
         """Fit on (n_users, n_posts) summed interaction weights."""
+        from sklearn.neighbors import NearestNeighbors
+
         model = NearestNeighbors(n_neighbors=n_neighbours, metric="cosine", algorithm="brute")
         return cls(matrix, model.fit(matrix))
+
+    @property
+    def model(self) -> "NearestNeighbors":
+        """scikit-learn's estimator; a stored one is made at the first call."""
+        if isinstance(self._model, StoredNeighbours):
+            self._model = self._model.restored()
+        return self._model
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,9 +83,8 @@ class CollaborativeFilter:
         if 0 <= without < len(product):
             product[without] = 0.0
         found = np.flatnonzero(product > 0)
-        wanted = self.model.n_neighbors
-        if len(found) > wanted:
-            found = found[np.argpartition(-product[found], wanted - 1)[:wanted]]
+        if len(found) > self._wanted:
+            found = found[np.argpartition(-product[found], self._wanted - 1)[: self._wanted]]
         found = found[np.lexsort((found, -product[found]))]
         return Neighbours(found, product[found])
 

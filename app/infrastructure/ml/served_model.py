@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.neighbors import NearestNeighbors
 
 from app.application.feed_pipeline import FeedPipeline
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.state import FeedState
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.ml.artifact import StoredNeighbours
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste
 from app.infrastructure.ml.formula_scorer import FormulaWeights
@@ -67,7 +67,7 @@ class ServedModel:
                     f"the artefact is of format {artifact['format']!r}, this service reads {FORMAT}"
                 )
             matrix, neighbours = artifact["matrix"], artifact["neighbours"]
-            if not isinstance(matrix, csr_array) or not isinstance(neighbours, NearestNeighbors):
+            if not isinstance(matrix, csr_array) or not isinstance(neighbours, StoredNeighbours):
                 raise InvalidArtifact("the artefact's matrix or neighbours are of another type")
             if matrix.shape != (len(artifact["user_keys"]), len(artifact["post_keys"])):
                 raise InvalidArtifact("the artefact's matrix does not fit its users and posts")

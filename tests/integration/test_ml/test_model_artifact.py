@@ -25,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from app.domain.errors import InvalidArtifact
 from app.infrastructure.ml.artifact import (
     ALLOWED,
+    StoredNeighbours,
     check_versions,
     deserialise,
     library_versions,
@@ -78,9 +79,41 @@ def test_an_estimator_that_is_read_back_answers_as_before(name: str) -> None:
     fitted, answer = ESTIMATORS[name]
 
     read = deserialise(serialise({"model": fitted}))["model"]
+    if isinstance(read, StoredNeighbours):
+        assert read.n_neighbors == fitted.n_neighbors
+        read = read.restored()
 
     assert type(read) is type(fitted)
     np.testing.assert_array_equal(answer(read), answer(fitted))
+
+
+def test_a_service_reads_an_artefact_without_scikit_learn(tmp_path: Path) -> None:
+    fitted, _ = ESTIMATORS["nearest neighbours on a sparse array"]
+    (tmp_path / "artefact").write_bytes(serialise({"neighbours": fitted}))
+    program = (
+        "import sys, app.main; from app.infrastructure.ml.artifact import deserialise;"
+        "read = deserialise(open(sys.argv[1], 'rb').read());"
+        "print(read['neighbours'].n_neighbors, 'sklearn' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "artefact")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.split() == ["5", "False"], done.stderr
+
+
+@pytest.mark.parametrize("count", [0, True, "5", None])
+def test_stored_neighbours_that_do_not_say_how_many_are_refused(count: object) -> None:
+    fitted = NearestNeighbors(algorithm="brute").fit(DENSE)
+    fitted.n_neighbors = count
+    stored = deserialise(serialise({"model": fitted}))["model"]
+
+    with pytest.raises(ValueError, match="how many"):
+        _ = stored.n_neighbors
 
 
 PLAIN = st.recursive(
