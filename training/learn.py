@@ -12,10 +12,10 @@ from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
 from training.fit_choice import Offers, WholeOffer, calibrated, fit_choice_model
-from training.replay import Moment, Replay
+from training.replay import Moment
 
 _ENOUGH_TO_CALIBRATE = 50  # whole offers
-_WHOLE_EVERY, _WHOLE_KEPT = 2, 400  # every second request, the last ones: each takes a quarter of a megabyte
+WHOLE_EVERY, WHOLE_KEPT = 2, 400  # every second request, the last ones: each takes a quarter of a megabyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class OfferSampler:
         )
         self._pipeline: FeedPipeline = ranking_pipeline(ranking, None, untrained, NoObserver())
         self._known_at: list[float] = []
-        self._whole: deque[tuple[float, WholeOffer]] = deque(maxlen=_WHOLE_KEPT)
+        self._whole: deque[tuple[float, WholeOffer]] = deque(maxlen=WHOLE_KEPT)
         self._worth: list[float] = []
         self._inputs: list[NDArray[np.float32]] = []
         self._log_weight: list[NDArray[np.float32]] = []
@@ -53,8 +53,11 @@ class OfferSampler:
     def __len__(self) -> int:
         return len(self._inputs)
 
-    def add(self, moment: Moment, known_at: float, worth: float, seed: int) -> None:
-        """Sample the offer of one moment, whose outcome, an action of that worth, is known from `known_at` on."""
+    def add(self, moment: Moment, known_at: float, worth: float, seed: int, *, whole: bool) -> None:
+        """Sample the offer of one moment, whose outcome, an action of that worth, is known from `known_at` on.
+
+        `whole`: keep everything that was on offer as well (see `lessons`).
+        """
         random = np.random.default_rng(seed)
         size = self._options.candidates
         open_ = np.zeros(moment.state.n_posts, np.bool_)
@@ -74,18 +77,22 @@ class OfferSampler:
                 random.choice(rest, n_rest, replace=False) if n_rest else rest[:0],
             ]
         ).astype(np.intp)
-        inputs = np.zeros((size, len(features.names())), np.float32)
-        inputs[: len(drawn)] = features.matrix(moment.context, drawn).T
+        listed = np.union1d(hard, nominated[nominated == moment.target]) if whole else hard[:0]
+        rows = np.union1d(drawn, listed) if len(listed) else drawn
+        seen = features.matrix(moment.context, rows)
+        sampled = seen
+        if len(listed):
+            sampled = seen[:, np.searchsorted(rows, drawn)]
+            everything = seen[:, np.searchsorted(rows, listed)].astype(np.float16)
+            place = np.flatnonzero(listed == moment.target)
+            offer = WholeOffer(everything, int(place[0]) if len(place) else -1, len(self))
+            self._whole.append((known_at, offer))
+        inputs = np.zeros((size, len(seen)), np.float32)
+        inputs[: len(drawn)] = sampled.T
         log_weight = np.full(size, -np.inf, np.float32)
         log_weight[0] = 0.0
         log_weight[1 : 1 + n_hard] = np.log(max(len(hard), 1) / max(n_hard, 1))
         log_weight[1 + n_hard : len(drawn)] = np.log(max(len(rest), 1) / max(n_rest, 1))
-        if len(self) % _WHOLE_EVERY == 0 and len(nominated):
-            listed = np.union1d(hard, nominated[nominated == moment.target])
-            everything = features.matrix(moment.context, listed).astype(np.float16)
-            place = np.flatnonzero(listed == moment.target)
-            offer = WholeOffer(everything, int(place[0]) if len(place) else -1, len(self))
-            self._whole.append((known_at, offer))
         self._known_at.append(known_at)
         self._worth.append(worth)
         self._inputs.append(inputs)
@@ -154,11 +161,3 @@ def mean_log_likelihood(model: ChoiceModel, offers: Offers) -> float:
     utility = model.utilities(flat).reshape(n, size) + offers.log_weight
     utility -= utility.max(axis=1, keepdims=True)
     return float((offers.value * (utility[:, 0] - np.log(np.exp(utility).sum(axis=1)))).mean())
-
-
-def learning_requests(replay: Replay, options: LearningOptions) -> NDArray[np.intp]:
-    """Requests of the warm-up to learn from: of its later two thirds, when there was something to see."""
-    events = replay.events
-    warm_up = int(np.searchsorted(events.time, replay.test_from))
-    since = float(events.time[warm_up // 3]) if warm_up else 0.0
-    return replay.warm_up_requests(options.requests, since)

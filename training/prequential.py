@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.infrastructure.ml.choice_model import ChoiceModel
-from training.learn import Learned, LearningOptions, OfferSampler, learn, learning_requests
+from training.learn import Learned, LearningOptions, OfferSampler, learn
+from training.lessons import lessons, no_lessons
 from training.rankers import KEPT, LEARNED, Ranked, Ranker, ranker
 from training.replay import Moment, Replay
 
 _LEAST_OFFERS = 200
+
+AtSplit = Callable[[ChoiceModel | None], None]
+"""Called with the first learned model, None where there is too little to learn from."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,38 +49,20 @@ def run(
     sampler: OfferSampler | None = None,
     progress: Callable[[int, int], None] | None = None,
     watch: Callable[[Moment, ChoiceModel | None], None] | None = None,
+    at_split: AtSplit | None = None,
 ) -> Outcome:
     """Replay up to `max_requests` requests of the test part through `rankers`.
 
     Where one of them learns, offers are sampled in the warm-up and, while a refit lies ahead, in the test part; with
     `sampler` given they are sampled to the end, for a final fit on everything. `watch` sees each request of the test
-    part, with the learned model of the moment, before the rankers do.
+    part, with the learned model of the moment, before the rankers do. `at_split` is called once, while the
+    replay has not gone beyond the start of the test part.
     """
-    learns = bool(LEARNED & set(rankers)) or sampler is not None
+    course = _Course(replay, learning, bool(LEARNED & set(rankers)), sampler, at_split)
     tests = replay.test_requests(max_requests)
-    could = learning_requests(replay, learning) if learns else tests[:0]
-    warm = _affordable(replay, could, learning)
-    refits = replay.growth_times() if learns else np.empty(0)
-    if sampler is None:
-        sampler = OfferSampler(replay.options, learning)
-        late = replay.requests[replay.events.time[replay.requests] < (refits[-1] if len(refits) else -np.inf)]
-    else:
-        late = replay.requests
-    late = late[replay.events.time[late] >= replay.test_from]
-    if 0 < len(warm) < len(could) or len(warm) >= learning.requests:  # at the rate of the warm-up
-        late = late[replay.hashes(late) <= replay.hashes(warm).max()]
-    taught = np.union1d(warm, late if learns else late[:0])
-    lessons = _lessons(replay, taught)
-    teaching = np.array(sorted(lessons), np.intp)
-    worth = replay.options.kind_weights()[replay.events.kind]
-    schedule = np.union1d(teaching, tests)
-    testing, teaches = np.isin(schedule, tests), np.isin(schedule, teaching)
-
-    fitted: list[Learned] = []
-    chosen = {
-        name: ranker(name, replay.options, lambda: fitted[-1].model if fitted else None, replay.targets)
-        for name in rankers
-    }
+    schedule = np.union1d(tests, course.moments)
+    testing = np.isin(schedule, tests)
+    chosen = {name: ranker(name, replay.options, course.model, replay.targets) for name in rankers}
     n = len(tests)
     outcome = Outcome(
         tests,
@@ -84,28 +70,79 @@ def run(
         {name: np.full((n, KEPT), -1, np.int32) for name in rankers},
         np.zeros(n, np.int64),
         np.zeros(n),
-        fitted,
+        course.fitted,
         dict.fromkeys(rankers, 0.0),
     )
-    due = [replay.test_from, *refits.tolist()] if LEARNED & set(rankers) else []
-    hashes = replay.hashes(schedule)
-    done = 0
-    for at, moment in enumerate(replay.moments(schedule)):
-        while due and moment.time >= due[0]:
-            at_time = due.pop(0)
-            if sampler.known(at_time) >= _LEAST_OFFERS:
-                fitted.append(learn(sampler.offers(at_time), sampler.whole_offers(at_time), learning))
+    tested = 0
+    for at, event in enumerate(schedule.tolist()):
+        course.reach(float(replay.events.time[event]))
+        moment = replay.request(event)
         if testing[at]:
             if watch is not None:
-                watch(moment, fitted[-1].model if fitted else None)
-            _ask(chosen, moment, outcome, done)
-            done += 1
-        if teaches[at]:
-            request = lessons[moment.event]
-            sampler.add(moment, float(replay.events.time[request]), float(worth[request]), int(hashes[at]))
+                watch(moment, course.model())
+            _ask(chosen, moment, outcome, tested)
+            tested += 1
+        course.attend(moment)
         if progress is not None:
             progress(at + 1, len(schedule))
+    course.reach(replay.test_from)  # where nothing was asked after it
     return outcome
+
+
+class _Course:
+    """Learning in the course of a replay: at lessons on the way, with what they taught at the times that are due."""
+
+    def __init__(
+        self,
+        replay: Replay,
+        learning: LearningOptions,
+        fits: bool,
+        sampler: OfferSampler | None,
+        at_split: AtSplit | None,
+    ) -> None:
+        self.fitted: list[Learned] = []
+        self._replay, self._learning, self._fits, self._at_split = replay, learning, fits, at_split
+        self._due = [replay.test_from, *(replay.growth_times().tolist() if fits else [])]
+        if sampler is not None:
+            taught = lessons(replay, learning, [*self._due, np.inf])
+        elif fits:
+            taught = lessons(replay, learning, self._due, until=self._due[-1])
+        else:
+            taught = no_lessons()
+        self._sampler = OfferSampler(replay.options, learning) if sampler is None else sampler
+        self.moments = taught.moments
+        self._seeds = replay.hashes(taught.moments).tolist()
+        self._lessons = taught
+        self._attended = 0
+
+    def model(self) -> ChoiceModel | None:
+        """As of the moment; None before there was enough to learn from."""
+        return self.fitted[-1].model if self.fitted else None
+
+    def reach(self, now: float) -> None:
+        """Learn what is due by `now`. The replay must not have come as far as that."""
+        while self._due and now >= self._due[0]:
+            at = self._due.pop(0)
+            if self._fits and self._sampler.known(at) >= _LEAST_OFFERS:
+                offers, whole = self._sampler.offers(at), self._sampler.whole_offers(at)
+                self.fitted.append(learn(offers, whole, self._learning))
+            if at == self._replay.test_from and self._at_split is not None:
+                self._at_split(self.model())
+
+    def attend(self, moment: Moment) -> None:
+        """Sample the moment if it is the next to learn from."""
+        at = self._attended
+        if at == len(self.moments) or moment.event != self.moments[at]:
+            return
+        self._attended += 1
+        request, events = self._lessons.requests[at], self._replay.events
+        self._sampler.add(
+            moment,
+            known_at=float(events.time[request]),
+            worth=float(self._replay.options.kind_weights()[events.kind[request]]),
+            seed=self._seeds[at],
+            whole=bool(self._lessons.whole[at]),
+        )
 
 
 def _ask(rankers: Mapping[str, Ranker], moment: Moment, outcome: Outcome, place: int) -> None:
@@ -118,22 +155,3 @@ def _ask(rankers: Mapping[str, Ranker], moment: Moment, outcome: Outcome, place:
         outcome.lists[name][place, : len(ranked.first)] = ranked.first
     outcome.history[place] = moment.context.history_length
     outcome.post_age[place] = moment.time - moment.state.created[moment.target]
-
-
-def _affordable(replay: Replay, requests: NDArray[np.intp], learning: LearningOptions) -> NDArray[np.intp]:
-    """Fewer requests where most teach twice: what costs is the number of moments."""
-    moments = len(_lessons(replay, requests))
-    if moments <= learning.requests:
-        return requests
-    fewest = np.argsort(replay.hashes(requests), kind="stable")
-    return np.sort(requests[fewest[: len(requests) * learning.requests // moments]])
-
-
-def _lessons(replay: Replay, requests: NDArray[np.intp]) -> dict[int, int]:
-    """The moments to learn `requests` from, and the request that each is about, as event rows.
-
-    A user who looks at a post before he chooses it teaches twice: at the choice, when the look is known, and at the
-    look, when the post was new to him, as every post of a served page is.
-    """
-    looks = dict(zip(replay.first_contacts(requests).tolist(), requests.tolist(), strict=True))
-    return looks | {request: request for request in requests.tolist()}

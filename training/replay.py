@@ -1,7 +1,8 @@
 """Replays a feed request by request (contract, section 6). At each moment nothing is known that was not known then."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,45 @@ def target_kinds(history: FeedHistory, given: Sequence[str] | None = None) -> fr
     return (present - looking) or present
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Tastes:
-    """Neighbour models of one refit: the two frozen yardsticks, and the one that serves with the options given."""
+    """Neighbour models of one refit: the two frozen yardsticks, and the one that serves with the options given.
 
-    owner: LiveTaste
-    decayed: LiveTaste
-    served: LiveTaste
+    Each is fitted when it is first asked for: what merely samples offers asks for none.
+    """
+
+    def __init__(self, past: EventColumns, at: float, options: RankingOptions) -> None:
+        """`past` are the events before `at`, the time of the refit in seconds, with rows of the state."""
+        self._past, self._at, self._options = past, at, options
+
+    @cached_property
+    def owner(self) -> LiveTaste:
+        """The owner's method."""
+        return self._fitted(_FROZEN)
+
+    @cached_property
+    def decayed(self) -> LiveTaste:
+        """200 neighbours, every event halved per day of age."""
+        return self._fitted(replace(_FROZEN, neighbours=200), half_life=DAY)
+
+    @cached_property
+    def served(self) -> LiveTaste:
+        """With the options of the replay."""
+        same = (self._options.interaction_weights, self._options.neighbours) == (
+            _FROZEN.interaction_weights,
+            _FROZEN.neighbours,
+        )
+        return self.owner if same else self._fitted(self._options)
+
+    def _fitted(self, options: RankingOptions, half_life: float | None = None) -> LiveTaste:
+        past, weights = self._past, options.kind_weights()
+        shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
+        at = None if half_life is None else self._at
+        matrix = build_interaction_matrix(past, weights, shape, decayed_at=at)
+        model = CollaborativeFilter.fit(matrix, options.neighbours)
+        return LiveTaste(model, np.arange(shape[0]), np.arange(shape[1]), weights, half_life)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Moment:
     """One request as it stood: the feed just before it, who asked, and what he then chose."""
 
@@ -53,7 +83,13 @@ class Moment:
     eligible: NDArray[np.intp]  # post rows that may be ranked
     context: RankingContext
     tastes: Tastes
-    tie: NDArray[np.uint64]  # (n_posts,) breaks ties, larger first
+    asked: np.uint64  # hash of seed, user and time
+    post_hash: NDArray[np.uint64]  # (n_posts,)
+
+    @cached_property
+    def tie(self) -> NDArray[np.uint64]:
+        """(n_posts,) breaks ties, larger first."""
+        return _mixed(self.asked ^ self.post_hash)
 
 
 class Replay:
@@ -124,11 +160,13 @@ class Replay:
 
     def moments(self, requests: NDArray[np.intp]) -> Iterator[Moment]:
         """Each of `requests` (event rows, in order of time) as it stood. Calls go on from where the last one ended."""
-        events = self.events
         for event in requests.tolist():
-            now = float(events.time[event])
-            user = int(self.history.events.user[event])
-            yield self.moment(user, int(events.post[event]), now, event)
+            yield self.request(event)
+
+    def request(self, event: int) -> Moment:
+        """The feed as it stood just before an event of the history, for its user and post. Time never goes back."""
+        now, user = float(self.events.time[event]), int(self.history.events.user[event])
+        return self.moment(user, int(self.events.post[event]), now, event)
 
     def moment(self, user: int, target: int, now: float, event: int = -1) -> Moment:
         """The feed as it stood just before `now`, for the file's `user`. `now` never goes back."""
@@ -149,7 +187,8 @@ class Replay:
             eligible=posts[keep],
             context=context,
             tastes=self._tastes_at(now),
-            tie=_mixed(asked[0] ^ self._post_hash[: state.n_posts]),
+            asked=asked[0],
+            post_hash=self._post_hash[: state.n_posts],
         )
 
     def growth_times(self) -> NDArray[np.float64]:
@@ -186,28 +225,9 @@ class Replay:
         round_ = int(np.floor((now - self.test_from) / self._refit_every))
         if self._tastes is None or self._tastes[0] != round_:
             at = self.test_from + round_ * self._refit_every
-            self._tastes = round_, self._fit_tastes(at)
+            past = self.events[slice(0, int(np.searchsorted(self.events.time, at)))]
+            self._tastes = round_, Tastes(past, at, self.options)
         return self._tastes[1]
-
-    def _fit_tastes(self, at: float) -> Tastes:
-        past = self.events[slice(0, int(np.searchsorted(self.events.time, at)))]
-        shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
-        users, posts = np.arange(shape[0]), np.arange(shape[1])
-
-        def summed(options: RankingOptions) -> LiveTaste:
-            weights = options.kind_weights()
-            matrix = build_interaction_matrix(past, weights, shape)
-            return LiveTaste(CollaborativeFilter.fit(matrix, options.neighbours), users, posts, weights)
-
-        weights = _FROZEN.kind_weights()
-        faded = build_interaction_matrix(past, weights, shape, decayed_at=at)
-        decayed = LiveTaste(CollaborativeFilter.fit(faded, 200), users, posts, weights, half_life=DAY)
-        owner = summed(_FROZEN)
-        same = (self.options.interaction_weights, self.options.neighbours) == (
-            _FROZEN.interaction_weights,
-            _FROZEN.neighbours,
-        )
-        return Tastes(owner, decayed, owner if same else summed(self.options))
 
     def _fit_text(self, now: float) -> None:
         """Vectorisers are refitted each time the posts have grown by 30 %, counted from those at `test_from`."""

@@ -31,6 +31,7 @@ from data.progress import progress_bars
 from training.acceptance import choose, compare, figures_of, objections
 from training.feed_input import UNREADABLE, database
 from training.learn import Learned, LearningOptions, OfferSampler, learn
+from training.metrics import Figure
 from training.owner_table import owner_table
 from training.preprocess import build_interaction_matrix
 from training.prequential import run
@@ -76,6 +77,12 @@ def train(
         raise NothingToTrainOn("the feed has no interaction yet: seed or import one, or wait for users")
     replay = Replay(feed.history, ranking, targets=target_kinds(feed.history), seed=learning.seed)
     sampler = OfferSampler(ranking, learning)
+    tables: dict[str, dict[str, Figure]] = {}
+
+    def note_owner_figures(model: ChoiceModel | None) -> None:
+        """precision@5, recall@5 and ndcg@5 of either that may be published, at the same split in time."""
+        tables.update(owner_table(replay, ["formula", "learned"], model=model, at_most=_OWNER_USERS))
+
     outcome = run(
         replay,
         _RANKERS,
@@ -83,12 +90,13 @@ def train(
         max_requests=_REQUESTS,
         sampler=sampler,
         progress=lambda done, total: progress("replay", done, total),
+        at_split=note_owner_figures,
     )
     users = replay.events.user[outcome.requests]
     choice = choose(outcome.ranks, len(outcome.requests))
     champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress)
     figures: dict[str, Any] = {
-        **_owner_figures(feed, ranking, choice.algorithm, outcome.learned, learning.seed),
+        **{name: figure.mean for name, figure in tables[choice.algorithm].items()},
         "prequential": figures_of(outcome.ranks, users),
         "requests": len(outcome.requests),
     }
@@ -134,16 +142,6 @@ def fit_everything(
         position=feed.position,
         figures=figures,
     )
-
-
-def _owner_figures(
-    feed: WholeFeed, ranking: RankingOptions, algorithm: str, learned: Sequence[Learned], seed: int
-) -> dict[str, float | None]:
-    """precision@5, recall@5 and ndcg@5 of what is to be published, at the same split in time."""
-    replay = Replay(feed.history, ranking, targets=target_kinds(feed.history), seed=seed)
-    model = learned[0].model if learned else None
-    table = owner_table(replay, [algorithm], model=model, at_most=_OWNER_USERS)[algorithm]
-    return {name: figure.mean for name, figure in table.items()}
 
 
 def configuration(
