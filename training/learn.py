@@ -11,7 +11,14 @@ from app.application.feed_pipeline import FeedPipeline
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
-from training.fit_choice import Offers, WholeOffer, calibrated, fit_choice_model
+from training.fit_choice import (
+    Offers,
+    WholeOffer,
+    calibrated,
+    fit_choice_model,
+    mean_log_likelihood,
+    standardised,
+)
 from training.replay import Moment
 
 _ENOUGH_TO_CALIBRATE = 50  # whole offers
@@ -130,7 +137,8 @@ class Learned:
 def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions) -> Learned:
     """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all."""
     cut = int(0.8 * len(offers))
-    early, late = offers[:cut], offers[cut:]
+    everything = standardised(offers)
+    early, late = everything[:cut], everything[cut:]
     tried: dict[str, float] = {}
     best: tuple[float, float, int, ChoiceModel | None] = (-np.inf, options.ridges[0], 0, None)
     for ridge, units in [
@@ -146,18 +154,9 @@ def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions)
             best = (likelihood, ridge, units, model)
     _, ridge, units, judged = best
     final = fit_choice_model(
-        features.names(), offers, ridge=ridge, start=judged, units=units, seed=options.seed
+        features.names(), everything, ridge=ridge, start=judged, units=units, seed=options.seed
     )
     unseen = [offer for offer in whole if offer.number >= cut]
     if judged is not None and len(unseen) >= _ENOUGH_TO_CALIBRATE:
         final = replace(final, calibration=calibrated(judged, unseen).calibration)
     return Learned(final, ridge, units, tried)
-
-
-def mean_log_likelihood(model: ChoiceModel, offers: Offers) -> float:
-    """Mean log probability of the chosen posts."""
-    n, size, n_features = offers.inputs.shape
-    flat = offers.inputs.reshape(-1, n_features).T
-    utility = model.utilities(flat).reshape(n, size) + offers.log_weight
-    utility -= utility.max(axis=1, keepdims=True)
-    return float((offers.value * (utility[:, 0] - np.log(np.exp(utility).sum(axis=1)))).mean())
