@@ -109,8 +109,10 @@ class Heat:
                 self._floor[index] = NEVER
             self._pool[index], self._risen[index] = rows, []
         elif risen:
-            rows = self._pool[index] = np.unique(np.concatenate([pool, *risen]))
+            rows = np.sort(np.concatenate([pool, *risen]))  # np.unique hashes, which takes many times as long
+            rows = self._pool[index] = rows[np.r_[True, rows[1:] != rows[:-1]]]
             self._risen[index] = []
         else:
             rows = pool
-        return rows[np.lexsort((-rows, -level[rows]))]
+        latest = rows[::-1]
+        return latest[np.argsort(-level[latest], kind="stable")]
