@@ -45,12 +45,13 @@ from app.infrastructure.database.sql_feed_log import SqlFeedLog
 from app.infrastructure.database.sql_interactions import SqlInteractions
 from app.infrastructure.database.sql_posts import SqlPosts
 from app.infrastructure.database.sql_recommendations import SqlRecommendations
-from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, Pace, PublishedModel
+from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, PublishedModel
 from app.infrastructure.ml.filters import NotAmong, NotMet
 from app.infrastructure.ml.model_registry import FileModelRegistry
 from app.infrastructure.ml.ranking import ranking_options, ranking_pipeline
 from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.signing import ModelKeys, model_keys
+from app.infrastructure.pace import Pace
 from app.infrastructure.write_behind import WriteBehind
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions, Services
@@ -125,7 +126,13 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
         posts,
         options,
         metrics,
-        Pace(settings.tail_poll_ms / 1000, settings.registry_poll_seconds, settings.reconcile_seconds),
+        Pace(
+            tail=settings.tail_poll_ms / 1000,
+            registry=settings.registry_poll_seconds,
+            reconcile=settings.reconcile_seconds,
+            newest=settings.newest_poll_seconds,
+            outbox_life=timedelta(days=settings.outbox_days),
+        ),
     )
     stack.callback(keeper.close)
     keeper.open()

@@ -33,6 +33,10 @@ class StorageUnavailable(DomainError):
     """The database did not answer within its budget."""
 
 
+class PositionLost(DomainError):
+    """A position whose log is no longer kept: only reading the whole feed leads on."""
+
+
 class ModelUnavailable(DomainError):
     """No model can be served: none published, or the published one failed verification."""
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from app.application.live_feed import LiveFeed, Ranking
 from app.application.use_cases.get_health_status import ServiceState
-from app.domain.errors import InvalidArtifact, ModelUnavailable, StorageUnavailable
+from app.domain.errors import InvalidArtifact, ModelUnavailable, PositionLost, StorageUnavailable
 from app.domain.feed.chronicle import Chronicle
 from app.domain.feed.state import FeedState
-from app.domain.repositories.feed_log import FeedLog, LogPosition
+from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.domain.repositories.model_registry import ModelRecord
 from app.domain.repositories.post_repository import PostRepository
@@ -25,21 +25,14 @@ from app.infrastructure.feed_writer import FeedWriter
 from app.infrastructure.ml.ranking import RankingOptions, ranking_pipeline
 from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.text import readable
+from app.infrastructure.pace import Pace
+from app.infrastructure.snapshot_start import in_order
+from app.infrastructure.untold_changes import UntoldChanges
 
 log = structlog.get_logger()
 
 _PORTION = 500  # posts asked for at once
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds between looks at the log, at the registry, and, as tables of others have no triggers of ours, at all
-    posts that exist and at the newest ones."""
-
-    tail: float = 0.25
-    registry: float = 2.0
-    reconcile: float = 60.0
-    newest: float = 2.0
+_RESUMED_PARTS = 5  # of changes since a snapshot: beyond, reading everything is as quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +87,7 @@ class FeedKeeper:
         self._reload_error: str | None = None
         self._reload_failures = 0
         self._caught_up_at: float | None = None
-        self._reconciled_at = self._looked_at = monotonic()
+        self._untold = UntoldChanges(self._writer, pace)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -104,9 +97,10 @@ class FeedKeeper:
         self.follow_log()
         for name, work, pause in (
             ("feed-tail", self.follow_log, self._pace.tail),
+            ("outbox-sweep", self.sweep_outbox, self._pace.sweep),
             ("model-watch", self.look_for_model, self._pace.registry),
         ):
-            if name == "feed-tail" and self._log is None:
+            if name != "model-watch" and self._log is None:
                 continue
             thread = threading.Thread(target=self._repeat, args=(work, pause), name=name, daemon=True)
             thread.start()
@@ -149,15 +143,12 @@ class FeedKeeper:
             return
         try:
             with self._changing:
-                if self._position is None or self._is_another_database(self._log):
+                if self._caught_up_at is None:
+                    self._begin(self._log)
+                elif self._is_another_database(self._log):
                     self._read_whole(self._log)
                 self._read_changes(self._log)
-                if monotonic() - self._looked_at > self._pace.newest:
-                    self._writer.add_unknown(self._log.posts_created_since(self._writer.newest_created()))
-                    self._looked_at = monotonic()
-                if monotonic() - self._reconciled_at > self._pace.reconcile:
-                    self._writer.compare(self._log.post_ids())
-                    self._reconciled_at = monotonic()
+                self._untold.look(self._log)
         except StorageUnavailable as error:
             if self._feed.database_ok:
                 log.warning("feed.database_away", cause=str(error))
@@ -173,18 +164,41 @@ class FeedKeeper:
         position = self._position
         return not self._feed.database_ok and position is not None and position.source != feed_log.source()
 
+    def _begin(self, feed_log: FeedLog) -> None:
+        """From the feed that the model remembers, where the rest leads to the same as reading all of it."""
+        if self._position is None or not self._resume(feed_log, self._position):
+            self._read_whole(feed_log)
+
+    def _resume(self, feed_log: FeedLog, position: LogPosition) -> bool:
+        state = self._feed.state
+        if not feed_log.accounts_for(position, int(state.engagements[: state.n_posts].sum())):
+            return False
+        parts: list[FeedChanges] = []
+        while len(parts) < _RESUMED_PARTS and (not parts or parts[-1].more):
+            parts.append(feed_log.changes(parts[-1].position if parts else position))
+        rest = None if parts[-1].more else in_order(state, parts)
+        if rest is None:
+            return False
+        self._writer.apply(rest)
+        self._position = rest.position
+        return True
+
     def _read_whole(self, feed_log: FeedLog) -> None:
-        """Start from the database's own account; of a snapshot that belongs to it, only the rest is read."""
+        self._untold.begin(feed_log)
         whole = feed_log.whole()
         chronicle = Chronicle(whole.history, replay=False)
         chronicle.read_texts_with(self._writer.text)
-        state = chronicle.finish()
-        self._serve(state, self._model, whole.history.events.seq)
+        self._serve(chronicle.finish(), self._model, whole.history.events.seq)
         self._position = whole.position
 
     def _read_changes(self, feed_log: FeedLog) -> None:
         while self._position is not None and not self._stop.is_set():
-            changes = feed_log.changes(self._position)
+            try:
+                changes = feed_log.changes(self._position)
+            except PositionLost as error:
+                log.warning("feed.position_lost", cause=str(error))
+                self._read_whole(feed_log)
+                continue
             self._writer.apply(changes)
             self._position = changes.position
             if not any(
@@ -195,6 +209,18 @@ class FeedKeeper:
                 )
             ):
                 return
+
+    def sweep_outbox(self) -> None:
+        """Remove what every reader has read long ago; repeated, rarely."""
+        if self._log is None:
+            return
+        try:
+            removed = self._log.sweep(self._pace.outbox_life)
+        except StorageUnavailable as error:
+            log.warning("outbox.not_swept", cause=str(error))
+            return
+        if removed:
+            log.info("outbox.swept", rows=removed)
 
     # -- models --------------------------------------------------------------------------------------------------
 
@@ -231,10 +257,8 @@ class FeedKeeper:
         model = published.model
         if self._caught_up_at is None:
             # no database was read to its end yet: the newest snapshot is the feed
-            state = FeedState.restored(model.snapshot)
-            self._writer.text = model.text
-            self._serve(state, published, np.empty(0, np.int64))
-            self._position = model.position
+            self._serve(FeedState.restored(model.snapshot), published, np.empty(0, np.int64))
+            self._writer.text, self._position = model.text, model.position
             return
         # the running feed is newer than the artefact's: it stays, only its texts are read anew
         state = self._feed.state

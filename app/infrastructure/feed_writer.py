@@ -1,6 +1,6 @@
 """Writes into the feed that is served: another feed, what the log tells, and what this process commits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
@@ -11,12 +11,12 @@ from app.application.live_feed import LiveFeed, Ranking
 from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.feed.history import EventColumns
 from app.domain.feed.state import FeedState
-from app.domain.repositories.feed_log import FeedChanges
+from app.domain.repositories.feed_log import FeedChanges, FeedMarks
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.domain.repositories.post_repository import PostRepository
 from app.infrastructure.ml.text import TextSpace, readable
 
-_PORTION = 500  # events applied in one turn: requests wait for no longer than that takes
+_PORTION = 500  # events or follows applied in one turn: requests wait for no longer than that takes
 _NEWEST = 200  # posts
 _REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
 
@@ -52,17 +52,42 @@ class FeedWriter:
         known = self._feed.state.post_rows
         self._upsert_posts([post for post in posts if post.id.bytes not in known])
 
-    def compare(self, there: AbstractSet[UUID]) -> None:
-        """Bring the posts up to all that exist: tables of others tell of no insert and no delete.
+    def compare(self, there: FeedMarks, before: Mapping[bytes, int]) -> None:
+        """Bring users, posts and follows up to all that exist. `before`: the marks of the posts as memory has them.
 
         Raises StorageUnavailable.
         """
+        marks = there.by_post()
+        users = set(there.users.tolist())
         with self._feed.turn:
-            known = {UUID(bytes=key) for key in self._feed.state.post_rows}
-        self._read_posts(there - known)
+            state = self._feed.state
+            known_posts, known_users = set(state.post_rows), set(state.user_rows)
+            state.add_users(sorted(users - known_users))
+        changed = [key for key, mark in marks.items() if key not in known_posts or before.get(key) != mark]
+        for start in range(0, len(changed), _PORTION):
+            portion = [UUID(bytes=key) for key in changed[start : start + _PORTION]]
+            self._upsert_posts(self._posts.posts(portion) if self._posts is not None else [])
         with self._feed.turn:
-            for one in known - there:
-                self._feed.state.remove_post(one.bytes)
+            for key in known_posts - marks.keys():
+                state.remove_post(key)
+        self._compare_follows(there)
+        with self._feed.turn:
+            for key in known_users - users:
+                state.remove_user(key)
+
+    def _compare_follows(self, there: FeedMarks) -> None:
+        with self._feed.turn:
+            state = self._feed.state
+            rows, edges = dict(state.user_rows), state.edges()
+        both = zip(there.followers.tolist(), there.followees.tolist(), strict=True)
+        wanted = {(rows[a], rows[b]) for a, b in both if a in rows and b in rows}
+        new, gone = sorted(wanted - edges), sorted(edges - wanted)
+        for start in range(0, max(len(new), len(gone)), _PORTION):
+            with self._feed.turn:
+                for follower, followee in gone[start : start + _PORTION]:
+                    state.unfollow(follower, followee)
+                added = np.array(new[start : start + _PORTION], np.intp).reshape(-1, 2)
+                state.follow(added[:, 0], added[:, 1])
 
     def apply(self, changes: FeedChanges) -> None:
         """What the log told. Raises StorageUnavailable."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import numpy as np
 
 from app.domain.entities import INTERACTION_TYPES, Interaction, Post, Recommendation, User
-from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.errors import PositionLost, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.feed.history import (
     EventColumns,
     FeedHistory,
@@ -17,7 +17,7 @@ from app.domain.feed.history import (
     UserColumns,
     keys_of,
 )
-from app.domain.repositories.feed_log import FeedChanges, LogPosition, WholeFeed
+from app.domain.repositories.feed_log import FeedChanges, FeedMarks, LogPosition, WholeFeed
 from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
 
 Key = UUID | tuple[UUID, UUID]
@@ -37,6 +37,7 @@ class InMemoryTables:
     next_post: int = 1
     away: bool = False
     source: str = "memory"
+    swept: int = 0  # no change of a later transaction was removed
 
     def begin(self) -> int:
         """The number of a new transaction. Raises StorageUnavailable while the store is away."""
@@ -174,6 +175,8 @@ class InMemoryFeedLog:
     def changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables
         position = LogPosition(tables.source, tables.begin() + 1)
+        if tables.swept >= since.xid:
+            raise PositionLost("swept")
         changed: dict[str, dict[Key, None]] = {"user": {}, "post": {}, "follow": {}}
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
@@ -189,9 +192,37 @@ class InMemoryFeedLog:
             position=position,
         )
 
-    def post_ids(self) -> frozenset[UUID]:
+    def accounts_for(self, since: LogPosition, events: int) -> bool:
+        tables = self._tables
+        tables.begin()
+        known = sum(one.xid < since.xid for one in tables.events)
+        kept = tables.swept < since.xid
+        return self.tells_all() and tables.source == since.source and kept and known == events
+
+    def tells_all(self) -> bool:
         self._tables.begin()
-        return frozenset(self._tables.posts)
+        return True
+
+    def marks(self) -> FeedMarks:
+        tables = self._tables
+        tables.begin()
+        marks = [hash(post) for post in tables.posts.values()]
+        return FeedMarks(
+            users=keys_of(tables.users),
+            posts=keys_of(tables.posts),
+            marks=np.array(marks, np.int64),
+            followers=keys_of(follower for follower, _ in tables.follows),
+            followees=keys_of(followee for _, followee in tables.follows),
+        )
+
+    def sweep(self, older_than: timedelta) -> int:
+        """Every change is old enough."""
+        tables = self._tables
+        tables.begin()
+        removed = len(tables.changes)
+        tables.swept = max([tables.swept, *(xid for xid, _, _ in tables.changes)])
+        tables.changes.clear()
+        return removed
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
         self._tables.begin()

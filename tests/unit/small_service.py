@@ -21,11 +21,12 @@ from app.domain.errors import DomainError
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.model_registry import ModelRecord
-from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, Pace, PublishedModel
+from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, PublishedModel
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.filters import NotAmong, NotMet
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
+from app.infrastructure.pace import Pace
 from tests.fakes.api import FixedClock
 from tests.fakes.storage import InMemoryFeedLog, InMemoryInteractions, InMemoryPosts, InMemoryTables
 from training.train import fit_everything

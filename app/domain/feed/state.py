@@ -170,6 +170,13 @@ class FeedState:
             self.follows.discard(follower, followee)
             self.followers[followee] -= 1
 
+    def edges(self) -> set[tuple[int, int]]:
+        """Who follows whom, by user rows."""
+        users = np.arange(self.n_users)
+        longest = int(self.follows.lengths(users).max(initial=0))
+        follower, (followee,) = self.follows.gather(users, longest)
+        return set(zip(follower.tolist(), followee.tolist(), strict=True))
+
     def update_post(self, row: int, *, author: int, created: float, visible: bool, topic: str | None) -> None:
         """Bring a known post up to date."""
         self._changed(posts=True)
@@ -199,15 +206,15 @@ class FeedState:
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
         """Rows of the posts with these numbers; numbers the state does not know are left out."""
 
-        def numbered() -> NDArray[np.intp]:
-            known = self.seq[: self.n_posts]
-            rows = np.full(int(known.max(initial=0)) + 1, -1)
-            rows[known] = np.arange(self.n_posts)
-            return rows
+        def numbered() -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+            order = np.argsort(self.seq[: self.n_posts], kind="stable")
+            return order, self.seq[order]
 
-        row_of = self.derived("row of seq", numbered, posts_only=True)
-        rows = row_of[seq[(seq >= 0) & (seq < len(row_of))]]
-        return rows[rows >= 0]
+        order, known = self.derived("row of seq", numbered, posts_only=True)
+        place = np.searchsorted(known, seq, side="right") - 1  # of a post that came back, the later row
+        there = place >= 0
+        there[there] = known[place[there]] == seq[there]
+        return order[place[there]]
 
     # -- snapshot ------------------------------------------------------------------------------------------------
 

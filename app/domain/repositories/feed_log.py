@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.history import FeedHistory
@@ -45,6 +49,23 @@ class FeedChanges:
     removed_follows: Sequence[tuple[UUID, UUID]]
     events: Sequence[StoredInteraction]
     position: LogPosition
+    more: bool = False
+    """Cut off: the next read goes on towards the same moment."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeedMarks:
+    """Which users, posts and follows exist, by UUID bytes (V16), and a number for each post that changes with it."""
+
+    users: NDArray[np.void]
+    posts: NDArray[np.void]
+    marks: NDArray[np.int64]  # by post
+    followers: NDArray[np.void]
+    followees: NDArray[np.void]
+
+    def by_post(self) -> dict[bytes, int]:
+        """The mark of each post."""
+        return dict(zip(self.posts.tolist(), self.marks.tolist(), strict=True))
 
 
 class FeedLog(Protocol):
@@ -57,10 +78,30 @@ class FeedLog(Protocol):
         """Users, posts, follows and events, sorted by (occurred_at, seq), from one snapshot."""
 
     def changes(self, since: LogPosition) -> FeedChanges:
-        """Everything committed since, late commits included (see LogPosition)."""
+        """Everything committed since, late commits included (see LogPosition).
 
-    def post_ids(self) -> frozenset[UUID]:
-        """All posts that exist now: lets a reader drop what vanished without a trace (tables without our triggers)."""
+        Raises PositionLost when the log is no longer kept from there on.
+        """
+
+    def accounts_for(self, since: LogPosition, events: int) -> bool:
+        """Whether a feed of that many events as of `since` and `changes` make up the whole feed.
+
+        Not so for a position of another database or one that is lost, where events were removed behind the log's back,
+        and while it does not tell all (see `tells_all`).
+        """
+
+    def tells_all(self) -> bool:
+        """Whether each change of a user, post or follow is told by `changes`: tables of others have no triggers of
+        ours, and what the views show of them may change with the hour."""
+
+    def marks(self) -> FeedMarks:
+        """What exists now: lets a reader find what changed without a trace."""
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
-        """Posts created at or after that time, oldest first: how posts of tables without our triggers are found."""
+        """Posts created at or after that time, oldest first: how those that `changes` does not tell of are found."""
+
+    def sweep(self, older_than: timedelta) -> int:
+        """Remove what `changes` told that long ago (no less than an hour), and return how much it was. Events stay.
+
+        Who stands behind what was removed gets PositionLost.
+        """

@@ -167,7 +167,15 @@ class Settings(BaseSettings):
 
     # Keeping up
     tail_poll_ms: Milliseconds = Field(250, description="How often the log is asked for what is new")
-    reconcile_seconds: Seconds = Field(60, description="How often posts without our triggers are compared")
+    newest_poll_seconds: Seconds = Field(
+        2, description="How often tables without our triggers are asked for new posts"
+    )
+    reconcile_seconds: Seconds = Field(
+        60, description="How often tables without our triggers are compared with memory"
+    )
+    outbox_days: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = Field(
+        7, description="How long changes of users, posts and follows are kept for a service that fell behind"
+    )
     registry_poll_seconds: Seconds = Field(2, description="How often the registry is asked for another model")
     recommendation_ttl_hours: Hours = Field(24, description="Life of a row of user_recommendation")
     write_behind_limit: int = Field(

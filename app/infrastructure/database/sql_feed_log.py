@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +11,19 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ProgrammingError
 
 from app.domain.entities import Interaction, Post, User
-from app.domain.repositories.feed_log import FeedChanges, LogPosition, WholeFeed
+from app.domain.errors import PositionLost
+from app.domain.repositories.feed_log import FeedChanges, FeedMarks, LogPosition, WholeFeed
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.infrastructure.database.connection import transaction
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_posts import POST_COLUMNS, post_of
+from app.infrastructure.database.view_marks import read_marks, tells_all
 from app.infrastructure.database.whole_read import POST_READABLE, read_whole
 
 ROWS_PER_READ = 20_000
 """Most rows of each log in one answer of `changes`; what is left comes with the next."""
+ROWS_PER_SWEEP = 10_000
+"""Removed in one transaction: nobody is to wait for a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class Progress:
     def at(self, source: str) -> LogPosition:
         xid = int(self.read.partition(":")[0])
         return LogPosition(source, xid, "|".join((self.read, self.target, self.table, *map(str, self.after))))
+
+    @property
+    def xmin(self) -> str:
+        """Every transaction below had ended and was read."""
+        return self.read.partition(":")[0]
 
 
 class SqlFeedLog:
@@ -94,6 +103,8 @@ class SqlFeedLog:
         """
         progress = Progress.of(since)
         with transaction(self._engine, self._budget, snapshot=True) as connection:
+            if self._swept_beyond(connection, progress):
+                raise PositionLost("the outbox was swept beyond this position")
             target = progress.target or _snapshot(connection)[0]
             changed: list[Any] = []
             events: list[StoredInteraction] = []
@@ -114,16 +125,47 @@ class SqlFeedLog:
                 events = sorted((_event_of(row) for row in rows), key=lambda event: event.seq)
                 if last:
                     done = Progress(progress.read, target, "user_interaction", last)
-            return self._current(connection, changed, events, done.at(since.source))
+            return self._current(connection, changed, events, done, since.source)
 
-    def post_ids(self) -> frozenset[UUID]:
-        """All posts of the view; those of an adopted table are given their numbers by this."""
+    def accounts_for(self, since: LogPosition, events: int) -> bool:
+        """Costs a look at each event: 336k take about 60 ms."""
+        progress = Progress.of(since)
+        with transaction(self._engine, self._load_budget, snapshot=True) as connection:
+            if (
+                self._source(connection) != since.source
+                or self._swept_beyond(connection, progress)
+                or not tells_all(connection, self._schema)
+            ):
+                return False
+            found = connection.exec_driver_sql(
+                f"SELECT count(*) FROM {self._schema['user_interaction']} "
+                "WHERE pg_visible_in_snapshot(xid, %s::text::pg_snapshot)",
+                (progress.read,),
+            )
+            return bool(found.scalar_one() == events)
+
+    def tells_all(self) -> bool:
+        """By what the catalogue says of the views and of the triggers on our tables."""
+        with transaction(self._engine, self._budget, snapshot=True) as connection:
+            return tells_all(connection, self._schema)
+
+    def marks(self) -> FeedMarks:
+        """Of the three views; posts of an adopted table are given their numbers by this."""
         self._number_posts("true")
         with transaction(self._engine, self._load_budget, snapshot=True) as connection:
-            found = connection.exec_driver_sql(
-                f"SELECT id::text FROM {self._schema['feed_posts']} WHERE {POST_READABLE}"
-            )
-            return frozenset(map(UUID, found.scalars()))
+            return read_marks(connection, self._schema)
+
+    def sweep(self, older_than: timedelta) -> int:
+        """In portions, by a function with the rights of the schema's owner. Two sweepers do not wait for each other."""
+        removed, portion = 0, ROWS_PER_SWEEP
+        while portion == ROWS_PER_SWEEP:
+            with transaction(self._engine, self._load_budget) as connection:
+                portion = connection.exec_driver_sql(
+                    f"SELECT {self._schema['feed_change_sweep']}(make_interval(secs => %s), %s)",
+                    (older_than.total_seconds(), ROWS_PER_SWEEP),
+                ).scalar_one()
+            removed += portion
+        return removed
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
         """By created_at, oldest first; `created` in seconds since the epoch."""
@@ -153,18 +195,34 @@ class SqlFeedLog:
             cluster = "-"
         return f"{cluster}/{place[0]}/{self._schema.plain}/{place[1]}"
 
+    def _swept_beyond(self, connection: Connection, progress: Progress) -> bool:
+        """Whether rows were removed that this reader may not have read. What a dump of another cluster brought along
+        (a number that is yet to come here) says nothing."""
+        found = connection.exec_driver_sql(
+            "SELECT xid >= %s::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot()) "
+            f"FROM {self._schema['feed_change_swept']}",
+            (progress.xmin,),
+        )
+        return bool(found.scalar_one_or_none())
+
     def _new_rows(
         self, connection: Connection, progress: Progress, target: str, columns: str
     ) -> tuple[list[Any], tuple[int, int] | None]:
         """Rows of `progress.table` in the order (xid, seq), and where they were cut off if there are more."""
-        xmin = progress.read.partition(":")[0]
         rows: list[Any] = list(
             connection.exec_driver_sql(
                 f"SELECT xid::text::bigint, seq, {columns} FROM {self._schema[progress.table]} "
                 "WHERE xid >= %s::text::xid8 AND (xid, seq) > (%s::text::xid8, %s) "
                 "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
                 "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid, seq LIMIT %s",
-                (xmin, str(progress.after[0]), progress.after[1], progress.read, target, self._rows + 1),
+                (
+                    progress.xmin,
+                    str(progress.after[0]),
+                    progress.after[1],
+                    progress.read,
+                    target,
+                    self._rows + 1,
+                ),
             )
         )
         if len(rows) <= self._rows:
@@ -177,7 +235,8 @@ class SqlFeedLog:
         connection: Connection,
         changed: list[Any],
         events: list[StoredInteraction],
-        position: LogPosition,
+        done: Progress,
+        source: str,
     ) -> FeedChanges:
         """The rows that the outbox names as they are now; those that are gone, or no longer shown, are removed."""
         keys: dict[str, dict[Any, None]] = {"user": {}, "post": {}, "follow": {}}  # distinct, in order
@@ -196,7 +255,8 @@ class SqlFeedLog:
             follows=follows,
             removed_follows=[pair for pair in asked if pair not in found],
             events=events,
-            position=position,
+            position=done.at(source),
+            more=bool(done.target),
         )
 
     def _users(self, connection: Connection, ids: list[str]) -> Sequence[Any]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -198,7 +199,7 @@ def test_posts_of_a_team_are_numbered_densely_and_for_good_as_they_are_met(empty
     first = {post.id: post.seq for post in log.posts_created_since(0)}
     run(engine, add, str(UUID(int=7)), "2026-01-03")
 
-    assert log.post_ids() == {UUID(int=7), UUID(int=8), UUID(int=9)}
+    assert log.marks().by_post().keys() == {UUID(int=n).bytes for n in (7, 8, 9)}
     then = {
         post.id: post.seq
         for post in SqlPosts(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])
@@ -299,13 +300,15 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     log = SqlFeedLog(served)
     whole = log.whole()
     SqlInteractions(served, budget_seconds=20).record([did("anna", "first")])
-    offered = Recommendation(whole_post := next(iter(log.post_ids())), 0.5, Reason.RECENT)
+    offered = Recommendation(whole_post := UUID(bytes=next(iter(log.marks().by_post()))), 0.5, Reason.RECENT)
     recommendations = SqlRecommendations(served)
     recommendations.save(did("anna", "first").user_id, [offered], NOON, NOON)
     recommendations.remove_expired(NOON)
 
     assert len(SqlPosts(served, budget_seconds=20).posts([whole_post])) == 1
     assert len(log.changes(whole.position).events) == 1
+    assert log.accounts_for(whole.position, 0)
+    assert log.sweep(timedelta(hours=1)) == 0
     for forbidden in (
         "UPDATE user_interaction SET metadata = '{}'",
         "DELETE FROM user_interaction",
@@ -314,6 +317,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
         "UPDATE posts SET visible = false",
         "INSERT INTO feed_change (entity, op, key) VALUES ('user', 'delete', gen_random_uuid())",
         "DELETE FROM feed_change",
+        "UPDATE feed_change_swept SET xid = '0'",
         "CREATE TABLE mine (x int)",
         "DROP VIEW feed_users",
         "SELECT shift_seconds FROM feed_import",

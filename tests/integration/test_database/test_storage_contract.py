@@ -1,5 +1,6 @@
 """What every store promises, in memory and on PostgreSQL alike."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -173,11 +174,51 @@ def test_a_follow_that_ended_and_began_again_stands(storage: Storage) -> None:
     assert not begun.removed_follows
 
 
-def test_post_ids_are_those_that_exist(storage: Storage) -> None:
+def test_marks_name_what_exists(storage: Storage) -> None:
     filled(storage)
+    storage.tables.add_posts(a_post("third"))
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
     storage.tables.remove_post(post_uuid("first"))
 
-    assert storage.log.post_ids() == {post_uuid("second")}
+    there = storage.log.marks()
+
+    assert set(there.users.tolist()) == {user_uuid("anna").bytes, user_uuid("bert").bytes}
+    assert there.by_post().keys() == {post_uuid("second").bytes, post_uuid("third").bytes}
+    assert there.followers.tolist() == [user_uuid("bert").bytes]
+    assert there.followees.tolist() == [user_uuid("anna").bytes]
+
+
+def test_a_posts_mark_changes_with_the_post_and_with_nothing_else(storage: Storage) -> None:
+    filled(storage)
+    marks = [storage.log.marks().by_post()[post_uuid("second").bytes]]
+    storage.tables.add_posts(a_post("third"))
+    storage.interactions.record([did("anna", "second")])
+    marks.append(storage.log.marks().by_post()[post_uuid("second").bytes])
+    for changed in (
+        a_post("second", at=NOON),
+        a_post("second", "anna", at=NOON),
+        a_post("second", "anna", at=NOON, visible=False),
+    ):
+        storage.tables.add_posts(changed)
+        marks.append(storage.log.marks().by_post()[post_uuid("second").bytes])
+
+    assert len(set(marks)) == len(marks) - 1
+    assert marks[0] == marks[1]
+
+
+def test_the_log_accounts_for_a_feed_while_no_event_is_removed(storage: Storage) -> None:
+    filled(storage)
+    storage.interactions.record([did("anna", "second"), did("bert", "second")])
+    position = storage.log.whole().position
+    before = storage.log.accounts_for(position, 2), storage.log.accounts_for(position, 1)
+    storage.interactions.record([did("bert", "first")])
+    after = storage.log.accounts_for(position, 2)
+    elsewhere = storage.log.accounts_for(replace(position, source="elsewhere"), 2)
+    storage.tables.remove_post(post_uuid("second"))
+
+    assert storage.log.tells_all()
+    assert (before, after, elsewhere) == ((True, False), True, False)
+    assert not storage.log.accounts_for(position, 2)
 
 
 def test_posts_are_found_by_their_time_oldest_first(storage: Storage) -> None:

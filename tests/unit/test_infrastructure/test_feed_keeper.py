@@ -1,38 +1,27 @@
 """What is served keeps up with the log, with what this process commits, and with the registry."""
 
-from datetime import timedelta
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.entities import INTERACTION_TYPES, Interaction
+from app.domain.entities import Interaction
 from app.domain.errors import InvalidArtifact, ModelUnavailable, StorageUnavailable
 from app.domain.feed.chronicle import Chronicle
-from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedChanges, LogPosition, WholeFeed
 from app.domain.repositories.interaction_repository import StoredInteraction
 from tests.fakes.storage import InMemoryFeedLog
 from tests.unit.small_service import SmallService, names
-
-HOUR = timedelta(hours=1)
-
-
-def a_service(posts: int = 12, *, database: bool = True) -> SmallService:
-    service = SmallService(database=database)
-    service.add_users("reader", "other", "ann")
-    for number in range(posts):
-        service.add_post(f"p{number}", "ann", age=number * HOUR)
-    service.catch_up()
-    return service
-
-
-def engagements(service: SmallService, post: str) -> int:
-    state = service.feed.state
-    return int(state.engagements[state.post_rows[post_uuid(post).bytes]])
-
+from tests.unit.test_infrastructure.kept_feeds import (
+    HOUR,
+    a_service,
+    changes,
+    engagements,
+    engagements_known,
+    make,
+    same_counts,
+    whole_feed,
+)
 
 # -- the log -----------------------------------------------------------------------------------------------------------
 
@@ -111,47 +100,6 @@ def test_a_batch_is_counted_in_the_order_in_which_it_happened() -> None:
     assert at.tolist() == sorted(one.timestamp() for one in times)
 
 
-def same_counts(one: FeedState, other: FeedState, now: float) -> bool:
-    """Equal counters and equal sets of events, row by row; rows are found by key."""
-    keys = sorted(set(one.post_rows) | set(other.post_rows))
-    if sorted(one.post_rows) != sorted(other.post_rows):
-        return False
-    a, b = (np.array([state.post_rows[key] for key in keys], np.intp) for state in (one, other))
-    users = sorted(set(one.user_rows) & set(other.user_rows))
-    return (
-        np.array_equal(one.engagements[a], other.engagements[b])
-        and np.array_equal(one.last_engaged[a], other.last_engaged[b])
-        and np.array_equal(one.visible[a], other.visible[b])
-        and np.array_equal(one.created[a], other.created[b])
-        and np.allclose(one.heat.at(now, a), other.heat.at(now, b), rtol=1e-9)
-        and np.allclose(one.strong_heat.at(now, a), other.strong_heat.at(now, b), rtol=1e-9)
-        and all(_met(one, key) == _met(other, key) for key in users)
-        and all(_followed(one, key) == _followed(other, key) for key in users)
-    )
-
-
-def _met(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:
-    """Events of a user with posts that are there."""
-    there = set(state.post_rows.values())
-    events = zip(*(one.tolist() for one in state.histories.row(state.user_rows[user])), strict=True)
-    return sorted((state.post_ids[post], at, kind) for post, at, kind in events if post in there)
-
-
-def _followed(state: FeedState, user: bytes) -> set[bytes]:
-    key_of = {row: key for key, row in state.user_rows.items()}
-    return {key_of[row] for row in state.follows.row(state.user_rows[user])[0].tolist() if row in key_of}
-
-
-changes = st.lists(
-    st.tuples(
-        st.sampled_from(["event", "event", "event", "post", "hide", "delete", "follow", "unfollow", "look"]),
-        st.integers(0, 2),
-        st.integers(0, 13),
-    ),
-    max_size=40,
-)
-
-
 @settings(max_examples=40)
 @given(changes=changes, by_this_process=st.booleans())
 def test_following_the_log_ends_where_reading_it_as_a_whole_does(
@@ -160,31 +108,10 @@ def test_following_the_log_ends_where_reading_it_as_a_whole_does(
     service = a_service(6)
     writer = service if by_this_process else a_service(0)
     writer._track._repository._tables = service.tables
-    people = ("reader", "other", "ann")
-    for what, who, number in changes:
-        post, person, next_person = f"p{number}", people[who], people[(who + 1) % 3]
-        there = post_uuid(post) in service.tables.posts
-        pair = (user_uuid(person), user_uuid(next_person))
-        service.pass_time(60)
-        writer.clock.at = service.clock.at
-        if what == "event" and there:
-            late = service.clock.at - (number % 4) * HOUR
-            writer.track(person, post, INTERACTION_TYPES[number % 5], late)
-        elif what in {"post", "hide"}:
-            service.add_post(post, person, age=number * HOUR, visible=what == "post")
-        elif what == "delete" and there:
-            service.remove_post(post)
-        elif what == "follow":
-            service.follow(person, next_person)
-        elif what == "unfollow" and pair in service.tables.follows:
-            service.tables.remove_follow(*pair)
-        elif what == "look":
-            service.catch_up()
+    make(changes, service, writer)
     service.catch_up()
 
-    whole = Chronicle(service.log.whole().history, replay=False).finish()
-
-    assert same_counts(service.feed.state, whole, service.clock.at.timestamp())
+    assert same_counts(service.feed.state, whole_feed(service), service.clock.at.timestamp())
 
 
 def test_a_deleted_user_takes_his_posts_and_is_a_stranger() -> None:
@@ -209,65 +136,6 @@ def test_a_post_that_comes_back_is_another_one() -> None:
 
     assert "p1" in names(service.page("reader", limit=50))
     assert engagements(service, "p1") == 0
-
-
-class UntoldLog(InMemoryFeedLog):
-    """Tables without our triggers: the outbox is silent."""
-
-    def changes(self, since: LogPosition) -> FeedChanges:
-        told = super().changes(since)
-        return FeedChanges([], [], [], [], [], [], told.events, told.position)
-
-
-def test_users_and_posts_that_no_trigger_told_of_come_with_their_first_event() -> None:
-    service = a_service()
-    service.keeper._log = UntoldLog(service.tables)
-    service.add_users("new-user")
-    service.add_post("new-post", "ann")
-    service.catch_up()
-    assert engagements_known(service, "new-post") is False
-
-    service.track("new-user", "p1", "like")
-    at_once = service.page("new-user", limit=50)
-    service.track("new-user", "new-post", "like")
-    service.catch_up()
-
-    assert "p1" not in names(at_once)
-    assert engagements(service, "new-post") == 1
-
-
-def engagements_known(service: SmallService, post: str) -> bool:
-    return post_uuid(post).bytes in service.feed.state.post_rows
-
-
-def test_a_new_post_that_no_trigger_told_of_comes_with_the_next_look_at_the_newest() -> None:
-    service = a_service()
-    service.add_post("of next year", "ann", age=-8760 * HOUR)
-    service.catch_up()
-    service.keeper._log = UntoldLog(service.tables)
-    service.add_post("new-post", "ann")
-    service.catch_up()
-    before = names(service.page("reader", limit=1, mode="newest"))
-
-    object.__setattr__(service.keeper._pace, "newest", -1.0)
-    service.catch_up()
-
-    assert (before, names(service.page("reader", limit=1, mode="newest"))) == (["p0"], ["new-post"])
-
-
-def test_a_comparison_with_the_tables_brings_and_removes_what_no_trigger_told_of() -> None:
-    service = a_service()
-    service.keeper._log = UntoldLog(service.tables)
-    service.add_post("new-post", "ann")
-    service.remove_post("p1")
-    service.catch_up()
-    before = set(names(service.page("reader", limit=50)))
-
-    object.__setattr__(service.keeper._pace, "reconcile", -1.0)
-    service.catch_up()
-
-    assert {"p1"} <= before != service.eligible("reader")
-    assert set(names(service.page("reader", limit=50))) == service.eligible("reader")
 
 
 # -- outages -----------------------------------------------------------------------------------------------------------
@@ -310,6 +178,29 @@ def test_an_outage_in_the_middle_of_a_read_loses_nothing() -> None:
     service.keeper._log = service.log
     service.catch_up()
     assert set(names(service.page("reader", limit=50))) == service.eligible("reader")
+
+
+def test_a_reader_whose_changes_were_swept_reads_everything() -> None:
+    service, fresh = a_service(), a_service()
+    service.add_post("missed", "ann")
+    fresh.keeper.sweep_outbox()
+    service.keeper.sweep_outbox()
+    service.catch_up()
+    fresh.catch_up()
+
+    assert service.tables.changes == []
+    assert set(names(service.page("reader", limit=50))) == service.eligible("reader") >= {"missed"}
+    assert fresh.keeper.state().posts == 12
+
+
+def test_a_database_that_is_away_is_swept_another_time() -> None:
+    service = a_service()
+    service.tables.away = True
+
+    service.keeper.sweep_outbox()
+
+    assert service.keeper.state().database_ok
+    assert len(service.tables.changes) > 0
 
 
 def test_a_database_that_was_empty_at_the_start_fills_the_feed_later() -> None:

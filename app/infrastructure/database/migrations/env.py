@@ -42,7 +42,7 @@ def _disown_foreign_transactions(connection: Connection, schema: SchemaName) -> 
 
     A reader would meet them again when the cluster gets there; number 0 is behind every reader.
     """
-    for table in ("user_interaction", "feed_change"):
+    for table in ("user_interaction", "feed_change", "feed_change_swept"):
         if connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": schema[table]}):
             future = "xid >= pg_snapshot_xmax(pg_current_snapshot())"
             connection.execute(text(f"UPDATE {schema[table]} SET xid = '0' WHERE {future}"))

@@ -1,0 +1,136 @@
+"""The outbox when it is swept, and where views show what no trigger writes into it."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import InternalError
+
+from app.domain.errors import PositionLost
+from app.domain.ids import post_uuid
+from app.domain.repositories.feed_log import LogPosition
+from app.infrastructure.database.migrate import migrate
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_feed_log import SqlFeedLog
+from tests.integration.test_database.storage_under_test import SqlTables, a_post, a_user
+
+PUBLIC = SchemaName()
+AGED = "UPDATE feed_change SET created_at = created_at - interval '8 days'"
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def tables(engine: Engine) -> SqlTables:
+    """Anna, Bert and two posts: four changes."""
+    made = SqlTables(engine, PUBLIC)
+    made.add_users(a_user("anna"), a_user("bert"))
+    made.add_posts(a_post("first", "anna"), a_post("second"))
+    return made
+
+
+def changes_kept(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM feed_change").scalar_one())
+
+
+def test_what_is_old_is_swept_and_who_had_read_it_goes_on(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+    tables.run(AGED)
+    tables.add_posts(a_post("third"))
+
+    swept = log.sweep(WEEK)
+
+    assert swept == 4
+    assert changes_kept(engine) == 1
+    assert [post.external_id for post in log.changes(position).posts] == ["third"]
+    assert log.accounts_for(position, 0)
+    assert log.sweep(WEEK) == 0
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_who_stands_behind_what_was_swept_is_told_so(
+    engine: Engine, tables: SqlTables, forgetful: bool
+) -> None:
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+    if forgetful:
+        position = LogPosition(position.source, position.xid)
+    tables.remove_post(post_uuid("first"))
+    tables.run(AGED)
+
+    log.sweep(WEEK)
+
+    with pytest.raises(PositionLost):
+        log.changes(position)
+    assert not log.accounts_for(position, 0)
+    assert list(log.changes(log.whole().position).posts) == []
+
+
+def test_a_sweep_takes_portions_until_nothing_old_is_left(
+    engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.infrastructure.database.sql_feed_log.ROWS_PER_SWEEP", 3)
+    tables.run(AGED)
+
+    assert SqlFeedLog(engine).sweep(WEEK) == 4
+    assert changes_kept(engine) == 0
+
+
+def test_a_change_is_kept_while_a_transaction_as_old_as_it_is_open(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine)
+    with engine.connect() as long_one:
+        long_one.exec_driver_sql("UPDATE posts SET visible = false WHERE external_id = 'first'")
+        position = log.whole().position  # which sees nothing from the open transaction on
+        tables.add_posts(a_post("third"))
+        tables.run(AGED)
+        during = log.sweep(WEEK)
+        told = log.changes(position)
+        long_one.commit()
+
+    assert during == 4
+    assert [post.external_id for post in told.posts] == ["third"]
+    tables.run(AGED)
+    assert log.sweep(WEEK) == 2
+
+
+def test_what_is_younger_than_an_hour_is_never_swept(engine: Engine, tables: SqlTables) -> None:
+    with pytest.raises(InternalError, match="an hour at least"):
+        SqlFeedLog(engine).sweep(timedelta(minutes=59))
+
+
+def test_how_far_another_cluster_had_swept_says_nothing_here(engine: Engine, tables: SqlTables) -> None:
+    tables.run("UPDATE feed_change_swept SET xid = '999999999'")  # as pg_restore leaves it
+    log = SqlFeedLog(engine)
+
+    assert log.changes(log.whole().position).events == []
+    migrate(engine, PUBLIC)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT xid::text FROM feed_change_swept").scalar_one() == "0"
+
+
+VIEW = "CREATE OR REPLACE VIEW feed_posts AS SELECT id, external_id, author_id, content, tags,"
+WAYS = {
+    "filtered": f"{VIEW} visible, created_at, seq FROM posts WHERE created_at < now()",
+    "joined": f"{VIEW} visible, created_at, seq FROM posts LEFT JOIN users u (author_id) USING (author_id)",
+    "by the hour": f"{VIEW} created_at < now() AS visible, created_at, seq FROM posts",
+    "unwatched": "CREATE OR REPLACE VIEW feed_users AS SELECT id, username AS external_id, created_at FROM users",
+    "gone": "DROP VIEW feed_follows",
+    "disabled": "ALTER TABLE posts DISABLE TRIGGER feed_posts_update",
+    "dropped": "DROP TRIGGER feed_follows_delete ON follows",
+    "not ours": "COMMENT ON TABLE users IS 'of a team'",
+}
+
+
+@pytest.mark.parametrize("changed", WAYS.values(), ids=WAYS)
+def test_a_view_that_can_change_without_a_trigger_is_noticed(
+    engine: Engine, tables: SqlTables, changed: str
+) -> None:
+    log = SqlFeedLog(engine)
+    position = log.whole().position
+    before = log.tells_all(), log.accounts_for(position, 0)
+
+    tables.run(changed)
+
+    assert before == (True, True)
+    assert (log.tells_all(), log.accounts_for(position, 0)) == (False, False)
