@@ -100,8 +100,10 @@ class FeedPipeline:
         filtered = perf_counter()
         scored = self.scorer(context, rows)
         # a score that is no number ranks last
-        values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
-        order = np.lexsort((-rows, -values))
+        values = np.where(np.isfinite(scored.values), scored.values, 0.0)
+        values = np.minimum(np.maximum(values, 0.0), 1.0)
+        # rows rise, and of equals the later one leads: sorted from the end
+        order = len(rows) - 1 - np.argsort(-values[::-1], kind="stable")
         self._observer.observe("sources", sourced - started)
         self._observer.observe("filter", filtered - sourced)
         self._observer.observe("score", perf_counter() - filtered)

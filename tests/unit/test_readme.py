@@ -18,6 +18,7 @@ from app.infrastructure.clock import SystemClock
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT
 from app.infrastructure.ml import features, sources
+from app.infrastructure.ml.post_features import POST_FEATURES
 from app.infrastructure.ml.ranking import RankingOptions
 from app.presentation.api.routers.health import StateCollector
 from app.presentation.schemas.interaction_schema import TrackRequest
@@ -219,7 +220,7 @@ def test_requests_and_answers_of_the_readme_are_of_the_interfaces_shape() -> Non
 def test_figures_about_the_code_are_the_codes() -> None:
     text = " ".join(PROSE.split())
 
-    assert f"{len(features.names())} inputs in {len(features.FEATURES)} features" in text
+    assert f"{len(features.names())} inputs in {len(features.FEATURES) + len(POST_FEATURES)} features" in text
     assert f"a layer of {LearningOptions().units[0]} rectified units" in text
     assert f"fewer than {ENOUGH_REQUESTS} held-out requests" in text
     assert f"{RankingOptions().exploration_share:.0%}".replace("%", " % of its places") in text

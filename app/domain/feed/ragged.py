@@ -19,14 +19,16 @@ def grown(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
     return bigger
 
 
-def occurrence(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def occurrence(rows: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
     """How often each entry's value stood earlier in `rows`: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    rank = np.arange(len(rows)) - np.repeat(starts, np.diff(np.r_[starts, len(rows)]))
+    place = np.arange(len(rows))
+    start = np.zeros(len(rows), np.intp)  # of the run of equal values that each stands in
+    np.multiply(place[1:], ordered[1:] != ordered[:-1], out=start[1:])
+    np.maximum.accumulate(start, out=start)
     result = np.empty(len(rows), np.intp)
-    result[order] = rank
+    result[order] = place - start
     return result
 
 

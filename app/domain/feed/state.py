@@ -42,8 +42,8 @@ class FeedState:
         self.topic = np.zeros(0, np.int32)  # of the first tag, -1 none
         self.visible = np.zeros(0, np.bool_)  # false for deleted ones too
         self.seq = np.zeros(0, np.int64)
-        self._of_posts: dict[object, Any] = {}
-        self._of_all: dict[object, Any] = {}
+        self._of_posts: dict[object, tuple[float | None, Any]] = {}
+        self._of_all: dict[object, tuple[float | None, Any]] = {}
         self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
         self.by_created = np.zeros(0, np.intp)  # rows, oldest first
 
@@ -60,15 +60,19 @@ class FeedState:
         self.follows = RaggedRows(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
 
-    def derived(self, key: object, compute: Callable[[], T], *, posts_only: bool = False) -> T:
+    def derived(
+        self, key: object, compute: Callable[[], T], *, posts_only: bool = False, at: float | None = None
+    ) -> T:
         """`compute()`, kept until the state changes: for what is the same for every user.
 
-        `posts_only`: it depends on posts alone, and survives events and follows.
+        `posts_only`: it depends on posts alone, and survives events and follows. `at`: it also depends on this moment,
+        and is kept while the moment stays the same.
         """
         kept = self._of_posts if posts_only else self._of_all
-        if key not in kept:
-            kept[key] = compute()
-        return cast(T, kept[key])
+        found = kept.get(key)
+        if found is None or found[0] != at:
+            found = kept[key] = (at, compute())
+        return cast(T, found[1])
 
     def _changed(self, *, posts: bool) -> None:
         self._of_all = {}
@@ -158,6 +162,7 @@ class FeedState:
 
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
+        self._changed(posts=False)
         new = np.array(
             [b not in self.follows.row(a)[0] for a, b in zip(follower, followee, strict=True)], np.bool_
         )
@@ -167,6 +172,7 @@ class FeedState:
     def unfollow(self, follower: int, followee: int) -> None:
         """Remove an edge; none there is no error."""
         if followee in self.follows.row(follower)[0]:
+            self._changed(posts=False)
             self.follows.discard(follower, followee)
             self.followers[followee] -= 1
 

@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         1000, ge=0, le=1_000_000, description="Catalogues up to this many posts are scored whole"
     )
     candidates: int = Field(
-        300, ge=20, le=10_000, description="Posts that each of the larger sources may nominate"
+        100, ge=20, le=10_000, description="Posts that each of the larger sources may nominate"
     )
 
     # Paging

@@ -4,7 +4,8 @@ McFadden, "Conditional logit analysis of qualitative choice behavior" (1974): th
 an offer is exp(u_j) / sum exp(u). `training.fit_choice` fits it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ CLIP = 6.0
 """Standard deviations: what lies beyond was hardly seen in training."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ChoiceModel:
     """Utilities linear in clipped, standardised inputs, plus, where it helps, one small layer of rectified units.
 
@@ -31,21 +32,33 @@ class ChoiceModel:
     output: NDArray[np.float64]
     calibration: NDArray[np.float64]
 
+    @cached_property
+    def _single(self) -> tuple[NDArray[np.float32], ...]:
+        """Mean and scale as columns; linear and hidden weights as the rows of one matrix; bias; output."""
+        weights = np.concatenate([self.linear[:, None], self.hidden], axis=1).T
+        parts = (self.mean[:, None], self.scale[:, None], weights, self.bias[:, None], self.output)
+        return tuple(np.ascontiguousarray(part, np.float32) for part in parts)
+
     def standardised(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_features, n) inputs as the model reads them."""
-        z = inputs - self.mean.astype(np.float32)[:, None]
-        z /= self.scale.astype(np.float32)[:, None]
-        return np.clip(z, -CLIP, CLIP, out=z)
+        mean, scale, *_ = self._single
+        z = inputs - mean
+        z /= scale
+        np.minimum(z, CLIP, out=z)
+        np.maximum(z, -CLIP, out=z)
+        return z
 
     def utilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) utilities of candidates given as (n_features, n) inputs."""
-        z = self.standardised(inputs)
-        utility = self.linear.astype(np.float32) @ z
-        if len(self.output):
-            active = self.hidden.T.astype(np.float32) @ z
-            active += self.bias.astype(np.float32)[:, None]
-            utility += self.output.astype(np.float32) @ np.maximum(active, 0.0, out=active)
-        return utility.astype(np.float64)
+        _, _, weights, bias, output = self._single
+        layer: NDArray[np.float32] = weights @ self.standardised(inputs)
+        utility = layer[0]
+        if len(output):
+            active = layer[1:]
+            active += bias
+            utility += output @ np.maximum(active, 0.0, out=active)
+        in_double: NDArray[np.float64] = utility.astype(np.float64)
+        return in_double
 
     def probabilities(
         self, log_share: NDArray[np.float64], place: NDArray[np.float64]
@@ -71,7 +84,7 @@ class ChoiceModel:
 
     def saved(self) -> dict[str, Any]:
         """Plain arrays (see `restored`)."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @classmethod
     def restored(cls, saved: dict[str, Any]) -> "ChoiceModel":

@@ -1,5 +1,7 @@
 """The owner's formula, 0.7 collaborative + 0.2 content + 0.1 recency: the default of a feed too small to learn from."""
 
+from __future__ import annotations  # those of inner functions would be evaluated at each call
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,5 +1,7 @@
 """The scorer that training learned from the feed's own history."""
 
+from __future__ import annotations  # those of inner functions would be evaluated at each call
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,11 +38,8 @@ class LearnedScorer:
         def reasons(at: Rows) -> list[Reason | None]:
             share = self.model.contributions(inputs[:, at])
             centre = share - share.mean(axis=1, keepdims=True) if len(at) > 1 else share
-            by_reason = np.stack([centre[columns].sum(axis=0) for columns in _COLUMNS.values()])
-            best = by_reason.argmax(axis=0)
-            carried = by_reason[best, np.arange(len(at))] > 0
-            told = list(_COLUMNS)
-            return [told[place] if spoke else None for place, spoke in zip(best, carried, strict=True)]
+            by_reason = np.concatenate([np.zeros((1, len(at))), _TELLS @ centre])
+            return [_TOLD[place] for place in by_reason.argmax(axis=0).tolist()]
 
         def evidence(at: Rows) -> list[dict[str, Any]]:
             total = utility.max() + np.log(values.sum())
@@ -96,7 +95,8 @@ _TELLING: Mapping[Reason, tuple[str, ...]] = {
     Reason.CONTENT_SIMILARITY: ("affinity", "topic", "text"),
     Reason.FOLLOWING: ("follows",),
 }
-_COLUMNS: dict[Reason, list[int]] = {
-    reason: [i for i, name in enumerate(features.names()) if name.startswith(beginnings)]
-    for reason, beginnings in _TELLING.items()
-}
+_TOLD: tuple[Reason | None, ...] = (None, *_TELLING)
+_TELLS = np.array(
+    [[name.startswith(beginnings) for name in features.names()] for beginnings in _TELLING.values()],
+    np.float64,
+)

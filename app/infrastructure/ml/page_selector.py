@@ -1,6 +1,7 @@
 """Makes a page of a ranked list: not one author's, and with a little room for what few have seen."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,10 @@ from app.domain.services.selector import Selection
 _LOOK_AHEAD = 10  # pages: what stands deeper does not come up, however long one author's run is
 _SEEN_BY_FEW = 3  # engagements
 _HOUR = 3600.0
+_PRIME = np.uint64(2_654_435_761)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageSelector:
     """Spacing and exploration.
 
@@ -33,30 +35,58 @@ class PageSelector:
     ) -> Selection:
         """See `Selector`."""
         near, near_values = rows[: _LOOK_AHEAD * size], values[: _LOOK_AHEAD * size]
-        author = context.state.author[near].astype(np.intp)
-        repeat = np.where(author >= 0, occurrence(author), 0)
-        spaced = near_values * np.maximum(self.repeat_factor**repeat, self.repeat_floor)
+        author = context.state.author[near]
+        repeat = np.minimum(occurrence(author), len(self._factors) - 1)
+        repeat[author < 0] = 0
+        spaced = near_values * self._factors[repeat]
         order = np.argsort(-spaced, kind="stable")
-        slots = min(int(self.exploration * size), max(len(near) - size, 0))
-        explored = self._explored(context, near, order[size - slots :], slots)
+        salt = hashed(np.array([context.user + 2], np.uint64) * _PRIME + np.uint64(context.now // _HOUR))
+        # a page too short for a whole place has one now and then, so that the share holds
+        slots = int(self.exploration * size + float(salt[0]) / 2.0**64)
+        slots = min(slots, size // 2, max(len(near) - size, 0))
+        explored = self._explored(context, near, order[size - slots :], slots, salt)
+        if len(explored):
+            drawn = np.zeros(len(near), np.bool_)
+            drawn[explored] = True
+            order = order[~drawn[order]]
         positions = order[: size - len(explored)]
         page_values = spaced[positions]
         if not len(explored):
             return Selection(positions, page_values, np.zeros(len(positions), np.bool_))
-        places = len(positions) - np.arange(len(explored))[::-1] * (size // (2 * len(explored)))
-        positions = np.insert(positions, places, explored)
-        page_values = np.insert(page_values, places, page_values[places - 1])
-        return Selection(positions, page_values, np.isin(positions, explored))
+        count = len(explored)
+        places = len(positions) - np.arange(count)[::-1] * (size // (2 * count))
+        is_new = np.zeros(len(positions) + count, np.bool_)
+        is_new[places + np.arange(count)] = True
+        mixed, mixed_values = np.empty(len(is_new), np.intp), np.empty(len(is_new))
+        mixed[is_new], mixed_values[is_new] = explored, page_values[places - 1]
+        mixed[~is_new], mixed_values[~is_new] = positions, page_values
+        return Selection(mixed, mixed_values, is_new)
+
+    @cached_property
+    def _factors(self) -> NDArray[np.float64]:
+        """What an author's n-th post on a page is multiplied by; the last one stands for all further ones."""
+        factors: NDArray[np.float64] = np.maximum(self.repeat_factor ** np.arange(64), self.repeat_floor)
+        return factors
 
     @staticmethod
     def _explored(
-        context: RankingContext, rows: NDArray[np.intp], below: NDArray[np.intp], count: int
+        context: RankingContext,
+        rows: NDArray[np.intp],
+        below: NDArray[np.intp],
+        count: int,
+        salt: NDArray[np.uint64],
     ) -> NDArray[np.intp]:
         """`count` of the positions `below` the page, drawn by a hash among those that few have engaged with."""
         if count <= 0:
             return below[:0]
         few = below[context.state.engagements[rows[below]] < _SEEN_BY_FEW]
-        salt = np.uint64((context.user + 2) * 2_654_435_761 + int(context.now // _HOUR))
-        with np.errstate(over="ignore"):
-            draw = (rows[few].astype(np.uint64) + salt) * np.uint64(0x9E3779B97F4A7C15)
+        draw = hashed(rows[few].astype(np.uint64) + salt)
         return few[np.argsort(draw, kind="stable")[:count]]
+
+
+def hashed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers that look drawn at random, the same for the same ones (the finaliser of SplitMix64: G. Steele, D. Lea,
+    C. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)."""
+    mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

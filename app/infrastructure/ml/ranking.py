@@ -36,7 +36,7 @@ class RankingOptions:
     author_repeat_floor: float = 0.25
     exploration_share: float = 0.04
     whole_catalogue: int = 1000  # with no more posts than this, each is a candidate
-    candidates: int = 300  # of the larger sources; the smaller ones name a part of it
+    candidates: int = 100  # of the larger sources; the smaller ones name a part of it
 
     def kind_weights(self) -> NDArray[np.float64]:
         """(5,) weights in the order of INTERACTION_TYPES."""

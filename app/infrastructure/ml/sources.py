@@ -69,7 +69,8 @@ class LiveNeighbours:
     def __call__(self, context: RankingContext) -> Rows:
         if not context.history_length:
             return np.empty(0, np.intp)
-        return strongest(co_engagement.user_knn(context)[-1], self.limit)
+        knn = co_engagement.user_knn(context)
+        return knn.rows[strongest(knn.sums[-1], self.limit)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ class NextPosts:
     def __call__(self, context: RankingContext) -> Rows:
         if not context.history_length:
             return np.empty(0, np.intp)
-        return strongest(co_engagement.next_posts(context), self.limit)
+        following = co_engagement.next_posts(context)
+        return following.rows[strongest(following.sums[0], self.limit)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,8 @@ class GenerateRequest(BaseModel):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LARGEST_OFFSET, description="Pages through the last list made")] = 0
     cursor: str | None = Field(None, description="`metadata.next_cursor` of the page before")
-    exclude_ids: Annotated[list[GivenId], Field(max_length=500)] = []
-    context: RequestContext = RequestContext()
+    exclude_ids: Annotated[list[GivenId], Field(max_length=500, default_factory=list)]
+    context: RequestContext = Field(default_factory=RequestContext)
 
 
 class RecommendedPost(BaseModel):

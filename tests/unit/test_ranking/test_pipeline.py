@@ -197,3 +197,33 @@ def test_exploration_gives_places_in_the_second_half_to_posts_that_few_have_seen
     assert len(explored) == 2
     assert min(explored) >= 9
     assert all(state.engagements[page.rows[place]] < 3 for place in explored)
+
+
+def test_a_post_that_is_explored_for_want_of_others_is_not_shown_twice():
+    posts = [Post(created=float(i)) for i in range(30)]
+    events = [(0, i, LIKE, 100.0 + i) for i in range(30) if i != 18 for _ in range(3)]
+    state, chronicle = whole_state(Feed(1, posts, events).history())
+    scores = np.zeros(30)
+    scores[chronicle.post_row] = 1.0 - np.arange(30) / 30
+    pipe = pipeline([Names(tuple(range(30)))], scores, PageSelector(exploration=0.1))
+    context = RankingContext(state, -1, 1e6)
+
+    page = pipe.page(context, pipe.rank(context), 20)
+
+    assert len(set(page.rows.tolist())) == 20
+    assert page.reasons.count(Reason.EXPLORATION) == 1
+
+
+def test_pages_too_short_for_a_whole_place_explore_as_often_as_the_share_says():
+    state, chronicle = whole_state(Feed(1, [Post(created=float(i)) for i in range(60)], []).history())
+    scores = np.zeros(60)
+    scores[chronicle.post_row] = 1.0 - np.arange(60) / 60
+    pipe = pipeline([Names(tuple(range(60)))], scores, PageSelector(exploration=0.04))
+
+    explored = 0
+    for hour in range(500):
+        context = RankingContext(state, -1, 1e6 + 3600.0 * hour)
+        page = pipe.page(context, pipe.rank(context), 10)
+        explored += page.reasons.count(Reason.EXPLORATION)
+
+    assert 150 <= explored <= 250

@@ -1,0 +1,216 @@
+"""What the learned scorer sees of a post whoever asks. One small function each; ties to a user are in `features`.
+
+Each takes posts and returns one row per name, (n_names, n_posts). Counts enter by their logarithm, times by the
+logarithm of an age, so that a feed of hours and a feed of years look alike. What was found of a post serves every
+request of that moment.
+"""
+
+from __future__ import annotations  # those of inner functions would be evaluated at each call
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES, FeedState
+
+Block = NDArray[np.float64]
+MINUTE = 60.0
+_FLOOR = 1e-6  # of a decayed count, under which it is as good as never
+_COLDEST = -8.0  # natural log of heat against the hottest
+
+
+class Posts:
+    """Some posts at one moment, and what several features need of them."""
+
+    def __init__(self, state: FeedState, now: float, rows: NDArray[np.intp]) -> None:
+        self.state = state
+        self.now = now
+        self.rows = rows
+
+    @cached_property
+    def age(self) -> NDArray[np.float64]:
+        """Seconds since creation."""
+        return np.maximum(self.now - self.state.created[self.rows], 0.0)
+
+    @cached_property
+    def heat(self) -> Block:
+        """(n_half_lives, n) decayed engagement."""
+        return self.state.heat.at(self.now, self.rows)
+
+
+Compute = Callable[[Posts], Block]
+
+
+@dataclass(frozen=True, slots=True)
+class PostFeature:
+    """A block of named inputs."""
+
+    names: tuple[str, ...]
+    compute: Compute
+
+
+POST_FEATURES: list[PostFeature] = []
+
+
+def post_feature(*names: str) -> Callable[[Compute], Compute]:
+    """Register a function as the source of these inputs."""
+
+    def register(compute: Compute) -> Compute:
+        POST_FEATURES.append(PostFeature(names, compute))
+        return compute
+
+    return register
+
+
+def names() -> tuple[str, ...]:
+    """All inputs, in the order of `post_inputs`."""
+    return tuple(name for one in POST_FEATURES for name in one.names)
+
+
+def post_inputs(state: FeedState, now: float, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """All inputs of some posts, (n_rows, n_inputs); found once for each post, moment and change of the feed."""
+    found = state.derived("post inputs", lambda: _Found(state, now), at=now)
+    return found.of(rows)
+
+
+class _Found:
+    """The inputs of every post that was asked for, as of one moment."""
+
+    def __init__(self, state: FeedState, now: float) -> None:
+        self._state, self._now = state, now
+        self._inputs = np.empty((state.n_posts, len(names())), np.float32)
+        self._has = np.zeros(state.n_posts, np.bool_)
+
+    def of(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        missing = rows[~self._has[rows]]
+        if len(missing):
+            posts = Posts(self._state, self._now, missing)
+            inputs = np.concatenate([one.compute(posts) for one in POST_FEATURES], dtype=np.float32)
+            self._inputs[missing] = inputs.T
+            self._has[missing] = True
+        return self._inputs[rows]
+
+
+def _label(seconds: float) -> str:
+    return f"{seconds / DAY:g}d" if seconds >= DAY else f"{seconds / HOUR:g}h"
+
+
+@post_feature(*(f"heat {_label(h)}" for h in HALF_LIVES))
+def heat(posts: Posts) -> Block:
+    """log(1 + decayed engagement)."""
+    return np.log1p(posts.heat)
+
+
+@post_feature(*(f"trace {_label(h)}" for h in HALF_LIVES))
+def trace(posts: Posts) -> Block:
+    """log of decayed engagement with a tiny floor: tells cold from colder, where log(1 + x) is all 0."""
+    traces: Block = np.log(posts.heat + _FLOOR)
+    return traces
+
+
+@post_feature(*(f"strong heat {_label(h)}" for h in HALF_LIVES[1:6:2]))
+def strong_heat(posts: Posts) -> Block:
+    """log(1 + decayed likes, comments and shares)."""
+    return np.log1p(posts.state.strong_heat.at(posts.now, posts.rows, slice(1, 6, 2)))
+
+
+@post_feature("age", "age^2", "idle", "idle^2", "engagement", "untouched", "gravity")
+def life(posts: Posts) -> Block:
+    """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking."""
+    age = np.log(posts.age + MINUTE)
+    since = posts.now - posts.state.last_engaged[posts.rows]
+    idle = np.log(np.minimum(since, posts.age).clip(0) + MINUTE)
+    engagements = posts.state.engagements[posts.rows]
+    count = np.log1p(engagements)
+    gravity = count - 1.8 * np.log(posts.age / HOUR + 2.0)
+    return np.stack([age, age**2 / 10, idle, idle**2 / 10, count, engagements == 0, gravity])
+
+
+_SIX_HOURS = HALF_LIVES.index(6 * HOUR)
+_WINDOW = 4000  # newest posts among which those of a topic are counted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Newest:
+    """The newest posts, ordered by topic and then by creation.
+
+    key      (n,) topic x 1e12 + creation
+    ends     (n_topics + 1,) where each topic (-1 first) ends in `key`
+    created  (n_posts,) creation of all posts that are out, oldest first
+    """
+
+    key: NDArray[np.float64]
+    ends: NDArray[np.intp]
+    created: NDArray[np.float64]
+
+
+def _newest(state: FeedState, now: float) -> _Newest:
+    order = state.by_created
+    created = state.derived("created in order", lambda: state.created[order], posts_only=True)
+    out = int(np.searchsorted(created, now, side="right"))
+
+    def arrange() -> _Newest:
+        recent = order[max(0, out - _WINDOW) : out]
+        topic = state.topic[recent]
+        by_topic = np.lexsort((state.created[recent], topic))
+        topic = topic[by_topic]
+        ends = np.searchsorted(topic, np.arange(-1, len(state.topic_ids)), side="right")
+        return _Newest(topic * 1e12 + state.created[recent][by_topic], ends, created[:out])
+
+    return state.derived("newest by topic", arrange, posts_only=True, at=out)
+
+
+@post_feature("newer posts", "newer in topic", "heat share", "heat in topic")
+def standing_among_posts(posts: Posts) -> Block:
+    """How many posts are newer, in all and in the topic; heat against the hottest, of all and of the topic."""
+    state = posts.state
+    newest = _newest(state, posts.now)
+
+    def hottest() -> NDArray[np.float64]:
+        """Level of the hottest post of each topic (-1 first), and of all of them last."""
+        hot = state.heat.hottest(_SIX_HOURS, 300)
+        level = state.heat.level(_SIX_HOURS, hot)
+        best = np.full(len(state.topic_ids) + 2, -np.inf)
+        np.maximum.at(best, state.topic[hot] + 1, level)
+        best[-1] = level.max(initial=-np.inf)
+        return best
+
+    best = state.derived("hottest by topic", hottest)
+    topic = state.topic[posts.rows].astype(np.intp)
+    born = state.created[posts.rows]
+    newer = len(newest.created) - np.searchsorted(newest.created, born, side="right")
+    in_topic = newest.ends[topic + 1] - np.searchsorted(newest.key, topic * 1e12 + born, side="right")
+    level = state.heat.level(_SIX_HOURS, posts.rows)
+    with np.errstate(invalid="ignore"):  # nothing ever happened, nowhere: -inf against -inf
+        share = np.log(2) * np.stack([level - best[-1], level - best[topic + 1]])
+    cold = np.where(np.isnan(share), _COLDEST, share).clip(_COLDEST, 0.0)
+    return np.stack([np.log1p(newer.clip(0)), np.log1p(in_topic.clip(0)), *cold])
+
+
+_AUTHOR_FROM = STANDING_HALF_LIVES.index(DAY)
+
+
+@post_feature(
+    *(f"author {_label(h)}" for h in STANDING_HALF_LIVES[_AUTHOR_FROM:]),
+    "author followers",
+    "author posts",
+    "author per post",
+    "author unknown",
+)
+def author_standing(posts: Posts) -> Block:
+    """Decayed engagement with all posts of the author, followers, posts, engagement per post."""
+    state = posts.state
+    written_by = state.author[posts.rows].astype(np.intp)
+    known = written_by >= 0
+    block = np.zeros((len(STANDING_HALF_LIVES) - _AUTHOR_FROM + 4, len(posts.rows)))
+    block[-1] = ~known
+    if known.any():
+        author = written_by.clip(0)
+        count = np.log1p(state.authored.lengths(author))
+        standing = np.log1p(state.author_heat.at(posts.now, author, slice(_AUTHOR_FROM, None)))
+        followers = state.followers[author]
+        block[:-1] = np.stack([*standing, np.log1p(followers), count, standing[-1] - count]) * known
+    return block

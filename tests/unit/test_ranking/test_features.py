@@ -1,0 +1,92 @@
+"""The inputs of the learned scorer: found once for everybody where they can be, and never stale."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.feed.history import EventColumns
+from app.domain.services.ranking_context import RankingContext
+from app.infrastructure.ml import features
+from app.infrastructure.ml.post_features import names, post_inputs
+from app.infrastructure.ml.tally import Tally
+from tests.feeds import LIKE, Feed, Post, whole_state
+
+
+@pytest.fixture
+def state():
+    posts = [Post(created=float(i), author=i % 3) for i in range(12)]
+    events = [(i % 4, i, LIKE, 50.0 + i) for i in range(12)]
+    return whole_state(Feed(4, posts, events).history())[0]
+
+
+def event(user, post, time):
+    return EventColumns(
+        np.array([user], np.int32),
+        np.array([post], np.int32),
+        np.array([LIKE], np.uint8),
+        np.array([time]),
+        np.zeros(1, np.int64),
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1, 19), st.floats(0, 10), st.floats(0, 10)), max_size=40),
+    st.lists(st.integers(-1, 19), max_size=30),
+)
+def test_a_tally_sums_by_row_and_knows_nothing_of_other_rows(entries, asked):
+    rows = np.array([row for row, *_ in entries], np.int32)
+    weights = np.array([both for _, *both in entries], np.float64).reshape(-1, 2).T
+    whole = np.zeros((2, 20))
+    known = rows >= 0
+    for total, one in zip(whole, weights, strict=True):
+        np.add.at(total, rows[known], one[known])
+
+    tally = Tally(rows, weights, 20)
+
+    found = tally.of(np.array(asked, np.intp))
+    np.testing.assert_allclose(found, np.where(np.array(asked) >= 0, whole[:, asked], 0.0).reshape(2, -1))
+    assert sorted(tally.rows.tolist()) == sorted(set(rows[known].tolist()))
+    np.testing.assert_allclose(tally.sums, whole[:, tally.rows])
+
+
+def test_inputs_of_a_post_are_the_same_bits_whatever_it_was_asked_with(state):
+    every = np.arange(state.n_posts)
+    whole = post_inputs(state, 100.0, every)
+
+    state.derived("post inputs", lambda: None, at=-1.0)  # forget
+    one_by_one = np.concatenate([post_inputs(state, 100.0, row[None]) for row in every[::-1]])[::-1]
+
+    np.testing.assert_array_equal(one_by_one, whole)
+
+
+def test_inputs_of_posts_follow_the_time_events_and_follows(state):
+    rows = np.arange(state.n_posts)
+
+    def column(name, now):
+        return post_inputs(state, now, rows)[:, names().index(name)].copy()
+
+    before = column("heat 1h", 100.0)
+    assert (column("age", 4000.0) > column("age", 100.0)).all()
+
+    state.record(event(0, 5, 100.0))
+    after = column("heat 1h", 100.0)
+    assert np.flatnonzero(after != before).tolist() == [5]
+
+    author = int(state.author[5])
+    state.follow(np.array([(author + 1) % 4]), np.array([author]))
+    assert (column("author followers", 100.0) > 0).tolist() == (state.author[rows] == author).tolist()
+    state.unfollow((author + 1) % 4, author)
+    assert not column("author followers", 100.0).any()
+
+
+def test_all_inputs_stand_in_the_order_of_their_names(state):
+    rows = np.arange(state.n_posts)
+    inputs = features.matrix(RankingContext(state, 0, 100.0), rows)
+
+    assert inputs.shape == (len(features.names()), len(rows))
+    assert inputs.dtype == np.float32
+    place = features.names().index("affinity author")
+    own = {int(state.author[post]) for post in state.histories.row(0)[0]}
+    assert (inputs[place] > 0).tolist() == [int(author) in own for author in state.author[rows]]
+    assert not features.matrix(RankingContext(state, -1, 100.0), rows)[place].any()
