@@ -84,6 +84,9 @@ class FeedKeeper:
         self._position: LogPosition | None = None
         self._model: PublishedModel | None = None
         self._seen_fingerprint: object = None
+        self._waiting: PublishedModel | None = (
+            None  # fetched, and in want of texts from a database that is away
+        )
         self._reload_error: str | None = None
         self._reload_failures = 0
         self._caught_up_at: float | None = None
@@ -232,12 +235,17 @@ class FeedKeeper:
         tried_before = fingerprint == self._seen_fingerprint
         self._seen_fingerprint = fingerprint
         try:
-            published = self._models.fetch()
+            published = (self._waiting if tried_before else None) or self._models.fetch()
+            self._waiting = None
             if published is None or self._is_served(published):
                 self._reload_error = None
                 return
             with self._changing:
-                self._install(published)
+                try:
+                    self._install(published)
+                except StorageUnavailable:
+                    self._waiting = published
+                    raise
         except (InvalidArtifact, ModelUnavailable, StorageUnavailable) as error:
             if not tried_before:
                 self._reload_failures += 1

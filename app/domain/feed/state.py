@@ -163,9 +163,13 @@ class FeedState:
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
         self._changed(posts=False)
-        new = np.array(
-            [b not in self.follows.row(a)[0] for a, b in zip(follower, followee, strict=True)], np.bool_
-        )
+        _, first = np.unique(follower * self.n_users + followee, return_index=True)
+        first.sort()
+        follower, followee = follower[first], followee[first]
+        new = self.follows.lengths(follower) == 0  # most of a whole read: one look at each edge would take longer
+        new[~new] = [
+            b not in self.follows.row(a)[0] for a, b in zip(follower[~new], followee[~new], strict=True)
+        ]
         self.follows.append(follower[new], followee[new].astype(np.int32))
         np.add.at(self.followers, followee[new], 1)
 

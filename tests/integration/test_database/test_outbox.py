@@ -112,7 +112,7 @@ def test_how_far_another_cluster_had_swept_says_nothing_here(engine: Engine, tab
 VIEW = "CREATE OR REPLACE VIEW feed_posts AS SELECT id, external_id, author_id, content, tags,"
 WAYS = {
     "filtered": f"{VIEW} visible, created_at, seq FROM posts WHERE created_at < now()",
-    "joined": f"{VIEW} visible, created_at, seq FROM posts LEFT JOIN users u (author_id) USING (author_id)",
+    "joined": f"{VIEW} visible, created_at, seq FROM posts, (SELECT count(*) FROM users) AS u",
     "by the hour": f"{VIEW} created_at < now() AS visible, created_at, seq FROM posts",
     "unwatched": "CREATE OR REPLACE VIEW feed_users AS SELECT id, username AS external_id, created_at FROM users",
     "gone": "DROP VIEW feed_follows",

@@ -168,9 +168,10 @@ def test_a_second_edge_between_two_users_counts_once_and_an_edge_can_be_taken_ba
     state = FeedState()
     state.add_users([b"a" * 16, b"b" * 16])
 
-    state.follow(np.array([0]), np.array([1]))
+    state.follow(np.array([0, 0]), np.array([1, 1]))
     state.follow(np.array([0]), np.array([1]))
     assert state.followers[:2].tolist() == [0, 1]
+    assert state.edges() == {(0, 1)}
 
     state.unfollow(0, 1)
     state.unfollow(0, 1)
@@ -205,6 +206,24 @@ def test_a_post_that_gets_another_author_or_time_is_found_under_them():
     assert state.by_created.tolist() == [other, row]
     assert not state.visible[row]
     assert state.topic[row] == state.topic_ids["new"]
+
+
+def test_edges_are_kept_in_the_order_in_which_they_came():
+    state = FeedState()
+    state.add_users([bytes([n]) * 16 for n in range(5)])
+
+    state.follow(np.array([0, 1, 0]), np.array([3, 2, 1]))
+    state.follow(np.array([0, 0, 0]), np.array([1, 4, 2]))
+
+    assert state.follows.row(0)[0].tolist() == [3, 1, 4, 2]
+    assert state.edges() == {(0, 1), (0, 2), (0, 3), (0, 4), (1, 2)}
+
+
+def test_posts_are_found_by_numbers_however_large():
+    state = Chronicle(Feed(1, [Post(created=float(i)) for i in range(3)]).history(), replay=False).finish()
+    state.seq[:3] = [2**62, -5, 7]
+
+    assert state.rows_of_seq(np.array([7, 2**62, 2**62 + 1, -5])).tolist() == [2, 0, 1]
 
 
 @given(st.lists(st.integers(-3, 30), max_size=12))
