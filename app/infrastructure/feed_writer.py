@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -9,16 +10,18 @@ from numpy.typing import NDArray
 
 from app.application.live_feed import LiveFeed, Ranking
 from app.domain.entities import INTERACTION_TYPES, Post
-from app.domain.feed.history import EventColumns
+from app.domain.feed.history import KEY_DTYPE, EventColumns
 from app.domain.feed.state import FeedState
 from app.domain.repositories.feed_log import FeedChanges, FeedMarks
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.domain.repositories.post_repository import PostRepository
+from app.infrastructure.database.key_index import KeyIndex
 from app.infrastructure.ml.text import TextSpace, readable
 
 _PORTION = 500  # events or follows applied in one turn: requests wait for no longer than that takes
 _NEWEST = 200  # posts
 _REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
+_ROWS = 2**32  # more than there are of users
 
 
 class FeedWriter:
@@ -78,16 +81,18 @@ class FeedWriter:
     def _compare_follows(self, there: FeedMarks) -> None:
         with self._feed.turn:
             state = self._feed.state
-            rows, edges = dict(state.user_rows), state.edges()
-        both = zip(there.followers.tolist(), there.followees.tolist(), strict=True)
-        wanted = {(rows[a], rows[b]) for a, b in both if a in rows and b in rows}
-        new, gone = sorted(wanted - edges), sorted(edges - wanted)
+            known, present = dict(state.user_rows), _codes(*state.edges())
+        index = KeyIndex(np.frombuffer(b"".join(known), KEY_DTYPE))
+        rows = np.fromiter(known.values(), np.int64, len(known))
+        follower, followee = index.rows(there.followers), index.rows(there.followees)
+        both = (follower >= 0) & (followee >= 0)
+        wanted = _codes(rows[follower[both]], rows[followee[both]])
+        new, gone = np.setdiff1d(wanted, present), np.setdiff1d(present, wanted)
         for start in range(0, max(len(new), len(gone)), _PORTION):
             with self._feed.turn:
-                for follower, followee in gone[start : start + _PORTION]:
-                    state.unfollow(follower, followee)
-                added = np.array(new[start : start + _PORTION], np.intp).reshape(-1, 2)
-                state.follow(added[:, 0], added[:, 1])
+                for one in gone[start : start + _PORTION].tolist():
+                    state.unfollow(*divmod(one, _ROWS))
+                state.follow(*np.divmod(new[start : start + _PORTION], _ROWS))
 
     def apply(self, changes: FeedChanges) -> None:
         """What the log told. Raises StorageUnavailable."""
@@ -179,3 +184,8 @@ class FeedWriter:
         if self._posts is not None:
             for start in range(0, len(missing), _PORTION):
                 self._upsert_posts(self._posts.posts(missing[start : start + _PORTION]))
+
+
+def _codes(follower: NDArray[np.integer[Any]], followee: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Edges as numbers, which are compared all at once."""
+    return follower.astype(np.int64) * _ROWS + followee

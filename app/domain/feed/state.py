@@ -180,12 +180,12 @@ class FeedState:
             self.follows.discard(follower, followee)
             self.followers[followee] -= 1
 
-    def edges(self) -> set[tuple[int, int]]:
-        """Who follows whom, by user rows."""
+    def edges(self) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+        """Who follows, and whom, as user rows: one entry for each edge."""
         users = np.arange(self.n_users)
         longest = int(self.follows.lengths(users).max(initial=0))
         follower, (followee,) = self.follows.gather(users, longest)
-        return set(zip(follower.tolist(), followee.tolist(), strict=True))
+        return follower, followee
 
     def update_post(self, row: int, *, author: int, created: float, visible: bool, topic: str | None) -> None:
         """Bring a known post up to date."""
