@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluate = _prequential if args.protocol == "prequential" else _owner
     try:
         evaluate(args, history, ranking_options(settings))
-    except NothingToEvaluate as error:
+    except (NothingToEvaluate, ChildProcessError) as error:
         return refuse(_PROG, error)
     except OSError as error:
         return refuse(

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.learn import WHOLE_EVERY, WHOLE_KEPT, LearningOptions
+from training.learn import LearningOptions
 from training.replay import Replay
+
+WHOLE_EVERY, WHOLE_KEPT = 2, 400  # every second lesson, the last ones: each takes a quarter of a megabyte
 
 
 @dataclass(frozen=True, slots=True, eq=False)

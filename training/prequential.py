@@ -1,6 +1,7 @@
 """Runs rankers over a replay: learned parts are fitted on the warm-up and refitted as the feed grows."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -8,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.infrastructure.ml.choice_model import ChoiceModel
-from training.learn import Learned, LearningOptions, OfferSampler, learn
+from training.learn import Learned, LearningOptions, learn
 from training.lessons import lessons, no_lessons
+from training.offers import OfferBook
 from training.rankers import KEPT, LEARNED, Ranked, Ranker, ranker
 from training.replay import Moment, Replay
+from training.second_process import SecondProcess, is_worth_it
 
 _LEAST_OFFERS = 200
 
@@ -29,6 +32,8 @@ class Outcome:
     history       (n,) events of the user before the request
     post_age      (n,) seconds since the chosen post came to exist
     seconds       ranker -> time it took in all
+    learned       what was learned on the way, in order
+    offers        what it was learned from
     """
 
     requests: NDArray[np.intp]
@@ -36,6 +41,7 @@ class Outcome:
     lists: dict[str, NDArray[np.int32]]
     history: NDArray[np.int64]
     post_age: NDArray[np.float64]
+    offers: OfferBook
     learned: list[Learned] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -46,7 +52,8 @@ def run(
     learning: LearningOptions,
     *,
     max_requests: int,
-    sampler: OfferSampler | None = None,
+    samples_all: bool = False,
+    second_process: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
     watch: Callable[[Moment, ChoiceModel | None], None] | None = None,
     at_split: AtSplit | None = None,
@@ -54,11 +61,24 @@ def run(
     """Replay up to `max_requests` requests of the test part through `rankers`.
 
     Where one of them learns, offers are sampled in the warm-up and, while a refit lies ahead, in the test part; with
-    `sampler` given they are sampled to the end, for a final fit on everything. `watch` sees each request of the test
-    part, with the learned model of the moment, before the rankers do. `at_split` is called once, while the
-    replay has not gone beyond the start of the test part.
+    `samples_all` they are sampled to the end, for a final fit on everything. `watch` sees each request of the test
+    part, with the learned model of the moment, before the rankers do. `at_split` is called once, while the replay has
+    not gone beyond the start of the test part. A `second_process` (default: where it is worth it) changes nothing but
+    the time it takes. Raises ChildProcessError when that process is killed.
     """
-    course = _Course(replay, learning, bool(LEARNED & set(rankers)), sampler, at_split)
+    course = _Course(replay, learning, bool(LEARNED & set(rankers)), samples_all, second_process, at_split)
+    with closing(course):
+        return _played(replay, rankers, course, max_requests, progress, watch)
+
+
+def _played(
+    replay: Replay,
+    rankers: Sequence[str],
+    course: "_Course",
+    max_requests: int,
+    progress: Callable[[int, int], None] | None,
+    watch: Callable[[Moment, ChoiceModel | None], None] | None,
+) -> Outcome:
     tests = replay.test_requests(max_requests)
     schedule = np.union1d(tests, course.moments)
     testing = np.isin(schedule, tests)
@@ -70,6 +90,7 @@ def run(
         {name: np.full((n, KEPT), -1, np.int32) for name in rankers},
         np.zeros(n, np.int64),
         np.zeros(n),
+        course.book,
         course.fitted,
         dict.fromkeys(rankers, 0.0),
     )
@@ -85,7 +106,7 @@ def run(
         course.attend(moment)
         if progress is not None:
             progress(at + 1, len(schedule))
-    course.reach(replay.test_from)  # where nothing was asked after it
+    course.finish()
     return outcome
 
 
@@ -97,23 +118,37 @@ class _Course:
         replay: Replay,
         learning: LearningOptions,
         fits: bool,
-        sampler: OfferSampler | None,
+        samples_all: bool,
+        second_process: bool | None,
         at_split: AtSplit | None,
     ) -> None:
         self.fitted: list[Learned] = []
         self._replay, self._learning, self._fits, self._at_split = replay, learning, fits, at_split
         self._due = [replay.test_from, *(replay.growth_times().tolist() if fits else [])]
-        if sampler is not None:
+        if samples_all:
             taught = lessons(replay, learning, [*self._due, np.inf])
         elif fits:
             taught = lessons(replay, learning, self._due, until=self._due[-1])
         else:
             taught = no_lessons()
-        self._sampler = OfferSampler(replay.options, learning) if sampler is None else sampler
-        self.moments = taught.moments
-        self._seeds = replay.hashes(taught.moments).tolist()
-        self._lessons = taught
+        apart = is_worth_it(len(taught.moments)) if second_process is None else second_process
+        self.book = OfferBook(replay, taught, learning, shared=apart)
+        self._own, self._second = np.arange(len(taught.moments)), None
+        if apart:
+            theirs = self._shared_out(replay)
+            self._own = np.flatnonzero(~theirs)
+            stops = [*self._due, np.inf]
+            self._second = SecondProcess(replay, self.book, np.flatnonzero(theirs), stops)
+        self.moments = taught.moments[self._own]
         self._attended = 0
+
+    def _shared_out(self, replay: Replay) -> NDArray[np.bool_]:
+        """Which lessons go to a second process: half of the warm-up's, and all of the test part, where this one is
+        busy with the rankers. Whole offers are too large to be shared."""
+        lessons = self.book.lessons
+        late = replay.events.time[lessons.moments] >= replay.test_from
+        theirs: NDArray[np.bool_] = (late | (np.arange(len(late)) % 2 == 1)) & ~lessons.whole
+        return theirs
 
     def model(self) -> ChoiceModel | None:
         """As of the moment; None before there was enough to learn from."""
@@ -123,9 +158,9 @@ class _Course:
         """Learn what is due by `now`. The replay must not have come as far as that."""
         while self._due and now >= self._due[0]:
             at = self._due.pop(0)
-            if self._fits and self._sampler.known(at) >= _LEAST_OFFERS:
-                offers, whole = self._sampler.offers(at), self._sampler.whole_offers(at)
-                self.fitted.append(learn(offers, whole, self._learning))
+            if self._fits and self.book.known(at) >= _LEAST_OFFERS:
+                self._wait(at)
+                self.fitted.append(learn(self.book.offers(at), self.book.whole_offers(at), self._learning))
             if at == self._replay.test_from and self._at_split is not None:
                 self._at_split(self.model())
 
@@ -135,14 +170,21 @@ class _Course:
         if at == len(self.moments) or moment.event != self.moments[at]:
             return
         self._attended += 1
-        request, events = self._lessons.requests[at], self._replay.events
-        self._sampler.add(
-            moment,
-            known_at=float(events.time[request]),
-            worth=float(self._replay.options.kind_weights()[events.kind[request]]),
-            seed=self._seeds[at],
-            whole=bool(self._lessons.whole[at]),
-        )
+        self.book.sample(int(self._own[at]), moment)
+
+    def finish(self) -> None:
+        """Learn what is due at the split where nothing was asked after it, and have all that was to be sampled."""
+        self.reach(self._replay.test_from)
+        self._wait(np.inf)
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        if self._second is not None:
+            self._second.close()
+
+    def _wait(self, stop: float) -> None:
+        if self._second is not None:
+            self._second.wait(stop)
 
 
 def _ask(rankers: Mapping[str, Ranker], moment: Moment, outcome: Outcome, place: int) -> None:

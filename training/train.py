@@ -30,7 +30,7 @@ from data.command_line import OneLineParser, existing_file, refuse, whole_number
 from data.progress import progress_bars
 from training.acceptance import choose, compare, figures_of, objections
 from training.feed_input import UNREADABLE, database
-from training.learn import Learned, LearningOptions, OfferSampler, learn
+from training.learn import Learned, LearningOptions, learn
 from training.metrics import Figure
 from training.owner_table import owner_table
 from training.preprocess import build_interaction_matrix
@@ -76,7 +76,6 @@ def train(
     if not len(feed.history.events):
         raise NothingToTrainOn("the feed has no interaction yet: seed or import one, or wait for users")
     replay = Replay(feed.history, ranking, targets=target_kinds(feed.history), seed=learning.seed)
-    sampler = OfferSampler(ranking, learning)
     tables: dict[str, dict[str, Figure]] = {}
 
     def note_owner_figures(model: ChoiceModel | None) -> None:
@@ -88,7 +87,7 @@ def train(
         _RANKERS,
         learning,
         max_requests=_REQUESTS,
-        sampler=sampler,
+        samples_all=True,
         progress=lambda done, total: progress("replay", done, total),
         at_split=note_owner_figures,
     )
@@ -102,10 +101,9 @@ def train(
     }
     if champion is not None and len(outcome.requests):
         figures["against_active"] = asdict(compare(outcome.ranks[choice.algorithm], champion, users))
-    learned = (
-        learn(sampler.offers(), sampler.whole_offers(), learning) if choice.algorithm == "learned" else None
-    )
-    if learned is not None:
+    learned = None
+    if choice.algorithm == "learned":
+        learned = learn(outcome.offers.offers(), outcome.offers.whole_offers(), learning)
         figures["log_likelihood"] = learned.tried
     progress("fit", 1, 2)
     model = fit_everything(feed, ranking, learned.model if learned else None, figures)

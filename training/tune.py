@@ -176,15 +176,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return refuse(
             _PROG, f"too little to tune on: {have} requests in the warm-up's last fifth, {_ENOUGH} are needed"
         )
-    with threadpool_limits(limits=1), progress_bar("tune (s)") as progress:
-        began = perf_counter()
-        trials = search(
-            history,
-            start,
-            seconds=args.time,
-            requests=args.requests,
-            told=lambda _: progress(int(min(perf_counter() - began, args.time)), int(args.time)),
-        )
+    try:
+        with threadpool_limits(limits=1), progress_bar("tune (s)") as progress:
+            began = perf_counter()
+            trials = search(
+                history,
+                start,
+                seconds=args.time,
+                requests=args.requests,
+                told=lambda _: progress(int(min(perf_counter() - began, args.time)), int(args.time)),
+            )
+    except ChildProcessError as error:
+        return refuse(_PROG, error)
     best = best_of(trials)
     try:
         write_atomically(args.output, [json.dumps(best.tuned.to_json(), indent=2).encode(), b"\n"])

@@ -1,0 +1,58 @@
+"""The conditional logit against choices made by one that is known."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from training.fit_choice import Offers, fit_choice_model, mean_log_likelihood, standardised
+
+N, SIZE = 3000, 12
+
+
+@pytest.fixture(scope="module")
+def offers() -> Offers:
+    """Choices by utility 1.0 a - 0.5 b, where a third input, noise aside, repeats the first."""
+    random = np.random.default_rng(5)
+    inputs = random.normal(size=(N, SIZE, 3)).astype(np.float32)
+    inputs[..., 2] = inputs[..., 0] + 0.05 * inputs[..., 2]
+    utility = inputs @ np.array([1.0, -0.5, 0.0]) + random.gumbel(size=(N, SIZE))
+    taken = utility.argmax(axis=1)
+    rows = np.arange(N)
+    inputs[rows, 0], inputs[rows, taken] = inputs[rows, taken].copy(), inputs[rows, 0].copy()
+    return Offers(inputs, np.zeros((N, SIZE), np.float32), np.ones(N, np.float32))
+
+
+def test_coefficients_are_those_the_choices_were_made_by(offers):
+    model = fit_choice_model(("a", "b", "c"), standardised(offers), ridge=1e-5)
+
+    a, b, c = model.linear / model.scale
+    assert a + c == pytest.approx(1.0, abs=0.08)
+    assert b == pytest.approx(-0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("ridge", [1e-2, 1e-5])
+def test_the_search_arrives_where_a_long_plain_one_does_though_inputs_lean_on_one_another(offers, ridge):
+    given = standardised(offers)
+
+    def loss(w):
+        u = given.inputs.astype(np.float64) @ w
+        return -(u[:, 0] - np.log(np.exp(u).sum(axis=1))).mean() + ridge * w @ w
+
+    model = fit_choice_model(("a", "b", "c"), given, ridge=ridge)
+
+    least = minimize(loss, np.zeros(3), method="BFGS", options={"gtol": 1e-8}).fun
+    assert loss(model.linear) == pytest.approx(least, abs=1e-5)
+
+
+def test_padding_is_never_chosen_and_changes_nothing(offers):
+    padded = Offers(
+        np.concatenate([offers.inputs, np.zeros((N, 3, 3), np.float32)], axis=1),
+        np.concatenate([offers.log_weight, np.full((N, 3), -np.inf, np.float32)], axis=1),
+        offers.value,
+    )
+    model = fit_choice_model(("a", "b", "c"), standardised(padded))
+
+    plain = fit_choice_model(("a", "b", "c"), standardised(offers))
+
+    assert model.linear / model.scale == pytest.approx(plain.linear / plain.scale, abs=0.01)
+    assert mean_log_likelihood(model, standardised(padded)[:10]) < 0
