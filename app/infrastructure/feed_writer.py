@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -21,7 +20,6 @@ from app.infrastructure.ml.text import TextSpace, readable
 _PORTION = 500  # events or follows applied in one turn: requests wait for no longer than that takes
 _NEWEST = 200  # posts
 _REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
-_ROWS = 2**32  # more than there are of users
 
 
 class FeedWriter:
@@ -81,18 +79,22 @@ class FeedWriter:
     def _compare_follows(self, there: FeedMarks) -> None:
         with self._feed.turn:
             state = self._feed.state
-            known, present = dict(state.user_rows), _codes(*state.edges())
+            known, base = dict(state.user_rows), state.n_users
+            follower, followee = state.edges()
+        present = follower * base + followee  # edges as numbers, which are compared all at once
         index = KeyIndex(np.frombuffer(b"".join(known), KEY_DTYPE))
         rows = np.fromiter(known.values(), np.int64, len(known))
-        follower, followee = index.rows(there.followers), index.rows(there.followees)
-        both = (follower >= 0) & (followee >= 0)
-        wanted = _codes(rows[follower[both]], rows[followee[both]])
-        new, gone = np.setdiff1d(wanted, present), np.setdiff1d(present, wanted)
+        a, b = index.rows(there.followers), index.rows(there.followees)
+        both = (a >= 0) & (b >= 0)
+        wanted = np.sort(rows[a[both]] * base + rows[b[both]])
+        wanted = wanted[np.diff(wanted, prepend=-1) > 0]  # each once
+        new = np.setdiff1d(wanted, present, assume_unique=True)
+        gone = np.setdiff1d(present, wanted, assume_unique=True)
         for start in range(0, max(len(new), len(gone)), _PORTION):
             with self._feed.turn:
                 for one in gone[start : start + _PORTION].tolist():
-                    state.unfollow(*divmod(one, _ROWS))
-                state.follow(*np.divmod(new[start : start + _PORTION], _ROWS))
+                    state.unfollow(*divmod(one, base))
+                state.follow(*np.divmod(new[start : start + _PORTION], base))
 
     def apply(self, changes: FeedChanges) -> None:
         """What the log told. Raises StorageUnavailable."""
@@ -184,8 +186,3 @@ class FeedWriter:
         if self._posts is not None:
             for start in range(0, len(missing), _PORTION):
                 self._upsert_posts(self._posts.posts(missing[start : start + _PORTION]))
-
-
-def _codes(follower: NDArray[np.integer[Any]], followee: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Edges as numbers, which are compared all at once."""
-    return follower.astype(np.int64) * _ROWS + followee
