@@ -10,6 +10,7 @@ from app.application.feed_pipeline import FeedPipeline
 from app.domain.feed.state import DAY, HALF_LIVES, HOUR
 from app.domain.services.scorer import Scorer
 from app.infrastructure.ml.choice_model import ChoiceModel
+from app.infrastructure.ml.collaborative_filter import LiveTaste
 from app.infrastructure.ml.filters import NotMet
 from app.infrastructure.ml.formula_scorer import FormulaScorer, TrendingScorer
 from app.infrastructure.ml.learned_scorer import LearnedScorer
@@ -67,8 +68,13 @@ def _hn_hot(moment: Moment) -> NDArray[np.float64]:
     return np.maximum(_popular(moment) - 1, 0) / (_age(moment) / HOUR + 2) ** 1.8
 
 
+def _support(taste: LiveTaste, moment: Moment) -> NDArray[np.float64]:
+    support: NDArray[np.float64] = taste.support(moment.context).spread(moment.state.n_posts)[0]
+    return support
+
+
 def _owner_formula(moment: Moment) -> NDArray[np.float64]:
-    support = moment.tastes.owner.support(moment.context)
+    support = _support(moment.tastes.owner, moment)
     if support.max(initial=0.0) <= 0:
         return _heat(7 * DAY)(moment)
     n = _popular(moment)
@@ -89,8 +95,8 @@ _SIMPLE: Mapping[str, Score] = {
     "trending_3d": _heat(3 * DAY),
     "trending_7d": _heat(7 * DAY),
     "hn_hot": _hn_hot,
-    "owner_knn": lambda moment: moment.tastes.owner.support(moment.context),
-    "decayed_knn": lambda moment: moment.tastes.decayed.support(moment.context),
+    "owner_knn": lambda moment: _support(moment.tastes.owner, moment),
+    "decayed_knn": lambda moment: _support(moment.tastes.decayed, moment),
     "owner_formula": _owner_formula,
 }
 RANKERS = (*_SIMPLE, "formula", "learned", "served")

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.domain.feed.ragged import summed
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.artifact import StoredNeighbours
+from app.infrastructure.ml.tally import Tally
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds, and serving does without
     from sklearn.neighbors import NearestNeighbors
@@ -77,26 +77,26 @@ class CollaborativeFilter:
         place = np.arange(counts.sum()) + np.repeat(
             self._starts[posts] - (np.cumsum(counts) - counts), counts
         )
-        product = summed(
-            self._users[place], self._weights[place] * np.repeat(weights / length, counts), self.shape[0]
-        )
-        if 0 <= without < len(product):
-            product[without] = 0.0
-        found = np.flatnonzero(product > 0)
+        products = self._weights[place] * np.repeat(weights / length, counts)
+        tally = Tally(self._users[place], products[None], self.shape[0])
+        found, product = tally.rows, tally.sums[0]
+        others = (product > 0) & (found != without)
+        found, product = found[others], product[others]
         if len(found) > self._wanted:
-            found = found[np.argpartition(-product[found], self._wanted - 1)[: self._wanted]]
-        found = found[np.lexsort((found, -product[found]))]
-        return Neighbours(found, product[found])
+            some = np.argpartition(-product, self._wanted - 1)[: self._wanted]
+            found, product = found[some], product[some]
+        order = np.lexsort((found, -product))
+        return Neighbours(found[order], product[order])
 
-    def support(self, nearest: Neighbours) -> NDArray[np.float64]:
-        """Each post's support, (n_posts,): the sum over neighbours of similarity x their row."""
+    def support(self, nearest: Neighbours) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """What the neighbours chose: matrix columns, one entry for each choice, and similarity x its weight."""
         starts = self.matrix.indptr
         counts = starts[nearest.rows + 1] - starts[nearest.rows]
         place = np.arange(counts.sum()) + np.repeat(
             starts[nearest.rows] - (np.cumsum(counts) - counts), counts
         )
         weights = self.matrix.data[place] * np.repeat(nearest.similarity, counts)
-        return summed(self.matrix.indices[place], weights, self.shape[1])
+        return self.matrix.indices[place].astype(np.intp), weights
 
 
 class LiveTaste:
@@ -119,15 +119,13 @@ class LiveTaste:
         self._weights = kind_weights
         self._half_life = half_life
         self._post_rows = post_rows
-        self._known = post_rows >= 0
-        self._same_rows = np.array_equal(post_rows, np.arange(len(post_rows)))
         self._column = np.full(int(post_rows.max(initial=-1)) + 1, -1)
-        self._column[post_rows[self._known]] = np.flatnonzero(self._known)
+        self._column[post_rows[post_rows >= 0]] = np.flatnonzero(post_rows >= 0)
         self._row = np.full(int(user_rows.max(initial=-1)) + 1, -1)
         self._row[user_rows[user_rows >= 0]] = np.flatnonzero(user_rows >= 0)
 
-    def support(self, context: RankingContext) -> NDArray[np.float64]:
-        """Support of every post of the state by the user's neighbours, (n_posts,)."""
+    def support(self, context: RankingContext) -> Tally:
+        """Support of posts of the state by the user's neighbours, one sum: of similarity x the weight of the choice."""
         return context.once((id(self), "support"), lambda: self._support(context))
 
     def neighbours(self, context: RankingContext) -> Neighbours:
@@ -143,21 +141,13 @@ class LiveTaste:
             weights = weights * np.exp2((times - context.now) / self._half_life)
         columns = self._column[posts[posts < len(self._column)]]
         weights = weights[posts < len(self._column)]
-        columns, weights = columns[columns >= 0], weights[columns >= 0]
-        distinct, inverse = np.unique(columns, return_inverse=True)
+        mine = Tally(columns, weights[None], self.model.shape[1])
         own = self._row[context.user] if context.user < len(self._row) else -1
-        return self.model.neighbours(distinct, summed(inverse, weights, len(distinct)), without=int(own))
+        return self.model.neighbours(mine.rows, mine.sums[0], without=int(own))
 
-    def _support(self, context: RankingContext) -> NDArray[np.float64]:
-        result = np.zeros(context.state.n_posts)
-        nearest = self.neighbours(context)
-        if len(nearest.rows):
-            support = self.model.support(nearest)
-            if self._same_rows:
-                result[: len(support)] = support
-            else:
-                result[self._post_rows[self._known]] = support[self._known]
-        return result
+    def _support(self, context: RankingContext) -> Tally:
+        columns, weights = self.model.support(self.neighbours(context))
+        return Tally(self._post_rows[columns], weights[None], context.state.n_posts)
 
 
 def interaction_matrix(

@@ -13,6 +13,7 @@ from app.domain.feed.state import HALF_LIVES, HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer import Rows, Scored
 from app.infrastructure.ml.collaborative_filter import LiveTaste
+from app.infrastructure.ml.tally import Tally
 
 _TEXT, _AUTHOR, _ENGAGEMENT = 0.6, 0.2, 0.2  # shares of content similarity
 
@@ -36,9 +37,10 @@ class TrendingScorer:
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
         state = context.state
-        level = state.heat.at(context.now, rows)[self._column]
+        column = slice(self._column, self._column + 1)
+        level = state.heat.at(context.now, rows, column)[0]
         top = state.heat.hottest(self._column, 1)
-        most = max(state.heat.at(context.now, top)[self._column].max(initial=0.0), level.max(initial=0.0))
+        most = max(state.heat.at(context.now, top, column).max(initial=0.0), level.max(initial=0.0))
         # where nothing moves, newer first: a trace of recency far below one fresh engagement
         newness = 1e-3 / (1.0 + np.maximum(context.now - state.created[rows], 0.0) / HOUR)
         values = (level / (most or 1.0) + newness) / (1.0 + 1e-3)
@@ -64,14 +66,15 @@ class FormulaScorer:
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
         support = self._taste.support(context)
-        most = support.max(initial=0.0)
+        most = support.sums.max(initial=0.0)
         if most <= 0:
             return self._trending(context, rows)
         state = context.state
-        recency = np.exp(-np.maximum(context.now - state.created[rows], 0.0) / self._tau)
-        parts = self._shares[:, None] * np.stack(
-            [support[rows] / most, content_similarity(context, rows), recency]
-        )
+        parts = np.empty((3, len(rows)))
+        parts[0] = support.of(rows)[0] / most
+        parts[1] = content_similarity(context, rows)
+        parts[2] = np.exp(np.minimum(state.created[rows] - context.now, 0.0) / self._tau)
+        parts *= self._shares[:, None]
 
         def reasons(at: Rows) -> list[Reason | None]:
             return [_REASONS[part] for part in parts[:, at].argmax(axis=0)]
@@ -104,16 +107,16 @@ def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float6
     def most_engaged() -> float:
         return float(np.log1p(state.engagements[: state.n_posts].max(initial=0))) or 1.0
 
-    engagement = np.log1p(state.engagements[rows]) / context.once("most engaged", most_engaged)
+    engagement: NDArray[np.float64] = np.log1p(state.engagements[rows])
+    engagement /= state.derived("most engaged", most_engaged)
     posts = context.history[0][-50:].astype(np.intp)
     if not len(posts) or not state.text.shape[1]:
         return engagement
     profile = state.text[posts].sum(axis=0)
     profile /= np.linalg.norm(profile) or 1.0
-    alike = np.asarray(state.text[rows] @ profile, np.float64).clip(0, 1)
+    alike = np.maximum(state.text[rows] @ profile, 0.0)
     authors = state.author[posts]
-    known = authors[authors >= 0]
-    share = np.bincount(known, minlength=state.n_users) / max(len(known), 1)
-    author = state.author[rows]
-    familiar = np.where(author >= 0, share[author.clip(0)], 0.0)
-    return _TEXT * alike + _AUTHOR * familiar + _ENGAGEMENT * engagement
+    own = Tally(authors, np.ones((1, len(authors))), state.n_users)
+    familiar = own.of(state.author[rows])[0] / max(np.count_nonzero(authors >= 0), 1)
+    similarity: NDArray[np.float64] = _TEXT * np.minimum(alike, 1.0) + _AUTHOR * familiar
+    return similarity + _ENGAGEMENT * engagement

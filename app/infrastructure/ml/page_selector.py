@@ -10,10 +10,12 @@ from app.domain.feed.ragged import occurrence
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.selector import Selection
 
-_LOOK_AHEAD = 10  # pages: what stands deeper does not come up, however long one author's run is
+_LOOK_AHEAD = 4  # pages: what stands deeper does not come up, however long one author's run is
 _SEEN_BY_FEW = 3  # engagements
 _HOUR = 3600.0
-_PRIME = np.uint64(2_654_435_761)
+_GOLDEN = (
+    0x9E3779B97F4A7C15  # 2 ** 64 over the golden ratio: multiples of it lie evenly (Knuth, TAOCP 3, 6.4)
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class PageSelector:
         repeat[author < 0] = 0
         spaced = near_values * self._factors[repeat]
         order = np.argsort(-spaced, kind="stable")
-        salt = hashed(np.array([context.user + 2], np.uint64) * _PRIME + np.uint64(context.now // _HOUR))
+        salt = ((context.user + 2) * 2_654_435_761 + int(context.now // _HOUR)) * _GOLDEN % 2**64
         # a page too short for a whole place has one now and then, so that the share holds
-        slots = int(self.exploration * size + float(salt[0]) / 2.0**64)
+        slots = int(self.exploration * size + salt / 2**64)
         slots = min(slots, size // 2, max(len(near) - size, 0))
         explored = self._explored(context, near, order[size - slots :], slots, salt)
         if len(explored):
@@ -74,19 +76,11 @@ class PageSelector:
         rows: NDArray[np.intp],
         below: NDArray[np.intp],
         count: int,
-        salt: NDArray[np.uint64],
+        salt: int,
     ) -> NDArray[np.intp]:
         """`count` of the positions `below` the page, drawn by a hash among those that few have engaged with."""
         if count <= 0:
             return below[:0]
         few = below[context.state.engagements[rows[below]] < _SEEN_BY_FEW]
-        draw = hashed(rows[few].astype(np.uint64) + salt)
+        draw = (rows[few].astype(np.uint64) + np.uint64(salt)) * np.uint64(_GOLDEN)
         return few[np.argsort(draw, kind="stable")[:count]]
-
-
-def hashed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Numbers that look drawn at random, the same for the same ones (the finaliser of SplitMix64: G. Steele, D. Lea,
-    C. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)."""
-    mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))

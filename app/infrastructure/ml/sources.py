@@ -55,7 +55,8 @@ class SimilarUsers:
     reason: Reason = Reason.COLLABORATIVE_FILTERING
 
     def __call__(self, context: RankingContext) -> Rows:
-        return strongest(self.taste.support(context), self.limit)
+        support = self.taste.support(context)
+        return support.rows[strongest(support.sums[0], self.limit)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,18 @@ class Tally:
         for total, one in zip(self._sums, weights, strict=True):
             total[:] = np.bincount(self._slots, one, self._last + 1)
 
-    def of(self, rows: NDArray[np.intp]) -> Block:
+    def of(self, rows: NDArray[np.integer[Any]]) -> Block:
         """(n_sums, n) sums of `rows`, 0 for those that have none and for negative ones."""
         slots = np.minimum(self._slot_of[rows], self._last)
         slots[self._owner[slots] != rows] = self._last
-        return self._sums.take(slots, axis=1)
+        sums: Block = self._sums.take(slots, axis=1)
+        return sums
+
+    def spread(self, size: int) -> Block:
+        """(n_sums, size) sums of every row."""
+        result = np.zeros((len(self._sums), size))
+        result[:, self.rows] = self.sums
+        return result
 
     @cached_property
     def _used(self) -> NDArray[np.intp]:
