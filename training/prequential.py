@@ -67,18 +67,6 @@ def run(
     the time it takes. Raises ChildProcessError when that process is killed.
     """
     course = _Course(replay, learning, bool(LEARNED & set(rankers)), samples_all, second_process, at_split)
-    with closing(course):
-        return _played(replay, rankers, course, max_requests, progress, watch)
-
-
-def _played(
-    replay: Replay,
-    rankers: Sequence[str],
-    course: "_Course",
-    max_requests: int,
-    progress: Callable[[int, int], None] | None,
-    watch: Callable[[Moment, ChoiceModel | None], None] | None,
-) -> Outcome:
     tests = replay.test_requests(max_requests)
     schedule = np.union1d(tests, course.moments)
     testing = np.isin(schedule, tests)
@@ -95,18 +83,19 @@ def _played(
         dict.fromkeys(rankers, 0.0),
     )
     tested = 0
-    for at, event in enumerate(schedule.tolist()):
-        course.reach(float(replay.events.time[event]))
-        moment = replay.request(event)
-        if testing[at]:
-            if watch is not None:
-                watch(moment, course.model())
-            _ask(chosen, moment, outcome, tested)
-            tested += 1
-        course.attend(moment)
-        if progress is not None:
-            progress(at + 1, len(schedule))
-    course.finish()
+    with closing(course):
+        for at, event in enumerate(schedule.tolist()):
+            course.reach(float(replay.events.time[event]))
+            moment = replay.request(event)
+            if testing[at]:
+                if watch is not None:
+                    watch(moment, course.model())
+                _ask(chosen, moment, outcome, tested)
+                tested += 1
+            course.attend(moment)
+            if progress is not None:
+                progress(at + 1, len(schedule))
+        course.finish()
     return outcome
 
 
