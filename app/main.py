@@ -35,7 +35,7 @@ from app.domain.errors import StorageUnavailable
 from app.domain.feed.state import FeedState
 from app.domain.repositories.interaction_repository import InteractionRepository, Recorded
 from app.domain.services.clock import Clock
-from app.infrastructure.clock import FixedClock, SystemClock
+from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
 from app.infrastructure.config.secrets import cursor_secrets
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
@@ -58,6 +58,7 @@ from app.presentation.api.dependencies import ApiOptions, Services
 from app.shared.exceptions import ConfigurationError
 from app.shared.logging import configure_logging
 from app.shared.monitoring import Metrics
+from app.shared.tracing import TracedMetrics, open_traces
 
 log = structlog.get_logger()
 
@@ -68,7 +69,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings.log_level)
     _refuse_more_workers()
     keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
-    metrics = Metrics()
+    traces = open_traces(
+        settings.otel_exporter_otlp_endpoint,
+        service=settings.otel_service_name,
+        version=_version(),
+        share=settings.otel_traces_sampler_arg,
+    )
+    metrics = Metrics() if traces is None else TracedMetrics()
     options = ApiOptions(
         api_keys=[key.get_secret_value() for key in settings.api_keys],
         metrics_need_key=settings.metrics_need_key,
@@ -82,14 +89,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def services() -> AsyncIterator[Services]:
         with ExitStack() as stack:
+            if traces is not None:
+                stack.callback(traces.close)
             yield await anyio.to_thread.run_sync(lambda: build_services(settings, keys, metrics, stack))
 
-    return create_api(options, metrics, services, version=_version())
+    return create_api(options, metrics, services, version=_version(), traces=traces)
 
 
 def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack: ExitStack) -> Services:
     """Everything that runs, opened; `stack` closes it. What is missing is missing, the rest serves."""
-    clock: Clock = FixedClock(settings.feed_now) if settings.feed_now else SystemClock()
+    clock: Clock = SystemClock()
+    ranking_clock: Clock = SteppingClock(timedelta(milliseconds=settings.ranking_tick_ms))
+    if settings.feed_now:
+        clock = ranking_clock = FixedClock(settings.feed_now)
     registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
     options = ranking_options(settings)
     fallback = ranking_pipeline(options, None, None, metrics)
@@ -144,7 +156,7 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
         feed,
         EligibilityRules(NotAmong, NotMet),
         CursorCodec(cursor_secrets(settings), settings.cursor_life),
-        clock,
+        ranking_clock,
         copies.deliver if copies is not None else _keep_nothing,
         OffsetPaging(timedelta(minutes=settings.offset_list_life_minutes), settings.offset_lists_limit),
     )

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
         "database_url": "Database",
         "models_dir": "Models",
         "host": "Server",
+        "otel_exporter_otlp_endpoint": "Traces (packages: requirements-tracing.lock)",
         "api_keys": "Keys",
         "interaction_weight_view": "What an interaction is worth",
         "weight_collaborative": "Ranking",
@@ -100,6 +101,19 @@ class Settings(BaseSettings):
     )
     shutdown_grace_seconds: int = Field(
         10, ge=0, le=600, description="How long running requests may take to end after SIGTERM"
+    )
+
+    # Traces
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="OTLP collector that traces are sent to by HTTP; unset: no traces",
+    )
+    otel_service_name: str = Field(
+        "feed-recommendations", min_length=1, description="Name of the service in its traces"
+    )
+    otel_traces_sampler_arg: Share = Field(
+        1.0, description="Share of the requests that is traced where the caller has not decided"
     )
 
     # Keys
@@ -167,6 +181,9 @@ class Settings(BaseSettings):
 
     # Keeping up
     tail_poll_ms: Milliseconds = Field(250, description="How often the log is asked for what is new")
+    ranking_tick_ms: Milliseconds = Field(
+        250, description="Step of the clock that ranks: what is the same for everybody is found once a step"
+    )
     newest_poll_seconds: Seconds = Field(
         2, description="How often tables without our triggers are asked for new posts"
     )

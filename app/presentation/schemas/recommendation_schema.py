@@ -51,8 +51,13 @@ class GenerateRequest(BaseModel):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LARGEST_OFFSET, description="Pages through the last list made")] = 0
     cursor: str | None = Field(None, description="`metadata.next_cursor` of the page before")
-    exclude_ids: Annotated[list[GivenId], Field(max_length=500, default_factory=list)]
-    context: RequestContext = Field(default_factory=RequestContext)
+    # made anew, not copied: a deep copy of a default costs more than the rest of the check
+    exclude_ids: list[GivenId] = Field(
+        default_factory=list, max_length=500, json_schema_extra={"default": []}
+    )
+    context: RequestContext = Field(
+        default_factory=RequestContext, json_schema_extra={"default": RequestContext().model_dump()}
+    )
 
 
 class RecommendedPost(BaseModel):
