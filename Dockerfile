@@ -10,10 +10,12 @@ RUN python -m pip install --root-user-action=ignore --require-hashes -r requirem
 RUN uv venv --no-project --python "$(command -v python3)" /opt/venv
 
 FROM installer AS serve-packages
-COPY requirements-serve.lock ./
+# requirements-tracing.lock adds what sends traces.
+ARG SERVE_LOCK=requirements-serve.lock
+COPY ${SERVE_LOCK} ./
 # Bytecode is made here: the root file system of the running container is read-only. The packages' own tests stay behind.
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip sync --require-hashes --python /opt/venv/bin/python requirements-serve.lock \
+    uv pip sync --require-hashes --python /opt/venv/bin/python "${SERVE_LOCK}" \
     && find /opt/venv -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf {} +
 
 FROM installer AS train-packages

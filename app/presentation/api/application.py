@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.domain.errors import DomainError, StorageUnavailable
 from app.presentation.api.dependencies import ApiOptions, Services
-from app.presentation.api.middleware import ApiKeys, RequestLog
+from app.presentation.api.middleware import ApiKeys, RequestLog, RequestSpans
 from app.presentation.api.problems import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -29,6 +29,7 @@ from app.presentation.api.routers.recommendations import add_recommendations
 from app.presentation.schemas.interaction_schema import BatchRequest, TrackRequest
 from app.presentation.schemas.recommendation_schema import GenerateRequest
 from app.shared.monitoring import Metrics
+from app.shared.tracing import Traces
 
 PROBES = frozenset({"/health", "/livez", "/readyz"})
 _BODIES: list[type[BaseModel]] = [GenerateRequest, TrackRequest, BatchRequest]
@@ -37,7 +38,12 @@ OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
 
 
 def create_api(
-    options: ApiOptions, metrics: Metrics, open_services: OpenServices, *, version: str
+    options: ApiOptions,
+    metrics: Metrics,
+    open_services: OpenServices,
+    *,
+    version: str,
+    traces: Traces | None = None,
 ) -> FastAPI:
     """The application; `open_services` is entered when it starts and left when it stops."""
 
@@ -53,6 +59,8 @@ def create_api(
                 metrics.registry.unregister(state)
 
     middleware = [Middleware(RequestLog, observe=metrics.request)]
+    if traces is not None:
+        middleware.append(Middleware(RequestSpans, traces=traces))
     if options.api_keys:
         open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
         middleware.append(Middleware(ApiKeys, keys=options.api_keys, open_paths=open_paths))

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
+from app.shared.tracing import Traces
 
 log = structlog.get_logger("access")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -63,14 +64,10 @@ class RequestLog:
             self._record(scope, status, perf_counter() - began)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", None)
-        if (
-            route is None
-        ):  # a bare route leaves no trace of itself but its endpoint, and paths here are constant
-            route = scope["path"] if "endpoint" in scope else "unmatched"
         if self._access is None:
             self._access = log.bind()
-        self._observe(scope["method"] if route != "unmatched" else "any", route, status, seconds)
+        method, route = _method_and_route(scope)
+        self._observe(method, route, status, seconds)
         note = self._access.debug if route in _QUIET else self._access.info
         note(
             "request",
@@ -80,6 +77,37 @@ class RequestLog:
             duration_ms=round(seconds * 1000, 2),
             **({"code": scope["feed.problem"]} if "feed.problem" in scope else {}),
         )
+
+
+class RequestSpans:
+    """Traces each request but the probes, under RequestLog, whose lines then name the trace."""
+
+    def __init__(self, app: ASGIApp, traces: Traces) -> None:
+        self._app = app
+        self._traces = traces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["path"] in _QUIET:
+            await self._app(scope, receive, send)
+            return
+        status = INTERNAL_ERROR.status  # what RequestLog makes of an exception
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with self._traces.request(Headers(scope=scope)) as trace:
+            structlog.contextvars.bind_contextvars(trace_id=trace.trace_id)
+            try:
+                await self._app(scope, receive, send_and_note)
+            except ClientDisconnect:
+                status = _CLIENT_CLOSED
+                raise
+            finally:
+                trace.answered(*_method_and_route(scope), status, scope["feed.request_id"])
 
 
 class ApiKeys:
@@ -105,6 +133,14 @@ class ApiKeys:
         # digests of equal length, every key compared: the time tells neither a key's length nor its place
         digest = _digest(shown.encode("latin-1"))
         return sum([hmac.compare_digest(digest, one) for one in self._digests]) > 0
+
+
+def _method_and_route(scope: Scope) -> tuple[str, str]:
+    """The path's template, so that there are few; `any`, `unmatched` where there is none."""
+    route = getattr(scope.get("route"), "path", None)
+    if route is None:  # a bare route leaves no trace of itself but its endpoint, and paths here are constant
+        route = scope["path"] if "endpoint" in scope else "unmatched"
+    return scope["method"] if route != "unmatched" else "any", route
 
 
 def _digest(key: bytes) -> bytes:

@@ -49,7 +49,9 @@ def pinned(name: str) -> dict[str, set[str]]:
     return versions
 
 
-@pytest.mark.parametrize("smaller", ["requirements-serve.lock", "requirements-train.lock"])
+@pytest.mark.parametrize(
+    "smaller", ["requirements-serve.lock", "requirements-tracing.lock", "requirements-train.lock"]
+)
 def test_the_images_run_the_very_versions_that_were_tested(smaller: str) -> None:
     tested, shipped = pinned("requirements.lock"), pinned(smaller)
 
@@ -79,6 +81,7 @@ def test_the_locks_were_made_from_the_packages_that_the_project_names() -> None:
 
     extras = project["optional-dependencies"]
     assert named(project["dependencies"]) <= pinned("requirements-serve.lock").keys()
+    assert named(project["dependencies"] + extras["tracing"]) <= pinned("requirements-tracing.lock").keys()
     assert named(project["dependencies"] + extras["train"]) <= pinned("requirements-train.lock").keys()
     assert (
         named(project["dependencies"] + extras["train"] + extras["dev"]) <= pinned("requirements.lock").keys()

@@ -1,0 +1,129 @@
+"""Traces by OpenTelemetry: a span for each request, and one below it for each stage of its answer.
+
+Off unless it is asked for: no request does anything for it then, and the packages (extra `tracing`) stay unimported.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Thread
+from time import time_ns
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.shared.monitoring import Metrics
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
+
+log = structlog.get_logger()
+_LAST_SECONDS = 3.0  # for what waits to be sent when the service stops
+
+_Told = list[tuple[str, int, int]]  # stage, nanoseconds it took, when that was told
+_told: ContextVar[_Told | None] = ContextVar("stages told of", default=None)
+
+
+class TracedMetrics(Metrics):
+    """Metrics that also note the stages of a request that is traced."""
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """`stage` of an answer took `seconds`."""
+        super().observe(stage, seconds)
+        told = _told.get()
+        if told is not None and stage != "total":  # that is the request's own span
+            told.append((stage, int(seconds * 1e9), time_ns()))
+
+
+class RequestTrace:
+    """The open span of a request."""
+
+    def __init__(self, span: "Span") -> None:
+        self._span = span
+        self.trace_id = f"{span.get_span_context().trace_id:032x}"
+
+    def answered(self, method: str, route: str, status: int, request_id: str) -> None:
+        """What became of it; `route` is the path's template, `status` that of the answer."""
+        from opentelemetry.trace import StatusCode
+
+        self._span.update_name(f"{method} {route}")
+        self._span.set_attributes(
+            {
+                "http.request.method": method,
+                "http.route": route,
+                "http.response.status_code": status,
+                "feed.request_id": request_id,
+            }
+        )
+        if status >= 500:
+            self._span.set_status(StatusCode.ERROR)
+
+
+class Traces:
+    """Opens spans and has them sent, from a thread of its own."""
+
+    def __init__(self, provider: "TracerProvider") -> None:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        self._provider = provider
+        self._tracer = provider.get_tracer("app")
+        self._caller = TraceContextTextMapPropagator()
+
+    @contextmanager
+    def request(self, headers: Mapping[str, str]) -> Iterator[RequestTrace]:
+        """A span for what happens inside; part of the caller's trace where `traceparent` names one."""
+        from opentelemetry.trace import SpanKind
+
+        span = self._tracer.start_span("request", self._caller.extract(headers), SpanKind.SERVER)
+        told: _Told = []
+        token = _told.set(told if span.is_recording() else None)
+        try:
+            yield RequestTrace(span)
+        finally:
+            _told.reset(token)
+            self._add_stages(span, told)
+            span.end()
+
+    def _add_stages(self, parent: "Span", told: _Told) -> None:
+        # Some stages are told of together, after their last: one ends when that is told, or where the next begins.
+        from opentelemetry.trace import set_span_in_context
+
+        context, latest = set_span_in_context(parent), time_ns()
+        for stage, nanoseconds, at in reversed(told):
+            end = min(at, latest)
+            latest = end - nanoseconds
+            self._tracer.start_span(stage, context, start_time=latest).end(end)
+
+    def close(self) -> None:
+        """Send what waits. A collector that does not answer holds nothing up for more than 3 s."""
+        last = Thread(target=self._provider.shutdown, daemon=True)
+        last.start()
+        last.join(_LAST_SECONDS)
+
+
+def open_traces(endpoint: str | None, *, service: str, version: str, share: float) -> Traces | None:
+    """Traces sent to the collector at `endpoint` by OTLP over HTTP; None without one, or without the packages.
+
+    `share` of the requests, in [0, 1], is traced where the caller has not decided. The exporter reads the other
+    OTEL_EXPORTER_OTLP_* variables (headers, timeout, certificate) itself.
+    """
+    if endpoint is None:
+        return None
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+    except ImportError as error:
+        log.warning("traces.off", cause=str(error), hint="install requirements-tracing.lock")
+        return None
+    provider = TracerProvider(
+        sampler=ParentBased(TraceIdRatioBased(share)),
+        resource=Resource.create({"service.name": service, "service.version": version}),
+        shutdown_on_exit=False,
+    )
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return Traces(provider)
