@@ -125,6 +125,7 @@ class FeedWriter:
         with self._feed.turn:
             state = self._feed.state
             state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
+            self._take_back(posts)
             for start, post in enumerate(posts):
                 row = state.post_rows.get(post.id.bytes)
                 author = -1 if post.author_id is None else state.user_rows[post.author_id.bytes]
@@ -147,6 +148,15 @@ class FeedWriter:
                     topics=[topic],
                     text=vectors[start : start + 1],
                 )
+
+    def _take_back(self, posts: Sequence[Post]) -> None:
+        """A post that a view of others hid and shows again kept its number: it is the same one, with its events."""
+        state = self._feed.state
+        unknown = {post.seq: post for post in posts if post.id.bytes not in state.post_rows}
+        for row in state.rows_of_seq(np.array(list(unknown), np.int64)).tolist():
+            post = unknown[int(state.seq[row])]
+            if state.post_ids[row] == str(post.id):
+                state.post_rows[post.id.bytes] = row
 
     def _record(self, stored: Sequence[StoredInteraction]) -> None:
         """Count each event once, in the order in which they happened, if the post is known."""

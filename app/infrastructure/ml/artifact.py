@@ -117,9 +117,14 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def serialise(artifact: Mapping[str, Any]) -> bytes:
-    """The pickle of `artifact`. Raises InvalidArtifact for a part that `deserialise` would refuse."""
+    """The pickle of `artifact`, which may have been read itself. Raises InvalidArtifact for a part that `deserialise`
+    would refuse."""
     try:
-        content = pickle.dumps(dict(artifact), protocol=5)
+        parts = {
+            name: part.restored() if isinstance(part, StoredNeighbours) else part
+            for name, part in artifact.items()
+        }
+        content = pickle.dumps(parts, protocol=5)
     except Exception as error:
         raise InvalidArtifact(f"the artefact cannot be pickled: {error}") from error
     deserialise(content)

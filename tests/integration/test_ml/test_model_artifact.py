@@ -106,6 +106,13 @@ def test_a_service_reads_an_artefact_without_scikit_learn(tmp_path: Path) -> Non
     assert done.stdout.split() == ["5", "False"], done.stderr
 
 
+def test_an_artefact_that_was_read_is_written_as_it_was() -> None:
+    fitted, _ = ESTIMATORS["nearest neighbours"]
+    content = serialise({"neighbours": fitted, "figures": {"a": 1}})
+
+    assert serialise(deserialise(content)) == content
+
+
 @pytest.mark.parametrize("count", [0, True, "5", None])
 def test_stored_neighbours_that_do_not_say_how_many_are_refused(count: object) -> None:
     fitted = NearestNeighbors(algorithm="brute").fit(DENSE)

@@ -81,6 +81,21 @@ def test_a_comparison_with_the_tables_finds_whatever_no_trigger_told_of() -> Non
     assert state.post_ids[0] == stays
 
 
+def test_a_post_that_a_view_hides_and_shows_again_is_the_same_to_who_met_it() -> None:
+    service = an_untold_service()
+    service.track("reader", "p1", "like")
+    hidden = service.tables.posts.pop(post_uuid("p1"))
+    compare_now(service)
+    assert "p1" not in names(service.page("other", limit=50))
+
+    service.tables.posts[hidden.id] = hidden
+    compare_now(service)
+
+    assert "p1" in names(service.page("other", limit=50))
+    assert "p1" not in names(service.page("reader", limit=50))
+    assert engagements(service, "p1") == 1
+
+
 def test_a_comparison_reads_only_the_posts_that_changed() -> None:
     service = an_untold_service()
     asked: list[int] = []
