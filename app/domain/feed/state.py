@@ -166,7 +166,8 @@ class FeedState:
         _, first = np.unique(follower * self.n_users + followee, return_index=True)
         first.sort()
         follower, followee = follower[first], followee[first]
-        new = self.follows.lengths(follower) == 0  # most of a whole read: one look at each edge would take longer
+        # who follows nobody yet needs no look at each edge, and that is most of a whole read
+        new = self.follows.lengths(follower) == 0
         new[~new] = [
             b not in self.follows.row(a)[0] for a, b in zip(follower[~new], followee[~new], strict=True)
         ]
