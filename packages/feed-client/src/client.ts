@@ -25,6 +25,8 @@ export class FeedServiceError extends Error {
 export interface FeedServiceOptions {
   baseUrl: string;
   apiKey?: string;
+  /** Sent with every call, such as the `traceparent` of the request that is being answered. */
+  headers?: Record<string, string>;
   /** For the whole call, its retry included. */
   timeoutMs?: number;
   fetch?: typeof globalThis.fetch;
@@ -49,7 +51,7 @@ export class FeedServiceClient {
   constructor(options: FeedServiceOptions) {
     this.baseUrl = options.baseUrl.replace(/\/+$/, "");
     this.timeoutMs = options.timeoutMs ?? 3000;
-    this.headers = options.apiKey ? { "X-API-Key": options.apiKey } : {};
+    this.headers = { ...options.headers, ...(options.apiKey ? { "X-API-Key": options.apiKey } : {}) };
     this.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.random = options.random ?? Math.random;
   }

@@ -13,6 +13,8 @@ import { logger } from "@/lib/logger";
 const RECOMMENDATION_TIMEOUT_MS = 3000;
 const TRACKING_TIMEOUT_MS = 2000;
 const HEALTH_TIMEOUT_MS = 1000;
+/** W3C Trace Context, as the proxy in front of us may have begun it. */
+const TRACE_HEADERS = ["traceparent", "tracestate"];
 
 /** The service knows the cursor no more, or never did: a new list helps. */
 export class RefusedCursor extends Error {
@@ -26,8 +28,18 @@ export class MLServiceClient {
   constructor(
     baseUrl: string = config.mlServiceUrl,
     private readonly timeout: number = RECOMMENDATION_TIMEOUT_MS,
+    headers: Record<string, string> = {},
   ) {
-    this.client = new FeedServiceClient({ baseUrl, apiKey: config.mlServiceApiKey, timeoutMs: timeout });
+    this.client = new FeedServiceClient({ baseUrl, apiKey: config.mlServiceApiKey, timeoutMs: timeout, headers });
+  }
+
+  /** For the answer to one request: what the service does for it belongs to the same trace. */
+  static during(request: Request): MLServiceClient {
+    const trace = TRACE_HEADERS.flatMap((name) => {
+      const value = request.headers.get(name);
+      return value === null ? [] : [[name, value]];
+    });
+    return new MLServiceClient(config.mlServiceUrl, RECOMMENDATION_TIMEOUT_MS, Object.fromEntries(trace));
   }
 
   /** One page of the user's list, or null when the service gives none within 3 s. Raises RefusedCursor. */

@@ -36,7 +36,9 @@ export async function POST(request: NextRequest): Promise<Response> {
   }
 
   try {
-    const { settled, refused } = await deliver(new MLServiceClient(), interactions, () => registerVisitor(user));
+    const { settled, refused } = await deliver(MLServiceClient.during(request), interactions, () =>
+      registerVisitor(user),
+    );
     metrics.count("web_events_total", { result: "tracked" }, settled.length - refused.length);
     metrics.count("web_events_total", { result: "refused" }, refused.length);
     if (refused.length > 0) logger.warn("events.refused", { events: refused });

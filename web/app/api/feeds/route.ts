@@ -8,6 +8,7 @@ import { metrics } from "@/lib/metrics";
 import { problem } from "@/lib/problem";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { getsRankedFeed } from "@/lib/rollout";
+import { MLServiceClient } from "@/lib/services/ml-service";
 import { userOf } from "@/lib/session";
 
 export const dynamic = "force-dynamic";
@@ -34,7 +35,7 @@ export async function GET(request: NextRequest): Promise<Response> {
   const mode = cursor === null && asked === "ranked" && !getsRankedFeed(user, config.feedPercent) ? "newest" : asked;
 
   try {
-    const page = await new FeedRepository().fetchPersonalizedFeed({
+    const page = await new FeedRepository(MLServiceClient.during(request)).fetchPersonalizedFeed({
       userId: user,
       mode: mode as FeedMode,
       cursor,
