@@ -84,9 +84,7 @@ class FeedKeeper:
         self._position: LogPosition | None = None
         self._model: PublishedModel | None = None
         self._seen_fingerprint: object = None
-        self._waiting: PublishedModel | None = (
-            None  # fetched, and in want of texts from a database that is away
-        )
+        self._waiting: PublishedModel | None = None  # fetched, in want of texts while the database is away
         self._reload_error: str | None = None
         self._reload_failures = 0
         self._caught_up_at: float | None = None

@@ -109,13 +109,13 @@ def test_another_replica_hears_of_an_event_within_a_second(
 ) -> None:
     with psycopg2.connect(feed_url) as connection, connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO users (id, external_id) VALUES (%s, 'reader')", [str(user_uuid("reader"))]
+            "INSERT INTO users (id, external_id) VALUES (%s, 'listener')", [str(user_uuid("listener"))]
         )
     connection.close()
-    post = ids(replica.generate("reader", limit=1))[0]
-    assert service.track("reader", post, "view").status_code == 202
+    post = ids(replica.generate("listener", limit=1))[0]
+    assert service.track("listener", post, "view").status_code == 202
 
-    replica.until(lambda: post not in ids(replica.generate("reader", limit=200)), seconds=1)
+    replica.until(lambda: post not in ids(replica.generate("listener", limit=200)), seconds=1)
 
 
 def test_a_fixed_clock_fixes_the_answers(feed_url: str, folder: Path) -> None:
