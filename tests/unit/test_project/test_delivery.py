@@ -17,18 +17,35 @@ def compose() -> dict[str, Any]:
     return yaml.safe_load((CHECKOUT / "docker-compose.dev.yml").read_text())
 
 
+def ci_commands(job: str) -> str:
+    """What a job of the workflow runs, continued lines joined."""
+    workflow = yaml.safe_load((CHECKOUT / ".github/workflows/ml-service-ci.yml").read_text())
+    return "\n".join(step.get("run", "") for step in workflow["jobs"][job]["steps"]).replace("\\\n", " ")
+
+
 def test_ci_calls_the_same_command_as_everyone() -> None:
     commands = [
         line
         for line in (CHECKOUT / ".ci/run").read_text().splitlines()
         if line and not line.startswith(("#", "set ", "cd "))
     ]
-    workflow = yaml.safe_load((CHECKOUT / ".github/workflows/ml-service-ci.yml").read_text())
 
     assert commands == ["exec ./scripts/run_tests.sh"]
-    assert "./scripts/run_tests.sh" in [
-        step.get("run") for step in workflow["jobs"]["lint-and-test"]["steps"]
-    ]
+    assert "./scripts/run_tests.sh" in ci_commands("lint-and-test").splitlines()
+    assert "./scripts/run_tests.sh --all" in ci_commands("whole-stack").splitlines()
+
+
+def test_ci_builds_every_image_from_files_that_are_there() -> None:
+    builds = re.findall(r"docker build .*", ci_commands("docker-build"))
+    named = {
+        option: set(re.findall(rf"{option}[= ](\S+)", "\n".join(builds)))
+        for option in ("--target", "--file", "SERVE_LOCK")
+    }
+
+    assert named["--target"] == {"serve", "train"}
+    assert named["--file"] == {"web/Dockerfile"}
+    assert all((CHECKOUT / one).is_file() for one in named["--file"] | named["SERVE_LOCK"])
+    assert named["SERVE_LOCK"] == {"requirements-tracing.lock"}
 
 
 def test_every_stage_that_compose_builds_is_in_the_dockerfile() -> None:
