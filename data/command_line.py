@@ -28,11 +28,16 @@ def refuse(prog: str, error: object) -> int:
     return BAD_INPUT
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """An argument type: a whole number of at least `least`."""
+def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
+    """An argument type: a whole number of at least `least` and at most `most`."""
 
     def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or int(text) < least:
+        is_number = text.isascii() and text.isdigit()
+        if is_number and (
+            len(text) > 19 or int(text) > most
+        ):  # Python reads no number of thousands of digits
+            raise argparse.ArgumentTypeError(f"{shown(text)} is more than {most:,}")
+        if not is_number or int(text) < least:
             raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number of at least {least}")
         return int(text)
 

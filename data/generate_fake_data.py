@@ -36,6 +36,7 @@ DEMO: Final = FeedSize(
 )
 _PROG: Final = "python -m data.generate_fake_data"
 _CHUNK: Final = 200_000
+_MOST: Final = 100_000_000  # of anything; the memory of most machines ends before
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     with progress_bars() as shown:
         making = shown.add_task("making", total=None)
-        feed = make_feed(size)
+        try:
+            feed = make_feed(size)
+        except MemoryError:
+            return refuse(_PROG, "a feed of this size does not fit into memory")
         shown.update(making, total=size.interactions, completed=size.interactions)
         writing = shown.add_task("writing", total=None)
         try:
@@ -175,10 +179,14 @@ def _times(milliseconds: NDArray[np.int64]) -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog=_PROG, description="Write a realistic synthetic feed.")
-    parser.add_argument("--users", type=whole_number(2), default=100, help="how many (default: %(default)s)")
-    parser.add_argument("--posts", type=whole_number(1), default=500, help="how many (default: %(default)s)")
     parser.add_argument(
-        "--interactions", type=whole_number(0), default=5000, help="how many (default: %(default)s)"
+        "--users", type=whole_number(2, _MOST), default=100, help="how many (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--posts", type=whole_number(1, _MOST), default=500, help="how many (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--interactions", type=whole_number(0, _MOST), default=5000, help="how many (default: %(default)s)"
     )
     parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, help=".json or .parquet (default: %(default)s)"

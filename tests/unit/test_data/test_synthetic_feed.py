@@ -208,6 +208,8 @@ def test_each_world_is_ruled_by_its_own_law(tmp_path_factory: pytest.TempPathFac
     [
         ("--users one", "argument --users: 'one' is not a whole number of at least 2"),
         ("--posts 0", "argument --posts: '0' is not a whole number of at least 1"),
+        ("--users 100000001", "argument --users: '100000001' is more than 100,000,000"),
+        (f"--posts {'9' * 5000}", "is more than 100,000,000"),
         ("--interactions -1", "argument --interactions"),
         ("--until tomorrow", "argument --until: 'tomorrow' is not a time"),
         ("--until 1970-01-02", "30 days before it lie before 1970"),
