@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from app.shared.exceptions import ConfigurationError
 
 STAGES = ("sources", "filter", "score", "select", "encode", "total")
 _BUCKETS = (
@@ -14,6 +17,7 @@ _BUCKETS = (
 )  # fmt: skip
 _HTTP_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the library reads it too, when it is imported
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -21,12 +25,20 @@ Family = TypeVar("Family", Counter, Histogram)
 
 
 class Metrics:
-    """Counters and histograms; also the StageObserver of the ranking pipeline."""
+    """Counters and histograms; also the StageObserver of the ranking pipeline.
+
+    With PROMETHEUS_MULTIPROC_DIR every worker process counts in files of that folder, and each can tell the sums.
+    Raises ConfigurationError where that is no folder to write to.
+    """
 
     def __init__(self) -> None:
+        shared = os.environ.get(_SHARED)
+        if shared is not None and not (Path(shared).is_dir() and os.access(shared, os.W_OK)):
+            raise ConfigurationError(f"{_SHARED}: {shared!r} is not a folder that can be written to")
         # `labels` takes a lock and reads the environment each time: found once, kept here
         self._children: dict[tuple[object, ...], Any] = {}
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and nobody asks
+        self._states = CollectorRegistry()
         self.registry = CollectorRegistry()
         self._answers = Counter(
             "ml_recommendation_requests",
@@ -88,13 +100,17 @@ class Metrics:
         return cast("Family", child)
 
     def add(self, collector: Collector) -> None:
-        """Ask `collector` as well at each scrape."""
-        self.registry.register(collector)
+        """Ask `collector` as well at each scrape: of several workers, the one that is scraped answers for itself."""
+        self._states.register(collector)
+
+    def remove(self, collector: Collector) -> None:
+        """Ask it no more."""
+        self._states.unregister(collector)
 
     def render(self) -> bytes:
-        """All figures as text; over all worker processes where PROMETHEUS_MULTIPROC_DIR is set."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self.registry)
-        merged = CollectorRegistry()
-        MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
-        return generate_latest(merged)
+        """All figures as text; what is counted, over all worker processes."""
+        counted = self.registry
+        if _SHARED in os.environ:
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+        return generate_latest(counted) + generate_latest(self._states)

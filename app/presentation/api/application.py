@@ -56,7 +56,7 @@ def create_api(
             try:
                 yield
             finally:
-                metrics.registry.unregister(state)
+                metrics.remove(state)
 
     middleware = [Middleware(RequestLog, observe=metrics.request)]
     if traces is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import psycopg2
 import pytest
 
@@ -56,6 +57,39 @@ def test_more_than_one_worker_process_is_refused(tmp_path: Path) -> None:
 
     assert "--workers: one process per container" in done.stderr
     assert "Application startup complete" not in done.stderr
+
+
+def test_a_folder_for_the_metrics_of_several_workers_that_is_none_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from app.main import app"],
+        cwd=CHECKOUT,
+        env=environment(KEYS_DIR=str(tmp_path), PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "none")),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("PROMETHEUS_MULTIPROC_DIR: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_of_two_workers_each_tells_the_figures_of_both_and_its_own_state(tmp_path: Path) -> None:
+    shared = tmp_path / "metrics"
+    shared.mkdir()
+    settings = {"DATABASE_URL": NOWHERE, "PROMETHEUS_MULTIPROC_DIR": str(shared)}
+    with running(tmp_path, "--workers", "2", **settings) as service:
+        service.until(lambda: len(list(shared.glob("histogram_*.db"))) == 2, seconds=60)
+        address = str(service.client.base_url)
+        for _ in range(20):  # a connection each: the system hands them to either
+            httpx.post(f"{address}{GENERATE}", json={"user_id": "anyone"}, timeout=15)
+
+        figures = httpx.get(f"{address}/metrics", timeout=15).text
+
+    assert 'ml_recommendation_requests_total{mode="ranked",source="fallback",status="200"} 20.0' in figures
+    assert 'ml_recommendation_latency_seconds_count{stage="total"} 20.0' in figures
+    assert "ml_ready 1.0" in figures
+    assert "ml_degraded 1.0" in figures
 
 
 def test_without_a_model_and_a_database_everybody_is_answered_all_the_same(tmp_path: Path) -> None:
