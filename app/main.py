@@ -26,7 +26,7 @@ from app.application.paging import CursorCodec
 from app.application.use_cases.generate_recommendations import (
     EligibilityRules,
     GenerateRecommendations,
-    OffsetPaging,
+    ListKeeping,
 )
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.track_interaction import TrackInteraction
@@ -158,7 +158,11 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
         CursorCodec(cursor_secrets(settings), settings.cursor_life),
         ranking_clock,
         copies.deliver if copies is not None else _keep_nothing,
-        OffsetPaging(timedelta(minutes=settings.offset_list_life_minutes), settings.offset_lists_limit),
+        ListKeeping(
+            settings.offset_lists_limit,
+            timedelta(minutes=settings.offset_list_life_minutes),
+            timedelta(seconds=settings.answer_stands_seconds),
+        ),
     )
     track = TrackInteraction(
         events,

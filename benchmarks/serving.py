@@ -2,8 +2,9 @@
 
 In a folder and on a PostgreSQL of its own it makes a feed, loads it, trains, starts the service (one process), and
 measures: requests a second against a constant FastAPI endpoint that returns the same bytes (in turns, in the same run,
-by a client in a third process), what a ranking costs inside the process, how long training takes, and how long it is
-from a start to the first answer. Loopback only; ends within --time-limit.
+by a client in a third process), once with every answer ranked anew and once with users who ask the same again while
+their answer stands; what a ranking costs inside the process, how long training takes, and how long it is from a start
+to the first answer. Loopback only; ends within --time-limit.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from data.command_line import OneLineParser, positive, refuse, whole_number
 PATH = "/recommendations/generate"
 PAGE = 50
 ASKING = 1000  # users who take turns
+AGAIN = 100  # of them, who ask again before their answer has ceased to stand
 
 
 class Run:
@@ -73,7 +75,7 @@ class Run:
     def server(self, application: str, **settings: str) -> Iterator[int]:
         """A server of one process; the port it will listen on."""
         port = free_port()
-        with (self.folder / f"{application.partition(':')[0]}.log").open("wb") as log:
+        with (self.folder / f"{application.partition(':')[0]}-{port}.log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"],
                 cwd=CHECKOUT,
@@ -142,20 +144,33 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         (run.folder / "body.json").write_bytes(body)
         results["body_bytes"] = len(body)
         results["source"] = json.loads(body)["metadata"]["source"]
-        with run.server("benchmarks.constant:app", BENCHMARK_BODY=str(run.folder / "body.json")) as constant:
-            run.first_answer(constant, users[0])
-            for port in (service, constant):
-                run.press(port, users, args.connections, min(1.0, args.seconds))  # warms up
+        with (
+            run.server("app.main:app", ANSWER_STANDS_SECONDS="0") as anew,
+            run.server("benchmarks.constant:app", BENCHMARK_BODY=str(run.folder / "body.json")) as constant,
+        ):
+            loads = {
+                "ranked anew": (anew, users),
+                "asked again": (service, users[:AGAIN]),
+                "constant": (constant, users),
+            }
+            for port, who in loads.values():
+                run.first_answer(port, who[0])
+                run.press(port, who, args.connections, min(1.0, args.seconds))  # warms up
             rounds = []
             for number in range(args.rounds):
                 told(f"round {number + 1} of {args.rounds}")
-                ours, ceiling = (
-                    run.press(port, users, args.connections, args.seconds) for port in (service, constant)
+                rounds.append(
+                    {
+                        name: run.press(port, who, args.connections, args.seconds)
+                        for name, (port, who) in loads.items()
+                    }
                 )
-                ratio = ours["per_second"] / ceiling["per_second"]
-                rounds.append({"generate": ours, "constant": ceiling, "ratio": ratio})
     results["rounds"] = rounds
-    results["ratio"] = median(one["ratio"] for one in rounds)
+    results["ratios"] = {
+        name: median(one[name]["per_second"] / one["constant"]["per_second"] for one in rounds)
+        for name in loads
+        if name != "constant"
+    }
     told("ranking in process")
     results["ranking"] = json.loads(
         run.command("benchmarks.ranking", "--json", "--rankings", str(args.rankings))[0]
@@ -176,12 +191,13 @@ def table(results: Mapping[str, Any]) -> str:
     size = f"{feed['users']:,} users x {feed['posts']:,} posts x {feed['interactions']:,} interactions"
     lines = [f"{size}, {results['algorithm']}, {results['body_bytes']:,} bytes an answer", ""]
     lines.append(f"{'requests':<44}{'1/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
-    for name in ("generate", "constant"):
+    for name in results["rounds"][0]:
         middle = [
             median(one[name][key] for one in results["rounds"]) for key in ("per_second", "p50_ms", "p99_ms")
         ]
         lines.append(f"  {name:<42}{middle[0]:>9,.0f}{middle[1]:>9.2f}{middle[2]:>9.2f}")
-    lines.append(f"  {'ratio (median of the rounds)':<42}{results['ratio']:>9.3f}")
+    for name, ratio in results["ratios"].items():
+        lines.append(f"  {name + ' / constant (median of the rounds)':<42}{ratio:>9.3f}")
     lines += ["", f"{'one ranking, in process, ms':<36}{'wall p50':>9}{'p99':>9}{'cpu p50':>9}{'p99':>9}"]
     keys = ("wall_p50_ms", "wall_p99_ms", "cpu_p50_ms", "cpu_p99_ms")
     for name, figures in results["ranking"].items():

@@ -13,7 +13,7 @@ from app.application.paging import CursorCodec
 from app.application.use_cases.generate_recommendations import (
     EligibilityRules,
     GenerateRecommendations,
-    OffsetPaging,
+    ListKeeping,
 )
 from app.application.use_cases.track_interaction import TrackedEvent, TrackInteraction
 from app.domain.entities import InteractionType, Post, User
@@ -64,7 +64,7 @@ class SmallService:
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
             self.clock,
             lambda user, answer: self.delivered.append((user, answer)),
-            OffsetPaging(),
+            ListKeeping(),
         )
         self._track = TrackInteraction(InMemoryInteractions(self.tables), self.clock, self.keeper.apply)
 

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.application.dto import FeedAnswer, FeedRequest
 from app.application.dto.feed import Source
 from app.application.feed_pipeline import FeedPipeline, Page, RankedList
-from app.application.live_feed import LiveFeed
+from app.application.live_feed import LiveFeed, Ranking
 from app.application.paging import CursorCodec, CursorState
 from app.domain.entities import INTERACTION_TYPES, Reason
 from app.domain.feed.state import FeedState
@@ -26,20 +26,28 @@ _KEPT = 500  # posts of a list that are kept for paging by offset; the rest of t
 
 
 @dataclass(frozen=True, slots=True)
-class OffsetPaging:
-    """How long, and how many, lists are kept for paging by offset."""
+class ListKeeping:
+    """How many lists are kept, how long for paging by offset, and how long an answer stands for who asks again.
 
-    life: timedelta = timedelta(minutes=10)
+    Whoever asks the same again within `stands` gets the same answer, unless something that concerns him happened: an
+    event or a follow of his, any change of a post, another model. What is then up to `stands` old is what others did.
+    """
+
     lists: int = 10_000
+    life: timedelta = timedelta(minutes=10)
+    stands: timedelta = timedelta(seconds=10)
 
 
 @dataclass(slots=True, eq=False)
 class _FeedList:
     """A list as far as it was made: what it took its order from, and the posts given out."""
 
+    request: FeedRequest  # the first one
+    basis: object  # changes with whatever concerns the user
     started_at: datetime
     ranked: RankedList | None  # None: by time
     pages: list[Page] = field(default_factory=list)
+    answer: FeedAnswer | None = None  # to the first request
 
     def given(self) -> Rows:
         return np.concatenate([np.empty(0, np.intp), *(page.rows for page in self.pages)])
@@ -55,15 +63,15 @@ class GenerateRecommendations:
         cursors: CursorCodec,
         clock: Clock,
         deliver: Callable[[UUID, FeedAnswer], None],
-        offset_paging: OffsetPaging,
+        keeping: ListKeeping,
     ) -> None:
-        """`deliver` is handed each ranked answer to a known user; it must return at once."""
+        """`deliver` is handed each ranked answer to a known user, not the repetitions; it must return at once."""
         self._feed = feed
         self._rules = filters
         self._cursors = cursors
         self._clock = clock
         self._deliver = deliver
-        self._paging = offset_paging
+        self._keeping = keeping
         self._lists: OrderedDict[object, _FeedList] = OrderedDict()
         self._listed: FeedState | None = None  # whose rows the lists hold
 
@@ -80,13 +88,16 @@ class GenerateRecommendations:
                 self._lists.clear()
                 self._listed = state
             context = RankingContext(state, state.user_rows.get(user_id.bytes, -1), now.timestamp())
+            key = (user_id, request.mode, request.exclude_seen, request.explain, tuple(sorted(excluded)))
+            basis = _basis(context, ranking)
+            if cursor is None and (standing := self._standing(key, basis, request, now)) is not None:
+                return replace(standing, generated_at=now, degraded=self._feed.degraded)
             known = [row for key in excluded if (row := state.post_rows.get(key)) is not None]
             barred = np.array(known, np.intp)
             if cursor is not None:
                 barred = np.concatenate([barred, state.rows_of_seq(cursor.shown)])
             extra = self._rules(barred, request.exclude_seen)
-            key = (user_id, request.mode, request.exclude_seen, tuple(sorted(excluded)))
-            the_list = self._list_for(key, request, context, now, cursor, extra)
+            the_list = self._list_for(key, basis, request, context, now, cursor, extra)
             page, exhausted = self._slice(the_list, context, request, extra)
             given = page.rows if cursor else the_list.given()[: request.offset + request.limit]
             shown = np.concatenate([cursor.shown if cursor else np.empty(0, np.int64), state.seq[given]])
@@ -117,13 +128,22 @@ class GenerateRecommendations:
             next_cursor=next_cursor,
             explanations=page.evidence,
         )
+        if request == the_list.request:
+            the_list.answer = answer
         if request.mode == "ranked" and context.user >= 0 and post_ids:
             self._deliver(user_id, answer)
         return answer
 
+    def _standing(self, key: object, basis: object, request: FeedRequest, now: datetime) -> FeedAnswer | None:
+        kept = self._lists.get(key)
+        if kept is None or kept.request != request or kept.basis != basis:
+            return None
+        return kept.answer if now - kept.started_at <= self._keeping.stands else None
+
     def _list_for(
         self,
         key: object,
+        basis: object,
         request: FeedRequest,
         context: RankingContext,
         now: datetime,
@@ -132,15 +152,15 @@ class GenerateRecommendations:
     ) -> _FeedList:
         if cursor is None and request.offset:
             kept = self._lists.get(key)
-            if kept is not None and now - kept.started_at <= self._paging.life:
+            if kept is not None and now - kept.started_at <= self._keeping.life:
                 return kept
         pipeline = self._feed.ranking.pipeline
         ranked = pipeline.rank(context, extra) if request.mode == "ranked" else None
-        made = _FeedList(cursor.started_at if cursor else now, ranked)
-        if cursor is None and self._paging.lists:
+        made = _FeedList(request, basis, cursor.started_at if cursor else now, ranked)
+        if cursor is None and self._keeping.lists:
             self._lists[key] = made
             self._lists.move_to_end(key)
-            while len(self._lists) > self._paging.lists:
+            while len(self._lists) > self._keeping.lists:
                 self._lists.popitem(last=False)
         return made
 
@@ -238,6 +258,13 @@ class EligibilityRules:
     def __call__(self, barred: Rows, exclude_seen: bool) -> list[EligibilityFilter]:
         rules: list[EligibilityFilter] = [self._not_met] if exclude_seen else []
         return [*rules, self._not_among(barred)] if len(barred) else rules
+
+
+def _basis(context: RankingContext, ranking: Ranking) -> object:
+    """What a list of this user was made from, but for what others do; equal as long as nothing of it changes."""
+    state, user = context.state, context.user
+    follows = state.follows.row(user)[0].tobytes() if user >= 0 else b""
+    return ranking.model_version, user, context.history_length, follows, state.changes_of_posts
 
 
 _NO_PAGE = Page(np.empty(0, np.intp), np.empty(0), [], [])

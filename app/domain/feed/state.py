@@ -42,6 +42,7 @@ class FeedState:
         self.topic = np.zeros(0, np.int32)  # of the first tag, -1 none
         self.visible = np.zeros(0, np.bool_)  # false for deleted ones too
         self.seq = np.zeros(0, np.int64)
+        self.changes_of_posts = 0  # how often posts came or changed
         self._of_posts: dict[object, tuple[float | None, Any]] = {}
         self._of_all: dict[object, tuple[float | None, Any]] = {}
         self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
@@ -78,6 +79,7 @@ class FeedState:
         self._of_all = {}
         if posts:
             self._of_posts = {}
+            self.changes_of_posts += 1
 
     # -- what arrives --------------------------------------------------------------------------------------------
 

@@ -163,7 +163,14 @@ class Settings(BaseSettings):
         10, description="How long a list is kept for paging by offset"
     )
     offset_lists_limit: int = Field(
-        10_000, ge=0, le=1_000_000, description="Lists kept for paging by offset, the oldest go first"
+        10_000,
+        ge=0,
+        le=1_000_000,
+        description="Lists kept, for paging by offset and for who asks again",
+    )
+    answer_stands_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = Field(
+        10,
+        description="How long an answer stands for who asks the same again and did nothing since; 0: never",
     )
 
     # Budgets towards the database

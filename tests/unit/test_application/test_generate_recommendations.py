@@ -133,7 +133,11 @@ def test_reasons_name_what_put_a_post_there() -> None:
 def test_a_page_that_is_to_be_explained_explains_each_post_in_every_mode() -> None:
     service = a_service("learned")
     for mode in MODES:
-        pages = service.whole_list("reader", mode=mode, explain=True)
+        service.page("reader", limit=7, mode=mode)
+        pages = [
+            *service.whole_list("reader", mode=mode, explain=True),
+            service.page("reader", mode=mode, limit=10, offset=5, explain=True),
+        ]
         assert all(len(page.explanations) == len(page.post_ids) for page in pages)
         assert not service.page("reader", mode=mode).explanations
 
@@ -262,6 +266,64 @@ def test_offset_paging_survives_that_the_feed_is_read_anew() -> None:
 
     assert shown
     assert set(shown) <= service.eligible("reader")
+
+
+def test_who_asks_again_at_once_gets_the_answer_that_stands_and_no_second_copy_is_delivered() -> None:
+    service = a_service("learned")
+    first = service.page("reader", limit=10)
+    service.pass_time(2)
+    for user in ("other", "ann", "ben", "cay"):
+        service.track(user, "p45", "share")
+
+    again = service.page("reader", limit=10)
+
+    assert names(again) == names(first)
+    assert len(service.delivered) == 1
+    assert len(names(first, service.page("reader", limit=10, cursor=again.next_cursor))) == 20
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_answer_stands_for_its_own_question_alone(model: str) -> None:
+    service = a_service(model)
+    lists = [names(service.page("reader", limit=limit)) for limit in (30, 10, 40, 30)]
+    again = [names(service.page("reader", limit=10, offset=start)) for start in (0, 10, 0)]
+
+    assert [len(one) for one in lists] == [30, 10, 40, 30]
+    assert not set(again[0]) & set(again[1])
+    assert again[0] == again[2]
+
+
+@pytest.mark.parametrize(
+    "happens", ["event", "follow", "unfollow and follow", "post", "hidden", "model", "time"]
+)
+def test_an_answer_stands_no_longer_than_nothing_concerns_its_user(happens: str) -> None:
+    service = a_service("learned")
+    ranked = service.feed.ranking.pipeline
+    service.page("reader", limit=10)
+    service.page("reader", limit=10)
+    delivered = len(service.delivered)
+
+    match happens:
+        case "event":
+            service.track("reader", "p50", "like")
+        case "follow":
+            service.follow("reader", "cay")
+        case "unfollow and follow":
+            service.tables.remove_follow(user_uuid("reader"), user_uuid("ann"))
+            service.follow("reader", "cay")
+        case "post":
+            service.add_post("new", "cay")
+        case "hidden":
+            service.remove_post("p45")
+        case "model":
+            service.publish(learned=True)
+        case "time":
+            service.pass_time(11)
+    service.catch_up()
+    service.page("reader", limit=10)
+
+    assert len(service.delivered) == delivered + 1
+    assert (service.feed.ranking.pipeline is ranked) == (happens != "model")
 
 
 def test_an_offset_beyond_the_end_is_empty_and_exhausted() -> None:
