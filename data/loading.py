@@ -1,14 +1,13 @@
 """A feed file on its way into the database that the settings name."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
 from rich.progress import Progress
 from sqlalchemy import Engine, text
-from sqlalchemy.pool import NullPool
 
 from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import read_settings
@@ -19,15 +18,13 @@ from app.infrastructure.database.bulk_load import (
     load_feed,
     remembered_shift,
 )
-from app.infrastructure.database.connection import create_feed_engine, storage_errors
-from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.command_database import command_database
+from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
 from data.command_line import refuse
 from data.feed_files import FeedFile
 from data.schemas import FeedFileError
-
-_CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class FeedDatabase:
 
     def is_empty(self) -> bool:
         """Whether there is no post yet."""
-        with storage_errors(), self.engine.connect() as connection:
+        with self.engine.connect() as connection:
             return not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {self.schema['feed_posts']})"))  # noqa: S608
 
     def load(self, feed: FeedFile, *, to_now: float | None, shown: Progress) -> LoadCounts:
@@ -86,18 +83,9 @@ def feed_database() -> Iterator[FeedDatabase]:
     Raises ConfigurationError, EmbeddedUnavailable, StorageUnavailable.
     """
     settings = read_settings()
-    with ExitStack() as stack:
-        if settings.database_url is None:
-            url = stack.enter_context(EmbeddedPostgres())
-        else:
-            url = settings.database_url.get_secret_value()
-        try:
-            engine = create_feed_engine(url, connect_seconds=_CONNECT_SECONDS, poolclass=NullPool)
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from None
-        stack.callback(engine.dispose)
+    with command_database(settings) as engine:
         schema = SchemaName(settings.db_schema)
-        with storage_errors(), engine.connect() as connection:
+        with engine.connect() as connection:
             ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
         if ready is None:
             _migrate(engine, schema)
@@ -108,20 +96,16 @@ def _migrate(engine: Engine, schema: SchemaName) -> None:
     from app.infrastructure.database.migrate import MigrationRefused, migrate
 
     try:
-        with storage_errors():
-            migrate(engine, schema)
+        migrate(engine, schema)
     except MigrationRefused as error:
         raise ConfigurationError(str(error)) from None
 
 
 def run(prog: str, command: Callable[[], None]) -> int:
-    """Run a command; what can go wrong gives one line: exit code 2 for bad input, 1 for a database that is away."""
+    """Run a command; bad input, and a database that is away, give one line and exit code 2."""
     try:
         command()
-    except StorageUnavailable as error:
-        refuse(prog, f"the database is not available: {error}")
-        return 1
-    except (ConfigurationError, FeedFileError, LoadRefused) as error:
+    except (ConfigurationError, FeedFileError, LoadRefused, StorageUnavailable) as error:
         return refuse(prog, error)
     except EmbeddedUnavailable as error:
         return refuse(prog, f"DATABASE_URL is not set, and {error}")

@@ -1,20 +1,15 @@
 """Where training's commands get their feed from: files named on the command line, else the database."""
 
 import argparse
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
-
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.history import FeedHistory
+from app.domain.repositories.feed_log import WholeFeed
 from app.infrastructure.config.settings import Settings
-from app.infrastructure.database.connection import create_feed_engine
-from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.command_database import command_database
+from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_feed_log import SqlFeedLog
 from app.shared.exceptions import ConfigurationError
@@ -30,7 +25,6 @@ UNREADABLE: Final = (
     EmbeddedUnavailable,
     OSError,
     ValueError,
-    DBAPIError,
 )
 """What ends a command with one line and exit code 2 when its feed cannot be had."""
 
@@ -65,24 +59,15 @@ def read_history(args: argparse.Namespace, settings: Settings) -> FeedHistory:
             args.interactions, alone=args.users is None and args.follows is None
         )
         return read_feed(args.interactions, posts, args.users, args.follows, args.event_map).history()
-    with database(settings) as engine:
-        return (
-            SqlFeedLog(
-                engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
-            )
-            .whole()
-            .history
-        )
+    return read_database(settings).history
 
 
-@contextmanager
-def database(settings: Settings) -> Iterator[Engine]:
-    """The database of DATABASE_URL, or the embedded one, which runs at least as long as this is open."""
-    with ExitStack() as stack:
-        given = settings.database_url.get_secret_value() if settings.database_url else None
-        engine = create_feed_engine(given or stack.enter_context(EmbeddedPostgres()), poolclass=NullPool)
-        stack.callback(engine.dispose)
-        yield engine
+def read_database(settings: Settings) -> WholeFeed:
+    """The feed in the database that the settings name. Raises one of UNREADABLE."""
+    with command_database(settings) as engine:
+        return SqlFeedLog(
+            engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
+        ).whole()
 
 
 def _posts_beside(interactions: Path, *, alone: bool) -> Path | None:

@@ -18,8 +18,6 @@ from app.domain.feed.chronicle import Chronicle
 from app.domain.repositories.feed_log import WholeFeed
 from app.domain.repositories.model_registry import ModelRecord
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
 from app.infrastructure.ml.formula_scorer import FormulaWeights
@@ -29,7 +27,7 @@ from app.infrastructure.ml.text import TextSpace
 from data.command_line import OneLineParser, existing_file, refuse, whole_number
 from data.progress import progress_bars
 from training.acceptance import choose, compare, figures_of, objections
-from training.feed_input import UNREADABLE, database
+from training.feed_input import UNREADABLE, read_database
 from training.learn import Learned, LearningOptions, learn
 from training.metrics import Figure
 from training.owner_table import owner_table
@@ -199,10 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings()
         registry = open_registry(settings, publishes=True)
-        with database(settings) as engine:
-            whole = SqlFeedLog(
-                engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
-            ).whole()
+        whole = read_database(settings)
         with threadpool_limits(limits=1), progress_bars() as bars:
             tasks: dict[str, Any] = {}
 

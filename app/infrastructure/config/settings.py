@@ -177,6 +177,9 @@ class Settings(BaseSettings):
     pool_size: int = Field(5, ge=1, le=100, description="Connections of a process")
     pool_wait_ms: Milliseconds = Field(200, description="Wait for a free connection")
     connect_budget_ms: Milliseconds = Field(500, description="Budget for making a connection")
+    command_connect_seconds: Seconds = Field(
+        10, description="How long migrations, data and training commands try to connect"
+    )
     statement_budget_ms: Milliseconds = Field(800, description="Budget of a statement inside a request")
     load_budget_seconds: Seconds = Field(300, description="Budget of reading the whole feed at start")
     track_concurrency: int = Field(

@@ -25,6 +25,10 @@ _SCHEMES = re.compile(r"^(?:postgres|postgresql|postgresql\+psycopg2)://")
 DEFAULT_BUDGET_SECONDS = 5.0
 """Budget of what runs outside every `deadline`: returning a connection to the pool, making one ahead of time."""
 
+_KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Seconds, seconds, probes: a machine that is gone is noticed within a minute, however long the query may take. No
+tcp_user_timeout, which would also end a COPY that a busy server lets wait."""
+
 _deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)
 
 # SQLSTATE classes that say "not now" rather than "not so": connection, resources, operator intervention, system
@@ -55,8 +59,8 @@ def create_feed_engine(
 ) -> Engine:
     """An engine that has not connected yet.
 
-    A caller waits `pool_wait_seconds` for a free connection and `connect_seconds` for a new one; the latter holds
-    only with `install_deadlines` (libpq's own connect_timeout counts in whole seconds and covers no frozen server).
+    A caller waits `pool_wait_seconds` for a free connection and `connect_seconds` for a new one, which without
+    `install_deadlines` are rounded up to whole ones, and hold for each address of the server.
     Raises ValueError for an unusable URL.
     """
     sizes: dict[str, Any] = (
@@ -77,8 +81,9 @@ def create_feed_engine(
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
+        limits = {"connect_timeout": math.ceil(connect_seconds), **_KEEPALIVE}
         with deadline(connect_seconds):
-            return psycopg2.connect(*arguments, **options)
+            return psycopg2.connect(*arguments, **{**limits, **options})
 
     return engine
 

@@ -208,15 +208,15 @@ def test_bad_input_gives_one_line_and_exit_2_and_writes_nothing(
     assert database.counts() == (0, 0, 0, 0)
 
 
-def test_a_database_that_is_away_gives_one_line_and_exit_1(
+def test_a_database_that_is_away_gives_one_line_and_exit_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:secret@127.0.0.1:1/none")
 
     code, _, err = run_import(capsys, "--interactions", write_rows(tmp_path / "i.csv", [VIEW]))
 
-    assert code == 1
-    assert "the database is not available" in err
+    assert code == 2
+    assert "the database at 127.0.0.1:1 is not available: Connection refused" in err
     assert err.count("\n") == 1
     assert "secret" not in err
 

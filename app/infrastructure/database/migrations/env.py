@@ -1,17 +1,15 @@
 """What Alembic runs: one transaction, under a lock that keeps two migrations of a schema apart."""
 
 import sys
-from contextlib import ExitStack
 from logging.config import fileConfig
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 
+from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.database.connection import create_feed_engine
-from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.command_database import command_database
+from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused
 from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
@@ -53,11 +51,8 @@ def run_by_command() -> None:
     if context.config.config_file_name:
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     settings = read_settings()
-    with ExitStack() as stack:
-        url = settings.database_url.get_secret_value() if settings.database_url else None
-        engine = create_feed_engine(url or stack.enter_context(EmbeddedPostgres()), poolclass=NullPool)
-        with engine.connect() as connection:
-            run(connection, SchemaName(settings.db_schema))
+    with command_database(settings) as engine, engine.connect() as connection:
+        run(connection, SchemaName(settings.db_schema))
 
 
 if context.is_offline_mode():
@@ -67,6 +62,6 @@ if (given := context.config.attributes.get("connection")) is not None:
 else:
     try:
         run_by_command()
-    except (ConfigurationError, EmbeddedUnavailable, MigrationRefused, OperationalError, ValueError) as error:
+    except (ConfigurationError, EmbeddedUnavailable, MigrationRefused, StorageUnavailable) as error:
         print(f"migrations: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
         sys.exit(2)
