@@ -6,8 +6,8 @@
 `follows`: follower_id, followee_id, [created_at]
 
 Users and posts that are only named elsewhere are there too; a post without a time dates from its first
-interaction. Of several rows with one id the first counts, nobody follows himself, and an event_id that comes
-again is dropped.
+interaction. Of several rows with one id the first counts, of an edge or an event_id that comes again the earliest,
+and nobody follows himself; `FeedFile.left_out` tells what was left out by that.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ from data import columns
 from data.columns import Identities
 from data.event_ids import event_ids, numbers_among_equals
 from data.file_tables import FileTable
+from data.left_out import LeftOut, all_but, left_out, repeated_ids
 from data.open_files import open_files
 from data.schemas import FileKind
 from data.times import NO_TIME
@@ -88,6 +89,7 @@ class FeedFile:
     posts: PostRows
     follows: FollowRows
     events: EventRows
+    left_out: tuple[LeftOut, ...]
 
     def history(self) -> FeedHistory:
         """The feed for a replay; ids are spelt as in the files."""
@@ -212,19 +214,25 @@ def read_feed(
     user_rows = user_ids.rows(user_table, "id") if user_table else nothing
     post_rows = post_ids.rows(post_table, "id") if post_table else nothing
     authors = user_ids.rows(post_table, "author_id", required=False) if post_table else nothing
-    follow_rows = _follows(tables.get("follows"), user_ids)
-    events = _events(tables["interactions"], user_ids, post_ids, event_map or {})
+    follow_rows, left_follows = _follows(tables.get("follows"), user_ids)
+    events, left_events = _events(tables["interactions"], user_ids, post_ids, event_map or {})
     return FeedFile(
         _users(user_table, user_rows, user_ids),
         _posts(post_table, post_rows, post_ids, authors, events),
         follow_rows,
         events,
+        (
+            *repeated_ids(user_table, user_rows),
+            *repeated_ids(post_table, post_rows),
+            *left_follows,
+            *left_events,
+        ),
     )
 
 
 def _events(
     table: FileTable, users: Identities, posts: Identities, event_map: Mapping[str, str]
-) -> EventRows:
+) -> tuple[EventRows, list[LeftOut]]:
     user, post = users.rows(table, "user_id"), posts.rows(table, "post_id")
     kind, time = columns.interaction_codes(table, event_map), columns.times(table, required=True)
     given_id, has_id = columns.uuids(table)
@@ -234,7 +242,8 @@ def _events(
         high, low = given_id[order].view(">u8").reshape(-1, 2).astype(np.int64).T
         equal = numbers_among_equals(low, high, has_id[order].view(np.uint8))
         order = order[~has_id[order] | (equal == 0)]
-    return EventRows(
+    again = all_but(order, table.rows)
+    rows = EventRows(
         user[order],
         post[order],
         kind[order],
@@ -243,6 +252,7 @@ def _events(
         has_id[order],
         None if notes is None else [notes[row] for row in order.tolist()],
     )
+    return rows, left_out(table, "event_id", again, "comes more than once, of which the earliest counts")
 
 
 def _users(table: FileTable | None, listed: NDArray[np.int32], ids: Identities) -> UserRows:
@@ -309,15 +319,22 @@ def _spread(values: list[T], row_of: NDArray[np.intp], default: T) -> list[T]:
     return [values[row] for row in row_of.tolist()]
 
 
-def _follows(table: FileTable | None, users: Identities) -> FollowRows:
+def _follows(table: FileTable | None, users: Identities) -> tuple[FollowRows, list[LeftOut]]:
     if table is None:
         empty = np.empty(0, dtype=np.int32)
-        return FollowRows(empty, empty, np.empty(0, dtype=np.int64))
+        return FollowRows(empty, empty, np.empty(0, dtype=np.int64)), []
     follower, followee = users.rows(table, "follower_id"), users.rows(table, "followee_id")
     since = columns.times(table)
     order = np.lexsort((np.where(since == NO_TIME, _LATEST, since), followee, follower))
-    order = order[follower[order] != followee[order]]
+    of_oneself = follower == followee
+    order = order[~of_oneself[order]]
     fresh = np.ones(len(order), dtype=np.bool_)  # of equal edges the earliest dated one
     fresh[1:] = (np.diff(follower[order]) != 0) | (np.diff(followee[order]) != 0)
     kept = np.sort(order[fresh])
-    return FollowRows(follower[kept], followee[kept], since[kept])
+    again = all_but(kept, table.rows) & ~of_oneself
+    return FollowRows(follower[kept], followee[kept], since[kept]), [
+        *left_out(table, "followee_id", of_oneself, "is the follower himself"),
+        *left_out(
+            table, "followee_id", again, "is followed in another row too, of which the earliest counts"
+        ),
+    ]

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             shown.update(reading, total=len(feed.events.time), completed=len(feed.events.time))
             with feed_database() as database:
                 counts = database.load(feed, to_now=time.time() if args.shift_to_now else None, shown=shown)
-        print(f"{args.interactions}: {told(counts)}")
+        print(f"{args.interactions}: {told(counts, feed.left_out)}")
 
     return run(_PROG, command)
 

@@ -1,6 +1,6 @@
 """A feed file on its way into the database that the settings name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -24,6 +24,7 @@ from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
 from data.command_line import refuse
 from data.feed_files import FeedFile
+from data.left_out import LeftOut
 from data.schemas import FeedFileError
 
 
@@ -112,11 +113,12 @@ def run(prog: str, command: Callable[[], None]) -> int:
     return 0
 
 
-def told(counts: LoadCounts) -> str:
-    """What was added, in words."""
-    if counts == LoadCounts(0, 0, 0, 0):
-        return "nothing new"
-    return (
+def told(counts: LoadCounts, left_out: Sequence[LeftOut]) -> str:
+    """What was added, and what of the files was left out, in words."""
+    added = (
         f"added {counts.users:,} users, {counts.posts:,} posts, {counts.follows:,} follows, "
         f"{counts.interactions:,} interactions"
     )
+    if counts == LoadCounts(0, 0, 0, 0):
+        added = "nothing new"
+    return f"{added}; left out {', '.join(map(str, left_out))}" if left_out else added

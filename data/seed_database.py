@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with progress_bars() as shown:
                 feed = demo_feed() if args.input is None else read_feed(args.input)
                 counts = database.load(feed, to_now=time.time(), shown=shown)
-        print(f"{args.input or 'demo feed'}: {told(counts)}")
+        print(f"{args.input or 'demo feed'}: {told(counts, feed.left_out)}")
 
     return run(_PROG, command)
 

@@ -117,6 +117,26 @@ def test_everything_the_files_tell_is_in_the_tables(
     ]
 
 
+def test_what_is_left_out_of_the_files_is_told_in_the_summary(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = feed_files(tmp_path)
+    for row in ("ann,Annie,3\n", "ann,Anne,4\n"):
+        with files["--users"].open("a") as users:
+            users.write(row)
+    with files["--follows"].open("a") as follows:
+        follows.write("dan,dan\n")
+
+    code, out, _ = run_import(capsys, *arguments(files))
+
+    assert code == 0
+    assert out == (
+        f"{files['--interactions']}: added 4 users, 2 posts, 1 follows, 4 interactions; left out "
+        f"2 of the users ({files['--users']}: line 3: column id: 'ann' stands in an earlier row too, which counts), "
+        f"1 of the follows ({files['--follows']}: line 3: column followee_id: 'dan' is the follower himself)\n"
+    )
+
+
 def test_a_second_import_adds_nothing_and_a_longer_file_only_what_is_new(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -211,7 +211,9 @@ def test_a_user_without_a_time_is_there_from_the_first_thing_that_names_him(tmp_
     }
 
 
-def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself(tmp_path: Path) -> None:
+def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself_and_that_is_told(
+    tmp_path: Path,
+) -> None:
     posts = write_rows(
         tmp_path / "p.csv",
         [{"id": "p1", "content": "one", "created_at": 1}, {"id": "p1", "content": "two", "created_at": 2}],
@@ -226,10 +228,19 @@ def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself(tmp_pat
         ],
     )
 
-    history = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts, None, follows).history()
+    feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts, None, follows)
 
+    history = feed.history()
     assert (history.posts.text, history.posts.created.tolist()) == (["one"], [1.0])
     assert history.follows.since.tolist() == [-8.0]
+    assert [str(one) for one in feed.left_out] == [
+        f"1 of the posts ({posts}: line 3: column id: 'p1' stands in an earlier row too, which counts)",
+        f"1 of the follows ({follows}: line 2: column followee_id: 'ann' is the follower himself)",
+        (
+            f"2 of the follows ({follows}: line 3: column followee_id: 'bob' is followed in another row too, "
+            "of which the earliest counts)"
+        ),
+    ]
 
 
 def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
@@ -289,4 +300,12 @@ def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
     row = {**VIEW, "event_id": str(UUID(int=0)), "metadata": {}}
     path = write_rows(tmp_path / "i.ndjson", [VIEW, row, {**row, "created_at": "2026-02-01"}, VIEW])
 
-    assert len(read_feed(path).history().events) == 3
+    feed = read_feed(path)
+
+    assert len(feed.history().events) == 3
+    assert [str(one) for one in feed.left_out] == [
+        (
+            f"1 of the interactions ({path}: line 3: column event_id: '{UUID(int=0)}' comes more than once, "
+            "of which the earliest counts)"
+        )
+    ]
