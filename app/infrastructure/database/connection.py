@@ -54,7 +54,7 @@ def create_feed_engine(
     *,
     pool_size: int = 5,
     pool_wait_seconds: float = 0.2,
-    connect_seconds: float = 0.5,
+    connect_seconds: float = 10.0,
     poolclass: type[Pool] | None = None,
 ) -> Engine:
     """An engine that has not connected yet.
