@@ -5,7 +5,7 @@ without that, hard negatives teach that hot is bad).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from app.infrastructure.ml.choice_model import CLIP, ChoiceModel, calibration_inputs
+from app.infrastructure.ml.choice_model import CLIP, UNCALIBRATED, ChoiceModel, calibration_inputs
 
-_SHOWN = 50  # places of a list that probabilities are meant for
+_SHOWN = 100  # places of a list that probabilities are meant for: a page, and what it may explore
 _MEASURED = 50_000  # candidates that give the inputs' means and scales
 _CURVED = 1000  # offers that tell how the likelihood bends
 _STEPS = 60  # of L-BFGS, at most
@@ -52,7 +52,7 @@ class StandardOffers:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __getitem__(self, some: slice) -> "StandardOffers":
+    def __getitem__(self, some: slice | NDArray[np.intp]) -> "StandardOffers":
         return StandardOffers(
             self.inputs[some], self.log_weight[some], self.value[some], self.mean, self.scale
         )
@@ -97,7 +97,7 @@ def fit_choice_model(
         hidden,
         bias,
         output,
-        np.array([0.0, 1.0, 0.0, 0.0, 0.0]),
+        UNCALIBRATED,
     )
 
 
@@ -182,24 +182,25 @@ class WholeOffer:
     number: int
 
 
-def calibrated(model: ChoiceModel, offers: Sequence[WholeOffer]) -> ChoiceModel:
-    """`model` with its probabilities corrected on `offers`, which it must not have been fitted on.
+def calibration(judged: Sequence[tuple[ChoiceModel, WholeOffer]]) -> NDArray[np.float64]:
+    """The (3,) `ChoiceModel.calibration` that makes probabilities hold on offers, each with a model that was not
+    fitted on it.
 
     What counts are the first places of each list as it would have been served: that is what is shown. Whole
     offers, as a sampled one says too little of its strongest posts.
     """
     seen, taken = [], []
-    for offer in offers:
+    for model, offer in judged:
         utility = model.utilities(offer.inputs.astype(np.float32))
         first = np.argsort(-utility, kind="stable")[:_SHOWN]
         total = utility.max() + np.log(np.exp(utility - utility.max()).sum())
-        seen.append(calibration_inputs(utility[first] - total, np.arange(len(first), dtype=np.float64)))
+        seen.append(calibration_inputs(utility[first] - total))
         taken.append(first == offer.chosen)
     outcome = np.concatenate(taken)
     if len(np.unique(outcome)) < 2:
-        return model
+        return UNCALIBRATED
     curve = LogisticRegression(C=10.0, max_iter=1000).fit(np.concatenate(seen), outcome)
-    return replace(model, calibration=np.array([curve.intercept_[0], *curve.coef_[0]]))
+    return np.array([curve.intercept_[0], *curve.coef_[0]])
 
 
 def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

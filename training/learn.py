@@ -4,19 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from training.fit_choice import (
     Offers,
+    StandardOffers,
     WholeOffer,
-    calibrated,
+    calibration,
     fit_choice_model,
     mean_log_likelihood,
     standardised,
 )
 
 _ENOUGH_TO_CALIBRATE = 50  # whole offers
+_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,8 @@ class LearningOptions:
 
     requests: int = 4000
     candidates: int = 100  # of one request, the chosen one included
-    hard_share: float = (
-        0.6  # of the candidates, drawn from what the sources nominate; the others from the rest
-    )
+    strong_share: float = 0.6  # of the candidates, drawn from what the sources name first
+    hard_share: float = 0.2  # from what else they name; the others from the rest of the catalogue
     ridges: tuple[float, ...] = (1e-3, 1e-4)
     units: tuple[int, ...] = (16,)  # of a hidden layer, tried besides none
     seed: int = 0
@@ -61,11 +63,30 @@ def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions)
         likelihood = tried[f"ridge {ridge:g}, {units} units"] = mean_log_likelihood(model, late)
         if likelihood > best[0]:
             best = (likelihood, ridge, units, model)
-    _, ridge, units, judged = best
+    _, ridge, units, chosen = best
     final = fit_choice_model(
-        features.names(), everything, ridge=ridge, start=judged, units=units, seed=options.seed
+        features.names(), everything, ridge=ridge, start=chosen, units=units, seed=options.seed
     )
-    unseen = [offer for offer in whole if offer.number >= cut]
-    if judged is not None and len(unseen) >= _ENOUGH_TO_CALIBRATE:
-        final = replace(final, calibration=calibrated(judged, unseen).calibration)
+    if len(whole) >= _ENOUGH_TO_CALIBRATE:
+        final = replace(final, calibration=_calibration(everything, whole, final, ridge, units, options.seed))
     return Learned(final, ridge, units, tried)
+
+
+def _calibration(
+    offers: StandardOffers,
+    whole: Sequence[WholeOffer],
+    start: ChoiceModel,
+    ridge: float,
+    units: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """What to correct probabilities by, told by models that had not seen the requests they are judged on: each third
+    of the time by one that was fitted on the two others."""
+    judged: list[tuple[ChoiceModel, WholeOffer]] = []
+    for third in np.array_split(np.arange(len(offers)), _PARTS):
+        others = np.delete(np.arange(len(offers)), third)
+        model = fit_choice_model(
+            features.names(), offers[others], ridge=ridge, start=start, units=units, seed=seed
+        )
+        judged += [(model, offer) for offer in whole if third[0] <= offer.number <= third[-1]]
+    return calibration(judged)

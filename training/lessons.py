@@ -1,6 +1,5 @@
 """Which moments of a replay are learned from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from training.learn import LearningOptions
 from training.replay import Replay
 
-WHOLE_EVERY, WHOLE_KEPT = 2, 400  # every second lesson, the last ones: each takes a quarter of a megabyte
+_WHOLE_EVERY = 2  # lessons: each takes some fifty kilobytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +17,7 @@ class Lessons:
 
     moments   (n,) rows of the history's events
     requests  (n,) the request that each is about: itself, or one that follows a first look
-    whole     (n,) whether everything on offer is worth keeping, not a sample alone
+    whole     (n,) whether to keep everything on offer, not a sample alone
     """
 
     moments: NDArray[np.intp]
@@ -32,13 +31,10 @@ def no_lessons() -> Lessons:
     return Lessons(none, none, np.empty(0, np.bool_))
 
 
-def lessons(
-    replay: Replay, learning: LearningOptions, learns_at: Sequence[float], until: float = np.inf
-) -> Lessons:
+def lessons(replay: Replay, learning: LearningOptions, until: float = np.inf) -> Lessons:
     """What to learn from in the warm-up and, at the same rate, in the test part before `until`.
 
-    Of the warm-up its later two thirds, when there was something to see. `learns_at` are the times at which something
-    is learned.
+    Of the warm-up its later two thirds, when there was something to see.
     """
     events = replay.events
     warm_up = int(np.searchsorted(events.time, replay.test_from))
@@ -52,7 +48,7 @@ def lessons(
     about = _twofold(replay, np.union1d(warm, late))
     moments = np.array(sorted(about), np.intp)
     requests = np.array([about[moment] for moment in moments.tolist()], np.intp)
-    return Lessons(moments, requests, _worth_keeping_whole(events.time[moments], learns_at))
+    return Lessons(moments, requests, np.arange(len(moments)) % _WHOLE_EVERY == 0)
 
 
 def _affordable(replay: Replay, requests: NDArray[np.intp], learning: LearningOptions) -> NDArray[np.intp]:
@@ -72,13 +68,3 @@ def _twofold(replay: Replay, requests: NDArray[np.intp]) -> dict[int, int]:
     """
     looks = dict(zip(replay.first_contacts(requests).tolist(), requests.tolist(), strict=True))
     return looks | {request: request for request in requests.tolist()}
-
-
-def _worth_keeping_whole(times: NDArray[np.float64], learns_at: Sequence[float]) -> NDArray[np.bool_]:
-    """Every second of the last moments before each time of learning: no others are looked at then."""
-    keep = np.zeros(len(times), np.bool_)
-    for at in learns_at:
-        end = int(np.searchsorted(times, at))
-        keep[max(0, end - WHOLE_EVERY * WHOLE_KEPT) : end] = True
-    keep[np.arange(len(times)) % WHOLE_EVERY > 0] = False
-    return keep

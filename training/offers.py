@@ -1,7 +1,7 @@
 """What was on offer in the replayed past, sampled for learning."""
 
 import mmap
-from collections import deque
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,19 @@ from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
 from training.fit_choice import Offers, WholeOffer
 from training.learn import LearningOptions
-from training.lessons import WHOLE_KEPT, Lessons
+from training.lessons import Lessons
 from training.replay import Moment, Replay
+
+_STRONG, _HARD, _REST = 2, 1, 0
+_HEAD = 0.1  # of what a source names, its strongest first
 
 
 class OfferBook:
     """The offers of some lessons, as far as they were sampled.
 
-    What the sources nominate is drawn at a higher rate than the rest of the catalogue, and every candidate carries the
-    inverse of its rate.
+    What the sources nominate is drawn at a higher rate than the rest of the catalogue, what they name first at a higher
+    one still, and every candidate carries the inverse of its rate. Where the strongest posts of an offer are left to
+    chance, the blend grows too sure of itself: most samples lack just the one that the chosen post had to beat.
     """
 
     def __init__(
@@ -37,45 +41,49 @@ class OfferBook:
         n, size = len(lessons.moments), options.candidates
         self._inputs = _zeros((n, size, len(features.names())), shared)
         self._log_weight = _zeros((n, size), shared)
-        self._whole: deque[WholeOffer] = deque(maxlen=WHOLE_KEPT)
+        self._whole: list[WholeOffer] = []
 
     def sample(self, lesson: int, moment: Moment) -> None:
         """Sample the offer of the moment that the lesson of this number is about."""
-        random = np.random.default_rng(self._seeds[lesson])
-        size = self._options.candidates
-        open_ = np.zeros(moment.state.n_posts, np.bool_)
-        open_[moment.eligible] = True
-        open_[moment.target] = False
-        nominated, _ = self._pipeline.candidates(moment.context)
-        hard = nominated[open_[nominated]]
-        open_[hard] = False
-        rest = np.flatnonzero(open_)
-        n_hard = min(len(hard), int(self._options.hard_share * size))
-        n_rest = min(len(rest), size - 1 - n_hard)
-        n_hard = min(len(hard), size - 1 - n_rest)
-        drawn = np.concatenate(
-            [
-                [moment.target],
-                random.choice(hard, n_hard, replace=False) if n_hard else hard[:0],
-                random.choice(rest, n_rest, replace=False) if n_rest else rest[:0],
-            ]
-        ).astype(np.intp)
-        if self.lessons.whole[lesson] and len(nominated):
-            listed = np.union1d(hard, nominated[nominated == moment.target])
-            rows = np.union1d(drawn, listed)
+        named = [source(moment.context) for source in self._pipeline.sources]
+        heads = np.concatenate([rows[: int(np.ceil(_HEAD * len(rows)))] for rows in named])
+        nominated = np.unique(np.concatenate(named))
+        stratum = np.full(moment.state.n_posts, -1, np.int8)
+        stratum[moment.eligible] = _REST
+        stratum[nominated[stratum[nominated] >= 0]] = _HARD
+        stratum[heads[stratum[heads] >= 0]] = _STRONG
+        on_offer = nominated[stratum[nominated] >= 0]
+        stratum[moment.target] = -1
+        drawn, weight = self._drawn(stratum, np.random.default_rng(self._seeds[lesson]))
+        drawn = np.concatenate([[moment.target], drawn])
+        if self.lessons.whole[lesson] and len(on_offer):
+            rows = np.union1d(drawn, on_offer)
             seen = features.matrix(moment.context, rows)
-            place = np.flatnonzero(listed == moment.target)
-            everything = seen[:, np.searchsorted(rows, listed)].astype(np.float16)
+            place = np.flatnonzero(on_offer == moment.target)
+            everything = seen[:, np.searchsorted(rows, on_offer)].astype(np.float16)
             self._whole.append(WholeOffer(everything, int(place[0]) if len(place) else -1, lesson))
             sampled = seen[:, np.searchsorted(rows, drawn)]
         else:
             sampled = features.matrix(moment.context, drawn)
         self._inputs[lesson, : len(drawn)] = sampled.T
         log_weight = self._log_weight[lesson]
-        log_weight[:] = -np.inf
-        log_weight[0] = 0.0
-        log_weight[1 : 1 + n_hard] = np.log(max(len(hard), 1) / max(n_hard, 1))
-        log_weight[1 + n_hard : len(drawn)] = np.log(max(len(rest), 1) / max(n_rest, 1))
+        log_weight[0], log_weight[1 : len(drawn)], log_weight[len(drawn) :] = 0.0, np.log(weight), -np.inf
+
+    def _drawn(
+        self, stratum: NDArray[np.int8], random: np.random.Generator
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Rows drawn from the strata (-1: not on offer), and how many posts each stands for."""
+        room = self._options.candidates - 1
+        strata = [np.flatnonzero(stratum == one) for one in (_STRONG, _HARD, _REST)]
+        strong, hard = (int(share * room) for share in (self._options.strong_share, self._options.hard_share))
+        counts = [
+            min(len(one), n) for one, n in zip(strata, (strong, hard, room - strong - hard), strict=True)
+        ]
+        for at, one in enumerate(strata):  # what one stratum lacks the others give
+            counts[at] += min(len(one) - counts[at], room - sum(counts))
+        drawn = [random.choice(one, n, replace=False) for one, n in zip(strata, counts, strict=True) if n]
+        weight = [np.full(n, len(one) / n) for one, n in zip(strata, counts, strict=True) if n]
+        return np.concatenate([np.empty(0, np.intp), *drawn]), np.concatenate([np.empty(0), *weight])
 
     def known(self, before: float = np.inf) -> int:
         """How many offers' outcomes were known strictly before a time."""
@@ -91,8 +99,12 @@ class OfferBook:
         return Offers(self._inputs[known], self._log_weight[known], worth / max(float(worth.mean()), 1e-9))
 
     def whole_offers(self, before: float = np.inf) -> list[WholeOffer]:
-        """The newest of a few requests with everything that was on offer, their outcome known before a time."""
-        return [offer for offer in self._whole if self._known_at[offer.number] < before]
+        """Those of `offers` that were kept with everything that was on offer, numbered as they stand there."""
+        known = self._known_at < before
+        place = np.cumsum(known) - 1
+        return [
+            replace(offer, number=int(place[offer.number])) for offer in self._whole if known[offer.number]
+        ]
 
 
 def _nominating(ranking: RankingOptions) -> FeedPipeline:
@@ -100,7 +112,7 @@ def _nominating(ranking: RankingOptions) -> FeedPipeline:
     blank = np.zeros(len(features.names()))
     empty = np.zeros((len(blank), 0))
     untrained = ChoiceModel(
-        features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0), np.zeros(5)
+        features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0), np.zeros(3)
     )
     return ranking_pipeline(ranking, None, untrained, NoObserver())
 

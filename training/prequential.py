@@ -115,9 +115,9 @@ class _Course:
         self._replay, self._learning, self._fits, self._at_split = replay, learning, fits, at_split
         self._due = [replay.test_from, *(replay.growth_times().tolist() if fits else [])]
         if samples_all:
-            taught = lessons(replay, learning, [*self._due, np.inf])
+            taught = lessons(replay, learning)
         elif fits:
-            taught = lessons(replay, learning, self._due, until=self._due[-1])
+            taught = lessons(replay, learning, until=self._due[-1])
         else:
             taught = no_lessons()
         apart = is_worth_it(len(taught.moments)) if second_process is None else second_process

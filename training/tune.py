@@ -36,12 +36,13 @@ _ENOUGH: Final = 100  # requests of the inner test part, under which a compariso
 LEARNING: Final[dict[str, Sequence[Any]]] = {
     "requests": (3000, 6000, 12_000),
     "candidates": (60, 120, 200),
-    "hard_share": (0.4, 0.6, 0.8),
+    "strong_share": (0.4, 0.6, 0.7),
+    "hard_share": (0.1, 0.2, 0.3),
     "ridges": ((1e-3, 1e-4), (1e-2, 1e-3), (1e-4, 1e-5)),
     "units": ((16,), (), (32,)),
 }
 RANKING: Final[dict[str, Sequence[Any]]] = {
-    "candidates": (150, 300, 600),
+    "candidates": (50, 100, 200, 400),
     "neighbours": (10, 50, 200),
     "trending_half_life_hours": (1.0, 6.0, 24.0, 168.0),
 }

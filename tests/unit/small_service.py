@@ -172,4 +172,4 @@ def _any_choice() -> ChoiceModel:
     inputs = features.names()
     blank, none = np.zeros(len(inputs)), np.zeros(0)
     weights = np.random.default_rng(5).normal(size=len(inputs))
-    return ChoiceModel(inputs, blank, blank + 1, weights, np.zeros((len(inputs), 0)), none, none, np.zeros(5))
+    return ChoiceModel(inputs, blank, blank + 1, weights, np.zeros((len(inputs), 0)), none, none, np.zeros(3))

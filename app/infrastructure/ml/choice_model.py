@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+UNCALIBRATED = np.array([0.0, 1.0, 0.0])
+"""The calibration of a model that is taken at its word."""
 CLIP = 6.0
 """Standard deviations: what lies beyond was hardly seen in training."""
 
@@ -20,7 +22,7 @@ class ChoiceModel:
     """Utilities linear in clipped, standardised inputs, plus, where it helps, one small layer of rectified units.
 
     `mean`, `scale`, `linear` (n_features,); `hidden` (n_features, n_units), `bias`, `output` (n_units,);
-    `calibration` (5,): see `probabilities`.
+    `calibration` (3,): see `probabilities`.
     """
 
     names: tuple[str, ...]
@@ -60,15 +62,13 @@ class ChoiceModel:
         in_double: NDArray[np.float64] = utility.astype(np.float64)
         return in_double
 
-    def probabilities(
-        self, log_share: NDArray[np.float64], place: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def probabilities(self, log_share: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of being the post that is taken, for posts near the top of a list.
 
-        `log_share` is the log of exp(u) / sum exp(u) over all on offer, the model's own belief, and `place` counts from
-        0. A logistic curve in both, fitted on requests that the model had not seen, corrects the belief (Platt 1999).
+        `log_share` is the log of exp(u) / sum exp(u) over all on offer, the model's own belief. A logistic curve of it,
+        fitted on requests that the model had not seen, corrects the belief (Platt 1999).
         """
-        logit = calibration_inputs(log_share, place) @ self.calibration[1:] + self.calibration[0]
+        logit = calibration_inputs(log_share) @ self.calibration[1:] + self.calibration[0]
         probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit.clip(-50, 50)))
         return probability
 
@@ -92,8 +92,7 @@ class ChoiceModel:
         return cls(**saved)
 
 
-def calibration_inputs(log_share: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 4) what the curve of `ChoiceModel.probabilities` looks at."""
+def calibration_inputs(log_share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 2) what the curve of `ChoiceModel.probabilities` looks at."""
     share = log_share.clip(-20, 0)
-    depth = np.log1p(place)
-    return np.stack([share, share**2 / 10, depth, depth**2], axis=-1)
+    return np.stack([share, share**2 / 10], axis=-1)

@@ -43,9 +43,7 @@ class LearnedScorer:
 
         def evidence(at: Rows) -> list[dict[str, Any]]:
             total = utility.max() + np.log(values.sum())
-            place = np.empty(len(utility))
-            place[np.argsort(-utility, kind="stable")] = np.arange(len(utility))
-            probability = self.model.probabilities(utility[at] - total, place[at])
+            probability = self.model.probabilities(utility[at] - total)
             share = self.model.contributions(inputs[:, at])
             alike = neighbours_with(context, rows[at])
             return [

@@ -91,7 +91,7 @@ class NextPosts:
 
 @dataclass(frozen=True, slots=True)
 class Trending:
-    """The hottest posts at each of some half-lives (positions in `HALF_LIVES`)."""
+    """The hottest posts at each of some half-lives (positions in `HALF_LIVES`), the half-lives in turn."""
 
     half_lives: tuple[int, ...]
     limit: int  # of each
@@ -100,7 +100,7 @@ class Trending:
 
     def __call__(self, context: RankingContext) -> Rows:
         heat = context.state.heat
-        return np.concatenate([heat.hottest(index, self.limit) for index in self.half_lives])
+        return np.stack([heat.hottest(index, self.limit) for index in self.half_lives], axis=1).ravel()
 
 
 @dataclass(frozen=True, slots=True)

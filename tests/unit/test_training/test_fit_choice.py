@@ -1,10 +1,20 @@
 """The conditional logit against choices made by one that is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from training.fit_choice import Offers, fit_choice_model, mean_log_likelihood, standardised
+from app.infrastructure.ml.choice_model import UNCALIBRATED
+from training.fit_choice import (
+    Offers,
+    WholeOffer,
+    calibration,
+    fit_choice_model,
+    mean_log_likelihood,
+    standardised,
+)
 
 N, SIZE = 3000, 12
 
@@ -56,3 +66,30 @@ def test_padding_is_never_chosen_and_changes_nothing(offers):
 
     assert model.linear / model.scale == pytest.approx(plain.linear / plain.scale, abs=0.01)
     assert mean_log_likelihood(model, standardised(padded)[:10]) < 0
+
+
+@pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])
+def test_probabilities_hold_after_calibration_however_sure_the_model_was_of_itself(offers, sureness):
+    model = fit_choice_model(("a", "b", "c"), standardised(offers), ridge=1e-5)
+    model = replace(model, linear=model.linear * sureness)
+    whole = [WholeOffer(one.T.astype(np.float16), 0, number) for number, one in enumerate(offers.inputs)]
+
+    model = replace(model, calibration=calibration([(model, offer) for offer in whole[::2]]))
+
+    predicted, taken = [], []
+    for offer in whole[1::2]:
+        utility = model.utilities(offer.inputs.astype(np.float32))
+        predicted.append(model.probabilities(utility - np.log(np.exp(utility).sum())))
+        taken.append(np.arange(SIZE) == offer.chosen)
+    predicted, taken = np.concatenate(predicted), np.concatenate(taken)
+    for third in np.array_split(np.argsort(predicted), 3):  # some hundred choices in the lowest
+        assert taken[third].mean() == pytest.approx(predicted[third].mean(), rel=0.25)
+
+
+def test_a_model_is_taken_at_its_word_where_nobody_chose_what_was_listed(offers):
+    model = fit_choice_model(("a", "b", "c"), standardised(offers))
+    nothing = WholeOffer(offers.inputs[0].T.astype(np.float16), -1, 0)
+
+    assert np.array_equal(calibration([(model, nothing)]), UNCALIBRATED)
+    shares = np.log(np.array([0.5, 0.1, 0.001]))
+    assert model.probabilities(shares) == pytest.approx(1 / (1 + np.exp(-shares)))
