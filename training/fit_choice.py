@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from app.infrastructure.ml.choice_model import CLIP, UNCALIBRATED, ChoiceModel, calibration_inputs
 
 _SHOWN = 100  # places of a list that probabilities are meant for: a page, and what it may explore
+_UNHEARD = 1e30  # the scale of an input that counts for nothing, however large
 _MEASURED = 50_000  # candidates that give the inputs' means and scales
 _CURVED = 1000  # offers that tell how the likelihood bends
 _STEPS = 60  # of L-BFGS, at most
@@ -58,12 +59,14 @@ class StandardOffers:
         )
 
 
-def standardised(offers: Offers) -> StandardOffers:
-    """Inputs of mean 0 and standard deviation 1, clipped."""
+def standardised(offers: Offers, left_out: NDArray[np.bool_] | None = None) -> StandardOffers:
+    """Inputs of mean 0 and standard deviation 1, clipped; those that are `left_out` (n_features,) are 0 for good."""
     flat = offers.inputs.reshape(-1, offers.inputs.shape[2])
     some = flat[:: max(1, len(flat) // _MEASURED)]
     mean, scale = some.mean(axis=0, dtype=np.float64), some.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-9, scale, 1.0)
+    if left_out is not None:
+        scale[left_out] = _UNHEARD
     z = offers.inputs - mean.astype(np.float32)
     z /= scale.astype(np.float32)
     np.clip(z, -CLIP, CLIP, out=z)

@@ -32,6 +32,7 @@ class LearningOptions:
     hard_share: float = 0.2  # from what else they name; the others from the rest of the catalogue
     ridges: tuple[float, ...] = (1e-3, 1e-4)
     units: tuple[int, ...] = (16,)  # of a hidden layer, tried besides none
+    without: tuple[str, ...] = ()  # beginnings of the names of inputs that are left out
     seed: int = 0
 
 
@@ -48,7 +49,8 @@ class Learned:
 def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions) -> Learned:
     """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all."""
     cut = int(0.8 * len(offers))
-    everything = standardised(offers)
+    left_out = np.array([name.startswith(options.without) for name in features.names()])
+    everything = standardised(offers, left_out)
     early, late = everything[:cut], everything[cut:]
     tried: dict[str, float] = {}
     best: tuple[float, float, int, ChoiceModel | None] = (-np.inf, options.ridges[0], 0, None)

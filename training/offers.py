@@ -75,7 +75,8 @@ class OfferBook:
         """Rows drawn from the strata (-1: not on offer), and how many posts each stands for."""
         room = self._options.candidates - 1
         strata = [np.flatnonzero(stratum == one) for one in (_STRONG, _HARD, _REST)]
-        strong, hard = (int(share * room) for share in (self._options.strong_share, self._options.hard_share))
+        strong = min(int(self._options.strong_share * room), room)
+        hard = min(int(self._options.hard_share * room), room - strong)
         counts = [
             min(len(one), n) for one, n in zip(strata, (strong, hard, room - strong - hard), strict=True)
         ]

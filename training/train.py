@@ -186,7 +186,7 @@ def _read_configuration(config: Mapping[str, Any]) -> tuple[str, RankingOptions,
     algorithm = {"collaborative_filtering": "formula", "learned_choice": "learned"}[config["algorithm"]]
     ranking, learning = dict(config["ranking"]), dict(config["learning"])
     ranking["formula"] = FormulaWeights(**ranking["formula"])
-    learning["ridges"], learning["units"] = tuple(learning["ridges"]), tuple(learning["units"])
+    learning |= {name: tuple(learning[name]) for name in ("ridges", "units", "without")}
     return algorithm, RankingOptions(**ranking), LearningOptions(**learning)
 
 

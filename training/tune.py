@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.domain.feed.history import FeedHistory
 from app.infrastructure.atomic_file import write_atomically
 from app.infrastructure.config.settings import read_settings
+from app.infrastructure.ml import features
 from app.infrastructure.ml.formula_scorer import FormulaWeights
 from app.infrastructure.ml.ranking import RankingOptions, ranking_options
 from data.command_line import OneLineParser, moment, refuse, whole_number
@@ -40,6 +41,14 @@ LEARNING: Final[dict[str, Sequence[Any]]] = {
     "hard_share": (0.1, 0.2, 0.3),
     "ridges": ((1e-3, 1e-4), (1e-2, 1e-3), (1e-4, 1e-5)),
     "units": ((16,), (), (32,)),
+    "without": (
+        (),
+        ("text",),
+        ("trace",),
+        ("user kNN", "next posts"),
+        ("heat 30d", "heat 180d", "trace 30d", "trace 180d"),
+        ("heat 0.25h", "trace 0.25h"),
+    ),
 }
 RANKING: Final[dict[str, Sequence[Any]]] = {
     "candidates": (50, 100, 200, 400),
@@ -154,10 +163,12 @@ def read_tuned(path: Path) -> Tuned:
     ranking = _read(path, given, "ranking", RankingOptions())
     weights = _read(path, {"formula": asdict(ranking)["formula"]}, "formula", FormulaWeights())
     learning = _read(path, given, "learning", LearningOptions())
-    return Tuned(
-        replace(ranking, formula=weights),
-        replace(learning, ridges=tuple(learning.ridges), units=tuple(learning.units)),
-    )
+    inputs = features.names()
+    for beginning in learning.without:
+        if not any(name.startswith(beginning) for name in inputs):
+            raise BadSettings(f"{path}: learning.without: no input's name begins with {beginning!r}")
+    lists = {name: tuple(getattr(learning, name)) for name in ("ridges", "units", "without")}
+    return Tuned(replace(ranking, formula=weights), replace(learning, **lists))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -246,7 +257,8 @@ def _read(path: Path, given: dict[str, Any], group: str, defaults: Any) -> Any:
 
 def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, tuple):
-        return isinstance(value, list) and all(_number(one) for one in value)
+        of_names = not default  # numbers have defaults
+        return isinstance(value, list) and all(isinstance(o, str) if of_names else _number(o) for o in value)
     if isinstance(default, int):
         return _number(value) and isinstance(value, int)
     if isinstance(default, float):

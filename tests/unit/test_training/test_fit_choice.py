@@ -68,6 +68,20 @@ def test_padding_is_never_chosen_and_changes_nothing(offers):
     assert mean_log_likelihood(model, standardised(padded)[:10]) < 0
 
 
+@pytest.mark.parametrize("units", [0, 4])
+def test_what_is_left_out_counts_for_nothing_whatever_it_says(offers, units):
+    without = standardised(offers, np.array([False, True, False]))
+
+    model = fit_choice_model(("a", "b", "c"), without, units=units)
+
+    inputs = offers.inputs[0].T
+    changed = inputs * np.array([[1], [1e6], [1]], np.float32)
+    assert np.array_equal(model.utilities(inputs), model.utilities(changed))
+    assert model.contributions(inputs)[1] == pytest.approx(0, abs=1e-20)
+    again = fit_choice_model(("a", "b", "c"), without, start=model)
+    assert np.isfinite(again.linear).all()
+
+
 @pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])
 def test_probabilities_hold_after_calibration_however_sure_the_model_was_of_itself(offers, sureness):
     model = fit_choice_model(("a", "b", "c"), standardised(offers), ridge=1e-5)

@@ -27,7 +27,11 @@ def sampled(history, options, ranking):
 
 
 @settings(max_examples=30, deadline=None)
-@given(feeds(), st.integers(2, 12), st.sampled_from([(0.6, 0.2), (0.9, 0.05), (0.0, 0.0), (0.3, 0.7)]))
+@given(
+    feeds(),
+    st.integers(2, 12),
+    st.sampled_from([(0.6, 0.2), (0.9, 0.05), (0.0, 0.0), (0.3, 0.7), (1.0, 9.0)]),
+)
 def test_the_drawn_posts_stand_for_every_post_on_offer(feed: Feed, size: int, shares) -> None:
     options = LearningOptions(candidates=size, strong_share=shares[0], hard_share=shares[1])
     book, others = sampled(feed.history(), options, RankingOptions(candidates=4, whole_catalogue=0))

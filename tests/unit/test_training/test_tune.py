@@ -66,7 +66,7 @@ def test_the_warm_up_holds_nothing_of_the_test_part(feed):
 def test_a_settings_file_is_read_as_it_was_written(tmp_path):
     tuned = Tuned(
         replace(RankingOptions(), candidates=150, neighbours=50),
-        LearningOptions(requests=3000, ridges=(1e-2,), units=()),
+        LearningOptions(requests=3000, ridges=(1e-2,), units=(), without=("text", "heat 30d")),
     )
     path = tmp_path / "settings.json"
     path.write_text(json.dumps(tuned.to_json()))
@@ -85,6 +85,8 @@ def test_a_settings_file_is_read_as_it_was_written(tmp_path):
         ('{"learning": {"requests": 1.5}}', "learning.requests"),
         ('{"learning": {"ridges": 0.1}}', "learning.ridges"),
         ('{"learning": {"ridges": [true]}}', "learning.ridges"),
+        ('{"learning": {"without": [1]}}', "learning.without"),
+        ('{"learning": {"without": ["astrology"]}}', "no input's name begins with 'astrology'"),
         ('{"ranking": {"neighbours": -1}}', "ranking.neighbours"),
         ('{"ranking": {"trending_half_life_hours": NaN}}', "ranking.trending_half_life_hours"),
         ('{"ranking": {"formula": {"taste": 1}}}', "ranking.formula"),
