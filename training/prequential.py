@@ -66,7 +66,8 @@ def run(
     not gone beyond the start of the test part. A `second_process` (default: where it is worth it) changes nothing but
     the time it takes. Raises ChildProcessError when that process is killed.
     """
-    course = _Course(replay, learning, bool(LEARNED & set(rankers)), samples_all, second_process, at_split)
+    fits, explains = bool(LEARNED & set(rankers)), watch is not None
+    course = _Course(replay, learning, fits, explains, samples_all, second_process, at_split)
     tests = replay.test_requests(max_requests)
     schedule = np.union1d(tests, course.moments)
     testing = np.isin(schedule, tests)
@@ -107,12 +108,14 @@ class _Course:
         replay: Replay,
         learning: LearningOptions,
         fits: bool,
+        explains: bool,
         samples_all: bool,
         second_process: bool | None,
         at_split: AtSplit | None,
     ) -> None:
         self.fitted: list[Learned] = []
-        self._replay, self._learning, self._fits, self._at_split = replay, learning, fits, at_split
+        self._replay, self._learning, self._at_split = replay, learning, at_split
+        self._fits, self._explains = fits, explains
         self._due = [replay.test_from, *(replay.growth_times().tolist() if fits else [])]
         if samples_all:
             taught = lessons(replay, learning)
@@ -149,7 +152,9 @@ class _Course:
             at = self._due.pop(0)
             if self._fits and self.book.known(at) >= _LEAST_OFFERS:
                 self._wait(at)
-                self.fitted.append(learn(self.book.offers(at), self.book.whole_offers(at), self._learning))
+                # without them probabilities are left uncorrected, which nobody asks for unless he watches
+                whole = self.book.whole_offers(at) if self._explains else []
+                self.fitted.append(learn(self.book.offers(at), whole, self._learning))
             if at == self._replay.test_from and self._at_split is not None:
                 self._at_split(self.model())
 
