@@ -9,6 +9,7 @@ import pytest
 
 from app.infrastructure.ml.model_registry import FileModelRegistry
 from app.infrastructure.ml.registry_file import read_versions, write_versions
+from app.infrastructure.ml.served_model import FORMAT
 from app.infrastructure.ml.signing import model_keys
 from tests.unit.small_service import SmallService
 from training.validate_model import main
@@ -92,7 +93,7 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
         ({"metrics": {"prequential": {"random": figure(0.2)}}}, "no held-out figures of it are recorded"),
         (
             {"changes": {"format": 99}},
-            "it cannot be read: the artefact is of format 99, this service reads 1",
+            f"it cannot be read: the artefact is of format 99, this service reads {FORMAT}",
         ),
         (
             {"changes": {"snapshot": {}}},
