@@ -58,6 +58,7 @@ class FeedState:
         self.histories = RaggedRows(np.int32, np.float64, np.uint8)  # by user: post, time, kind
         self.audiences = RaggedRows(np.int32, np.float64)  # by post: user, time
         self.authored = RaggedRows(np.int32)  # by user: post
+        self.topical = RaggedRows(np.int32)  # by topic: post
         self.follows = RaggedRows(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
 
@@ -124,7 +125,8 @@ class FeedState:
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
         self._changed(posts=True)
-        self.topic[rows] = [self._topic(topic) for topic in topics]
+        self.topic[rows] = topic = np.array([self._topic(topic) for topic in topics], np.intp)
+        self.topical.append(topic[topic >= 0], rows[topic >= 0].astype(np.int32))
         if text is not None:
             self.set_text(rows, text)
         order = rows[np.argsort(created, kind="stable")]
@@ -203,7 +205,13 @@ class FeedState:
             self.created[row] = created
             self.by_created = np.argsort(self.created[: self.n_posts], kind="stable")
         self.visible[row] = visible
-        self.topic[row] = self._topic(topic)
+        now = self._topic(topic)
+        if now != self.topic[row]:
+            if self.topic[row] >= 0:
+                self.topical.discard(int(self.topic[row]), row)
+            if now >= 0:
+                self.topical.append(np.array([now]), np.array([row], np.int32))
+            self.topic[row] = now
 
     def remove_post(self, key: bytes) -> None:
         """Take a post out of every feed; its row stays, so that histories keep their meaning."""
@@ -269,6 +277,7 @@ class FeedState:
             return -1
         topic = self.topic_ids.setdefault(tag, len(self.topic_ids))
         self.topic_heat.reach(topic + 1)
+        self.topical.reach(topic + 1)
         return topic
 
 
@@ -284,4 +293,4 @@ _POST_COLUMNS = (
     "last_engaged",
 )
 _HEATS = ("heat", "strong_heat", "author_heat", "topic_heat")
-_RAGGED = ("histories", "audiences", "authored", "follows")
+_RAGGED = ("histories", "audiences", "authored", "topical", "follows")

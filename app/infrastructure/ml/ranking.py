@@ -107,7 +107,7 @@ def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) ->
             sources.NextPosts(some),
             sources.FavouriteTopics(some, window),
             sources.FavouriteAuthors(some, 5),
-            sources.SimilarText(few, window),
+            sources.SimilarText(some, window),
             sources.FollowedTastes(some, 10),
             *common,
             everything,

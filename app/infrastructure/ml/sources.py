@@ -34,7 +34,7 @@ def newest(context: RankingContext, limit: int) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class SmallCatalogue:
-    """Every post, while there are few enough to score them all."""
+    """Every post, the latest arrival first, while there are few enough to score them all."""
 
     limit: int
     name: str = "catalogue"
@@ -42,7 +42,7 @@ class SmallCatalogue:
 
     def __call__(self, context: RankingContext) -> Rows:
         count = context.state.n_posts
-        return np.arange(count if count <= self.limit else 0)
+        return np.arange(count if count <= self.limit else 0)[::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +224,10 @@ class FavouriteTopics:
 
 @dataclass(frozen=True, slots=True)
 class SimilarText:
-    """Newer posts that read like what the user engaged with."""
+    """Posts that read like what the user engaged with: new ones, and any of his topics where posts live for long."""
 
     limit: int
-    window: int
+    window: int  # so many newest posts, and of each topic, are looked at
     name: str = "similar"
     reason: Reason = Reason.CONTENT_SIMILARITY
 
@@ -238,7 +238,15 @@ class SimilarText:
             return np.empty(0, np.intp)
         profile = (0.9 ** np.arange(len(posts))[::-1]).astype(np.float32) @ state.text[posts]
         rows = newest(context, self.window)
+        met = state.topic[posts]
+        topics = np.bincount(met[met >= 0]).argsort()[::-1][:_TOPICS]
+        _, (of_topics,) = state.topical.gather(topics, self.window)
+        older = state.created[of_topics] < (state.created[rows[-1]] if len(rows) else np.inf)
+        rows = np.concatenate([rows, of_topics[older]])
         return rows[strongest(np.asarray(state.text[rows] @ profile, np.float64), self.limit)]
+
+
+_TOPICS = 2
 
 
 def distinct(rows: Rows) -> Rows:

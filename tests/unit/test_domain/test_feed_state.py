@@ -193,8 +193,8 @@ def test_a_removed_post_is_hidden_and_its_key_is_free_but_histories_keep_their_m
     assert state.histories.row(int(chronicle.user_row[0]))[0].tolist() == [row]
 
 
-def test_a_post_that_gets_another_author_or_time_is_found_under_them():
-    feed = Feed(2, [Post(created=1.0, author=0), Post(created=2.0, author=0)])
+def test_a_post_that_gets_another_author_topic_or_time_is_found_under_them():
+    feed = Feed(2, [Post(created=1.0, author=0, tags=("old",)), Post(created=2.0, author=0, tags=("old",))])
     chronicle = Chronicle(feed.history(), replay=True)
     state = chronicle.finish()
     row, other = int(chronicle.post_row[0]), int(chronicle.post_row[1])
@@ -206,6 +206,8 @@ def test_a_post_that_gets_another_author_or_time_is_found_under_them():
     assert state.by_created.tolist() == [other, row]
     assert not state.visible[row]
     assert state.topic[row] == state.topic_ids["new"]
+    assert state.topical.row(state.topic_ids["new"])[0].tolist() == [row]
+    assert state.topical.row(state.topic_ids["old"])[0].tolist() == [other]
 
 
 def test_edges_are_kept_in_the_order_in_which_they_came():

@@ -139,6 +139,20 @@ def test_similar_text_is_found_among_newer_posts():
     assert found[:2] == [0, 2]
 
 
+def test_similar_text_is_found_among_old_posts_of_the_users_topics():
+    posts = [Post(created=float(i), tags=("red",) if i % 2 else ("blue",)) for i in range(20)]
+    context, number = asked(Feed(1, posts, [(0, 19, LIKE, 50.0)]))
+    vectors = np.zeros((20, 2), np.float32)
+    vectors[:, 1] = 1
+    like = np.isin(number, [19, 3, 4])
+    vectors[like] = [1, 0]
+    context.state.set_text(np.arange(20), vectors)
+
+    found = number[sources.SimilarText(2, 10)(context)].tolist()
+
+    assert found == [19, 3]  # of the newest ten, and of red ones; the fourth is blue and old
+
+
 def test_popular_authors_are_those_that_others_engage_with():
     posts = [Post(1.0, author=0), Post(2.0, author=1), Post(3.0, author=1), Post(4.0)]
     events = [(2, 1, COMMENT, 10.0), (3, 1, COMMENT, 11.0), (0, 0, COMMENT, 12.0)]
