@@ -1,6 +1,7 @@
 """Learning the blend: the choice model that explains best what was chosen from the offers of the past."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,11 +85,18 @@ def _calibration(
 ) -> NDArray[np.float64]:
     """What to correct probabilities by, told by models that had not seen the requests they are judged on: each third
     of the time by one that was fitted on the two others."""
-    judged: list[tuple[ChoiceModel, WholeOffer]] = []
-    for third in np.array_split(np.arange(len(offers)), _PARTS):
-        others = np.delete(np.arange(len(offers)), third)
-        model = fit_choice_model(
-            features.names(), offers[others], ridge=ridge, start=start, units=units, seed=seed
-        )
-        judged += [(model, offer) for offer in whole if third[0] <= offer.number <= third[-1]]
+    thirds = np.array_split(np.arange(len(offers)), _PARTS)
+
+    def fitted_without(third: NDArray[np.intp]) -> ChoiceModel:
+        others = offers[np.delete(np.arange(len(offers)), third)]
+        return fit_choice_model(features.names(), others, ridge=ridge, start=start, units=units, seed=seed)
+
+    with ThreadPoolExecutor(2) as pool:  # most of it is products of matrices, which leave Python free
+        models = list(pool.map(fitted_without, thirds))
+    judged = [
+        (model, offer)
+        for model, third in zip(models, thirds, strict=True)
+        for offer in whole
+        if third[0] <= offer.number <= third[-1]
+    ]
     return calibration(judged)

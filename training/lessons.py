@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from training.learn import LearningOptions
 from training.replay import Replay
 
-_WHOLE_EVERY = 2  # lessons: each takes some fifty kilobytes
+_WHOLE_EVERY = 2  # lessons of the warm-up: each takes some fifty kilobytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,8 @@ def lessons(replay: Replay, learning: LearningOptions, until: float = np.inf) ->
     about = _twofold(replay, np.union1d(warm, late))
     moments = np.array(sorted(about), np.intp)
     requests = np.array([about[moment] for moment in moments.tolist()], np.intp)
-    return Lessons(moments, requests, np.arange(len(moments)) % _WHOLE_EVERY == 0)
+    early = events.time[moments] < replay.test_from
+    return Lessons(moments, requests, early & (np.arange(len(moments)) % _WHOLE_EVERY == 0))
 
 
 def _affordable(replay: Replay, requests: NDArray[np.intp], learning: LearningOptions) -> NDArray[np.intp]:
