@@ -195,23 +195,14 @@ class FeedState:
     def update_post(self, row: int, *, author: int, created: float, visible: bool, topic: str | None) -> None:
         """Bring a known post up to date."""
         self._changed(posts=True)
-        if author != self.author[row]:
-            if self.author[row] >= 0:
-                self.authored.discard(int(self.author[row]), row)
-            if author >= 0:
-                self.authored.append(np.array([author]), np.array([row], np.int32))
-            self.author[row] = author
+        _move(self.authored, row, int(self.author[row]), author)
+        self.author[row] = author
         if created != self.created[row]:
             self.created[row] = created
             self.by_created = np.argsort(self.created[: self.n_posts], kind="stable")
         self.visible[row] = visible
-        now = self._topic(topic)
-        if now != self.topic[row]:
-            if self.topic[row] >= 0:
-                self.topical.discard(int(self.topic[row]), row)
-            if now >= 0:
-                self.topical.append(np.array([now]), np.array([row], np.int32))
-            self.topic[row] = now
+        known_topic, self.topic[row] = int(self.topic[row]), self._topic(topic)
+        _move(self.topical, row, known_topic, int(self.topic[row]))
 
     def remove_post(self, key: bytes) -> None:
         """Take a post out of every feed; its row stays, so that histories keep their meaning."""
@@ -279,6 +270,16 @@ class FeedState:
         self.topic_heat.reach(topic + 1)
         self.topical.reach(topic + 1)
         return topic
+
+
+def _move(rows: RaggedRows, post: int, before: int, now: int) -> None:
+    """Take a post from the row of what it belonged to into another; -1 is nothing's."""
+    if before == now:
+        return
+    if before >= 0:
+        rows.discard(before, post)
+    if now >= 0:
+        rows.append(np.array([now]), np.array([post], np.int32))
 
 
 _POST_COLUMNS = (
