@@ -31,10 +31,13 @@ def no_lessons() -> Lessons:
     return Lessons(none, none, np.empty(0, np.bool_))
 
 
-def lessons(replay: Replay, learning: LearningOptions, until: float = np.inf) -> Lessons:
+def lessons(
+    replay: Replay, learning: LearningOptions, until: float = np.inf, *, whole: bool = True
+) -> Lessons:
     """What to learn from in the warm-up and, at the same rate, in the test part before `until`.
 
-    Of the warm-up its later two thirds, when there was something to see.
+    Of the warm-up its later two thirds, when there was something to see. `whole`: whether anybody will ask for what was
+    on offer besides the samples.
     """
     events = replay.events
     warm_up = int(np.searchsorted(events.time, replay.test_from))
@@ -49,7 +52,8 @@ def lessons(replay: Replay, learning: LearningOptions, until: float = np.inf) ->
     moments = np.array(sorted(about), np.intp)
     requests = np.array([about[moment] for moment in moments.tolist()], np.intp)
     early = events.time[moments] < replay.test_from
-    return Lessons(moments, requests, early & (np.arange(len(moments)) % _WHOLE_EVERY == 0))
+    kept = whole & early & (np.arange(len(moments)) % _WHOLE_EVERY == 0)
+    return Lessons(moments, requests, kept)
 
 
 def _affordable(replay: Replay, requests: NDArray[np.intp], learning: LearningOptions) -> NDArray[np.intp]:

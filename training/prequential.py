@@ -120,7 +120,7 @@ class _Course:
         if samples_all:
             taught = lessons(replay, learning)
         elif fits:
-            taught = lessons(replay, learning, until=self._due[-1])
+            taught = lessons(replay, learning, self._due[-1], whole=explains)
         else:
             taught = no_lessons()
         apart = is_worth_it(len(taught.moments)) if second_process is None else second_process
