@@ -30,7 +30,8 @@ class OfferBook:
     def __init__(
         self, replay: Replay, lessons: Lessons, options: LearningOptions, *, shared: bool = False
     ) -> None:
-        """`shared`: what a process that is forked from this one samples can be read here."""
+        """`shared`: what a process that is forked from this one samples can be read here; whole offers of its are to be
+        handed over."""
         self.lessons = lessons
         self._options = options
         self._pipeline = _nominating(replay.options)
@@ -103,9 +104,17 @@ class OfferBook:
         """Those of `offers` that were kept with everything that was on offer, numbered as they stand there."""
         known = self._known_at < before
         place = np.cumsum(known) - 1
-        return [
-            replace(offer, number=int(place[offer.number])) for offer in self._whole if known[offer.number]
-        ]
+        kept = sorted(self._whole, key=lambda offer: offer.number)
+        return [replace(offer, number=int(place[offer.number])) for offer in kept if known[offer.number]]
+
+    def hand_over(self) -> list[WholeOffer]:
+        """The whole offers that were kept since the last time; they are the caller's now."""
+        whole, self._whole = self._whole, []
+        return whole
+
+    def keep(self, whole: list[WholeOffer]) -> None:
+        """Take over what another process' book handed over."""
+        self._whole += whole
 
 
 def _nominating(ranking: RankingOptions) -> FeedPipeline:

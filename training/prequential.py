@@ -136,10 +136,12 @@ class _Course:
 
     def _shared_out(self, replay: Replay) -> NDArray[np.bool_]:
         """Which lessons go to a second process: half of the warm-up's, and all of the test part, where this one is
-        busy with the rankers. Whole offers are too large to be shared."""
+        busy with the rankers."""
         lessons = self.book.lessons
         late = replay.events.time[lessons.moments] >= replay.test_from
-        theirs: NDArray[np.bool_] = (late | (np.arange(len(late)) % 2 == 1)) & ~lessons.whole
+        # every second of the whole ones, which take the longest, and of the others
+        turn = np.where(lessons.whole, np.cumsum(lessons.whole), np.cumsum(~lessons.whole))
+        theirs: NDArray[np.bool_] = late | (turn % 2 == 1)
         return theirs
 
     def model(self) -> ChoiceModel | None:

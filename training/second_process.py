@@ -36,6 +36,7 @@ class SecondProcess:
 
         `replay` has not been played yet, and `book` is shared.
         """
+        self._book = book
         context = multiprocessing.get_context("fork")
         self._reports, reports = context.Pipe(duplex=False)
         self._reached = -np.inf
@@ -49,9 +50,10 @@ class SecondProcess:
         """Until its lessons before one of the stops are in the book. Raises ChildProcessError when it died."""
         while self._reached < stop:
             try:
-                self._reached = self._reports.recv()
-            except EOFError:
+                self._reached, whole = self._reports.recv()
+            except (EOFError, OSError):
                 raise ChildProcessError("the process that samples what to learn from ended early") from None
+            self._book.keep(whole)
 
     def close(self) -> None:
         """Stop it where it is."""
@@ -69,4 +71,4 @@ def _sample(
     for start, end, stop in zip(starts, starts[1:], stops, strict=False):
         for lesson, event in zip(lessons[start:end].tolist(), moments[start:end].tolist(), strict=True):
             book.sample(lesson, replay.request(event))
-        reports.send(stop)
+        reports.send((stop, book.hand_over()))
