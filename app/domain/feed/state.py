@@ -201,8 +201,9 @@ class FeedState:
             self.created[row] = created
             self.by_created = np.argsort(self.created[: self.n_posts], kind="stable")
         self.visible[row] = visible
-        known_topic, self.topic[row] = int(self.topic[row]), self._topic(topic)
-        _move(self.topical, row, known_topic, int(self.topic[row]))
+        now = self._topic(topic)
+        _move(self.topical, row, int(self.topic[row]), now)
+        self.topic[row] = now
 
     def remove_post(self, key: bytes) -> None:
         """Take a post out of every feed; its row stays, so that histories keep their meaning."""
