@@ -36,7 +36,9 @@ def test_what_two_processes_sample_and_learn_is_what_one_does():
     assert np.array_equal(one.inputs, other.inputs)
     assert np.array_equal(one.log_weight, other.log_weight)
     whole, same = alone.offers.whole_offers(), together.offers.whole_offers()
+    assert whole
     assert [(o.number, o.chosen) for o in whole] == [(o.number, o.chosen) for o in same]
+    assert all(np.array_equal(o.inputs, p.inputs) for o, p in zip(whole, same, strict=True))
 
 
 def test_a_process_that_ends_early_is_an_error_and_no_wait():
