@@ -45,7 +45,7 @@ class Heat:
         if self._ranked:
             touched = np.unique(rows)
             for column in range(len(self.half_lives)):
-                risen = touched[self._level[column, touched] > self._floor[column]]
+                risen = touched[self._level[column, touched] >= self._floor[column]]
                 if len(risen):
                     self._risen[column].append(risen)
                     self._order[column] = None
@@ -72,7 +72,7 @@ class Heat:
         """The `count` rows with most heat at a half-life, hottest first (equal ones: the later row first).
 
         Exact: only a row with a new event can rise, so the pool of the `ranked` hottest and the rows that rose
-        above its floor hold them all. `count` must not exceed `ranked`.
+        to its floor or above hold them all. `count` must not exceed `ranked`.
         """
         order = self._order[index]
         if order is None:
