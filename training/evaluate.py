@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -103,9 +104,7 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         "rankers": {
             name: {**row.to_json(), "seconds": round(outcome.seconds[name], 3)} for name, row in table.items()
         },
-        "learned": [
-            {"ridge": one.ridge, "units": one.units, "log_likelihood": one.tried} for one in outcome.learned
-        ],
+        "learned": [{**asdict(one.variant), "log_likelihood": one.tried} for one in outcome.learned],
         "sources": {name: one.to_json() for name, one in watch.sources().items()} if watch else {},
         "reliability": [one.to_json() for one in watch.reliability()] if watch else [],
         "seconds": round(time.perf_counter() - started, 1),

@@ -5,7 +5,7 @@ without that, hard negatives teach that hot is bad).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,7 @@ def fit_choice_model(
     *,
     ridge: float = 1e-3,
     units: int = 0,
+    only: str | None = None,
     start: ChoiceModel | None = None,
     epochs: int = 8,
     seed: int = 0,
@@ -86,9 +87,12 @@ def fit_choice_model(
     """Maximum penalised likelihood: L-BFGS on the exact gradient for the linear part, then, if `units`, Adam on all.
 
     `ridge` is the weight of the squared coefficients against the mean log likelihood. `start`, a model of the same
-    inputs, saves most of the steps.
+    inputs, saves most of the steps. `only`: a linear model of this input, all others counting for nothing.
     """
-    linear = _linear(offers, ridge, None if start is None else start.linear * offers.scale / start.scale)
+    if only is not None:
+        linear = _linear_in(names.index(only), offers, ridge)
+    else:
+        linear = _linear(offers, ridge, None if start is None else start.linear * offers.scale / start.scale)
     hidden, bias, output = np.zeros((len(linear), 0)), np.zeros(0), np.zeros(0)
     if units:
         linear, hidden, bias, output = _with_hidden_layer(offers, linear, units, epochs, seed)
@@ -104,15 +108,30 @@ def fit_choice_model(
     )
 
 
-def mean_log_likelihood(model: ChoiceModel, offers: StandardOffers) -> float:
-    """Mean log probability of the chosen posts, by a model fitted on offers of the same mean and scale."""
+def log_likelihoods(model: ChoiceModel, offers: StandardOffers) -> NDArray[np.float32]:
+    """(n_requests,) log probability of the chosen post times its value, by a model that was fitted on offers of the
+    same mean and scale."""
     z = offers.inputs.reshape(-1, len(model.linear))
     utility = z @ model.linear.astype(np.float32)
     if len(model.output):
         active = np.maximum(z @ model.hidden.astype(np.float32) + model.bias.astype(np.float32), 0)
         utility += active @ model.output.astype(np.float32)
     _, log_chosen = _softmax(utility.reshape(offers.log_weight.shape) + offers.log_weight)
-    return float((offers.value * log_chosen).mean())
+    worth: NDArray[np.float32] = offers.value * log_chosen
+    return worth
+
+
+def _linear_in(column: int, offers: StandardOffers, ridge: float) -> NDArray[np.float64]:
+    """The coefficients of the best model of one input: 0 for all others."""
+    alone = replace(
+        offers,
+        inputs=np.ascontiguousarray(offers.inputs[..., [column]]),
+        mean=offers.mean[[column]],
+        scale=offers.scale[[column]],
+    )
+    linear = np.zeros(len(offers.mean))
+    linear[column] = _linear(alone, ridge, None)[0]
+    return linear
 
 
 def _linear(offers: StandardOffers, ridge: float, start: NDArray[np.float64] | None) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ def report(
     if outcome.learned:
         learned = outcome.learned[-1]
         times = f"Learned {len(outcome.learned)} times"
-        told = f"{times}; the last has ridge {learned.ridge:g} and {learned.units} hidden units."
+        told = f"{times}; the last time {learned.variant}."
         parts.append(
             _section("What the learned scorer looks at", _text(told), plots.feature_weights(learned.model))
         )

@@ -149,7 +149,7 @@ def configuration(
         "n_neighbors": ranking.neighbours,
         "ranking": asdict(ranking),
         "learning": asdict(learning),
-        "chosen": None if learned is None else {"ridge": learned.ridge, "units": learned.units},
+        "chosen": None if learned is None else asdict(learned.variant),
     }
 
 

@@ -1,8 +1,8 @@
 """What the learned scorer sees of a post whoever asks. One small function each; ties to a user are in `features`.
 
 Each takes posts and returns one row per name, (n_names, n_posts). Counts enter by their logarithm, times by the
-logarithm of an age, so that a feed of hours and a feed of years look alike. What was found of a post serves every
-request of that moment.
+logarithm of an age; the model takes all in standard deviations, so that a feed of hours and a feed of years look
+alike. What was found of a post serves every request of that moment.
 """
 
 from __future__ import annotations  # those of inner functions would be evaluated at each call
@@ -117,16 +117,20 @@ def strong_heat(posts: Posts) -> Block:
     return np.log1p(posts.state.strong_heat.at(posts.now, posts.rows, slice(1, 6, 2)))
 
 
-@post_feature("age", "age^2", "idle", "idle^2", "engagement", "untouched", "gravity")
+@post_feature("age", "age^2", "age in days", "idle", "idle^2", "engagement", "untouched", "gravity")
 def life(posts: Posts) -> Block:
-    """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking."""
+    """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking.
+
+    Age also as it is: interest that halves in equal times is a straight line in it, and bent in its logarithm.
+    """
     age = np.log(posts.age + MINUTE)
     since = posts.now - posts.state.last_engaged[posts.rows]
     idle = np.log(np.minimum(since, posts.age).clip(0) + MINUTE)
     engagements = posts.state.engagements[posts.rows]
     count = np.log1p(engagements)
     gravity = count - 1.8 * np.log(posts.age / HOUR + 2.0)
-    return np.stack([age, age**2 / 10, idle, idle**2 / 10, count, engagements == 0, gravity])
+    days = posts.age / DAY
+    return np.stack([age, age**2 / 10, days, idle, idle**2 / 10, count, engagements == 0, gravity])
 
 
 _SIX_HOURS = HALF_LIVES.index(6 * HOUR)

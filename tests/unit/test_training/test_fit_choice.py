@@ -12,7 +12,7 @@ from training.fit_choice import (
     WholeOffer,
     calibration,
     fit_choice_model,
-    mean_log_likelihood,
+    log_likelihoods,
     standardised,
 )
 
@@ -65,7 +65,7 @@ def test_padding_is_never_chosen_and_changes_nothing(offers):
     plain = fit_choice_model(("a", "b", "c"), standardised(offers))
 
     assert model.linear / model.scale == pytest.approx(plain.linear / plain.scale, abs=0.01)
-    assert mean_log_likelihood(model, standardised(padded)[:10]) < 0
+    assert log_likelihoods(model, standardised(padded)[:10]).mean() < 0
 
 
 @pytest.mark.parametrize("units", [0, 4])
