@@ -154,9 +154,12 @@ class Replay:
         return rows
 
     def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """The hash of (seed, user, post, t) of each request."""
+        """The hash of (seed, user, post, t) by which requests are drawn.
+
+        Not the one that breaks ties, but mixed once more: where that one is small, the chosen post loses every tie.
+        """
         asked = self._asked(self.events.time[requests], self.history.events.user[requests])
-        return _mixed(asked ^ self._post_hash[self.events.post[requests]])
+        return _mixed(_mixed(asked ^ self._post_hash[self.events.post[requests]]))
 
     def moments(self, requests: NDArray[np.intp]) -> Iterator[Moment]:
         """Each of `requests` (event rows, in order of time) as it stood. Calls go on from where the last one ended."""
