@@ -69,7 +69,7 @@ def _hn_hot(moment: Moment) -> NDArray[np.float64]:
 
 
 def _support(taste: LiveTaste, moment: Moment) -> NDArray[np.float64]:
-    support: NDArray[np.float64] = taste.support(moment.context).spread(moment.state.n_posts)[0]
+    support: NDArray[np.float64] = taste.support(moment.context).spread()[0]
     return support
 
 

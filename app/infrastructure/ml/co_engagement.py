@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.domain.feed.state import DAY
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.ml.tally import Tally
+from app.infrastructure.ml.tally import Tally, tally
 
 _OWN_POSTS = 50  # newest posts of the user that are looked at
 _AUDIENCE = 80  # newest users of each of them
@@ -38,7 +38,7 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
             return np.empty(0, np.intp), np.empty(0)
         weight = np.exp2((times - context.now) / _ALIKE_HALF_LIFE) / np.sqrt(1.0 + state.engagements[rows])
         owner, (users,) = state.audiences.gather(rows, _AUDIENCE, columns=(0,))
-        overlap = Tally(users, weight[owner][None], state.n_users)
+        overlap = tally(users, weight[owner][None], state.n_users)
         found = overlap.rows
         similarity = overlap.sums[0] / np.sqrt(4.0 + state.histories.lengths(found))
         similarity[found == context.user] = 0.0
@@ -62,7 +62,7 @@ def user_knn(context: RankingContext) -> Tally:
         age = times - context.now
         alike = similarity[owner]
         support = np.stack([alike * np.exp2(age / pace) for pace in PACES])
-        return Tally(posts, support, state.n_posts)
+        return tally(posts, support, state.n_posts)
 
     return context.once("user_knn", score)
 
@@ -80,6 +80,6 @@ def next_posts(context: RankingContext) -> Tally:
         which, (following, times) = state.histories.gather(users.astype(np.intp), _STEPS, columns=(0, 1))
         recency = 1.0 / (1.0 + np.arange(len(posts))[::-1])
         weight = recency[owner[which]] * (times >= met[which]) / np.sqrt(4.0 + state.engagements[following])
-        return Tally(following, weight[None], state.n_posts)
+        return tally(following, weight[None], state.n_posts)
 
     return context.once("next_posts", score)

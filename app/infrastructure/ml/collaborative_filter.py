@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.artifact import StoredNeighbours
-from app.infrastructure.ml.tally import Tally
+from app.infrastructure.ml.tally import Tally, tally
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds, and serving does without
     from sklearn.neighbors import NearestNeighbors
@@ -78,8 +78,8 @@ class CollaborativeFilter:
             self._starts[posts] - (np.cumsum(counts) - counts), counts
         )
         products = self._weights[place] * np.repeat(weights / length, counts)
-        tally = Tally(self._users[place], products[None], self.shape[0])
-        found, product = tally.rows, tally.sums[0]
+        alike = tally(self._users[place], products[None], self.shape[0])
+        found, product = alike.rows, alike.sums[0]
         others = (product > 0) & (found != without)
         found, product = found[others], product[others]
         if len(found) > self._wanted:
@@ -141,13 +141,13 @@ class LiveTaste:
             weights = weights * np.exp2((times - context.now) / self._half_life)
         columns = self._column[posts[posts < len(self._column)]]
         weights = weights[posts < len(self._column)]
-        mine = Tally(columns, weights[None], self.model.shape[1])
+        mine = tally(columns, weights[None], self.model.shape[1])
         own = self._row[context.user] if context.user < len(self._row) else -1
         return self.model.neighbours(mine.rows, mine.sums[0], without=int(own))
 
     def _support(self, context: RankingContext) -> Tally:
         columns, weights = self.model.support(self.neighbours(context))
-        return Tally(self._post_rows[columns], weights[None], context.state.n_posts)
+        return tally(self._post_rows[columns], weights[None], context.state.n_posts)
 
 
 def interaction_matrix(

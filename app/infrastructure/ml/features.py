@@ -18,7 +18,7 @@ from app.domain.feed.state import DAY, HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement, post_features
 from app.infrastructure.ml.post_features import MINUTE, post_inputs
-from app.infrastructure.ml.tally import Tally
+from app.infrastructure.ml.tally import Tally, tally
 
 Block = NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def met(c: Candidates) -> Block:
         return c.none(3)
     age = c.context.now - times
     weights = np.stack([np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY)])
-    return np.log1p(Tally(posts, weights, c.state.n_posts).of(c.rows))
+    return np.log1p(tally(posts, weights, c.state.n_posts).of(c.rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +139,7 @@ def taste(context: RankingContext) -> Taste:
         ties[0, : len(posts)], ties[1, : len(posts)] = slow, fast
         ties[2, len(posts) : len(posts) + len(followed)] = 1.0
         ties[3, len(posts) + len(followed) :] = 1.0
-        users = Tally(np.concatenate([state.author[posts], followed, visitors]), ties, state.n_users)
+        users = tally(np.concatenate([state.author[posts], followed, visitors]), ties, state.n_users)
         topics = summed(state.topic[posts] + 1, slow, len(state.topic_ids) + 1)
         share = topics / (topics.sum() or 1.0)
         topics[0] = share[0] = 0.0

@@ -13,7 +13,7 @@ from app.domain.feed.state import HALF_LIVES, HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer import Rows, Scored
 from app.infrastructure.ml.collaborative_filter import LiveTaste
-from app.infrastructure.ml.tally import Tally
+from app.infrastructure.ml.tally import tally
 
 _TEXT, _AUTHOR, _ENGAGEMENT = 0.6, 0.2, 0.2  # shares of content similarity
 
@@ -116,7 +116,7 @@ def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float6
     profile /= np.linalg.norm(profile) or 1.0
     alike = np.maximum(state.text[rows] @ profile, 0.0)
     authors = state.author[posts]
-    own = Tally(authors, np.ones((1, len(authors))), state.n_users)
+    own = tally(authors, np.ones((1, len(authors))), state.n_users)
     familiar = own.of(state.author[rows])[0] / max(np.count_nonzero(authors >= 0), 1)
     similarity: NDArray[np.float64] = _TEXT * np.minimum(alike, 1.0) + _AUTHOR * familiar
     return similarity + _ENGAGEMENT * engagement

@@ -100,7 +100,11 @@ class Trending:
 
     def __call__(self, context: RankingContext) -> Rows:
         heat = context.state.heat
-        return np.stack([heat.hottest(index, self.limit) for index in self.half_lives], axis=1).ravel()
+
+        def find() -> Rows:
+            return np.stack([heat.hottest(index, self.limit) for index in self.half_lives], axis=1).ravel()
+
+        return context.state.derived(self, find)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,82 @@
-"""Sums over few rows among very many."""
+"""Sums by row over few entries."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Block = NDArray[np.float64]
+Rows = NDArray[np.integer[Any]]
+
+_SMALL = 20_000  # rows: of no more than these, all are summed sooner than some are looked up
 
 
-class Tally:
-    """Weights summed by row, for few rows among very many.
+class Tally(Protocol):
+    """Several sums of weights over the same rows.
 
-    A sparse set over memory that nobody cleared: a slot counts only if it points back at its row. What it costs grows
-    with its entries, not with the size. Source: P. Briggs, L. Torczon, "An efficient representation for sparse sets",
-    ACM LOPLAS 2 (1993).
+    rows  (n,) the rows that have entries, each once
+    sums  (n_sums, n) their sums
     """
 
-    def __init__(self, rows: NDArray[np.integer[Any]], weights: Block, size: int) -> None:
-        """`rows` below `size`, negative ones do not count; `weights` (n_sums, n): several sums over the same rows."""
-        if rows.min(initial=0) < 0:
-            known = rows >= 0
-            rows, weights = rows[known], weights[:, known]
+    @property
+    def rows(self) -> NDArray[np.intp]: ...
+
+    @property
+    def sums(self) -> Block: ...
+
+    def of(self, rows: Rows) -> Block:
+        """(n_sums, n) sums of `rows`, 0 for those that have none and for -1, nobody."""
+        ...
+
+    def spread(self) -> Block:
+        """(n_sums, size) sums of every row."""
+        ...
+
+
+def tally(rows: Rows, weights: Block, size: int) -> Tally:
+    """Sums of `weights` (n_sums, n) by the row each belongs to: below `size`, negative ones do not count."""
+    if rows.min(initial=0) < 0:
+        known = rows >= 0
+        rows, weights = rows[known], weights[:, known]
+    return _WholeTally(rows, weights, size) if size <= _SMALL else _SparseTally(rows, weights, size)
+
+
+class _WholeTally:
+    """A sum for each row there is, and a last one, nobody's, which -1 asks for."""
+
+    def __init__(self, rows: Rows, weights: Block, size: int) -> None:
+        self._entries = rows
+        self._sums = np.empty((len(weights), size + 1))
+        for total, one in zip(self._sums, weights, strict=True):
+            total[:] = np.bincount(rows, one, size + 1)
+
+    def of(self, rows: Rows) -> Block:
+        sums: Block = self._sums.take(rows, axis=1)
+        return sums
+
+    def spread(self) -> Block:
+        return self._sums[:, :-1]
+
+    @cached_property
+    def rows(self) -> NDArray[np.intp]:
+        return np.flatnonzero(np.bincount(self._entries))
+
+    @cached_property
+    def sums(self) -> Block:
+        return self._sums.take(self.rows, axis=1)
+
+
+class _SparseTally:
+    """A sparse set over memory that nobody cleared: a slot counts only if it points back at its row. What it costs
+    grows with its entries, not with the size. Source: P. Briggs, L. Torczon, "An efficient representation for sparse
+    sets", ACM LOPLAS 2 (1993).
+    """
+
+    def __init__(self, rows: Rows, weights: Block, size: int) -> None:
         self._last = len(rows)  # the slot of nobody
         self._entries = np.arange(self._last, dtype=np.uint32)
-        self._slot_of = np.empty(max(size, 1), np.uint32)
+        self._slot_of = np.empty(size, np.uint32)
         self._slot_of[rows] = self._entries
         self._slots = self._slot_of[rows]
         self._owner = np.empty(self._last + 1, np.intp)
@@ -33,16 +85,14 @@ class Tally:
         for total, one in zip(self._sums, weights, strict=True):
             total[:] = np.bincount(self._slots, one, self._last + 1)
 
-    def of(self, rows: NDArray[np.integer[Any]]) -> Block:
-        """(n_sums, n) sums of `rows`, 0 for those that have none and for negative ones."""
+    def of(self, rows: Rows) -> Block:
         slots = np.minimum(self._slot_of[rows], self._last)
         slots[self._owner[slots] != rows] = self._last
         sums: Block = self._sums.take(slots, axis=1)
         return sums
 
-    def spread(self, size: int) -> Block:
-        """(n_sums, size) sums of every row."""
-        result = np.zeros((len(self._sums), size))
+    def spread(self) -> Block:
+        result = np.zeros((len(self._sums), len(self._slot_of)))
         result[:, self.rows] = self.sums
         return result
 
@@ -50,12 +100,10 @@ class Tally:
     def _used(self) -> NDArray[np.intp]:
         return np.flatnonzero(self._slots == self._entries)
 
-    @property
+    @cached_property
     def rows(self) -> NDArray[np.intp]:
-        """(n,) the rows that have sums, each once."""
         return self._owner[self._used]
 
-    @property
+    @cached_property
     def sums(self) -> Block:
-        """(n_sums, n) their sums."""
-        return self._sums[:, self._used]
+        return self._sums.take(self._used, axis=1)

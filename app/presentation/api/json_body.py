@@ -23,20 +23,23 @@ _MAX_NAMED_FIELDS = 10
 
 async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
     """The whole body. Raises ProblemError beyond `limit` bytes or `seconds`."""
-    too_large = ProblemError(BODY_TOO_LARGE, f"The limit is {limit} bytes", headers={"connection": "close"})
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > len(str(limit)) or int(announced) > limit):
-        raise too_large
+        raise _too_large(limit)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit:
-                    raise too_large
+                    raise _too_large(limit)
     except TimeoutError:
         raise ProblemError(BODY_TIMEOUT, headers={"connection": "close"}) from None
     return bytes(body)
+
+
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(BODY_TOO_LARGE, f"The limit is {limit} bytes", headers={"connection": "close"})
 
 
 def decode(body: bytes, model: type[Model]) -> Model:

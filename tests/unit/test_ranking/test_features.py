@@ -9,7 +9,7 @@ from app.domain.feed.history import EventColumns
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import features
 from app.infrastructure.ml.post_features import names, post_inputs
-from app.infrastructure.ml.tally import Tally
+from app.infrastructure.ml.tally import tally
 from tests.feeds import LIKE, Feed, Post, whole_state
 
 
@@ -33,8 +33,9 @@ def event(user, post, time):
 @given(
     st.lists(st.tuples(st.integers(-1, 19), st.floats(0, 10), st.floats(0, 10)), max_size=40),
     st.lists(st.integers(-1, 19), max_size=30),
+    st.sampled_from([20, 30_000]),
 )
-def test_a_tally_sums_by_row_and_knows_nothing_of_other_rows(entries, asked):
+def test_a_tally_sums_by_row_and_knows_nothing_of_other_rows_however_many_there_are(entries, asked, size):
     rows = np.array([row for row, *_ in entries], np.int32)
     weights = np.array([both for _, *both in entries], np.float64).reshape(-1, 2).T
     whole = np.zeros((2, 20))
@@ -42,12 +43,15 @@ def test_a_tally_sums_by_row_and_knows_nothing_of_other_rows(entries, asked):
     for total, one in zip(whole, weights, strict=True):
         np.add.at(total, rows[known], one[known])
 
-    tally = Tally(rows, weights, 20)
+    found = tally(rows, weights, size)
 
-    found = tally.of(np.array(asked, np.intp))
-    np.testing.assert_allclose(found, np.where(np.array(asked) >= 0, whole[:, asked], 0.0).reshape(2, -1))
-    assert sorted(tally.rows.tolist()) == sorted(set(rows[known].tolist()))
-    np.testing.assert_allclose(tally.sums, whole[:, tally.rows])
+    sums = found.of(np.array(asked, np.intp))
+    np.testing.assert_allclose(sums, np.where(np.array(asked) >= 0, whole[:, asked], 0.0).reshape(2, -1))
+    assert sorted(found.rows.tolist()) == sorted(set(rows[known].tolist()))
+    np.testing.assert_allclose(found.sums, whole[:, found.rows])
+    np.testing.assert_allclose(found.spread()[:, :20], whole)
+    assert found.spread().shape == (2, size)
+    assert not found.spread()[:, 20:].any()
 
 
 def test_inputs_of_a_post_are_the_same_bits_whatever_it_was_asked_with(state):

@@ -134,7 +134,9 @@ def test_a_feature_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatc
     times = feed.events.time
     start, at = (float(times[int(share * len(times))]) for share in (0.7, 0.85))
     rankers = ["trending_1d", "learned"]
-    enough = replace(QUICK, requests=1000)  # for a blend to be worth its weights, or nothing hears the feature
+    enough = replace(
+        QUICK, requests=1000
+    )  # for a blend to be worth its weights, or nothing hears the feature
     whole = dumped(feed, start, tmp_path / "whole", rankers, seen=watch, learning=enough)
 
     early = dumped(cut(feed, at), start, tmp_path / "cut", rankers, seen=watch, learning=enough)
