@@ -24,7 +24,6 @@ from app.application.dto import FeedAnswer
 from app.application.live_feed import LiveFeed, Ranking
 from app.application.paging import CursorCodec
 from app.application.use_cases.generate_recommendations import (
-    EligibilityRules,
     GenerateRecommendations,
     ListKeeping,
 )
@@ -46,7 +45,6 @@ from app.infrastructure.database.sql_interactions import SqlInteractions
 from app.infrastructure.database.sql_posts import SqlPosts
 from app.infrastructure.database.sql_recommendations import SqlRecommendations
 from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, PublishedModel
-from app.infrastructure.ml.filters import NotAmong, NotMet
 from app.infrastructure.ml.model_registry import FileModelRegistry
 from app.infrastructure.ml.ranking import ranking_options, ranking_pipeline
 from app.infrastructure.ml.served_model import ServedModel
@@ -154,7 +152,6 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
 
     recommend = GenerateRecommendations(
         feed,
-        EligibilityRules(NotAmong, NotMet),
         CursorCodec(cursor_secrets(settings), settings.cursor_life),
         ranking_clock,
         copies.deliver if copies is not None else _keep_nothing,

@@ -76,7 +76,7 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         )
     rankers = args.rankers or list(RANKERS)
     # how the service's own pipeline fares is told where it is asked for, and in a report
-    watch = PipelineWatch(options, replay.targets) if "served" in rankers or args.html else None
+    watch = PipelineWatch(options) if "served" in rankers or args.html else None
     # one thread: the same figures to the last bit whatever the machine, and no slower on matrices of this size
     with threadpool_limits(limits=1), progress_bar("replay") as progress:
         outcome = run(

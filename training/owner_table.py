@@ -27,7 +27,7 @@ def owner_table(
     """
     answers = held_out(replay, at_most)
     first = {name: np.full((len(answers), _FIRST), -1, np.int64) for name in rankers}
-    rank = {name: ranker(name, replay.options, lambda: model, replay.targets) for name in rankers}
+    rank = {name: ranker(name, replay.options, lambda: model) for name in rankers}
     for at, (user, relevant) in enumerate(answers):
         moment = replay.moment(user, int(relevant[0]), replay.test_from)
         for name, ask in rank.items():

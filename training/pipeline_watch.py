@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.choice_model import ChoiceModel
-from app.infrastructure.ml.filters import NotMet
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
 from app.infrastructure.ml.sources import SmallCatalogue
 from training.replay import Moment
@@ -52,9 +51,8 @@ class ReliabilityPart:
 class PipelineWatch:
     """Sees each request of a replay with the model of the moment (`prequential.run(watch=...)`)."""
 
-    def __init__(self, options: RankingOptions, targets: frozenset[int]) -> None:
+    def __init__(self, options: RankingOptions) -> None:
         self._options = options
-        self._rules = [NotMet(targets)]
         self._found: dict[str, list[bool]] = {}
         self._counts: dict[str, list[float]] = {}
         self._probability: list[NDArray[np.float64]] = []
@@ -68,7 +66,7 @@ class PipelineWatch:
         if model is not None:
             learned = ranking_pipeline(self._options, None, model, NoObserver())
             sources |= {source.name: source for source in learned.sources}
-            page = learned.page(moment.context, learned.rank(moment.context, self._rules), _TOP, explain=True)
+            page = learned.page(moment.context, learned.rank(moment.context), _TOP, explain=True)
             self._probability.append(np.array([one["probability"] for one in page.evidence]))
             self._chosen.append(page.rows == moment.target)
         for name, source in sources.items():
@@ -109,7 +107,8 @@ class PipelineWatch:
         return [_part(probability[those], chosen[those]) for those in _filled(np.array_split(order, _PARTS))]
 
     def _ask(self, name: str, source: CandidateSource, moment: Moment) -> None:
-        context = RankingContext(moment.state, moment.context.user, moment.time)  # nothing found for it yet
+        asked = moment.context
+        context = RankingContext(asked.state, asked.user, asked.now, asked.barred)  # nothing found for it yet
         started = perf_counter()
         rows = source(context)
         seconds = perf_counter() - started

@@ -71,7 +71,7 @@ def run(
     tests = replay.test_requests(max_requests)
     schedule = np.union1d(tests, course.moments)
     testing = np.isin(schedule, tests)
-    chosen = {name: ranker(name, replay.options, course.model, replay.targets) for name in rankers}
+    chosen = {name: ranker(name, replay.options, course.model) for name in rankers}
     n = len(tests)
     outcome = Outcome(
         tests,

@@ -11,7 +11,6 @@ from app.domain.feed.state import DAY, HALF_LIVES, HOUR
 from app.domain.services.scorer import Scorer
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import LiveTaste
-from app.infrastructure.ml.filters import NotMet
 from app.infrastructure.ml.formula_scorer import FormulaScorer, TrendingScorer
 from app.infrastructure.ml.learned_scorer import LearnedScorer
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
@@ -105,9 +104,7 @@ SINGLE = tuple(name for name in _SIMPLE if name not in ("random", "owner_formula
 """Single baselines: one signal each."""
 
 
-def ranker(
-    name: str, options: RankingOptions, model: Callable[[], ChoiceModel | None], targets: frozenset[int]
-) -> Ranker:
+def ranker(name: str, options: RankingOptions, model: Callable[[], ChoiceModel | None]) -> Ranker:
     """A ranker by name; `model` gives the learned model of the moment, None before there is one."""
     if name in _SIMPLE:
         return by_score(_SIMPLE[name])
@@ -117,7 +114,7 @@ def ranker(
     if name == "learned":
         return by_score(_learned(options, model))
     if name == "served":
-        return _served(options, model, targets)
+        return _served(options, model)
     raise KeyError(name)
 
 
@@ -148,14 +145,11 @@ def _trending(options: RankingOptions) -> TrendingScorer:
     return TrendingScorer(options.trending_half_life_hours * HOUR)
 
 
-def _served(
-    options: RankingOptions, model: Callable[[], ChoiceModel | None], targets: frozenset[int]
-) -> Ranker:
+def _served(options: RankingOptions, model: Callable[[], ChoiceModel | None]) -> Ranker:
     def rank(moment: Moment) -> Ranked:
         pipeline: FeedPipeline = ranking_pipeline(options, moment.tastes.served, model(), NoObserver())
         context = moment.context
-        rules = [NotMet(targets)]
-        ranked = pipeline.rank(context, rules)
+        ranked = pipeline.rank(context)
         page = pipeline.page(context, ranked, _PAGE)
         place = np.flatnonzero(page.rows == moment.target)
         if len(place):

@@ -14,7 +14,7 @@ from app.domain.feed.history import EventColumns, FeedHistory
 from app.domain.feed.state import DAY, FeedState
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste
-from app.infrastructure.ml.filters import NotMet, NotOwn
+from app.infrastructure.ml.filters import NotOwn
 from app.infrastructure.ml.ranking import RankingOptions
 from app.infrastructure.ml.text import TextSpace
 from training.preprocess import build_interaction_matrix
@@ -119,7 +119,7 @@ class Replay:
         self._seed = seed
         self._tastes: tuple[int, Tastes] | None = None
         self._text_round: int | None = None
-        self._rule, self._not_own = NotMet(targets), NotOwn()
+        self._not_own = NotOwn()
         user_keys, post_keys = (
             history.users.key.view(">u8").reshape(-1, 2),
             history.posts.key.view(">u8").reshape(-1, 2),
@@ -177,9 +177,10 @@ class Replay:
         self.chronicle.advance(now)
         state = self.chronicle.state
         row = int(self.chronicle.user_row[user])
-        context = RankingContext(state, row if row < state.n_users else -1, now)
+        user_row = row if row < state.n_users else -1
+        context = RankingContext(state, user_row, now, state.met(user_row, self.targets))
         posts = np.arange(state.n_posts)
-        keep = self._not_own(context, posts) & self._rule(context, posts)
+        keep = self._not_own(context, posts) & context.admits(posts)
         asked = self._asked(np.array([now]), np.array([user]))
         return Moment(
             event=event,

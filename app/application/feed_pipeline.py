@@ -81,21 +81,19 @@ class FeedPipeline:
         rows = np.flatnonzero(first >= 0)
         return rows, first[rows]
 
-    def eligible(
-        self, context: RankingContext, rows: Rows, extra: Sequence[EligibilityFilter] = ()
-    ) -> NDArray[np.bool_]:
+    def eligible(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         """Which of `rows` every rule allows."""
         keep = np.ones(len(rows), np.bool_)
-        for allows in (*self._filters, *extra):
+        for allows in self._filters:
             keep &= allows(context, rows)
         return keep
 
-    def rank(self, context: RankingContext, extra: Sequence[EligibilityFilter] = ()) -> RankedList:
-        """All eligible candidates in the order of their scores; `extra` are the rules of this request alone."""
+    def rank(self, context: RankingContext) -> RankedList:
+        """All eligible candidates in the order of their scores."""
         started = perf_counter()
         rows, nominated = self.candidates(context)
         sourced = perf_counter()
-        keep = self.eligible(context, rows, extra)
+        keep = self.eligible(context, rows)
         rows, nominated = rows[keep], nominated[keep]
         filtered = perf_counter()
         scored = self.scorer(context, rows)

@@ -11,7 +11,6 @@ from app.application.dto import FeedAnswer, FeedRequest
 from app.application.live_feed import LiveFeed, Ranking
 from app.application.paging import CursorCodec
 from app.application.use_cases.generate_recommendations import (
-    EligibilityRules,
     GenerateRecommendations,
     ListKeeping,
 )
@@ -24,7 +23,6 @@ from app.domain.repositories.model_registry import ModelRecord
 from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, PublishedModel
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
-from app.infrastructure.ml.filters import NotAmong, NotMet
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
 from app.infrastructure.pace import Pace
 from tests.fakes.api import FixedClock
@@ -60,7 +58,6 @@ class SmallService:
         )
         self.generate = GenerateRecommendations(
             self.feed,
-            EligibilityRules(NotAmong, NotMet),
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
             self.clock,
             lambda user, answer: self.delivered.append((user, answer)),

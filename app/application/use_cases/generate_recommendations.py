@@ -14,14 +14,14 @@ from app.application.dto.feed import Source
 from app.application.feed_pipeline import FeedPipeline, Page, RankedList
 from app.application.live_feed import LiveFeed, Ranking
 from app.application.paging import CursorCodec, CursorState
-from app.domain.entities import INTERACTION_TYPES, Reason
+from app.domain.entities import Reason
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.services.clock import Clock
-from app.domain.services.eligibility_filter import EligibilityFilter
 from app.domain.services.ranking_context import RankingContext
 
 Rows = NDArray[np.intp]
+_NO_ROWS = np.empty(0, np.intp)
 _KEPT = 500  # posts of a list that are kept for paging by offset; the rest of the catalogue follows
 
 
@@ -59,7 +59,6 @@ class GenerateRecommendations:
     def __init__(
         self,
         feed: LiveFeed,
-        filters: "EligibilityRules",
         cursors: CursorCodec,
         clock: Clock,
         deliver: Callable[[UUID, FeedAnswer], None],
@@ -67,7 +66,6 @@ class GenerateRecommendations:
     ) -> None:
         """`deliver` is handed each ranked answer to a known user, not the repetitions; it must return at once."""
         self._feed = feed
-        self._rules = filters
         self._cursors = cursors
         self._clock = clock
         self._deliver = deliver
@@ -87,20 +85,20 @@ class GenerateRecommendations:
             if self._listed is not state:  # a feed that was read anew numbers its rows anew
                 self._lists.clear()
                 self._listed = state
-            context = RankingContext(state, state.user_rows.get(user_id.bytes, -1), now.timestamp())
+            user = state.user_rows.get(user_id.bytes, -1)
             key = (user_id, request.mode, request.exclude_seen, request.explain, tuple(sorted(excluded)))
-            basis = _basis(context, ranking)
+            basis = _basis(state, user, ranking)
             if cursor is None and (standing := self._standing(key, basis, request, now)) is not None:
                 return replace(standing, generated_at=now, degraded=self._feed.degraded)
             known = [row for key in excluded if (row := state.post_rows.get(key)) is not None]
-            barred = np.array(known, np.intp)
-            if cursor is not None:
-                barred = np.concatenate([barred, state.rows_of_seq(cursor.shown)])
-            extra = self._rules(barred, request.exclude_seen)
-            the_list = self._list_for(key, basis, request, context, now, cursor, extra)
-            page, exhausted = self._slice(the_list, context, request, extra)
+            met = state.met(user) if request.exclude_seen else _NO_ROWS
+            shown = _NO_ROWS if cursor is None else state.rows_of_seq(cursor.shown)
+            barred = np.concatenate([np.array(known, np.intp), met, shown])
+            context = RankingContext(state, user, now.timestamp(), barred)
+            the_list = self._list_for(key, basis, request, context, now, cursor)
+            page, exhausted = self._slice(the_list, context, request)
             given = page.rows if cursor else the_list.given()[: request.offset + request.limit]
-            shown = np.concatenate([cursor.shown if cursor else np.empty(0, np.int64), state.seq[given]])
+            numbers = np.concatenate([cursor.shown if cursor else np.empty(0, np.int64), state.seq[given]])
             post_ids = [state.post_ids[row] for row in page.rows.tolist()]
             external_ids = [state.external_ids[row] for row in page.rows.tolist()]
             degraded, version = self._feed.degraded, ranking.model_version
@@ -112,7 +110,7 @@ class GenerateRecommendations:
         if not exhausted:
             started = cursor.started_at if cursor else the_list.started_at
             next_cursor = self._cursors.seal(
-                CursorState(user_id, request.mode, now, started, np.unique(shown))
+                CursorState(user_id, request.mode, now, started, np.unique(numbers))
             )
         answer = FeedAnswer(
             user_id=request.user_id,
@@ -148,14 +146,13 @@ class GenerateRecommendations:
         context: RankingContext,
         now: datetime,
         cursor: CursorState | None,
-        extra: Sequence[EligibilityFilter],
     ) -> _FeedList:
         if cursor is None and request.offset:
             kept = self._lists.get(key)
             if kept is not None and now - kept.started_at <= self._keeping.life:
                 return kept
         pipeline = self._feed.ranking.pipeline
-        ranked = pipeline.rank(context, extra) if request.mode == "ranked" else None
+        ranked = pipeline.rank(context) if request.mode == "ranked" else None
         made = _FeedList(request, basis, cursor.started_at if cursor else now, ranked)
         if cursor is None and self._keeping.lists:
             self._lists[key] = made
@@ -169,7 +166,6 @@ class GenerateRecommendations:
         the_list: _FeedList,
         context: RankingContext,
         request: FeedRequest,
-        extra: Sequence[EligibilityFilter],
     ) -> tuple[Page, bool]:
         """Posts `offset`.. of the list, which grows as far as needed, and whether it ends there.
 
@@ -180,13 +176,13 @@ class GenerateRecommendations:
         pipeline = self._feed.ranking.pipeline
         have = sum(len(page.rows) for page in the_list.pages)
         if have < stop:
-            grown = self._next_posts(the_list, context, request, extra, stop - have)
+            grown = self._next_posts(the_list, context, request, stop - have)
             the_list.pages.append(grown)
         if the_list.ranked is not None and the_list.ranked.scored is not None and request.cursor is None:
             the_list.ranked = the_list.ranked.kept(_KEPT)
         page = _joined(the_list.pages, start, stop)
         if have:  # given out earlier: what was deleted or met since then is left out
-            page = _kept(page, pipeline.eligible(context, page.rows, extra))
+            page = _kept(page, pipeline.eligible(context, page.rows))
         return page, sum(len(one.rows) for one in the_list.pages) < stop
 
     def _next_posts(
@@ -194,25 +190,24 @@ class GenerateRecommendations:
         the_list: _FeedList,
         context: RankingContext,
         request: FeedRequest,
-        extra: Sequence[EligibilityFilter],
         count: int,
     ) -> Page:
         pipeline = self._feed.ranking.pipeline
         given = the_list.given()
         if the_list.ranked is None:
-            rows = self._by_time(the_list, context, request, extra, given, count)
+            rows = self._by_time(the_list, context, request, given, count)
             reason = Reason.FOLLOWING if request.mode == "following" else Reason.RECENT
             return _timed_page(context, rows, reason, request.explain)
         ranked = the_list.ranked
         if len(given):
             # what was met or deleted since the list was made is left out as well
-            gone = ranked.rows[~pipeline.eligible(context, ranked.rows, extra)]
+            gone = ranked.rows[~pipeline.eligible(context, ranked.rows)]
             ranked = ranked.without(np.concatenate([given, gone]), context.state.n_posts)
         page = pipeline.page(context, ranked, count, request.explain) if len(ranked.rows) else _NO_PAGE
         if len(page.rows) < count:  # the rest of the catalogue, newest first
             listed = np.concatenate([given, page.rows])
             by_time = context.state.by_created[::-1]
-            rest = _first_eligible(pipeline, context, by_time, extra, listed, count - len(page.rows))
+            rest = _first_eligible(pipeline, context, by_time, listed, count - len(page.rows))
             zeros = np.zeros(len(rest))
             tail = Page(
                 rest, zeros, [Reason.RECENT] * len(rest), [{} for _ in rest] if request.explain else []
@@ -225,7 +220,6 @@ class GenerateRecommendations:
         the_list: _FeedList,
         context: RankingContext,
         request: FeedRequest,
-        extra: Sequence[EligibilityFilter],
         given: Rows,
         count: int,
     ) -> Rows:
@@ -241,30 +235,13 @@ class GenerateRecommendations:
             rows = state.by_created[::-1]
         # posts that came after the list began wait for the next list
         rows = rows[state.created[rows] <= the_list.started_at.astimezone(UTC).timestamp()]
-        return _first_eligible(self._feed.ranking.pipeline, context, rows, extra, given, count)
+        return _first_eligible(self._feed.ranking.pipeline, context, rows, given, count)
 
 
-class EligibilityRules:
-    """The rules that depend on the request: what is excluded or was shown, and, if asked, what the user has met."""
-
-    def __init__(
-        self,
-        not_among: Callable[[Rows], EligibilityFilter],
-        not_met: Callable[[frozenset[int]], EligibilityFilter],
-    ) -> None:
-        self._not_among = not_among
-        self._not_met = not_met(frozenset(range(len(INTERACTION_TYPES))))
-
-    def __call__(self, barred: Rows, exclude_seen: bool) -> list[EligibilityFilter]:
-        rules: list[EligibilityFilter] = [self._not_met] if exclude_seen else []
-        return [*rules, self._not_among(barred)] if len(barred) else rules
-
-
-def _basis(context: RankingContext, ranking: Ranking) -> object:
+def _basis(state: FeedState, user: int, ranking: Ranking) -> object:
     """What a list of this user was made from, but for what others do; equal as long as nothing of it changes."""
-    state, user = context.state, context.user
     follows = state.follows.row(user)[0].tobytes() if user >= 0 else b""
-    return ranking.model_version, user, context.history_length, follows, state.changes_of_posts
+    return ranking.model_version, user, len(state.met(user)), follows, state.changes_of_posts
 
 
 _NO_PAGE = Page(np.empty(0, np.intp), np.empty(0), [], [])
@@ -274,7 +251,6 @@ def _first_eligible(
     pipeline: FeedPipeline,
     context: RankingContext,
     rows: Rows,
-    extra: Sequence[EligibilityFilter],
     given: Rows,
     count: int,
 ) -> Rows:
@@ -286,7 +262,7 @@ def _first_eligible(
     while missing > 0 and start < len(rows):
         some = rows[start : start + step]
         some = some[~gone[some]]
-        some = some[pipeline.eligible(context, some, extra)][:missing]
+        some = some[pipeline.eligible(context, some)][:missing]
         found.append(some)
         missing -= len(some)
         start, step = start + step, 2 * step

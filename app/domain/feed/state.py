@@ -17,7 +17,7 @@ STANDING_HALF_LIVES = (HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with an author's or a topic's posts, seconds."""
 
 T = TypeVar("T")
-_HOTTEST_KEPT = 400
+HOTTEST_KEPT = 400
 _STRONG = 2  # kinds from like on say more than a look
 
 
@@ -50,7 +50,7 @@ class FeedState:
 
         self.engagements = np.zeros(0, np.int64)  # events of any kind, by post
         self.last_engaged = np.zeros(0)  # time of the last event, -inf before the first
-        self.heat = Heat(HALF_LIVES, ranked=_HOTTEST_KEPT)
+        self.heat = Heat(HALF_LIVES, ranked=HOTTEST_KEPT)
         self.strong_heat = Heat(HALF_LIVES)  # likes, comments and shares only
         self.author_heat = Heat(STANDING_HALF_LIVES)
         self.topic_heat = Heat(STANDING_HALF_LIVES)
@@ -228,6 +228,14 @@ class FeedState:
         there = place >= 0
         there[there] = known[place[there]] == seq[there]
         return order[place[there]]
+
+    def met(self, user: int, kinds: frozenset[int] | None = None) -> NDArray[np.int32]:
+        """Rows of the posts that a user (-1: a stranger) has an event with, of some kinds; a post may come twice."""
+        if user < 0:
+            return np.empty(0, np.int32)
+        posts, _, kind = self.histories.row(user)
+        met: NDArray[np.int32] = posts if kinds is None else posts[np.isin(kind, list(kinds))]
+        return met
 
     # -- snapshot ------------------------------------------------------------------------------------------------
 

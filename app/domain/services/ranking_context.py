@@ -11,16 +11,21 @@ from app.domain.feed.state import FeedState
 
 T = TypeVar("T")
 _RECENT_EVENTS = 256
+_NONE = np.empty(0, np.intp)
 
 
 class RankingContext:
     """What sources, filters and scorers are asked with. Lives for one request."""
 
-    def __init__(self, state: FeedState, user: int, now: float) -> None:
-        """`user` is a row of `state`, -1 for a stranger; `now` in seconds since the epoch."""
+    def __init__(
+        self, state: FeedState, user: int, now: float, barred: NDArray[np.integer[Any]] = _NONE
+    ) -> None:
+        """`user` is a row of `state`, -1 for a stranger; `now` in seconds since the epoch; `barred` are rows of posts
+        that this question is not to be answered with: met, excluded or shown before."""
         self.state = state
         self.user = user
         self.now = now
+        self.barred = barred
         self._found: dict[object, Any] = {}
 
     @cached_property
@@ -35,6 +40,16 @@ class RankingContext:
     def history_length(self) -> int:
         """All events of the user."""
         return 0 if self.user < 0 else int(self.state.histories.lengths(np.array([self.user]))[0])
+
+    def admits(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Which of the posts `rows` are not barred, in the shape of `rows`."""
+        return self._admitted[rows] if len(self.barred) else np.ones(rows.shape, np.bool_)
+
+    @cached_property
+    def _admitted(self) -> NDArray[np.bool_]:
+        admitted = np.ones(self.state.n_posts, np.bool_)
+        admitted[self.barred] = False
+        return admitted
 
     def once(self, key: object, compute: Callable[[], T]) -> T:
         """`compute()`, at most once per question: for what several pieces need."""

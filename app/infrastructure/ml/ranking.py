@@ -16,7 +16,7 @@ from app.infrastructure.config.settings import Settings
 from app.infrastructure.ml import sources
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import LiveTaste
-from app.infrastructure.ml.filters import NotOwn, Published
+from app.infrastructure.ml.filters import NotBarred, NotOwn, Published
 from app.infrastructure.ml.formula_scorer import FormulaScorer, FormulaWeights, TrendingScorer
 from app.infrastructure.ml.learned_scorer import LearnedScorer
 from app.infrastructure.ml.page_selector import PageSelector
@@ -82,7 +82,7 @@ def ranking_pipeline(
         scorer = FormulaScorer(taste, options.formula, trending)
     return FeedPipeline(
         sources=_sources(options, taste, learned is not None),
-        filters=[Published(), NotOwn()],
+        filters=[Published(), NotOwn(), NotBarred()],
         scorer=scorer,
         selector=PageSelector(
             options.author_repeat_factor, options.author_repeat_floor, options.exploration_share
@@ -107,7 +107,7 @@ def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) ->
             sources.NextPosts(some),
             sources.FavouriteTopics(some, window),
             sources.FavouriteAuthors(some, 5),
-            sources.SimilarText(some, window),
+            sources.SimilarText(many, window),
             sources.FollowedTastes(some, 10),
             *common,
             everything,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.state import STANDING_HALF_LIVES
+from app.domain.feed.state import HOTTEST_KEPT, STANDING_HALF_LIVES
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement
 from app.infrastructure.ml.collaborative_filter import LiveTaste
@@ -15,16 +15,21 @@ from app.infrastructure.ml.collaborative_filter import LiveTaste
 Rows = NDArray[np.intp]
 
 
-def strongest(values: NDArray[np.float64], limit: int) -> Rows:
-    """Rows of the `limit` largest positive values, largest first, ties by row."""
-    found = np.flatnonzero(values > 0)
+def strongest(context: RankingContext, rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
+    """Those of `rows` with the `limit` largest positive values, largest first, but for the barred ones."""
+    found = np.flatnonzero((values > 0) & context.admits(rows))
     if len(found) > limit:
         found = found[np.argpartition(-values[found], limit - 1)[:limit]]
-    return found[np.argsort(-values[found], kind="stable")]
+    return rows[found[np.argsort(-values[found], kind="stable")]]
 
 
 def newest(context: RankingContext, limit: int) -> Rows:
-    """The `limit` newest posts that are out, newest first."""
+    """The `limit` newest posts that are out and not barred, newest first."""
+    rows = _newest_of_all(context, limit + len(context.barred))
+    return rows[context.admits(rows)][:limit]
+
+
+def _newest_of_all(context: RankingContext, limit: int) -> Rows:
     state = context.state
     order = state.by_created
     created = state.derived("created in order", lambda: state.created[order], posts_only=True)
@@ -56,7 +61,7 @@ class SimilarUsers:
 
     def __call__(self, context: RankingContext) -> Rows:
         support = self.taste.support(context)
-        return support.rows[strongest(support.sums[0], self.limit)]
+        return strongest(context, support.rows, support.sums[0], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class LiveNeighbours:
         if not context.history_length:
             return np.empty(0, np.intp)
         knn = co_engagement.user_knn(context)
-        return knn.rows[strongest(knn.sums[-1], self.limit)]
+        return strongest(context, knn.rows, knn.sums[-1], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class NextPosts:
         if not context.history_length:
             return np.empty(0, np.intp)
         following = co_engagement.next_posts(context)
-        return following.rows[strongest(following.sums[0], self.limit)]
+        return strongest(context, following.rows, following.sums[0], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +105,14 @@ class Trending:
 
     def __call__(self, context: RankingContext) -> Rows:
         heat = context.state.heat
+        count = min(self.limit + len(context.barred), HOTTEST_KEPT)
 
         def find() -> Rows:
-            return np.stack([heat.hottest(index, self.limit) for index in self.half_lives], axis=1).ravel()
+            return np.stack([heat.hottest(index, HOTTEST_KEPT) for index in self.half_lives], axis=1)
 
-        return context.state.derived(self, find)
+        hottest = context.state.derived(self, find)[:count]
+        admitted = context.admits(hottest)
+        return hottest[admitted & (np.cumsum(admitted, axis=0) <= self.limit)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +138,16 @@ class PopularAuthors:
 
     def __call__(self, context: RankingContext) -> Rows:
         state = context.state
-        fresh = newest(context, self.window)
+        fresh = _newest_of_all(context, self.window)
 
         def find() -> Rows:
             rows = fresh[state.author[fresh] >= 0]
             authors = state.author[rows].astype(np.intp)
             level = state.author_heat.level(_WEEK, authors)
-            order = np.lexsort((-state.followers[authors], -level))
-            return rows[order[: self.limit]]
+            return rows[np.lexsort((-state.followers[authors], -level))]
 
-        return state.derived((self, len(fresh) and fresh[0]), find)
+        rows = state.derived((self, len(fresh) and fresh[0]), find)
+        return rows[context.admits(rows)][: self.limit]
 
 
 _WEEK = STANDING_HALF_LIVES.index(7 * 86400.0)
@@ -160,7 +168,7 @@ class FollowedAuthors:
         state = context.state
         followed = state.follows.row(context.user)[0].astype(np.intp)
         _, (posts,) = state.authored.gather(followed, self.each)
-        rows = posts.astype(np.intp)
+        rows = posts[context.admits(posts)].astype(np.intp)
         return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
 
 
@@ -178,7 +186,9 @@ class FollowedTastes:
             return np.empty(0, np.intp)
         state = context.state
         followed = state.follows.row(context.user)[0].astype(np.intp)
-        _, (posts, times, _) = state.histories.gather(followed, self.each)
+        _, (posts, times) = state.histories.gather(followed, self.each, columns=(0, 1))
+        admitted = context.admits(posts)
+        posts, times = posts[admitted], times[admitted]
         return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]
 
 
@@ -196,7 +206,7 @@ class FavouriteAuthors:
         met = state.author[context.history[0][-100:].astype(np.intp)].astype(np.intp)
         authors = distinct(met[met >= 0][::-1])[:50]
         _, (posts,) = state.authored.gather(authors, self.each)
-        rows = posts.astype(np.intp)
+        rows = posts[context.admits(posts)].astype(np.intp)
         return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
 
 
@@ -219,7 +229,7 @@ class FavouriteTopics:
         rows = newest(context, self.window)
         of_topic = state.topic[rows]
         liked = np.append(share, 0.0)[of_topic]  # -1, none, is the last
-        return rows[strongest(liked * self._fading[: len(rows)], self.limit)]
+        return strongest(context, rows, liked * self._fading[: len(rows)], self.limit)
 
     @cached_property
     def _fading(self) -> NDArray[np.float64]:
@@ -247,7 +257,7 @@ class SimilarText:
         _, (of_topics,) = state.topical.gather(topics, self.window)
         older = state.created[of_topics] < (state.created[rows[-1]] if len(rows) else np.inf)
         rows = np.concatenate([rows, of_topics[older]])
-        return rows[strongest(np.asarray(state.text[rows] @ profile, np.float64), self.limit)]
+        return strongest(context, rows, np.asarray(state.text[rows] @ profile, np.float64), self.limit)
 
 
 _TOPICS = 2

@@ -64,7 +64,7 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
     model = run(past, ["served"], learning, max_requests=1).learned[0].model
     _publish_the_past(interactions, posts, cut, folder, url, options, model)
     replay = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
-    rank = ranker("served", options, lambda: model, _ALL_KINDS)
+    rank = ranker("served", options, lambda: model)
     settings = Settings(
         database_url=url,
         models_dir=folder / "models",

@@ -5,13 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.ml.filters import NotAmong, NotMet, NotOwn, Published
+from app.infrastructure.ml.filters import NotBarred, NotOwn, Published
 from tests.feeds import LIKE, VIEW, Feed, Post, feeds, whole_state
 
 
-def allowed(rule, feed: Feed, user: int = 0, now: float = 1e6) -> set[int]:
+def allowed(
+    rule, feed: Feed, user: int = 0, now: float = 1e6, barred=lambda state, user, row: ()
+) -> set[int]:
+    """The feed's posts that the rule allows; `barred` of the state, the user's row and the rows of posts."""
     state, chronicle = whole_state(feed.history())
-    context = RankingContext(state, int(chronicle.user_row[user]) if user >= 0 else -1, now)
+    asks = int(chronicle.user_row[user]) if user >= 0 else -1
+    not_these = np.array(barred(state, asks, chronicle.post_row), np.intp)
+    context = RankingContext(state, asks, now, not_these)
     rows = np.arange(state.n_posts)
     return set(np.argsort(chronicle.post_row)[rows[rule(context, rows)]].tolist())
 
@@ -43,19 +48,24 @@ def test_nobody_is_offered_his_own_posts_and_unknown_authors_are_nobody():
 def test_met_posts_are_those_with_an_event_of_one_of_the_kinds(feed, kinds):
     met = {post for user, post, kind, _ in feed.events if user == 0 and kind in kinds}
 
-    assert allowed(NotMet(kinds), feed) == set(range(len(feed.posts))) - met
-    assert allowed(NotMet(kinds), feed, user=-1) == set(range(len(feed.posts)))
+    def of_kinds(state, user, rows):
+        return state.met(user, kinds)
+
+    assert allowed(NotBarred(), feed, barred=of_kinds) == set(range(len(feed.posts))) - met
+    assert allowed(NotBarred(), feed, user=-1, barred=of_kinds) == set(range(len(feed.posts)))
 
 
 def test_a_look_does_not_hide_a_post_where_only_likes_do():
     feed = Feed(1, [Post(), Post()], [(0, 0, VIEW, 1.0), (0, 1, LIKE, 2.0)])
 
-    assert allowed(NotMet(frozenset({LIKE})), feed) == {0}
-    assert allowed(NotMet(frozenset(range(5))), feed) == set()
+    assert allowed(NotBarred(), feed, barred=lambda state, user, _: state.met(user, frozenset({LIKE}))) == {0}
+    assert allowed(NotBarred(), feed, barred=lambda state, user, _: state.met(user)) == set()
 
 
 @given(st.lists(st.integers(0, 4), max_size=8))
 def test_excluded_posts_are_left_out(excluded):
     feed = Feed(1, [Post(created=float(i)) for i in range(5)])
 
-    assert allowed(NotAmong(np.array(excluded, np.intp)), feed) == set(range(5)) - set(excluded)
+    left = allowed(NotBarred(), feed, barred=lambda state, user, rows: rows[np.array(excluded, np.intp)])
+
+    assert left == set(range(5)) - set(excluded)

@@ -10,7 +10,7 @@ from app.application.feed_pipeline import FeedPipeline
 from app.domain.entities import Reason
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer import Scored
-from app.infrastructure.ml.filters import NotAmong, NotOwn, Published
+from app.infrastructure.ml.filters import NotBarred, NotOwn, Published
 from app.infrastructure.ml.page_selector import PageSelector
 from tests.feeds import LIKE, Feed, Post, whole_state
 
@@ -93,9 +93,10 @@ def test_no_source_gets_a_post_past_a_rule():
     posts = [Post(author=0), Post(visible=False), Post(created=2e6), Post(author=1), Post()]
     context, chronicle = asked(posts, user=0)
     every = Names(tuple(range(5)))
-    pipe = pipeline([every], [0.5] * 5, filters=(Published(), NotOwn()))
+    pipe = pipeline([every], [0.5] * 5, filters=(Published(), NotOwn(), NotBarred()))
+    context = RankingContext(context.state, context.user, context.now, chronicle.post_row[[4]])
 
-    ranked = pipe.rank(context, [NotAmong(chronicle.post_row[[4]])])
+    ranked = pipe.rank(context)
 
     assert ranked.rows.tolist() == [chronicle.post_row[3]]
 

@@ -55,6 +55,21 @@ def test_any_source_names_posts_of_the_state_once_each_and_no_more_than_its_limi
     assert all(0 <= row < context.state.n_posts for row in rows.tolist())
 
 
+@pytest.mark.parametrize(
+    "source", [*EVERY[1:], sources.Trending((1, DAY), 3)], ids=lambda source: source.name
+)
+@given(feed=feeds(), user=st.integers(0, 6), step=st.integers(0, 60))
+def test_what_is_barred_takes_no_place_from_what_may_be_shown(source, feed, user, step):
+    context, _ = asked(feed, user % feed.users, step * 1800.0)
+    state, found = context.state, sources.distinct(source(context))
+    half = found[::2]
+
+    without = source(RankingContext(state, context.user, context.now, half))
+
+    assert not set(without.tolist()) & set(half.tolist())
+    assert set(without.tolist()) >= set(found[1::2].tolist())
+
+
 @pytest.mark.parametrize("source", EVERY, ids=lambda source: source.name)
 def test_sources_of_one_pipeline_are_told_apart_by_name(source):
     assert [one.name for one in EVERY].count(source.name) == 1
@@ -197,12 +212,17 @@ def test_a_catalogue_is_named_whole_only_while_it_is_small():
     assert named(sources.SmallCatalogue(4), feed) == []
 
 
-@given(st.lists(st.floats(-1, 1), max_size=30), st.integers(1, 10))
-def test_the_strongest_are_the_largest_positive_values(values, limit):
-    rows = sources.strongest(np.array(values, np.float64), limit).tolist()
+@given(st.lists(st.floats(-1, 1), max_size=30), st.sets(st.integers(0, 29)), st.integers(1, 10))
+def test_the_strongest_are_the_largest_positive_values_of_what_is_not_barred(values, barred, limit):
+    state, _ = whole_state(Feed(1, [Post()] * 30).history())
+    context = RankingContext(state, -1, NOW, np.array(sorted(barred), np.intp))
+    rows = np.arange(len(values))[::-1]
 
-    positive = sorted((value for value in values if value > 0), reverse=True)
-    assert [values[row] for row in rows] == positive[:limit]
+    found = sources.strongest(context, rows, np.array(values, np.float64)[::-1], limit).tolist()
+
+    left = [value for row, value in enumerate(values) if value > 0 and row not in barred]
+    assert [values[row] for row in found] == sorted(left, reverse=True)[:limit]
+    assert not set(found) & barred
 
 
 @given(st.lists(st.integers(0, 9), max_size=30))

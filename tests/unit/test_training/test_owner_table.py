@@ -35,7 +35,7 @@ def test_precision_recall_and_ndcg_are_those_of_the_first_five():
     table = owner_table(replay, ["trending_7d"])["trending_7d"]
 
     again = Replay(history, RankingOptions(), targets=target_kinds(history))
-    ask = ranker("trending_7d", again.options, lambda: None, again.targets)
+    ask = ranker("trending_7d", again.options, lambda: None)
     precision, recall, ndcg = [], [], []
     for user, relevant in held_out(again, 10**6):
         first = ask(again.moment(user, int(relevant[0]), again.test_from)).first

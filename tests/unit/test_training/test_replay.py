@@ -49,7 +49,7 @@ def test_a_request_ranks_every_post_that_was_there_but_own_and_chosen_ones(feed,
 @given(feed=feeds(least_events=8), start=st.integers(2, 20), seed=st.integers(0, 3))
 def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, seed):
     replay, plain = replays(feed, start * 1800.0, seed=seed)
-    ask = ranker(name, replay.options, lambda: None, replay.targets)
+    ask = ranker(name, replay.options, lambda: None)
     file_row = np.argsort(replay.chronicle.post_row)
 
     for moment in replay.moments(replay.test_requests(10**6)):
@@ -73,7 +73,7 @@ def test_equal_scores_are_in_an_order_that_knows_neither_the_file_nor_the_posts_
     )
 
     def lists(replay: Replay) -> list[list[str]]:
-        ask = ranker("random", replay.options, lambda: None, replay.targets)
+        ask = ranker("random", replay.options, lambda: None)
         title = [replay.history.posts.external_id[i] for i in np.argsort(replay.chronicle.post_row)]
         return [
             [title[row] for row in ask(moment).first]
@@ -92,7 +92,7 @@ def test_another_seed_breaks_ties_otherwise_and_the_chosen_post_is_nowhere_prefe
 
     shares, ranks = [], []
     for one in (replay, other):
-        ask = ranker("random", one.options, lambda: None, one.targets)
+        ask = ranker("random", one.options, lambda: None)
         moments = one.moments(one.test_requests(at_most))
         found = [(ask(moment).rank, len(moment.eligible)) for moment in moments]
         ranks.append([rank for rank, _ in found])

@@ -22,7 +22,7 @@ QUICK = LearningOptions(requests=250, candidates=20, ridges=(1e-3,), units=())
 def measured():
     history = generated(users=60, posts=200, interactions=4000)
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
-    watch = PipelineWatch(replay.options, replay.targets)
+    watch = PipelineWatch(replay.options)
     outcome = run(replay, ["newest", "learned", "served"], QUICK, max_requests=60, watch=watch)
     return replay, outcome, figures(replay, outcome), watch
 
