@@ -46,9 +46,8 @@ class ChoiceModel:
         mean, scale, *_ = self._single
         z = inputs - mean
         z /= scale
-        np.minimum(z, CLIP, out=z)
-        np.maximum(z, -CLIP, out=z)
-        return z
+        clipped: NDArray[np.float32] = z.clip(-CLIP, CLIP, out=z)
+        return clipped
 
     def utilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) utilities of candidates given as (n_features, n) inputs."""
@@ -72,15 +71,16 @@ class ChoiceModel:
         probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit.clip(-50, 50)))
         return probability
 
-    def contributions(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    def contributions(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_features, n) share of each input in the utility: gradient x input, which sums to it but for the bias."""
-        z = self.standardised(inputs).astype(np.float64)
-        gradient = self.linear[:, None] * np.ones_like(z)
-        if len(self.output):
-            active = (self.hidden.T @ z + self.bias[:, None]) > 0
-            gradient = gradient + self.hidden @ (self.output[:, None] * active)
-        result: NDArray[np.float64] = gradient * z
-        return result
+        _, _, weights, bias, output = self._single
+        linear, hidden = weights[:1].T, weights[1:]
+        z = self.standardised(inputs)
+        gradient = linear
+        if len(output):
+            active = hidden @ z + bias > 0
+            gradient = linear + hidden.T @ (output[:, None] * active)
+        return gradient * z
 
     def saved(self) -> dict[str, Any]:
         """Plain arrays (see `restored`)."""

@@ -38,8 +38,7 @@ class LearnedScorer:
         def reasons(at: Rows) -> list[Reason | None]:
             share = self.model.contributions(inputs[:, at])
             centre = share - share.mean(axis=1, keepdims=True) if len(at) > 1 else share
-            by_reason = np.concatenate([np.zeros((1, len(at))), _TELLS @ centre])
-            return [_TOLD[place] for place in by_reason.argmax(axis=0).tolist()]
+            return [_TOLD[place] for place in (_TELLS @ centre).argmax(axis=0).tolist()]
 
         def evidence(at: Rows) -> list[dict[str, Any]]:
             total = utility.max() + np.log(values.sum())
@@ -80,7 +79,7 @@ def _told(names: tuple[str, ...], inputs: NDArray[np.float32]) -> dict[str, Any]
     }
 
 
-def _strongest_first(names: tuple[str, ...], share: NDArray[np.float64]) -> dict[str, float]:
+def _strongest_first(names: tuple[str, ...], share: NDArray[np.float32]) -> dict[str, float]:
     strongest = np.argsort(-np.abs(share), kind="stable")
     return {names[i]: round(float(share[i]), 4) for i in strongest.tolist()}
 
@@ -95,6 +94,6 @@ _TELLING: Mapping[Reason, tuple[str, ...]] = {
 }
 _TOLD: tuple[Reason | None, ...] = (None, *_TELLING)
 _TELLS = np.array(
-    [[name.startswith(beginnings) for name in features.names()] for beginnings in _TELLING.values()],
-    np.float64,
+    [[name.startswith(beginnings) for name in features.names()] for beginnings in ((), *_TELLING.values())],
+    np.float32,
 )

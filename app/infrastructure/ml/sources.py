@@ -167,6 +167,8 @@ class FollowedAuthors:
             return np.empty(0, np.intp)
         state = context.state
         followed = state.follows.row(context.user)[0].astype(np.intp)
+        if not len(followed):
+            return np.empty(0, np.intp)
         _, (posts,) = state.authored.gather(followed, self.each)
         rows = posts[context.admits(posts)].astype(np.intp)
         return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
@@ -186,6 +188,8 @@ class FollowedTastes:
             return np.empty(0, np.intp)
         state = context.state
         followed = state.follows.row(context.user)[0].astype(np.intp)
+        if not len(followed):
+            return np.empty(0, np.intp)
         _, (posts, times) = state.histories.gather(followed, self.each, columns=(0, 1))
         admitted = context.admits(posts)
         posts, times = posts[admitted], times[admitted]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Block = NDArray[np.float64]
 Rows = NDArray[np.integer[Any]]
 
-_SMALL = 20_000  # rows: of no more than these, all are summed sooner than some are looked up
+_FEW = 16  # rows for each entry: of no more than these, all are summed sooner than some are looked up
 
 
 class Tally(Protocol):
@@ -39,7 +39,8 @@ def tally(rows: Rows, weights: Block, size: int) -> Tally:
     if rows.min(initial=0) < 0:
         known = rows >= 0
         rows, weights = rows[known], weights[:, known]
-    return _WholeTally(rows, weights, size) if size <= _SMALL else _SparseTally(rows, weights, size)
+    kind = _WholeTally if size <= _FEW * len(rows) else _SparseTally
+    return kind(rows, weights, size)
 
 
 class _WholeTally:
