@@ -2,9 +2,10 @@
 
 In a folder and on a PostgreSQL of its own it makes a feed, loads it, trains, starts the service (one process), and
 measures: requests a second against a constant FastAPI endpoint that returns the same bytes (in turns, in the same run,
-by a client in a third process), once with every answer ranked anew and once with users who ask the same again while
-their answer stands; what a ranking costs inside the process, how long training takes, and how long it is from a start
-to the first answer. Loopback only; ends within --time-limit.
+by a client in a third process); what a ranking costs inside the process, how long training takes, and how long it is
+from a start to the first answer. Requests are answered with every answer ranked anew, by the learned blend and by the
+formula, and as the service is shipped, where an answer stands for who asks again: 1,000 users in turns, and 100 of
+them. Loopback only; ends within --time-limit.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +28,9 @@ import httpx
 
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.ml.model_registry import FileModelRegistry
+from app.infrastructure.ml.served_model import ServedModel
+from app.infrastructure.ml.signing import model_keys
 from data.command_line import OneLineParser, positive, refuse, whole_number
 
 PATH = "/recommendations/generate"
@@ -146,11 +151,16 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         results["source"] = json.loads(body)["metadata"]["source"]
         with (
             run.server("app.main:app", ANSWER_STANDS_SECONDS="0") as anew,
+            run.server(
+                "app.main:app", ANSWER_STANDS_SECONDS="0", MODELS_DIR=str(formula_models(run.folder))
+            ) as formula,
             run.server("benchmarks.constant:app", BENCHMARK_BODY=str(run.folder / "body.json")) as constant,
         ):
             loads = {
                 "ranked anew": (anew, users),
-                "asked again": (service, users[:AGAIN]),
+                "ranked anew, formula": (formula, users),
+                f"as shipped, {len(users):,} users": (service, users),
+                f"as shipped, {AGAIN} users": (service, users[:AGAIN]),
                 "constant": (constant, users),
             }
             for port, who in loads.values():
@@ -176,6 +186,20 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         run.command("benchmarks.ranking", "--json", "--rankings", str(args.rankings))[0]
     )
     return results
+
+
+def formula_models(folder: Path) -> Path:
+    """A registry of its own, whose model is the trained one without what it learned: the formula ranks."""
+    keys = model_keys(None, [], folder / "keys", signs=True)
+    trained = FileModelRegistry(folder / "models", keys)
+    record = trained.active()
+    assert record is not None
+    model = replace(ServedModel.of(trained.load(record.version)), choice=None)
+    models = folder / "formula"
+    FileModelRegistry(models, keys).publish(
+        model.artifact(), metrics={}, config={}, created_at=record.created_at, note="the formula"
+    )
+    return models
 
 
 def asking(feed: str) -> list[str]:
