@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 README = (CHECKOUT / "README.md").read_text()
 TABLES = ["alembic", "upgrade", "head"]  # come before rows; the README tells of run_dev.sh, which makes them
 SMALLER = {"2000": "100", "10m": "10s"}  # requests, time
-HEAVY = {"benchmarks.serving"}  # has a smoke test of its own
+HEAVY = {"benchmarks.serving", "benchmarks.worlds"}  # have smoke tests of their own
 OTHER_NAMES = {"like": "BOOKMARK", "click": "OPEN"}
 
 

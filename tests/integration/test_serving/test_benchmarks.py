@@ -1,4 +1,4 @@
-"""The benchmark runs from end to end; what it measures is nobody's test."""
+"""The benchmarks run from end to end; what they measure is nobody's test."""
 
 import json
 import subprocess
@@ -45,10 +45,52 @@ def test_the_benchmark_measures_a_small_feed_from_loading_to_ranking() -> None:
         assert figures[name] > 0
 
 
-@pytest.mark.parametrize("words", [["--users", "0"], ["--seconds", "-1"], ["--rounds", "x"], ["--no-such"]])
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_small_world_is_made_replayed_and_compared() -> None:
+    size = ["--users", "150", "--posts", "400", "--interactions", "8000", "--max-requests", "100"]
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.worlds",
+            "--worlds",
+            "popularity",
+            "--lives",
+            "3",
+            "--json",
+            *size,
+        ],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    [row] = json.loads(done.stdout)
+    assert (row["world"], row["life_hours"], row["requests"]) == ("popularity", 3.0, 100)
+    best = row["ndcg@10"][row["best"]]
+    assert row["learned/best"]["gain"] == pytest.approx(row["ndcg@10"]["learned"] / best - 1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["serving", "--users", "0"],
+        ["serving", "--seconds", "-1"],
+        ["serving", "--rounds", "x"],
+        ["serving", "--no-such"],
+        ["worlds", "--worlds", "taste,utopia"],
+        ["worlds", "--lives", "0"],
+    ],
+)
 def test_a_bad_size_is_one_line_and_exit_2(words: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.serving", *words], cwd=CHECKOUT, capture_output=True, text=True
+        [sys.executable, "-m", f"benchmarks.{words[0]}", *words[1:]],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
     )
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

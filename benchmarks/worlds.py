@@ -1,0 +1,136 @@
+"""How the learned ranking fares in feeds of known law: `python -m benchmarks.worlds`.
+
+Each world is made by the generator, replayed with every single baseline, `learned` and `served`, and told in one row:
+`learned` against the best of the baselines on the same requests, with the interval of a paired bootstrap over users.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from app.infrastructure.ml.ranking import RankingOptions
+from data.command_line import OneLineParser, positive, whole_number
+from data.feed_files import read_feed
+from data.generate_fake_data import DEFAULT_UNTIL, write_feed
+from data.synthetic_choices import WORLDS
+from data.synthetic_feed import FeedSize, make_feed
+from training.acceptance import compare
+from training.console import progress_bar
+from training.learn import LearningOptions
+from training.metrics import ndcg_of_rank
+from training.prequential import run
+from training.rankers import SINGLE
+from training.replay import Replay, target_kinds
+
+LIVES = (3.0, 72.0, 8760.0)
+
+
+def days_for(life_hours: float) -> float:
+    """How long the feed runs: ten lives and more of a short one, a sixth of a long one."""
+    return 6.0 if life_hours < 24 else 30.0 if life_hours < 720 else max(60.0, life_hours / 6)
+
+
+def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
+    """Make the world, replay it, and compare."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "world.parquet"
+        write_feed(make_feed(size), file)
+        history = read_feed(file, None, None, None, {}).history()
+    replay = Replay(history, RankingOptions(), targets=target_kinds(history))
+    names = (*SINGLE, "learned", "served")
+    with progress_bar(f"{size.world}, {size.life_hours:g} h") as progress:
+        outcome = run(replay, names, LearningOptions(), max_requests=max_requests, progress=progress)
+    ndcg = {name: float(ndcg_of_rank(outcome.ranks[name]).mean()) for name in names}
+    best = max(SINGLE, key=ndcg.__getitem__)
+    users = replay.events.user[outcome.requests]
+    gain = compare(outcome.ranks["learned"], outcome.ranks[best], users)
+    return {
+        "requests": len(outcome.requests),
+        "ndcg@10": ndcg,
+        "best": best,
+        "learned/best": asdict(gain),
+        "served/learned": ndcg["served"] / ndcg["learned"] if ndcg["learned"] else None,
+        "chosen": str(outcome.learned[-1].variant) if outcome.learned else None,
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _arguments(argv)
+    table = Table("world", "life")
+    for name in ("requests", "learned", "best single", "learned / best", "served / learned"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("chosen", no_wrap=True)
+    told = []
+    with threadpool_limits(limits=1):
+        for life in args.lives:
+            for world in args.worlds:
+                size = FeedSize(
+                    args.users,
+                    args.posts,
+                    args.interactions,
+                    args.seed,
+                    int(DEFAULT_UNTIL.timestamp() * 1000),
+                    days_for(life),
+                    life,
+                    world,
+                )
+                row = measure(size, args.max_requests)
+                told.append({"world": world, "life_hours": life, **row})
+                ndcg, gain = row["ndcg@10"], row["learned/best"]
+                kept = row["served/learned"]
+                table.add_row(
+                    world,
+                    f"{life:g} h",
+                    str(row["requests"]),
+                    f"{ndcg['learned']:.4f}",
+                    f"{row['best']} {ndcg[row['best']]:.4f}",
+                    f"{1 + gain['gain']:.2f} [{1 + gain['low']:.2f} {1 + gain['high']:.2f}]",
+                    "-" if kept is None else f"{kept:.2f}",
+                    row["chosen"] or "nothing learned",
+                )
+    if args.json:
+        print(json.dumps(told, indent=2))
+    else:
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = OneLineParser(prog="python -m benchmarks.worlds", description=__doc__)
+    parser.add_argument(
+        "--worlds", type=_worlds, default=list(WORLDS), metavar="A,B,…", help=f"of {', '.join(WORLDS)}"
+    )
+    parser.add_argument(
+        "--lives",
+        type=lambda text: [positive(part) for part in text.split(",")],
+        default=list(LIVES),
+        metavar="HOURS,…",
+        help="median lives of a post in hours (default: 3,72,8760)",
+    )
+    parser.add_argument("--users", type=whole_number(2), default=800)
+    parser.add_argument("--posts", type=whole_number(1), default=3000)
+    parser.add_argument("--interactions", type=whole_number(1), default=30_000)
+    parser.add_argument("--seed", type=whole_number(0), default=1)
+    parser.add_argument("--max-requests", type=whole_number(1), default=2000)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args(argv)
+
+
+def _worlds(text: str) -> list[str]:
+    named = text.split(",")
+    if wrong := [name for name in named if name not in WORLDS]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is no world (there are {', '.join(WORLDS)})")
+    return named
+
+
+if __name__ == "__main__":
+    sys.exit(main())
