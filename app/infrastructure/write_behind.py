@@ -1,4 +1,4 @@
-"""Copies answers to `user_recommendation`, off the request path: the newest of each user, as fast as there is time."""
+"""Copies answers to `user_recommendation`, off the request path: the newest of each user, some at a time."""
 
 import threading
 from collections import OrderedDict
@@ -11,12 +11,13 @@ import structlog
 from app.application.dto import FeedAnswer
 from app.domain.entities import Recommendation
 from app.domain.errors import StorageUnavailable
-from app.domain.repositories.recommendation_repository import RecommendationRepository
+from app.domain.repositories.recommendation_repository import Offered, RecommendationRepository
 from app.domain.services.clock import Clock
 
 log = structlog.get_logger()
 
-_REST_SECONDS = 0.05  # between two answers: copying is not to compete with answering
+_REST_SECONDS = 0.25  # between two statements: copying is not to compete with answering
+_AT_ONCE = 25  # answers in one statement
 _CLEAN_EVERY_SECONDS = 600.0
 
 
@@ -71,19 +72,20 @@ class WriteBehind:
                     cleaned = monotonic()
                     self._repository.remove_expired(self._clock.now())
                 with self._guard:
-                    user_id, answer = self._waiting.popitem(last=False) if self._waiting else (None, None)
-                if user_id is not None and answer is not None:
-                    self._save(user_id, answer)
+                    count = min(len(self._waiting), _AT_ONCE)
+                    answers = [self._waiting.popitem(last=False) for _ in range(count)]
+                if answers:
+                    self._repository.save([self._offered(*one) for one in answers])
             except StorageUnavailable:
                 pause = 1.0
             except Exception:  # a copy is not worth a thread
                 log.exception("recommendations.copy_failed")
                 pause = 1.0
 
-    def _save(self, user_id: UUID, answer: FeedAnswer) -> None:
-        offered = [
+    def _offered(self, user_id: UUID, answer: FeedAnswer) -> Offered:
+        recommendations = [
             Recommendation(UUID(post_id), score, reason)
             for post_id, score, reason in zip(answer.post_ids, answer.scores, answer.reasons, strict=True)
         ]
         at = answer.generated_at
-        self._repository.save(user_id, offered, at, at + self._life)
+        return Offered(user_id, recommendations, at, at + self._life)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from app.domain.entities import INTERACTION_TYPES, Interaction, Post, Recommendation, User
+from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
 from app.domain.errors import PositionLost, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.feed.history import (
     EventColumns,
@@ -19,6 +19,7 @@ from app.domain.feed.history import (
 )
 from app.domain.repositories.feed_log import FeedChanges, FeedMarks, LogPosition, WholeFeed
 from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
+from app.domain.repositories.recommendation_repository import Offered
 
 Key = UUID | tuple[UUID, UUID]
 
@@ -135,21 +136,15 @@ class InMemoryRecommendations:
         self._tables = tables
         self.rows: dict[tuple[UUID, UUID], tuple[float, datetime, datetime]] = {}
 
-    def save(
-        self,
-        user_id: UUID,
-        recommendations: Sequence[Recommendation],
-        generated_at: datetime,
-        expires_at: datetime,
-    ) -> None:
+    def save(self, answers: Sequence[Offered]) -> None:
         self._tables.begin()
-        if user_id not in self._tables.users:
-            return
-        for one in recommendations:
-            key = (user_id, one.post_id)
-            newer = key in self.rows and self.rows[key][1] > generated_at
-            if one.post_id in self._tables.posts and not newer:
-                self.rows[key] = (one.score, generated_at, expires_at)
+        for answer in answers:
+            for one in answer.recommendations:
+                key = (answer.user_id, one.post_id)
+                newer = key in self.rows and self.rows[key][1] > answer.generated_at
+                known = answer.user_id in self._tables.users and one.post_id in self._tables.posts
+                if known and not newer:
+                    self.rows[key] = (one.score, answer.generated_at, answer.expires_at)
 
     def remove_expired(self, now: datetime) -> int:
         self._tables.begin()

@@ -1,6 +1,7 @@
 """Port: the copy of answers that is kept for others to read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -8,19 +9,23 @@ from uuid import UUID
 from app.domain.entities import Recommendation
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What one user was offered, and how long it counts."""
+
+    user_id: UUID
+    recommendations: Sequence[Recommendation]
+    generated_at: datetime
+    expires_at: datetime
+
+
 class RecommendationRepository(Protocol):
     """`user_recommendation`: each user's last recommendations, with their time to live."""
 
-    def save(
-        self,
-        user_id: UUID,
-        recommendations: Sequence[Recommendation],
-        generated_at: datetime,
-        expires_at: datetime,
-    ) -> None:
-        """Insert or refresh one row per post. Users or posts that no longer exist are left out, not an error.
+    def save(self, answers: Sequence[Offered]) -> None:
+        """Insert or refresh one row per user and post, all or none. Of a user at most one answer, or the last counts.
 
-        Raises StorageUnavailable.
+        Users or posts that no longer exist are left out, not an error. Raises StorageUnavailable.
         """
 
     def remove_expired(self, now: datetime) -> int:

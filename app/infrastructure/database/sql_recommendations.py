@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import Engine
 
-from app.domain.entities import Recommendation
+from app.domain.repositories.recommendation_repository import Offered
 from app.infrastructure.database.connection import transaction
 from app.infrastructure.database.schema import SchemaName
 
 # The views are asked what still exists; FOR KEY SHARE on our tables is what the foreign keys do by themselves. Rows go
-# in by post id, so that two savers of one user lock in one order.
+# in by their key, so that two savers lock in one order.
 SAVE = """
 INSERT INTO {user_recommendation} AS kept (user_id, post_id, score, generated_at, expires_at)
-SELECT u.id, p.id, g.score, %s, %s
-FROM unnest(%s::uuid[], %s::float8[]) AS g (post_id, score)
+SELECT u.id, p.id, g.score, g.generated_at, g.expires_at
+FROM unnest(%s::uuid[], %s::uuid[], %s::float8[], %s::timestamptz[], %s::timestamptz[])
+    AS g (user_id, post_id, score, generated_at, expires_at)
 JOIN {feed_posts} p ON p.id = g.post_id
-JOIN {feed_users} u ON u.id = %s::uuid
-ORDER BY p.id
+JOIN {feed_users} u ON u.id = g.user_id
+ORDER BY u.id, p.id
 ON CONFLICT (user_id, post_id) DO UPDATE
 SET score = excluded.score, generated_at = excluded.generated_at, expires_at = excluded.expires_at
 WHERE kept.generated_at <= excluded.generated_at
@@ -38,20 +38,18 @@ class SqlRecommendations:
         self._save = SAVE.format(**names)
         self._budget = budget_seconds
 
-    def save(
-        self,
-        user_id: UUID,
-        recommendations: Sequence[Recommendation],
-        generated_at: datetime,
-        expires_at: datetime,
-    ) -> None:
-        """One row per post, the newest answer wins; one statement."""
-        score = {str(one.post_id): one.score for one in recommendations}  # a post twice: its last score
-        if not score:
+    def save(self, answers: Sequence[Offered]) -> None:
+        """One row per user and post, the newest answer wins; one statement."""
+        rows = {  # a post twice: its last score
+            (str(answer.user_id), str(one.post_id)): (one.score, answer.generated_at, answer.expires_at)
+            for answer in answers
+            for one in answer.recommendations
+        }
+        if not rows:
             return
-        values = (generated_at, expires_at, list(score), list(score.values()), str(user_id))
+        columns = zip(*(key + values for key, values in rows.items()), strict=True)
         with transaction(self._engine, self._budget) as connection:
-            connection.exec_driver_sql(self._save, values)
+            connection.exec_driver_sql(self._save, tuple(list(column) for column in columns))
 
     def remove_expired(self, now: datetime) -> int:
         """Rows whose expires_at lies before `now`."""

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from app.domain.entities import Interaction, Reason, Recommendation
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.repositories.recommendation_repository import Offered
 from app.infrastructure.database.bulk_load import LoadRefused, load_feed
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused, migrate
@@ -177,7 +178,7 @@ def test_a_teams_tables_serve_as_a_feed(empty_engine: Engine) -> None:
         interactions.record([Interaction(stranger, post, "like", NOON)])
     with pytest.raises(UnknownPost, match=str(stranger)):
         interactions.record([Interaction(user, stranger, "like", NOON)])
-    SqlRecommendations(engine).save(user, [Recommendation(post, 0.5, Reason.RECENT)], NOON, NOON)
+    SqlRecommendations(engine).save([Offered(user, [Recommendation(post, 0.5, Reason.RECENT)], NOON, NOON)])
 
     history = before.history
     assert set(history.users.external_id) == {str(user), str(author)}
@@ -302,7 +303,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     SqlInteractions(served, budget_seconds=20).record([did("anna", "first")])
     offered = Recommendation(whole_post := UUID(bytes=next(iter(log.marks().by_post()))), 0.5, Reason.RECENT)
     recommendations = SqlRecommendations(served)
-    recommendations.save(did("anna", "first").user_id, [offered], NOON, NOON)
+    recommendations.save([Offered(did("anna", "first").user_id, [offered], NOON, NOON)])
     recommendations.remove_expired(NOON)
 
     assert len(SqlPosts(served, budget_seconds=20).posts([whole_post])) == 1

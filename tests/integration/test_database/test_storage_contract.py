@@ -12,6 +12,7 @@ from app.domain.errors import UnknownPost, UnknownUser
 from app.domain.feed.history import keys_of
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import LogPosition
+from app.domain.repositories.recommendation_repository import Offered
 from tests.integration.test_database.storage_under_test import NOON, Storage, a_post, a_user, did, events_of
 
 
@@ -288,21 +289,29 @@ def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage:
     expires = NOON + timedelta(hours=24)
     offered = [Recommendation(post_uuid(name), 0.5, Reason.RECENT) for name in ("first", "second", "gone")]
 
-    storage.recommendations.save(anna, offered, NOON, expires)
-    storage.recommendations.save(anna, offered[:1], NOON + timedelta(hours=1), expires + timedelta(hours=1))
-    storage.recommendations.save(user_uuid("nobody"), offered, NOON, expires)
-    storage.recommendations.save(anna, [], NOON, expires)
+    later = timedelta(hours=1)
+    storage.recommendations.save(
+        [Offered(user, offered, NOON, expires) for user in (anna, user_uuid("nobody"), user_uuid("bert"))]
+    )
+    storage.recommendations.save(
+        [
+            Offered(anna, offered[:1], NOON + later, expires + later),
+            Offered(user_uuid("bert"), [], NOON, expires),
+        ]
+    )
+    storage.recommendations.save([])
 
     assert storage.recommendations.remove_expired(expires) == 0
-    assert storage.recommendations.remove_expired(expires + timedelta(minutes=1)) == 1
+    assert storage.recommendations.remove_expired(expires + timedelta(minutes=1)) == 3
     assert storage.recommendations.remove_expired(expires + timedelta(hours=2)) == 1
 
 
 def test_an_older_answer_does_not_replace_a_newer_one(storage: Storage) -> None:
     filled(storage)
     anna, offered = user_uuid("anna"), [Recommendation(post_uuid("first"), 0.5, Reason.RECENT)]
-    storage.recommendations.save(anna, offered, NOON, NOON + timedelta(hours=2))
+    storage.recommendations.save([Offered(anna, offered, NOON, NOON + timedelta(hours=2))])
 
-    storage.recommendations.save(anna, offered, NOON - timedelta(hours=1), NOON + timedelta(hours=1))
+    hour = timedelta(hours=1)
+    storage.recommendations.save([Offered(anna, offered, NOON - hour, NOON + hour)])
 
     assert storage.recommendations.remove_expired(NOON + timedelta(minutes=90)) == 0

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import pytest
 
@@ -11,6 +10,7 @@ from app.application.dto import FeedAnswer
 from app.domain.entities import Reason, Recommendation
 from app.domain.errors import StorageUnavailable
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.recommendation_repository import Offered
 from app.infrastructure import write_behind
 from app.infrastructure.write_behind import WriteBehind
 from tests.fakes.api import NOON, FixedClock
@@ -23,25 +23,19 @@ class Copies:
     """RecommendationRepository that remembers, and fails as often as it is told; `came` opens with each call."""
 
     def __init__(self) -> None:
-        self.saved: list[tuple[UUID, Sequence[Recommendation], datetime, datetime]] = []
+        self.saved: list[Offered] = []
         self.fail_with: list[Exception] = []
         self.cleaned: list[datetime] = []
         self.calls = 0
         self.came = threading.Condition()
 
-    def save(
-        self,
-        user_id: UUID,
-        recommendations: Sequence[Recommendation],
-        generated_at: datetime,
-        expires_at: datetime,
-    ) -> None:
+    def save(self, answers: Sequence[Offered]) -> None:
         with self.came:
             self.calls += 1
             self.came.notify_all()
             if self.fail_with:
                 raise self.fail_with.pop()
-            self.saved.append((user_id, recommendations, generated_at, expires_at))
+            self.saved += answers
 
     def remove_expired(self, now: datetime) -> int:
         with self.came:
@@ -93,7 +87,7 @@ def test_an_answer_is_copied_whole_with_its_life(behind: WriteBehind, copies: Co
         Recommendation(post_uuid("p1"), 1.0, Reason.RECENT),
         Recommendation(post_uuid("p2"), 0.5, Reason.RECENT),
     ]
-    assert copies.saved == [(ANN, offered, NOON, NOON + LIFE)]
+    assert copies.saved == [Offered(ANN, offered, NOON, NOON + LIFE)]
     assert behind.waiting == 0
 
 
@@ -104,7 +98,7 @@ def test_of_one_user_the_newest_answer_alone_waits(behind: WriteBehind, copies: 
     behind.open()
     copies.wait_for(1)
 
-    [(_, [offered], _, _)] = copies.saved
+    [[offered]] = [one.recommendations for one in copies.saved]
     assert (offered.post_id, behind.dropped) == (post_uuid("new"), 0)
 
 
@@ -115,9 +109,21 @@ def test_beyond_the_limit_the_answer_that_waited_longest_is_dropped_and_counted(
         behind.deliver(user, an_answer("p1"))
     assert (behind.waiting, behind.dropped) == (2, 1)
     behind.open()
+    copies.wait_for(1)
+
+    assert [one.user_id for one in copies.saved] == [ANN, CAY]
+
+
+def test_what_is_too_much_for_one_statement_comes_with_the_next(
+    behind: WriteBehind, copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_behind, "_AT_ONCE", 1)
+    for user in (ANN, BEN):
+        behind.deliver(user, an_answer("p1"))
+    behind.open()
     copies.wait_for(2)
 
-    assert [user for user, *_ in copies.saved] == [ANN, CAY]
+    assert [one.user_id for one in copies.saved] == [ANN, BEN]
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable("away"), ValueError("unforeseen")])
@@ -126,11 +132,12 @@ def test_a_copy_that_fails_stops_no_later_one(
 ) -> None:
     copies.fail_with = [error]
     behind.deliver(ANN, an_answer("p1"))
-    behind.deliver(BEN, an_answer("p2"))
     behind.open()
+    copies.wait_for(1)
+    behind.deliver(BEN, an_answer("p2"))
     copies.wait_for(2)
 
-    assert [user for user, *_ in copies.saved] == [BEN]
+    assert [one.user_id for one in copies.saved] == [BEN]
 
 
 def test_expired_rows_are_removed_now_and_then(
