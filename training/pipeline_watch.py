@@ -66,8 +66,10 @@ class PipelineWatch:
         if model is not None:
             learned = ranking_pipeline(self._options, None, model, NoObserver())
             sources |= {source.name: source for source in learned.sources}
-            page = learned.page(moment.context, learned.rank(moment.context), _TOP, explain=True)
-            self._probability.append(np.array([one["probability"] for one in page.evidence]))
+            ranked = learned.rank(moment.context)
+            page = learned.page(moment.context, ranked, _TOP)
+            evidence = learned.evidence(moment.context, ranked, page.rows)
+            self._probability.append(np.array([one["probability"] for one in evidence]))
             self._chosen.append(page.rows == moment.target)
         for name, source in sources.items():
             if not isinstance(source, SmallCatalogue):  # what names everything says nothing about the others

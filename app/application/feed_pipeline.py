@@ -1,7 +1,7 @@
 """Ranking, the one implementation of it: sources, filters, scorer, selector. Serves, evaluates and trains."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -21,12 +21,13 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedList:
-    """Eligible candidates, best first. `nominated` is the first source that named each, `order` its position in
-    `scored`, which a list that is kept lets go of: it is large."""
+    """Eligible candidates, best first. `nominated` is the first of the `sources` that named each, `order` its position
+    in `scored`, which a list that is kept lets go of: it is large."""
 
     rows: Rows
     values: NDArray[np.float64]
     nominated: NDArray[np.int8]
+    sources: Sequence[Reason]  # what each nominates for
     order: Rows
     scored: Scored | None
 
@@ -36,22 +37,25 @@ class RankedList:
         gone[rows] = True
         keep = ~gone[self.rows]
         order = self.order[keep] if self.scored is not None else self.order
-        return RankedList(self.rows[keep], self.values[keep], self.nominated[keep], order, self.scored)
+        return replace(
+            self, rows=self.rows[keep], values=self.values[keep], nominated=self.nominated[keep], order=order
+        )
 
     def kept(self, size: int) -> "RankedList":
         """The first `size` posts, in little memory."""
         rows, values = self.rows[:size].copy(), self.values[:size].copy()
-        return RankedList(rows, values, self.nominated[:size].copy(), np.empty(0, np.intp), None)
+        return RankedList(
+            rows, values, self.nominated[:size].copy(), self.sources, np.empty(0, np.intp), None
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """Posts as they are shown: rows, scores (never rising), reasons; evidence where it was asked for."""
+    """Posts as they are shown: rows, scores (never rising), reasons."""
 
     rows: Rows
     values: NDArray[np.float64]
     reasons: list[Reason]
-    evidence: list[dict[str, Any]]
 
 
 class FeedPipeline:
@@ -66,6 +70,7 @@ class FeedPipeline:
         observer: StageObserver,
     ) -> None:
         self.sources = tuple(sources)
+        self._reasons = tuple(source.reason for source in sources)
         self.scorer = scorer
         self._filters = tuple(filters)
         self._selector = selector
@@ -105,9 +110,9 @@ class FeedPipeline:
         self._observer.observe("sources", sourced - started)
         self._observer.observe("filter", filtered - sourced)
         self._observer.observe("score", perf_counter() - filtered)
-        return RankedList(rows[order], values[order], nominated[order], order, scored)
+        return RankedList(rows[order], values[order], nominated[order], self._reasons, order, scored)
 
-    def page(self, context: RankingContext, ranked: RankedList, size: int, explain: bool = False) -> Page:
+    def page(self, context: RankingContext, ranked: RankedList, size: int) -> Page:
         """The next `size` posts of a list, fewer at its end."""
         started = perf_counter()
         selected = self._selector(context, ranked.rows, ranked.values, size)
@@ -119,9 +124,20 @@ class FeedPipeline:
             scored, order = ranked.scored, ranked.order[at]
         nominated, explored = ranked.nominated[at].tolist(), selected.explored.tolist()
         reasons = [
-            Reason.EXPLORATION if new else reason or self.sources[source].reason
+            Reason.EXPLORATION if new else reason or ranked.sources[source]
             for new, reason, source in zip(explored, scored.reasons(order), nominated, strict=True)
         ]
-        page = Page(rows, selected.values, reasons, scored.evidence(order) if explain else [])
         self._observer.observe("select", perf_counter() - started)
-        return page
+        return Page(rows, selected.values, reasons)
+
+    def evidence(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
+        """What the score of each of `rows` is made of, against the others of the list; nothing of posts beyond it."""
+        scored, listed, order = ranked.scored, ranked.rows, ranked.order
+        if scored is None:
+            listed = np.union1d(listed, rows)
+            scored, order = self.scorer(context, listed), np.arange(len(listed))
+        place = np.full(context.state.n_posts, -1)
+        place[listed] = order
+        at = place[rows]
+        told = iter(scored.evidence(at[at >= 0]))
+        return [next(told) if known else {} for known in (at >= 0).tolist()]

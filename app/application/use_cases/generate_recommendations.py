@@ -1,14 +1,16 @@
 """Which posts should this user see now?"""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.application.bounded_memory import BoundedMemory
 from app.application.dto import FeedAnswer, FeedRequest
 from app.application.dto.feed import Source
 from app.application.feed_pipeline import FeedPipeline, Page, RankedList
@@ -22,6 +24,9 @@ from app.domain.services.ranking_context import RankingContext
 
 Rows = NDArray[np.intp]
 _NO_ROWS = np.empty(0, np.intp)
+_LISTED = 6_000_000  # posts of all lists that are kept, 24 bytes each
+_ANSWERED = 500_000  # posts of all answers that stand, 100 bytes each,
+_EXPLAINED = 40  # or, with its explanation, so many times as much
 _KEPT = 500  # posts of a list that are kept for paging by offset; the rest of the catalogue follows
 
 
@@ -42,15 +47,21 @@ class ListKeeping:
 class _FeedList:
     """A list as far as it was made: what it took its order from, and the posts given out."""
 
-    request: FeedRequest  # the first one
-    basis: object  # changes with whatever concerns the user
     started_at: datetime
     ranked: RankedList | None  # None: by time
     pages: list[Page] = field(default_factory=list)
-    answer: FeedAnswer | None = None  # to the first request
 
     def given(self) -> Rows:
         return np.concatenate([np.empty(0, np.intp), *(page.rows for page in self.pages)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Standing:
+    """An answer that stands while its list is the user's last one, and nothing that concerns him has changed."""
+
+    of: _FeedList
+    basis: object
+    answer: FeedAnswer
 
 
 class GenerateRecommendations:
@@ -70,7 +81,8 @@ class GenerateRecommendations:
         self._clock = clock
         self._deliver = deliver
         self._keeping = keeping
-        self._lists: OrderedDict[object, _FeedList] = OrderedDict()
+        self._lists: BoundedMemory[_FeedList] = BoundedMemory(keeping.life, keeping.lists, _LISTED)
+        self._answers: BoundedMemory[_Standing] = BoundedMemory(keeping.stands, keeping.lists, _ANSWERED)
         self._listed: FeedState | None = None  # whose rows the lists hold
 
     def __call__(self, request: FeedRequest) -> FeedAnswer:
@@ -78,25 +90,35 @@ class GenerateRecommendations:
         user_id = user_uuid(request.user_id)
         excluded = [post_uuid(one).bytes for one in request.exclude_ids]
         now = self._clock.now()
-        cursor = self._cursors.open(request.cursor, user_id, request.mode, now) if request.cursor else None
+        cursor = (
+            self._cursors.open(request.cursor, user_id, request.mode, now)
+            if request.cursor is not None
+            else None
+        )
 
         with self._feed.turn:
             state, ranking = self._feed.state, self._feed.ranking
             if self._listed is not state:  # a feed that was read anew numbers its rows anew
                 self._lists.clear()
+                self._answers.clear()
                 self._listed = state
             user = state.user_rows.get(user_id.bytes, -1)
-            key = (user_id, request.mode, request.exclude_seen, request.explain, tuple(sorted(excluded)))
+            key = (user_id, request.mode, request.exclude_seen, _digest(excluded))
+            asked = (key, request.limit, request.offset, request.explain)
             basis = _basis(state, user, ranking)
-            if cursor is None and (standing := self._standing(key, basis, request, now)) is not None:
-                return replace(standing, generated_at=now, degraded=self._feed.degraded)
+            if cursor is None and (answer := self._standing(asked, basis, now)) is not None:
+                degraded = self._feed.degraded
+                return replace(answer, user_id=request.user_id, generated_at=now, degraded=degraded)
             known = [row for key in excluded if (row := state.post_rows.get(key)) is not None]
             met = state.met(user) if request.exclude_seen else _NO_ROWS
             shown = _NO_ROWS if cursor is None else state.rows_of_seq(cursor.shown)
             barred = np.concatenate([np.array(known, np.intp), met, shown])
             context = RankingContext(state, user, now.timestamp(), barred)
-            the_list = self._list_for(key, basis, request, context, now, cursor)
+            the_list = self._list_for(key, request, context, now, cursor)
             page, exhausted = self._slice(the_list, context, request)
+            explanations = self._explanations(the_list, context, page) if request.explain else []
+            if cursor is None:
+                self._keep(key, the_list)
             given = page.rows if cursor else the_list.given()[: request.offset + request.limit]
             numbers = np.concatenate([cursor.shown if cursor else np.empty(0, np.int64), state.seq[given]])
             post_ids = [state.post_ids[row] for row in page.rows.tolist()]
@@ -124,42 +146,45 @@ class GenerateRecommendations:
             model_version=version,
             generated_at=now,
             next_cursor=next_cursor,
-            explanations=page.evidence,
+            explanations=explanations,
         )
-        if request == the_list.request:
-            the_list.answer = answer
+        if cursor is None and now == the_list.started_at:
+            weight = len(post_ids) * (_EXPLAINED if request.explain else 1)
+            self._answers.put(asked, now, weight, _Standing(the_list, basis, answer))
         if request.mode == "ranked" and context.user >= 0 and post_ids:
             self._deliver(user_id, answer)
         return answer
 
-    def _standing(self, key: object, basis: object, request: FeedRequest, now: datetime) -> FeedAnswer | None:
-        kept = self._lists.get(key)
-        if kept is None or kept.request != request or kept.basis != basis:
+    def _standing(self, asked: tuple[object, ...], basis: object, now: datetime) -> FeedAnswer | None:
+        kept = self._answers.get(asked, now)
+        if kept is None or kept.basis != basis or self._lists.get(asked[0], now) is not kept.of:
             return None
-        return kept.answer if now - kept.started_at <= self._keeping.stands else None
+        return kept.answer
 
     def _list_for(
         self,
         key: object,
-        basis: object,
         request: FeedRequest,
         context: RankingContext,
         now: datetime,
         cursor: CursorState | None,
     ) -> _FeedList:
-        if cursor is None and request.offset:
-            kept = self._lists.get(key)
-            if kept is not None and now - kept.started_at <= self._keeping.life:
-                return kept
-        pipeline = self._feed.ranking.pipeline
-        ranked = pipeline.rank(context) if request.mode == "ranked" else None
-        made = _FeedList(request, basis, cursor.started_at if cursor else now, ranked)
-        if cursor is None and self._keeping.lists:
-            self._lists[key] = made
-            self._lists.move_to_end(key)
-            while len(self._lists) > self._keeping.lists:
-                self._lists.popitem(last=False)
-        return made
+        if cursor is None and request.offset and (kept := self._lists.get(key, now)) is not None:
+            return kept
+        ranked = self._feed.ranking.pipeline.rank(context) if request.mode == "ranked" else None
+        return _FeedList(cursor.started_at if cursor else now, ranked)
+
+    def _keep(self, key: object, the_list: _FeedList) -> None:
+        if the_list.ranked is not None:
+            the_list.ranked = the_list.ranked.kept(_KEPT)
+        weight = sum(len(page.rows) for page in the_list.pages) + _KEPT
+        self._lists.put(key, the_list.started_at, weight, the_list)
+
+    def _explanations(self, the_list: _FeedList, context: RankingContext, page: Page) -> list[dict[str, Any]]:
+        """Of each post, what its place was made of; of a list by time that is its age."""
+        if the_list.ranked is not None:
+            return self._feed.ranking.pipeline.evidence(context, the_list.ranked, page.rows)
+        return [{"age_days": round(one, 4)} for one in _age_days(context, page.rows).tolist()]
 
     def _slice(
         self,
@@ -178,8 +203,6 @@ class GenerateRecommendations:
         if have < stop:
             grown = self._next_posts(the_list, context, request, stop - have)
             the_list.pages.append(grown)
-        if the_list.ranked is not None and the_list.ranked.scored is not None and request.cursor is None:
-            the_list.ranked = the_list.ranked.kept(_KEPT)
         page = _joined(the_list.pages, start, stop)
         if have:  # given out earlier: what was deleted or met since then is left out
             page = _kept(page, pipeline.eligible(context, page.rows))
@@ -197,21 +220,18 @@ class GenerateRecommendations:
         if the_list.ranked is None:
             rows = self._by_time(the_list, context, request, given, count)
             reason = Reason.FOLLOWING if request.mode == "following" else Reason.RECENT
-            return _timed_page(context, rows, reason, request.explain)
+            return Page(rows, 1.0 / (1.0 + _age_days(context, rows)), [reason] * len(rows))
         ranked = the_list.ranked
         if len(given):
             # what was met or deleted since the list was made is left out as well
             gone = ranked.rows[~pipeline.eligible(context, ranked.rows)]
             ranked = ranked.without(np.concatenate([given, gone]), context.state.n_posts)
-        page = pipeline.page(context, ranked, count, request.explain) if len(ranked.rows) else _NO_PAGE
+        page = pipeline.page(context, ranked, count) if len(ranked.rows) else _NO_PAGE
         if len(page.rows) < count:  # the rest of the catalogue, newest first
             listed = np.concatenate([given, page.rows])
             by_time = context.state.by_created[::-1]
             rest = _first_eligible(pipeline, context, by_time, listed, count - len(page.rows))
-            zeros = np.zeros(len(rest))
-            tail = Page(
-                rest, zeros, [Reason.RECENT] * len(rest), [{} for _ in rest] if request.explain else []
-            )
+            tail = Page(rest, np.zeros(len(rest)), [Reason.RECENT] * len(rest))
             page = _joined([page, tail], 0, count)
         return page
 
@@ -244,7 +264,12 @@ def _basis(state: FeedState, user: int, ranking: Ranking) -> object:
     return ranking.model_version, user, len(state.met(user)), follows, state.changes_of_posts
 
 
-_NO_PAGE = Page(np.empty(0, np.intp), np.empty(0), [], [])
+def _digest(keys: Sequence[bytes]) -> bytes:
+    """Tells sets of posts apart in little memory; nothing of none."""
+    return blake2b(b"".join(sorted(set(keys))), digest_size=16).digest() if keys else b""
+
+
+_NO_PAGE = Page(np.empty(0, np.intp), np.empty(0), [])
 
 
 def _first_eligible(
@@ -269,11 +294,10 @@ def _first_eligible(
     return np.concatenate(found) if found else np.empty(0, np.intp)
 
 
-def _timed_page(context: RankingContext, rows: Rows, reason: Reason, explain: bool) -> Page:
-    """A page in order of time: the score is 1 for a post of this moment and falls with its age in days."""
-    age = (context.now - context.state.created[rows]).clip(0) / 86400.0
-    evidence = [{"age_days": round(one, 4)} for one in age.tolist()] if explain else []
-    return Page(rows, 1.0 / (1.0 + age), [reason] * len(rows), evidence)
+def _age_days(context: RankingContext, rows: Rows) -> NDArray[np.float64]:
+    """By which a list in order of time scores: 1 for a post of this moment, falling with its age."""
+    age: NDArray[np.float64] = (context.now - context.state.created[rows]).clip(0) / 86400.0
+    return age
 
 
 def _joined(pages: Sequence[Page], start: int, stop: int) -> Page:
@@ -283,15 +307,9 @@ def _joined(pages: Sequence[Page], start: int, stop: int) -> Page:
     rows = np.concatenate([page.rows for page in pages])[start:stop]
     values = np.minimum.accumulate(np.concatenate([page.values for page in pages])[start:stop])
     reasons = [reason for page in pages for reason in page.reasons][start:stop]
-    evidence = [one for page in pages for one in page.evidence][start:stop]
-    return Page(rows, values, reasons, evidence)
+    return Page(rows, values, reasons)
 
 
 def _kept(page: Page, keep: NDArray[np.bool_]) -> Page:
     at = np.flatnonzero(keep).tolist()
-    return Page(
-        page.rows[keep],
-        page.values[keep],
-        [page.reasons[i] for i in at],
-        [page.evidence[i] for i in at] if page.evidence else [],
-    )
+    return Page(page.rows[keep], page.values[keep], [page.reasons[i] for i in at])

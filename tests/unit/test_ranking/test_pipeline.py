@@ -77,7 +77,8 @@ def test_a_post_is_shown_for_what_the_scorer_says_else_for_the_first_source_that
     both = [Names((1, 2), Reason.FOLLOWING), Names((2, 3, 4), Reason.POPULAR_AUTHOR, "popular")]
     pipe = pipeline(both, [0, 0.3, 0.2, 0.1, 0.95, 0])
 
-    page = pipe.page(context, pipe.rank(context), 10, explain=True)
+    ranked = pipe.rank(context)
+    page = pipe.page(context, ranked, 10)
 
     shown = dict(zip(page.rows.tolist(), page.reasons, strict=True))
     assert shown == {
@@ -86,7 +87,9 @@ def test_a_post_is_shown_for_what_the_scorer_says_else_for_the_first_source_that
         2: Reason.FOLLOWING,
         3: Reason.POPULAR_AUTHOR,
     }
-    assert [one["score"] for one in page.evidence] == [0.95, 0.3, 0.2, 0.1]
+    told = [one.get("score") for one in pipe.evidence(context, ranked, np.array([4, 1, 0, 3]))]
+    assert told == [0.95, 0.3, None, 0.1]
+    assert told[:2] == [one["score"] for one in pipe.evidence(context, ranked.kept(4), np.array([4, 1]))]
 
 
 def test_no_source_gets_a_post_past_a_rule():
