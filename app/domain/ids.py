@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from app.domain.errors import InvalidId
 
 MAX_ID_LENGTH = 128
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 def user_uuid(given: str) -> UUID:
@@ -29,6 +29,6 @@ def _canonical(kind: str, given: str) -> UUID:
     # str.isprintable is false for control characters, NUL and lone surrogates, none of which PostgreSQL can store
     if not 0 < len(given) <= MAX_ID_LENGTH or not given.isprintable():
         raise InvalidId(f"{kind} id must be 1..{MAX_ID_LENGTH} printable characters, got {given[:40]!r}")
-    if _UUID.fullmatch(given):
+    if UUID_TEXT.fullmatch(given):
         return UUID(given)
     return uuid5(NAMESPACE_URL, f"{kind}:{given}")

@@ -119,35 +119,48 @@ class FeedWriter:
             self.count(changes.events[start : start + _PORTION])
 
     def _upsert_posts(self, posts: Sequence[Post]) -> None:
-        if not posts:
-            return
-        vectors = self.text([readable(post.content, post.tags) for post in posts])
-        with self._feed.turn:
-            state = self._feed.state
-            state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
-            self._take_back(posts)
-            for start, post in enumerate(posts):
-                row = state.post_rows.get(post.id.bytes)
-                author = -1 if post.author_id is None else state.user_rows[post.author_id.bytes]
-                topic = post.tags[0] if post.tags else None
-                if row is not None and state.seq[row] == post.seq:
-                    created, visible = post.created_at.timestamp(), post.visible
-                    state.update_post(row, author=author, created=created, visible=visible, topic=topic)
-                    state.set_text(np.array([row]), vectors[start : start + 1])
-                    continue
+        for start in range(0, len(posts), _PORTION):
+            portion = list({post.id: post for post in posts[start : start + _PORTION]}.values())
+            vectors = self.text([readable(post.content, post.tags) for post in portion])
+            with self._feed.turn:
+                self._upsert_portion(portion, vectors)
+
+    def _upsert_portion(self, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
+        """Known posts are brought up to date one by one, new ones come all at once."""
+        state = self._feed.state
+        state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
+        self._take_back(posts)
+        authors = [-1 if post.author_id is None else state.user_rows[post.author_id.bytes] for post in posts]
+        topics = [post.tags[0] if post.tags else None for post in posts]
+        new: list[int] = []
+        for place, post in enumerate(posts):
+            row = state.post_rows.get(post.id.bytes)
+            if row is None or state.seq[row] != post.seq:
                 state.remove_post(post.id.bytes)
-                known = str(post.id)
-                state.add_posts(
-                    [post.id.bytes],
-                    ids=[known],
-                    external_ids=[None if post.external_id == known else post.external_id],
-                    author=np.array([author], np.int32),
-                    created=np.array([post.created_at.timestamp()]),
-                    visible=np.array([post.visible]),
-                    seq=np.array([post.seq]),
-                    topics=[topic],
-                    text=vectors[start : start + 1],
-                )
+                new.append(place)
+                continue
+            state.update_post(
+                row,
+                author=authors[place],
+                created=post.created_at.timestamp(),
+                visible=post.visible,
+                topic=topics[place],
+            )
+            state.set_text(np.array([row]), vectors[place : place + 1])
+        if not new:
+            return
+        coming = [posts[place] for place in new]
+        state.add_posts(
+            [post.id.bytes for post in coming],
+            ids=[str(post.id) for post in coming],
+            external_ids=[None if post.external_id == str(post.id) else post.external_id for post in coming],
+            author=np.array([authors[place] for place in new], np.int32),
+            created=np.array([post.created_at.timestamp() for post in coming]),
+            visible=np.array([post.visible for post in coming]),
+            seq=np.array([post.seq for post in coming]),
+            topics=[topics[place] for place in new],
+            text=vectors[new],
+        )
 
     def _take_back(self, posts: Sequence[Post]) -> None:
         """A post that a view of others hid and shows again kept its number: it is the same one, with its events."""

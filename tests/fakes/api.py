@@ -107,9 +107,9 @@ class MemoryInteractions:
             raise StorageUnavailable("connection to server at 10.9.8.7 failed, password s3cret")
         for one in interactions:
             if one.user_id not in self.users:
-                raise UnknownUser(f"user {one.user_id}")
+                raise UnknownUser(str(one.user_id))
             if one.post_id not in self.posts:
-                raise UnknownPost(f"post {one.post_id}")
+                raise UnknownPost(str(one.post_id))
         known = {row.event_id for row in self.rows if row.event_id}
         stored, duplicates = [], 0
         for one in interactions:

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from app.domain.entities import Interaction, InteractionType
-from app.domain.errors import InvalidId, InvalidInteraction
+from app.domain.errors import InvalidId, InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import InteractionRepository, Recorded, StoredInteraction
 from app.domain.services.clock import Clock
@@ -67,7 +67,10 @@ class TrackInteraction:
                 raise type(error)(
                     f"interactions[{place}]: {error}" if len(events) > 1 else str(error)
                 ) from None
-        recorded = self._repository.record(checked)
+        try:
+            recorded = self._repository.record(checked)
+        except (UnknownUser, UnknownPost) as error:
+            raise type(error)(_as_given(str(error), checked, events)) from error
         try:
             self._apply(recorded.stored)
         except Exception:  # they are committed: the tail of the log brings them again
@@ -94,3 +97,12 @@ class TrackInteraction:
             )
         except ValueError as error:  # the entity's own invariants
             raise InvalidInteraction(str(error)) from None
+
+
+def _as_given(unknown: str, checked: Sequence[Interaction], events: Sequence[TrackedEvent]) -> str:
+    """The id that the store does not know as the caller wrote it; of several events with the first one's place."""
+    for place, (one, event) in enumerate(zip(checked, events, strict=True)):
+        for id_, given in ((one.user_id, event.user_id), (one.post_id, event.post_id)):
+            if str(id_) == unknown:
+                return f"interactions[{place}]: {given}" if len(events) > 1 else given
+    return unknown

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.domain.entities import InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
+from app.domain.ids import UUID_TEXT
 from app.presentation.schemas.recommendation_schema import GivenId
 
 MAX_METADATA_DEPTH = 32
@@ -20,18 +21,22 @@ def _moment(given: object) -> datetime | None:
         return None
     if not isinstance(given, str):
         raise ValueError("must be an ISO 8601 string")
-    moment = datetime.fromisoformat(given)  # ValueError names the text
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise ValueError(f"{given[:40]!r} is no ISO 8601 time") from None
     # UTC where no zone is written; astimezone fails at the ends of the calendar
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"{given!r} is out of range") from None
+        raise ValueError(f"{given[:40]!r} is out of range") from None
 
 
 def _event_id(given: object) -> UUID | None:
     if given is None:
         return None
-    if not isinstance(given, str):
+    # UUID() itself takes braces, underscores, signs and digits of other scripts
+    if not isinstance(given, str) or not UUID_TEXT.fullmatch(given):
         raise ValueError("must be a UUID string")
     return UUID(given)
 

@@ -45,6 +45,12 @@ CORPUS: dict[str, bytes] = {
     "a byte order mark": b"\xef\xbb\xbf{}",
     "a key twice": b'{"user_id":"alice","user_id":"bob",' + EVENT + b"}",
     "a key twice inside": b'{"user_id":"alice","context":{"mode":"newest","mode":"ranked"},"metadata":{"a":1,"a":2}}',
+    "a key twice among very many": b'{"user_id":"alice","context":{'
+    + b",".join(b'"%d":0' % number for number in range(60_000))
+    + b',"59999":0}}',
+    "an event id that is none": b'{"user_id":"alice",'
+    + EVENT
+    + b',"event_id":"1234_5678_1234_5678_1234_5678_12","limit":0}',
     "deep lists": b"[" * 90_000,
     "deep objects": b'{"a":' * 15_000,
     "deep and closed": b'{"user_id":"alice","context":{"a":' + b"[" * 900 + b"]" * 900 + b'},"limit":0}',

@@ -239,6 +239,34 @@ def test_the_cursor_of_an_offset_page_goes_on_after_the_list_so_far() -> None:
     assert len(shown) == len(set(shown)) == 30
 
 
+def test_a_kept_list_goes_on_under_a_model_of_another_kind() -> None:
+    service = a_service("learned")
+    first = service.page("stranger", limit=10)
+    service.publish(learned=False)
+
+    second = service.page("stranger", limit=10, offset=10)
+
+    shown = names(first, second)
+    assert len(shown) == len(set(shown)) == 20
+
+
+def test_an_offset_page_is_explained_against_the_list_not_against_the_page() -> None:
+    service = a_service("learned", options=ALL)
+    whole = service.page("reader", limit=20, explain=True)
+    listed = dict(zip(whole.post_ids, whole.explanations, strict=True))
+
+    later = service.page("reader", limit=5, offset=15, explain=True)
+
+    assert len(later.post_ids) == 5
+    for post, told in zip(later.post_ids, later.explanations, strict=True):
+        assert told["probability"] == pytest.approx(listed[post]["probability"], rel=0.3)
+
+
+def test_an_empty_cursor_is_none_that_was_given_out() -> None:
+    with pytest.raises(InvalidCursor):
+        a_service().page("reader", cursor="")
+
+
 def test_a_kept_list_ends_with_its_life() -> None:
     service = a_service()
     before = names(service.page("reader", limit=10))

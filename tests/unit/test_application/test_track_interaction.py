@@ -69,8 +69,10 @@ def test_what_the_store_refuses_is_not_applied(repository: MemoryInteractions) -
     applied: list[StoredInteraction] = []
     track = TrackInteraction(repository, FixedClock(), applied.extend)
 
-    with pytest.raises(UnknownPost):
+    with pytest.raises(UnknownPost, match=r"^another$"):
         track([viewed(post_id="another")])
+    with pytest.raises(UnknownPost, match=r"^interactions\[1\]: another$"):
+        track([viewed(), viewed(post_id="another")])
     repository.away = True
     with pytest.raises(StorageUnavailable):
         track([viewed()])
