@@ -51,8 +51,9 @@ def lessons(
     about = _twofold(replay, np.union1d(warm, late))
     moments = np.array(sorted(about), np.intp)
     requests = np.array([about[moment] for moment in moments.tolist()], np.intp)
-    early = events.time[moments] < replay.test_from
-    kept = whole & early & (np.arange(len(moments)) % _WHOLE_EVERY == 0)
+    # counted among themselves: what comes after the split is not to decide which of them are kept
+    known = events.time[requests] < replay.test_from
+    kept = whole & known & ((np.cumsum(known) - 1) % _WHOLE_EVERY == 0)
     return Lessons(moments, requests, kept)
 
 

@@ -42,10 +42,14 @@ class ReliabilityPart:
     observed: float
     n: int
 
+    @property
+    def ratio(self) -> float | None:
+        """Observed over predicted; None where nothing was predicted."""
+        return self.observed / self.predicted if self.predicted > 0 else None
+
     def to_json(self) -> dict[str, float | None]:
-        """For a program; `ratio` is observed over predicted."""
-        ratio = self.observed / self.predicted if self.predicted > 0 else None
-        return {**asdict(self), "ratio": ratio}
+        """For a program."""
+        return {**asdict(self), "ratio": self.ratio}
 
 
 class PipelineWatch:
@@ -55,6 +59,7 @@ class PipelineWatch:
         self._options = options
         self._found: dict[str, list[bool]] = {}
         self._counts: dict[str, list[float]] = {}
+        self._together: list[int] = []
         self._probability: list[NDArray[np.float64]] = []
         self._chosen: list[NDArray[np.bool_]] = []
         self.requests = 0
@@ -71,9 +76,13 @@ class PipelineWatch:
             evidence = learned.evidence(moment.context, ranked, page.rows)
             self._probability.append(np.array([one["probability"] for one in evidence]))
             self._chosen.append(page.rows == moment.target)
-        for name, source in sources.items():
-            if not isinstance(source, SmallCatalogue):  # what names everything says nothing about the others
-                self._ask(name, source, moment)
+        # what names everything says nothing about the others
+        named = [
+            self._ask(name, source, moment)
+            for name, source in sources.items()
+            if not isinstance(source, SmallCatalogue)
+        ]
+        self._together.append(len(np.unique(np.concatenate(named))))
         self.requests += 1
 
     def sources(self) -> dict[str, SourceFigures]:
@@ -95,7 +104,7 @@ class PipelineWatch:
             )
             for name, hits in found.items()
         }
-        named = sum(one.nominated for one in rows.values())
+        named = float(np.mean(self._together))
         cost = sum(one.milliseconds for one in rows.values())
         ordered = dict(sorted(rows.items(), key=lambda one: -one[1].recall))
         return {"all": SourceFigures(float((together > 0).mean()), 0.0, named, cost), **ordered}
@@ -108,7 +117,7 @@ class PipelineWatch:
         order = np.argsort(probability, kind="stable")
         return [_part(probability[those], chosen[those]) for those in _filled(np.array_split(order, _PARTS))]
 
-    def _ask(self, name: str, source: CandidateSource, moment: Moment) -> None:
+    def _ask(self, name: str, source: CandidateSource, moment: Moment) -> NDArray[np.intp]:
         asked = moment.context
         context = RankingContext(asked.state, asked.user, asked.now, asked.barred)  # nothing found for it yet
         started = perf_counter()
@@ -116,6 +125,7 @@ class PipelineWatch:
         seconds = perf_counter() - started
         self._found.setdefault(name, []).append(bool(np.any(rows == moment.target)))
         self._counts.setdefault(name, []).extend((float(len(np.unique(rows))), seconds))
+        return rows
 
 
 def _part(probability: NDArray[np.float64], chosen: NDArray[np.bool_]) -> ReliabilityPart:

@@ -89,7 +89,7 @@ def reliability(parts: Sequence[ReliabilityPart]) -> str:
         axes.plot(ends, ends, color=_MUTED, linewidth=1)
         for factor in (0.8, 1.25):
             axes.plot(ends, factor * ends, color=_MUTED, linewidth=0.7, linestyle="--")
-        seen = observed > 0
+        seen = (observed > 0) & (predicted > 0)
         axes.plot(predicted[seen], observed[seen], "o-", color=_MARK, markersize=4)
         axes.set(xscale="log", yscale="log", xlabel="predicted probability", ylabel="chosen")
 

@@ -138,7 +138,7 @@ def _pipeline_sections(watch: PipelineWatch) -> list[str]:
             [
                 f"{one.predicted:.5f}",
                 f"{one.observed:.5f}",
-                f"{one.observed / one.predicted:.2f}",
+                "-" if one.ratio is None else f"{one.ratio:.2f}",
                 f"{one.n:,}",
             ]
             for one in parts

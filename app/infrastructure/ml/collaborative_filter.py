@@ -138,7 +138,8 @@ class LiveTaste:
         posts, times, kinds = context.state.histories.row(context.user)
         weights = self._weights[kinds]
         if self._half_life is not None:
-            weights = weights * np.exp2((times - context.now) / self._half_life)
+            # against the last one: a cosine knows no scale, and a year's silence would leave no digit
+            weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life)
         columns = self._column[posts[posts < len(self._column)]]
         weights = weights[posts < len(self._column)]
         mine = tally(columns, weights[None], self.model.shape[1])
