@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from app.domain.feed.history import FeedHistory
 from app.infrastructure.ml import features
 from app.infrastructure.ml.ranking import RankingOptions
-from tests.feeds import cut, feeds, forum, generated
+from tests.feeds import LIKE, VIEW, Feed, Post, cut, feeds, forum, generated
 from training import rankers as ranker_list
 from training.dump import write_dump
 from training.learn import LearningOptions
+from training.lessons import lessons
 from training.prequential import run
 from training.rankers import LEARNED, RANKERS
 from training.replay import Replay, target_kinds
@@ -117,6 +118,21 @@ def test_cutting_the_real_feed_at_three_times_leaves_earlier_rankings_as_they_we
         known = {_request(line) for line in kept}
         assert len(known) > 20
         assert kept == [line for line in before(whole, at) if _request(line) in known]
+
+
+def test_which_offers_are_kept_whole_before_the_split_is_not_decided_after_it():
+    likes = [(1 + number, number, LIKE, 1.0 + number) for number in range(40)]
+    looked_before_and_liked_after = [(0, 3, VIEW, 25.5), (0, 3, LIKE, 90.0)]
+    feed = Feed(41, [Post(created=0.0)] * 40, [*likes, *looked_before_and_liked_after]).history()
+    kept = []
+    for history in (feed, cut(feed, 80.0)):
+        replay = Replay(history, RankingOptions(), targets=frozenset({LIKE}), test_from=50.0)
+        taught = lessons(replay, LearningOptions(requests=500))
+        known = replay.events.time[taught.requests] < 50.0
+        kept.append((taught.moments[known].tolist(), taught.whole[known].tolist()))
+
+    assert kept[0] == kept[1]
+    assert any(kept[0][1])
 
 
 def test_a_feature_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatch):
