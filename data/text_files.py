@@ -130,7 +130,10 @@ def _as_text(name: str, value: Any) -> str | None:
     if type(value) is str:
         return value
     if type(value) in (list, dict):
-        return orjson.dumps(value).decode()
+        try:
+            return orjson.dumps(value).decode()
+        except TypeError:  # nested beyond what it writes
+            return _REFUSED
     return str(value)
 
 

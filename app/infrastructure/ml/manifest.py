@@ -122,7 +122,11 @@ class Manifest:
     def _message(self) -> bytes:
         signed = self.to_json()
         del signed["status"], signed["signature"]
-        return b"feed model manifest 1\n" + json.dumps(signed, sort_keys=True, allow_nan=False).encode()
+        try:
+            text = json.dumps(signed, sort_keys=True, allow_nan=False)
+        except ValueError as error:  # a reader of JSON makes infinity of 1e999
+            raise InvalidArtifact(f"{self.record.version}: a figure of the manifest is no number") from error
+        return b"feed model manifest 1\n" + text.encode()
 
 
 def plain_json(value: Any, place: str) -> Any:

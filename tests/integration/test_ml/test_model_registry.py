@@ -88,6 +88,18 @@ def test_a_published_model_is_active_and_a_service_loads_it(
     np.testing.assert_array_equal(loaded["numbers"], np.arange(5.0))
 
 
+def test_a_figure_beyond_all_numbers_is_refused_as_any_altered_manifest_is(
+    registry: FileModelRegistry, service: FileModelRegistry, folder: Path
+) -> None:
+    publish(registry, metrics={"figure": 1.0})
+    edit(folder, lambda content: content["models"][0].update(metrics={"figure": float("inf")}))
+    file = folder / "registry.json"
+    file.write_text(file.read_text().replace("Infinity", "1e999"))
+
+    with pytest.raises(InvalidArtifact, match="is no number"):
+        service.load("v1")
+
+
 def test_the_registry_file_has_the_owners_fields(registry: FileModelRegistry, folder: Path) -> None:
     publish(registry, metrics={"precision@5": 0.68}, config={"n_neighbors": 10})
 
