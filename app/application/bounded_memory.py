@@ -23,6 +23,7 @@ class BoundedMemory(Generic[V]):
 
     def put(self, key: object, at: datetime, weight: int, value: V) -> None:
         """Keep a value that was made at `at`. One of the same key and time is replaced where it stands."""
+        self._drop_older(at)
         before = self._kept.get(key)
         if before is not None:
             self._weight -= before[1]
@@ -35,8 +36,7 @@ class BoundedMemory(Generic[V]):
 
     def get(self, key: object, now: datetime) -> V | None:
         """The value, if it is kept and not too old; what is too old is let go of, whatever is asked for."""
-        while self._kept and now - next(iter(self._kept.values()))[0] > self._life:
-            self._drop_oldest()
+        self._drop_older(now)
         found = self._kept.get(key)
         return None if found is None else found[2]
 
@@ -44,6 +44,10 @@ class BoundedMemory(Generic[V]):
         """Keep nothing of what was there."""
         self._kept.clear()
         self._weight = 0
+
+    def _drop_older(self, now: datetime) -> None:
+        while self._kept and now - next(iter(self._kept.values()))[0] > self._life:
+            self._drop_oldest()
 
     def _drop_oldest(self) -> None:
         _, (_, weight, _) = self._kept.popitem(last=False)

@@ -175,7 +175,7 @@ class GenerateRecommendations:
         return _FeedList(cursor.started_at if cursor else now, ranked)
 
     def _keep(self, key: object, the_list: _FeedList) -> None:
-        if the_list.ranked is not None:
+        if the_list.ranked is not None and the_list.ranked.scored is not None:
             the_list.ranked = the_list.ranked.kept(_KEPT)
         weight = sum(len(page.rows) for page in the_list.pages) + _KEPT
         self._lists.put(key, the_list.started_at, weight, the_list)

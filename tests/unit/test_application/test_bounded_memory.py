@@ -24,6 +24,15 @@ def test_a_value_is_there_for_its_life_and_let_go_of_whatever_is_asked_for() -> 
     assert len(kept) == 0
 
 
+def test_what_is_too_old_goes_also_where_nobody_asks_for_anything() -> None:
+    kept = memory()
+    kept.put("a", NOON, 1, "first")
+
+    kept.put("b", NOON + 2 * MINUTE, 1, "second")
+
+    assert len(kept) == 1
+
+
 def test_the_oldest_goes_where_there_are_too_many_or_they_are_too_heavy() -> None:
     few, light = memory(most=2), memory(heaviest=10)
     for at, key in enumerate("abc"):
