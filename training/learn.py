@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from app.infrastructure.config.settings import Share
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from training.fit_choice import (
@@ -25,19 +28,23 @@ _SIGNALS = ("age in days", "engagement", "gravity", "heat 1h", "heat 1d", "heat 
 """Inputs that order posts as the simple rankings do: newest, most popular, Hacker News', trending."""
 _MATTERS = 0.05  # log likelihood of a choice: it was thought 5 % more probable
 
+FEWEST_REQUESTS = 200
+_Ridge = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+_Units = Annotated[int, Field(ge=1, le=1024)]
+
 
 @dataclass(frozen=True, slots=True)
 class LearningOptions:
-    """How much is sampled, and what is tried."""
+    """How much is sampled, and what is tried. The types carry the bounds, for those who read options from a file."""
 
-    requests: int = 4000
-    candidates: int = 100  # of one request, the chosen one included
-    strong_share: float = 0.6  # of the candidates, drawn from what the sources name first
-    hard_share: float = 0.2  # from what else they name; the others from the rest of the catalogue
-    ridges: tuple[float, ...] = (1e-3, 1e-4)
-    units: tuple[int, ...] = (16,)  # of a hidden layer, tried besides none
+    requests: Annotated[int, Field(ge=FEWEST_REQUESTS, le=1_000_000)] = 4000
+    candidates: Annotated[int, Field(ge=10, le=10_000)] = 100  # of one request, the chosen one included
+    strong_share: Share = 0.6  # of the candidates, drawn from what the sources name first
+    hard_share: Share = 0.2  # from what else they name; the others from the rest of the catalogue
+    ridges: Annotated[tuple[_Ridge, ...], Field(min_length=1)] = (1e-3, 1e-4)
+    units: tuple[_Units, ...] = (16,)  # of a hidden layer, tried besides none
     without: tuple[str, ...] = ()  # beginnings of the names of inputs that are left out
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from data.command_line import OneLineParser, existing_file, refuse, whole_number
 from data.progress import progress_bars
 from training.acceptance import choose, compare, figures_of, objections
 from training.feed_input import UNREADABLE, read_database
-from training.learn import Learned, LearningOptions, learn
+from training.learn import FEWEST_REQUESTS, Learned, LearningOptions, learn
 from training.metrics import Figure
 from training.owner_table import owner_table
 from training.preprocess import build_interaction_matrix
@@ -196,6 +196,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = perf_counter()
     try:
         settings = read_settings()
+        tuned = (
+            read_tuned(args.settings)
+            if args.settings
+            else Tuned(ranking_options(settings), LearningOptions())
+        )
         registry = open_registry(settings, publishes=True)
         whole = read_database(settings)
         with threadpool_limits(limits=1), progress_bars() as bars:
@@ -206,11 +211,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                     tasks[what] = bars.add_task(what, total=total)
                 bars.update(tasks[what], completed=done)
 
-            tuned = (
-                read_tuned(args.settings)
-                if args.settings
-                else Tuned(ranking_options(settings), LearningOptions())
-            )
             requests = args.learn_from or tuned.learning.requests
             learning = replace(tuned.learning, requests=requests, seed=args.seed)
             trained = train(whole, tuned.ranking, learning, registry.active(), progress)
@@ -257,7 +257,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of everything drawn (default: 0)")
     parser.add_argument(
         "--learn-from",
-        type=whole_number(200),
+        type=whole_number(FEWEST_REQUESTS),
         metavar="N",
         help=f"requests of the past to learn from (default: {LearningOptions().requests}, or as in --settings)",
     )

@@ -7,13 +7,14 @@ so figures of `training.evaluate` on the same feed stay honest. `training.train 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar, get_type_hints
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.feed.history import FeedHistory
@@ -56,6 +57,8 @@ RANKING: Final[dict[str, Sequence[Any]]] = {
     "trending_half_life_hours": (1.0, 6.0, 24.0, 168.0),
 }
 """What is tried of each option, one at a time."""
+
+Options = TypeVar("Options", RankingOptions, FormulaWeights, LearningOptions)
 
 
 class BadSettings(ValueError):
@@ -156,19 +159,19 @@ def read_tuned(path: Path) -> Tuned:
     """The settings file that a search wrote. Raises BadSettings and OSError."""
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadSettings(f"{path}: not JSON: {error}") from None
     if not isinstance(given, dict):
         raise BadSettings(f"{path}: must be an object with 'ranking' and 'learning'")
-    ranking = _read(path, given, "ranking", RankingOptions())
-    weights = _read(path, {"formula": asdict(ranking)["formula"]}, "formula", FormulaWeights())
-    learning = _read(path, given, "learning", LearningOptions())
+    if unknown := given.keys() - {"ranking", "learning"}:
+        raise BadSettings(f"{path}: {min(unknown)}: no such part (there are ranking, learning)")
+    ranking = _read(path, "ranking", given.get("ranking", {}), RankingOptions())
+    learning = _read(path, "learning", given.get("learning", {}), LearningOptions())
     inputs = features.names()
     for beginning in learning.without:
         if not any(name.startswith(beginning) for name in inputs):
             raise BadSettings(f"{path}: learning.without: no input's name begins with {beginning!r}")
-    lists = {name: tuple(getattr(learning, name)) for name in ("ridges", "units", "without")}
-    return Tuned(replace(ranking, formula=weights), replace(learning, **lists))
+    return Tuned(ranking, learning)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -241,34 +244,30 @@ def _plain(value: Any) -> str:
     return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _read(path: Path, given: dict[str, Any], group: str, defaults: Any) -> Any:
-    """`defaults` with what `given[group]` says, each value of the kind that the default is of."""
-    values = given.get(group, {})
-    known = {field.name: getattr(defaults, field.name) for field in fields(defaults)}
-    if not isinstance(values, dict):
-        raise BadSettings(f"{path}: {group}: must be an object")
-    for name, value in values.items():
-        if name not in known:
-            raise BadSettings(f"{path}: {group}.{name}: no such option (there are {', '.join(known)})")
-        if not _fits(value, known[name]):
-            raise BadSettings(f"{path}: {group}.{name}: {json.dumps(value)} is not usable here")
+def _read(path: Path, place: str, given: object, defaults: Options) -> Options:
+    """`defaults` with what is given, each value within the bounds that its type carries."""
+    if not isinstance(given, dict):
+        raise BadSettings(f"{path}: {place}: must be an object")
+    types = get_type_hints(type(defaults), include_extras=True)
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        here = f"{place}.{name}"
+        if name not in types:
+            raise BadSettings(f"{path}: {here}: no such option (there are {', '.join(types)})")
+        default = getattr(defaults, name)
+        if isinstance(default, FormulaWeights):
+            values[name] = _read(path, here, value, default)
+            continue
+        if isinstance(default, Mapping) and isinstance(value, dict):
+            value = {**default, **value}
+        try:
+            values[name] = TypeAdapter(types[name]).validate_json(json.dumps(value), strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            within = "".join(f".{part}" for part in first["loc"] if part != "[key]")
+            what = json.dumps(first["input"])[:80]
+            raise BadSettings(f"{path}: {here}{within}: {what}: {first['msg'].lower()}") from None
     return replace(defaults, **values)
-
-
-def _fits(value: Any, default: Any) -> bool:
-    if isinstance(default, tuple):
-        of_names = not default  # numbers have defaults
-        return isinstance(value, list) and all(isinstance(o, str) if of_names else _number(o) for o in value)
-    if isinstance(default, int):
-        return _number(value) and isinstance(value, int)
-    if isinstance(default, float):
-        return _number(value)
-    names = set(asdict(default)) if isinstance(default, FormulaWeights) else set(default)
-    return isinstance(value, dict) and set(value) == names and all(_number(one) for one in value.values())
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -39,6 +39,10 @@ Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=24 * 3650, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
+Neighbours = Annotated[int, Field(ge=1, le=1000)]
+Candidates = Annotated[int, Field(ge=20, le=10_000)]
+CatalogueSize = Annotated[int, Field(ge=0, le=1_000_000)]
+ExplorationShare = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
 Comma = NoDecode, BeforeValidator(_parts)
 
 
@@ -139,7 +143,7 @@ class Settings(BaseSettings):
     weight_content: Share = Field(0.2, description="Share of content similarity in a score")
     weight_recency: Share = Field(0.1, description="Share of recency in a score")
     recency_tau_hours: Hours = Field(24, description="Age at which recency is 1/e")
-    neighbours: int = Field(10, ge=1, le=1000, description="Most similar users that are asked")
+    neighbours: Neighbours = Field(10, description="Most similar users that are asked")
     trending_half_life_hours: Hours = Field(
         24, description="Age at which an interaction counts half in trending"
     )
@@ -147,15 +151,11 @@ class Settings(BaseSettings):
         0.5, description="Each further post of one author on a page multiplies its score by this"
     )
     author_repeat_floor: Share = Field(0.25, description="Least factor for further posts of one author")
-    exploration_share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = Field(
+    exploration_share: ExplorationShare = Field(
         0.04, description="Share of a page given to posts that few have engaged with"
     )
-    ranked_limit: int = Field(
-        1000, ge=0, le=1_000_000, description="Catalogues up to this many posts are scored whole"
-    )
-    candidates: int = Field(
-        100, ge=20, le=10_000, description="Posts that each of the larger sources may nominate"
-    )
+    ranked_limit: CatalogueSize = Field(1000, description="Catalogues up to this many posts are scored whole")
+    candidates: Candidates = Field(100, description="Posts that each of the larger sources may nominate")
 
     # Paging
     cursor_life_hours: Hours = Field(24, description="Age after which a cursor is refused with 410")

@@ -12,6 +12,7 @@ from app.domain.entities import Reason
 from app.domain.feed.state import HALF_LIVES, HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer import Rows, Scored
+from app.infrastructure.config.settings import Hours, Share
 from app.infrastructure.ml.collaborative_filter import LiveTaste
 from app.infrastructure.ml.tally import tally
 
@@ -22,10 +23,10 @@ _TEXT, _AUTHOR, _ENGAGEMENT = 0.6, 0.2, 0.2  # shares of content similarity
 class FormulaWeights:
     """Shares of the three parts (any scale) and the age in hours at which recency has fallen to 1/e."""
 
-    collaborative: float = 0.7
-    content: float = 0.2
-    recency: float = 0.1
-    recency_tau_hours: float = 24.0
+    collaborative: Share = 0.7
+    content: Share = 0.2
+    recency: Share = 0.1
+    recency_tau_hours: Hours = 24.0
 
 
 class TrendingScorer:

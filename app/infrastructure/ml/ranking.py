@@ -12,7 +12,16 @@ from app.domain.feed.state import HALF_LIVES
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.scorer import Scorer
 from app.domain.services.stage_observer import StageObserver
-from app.infrastructure.config.settings import Settings
+from app.infrastructure.config.settings import (
+    Candidates,
+    CatalogueSize,
+    ExplorationShare,
+    Hours,
+    Neighbours,
+    Settings,
+    Share,
+    Weight,
+)
 from app.infrastructure.ml import sources
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import LiveTaste
@@ -26,17 +35,20 @@ _WEIGHTS: Mapping[InteractionType, float] = {"view": 1, "click": 2, "like": 5, "
 
 @dataclass(frozen=True, slots=True)
 class RankingOptions:
-    """What can be set about ranking; travels in the artefact, so that a model serves as it was evaluated."""
+    """What can be set about ranking; travels in the artefact, so that a model serves as it was evaluated.
 
-    interaction_weights: Mapping[InteractionType, float] = field(default_factory=lambda: dict(_WEIGHTS))
+    The types carry the bounds, for those who read options from a file.
+    """
+
+    interaction_weights: Mapping[InteractionType, Weight] = field(default_factory=lambda: dict(_WEIGHTS))
     formula: FormulaWeights = field(default_factory=FormulaWeights)
-    neighbours: int = 10
-    trending_half_life_hours: float = 24.0
-    author_repeat_factor: float = 0.5
-    author_repeat_floor: float = 0.25
-    exploration_share: float = 0.04
-    whole_catalogue: int = 1000  # with no more posts than this, each is a candidate
-    candidates: int = 100  # of the larger sources; the smaller ones name a part of it
+    neighbours: Neighbours = 10
+    trending_half_life_hours: Hours = 24.0
+    author_repeat_factor: Share = 0.5
+    author_repeat_floor: Share = 0.25
+    exploration_share: ExplorationShare = 0.04
+    whole_catalogue: CatalogueSize = 1000  # with no more posts than this, each is a candidate
+    candidates: Candidates = 100  # of the larger sources; the smaller ones name a part of it
 
     def kind_weights(self) -> NDArray[np.float64]:
         """(5,) weights in the order of INTERACTION_TYPES."""

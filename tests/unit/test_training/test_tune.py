@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.infrastructure.ml.formula_scorer import FormulaWeights
 from app.infrastructure.ml.ranking import RankingOptions
 from data.generate_fake_data import main as generate
 from tests.feeds import cut, generated
@@ -81,7 +82,19 @@ def test_a_settings_file_is_read_as_it_was_written(tmp_path):
         ("[]", "must be an object"),
         ('{"learning": 3}', "learning: must be an object"),
         ('{"learning": {"request": 3}}', "learning.request: no such option"),
-        ('{"learning": {"requests": "many"}}', 'learning.requests: "many" is not usable'),
+        ("[" * 100_000, "not JSON"),
+        ('{"lerning": {}}', "lerning: no such part"),
+        ('{"learning": {"requests": "many"}}', 'learning.requests: "many"'),
+        (
+            '{"learning": {"requests": 0}}',
+            "learning.requests: 0: input should be greater than or equal to 200",
+        ),
+        ('{"learning": {"candidates": 0}}', "learning.candidates: 0"),
+        ('{"learning": {"strong_share": 5}}', "learning.strong_share: 5"),
+        ('{"learning": {"ridges": []}}', "learning.ridges: []"),
+        ('{"learning": {"ridges": [0.01, 0]}}', "learning.ridges.1: 0"),
+        ('{"learning": {"units": [1.5]}}', "learning.units.0: 1.5"),
+        ('{"learning": {"seed": -1}}', "learning.seed: -1"),
         ('{"learning": {"requests": 1.5}}', "learning.requests"),
         ('{"learning": {"ridges": 0.1}}', "learning.ridges"),
         ('{"learning": {"ridges": [true]}}', "learning.ridges"),
@@ -89,8 +102,13 @@ def test_a_settings_file_is_read_as_it_was_written(tmp_path):
         ('{"learning": {"without": ["astrology"]}}', "no input's name begins with 'astrology'"),
         ('{"ranking": {"neighbours": -1}}', "ranking.neighbours"),
         ('{"ranking": {"trending_half_life_hours": NaN}}', "ranking.trending_half_life_hours"),
-        ('{"ranking": {"formula": {"taste": 1}}}', "ranking.formula"),
-        ('{"ranking": {"interaction_weights": {"like": 1}}}', "ranking.interaction_weights"),
+        ('{"ranking": {"neighbours": 0}}', "ranking.neighbours: 0"),
+        ('{"ranking": {"candidates": 0}}', "ranking.candidates: 0"),
+        ('{"ranking": {"trending_half_life_hours": 0}}', "ranking.trending_half_life_hours: 0"),
+        ('{"ranking": {"formula": {"taste": 1}}}', "ranking.formula.taste: no such option"),
+        ('{"ranking": {"formula": {"recency_tau_hours": 0}}}', "ranking.formula.recency_tau_hours: 0"),
+        ('{"ranking": {"interaction_weights": {"love": 1}}}', "ranking.interaction_weights.love"),
+        ('{"ranking": {"interaction_weights": {"like": 1e999}}}', "ranking.interaction_weights.like"),
     ],
 )
 def test_a_settings_file_that_cannot_be_used_names_the_place(tmp_path, content, told):
@@ -102,6 +120,17 @@ def test_a_settings_file_that_cannot_be_used_names_the_place(tmp_path, content, 
 
     assert told in str(refused.value)
     assert "settings.json" in str(refused.value)
+
+
+def test_what_a_settings_file_leaves_out_is_as_it_is_without_one(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"ranking": {"formula": {"recency": 0.5}, "interaction_weights": {"like": 9}}}')
+
+    ranking = read_tuned(path).ranking
+
+    assert ranking.formula == FormulaWeights(recency=0.5)
+    assert ranking.interaction_weights == {**RankingOptions().interaction_weights, "like": 9}
+    assert read_tuned(path).learning == LearningOptions()
 
 
 def test_the_command_writes_what_it_found(tmp_path, capsys):
