@@ -71,6 +71,8 @@ def event_map(text: str) -> dict[str, str]:
         if not equals or not given or kind not in INTERACTION_TYPES:
             allowed = ", ".join(INTERACTION_TYPES)
             raise argparse.ArgumentTypeError(f"{shown(pair)} is not NAME=TYPE with one of {allowed}")
+        if mapped.get(given, kind) != kind:
+            raise argparse.ArgumentTypeError(f"{shown(given)} is mapped to {mapped[given]} and to {kind}")
         mapped[given] = kind
     return mapped
 

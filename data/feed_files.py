@@ -29,7 +29,7 @@ from data.file_tables import FileTable
 from data.left_out import LeftOut, all_but, left_out, repeated_ids
 from data.open_files import open_files
 from data.schemas import FileKind
-from data.times import NO_TIME
+from data.times import NO_TIME, are_storable
 
 _LATEST = np.iinfo(np.int64).max
 T = TypeVar("T")
@@ -124,13 +124,20 @@ class FeedFile:
         """The feed as it goes into the database, all times moved by one amount.
 
         Event ids are made of the times as they stand in the file. A user without a time was there from the first
-        thing that names him.
+        thing that names him. Raises LoadRefused for a time that is moved beyond what the tables take.
         """
         users, posts, follows, events = self.users, self.posts, self.follows, self.events
         shift = round(shift_seconds * 1e6)
 
         def moved(micro: NDArray[np.int64]) -> NDArray[np.float64]:
-            return np.where(micro == NO_TIME, np.nan, (micro + shift) / 1e6)
+            known = micro != NO_TIME
+            after = np.where(known, micro, 0) + shift
+            if (beyond := known & ~are_storable(after)).any():
+                given = np.datetime64(int(micro[beyond.argmax()]), "us")
+                raise bulk_load.LoadRefused(
+                    f"{given}Z, moved by {shift_seconds / 86_400:,.0f} days, is beyond the years 1 to 9999"
+                )
+            return np.where(known, after / 1e6, np.nan)
 
         return bulk_load.FeedTables(
             bulk_load.UserRows(

@@ -1,6 +1,6 @@
 """Files as tables of Arrow columns that know where each row stands in its file."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ def read_parquet(path: Path, kind: FileKind) -> FileTable:
     """A Parquet file; columns keep their types."""
     try:
         with no_file(path), path.open("rb") as file, pq.ParquetFile(file) as source:
-            names = [name for name in source.schema_arrow.names if name in ROWS[kind].model_fields]
+            names = known_columns(path, kind, source.schema_arrow.names)
             table = source.read(columns=names)
     except pa.ArrowException as error:
         raise FeedFileError(path, f"is not a Parquet file: {str(error).splitlines()[0]}") from None
@@ -61,8 +61,18 @@ def read_parquet(path: Path, kind: FileKind) -> FileTable:
     return FileTable(path, kind, columns, table.num_rows, lambda row: f"row {row + 1}")
 
 
+def known_columns(path: Path, kind: FileKind, names: Sequence[str], place: str | None = None) -> list[str]:
+    """Which of a file's columns are read. Raises FeedFileError for one that is there twice."""
+    known = [name for name in names if name in ROWS[kind].model_fields]
+    if twice := next((name for name in known if known.count(name) > 1), None):
+        raise FeedFileError(path, f"has two columns {twice!r}", place=place)
+    return known
+
+
 def _plain(column: Any) -> Any:
-    """Dictionaries and extension types as the type they stand for."""
+    """Dictionaries, views and extension types as the type they stand for."""
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.cast(column.type.storage_type)
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column

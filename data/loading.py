@@ -14,6 +14,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.bulk_load import (
     LoadCounts,
     LoadRefused,
+    MovedBefore,
     RememberedShift,
     load_feed,
     remembered_shift,
@@ -47,6 +48,12 @@ class FeedDatabase:
         with nothing written.
         """
         shift = self._shift(feed, to_now) if to_now is not None else None
+        try:
+            return self._add(feed, shift, shown)
+        except MovedBefore as other:  # by a load that began beside this one
+            return self._add(feed, RememberedShift(data_set_name(feed), other.seconds), shown)
+
+    def _add(self, feed: FeedFile, shift: RememberedShift | None, shown: Progress) -> LoadCounts:
         tables = feed.tables(shift.seconds if shift else 0.0)
         totals = {
             "users": len(tables.users.key),

@@ -15,10 +15,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from data.file_tables import FileTable, no_file
+from data.file_tables import FileTable, known_columns, no_file
 from data.schemas import ROWS, FeedFileError, FileKind
 
 _CHUNK_ROWS: Final = 100_000
+_CSV_RECORD_BYTES: Final = 16 * 1024**2  # the longest record that Arrow is sure to read
+_NOTHING: Final = pa.chunked_array([], pa.large_string())
 # What JSON may hold in a column, and the name of it for messages; the rest of the columns are strings.
 _JSON_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
     **dict.fromkeys(
@@ -35,10 +37,10 @@ _JSON_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
 
 def read_csv(path: Path, kind: FileKind) -> FileTable:
     """A CSV file with a header line, UTF-8."""
-    names = _csv_header(path)
-    wanted = [name for name in names if name in ROWS[kind].model_fields]
-    if twice := next((name for name in wanted if names.count(name) > 1), None):
-        raise FeedFileError(path, f"has two columns {twice!r}", place="line 1")
+    names, has_rows = _csv_header(path)
+    wanted = known_columns(path, kind, names, "line 1")
+    if not has_rows:
+        return FileTable(path, kind, dict.fromkeys(wanted, _NOTHING), 0, "line {}".format)
     convert = pacsv.ConvertOptions(
         include_columns=wanted,
         column_types=dict.fromkeys(wanted, pa.large_string()),
@@ -47,7 +49,10 @@ def read_csv(path: Path, kind: FileKind) -> FileTable:
     )
     try:
         table = pacsv.read_csv(
-            path, parse_options=pacsv.ParseOptions(newlines_in_values=True), convert_options=convert
+            path,
+            read_options=pacsv.ReadOptions(block_size=_CSV_RECORD_BYTES),
+            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            convert_options=convert,
         )
     except pa.ArrowInvalid as error:
         raise _torn_csv(path, len(names), str(error)) from None
@@ -66,7 +71,7 @@ def read_ndjson(path: Path, kind: FileKind) -> FileTable:
 def read_json(path: Path) -> dict[FileKind, list[Any]]:
     """The lists of a JSON document: an object with `interactions`, `posts`, `users` and `follows`."""
     with no_file(path):
-        text = path.read_bytes()
+        text = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -111,13 +116,12 @@ def _columns(path: Path, kind: FileKind, rows: Iterator[Any], place: Any) -> tup
             if name not in seen and any(name in row for row in chunk):
                 seen.add(name)
         count += len(chunk)
-    required = (
-        {name for name, field in ROWS[kind].model_fields.items() if field.is_required()} if count else ()
-    )
+    required = {name for name, field in ROWS[kind].model_fields.items() if field.is_required()}
     kept = [name for name in fields if name in seen or name in required]
     return {name: pa.chunked_array(chunks[name], pa.large_string()) for name in kept}, count
 
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _REFUSED: Final = "\ud800"  # a lone surrogate: no text that was read from a file can be equal to it
 
 
@@ -142,7 +146,7 @@ def _parsed_lines(path: Path, lines: Iterable[bytes]) -> Iterator[Any]:
         if line.isspace():
             continue
         try:
-            yield orjson.loads(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            yield orjson.loads(line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line)
         except orjson.JSONDecodeError as error:
             raise FeedFileError(path, f"is not JSON: {error.msg}", place=f"line {number}") from None
 
@@ -165,12 +169,14 @@ def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             begins = reader.line_num + 1
 
 
-def _csv_header(path: Path) -> list[str]:
+def _csv_header(path: Path) -> tuple[list[str], bool]:
+    """The names of the columns, and whether anything follows them."""
+    records = _csv_records(path)
     with no_file(path):
-        header = next(_csv_records(path), None)
+        header, first = next(records, None), next(records, None)
     if header is None:
         raise FeedFileError(path, "is empty: a CSV file begins with the names of its columns")
-    return header[1]
+    return header[1], first is not None
 
 
 def _csv_line(path: Path, row: int) -> int:
@@ -178,12 +184,14 @@ def _csv_line(path: Path, row: int) -> int:
 
 
 def _torn_csv(path: Path, width: int, reason: str) -> FeedFileError:
-    """What is wrong with a file that Arrow refuses: a record's width, its bytes, or what Arrow says."""
+    """What is wrong with a file that Arrow refuses: a record's width or length, its bytes, or what Arrow says."""
     for line, record in _csv_records(path):
         if len(record) != width:
             return FeedFileError(
                 path, f"has {len(record)} values where the header has {width}", place=f"line {line}"
             )
+        if sum(len(value.encode()) + value.count('"') + 3 for value in record) > _CSV_RECORD_BYTES:
+            return FeedFileError(path, "is longer than the 16 MiB of a record", place=f"line {line}")
     with path.open("rb") as lines:
         for number, raw in enumerate(lines, 1):
             try:

@@ -26,8 +26,9 @@ _BASIC: Final = {  # 20260102T030405Z
     _BASIC_DAY + r"(\d{2})(\d{2})($|[Zz+-])": r"\1-\2-\3T\4:\5\6",
 }
 _SECONDS: Final = r"^[+-]?\d+(\.\d*)?$"
-_LAST: Final = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
-_FIRST: Final = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())
+_FIRST: Final = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())  # what the tables' checks allow
+_LAST: Final = int(datetime(9999, 12, 30, tzinfo=UTC).timestamp())
+_TICKS: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}  # in a second
 WHY: Final = "is not a time (ISO 8601 or Unix seconds)"
 
 
@@ -39,9 +40,10 @@ def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), NO_TIME), np.zeros(len(column), dtype=np.bool_)
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        whole = pc.cast(column, pa.timestamp("us"), safe=False)
-        return _in_range(pc.fill_null(whole.cast(pa.int64()), NO_TIME).to_numpy())
+    if pa.types.is_date(kind):
+        column = column.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms"))
+    if pa.types.is_timestamp(column.type):
+        return _from_ticks(column)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _from_seconds(column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -62,10 +64,26 @@ def parse_time(value: object) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micro[0]))
 
 
+def are_storable(micro: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(n,) which times the tables take; NO_TIME is none of them."""
+    return (micro >= _FIRST * 1_000_000) & (micro <= _LAST * 1_000_000)
+
+
 def _in_range(micro: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    known = micro != NO_TIME
-    bad = known & ((micro < _FIRST * 1_000_000) | (micro > _LAST * 1_000_000))
-    return np.where(bad, NO_TIME, micro), bad
+    good = are_storable(micro)
+    return np.where(good, micro, NO_TIME), ~good & (micro != NO_TIME)
+
+
+def _from_ticks(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Timestamps of any unit; their range is looked at in that unit, as microseconds they may not fit in 64 bits."""
+    if column.type.unit == "ns":
+        column = pc.cast(column, pa.timestamp("us"), safe=False)
+    per_second = _TICKS[column.type.unit]
+    ticks = pc.fill_null(column.cast(pa.int64()), NO_TIME).to_numpy()
+    good = (ticks >= _FIRST * per_second) & (ticks <= _LAST * per_second)
+    return np.where(good, np.where(good, ticks, 0) * (1_000_000 // per_second), NO_TIME), (
+        ~good & (ticks != NO_TIME)
+    )
 
 
 def _from_seconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

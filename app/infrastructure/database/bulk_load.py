@@ -98,6 +98,14 @@ class LoadRefused(Exception):
     """The feed cannot go into this database as it is; the message is one line that says why. Nothing was written."""
 
 
+class MovedBefore(LoadRefused):
+    """The data set is there already, moved by another amount."""
+
+    def __init__(self, name: str, seconds: float, asked: float) -> None:
+        super().__init__(f"{name} was loaded moved by {seconds} s before, not by {asked} s")
+        self.seconds = seconds
+
+
 def remembered_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
     """The seconds a data set was moved by when it was first loaded; None: it was not. Raises StorageUnavailable."""
     with storage_errors(), engine.connect() as connection:
@@ -117,8 +125,8 @@ def load_feed(
     remember  noted in the same transaction
     progress  told ("users", "posts", "follows" or "interactions", rows of it that are done) as it goes on
 
-    Raises LoadRefused (tables that are not ours, a shift other than the remembered one, rows that contradict the
-    database), StorageUnavailable. Needs COPY, so not in a process that called `install_deadlines`.
+    Raises LoadRefused (tables that are not ours, rows that contradict the database; MovedBefore for a shift other than
+    the remembered one), StorageUnavailable. Needs COPY, so not in a process that called `install_deadlines`.
     """
     schema = schema or SchemaName()
     try:
@@ -291,5 +299,6 @@ def _remember(connection: Connection, schema: SchemaName, shift: RememberedShift
         f"INSERT INTO {schema['feed_import']} (name, shift_seconds) VALUES (%s, %s) ON CONFLICT DO NOTHING",
         (shift.name, shift.seconds),
     )
-    if (known := _shift(connection, schema, shift.name)) != shift.seconds:
-        raise LoadRefused(f"{shift.name} was loaded moved by {known} s before, not by {shift.seconds} s")
+    known = _shift(connection, schema, shift.name)
+    if known is not None and known != shift.seconds:
+        raise MovedBefore(shift.name, known, shift.seconds)

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from app.domain.ids import post_uuid, user_uuid
-from data import import_feed, seed_database
+from data import import_feed, loading, seed_database
 from data.generate_fake_data import main as generate
 from tests.unit.test_data.feed_writing import VIEW, write_rows
 
@@ -186,6 +186,47 @@ def test_shift_to_now_ends_the_feed_now_and_remembers_by_how_much(
     assert database.rows("SELECT count(*) FROM feed_import") == [(1,)]
 
 
+def test_of_two_first_loads_at_once_the_later_one_moves_as_the_earlier_did(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = feed_files(tmp_path)
+    assert run_import(capsys, *arguments(files), "--shift-to-now")[0] == 0
+    before = database.everything()
+    monkeypatch.setattr(loading, "remembered_shift", lambda *_: None)  # asked before the other was committed
+
+    code, out, _ = run_import(capsys, *arguments(files), "--shift-to-now")
+
+    assert (code, out.endswith("nothing new\n")) == (0, True)
+    assert database.everything() == before
+
+
+def test_a_time_that_would_be_moved_beyond_the_calendar_is_one_line(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_rows(tmp_path / "i.csv", [VIEW])
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "created_at": "9999-12-29"}])
+
+    code, _, err = run_import(capsys, "--interactions", path, "--posts", posts, "--shift-to-now")
+
+    assert code == 2
+    assert "9999-12-29T00:00:00.000000Z, moved by " in err
+    assert err.endswith("days, is beyond the years 1 to 9999\n")
+    assert database.counts() == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("i.ndjson", ""), ("i.json", '{"interactions": []}'), ("i.csv", ",".join(VIEW))]
+)
+def test_a_feed_in_which_nothing_has_happened_adds_nothing(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+
+    for more in ([], ["--shift-to-now"]):
+        code, out, err = run_import(capsys, "--interactions", tmp_path / name, *more)
+        assert (code, err, out.endswith("nothing new\n")) == (0, "", True)
+
+
 def test_other_event_names_are_mapped_by_an_argument(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,6 +249,7 @@ def test_other_event_names_are_mapped_by_an_argument(
         (["--interactions", "."], "argument --interactions: .: is a folder"),
         (["--interactions", "i.csv", "--event-map", "VIEW"], "argument --event-map: 'VIEW' is not NAME=TYPE"),
         (["--interactions", "i.csv", "--event-map", "VIEW=look"], "'VIEW=look' is not NAME=TYPE"),
+        (["--interactions", "i.csv", "--event-map", "V=view,V=like"], "'V' is mapped to view and to like"),
         (
             ["--interactions", "i.csv", "--posts", "bad.csv"],
             "bad.csv: line 2: column created_at: 'x' is not a time",

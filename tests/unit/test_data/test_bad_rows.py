@@ -38,6 +38,7 @@ BAD: list[tuple[FileKind, str, Any, str]] = [
     ("interactions", "created_at", "1767323045000", "is not a time"),  # milliseconds
     ("interactions", "created_at", "1e9", "is not a time"),
     ("interactions", "created_at", "NaN", "is not a time"),
+    ("interactions", "created_at", "9999-12-31", "is not a time"),  # the tables end a day before
     ("interactions", "event_id", "17", "is not a UUID"),
     ("interactions", "metadata", "{", "is not JSON"),
     ("interactions", "metadata", "[1]", "is no JSON object"),
@@ -117,6 +118,23 @@ def test_a_torn_file_is_told_by_its_line(tmp_path: Path, name: str, content: byt
     assert str(caught.value).startswith(f"{path}: ")
     assert said in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_a_csv_record_that_is_too_long_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("id,created_at,content\np1,1,short\np2,1," + "x" * (33 * 1024**2) + "\np3,1,short\n")
+
+    with pytest.raises(FeedFileError, match=r"p\.csv: line 3: is longer than the 16 MiB of a record"):
+        read_feed(write_rows(tmp_path / "i.csv", [VIEW]), path)
+
+
+def test_a_parquet_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    names = [*VIEW, "user_id"]
+    path = tmp_path / "i.parquet"
+    pq.write_table(pa.table([pa.array([VIEW[name]]) for name in names], names=names), path)
+
+    with pytest.raises(FeedFileError, match=r"i\.parquet: has two columns 'user_id'"):
+        read_feed(path)
 
 
 def test_a_missing_file_and_a_folder_cannot_be_read(tmp_path: Path) -> None:

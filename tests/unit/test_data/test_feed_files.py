@@ -1,5 +1,6 @@
 """What feed files mean, in every format alike."""
 
+import json
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -250,9 +251,23 @@ def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
     assert "p9" in read_feed(interactions).history().posts.external_id
 
 
-def test_an_empty_file_with_a_header_is_an_empty_feed(tmp_path: Path) -> None:
-    path = tmp_path / "i.csv"
-    path.write_text("user_id,post_id,interaction_type,created_at\n")
+HEADER = b"user_id,post_id,interaction_type,created_at"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("i.csv", HEADER + b"\n"),
+        ("i.csv", HEADER),
+        ("i.ndjson", b""),
+        ("i.ndjson", b"\n\n"),
+        ("i.json", b'{"interactions": []}'),
+        ("i.json", b'\xef\xbb\xbf{"interactions": [], "posts": [], "users": [], "follows": []}'),
+    ],
+)
+def test_a_file_without_rows_is_an_empty_feed(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
 
     feed = read_feed(path)
 
@@ -262,6 +277,22 @@ def test_an_empty_file_with_a_header_is_an_empty_feed(tmp_path: Path) -> None:
         == len(feed.tables().interactions.event_id)
         == 0
     )
+
+
+def test_posts_alone_are_a_feed_in_which_nothing_has_happened_yet(tmp_path: Path) -> None:
+    path = tmp_path / "feed.json"
+    path.write_text(json.dumps({"interactions": [], "posts": [{"id": "p1", "created_at": 5}]}))
+
+    history = read_feed(path).history()
+
+    assert (history.posts.external_id, len(history.events)) == (["p1"], 0)
+
+
+def test_a_csv_record_may_be_as_long_as_a_long_post(tmp_path: Path) -> None:
+    content = "long " * 600_000
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "created_at": "1", "content": content}])
+
+    assert read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts).posts.text == [content]
 
 
 def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: Path) -> None:
@@ -283,6 +314,13 @@ def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: 
     assert events_of(feed) == [("7", str(UUID(int=1)), "like", 1.0), ("8", str(UUID(int=2)), "view", 2.0)]
     assert [key.tobytes() for key in feed.event_ids()] == octets
     assert feed.tables().interactions.metadata == {0: '{"a":1}'}
+
+
+def test_parquet_columns_may_be_views_of_strings(tmp_path: Path) -> None:
+    row = {name: pa.array([value], pa.string_view()) for name, value in VIEW.items()}
+    pq.write_table(pa.table(row), tmp_path / "i.parquet")
+
+    assert events_of(read_feed(tmp_path / "i.parquet"))[0][:3] == ("ann", "p1", "view")
 
 
 def test_a_csv_file_may_begin_with_a_byte_order_mark_end_its_lines_as_windows_does_and_hold_more_columns(
