@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -111,11 +111,7 @@ def _print_table(records: Sequence[ModelRecord]) -> None:
 
     table = Table("version", "status", "created", "size", "figures", "note")
     for record in records:
-        told = {name: value for name, value in record.metrics.items() if isinstance(value, float)}
-        for name, of in dict(record.metrics.get("prequential", {})).items():
-            if name in ("learned", "formula") and of["ndcg@10"]["n"]:
-                told[f"{name} ndcg@10"] = of["ndcg@10"]["mean"]
-        figures = "  ".join(f"{name} {value:.3f}" for name, value in told.items())
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in _figures(record.metrics))
         cells = (
             record.version,
             record.status,
@@ -129,6 +125,19 @@ def _print_table(records: Sequence[ModelRecord]) -> None:
     if not console.is_terminal:
         console.width = 200  # a pipe has no width; 80 columns would break the figures
     console.print(table)
+
+
+def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """What stands in a line of the table; figures of another shape, as another version writes them, do not."""
+    for name, value in metrics.items():
+        if isinstance(value, float) and name.isprintable():
+            yield name, value
+    for name in ("formula", "learned"):
+        figure: Any = metrics
+        for part in ("prequential", name, "ndcg@10"):
+            figure = figure.get(part) if isinstance(figure, Mapping) else None
+        if isinstance(figure, Mapping) and figure.get("n") and isinstance(figure.get("mean"), float):
+            yield f"{name} ndcg@10", figure["mean"]
 
 
 def print_json(value: Any) -> None:

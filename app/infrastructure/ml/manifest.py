@@ -59,10 +59,11 @@ class Manifest:
             ("version", _VERSION.fullmatch(values["version"])),
             ("sha256", _SHA256.fullmatch(values["sha256"])),
             ("status", values["status"] in get_args(ModelStatus)),
-            ("size_bytes", values["size_bytes"] >= 0),
+            ("size_bytes", 0 <= values["size_bytes"] < 2**63),
+            *((name, _is_text(values[name])) for name in _TEXTS),
         ):
             if not valid:
-                raise InvalidArtifact(f"{place}: {name}: {str(values[name])[:80]!r}")
+                raise InvalidArtifact(f"{place}: {name}: {ascii(values[name])[:80]}")
         return cls(
             ModelRecord(**{field.name: values[field.name] for field in fields(ModelRecord)}),
             {str(name): str(version) for name, version in values["libraries"].items()},
@@ -127,6 +128,11 @@ class Manifest:
         except ValueError as error:  # a reader of JSON makes infinity of 1e999
             raise InvalidArtifact(f"{self.record.version}: a figure of the manifest is no number") from error
         return b"feed model manifest 1\n" + text.encode()
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written: JSON may spell half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def plain_json(value: Any, place: str) -> Any:

@@ -1,7 +1,6 @@
 """registry.json: which versions there are and which were active, read without a lock and replaced whole."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,8 +81,12 @@ class Versions:
 
 def read_versions(path: Path) -> Versions:
     """The content of `path`, nothing when there is no such file. Raises InvalidArtifact naming the place."""
-    if not os.path.lexists(path):
+    try:
+        path.lstat()
+    except FileNotFoundError:
         return Versions()
+    except OSError as error:  # the folder is a file, or closed to us
+        raise InvalidArtifact(f"{path}: {error.strerror or error}") from error
     content = read_regular_file(path, _SIZE_LIMIT_BYTES)
     try:
         given = json.loads(content, parse_constant=_no_constant)

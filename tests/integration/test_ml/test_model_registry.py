@@ -76,6 +76,15 @@ def test_a_folder_that_is_not_there_is_an_empty_registry(folder: Path, service: 
     assert not folder.exists()
 
 
+def test_a_file_where_the_folder_should_be_is_no_empty_registry(
+    folder: Path, service: FileModelRegistry
+) -> None:
+    folder.write_text("not a folder")
+
+    with pytest.raises(InvalidArtifact, match=r"registry\.json: Not a directory"):
+        service.active()
+
+
 def test_a_published_model_is_active_and_a_service_loads_it(
     registry: FileModelRegistry, service: FileModelRegistry
 ) -> None:
@@ -546,7 +555,7 @@ def test_a_broken_registry_is_named_and_never_overwritten(
 @pytest.mark.parametrize(
     ("field", "value"),
     [("version", "1"), ("version", "v0"), ("status", "live"), ("sha256", "x"), ("size_bytes", True), ("size_bytes", -1),
-     ("metrics", []), ("signature", None)],
+     ("size_bytes", 10**400), ("note", "half \ud800"), ("metrics", []), ("signature", None)],
 )  # fmt: skip
 def test_an_entry_of_the_wrong_shape_is_named(
     registry: FileModelRegistry, folder: Path, field: str, value: object

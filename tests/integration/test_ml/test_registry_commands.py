@@ -63,6 +63,18 @@ def test_list_tells_versions_roles_and_figures(
     assert [model["status"] for model in told["models"]] == ["inactive", "active", "rejected"]
 
 
+@pytest.mark.parametrize(
+    "prequential",
+    [5, {"learned": None}, {"learned": {"ndcg@10": []}}, {"learned": {"ndcg@10": {"n": 3, "mean": None}}}],
+)
+def test_list_leaves_out_figures_of_a_shape_it_does_not_know(
+    training: FileModelRegistry, capsys: pytest.CaptureFixture[str], prequential: object
+) -> None:
+    publish(training, metrics={"ndcg@5": 0.25, "prequential": prequential})
+
+    assert "ndcg@5 0.250 " in answer(registry.main, "list", capsys)
+
+
 def test_an_empty_registry_is_said_to_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(registry.main, "list", capsys) == "no model has been published\n"
     assert json.loads(answer(registry.main, "list --json", capsys))["models"] == []
