@@ -1,12 +1,13 @@
 """Everything that can be set from the environment, with its unit, its bounds and its meaning.
 
 The environment variable of a setting is its name in capitals; empty means unset. `.env.example` is made
-from here: `python -m app.infrastructure.config.settings > .env.example`.
+from here: `python -m app.infrastructure.config.settings > .env.example`; with names (`… HOST PORT`) their values
+are printed.
 """
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -298,5 +299,19 @@ def env_example() -> str:
     return "\n".join(lines) + "\n"
 
 
+def main(names: Sequence[str]) -> int:
+    """Write the values of the settings named, in a line; without a name, the text of `.env.example`."""
+    if not names:
+        sys.stdout.write(env_example())
+        return 0
+    try:
+        settings = read_settings()
+    except ConfigurationError as error:
+        print(f"settings: {error}", file=sys.stderr)
+        return 2
+    print(*(_example_value(getattr(settings, name.lower())) for name in names))
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(env_example())
+    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.infrastructure.config.settings import Settings, env_example, read_settings
+from app.infrastructure.config.settings import Settings, env_example, main, read_settings
 from app.shared.exceptions import ConfigurationError
 
 ROOT = Path(__file__).parents[3]
@@ -104,3 +104,18 @@ def test_the_example_file_is_itself_a_valid_environment(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(env_example())
 
     assert read_settings() == read_settings(_env_file=None)
+
+
+def test_the_scripts_are_told_where_to_listen_by_the_environment_and_the_file_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PORT=8123\nHOST=0.0.0.0\n")
+    monkeypatch.setenv("HOST", "127.0.0.2")
+
+    assert main(["HOST", "PORT"]) == 0
+    assert capsys.readouterr().out == "127.0.0.2 8123\n"
+
+    monkeypatch.setenv("PORT", "many")
+    assert main(["HOST", "PORT"]) == 2
+    assert capsys.readouterr().err.startswith("settings: PORT: ")
