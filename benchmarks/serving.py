@@ -133,13 +133,15 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
     _, loading = run.command("data.seed_database", "--input", feed)
     told(f"loaded in {loading:.1f} s; training")
     learn_from = ["--learn-from", str(args.learn_from)] if args.learn_from else []
-    record, training = run.command("training.train", "--json", *learn_from)
+    printed, training = run.command("training.train", "--json", *learn_from)
+    record = json.loads(printed)
     told(f"trained in {training:.1f} s; serving")
     results: dict[str, Any] = {
         "feed": {"users": args.users, "posts": args.posts, "interactions": args.interactions},
         "load_seconds": loading,
         "training_seconds": training,
-        "algorithm": json.loads(record)["config"]["algorithm"],
+        "training_stages": record["stages"],
+        "algorithm": record["config"]["algorithm"],
     }
     users = asking(feed)
     began = time.perf_counter()
@@ -230,6 +232,7 @@ def table(results: Mapping[str, Any]) -> str:
         "",
         f"{'loading the feed':<44}{results['load_seconds']:>9.1f} s",
         f"{'training, from the database to published':<44}{results['training_seconds']:>9.1f} s",
+        *(f"  {stage:<42}{seconds:>9.1f} s" for stage, seconds in results["training_stages"].items()),
         f"{'start to first answer':<44}{results['start_to_first_answer_seconds']:>9.1f} s",
     ]
     return "\n".join(lines)

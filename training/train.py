@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -47,13 +48,38 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What training made of a feed. `objections` speak against publishing it."""
+    """What training made of a feed. `objections` speak against publishing it.
+
+    `seconds` it took: `learn` (the replay of the past, what is sampled on the way, and every fit), `figures` (what the
+    rankers are asked in the replay, the owner's table, and the active model's configuration refitted), and `refit` (of
+    the choice, on everything).
+    """
 
     model: ServedModel
     figures: dict[str, Any]
     config: dict[str, Any]
     note: str
     objections: Sequence[str]
+    seconds: dict[str, float]
+
+
+class _Stages:
+    """Where the time went: `over` ends a stretch of it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._since = perf_counter()
+
+    def over(self, stage: str) -> None:
+        """All since the last call belongs to `stage`."""
+        now = perf_counter()
+        self.seconds[stage] += now - self._since
+        self._since = now
+
+    def move(self, seconds: float, source: str, target: str) -> None:
+        """So much of what `source` was given belongs to `target`."""
+        self.seconds[source] -= seconds
+        self.seconds[target] += seconds
 
 
 class NothingToTrainOn(Exception):
@@ -73,12 +99,15 @@ def train(
     """
     if not len(feed.history.events):
         raise NothingToTrainOn("the feed has no interaction yet: seed or import one, or wait for users")
+    clock = _Stages()
     replay = Replay(feed.history, ranking, targets=target_kinds(feed.history), seed=learning.seed)
     tables: dict[str, dict[str, Figure]] = {}
 
     def note_owner_figures(model: ChoiceModel | None) -> None:
         """precision@5, recall@5 and ndcg@5 of either that may be published, at the same split in time."""
+        clock.over("learn")
         tables.update(owner_table(replay, ["formula", "learned"], model=model, at_most=_OWNER_USERS))
+        clock.over("figures")
 
     outcome = run(
         replay,
@@ -89,6 +118,8 @@ def train(
         progress=lambda done, total: progress("replay", done, total),
         at_split=note_owner_figures,
     )
+    clock.over("learn")
+    clock.move(sum(outcome.seconds.values()), "learn", "figures")
     users = replay.events.user[outcome.requests]
     choice = choose(outcome.ranks, len(outcome.requests))
     champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress)
@@ -99,12 +130,15 @@ def train(
     }
     if champion is not None and len(outcome.requests):
         figures["against_active"] = asdict(compare(outcome.ranks[choice.algorithm], champion, users))
+    clock.over("figures")
     learned = None
     if choice.algorithm == "learned":
         learned = learn(outcome.offers.offers(), outcome.offers.whole_offers(), learning)
         figures["log_likelihood"] = learned.tried
+    clock.over("learn")
     progress("fit", 1, 2)
     model = fit_everything(feed, ranking, learned.model if learned else None, figures)
+    clock.over("refit")
     progress("fit", 2, 2)
     return Trained(
         model=model,
@@ -112,6 +146,7 @@ def train(
         config=configuration(choice.algorithm, ranking, learning, learned),
         note=choice.why,
         objections=objections(outcome.ranks[choice.algorithm], users, outcome.ranks["random"], champion),
+        seconds=clock.seconds,
     )
 
 
@@ -193,7 +228,7 @@ def _read_configuration(config: Mapping[str, Any]) -> tuple[str, RankingOptions,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     args = _parser().parse_args(argv)
-    started = perf_counter()
+    clock = _Stages()
     try:
         settings = read_settings()
         tuned = (
@@ -203,6 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         registry = open_registry(settings, publishes=True)
         whole = read_database(settings)
+        clock.over("read")
         with threadpool_limits(limits=1), progress_bars() as bars:
             tasks: dict[str, Any] = {}
 
@@ -214,6 +250,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             requests = args.learn_from or tuned.learning.requests
             learning = replace(tuned.learning, requests=requests, seed=args.seed)
             trained = train(whole, tuned.ranking, learning, registry.active(), progress)
+        clock.over("train")
         refused = bool(trained.objections)
         record = registry.publish(
             trained.model.artifact(),
@@ -223,28 +260,33 @@ def main(argv: Sequence[str] | None = None) -> int:
             status="rejected" if refused else "active",
             note="; ".join([*trained.objections, trained.note]),
         )
+        clock.over("publish")
     except NothingToTrainOn as error:
         print(f"{_PROG}: {error}", file=sys.stderr)
         return 1
     except (*UNREADABLE, ModelUnavailable) as error:
         return refuse(_PROG, error)
+    stages = {"read": clock.seconds["read"], **trained.seconds, "publish": clock.seconds["publish"]}
+    total = round(sum(clock.seconds.values()), 1)
+    stages = {stage: round(seconds, 1) for stage, seconds in stages.items()}
     if args.json:
-        print(json.dumps({**asdict(record), "seconds": round(perf_counter() - started, 1)}, default=str))
+        print(json.dumps({**asdict(record), "seconds": total, "stages": stages}, default=str))
     else:
-        _tell(record, trained, perf_counter() - started)
+        _tell(record, trained, total, stages)
     if refused:
         print(f"{_PROG}: {record.version} is not published: {'; '.join(trained.objections)}", file=sys.stderr)
     return 1 if refused else 0
 
 
-def _tell(record: ModelRecord, trained: Trained, seconds: float) -> None:
+def _tell(record: ModelRecord, trained: Trained, seconds: float, stages: Mapping[str, float]) -> None:
     for name, figures in trained.figures["prequential"].items():
         ndcg = figures["ndcg@10"]
         print(
             f"{name:<14} NDCG@10 {ndcg['mean']:.4f}  [{ndcg['low']:.4f}, {ndcg['high']:.4f}]  n={ndcg['n']}"
         )
     print(
-        f"{record.version}: {record.status}, {record.config['algorithm']}, {record.filename}, {seconds:.1f} s"
+        f"{record.version}: {record.status}, {record.config['algorithm']}, {record.filename}, {seconds} s "
+        f"({', '.join(f'{stage} {one}' for stage, one in stages.items())})"
     )
     print(record.note)
 

@@ -17,8 +17,11 @@ _VOCABULARY = 20_000
 
 def words(text: str) -> list[str]:
     """Lower-case words; scripts that put no space between words give their pairs of characters instead."""
+    spelt = _WORD.findall(text.lower())
+    if not _UNSPACED.search(text):
+        return [word for word in spelt if len(word) > 1]
     found: list[str] = []
-    for word in _WORD.findall(text.lower()):
+    for word in spelt:
         if _UNSPACED.fullmatch(word):
             found.extend(word[i : i + 2] for i in range(len(word) - 1))
         elif len(word) > 1:
