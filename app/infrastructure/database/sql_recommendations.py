@@ -13,11 +13,12 @@ from app.infrastructure.database.schema import SchemaName
 # in by their key, so that two savers lock in one order.
 SAVE = """
 INSERT INTO {user_recommendation} AS kept (user_id, post_id, score, generated_at, expires_at)
-SELECT u.id, p.id, g.score, g.generated_at, g.expires_at
-FROM unnest(%s::uuid[], %s::uuid[], %s::float8[], %s::timestamptz[], %s::timestamptz[])
-    AS g (user_id, post_id, score, generated_at, expires_at)
+SELECT u.id, p.id, g.score, a.generated_at, a.expires_at
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+    AS a (user_id, posts, scores, generated_at, expires_at)
+CROSS JOIN LATERAL unnest(a.posts::uuid[], a.scores::float8[]) AS g (post_id, score)
 JOIN {feed_posts} p ON p.id = g.post_id
-JOIN {feed_users} u ON u.id = g.user_id
+JOIN {feed_users} u ON u.id = a.user_id
 ORDER BY u.id, p.id
 ON CONFLICT (user_id, post_id) DO UPDATE
 SET score = excluded.score, generated_at = excluded.generated_at, expires_at = excluded.expires_at
@@ -40,16 +41,11 @@ class SqlRecommendations:
 
     def save(self, answers: Sequence[Offered]) -> None:
         """One row per user and post, the newest answer wins; one statement."""
-        rows = {  # a post twice: its last score
-            (str(answer.user_id), str(one.post_id)): (one.score, answer.generated_at, answer.expires_at)
-            for answer in answers
-            for one in answer.recommendations
-        }
+        rows = [_row(answer) for answer in {one.user_id: one for one in answers}.values()]
         if not rows:
             return
-        columns = zip(*(key + values for key, values in rows.items()), strict=True)
         with transaction(self._engine, self._budget) as connection:
-            connection.exec_driver_sql(self._save, tuple(list(column) for column in columns))
+            connection.exec_driver_sql(self._save, tuple(list(column) for column in zip(*rows, strict=True)))
 
     def remove_expired(self, now: datetime) -> int:
         """Rows whose expires_at lies before `now`."""
@@ -57,3 +53,13 @@ class SqlRecommendations:
             return connection.exec_driver_sql(
                 f"DELETE FROM {self._table} WHERE expires_at < %s", (now,)
             ).rowcount
+
+
+def _row(answer: Offered) -> tuple[str, str, str, datetime, datetime]:
+    """User, posts and scores as arrays in PostgreSQL's spelling: a driver that looks at each value by itself takes
+    most of the time of a save, and of the process's."""
+    scores = {
+        str(one.post_id): repr(one.score) for one in answer.recommendations
+    }  # a post twice: its last score
+    posts, values = (",".join(column) for column in (scores, scores.values()))
+    return str(answer.user_id), f"{{{posts}}}", f"{{{values}}}", answer.generated_at, answer.expires_at

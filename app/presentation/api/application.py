@@ -70,6 +70,7 @@ def create_api(
         version=version,
         lifespan=lifespan,
         middleware=middleware,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `Traces` and `Metrics` are ours
         redirect_slashes=False,
         redoc_url=None,
     )
