@@ -59,7 +59,8 @@ set_up() {
     fi
     rm -f .venv/.synced
     say "installing the locked packages"
-    "$uv" pip sync --quiet --require-hashes --python .venv/bin/python requirements.lock \
+    # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, each command would compile all it imports anew.
+    "$uv" pip sync --quiet --compile-bytecode --require-hashes --python .venv/bin/python requirements.lock \
         || fail "the locked packages could not be installed: is a package index reachable?"
     stamp > .venv/.synced
 }
