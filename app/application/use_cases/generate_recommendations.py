@@ -245,12 +245,9 @@ class GenerateRecommendations:
     ) -> Rows:
         state = context.state
         if request.mode == "following":
-            rows = np.empty(0, np.intp)
-            if context.user >= 0:
-                followed = state.follows.row(context.user)[0].astype(np.intp)
-                _, (posts,) = state.authored.gather(followed, state.n_posts)
-                rows = posts.astype(np.intp)
-                rows = rows[np.lexsort((-rows, -state.created[rows]))]
+            _, (posts,) = state.authored.gather(context.followed, state.n_posts)
+            rows = posts.astype(np.intp)
+            rows = rows[np.lexsort((-rows, -state.created[rows]))]
         else:
             rows = state.by_created[::-1]
         # posts that came after the list began wait for the next list

@@ -41,6 +41,11 @@ class RankingContext:
         """All events of the user."""
         return 0 if self.user < 0 else int(self.state.histories.lengths(np.array([self.user]))[0])
 
+    @cached_property
+    def followed(self) -> NDArray[np.intp]:
+        """Rows of the users whom the user follows, nobody's for a stranger."""
+        return _NONE if self.user < 0 else self.state.follows.row(self.user)[0].astype(np.intp)
+
     def admits(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Which of the posts `rows` are not barred, in the shape of `rows`."""
         return self._admitted[rows] if len(self.barred) else np.ones(rows.shape, np.bool_)

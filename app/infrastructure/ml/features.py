@@ -130,9 +130,8 @@ def taste(context: RankingContext) -> Taste:
         posts, times, _ = context.history
         age = context.now - times
         slow, fast = np.exp2(age / (-30 * DAY)), np.exp2(age / -DAY)
-        followed, written = np.empty(0, np.int32), np.empty(0, np.intp)
+        followed, written = context.followed, np.empty(0, np.intp)
         if context.user >= 0:
-            followed = state.follows.row(context.user)[0]
             written = state.authored.row(context.user, 30)[0].astype(np.intp)
         _, (visitors,) = state.audiences.gather(written, 50, columns=(0,))
         ties = np.zeros((4, len(posts) + len(followed) + len(visitors)))

@@ -163,13 +163,10 @@ class FollowedAuthors:
     reason: Reason = Reason.FOLLOWING
 
     def __call__(self, context: RankingContext) -> Rows:
-        if context.user < 0:
+        if not len(context.followed):
             return np.empty(0, np.intp)
         state = context.state
-        followed = state.follows.row(context.user)[0].astype(np.intp)
-        if not len(followed):
-            return np.empty(0, np.intp)
-        _, (posts,) = state.authored.gather(followed, self.each)
+        _, (posts,) = state.authored.gather(context.followed, self.each)
         rows = posts[context.admits(posts)].astype(np.intp)
         return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
 
@@ -184,13 +181,10 @@ class FollowedTastes:
     reason: Reason = Reason.FOLLOWING
 
     def __call__(self, context: RankingContext) -> Rows:
-        if context.user < 0:
+        if not len(context.followed):
             return np.empty(0, np.intp)
         state = context.state
-        followed = state.follows.row(context.user)[0].astype(np.intp)
-        if not len(followed):
-            return np.empty(0, np.intp)
-        _, (posts, times) = state.histories.gather(followed, self.each, columns=(0, 1))
+        _, (posts, times) = state.histories.gather(context.followed, self.each, columns=(0, 1))
         admitted = context.admits(posts)
         posts, times = posts[admitted], times[admitted]
         return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]
