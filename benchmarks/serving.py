@@ -5,7 +5,8 @@ measures: requests a second against a constant FastAPI endpoint that returns the
 by a client in a third process); what a ranking costs inside the process, how long training takes, and how long it is
 from a start to the first answer. Requests are answered with every answer ranked anew, by the learned blend and by the
 formula, and as the service is shipped, where an answer stands for who asks again: 1,000 users in turns, and 100 of
-them. Loopback only; ends within --time-limit.
+them. A measurement lasts as long as an answer stands (ANSWER_STANDS_SECONDS), and between two of the same all have
+ceased to: each user is ranked once in it, as in a service that goes on. Loopback only; ends within --time-limit.
 """
 
 import argparse
@@ -278,7 +279,7 @@ def _parser() -> argparse.ArgumentParser:
         "--learn-from", type=whole_number(200), metavar="N", help="see training.train (default: its own)"
     )
     parser.add_argument(
-        "--seconds", type=positive, default=5.0, help="length of one measurement (default: %(default)s)"
+        "--seconds", type=positive, default=10.0, help="length of one measurement (default: %(default)s)"
     )
     parser.add_argument(
         "--time-limit", type=positive, default=1200.0, help="seconds for everything (default: %(default)s)"

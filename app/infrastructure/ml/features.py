@@ -187,7 +187,9 @@ def text(c: Candidates) -> Block:
         both = np.stack([0.9**rank, 0.5**rank]).astype(np.float32) @ c.state.text[posts]
         return np.asarray(both / (np.linalg.norm(both, axis=1, keepdims=True) + 1e-9), np.float32)
 
-    return np.asarray(c.context.once("text profiles", profiles) @ c.state.text[c.rows].T, np.float64)
+    return np.asarray(
+        c.context.once("text profiles", profiles) @ c.state.text.take(c.rows, axis=0).T, np.float64
+    )
 
 
 @feature("topic of last", "heat x topic share", "trace x topic share", "age x topic share")

@@ -97,7 +97,7 @@ class _Found:
             inputs = np.concatenate([one.compute(posts) for one in POST_FEATURES], dtype=np.float32)
             self._inputs[found] = inputs.T
             self._count += len(found)
-        return self._inputs[rows]
+        return self._inputs.take(rows, axis=0)
 
     def _likely_next(self) -> NDArray[np.intp]:
         """As many of the latest posts as were found before: a few posts at a time cost several times as much as all at

@@ -255,7 +255,9 @@ class SimilarText:
         _, (of_topics,) = state.topical.gather(topics, self.window)
         older = state.created[of_topics] < (state.created[rows[-1]] if len(rows) else np.inf)
         rows = np.concatenate([rows, of_topics[older]])
-        return strongest(context, rows, np.asarray(state.text[rows] @ profile, np.float64), self.limit)
+        return strongest(
+            context, rows, np.asarray(state.text.take(rows, axis=0) @ profile, np.float64), self.limit
+        )
 
 
 _TOPICS = 2

@@ -61,7 +61,7 @@ class _WholeTally:
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:
-        return np.flatnonzero(np.bincount(self._entries))
+        return np.flatnonzero(np.bincount(self._entries) > 0)
 
     @cached_property
     def sums(self) -> Block:
