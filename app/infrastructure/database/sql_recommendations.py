@@ -58,8 +58,7 @@ class SqlRecommendations:
 def _row(answer: Offered) -> tuple[str, str, str, datetime, datetime]:
     """User, posts and scores as arrays in PostgreSQL's spelling: a driver that looks at each value by itself takes
     most of the time of a save, and of the process's."""
-    scores = {
-        str(one.post_id): repr(one.score) for one in answer.recommendations
-    }  # a post twice: its last score
+    # a post twice: its last score
+    scores = {str(one.post_id): repr(one.score) for one in answer.recommendations}
     posts, values = (",".join(column) for column in (scores, scores.values()))
     return str(answer.user_id), f"{{{posts}}}", f"{{{values}}}", answer.generated_at, answer.expires_at
