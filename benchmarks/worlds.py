@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from app.infrastructure.ml.ranking import RankingOptions
+from app.infrastructure.config.settings import read_settings
+from app.infrastructure.ml.ranking import ranking_options
 from data.command_line import OneLineParser, positive, whole_number
 from data.feed_files import read_feed
 from data.generate_fake_data import DEFAULT_UNTIL, write_feed
@@ -45,7 +46,7 @@ def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
         file = Path(folder) / "world.parquet"
         write_feed(make_feed(size), file)
         history = read_feed(file, None, None, None, {}).history()
-    replay = Replay(history, RankingOptions(), targets=target_kinds(history))
+    replay = Replay(history, ranking_options(read_settings()), targets=target_kinds(history))
     names = (*SINGLE, "learned", "served")
     with progress_bar(f"{size.world}, {size.life_hours:g} h") as progress:
         outcome = run(replay, names, LearningOptions(), max_requests=max_requests, progress=progress)
