@@ -83,7 +83,7 @@ class FeedPipeline:
         first = np.full(state.n_posts, -1, np.int8)
         for index in range(len(found) - 1, -1, -1):
             first[found[index]] = index
-        rows = np.flatnonzero(first >= 0)
+        rows = (first >= 0).nonzero()[0]
         return rows, first[rows]
 
     def eligible(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
@@ -106,7 +106,7 @@ class FeedPipeline:
         values = np.where(np.isfinite(scored.values), scored.values, 0.0)
         values = np.minimum(np.maximum(values, 0.0), 1.0)
         # rows rise, and of equals the later one leads: sorted from the end
-        order = len(rows) - 1 - np.argsort(-values[::-1], kind="stable")
+        order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
         self._observer.observe("sources", sourced - started)
         self._observer.observe("filter", filtered - sourced)
         self._observer.observe("score", perf_counter() - filtered)

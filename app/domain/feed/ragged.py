@@ -21,7 +21,7 @@ def grown(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
 
 def occurrence(rows: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
     """How often each entry's value stood earlier in `rows`: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
-    order = np.argsort(rows, kind="stable")
+    order = rows.argsort(kind="stable")
     ordered = rows[order]
     place = np.arange(len(rows))
     start = np.zeros(len(rows), np.intp)  # of the run of equal values that each stands in
@@ -85,10 +85,10 @@ class RaggedRows:
         self, rows: NDArray[np.intp], last: int, columns: Sequence[int] | None = None
     ) -> tuple[NDArray[np.intp], tuple[NDArray[Any], ...]]:
         """The newest `last` entries of each of `rows`: the position in `rows` each belongs to, and (some) columns."""
-        length = np.minimum(self._length[rows], last)
-        owner = np.repeat(np.arange(len(rows)), length)
-        shift = self._start[rows] + self._length[rows] - np.cumsum(length)
-        place = shift[owner]
+        have = self._length[rows]
+        length = np.minimum(have, last)
+        owner = np.arange(len(rows)).repeat(length)
+        place = (self._start[rows] + have - length.cumsum()).repeat(length)
         place += np.arange(len(owner))
         pools = self._pools if columns is None else [self._pools[column] for column in columns]
         return owner, tuple(pool[place] for pool in pools)

@@ -44,10 +44,11 @@ class ChoiceModel:
     def standardised(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_features, n) inputs as the model reads them."""
         mean, scale, *_ = self._single
-        z = inputs - mean
+        z: NDArray[np.float32] = inputs - mean
         z /= scale
-        clipped: NDArray[np.float32] = z.clip(-CLIP, CLIP, out=z)
-        return clipped
+        np.maximum(z, -CLIP, out=z)  # `clip` is a function of Python's around these two
+        np.minimum(z, CLIP, out=z)
+        return z
 
     def utilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) utilities of candidates given as (n_features, n) inputs."""

@@ -43,7 +43,7 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
         similarity = overlap.sums[0] / np.sqrt(4.0 + state.histories.lengths(found))
         similarity[found == context.user] = 0.0
         if len(found) > 2 * _NEIGHBOURS:
-            some = np.argpartition(-similarity, _NEIGHBOURS)[: 2 * _NEIGHBOURS]
+            some = (-similarity).argpartition(_NEIGHBOURS)[: 2 * _NEIGHBOURS]
             found, similarity = found[some], similarity[some]
         best = np.lexsort((found, -similarity))[:_NEIGHBOURS]
         best = best[similarity[best] > 0]
@@ -61,7 +61,9 @@ def user_knn(context: RankingContext) -> Tally:
         owner, (posts, times) = state.histories.gather(users, _THEIR_POSTS, columns=(0, 1))
         age = times - context.now
         alike = similarity[owner]
-        support = np.stack([alike * np.exp2(age / pace) for pace in PACES])
+        support = np.empty((len(PACES), len(posts)))
+        for faded, pace in zip(support, PACES, strict=True):
+            np.multiply(alike, np.exp2(age / pace), out=faded)
         return tally(posts, support, state.n_posts)
 
     return context.once("user_knn", score)

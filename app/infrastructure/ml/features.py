@@ -139,10 +139,11 @@ def taste(context: RankingContext) -> Taste:
         ties[2, len(posts) : len(posts) + len(followed)] = 1.0
         ties[3, len(posts) + len(followed) :] = 1.0
         users = tally(np.concatenate([state.author[posts], followed, visitors]), ties, state.n_users)
-        topics = summed(state.topic[posts] + 1, slow, len(state.topic_ids) + 1)
-        share = topics / (topics.sum() or 1.0)
-        topics[0] = share[0] = 0.0
-        return Taste(users, np.stack([topics, share]))
+        topics = np.empty((2, len(state.topic_ids) + 1))
+        topics[0] = summed(state.topic[posts] + 1, slow, topics.shape[1])
+        np.divide(topics[0], topics[0].sum() or 1.0, out=topics[1])
+        topics[:, 0] = 0.0
+        return Taste(users, topics)
 
     return context.once("taste", read)
 
@@ -159,9 +160,12 @@ def affinity(c: Candidates) -> Block:
     """The user's own history with author and topic, follow edges, and whether the author engages with the user."""
     if c.context.user < 0:
         return c.none(6)
-    ties = np.log1p(taste(c.context).users.of(c.author))
-    ties[2] = ties[2] > 0
-    return np.concatenate([ties, [np.log1p(c.topic_ties[0]), c.topic_ties[1]]])
+    block = np.empty((6, len(c.rows)))
+    np.log1p(taste(c.context).users.of(c.author), out=block[:4])
+    block[2] = block[2] > 0
+    np.log1p(c.topic_ties[0], out=block[4])
+    block[5] = c.topic_ties[1]
+    return block
 
 
 @feature("user kNN 1d", "user kNN 30d", "next posts")
@@ -175,16 +179,19 @@ def neighbourhood(c: Candidates) -> Block:
     return block
 
 
+_READ = 50  # newest posts of the user whose texts are looked at
+_FADING = np.stack([base ** np.arange(_READ)[::-1] for base in (0.9, 0.5)]).astype(np.float32)
+
+
 @feature("text like history", "text like last")
 def text(c: Candidates) -> Block:
     """Similarity of the text to what the user engaged with, lately and last."""
-    posts = c.context.history[0][-50:].astype(np.intp)
+    posts = c.context.history[0][-_READ:].astype(np.intp)
     if not len(posts) or not c.state.text.shape[1]:
         return c.none(2)
 
     def profiles() -> NDArray[np.float32]:
-        rank = np.arange(len(posts))[::-1]
-        both = np.stack([0.9**rank, 0.5**rank]).astype(np.float32) @ c.state.text[posts]
+        both = _FADING[:, -len(posts) :] @ c.state.text[posts]
         return np.asarray(both / (np.linalg.norm(both, axis=1, keepdims=True) + 1e-9), np.float32)
 
     return np.asarray(
@@ -200,9 +207,11 @@ def topical(c: Candidates) -> Block:
         return c.none(4)
     last = (c.topic == c.state.topic[posts[-1]]) * np.exp2((times[-1] - c.context.now) / HOUR)
     share = c.topic_ties[1]
-    return np.stack(
-        [last, c.of_post("heat 6h") * share, c.of_post("trace 1h") * share, c.of_post("age") * share]
-    )
+    block = np.empty((4, len(c.rows)))
+    block[0] = last
+    for row, name in enumerate(("heat 6h", "trace 1h", "age"), 1):
+        np.multiply(c.of_post(name), share, out=block[row])
+    return block
 
 
 @feature(

@@ -41,7 +41,7 @@ class PageSelector:
         repeat = np.minimum(occurrence(author), len(self._factors) - 1)
         repeat[author < 0] = 0
         spaced = near_values * self._factors[repeat]
-        order = np.argsort(-spaced, kind="stable")
+        order = (-spaced).argsort(kind="stable")
         salt = ((context.user + 2) * 2_654_435_761 + int(context.now // _HOUR)) * _GOLDEN % 2**64
         # a page too short for a whole place has one now and then, so that the share holds
         slots = int(self.exploration * size + salt / 2**64)

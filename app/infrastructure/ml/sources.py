@@ -17,16 +17,20 @@ Rows = NDArray[np.intp]
 
 def strongest(context: RankingContext, rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
     """Those of `rows` with the `limit` largest positive values, largest first, but for the barred ones."""
-    found = np.flatnonzero((values > 0) & context.admits(rows))
+    found = ((values > 0) & context.admits(rows)).nonzero()[0]
     if len(found) > limit:
-        found = found[np.argpartition(-values[found], limit - 1)[:limit]]
-    return rows[found[np.argsort(-values[found], kind="stable")]]
+        found = found[(-values[found]).argpartition(limit - 1)[:limit]]
+    return rows[found[(-values[found]).argsort(kind="stable")]]
 
 
 def newest(context: RankingContext, limit: int) -> Rows:
     """The `limit` newest posts that are out and not barred, newest first."""
-    rows = _newest_of_all(context, limit + len(context.barred))
-    return rows[context.admits(rows)][:limit]
+
+    def find() -> Rows:
+        rows = _newest_of_all(context, limit + len(context.barred))
+        return rows[context.admits(rows)][:limit]
+
+    return context.once(("newest", limit), find)
 
 
 def _newest_of_all(context: RankingContext, limit: int) -> Rows:
@@ -112,7 +116,7 @@ class Trending:
 
         hottest = context.state.derived(self, find)[:count]
         admitted = context.admits(hottest)
-        return hottest[admitted & (np.cumsum(admitted, axis=0) <= self.limit)]
+        return hottest[admitted & (admitted.cumsum(axis=0) <= self.limit)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class _WholeTally:
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:
-        return np.flatnonzero(np.bincount(self._entries) > 0)
+        return (np.bincount(self._entries) > 0).nonzero()[0]
 
     @cached_property
     def sums(self) -> Block:
@@ -99,7 +99,8 @@ class _SparseTally:
 
     @cached_property
     def _used(self) -> NDArray[np.intp]:
-        return np.flatnonzero(self._slots == self._entries)
+        used: NDArray[np.intp] = (self._slots == self._entries).nonzero()[0]
+        return used
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:
