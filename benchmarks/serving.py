@@ -33,6 +33,7 @@ from app.infrastructure.ml.model_registry import FileModelRegistry
 from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.signing import model_keys
 from data.command_line import OneLineParser, positive, refuse, whole_number
+from training.learn import FEWEST_REQUESTS
 
 PATH = "/recommendations/generate"
 PAGE = 50
@@ -276,7 +277,10 @@ def _parser() -> argparse.ArgumentParser:
             f"--{name}", type=whole_number(1), default=default, help=f"{meaning} (default: %(default)s)"
         )
     parser.add_argument(
-        "--learn-from", type=whole_number(200), metavar="N", help="see training.train (default: its own)"
+        "--learn-from",
+        type=whole_number(FEWEST_REQUESTS),
+        metavar="N",
+        help="see training.train (default: its own)",
     )
     parser.add_argument(
         "--seconds", type=positive, default=10.0, help="length of one measurement (default: %(default)s)"

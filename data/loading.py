@@ -51,7 +51,7 @@ class FeedDatabase:
         try:
             return self._add(feed, shift, shown)
         except MovedBefore as other:  # by a load that began beside this one
-            return self._add(feed, RememberedShift(data_set_name(feed), other.seconds), shown)
+            return self._add(feed, other.before, shown)
 
     def _add(self, feed: FeedFile, shift: RememberedShift | None, shown: Progress) -> LoadCounts:
         tables = feed.tables(shift.seconds if shift else 0.0)

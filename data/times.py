@@ -64,9 +64,11 @@ def parse_time(value: object) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micro[0]))
 
 
-def are_storable(micro: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(n,) which times the tables take; NO_TIME is none of them."""
-    return (micro >= _FIRST * 1_000_000) & (micro <= _LAST * 1_000_000)
+def are_storable(
+    times: NDArray[np.int64] | NDArray[np.float64], per_second: int = 1_000_000
+) -> NDArray[np.bool_]:
+    """(n,) which times, so many to a second, the tables take; NO_TIME and NaN are none of them."""
+    return (times >= _FIRST * per_second) & (times <= _LAST * per_second)
 
 
 def _in_range(micro: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -80,7 +82,7 @@ def _from_ticks(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         column = pc.cast(column, pa.timestamp("us"), safe=False)
     per_second = _TICKS[column.type.unit]
     ticks = pc.fill_null(column.cast(pa.int64()), NO_TIME).to_numpy()
-    good = (ticks >= _FIRST * per_second) & (ticks <= _LAST * per_second)
+    good = are_storable(ticks, per_second)
     return np.where(good, np.where(good, ticks, 0) * (1_000_000 // per_second), NO_TIME), (
         ~good & (ticks != NO_TIME)
     )
@@ -89,7 +91,7 @@ def _from_ticks(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 def _from_seconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     seconds = pc.cast(column, pa.float64(), safe=False).to_numpy()
     missing = column.is_null().to_numpy()
-    bad = ~missing & ~((seconds >= _FIRST) & (seconds <= _LAST))  # NaN fails both
+    bad = ~missing & ~are_storable(seconds, 1)
     micro = np.full(len(seconds), NO_TIME)
     good = ~missing & ~bad
     micro[good] = np.rint(seconds[good] * 1e6).astype(np.int64)

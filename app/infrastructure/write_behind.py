@@ -69,8 +69,8 @@ class WriteBehind:
         while not self._stop.wait(pause):
             pause, began = _REST_SECONDS, monotonic()
             try:
-                if monotonic() - cleaned > _CLEAN_EVERY_SECONDS:
-                    cleaned = monotonic()
+                if began - cleaned > _CLEAN_EVERY_SECONDS:
+                    cleaned = began
                     self._repository.remove_expired(self._clock.now())
                 with self._guard:
                     count = min(len(self._waiting), _AT_ONCE)

@@ -101,9 +101,9 @@ class LoadRefused(Exception):
 class MovedBefore(LoadRefused):
     """The data set is there already, moved by another amount."""
 
-    def __init__(self, name: str, seconds: float, asked: float) -> None:
-        super().__init__(f"{name} was loaded moved by {seconds} s before, not by {asked} s")
-        self.seconds = seconds
+    def __init__(self, before: RememberedShift, asked: float) -> None:
+        super().__init__(f"{before.name} was loaded moved by {before.seconds} s before, not by {asked} s")
+        self.before = before
 
 
 def remembered_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
@@ -301,4 +301,4 @@ def _remember(connection: Connection, schema: SchemaName, shift: RememberedShift
     )
     known = _shift(connection, schema, shift.name)
     if known is not None and known != shift.seconds:
-        raise MovedBefore(shift.name, known, shift.seconds)
+        raise MovedBefore(RememberedShift(shift.name, known), shift.seconds)

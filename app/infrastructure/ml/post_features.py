@@ -84,25 +84,23 @@ class _Found:
         self._state, self._now = state, now
         self._inputs = np.empty((state.n_posts, len(names())), np.float32)
         self._has = np.zeros(state.n_posts, np.bool_)
-        self._count = 0
 
     def of(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         missing = rows[~self._has[rows]]
         if len(missing):
+            before = int(np.count_nonzero(self._has))
             self._has[missing] = True
-            ahead = self._likely_next()
-            self._has[ahead] = True
-            found = np.concatenate([missing, ahead])
+            found = np.concatenate([missing, self._likely_next(before)])
+            self._has[found] = True
             posts = Posts(self._state, self._now, found)
             inputs = np.concatenate([one.compute(posts) for one in POST_FEATURES], dtype=np.float32)
             self._inputs[found] = inputs.T
-            self._count += len(found)
         return self._inputs.take(rows, axis=0)
 
-    def _likely_next(self) -> NDArray[np.intp]:
-        """As many of the latest posts as were found before: a few posts at a time cost several times as much as all at
-        once. None for the first who asks, who may be the only one at this moment."""
-        room = min(self._count, _AHEAD - self._count)
+    def _likely_next(self, before: int) -> NDArray[np.intp]:
+        """As many of the latest posts as were found `before`: a few posts at a time cost several times as much as all
+        at once. None for the first who asks, who may be the only one at this moment."""
+        room = min(before, _AHEAD - before)
         if room <= 0:
             return np.empty(0, np.intp)
         latest = self._has[::-1]

@@ -33,6 +33,13 @@ def newest(context: RankingContext, limit: int) -> Rows:
     return context.once(("newest", limit), find)
 
 
+def newest_by(context: RankingContext, authors: Rows, each: int) -> Rows:
+    """The newest `each` posts of some authors that are not barred, newest first."""
+    _, (posts,) = context.state.authored.gather(authors, each)
+    rows = posts[context.admits(posts)].astype(np.intp)
+    return rows[np.argsort(-context.state.created[rows], kind="stable")]
+
+
 def _newest_of_all(context: RankingContext, limit: int) -> Rows:
     state = context.state
     order = state.by_created
@@ -169,10 +176,7 @@ class FollowedAuthors:
     def __call__(self, context: RankingContext) -> Rows:
         if not len(context.followed):
             return np.empty(0, np.intp)
-        state = context.state
-        _, (posts,) = state.authored.gather(context.followed, self.each)
-        rows = posts[context.admits(posts)].astype(np.intp)
-        return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
+        return newest_by(context, context.followed, self.each)[: self.limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +211,7 @@ class FavouriteAuthors:
         state = context.state
         met = state.author[context.history[0][-100:].astype(np.intp)].astype(np.intp)
         authors = distinct(met[met >= 0][::-1])[:50]
-        _, (posts,) = state.authored.gather(authors, self.each)
-        rows = posts[context.admits(posts)].astype(np.intp)
-        return rows[np.argsort(-state.created[rows], kind="stable")[: self.limit]]
+        return newest_by(context, authors, self.each)[: self.limit]
 
 
 @dataclass(frozen=True)
