@@ -8,7 +8,8 @@ if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then
 fi
 source "$(dirname "$0")/setup.sh"
 
-if [ -z "${DATABASE_URL:-}${EMBEDDED_POSTGRES_HELD:-}" ] && ! grep -qs '^ *DATABASE_URL *= *[^ ]' .env; then
+given=$(python -m app.infrastructure.config.settings DATABASE_URL)  # stars for a secret, nothing for none
+if [ -z "$given${EMBEDDED_POSTGRES_HELD:-}" ]; then
     export EMBEDDED_POSTGRES_HELD=1
     exec python -m app.infrastructure.database.embedded run -- bash "$PWD/scripts/run_dev.sh" "$@"
 fi

@@ -117,11 +117,12 @@ def _pack_set(numbers: NDArray[np.int64]) -> bytes:
     # floor(log2(span / n)) low bits as they are, the rest as gaps in unary
     low_bits = (span // len(coded)).bit_length() - 1
     head = _SET.pack(inverted, low_bits, smallest, span, len(coded))
-    ones = (coded >> low_bits) + np.arange(len(coded))
-    unary = np.zeros(ones[-1] + 1, dtype=np.uint8)
-    unary[ones] = 1
-    low = (coded[:, None] >> np.arange(low_bits)) & 1
-    return head + np.packbits(low.astype(np.uint8)).tobytes() + np.packbits(unary).tobytes()
+    unary_from = -(-len(coded) * low_bits // 8) * 8  # a whole byte
+    ones = (coded >> low_bits) + np.arange(unary_from, unary_from + len(coded))
+    bits = np.zeros(ones[-1] + 1, dtype=np.uint8)
+    bits[ones] = 1
+    bits[: len(coded) * low_bits] = ((coded[:, None] >> np.arange(low_bits)) & 1).ravel()
+    return head + np.packbits(bits).tobytes()
 
 
 def _unpack_set(code: bytes) -> NDArray[np.int64]:

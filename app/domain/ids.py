@@ -1,6 +1,7 @@
 """One identity for the many spellings callers use: any printable string becomes a UUID."""
 
 import re
+from functools import lru_cache
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from app.domain.errors import InvalidId
@@ -9,6 +10,7 @@ MAX_ID_LENGTH = 128
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
+@lru_cache(maxsize=20_000)  # who asks asks again, and a name's UUID is a hash
 def user_uuid(given: str) -> UUID:
     """The user's UUID: `given` itself when it is one, else uuid5(NAMESPACE_URL, "user:" + given).
 

@@ -52,7 +52,9 @@ class _FeedList:
     pages: list[Page] = field(default_factory=list)
 
     def given(self) -> Rows:
-        return np.concatenate([np.empty(0, np.intp), *(page.rows for page in self.pages)])
+        if len(self.pages) == 1:
+            return self.pages[0].rows
+        return np.concatenate([_NO_ROWS, *(page.rows for page in self.pages)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,10 +111,7 @@ class GenerateRecommendations:
             if cursor is None and (answer := self._standing(asked, basis, now)) is not None:
                 degraded = self._feed.degraded
                 return replace(answer, user_id=request.user_id, generated_at=now, degraded=degraded)
-            known = [row for key in excluded if (row := state.post_rows.get(key)) is not None]
-            met = state.met(user) if request.exclude_seen else _NO_ROWS
-            shown = _NO_ROWS if cursor is None else state.rows_of_seq(cursor.shown)
-            barred = np.concatenate([np.array(known, np.intp), met, shown])
+            barred = _barred(state, user, request.exclude_seen, excluded, cursor)
             context = RankingContext(state, user, now.timestamp(), barred)
             the_list = self._list_for(key, request, context, now, cursor)
             page, exhausted = self._slice(the_list, context, request)
@@ -120,9 +119,10 @@ class GenerateRecommendations:
             if cursor is None:
                 self._keep(key, the_list)
             given = page.rows if cursor else the_list.given()[: request.offset + request.limit]
-            numbers = np.concatenate([cursor.shown if cursor else np.empty(0, np.int64), state.seq[given]])
-            post_ids = [state.post_ids[row] for row in page.rows.tolist()]
-            external_ids = [state.external_ids[row] for row in page.rows.tolist()]
+            shown = state.seq[given]
+            rows = page.rows.tolist()
+            post_ids = [state.post_ids[row] for row in rows]
+            external_ids = [state.external_ids[row] for row in rows]
             degraded, version = self._feed.degraded, ranking.model_version
             source: Source = "personalized" if context.history_length else "cold_start"
             if version is None:
@@ -131,9 +131,8 @@ class GenerateRecommendations:
         next_cursor = None
         if not exhausted:
             started = cursor.started_at if cursor else the_list.started_at
-            next_cursor = self._cursors.seal(
-                CursorState(user_id, request.mode, now, started, np.unique(numbers))
-            )
+            shown = np.sort(shown) if cursor is None else np.union1d(cursor.shown, shown)
+            next_cursor = self._cursors.seal(CursorState(user_id, request.mode, now, started, shown))
         answer = FeedAnswer(
             user_id=request.user_id,
             post_ids=post_ids,
@@ -257,8 +256,22 @@ class GenerateRecommendations:
 
 def _basis(state: FeedState, user: int, ranking: Ranking) -> object:
     """What a list of this user was made from, but for what others do; equal as long as nothing of it changes."""
-    follows = state.follows.row(user)[0].tobytes() if user >= 0 else b""
-    return ranking.model_version, user, len(state.met(user)), follows, state.changes_of_posts
+    version, changes = ranking.model_version, state.changes_of_posts
+    if user < 0:
+        return version, changes
+    return version, changes, user, state.histories.length(user), state.follows.row(user)[0].tobytes()
+
+
+def _barred(
+    state: FeedState, user: int, exclude_seen: bool, excluded: Sequence[bytes], cursor: CursorState | None
+) -> NDArray[np.integer[Any]]:
+    """Rows of what is not to be shown: met, where that counts, excluded, or on an earlier page."""
+    met = state.met(user) if exclude_seen else _NO_ROWS
+    if not excluded and cursor is None:
+        return met
+    known = [row for key in excluded if (row := state.post_rows.get(key)) is not None]
+    shown = _NO_ROWS if cursor is None else state.rows_of_seq(cursor.shown)
+    return np.concatenate([np.array(known, np.intp), met, shown])
 
 
 def _digest(keys: Sequence[bytes]) -> bytes:

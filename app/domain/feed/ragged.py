@@ -60,6 +60,10 @@ class RaggedRows:
             grown(a, rows) for a in (self._start, self._length, self._room)
         )
 
+    def length(self, row: int) -> int:
+        """Entries in one row."""
+        return self._length.item(row)
+
     def lengths(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """Entries in each of `rows`."""
         return self._length[rows]
@@ -77,9 +81,11 @@ class RaggedRows:
 
     def row(self, row: int, last: int | None = None) -> tuple[NDArray[Any], ...]:
         """Views of a row's columns, its newest `last` entries."""
-        end = self._start[row] + self._length[row]
-        start = self._start[row] if last is None else max(self._start[row], end - last)
-        return tuple(pool[start:end] for pool in self._pools)
+        start, length = self._start.item(row), self._length.item(row)
+        end = start + length
+        if last is not None:
+            start = max(start, end - last)
+        return tuple([pool[start:end] for pool in self._pools])
 
     def gather(
         self, rows: NDArray[np.intp], last: int, columns: Sequence[int] | None = None

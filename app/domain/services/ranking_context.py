@@ -39,7 +39,7 @@ class RankingContext:
     @cached_property
     def history_length(self) -> int:
         """All events of the user."""
-        return 0 if self.user < 0 else int(self.state.histories.lengths(np.array([self.user]))[0])
+        return 0 if self.user < 0 else self.state.histories.length(self.user)
 
     @cached_property
     def followed(self) -> NDArray[np.intp]:

@@ -304,7 +304,10 @@ def main(names: Sequence[str]) -> int:
     if not names:
         sys.stdout.write(env_example())
         return 0
+    unknown = [name for name in names if name.lower() not in Settings.model_fields]
     try:
+        if unknown:
+            raise ConfigurationError(f"{unknown[0]} is no setting; .env.example lists them all")
         settings = read_settings()
     except ConfigurationError as error:
         print(f"settings: {error}", file=sys.stderr)

@@ -19,6 +19,7 @@ from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement, post_features
 from app.infrastructure.ml.post_features import MINUTE, post_inputs
 from app.infrastructure.ml.tally import Tally, tally
+from app.infrastructure.ml.text import text_profiles
 
 Block = NDArray[np.float64]
 
@@ -179,24 +180,13 @@ def neighbourhood(c: Candidates) -> Block:
     return block
 
 
-_READ = 50  # newest posts of the user whose texts are looked at
-_FADING = np.stack([base ** np.arange(_READ)[::-1] for base in (0.9, 0.5)]).astype(np.float32)
-
-
 @feature("text like history", "text like last")
 def text(c: Candidates) -> Block:
     """Similarity of the text to what the user engaged with, lately and last."""
-    posts = c.context.history[0][-_READ:].astype(np.intp)
-    if not len(posts) or not c.state.text.shape[1]:
+    profiles = text_profiles(c.context)
+    if profiles is None:
         return c.none(2)
-
-    def profiles() -> NDArray[np.float32]:
-        both = _FADING[:, -len(posts) :] @ c.state.text[posts]
-        return np.asarray(both / (np.linalg.norm(both, axis=1, keepdims=True) + 1e-9), np.float32)
-
-    return np.asarray(
-        c.context.once("text profiles", profiles) @ c.state.text.take(c.rows, axis=0).T, np.float64
-    )
+    return np.asarray(profiles @ c.state.text.take(c.rows, axis=0).T, np.float64)
 
 
 @feature("topic of last", "heat x topic share", "trace x topic share", "age x topic share")

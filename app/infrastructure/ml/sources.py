@@ -11,6 +11,7 @@ from app.domain.feed.state import HOTTEST_KEPT, STANDING_HALF_LIVES
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement
 from app.infrastructure.ml.collaborative_filter import LiveTaste
+from app.infrastructure.ml.text import text_profiles
 
 Rows = NDArray[np.intp]
 
@@ -250,19 +251,17 @@ class SimilarText:
     reason: Reason = Reason.CONTENT_SIMILARITY
 
     def __call__(self, context: RankingContext) -> Rows:
-        state = context.state
-        posts = context.history[0][-50:].astype(np.intp)
-        if not len(posts) or not state.text.shape[1]:
+        state, profiles = context.state, text_profiles(context)
+        if profiles is None:
             return np.empty(0, np.intp)
-        profile = (0.9 ** np.arange(len(posts))[::-1]).astype(np.float32) @ state.text[posts]
         rows = newest(context, self.window)
-        met = state.topic[posts]
+        met = state.topic[context.history[0][-50:]]
         topics = np.bincount(met[met >= 0]).argsort()[::-1][:_TOPICS]
         _, (of_topics,) = state.topical.gather(topics, self.window)
         older = state.created[of_topics] < (state.created[rows[-1]] if len(rows) else np.inf)
         rows = np.concatenate([rows, of_topics[older]])
         return strongest(
-            context, rows, np.asarray(state.text.take(rows, axis=0) @ profile, np.float64), self.limit
+            context, rows, np.asarray(state.text.take(rows, axis=0) @ profiles[0], np.float64), self.limit
         )
 
 

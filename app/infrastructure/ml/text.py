@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from app.domain.services.ranking_context import RankingContext
+
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
 _DIMENSIONS = 48
@@ -115,3 +117,20 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def readable(content: str, tags: Sequence[str]) -> str:
     """The text of a post as the space reads it: its words and, each as one more word, its tags."""
     return " ".join([content, *tags])
+
+
+_READ = 50  # newest posts of the user whose texts are looked at
+_FADING = np.stack([base ** np.arange(_READ)[::-1] for base in (0.9, 0.5)]).astype(np.float32)
+
+
+def text_profiles(context: RankingContext) -> NDArray[np.float32] | None:
+    """(2, d) what the user reads, lately and last, each of length 1; None where there is no text or no history."""
+
+    def read() -> NDArray[np.float32] | None:
+        posts, text = context.history[0][-_READ:], context.state.text
+        if not len(posts) or not text.shape[1]:
+            return None
+        both = _FADING[:, -len(posts) :] @ text.take(posts, axis=0)
+        return np.asarray(both / (np.linalg.norm(both, axis=1, keepdims=True) + 1e-9), np.float32)
+
+    return context.once("text profiles", read)

@@ -119,3 +119,23 @@ def test_the_scripts_are_told_where_to_listen_by_the_environment_and_the_file_al
     monkeypatch.setenv("PORT", "many")
     assert main(["HOST", "PORT"]) == 2
     assert capsys.readouterr().err.startswith("settings: PORT: ")
+
+
+def test_the_scripts_learn_whether_a_database_is_set_but_not_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert main(["DATABASE_URL"]) == 0
+    assert not capsys.readouterr().out.strip()
+
+    (tmp_path / ".env").write_text("DATABASE_URL='postgresql://feed:secret@db:5432/feed'\n")
+    assert main(["DATABASE_URL"]) == 0
+    printed = capsys.readouterr().out.strip()
+    assert printed
+    assert "secret" not in printed
+
+
+def test_a_name_that_is_no_setting_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["PORT", "PROT"]) == 2
+    assert capsys.readouterr().err == "settings: PROT is no setting; .env.example lists them all\n"
