@@ -246,7 +246,7 @@ def _with_hidden_layer(
     """Adam (Kingma & Ba 2015) from the linear fit, rate falling by a cosine. Returns linear, hidden, bias, output."""
     random = np.random.default_rng(seed)
     z = offers.inputs
-    n_requests, _, n_features = z.shape
+    n_requests, n_candidates, n_features = z.shape
     weights = [
         linear.astype(np.float32),
         (random.normal(size=(n_features, units)) / np.sqrt(n_features)).astype(np.float32),
@@ -258,20 +258,19 @@ def _with_hidden_layer(
     for epoch in range(epochs):
         pace = rate * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
         for some in np.array_split(random.permutation(n_requests), max(1, n_requests // batch)):
-            x = z[some]
+            x = z[some].reshape(-1, n_features)
             w, hidden, bias, output = weights
-            reach = x @ hidden + bias
-            active = np.maximum(reach, 0)
-            share, _ = _softmax(active @ output + x @ w + offers.log_weight[some])
+            active = x @ hidden
+            active += bias
+            np.maximum(active, 0, out=active)
+            utility = (active @ output + x @ w).reshape(-1, n_candidates)
+            share, _ = _softmax(utility + offers.log_weight[some])
             share[:, 0] -= 1
             share *= offers.value[some][:, None] / len(some)
-            back = share[..., None] * output * (reach > 0)
-            gradients = [
-                np.tensordot(share, x, axes=([0, 1], [0, 1])),
-                np.tensordot(x, back, axes=([0, 1], [0, 1])),
-                back.sum(axis=(0, 1)),
-                np.tensordot(share, active, axes=([0, 1], [0, 1])),
-            ]
+            blame = share.ravel()
+            back = blame[:, None] * output
+            back *= active > 0
+            gradients = [blame @ x, x.T @ back, np.ones_like(blame) @ back, blame @ active]
             step += 1
             for i, gradient in enumerate(gradients):
                 gradient = gradient + decay * weights[i]

@@ -26,6 +26,7 @@ _ENOUGH_TO_CALIBRATE = 50  # whole offers
 _PARTS = 3
 _SIGNALS = ("age in days", "engagement", "gravity", "heat 1h", "heat 1d", "heat 7d")
 """Inputs that order posts as the simple rankings do: newest, most popular, Hacker News', trending."""
+_AT_ONCE = 2  # fits: most of one is products of matrices, which leave Python free
 _MATTERS = 0.05  # log likelihood of a choice: it was thought 5 % more probable
 
 FEWEST_REQUESTS = 200
@@ -106,40 +107,49 @@ def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions)
         variant = Variant(ridge)
         blends[variant] = tried(variant, blends[best_of(blends)] if blends else None)
     linear = best_of(blends)
-    for units in options.units:
-        variant = Variant(linear.ridge, units)
-        blends[variant] = tried(variant, blends[linear])
+    layers = [Variant(linear.ridge, units) for units in options.units]
     signals = [Variant(linear.ridge, only=name) for name in _SIGNALS if not name.startswith(options.without)]
-    for signal in signals:
-        tried(signal)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        models = list(
+            pool.map(lambda one: tried(one, None if one.only else blends[linear]), layers + signals)
+        )
+    blends |= zip(layers, models, strict=False)
     chosen = best_of(blends)
     if signals:
         signal = best_of(signals)
         better = explained[chosen] - explained[signal]
         if better.mean() < max(better.std() / np.sqrt(len(late)), _MATTERS):
             chosen = signal
-    final = chosen.fitted(everything, options.seed, blends.get(chosen))
-    if len(whole) >= _ENOUGH_TO_CALIBRATE:
-        final = replace(final, calibration=_calibration(everything, whole, final, chosen, options.seed))
-    return Learned(final, chosen, {str(one): float(told.mean()) for one, told in explained.items()})
+    final = _refitted(everything, whole, chosen, options.seed, blends.get(chosen))
+    return Learned(final, chosen, {str(one): float(explained[one].mean()) for one in [*blends, *signals]})
 
 
-def _calibration(
-    offers: StandardOffers, whole: Sequence[WholeOffer], start: ChoiceModel, variant: Variant, seed: int
-) -> NDArray[np.float64]:
-    """What to correct probabilities by, told by models that had not seen the requests they are judged on: each third
-    of the time by one that was fitted on the two others."""
-    thirds = np.array_split(np.arange(len(offers)), _PARTS)
+def _refitted(
+    offers: StandardOffers,
+    whole: Sequence[WholeOffer],
+    variant: Variant,
+    seed: int,
+    start: ChoiceModel | None,
+) -> ChoiceModel:
+    """The model of a shape that explains all offers best, calibrated where enough is known of what was on offer.
 
-    def fitted_without(third: NDArray[np.intp]) -> ChoiceModel:
-        return variant.fitted(offers[np.delete(np.arange(len(offers)), third)], seed, start)
+    What to correct probabilities by is told by models that had not seen the requests they are judged on: each third of
+    the time by one that was fitted on the two others.
+    """
+    every = np.arange(len(offers))
+    thirds = np.array_split(every, _PARTS) if len(whole) >= _ENOUGH_TO_CALIBRATE else []
 
-    with ThreadPoolExecutor(2) as pool:  # most of it is products of matrices, which leave Python free
-        models = list(pool.map(fitted_without, thirds))
+    def fitted(left_out: NDArray[np.intp]) -> ChoiceModel:
+        return variant.fitted(offers[np.delete(every, left_out)] if len(left_out) else offers, seed, start)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        final, *models = pool.map(fitted, [every[:0], *thirds])
+    if not models:
+        return final
     judged = [
         (model, offer)
         for model, third in zip(models, thirds, strict=True)
         for offer in whole
         if third[0] <= offer.number <= third[-1]
     ]
-    return calibration(judged)
+    return replace(final, calibration=calibration(judged))

@@ -48,7 +48,9 @@ class OfferBook:
         """Sample the offer of the moment that the lesson of this number is about."""
         named = [source(moment.context) for source in self._pipeline.sources]
         heads = np.concatenate([rows[: int(np.ceil(_HEAD * len(rows)))] for rows in named])
-        nominated = np.unique(np.concatenate(named))
+        is_named = np.zeros(moment.state.n_posts, np.bool_)
+        is_named[np.concatenate(named)] = True
+        nominated = is_named.nonzero()[0]
         stratum = np.full(moment.state.n_posts, -1, np.int8)
         stratum[moment.eligible] = _REST
         stratum[nominated[stratum[nominated] >= 0]] = _HARD

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.domain.feed.ragged import grown
 
 NEVER = -np.inf
+_EXTREME = 120.0  # log2 of what single precision holds as well: colder is none, and hotter are only events to come
 
 
 class Heat:
@@ -51,11 +52,16 @@ class Heat:
                     self._order[column] = None
 
     def at(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
-        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where nothing ever happened; some `columns` of it."""
-        level = self._level[columns][:, rows]
+        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where less than 1e-36 is left; some `columns` of it."""
+        level = self._level[columns].take(rows, axis=1)
         level -= (now / self.half_lives[columns])[:, None]
-        heat: NDArray[np.float64] = np.exp2(level, out=level)
-        return heat
+        warm = level > -_EXTREME
+        # numbers too small to be written in full take thirty times as long
+        np.maximum(level, -_EXTREME, out=level)
+        np.minimum(level, _EXTREME, out=level)
+        np.exp2(level, out=level)
+        level *= warm
+        return level
 
     def level(self, index: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """log2 of heat at one half-life, up to a term that is the same for all rows: orders and compares them at any
@@ -110,7 +116,9 @@ class Heat:
             self._pool[index], self._risen[index] = rows, []
         elif risen:
             rows = np.sort(np.concatenate([pool, *risen]))  # np.unique hashes, which takes many times as long
-            rows = self._pool[index] = rows[np.r_[True, rows[1:] != rows[:-1]]]
+            first = np.ones(len(rows), np.bool_)
+            np.not_equal(rows[1:], rows[:-1], out=first[1:])
+            rows = self._pool[index] = rows[first]
             self._risen[index] = []
         else:
             rows = pool

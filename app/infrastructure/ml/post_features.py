@@ -10,13 +10,16 @@ from __future__ import annotations  # those of inner functions would be evaluate
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES, FeedState
 
-Block = NDArray[np.float64]
+Block = NDArray[
+    np.floating[Any]
+]  # inputs are in single precision; so are logarithms, which take half the time in it
 MINUTE = 60.0
 _FLOOR = 1e-6  # of a decayed count, under which it is as good as never
 _AHEAD = 8192  # posts whose inputs may be found before anybody asks
@@ -39,7 +42,7 @@ class Posts:
     @cached_property
     def heat(self) -> Block:
         """(n_half_lives, n) decayed engagement."""
-        return self.state.heat.at(self.now, self.rows)
+        return self.state.heat.at(self.now, self.rows).astype(np.float32)
 
 
 Compute = Callable[[Posts], Block]
@@ -127,7 +130,8 @@ def trace(posts: Posts) -> Block:
 @post_feature(*(f"strong heat {_label(h)}" for h in HALF_LIVES[1:6:2]))
 def strong_heat(posts: Posts) -> Block:
     """log(1 + decayed likes, comments and shares)."""
-    return np.log1p(posts.state.strong_heat.at(posts.now, posts.rows, slice(1, 6, 2)))
+    strong = posts.state.strong_heat.at(posts.now, posts.rows, slice(1, 6, 2))
+    return np.log1p(strong.astype(np.float32))
 
 
 @post_feature("age", "age^2", "age in days", "idle", "idle^2", "engagement", "untouched", "gravity")
@@ -136,13 +140,14 @@ def life(posts: Posts) -> Block:
 
     Age also as it is: interest that halves in equal times is a straight line in it, and bent in its logarithm.
     """
-    age = np.log(posts.age + MINUTE)
+    seconds = posts.age.astype(np.float32)
+    age = np.log(seconds + MINUTE)
     since = posts.now - posts.state.last_engaged[posts.rows]
-    idle = np.log(np.minimum(since, posts.age).clip(0) + MINUTE)
-    engagements = posts.state.engagements[posts.rows]
+    idle = np.log(np.minimum(since, posts.age).clip(0).astype(np.float32) + MINUTE)
+    engagements = posts.state.engagements[posts.rows].astype(np.float32)
     count = np.log1p(engagements)
-    gravity = count - 1.8 * np.log(posts.age / HOUR + 2.0)
-    days = posts.age / DAY
+    gravity = count - 1.8 * np.log(seconds / HOUR + 2.0)
+    days = seconds / DAY
     return np.stack([age, age**2 / 10, days, idle, idle**2 / 10, count, engagements == 0, gravity])
 
 
@@ -150,41 +155,43 @@ _SIX_HOURS = HALF_LIVES.index(6 * HOUR)
 _WINDOW = 4000  # newest posts among which those of a topic are counted
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Newest:
-    """The newest posts, ordered by topic and then by creation.
-
-    key      (n,) topic x 1e12 + creation
-    ends     (n_topics + 1,) where each topic (-1 first) ends in `key`
-    created  (n_posts,) creation of all posts that are out, oldest first
-    """
-
-    key: NDArray[np.float64]
-    ends: NDArray[np.intp]
-    created: NDArray[np.float64]
-
-
-def _newest(state: FeedState, now: float) -> _Newest:
+def _newer(state: FeedState, now: float) -> NDArray[np.float32]:
+    """(2, n_posts) log(1 + newer posts that are out), of all and of the newest in the topic; for every post at once."""
     order = state.by_created
     created = state.derived("created in order", lambda: state.created[order], posts_only=True)
     out = int(np.searchsorted(created, now, side="right"))
 
-    def arrange() -> _Newest:
+    def count() -> NDArray[np.float32]:
+        newer = np.zeros((2, state.n_posts), np.float32)
+        newer[0, order] = np.maximum(out - _ends_of_runs(created), 0)
         recent = order[max(0, out - _WINDOW) : out]
-        topic = state.topic[recent]
-        by_topic = np.lexsort((state.created[recent], topic))
-        topic = topic[by_topic]
+        topic, born = state.topic[recent], state.created[recent]
+        by_topic = np.lexsort((born, topic))
+        topic, born, recent = topic[by_topic], born[by_topic], recent[by_topic]
         ends = np.searchsorted(topic, np.arange(-1, len(state.topic_ids)), side="right")
-        return _Newest(topic * 1e12 + state.created[recent][by_topic], ends, created[:out])
+        older = order[: max(0, out - _WINDOW)]
+        newer[1, older] = np.diff(ends, prepend=0)[state.topic[older] + 1]
+        newer[1, recent] = ends[topic + 1] - _ends_of_runs(born, topic)
+        return np.log1p(newer)
 
-    return state.derived("newest by topic", arrange, posts_only=True, at=out)
+    return state.derived("newer posts", count, posts_only=True, at=out)
+
+
+def _ends_of_runs(*columns: NDArray[Any]) -> NDArray[np.intp]:
+    """Where the run of equal entries ends that each entry stands in: [3, 3, 7] -> [2, 2, 3]."""
+    place = np.arange(1, len(columns[0]) + 1)
+    ends = np.zeros(len(place), np.bool_)
+    ends[-1:] = True
+    for column in columns:
+        ends[:-1] |= column[1:] != column[:-1]
+    last: NDArray[np.intp] = np.minimum.accumulate(np.where(ends, place, len(place))[::-1])[::-1]
+    return last
 
 
 @post_feature("newer posts", "newer in topic", "heat share", "heat in topic")
 def standing_among_posts(posts: Posts) -> Block:
     """How many posts are newer, in all and in the topic; heat against the hottest, of all and of the topic."""
     state = posts.state
-    newest = _newest(state, posts.now)
 
     def hottest() -> NDArray[np.float64]:
         """Level of the hottest post of each topic (-1 first), and of all of them last."""
@@ -196,15 +203,12 @@ def standing_among_posts(posts: Posts) -> Block:
         return best
 
     best = state.derived("hottest by topic", hottest)
-    topic = state.topic[posts.rows].astype(np.intp)
-    born = state.created[posts.rows]
-    newer = len(newest.created) - np.searchsorted(newest.created, born, side="right")
-    in_topic = newest.ends[topic + 1] - np.searchsorted(newest.key, topic * 1e12 + born, side="right")
+    topic = state.topic[posts.rows]
     level = state.heat.level(_SIX_HOURS, posts.rows)
     with np.errstate(invalid="ignore"):  # nothing ever happened, nowhere: -inf against -inf
         share = np.log(2) * np.stack([level - best[-1], level - best[topic + 1]])
     cold = np.where(np.isnan(share), _COLDEST, share).clip(_COLDEST, 0.0)
-    return np.stack([np.log1p(newer.clip(0)), np.log1p(in_topic.clip(0)), *cold])
+    return np.concatenate([_newer(state, posts.now).take(posts.rows, axis=1), cold])
 
 
 _AUTHOR_FROM = STANDING_HALF_LIVES.index(DAY)
@@ -222,12 +226,13 @@ def author_standing(posts: Posts) -> Block:
     state = posts.state
     written_by = state.author[posts.rows].astype(np.intp)
     known = written_by >= 0
-    block = np.zeros((len(STANDING_HALF_LIVES) - _AUTHOR_FROM + 4, len(posts.rows)))
+    block = np.zeros((len(STANDING_HALF_LIVES) - _AUTHOR_FROM + 4, len(posts.rows)), np.float32)
     block[-1] = ~known
     if known.any():
         author = written_by.clip(0)
         count = np.log1p(state.authored.lengths(author))
-        standing = np.log1p(state.author_heat.at(posts.now, author, slice(_AUTHOR_FROM, None)))
+        faded = state.author_heat.at(posts.now, author, slice(_AUTHOR_FROM, None))
+        standing = np.log1p(faded.astype(np.float32))
         followers = state.followers[author]
         block[:-1] = np.stack([*standing, np.log1p(followers), count, standing[-1] - count]) * known
     return block
