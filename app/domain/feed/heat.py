@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from app.domain.feed.ragged import grown
 
 NEVER = -np.inf
-_EXTREME = 120.0  # log2 of what single precision holds as well: colder is none, and hotter are only events to come
+_EXTREME = (
+    120.0  # log2 of what single precision holds as well: colder is none, and hotter are only events to come
+)
 
 
 class Heat:

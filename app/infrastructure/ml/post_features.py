@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES, FeedState
 
-Block = NDArray[
-    np.floating[Any]
-]  # inputs are in single precision; so are logarithms, which take half the time in it
+# of single precision where there are many logarithms, which take half the time in it
+Block = NDArray[np.floating[Any]]
 MINUTE = 60.0
 _FLOOR = 1e-6  # of a decayed count, under which it is as good as never
 _AHEAD = 8192  # posts whose inputs may be found before anybody asks
