@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from app.domain.feed.ragged import grown
 
 NEVER = -np.inf
-_EXTREME = (
-    120.0  # log2 of what single precision holds as well: colder is none, and hotter are only events to come
-)
+# log2 of what single precision holds as well: what is colder is none, and only events to come are hotter
+_EXTREME = 120.0
 
 
 class Heat:
