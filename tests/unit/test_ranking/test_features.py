@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.history import EventColumns
+from app.domain.feed.state import FeedState
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import features
 from app.infrastructure.ml.post_features import names, post_inputs
@@ -94,3 +95,29 @@ def test_all_inputs_stand_in_the_order_of_their_names(state):
     own = {int(state.author[post]) for post in state.histories.row(0)[0]}
     assert (inputs[place] > 0).tolist() == [int(author) in own for author in state.author[rows]]
     assert not features.matrix(RankingContext(state, -1, 100.0), rows)[place].any()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.sampled_from([None, "a", "b"])), min_size=1, max_size=30),
+    st.integers(-1, 25),
+)
+def test_newer_posts_are_those_that_are_out_and_were_created_later_in_all_and_in_the_topic(posts, now):
+    state = FeedState()
+    created = np.array([born for born, _ in posts], np.float64)
+    state.add_posts(
+        [bytes([row] * 16) for row in range(len(posts))],
+        ids=[str(row) for row in range(len(posts))],
+        external_ids=[None] * len(posts),
+        author=np.full(len(posts), -1, np.int32),
+        created=created,
+        visible=np.ones(len(posts), np.bool_),
+        seq=np.arange(len(posts)),
+        topics=[topic for _, topic in posts],
+    )
+    later = (created[None] > created[:, None]) & (created[None] <= now)
+    alike = np.array([[a == b for _, b in posts] for _, a in posts])
+
+    inputs = dict(zip(names(), post_inputs(state, float(now), np.arange(len(posts))).T, strict=True))
+
+    np.testing.assert_allclose(np.expm1(inputs["newer posts"]), later.sum(axis=1), atol=1e-4)
+    np.testing.assert_allclose(np.expm1(inputs["newer in topic"]), (later & alike).sum(axis=1), atol=1e-4)
