@@ -64,7 +64,7 @@ def recorded_objections(record: ModelRecord) -> list[str]:
         rankers = record.metrics["prequential"]
         own, random = (rankers[name]["ndcg@10"] for name in (ranker, "random"))
         found = []
-        if own["n"] and not own["high"] >= random["mean"]:
+        if own["n"] and not own["high"] >= random["low"]:  # beyond what chance does to either
             found.append(
                 f"it ranks worse than random: NDCG@10 {own['mean']:.4f} against {random['mean']:.4f} "
                 f"({own['n']} held-out requests)"

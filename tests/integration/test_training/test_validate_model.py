@@ -67,6 +67,14 @@ def test_a_sound_model_is_valid(publish: Callable[..., str], capsys: pytest.Capt
     assert (verdict["interactions"], verdict["metrics"]) == (5, GOOD)
 
 
+def test_a_lucky_draw_of_random_on_few_requests_refuses_nothing(publish: Callable[..., str]) -> None:
+    unlucky = {"mean": 0.007, "low": 0.002, "high": 0.014, "n": 206}
+    lucky = {"mean": 0.02, "low": 0.008, "high": 0.035, "n": 206}
+    publish({"prequential": {"random": {"ndcg@10": lucky}, "formula": {"ndcg@10": unlucky}}})
+
+    assert main([]) == 0
+
+
 def test_a_feed_without_a_held_out_request_makes_a_valid_model(
     publish: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
