@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from app.domain.feed.ragged import grown
 
 NEVER = -np.inf
-# log2 of what single precision holds as well: what is colder is none, and only events to come are hotter
-_EXTREME = 120.0
+_EXTREME = 1000.0  # log2: what is colder is none, and only events to come are hotter
 
 
 class Heat:
@@ -53,7 +52,7 @@ class Heat:
                     self._order[column] = None
 
     def at(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
-        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where less than 1e-36 is left; some `columns` of it."""
+        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where less than 1e-301 is left; some `columns` of it."""
         level = self._level[columns].take(rows, axis=1)
         level -= (now / self.half_lives[columns])[:, None]
         warm = level > -_EXTREME

@@ -25,6 +25,11 @@ _AHEAD = 8192  # posts whose inputs may be found before anybody asks
 _COLDEST = -8.0  # natural log of heat against the hottest
 
 
+def _single(heat: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Heat in single precision, within what that writes in full; only events to come are hotter."""
+    return heat.clip(1e-36, 1e36).astype(np.float32)
+
+
 class Posts:
     """Some posts at one moment, and what several features need of them."""
 
@@ -41,7 +46,7 @@ class Posts:
     @cached_property
     def heat(self) -> Block:
         """(n_half_lives, n) decayed engagement."""
-        return self.state.heat.at(self.now, self.rows).astype(np.float32)
+        return _single(self.state.heat.at(self.now, self.rows))
 
 
 Compute = Callable[[Posts], Block]
@@ -130,7 +135,7 @@ def trace(posts: Posts) -> Block:
 def strong_heat(posts: Posts) -> Block:
     """log(1 + decayed likes, comments and shares)."""
     strong = posts.state.strong_heat.at(posts.now, posts.rows, slice(1, 6, 2))
-    return np.log1p(strong.astype(np.float32))
+    return np.log1p(_single(strong))
 
 
 @post_feature("age", "age^2", "age in days", "idle", "idle^2", "engagement", "untouched", "gravity")
@@ -231,7 +236,7 @@ def author_standing(posts: Posts) -> Block:
         author = written_by.clip(0)
         count = np.log1p(state.authored.lengths(author))
         faded = state.author_heat.at(posts.now, author, slice(_AUTHOR_FROM, None))
-        standing = np.log1p(faded.astype(np.float32))
+        standing = np.log1p(_single(faded))
         followers = state.followers[author]
         block[:-1] = np.stack([*standing, np.log1p(followers), count, standing[-1] - count]) * known
     return block

@@ -121,3 +121,9 @@ def test_newer_posts_are_those_that_are_out_and_were_created_later_in_all_and_in
 
     np.testing.assert_allclose(np.expm1(inputs["newer posts"]), later.sum(axis=1), atol=1e-4)
     np.testing.assert_allclose(np.expm1(inputs["newer in topic"]), (later & alike).sum(axis=1), atol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("now", [50.0 - 1e8, 50.0 - 1e5, 60.0, 1e5, 1e8, 1e10])
+def test_inputs_are_numbers_however_long_ago_or_far_ahead_the_events_are(state, now):
+    assert np.isfinite(post_inputs(state, now, np.arange(state.n_posts))).all()
