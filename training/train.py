@@ -128,6 +128,9 @@ def train(
         "prequential": figures_of(outcome.ranks, users),
         "requests": len(outcome.requests),
     }
+    if len(outcome.requests):
+        against_random = compare(outcome.ranks[choice.algorithm], outcome.ranks["random"], users)
+        figures["against_random"] = asdict(against_random)
     if champion is not None and len(outcome.requests):
         figures["against_active"] = asdict(compare(outcome.ranks[choice.algorithm], champion, users))
     clock.over("figures")

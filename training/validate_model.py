@@ -64,7 +64,9 @@ def recorded_objections(record: ModelRecord) -> list[str]:
         rankers = record.metrics["prequential"]
         own, random = (rankers[name]["ndcg@10"] for name in (ranker, "random"))
         found = []
-        if own["n"] and not own["high"] >= random["low"]:  # beyond what chance does to either
+        paired = record.metrics.get("against_random")  # as training compared them, request by request
+        holds = not own["n"] or (Comparison(**paired).high >= 0 if paired else own["high"] >= random["mean"])
+        if not holds:
             found.append(
                 f"it ranks worse than random: NDCG@10 {own['mean']:.4f} against {random['mean']:.4f} "
                 f"({own['n']} held-out requests)"

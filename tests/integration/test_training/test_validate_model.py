@@ -67,12 +67,17 @@ def test_a_sound_model_is_valid(publish: Callable[..., str], capsys: pytest.Capt
     assert (verdict["interactions"], verdict["metrics"]) == (5, GOOD)
 
 
-def test_a_lucky_draw_of_random_on_few_requests_refuses_nothing(publish: Callable[..., str]) -> None:
+@pytest.mark.parametrize(("high", "code"), [(0.1, 0), (0.0, 0), (-0.1, 1)])
+def test_a_model_is_worse_than_random_where_the_same_requests_say_so(
+    publish: Callable[..., str], high: float, code: int
+) -> None:
     unlucky = {"mean": 0.007, "low": 0.002, "high": 0.014, "n": 206}
     lucky = {"mean": 0.02, "low": 0.008, "high": 0.035, "n": 206}
-    publish({"prequential": {"random": {"ndcg@10": lucky}, "formula": {"ndcg@10": unlucky}}})
+    paired = {"gain": -0.65, "low": -1.4, "high": high, "n": 206}
+    figures = {"random": {"ndcg@10": lucky}, "formula": {"ndcg@10": unlucky}}
+    publish({"prequential": figures, "against_random": paired})
 
-    assert main([]) == 0
+    assert main([]) == code
 
 
 def test_a_feed_without_a_held_out_request_makes_a_valid_model(
