@@ -33,7 +33,7 @@ from training.feed_input import (
 from training.figures import figures
 from training.learn import LearningOptions
 from training.owner_table import OWNER_RANKERS, owner_table
-from training.pipeline_watch import PipelineWatch
+from training.pipeline_watch import PipelineFigures, PipelineWatch
 from training.prequential import run
 from training.rankers import LEARNED, RANKERS
 from training.replay import Replay, target_kinds
@@ -88,12 +88,13 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
             watch=watch,
         )
     table = figures(replay, outcome, args.seed)
+    pipeline = PipelineFigures(outcome.seen) if watch else None
     if args.dump is not None:
         write_dump(args.dump, replay, outcome)
     if args.html is not None:
         from training.report import write_report
 
-        write_report(args.html, replay, outcome, table, watch)
+        write_report(args.html, replay, outcome, table, pipeline)
     told: dict[str, Any] = {
         "protocol": "prequential",
         "test_from": replay.test_from,
@@ -105,8 +106,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
             name: {**row.to_json(), "seconds": round(outcome.seconds[name], 3)} for name, row in table.items()
         },
         "learned": [{**asdict(one.variant), "log_likelihood": one.tried} for one in outcome.learned],
-        "sources": {name: one.to_json() for name, one in watch.sources().items()} if watch else {},
-        "reliability": [one.to_json() for one in watch.reliability()] if watch else [],
+        "sources": {name: one.to_json() for name, one in pipeline.sources().items()} if pipeline else {},
+        "reliability": [one.to_json() for one in pipeline.reliability()] if pipeline else [],
         "seconds": round(time.perf_counter() - started, 1),
     }
     if args.json:
@@ -117,8 +118,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         f"{told['seconds']:.0f} s; 95 % intervals over users"
     )
     figures_table(table)
-    if watch is not None:
-        sources_table(watch.sources())
+    if pipeline is not None:
+        sources_table(pipeline.sources())
 
 
 def _owner(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> None:

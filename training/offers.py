@@ -1,6 +1,5 @@
 """What was on offer in the replayed past, sampled for learning."""
 
-import mmap
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from training.fit_choice import Offers, WholeOffer
 from training.learn import LearningOptions
 from training.lessons import Lessons
 from training.replay import Moment, Replay
+from training.second_process import zeros
 
 _STRONG, _HARD, _REST = 2, 1, 0
 _HEAD = 0.1  # of what a source names, its strongest first
@@ -40,8 +40,8 @@ class OfferBook:
         self._known_at = events.time[lessons.requests]
         self._worth = replay.options.kind_weights()[events.kind[lessons.requests]].astype(np.float32)
         n, size = len(lessons.moments), options.candidates
-        self._inputs = _zeros((n, size, len(features.names())), shared)
-        self._log_weight = _zeros((n, size), shared)
+        self._inputs = zeros((n, size, len(features.names())), np.float32, shared=shared)
+        self._log_weight = zeros((n, size), np.float32, shared=shared)
         self._whole: list[WholeOffer] = []
 
     def sample(self, lesson: int, moment: Moment) -> None:
@@ -127,10 +127,3 @@ def _nominating(ranking: RankingOptions) -> FeedPipeline:
         features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0), np.zeros(3)
     )
     return ranking_pipeline(ranking, None, untrained, NoObserver())
-
-
-def _zeros(shape: tuple[int, ...], shared: bool) -> NDArray[np.float32]:
-    if not shared:
-        return np.zeros(shape, np.float32)
-    memory = mmap.mmap(-1, max(int(np.prod(shape)) * 4, 1))  # anonymous: a forked process writes to the same
-    return np.frombuffer(memory, np.float32, int(np.prod(shape))).reshape(shape)

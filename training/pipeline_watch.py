@@ -1,6 +1,6 @@
 """What the service's pipeline is worth, part by part: sources' recall and cost, and whether its probabilities hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Final
@@ -52,80 +52,103 @@ class ReliabilityPart:
         return {**asdict(self), "ratio": self.ratio}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the pipeline made of one request.
+
+    named        source -> whether it named the chosen post, how many posts it named, and the milliseconds it took
+    together     posts that the sources named together
+    probability  (n,) of each place of the served page; None before there is a learned model
+    chosen       (n,) whether the chosen post stood there
+    """
+
+    named: dict[str, tuple[bool, int, float]]
+    together: int
+    probability: NDArray[np.float64] | None = None
+    chosen: NDArray[np.bool_] | None = None
+
+
 class PipelineWatch:
     """Sees each request of a replay with the model of the moment (`prequential.run(watch=...)`)."""
 
     def __init__(self, options: RankingOptions) -> None:
         self._options = options
-        self._found: dict[str, list[bool]] = {}
-        self._counts: dict[str, list[float]] = {}
-        self._together: list[int] = []
-        self._probability: list[NDArray[np.float64]] = []
-        self._chosen: list[NDArray[np.bool_]] = []
-        self.requests = 0
 
-    def __call__(self, moment: Moment, model: ChoiceModel | None) -> None:
+    def __call__(self, moment: Moment, model: ChoiceModel | None) -> Seen:
         """Ask every source, and the pipeline for a page."""
         formula = ranking_pipeline(self._options, moment.tastes.served, None, NoObserver())
         sources: dict[str, CandidateSource] = {source.name: source for source in formula.sources}
+        probability = chosen = None
         if model is not None:
             learned = ranking_pipeline(self._options, None, model, NoObserver())
             sources |= {source.name: source for source in learned.sources}
             ranked = learned.rank(moment.context)
             page = learned.page(moment.context, ranked, _TOP)
             evidence = learned.evidence(moment.context, ranked, page.rows)
-            self._probability.append(np.array([one["probability"] for one in evidence]))
-            self._chosen.append(page.rows == moment.target)
-        # what names everything says nothing about the others
-        named = [
-            self._ask(name, source, moment)
-            for name, source in sources.items()
-            if not isinstance(source, SmallCatalogue)
-        ]
-        self._together.append(len(np.unique(np.concatenate(named))))
-        self.requests += 1
+            probability = np.array([one["probability"] for one in evidence])
+            chosen = page.rows == moment.target
+        named, together = {}, np.zeros(moment.state.n_posts, np.bool_)
+        for name, source in sources.items():
+            if isinstance(source, SmallCatalogue):
+                continue  # what names everything says nothing about the others
+            rows, milliseconds = _asked(source, moment)
+            named[name] = bool(np.any(rows == moment.target)), len(np.unique(rows)), milliseconds
+            together[rows] = True
+        return Seen(named, int(together.sum()), probability, chosen)
+
+
+class PipelineFigures:
+    """What was seen of a replay's requests, in figures."""
+
+    def __init__(self, seen: Sequence[Seen]) -> None:
+        self._seen = seen
+        self.requests = len(seen)
 
     def sources(self) -> dict[str, SourceFigures]:
         """The sources, best recall first; `all` is what they name together."""
         if not self.requests:
             return {}
+        names = {name: None for one in self._seen for name in one.named}
         # one that is asked from the first learned model on was not there before: it found nothing then
         found = {
-            name: np.r_[np.zeros(self.requests - len(hits), np.bool_), np.array(hits, np.bool_)]
-            for name, hits in self._found.items()
+            name: np.array([name in one.named and one.named[name][0] for one in self._seen]) for name in names
         }
         together = np.sum(list(found.values()), axis=0)
-        rows = {
-            name: SourceFigures(
+        rows = {}
+        for name, hits in found.items():
+            asked = [one.named[name] for one in self._seen if name in one.named]
+            rows[name] = SourceFigures(
                 float(hits.mean()),
                 float((hits & (together == 1)).mean()),
-                float(np.mean(self._counts[name][::2])),
-                float(np.mean(self._counts[name][1::2])) * 1000,
+                float(np.mean([count for _, count, _ in asked])),
+                float(np.mean([milliseconds for _, _, milliseconds in asked])),
             )
-            for name, hits in found.items()
-        }
-        named = float(np.mean(self._together))
+        named = float(np.mean([one.together for one in self._seen]))
         cost = sum(one.milliseconds for one in rows.values())
         ordered = dict(sorted(rows.items(), key=lambda one: -one[1].recall))
         return {"all": SourceFigures(float((together > 0).mean()), 0.0, named, cost), **ordered}
 
     def reliability(self) -> list[ReliabilityPart]:
         """Predicted and observed in each tenth of the served posts, the least probable first."""
-        if not self._probability:
+        pages = [
+            (one.probability, one.chosen)
+            for one in self._seen
+            if one.probability is not None and one.chosen is not None
+        ]
+        if not pages:
             return []
-        probability, chosen = np.concatenate(self._probability), np.concatenate(self._chosen)
+        probability, chosen = (np.concatenate(part) for part in zip(*pages, strict=True))
         order = np.argsort(probability, kind="stable")
         return [_part(probability[those], chosen[those]) for those in _filled(np.array_split(order, _PARTS))]
 
-    def _ask(self, name: str, source: CandidateSource, moment: Moment) -> NDArray[np.intp]:
-        asked = moment.context
-        context = RankingContext(asked.state, asked.user, asked.now, asked.barred)  # nothing found for it yet
-        started = perf_counter()
-        rows = source(context)
-        seconds = perf_counter() - started
-        self._found.setdefault(name, []).append(bool(np.any(rows == moment.target)))
-        self._counts.setdefault(name, []).extend((float(len(np.unique(rows))), seconds))
-        return rows
+
+def _asked(source: CandidateSource, moment: Moment) -> tuple[NDArray[np.intp], float]:
+    """What a source names, and the milliseconds it took by itself."""
+    asked = moment.context
+    context = RankingContext(asked.state, asked.user, asked.now, asked.barred)  # nothing found for it yet
+    started = perf_counter()
+    rows = source(context)
+    return rows, (perf_counter() - started) * 1000
 
 
 def _part(probability: NDArray[np.float64], chosen: NDArray[np.bool_]) -> ReliabilityPart:

@@ -15,7 +15,7 @@ from training import plots
 from training.console import interval
 from training.figures import SEGMENTS, RankerFigures
 from training.metrics import ndcg_of_rank
-from training.pipeline_watch import PipelineWatch
+from training.pipeline_watch import PipelineFigures
 from training.prequential import Outcome
 from training.replay import Replay
 
@@ -40,14 +40,17 @@ def write_report(
     replay: Replay,
     outcome: Outcome,
     table: Mapping[str, RankerFigures],
-    watch: PipelineWatch | None = None,
+    pipeline: PipelineFigures | None = None,
 ) -> None:
     """Write the page, whole or not at all. Raises OSError."""
-    write_atomically(path, [report(replay, outcome, table, watch).encode()])
+    write_atomically(path, [report(replay, outcome, table, pipeline).encode()])
 
 
 def report(
-    replay: Replay, outcome: Outcome, table: Mapping[str, RankerFigures], watch: PipelineWatch | None = None
+    replay: Replay,
+    outcome: Outcome,
+    table: Mapping[str, RankerFigures],
+    pipeline: PipelineFigures | None = None,
 ) -> str:
     """The page: tables and plots, all inside."""
     parts = [
@@ -55,8 +58,8 @@ def report(
         _section("Rankers", _ranker_table(table, outcome), plots.ranker_comparison(table)),
         *_by_request(replay, outcome, table),
     ]
-    if watch is not None:
-        parts += _pipeline_sections(watch)
+    if pipeline is not None:
+        parts += _pipeline_sections(pipeline)
     if outcome.learned:
         learned = outcome.learned[-1]
         times = f"Learned {len(outcome.learned)} times"
@@ -130,9 +133,9 @@ def _by_request(replay: Replay, outcome: Outcome, table: Mapping[str, RankerFigu
     ]
 
 
-def _pipeline_sections(watch: PipelineWatch) -> list[str]:
+def _pipeline_sections(pipeline: PipelineFigures) -> list[str]:
     sections = []
-    parts = watch.reliability()
+    parts = pipeline.reliability()
     if parts:
         rows = [
             [
@@ -152,7 +155,7 @@ def _pipeline_sections(watch: PipelineWatch) -> list[str]:
                 plots.reliability(parts),
             )
         )
-    found = watch.sources()
+    found = pipeline.sources()
     if found:
         rows = [
             [
@@ -164,7 +167,7 @@ def _pipeline_sections(watch: PipelineWatch) -> list[str]:
             ]
             for name, one in found.items()
         ]
-        told = f"What each source names of what users chose ({watch.requests:,} requests), and what it costs by itself."
+        told = f"What each source names of what users chose ({pipeline.requests:,} requests), and its cost by itself."
         header = ["source", "recall", "alone", "posts", "ms"]
         sections.append(_section("Sources", _text(told), _table(header, rows), plots.source_recall(found)))
     return sections

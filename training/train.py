@@ -50,9 +50,9 @@ Progress = Callable[[str, int, int], None]
 class Trained:
     """What training made of a feed. `objections` speak against publishing it.
 
-    `seconds` it took: `learn` (the replay of the past, what is sampled on the way, and every fit), `figures` (what the
-    rankers are asked in the replay, the owner's table, and the active model's configuration refitted), and `refit` (of
-    the choice, on everything).
+    `seconds` it took: `learn` (the replay up to the split, what is sampled on the way, and every fit), `figures` (the
+    owner's table, the replay after the split, where the rankers are asked, and the active model's configuration
+    refitted), and `refit` (of the choice, on everything).
     """
 
     model: ServedModel
@@ -75,11 +75,6 @@ class _Stages:
         now = perf_counter()
         self.seconds[stage] += now - self._since
         self._since = now
-
-    def move(self, seconds: float, source: str, target: str) -> None:
-        """So much of what `source` was given belongs to `target`."""
-        self.seconds[source] -= seconds
-        self.seconds[target] += seconds
 
 
 class NothingToTrainOn(Exception):
@@ -118,8 +113,6 @@ def train(
         progress=lambda done, total: progress("replay", done, total),
         at_split=note_owner_figures,
     )
-    clock.over("learn")
-    clock.move(sum(outcome.seconds.values()), "learn", "figures")
     users = replay.events.user[outcome.requests]
     choice = choose(outcome.ranks, len(outcome.requests))
     champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress)

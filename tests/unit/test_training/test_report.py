@@ -10,7 +10,7 @@ from app.infrastructure.ml.ranking import RankingOptions
 from tests.feeds import generated
 from training.figures import figures
 from training.learn import LearningOptions
-from training.pipeline_watch import PipelineWatch
+from training.pipeline_watch import PipelineFigures, PipelineWatch
 from training.prequential import run
 from training.replay import Replay, target_kinds
 from training.report import report, write_report
@@ -24,7 +24,7 @@ def measured():
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
     watch = PipelineWatch(replay.options)
     outcome = run(replay, ["newest", "learned", "served"], QUICK, max_requests=60, watch=watch)
-    return replay, outcome, figures(replay, outcome), watch
+    return replay, outcome, figures(replay, outcome), PipelineFigures(outcome.seen)
 
 
 class Page(HTMLParser):
@@ -94,7 +94,7 @@ def test_a_page_without_the_pipeline_and_without_learning_leaves_them_out():
 
 
 def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_that_no_other_did(measured):
-    replay, outcome, _, watch = measured
+    replay, outcome, _, pipeline = measured
     fresh = Replay(replay.history, replay.options, targets=replay.targets)
     named: dict[str, list[bool]] = {}
 
@@ -110,9 +110,9 @@ def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_
 
     run(fresh, ["learned"], QUICK, max_requests=60, watch=again)
 
-    told = watch.sources()
+    told = pipeline.sources()
     together = np.sum(list(named.values()), axis=0)
-    assert watch.requests == len(outcome.requests) == 60
+    assert pipeline.requests == len(outcome.requests) == 60
     assert set(told) == {*named, "all"}
     assert told["all"].recall == pytest.approx((together > 0).mean())
     for name, hits in named.items():
@@ -121,9 +121,9 @@ def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_
 
 
 def test_reliability_parts_the_served_posts_in_tenths_by_probability(measured):
-    _, outcome, _, watch = measured
+    _, outcome, _, pipeline = measured
 
-    parts = watch.reliability()
+    parts = pipeline.reliability()
 
     predicted = [part.predicted for part in parts]
     assert len(parts) == 10
