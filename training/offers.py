@@ -60,12 +60,15 @@ class OfferBook:
         drawn, weight = self._drawn(stratum, np.random.default_rng(self._seeds[lesson]))
         drawn = np.concatenate([[moment.target], drawn])
         if self.lessons.whole[lesson] and len(on_offer):
-            rows = np.union1d(drawn, on_offer)
-            seen = features.matrix(moment.context, rows)
-            place = np.flatnonzero(on_offer == moment.target)
-            everything = seen[:, np.searchsorted(rows, on_offer)].astype(np.float16)
-            self._whole.append(WholeOffer(everything, int(place[0]) if len(place) else -1, lesson))
-            sampled = seen[:, np.searchsorted(rows, drawn)]
+            place = np.full(moment.state.n_posts, -1, np.intp)
+            place[on_offer] = np.arange(len(on_offer))
+            others = drawn[place[drawn] < 0]
+            chosen = place.item(moment.target)
+            place[others] = len(on_offer) + np.arange(len(others))
+            seen = features.matrix(moment.context, np.concatenate([on_offer, others]))
+            everything = seen[:, : len(on_offer)].astype(np.float16)
+            self._whole.append(WholeOffer(everything, chosen, lesson))
+            sampled = seen.take(place[drawn], axis=1)
         else:
             sampled = features.matrix(moment.context, drawn)
         self._inputs[lesson, : len(drawn)] = sampled.T

@@ -1,6 +1,6 @@
 """Replays a feed request by request (contract, section 6). At each moment nothing is known that was not known then."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -83,13 +83,12 @@ class Moment:
     eligible: NDArray[np.intp]  # post rows that may be ranked
     context: RankingContext
     tastes: Tastes
-    asked: np.uint64  # hash of seed, user and time
-    post_hash: NDArray[np.uint64]  # (n_posts,)
+    hashed: Callable[[], NDArray[np.uint64]]
 
     @cached_property
     def tie(self) -> NDArray[np.uint64]:
-        """(n_posts,) breaks ties, larger first."""
-        return _mixed(self.asked ^ self.post_hash)
+        """(n_posts,) hashes of seed, user, time and post: break ties, larger first."""
+        return self.hashed()
 
 
 class Replay:
@@ -181,7 +180,11 @@ class Replay:
         context = RankingContext(state, user_row, now, state.met(user_row, self.targets))
         posts = np.arange(state.n_posts)
         keep = self._not_own(context, posts) & context.admits(posts)
-        asked = self._asked(np.array([now]), np.array([user]))
+
+        def hashed() -> NDArray[np.uint64]:
+            asked = self._asked(np.array([now]), np.array([user]))
+            return _mixed(asked ^ self._post_hash[: len(posts)])
+
         return Moment(
             event=event,
             user=user,
@@ -191,8 +194,7 @@ class Replay:
             eligible=posts[keep],
             context=context,
             tastes=self._tastes_at(now),
-            asked=asked[0],
-            post_hash=self._post_hash[: state.n_posts],
+            hashed=hashed,
         )
 
     def growth_times(self) -> NDArray[np.float64]:
@@ -241,7 +243,9 @@ class Replay:
         if round_ != self._text_round:
             self._text_round = round_
             count = min(int(np.ceil(at_test * GROWTH**round_)), have)
-            self.chronicle.read_texts_with(TextSpace.fit(self.chronicle.first_texts(count)))
+            next_round = max(int(np.ceil(at_test * GROWTH ** (round_ + 1))), have)
+            space = TextSpace.fit(self.chronicle.first_texts(count))
+            self.chronicle.read_texts_with(space, next_round)
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

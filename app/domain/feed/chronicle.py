@@ -95,9 +95,11 @@ class Chronicle:
         """The texts (words and tags) of the `count` first posts, or of all, for fitting a vectoriser."""
         return [self._texts[i] for i in self._post_order[:count]]
 
-    def read_texts_with(self, embed: Embed) -> None:
-        """Give present and coming posts their text vectors. A text becomes visible only with its post."""
-        self._vectors = embed(self._texts)
+    def read_texts_with(self, embed: Embed, count: int | None = None) -> None:
+        """Give the `count` first posts, or all, their text vectors: those present now, those to come as they come."""
+        vectors = embed(self.first_texts(count))
+        self._vectors = np.zeros((len(self._texts), vectors.shape[1]), np.float32)
+        self._vectors[self._post_order[:count]] = vectors
         self.state.set_text(np.arange(self._posts), self._vectors[self._post_order[: self._posts]])
 
     def _add_posts(self, those: NDArray[np.intp]) -> None:

@@ -22,15 +22,14 @@ class Heat:
     """
 
     def __init__(self, half_lives: Sequence[float], ranked: int = 0) -> None:
-        """`half_lives` in seconds; `ranked` > 0 keeps the hottest rows at hand for `hottest`, that many at least."""
+        """`half_lives` in seconds; so many hottest rows, `ranked`, are kept at hand for `hottest` once it was asked."""
         self.half_lives = np.asarray(half_lives, np.float64)
         self.rows = 0
         self._level = np.full((len(self.half_lives), 0), NEVER)
         self._ranked = ranked
-        self._pool: list[NDArray[np.intp] | None] = [None] * len(self.half_lives)
-        self._floor = np.full(len(self.half_lives), NEVER)
-        self._risen: list[list[NDArray[np.intp]]] = [[] for _ in self.half_lives]
         self._order: list[NDArray[np.intp] | None] = [None] * len(self.half_lives)
+        self._floor = np.full(len(self.half_lives), np.inf)  # what is colder is not among them
+        self._risen: list[list[NDArray[np.intp]]] = [[] for _ in self.half_lives]
 
     def reach(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
@@ -43,13 +42,11 @@ class Heat:
             return
         for level, half_life in zip(self._level, self.half_lives, strict=True):
             np.logaddexp2.at(level, rows, times / half_life)
-        if self._ranked:
-            touched = np.unique(rows)
-            for column in range(len(self.half_lives)):
-                risen = touched[self._level[column, touched] >= self._floor[column]]
-                if len(risen):
-                    self._risen[column].append(risen)
-                    self._order[column] = None
+        risen = self._level.take(rows, axis=1) >= self._floor[:, None]
+        for column in np.flatnonzero(risen.any(axis=1)).tolist():
+            self._risen[column].append(rows[risen[column]])
+            if sum(map(len, self._risen[column])) > 4 * self._ranked:
+                self._forget(column)
 
     def at(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
         """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where less than 1e-301 is left; some `columns` of it."""
@@ -77,12 +74,14 @@ class Heat:
     def hottest(self, index: int, count: int) -> NDArray[np.intp]:
         """The `count` rows with most heat at a half-life, hottest first (equal ones: the later row first).
 
-        Exact: only a row with a new event can rise, so the pool of the `ranked` hottest and the rows that rose
-        to its floor or above hold them all. `count` must not exceed `ranked`.
+        Exact: only a row with a new event can rise, so the last order of the `ranked` hottest and the rows that rose
+        to the level of its last one hold them all. `count` must not exceed `ranked`.
         """
         order = self._order[index]
-        if order is None:
-            order = self._order[index] = self._refresh(index)
+        if order is None or self._risen[index]:
+            order = self._ordered(index)[: self._ranked]
+            self._floor[index] = self._level[index, order[-1]] if len(order) == self._ranked else NEVER
+            self._order[index], self._risen[index] = order, []
         return order[:count]
 
     def saved(self) -> dict[str, Any]:
@@ -101,26 +100,28 @@ class Heat:
         heat.rows = heat._level.shape[1]
         return heat
 
-    def _refresh(self, index: int) -> NDArray[np.intp]:
-        pool, risen = self._pool[index], self._risen[index]
-        level = self._level[index]
-        if pool is None or len(pool) + sum(map(len, risen)) > 4 * self._ranked:
+    def _forget(self, index: int) -> None:
+        """Of what nobody asks for any more, and of what has changed too much to be worth mending."""
+        self._order[index], self._risen[index], self._floor[index] = None, [], np.inf
+
+    def _ordered(self, index: int) -> NDArray[np.intp]:
+        """Rows among which the hottest are, hottest first."""
+        level, last = self._level[index], self._order[index]
+        if last is None:
             rows = np.flatnonzero(level[: self.rows] > NEVER)
-            if len(rows) > 2 * self._ranked:
-                cut = len(rows) - 2 * self._ranked
-                floor = np.partition(level[rows], cut)[cut]
-                self._floor[index] = floor
-                rows = rows[level[rows] >= floor]
-            else:
-                self._floor[index] = NEVER
-            self._pool[index], self._risen[index] = rows, []
-        elif risen:
-            rows = np.sort(np.concatenate([pool, *risen]))  # np.unique hashes, which takes many times as long
-            first = np.ones(len(rows), np.bool_)
-            np.not_equal(rows[1:], rows[:-1], out=first[1:])
-            rows = self._pool[index] = rows[first]
-            self._risen[index] = []
+            if len(rows) > self._ranked:
+                cut = len(rows) - self._ranked
+                rows = rows[level[rows] >= np.partition(level[rows], cut)[cut]]
         else:
-            rows = pool
-        latest = rows[::-1]
+            rose = np.concatenate(self._risen[index])
+            place = np.full(self.rows, -1, np.int32)
+            place[rose] = np.arange(len(rose))
+            place[last] = -1
+            rows = np.concatenate([last, rose[place[rose] == np.arange(len(rose))]])
+            # nearly in order already, which a stable sort is quick with
+            order = rows[np.argsort(-level[rows], kind="stable")]
+            equal = level[order[1:]] == level[order[:-1]]
+            if not (equal & (order[1:] > order[:-1])).any():
+                return order
+        latest = np.sort(rows)[::-1]
         return latest[np.argsort(-level[latest], kind="stable")]

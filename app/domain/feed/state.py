@@ -13,8 +13,10 @@ from app.domain.feed.ragged import RaggedRows, grown
 HOUR, DAY = 3600.0, 86400.0
 HALF_LIVES = (HOUR / 4, HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with posts, seconds: a feed that lives for minutes and one that lives for years both find theirs."""
-STANDING_HALF_LIVES = (HOUR, 6 * HOUR, DAY, 7 * DAY, 30 * DAY, 180 * DAY)
-"""Of engagement with an author's or a topic's posts, seconds."""
+STRONG_HALF_LIVES = (HOUR, DAY, 7 * DAY)
+"""Of likes, comments and shares alone, seconds."""
+STANDING_HALF_LIVES = (DAY, 7 * DAY, 30 * DAY, 180 * DAY)
+"""Of engagement with an author's posts, seconds."""
 
 T = TypeVar("T")
 HOTTEST_KEPT = 400
@@ -51,9 +53,8 @@ class FeedState:
         self.engagements = np.zeros(0, np.int64)  # events of any kind, by post
         self.last_engaged = np.zeros(0)  # time of the last event, -inf before the first
         self.heat = Heat(HALF_LIVES, ranked=HOTTEST_KEPT)
-        self.strong_heat = Heat(HALF_LIVES)  # likes, comments and shares only
+        self.strong_heat = Heat(STRONG_HALF_LIVES)  # likes, comments and shares only
         self.author_heat = Heat(STANDING_HALF_LIVES)
-        self.topic_heat = Heat(STANDING_HALF_LIVES)
 
         self.histories = RaggedRows(np.int32, np.float64, np.uint8)  # by user: post, time, kind
         self.audiences = RaggedRows(np.int32, np.float64)  # by post: user, time
@@ -154,11 +155,9 @@ class FeedState:
         self.heat.add(posts, events.time)
         strong = events.kind >= _STRONG
         self.strong_heat.add(posts[strong], events.time[strong])
-        author, topic = self.author[posts], self.topic[posts]
+        author = self.author[posts]
         others = (author >= 0) & (author != users)  # answering oneself earns no standing
         self.author_heat.add(author[others].astype(np.intp), events.time[others])
-        tagged = topic >= 0
-        self.topic_heat.add(topic[tagged].astype(np.intp), events.time[tagged])
         np.add.at(self.engagements, posts, 1)
         np.maximum.at(self.last_engaged, posts, events.time)
         self.histories.append(users, events.post, events.time, events.kind)
@@ -167,14 +166,14 @@ class FeedState:
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
         self._changed(posts=False)
-        _, first = np.unique(follower * self.n_users + followee, return_index=True)
-        first.sort()
-        follower, followee = follower[first], followee[first]
-        # who follows nobody yet needs no look at each edge, and that is most of a whole read
-        new = self.follows.lengths(follower) == 0
-        new[~new] = [
-            b not in self.follows.row(a)[0] for a, b in zip(follower[~new], followee[~new], strict=True)
-        ]
+        edges, first = np.unique(follower * self.n_users + followee, return_index=True)
+        who = follower[first]  # in order, as the edges are
+        who = who[np.flatnonzero(np.diff(who, prepend=-1))]
+        of, (known,) = self.follows.gather(who, int(self.follows.lengths(who).max(initial=0)))
+        there = np.sort(who[of] * self.n_users + known)
+        place = np.searchsorted(there, edges)
+        new = np.append(there, -1)[place] != edges
+        new = np.sort(first[new])
         self.follows.append(follower[new], followee[new].astype(np.int32))
         np.add.at(self.followers, followee[new], 1)
 
@@ -234,7 +233,11 @@ class FeedState:
         if user < 0:
             return np.empty(0, np.int32)
         posts, _, kind = self.histories.row(user)
-        met: NDArray[np.int32] = posts if kinds is None else posts[np.isin(kind, list(kinds))]
+        if kinds is None:
+            return posts
+        counts = np.zeros(256, np.bool_)
+        counts[list(kinds)] = True
+        met: NDArray[np.int32] = posts[counts[kind]]
         return met
 
     # -- snapshot ------------------------------------------------------------------------------------------------
@@ -276,7 +279,6 @@ class FeedState:
         if tag is None:
             return -1
         topic = self.topic_ids.setdefault(tag, len(self.topic_ids))
-        self.topic_heat.reach(topic + 1)
         self.topical.reach(topic + 1)
         return topic
 
@@ -302,5 +304,5 @@ _POST_COLUMNS = (
     "engagements",
     "last_engaged",
 )
-_HEATS = ("heat", "strong_heat", "author_heat", "topic_heat")
+_HEATS = ("heat", "strong_heat", "author_heat")
 _RAGGED = ("histories", "audiences", "authored", "topical", "follows")

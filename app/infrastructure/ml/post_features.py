@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES, FeedState
+from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES, STRONG_HALF_LIVES, FeedState
 
 # of single precision where there are many logarithms, which take half the time in it
 Block = NDArray[np.floating[Any]]
@@ -131,10 +131,10 @@ def trace(posts: Posts) -> Block:
     return traces
 
 
-@post_feature(*(f"strong heat {_label(h)}" for h in HALF_LIVES[1:6:2]))
+@post_feature(*(f"strong heat {_label(h)}" for h in STRONG_HALF_LIVES))
 def strong_heat(posts: Posts) -> Block:
     """log(1 + decayed likes, comments and shares)."""
-    strong = posts.state.strong_heat.at(posts.now, posts.rows, slice(1, 6, 2))
+    strong = posts.state.strong_heat.at(posts.now, posts.rows)
     return np.log1p(_single(strong))
 
 
@@ -215,11 +215,8 @@ def standing_among_posts(posts: Posts) -> Block:
     return np.concatenate([_newer(state, posts.now).take(posts.rows, axis=1), cold])
 
 
-_AUTHOR_FROM = STANDING_HALF_LIVES.index(DAY)
-
-
 @post_feature(
-    *(f"author {_label(h)}" for h in STANDING_HALF_LIVES[_AUTHOR_FROM:]),
+    *(f"author {_label(h)}" for h in STANDING_HALF_LIVES),
     "author followers",
     "author posts",
     "author per post",
@@ -230,12 +227,12 @@ def author_standing(posts: Posts) -> Block:
     state = posts.state
     written_by = state.author[posts.rows].astype(np.intp)
     known = written_by >= 0
-    block = np.zeros((len(STANDING_HALF_LIVES) - _AUTHOR_FROM + 4, len(posts.rows)), np.float32)
+    block = np.zeros((len(STANDING_HALF_LIVES) + 4, len(posts.rows)), np.float32)
     block[-1] = ~known
     if known.any():
         author = written_by.clip(0)
         count = np.log1p(state.authored.lengths(author))
-        faded = state.author_heat.at(posts.now, author, slice(_AUTHOR_FROM, None))
+        faded = state.author_heat.at(posts.now, author)
         standing = np.log1p(_single(faded))
         followers = state.followers[author]
         block[:-1] = np.stack([*standing, np.log1p(followers), count, standing[-1] - count]) * known

@@ -20,7 +20,7 @@ from app.infrastructure.ml.formula_scorer import FormulaWeights
 from app.infrastructure.ml.ranking import RankingOptions, ranking_pipeline
 from app.infrastructure.ml.text import TextSpace
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
