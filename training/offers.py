@@ -46,7 +46,7 @@ class OfferBook:
 
     def sample(self, lesson: int, moment: Moment) -> None:
         """Sample the offer of the moment that the lesson of this number is about."""
-        named = [source(moment.context) for source in self._pipeline.sources]
+        named = moment.context.once("named", lambda: [one(moment.context) for one in self._pipeline.sources])
         heads = np.concatenate([rows[: int(np.ceil(_HEAD * len(rows)))] for rows in named])
         is_named = np.zeros(moment.state.n_posts, np.bool_)
         is_named[np.concatenate(named)] = True

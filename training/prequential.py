@@ -85,7 +85,7 @@ def run(
     apart = is_worth_it(len(schedule)) if second_process is None else second_process
     outcome = _blank(rankers, tests, OfferBook(replay, taught, learning, shared=apart), shared=apart)
     work = _Work(replay, schedule, rankers, outcome, watch)
-    turns = Turns(len(schedule), shared=apart)
+    turns = Turns(len(work.times), shared=apart)
     second = SecondProcess(work, turns, due) if apart else None
     course = _Course(work, second, due, learning if fits else None, at_split)
     with closing(course):
@@ -93,13 +93,16 @@ def run(
             course.reach(float(work.times[at]))
             work.attend(at)
             if progress is not None:
-                progress(at + 1, len(schedule))
+                progress(at + 1, len(work.times))
         course.finish()
     return outcome
 
 
 class _Work:
-    """What is done at each moment of a schedule: rankers are asked, and what there is to learn from is sampled."""
+    """What is done at the moments of a schedule: rankers are asked, and what there is to learn from is sampled.
+
+    Moments of one time are done together, as they have much in common: a look and the choice at once ask the same.
+    """
 
     def __init__(
         self,
@@ -111,7 +114,8 @@ class _Work:
     ) -> None:
         """`schedule`: event rows, in order of time; the requests and lessons of `outcome` among them."""
         self.replay, self.outcome = replay, outcome
-        self.times = replay.events.time[schedule]
+        self.times, starts = np.unique(replay.events.time[schedule], return_index=True)
+        self._together = np.split(np.arange(len(schedule)), starts[1:])
         self._schedule = schedule
         self._place = _places(schedule, outcome.requests)
         self._lesson = _places(schedule, outcome.offers.lessons.moments)
@@ -125,14 +129,15 @@ class _Work:
         return self._watch is not None
 
     def attend(self, at: int) -> None:
-        moment = self.replay.request(self._schedule.item(at))
-        place, lesson = self._place.item(at), self._lesson.item(at)
-        if place >= 0:
-            if self._watch is not None:
-                self._seen.append((place, self._watch(moment, self._model)))
-            self._ask(moment, place)
-        if lesson >= 0:
-            self.outcome.offers.sample(lesson, moment)
+        for one in self._together[at].tolist():
+            moment = self.replay.request(self._schedule.item(one))
+            place, lesson = self._place.item(one), self._lesson.item(one)
+            if place >= 0:
+                if self._watch is not None:
+                    self._seen.append((place, self._watch(moment, self._model)))
+                self._ask(moment, place)
+            if lesson >= 0:
+                self.outcome.offers.sample(lesson, moment)
 
     def tell(self, told: ChoiceModel | None) -> None:
         self._model = told

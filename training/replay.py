@@ -118,6 +118,7 @@ class Replay:
         self._seed = seed
         self._tastes: tuple[int, Tastes] | None = None
         self._text_round: int | None = None
+        self._question: tuple[int, float] | None = None
         self._not_own = NotOwn()
         user_keys, post_keys = (
             history.users.key.view(">u8").reshape(-1, 2),
@@ -176,8 +177,11 @@ class Replay:
         self.chronicle.advance(now)
         state = self.chronicle.state
         row = int(self.chronicle.user_row[user])
-        user_row = row if row < state.n_users else -1
-        context = RankingContext(state, user_row, now, state.met(user_row, self.targets))
+        if self._question != (user, now):  # a look and the choice at once ask the same
+            self._question = user, now
+            user_row = row if row < state.n_users else -1
+            self._context = RankingContext(state, user_row, now, state.met(user_row, self.targets))
+        context = self._context
         posts = np.arange(state.n_posts)
         keep = self._not_own(context, posts) & context.admits(posts)
 

@@ -170,7 +170,8 @@ def _newer(state: FeedState, now: float) -> NDArray[np.float32]:
         newer[0, order] = np.maximum(out - _ends_of_runs(created), 0)
         recent = order[max(0, out - _WINDOW) : out]
         topic, born = state.topic[recent], state.created[recent]
-        by_topic = np.lexsort((born, topic))
+        # stable, of what is in order of creation; of small numbers that is a radix sort
+        by_topic = topic.astype(np.min_scalar_type(-len(state.topic_ids) - 1)).argsort(kind="stable")
         topic, born, recent = topic[by_topic], born[by_topic], recent[by_topic]
         ends = np.searchsorted(topic, np.arange(-1, len(state.topic_ids)), side="right")
         older = order[: max(0, out - _WINDOW)]
