@@ -73,30 +73,36 @@ class CollaborativeFilter:
         length = np.sqrt(weights @ weights)
         if not len(posts) or length == 0:
             return Neighbours(np.empty(0, np.intp), np.empty(0))
-        counts = self._starts[posts + 1] - self._starts[posts]
-        place = np.arange(counts.sum()) + np.repeat(
-            self._starts[posts] - (np.cumsum(counts) - counts), counts
-        )
-        products = self._weights[place] * np.repeat(weights / length, counts)
-        alike = tally(self._users[place], products[None], self.shape[0])
+        place, counts = _entries(self._starts, posts)
+        products = self._weights.take(place)
+        products *= (weights / length).repeat(counts)
+        alike = tally(self._users.take(place), products[None], self.shape[0])
         found, product = alike.rows, alike.sums[0]
+        if len(found) > self._wanted + 1:  # he may be one of them
+            some = np.argpartition(-product, self._wanted)[: self._wanted + 1]
+            found, product = found[some], product[some]
         others = (product > 0) & (found != without)
         found, product = found[others], product[others]
-        if len(found) > self._wanted:
-            some = np.argpartition(-product, self._wanted - 1)[: self._wanted]
-            found, product = found[some], product[some]
-        order = np.lexsort((found, -product))
+        order = np.lexsort((found, -product))[: self._wanted]
         return Neighbours(found[order], product[order])
 
-    def support(self, nearest: Neighbours) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def support(self, nearest: Neighbours) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
         """What the neighbours chose: matrix columns, one entry for each choice, and similarity x its weight."""
-        starts = self.matrix.indptr
-        counts = starts[nearest.rows + 1] - starts[nearest.rows]
-        place = np.arange(counts.sum()) + np.repeat(
-            starts[nearest.rows] - (np.cumsum(counts) - counts), counts
-        )
-        weights = self.matrix.data[place] * np.repeat(nearest.similarity, counts)
-        return self.matrix.indices[place].astype(np.intp), weights
+        place, counts = _entries(self.matrix.indptr, nearest.rows)
+        weights = self.matrix.data.take(place)
+        weights *= nearest.similarity.repeat(counts)
+        return self.matrix.indices.take(place), weights
+
+
+def _entries(
+    starts: NDArray[np.integer[Any]], rows: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.integer[Any]]]:
+    """Where the entries of some rows of a compressed matrix stand, row by row, and how many each row has."""
+    first = starts.take(rows)
+    counts = starts.take(rows + 1) - first
+    place = (first - (counts.cumsum() - counts)).repeat(counts)
+    place += np.arange(len(place))
+    return place.astype(np.intp, copy=False), counts
 
 
 class LiveTaste:

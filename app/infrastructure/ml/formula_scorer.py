@@ -113,9 +113,9 @@ def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float6
     posts = context.history[0][-50:].astype(np.intp)
     if not len(posts) or not state.text.shape[1]:
         return engagement
-    profile = state.text[posts].sum(axis=0)
+    profile = state.text.take(posts, axis=0).sum(axis=0)
     profile /= np.linalg.norm(profile) or 1.0
-    alike = np.maximum(state.text[rows] @ profile, 0.0)
+    alike = np.maximum(state.text.take(rows, axis=0) @ profile, 0.0)
     authors = state.author[posts]
     own = tally(authors, np.ones((1, len(authors))), state.n_users)
     familiar = own.of(state.author[rows])[0] / max(np.count_nonzero(authors >= 0), 1)
