@@ -125,7 +125,8 @@ class LiveTaste:
         self._weights = kind_weights
         self._half_life = half_life
         self._post_rows = post_rows
-        self._column = np.full(int(post_rows.max(initial=-1)) + 1, -1)
+        # the last one stands for posts that came after training, which have none
+        self._column = np.full(int(post_rows.max(initial=-1)) + 2, -1)
         self._column[post_rows[post_rows >= 0]] = np.flatnonzero(post_rows >= 0)
         self._row = np.full(int(user_rows.max(initial=-1)) + 1, -1)
         self._row[user_rows[user_rows >= 0]] = np.flatnonzero(user_rows >= 0)
@@ -142,13 +143,11 @@ class LiveTaste:
         if context.user < 0:
             return Neighbours(np.empty(0, np.intp), np.empty(0))
         posts, times, kinds = context.state.histories.row(context.user)
-        weights = self._weights[kinds]
+        weights = self._weights.take(kinds)
         if self._half_life is not None:
             # against the last one: a cosine knows no scale, and a year's silence would leave no digit
             weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life)
-        columns = self._column[posts[posts < len(self._column)]]
-        weights = weights[posts < len(self._column)]
-        mine = tally(columns, weights[None], self.model.shape[1])
+        mine = tally(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
         own = self._row[context.user] if context.user < len(self._row) else -1
         return self.model.neighbours(mine.rows, mine.sums[0], without=int(own))
 

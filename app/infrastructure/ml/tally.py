@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 Block = NDArray[np.float64]
 Rows = NDArray[np.integer[Any]]
 
-_FEW = 16  # rows for each entry: of no more than these, all are summed sooner than some are looked up
+# sums of all rows there are cost little; of more than so many, for each entry and besides, some are sooner looked up
+_FEW, _LITTLE = 16, 16_384
 
 
 class Tally(Protocol):
@@ -39,7 +40,8 @@ def tally(rows: Rows, weights: Block, size: int) -> Tally:
     if rows.min(initial=0) < 0:
         known = rows >= 0
         rows, weights = rows[known], weights[:, known]
-    kind = _WholeTally if size <= _FEW * len(rows) else _SparseTally
+    beyond = (size - _FEW * len(rows)) * len(weights)
+    kind = _WholeTally if beyond <= _LITTLE else _SparseTally
     return kind(rows, weights, size)
 
 
