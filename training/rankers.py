@@ -43,7 +43,11 @@ def by_score(score: Score) -> Ranker:
         among = np.arange(len(values))
         if len(values) > KEPT:
             least = np.partition(values, len(values) - KEPT)[len(values) - KEPT]
-            among = np.flatnonzero(values >= least)
+            among, last = np.flatnonzero(values > least), np.flatnonzero(values == least)
+            room = KEPT - len(among)
+            if len(last) > room:
+                last = last[np.argpartition(tie[last], len(last) - room)[-room:]]
+            among = np.concatenate([among, last])
         order = among[np.lexsort((tie[among], values[among]))[::-1]][:KEPT]
         return Ranked(int(ahead.sum()) + 1, moment.eligible[order])
 

@@ -210,10 +210,14 @@ def standing_among_posts(posts: Posts) -> Block:
     best = state.derived("hottest by topic", hottest)
     topic = state.topic[posts.rows]
     level = state.heat.level(_SIX_HOURS, posts.rows)
-    with np.errstate(invalid="ignore"):  # nothing ever happened, nowhere: -inf against -inf
-        share = np.log(2) * np.stack([level - best[-1], level - best[topic + 1]])
-    cold = np.where(np.isnan(share), _COLDEST, share).clip(_COLDEST, 0.0)
-    return np.concatenate([_newer(state, posts.now).take(posts.rows, axis=1), cold])
+    block = np.empty((4, len(posts.rows)), np.float32)
+    _newer(state, posts.now).take(posts.rows, axis=1, out=block[:2], mode="clip")
+    with np.errstate(invalid="ignore"):  # nothing ever happened, nowhere: -inf against -inf, which `fmax` passes over
+        block[2], block[3] = level - best[-1], level - best[topic + 1]
+    block[2:] *= np.log(2)
+    np.fmax(block[2:], _COLDEST, out=block[2:])
+    np.minimum(block[2:], 0.0, out=block[2:])
+    return block
 
 
 @post_feature(
@@ -232,9 +236,9 @@ def author_standing(posts: Posts) -> Block:
     block[-1] = ~known
     if known.any():
         author = written_by.clip(0)
-        count = np.log1p(state.authored.lengths(author))
-        faded = state.author_heat.at(posts.now, author)
-        standing = np.log1p(_single(faded))
-        followers = state.followers[author]
-        block[:-1] = np.stack([*standing, np.log1p(followers), count, standing[-1] - count]) * known
+        np.log1p(_single(state.author_heat.at(posts.now, author)), out=block[:-4])
+        block[-4], block[-3] = state.followers[author], state.authored.lengths(author)
+        np.log1p(block[-4:-2], out=block[-4:-2])
+        np.subtract(block[-5], block[-3], out=block[-2])
+        block[:-1] *= known
     return block
