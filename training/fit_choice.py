@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
-from sklearn.linear_model import LogisticRegression
 
 from app.infrastructure.ml.choice_model import CLIP, UNCALIBRATED, ChoiceModel, calibration_inputs
 
@@ -221,6 +220,8 @@ def calibration(judged: Sequence[tuple[ChoiceModel, WholeOffer]]) -> NDArray[np.
     outcome = np.concatenate(taken)
     if len(np.unique(outcome)) < 2:
         return UNCALIBRATED
+    from sklearn.linear_model import LogisticRegression  # as in `TextSpace.fit`: it takes a second
+
     curve = LogisticRegression(C=10.0, max_iter=1000).fit(np.concatenate(seen), outcome)
     return np.array([curve.intercept_[0], *curve.coef_[0]])
 

@@ -101,7 +101,8 @@ class OfferBook:
 
         All of these must have been sampled.
         """
-        known = self._known_at < before
+        mask = self._known_at < before
+        known = slice(None) if mask.all() else mask  # without a copy where it is all of them
         worth = self._worth[known]
         return Offers(self._inputs[known], self._log_weight[known], worth / max(float(worth.mean()), 1e-9))
 

@@ -5,8 +5,10 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 from time import perf_counter
 from typing import Any, Final
 
@@ -233,7 +235,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             else Tuned(ranking_options(settings), LearningOptions())
         )
         registry = open_registry(settings, publishes=True)
-        whole = read_database(settings)
+        with ThreadPoolExecutor(1) as meanwhile:  # scikit-learn takes longer to import than the feed to read
+            meanwhile.submit(import_module, "sklearn.linear_model")
+            whole = read_database(settings)
         clock.over("read")
         with threadpool_limits(limits=1), progress_bars() as bars:
             tasks: dict[str, Any] = {}
