@@ -116,15 +116,17 @@ class SecondProcess:
 def _play(work: Work, turns: Turns, stops: Sequence[float], others: Connection, line: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever waits for it ends it
     others.close()  # so that the line ends with who holds it
-    passed = 0
-    for at in turns:
-        while passed < len(stops) and work.times[at] >= stops[passed]:
-            line.send((stops[passed], work.hand_over()))
-            passed += 1
-            work.tell(line.recv())
-        work.attend(at)
-    line.send((np.inf, work.hand_over()))
-    with suppress(EOFError, OSError):
+    first, passed = os.getppid(), 0
+    with suppress(EOFError, BrokenPipeError):  # the first process is gone
+        for at in turns:
+            while passed < len(stops) and work.times[at] >= stops[passed]:
+                line.send((stops[passed], work.hand_over()))
+                passed += 1
+                work.tell(line.recv())
+            if os.getppid() != first:
+                return
+            work.attend(at)
+        line.send((np.inf, work.hand_over()))
         for _ in count():
             line.recv()  # there may be stops that none of its moments had reached
 

@@ -42,6 +42,8 @@ class Heat:
             return
         for level, half_life in zip(self._level, self.half_lives, strict=True):
             np.logaddexp2.at(level, rows, times / half_life)
+        if all(order is None for order in self._order):
+            return
         risen = self._level.take(rows, axis=1) >= self._floor[:, None]
         for column in np.flatnonzero(risen.any(axis=1)).tolist():
             self._risen[column].append(rows[risen[column]])

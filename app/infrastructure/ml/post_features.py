@@ -212,7 +212,9 @@ def standing_among_posts(posts: Posts) -> Block:
     level = state.heat.level(_SIX_HOURS, posts.rows)
     block = np.empty((4, len(posts.rows)), np.float32)
     _newer(state, posts.now).take(posts.rows, axis=1, out=block[:2], mode="clip")
-    with np.errstate(invalid="ignore"):  # nothing ever happened, nowhere: -inf against -inf, which `fmax` passes over
+    with np.errstate(
+        invalid="ignore"
+    ):  # nothing ever happened, nowhere: -inf against -inf, which `fmax` passes over
         block[2], block[3] = level - best[-1], level - best[topic + 1]
     block[2:] *= np.log(2)
     np.fmax(block[2:], _COLDEST, out=block[2:])
