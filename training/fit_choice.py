@@ -80,7 +80,7 @@ def fit_choice_model(
     units: int = 0,
     only: str | None = None,
     start: ChoiceModel | None = None,
-    epochs: int = 8,
+    epochs: int = 6,
     seed: int = 0,
 ) -> ChoiceModel:
     """Maximum penalised likelihood: L-BFGS on the exact gradient for the linear part, then, if `units`, Adam on all.
@@ -241,7 +241,7 @@ def _with_hidden_layer(
     epochs: int,
     seed: int,
     decay: float = 1e-3,
-    rate: float = 2e-3,
+    rate: float = 2.5e-3,
     batch: int = 64,
 ) -> tuple[NDArray[np.float64], ...]:
     """Adam (Kingma & Ba 2015) from the linear fit, rate falling by a cosine. Returns linear, hidden, bias, output."""

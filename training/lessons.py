@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from training.learn import LearningOptions
 from training.replay import Replay
 
-_WHOLE_EVERY = 2  # lessons of the warm-up: each takes some fifty kilobytes
+# lessons of the warm-up are kept whole, which takes some fifty kilobytes each: every other one, or so many of more
+_WHOLE_EVERY, _WHOLE = 2, 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,8 @@ def lessons(
     requests = np.array([about[moment] for moment in moments.tolist()], np.intp)
     # counted among themselves: what comes after the split is not to decide which of them are kept
     known = events.time[requests] < replay.test_from
-    kept = whole & known & ((np.cumsum(known) - 1) % _WHOLE_EVERY == 0)
+    every = max(_WHOLE_EVERY, int(known.sum()) // _WHOLE)
+    kept = whole & known & ((np.cumsum(known) - 1) % every == 0)
     return Lessons(moments, requests, kept)
 
 
