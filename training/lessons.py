@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from training.learn import LearningOptions
 from training.replay import Replay
 
-# lessons of the warm-up are kept whole, which takes some fifty kilobytes each: every other one, or so many of more
+# lessons of the warm-up kept whole, which takes some fifty kilobytes each: every other one, or about so many of more
 _WHOLE_EVERY, _WHOLE = 2, 1000
 
 

@@ -118,7 +118,7 @@ class Replay:
         self._seed = seed
         self._tastes: tuple[int, Tastes] | None = None
         self._text_round: int | None = None
-        self._question: tuple[int, float] | None = None
+        self._context: RankingContext | None = None
         self._not_own = NotOwn()
         user_keys, post_keys = (
             history.users.key.view(">u8").reshape(-1, 2),
@@ -177,11 +177,11 @@ class Replay:
         self.chronicle.advance(now)
         state = self.chronicle.state
         row = int(self.chronicle.user_row[user])
-        if self._question != (user, now):  # a look and the choice at once ask the same
-            self._question = user, now
-            user_row = row if row < state.n_users else -1
-            self._context = RankingContext(state, user_row, now, state.met(user_row, self.targets))
+        user_row = row if row < state.n_users else -1
         context = self._context
+        if context is None or (context.user, context.now) != (user_row, now):
+            context = RankingContext(state, user_row, now, state.met(user_row, self.targets))
+            self._context = context  # a look and the choice at once ask the same
         posts = np.arange(state.n_posts)
         keep = self._not_own(context, posts) & context.admits(posts)
 

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -127,7 +126,7 @@ def _play(work: Work, turns: Turns, stops: Sequence[float], others: Connection, 
                 return
             work.attend(at)
         line.send((np.inf, work.hand_over()))
-        for _ in count():
+        while True:
             line.recv()  # there may be stops that none of its moments had reached
 
 

@@ -40,6 +40,13 @@ def summed(rows: NDArray[Any], weights: NDArray[np.float64], size: int) -> NDArr
     return totals
 
 
+def runs(end: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
+    """Positions of the runs of `length[i]` entries before `end[i]`, run by run: [5, 9], [2, 1] -> [3, 4, 8]."""
+    place: NDArray[Any] = (end - length.cumsum()).repeat(length)
+    place += np.arange(len(place))
+    return place
+
+
 class RaggedRows:
     """Rows of unequal length over shared columns, appended at the end: each row reads oldest first.
 
@@ -94,8 +101,7 @@ class RaggedRows:
         have = self._length[rows]
         length = np.minimum(have, last)
         owner = np.arange(len(rows)).repeat(length)
-        place = (self._start[rows] + have - length.cumsum()).repeat(length)
-        place += np.arange(len(owner))
+        place = runs(self._start[rows] + have, length)
         pools = self._pools if columns is None else [self._pools[column] for column in columns]
         return owner, tuple(pool[place] for pool in pools)
 
@@ -135,9 +141,7 @@ class RaggedRows:
         length = self._length[moving]
         self._used += int(room.sum())
         self._pools = [grown(pool, self._used) for pool in self._pools]
-        within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-        source = np.repeat(self._start[moving], length) + within
-        target = np.repeat(start, length) + within
+        source, target = runs(self._start[moving] + length, length), runs(start + length, length)
         for pool in self._pools:
             pool[target] = pool[source]
         self._start[moving], self._room[moving] = start, room

@@ -77,6 +77,11 @@ class FeedState:
             found = kept[key] = (at, compute())
         return cast(T, found[1])
 
+    def count_out(self, now: float) -> int:
+        """How many posts are out: created at `now` or before, the first so many of `by_created`."""
+        created = self.derived("created in order", lambda: self.created[self.by_created], posts_only=True)
+        return int(np.searchsorted(created, now, side="right"))
+
     def _changed(self, *, posts: bool) -> None:
         self._of_all = {}
         if posts:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from app.domain.feed.ragged import runs
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.artifact import StoredNeighbours
 from app.infrastructure.ml.tally import Tally, tally
@@ -98,11 +99,9 @@ def _entries(
     starts: NDArray[np.integer[Any]], rows: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.integer[Any]]]:
     """Where the entries of some rows of a compressed matrix stand, row by row, and how many each row has."""
-    first = starts.take(rows)
-    counts = starts.take(rows + 1) - first
-    place = (first - (counts.cumsum() - counts)).repeat(counts)
-    place += np.arange(len(place))
-    return place.astype(np.intp, copy=False), counts
+    end = starts.take(rows + 1)
+    counts = end - starts.take(rows)
+    return runs(end, counts).astype(np.intp, copy=False), counts
 
 
 class LiveTaste:

@@ -161,13 +161,12 @@ _WINDOW = 4000  # newest posts among which those of a topic are counted
 
 def _newer(state: FeedState, now: float) -> NDArray[np.float32]:
     """(2, n_posts) log(1 + newer posts that are out), of all and of the newest in the topic; for every post at once."""
-    order = state.by_created
-    created = state.derived("created in order", lambda: state.created[order], posts_only=True)
-    out = int(np.searchsorted(created, now, side="right"))
+    out = state.count_out(now)
 
     def count() -> NDArray[np.float32]:
+        order = state.by_created
         newer = np.zeros((2, state.n_posts), np.float32)
-        newer[0, order] = np.maximum(out - _ends_of_runs(created), 0)
+        newer[0, order] = np.maximum(out - _ends_of_runs(state.created[order]), 0)
         recent = order[max(0, out - _WINDOW) : out]
         topic, born = state.topic[recent], state.created[recent]
         # stable, of what is in order of creation; of small numbers that is a radix sort
@@ -212,9 +211,8 @@ def standing_among_posts(posts: Posts) -> Block:
     level = state.heat.level(_SIX_HOURS, posts.rows)
     block = np.empty((4, len(posts.rows)), np.float32)
     _newer(state, posts.now).take(posts.rows, axis=1, out=block[:2], mode="clip")
-    with np.errstate(
-        invalid="ignore"
-    ):  # nothing ever happened, nowhere: -inf against -inf, which `fmax` passes over
+    # where nothing ever happened, nowhere, -inf stands against -inf: no number, which `fmax` passes over
+    with np.errstate(invalid="ignore"):
         block[2], block[3] = level - best[-1], level - best[topic + 1]
     block[2:] *= np.log(2)
     np.fmax(block[2:], _COLDEST, out=block[2:])

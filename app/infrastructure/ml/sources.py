@@ -42,11 +42,8 @@ def newest_by(context: RankingContext, authors: Rows, each: int) -> Rows:
 
 
 def _newest_of_all(context: RankingContext, limit: int) -> Rows:
-    state = context.state
-    order = state.by_created
-    created = state.derived("created in order", lambda: state.created[order], posts_only=True)
-    out = int(np.searchsorted(created, context.now, side="right"))
-    return order[max(out - limit, 0) : out][::-1]
+    out = context.state.count_out(context.now)
+    return context.state.by_created[max(out - limit, 0) : out][::-1]
 
 
 @dataclass(frozen=True, slots=True)
