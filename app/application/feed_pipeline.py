@@ -17,6 +17,7 @@ from app.domain.services.selector import Selector
 from app.domain.services.stage_observer import StageObserver
 
 Rows = NDArray[np.intp]
+_NO_ROWS = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +44,10 @@ class RankedList:
 
     def kept(self, size: int) -> "RankedList":
         """The first `size` posts, in little memory."""
-        rows, values = self.rows[:size].copy(), self.values[:size].copy()
-        return RankedList(
-            rows, values, self.nominated[:size].copy(), self.sources, np.empty(0, np.intp), None
-        )
+        rows, values, nominated = self.rows, self.values, self.nominated
+        if len(rows) > size:
+            rows, values, nominated = rows[:size].copy(), values[:size].copy(), nominated[:size].copy()
+        return RankedList(rows, values, nominated, self.sources, _NO_ROWS, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

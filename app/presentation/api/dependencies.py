@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.types import Scope
 
 from app.application.dto.feed import FeedAnswer, FeedRequest
 from app.application.use_cases.get_health_status import HealthStatus
@@ -33,7 +33,7 @@ class Services:
     health: Callable[[], HealthStatus]
 
 
-def services_of(request: Request) -> Services:
+def services_of(scope: Scope) -> Services:
     """The use cases of the running application."""
-    services: Services = request.app.state.services
+    services: Services = scope["app"].state.services
     return services

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.types import Receive, Scope
 
+from app.presentation.api.asgi import header, next_chunk
 from app.presentation.api.problems import (
     BODY_TIMEOUT,
     BODY_TOO_LARGE,
@@ -23,16 +24,17 @@ _MAX_NAMED_FIELDS = 10
 _HEARD_OUT = 64 * 2**20  # bytes: who is still sending when the connection closes never reads why
 
 
-async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
-    """The whole body. Raises ProblemError beyond `limit` bytes or `seconds`."""
-    announced = request.headers.get("content-length", "")
-    large = announced.isdecimal() and (len(announced) > len(str(limit)) or int(announced) > limit)
-    if large and ("expect" in request.headers or len(announced) > len(str(_HEARD_OUT))):
+async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: float) -> bytes:
+    """The whole body. Raises ProblemError beyond `limit` bytes or `seconds`, ClientDisconnect."""
+    announced = header(scope, b"content-length")
+    large = announced.isdigit() and (len(announced) > len(str(limit)) or int(announced) > limit)
+    if large and (header(scope, b"expect") or len(announced) > len(str(_HEARD_OUT))):
         raise _too_large(limit)
-    body, size = bytearray(), 0
+    body, size, more = bytearray(), 0, True
     try:
         async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
+            while more:
+                chunk, more = await next_chunk(receive)
                 size += len(chunk)
                 if size > _HEARD_OUT:
                     break

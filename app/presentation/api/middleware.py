@@ -9,15 +9,17 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.presentation.api.asgi import add_header, header
 from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
+from app.shared.logging import lines_name
 from app.shared.tracing import Traces
 
 log = structlog.get_logger("access")
-_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _draw = Random().getrandbits  # noqa: S311  an id names a request and keeps no secret: no system call for each
 _CLIENT_CLOSED = 499
 _QUIET = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # asked every few seconds
@@ -39,18 +41,17 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
+        given = header(scope, b"x-request-id")
+        request_id = given.decode() if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
         scope["feed.request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        lines_name(request_id=request_id)
         status = 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                add_header(message, b"x-request-id", request_id.encode())
             await send(message)
 
         try:
@@ -101,7 +102,7 @@ class RequestSpans:
             await send(message)
 
         with self._traces.request(Headers(scope=scope)) as trace:
-            structlog.contextvars.bind_contextvars(trace_id=trace.trace_id)
+            lines_name(request_id=scope["feed.request_id"], trace_id=trace.trace_id)
             try:
                 await self._app(scope, receive, send_and_note)
             except ClientDisconnect:

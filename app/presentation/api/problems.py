@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -137,7 +136,7 @@ def _with_common(problems: Iterable[Problem]) -> list[Problem]:
     return [*problems, UNAUTHORIZED]
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(scope: Scope) -> str:
     """The id of this request: the caller's, or made for it."""
-    given: str = request.scope["feed.request_id"]
+    given: str = scope["feed.request_id"]
     return given

@@ -28,7 +28,7 @@ def health_router(metrics: Metrics) -> APIRouter:
     )
     async def health(request: Request) -> Response:
         """200 while a feed can be answered at all; `degraded` when a part (model, database) is missing."""
-        status = services_of(request).health()
+        status = services_of(request.scope).health()
         if not status.state.ready:
             raise ProblemError(NOT_READY)
         return Response(
@@ -46,7 +46,7 @@ def health_router(metrics: Metrics) -> APIRouter:
     )
     async def readyz(request: Request) -> Response:
         """Does not depend on the database: a degraded feed is better than none."""
-        if not services_of(request).health().state.ready:
+        if not services_of(request.scope).health().state.ready:
             raise ProblemError(NOT_READY)
         return Response(b'{"status":"ready"}', media_type="application/json")
 

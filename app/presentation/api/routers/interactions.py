@@ -55,10 +55,14 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     router = APIRouter(tags=["interactions"])
     writers: list[anyio.CapacityLimiter] = []  # made on the loop that uses it
 
+    async def read(request: Request) -> bytes:
+        limit, seconds = options.body_limit_bytes, options.body_budget_seconds
+        return await read_body(request.scope, request.receive, limit=limit, seconds=seconds)
+
     async def record(request: Request, events: Sequence[TrackedEvent]) -> Recorded:
         if not writers:
             writers.append(anyio.CapacityLimiter(options.track_concurrency))
-        track = services_of(request).track
+        track = services_of(request.scope).track
         try:
             # the wait for a writer counts as well; a write that is given up may still be committed: the
             # caller repeats it under the same event_id
@@ -88,7 +92,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     )
     async def track(request: Request) -> Response:
         """Answers after the commit; the user's next feed knows of it."""
-        body = await read_body(request, limit=options.body_limit_bytes, seconds=options.body_budget_seconds)
+        body = await read(request)
         await record(request, [decode(body, TrackRequest).event()])
         return Response(b'{"status":"tracked"}', 202, media_type="application/json")
 
@@ -109,7 +113,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     )
     async def batch(request: Request) -> Response:
         """An event whose `event_id` was stored before counts as a duplicate and is no error."""
-        body = await read_body(request, limit=options.body_limit_bytes, seconds=options.body_budget_seconds)
+        body = await read(request)
         # hundreds of events take milliseconds to check: not on the loop that answers feeds
         asked = await to_thread.run_sync(decode, body, BatchRequest)
         recorded = await record(request, [one.event() for one in asked.interactions])

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.application.dto.feed import FeedAnswer, FeedRequest
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
+from app.presentation.api.asgi import send_json
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import decode, read_body
 from app.presentation.api.problems import (
@@ -43,20 +44,24 @@ class GenerateEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        await (await self.answer(Request(scope, receive)))(scope, receive, send)
+        await send_json(send, await self._content(scope, receive))
 
     async def answer(self, request: Request) -> Response:
         """An unknown user gets a newcomer's feed. No request waits for the database."""
+        content = await self._content(request.scope, request.receive)
+        return Response(content, media_type="application/json")
+
+    async def _content(self, scope: Scope, receive: Receive) -> bytes:
         limit, seconds = self._options.body_limit_bytes, self._options.body_budget_seconds
-        body = await read_body(request, limit=limit, seconds=seconds)
+        body = await read_body(scope, receive, limit=limit, seconds=seconds)
         began = perf_counter()
         source, status, mode = "none", INTERNAL_ERROR.status, "none"
         try:
             asked = decode(body, GenerateRequest)
             mode = asked.context.mode
-            answer = services_of(request).recommend(_feed_request(asked))
+            answer = services_of(scope).recommend(_feed_request(asked))
             ranked = perf_counter()
-            content = encode(answer, request_id_of(request))
+            content = encode(answer, request_id_of(scope))
             ended = perf_counter()
             self._metrics.observe("encode", ended - ranked)
             self._metrics.observe("total", ended - began)
@@ -69,7 +74,7 @@ class GenerateEndpoint:
             raise
         finally:
             self._metrics.answered(source, status, mode)
-        return Response(content, media_type="application/json")
+        return content
 
 
 def add_recommendations(app: FastAPI, options: ApiOptions, metrics: Metrics) -> None:
