@@ -92,8 +92,9 @@ class _Shown:
     """What is needed to judge lists of post rows beyond their hits."""
 
     def __init__(self, replay: Replay, outcome: Outcome) -> None:
-        state = replay.chronicle.state
-        self._author = state.author[: state.n_posts]
+        # of every post there will be: another process may have replayed further than this one
+        self._author = np.empty(len(replay.history.posts), np.int32)
+        self._author[replay.chronicle.post_row] = replay.history.posts.author
         self._times = replay.events.time[outcome.requests]
         self._before = np.searchsorted(replay.events.time, self._times)
         last = float(self._times[-1]) if len(self._times) else -np.inf

@@ -44,6 +44,18 @@ def test_coverage_novelty_gini_and_authors_are_those_of_the_first_ten_places(rep
     assert found.author_diversity == pytest.approx(np.mean(authors))
 
 
+def test_figures_do_not_depend_on_how_far_this_process_has_replayed(replayed):
+    """Where two replay, the other one may have come to the last requests."""
+    replay, outcome = replayed
+    at_its_start = Replay(replay.history, replay.options, targets=replay.targets)
+
+    assert at_its_start.chronicle.state.n_posts < replay.chronicle.state.n_posts
+    again, found = figures(at_its_start, outcome), figures(replay, outcome)
+    assert {name: one.to_json() for name, one in again.items()} == {
+        name: one.to_json() for name, one in found.items()
+    }
+
+
 def test_segments_part_the_requests_by_what_a_user_had_done_before(replayed):
     replay, outcome = replayed
     events = replay.events
