@@ -8,8 +8,9 @@ if [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; then
 fi
 source "$(dirname "$0")/setup.sh"
 
-given=$(python -m app.infrastructure.config.settings DATABASE_URL)  # stars for a secret, nothing for none
-if [ -z "$given${EMBEDDED_POSTGRES_HELD:-}" ]; then
+# stars for a secret, nothing for none
+given=${EMBEDDED_POSTGRES_HELD:-$(python -m app.infrastructure.config.settings DATABASE_URL)}
+if [ -z "$given" ]; then
     export EMBEDDED_POSTGRES_HELD=1
     exec python -m app.infrastructure.database.embedded run -- bash "$PWD/scripts/run_dev.sh" "$@"
 fi

@@ -19,6 +19,7 @@ _UNHEARD = 1e30  # the scale of an input that counts for nothing, however large
 _MEASURED = 50_000  # candidates that give the inputs' means and scales
 _CURVED = 1000  # offers that tell how the likelihood bends
 _STEPS = 60  # of L-BFGS, at most
+_RISING = 0.05  # of Adam's steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +81,7 @@ def fit_choice_model(
     units: int = 0,
     only: str | None = None,
     start: ChoiceModel | None = None,
-    epochs: int = 6,
+    epochs: int = 8,
     seed: int = 0,
 ) -> ChoiceModel:
     """Maximum penalised likelihood: L-BFGS on the exact gradient for the linear part, then, if `units`, Adam on all.
@@ -241,10 +242,14 @@ def _with_hidden_layer(
     epochs: int,
     seed: int,
     decay: float = 1e-3,
-    rate: float = 2.5e-3,
+    rate: float = 1e-2,
     batch: int = 64,
 ) -> tuple[NDArray[np.float64], ...]:
-    """Adam (Kingma & Ba 2015) from the linear fit, rate falling by a cosine. Returns linear, hidden, bias, output."""
+    """Adam (Kingma & Ba 2015) from the linear fit. Returns linear, hidden, bias, output.
+
+    The rate rises over the first steps, as the hidden layer is still noise to a linear part that is well fitted, and
+    falls by a cosine from there (Loshchilov & Hutter 2017).
+    """
     random = np.random.default_rng(seed)
     z = offers.inputs
     n_requests, n_candidates, n_features = z.shape
@@ -255,10 +260,11 @@ def _with_hidden_layer(
         (random.normal(size=units) * 0.1 / np.sqrt(units)).astype(np.float32),
     ]
     first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
-    step = 0
-    for epoch in range(epochs):
-        pace = rate * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
-        for some in np.array_split(random.permutation(n_requests), max(1, n_requests // batch)):
+    batches = max(1, n_requests // batch)
+    step, last = 0, epochs * batches
+    for _ in range(epochs):
+        for some in np.array_split(random.permutation(n_requests), batches):
+            pace = rate * min(1.0, (step + 1) / (_RISING * last)) * 0.5 * (1 + np.cos(np.pi * step / last))
             x = z[some].reshape(-1, n_features)
             w, hidden, bias, output = weights
             active = x @ hidden
