@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import orjson
 
 from app.infrastructure.atomic_file import write_atomically
@@ -23,8 +22,6 @@ def write_dump(path: Path, replay: Replay, outcome: Outcome) -> None:
 def _lines(replay: Replay, outcome: Outcome) -> Iterator[bytes]:
     history = replay.history
     user_ids, post_ids = history.users.external_id, history.posts.external_id
-    file_row = np.empty(len(post_ids), np.intp)
-    file_row[replay.chronicle.post_row] = np.arange(len(post_ids))
     for at, event in enumerate(outcome.requests.tolist()):
         asked = {
             "user_id": user_ids[history.events.user[event]],
@@ -37,6 +34,6 @@ def _lines(replay: Replay, outcome: Outcome) -> Iterator[bytes]:
                 "ranker": name,
                 **asked,
                 "rank": int(outcome.ranks[name][at]),
-                "ranked": [post_ids[row] for row in file_row[listed].tolist()],
+                "ranked": [post_ids[row] for row in replay.chronicle.post_order[listed].tolist()],
             }
             yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

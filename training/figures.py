@@ -93,8 +93,7 @@ class _Shown:
 
     def __init__(self, replay: Replay, outcome: Outcome) -> None:
         # of every post there will be: another process may have replayed further than this one
-        self._author = np.empty(len(replay.history.posts), np.int32)
-        self._author[replay.chronicle.post_row] = replay.history.posts.author
+        self._author = replay.history.posts.author[replay.chronicle.post_order]
         self._times = replay.events.time[outcome.requests]
         self._before = np.searchsorted(replay.events.time, self._times)
         last = float(self._times[-1]) if len(self._times) else -np.inf

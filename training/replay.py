@@ -127,11 +127,8 @@ class Replay:
         self._user_hash = _mixed(
             user_keys[:, 0].astype(np.uint64) ^ _mixed(user_keys[:, 1].astype(np.uint64))
         )
-        by_row = np.empty(len(history.posts), np.uint64)
-        by_row[self.chronicle.post_row] = _mixed(
-            post_keys[:, 0].astype(np.uint64) ^ _mixed(post_keys[:, 1].astype(np.uint64))
-        )
-        self._post_hash = by_row
+        by_file = _mixed(post_keys[:, 0].astype(np.uint64) ^ _mixed(post_keys[:, 1].astype(np.uint64)))
+        self._post_hash = by_file[self.chronicle.post_order]
         self.requests = self._find_requests()
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:

@@ -17,7 +17,6 @@ from app.domain.services.selector import Selector
 from app.domain.services.stage_observer import StageObserver
 
 Rows = NDArray[np.intp]
-_NO_ROWS = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +46,7 @@ class RankedList:
         rows, values, nominated = self.rows, self.values, self.nominated
         if len(rows) > size:
             rows, values, nominated = rows[:size].copy(), values[:size].copy(), nominated[:size].copy()
-        return RankedList(rows, values, nominated, self.sources, _NO_ROWS, None)
+        return RankedList(rows, values, nominated, self.sources, np.empty(0, np.intp), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,7 +40,8 @@ class Chronicle:
         for side in (follows.follower, follows.followee):
             np.minimum.at(appears, side, since)
 
-        self._post_order, self._post_times, self.post_row = _by_time(self.exists, posts.key)
+        # the history's row of each of the state's, and the other way round
+        self.post_order, self._post_times, self.post_row = _by_time(self.exists, posts.key)
         self._user_order, self._user_times, self.user_row = _by_time(appears, users.key)
         self._follow_order = np.argsort(since, kind="stable")
         self._follow_times = since[self._follow_order]
@@ -64,7 +65,7 @@ class Chronicle:
             self._users = users
         posts = int(np.searchsorted(self._post_times, until))
         if posts > self._posts:
-            self._add_posts(self._post_order[self._posts : posts])
+            self._add_posts(self.post_order[self._posts : posts])
             self._posts = posts
         follows = int(np.searchsorted(self._follow_times, until))
         if follows > self._follows:
@@ -93,14 +94,14 @@ class Chronicle:
 
     def first_texts(self, count: int | None = None) -> list[str]:
         """The texts (words and tags) of the `count` first posts, or of all, for fitting a vectoriser."""
-        return [self._texts[i] for i in self._post_order[:count]]
+        return [self._texts[i] for i in self.post_order[:count]]
 
     def read_texts_with(self, embed: Embed, count: int | None = None) -> None:
         """Give the `count` first posts, or all, their text vectors: those present now, those to come as they come."""
         vectors = embed(self.first_texts(count))
         self._vectors = np.zeros((len(self._texts), vectors.shape[1]), np.float32)
-        self._vectors[self._post_order[:count]] = vectors
-        self.state.set_text(np.arange(self._posts), self._vectors[self._post_order[: self._posts]])
+        self._vectors[self.post_order[:count]] = vectors
+        self.state.set_text(np.arange(self._posts), self._vectors[self.post_order[: self._posts]])
 
     def _add_posts(self, those: NDArray[np.intp]) -> None:
         posts = self.history.posts
