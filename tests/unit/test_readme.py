@@ -164,7 +164,9 @@ def test_the_layout_is_the_tree() -> None:
 def test_every_file_that_the_documents_name_is_there() -> None:
     whole = re.compile(r"`((?:app|web|packages|deploy|scripts|training|data|tests|docs)/[\w./-]*)`")
 
-    named = {path for document in DOCUMENTS for path in whole.findall(document.read_text())}
+    # decision records name the files of the target layout, which are not all there yet
+    now = [document for document in DOCUMENTS if document not in ADRS]
+    named = {path for document in now for path in whole.findall(document.read_text())}
 
     made_by_commands = {"data/fake_interactions.json"}
     assert [path for path in sorted(named - made_by_commands) if not (CHECKOUT / path).exists()] == []
