@@ -46,7 +46,7 @@ def measure(
         pipeline.page(context, pipeline.rank(context), PAGE)
         processor.append(thread_time() - thread_began)
         clock.append(perf_counter() - clock_began)
-    figures = {}
+    figures: dict[str, float] = {}
     for name, took in (("wall", clock), ("cpu", processor)):
         p50, p99 = np.quantile(np.array(took[20:]) * 1000, [0.5, 0.99])  # the first ones warm up
         figures |= {f"{name}_p50_ms": float(p50), f"{name}_p99_ms": float(p99)}

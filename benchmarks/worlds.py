@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.ranking import ranking_options
