@@ -1,15 +1,5 @@
 import type { EventStore } from "./event-store";
-import type { InteractionType } from "./types";
-
-/** What the user in front of this page did; who that is, the server knows. */
-export interface FeedEvent {
-  event_id: string;
-  post_id: string;
-  interaction_type: InteractionType;
-  occurred_at: string;
-  metadata?: Record<string, unknown>;
-  request_id?: string | null;
-}
+import type { FeedEvent } from "./types";
 
 export type NewFeedEvent = Omit<FeedEvent, "event_id" | "occurred_at"> &
   Partial<Pick<FeedEvent, "event_id" | "occurred_at">>;

@@ -1,4 +1,4 @@
-import type { FeedEvent } from "./event-queue";
+import type { FeedEvent } from "./types";
 
 /** Where events wait until they are known to be stored by the service. */
 export interface EventStore {

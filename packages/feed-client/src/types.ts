@@ -17,3 +17,13 @@ export type BatchResult = Schemas["BatchResponse"];
 export type Health = Schemas["HealthResponse"];
 /** RFC 9457 with the service's stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;
+
+/** One action of the user on this page. The server adds the user's id from the session. */
+export interface FeedEvent {
+  event_id: string;
+  post_id: string;
+  interaction_type: InteractionType;
+  occurred_at: string;
+  metadata?: Record<string, unknown>;
+  request_id?: string | null;
+}

@@ -5,6 +5,10 @@ import { useCallback, useMemo, useState } from "react";
 import { type FeedPage, FeedPageError, fetchFeedPage } from "./feed-page";
 import type { FeedMode } from "./types";
 
+// the types of this hook's options, results and errors, so that one import is enough
+export { type FeedPage, FeedPageError, type FeedSource } from "./feed-page";
+export type { FeedMode } from "./types";
+
 export interface UseFeedOptions {
   mode: FeedMode;
   /** Whose feed it is; another user's list never shows through. */

@@ -1,4 +1,5 @@
-import type { EventQueue, FeedEvent } from "./event-queue";
+import type { EventQueue } from "./event-queue";
+import type { FeedEvent } from "./types";
 
 export interface ViewTrackerOptions {
   queue: EventQueue;

@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { FeedPageError } from "@feed/client";
+import { type Feed, type FeedPage, FeedPageError as FeedPageErrorOfHook, type FeedSource } from "@feed/client/react";
+
+it("the react entry exports the types of a page, so that callers of useFeed need no second import", () => {
+  interface Post {
+    id: string;
+  }
+  const sourceOf = (feed: Feed<Post>): FeedSource | undefined => feed.last?.source;
+  const page: FeedPage<Post> = {
+    posts: [{ id: "post-1" }],
+    source: "ml_recommendations",
+    nextCursor: null,
+    degraded: false,
+    exhausted: true,
+    rewindCursor: null,
+    mode: "ranked",
+    requestId: null,
+    modelVersion: null,
+  };
+
+  assert.equal(sourceOf({ last: page } as unknown as Feed<Post>), "ml_recommendations");
+  assert.equal(FeedPageErrorOfHook, FeedPageError);
+});
