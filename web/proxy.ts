@@ -1,6 +1,6 @@
 import { type NextRequest, NextResponse } from "next/server";
-import { isId } from "@/lib/ids";
-import { USER_COOKIE } from "@/lib/session";
+import { isId } from "@/lib/platform/ids";
+import { USER_COOKIE } from "@/lib/platform/session";
 
 const YEAR_SECONDS = 365 * 24 * 3600;
 

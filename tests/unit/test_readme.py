@@ -116,7 +116,7 @@ def test_the_settings_of_the_readme_are_settings_with_those_defaults() -> None:
 
 
 def test_every_variable_that_the_readme_names_is_read_somewhere() -> None:
-    web = (CHECKOUT / "web/lib/config.ts").read_text()
+    web = (CHECKOUT / "web/lib/platform/config.ts").read_text()
     known = {name.upper() for name in Settings.model_fields} | set(re.findall(r'env\["(\w+)"\]', web))
 
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", PROSE))

@@ -3,7 +3,7 @@
 import type { FeedMode } from "@feed/client";
 import { type Feed as FeedState, useFeed } from "@feed/client/react";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
-import type { PostWithUser } from "@/lib/post";
+import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
 import { useEvents } from "./events-provider";
 import { CheckIcon, RefreshIcon } from "./icons";

@@ -2,7 +2,7 @@
 
 import Link from "next/link";
 import { memo, useEffect, useId, useRef, useState } from "react";
-import type { PostWithUser } from "@/lib/post";
+import type { PostWithUser } from "@/lib/feed/post";
 import { Avatar } from "./avatar";
 import { Comments } from "./comments";
 import { useEvents } from "./events-provider";

@@ -1,6 +1,6 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { config } from "@/lib/config";
+import { config } from "@/lib/platform/config";
 import { GaugeIcon, HomeIcon } from "./icons";
 import { type Theme, ThemeToggle } from "./theme-toggle";
 

@@ -1,6 +1,6 @@
 "use client";
 
-import type { PostWithUser } from "@/lib/post";
+import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
 import { PostCard } from "./post-card";
 

@@ -1,7 +1,7 @@
 "use client";
 
 import { useId, useRef, useState } from "react";
-import type { PostWithUser } from "@/lib/post";
+import type { PostWithUser } from "@/lib/feed/post";
 import { CloseIcon, SparkIcon } from "./icons";
 import { placeBelow } from "./place-popover";
 import { factsOf, figure, reasonLabel, reasonSentence } from "./reasons";

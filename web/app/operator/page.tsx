@@ -1,16 +1,16 @@
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
 import { reasonLabel } from "@/components/reasons";
-import { config } from "@/lib/config";
-import { DatabaseUnavailable } from "@/lib/database";
-import { isId } from "@/lib/ids";
-import { readModelRegistry, tellingFigures } from "@/lib/model-registry";
-import type { PostWithUser } from "@/lib/post";
+import { config } from "@/lib/platform/config";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { isId } from "@/lib/platform/ids";
+import { readModelRegistry, tellingFigures } from "@/lib/feed/model-registry";
+import type { PostWithUser } from "@/lib/feed/post";
 import { choosePosts, findPosts, findTrending } from "@/lib/repositories/post.repository";
 import { findUsers } from "@/lib/repositories/user.repository";
-import { getsRankedFeed } from "@/lib/rollout";
+import { getsRankedFeed } from "@/lib/feed/rollout";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { currentViewer } from "@/lib/viewer";
+import { currentViewer } from "@/app/viewer";
 
 export const metadata = { title: "Operator" };
 

@@ -1,4 +1,4 @@
-import { query } from "@/lib/database";
+import { query } from "@/lib/platform/database";
 
 export interface Comment {
   id: string;

@@ -1,6 +1,6 @@
 import type { FeedMode, FeedPage, RecommendationPage } from "@feed/client";
-import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, startOf } from "@/lib/feed-cursor";
-import type { PostWithUser } from "@/lib/post";
+import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, startOf } from "@/lib/feed/cursor";
+import type { PostWithUser } from "@/lib/feed/post";
 import { MLServiceClient, RefusedCursor } from "@/lib/services/ml-service";
 import { type Choice, choosePosts, findPostIds, findPosts, type NumberedPost } from "./post.repository";
 

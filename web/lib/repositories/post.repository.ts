@@ -1,7 +1,7 @@
 import type { FeedMode } from "@feed/client";
-import { query } from "@/lib/database";
-import { userUuid } from "@/lib/ids";
-import type { PostWithUser } from "@/lib/post";
+import { query } from "@/lib/platform/database";
+import { userUuid } from "@/lib/platform/ids";
+import type { PostWithUser } from "@/lib/feed/post";
 
 /** A post with its dense number, by which a scroll remembers what it has shown. */
 export type NumberedPost = PostWithUser & { seq: number };

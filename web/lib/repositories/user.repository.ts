@@ -1,5 +1,5 @@
-import { query } from "@/lib/database";
-import { isUuid, userUuid } from "@/lib/ids";
+import { query } from "@/lib/platform/database";
+import { isUuid, userUuid } from "@/lib/platform/ids";
 
 export interface DemoUser {
   id: string;

@@ -7,7 +7,7 @@ import {
   type RecommendationPage,
   type RecommendationRequest,
 } from "@feed/client";
-import { config } from "@/lib/config";
+import { config } from "@/lib/platform/config";
 import { logger } from "@/lib/logger";
 
 const RECOMMENDATION_TIMEOUT_MS = 3000;

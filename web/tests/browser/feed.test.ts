@@ -4,12 +4,12 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
 import pg from "pg";
 import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
-import { userUuid } from "../../lib/ids";
-import { findChromium, openBrowser } from "../support/browser";
-import { FeedPage } from "../support/feed-page";
-import { Postgres } from "../support/postgres";
-import { plantSmallFeed } from "../support/small-feed";
-import { WebServer } from "../support/web-server";
+import { userUuid } from "@/lib/platform/ids";
+import { findChromium, openBrowser } from "@/tests/support/browser";
+import { FeedPage } from "@/tests/support/feed-page";
+import { Postgres } from "@/tests/support/postgres";
+import { plantSmallFeed } from "@/tests/support/small-feed";
+import { WebServer } from "@/tests/support/web-server";
 
 const skip = findChromium() === null ? "no Chromium on this machine" : false;
 

@@ -4,12 +4,12 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { FeedServiceClient, FeedServiceError, newUuid } from "@feed/client";
 import pg from "pg";
 import type { Browser, BrowserContext } from "playwright-core";
-import { userUuid } from "../../lib/ids";
-import { findChromium, openBrowser } from "../support/browser";
-import { FeedPage } from "../support/feed-page";
-import { FeedService } from "../support/feed-service";
-import { Postgres } from "../support/postgres";
-import { WebServer } from "../support/web-server";
+import { userUuid } from "@/lib/platform/ids";
+import { findChromium, openBrowser } from "@/tests/support/browser";
+import { FeedPage } from "@/tests/support/feed-page";
+import { FeedService } from "@/tests/support/feed-service";
+import { Postgres } from "@/tests/support/postgres";
+import { WebServer } from "@/tests/support/web-server";
 
 const skip = findChromium() === null ? "no Chromium on this machine" : false;
 const KEY = "web-tests";

@@ -1,6 +1,6 @@
 import type { FeedMode } from "@feed/client";
-import type { PostSource } from "../../lib/repositories/feed.repository";
-import type { Choice, NumberedPost } from "../../lib/repositories/post.repository";
+import type { PostSource } from "@/lib/repositories/feed.repository";
+import type { Choice, NumberedPost } from "@/lib/repositories/post.repository";
 
 /** Posts in memory; stands in for PostgreSQL where only the scroll matters. */
 export class PostShelf implements PostSource {

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { userUuid } from "../../lib/ids";
+import { userUuid } from "@/lib/platform/ids";
 
 export const USERS = 30;
 export const POSTS = 320;

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { findCycle, readImportGraph } from "../support/import-graph";
+import { findCycle, readImportGraph } from "@/tests/support/import-graph";
+
+/** From the lowest to the highest: a file imports from its own layer and from lower ones. */
+const LAYERS = [
+  "packages/feed-client/src",
+  "web/lib/logger.ts",
+  "web/lib/platform",
+  "web/lib/feed",
+  "web/lib/services",
+  "web/lib/repositories",
+  "web/components",
+  "web/app",
+];
 
 describe("imports", () => {
   it("form no cycle in the client package", () => {
@@ -18,6 +30,18 @@ describe("imports", () => {
 
     assert.ok(graph.get("web/components/feed.tsx")?.includes("packages/feed-client/src/use-feed.ts"));
     assert.equal(findCycle(graph), null);
+  });
+
+  it("of the web application lead to the same or a lower layer", () => {
+    const layerOf = (file: string) => LAYERS.findIndex((layer) => file === layer || file.startsWith(`${layer}/`));
+    const upward = [...readImportGraph(["web/lib", "web/components", "web/app"])].flatMap(([file, imported]) =>
+      imported
+        .filter((target) => target.endsWith(".ts") || target.endsWith(".tsx"))
+        .filter((target) => layerOf(file) < 0 || layerOf(target) < 0 || layerOf(target) > layerOf(file))
+        .map((target) => `${file} imports ${target}`),
+    );
+
+    assert.deepEqual(upward, []);
   });
 
   it("that form a cycle are found", () => {

@@ -1,13 +1,13 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { DatabaseUnavailable } from "@/lib/database";
-import { deliver, interactionsOf, parseEvents } from "@/lib/events";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { deliver, interactionsOf, parseEvents } from "@/lib/feed/events";
 import { logger } from "@/lib/logger";
-import { metrics } from "@/lib/metrics";
-import { problem } from "@/lib/problem";
+import { metrics } from "@/lib/platform/metrics";
+import { problem } from "@/lib/platform/problem";
 import { registerVisitor } from "@/lib/repositories/user.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { isSameOrigin, userOf } from "@/lib/session";
+import { isSameOrigin, userOf } from "@/lib/platform/session";
 
 export const dynamic = "force-dynamic";
 

@@ -1,15 +1,15 @@
 import type { FeedMode } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { config } from "@/lib/config";
-import { DatabaseUnavailable } from "@/lib/database";
-import { InvalidFeedCursor } from "@/lib/feed-cursor";
+import { config } from "@/lib/platform/config";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { InvalidFeedCursor } from "@/lib/feed/cursor";
 import { logger } from "@/lib/logger";
-import { metrics } from "@/lib/metrics";
-import { problem } from "@/lib/problem";
+import { metrics } from "@/lib/platform/metrics";
+import { problem } from "@/lib/platform/problem";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
-import { getsRankedFeed } from "@/lib/rollout";
+import { getsRankedFeed } from "@/lib/feed/rollout";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { userOf } from "@/lib/session";
+import { userOf } from "@/lib/platform/session";
 
 export const dynamic = "force-dynamic";
 

@@ -1,5 +1,5 @@
-import { metrics } from "@/lib/metrics";
-import { renderModelFigures } from "@/lib/model-registry";
+import { metrics } from "@/lib/platform/metrics";
+import { renderModelFigures } from "@/lib/feed/model-registry";
 
 export const dynamic = "force-dynamic";
 

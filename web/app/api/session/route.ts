@@ -1,8 +1,8 @@
 import { type NextRequest, NextResponse } from "next/server";
-import { config } from "@/lib/config";
-import { isId } from "@/lib/ids";
-import { problem } from "@/lib/problem";
-import { isSameOrigin, USER_COOKIE } from "@/lib/session";
+import { config } from "@/lib/platform/config";
+import { isId } from "@/lib/platform/ids";
+import { problem } from "@/lib/platform/problem";
+import { isSameOrigin, USER_COOKIE } from "@/lib/platform/session";
 
 /** `POST /api/session {"user": id | null}`: act as that user of the demo, or as a new visitor. */
 export async function POST(request: NextRequest): Promise<Response> {

@@ -1,7 +1,7 @@
 import type { NextRequest } from "next/server";
-import { config } from "@/lib/config";
-import { DatabaseUnavailable } from "@/lib/database";
-import { problem } from "@/lib/problem";
+import { config } from "@/lib/platform/config";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { problem } from "@/lib/platform/problem";
 import { findUsers } from "@/lib/repositories/user.repository";
 
 export const dynamic = "force-dynamic";

@@ -2,11 +2,11 @@ import { notFound } from "next/navigation";
 import Link from "next/link";
 import { Providers } from "@/components/providers";
 import { SinglePost } from "@/components/single-post";
-import { DatabaseUnavailable } from "@/lib/database";
-import { isUuid } from "@/lib/ids";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { isUuid } from "@/lib/platform/ids";
 import type { NumberedPost } from "@/lib/repositories/post.repository";
 import { findPosts } from "@/lib/repositories/post.repository";
-import { currentViewer } from "@/lib/viewer";
+import { currentViewer } from "@/app/viewer";
 
 export const metadata = { title: "Post" };
 

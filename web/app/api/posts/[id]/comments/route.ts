@@ -1,6 +1,6 @@
-import { DatabaseUnavailable } from "@/lib/database";
-import { isUuid } from "@/lib/ids";
-import { problem } from "@/lib/problem";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { isUuid } from "@/lib/platform/ids";
+import { problem } from "@/lib/platform/problem";
 import { findComments } from "@/lib/repositories/comment.repository";
 
 export const dynamic = "force-dynamic";

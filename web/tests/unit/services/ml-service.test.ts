@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
-import { MLServiceClient } from "../../lib/services/ml-service";
+import { MLServiceClient } from "@/lib/services/ml-service";
 
 const PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

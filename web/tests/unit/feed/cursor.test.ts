@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  decodeFeedCursor,
-  encodeFeedCursor,
-  type FeedPosition,
-  InvalidFeedCursor,
-  startOf,
-} from "../../lib/feed-cursor";
+import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, InvalidFeedCursor, startOf } from "@/lib/feed/cursor";
 
 describe("the feed cursor", () => {
   const position: FeedPosition = {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { FeedMode, FeedPage } from "@feed/client";
 import { FakeFeedService } from "@feed/client/testing";
-import { InvalidFeedCursor } from "../../lib/feed-cursor";
-import type { PostWithUser } from "../../lib/post";
-import { FeedRepository } from "../../lib/repositories/feed.repository";
-import { MLServiceClient } from "../../lib/services/ml-service";
-import { PostShelf } from "../support/post-shelf";
+import { InvalidFeedCursor } from "@/lib/feed/cursor";
+import type { PostWithUser } from "@/lib/feed/post";
+import { FeedRepository } from "@/lib/repositories/feed.repository";
+import { MLServiceClient } from "@/lib/services/ml-service";
+import { PostShelf } from "@/tests/support/post-shelf";
 
 describe("a scroll through the feed", () => {
   const service = new FakeFeedService();

@@ -1,9 +1,9 @@
 import { cookies, headers } from "next/headers";
-import { config } from "./config";
-import { DatabaseUnavailable } from "./database";
-import { isId, isUuid } from "./ids";
-import { findUserName } from "./repositories/user.repository";
-import { USER_COOKIE } from "./session";
+import { config } from "@/lib/platform/config";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { isId, isUuid } from "@/lib/platform/ids";
+import { findUserName } from "@/lib/repositories/user.repository";
+import { USER_COOKIE } from "@/lib/platform/session";
 
 /** The user of the page being rendered; the proxy has made sure that there is one. */
 export async function currentViewer(): Promise<{ id: string; name: string; switchable: boolean }> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { Metrics } from "../../lib/metrics";
+import { Metrics } from "@/lib/platform/metrics";
 
 it("metrics tell pages by source, and users by the source of their last page", () => {
   const metrics = new Metrics();

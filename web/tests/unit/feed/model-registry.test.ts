@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { readModelRegistry, renderModelFigures, tellingFigures } from "../../lib/model-registry";
+import { readModelRegistry, renderModelFigures, tellingFigures } from "@/lib/feed/model-registry";
 
 const REGISTRY = {
   models: [

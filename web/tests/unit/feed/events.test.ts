@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { type FeedEvent, FeedServiceError, type Interaction } from "@feed/client";
-import { deliver, interactionsOf, parseEvents } from "../../lib/events";
+import { deliver, interactionsOf, parseEvents } from "@/lib/feed/events";
 
 const uuid = (place: number) => `${place.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`;
 const NOON = Date.parse("2026-03-01T12:00:00Z");

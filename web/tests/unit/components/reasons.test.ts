@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { factsOf, figure, reasonLabel, reasonSentence } from "../../components/reasons";
-import { ago } from "../../components/relative-time";
+import { factsOf, figure, reasonLabel, reasonSentence } from "@/components/reasons";
+import { ago } from "@/components/relative-time";
 
 describe("what is said about a post", () => {
   it("has words for each of the service's reasons", () => {

@@ -1,5 +1,5 @@
 import { type Delivery, type FeedEvent, FeedServiceError, type Interaction, type InteractionType } from "@feed/client";
-import { isUuid } from "./ids";
+import { isUuid } from "@/lib/platform/ids";
 
 const TYPES: readonly InteractionType[] = ["view", "click", "like", "comment", "share"];
 export const MAX_EVENTS = 200;

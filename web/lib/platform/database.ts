@@ -1,6 +1,6 @@
 import pg from "pg";
 import { config } from "./config";
-import { logger } from "./logger";
+import { logger } from "@/lib/logger";
 
 /** The database did not answer within its budget; the feed says so and tries again. */
 export class DatabaseUnavailable extends Error {
