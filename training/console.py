@@ -1,12 +1,13 @@
 """What training's commands show to a person: progress on standard error, tables on standard output."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from training.ablation import Ablation
 from training.figures import SEGMENTS, RankerFigures
 from training.metrics import Figure
 from training.pipeline_watch import SourceFigures
@@ -71,6 +72,25 @@ def sources_table(rows: Mapping[str, SourceFigures]) -> None:
         table.add_row(
             name, f"{row.recall:.3f}", f"{row.alone:.3f}", f"{row.nominated:,.0f}", f"{row.milliseconds:.2f}"
         )
+    _print(table)
+
+
+def ablation_table(whole: Figure, results: Sequence[Ablation]) -> None:
+    """NDCG@10 of `served` without each part, the largest loss first."""
+    table = Table("without")
+    for name in ("ndcg@10", "change", "95 % interval of the change", "matters"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_row("nothing (the whole ranking)", interval(whole), "", "", "")
+    for one in sorted(results, key=lambda one: one.change.mean):
+        change = one.change
+        table.add_row(
+            one.part,
+            interval(one.ndcg),
+            f"{change.mean:+.4f}",
+            f"[{change.low:+.4f} {change.high:+.4f}]",
+            "yes" if one.matters else "",
+        )
+    print(f"{whole.n:,} requests; 95 % intervals over users, changes paired by request")
     _print(table)
 
 

@@ -44,7 +44,7 @@ class LearningOptions:
     hard_share: Share = 0.2  # from what else they name; the others from the rest of the catalogue
     ridges: Annotated[tuple[_Ridge, ...], Field(min_length=1)] = (1e-3, 1e-4)
     units: tuple[_Units, ...] = (16,)  # of a hidden layer, tried besides none
-    without: tuple[str, ...] = ()  # beginnings of the names of inputs that are left out
+    without: tuple[str, ...] = ()  # inputs, or groups of inputs, that are left out
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
 
 
@@ -89,7 +89,7 @@ def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions)
     of many weights costs places at the top of the list long before it shows in the likelihood.
     """
     cut = int(0.8 * len(offers))
-    left_out = np.array([name.startswith(options.without) for name in features.names()])
+    left_out = features.excluded(options.without)
     everything = standardised(offers, left_out)
     early, late = everything[:cut], everything[cut:]
     explained: dict[Variant, NDArray[np.float32]] = {}
@@ -108,7 +108,8 @@ def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions)
         blends[variant] = tried(variant, blends[best_of(blends)] if blends else None)
     linear = best_of(blends)
     layers = [Variant(linear.ridge, units) for units in options.units]
-    signals = [Variant(linear.ridge, only=name) for name in _SIGNALS if not name.startswith(options.without)]
+    used = {name for name, out in zip(features.names(), left_out, strict=True) if not out}
+    signals = [Variant(linear.ridge, only=name) for name in _SIGNALS if name in used]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         models = list(
             pool.map(lambda one: tried(one, None if one.only else blends[linear]), layers + signals)

@@ -125,9 +125,4 @@ class OfferBook:
 
 def _nominating(ranking: RankingOptions) -> FeedPipeline:
     """The pipeline of a model that is still to be learned: what counts is what its sources nominate."""
-    blank = np.zeros(len(features.names()))
-    empty = np.zeros((len(blank), 0))
-    untrained = ChoiceModel(
-        features.names(), blank, blank + 1, blank, empty, np.zeros(0), np.zeros(0), np.zeros(3)
-    )
-    return ranking_pipeline(ranking, None, untrained, NoObserver())
+    return ranking_pipeline(ranking, None, ChoiceModel.untrained(features.names()), NoObserver())

@@ -1,5 +1,7 @@
 """Search how to learn from this feed, in a bounded time: `python -m training.tune --output FILE --help`.
 
+`--ablate` measures instead what each source, half-life and group of inputs contributes.
+
 Only the part of the feed before the test part is looked at: an inner replay of it ends where the evaluation begins,
 so figures of `training.evaluate` on the same feed stay honest. `training.train --settings FILE` reads the result.
 """
@@ -25,12 +27,14 @@ from app.infrastructure.ml.formula_scorer import FormulaWeights
 from app.infrastructure.ml.ranking import RankingOptions, ranking_options
 from data.command_line import OneLineParser, moment, refuse, whole_number
 from training import duration
-from training.console import interval, progress_bar
+from training.ablation import ablate, parts
+from training.console import ablation_table, interval, progress_bar
 from training.feed_input import UNREADABLE, add_feed_arguments, check_feed_arguments, read_history
 from training.learn import LearningOptions
 from training.metrics import Figure, bootstrap, ndcg_of_rank
 from training.prequential import run
 from training.replay import Replay, target_kinds
+from training.time_budget import TimeBudget
 
 _PROG: Final = "training.tune"
 _ENOUGH: Final = 100  # requests of the inner test part, under which a comparison says nothing
@@ -46,7 +50,7 @@ LEARNING: Final[dict[str, Sequence[Any]]] = {
         (),
         ("text",),
         ("trace",),
-        ("user kNN", "next posts"),
+        ("neighbourhood",),
         ("heat 30d", "heat 180d", "trace 30d", "trace 180d"),
         ("heat 0.25h", "trace 0.25h"),
     ),
@@ -122,16 +126,12 @@ def search(
     Coordinate search: an option's values are tried against the best so far. No trial is begun that would, taking as
     long as the longest so far, end late.
     """
-    began = clock()
+    budget = TimeBudget(seconds, clock)
     targets = target_kinds(history)
     trials: list[Trial] = []
-    longest = 0.0
 
     def tried(changed: str, tuned: Tuned) -> Trial:
-        nonlocal longest
-        at = clock()
         trial = _trial(history, targets, changed, tuned, requests)
-        longest = max(longest, clock() - at)
         trials.append(trial)
         if told is not None:
             told(trial)
@@ -139,11 +139,11 @@ def search(
 
     best = tried("as given", start)
     for group, option, value in _changes():
-        if clock() - began + longest > seconds:
-            break
         tuned = _changed(best.tuned, group, option, value)
         if tuned == best.tuned:
             continue
+        if not budget.allows_another():
+            break
         trial = tried(f"{group}.{option} = {_plain(value)}", tuned)
         if trial.reached > best.reached:
             best = trial
@@ -167,10 +167,10 @@ def read_tuned(path: Path) -> Tuned:
         raise BadSettings(f"{path}: {min(unknown)}: no such part (there are ranking, learning)")
     ranking = _read(path, "ranking", given.get("ranking", {}), RankingOptions())
     learning = _read(path, "learning", given.get("learning", {}), LearningOptions())
-    inputs = features.names()
-    for beginning in learning.without:
-        if not any(name.startswith(beginning) for name in inputs):
-            raise BadSettings(f"{path}: learning.without: no input's name begins with {beginning!r}")
+    inputs = {*features.names(), *features.groups()}
+    for name in learning.without:
+        if name not in inputs:
+            raise BadSettings(f"{path}: learning.without: {name!r} is no input and no group of inputs")
     return Tuned(ranking, learning)
 
 
@@ -192,31 +192,56 @@ def main(argv: Sequence[str] | None = None) -> int:
             _PROG, f"too little to tune on: {have} requests in the warm-up's last fifth, {_ENOUGH} are needed"
         )
     try:
-        with threadpool_limits(limits=1), progress_bar("tune (s)") as progress:
+        with threadpool_limits(limits=1), progress_bar("tune (s)") as bar:
             began = perf_counter()
-            trials = search(
-                history,
-                start,
-                seconds=args.time,
-                requests=args.requests,
-                told=lambda _: progress(int(min(perf_counter() - began, args.time)), int(args.time)),
-            )
+
+            def progress() -> None:
+                bar(int(min(perf_counter() - began, args.time)), int(args.time))
+
+            if args.ablate:
+                _ablate(args, history, start, progress)
+            else:
+                _tune(args, history, start, progress)
     except ChildProcessError as error:
         return refuse(_PROG, error)
-    best = best_of(trials)
-    try:
-        write_atomically(args.output, [json.dumps(best.tuned.to_json(), indent=2).encode(), b"\n"])
     except OSError as error:
         return refuse(_PROG, f"--output {args.output}: cannot be written: {error.strerror or error}")
+    return 0
+
+
+def _ablate(
+    args: argparse.Namespace, history: FeedHistory, start: Tuned, progress: Callable[[], None]
+) -> None:
+    whole, results = ablate(
+        history,
+        start.ranking,
+        start.learning,
+        seconds=args.time,
+        requests=args.requests,
+        on_result=progress,
+    )
+    skipped = len(list(parts(start.ranking, start.learning))) - len(results)
+    if args.json:
+        rows = [one.to_json() for one in results]
+        print(json.dumps({"served": asdict(whole), "parts": rows, "skipped": skipped}, indent=2))
+        return
+    ablation_table(whole, results)
+    if skipped:
+        print(f"{skipped} parts were not measured in {args.time:.0f} s: give more time with --time")
+
+
+def _tune(args: argparse.Namespace, history: FeedHistory, start: Tuned, progress: Callable[[], None]) -> None:
+    trials = search(history, start, seconds=args.time, requests=args.requests, told=lambda _: progress())
+    best = best_of(trials)
+    write_atomically(args.output, [json.dumps(best.tuned.to_json(), indent=2).encode(), b"\n"])
     rows = [(one.changed, one.served, one.formula) for one in trials]
     if args.json:
         told = [{"changed": c, "served": asdict(s), "formula": asdict(f)} for c, s, f in rows]
         print(json.dumps({"best": best.changed, "trials": told, **best.tuned.to_json()}, indent=2))
-        return 0
+        return
     for changed, served, formula in rows:
         print(f"{changed:<40} served {interval(served)}  formula {interval(formula)}")
     print(f"{args.output}: NDCG@10 {trials[0].reached:.4f} -> {best.reached:.4f} on the warm-up's last fifth")
-    return 0
 
 
 def _trial(history: FeedHistory, targets: frozenset[int], changed: str, tuned: Tuned, requests: int) -> Trial:
@@ -273,8 +298,11 @@ def _read(path: Path, place: str, given: object, defaults: Options) -> Options:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = OneLineParser(prog=_PROG, description="Search how to learn from this feed, on its warm-up only.")
     add_feed_arguments(parser)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="settings file to write (JSON)")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="settings file to write (JSON)"
+        "--ablate",
+        action="store_true",
+        help="write nothing; measure the ranking without each of its sources, half-lives and groups of inputs",
     )
     parser.add_argument("--time", type=duration.parse, default=600.0, metavar="10m", help="default: 10m")
     parser.add_argument(
@@ -288,6 +316,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print the trials for a program")
     args = parser.parse_args(argv)
     check_feed_arguments(parser, args)
+    if args.ablate:
+        if args.output is not None:
+            parser.error("argument --output: does not go with --ablate, which writes no settings")
+        return args
+    if args.output is None:
+        parser.error("the following arguments are required: --output")
     if args.output.is_dir() or not args.output.parent.is_dir():
         why = "is a folder" if args.output.is_dir() else "its folder is not there"
         parser.error(f"argument --output: {args.output}: {why}")

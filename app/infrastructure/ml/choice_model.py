@@ -34,6 +34,12 @@ class ChoiceModel:
     output: NDArray[np.float64]
     calibration: NDArray[np.float64]
 
+    @classmethod
+    def untrained(cls, names: tuple[str, ...]) -> "ChoiceModel":
+        """A linear model of these inputs that gives every candidate utility 0."""
+        zeros, units = np.zeros(len(names)), np.zeros(0)
+        return cls(names, zeros, zeros + 1, zeros, np.zeros((len(names), 0)), units, units, UNCALIBRATED)
+
     @cached_property
     def _single(self) -> tuple[NDArray[np.float32], ...]:
         """Mean and scale as columns; linear and hidden weights as the rows of one matrix; bias; output."""

@@ -6,7 +6,7 @@ asks. What is the same for everybody (heat, age, standing) is found once for all
 
 from __future__ import annotations  # those of inner functions would be evaluated at each call
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,6 +91,18 @@ _POST_COLUMN = {name: column for column, name in enumerate(post_features.names()
 def names() -> tuple[str, ...]:
     """All inputs, in the order of `matrix`."""
     return (*_POST_COLUMN, *(name for one in FEATURES for name in one.names))
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """The inputs that one function computes, by the name of the function."""
+    of_posts = {one.compute.__name__: one.names for one in post_features.POST_FEATURES}
+    return of_posts | {one.compute.__name__: one.names for one in FEATURES}
+
+
+def excluded(without: Collection[str]) -> NDArray[np.bool_]:
+    """(n_features,) which inputs are left out, given names of inputs or of groups of inputs."""
+    dropped = {name for group, members in groups().items() if group in without for name in members}
+    return np.array([name in without or name in dropped for name in names()])
 
 
 def matrix(context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The one list of what ranks: sources, filters, scorer and selector, as served, evaluated and learned from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +49,8 @@ class RankingOptions:
     exploration_share: ExplorationShare = 0.04
     whole_catalogue: CatalogueSize = 1000  # with no more posts than this, each is a candidate
     candidates: Candidates = 100  # of the larger sources; the smaller ones name a part of it
+    trending_source_half_lives_hours: tuple[Hours, ...] = (0.25, 1.0, 6.0, 24.0, 72.0, 168.0, 720.0, 4320.0)
+    exclude_sources: tuple[str, ...] = ()  # names of candidate sources that are not asked
 
     def kind_weights(self) -> NDArray[np.float64]:
         """(5,) weights in the order of INTERACTION_TYPES."""
@@ -93,7 +95,11 @@ def ranking_pipeline(
     elif taste is not None:
         scorer = FormulaScorer(taste, options.formula, trending)
     return FeedPipeline(
-        sources=_sources(options, taste, learned is not None),
+        sources=[
+            source
+            for source in _sources(options, taste, learned is not None)
+            if source.name not in options.exclude_sources
+        ],
         filters=[Published(), NotOwn(), NotBarred()],
         scorer=scorer,
         selector=PageSelector(
@@ -103,11 +109,17 @@ def ranking_pipeline(
     )
 
 
+def _counted_half_lives(hours: Sequence[float]) -> tuple[int, ...]:
+    """Positions in HALF_LIVES of the counted half-lives nearest to `hours`, each once, ascending."""
+    counted = np.log(np.array(HALF_LIVES))
+    return tuple(sorted({int(np.abs(counted - np.log(one * 3600)).argmin()) for one in hours}))
+
+
 def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) -> list[CandidateSource]:
     many, some, few = options.candidates, options.candidates // 2, options.candidates // 4
     window = 5 * many
     common: list[CandidateSource] = [
-        sources.Trending(tuple(range(len(HALF_LIVES))), some),
+        sources.Trending(_counted_half_lives(options.trending_source_half_lives_hours), some),
         sources.Fresh(many),
         sources.PopularAuthors(few, window),
         sources.FollowedAuthors(some, 20),

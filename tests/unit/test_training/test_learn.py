@@ -49,7 +49,7 @@ def test_where_a_second_signal_counts_the_blend_is_taken_and_hears_it():
 
 
 def test_what_was_tried_is_told_with_its_likelihood_and_a_signal_that_is_left_out_is_not_tried():
-    options = LearningOptions(ridges=(1e-3,), units=(), without=("age",))
+    options = LearningOptions(ridges=(1e-3,), units=(), without=("age in days",))
 
     learned = learn(offers(lambda x: column(x, "gravity")), [], options)
 
