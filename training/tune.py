@@ -51,8 +51,7 @@ LEARNING: Final[dict[str, Sequence[Any]]] = {
         ("text",),
         ("trace",),
         ("neighbourhood",),
-        ("heat 30d", "heat 180d", "trace 30d", "trace 180d"),
-        ("heat 0.25h", "trace 0.25h"),
+        ("trace 30d", "trace 180d"),
     ),
 }
 RANKING: Final[dict[str, Sequence[Any]]] = {

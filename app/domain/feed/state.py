@@ -11,11 +11,11 @@ from app.domain.feed.history import EventColumns
 from app.domain.feed.ragged import RaggedRows, grown
 
 HOUR, DAY = 3600.0, 86400.0
-HALF_LIVES = (HOUR / 4, HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
-"""Of engagement with posts, seconds: a feed that lives for minutes and one that lives for years both find theirs."""
-STRONG_HALF_LIVES = (HOUR, DAY, 7 * DAY)
+HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
+"""Of engagement with posts, seconds: a feed that lives for hours and one that lives for years both find theirs."""
+STRONG_HALF_LIVES = (7 * DAY,)
 """Of likes, comments and shares alone, seconds."""
-STANDING_HALF_LIVES = (DAY, 7 * DAY, 30 * DAY, 180 * DAY)
+STANDING_HALF_LIVES = (DAY, 7 * DAY)
 """Of engagement with an author's posts, seconds."""
 
 T = TypeVar("T")
@@ -59,7 +59,6 @@ class FeedState:
         self.histories = RaggedRows(np.int32, np.float64, np.uint8)  # by user: post, time, kind
         self.audiences = RaggedRows(np.int32, np.float64)  # by post: user, time
         self.authored = RaggedRows(np.int32)  # by user: post
-        self.topical = RaggedRows(np.int32)  # by topic: post
         self.follows = RaggedRows(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
 
@@ -131,8 +130,7 @@ class FeedState:
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
         self._changed(posts=True)
-        self.topic[rows] = topic = np.array([self._topic(topic) for topic in topics], np.intp)
-        self.topical.append(topic[topic >= 0], rows[topic >= 0].astype(np.int32))
+        self.topic[rows] = [self._topic(topic) for topic in topics]
         if text is not None:
             self.set_text(rows, text)
         order = rows[np.argsort(created, kind="stable")]
@@ -205,9 +203,7 @@ class FeedState:
             self.created[row] = created
             self.by_created = np.argsort(self.created[: self.n_posts], kind="stable")
         self.visible[row] = visible
-        now = self._topic(topic)
-        _move(self.topical, row, int(self.topic[row]), now)
-        self.topic[row] = now
+        self.topic[row] = self._topic(topic)
 
     def remove_post(self, key: bytes) -> None:
         """Take a post out of every feed; its row stays, so that histories keep their meaning."""
@@ -283,9 +279,7 @@ class FeedState:
     def _topic(self, tag: str | None) -> int:
         if tag is None:
             return -1
-        topic = self.topic_ids.setdefault(tag, len(self.topic_ids))
-        self.topical.reach(topic + 1)
-        return topic
+        return self.topic_ids.setdefault(tag, len(self.topic_ids))
 
 
 def _move(rows: RaggedRows, post: int, before: int, now: int) -> None:
@@ -310,4 +304,4 @@ _POST_COLUMNS = (
     "last_engaged",
 )
 _HEATS = ("heat", "strong_heat", "author_heat")
-_RAGGED = ("histories", "audiences", "authored", "topical", "follows")
+_RAGGED = ("histories", "audiences", "authored", "follows")

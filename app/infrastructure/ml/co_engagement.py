@@ -13,13 +13,10 @@ _OWN_POSTS = 50  # newest posts of the user that are looked at
 _AUDIENCE = 80  # newest users of each of them
 _NEIGHBOURS = 80
 _THEIR_POSTS = 30  # newest posts of each neighbour
-_ALIKE_HALF_LIFE = 30 * DAY  # of the user's own events, in finding who is alike
+_HALF_LIFE = 30 * DAY  # of the user's own events in finding neighbours, and of the neighbours' events
 _STEPS = (
     12  # newest posts of the user, newest users of each, what each of them went on to: so many at each step
 )
-
-PACES = (DAY, 30 * DAY)
-"""Half-lives of the neighbours' events, seconds: what they choose now, and what they chose at all."""
 
 
 def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -36,7 +33,7 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
         rows, times = posts[-_OWN_POSTS:].astype(np.intp), times[-_OWN_POSTS:]
         if not len(rows):
             return np.empty(0, np.intp), np.empty(0)
-        weight = np.exp2((times - context.now) / _ALIKE_HALF_LIFE) / np.sqrt(1.0 + state.engagements[rows])
+        weight = np.exp2((times - context.now) / _HALF_LIFE) / np.sqrt(1.0 + state.engagements[rows])
         owner, (users,) = state.audiences.gather(rows, _AUDIENCE, columns=(0,))
         overlap = tally(users, weight[owner][None], state.n_users)
         found = overlap.rows
@@ -53,18 +50,14 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
 
 
 def user_knn(context: RankingContext) -> Tally:
-    """Posts' support among the neighbours, a sum for each of PACES: of similarity x faded event."""
+    """Posts' support among the neighbours, one sum: of similarity x decayed event."""
 
     def score() -> Tally:
         state = context.state
         users, similarity = neighbours(context)
         owner, (posts, times) = state.histories.gather(users, _THEIR_POSTS, columns=(0, 1))
-        age = times - context.now
-        alike = similarity[owner]
-        support = np.empty((len(PACES), len(posts)))
-        for faded, pace in zip(support, PACES, strict=True):
-            np.multiply(alike, np.exp2(age / pace), out=faded)
-        return tally(posts, support, state.n_posts)
+        support = similarity[owner] * np.exp2((times - context.now) / _HALF_LIFE)
+        return tally(posts, support[None], state.n_posts)
 
     return context.once("user_knn", score)
 

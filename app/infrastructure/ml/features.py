@@ -20,7 +20,7 @@ from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement, post_features
 from app.infrastructure.ml.post_features import MINUTE, post_inputs
 from app.infrastructure.ml.tally import Tally, tally
-from app.infrastructure.ml.text import text_profiles
+from app.infrastructure.ml.text import text_profile
 
 # of single precision where there are many logarithms, which take half the time in it
 Block = NDArray[np.floating[Any]]
@@ -50,11 +50,6 @@ class Candidates:
     def topic(self) -> NDArray[np.intp]:
         """Topics, -1 none."""
         return self.state.topic[self.rows].astype(np.intp)
-
-    @cached_property
-    def topic_ties(self) -> Block:
-        """(2, n) the user's faded events with each post's topic, and their share of all."""
-        return taste(self.context).topics[:, self.topic + 1]
 
     def none(self, rows: int) -> Block:
         """The block of a feature that has nothing to say."""
@@ -128,7 +123,7 @@ def met(c: Candidates) -> Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taste:
-    """A user's ties: to users (faded events with their posts, slowly and fast; follows; their visits here), to topics.
+    """A user's ties: to users (faded events with their posts, slowly and fast; follows) and to topics.
 
     `topics` (2, 1 + n_topics): faded events, and their share of all; entry 0, no topic, is 0.
     """
@@ -145,15 +140,11 @@ def taste(context: RankingContext) -> Taste:
         posts, times, _ = context.history
         age = context.now - times
         slow, fast = np.exp2(age / (-30 * DAY)), np.exp2(age / -DAY)
-        followed, written = context.followed, np.empty(0, np.intp)
-        if context.user >= 0:
-            written = state.authored.row(context.user, 30)[0].astype(np.intp)
-        _, (visitors,) = state.audiences.gather(written, 50, columns=(0,))
-        ties = np.zeros((4, len(posts) + len(followed) + len(visitors)))
+        followed = context.followed
+        ties = np.zeros((3, len(posts) + len(followed)))
         ties[0, : len(posts)], ties[1, : len(posts)] = slow, fast
-        ties[2, len(posts) : len(posts) + len(followed)] = 1.0
-        ties[3, len(posts) + len(followed) :] = 1.0
-        users = tally(np.concatenate([state.author[posts], followed, visitors]), ties, state.n_users)
+        ties[2, len(posts) :] = 1.0
+        users = tally(np.concatenate([state.author[posts], followed]), ties, state.n_users)
         topics = np.empty((2, len(state.topic_ids) + 1))
         topics[0] = summed(state.topic[posts] + 1, slow, topics.shape[1])
         np.divide(topics[0], topics[0].sum() or 1.0, out=topics[1])
@@ -163,75 +154,62 @@ def taste(context: RankingContext) -> Taste:
     return context.once("taste", read)
 
 
-@feature(
-    "affinity author",
-    "affinity author recent",
-    "follows author",
-    "author came to me",
-    "affinity topic",
-    "topic share",
-)
+@feature("affinity author", "affinity author recent", "follows author", "affinity topic", "topic share")
 def affinity(c: Candidates) -> Block:
-    """The user's own history with author and topic, follow edges, and whether the author engages with the user."""
+    """The user's own history with author and topic, and follow edges."""
     if c.context.user < 0:
-        return c.none(6)
-    block = np.empty((6, len(c.rows)), np.float32)
-    np.log1p(taste(c.context).users.of(c.author).astype(np.float32), out=block[:4])
+        return c.none(5)
+    block = np.empty((5, len(c.rows)), np.float32)
+    np.log1p(taste(c.context).users.of(c.author).astype(np.float32), out=block[:3])
     block[2] = block[2] > 0
-    np.log1p(c.topic_ties[0].astype(np.float32), out=block[4])
-    block[5] = c.topic_ties[1]
+    topics = taste(c.context).topics[:, c.topic + 1]
+    np.log1p(topics[0].astype(np.float32), out=block[3])
+    block[4] = topics[1]
     return block
 
 
-@feature("user kNN 1d", "user kNN 30d", "next posts")
+@feature("user kNN 30d", "next posts")
 def neighbourhood(c: Candidates) -> Block:
-    """Support by users who choose alike, at two paces, and by what people went on to."""
+    """Support by users who choose alike, and by what people went on to."""
     if not c.context.history_length:
-        return c.none(3)
+        return c.none(2)
     knn, following = co_engagement.user_knn(c.context), co_engagement.next_posts(c.context)
     support = np.concatenate([knn.of(c.rows), following.of(c.rows)], dtype=np.float32)
     block: Block = np.log(support + np.float32(1e-3)) - np.float32(np.log(1e-3))
     return block
 
 
-@feature("text like history", "text like last")
+@feature("text like history")
 def text(c: Candidates) -> Block:
-    """Similarity of the text to what the user engaged with, lately and last."""
-    profiles = text_profiles(c.context)
-    if profiles is None:
-        return c.none(2)
-    alike: Block = profiles @ c.state.text.take(c.rows, axis=0).T
+    """Similarity of the text to what the user engaged with."""
+    profile = text_profile(c.context)
+    if profile is None:
+        return c.none(1)
+    alike: Block = (c.state.text.take(c.rows, axis=0) @ profile)[None]
     return alike
 
 
-@feature("topic of last", "heat x topic share", "trace x topic share", "age x topic share")
+@feature("topic of last")
 def topical(c: Candidates) -> Block:
-    """The topic of the user's last event, and age and heat as far as the topic is the user's."""
+    """Whether the topic is that of the user's last event, fading within hours."""
     posts, times, _ = c.context.history
     if not len(posts):
-        return c.none(4)
-    last = (c.topic == c.state.topic[posts[-1]]) * np.exp2((times[-1] - c.context.now) / HOUR)
-    share = c.topic_ties[1]
-    block = np.empty((4, len(c.rows)))
-    block[0] = last
-    for row, name in enumerate(("heat 6h", "trace 1h", "age"), 1):
-        np.multiply(c.of_post(name), share, out=block[row])
-    return block
+        return c.none(1)
+    last: Block = (c.topic == c.state.topic[posts[-1]]) * np.exp2((times[-1] - c.context.now) / HOUR)
+    return last[None]
 
 
-@feature(
-    "heat x newcomer", "age x newcomer", "age against habit", "(age against habit)^2", "heat against habit"
-)
+@feature("heat x newcomer", "age against habit", "(age against habit)^2", "heat against habit")
 def habit(c: Candidates) -> Block:
     """Against what this user usually takes: how old, how hot; and how short the history is that the rest rests on."""
     newcomer = 1.0 / (1.0 + c.context.history_length)
     hot, age = c.of_post("heat 6h"), c.of_post("age")
-    block = c.none(5)
-    block[0], block[1] = hot * newcomer, age * newcomer
+    block = c.none(4)
+    block[0] = hot * newcomer
     posts, times, _ = c.context.history
     if len(posts):
         own = posts[-50:].astype(np.intp)
         usual = np.log((times[-50:] - c.state.created[own]).clip(0) + MINUTE).mean()
         gap = (age - usual) * (1 - newcomer)
-        block[2], block[3], block[4] = np.abs(gap), gap**2 / 10, hot * gap / 3
+        block[1], block[2], block[3] = np.abs(gap), gap**2 / 10, hot * gap / 3
     return block

@@ -118,16 +118,20 @@ def _label(seconds: float) -> str:
     return f"{seconds / DAY:g}d" if seconds >= DAY else f"{seconds / HOUR:g}h"
 
 
-@post_feature(*(f"heat {_label(h)}" for h in HALF_LIVES))
+_HEAT = [HALF_LIVES.index(h) for h in (HOUR, 6 * HOUR, DAY, 7 * DAY)]
+_TRACE = [HALF_LIVES.index(h) for h in (HOUR, 30 * DAY, 180 * DAY)]
+
+
+@post_feature(*(f"heat {_label(HALF_LIVES[i])}" for i in _HEAT))
 def heat(posts: Posts) -> Block:
     """log(1 + decayed engagement)."""
-    return np.log1p(posts.heat)
+    return np.log1p(posts.heat[_HEAT])
 
 
-@post_feature(*(f"trace {_label(h)}" for h in HALF_LIVES))
+@post_feature(*(f"trace {_label(HALF_LIVES[i])}" for i in _TRACE))
 def trace(posts: Posts) -> Block:
     """log of decayed engagement with a tiny floor: tells cold from colder, where log(1 + x) is all 0."""
-    traces: Block = np.log(posts.heat + _FLOOR)
+    traces: Block = np.log(posts.heat[_TRACE] + _FLOOR)
     return traces
 
 
@@ -138,7 +142,7 @@ def strong_heat(posts: Posts) -> Block:
     return np.log1p(_single(strong))
 
 
-@post_feature("age", "age^2", "age in days", "idle", "idle^2", "engagement", "untouched", "gravity")
+@post_feature("age", "age in days", "idle", "engagement", "untouched", "gravity")
 def life(posts: Posts) -> Block:
     """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking.
 
@@ -152,7 +156,7 @@ def life(posts: Posts) -> Block:
     count = np.log1p(engagements)
     gravity = count - 1.8 * np.log(seconds / HOUR + 2.0)
     days = seconds / DAY
-    return np.stack([age, age**2 / 10, days, idle, idle**2 / 10, count, engagements == 0, gravity])
+    return np.stack([age, days, idle, count, engagements == 0, gravity])
 
 
 _SIX_HOURS = HALF_LIVES.index(6 * HOUR)
@@ -192,53 +196,43 @@ def _ends_of_runs(*columns: NDArray[Any]) -> NDArray[np.intp]:
     return last
 
 
-@post_feature("newer posts", "newer in topic", "heat share", "heat in topic")
+@post_feature("newer posts", "newer in topic", "heat in topic")
 def standing_among_posts(posts: Posts) -> Block:
-    """How many posts are newer, in all and in the topic; heat against the hottest, of all and of the topic."""
+    """How many posts are newer, in all and in the topic; heat against the hottest of the topic."""
     state = posts.state
 
     def hottest() -> NDArray[np.float64]:
-        """Level of the hottest post of each topic (-1 first), and of all of them last."""
+        """Level of the hottest post of each topic, -1 (no topic) first."""
         hot = state.heat.hottest(_SIX_HOURS, 300)
         level = state.heat.level(_SIX_HOURS, hot)
-        best = np.full(len(state.topic_ids) + 2, -np.inf)
+        best = np.full(len(state.topic_ids) + 1, -np.inf)
         np.maximum.at(best, state.topic[hot] + 1, level)
-        best[-1] = level.max(initial=-np.inf)
         return best
 
     best = state.derived("hottest by topic", hottest)
     topic = state.topic[posts.rows]
     level = state.heat.level(_SIX_HOURS, posts.rows)
-    block = np.empty((4, len(posts.rows)), np.float32)
+    block = np.empty((3, len(posts.rows)), np.float32)
     _newer(state, posts.now).take(posts.rows, axis=1, out=block[:2], mode="clip")
     # where nothing ever happened, nowhere, -inf stands against -inf: no number, which `fmax` passes over
     with np.errstate(invalid="ignore"):
-        block[2], block[3] = level - best[-1], level - best[topic + 1]
-    block[2:] *= np.log(2)
-    np.fmax(block[2:], _COLDEST, out=block[2:])
-    np.minimum(block[2:], 0.0, out=block[2:])
+        np.subtract(level, best[topic + 1], out=block[2])
+    block[2] *= np.log(2)
+    np.fmax(block[2], _COLDEST, out=block[2])
+    np.minimum(block[2], 0.0, out=block[2])
     return block
 
 
-@post_feature(
-    *(f"author {_label(h)}" for h in STANDING_HALF_LIVES),
-    "author followers",
-    "author posts",
-    "author per post",
-    "author unknown",
-)
+@post_feature(*(f"author {_label(h)}" for h in STANDING_HALF_LIVES), "author per post")
 def author_standing(posts: Posts) -> Block:
-    """Decayed engagement with all posts of the author, followers, posts, engagement per post."""
+    """Decayed engagement with all posts of the author, and the longest-lived of it per post; 0 for an unknown one."""
     state = posts.state
     written_by = state.author[posts.rows].astype(np.intp)
     known = written_by >= 0
-    block = np.zeros((len(STANDING_HALF_LIVES) + 4, len(posts.rows)), np.float32)
-    block[-1] = ~known
+    block = np.zeros((len(STANDING_HALF_LIVES) + 1, len(posts.rows)), np.float32)
     if known.any():
         author = written_by.clip(0)
-        np.log1p(_single(state.author_heat.at(posts.now, author)), out=block[:-4])
-        block[-4], block[-3] = state.followers[author], state.authored.lengths(author)
-        np.log1p(block[-4:-2], out=block[-4:-2])
-        np.subtract(block[-5], block[-3], out=block[-2])
-        block[:-1] *= known
+        np.log1p(_single(state.author_heat.at(posts.now, author)), out=block[:-1])
+        np.subtract(block[-2], np.log1p(state.authored.lengths(author)), out=block[-1])
+        block *= known
     return block

@@ -49,7 +49,7 @@ class RankingOptions:
     exploration_share: ExplorationShare = 0.04
     whole_catalogue: CatalogueSize = 1000  # with no more posts than this, each is a candidate
     candidates: Candidates = 100  # of the larger sources; the smaller ones name a part of it
-    trending_source_half_lives_hours: tuple[Hours, ...] = (0.25, 1.0, 6.0, 24.0, 72.0, 168.0, 720.0, 4320.0)
+    trending_source_half_lives_hours: tuple[Hours, ...] = (1.0, 24.0, 720.0)
     exclude_sources: tuple[str, ...] = ()  # names of candidate sources that are not asked
 
     def kind_weights(self) -> NDArray[np.float64]:
@@ -118,24 +118,23 @@ def _counted_half_lives(hours: Sequence[float]) -> tuple[int, ...]:
 def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) -> list[CandidateSource]:
     many, some, few = options.candidates, options.candidates // 2, options.candidates // 4
     window = 5 * many
-    common: list[CandidateSource] = [
-        sources.Trending(_counted_half_lives(options.trending_source_half_lives_hours), some),
-        sources.Fresh(many),
-        sources.PopularAuthors(few, window),
-        sources.FollowedAuthors(some, 20),
-    ]
+    half_lives = options.trending_source_half_lives_hours
     everything = sources.SmallCatalogue(options.whole_catalogue)
     if learned:
         return [
             sources.LiveNeighbours(many),
-            sources.NextPosts(some),
             sources.FavouriteTopics(some, window),
-            sources.FavouriteAuthors(some, 5),
-            sources.SimilarText(many, window),
             sources.FollowedTastes(some, 10),
-            *common,
+            sources.Trending(_counted_half_lives(half_lives), some),
+            sources.Fresh(many),
+            sources.FollowedAuthors(some, 20),
             everything,
         ]
-    if taste is not None:
-        return [sources.SimilarUsers(taste, many), *common, everything]
-    return [*common, everything]
+    common: list[CandidateSource] = [
+        sources.Trending(_counted_half_lives((*half_lives, options.trending_half_life_hours)), some),
+        sources.Fresh(many),
+        sources.PopularAuthors(few, window),
+        sources.FollowedAuthors(some, 20),
+        everything,
+    ]
+    return common if taste is None else [sources.SimilarUsers(taste, many), *common]

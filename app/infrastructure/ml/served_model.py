@@ -20,7 +20,7 @@ from app.infrastructure.ml.formula_scorer import FormulaWeights
 from app.infrastructure.ml.ranking import RankingOptions, ranking_pipeline
 from app.infrastructure.ml.text import TextSpace
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ class ServedModel:
         try:
             if artifact["format"] != FORMAT:
                 raise InvalidArtifact(
-                    f"the artefact is of format {artifact['format']!r}, this service reads {FORMAT}"
+                    f"the artefact is of format {artifact['format']!r}, this service reads {FORMAT}: train again"
                 )
             matrix, neighbours = artifact["matrix"], artifact["neighbours"]
             if not isinstance(matrix, csr_array) or not isinstance(neighbours, StoredNeighbours):

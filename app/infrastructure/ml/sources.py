@@ -11,7 +11,6 @@ from app.domain.feed.state import HOTTEST_KEPT, STANDING_HALF_LIVES
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement
 from app.infrastructure.ml.collaborative_filter import LiveTaste
-from app.infrastructure.ml.text import text_profiles
 
 Rows = NDArray[np.intp]
 
@@ -32,13 +31,6 @@ def newest(context: RankingContext, limit: int) -> Rows:
         return rows[context.admits(rows)][:limit]
 
     return context.once(("newest", limit), find)
-
-
-def newest_by(context: RankingContext, authors: Rows, each: int) -> Rows:
-    """The newest `each` posts of some authors that are not barred, newest first."""
-    _, (posts,) = context.state.authored.gather(authors, each)
-    rows = posts[context.admits(posts)].astype(np.intp)
-    return rows[np.argsort(-context.state.created[rows], kind="stable")]
 
 
 def _newest_of_all(context: RankingContext, limit: int) -> Rows:
@@ -85,22 +77,7 @@ class LiveNeighbours:
         if not context.history_length:
             return np.empty(0, np.intp)
         knn = co_engagement.user_knn(context)
-        return strongest(context, knn.rows, knn.sums[-1], self.limit)
-
-
-@dataclass(frozen=True, slots=True)
-class NextPosts:
-    """What others went on to after what this user met last."""
-
-    limit: int
-    name: str = "next_posts"
-    reason: Reason = Reason.COLLABORATIVE_FILTERING
-
-    def __call__(self, context: RankingContext) -> Rows:
-        if not context.history_length:
-            return np.empty(0, np.intp)
-        following = co_engagement.next_posts(context)
-        return strongest(context, following.rows, following.sums[0], self.limit)
+        return strongest(context, knn.rows, knn.sums[0], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +151,10 @@ class FollowedAuthors:
     def __call__(self, context: RankingContext) -> Rows:
         if not len(context.followed):
             return np.empty(0, np.intp)
-        return newest_by(context, context.followed, self.each)[: self.limit]
+        state = context.state
+        _, (posts,) = state.authored.gather(context.followed, self.each)
+        rows = posts[context.admits(posts)].astype(np.intp)
+        return rows[np.argsort(-state.created[rows], kind="stable")][: self.limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +174,6 @@ class FollowedTastes:
         admitted = context.admits(posts)
         posts, times = posts[admitted], times[admitted]
         return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]
-
-
-@dataclass(frozen=True, slots=True)
-class FavouriteAuthors:
-    """The newest posts of the authors this user engaged with last."""
-
-    limit: int
-    each: int
-    name: str = "favourite_authors"
-    reason: Reason = Reason.CONTENT_SIMILARITY
-
-    def __call__(self, context: RankingContext) -> Rows:
-        state = context.state
-        met = state.author[context.history[0][-100:].astype(np.intp)].astype(np.intp)
-        authors = distinct(met[met >= 0][::-1])[:50]
-        return newest_by(context, authors, self.each)[: self.limit]
 
 
 @dataclass(frozen=True)
@@ -236,33 +200,6 @@ class FavouriteTopics:
     @cached_property
     def _fading(self) -> NDArray[np.float64]:
         return np.exp2(-np.arange(self.window) / self.limit)
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarText:
-    """Posts that read like what the user engaged with: new ones, and any of his topics where posts live for long."""
-
-    limit: int
-    window: int  # so many newest posts, and of each topic, are looked at
-    name: str = "similar"
-    reason: Reason = Reason.CONTENT_SIMILARITY
-
-    def __call__(self, context: RankingContext) -> Rows:
-        state, profiles = context.state, text_profiles(context)
-        if profiles is None:
-            return np.empty(0, np.intp)
-        rows = newest(context, self.window)
-        met = state.topic[context.history[0][-50:]]
-        topics = np.bincount(met[met >= 0]).argsort()[::-1][:_TOPICS]
-        _, (of_topics,) = state.topical.gather(topics, self.window)
-        older = state.created[of_topics] < (state.created[rows[-1]] if len(rows) else np.inf)
-        rows = np.concatenate([rows, of_topics[older]])
-        return strongest(
-            context, rows, np.asarray(state.text.take(rows, axis=0) @ profiles[0], np.float64), self.limit
-        )
-
-
-_TOPICS = 2
 
 
 def distinct(rows: Rows) -> Rows:

@@ -120,17 +120,17 @@ def readable(content: str, tags: Sequence[str]) -> str:
 
 
 _READ = 50  # newest posts of the user whose texts are looked at
-_FADING = np.stack([base ** np.arange(_READ)[::-1] for base in (0.9, 0.5)]).astype(np.float32)
+_FADING = (0.9 ** np.arange(_READ)[::-1]).astype(np.float32)
 
 
-def text_profiles(context: RankingContext) -> NDArray[np.float32] | None:
-    """(2, d) what the user reads, lately and last, each of length 1; None where there is no text or no history."""
+def text_profile(context: RankingContext) -> NDArray[np.float32] | None:
+    """(d,) what the user reads, of length 1; None where there is no text or no history."""
 
     def read() -> NDArray[np.float32] | None:
         posts, text = context.history[0][-_READ:], context.state.text
         if not len(posts) or not text.shape[1]:
             return None
-        both = _FADING[:, -len(posts) :] @ text.take(posts, axis=0)
-        return np.asarray(both / (np.linalg.norm(both, axis=1, keepdims=True) + 1e-9), np.float32)
+        profile = _FADING[-len(posts) :] @ text.take(posts, axis=0)
+        return np.asarray(profile / (np.linalg.norm(profile) + 1e-9), np.float32)
 
-    return context.once("text profiles", read)
+    return context.once("text profile", read)

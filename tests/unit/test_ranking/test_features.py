@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.domain.feed.history import EventColumns
 from app.domain.feed.state import FeedState
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.ml import features
+from app.infrastructure.ml import co_engagement, features
 from app.infrastructure.ml.post_features import names, post_inputs
 from app.infrastructure.ml.tally import tally
 from tests.feeds import LIKE, Feed, Post, whole_state
@@ -65,24 +65,49 @@ def test_inputs_of_a_post_are_the_same_bits_whatever_it_was_asked_with(state):
     np.testing.assert_array_equal(one_by_one, whole)
 
 
-def test_inputs_of_posts_follow_the_time_events_and_follows(state):
+def test_inputs_of_posts_follow_the_time_and_events(state):
     rows = np.arange(state.n_posts)
 
     def column(name, now):
         return post_inputs(state, now, rows)[:, names().index(name)].copy()
 
-    before = column("heat 1h", 100.0)
+    before, author_before = column("heat 1h", 100.0), column("author 7d", 100.0)
     assert (column("age", 4000.0) > column("age", 100.0)).all()
 
     state.record(event(0, 5, 100.0))
     after = column("heat 1h", 100.0)
     assert np.flatnonzero(after != before).tolist() == [5]
 
+    of_author = state.author[rows] == state.author[5]
+    assert ((column("author 7d", 100.0) > author_before) == of_author).all()
+
+
+def test_follow_edges_are_an_input_of_the_follower_alone(state):
+    rows = np.arange(state.n_posts)
     author = int(state.author[5])
-    state.follow(np.array([(author + 1) % 4]), np.array([author]))
-    assert (column("author followers", 100.0) > 0).tolist() == (state.author[rows] == author).tolist()
-    state.unfollow((author + 1) % 4, author)
-    assert not column("author followers", 100.0).any()
+    follower = (author + 1) % 4
+
+    def follows(user):
+        inputs = features.matrix(RankingContext(state, user, 100.0), rows)
+        return inputs[features.names().index("follows author")].tolist()
+
+    state.follow(np.array([follower]), np.array([author]))
+    assert follows(follower) == (state.author[rows] == author).tolist()
+    assert not any(follows(author))
+
+    state.unfollow(follower, author)
+    assert not any(follows(follower))
+
+
+def test_next_posts_are_where_others_went_on_to_after_what_the_user_met_last():
+    events = [(0, 0, LIKE, 50.0), (1, 1, LIKE, 5.0), (1, 0, LIKE, 10.0), (1, 2, LIKE, 20.0)]
+    state, chronicle = whole_state(Feed(2, [Post()] * 3, events).history())
+    context = RankingContext(state, int(chronicle.user_row[0]), 100.0)
+
+    support = co_engagement.next_posts(context).of(chronicle.post_row)[0]
+
+    assert support[2] > 0
+    assert support[1] == 0  # before, not after
 
 
 def test_all_inputs_stand_in_the_order_of_their_names(state):

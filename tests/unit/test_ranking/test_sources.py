@@ -32,14 +32,11 @@ def named(source, feed: Feed, user: int = 0, now: float = NOW) -> list[int]:
 EVERY = [
     sources.SmallCatalogue(100),
     sources.LiveNeighbours(5),
-    sources.NextPosts(5),
     sources.Fresh(3),
     sources.PopularAuthors(3, 10),
     sources.FollowedAuthors(4, 2),
     sources.FollowedTastes(4, 3),
-    sources.FavouriteAuthors(4, 3),
     sources.FavouriteTopics(4, 10),
-    sources.SimilarText(4, 10),
 ]
 
 
@@ -124,14 +121,6 @@ def test_followed_tastes_are_what_followed_users_engaged_with_last_first(feed):
     assert [last[post] for post in found] == sorted(last.values(), reverse=True)
 
 
-@given(feeds())
-def test_favourite_authors_bring_posts_of_authors_the_user_engaged_with(feed):
-    found = named(sources.FavouriteAuthors(50, 50), feed)
-
-    liked = {feed.posts[post].author for user, post, _, _ in feed.events if user == 0} - {-1}
-    assert set(found) == {i for i, post in enumerate(feed.posts) if post.author in liked}
-
-
 def test_each_favourite_topic_gets_its_share():
     posts = [Post(created=float(i), tags=("cats",) if i % 2 else ("dogs",)) for i in range(40)]
     events = [(0, 1, LIKE, 50.0), (0, 3, LIKE, 51.0), (0, 5, LIKE, 52.0), (0, 0, LIKE, 53.0)]
@@ -141,31 +130,6 @@ def test_each_favourite_topic_gets_its_share():
     topics = Counter(posts[i].tags[0] for i in found)
     assert topics["cats"] > topics["dogs"] > 0
     assert 39 in found
-
-
-def test_similar_text_is_found_among_newer_posts():
-    feed = Feed(1, [Post(created=1.0), Post(created=2.0), Post(created=3.0)], [(0, 0, LIKE, 5.0)])
-    context, number = asked(feed)
-    vectors = {0: [1.0, 0.0], 1: [0.0, 1.0], 2: [0.9, 0.1]}
-    context.state.set_text(np.arange(3), np.array([vectors[i] for i in number], np.float32))
-
-    found = number[sources.SimilarText(5, 5)(context)].tolist()
-
-    assert found[:2] == [0, 2]
-
-
-def test_similar_text_is_found_among_old_posts_of_the_users_topics():
-    posts = [Post(created=float(i), tags=("red",) if i % 2 else ("blue",)) for i in range(20)]
-    context, number = asked(Feed(1, posts, [(0, 19, LIKE, 50.0)]))
-    vectors = np.zeros((20, 2), np.float32)
-    vectors[:, 1] = 1
-    like = np.isin(number, [19, 3, 4])
-    vectors[like] = [1, 0]
-    context.state.set_text(np.arange(20), vectors)
-
-    found = number[sources.SimilarText(2, 10)(context)].tolist()
-
-    assert found == [19, 3]  # of the newest ten, and of red ones; the fourth is blue and old
 
 
 def test_popular_authors_are_those_that_others_engage_with():
@@ -194,15 +158,6 @@ def test_neighbours_name_what_users_alike_chose_and_strangers_get_nothing():
     assert 2 in found
     assert 3 not in found
     assert named(sources.LiveNeighbours(10), feed, user=-1) == []
-
-
-def test_next_posts_are_where_others_went_on_to():
-    events = [(0, 0, LIKE, 50.0), (1, 1, LIKE, 5.0), (1, 0, LIKE, 10.0), (1, 2, LIKE, 20.0)]
-
-    found = named(sources.NextPosts(10), Feed(2, [Post()] * 3, events))
-
-    assert 2 in found
-    assert 1 not in found  # before, not after
 
 
 def test_a_catalogue_is_named_whole_only_while_it_is_small():

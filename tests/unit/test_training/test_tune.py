@@ -105,7 +105,7 @@ def test_the_warm_up_holds_nothing_of_the_test_part(feed):
 def test_a_settings_file_is_read_as_it_was_written(tmp_path):
     tuned = Tuned(
         replace(RankingOptions(), candidates=150, neighbours=50),
-        LearningOptions(requests=3000, ridges=(1e-2,), units=(), without=("text", "heat 30d")),
+        LearningOptions(requests=3000, ridges=(1e-2,), units=(), without=("text", "trace 30d")),
     )
     path = tmp_path / "settings.json"
     path.write_text(json.dumps(tuned.to_json()))
