@@ -1,4 +1,4 @@
-"""The README's commands, in its order, on files and a database of the test's own."""
+"""The commands of the README and of the pages in docs/, in order, on files and a database of the test's own."""
 
 import json
 import re
@@ -16,35 +16,39 @@ from tests.e2e.service import environment, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-README = (CHECKOUT / "README.md").read_text()
-TABLES = ["alembic", "upgrade", "head"]  # come before rows; the README tells of run_dev.sh, which makes them
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("adopting", "evaluation-protocol", "extending", "operations")),
+)
+TEXTS = {name: (CHECKOUT / name).read_text() for name in PAGES}
+TABLES = ["alembic", "upgrade", "head"]  # for a reader of the README, run_dev.sh creates the tables
 SMALLER = {"2000": "100", "10m": "10s"}  # requests, time
 HEAVY = {"benchmarks.serving", "benchmarks.worlds"}  # have smoke tests of their own
 OTHER_NAMES = {"like": "BOOKMARK", "click": "OPEN"}
 
 
-def python_commands() -> Iterator[list[str]]:
-    """Module and arguments of every command line that runs one of our modules; the training script counts as one."""
-    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
+def python_commands(text: str) -> Iterator[list[str]]:
+    """Module and arguments of each command line that runs one of our modules; the training script counts as one."""
+    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:4] == ["uv", "run", "python", "-m"]:
-                yield words[4:]
-            if words == ["./scripts/train_model.sh"]:
+            if line.startswith("uv run python -m "):
+                yield shlex.split(line, comments=True)[4:]
+            if line.startswith("./scripts/train_model.sh"):
                 yield ["training.train"]
-    for command in re.findall(r"`uv run python -m ([^`]+)`", README):
+    for command in re.findall(r"`uv run python -m ([^`]+)`", text):
         yield shlex.split(command)
 
 
-def body_of(path: str) -> dict[str, object]:
-    sent = re.search(rf"curl \S* ?http://localhost:8000{path}.*?-d '(.*?)'", README, re.DOTALL)
+def body_of(path: str, text: str) -> dict[str, object]:
+    """The JSON that the text's `curl` sends to a path."""
+    sent = re.search(rf"curl \S* ?http://localhost:8000{path}.*?-d '(.*?)'", text, re.DOTALL)
     assert sent is not None
     body: dict[str, object] = json.loads(sent[1])
     return body
 
 
 def run(folder: Path, url: str, words: list[str]) -> str:
-    """Run a module in `folder`, where the README's files are; returns what it printed."""
+    """Run a module in `folder`, where the files of the examples are; return what it printed."""
     settings = {"DATABASE_URL": url, "MODELS_DIR": str(folder / "models"), "KEYS_DIR": str(folder / "keys")}
     done = subprocess.run(
         [sys.executable, "-m", *words],
@@ -59,7 +63,7 @@ def run(folder: Path, url: str, words: list[str]) -> str:
 
 
 def write_files_of_a_feed(folder: Path) -> None:
-    """A generated feed as the README's example files: CSV with other names of events, Parquet with ours."""
+    """A generated feed as the files of the examples: CSV with other names of events, Parquet with ours."""
     generator = ["data.generate_fake_data", "--users", "60", "--posts", "200", "--interactions", "2000"]
     run(folder, "", [*generator, "--output", "small.json"])
     feed = json.loads((folder / "small.json").read_text())
@@ -73,14 +77,14 @@ def write_files_of_a_feed(folder: Path) -> None:
     interactions.to_csv(folder / "interactions.csv", index=False)
 
 
-def test_the_readmes_commands_do_what_they_say(tmp_path: Path, empty_database_url: str) -> None:
+def test_the_commands_of_the_documents_do_what_they_say(tmp_path: Path, empty_database_url: str) -> None:
     folder, url = tmp_path, empty_database_url
     (folder / "data").mkdir()
     write_files_of_a_feed(folder)
 
     printed = {
         tuple(words): run(folder, url, [SMALLER.get(word, word) for word in words])
-        for words in [TABLES, *python_commands()]
+        for words in [TABLES, *(words for text in TEXTS.values() for words in python_commands(text))]
         if words[0] not in HEAVY
     }
 
@@ -89,8 +93,10 @@ def test_the_readmes_commands_do_what_they_say(tmp_path: Path, empty_database_ur
     assert (folder / "model.bundle").stat().st_size > 1000
     assert "served" in printed["training.evaluate", "--max-requests", "2000"]
     with running(folder, DATABASE_URL=url) as service:
-        page = service.client.post("/recommendations/generate", json=body_of("/recommendations/generate"))
+        asked = body_of("/recommendations/generate", TEXTS["README.md"])
+        page = service.client.post("/recommendations/generate", json=asked)
         assert page.json()["metadata"]["source"] == "personalized"
-        event = body_of("/interactions/track") | {"post_id": page.json()["recommendations"][0]["post_id"]}
+        event = body_of("/interactions/track", (CHECKOUT / "docs/api.md").read_text())
+        event["post_id"] = page.json()["recommendations"][0]["post_id"]
         tracked = service.client.post("/interactions/track", json=event)
         assert (tracked.status_code, tracked.json()) == (202, {"status": "tracked"})

@@ -1,4 +1,4 @@
-"""What the documents say, held against the code they speak of."""
+"""The README, the pages in docs/ and the decision records agree with the code."""
 
 import importlib
 import json
@@ -13,12 +13,12 @@ import pytest
 
 from app.application.use_cases.get_health_status import HealthStatus, ServiceState
 from app.domain.feed.chronicle import Chronicle
+from app.domain.feed.state import HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.clock import SystemClock
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT
-from app.infrastructure.ml import features, sources
-from app.infrastructure.ml.post_features import POST_FEATURES
+from app.infrastructure.ml import features, filters, formula_scorer, sources
 from app.infrastructure.ml.ranking import RankingOptions
 from app.presentation.api.routers.health import StateCollector
 from app.presentation.schemas.interaction_schema import TrackRequest
@@ -29,35 +29,64 @@ from training.acceptance import ENOUGH_REQUESTS
 from training.learn import LearningOptions
 from training.rankers import RANKERS
 
-README = (CHECKOUT / "README.md").read_text()
 ADRS = sorted((CHECKOUT / "docs/adr").glob("*.md"))
-DOCUMENTS = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + ADRS
-PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+FOR_USERS = [document for document in PAGES if document.name != "CONTRIBUTING.md"]
+DOCUMENTS = [*PAGES, CHECKOUT / "CHANGELOG.md", *ADRS]
+LINKING = [*DOCUMENTS, CHECKOUT / "web/README.md", CHECKOUT / "packages/feed-client/README.md"]
+MAX_README_LINES = 250
+MAX_LINE_LENGTH = 120
+
+OTHER_VARIABLES = {"PROMETHEUS_MULTIPROC_DIR", "TEST_DATABASE_URL", "OTEL_RESOURCE_ATTRIBUTES"}
+"""Variables that a library or the tests read, and no class of settings."""
 
 
-def blocks(language: str) -> list[str]:
-    """The README's fenced blocks of a language."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    return [text for tongue, text in fenced if tongue == language]
+def page(name: str) -> str:
+    return (CHECKOUT / name).read_text()
 
 
-def commands() -> Iterator[list[str]]:
-    """Every command of the README's shell blocks, in words; continued lines joined, remarks left out."""
-    for block in blocks("sh"):
+def prose(text: str) -> str:
+    """A document without its fenced blocks."""
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [content for tag, content in fenced if tag == language]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Each command of the shell blocks as words. Continued lines are joined, comments are left out."""
+    for block in blocks(text, "sh"):
+        command = ""
         for line in block.replace("\\\n", " ").splitlines():
-            if words := shlex.split(line, comments=True):
+            command += line
+            if command.count("'") % 2:  # a quoted text goes on in the next line
+                continue
+            if words := shlex.split(command, comments=True):
                 yield words
+            command = ""
+
+
+def all_commands() -> list[list[str]]:
+    return [words for document in FOR_USERS for words in commands(document.read_text())]
 
 
 def python_commands() -> list[list[str]]:
-    """Module and arguments of each `python -m`."""
-    prose = [shlex.split(one) for one in re.findall(r"`(uv run python -m [^`]+)`", PROSE)]
-    return [words[4:] for words in [*commands(), *prose] if words[:4] == ["uv", "run", "python", "-m"]]
+    """Module and arguments of each distinct `uv run python -m` in a shell block or in the text."""
+    in_text = [
+        shlex.split(one)
+        for document in FOR_USERS
+        for one in re.findall(r"`(uv run python -m [^`]+)`", prose(document.read_text()))
+    ]
+    found = [words[4:] for words in [*all_commands(), *in_text] if words[:4] == ["uv", "run", "python", "-m"]]
+    return [list(words) for words in dict.fromkeys(map(tuple, found))]
 
 
-def table_after(heading: str) -> list[list[str]]:
-    """The cells of the first table under a heading, less its head."""
-    lines = README[README.index(f"\n{heading}") :].splitlines()
+def table_after(text: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without the head of the table."""
+    lines = text[text.index(f"{heading}\n") :].splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("|"))
     rows = []
     for line in lines[start + 2 :]:
@@ -72,24 +101,46 @@ def anchor_of(heading: str) -> str:
     return kept.replace(" ", "-")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_to_a_place_of_ours_leads_somewhere(document: Path) -> None:
+# -- form ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", LINKING, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_relative_link_and_anchor_has_a_target(document: Path) -> None:
     broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", document.read_text()):
+    for target in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", prose(document.read_text())):
         target = "".join(target)
         if re.match(r"[a-z]+:", target):
             continue
         name, _, fragment = target.partition("#")
         path = document.parent / name if name else document
-        headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE) if fragment else []
+        headings = re.findall(r"^#+ (.+)$", prose(path.read_text()), re.MULTILINE) if fragment else []
         if not path.exists() or (fragment and fragment not in map(anchor_of, headings)):
             broken.append(target)
 
     assert broken == []
 
 
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\(([\w./-]+)\)", page("README.md")))
+
+    pages = {str(path.relative_to(CHECKOUT)) for path in PAGES} - {"README.md"}
+
+    assert pages - linked == set()
+
+
+def test_the_readme_is_short() -> None:
+    assert len(page("README.md").splitlines()) <= MAX_README_LINES
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_line_of_a_document_is_too_long(document: Path) -> None:
+    lines = document.read_text().splitlines()
+
+    assert [line for line in lines if len(line) > MAX_LINE_LENGTH] == []
+
+
 @pytest.mark.parametrize("path", ADRS, ids=lambda path: path.name[:4])
-def test_a_decision_says_what_was_decided_why_and_what_was_not(path: Path) -> None:
+def test_a_decision_record_has_context_decision_consequences_and_alternatives(path: Path) -> None:
     text = path.read_text()
 
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
@@ -99,41 +150,47 @@ def test_a_decision_says_what_was_decided_why_and_what_was_not(path: Path) -> No
     assert re.match(r"# .+ (Accepted|Superseded by \d{4}), \d{4}-\d\d-\d\d$", text.splitlines()[0])
 
 
-def test_no_two_decisions_have_one_number() -> None:
+def test_decision_records_are_numbered_without_gaps() -> None:
     numbers = [path.name[:4] for path in ADRS]
 
     assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]
 
 
-def test_the_settings_of_the_readme_are_settings_with_those_defaults() -> None:
-    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (CHECKOUT / ".env.example").read_text(), re.MULTILINE))
+# -- names -----------------------------------------------------------------------------------------------------------
 
-    told = {
-        name: "" if default == "unset" else default for name, default, _ in table_after("## Configuration")
+
+def test_the_settings_table_has_the_defaults_of_the_settings() -> None:
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", page(".env.example"), re.MULTILINE))
+
+    documented = {
+        name: "" if default == "unset" else default
+        for name, default, _ in table_after(page("docs/operations.md"), "## Configuration")
     }
 
-    assert told == {name: example.get(name) for name in told}
+    assert documented == {name: example.get(name) for name in documented}
 
 
-def test_every_variable_that_the_readme_names_is_read_somewhere() -> None:
-    web = (CHECKOUT / "web/lib/platform/config.ts").read_text()
-    known = {name.upper() for name in Settings.model_fields} | set(re.findall(r'env\["(\w+)"\]', web))
+@pytest.mark.parametrize("document", [*PAGES, *ADRS], ids=lambda path: path.name)
+def test_every_variable_that_a_document_names_exists(document: Path) -> None:
+    of_the_web = set(
+        re.findall(r'env\["(\w+)"\]', "".join(map(Path.read_text, (CHECKOUT / "web/lib").rglob("*.ts"))))
+    )
+    known = {name.upper() for name in Settings.model_fields} | of_the_web | OTHER_VARIABLES
 
-    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", PROSE))
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", prose(document.read_text())))
 
-    assert named
     assert named - known == set()
 
 
-def test_the_endpoints_of_the_readme_are_those_of_the_interface() -> None:
-    paths = json.loads((CHECKOUT / "openapi.json").read_text())["paths"]
+def test_the_endpoints_of_the_api_page_are_those_of_the_interface() -> None:
+    paths = json.loads(page("openapi.json"))["paths"]
 
-    told = {row[0] for row in table_after("## HTTP")}
+    documented = {row[0] for row in table_after(page("docs/api.md"), "# HTTP API")}
 
-    assert told == {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+    assert documented == {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
 
 
-def test_every_metric_is_in_the_readme_and_no_other() -> None:
+def test_the_operations_page_names_every_metric_and_no_other() -> None:
     metrics = Metrics()
     state = ServiceState(
         ready=True, model_version="v1", model_created_at=SystemClock().now(), tail_lag_seconds=0
@@ -141,51 +198,54 @@ def test_every_metric_is_in_the_readme_and_no_other() -> None:
     metrics.add(StateCollector(lambda: HealthStatus("healthy", SystemClock().now(), 1.0, state)))
 
     rendered = set(re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE))
-    listed = README[README.index("**Metrics.**") : README.index("Recording rules")]
+    text = page("docs/operations.md")
+    in_the_table = {name for row in table_after(text, "## Metrics") for name in re.findall(r"ml_\w+", row[0])}
 
-    assert set(re.findall(r"`(ml_\w+)", listed)) == rendered
-    assert set(re.findall(r"`(ml_\w+)", PROSE)) == rendered
-
-
-def test_the_layout_is_the_tree() -> None:
-    tree = next(block for block in blocks("") if block.startswith("app/"))
-    parents: list[str] = []
-    told = []
-    for line in tree.splitlines():
-        depth = (len(line) - len(line.lstrip())) // 2
-        parents[depth:] = [line.split()[0]]
-        told.append("".join(parents))
-
-    assert [path for path in told if not (CHECKOUT / path).exists()] == []
-    layers = {f"app/{path.name}/" for path in (CHECKOUT / "app").iterdir() if (path / "__init__.py").exists()}
-    assert layers <= set(told)
+    assert in_the_table == rendered
 
 
-def test_every_file_that_the_documents_name_is_there() -> None:
-    whole = re.compile(r"`((?:app|web|packages|deploy|scripts|training|data|tests|docs)/[\w./-]*)`")
+def test_every_file_that_a_document_names_exists() -> None:
+    path_in_text = re.compile(
+        r"`((?:app|web|packages|deploy|scripts|training|data|tests|docs|benchmarks)/[\w./-]*)`"
+    )
 
-    # decision records name the files of the target layout, which are not all there yet
-    now = [document for document in DOCUMENTS if document not in ADRS]
-    named = {path for document in now for path in whole.findall(document.read_text())}
+    # the other documents name the files of the target layout, which are not all there yet
+    now = [CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    named = {path for document in now for path in path_in_text.findall(document.read_text())}
 
-    made_by_commands = {"data/fake_interactions.json"}
-    assert [path for path in sorted(named - made_by_commands) if not (CHECKOUT / path).exists()] == []
+    assert [path for path in sorted(named) if not (CHECKOUT / path).exists()] == []
 
 
-def test_scripts_and_npm_scripts_that_the_readme_runs_are_there() -> None:
-    of_the_root = json.loads((CHECKOUT / "package.json").read_text())["scripts"]
-    of_the_web = json.loads((CHECKOUT / "web/package.json").read_text())["scripts"]
+def test_every_ranker_is_defined_in_the_protocol() -> None:
+    rows = table_after(page("docs/evaluation-protocol.md"), "## Rankers")
+    first_cells = " ".join(row[0] for row in rows)
+    names = [name if name[0] != "_" else f"trending{name}" for name in re.findall(r"\w+", first_cells)]
 
-    for words in commands():
+    in_the_readme = " ".join(row[0] for row in table_after(page("README.md"), "## Results"))
+    measured = {name for name in re.findall(r"[a-z_0-9]+", in_the_readme) if name in RANKERS}
+
+    assert sorted(names) == sorted(RANKERS)
+    assert {"served", "learned", "formula", "owner_formula", "random"} <= measured
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def test_scripts_and_npm_scripts_that_a_document_runs_exist() -> None:
+    of_the_web = json.loads(page("web/package.json"))["scripts"]
+    in_text = " ".join(prose(document.read_text()) for document in PAGES)
+
+    for words in all_commands():
         if words[0].startswith("./"):
             assert (CHECKOUT / words[0]).stat().st_mode & 0o111, words[0]
-        if words[:3] == ["npm", "run", "--workspace"]:
-            assert words[4] in of_the_web
-    assert set(re.findall(r"npm run (ml:\w+)", PROSE)) <= set(of_the_root)
+    for script in re.findall(r"`(\./scripts/[\w.]+)", in_text):
+        assert (CHECKOUT / script).stat().st_mode & 0o111, script
+    for script in re.findall(r"npm run --workspace @feed/web ([\w:]+)", in_text):
+        assert script in of_the_web
 
 
 @pytest.mark.parametrize("words", python_commands(), ids=" ".join)
-def test_a_command_of_the_readme_exists_with_its_arguments(
+def test_a_python_command_of_a_document_exists_with_its_arguments(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     if words[0] == "alembic":
@@ -193,71 +253,79 @@ def test_a_command_of_the_readme_exists_with_its_arguments(
         return
     command = importlib.import_module(words[0]).main
     sub = [words[1]] if words[0] == "training.registry" else []
+    options = [word for word in words[1:] if word.startswith("--")]
 
     with pytest.raises(SystemExit) as ended:
         command([*sub, "--help"])
 
     help_text = capsys.readouterr().out
     assert ended.value.code == 0
-    assert [word for word in words[1:] if word.startswith("--") and word not in help_text] == []
+    assert [option for option in options if option not in help_text] == []
 
 
-def test_requests_and_answers_of_the_readme_are_of_the_interfaces_shape() -> None:
+def test_requests_and_responses_of_the_documents_have_the_shape_of_the_interface() -> None:
     sent = {}
-    for words in commands():
+    for words in [*commands(page("README.md")), *commands(page("docs/api.md"))]:
         if words[0] == "curl":
             url = next(word for word in words if word.startswith("http"))
             sent[url.removeprefix("http://localhost:8000")] = words[words.index("-d") + 1]
-    answers = [json.loads(block) for block in blocks("json")]
+    [response] = blocks(page("README.md"), "json")
+    [tracked] = blocks(page("docs/api.md"), "json")
 
-    asked = GenerateRequest.model_validate_json(sent["/recommendations/generate"])
+    request = GenerateRequest.model_validate_json(sent["/recommendations/generate"])
     TrackRequest.model_validate_json(sent["/interactions/track"])
-    answer = GenerateResponse.model_validate_json(json.dumps(answers[0]))
+    answer = GenerateResponse.model_validate_json(response)
 
-    assert answer.user_id == asked.user_id
-    assert len(answer.recommendations) == answer.metadata.total == asked.limit
-    assert answers[1] == {"status": "tracked"}
+    assert answer.user_id == request.user_id
+    assert len(answer.recommendations) == answer.metadata.total == request.limit
+    assert json.loads(tracked) == {"status": "tracked"}
 
 
-def test_figures_about_the_code_are_the_codes() -> None:
-    text = " ".join(PROSE.split())
+# -- figures and examples --------------------------------------------------------------------------------------------
 
-    assert f"{len(features.names())} inputs in {len(features.FEATURES) + len(POST_FEATURES)} features" in text
-    assert f"a layer of {LearningOptions().units[0]} rectified units" in text
+
+def test_figures_about_the_code_are_those_of_the_code() -> None:
+    text = " ".join(page("docs/architecture.md").split())
+    options = RankingOptions()
+
+    assert f"a hidden layer of {LearningOptions().units[0]} ReLU units" in text
     assert f"fewer than {ENOUGH_REQUESTS} held-out requests" in text
-    assert f"{RankingOptions().exploration_share:.0%}".replace("%", " % of its places") in text
-    assert ("all fifteen run" in text) == (len(RANKERS) == 15)
-    named = {name for row in table_after("## What it measures") for name in re.findall(r"\w+`?", row[0])[:1]}
-    assert {name.strip("`") for name in named} <= set(RANKERS)
+    assert f"gives {options.exploration_share * 100:g} % of the places" in text
+    assert (
+        f"by {options.author_repeat_factor:g} and of further posts by {options.author_repeat_floor:g}" in text
+    )
 
 
 def example(containing: str) -> str:
-    return next(block for block in blocks("python") if containing in block)
+    return next(block for block in blocks(page("docs/extending.md"), "python") if containing in block)
 
 
-def test_the_readmes_feature_is_one_that_could_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+def feed_and_rows() -> tuple[Any, Any]:
+    state = Chronicle(generated(), replay=False).finish()
+    return state, np.arange(state.n_posts)
+
+
+def test_the_example_feature_can_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "FEATURES", list(features.FEATURES))
     before = len(features.names())
 
     exec(example("@feature"), vars(features) | {"np": np})
 
-    state = Chronicle(generated(), replay=False).finish()
-    rows = np.arange(state.n_posts)
+    state, rows = feed_and_rows()
     now = float(state.created[rows].max()) + 1
-    users = [user for user in range(state.n_users) if len(state.histories.row(user)[0])]
-    inputs = features.matrix(RankingContext(state, users[0], now), rows)
-    met = state.author[state.histories.row(users[0])[0][-1]]
+    user = next(user for user in range(state.n_users) if len(state.histories.row(user)[0]))
+    inputs = features.matrix(RankingContext(state, user, now), rows)
+    author = state.author[state.histories.row(user)[0][-1]]
     assert inputs.shape == (before + 1, len(rows))
-    np.testing.assert_array_equal(inputs[-1], (state.author[rows] == met) & (met >= 0))
+    np.testing.assert_array_equal(inputs[-1], (state.author[rows] == author) & (author >= 0))
     assert not features.matrix(RankingContext(state, -1, now), rows)[-1].any()
 
 
-def test_the_readmes_source_is_one_that_could_be_added() -> None:
+def test_the_example_source_can_be_added() -> None:
     names: dict[str, Any] = dict(vars(sources))
     exec(example("class Unanswered"), names)
 
-    state = Chronicle(generated(), replay=False).finish()
-    rows = np.arange(state.n_posts)
+    state, rows = feed_and_rows()
     unanswered = rows[state.engagements[rows] == 0]
     found = names["Unanswered"](limit=5, window=len(rows))(RankingContext(state, -1, np.inf))
 
@@ -265,3 +333,28 @@ def test_the_readmes_source_is_one_that_could_be_added() -> None:
     assert set(found) <= set(unanswered)
     assert len(found) == min(5, len(unanswered))
     assert (np.diff(state.created[found]) <= 0).all()
+
+
+def test_the_example_filter_can_be_added() -> None:
+    names: dict[str, Any] = dict(vars(sources)) | dict(vars(filters))
+    exec(example("class Moderated"), names)
+
+    state, rows = feed_and_rows()
+    now = float(np.median(state.created[rows])) + HOUR
+    allowed = names["Moderated"](seconds=HOUR)(RankingContext(state, -1, now), rows)
+
+    assert 0 < allowed.sum() < len(rows)
+    np.testing.assert_array_equal(allowed, now - state.created[rows] >= HOUR)
+
+
+def test_the_example_scorer_can_be_added() -> None:
+    names: dict[str, Any] = dict(vars(formula_scorer))
+    exec(example("class GravityScorer"), names)
+
+    state, rows = feed_and_rows()
+    now = float(state.created[rows].max()) + HOUR
+    scored = names["GravityScorer"]()(RankingContext(state, -1, now), rows)
+
+    assert scored.values.max() == 1.0
+    assert scored.values.min() == 0.0
+    assert len(scored.reasons(rows[:3])) == len(scored.evidence(rows[:3])) == 3
