@@ -288,6 +288,7 @@ def test_figures_about_the_code_are_those_of_the_code() -> None:
     text = " ".join(page("docs/architecture.md").split())
     options = RankingOptions()
 
+    assert f"over {len(features.names())} inputs" in text
     assert f"a hidden layer of {LearningOptions().units[0]} ReLU units" in text
     assert f"fewer than {ENOUGH_REQUESTS} held-out requests" in text
     assert f"gives {options.exploration_share * 100:g} % of the places" in text
