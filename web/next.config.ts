@@ -4,7 +4,7 @@ import type { NextConfig } from "next";
 const root = path.join(import.meta.dirname, "..");
 
 const config: NextConfig = {
-  // for the container image; `next start` serves an ordinary build
+  // The container image needs a standalone build; `next start` needs the default one.
   output: process.env["NEXT_OUTPUT"] === "standalone" ? "standalone" : undefined,
   outputFileTracingRoot: root,
   turbopack: { root },

@@ -4,15 +4,15 @@ import { USER_COOKIE } from "@/lib/platform/session";
 
 const YEAR_SECONDS = 365 * 24 * 3600;
 
-/** Gives a first-time visitor an id of his own, already in the request that brings him. */
+/** Gives a new visitor an id. Their first request already has the cookie when the page reads it. */
 export function proxy(request: NextRequest): NextResponse {
-  const known = request.cookies.get(USER_COOKIE)?.value;
-  if (known && isId(known)) return NextResponse.next();
+  const userId = request.cookies.get(USER_COOKIE)?.value;
+  if (userId && isId(userId)) return NextResponse.next();
 
-  const visitor = crypto.randomUUID();
-  request.cookies.set(USER_COOKIE, visitor);
+  const visitorId = crypto.randomUUID();
+  request.cookies.set(USER_COOKIE, visitorId);
   const response = NextResponse.next({ request: { headers: request.headers } });
-  response.cookies.set(USER_COOKIE, visitor, { httpOnly: true, sameSite: "lax", path: "/", maxAge: YEAR_SECONDS });
+  response.cookies.set(USER_COOKIE, visitorId, { httpOnly: true, sameSite: "lax", path: "/", maxAge: YEAR_SECONDS });
   return response;
 }
 

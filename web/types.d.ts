@@ -1,7 +1,7 @@
 /// <reference types="next" />
 /// <reference types="next/image-types/global" />
 
-/** Custom properties in `style`. */
+/** Allows CSS custom properties in `style`. */
 declare module "react" {
   interface CSSProperties {
     [custom: `--${string}`]: string | number | undefined;

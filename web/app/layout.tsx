@@ -19,8 +19,8 @@ export const viewport: Viewport = {
 };
 
 export default async function Layout({ children }: { children: ReactNode }) {
-  const given = (await cookies()).get("theme")?.value;
-  const theme: Theme = given === "dark" || given === "light" ? given : "auto";
+  const cookie = (await cookies()).get("theme")?.value;
+  const theme: Theme = cookie === "dark" || cookie === "light" ? cookie : "auto";
   return (
     <html lang="en" data-theme={theme}>
       <body>

@@ -5,11 +5,11 @@ import { isId, isUuid } from "@/lib/platform/ids";
 import { findUserName } from "@/lib/repositories/user.repository";
 import { USER_COOKIE } from "@/lib/platform/session";
 
-/** The user of the page being rendered; the proxy has made sure that there is one. */
+/** The user for whom the page is rendered. The proxy has set the cookie with their id. */
 export async function currentViewer(): Promise<{ id: string; name: string; switchable: boolean }> {
-  await headers(); // the page depends on the request
-  const given = (await cookies()).get(USER_COOKIE)?.value;
-  const id = given && isId(given) ? given : "visitor";
+  await headers(); // tells Next.js to render the page for each request
+  const cookie = (await cookies()).get(USER_COOKIE)?.value;
+  const id = cookie && isId(cookie) ? cookie : "visitor";
   let name: string | null = null;
   try {
     name = await findUserName(id);

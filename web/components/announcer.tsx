@@ -2,21 +2,21 @@
 
 import { useCallback, useRef, useState } from "react";
 
-const SHOWN_MS = 2500;
+const VISIBLE_MS = 2500;
 
-/** A short message: seen at the edge of the screen, heard by a screen reader, gone after a moment. */
+/** A short message at the edge of the screen. Screen readers announce it, and it disappears after a moment. */
 export function useAnnouncer() {
   const [message, setMessage] = useState("");
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const say = useCallback((text: string) => {
+  const announce = useCallback((text: string) => {
     clearTimeout(timer.current);
     setMessage(text);
-    timer.current = setTimeout(() => setMessage(""), SHOWN_MS);
+    timer.current = setTimeout(() => setMessage(""), VISIBLE_MS);
   }, []);
   const announcer = (
     <div className="toast" role="status" data-shown={message !== ""}>
       {message}
     </div>
   );
-  return { say, announcer };
+  return { announce, announcer };
 }

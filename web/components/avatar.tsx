@@ -1,4 +1,4 @@
-/** A calm disc of its own hue for every name, since the demo has no pictures. */
+/** A disc with an initial and a colour derived from the name. The demo has no pictures. */
 export function Avatar({ name, size = 40 }: { name: string | null; size?: number }) {
   const hue = name === null ? null : hueOf(name);
   const initial = name === null ? "·" : (name.match(/[\p{L}\p{N}]/u)?.[0] ?? "·").toUpperCase();
@@ -20,6 +20,6 @@ export function Avatar({ name, size = 40 }: { name: string | null; size?: number
 
 function hueOf(name: string): number {
   let hash = 7;
-  for (const letter of name) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 360_007;
+  for (const character of name) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) % 360_007;
   return hash % 360;
 }

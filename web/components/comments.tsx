@@ -1,5 +1,6 @@
 "use client";
 
+import { newUuid } from "@feed/client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { Avatar } from "./avatar";
@@ -14,10 +15,10 @@ interface Comment {
 
 const MAX_LENGTH = 500;
 
-/** What was said below a post, and a place to say something. */
+/** The comments of a post and a form for a new one. */
 export function Comments({ postId, onComment }: { postId: string; onComment: (text: string) => void }) {
   const [text, setText] = useState("");
-  const field = useId();
+  const inputId = useId();
   const client = useQueryClient();
   const key = ["comments", postId];
   const { data, isPending, isError } = useQuery({
@@ -31,18 +32,18 @@ export function Comments({ postId, onComment }: { postId: string; onComment: (te
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const said = text.trim();
-    if (!said) return;
-    onComment(said);
-    const own = { id: crypto.randomUUID?.() ?? said, author: "You", text: said, createdAt: new Date().toISOString() };
-    client.setQueryData<Comment[]>(key, (before = []) => [...before, own]);
+    const comment = text.trim();
+    if (!comment) return;
+    onComment(comment);
+    const added = { id: newUuid(), author: "You", text: comment, createdAt: new Date().toISOString() };
+    client.setQueryData<Comment[]>(key, (comments = []) => [...comments, added]);
     setText("");
   };
 
   return (
     <section className="comments" aria-label="Comments">
-      {isError && <p className="quiet">Comments cannot be shown just now.</p>}
-      {!isPending && !isError && data.length === 0 && <p className="quiet">Nobody has answered yet.</p>}
+      {isError && <p className="quiet">The comments are temporarily unavailable.</p>}
+      {!isPending && !isError && data.length === 0 && <p className="quiet">No comments yet.</p>}
       <ul>
         {(data ?? []).map((comment) => (
           <li key={comment.id}>
@@ -56,11 +57,11 @@ export function Comments({ postId, onComment }: { postId: string; onComment: (te
         ))}
       </ul>
       <form onSubmit={submit}>
-        <label htmlFor={field} className="visually-hidden">
+        <label htmlFor={inputId} className="visually-hidden">
           Your comment
         </label>
         <input
-          id={field}
+          id={inputId}
           value={text}
           onChange={(event) => setText(event.target.value)}
           maxLength={MAX_LENGTH}

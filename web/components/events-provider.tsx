@@ -11,126 +11,129 @@ import {
 } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
 
-/** What the user did on this page, before the counts of the server know it. */
-export interface Engagement {
+/** The user's actions on this page. The counts from the server do not include them yet. */
+export interface LocalEngagement {
   liked?: boolean;
   shared?: boolean;
   comments?: number;
 }
 
-interface Events {
+interface EventsContext {
   user: string;
   /** Null while the page is rendered on the server. */
   queue: EventQueue | null;
   tracker: ViewTracker | null;
-  engagement: (postId: string) => Engagement;
+  engagementOf: (postId: string) => LocalEngagement;
+  /** Adds an event to the queue. */
   record: (
     postId: string,
     type: Exclude<InteractionType, "view">,
     details?: { requestId?: string | null; metadata?: Record<string, unknown> },
   ) => void;
-  /** Brings what is waiting to the server, for at most `ms`. */
-  settle: (ms: number) => Promise<void>;
-  /** Stops speaking for this user, before another one takes the session. */
-  handOver: () => Promise<void>;
+  /** Sends pending events. Resolves when they are sent, or after `timeoutMs`. */
+  flush: (timeoutMs: number) => Promise<void>;
+  /** Sends pending events and stops the queue. Call it before the session switches to another user. */
+  endSession: () => Promise<void>;
 }
 
-const Context = createContext<Events | null>(null);
+const Context = createContext<EventsContext | null>(null);
 const ENDPOINT = "/api/events";
-const SEND_MS = 5000;
-const NOTHING: Engagement = {};
+const SEND_TIMEOUT_MS = 5000;
+const END_SESSION_TIMEOUT_MS = 1500;
+const NO_ENGAGEMENT: LocalEngagement = {};
 
-export function useEvents(): Events {
+export function useEvents(): EventsContext {
   const events = useContext(Context);
-  if (!events) throw new Error("useEvents needs an EventsProvider above it");
+  if (!events) throw new Error("useEvents: no EventsProvider above the component; wrap the page in Providers");
   return events;
 }
 
 export function EventsProvider({ user, children }: { user: string; children: ReactNode }) {
-  const made = useMemo(() => (typeof window === "undefined" ? null : makeEvents(user)), [user]);
-  const [done, setDone] = useState<Record<string, Engagement>>({});
+  const sender = useMemo(() => (typeof window === "undefined" ? null : createSender(user)), [user]);
+  const [engagements, setEngagements] = useState<Record<string, LocalEngagement>>({});
 
   useEffect(() => {
-    if (!made) return;
-    const { queue, tracker } = made;
-    const leave = () => {
-      tracker.settleAll();
-      queue.leave();
+    if (!sender) return;
+    const { queue, tracker } = sender;
+    const sendNow = () => {
+      tracker.finalizeAll();
+      queue.sendBeacons();
     };
-    const hidden = () => {
-      if (document.visibilityState === "hidden") leave();
+    const onVisibilityChange = () => {
+      if (document.visibilityState === "hidden") sendNow();
     };
-    const online = () => void queue.flush();
+    const onOnline = () => void queue.flush();
     queue.open();
-    addEventListener("pagehide", leave);
-    addEventListener("online", online);
-    document.addEventListener("visibilitychange", hidden);
+    addEventListener("pagehide", sendNow);
+    addEventListener("online", onOnline);
+    document.addEventListener("visibilitychange", onVisibilityChange);
     return () => {
-      removeEventListener("pagehide", leave);
-      removeEventListener("online", online);
-      document.removeEventListener("visibilitychange", hidden);
+      removeEventListener("pagehide", sendNow);
+      removeEventListener("online", onOnline);
+      document.removeEventListener("visibilitychange", onVisibilityChange);
       queue.close();
     };
-  }, [made]);
+  }, [sender]);
 
-  const record = useCallback<Events["record"]>(
+  const record = useCallback<EventsContext["record"]>(
     (postId, type, { requestId = null, metadata } = {}) => {
-      made?.queue.add({ post_id: postId, interaction_type: type, request_id: requestId, metadata }, { urgent: true });
+      sender?.queue.add({ post_id: postId, interaction_type: type, request_id: requestId, metadata }, { urgent: true });
       if (type === "click") return;
-      setDone((before) => {
-        const { liked, shared, comments = 0 } = before[postId] ?? NOTHING;
-        const after = {
+      setEngagements((previous) => {
+        const { liked, shared, comments = 0 } = previous[postId] ?? NO_ENGAGEMENT;
+        const updated = {
           liked: liked || type === "like",
           shared: shared || type === "share",
           comments: comments + (type === "comment" ? 1 : 0),
         };
-        return { ...before, [postId]: after };
+        return { ...previous, [postId]: updated };
       });
     },
-    [made],
+    [sender],
   );
 
-  const value = useMemo<Events>(() => {
-    const settle = async (ms: number) => {
-      if (!made || made.queue.waiting === 0) return;
-      await Promise.race([made.queue.flush(), new Promise<void>((resolve) => setTimeout(resolve, ms))]);
+  const value = useMemo<EventsContext>(() => {
+    const flush = async (timeoutMs: number) => {
+      if (!sender || sender.queue.pendingCount === 0) return;
+      await Promise.race([sender.queue.flush(), new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]);
     };
     return {
       user,
-      queue: made?.queue ?? null,
-      tracker: made?.tracker ?? null,
-      engagement: (postId) => done[postId] ?? NOTHING,
+      queue: sender?.queue ?? null,
+      tracker: sender?.tracker ?? null,
+      engagementOf: (postId) => engagements[postId] ?? NO_ENGAGEMENT,
       record,
-      settle,
-      handOver: async () => {
-        made?.tracker.settleAll();
-        await settle(1500);
-        made?.queue.close();
+      flush,
+      endSession: async () => {
+        sender?.tracker.finalizeAll();
+        await flush(END_SESSION_TIMEOUT_MS);
+        sender?.queue.close();
       },
     };
-  }, [user, made, done, record]);
+  }, [user, sender, engagements, record]);
 
   return <Context.Provider value={value}>{children}</Context.Provider>;
 }
 
-function makeEvents(user: string): { queue: EventQueue; tracker: ViewTracker } {
+function createSender(user: string): { queue: EventQueue; tracker: ViewTracker } {
   const queue = new EventQueue({
-    store: browserStore(user),
+    store: createStore(user),
     send: (events) => send(user, events),
-    beacon: (events) => navigator.sendBeacon(ENDPOINT, new Blob([body(user, events)], { type: "application/json" })),
+    beacon: (events) =>
+      navigator.sendBeacon(ENDPOINT, new Blob([requestBody(user, events)], { type: "application/json" })),
   });
   return { queue, tracker: new ViewTracker({ queue }) };
 }
 
-function browserStore(user: string) {
+function createStore(user: string) {
   try {
     return new BrowserEventStore(localStorage, user);
   } catch {
-    return new MemoryEventStore(); // storage is forbidden here: events live as long as the page
+    return new MemoryEventStore(); // the browser forbids storage
   }
 }
 
-function body(user: string, events: FeedEvent[]): string {
+function requestBody(user: string, events: FeedEvent[]): string {
   return JSON.stringify({ user, events, sent_at: new Date().toISOString() });
 }
 
@@ -138,14 +141,14 @@ async function send(user: string, events: FeedEvent[]): Promise<Delivery> {
   const response = await fetch(ENDPOINT, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: body(user, events),
-    signal: AbortSignal.timeout(SEND_MS),
+    body: requestBody(user, events),
+    signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
   });
-  const answer = (await response.json()) as { settled?: string[]; code?: string };
-  if (response.status === 202 && Array.isArray(answer.settled)) return { settled: answer.settled };
-  if (answer.code !== "invalid_events") throw new Error(`events were not taken: ${response.status}`);
-  // one that is malformed, by an older version of this page, say, must not hold back the others
+  const body = (await response.json()) as { settled?: string[]; code?: string };
+  if (response.status === 202 && Array.isArray(body.settled)) return { settled: body.settled };
+  if (body.code !== "invalid_events") throw new Error(`POST ${ENDPOINT}: status ${response.status}`);
+  // A malformed event, for example from an older version of this page, must not block the other events.
   if (events.length === 1) return { settled: events.map((event) => event.event_id) };
-  const each = await Promise.all(events.map((event) => send(user, [event])));
-  return { settled: each.flatMap(({ settled }) => settled) };
+  const results = await Promise.all(events.map((event) => send(user, [event])));
+  return { settled: results.flatMap(({ settled }) => settled) };
 }

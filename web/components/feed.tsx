@@ -11,50 +11,53 @@ import { ModeSwitch } from "./mode-switch";
 import { PostCard } from "./post-card";
 import { Skeletons } from "./skeletons";
 
-/** The last page's events are worth this much waiting before a new list is asked for. */
-const SETTLE_MS = 800;
-const EMPTY: Record<FeedMode, { title: string; text: string }> = {
-  ranked: { title: "Nothing here yet", text: "As soon as somebody posts, it appears here." },
-  newest: { title: "Nothing here yet", text: "As soon as somebody posts, it appears here." },
+/** A new list is requested after pending events are sent, or after this time. */
+const FLUSH_TIMEOUT_MS = 800;
+const EMPTY_NOTICE: Record<FeedMode, { title: string; text: string }> = {
+  ranked: { title: "No posts yet", text: "New posts appear here." },
+  newest: { title: "No posts yet", text: "New posts appear here." },
   following: {
-    title: "Quiet so far",
-    text: "The people you follow have posted nothing new, or you follow nobody yet.",
+    title: "No posts yet",
+    text: "Posts of the people you follow appear here.",
   },
 };
 
-/** The endless feed of the user in front of the page. */
+/** The endless feed of the session's user. */
 export function Feed() {
-  const { user, settle } = useEvents();
+  const { user, flush } = useEvents();
   const [mode, setMode] = useState<FeedMode>("ranked");
-  const before = useCallback(() => settle(SETTLE_MS), [settle]);
-  const feed = useFeed<PostWithUser>({ mode, user, before });
-  const { say, announcer } = useAnnouncer();
+  const beforeFirstPage = useCallback(() => flush(FLUSH_TIMEOUT_MS), [flush]);
+  const feed = useFeed<PostWithUser>({ mode, user, beforeFirstPage });
+  const { announce, announcer } = useAnnouncer();
 
-  const begin = async () => {
+  const loadNewList = async () => {
     scrollTo({ top: 0 });
     await feed.refresh();
   };
 
   return (
-    <div className="feed-column" data-source={feed.last?.source} data-status={feed.status}>
+    <div className="feed-column" data-source={feed.lastPage?.source} data-status={feed.status}>
       <div className="feed-bar">
         <ModeSwitch mode={mode} onChange={setMode} />
-        <button type="button" className="icon-button" aria-label="Load a new list" onClick={() => void begin()}>
+        <button type="button" className="icon-button" aria-label="Load a new list" onClick={() => void loadNewList()}>
           <RefreshIcon />
         </button>
       </div>
       <SourceNote feed={feed} />
-      <List feed={feed} mode={mode} say={say} />
+      <List feed={feed} mode={mode} announce={announce} />
       {announcer}
     </div>
   );
 }
 
 function SourceNote({ feed }: { feed: FeedState<PostWithUser> }) {
-  const { last } = feed;
+  const { lastPage } = feed;
   let note = null;
-  if (last?.source === "random_fallback") note = "Your recommendations are on their way back. Here is a mix meanwhile.";
-  else if (last?.degraded) note = "This list was made with part of the usual information.";
+  if (lastPage?.source === "random_fallback") {
+    note = "Recommendations are temporarily unavailable. These are random posts.";
+  } else if (lastPage?.degraded) {
+    note = "Some information was unavailable, so this list may be less relevant than usual.";
+  }
   return (
     <div role="status" className="source-note" data-shown={note !== null}>
       {note}
@@ -62,33 +65,41 @@ function SourceNote({ feed }: { feed: FeedState<PostWithUser> }) {
   );
 }
 
-function List({ feed, mode, say }: { feed: FeedState<PostWithUser>; mode: FeedMode; say: (text: string) => void }) {
+interface ListProps {
+  feed: FeedState<PostWithUser>;
+  mode: FeedMode;
+  announce: (message: string) => void;
+}
+
+function List({ feed, mode, announce }: ListProps) {
   const list = useRef<HTMLDivElement>(null);
   const { entries, status } = feed;
 
   if (status === "loading") return <Skeletons count={5} label="Loading your feed" />;
   if (status === "unreachable") {
     return (
-      <Notice title="The feed is resting for a moment" action="Try now" onAction={feed.retryNow} alert>
-        We cannot reach the posts just now. Nothing you did is lost, and this page keeps trying by itself.
+      <Notice title="The feed is temporarily unavailable" action="Try now" onAction={feed.retryNow} alert>
+        The page tries again automatically. Your likes, comments and shares are not lost.
       </Notice>
     );
   }
-  if (status === "empty" && !feed.caughtUp) return <Notice title={EMPTY[mode].title}>{EMPTY[mode].text}</Notice>;
+  if (status === "empty" && !feed.caughtUp) {
+    return <Notice title={EMPTY_NOTICE[mode].title}>{EMPTY_NOTICE[mode].text}</Notice>;
+  }
 
-  const split = feed.seenFrom ?? entries.length;
-  const card = ({ post, requestId }: (typeof entries)[number], place: number) => (
-    <PostCard key={post.id} post={post} requestId={requestId} place={place + 1} say={say} />
+  const firstSeenIndex = feed.firstSeenIndex ?? entries.length;
+  const card = ({ post, requestId }: (typeof entries)[number], index: number) => (
+    <PostCard key={post.id} post={post} requestId={requestId} position={index + 1} announce={announce} />
   );
   return (
     <div ref={list} onKeyDown={(event) => moveBetweenPosts(event, list.current)}>
       <div role="feed" aria-label="Posts" aria-busy={feed.fetchingMore}>
-        {entries.slice(0, split).map(card)}
+        {entries.slice(0, firstSeenIndex).map(card)}
       </div>
-      {(feed.caughtUp || feed.seenFrom !== null) && <CaughtUp onShowSeen={feed.showSeen} />}
-      {split < entries.length && (
-        <div role="feed" aria-label="Posts you have met before" aria-busy={feed.fetchingMore} className="seen">
-          {entries.slice(split).map((entry, place) => card(entry, split + place))}
+      {(feed.caughtUp || feed.firstSeenIndex !== null) && <CaughtUp onShowSeen={feed.showSeen} />}
+      {firstSeenIndex < entries.length && (
+        <div role="feed" aria-label="Posts you've already seen" aria-busy={feed.fetchingMore} className="seen">
+          {entries.slice(firstSeenIndex).map((entry, index) => card(entry, firstSeenIndex + index))}
         </div>
       )}
       <Continuation feed={feed} />
@@ -96,14 +107,14 @@ function List({ feed, mode, say }: { feed: FeedState<PostWithUser>; mode: FeedMo
   );
 }
 
-/** What stands below the last post: the way on, or the end. */
+/** The end of the list: the next page, an error or a final message. */
 function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
-  const { hasMore, fetchMore, fetchingMore, struggling } = feed;
+  const { hasMore, fetchMore, fetchingMore, retrying } = feed;
   const sentinel = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!sentinel.current || !hasMore) return;
-    // several changes may come at once: the last one is how it stands
-    const observer = new IntersectionObserver((changes) => changes.at(-1)?.isIntersecting && fetchMore(), {
+    // The last entry holds the current state.
+    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && fetchMore(), {
       rootMargin: "1200px 0px",
     });
     observer.observe(sentinel.current);
@@ -112,15 +123,15 @@ function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
 
   if (feed.outdated) {
     return (
-      <Notice title="This list is out of date" action="Load a new one" onAction={() => location.reload()} alert>
-        It belongs to another visit, or to somebody else who has signed in here since.
+      <Notice title="This list is outdated" action="Load a new list" onAction={() => location.reload()} alert>
+        Another user may have signed in since it was loaded.
       </Notice>
     );
   }
-  if (struggling) {
+  if (retrying) {
     return (
-      <Notice title="More posts in a moment" action="Try now" onAction={feed.retryNow} alert>
-        They cannot be reached just now. This page keeps trying by itself.
+      <Notice title="More posts are temporarily unavailable" action="Try now" onAction={feed.retryNow} alert>
+        The page tries again automatically.
       </Notice>
     );
   }
@@ -137,7 +148,7 @@ function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
       </div>
     );
   }
-  return feed.caughtUp ? null : <p className="the-end">That was everything.</p>;
+  return feed.caughtUp ? null : <p className="the-end">You have reached the end.</p>;
 }
 
 function CaughtUp({ onShowSeen }: { onShowSeen: (() => void) | null }) {
@@ -149,10 +160,10 @@ function CaughtUp({ onShowSeen }: { onShowSeen: (() => void) | null }) {
       <h2>You are all caught up</h2>
       {onShowSeen ? (
         <button type="button" className="quiet-button" onClick={onShowSeen}>
-          Show posts I have met before
+          Show posts I've already seen
         </button>
       ) : (
-        <p className="quiet">Below are posts you have met before.</p>
+        <p className="quiet">You've already seen the posts below.</p>
       )}
     </section>
   );
@@ -180,7 +191,7 @@ function Notice({ title, children, action, onAction, alert = false }: NoticeProp
   );
 }
 
-/** Page Up and Page Down go from post to post, as the ARIA pattern of a feed wants it; so do j and k. */
+/** Page Down and Page Up move the focus between posts, as the ARIA feed pattern recommends. So do j and k. */
 function moveBetweenPosts(event: KeyboardEvent, list: HTMLElement | null): void {
   const target = event.target as HTMLElement;
   if (target.closest("input, textarea, [popover]") || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** Line icons of one family, 20 × 20, drawn in the colour of the text. They say nothing to a screen reader. */
+/** A line icon of 20 × 20 pixels in the colour of the text. Screen readers ignore it. */
 function Icon({ children, filled = false }: { children: ReactNode; filled?: boolean }) {
   return (
     <svg

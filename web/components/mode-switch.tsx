@@ -9,23 +9,23 @@ const MODES: { mode: FeedMode; label: string }[] = [
   { mode: "newest", label: "Newest" },
 ];
 
-/** Which list is shown: a group of radio buttons, so that arrow keys work as everywhere. */
+/** Selects the list that is shown. Radio buttons support the arrow keys. */
 export function ModeSwitch({ mode, onChange }: { mode: FeedMode; onChange: (mode: FeedMode) => void }) {
   const name = useId();
   return (
     <fieldset className="mode-switch">
       <legend className="visually-hidden">Which posts</legend>
-      {MODES.map((choice) => (
-        <label key={choice.mode}>
+      {MODES.map((option) => (
+        <label key={option.mode}>
           <input
             type="radio"
             className="visually-hidden"
             name={name}
-            value={choice.mode}
-            checked={mode === choice.mode}
-            onChange={() => onChange(choice.mode)}
+            value={option.mode}
+            checked={mode === option.mode}
+            onChange={() => onChange(option.mode)}
           />
-          <span>{choice.label}</span>
+          <span>{option.label}</span>
         </label>
       ))}
     </fieldset>

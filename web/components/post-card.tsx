@@ -6,51 +6,52 @@ import type { PostWithUser } from "@/lib/feed/post";
 import { Avatar } from "./avatar";
 import { Comments } from "./comments";
 import { useEvents } from "./events-provider";
+import { Explanation } from "./explanation";
 import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
 import { PostMenu } from "./post-menu";
 import { RelativeTime } from "./relative-time";
-import { Why } from "./why";
 
 interface PostCardProps {
   post: PostWithUser;
   requestId: string | null;
-  /** From 1, in a feed. */
-  place?: number;
-  alone?: boolean;
-  say: (message: string) => void;
+  /** The position in a feed, from 1. */
+  position?: number;
+  /** Whether the post has a page of its own, with its comments open. */
+  single?: boolean;
+  announce: (message: string) => void;
 }
 
-/** One post, and everything that can be done with it. */
-export const PostCard = memo(function PostCard({ post, requestId, place, alone = false, say }: PostCardProps) {
-  const { tracker, engagement, record } = useEvents();
-  const [commentsOpen, setCommentsOpen] = useState(alone);
+/** One post with its actions. */
+export const PostCard = memo(function PostCard({ post, requestId, position, single = false, announce }: PostCardProps) {
+  const { tracker, engagementOf, record } = useEvents();
+  const [commentsOpen, setCommentsOpen] = useState(single);
   const element = useRef<HTMLElement>(null);
   const ids = { author: useId(), text: useId(), comments: useId() };
-  const own = engagement(post.id);
+  const local = engagementOf(post.id);
 
   useEffect(() => {
     if (element.current && tracker) return tracker.watch(element.current, post.id, requestId);
   }, [tracker, post.id, requestId]);
 
-  const liked = post.liked || own.liked === true;
-  const likes = post.likeCount + (own.liked && !post.liked ? 1 : 0);
-  const comments = post.commentCount + (own.comments ?? 0);
-  const shares = post.shareCount + (own.shared && !post.shared ? 1 : 0);
+  const liked = post.liked || local.liked === true;
+  const likes = post.likeCount + (local.liked && !post.liked ? 1 : 0);
+  const comments = post.commentCount + (local.comments ?? 0);
+  const shares = post.shareCount + (local.shared && !post.shared ? 1 : 0);
   const name = post.author?.name ?? "Unknown author";
   const href = `/post/${post.id}`;
 
   const like = () => {
     if (liked) return;
     record(post.id, "like", { requestId });
-    say("Liked");
+    announce("Liked");
   };
   const copyLink = async () => {
     const address = new URL(href, location.href).href;
     try {
       await navigator.clipboard.writeText(address);
-      say("Link copied");
+      announce("Link copied");
     } catch {
-      say(address);
+      announce(address);
     }
   };
   const share = async () => {
@@ -60,26 +61,26 @@ export const PostCard = memo(function PostCard({ post, requestId, place, alone =
       try {
         await navigator.share({ url: address, text: post.content ?? undefined });
       } catch {
-        return; // called off by the user: nothing was shared
+        return; // the user cancelled
       }
-      say("Shared");
+      announce("Shared");
     } else {
       await copyLink();
     }
     record(post.id, "share", { requestId });
   };
-  const opened = () => record(post.id, "click", { requestId });
+  const recordClick = () => record(post.id, "click", { requestId });
 
   return (
     <article
       ref={element}
       className="post"
       data-post={post.id}
-      tabIndex={place === undefined ? undefined : 0}
+      tabIndex={position === undefined ? undefined : 0}
       aria-labelledby={ids.author}
       aria-describedby={ids.text}
-      aria-posinset={place}
-      aria-setsize={place === undefined ? undefined : -1}
+      aria-posinset={position}
+      aria-setsize={position === undefined ? undefined : -1}
     >
       <Avatar name={post.author?.name ?? null} />
       <div className="post-body">
@@ -87,13 +88,13 @@ export const PostCard = memo(function PostCard({ post, requestId, place, alone =
           <span id={ids.author} className={post.author ? "author" : "author unknown"}>
             {name}
           </span>
-          <Link href={href} className="when" prefetch={false} onClick={opened}>
+          <Link href={href} className="when" prefetch={false} onClick={recordClick}>
             <RelativeTime iso={post.createdAt} />
           </Link>
-          <PostMenu href={href} onCopy={() => void copyLink()} onOpen={opened} />
+          <PostMenu href={href} onCopy={() => void copyLink()} onOpen={recordClick} />
         </header>
         <p id={ids.text} className={post.content ? "content" : "content missing"}>
-          {post.content ?? `This post's text is not kept here (${post.externalId}).`}
+          {post.content ?? `The text of this post is not available (${post.externalId}).`}
         </p>
         {post.tags.length > 0 && (
           <ul className="tags" aria-label="Tags">
@@ -107,7 +108,7 @@ export const PostCard = memo(function PostCard({ post, requestId, place, alone =
             type="button"
             className="action like"
             aria-pressed={liked}
-            aria-label={`Like, ${counted(likes, "like")}`}
+            aria-label={`Like, ${pluralise(likes, "like")}`}
             onClick={like}
           >
             <HeartIcon filled={liked} />
@@ -118,7 +119,7 @@ export const PostCard = memo(function PostCard({ post, requestId, place, alone =
             className="action"
             aria-expanded={commentsOpen}
             aria-controls={ids.comments}
-            aria-label={`Comments, ${counted(comments, "comment")}`}
+            aria-label={`Comments, ${pluralise(comments, "comment")}`}
             onClick={() => setCommentsOpen((open) => !open)}
           >
             <CommentIcon />
@@ -127,13 +128,13 @@ export const PostCard = memo(function PostCard({ post, requestId, place, alone =
           <button
             type="button"
             className="action"
-            aria-label={`Share, ${counted(shares, "share")}`}
+            aria-label={`Share, ${pluralise(shares, "share")}`}
             onClick={() => void share()}
           >
             <ShareIcon />
             <Count value={shares} />
           </button>
-          {post.why && <Why why={post.why} />}
+          {post.why && <Explanation explanation={post.why} />}
         </footer>
         <div id={ids.comments}>
           {commentsOpen && (
@@ -141,7 +142,7 @@ export const PostCard = memo(function PostCard({ post, requestId, place, alone =
               postId={post.id}
               onComment={(text) => {
                 record(post.id, "comment", { requestId, metadata: { text } });
-                say("Comment posted");
+                announce("Comment posted");
               }}
             />
           )}
@@ -157,6 +158,6 @@ function Count({ value }: { value: number }) {
   return <span className="count">{value > 0 ? COMPACT.format(value) : ""}</span>;
 }
 
-function counted(count: number, noun: string): string {
+function pluralise(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -5,7 +5,7 @@ import { useId, useRef } from "react";
 import { MoreIcon } from "./icons";
 import { placeBelow } from "./place-popover";
 
-/** What else can be done with a post. Hiding it, muting its author and following are to stand here as well. */
+/** Further actions for a post. Hide, mute and follow belong here once the service supports them. */
 export function PostMenu({ href, onCopy, onOpen }: { href: string; onCopy: () => void; onOpen: () => void }) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);

@@ -4,57 +4,59 @@ const REASONS: Record<string, { short: string; long: string }> = {
     long: "People who engage with the same posts as you engaged with this one.",
   },
   content_similarity: {
-    short: "Like what you read",
-    long: "It is close in words and topics to posts you have engaged with.",
+    short: "Similar content",
+    long: "Its text and topics are similar to posts you have engaged with.",
   },
   trending: { short: "Trending", long: "Many people are engaging with it right now." },
-  recent: { short: "New", long: "It is one of the newest posts that you have not met." },
-  popular_author: { short: "Popular author", long: "It is fresh, and many people read its author." },
+  recent: { short: "New", long: "It is one of the newest posts that you have not seen." },
+  popular_author: { short: "Popular author", long: "It is new, and many people engage with its author." },
   following: { short: "Following", long: "You follow its author." },
   exploration: {
-    short: "Finding out",
-    long: "Few people have seen it yet. We show some of those to everyone, to learn whom they are for.",
+    short: "Explore",
+    long: "Few people have seen it yet. Everyone gets some of these posts, so that we learn who likes them.",
   },
 };
 
-/** A reason in two or three words. */
+/** A short label for a reason of the service. */
 export function reasonLabel(reason: string): string {
   return REASONS[reason]?.short ?? reason.replaceAll("_", " ");
 }
 
-/** A reason as a sentence to the reader. */
+/** A sentence that explains a reason to the user. */
 export function reasonSentence(reason: string): string {
   return REASONS[reason]?.long ?? reasonLabel(reason);
 }
 
+/** One value behind a score, with a readable name. */
 export interface Fact {
   name: string;
   value: number | string;
 }
 
-/** The leaves of the service's evidence, under readable names, the weightiest first. */
-export function factsOf(evidence: Record<string, unknown>, under = ""): Fact[] {
+/** All values of the service's evidence at any depth, the largest absolute number first. */
+export function flattenEvidence(evidence: Record<string, unknown>, prefix = ""): Fact[] {
   const facts = Object.entries(evidence).flatMap(([key, value]): Fact[] => {
-    const own = key.replaceAll("_", " ");
-    const name = under ? `${under} · ${own}` : own;
+    const label = key.replaceAll("_", " ");
+    const name = prefix ? `${prefix} · ${label}` : label;
     if (typeof value === "number" && Number.isFinite(value)) return [{ name, value }];
     if (typeof value === "string" && value !== "") return [{ name, value }];
     if (Array.isArray(value)) {
       const texts = value.filter((item) => typeof item === "string" || typeof item === "number");
       return texts.length > 0 ? [{ name, value: texts.slice(0, 5).join(", ") }] : [];
     }
-    // the outermost groups ("components", say) need no name before each of their facts
+    // The names of the outermost groups, such as "components", are left out.
     if (typeof value === "object" && value !== null) {
-      return factsOf(value as Record<string, unknown>, under ? name : "");
+      return flattenEvidence(value as Record<string, unknown>, prefix ? name : "");
     }
     return [];
   });
-  return facts.sort((a, b) => weight(b) - weight(a));
+  return facts.sort((a, b) => magnitude(b) - magnitude(a));
 }
 
-const weight = ({ value }: Fact) => (typeof value === "number" ? Math.abs(value) : -1);
+/** Texts have no magnitude, so they come after all numbers. */
+const magnitude = ({ value }: Fact) => (typeof value === "number" ? Math.abs(value) : -1);
 
-/** Two digits that say something. */
-export function figure(value: number): string {
+/** A number with two significant digits, or rounded to an integer from 100 on. */
+export function formatNumber(value: number): string {
   return Math.abs(value) >= 100 ? Math.round(value).toString() : Number(value.toPrecision(2)).toString();
 }

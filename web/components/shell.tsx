@@ -4,7 +4,7 @@ import { config } from "@/lib/platform/config";
 import { GaugeIcon, HomeIcon } from "./icons";
 import { type Theme, ThemeToggle } from "./theme-toggle";
 
-/** What is around every page: a rail at the side, or a bar at the foot of a phone. */
+/** The frame of every page: a navigation rail at the side, or a bar at the bottom on phones. */
 export function Shell({ theme, children }: { theme: Theme; children: ReactNode }) {
   return (
     <div className="shell">

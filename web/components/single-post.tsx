@@ -4,12 +4,12 @@ import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
 import { PostCard } from "./post-card";
 
-/** A post on a page of its own, with its comments open. */
+/** The content of a page with a single post. */
 export function SinglePost({ post }: { post: PostWithUser }) {
-  const { say, announcer } = useAnnouncer();
+  const { announce, announcer } = useAnnouncer();
   return (
     <div className="feed-column">
-      <PostCard post={post} requestId={null} alone say={say} />
+      <PostCard post={post} requestId={null} single announce={announce} />
       {announcer}
     </div>
   );

@@ -1,14 +1,14 @@
-/** The shape of posts that are on their way. */
+/** Placeholders for posts that are loading. */
 export function Skeletons({ count, label }: { count: number; label: string }) {
   return (
     <div className="skeletons" role="status" aria-label={label}>
-      {Array.from({ length: count }, (_, place) => (
-        <div className="post skeleton" key={place} aria-hidden="true">
+      {Array.from({ length: count }, (_, index) => (
+        <div className="post skeleton" key={index} aria-hidden="true">
           <span className="avatar" />
           <div className="post-body">
-            <span className="bone" style={{ width: "32%" }} />
-            <span className="bone" style={{ width: "94%" }} />
-            <span className="bone" style={{ width: `${58 + ((place * 17) % 30)}%` }} />
+            <span className="skeleton-line" style={{ width: "32%" }} />
+            <span className="skeleton-line" style={{ width: "94%" }} />
+            <span className="skeleton-line" style={{ width: `${58 + ((index * 17) % 30)}%` }} />
           </div>
         </div>
       ))}

@@ -5,12 +5,12 @@ import { ThemeIcon } from "./icons";
 
 export type Theme = "auto" | "light" | "dark";
 const NEXT: Record<Theme, Theme> = { auto: "dark", dark: "light", light: "auto" };
-const LABEL: Record<Theme, string> = { auto: "as the system", dark: "dark", light: "light" };
+const LABEL: Record<Theme, string> = { auto: "system setting", dark: "dark", light: "light" };
 
-/** Light, dark, or as the system has it; a cookie remembers, so that the server's page has the right colours. */
+/** Switches between light, dark and the system's setting. A cookie stores it, so that the server renders the theme. */
 export function ThemeToggle({ theme }: { theme: Theme }) {
   const [current, setCurrent] = useState(theme);
-  const turn = () => {
+  const switchTheme = () => {
     const next = NEXT[current];
     setCurrent(next);
     document.documentElement.dataset.theme = next;
@@ -20,7 +20,7 @@ export function ThemeToggle({ theme }: { theme: Theme }) {
     <button
       type="button"
       className="rail-link"
-      onClick={turn}
+      onClick={switchTheme}
       aria-label={`Colours: ${LABEL[current]}`}
       title={`Colours: ${LABEL[current]}`}
     >

@@ -13,33 +13,33 @@ interface DemoUser {
   events: number;
 }
 
-/** Acts as another user of the demo data, or as somebody new. */
+/** Switches the session to another user of the demo data, or to a new visitor. */
 export function UserSwitcher({ name }: { name: string }) {
-  const { handOver, user } = useEvents();
+  const { endSession, user } = useEvents();
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
-  const field = useRef<HTMLInputElement>(null);
+  const searchInput = useRef<HTMLInputElement>(null);
   const [open, setOpen] = useState(false);
   const [search, setSearch] = useState("");
   const [failed, setFailed] = useState(false);
-  const asked = useDeferredValue(search.trim());
+  const deferredSearch = useDeferredValue(search.trim());
   const { data: users, isError } = useQuery({
-    queryKey: ["users", asked],
+    queryKey: ["users", deferredSearch],
     enabled: open,
     queryFn: async ({ signal }): Promise<DemoUser[]> => {
-      const response = await fetch(`/api/users?${new URLSearchParams({ search: asked })}`, { signal });
+      const response = await fetch(`/api/users?${new URLSearchParams({ search: deferredSearch })}`, { signal });
       if (!response.ok) throw new Error(`status ${response.status}`);
       return ((await response.json()) as { users: DemoUser[] }).users;
     },
-    placeholderData: (before) => before,
+    placeholderData: (previous) => previous,
   });
 
-  const become = async (next: string | null) => {
-    await handOver();
+  const switchTo = async (userId: string | null) => {
+    await endSession();
     const response = await fetch("/api/session", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ user: next }),
+      body: JSON.stringify({ user: userId }),
     }).catch(() => null);
     if (response?.ok) location.assign("/");
     else setFailed(true);
@@ -65,25 +65,25 @@ export function UserSwitcher({ name }: { name: string }) {
           setOpen(opened);
           if (!opened) return;
           placeBelow(event.currentTarget, button.current);
-          field.current?.focus();
+          searchInput.current?.focus();
         }}
       >
         <input
-          ref={field}
+          ref={searchInput}
           type="search"
           aria-label="Find a user"
           placeholder="Find a user"
           value={search}
           onChange={(event) => setSearch(event.target.value)}
         />
-        <button type="button" className="user-row newcomer" onClick={() => void become(null)}>
+        <button type="button" className="user-row" onClick={() => void switchTo(null)}>
           <Avatar name="+" size={32} />
           <span>
-            <strong>Somebody new</strong>
-            <small>A first visit, without any history</small>
+            <strong>New visitor</strong>
+            <small>Starts without any history</small>
           </span>
         </button>
-        {(isError || failed) && <p className="quiet">Users cannot be shown just now.</p>}
+        {(isError || failed) && <p className="quiet">The list of users is temporarily unavailable.</p>}
         <ul>
           {(users ?? []).map((other) => (
             <li key={other.id}>
@@ -91,7 +91,7 @@ export function UserSwitcher({ name }: { name: string }) {
                 type="button"
                 className="user-row"
                 aria-current={other.id === user ? "true" : undefined}
-                onClick={() => void become(other.id)}
+                onClick={() => void switchTo(other.id)}
               >
                 <Avatar name={other.name} size={32} />
                 <span>

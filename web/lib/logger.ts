@@ -3,7 +3,7 @@ type Level = "info" | "warning" | "error";
 
 const LEVELS: readonly string[] = ["debug", "info", "warning", "error", "silent"];
 
-/** One JSON object a line, in the field names of the service's own log; LOG_LEVEL sets the least level written. */
+/** Writes one JSON object per line, with the field names of the service's log. LOG_LEVEL sets the lowest level. */
 export const logger = {
   info: (event: string, fields: Fields = {}) => write("info", event, fields),
   warn: (event: string, fields: Fields = {}) => write("warning", event, fields),
@@ -11,8 +11,8 @@ export const logger = {
 };
 
 function write(level: Level, event: string, fields: Fields): void {
-  const least = LEVELS.indexOf((process.env["LOG_LEVEL"] ?? "info").toLowerCase());
-  if (LEVELS.indexOf(level) < least) return;
+  const lowest = LEVELS.indexOf((process.env["LOG_LEVEL"] ?? "info").toLowerCase());
+  if (LEVELS.indexOf(level) < lowest) return;
   const line = { timestamp: new Date().toISOString(), level, event, service: "web", ...fields };
   const text = JSON.stringify(line, (_key, value: unknown) =>
     value instanceof Error ? `${value.name}: ${value.message}` : value,

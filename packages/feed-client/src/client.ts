@@ -2,7 +2,7 @@ import type { BatchResult, Health, Interaction, Problem, RecommendationPage, Rec
 
 export type FailureKind = "timeout" | "network" | "problem" | "malformed";
 
-/** Why a call to the service gave no usable answer. */
+/** A call to the service failed. `kind` says how. */
 export class FeedServiceError extends Error {
   override readonly name = "FeedServiceError";
 
@@ -16,7 +16,7 @@ export class FeedServiceError extends Error {
     super(message);
   }
 
-  /** True when the same call may succeed later: nothing is wrong with the request itself. */
+  /** True if the same call may succeed later, because the request itself is valid. */
   get transient(): boolean {
     return this.kind !== "problem" || this.status === 429 || (this.status ?? 0) >= 500;
   }
@@ -25,21 +25,21 @@ export class FeedServiceError extends Error {
 export interface FeedServiceOptions {
   baseUrl: string;
   apiKey?: string;
-  /** Sent with every call, such as the `traceparent` of the request that is being answered. */
+  /** Headers for every call, such as the `traceparent` of an incoming request. */
   headers?: Record<string, string>;
-  /** For the whole call, its retry included. */
+  /** The time limit for a call and its retry together. Default: 3000. */
   timeoutMs?: number;
   fetch?: typeof globalThis.fetch;
-  /** In [0, 1): spreads retries, so that many clients do not return at the same moment. */
+  /** Returns a number in [0, 1) that spreads the retries of many clients over time. */
   random?: () => number;
 }
 
-const RETRY_STATUS = new Set([502, 503, 504]);
-const RETRY_BASE_MS = 60;
+const RETRIED_STATUSES = new Set([502, 503, 504]);
+const RETRY_DELAY_MS = 60;
 
 /**
- * The feed service over HTTP. Idempotent calls are tried once more after a jittered pause, inside the same deadline;
- * every failure is a `FeedServiceError`.
+ * An HTTP client of the feed service. A failed idempotent call is repeated once after a random delay, within the same
+ * time limit. Every failure is a `FeedServiceError`.
  */
 export class FeedServiceClient {
   private readonly baseUrl: string;
@@ -56,23 +56,26 @@ export class FeedServiceClient {
     this.random = options.random ?? Math.random;
   }
 
-  /** One page of a user's feed. */
+  /** One page of a user's recommendations. */
   async recommendations(
     request: RecommendationRequest,
     options: { signal?: AbortSignal } = {},
   ): Promise<RecommendationPage> {
-    const answer = await this.call("POST", "/recommendations/generate", {
+    const body = await this.call("POST", "/recommendations/generate", {
       body: request,
       idempotent: true,
       signal: options.signal,
     });
-    if (!isRecommendationPage(answer)) {
-      throw new FeedServiceError("malformed", "the answer is not a page of recommendations");
+    if (!isRecommendationPage(body)) {
+      throw new FeedServiceError(
+        "malformed",
+        "POST /recommendations/generate: the response is not a page of recommendations",
+      );
     }
-    return answer;
+    return body;
   }
 
-  /** Records one event; returns once it is committed. Tried again only when it carries an `event_id`. */
+  /** Stores one event and returns after the commit. The call is repeated only if the event has an `event_id`. */
   async track(interaction: Interaction, options: { signal?: AbortSignal } = {}): Promise<void> {
     await this.call("POST", "/interactions/track", {
       body: interaction,
@@ -81,26 +84,26 @@ export class FeedServiceClient {
     });
   }
 
-  /** Records up to 500 events, all or none. */
+  /** Stores up to 500 events in one transaction. The call is repeated only if each event has an `event_id`. */
   async trackBatch(interactions: Interaction[], options: { signal?: AbortSignal } = {}): Promise<BatchResult> {
-    const answer = await this.call("POST", "/interactions/batch", {
+    const body = await this.call("POST", "/interactions/batch", {
       body: { interactions },
       idempotent: interactions.every((interaction) => interaction.event_id != null),
       signal: options.signal,
     });
-    if (!isRecord(answer) || answer["status"] !== "tracked") {
-      throw new FeedServiceError("malformed", "the answer does not say that the events are tracked");
+    if (!isRecord(body) || body["status"] !== "tracked") {
+      throw new FeedServiceError("malformed", "POST /interactions/batch: the response does not confirm the events");
     }
-    return answer as unknown as BatchResult;
+    return body as unknown as BatchResult;
   }
 
-  /** The service's own account of its state. */
+  /** The health report of the service. */
   async health(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Health> {
-    const answer = await this.call("GET", "/health", { idempotent: true, ...options });
-    if (!isRecord(answer) || typeof answer["status"] !== "string") {
-      throw new FeedServiceError("malformed", "the answer is not a health report");
+    const body = await this.call("GET", "/health", { idempotent: true, ...options });
+    if (!isRecord(body) || typeof body["status"] !== "string") {
+      throw new FeedServiceError("malformed", "GET /health: the response is not a health report");
     }
-    return answer as unknown as Health;
+    return body as unknown as Health;
   }
 
   private async call(
@@ -119,51 +122,52 @@ export class FeedServiceClient {
       body: options.body === undefined ? undefined : JSON.stringify(options.body),
     };
     try {
-      return await this.once(path, init, signal, timeoutMs);
+      return await this.fetchJson(path, init, signal, timeoutMs);
     } catch (error) {
-      if (!options.idempotent || !isWorthRetrying(error)) throw error;
-      await pause(RETRY_BASE_MS * (0.5 + this.random()), signal);
+      if (!options.idempotent || !isRetryable(error)) throw error;
+      await delay(RETRY_DELAY_MS * (0.5 + this.random()), signal);
       if (signal.aborted) throw error;
-      return await this.once(path, init, signal, timeoutMs);
+      return await this.fetchJson(path, init, signal, timeoutMs);
     }
   }
 
-  private async once(path: string, init: RequestInit, signal: AbortSignal, timeoutMs: number): Promise<unknown> {
+  private async fetchJson(path: string, init: RequestInit, signal: AbortSignal, timeoutMs: number): Promise<unknown> {
     let response: Response;
     let text: string;
     try {
       response = await this.fetch(this.baseUrl + path, init);
-      text = await response.text(); // the deadline covers the body too: a server may stall after its headers
+      text = await response.text(); // inside the time limit too: a server may stall after its headers
     } catch (error) {
-      if (signal.aborted) throw new FeedServiceError("timeout", `no answer within ${timeoutMs} ms`);
-      throw new FeedServiceError("network", error instanceof Error ? causeOf(error) : String(error));
+      if (signal.aborted) throw new FeedServiceError("timeout", `no response within ${timeoutMs} ms`);
+      throw new FeedServiceError("network", error instanceof Error ? messageWithCause(error) : String(error));
     }
-    if (!response.ok) throw problemOf(response, text);
+    if (!response.ok) throw errorFromProblem(response, text);
     try {
       return JSON.parse(text);
     } catch {
-      throw new FeedServiceError("malformed", "the answer is not JSON", response.status);
+      throw new FeedServiceError("malformed", "the response is not JSON", response.status);
     }
   }
 }
 
-function isWorthRetrying(error: unknown): boolean {
+function isRetryable(error: unknown): boolean {
   if (!(error instanceof FeedServiceError)) return false;
-  return error.kind === "network" || (error.kind === "problem" && RETRY_STATUS.has(error.status ?? 0));
+  return error.kind === "network" || (error.kind === "problem" && RETRIED_STATUSES.has(error.status ?? 0));
 }
 
-function causeOf(error: Error): string {
+function messageWithCause(error: Error): string {
   const cause = error.cause;
   return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
 }
 
-function problemOf(response: Response, text: string): FeedServiceError {
+/** The error for a response with an error status. Its body may be an RFC 9457 problem. */
+function errorFromProblem(response: Response, text: string): FeedServiceError {
   let problem: Problem = {};
   try {
     const parsed: unknown = JSON.parse(text);
     if (isRecord(parsed)) problem = parsed as Problem;
   } catch {
-    // a proxy's HTML page: the status says enough
+    // The body is not JSON, such as the HTML page of a proxy. The status is enough.
   }
   const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
   return new FeedServiceError(
@@ -175,7 +179,7 @@ function problemOf(response: Response, text: string): FeedServiceError {
   );
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
     signal.addEventListener("abort", done, { once: true });

@@ -4,43 +4,45 @@ import type { FeedEvent } from "./types";
 export type NewFeedEvent = Omit<FeedEvent, "event_id" | "occurred_at"> &
   Partial<Pick<FeedEvent, "event_id" | "occurred_at">>;
 
-/** What became of a delivery: the ids that need not be sent again, because they are stored or can never be. */
+/** The result of a delivery. */
 export interface Delivery {
+  /** The ids of the events that are stored, or that can never be stored. They are not sent again. */
   settled: string[];
 }
 
 export interface EventQueueOptions {
   store: EventStore;
-  /** Sends a batch; rejects when its fate is unknown, and then it is sent again with the same ids. */
+  /** Sends a batch. If the promise is rejected, the result is unknown, and the events are sent again later. */
   send(events: FeedEvent[]): Promise<Delivery>;
-  /** Hands a batch to the browser while the page goes away; nobody learns whether it arrived. */
+  /** Passes a batch to the browser, which sends it even if the page is closed. The result stays unknown. */
   beacon?(events: FeedEvent[]): boolean;
   now?: () => number;
   newId?: () => string;
   random?: () => number;
-  /** Runs `task` after `ms`; returns how to call it off. */
-  schedule?: (task: () => void, ms: number) => () => void;
+  /** Runs `task` after `delayMs` and returns a function that cancels it. */
+  schedule?: (task: () => void, delayMs: number) => () => void;
 }
 
-const BATCH = 100;
-/** A beacon may carry 64 KiB in all browsers; an event is some 300 bytes. */
-const BEACON_BATCH = 60;
-const LINGER_MS = 800;
-const BACKOFF_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
-/** The service refuses what is older than 7 days. */
-const MAX_AGE_MS = 7 * 24 * 3600 * 1000 - 3600 * 1000;
+const MAX_BATCH_EVENTS = 100;
+/** All browsers accept beacons of up to 64 KiB, and an event has about 300 bytes. */
+const MAX_BEACON_EVENTS = 60;
+/** Events are collected for this long before they are sent. */
+const BATCH_DELAY_MS = 800;
+const RETRY_DELAYS_MS = [1000, 2000, 4000, 8000, 15_000, 30_000];
+/** The service rejects events older than 7 days. One hour is left for the delivery. */
+const MAX_EVENT_AGE_MS = 7 * 24 * 3600 * 1000 - 3600 * 1000;
 
 /**
- * Brings every event to the server at least once, and by its `event_id` counted once. An event leaves the store only
- * when the server has answered for it, so a reload, a crash or an outage in between loses nothing.
+ * Sends every event to the server at least once. The server recognises repeated events by their `event_id`. An event
+ * stays in the store until the server has settled it, so reloads, crashes and outages lose no event.
  */
 export class EventQueue {
   private readonly now: () => number;
   private readonly newId: () => string;
   private readonly random: () => number;
-  private readonly schedule: (task: () => void, ms: number) => () => void;
-  private readonly drafts = new Set<string>();
-  private running: Promise<void> | null = null;
+  private readonly schedule: (task: () => void, delayMs: number) => () => void;
+  private readonly draftIds = new Set<string>();
+  private delivery: Promise<void> | null = null;
   private cancelTimer: (() => void) | null = null;
   private failures = 0;
   private closed = false;
@@ -51,78 +53,81 @@ export class EventQueue {
     this.random = options.random ?? Math.random;
     this.schedule =
       options.schedule ??
-      ((task, ms) => {
-        const timer = setTimeout(task, ms);
+      ((task, delayMs) => {
+        const timer = setTimeout(task, delayMs);
         return () => clearTimeout(timer);
       });
   }
 
-  /** Stores the event and sends it soon; `urgent` sends it now. Returns its id. */
+  /** Stores an event and schedules its delivery, with `urgent` without delay. Returns the id of the event. */
   add(event: NewFeedEvent, { urgent = false } = {}): string {
-    const stored = this.complete(event);
+    const stored = this.withIdAndTime(event);
     this.options.store.put(stored);
-    this.planAfterChange(urgent);
+    this.scheduleAfterChange(urgent);
     return stored.event_id;
   }
 
   /**
-   * Stores an event that may still change, such as a view whose dwell time grows. It is kept over a crash, but sent
-   * only by `settle`, by the page going away, or by the next page's queue.
+   * Stores an event that may still change, such as a view whose dwell time grows. It survives a crash. It is sent
+   * after `finalize`, by `sendBeacons`, or by the queue of the next page.
    */
   draft(event: NewFeedEvent): FeedEvent {
-    const stored = this.complete(event);
-    this.drafts.add(stored.event_id);
+    const stored = this.withIdAndTime(event);
+    this.draftIds.add(stored.event_id);
     this.options.store.put(stored);
     return stored;
   }
 
-  /** The last word on a draft. */
-  settle(event: FeedEvent): void {
-    if (!this.drafts.delete(event.event_id)) return;
+  /** Stores the final form of a draft and schedules its delivery. */
+  finalize(event: FeedEvent): void {
+    if (!this.draftIds.delete(event.event_id)) return;
     this.options.store.put(event);
-    this.planAfterChange(false);
+    this.scheduleAfterChange(false);
   }
 
-  /** Events that the server has not yet answered for. */
-  get waiting(): number {
+  /** The number of events that the server has not settled yet. */
+  get pendingCount(): number {
     return this.options.store.all().length;
   }
 
-  /** Sends everything that is ready; resolves when that is done or has failed, never rejects. */
+  /** Sends all events except drafts. The promise resolves after success and after failure; it is never rejected. */
   flush(): Promise<void> {
     this.cancelTimer?.();
     this.cancelTimer = null;
-    this.running ??= this.deliver().finally(() => {
-      this.running = null;
+    this.delivery ??= this.deliver().finally(() => {
+      this.delivery = null;
     });
-    return this.running;
+    return this.delivery;
   }
 
-  /** For the moment when the page is hidden or left. What is handed over stays stored until a later answer. */
-  leave(): void {
+  /**
+   * Sends all events, drafts included, as beacons. Call it when the page is hidden or closed. The events stay in the
+   * store until a later delivery settles them.
+   */
+  sendBeacons(): void {
     if (this.closed) return;
     const events = this.options.store.all();
-    this.drafts.clear();
-    for (let start = 0; start < events.length; start += BEACON_BATCH) {
-      if (!this.options.beacon?.(events.slice(start, start + BEACON_BATCH))) break;
+    this.draftIds.clear();
+    for (let start = 0; start < events.length; start += MAX_BEACON_EVENTS) {
+      if (!this.options.beacon?.(events.slice(start, start + MAX_BEACON_EVENTS))) break;
     }
-    this.plan(LINGER_MS); // if the page was only hidden, an answer settles them
+    this.scheduleFlush(BATCH_DELAY_MS); // runs if the page was only hidden
   }
 
-  /** Sends what an earlier page left behind, and goes on after `close`. */
+  /** Starts or resumes deliveries, first with the events that an earlier page left in the store. */
   open(): void {
     this.closed = false;
-    if (this.waiting > 0) this.plan(LINGER_MS);
+    if (this.pendingCount > 0) this.scheduleFlush(BATCH_DELAY_MS);
   }
 
-  /** Sends nothing more; stored events remain for the next queue. */
+  /** Stops deliveries. Stored events remain for the next queue. */
   close(): void {
     this.closed = true;
     this.cancelTimer?.();
     this.cancelTimer = null;
   }
 
-  private complete(event: NewFeedEvent): FeedEvent {
+  private withIdAndTime(event: NewFeedEvent): FeedEvent {
     return {
       ...event,
       event_id: event.event_id ?? this.newId(),
@@ -132,7 +137,7 @@ export class EventQueue {
 
   private async deliver(): Promise<void> {
     for (;;) {
-      const batch = this.ready().slice(0, BATCH);
+      const batch = this.readyEvents().slice(0, MAX_BATCH_EVENTS);
       if (batch.length === 0) {
         this.failures = 0;
         return;
@@ -145,40 +150,41 @@ export class EventQueue {
       }
       this.options.store.remove(settled);
       if (settled.length < batch.length) {
-        const ceiling = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)] ?? LINGER_MS;
+        const maxDelayMs = RETRY_DELAYS_MS[Math.min(this.failures, RETRY_DELAYS_MS.length - 1)] ?? BATCH_DELAY_MS;
         this.failures += 1;
-        this.plan(ceiling * (0.5 + this.random() / 2));
+        this.scheduleFlush(maxDelayMs * (0.5 + this.random() / 2));
         return;
       }
     }
   }
 
-  private ready(): FeedEvent[] {
-    const oldest = this.now() - MAX_AGE_MS;
-    const stale: string[] = [];
+  /** The events to send, without drafts. Removes events that are too old for the service. */
+  private readyEvents(): FeedEvent[] {
+    const oldestAllowed = this.now() - MAX_EVENT_AGE_MS;
+    const expiredIds: string[] = [];
     const ready = this.options.store.all().filter((event) => {
-      if (this.drafts.has(event.event_id)) return false;
-      if (Date.parse(event.occurred_at) >= oldest) return true;
-      stale.push(event.event_id);
+      if (this.draftIds.has(event.event_id)) return false;
+      if (Date.parse(event.occurred_at) >= oldestAllowed) return true;
+      expiredIds.push(event.event_id);
       return false;
     });
-    this.options.store.remove(stale);
+    this.options.store.remove(expiredIds);
     return ready;
   }
 
-  private planAfterChange(urgent: boolean): void {
-    const backingOff = this.failures > 0 && this.cancelTimer !== null;
-    if (urgent || !backingOff) this.plan(urgent ? 0 : LINGER_MS);
+  private scheduleAfterChange(urgent: boolean): void {
+    const waitsForRetry = this.failures > 0 && this.cancelTimer !== null;
+    if (urgent || !waitsForRetry) this.scheduleFlush(urgent ? 0 : BATCH_DELAY_MS);
   }
 
-  private plan(ms: number): void {
+  private scheduleFlush(delayMs: number): void {
     if (this.closed) return;
     this.cancelTimer?.();
-    this.cancelTimer = this.schedule(() => void this.flush(), ms);
+    this.cancelTimer = this.schedule(() => void this.flush(), delayMs);
   }
 }
 
-/** A random uuid, also where `crypto.randomUUID` is missing (pages that are not served over https). */
+/** A random UUID. Works without `crypto.randomUUID` too, which browsers only offer to pages served over https. */
 export function newUuid(): string {
   if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

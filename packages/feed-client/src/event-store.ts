@@ -1,14 +1,14 @@
 import type { FeedEvent } from "./types";
 
-/** Where events wait until they are known to be stored by the service. */
+/** Holds events until the service has stored them. */
 export interface EventStore {
   put(event: FeedEvent): void;
   remove(eventIds: Iterable<string>): void;
-  /** All waiting events, oldest first. */
+  /** All pending events, oldest first. */
   all(): FeedEvent[];
 }
 
-/** Keeps events for the life of the page only. */
+/** Keeps events in memory, until the page is closed. */
 export class MemoryEventStore implements EventStore {
   private readonly events = new Map<string, FeedEvent>();
 
@@ -21,13 +21,13 @@ export class MemoryEventStore implements EventStore {
   }
 
   all(): FeedEvent[] {
-    return inOrder([...this.events.values()]);
+    return sortByTime([...this.events.values()]);
   }
 }
 
 /**
- * Keeps events in the browser's storage, one key each, so that two tabs of one user never overwrite each other's.
- * What the storage refuses (full, forbidden) is kept in memory.
+ * Keeps events in the browser's storage. Each event has its own key, so that two tabs of one user never overwrite each
+ * other's events. If the storage is full or forbidden, events are kept in memory.
  */
 export class BrowserEventStore implements EventStore {
   private readonly overflow = new MemoryEventStore();
@@ -55,24 +55,24 @@ export class BrowserEventStore implements EventStore {
       try {
         this.storage.removeItem(this.prefix + id);
       } catch {
-        // storage was taken away after the event was written; a second delivery of it is harmless
+        // The storage is no longer accessible. The event is sent again later, which is harmless.
       }
     }
   }
 
   all(): FeedEvent[] {
-    const found = this.overflow.all();
+    const events = this.overflow.all();
     try {
       for (let index = 0; index < this.storage.length; index += 1) {
         const key = this.storage.key(index);
         if (!key?.startsWith(this.prefix)) continue;
         const event = parseEvent(this.storage.getItem(key));
-        if (event) found.push(event);
+        if (event) events.push(event);
       }
     } catch {
-      // nothing can be read: only what is in memory is known
+      // The storage cannot be read. Only the events in memory are returned.
     }
-    return inOrder(found);
+    return sortByTime(events);
   }
 }
 
@@ -81,13 +81,13 @@ function parseEvent(text: string | null): FeedEvent | null {
     const event: unknown = JSON.parse(text ?? "");
     if (typeof event !== "object" || event === null) return null;
     const { event_id, post_id, interaction_type, occurred_at } = event as Record<string, unknown>;
-    const whole = [event_id, post_id, interaction_type, occurred_at].every((field) => typeof field === "string");
-    return whole ? (event as FeedEvent) : null;
+    const complete = [event_id, post_id, interaction_type, occurred_at].every((field) => typeof field === "string");
+    return complete ? (event as FeedEvent) : null;
   } catch {
     return null;
   }
 }
 
-function inOrder(events: FeedEvent[]): FeedEvent[] {
+function sortByTime(events: FeedEvent[]): FeedEvent[] {
   return events.sort((a, b) => (a.occurred_at < b.occurred_at ? -1 : a.occurred_at > b.occurred_at ? 1 : 0));
 }

@@ -2,23 +2,26 @@ import type { FeedMode } from "./types";
 
 export type FeedSource = "ml_recommendations" | "random_fallback";
 
-/** What `GET /api/feeds` of the web application answers with. */
+/** The response of `GET /api/feeds` of the web application. */
 export interface FeedPage<Post extends { id: string }> {
   posts: Post[];
   source: FeedSource;
+  /** The cursor of the next page; null at the end of the list. */
   nextCursor: string | null;
+  /** True if a part of the system, such as the model or the service, was unavailable. */
   degraded: boolean;
+  /** True if the list has no more posts. */
   exhausted: boolean;
-  /** When the list is exhausted: goes on with the posts that the user has met before. */
+  /** At the end of the list: the cursor that continues with posts the user has already seen. */
   rewindCursor: string | null;
-  /** The list that was served; not the one asked for while the ranked feed is being rolled out. */
+  /** The list that was returned. It differs from the requested one for users outside the roll-out. */
   mode: FeedMode;
-  /** The service's name for this answer; events that follow from it carry it. */
+  /** The id of the service's response. Events on these posts carry it. */
   requestId: string | null;
   modelVersion: string | null;
 }
 
-/** The web application answered that it has no page. */
+/** The web application returned an error instead of a page. */
 export class FeedPageError extends Error {
   override readonly name = "FeedPageError";
 
@@ -31,7 +34,7 @@ export class FeedPageError extends Error {
   }
 }
 
-/** Fetches one page from the web application's own route; cookies say whose it is. */
+/** Fetches one page from the web application. The cookies of the session identify the user. */
 export async function fetchFeedPage<Post extends { id: string }>(
   endpoint: string,
   query: { mode: FeedMode; cursor: string | null },

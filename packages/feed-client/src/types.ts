@@ -1,4 +1,4 @@
-/** The service's own types, made from its openapi.json, under the names that its callers use. */
+/** The types of the service's API, generated from its openapi.json, under shorter names. */
 import type { components } from "./openapi";
 
 type Schemas = components["schemas"];
@@ -7,7 +7,7 @@ export type RecommendationRequest = Schemas["GenerateRequest"];
 export type FeedContext = Schemas["RequestContext"];
 export type FeedMode = NonNullable<FeedContext["mode"]>;
 export type Reason = Schemas["Reason"];
-/** One post; with `context.explain` it also carries what its score is made of. */
+/** One recommended post. With `context.explain` it also has the parts of its score. */
 export type Recommendation = Schemas["RecommendedPost"];
 export type RecommendationMetadata = Schemas["AnswerMetadata"];
 export type RecommendationPage = Schemas["GenerateResponse"];
@@ -15,7 +15,7 @@ export type Interaction = Schemas["TrackRequest"];
 export type InteractionType = Interaction["interaction_type"];
 export type BatchResult = Schemas["BatchResponse"];
 export type Health = Schemas["HealthResponse"];
-/** RFC 9457 with the service's stable `code`. */
+/** An error response in the format of RFC 9457, with a stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;
 
 /** One action of the user on this page. The server adds the user's id from the session. */

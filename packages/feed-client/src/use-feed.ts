@@ -5,17 +5,18 @@ import { useCallback, useMemo, useState } from "react";
 import { type FeedPage, FeedPageError, fetchFeedPage } from "./feed-page";
 import type { FeedMode } from "./types";
 
-// the types of this hook's options, results and errors, so that one import is enough
+// The types of the hook's options, results and errors, so that callers need only this entry.
 export { type FeedPage, FeedPageError, type FeedSource } from "./feed-page";
 export type { FeedMode } from "./types";
 
 export interface UseFeedOptions {
   mode: FeedMode;
-  /** Whose feed it is; another user's list never shows through. */
+  /** The id of the user whose feed is shown. Each user has a list of their own in the cache. */
   user: string;
+  /** The route that returns pages. Default: `/api/feeds`. */
   endpoint?: string;
-  /** Awaited before the first page, so that a new list knows what the last page's events said. */
-  before?: () => Promise<void>;
+  /** Awaited before the first page is requested, for example to send pending events first. */
+  beforeFirstPage?: () => Promise<void>;
 }
 
 export interface FeedEntry<Post> {
@@ -27,65 +28,52 @@ export interface FeedEntry<Post> {
 export interface Feed<Post extends { id: string }> {
   entries: FeedEntry<Post>[];
   status: "loading" | "ready" | "empty" | "unreachable";
-  /** Of the newest page. */
-  last: Omit<FeedPage<Post>, "posts"> | null;
+  /** The metadata of the page fetched last. */
+  lastPage: Omit<FeedPage<Post>, "posts"> | null;
   fetchingMore: boolean;
-  /** The next page could not be had yet; it is being tried again. */
-  struggling: boolean;
-  /** The server knows this list no more (another user has signed in, say): only a new one helps. */
+  /** The next page could not be fetched, and the hook tries again. */
+  retrying: boolean;
+  /** The server rejects the cursor, for example because another user has signed in. A new list is needed. */
   outdated: boolean;
   hasMore: boolean;
   fetchMore: () => void;
-  /** Everything new is shown; `showSeen` goes on with what the user has met before. */
+  /** All unseen posts are shown. `showSeen` continues with posts that the user has already seen. */
   caughtUp: boolean;
   showSeen: (() => void) | null;
-  /** Where, in `entries`, the posts met before begin. */
-  seenFrom: number | null;
-  /** A new list. */
+  /** The index in `entries` of the first post from `showSeen`; null if there is none. */
+  firstSeenIndex: number | null;
+  /** Loads a new list. */
   refresh: () => Promise<void>;
+  /** Tries again at once instead of after the retry delay. */
   retryNow: () => void;
 }
 
-const RETRY_CEILING_MS = 5000;
+const MAX_RETRY_DELAY_MS = 5000;
 
-/** An endless feed: pages without repeats, which keeps trying while the server is away. */
+/** An endless feed without repeated posts. Failed requests are retried until the server responds. */
 export function useFeed<Post extends { id: string }>(options: UseFeedOptions): Feed<Post> {
-  const { mode, user, endpoint = "/api/feeds", before } = options;
+  const { mode, user, endpoint = "/api/feeds" } = options;
   const client = useQueryClient();
-  const [seenAllowed, setSeenAllowed] = useState<string | null>(null);
   const key = useMemo(() => ["feed", endpoint, user, mode], [endpoint, user, mode]);
   const keyText = key.join("\n");
-
-  const query = useInfiniteQuery({
-    queryKey: key,
-    initialPageParam: null as string | null,
-    queryFn: async ({ pageParam, signal }) => {
-      if (pageParam === null) await before?.();
-      return fetchFeedPage<Post>(endpoint, { mode, cursor: pageParam }, signal);
-    },
-    getNextPageParam: (page) => page.nextCursor ?? (seenAllowed === keyText ? page.rewindCursor : null),
-    // what the server refuses will be refused again; anything else is worth another try, for as long as it takes
-    retry: (_count, error) => !(error instanceof FeedPageError && isRefusal(error)),
-    retryDelay: (attempt) => Math.min(500 * 2 ** attempt, RETRY_CEILING_MS) * (0.75 + Math.random() / 4),
-    staleTime: Number.POSITIVE_INFINITY,
-    refetchOnWindowFocus: false,
-    refetchOnReconnect: false,
-    networkMode: "always",
-  });
+  const [includeSeenKey, setIncludeSeenKey] = useState<string | null>(null);
+  const includeSeen = includeSeenKey === keyText;
+  const query = useFeedQuery<Post>(key, { ...options, endpoint }, includeSeen);
 
   const pages = query.data?.pages;
-  const { entries, seenFrom } = useMemo(() => listOf(pages ?? []), [pages]);
-  const last = pages?.at(-1) ?? null;
-  const outdated = query.error instanceof FeedPageError && isRefusal(query.error);
-  const troubled = query.failureCount > 0 || query.isError;
+  const { entries, firstSeenIndex } = useMemo(() => mergePages(pages ?? []), [pages]);
+  const lastPage = pages?.at(-1) ?? null;
+  const outdated = isRejection(query.error);
+  const hasErrors = query.failureCount > 0 || query.isError;
+  const caughtUp = lastPage?.exhausted === true && lastPage.rewindCursor !== null && !includeSeen;
 
   const { fetchNextPage, isFetching } = query;
   const fetchMore = useCallback(() => {
     if (!isFetching) void fetchNextPage();
   }, [fetchNextPage, isFetching]);
-  const showSeen = useCallback(() => setSeenAllowed(keyText), [keyText]);
+  const showSeen = useCallback(() => setIncludeSeenKey(keyText), [keyText]);
   const refresh = useCallback(async () => {
-    setSeenAllowed(null);
+    setIncludeSeenKey(null);
     await client.resetQueries({ queryKey: key, exact: true });
   }, [client, key]);
   const retryNow = useCallback(() => {
@@ -93,50 +81,73 @@ export function useFeed<Post extends { id: string }>(options: UseFeedOptions): F
     else void fetchNextPage({ cancelRefetch: true });
   }, [client, entries.length, fetchNextPage, key]);
 
-  const caughtUp = last?.exhausted === true && last.rewindCursor !== null && seenAllowed !== keyText;
   return {
     entries,
-    status:
-      entries.length > 0
-        ? "ready"
-        : !query.isPending
-          ? query.isError
-            ? "unreachable"
-            : "empty"
-          : troubled
-            ? "unreachable"
-            : "loading",
-    last,
+    status: entries.length > 0 ? "ready" : statusWithoutPosts(query, hasErrors),
+    lastPage,
     fetchingMore: query.isFetchingNextPage,
-    struggling: troubled && !outdated && entries.length > 0,
+    retrying: hasErrors && !outdated && entries.length > 0,
     outdated,
     hasMore: query.hasNextPage,
     fetchMore,
     caughtUp,
     showSeen: caughtUp ? showSeen : null,
-    seenFrom,
+    firstSeenIndex,
     refresh,
     retryNow,
   };
 }
 
-function isRefusal(error: FeedPageError): boolean {
-  return error.status >= 400 && error.status < 500;
+function useFeedQuery<Post extends { id: string }>(
+  key: string[],
+  { mode, endpoint, beforeFirstPage }: UseFeedOptions & { endpoint: string },
+  includeSeen: boolean,
+) {
+  return useInfiniteQuery({
+    queryKey: key,
+    initialPageParam: null as string | null,
+    queryFn: async ({ pageParam, signal }) => {
+      if (pageParam === null) await beforeFirstPage?.();
+      return fetchFeedPage<Post>(endpoint, { mode, cursor: pageParam }, signal);
+    },
+    getNextPageParam: (page) => page.nextCursor ?? (includeSeen ? page.rewindCursor : null),
+    // The server would reject an invalid request again. Any other failure is retried without a limit.
+    retry: (_count, error) => !isRejection(error),
+    retryDelay: (attempt) => Math.min(500 * 2 ** attempt, MAX_RETRY_DELAY_MS) * (0.75 + Math.random() / 4),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+    networkMode: "always",
+  });
 }
 
-function listOf<Post extends { id: string }>(pages: FeedPage<Post>[]) {
+function statusWithoutPosts(
+  { isPending, isError }: { isPending: boolean; isError: boolean },
+  hasErrors: boolean,
+): "loading" | "empty" | "unreachable" {
+  if (isPending) return hasErrors ? "unreachable" : "loading";
+  return isError ? "unreachable" : "empty";
+}
+
+/** True if the server rejected the request itself, with a status from 400 to 499. */
+function isRejection(error: Error | null): boolean {
+  return error instanceof FeedPageError && error.status >= 400 && error.status < 500;
+}
+
+/** The entries of all pages in order, each post once. */
+function mergePages<Post extends { id: string }>(pages: FeedPage<Post>[]) {
   const entries: FeedEntry<Post>[] = [];
-  const known = new Set<string>();
-  let seenFrom: number | null = null;
+  const postIds = new Set<string>();
+  let firstSeenIndex: number | null = null;
   let exhausted = false;
   for (const page of pages) {
-    if (exhausted && seenFrom === null) seenFrom = entries.length;
+    if (exhausted && firstSeenIndex === null) firstSeenIndex = entries.length;
     for (const post of page.posts) {
-      if (known.has(post.id)) continue; // React keys must be unique, whatever a server answers
-      known.add(post.id);
+      if (postIds.has(post.id)) continue; // React keys must be unique even if a server repeats a post
+      postIds.add(post.id);
       entries.push({ post, requestId: page.requestId, source: page.source });
     }
     exhausted ||= page.exhausted && page.rewindCursor !== null;
   }
-  return { entries, seenFrom };
+  return { entries, firstSeenIndex };
 }

@@ -3,100 +3,100 @@ import type { FeedEvent } from "./types";
 
 export interface ViewTrackerOptions {
   queue: EventQueue;
-  /** How long a post must be on screen before that counts as a view. */
+  /** A post must be on screen for this long to count as viewed. Default: 1000. */
   viewAfterMs?: number;
-  /** The share of the post, or of the screen for a post taller than it, that counts as on screen. */
-  visibleShare?: number;
+  /** A post is on screen if this fraction of it is visible, or if it fills this fraction of the screen. Default: 0.5. */
+  visibleFraction?: number;
   now?: () => number;
 }
 
-interface Watched {
+interface WatchedPost {
   postId: string;
   requestId: string | null;
-  visibleSince: number | null;
+  visibleSinceMs: number | null;
   dwellMs: number;
   view: FeedEvent | null;
-  settled: boolean;
+  finalized: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /**
- * Turns what is on screen into one `view` event for each post, with its dwell time. The event is stored as soon as
- * the view counts, and sent with the whole dwell time when the post scrolls away or the page is left.
+ * Records one `view` event with its dwell time for each post that was on screen. The event is stored as a draft as soon
+ * as the post counts as viewed. It is finalized when the post leaves the screen or the page is closed.
  */
 export class ViewTracker {
-  private readonly watched = new Map<Element, Watched>();
-  private readonly viewed = new Set<string>();
+  private readonly watchedPosts = new Map<Element, WatchedPost>();
+  private readonly viewedPostIds = new Set<string>();
   private readonly observer: IntersectionObserver;
   private readonly viewAfterMs: number;
   private readonly now: () => number;
 
   constructor(private readonly options: ViewTrackerOptions) {
-    const share = options.visibleShare ?? 0.5;
+    const fraction = options.visibleFraction ?? 0.5;
     this.viewAfterMs = options.viewAfterMs ?? 1000;
     this.now = options.now ?? Date.now;
     this.observer = new IntersectionObserver(
       (entries) => {
         for (const entry of entries) {
-          const screen = entry.rootBounds?.height ?? 0;
-          const fills = screen > 0 && entry.intersectionRect.height >= screen * share;
-          this.seen(entry.target, entry.isIntersecting && (entry.intersectionRatio >= share || fills));
+          const screenHeight = entry.rootBounds?.height ?? 0;
+          const fillsScreen = screenHeight > 0 && entry.intersectionRect.height >= screenHeight * fraction;
+          this.update(entry.target, entry.isIntersecting && (entry.intersectionRatio >= fraction || fillsScreen));
         }
       },
-      { threshold: [0, 0.1, 0.25, share, 0.75, 1] },
+      { threshold: [0, 0.1, 0.25, fraction, 0.75, 1] },
     );
   }
 
-  /** Watches one post's element; returns how to stop. */
+  /** Starts to watch the element of a post. Returns a function that stops it. */
   watch(element: Element, postId: string, requestId: string | null): () => void {
-    if (this.viewed.has(postId)) return () => undefined;
-    this.watched.set(element, {
+    if (this.viewedPostIds.has(postId)) return () => undefined;
+    this.watchedPosts.set(element, {
       postId,
       requestId,
-      visibleSince: null,
+      visibleSinceMs: null,
       dwellMs: 0,
       view: null,
-      settled: false,
+      finalized: false,
       timer: undefined,
     });
     this.observer.observe(element);
     return () => {
-      this.seen(element, false);
+      this.update(element, false);
       this.observer.unobserve(element);
-      this.watched.delete(element);
+      this.watchedPosts.delete(element);
     };
   }
 
-  /** Ends every dwell time now: the page is hidden or left. */
-  settleAll(): void {
-    for (const element of this.watched.keys()) this.seen(element, false);
+  /** Finalizes all views. Call it when the page is hidden or closed. */
+  finalizeAll(): void {
+    for (const element of this.watchedPosts.keys()) this.update(element, false);
   }
 
-  private seen(element: Element, visible: boolean): void {
-    const post = this.watched.get(element);
-    if (!post || post.settled) return;
-    if (visible && post.visibleSince === null) {
-      post.visibleSince = this.now();
-      post.timer = setTimeout(() => this.count(post), Math.max(0, this.viewAfterMs - post.dwellMs));
-    } else if (!visible && post.visibleSince !== null) {
+  private update(element: Element, visible: boolean): void {
+    const post = this.watchedPosts.get(element);
+    if (!post || post.finalized) return;
+    if (visible && post.visibleSinceMs === null) {
+      post.visibleSinceMs = this.now();
+      post.timer = setTimeout(() => this.startView(post), Math.max(0, this.viewAfterMs - post.dwellMs));
+    } else if (!visible && post.visibleSinceMs !== null) {
       clearTimeout(post.timer);
-      post.dwellMs += this.now() - post.visibleSince;
-      post.visibleSince = null;
+      post.dwellMs += this.now() - post.visibleSinceMs;
+      post.visibleSinceMs = null;
       if (post.view) {
-        post.settled = true;
-        this.options.queue.settle({ ...post.view, metadata: { dwell_time_ms: Math.round(post.dwellMs) } });
+        post.finalized = true;
+        this.options.queue.finalize({ ...post.view, metadata: { dwell_time_ms: Math.round(post.dwellMs) } });
       }
     }
   }
 
-  private count(post: Watched): void {
-    if (post.view || this.viewed.has(post.postId)) return;
-    this.viewed.add(post.postId);
+  private startView(post: WatchedPost): void {
+    if (post.view || this.viewedPostIds.has(post.postId)) return;
+    this.viewedPostIds.add(post.postId);
     post.view = this.options.queue.draft({
       post_id: post.postId,
       interaction_type: "view",
       request_id: post.requestId,
-      metadata: { dwell_time_ms: Math.round(post.dwellMs + this.now() - (post.visibleSince ?? this.now())) },
+      metadata: { dwell_time_ms: Math.round(post.dwellMs + this.now() - (post.visibleSinceMs ?? this.now())) },
     });
   }
 }

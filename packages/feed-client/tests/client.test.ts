@@ -13,8 +13,8 @@ describe("the service client", () => {
   before(() => service.start());
   after(() => service.stop());
   beforeEach(() => {
-    service.behaviour = { kind: "well" };
-    service.next.length = 0;
+    service.behaviour = { kind: "healthy" };
+    service.nextBehaviours.length = 0;
     service.requests.length = 0;
     service.events.clear();
     client = new FeedServiceClient({ baseUrl: service.url, timeoutMs: 400, random: () => 0 });
@@ -29,7 +29,7 @@ describe("the service client", () => {
     return error;
   };
 
-  it("returns a page of recommendations as the service wrote it", async () => {
+  it("returns a page of recommendations unchanged", async () => {
     const page = await client.recommendations({ user_id: "ann", limit: 5 });
 
     assert.deepEqual(
@@ -39,7 +39,7 @@ describe("the service client", () => {
     assert.deepEqual(service.requests[0]?.body, { user_id: "ann", limit: 5 });
   });
 
-  it("sends the key only when it has one", async () => {
+  it("sends the API key only if it has one", async () => {
     await client.health();
     await new FeedServiceClient({ baseUrl: service.url, apiKey: "k-1" }).health();
 
@@ -49,8 +49,8 @@ describe("the service client", () => {
     );
   });
 
-  it("tries an idempotent call once more after a 503", async () => {
-    service.next.push({ kind: "status", status: 503 });
+  it("repeats an idempotent call once after a 503", async () => {
+    service.nextBehaviours.push({ kind: "status", status: 503 });
 
     const page = await client.recommendations({ user_id: "ann" });
 
@@ -58,7 +58,7 @@ describe("the service client", () => {
     assert.equal(service.requests.length, 2);
   });
 
-  it("gives up after the second failure, and says how the service failed", async () => {
+  it("throws after the second failure, with the details of the problem", async () => {
     service.behaviour = { kind: "status", status: 503, code: "storage_unavailable", retryAfter: 2 };
 
     const error = await failure(client.recommendations({ user_id: "ann" }));
@@ -71,19 +71,19 @@ describe("the service client", () => {
     assert.equal(service.requests.length, 2);
   });
 
-  it("never repeats an event without an id, and repeats one that has it", async () => {
-    service.next.push({ kind: "status", status: 503 });
+  it("repeats an event only if it has an id", async () => {
+    service.nextBehaviours.push({ kind: "status", status: 503 });
     await failure(client.track({ user_id: "ann", post_id: POST, interaction_type: "like" }));
     assert.equal(service.requests.length, 1);
 
-    service.next.push({ kind: "status", status: 503 });
+    service.nextBehaviours.push({ kind: "status", status: 503 });
     await client.track({ user_id: "ann", post_id: POST, interaction_type: "like", event_id: EVENT });
 
     assert.equal(service.requests.length, 3);
     assert.equal(service.events.size, 1);
   });
 
-  it("does not repeat what the service refuses", async () => {
+  it("does not repeat a call that the service rejects", async () => {
     service.behaviour = { kind: "status", status: 400, code: "invalid_cursor" };
 
     const error = await failure(client.recommendations({ user_id: "ann", cursor: "x" }));
@@ -91,28 +91,28 @@ describe("the service client", () => {
     assert.deepEqual([error.code, error.transient, service.requests.length], ["invalid_cursor", false, 1]);
   });
 
-  it("counts a body that never ends as a missed deadline", async () => {
+  it("reports a stalled body as a timeout", async () => {
     service.behaviour = { kind: "stalled" };
-    const started = performance.now();
+    const startedAt = performance.now();
 
     const error = await failure(client.recommendations({ user_id: "ann" }));
 
     assert.equal(error.kind, "timeout");
-    assert.ok(performance.now() - started < 1000);
+    assert.ok(performance.now() - startedAt < 1000);
   });
 
-  it("keeps the deadline over both tries", async () => {
-    service.next.push({ kind: "status", status: 503 }, { kind: "slow", ms: 5000 });
-    const started = performance.now();
+  it("applies one time limit to both attempts", async () => {
+    service.nextBehaviours.push({ kind: "status", status: 503 }, { kind: "slow", delayMs: 5000 });
+    const startedAt = performance.now();
 
     const error = await failure(client.recommendations({ user_id: "ann" }));
 
     assert.equal(error.kind, "timeout");
-    assert.ok(performance.now() - started < 1000);
+    assert.ok(performance.now() - startedAt < 1000);
   });
 
   for (const kind of ["broken json", "wrong shape"] as const) {
-    it(`calls an answer with ${kind} malformed`, async () => {
+    it(`reports a response with ${kind} as malformed`, async () => {
       service.behaviour = { kind };
 
       const error = await failure(client.recommendations({ user_id: "ann" }));
@@ -121,26 +121,26 @@ describe("the service client", () => {
     });
   }
 
-  it("names a service that is absent a network failure", async () => {
-    const absent = await new FakeFeedService().start();
-    await absent.stop();
+  it("reports an unreachable service as a network failure", async () => {
+    const stopped = await new FakeFeedService().start();
+    await stopped.stop();
 
-    const error = await failure(new FeedServiceClient({ baseUrl: absent.url }).health());
+    const error = await failure(new FeedServiceClient({ baseUrl: stopped.url }).health());
 
     assert.equal(error.kind, "network");
   });
 
-  it("lets the caller call a request off", async () => {
-    service.behaviour = { kind: "slow", ms: 5000 };
-    const caller = new AbortController();
-    const call = failure(client.recommendations({ user_id: "ann" }, { signal: caller.signal }));
+  it("can be aborted by the caller", async () => {
+    service.behaviour = { kind: "slow", delayMs: 5000 };
+    const abort = new AbortController();
+    const call = failure(client.recommendations({ user_id: "ann" }, { signal: abort.signal }));
 
-    caller.abort();
+    abort.abort();
 
     assert.equal((await call).kind, "timeout");
   });
 
-  it("reports what a batch came to", async () => {
+  it("returns the number of accepted and duplicate events of a batch", async () => {
     const event = { user_id: "ann", post_id: POST, interaction_type: "view" as const, event_id: EVENT };
     await client.trackBatch([event]);
 

@@ -3,13 +3,13 @@ import { beforeEach, describe, it } from "node:test";
 import { BrowserEventStore, type Delivery, EventQueue, type FeedEvent, MemoryEventStore, newUuid } from "../src/index";
 
 const POST = "11111111-1111-4111-8111-111111111111";
-const NOON = Date.parse("2026-03-01T12:00:00Z");
+const NOON_MS = Date.parse("2026-03-01T12:00:00Z");
 
-/** The part of the web's Storage that browsers implement, with a size limit. */
+/** A `Storage` in memory with a limit on its number of items. */
 class FakeStorage implements Storage {
   private readonly items = new Map<string, string>();
   [name: string]: unknown;
-  room = Number.POSITIVE_INFINITY;
+  maxItems = Number.POSITIVE_INFINITY;
 
   get length(): number {
     return this.items.size;
@@ -21,7 +21,7 @@ class FakeStorage implements Storage {
     return this.items.get(key) ?? null;
   }
   setItem(key: string, value: string): void {
-    if (this.items.size >= this.room) throw new DOMException("full", "QuotaExceededError");
+    if (this.items.size >= this.maxItems) throw new DOMException("full", "QuotaExceededError");
     this.items.set(key, value);
   }
   removeItem(key: string): void {
@@ -32,38 +32,37 @@ class FakeStorage implements Storage {
   }
 }
 
-/** Timers that fire when the test says so. */
+/** A clock that a test moves, and timers that never run by themselves. */
 class Clock {
-  private planned: { task: () => void; ms: number }[] = [];
-  now = NOON;
+  private timers: { task: () => void; delayMs: number }[] = [];
+  nowMs = NOON_MS;
 
-  schedule = (task: () => void, ms: number): (() => void) => {
-    const entry = { task, ms };
-    this.planned.push(entry);
+  schedule = (task: () => void, delayMs: number): (() => void) => {
+    const timer = { task, delayMs };
+    this.timers.push(timer);
     return () => {
-      this.planned = this.planned.filter((other) => other !== entry);
+      this.timers = this.timers.filter((other) => other !== timer);
     };
   };
 
-  get waits(): number[] {
-    return this.planned.map(({ ms }) => ms);
+  get delaysMs(): number[] {
+    return this.timers.map(({ delayMs }) => delayMs);
   }
 }
 
-/** A server that stores by event id and can be away. */
+/** A server that stores events by their id and can be unavailable. */
 class Server {
   readonly stored = new Map<string, FeedEvent>();
   deliveries = 0;
-  mode: "up" | "down" | "answer lost" = "up";
-  refuses: (event: FeedEvent) => boolean = () => false;
+  state: "up" | "down" | "response lost" = "up";
 
   send = async (events: FeedEvent[]): Promise<Delivery> => {
-    if (this.mode === "down") throw new Error("no answer");
+    if (this.state === "down") throw new Error("no response");
     this.deliveries += 1;
     for (const event of events) {
-      if (!this.refuses(event) && !this.stored.has(event.event_id)) this.stored.set(event.event_id, event);
+      if (!this.stored.has(event.event_id)) this.stored.set(event.event_id, event);
     }
-    if (this.mode === "answer lost") throw new Error("connection closed");
+    if (this.state === "response lost") throw new Error("connection closed");
     return { settled: events.map((event) => event.event_id) };
   };
 
@@ -89,30 +88,30 @@ describe("the event queue", () => {
       store: new BrowserEventStore(storage, user),
       send: server.send,
       beacon: server.beacon,
-      now: () => clock.now,
+      now: () => clock.nowMs,
       schedule: clock.schedule,
       random: () => 1,
     });
 
-  it("gives an event its id and its time when it happens, not when it is sent", async () => {
+  it("sets the id and the time of an event when it happens, not when it is sent", async () => {
     const queue = openPage();
     const id = queue.add({ post_id: POST, interaction_type: "like" });
-    clock.now += 60_000;
+    clock.nowMs += 60_000;
 
     await queue.flush();
 
     assert.equal(server.stored.get(id)?.occurred_at, "2026-03-01T12:00:00.000Z");
-    assert.equal(queue.waiting, 0);
+    assert.equal(queue.pendingCount, 0);
   });
 
-  it("brings what was done during an outage after a reload, once", async () => {
-    server.mode = "down";
+  it("sends the events of an outage once, after a reload", async () => {
+    server.state = "down";
     const before = openPage();
     before.add({ post_id: POST, interaction_type: "like" });
     before.add({ post_id: POST, interaction_type: "share" });
     await before.flush();
     before.close();
-    server.mode = "up";
+    server.state = "up";
 
     await openPage().flush();
     await openPage().flush();
@@ -121,32 +120,32 @@ describe("the event queue", () => {
     assert.equal(server.deliveries, 1);
   });
 
-  it("counts an event once whose answer was lost", async () => {
-    server.mode = "answer lost";
+  it("sends an event again after a lost response, and it is stored once", async () => {
+    server.state = "response lost";
     const queue = openPage();
     queue.add({ post_id: POST, interaction_type: "like" });
     await queue.flush();
-    server.mode = "up";
+    server.state = "up";
 
     await queue.flush();
 
     assert.equal(server.deliveries, 2);
     assert.equal(server.stored.size, 1);
-    assert.equal(queue.waiting, 0);
+    assert.equal(queue.pendingCount, 0);
   });
 
-  it("keeps a view that nobody settled, and sends it when the page goes away", async () => {
+  it("keeps a draft, and sends it when the page is closed", async () => {
     const queue = openPage();
     const view = queue.draft({ post_id: POST, interaction_type: "view" });
     await queue.flush();
     assert.equal(server.stored.size, 0);
 
-    queue.leave();
+    queue.sendBeacons();
 
     assert.deepEqual([...server.stored.keys()], [view.event_id]);
   });
 
-  it("sends a view that a crashed page left behind from the next page", async () => {
+  it("sends the draft of a crashed page from the next page", async () => {
     const view = openPage().draft({ post_id: POST, interaction_type: "view" });
 
     await openPage().flush();
@@ -154,40 +153,40 @@ describe("the event queue", () => {
     assert.deepEqual([...server.stored.keys()], [view.event_id]);
   });
 
-  it("sends a view with the dwell time it was settled with", async () => {
+  it("sends a finalized view with its last dwell time", async () => {
     const queue = openPage();
     const view = queue.draft({ post_id: POST, interaction_type: "view", metadata: { dwell_time_ms: 1000 } });
 
-    queue.settle({ ...view, metadata: { dwell_time_ms: 3500 } });
+    queue.finalize({ ...view, metadata: { dwell_time_ms: 3500 } });
     await queue.flush();
 
     assert.deepEqual(server.stored.get(view.event_id)?.metadata, { dwell_time_ms: 3500 });
   });
 
-  it("does not trust a beacon: what it carried stays until an answer settles it", async () => {
+  it("keeps the events of a beacon until a delivery settles them", async () => {
     const queue = openPage();
     queue.add({ post_id: POST, interaction_type: "like" });
-    server.mode = "down";
-    queue.leave();
+    server.state = "down";
+    queue.sendBeacons();
     await Promise.resolve();
-    server.mode = "up";
+    server.state = "up";
 
     await openPage().flush();
 
     assert.equal(server.stored.size, 1);
   });
 
-  it("keeps one user's events from another's page", async () => {
+  it("does not send one user's events from another user's page", async () => {
     openPage("ann").add({ post_id: POST, interaction_type: "like" });
 
     await openPage("bob").flush();
 
     assert.equal(server.stored.size, 0);
-    assert.equal(openPage("ann").waiting, 1);
+    assert.equal(openPage("ann").pendingCount, 1);
   });
 
-  it("loses nothing when the storage is full", async () => {
-    storage.room = 1;
+  it("loses no event if the storage is full", async () => {
+    storage.maxItems = 1;
     const queue = openPage();
     queue.add({ post_id: POST, interaction_type: "like" });
     queue.add({ post_id: POST, interaction_type: "share" });
@@ -197,26 +196,26 @@ describe("the event queue", () => {
     assert.equal(server.stored.size, 2);
   });
 
-  it("ignores what is not an event under its own keys", async () => {
+  it("ignores malformed values in the storage", async () => {
     storage.setItem("feed-event:ann:x", "{not json");
     const queue = openPage();
 
-    assert.equal(queue.waiting, 0);
+    assert.equal(queue.pendingCount, 0);
   });
 
-  it("lets go of what is too old for the server to take", async () => {
+  it("removes events that are too old for the server", async () => {
     const queue = openPage();
     queue.add({ post_id: POST, interaction_type: "view", occurred_at: "2026-02-01T00:00:00Z" });
 
     await queue.flush();
 
-    assert.deepEqual([server.stored.size, queue.waiting], [0, 0]);
+    assert.deepEqual([server.stored.size, queue.pendingCount], [0, 0]);
   });
 
-  it("sends a long backlog in batches, oldest first", async () => {
+  it("sends many pending events in batches, oldest first", async () => {
     const queue = openPage();
     for (let index = 0; index < 250; index += 1) {
-      clock.now += 1;
+      clock.nowMs += 1;
       queue.add({ post_id: POST, interaction_type: "view", metadata: { index } });
     }
 
@@ -229,21 +228,21 @@ describe("the event queue", () => {
     );
   });
 
-  it("waits longer after each failure, and is not hurried by further views", async () => {
-    server.mode = "down";
+  it("waits longer after each failure, even if new events arrive", async () => {
+    server.state = "down";
     const queue = openPage();
     queue.add({ post_id: POST, interaction_type: "view" });
-    const waits: number[] = [];
+    const delaysMs: number[] = [];
     for (let attempt = 0; attempt < 4; attempt += 1) {
       await queue.flush();
       queue.add({ post_id: POST, interaction_type: "view" });
-      waits.push(...clock.waits);
+      delaysMs.push(...clock.delaysMs);
     }
 
-    assert.deepEqual(waits, [1000, 2000, 4000, 8000]);
+    assert.deepEqual(delaysMs, [1000, 2000, 4000, 8000]);
   });
 
-  it("works without storage for the life of the page", async () => {
+  it("works without browser storage while the page is open", async () => {
     const queue = new EventQueue({ store: new MemoryEventStore(), send: server.send, schedule: clock.schedule });
     queue.add({ post_id: POST, interaction_type: "like" });
 
@@ -253,11 +252,11 @@ describe("the event queue", () => {
   });
 });
 
-it("makes version 4 uuids where the browser offers none", () => {
-  const own = crypto.randomUUID;
+it("creates version 4 UUIDs without crypto.randomUUID", () => {
+  const original = crypto.randomUUID;
   Object.defineProperty(crypto, "randomUUID", { value: undefined, configurable: true });
-  const made = newUuid();
-  Object.defineProperty(crypto, "randomUUID", { value: own, configurable: true });
+  const uuid = newUuid();
+  Object.defineProperty(crypto, "randomUUID", { value: original, configurable: true });
 
-  assert.match(made, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.match(uuid, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
 });

@@ -7,7 +7,7 @@ it("the react entry exports the types of a page, so that callers of useFeed need
   interface Post {
     id: string;
   }
-  const sourceOf = (feed: Feed<Post>): FeedSource | undefined => feed.last?.source;
+  const sourceOf = (feed: Feed<Post>): FeedSource | undefined => feed.lastPage?.source;
   const page: FeedPage<Post> = {
     posts: [{ id: "post-1" }],
     source: "ml_recommendations",
@@ -20,6 +20,6 @@ it("the react entry exports the types of a page, so that callers of useFeed need
     modelVersion: null,
   };
 
-  assert.equal(sourceOf({ last: page } as unknown as Feed<Post>), "ml_recommendations");
+  assert.equal(sourceOf({ lastPage: page } as unknown as Feed<Post>), "ml_recommendations");
   assert.equal(FeedPageErrorOfHook, FeedPageError);
 });

@@ -7,16 +7,16 @@ import { it } from "node:test";
 
 const PACKAGE = path.resolve(import.meta.dirname, "..");
 
-it("the types are those of the committed openapi.json (npm run generate makes them)", () => {
+it("the types match the committed openapi.json; otherwise run npm run --workspace @feed/client generate", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "feed-types-"));
-  const made = path.join(folder, "openapi.ts");
+  const generated = path.join(folder, "openapi.ts");
   const { scripts } = JSON.parse(readFileSync(path.join(PACKAGE, "package.json"), "utf8")) as {
     scripts: { generate: string };
   };
-  const [program = "", ...options] = scripts.generate.replace("src/openapi.ts", made).split(" ");
+  const [program = "", ...options] = scripts.generate.replace("src/openapi.ts", generated).split(" ");
 
   execFileSync(path.resolve(PACKAGE, "../../node_modules/.bin", program), options, { cwd: PACKAGE, stdio: "ignore" });
 
-  assert.equal(readFileSync(made, "utf8"), readFileSync(path.join(PACKAGE, "src", "openapi.ts"), "utf8"));
+  assert.equal(readFileSync(generated, "utf8"), readFileSync(path.join(PACKAGE, "src", "openapi.ts"), "utf8"));
   rmSync(folder, { recursive: true });
 });

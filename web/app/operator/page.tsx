@@ -4,9 +4,9 @@ import { reasonLabel } from "@/components/reasons";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isId } from "@/lib/platform/ids";
-import { readModelRegistry, tellingFigures } from "@/lib/feed/model-registry";
+import { headlineMetrics, readModelRegistry } from "@/lib/feed/model-registry";
 import type { PostWithUser } from "@/lib/feed/post";
-import { choosePosts, findPosts, findTrending } from "@/lib/repositories/post.repository";
+import { findEligiblePosts, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
 import { findUsers } from "@/lib/repositories/user.repository";
 import { getsRankedFeed } from "@/lib/feed/rollout";
 import { MLServiceClient } from "@/lib/services/ml-service";
@@ -14,46 +14,49 @@ import { currentViewer } from "@/app/viewer";
 
 export const metadata = { title: "Operator" };
 
-const COMPARED = 10;
-const FIGURES_SHOWN = 5;
+const POSTS_PER_LIST = 10;
+const MAX_METRICS = 5;
+const MAX_MODELS = 12;
 
 export default async function OperatorPage({ searchParams }: { searchParams: Promise<{ user?: string }> }) {
   if (!config.operatorPage) notFound();
   const viewer = await currentViewer();
-  const asked = (await searchParams).user?.trim();
-  const user = asked && isId(asked) ? asked : viewer.id;
+  const requestedUser = (await searchParams).user?.trim();
+  const userId = requestedUser && isId(requestedUser) ? requestedUser : viewer.id;
 
   const service = new MLServiceClient();
   const [health, models, ranked, newest, trending, users] = await Promise.all([
     service.getHealth(),
     readModelRegistry(),
-    rankedFor(service, user),
-    orNull(() => choosePosts(user, "newest", { limit: COMPARED, without: new Set(), metAllowed: true })),
-    orNull(() => findTrending(user, COMPARED)),
-    orNull(() => findUsers("", 40)),
+    fetchRankedPosts(service, userId),
+    nullIfUnavailable(() =>
+      findEligiblePosts(userId, { mode: "newest", limit: POSTS_PER_LIST, excludeSeqs: new Set(), includeSeen: true }),
+    ),
+    nullIfUnavailable(() => findTrendingPosts(userId, POSTS_PER_LIST)),
+    nullIfUnavailable(() => findUsers("", 40)),
   ]);
-  const figureNames = tellingFigures(models ?? [], FIGURES_SHOWN);
+  const metricNames = headlineMetrics(models ?? [], MAX_METRICS);
 
   return (
     <main id="main" className="operator">
       <header className="page-header">
         <h1>Operator</h1>
-        <p className="quiet">What the service says of itself, and what one user gets from it.</p>
+        <p className="quiet">The state of the service, its models, and the lists of one user.</p>
       </header>
 
       <section aria-labelledby="state" className="panel-group">
         <h2 id="state">State</h2>
         <div className="tiles">
           <Tile label="Service" tone={health === null ? "bad" : health.status === "healthy" ? "good" : "fair"}>
-            {health?.status ?? "no answer"}
+            {health?.status ?? "no response"}
           </Tile>
           <Tile label="Database" tone={newest === null ? "bad" : "good"}>
-            {newest === null ? "no answer" : "answering"}
+            {newest === null ? "no response" : "available"}
           </Tile>
           <Tile label="Model" tone={health?.model_loaded ? "good" : "fair"}>
             {health?.model_version ?? "none"}
           </Tile>
-          <Tile label="Ranked feed for" tone="good">
+          <Tile label="Ranked feed" tone="good">
             {`${config.feedPercent} % of users`}
           </Tile>
         </div>
@@ -63,7 +66,7 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
       <section aria-labelledby="models" className="panel-group">
         <h2 id="models">Models</h2>
         {models === null || models.length === 0 ? (
-          <p className="quiet">No registry can be read from here.</p>
+          <p className="quiet">The model registry cannot be read.</p>
         ) : (
           <div className="table-frame" tabIndex={0} role="region" aria-label="Model versions">
             <table>
@@ -72,7 +75,7 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
                   <th scope="col">Version</th>
                   <th scope="col">Status</th>
                   <th scope="col">Trained</th>
-                  {figureNames.map((name) => (
+                  {metricNames.map((name) => (
                     <th scope="col" key={name} className="number">
                       {name}
                     </th>
@@ -80,14 +83,14 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
                 </tr>
               </thead>
               <tbody>
-                {models.slice(0, 12).map((model) => (
+                {models.slice(0, MAX_MODELS).map((model) => (
                   <tr key={model.version}>
                     <th scope="row">{model.version}</th>
                     <td>
                       <span className={`status ${model.status}`}>{model.status}</span>
                     </td>
                     <td>{model.createdAt?.slice(0, 16).replace("T", " ")}</td>
-                    {figureNames.map((name) => (
+                    {metricNames.map((name) => (
                       <td key={name} className="number">
                         {model.metrics[name]?.toFixed(3)}
                       </td>
@@ -104,11 +107,11 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
         <h2 id="compare">One user’s lists, side by side</h2>
         <form method="get" className="inline-form">
           <label htmlFor="user">User</label>
-          <input id="user" name="user" defaultValue={user} list="users" maxLength={128} autoComplete="off" />
+          <input id="user" name="user" defaultValue={userId} list="users" maxLength={128} autoComplete="off" />
           <datalist id="users">
-            {(users ?? []).map((other) => (
-              <option key={other.id} value={other.id}>
-                {other.name}
+            {(users ?? []).map((user) => (
+              <option key={user.id} value={user.id}>
+                {user.name}
               </option>
             ))}
           </datalist>
@@ -116,28 +119,34 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
             Show
           </button>
           <span className="quiet">
-            {getsRankedFeed(user, config.feedPercent) ? "in the ranked share" : "outside the ranked share: gets newest"}
+            {getsRankedFeed(userId, config.feedPercent)
+              ? "gets the ranked feed"
+              : "outside the roll-out: gets the newest posts"}
           </span>
         </form>
         <div className="columns">
-          <Column title="Ranked" posts={ranked?.posts ?? null} note={ranked?.note} others={newest} />
-          <Column title="Newest" posts={newest} others={null} />
-          <Column title="Trending" posts={trending} others={null} />
+          <Column title="Ranked" posts={ranked?.posts ?? null} note={ranked?.note} newest={newest} />
+          <Column title="Newest" posts={newest} newest={null} />
+          <Column title="Trending" posts={trending} newest={null} />
         </div>
       </section>
     </main>
   );
 }
 
-async function rankedFor(service: MLServiceClient, user: string) {
-  return orNull(async () => {
-    const page = await service.getRecommendations(user, COMPARED, { context: { mode: "ranked", explain: true } });
+async function fetchRankedPosts(service: MLServiceClient, userId: string) {
+  return nullIfUnavailable(async () => {
+    const page = await service.getRecommendationPage({
+      user_id: userId,
+      limit: POSTS_PER_LIST,
+      context: { mode: "ranked" },
+    });
     if (page === null) return null;
-    const chosen = new Map(page.recommendations.map((item) => [item.post_id, item]));
-    const posts = await findPosts(user, [...chosen.keys()]);
+    const recommendations = new Map(page.recommendations.map((item) => [item.post_id, item]));
+    const posts = await findPosts(userId, [...recommendations.keys()]);
     return {
       posts: posts.map((post) => {
-        const item = chosen.get(post.id);
+        const item = recommendations.get(post.id);
         return { ...post, why: item ? { reason: item.reason, score: item.score, evidence: {} } : null };
       }),
       note: page.metadata.source.replace("_", " ") + (page.metadata.degraded ? ", degraded" : ""),
@@ -145,7 +154,8 @@ async function rankedFor(service: MLServiceClient, user: string) {
   });
 }
 
-async function orNull<T>(read: () => Promise<T>): Promise<T | null> {
+/** The result of a query; null if the database is unavailable. */
+async function nullIfUnavailable<T>(read: () => Promise<T>): Promise<T | null> {
   try {
     return await read();
   } catch (error) {
@@ -163,7 +173,7 @@ function Tile({ label, tone, children }: { label: string; tone: "good" | "fair" 
   );
 }
 
-/** Whatever else the health report says, at the first level. */
+/** The fields of the health report that have no tile. */
 function Details({ report }: { report: Record<string, unknown> }) {
   const rows = Object.entries(report).filter(([name]) => !["status", "model_version", "model_loaded"].includes(name));
   return (
@@ -171,14 +181,14 @@ function Details({ report }: { report: Record<string, unknown> }) {
       {rows.map(([name, value]) => (
         <div key={name}>
           <dt>{name.replaceAll("_", " ")}</dt>
-          <dd>{told(value)}</dd>
+          <dd>{formatValue(value)}</dd>
         </div>
       ))}
     </dl>
   );
 }
 
-function told(value: unknown): string {
+function formatValue(value: unknown): string {
   if (value === null) return "–";
   if (typeof value === "number") return value.toLocaleString("en", { maximumFractionDigits: 1 });
   return typeof value === "string" ? value : JSON.stringify(value);
@@ -188,19 +198,19 @@ interface ColumnProps {
   title: string;
   posts: PostWithUser[] | null;
   note?: string;
-  /** Of another list; a post that is there as well is marked. */
-  others: PostWithUser[] | null;
+  /** The newest posts; null if the list is not compared with them. A post in both lists is marked. */
+  newest: PostWithUser[] | null;
 }
 
-function Column({ title, posts, note, others }: ColumnProps) {
-  const elsewhere = new Set((others ?? []).map((post) => post.id));
+function Column({ title, posts, note, newest }: ColumnProps) {
+  const newestIds = new Set((newest ?? []).map((post) => post.id));
   return (
     <section className="compare" aria-label={title}>
       <h3>
         {title} {note && <small>{note}</small>}
       </h3>
-      {posts === null && <p className="quiet">No answer.</p>}
-      {posts?.length === 0 && <p className="quiet">Nothing.</p>}
+      {posts === null && <p className="quiet">Unavailable.</p>}
+      {posts?.length === 0 && <p className="quiet">No posts.</p>}
       <ol>
         {(posts ?? []).map((post) => (
           <li key={post.id}>
@@ -208,7 +218,7 @@ function Column({ title, posts, note, others }: ColumnProps) {
             <small>
               {post.author?.name ?? "unknown"} · {post.createdAt.slice(0, 10)} · {post.likeCount} likes
               {post.why && ` · ${reasonLabel(post.why.reason)} ${post.why.score.toFixed(2)}`}
-              {elsewhere.has(post.id) && " · also newest"}
+              {newestIds.has(post.id) && " · also in newest"}
             </small>
           </li>
         ))}

@@ -2,68 +2,75 @@ import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { FeedMode } from "@feed/client";
 
-/** Where a scroll stands: what it has shown, and how the service goes on with it. */
+/** The position of a scroll: what it has shown, and where the service continues. Posts are named by their `seq`. */
 export interface FeedPosition {
-  /** The list that is served; it stays the same for the whole scroll. */
+  /** The list that is shown. It stays the same for the whole scroll. */
   mode: FeedMode;
-  /** The service's own cursor; null before its first page, or when its list has to begin anew. */
-  service: string | null;
-  /** `seq` of every post that this scroll has shown, whoever chose it. */
-  shown: ReadonlySet<number>;
-  /** Of those, the ones that the service's cursor does not know of, because the fallback chose them. */
-  unknownToService: ReadonlySet<number>;
-  /** True when the scroll goes on with posts that the user has met before. */
-  rewound: boolean;
+  /** The service's own cursor; null before the first page, and when the service has to start a new list. */
+  serviceCursor: string | null;
+  /** Every post that this scroll has shown, from the service or from the fallback. */
+  shownSeqs: ReadonlySet<number>;
+  /** The shown posts that the service's cursor does not cover. Requests exclude them by id. */
+  excludeSeqs: ReadonlySet<number>;
+  /** True after the end of the unseen posts, when the scroll continues with posts the user has already seen. */
+  includeSeen: boolean;
 }
 
-export function startOf(mode: FeedMode): FeedPosition {
-  return { mode, service: null, shown: new Set(), unknownToService: new Set(), rewound: false };
+export function firstPosition(mode: FeedMode): FeedPosition {
+  return { mode, serviceCursor: null, shownSeqs: new Set(), excludeSeqs: new Set(), includeSeen: false };
 }
 
-/** The text is not a cursor of this user's list. */
+/** The cursor is damaged, or belongs to another user or list. */
 export class InvalidFeedCursor extends Error {
   override readonly name = "InvalidFeedCursor";
 }
 
 const VERSION = "1";
 const MODES: readonly FeedMode[] = ["ranked", "following", "newest"];
-/** More than any scroll reaches; keeps a forged cursor from unpacking into memory. */
-const MAX_UNPACKED_BYTES = 1 << 20;
+/** More than any scroll needs; limits the memory that a forged cursor can use. */
+const MAX_DECODED_BYTES = 1 << 20;
 
-/** One opaque text for a position, about two bytes for each post shown. Nothing in it is secret. */
-export function encodeFeedCursor(user: string, position: FeedPosition): string {
-  const head = [VERSION, MODES.indexOf(position.mode), position.rewound ? "r" : "n", fingerprint(user)].join("");
-  return [head, pack(position.shown), pack(position.unknownToService), position.service ?? ""].join("~");
+/** Encodes a position as opaque text, about two bytes for each shown post. It holds nothing secret. */
+export function encodeFeedCursor(userId: string, position: FeedPosition): string {
+  const header = [
+    VERSION,
+    MODES.indexOf(position.mode),
+    position.includeSeen ? "r" : "n",
+    userFingerprint(userId),
+  ].join("");
+  const seqs = [position.shownSeqs, position.excludeSeqs].map(encodeNumbers);
+  return [header, ...seqs, position.serviceCursor ?? ""].join("~");
 }
 
 /**
- * Raises InvalidFeedCursor for anything but a cursor of this user and mode. A list of newest posts goes on as such
- * where the ranked one is asked for: a roll-out may reach its user in the middle of a scroll.
+ * Decodes a cursor of this user and mode; throws InvalidFeedCursor for any other text. A scroll of newest posts also
+ * continues when the ranked list is requested: a roll-out may reach its user in the middle of a scroll.
  */
-export function decodeFeedCursor(user: string, asked: FeedMode, cursor: string): FeedPosition {
-  const [head = "", shown = "", unknown = "", ...service] = cursor.split("~");
-  const mode = MODES[Number(head[1])];
-  if (head[0] !== VERSION || mode === undefined || head.slice(3) !== fingerprint(user)) {
-    throw new InvalidFeedCursor("the cursor belongs to another list");
+export function decodeFeedCursor(userId: string, requestedMode: FeedMode, cursor: string): FeedPosition {
+  const [header = "", shown = "", excluded = "", ...serviceCursor] = cursor.split("~");
+  const mode = MODES[Number(header[1])];
+  if (header[0] !== VERSION || mode === undefined || header.slice(3) !== userFingerprint(userId)) {
+    throw new InvalidFeedCursor("cursor: belongs to another user's list; request the first page without a cursor");
   }
-  if (mode !== asked && !(mode === "newest" && asked === "ranked")) {
-    throw new InvalidFeedCursor(`the cursor belongs to the ${mode} list`);
+  if (mode !== requestedMode && !(mode === "newest" && requestedMode === "ranked")) {
+    throw new InvalidFeedCursor(`cursor: belongs to mode ${mode}; request the first page without a cursor`);
   }
   return {
     mode,
-    service: service.join("~") || null,
-    shown: unpack(shown),
-    unknownToService: unpack(unknown),
-    rewound: head[2] === "r",
+    serviceCursor: serviceCursor.join("~") || null,
+    shownSeqs: decodeNumbers(shown),
+    excludeSeqs: decodeNumbers(excluded),
+    includeSeen: header[2] === "r",
   };
 }
 
-function fingerprint(user: string): string {
-  return createHash("sha256").update(`feed cursor\n${user}`).digest("base64url").slice(0, 10);
+/** Ten characters that bind the cursor to its user. */
+function userFingerprint(userId: string): string {
+  return createHash("sha256").update(`feed cursor\n${userId}`).digest("base64url").slice(0, 10);
 }
 
-/** Differences of the sorted numbers as LEB128 varints, deflated where that is shorter. */
-function pack(numbers: ReadonlySet<number>): string {
+/** Encodes the differences of the sorted numbers as LEB128 varints, compressed with raw DEFLATE. */
+function encodeNumbers(numbers: ReadonlySet<number>): string {
   if (numbers.size === 0) return "";
   const bytes: number[] = [];
   let previous = 0;
@@ -79,27 +86,31 @@ function pack(numbers: ReadonlySet<number>): string {
   return deflateRawSync(Uint8Array.from(bytes)).toString("base64url");
 }
 
-function unpack(text: string): Set<number> {
+function decodeNumbers(text: string): Set<number> {
   const numbers = new Set<number>();
   if (text === "") return numbers;
   let bytes: Buffer;
   try {
-    bytes = inflateRawSync(Buffer.from(text, "base64url"), { maxOutputLength: MAX_UNPACKED_BYTES });
+    bytes = inflateRawSync(Buffer.from(text, "base64url"), { maxOutputLength: MAX_DECODED_BYTES });
   } catch {
-    throw new InvalidFeedCursor("the cursor is damaged");
+    throw damagedCursor();
   }
-  let previous = 0;
-  let rest = 0;
+  let number = 0;
+  let difference = 0;
   let scale = 1;
   for (const byte of bytes) {
-    rest += (byte & 0x7f) * scale;
+    difference += (byte & 0x7f) * scale;
     scale *= 0x80;
     if (byte & 0x80) continue;
-    previous += rest;
-    if (!Number.isSafeInteger(previous)) throw new InvalidFeedCursor("the cursor is damaged");
-    numbers.add(previous);
-    rest = 0;
+    number += difference;
+    if (!Number.isSafeInteger(number)) throw damagedCursor();
+    numbers.add(number);
+    difference = 0;
     scale = 1;
   }
   return numbers;
+}
+
+function damagedCursor(): InvalidFeedCursor {
+  return new InvalidFeedCursor("cursor: damaged; request the first page without a cursor");
 }

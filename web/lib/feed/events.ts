@@ -1,102 +1,119 @@
 import { type Delivery, type FeedEvent, FeedServiceError, type Interaction, type InteractionType } from "@feed/client";
 import { isUuid } from "@/lib/platform/ids";
 
-const TYPES: readonly InteractionType[] = ["view", "click", "like", "comment", "share"];
+const INTERACTION_TYPES: readonly InteractionType[] = ["view", "click", "like", "comment", "share"];
 export const MAX_EVENTS = 200;
-/** A clock that is wrong by less is left alone: the network's own delay is in the difference too. */
-const TOLERATED_SKEW_MS = 2000;
+/** A smaller difference to the browser's clock is not corrected, because it includes the delay of the network. */
+const TOLERATED_CLOCK_SKEW_MS = 2000;
 
-/** Where events go; the service in the application. */
+/** The destination of events. The application uses the recommendation service. */
 export interface EventSink {
   track(interactions: Interaction[]): Promise<unknown>;
 }
 
-/** The body of `POST /api/events`; raises SyntaxError with one line that names the place. */
-export function parseEvents(body: unknown): { user: unknown; events: FeedEvent[]; sentAt: number | null } {
+export interface EventsBody {
+  user: unknown;
+  events: FeedEvent[];
+  /** The time of the browser's clock when it sent the body; null if the body does not have a valid one. */
+  sentAtMs: number | null;
+}
+
+/** Checks the body of `POST /api/events`. Throws SyntaxError with the place of the first error and its rule. */
+export function parseEvents(body: unknown): EventsBody {
   const events = (body as { events?: unknown } | null)?.events;
   if (!Array.isArray(events) || events.length === 0 || events.length > MAX_EVENTS) {
     throw new SyntaxError(`events must be a list of 1..${MAX_EVENTS} events`);
   }
-  events.forEach((event: unknown, place) => {
-    const { event_id, post_id, interaction_type, occurred_at, metadata, request_id } = (event ?? {}) as Record<
-      string,
-      unknown
-    >;
-    const wrong = (field: string, rule: string): never => {
-      throw new SyntaxError(`events[${place}].${field} must be ${rule}`);
-    };
-    if (typeof event_id !== "string" || !isUuid(event_id)) wrong("event_id", "a uuid");
-    if (typeof post_id !== "string" || !isUuid(post_id)) wrong("post_id", "a uuid");
-    if (!TYPES.includes(interaction_type as InteractionType)) wrong("interaction_type", `one of ${TYPES.join(", ")}`);
-    if (typeof occurred_at !== "string" || Number.isNaN(Date.parse(occurred_at))) wrong("occurred_at", "a time");
-    if (metadata !== undefined && (typeof metadata !== "object" || metadata === null || Array.isArray(metadata))) {
-      wrong("metadata", "an object");
-    }
-    if (request_id !== undefined && request_id !== null && typeof request_id !== "string") wrong("request_id", "text");
-  });
-  const sentAt = Date.parse(String((body as { sent_at?: unknown }).sent_at));
+  events.forEach(checkEvent);
+  const sentAtMs = Date.parse(String((body as { sent_at?: unknown }).sent_at));
   const user = (body as { user?: unknown }).user;
-  return { user, events: events as FeedEvent[], sentAt: Number.isNaN(sentAt) ? null : sentAt };
+  return { user, events: events as FeedEvent[], sentAtMs: Number.isNaN(sentAtMs) ? null : sentAtMs };
+}
+
+function checkEvent(event: unknown, index: number): void {
+  const fields = (event ?? {}) as Record<string, unknown>;
+  const { event_id, post_id, interaction_type, occurred_at, metadata, request_id } = fields;
+  const check = (valid: boolean, field: string, rule: string): void => {
+    if (!valid) throw new SyntaxError(`events[${index}].${field} must be ${rule}`);
+  };
+  check(typeof event_id === "string" && isUuid(event_id), "event_id", "a UUID");
+  check(typeof post_id === "string" && isUuid(post_id), "post_id", "a UUID");
+  check(
+    INTERACTION_TYPES.includes(interaction_type as InteractionType),
+    "interaction_type",
+    `one of ${INTERACTION_TYPES.join(", ")}`,
+  );
+  check(typeof occurred_at === "string" && !Number.isNaN(Date.parse(occurred_at)), "occurred_at", "a time");
+  const isObject = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
+  check(metadata === undefined || isObject, "metadata", "an object");
+  check(request_id === undefined || request_id === null || typeof request_id === "string", "request_id", "a string");
 }
 
 /**
- * Names the user, and moves times from the browser's clock to ours: what lies in our future, the service would refuse.
+ * Converts events to interactions of the user, and their times from the browser's clock to ours. The service rejects
+ * times in the future, so later times become `nowMs`.
  */
-export function interactionsOf(userId: string, events: FeedEvent[], sentAt: number | null, now: number): Interaction[] {
-  const skew = sentAt === null ? 0 : now - sentAt;
-  const shift = Math.abs(skew) > TOLERATED_SKEW_MS ? skew : 0;
+export function toInteractions(
+  userId: string,
+  events: FeedEvent[],
+  sentAtMs: number | null,
+  nowMs: number,
+): Interaction[] {
+  const skewMs = sentAtMs === null ? 0 : nowMs - sentAtMs;
+  const correctionMs = Math.abs(skewMs) > TOLERATED_CLOCK_SKEW_MS ? skewMs : 0;
   return events.map((event) => ({
     user_id: userId,
     post_id: event.post_id,
     interaction_type: event.interaction_type,
     event_id: event.event_id,
-    occurred_at: new Date(Math.min(Date.parse(event.occurred_at) + shift, now)).toISOString(),
+    occurred_at: new Date(Math.min(Date.parse(event.occurred_at) + correctionMs, nowMs)).toISOString(),
     ...(event.metadata ? { metadata: event.metadata } : {}),
     ...(event.request_id ? { request_id: event.request_id } : {}),
   }));
 }
 
 /**
- * Hands events to the service. It takes a batch whole or not at all, so a refused one is halved until the events that
- * can never be stored (their post is deleted, say) stand alone: those count as settled, and the others arrive. Events
- * whose fate is unknown are left out of `settled`. `register` is called once for a user that the service does not know.
+ * Sends events to the service. The service stores a batch completely or not at all, so a rejected batch is split in
+ * halves until each event that can never be stored, such as one for a deleted post, is alone. `settled` holds the
+ * stored and the rejected events; events with an unknown result are in neither list. If the service does not know the
+ * user, `registerUser` is called once.
  */
 export async function deliver(
   sink: EventSink,
   interactions: Interaction[],
-  register: () => Promise<void>,
-): Promise<Delivery & { refused: string[] }> {
+  registerUser: () => Promise<void>,
+): Promise<Delivery & { rejected: string[] }> {
   let registered = false;
 
-  const attempt = async (batch: Interaction[]): Promise<{ settled: string[]; refused: string[] }> => {
+  const send = async (batch: Interaction[]): Promise<{ settled: string[]; rejected: string[] }> => {
     const ids = batch.map((interaction) => interaction.event_id ?? "");
     try {
       await sink.track(batch);
-      return { settled: ids, refused: [] };
+      return { settled: ids, rejected: [] };
     } catch (error) {
-      if (!(error instanceof FeedServiceError) || error.transient || isOurFault(error)) throw error;
+      if (!(error instanceof FeedServiceError) || error.transient || isCausedByServer(error)) throw error;
       if (error.code === "unknown_user" && !registered) {
         registered = true;
-        await register();
-        return attempt(batch);
+        await registerUser();
+        return send(batch);
       }
-      // the service may need a moment until it knows a user who was just made: later, then
+      // The service may learn of a new user with a short delay, so the browser sends these events again.
       if (error.code === "unknown_user") throw error;
-      if (batch.length === 1) return { settled: ids, refused: ids };
+      if (batch.length === 1) return { settled: ids, rejected: ids };
     }
     const middle = Math.ceil(batch.length / 2);
-    const first = await attempt(batch.slice(0, middle));
-    const second = await attempt(batch.slice(middle)).catch((error: unknown) => {
-      if (error instanceof FeedServiceError) return { settled: [], refused: [] };
+    const first = await send(batch.slice(0, middle));
+    const second = await send(batch.slice(middle)).catch((error: unknown) => {
+      if (error instanceof FeedServiceError) return { settled: [], rejected: [] };
       throw error;
     });
-    return { settled: [...first.settled, ...second.settled], refused: [...first.refused, ...second.refused] };
+    return { settled: [...first.settled, ...second.settled], rejected: [...first.rejected, ...second.rejected] };
   };
 
-  return attempt(interactions);
+  return send(interactions);
 }
 
-/** A wrong key or too many requests says nothing against the events. */
-function isOurFault(error: FeedServiceError): boolean {
+/** True for a wrong API key, a timeout and a rate limit: these errors do not mean that the events are invalid. */
+function isCausedByServer(error: FeedServiceError): boolean {
   return [401, 403, 408, 429].includes(error.status ?? 0);
 }

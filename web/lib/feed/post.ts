@@ -1,4 +1,4 @@
-/** A post as the page shows it. */
+/** A post as the page shows it, with its author. `/api/feeds` returns it as JSON. */
 export interface PostWithUser {
   id: string;
   externalId: string;
@@ -9,9 +9,17 @@ export interface PostWithUser {
   likeCount: number;
   commentCount: number;
   shareCount: number;
-  /** Whether the viewer has liked or shared it. */
+  /** Whether the viewer has liked the post. */
   liked: boolean;
+  /** Whether the viewer has shared the post. */
   shared: boolean;
-  /** Why it is here; null where nobody chose it for the viewer. */
-  why: { reason: string; evidence: Record<string, unknown>; score: number } | null;
+  /** Why the post was recommended; null if the service did not recommend it. */
+  why: PostExplanation | null;
+}
+
+/** The service's reason for a recommendation, and the numbers behind its score. */
+export interface PostExplanation {
+  reason: string;
+  evidence: Record<string, unknown>;
+  score: number;
 }

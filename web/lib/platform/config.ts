@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** What the deployment decides. Read at each use, so that tests and `.local/postgres/url` may change it. */
+/** The settings of the deployment. Each use reads them again, because `.local/postgres/url` and tests change them. */
 export const config = {
   get mlServiceUrl(): string {
     return process.env["ML_SERVICE_URL"] || "http://ml-service:8000";
@@ -9,41 +9,43 @@ export const config = {
   get mlServiceApiKey(): string | undefined {
     return process.env["ML_SERVICE_API_KEY"] || undefined;
   },
-  /** `DATABASE_URL`, else the address of the checkout's embedded PostgreSQL; null when there is neither. */
+  /** `DATABASE_URL`, else the URL of the embedded PostgreSQL of the checkout; null if neither exists. */
   get databaseUrl(): string | null {
-    const given = process.env["DATABASE_URL"] || embeddedDatabaseUrl();
-    // SQLAlchemy's spelling of the same address
-    return given ? given.replace(/^postgres(ql)?(\+\w+)?:\/\//, "postgresql://") : null;
+    const url = process.env["DATABASE_URL"] || embeddedDatabaseUrl();
+    // SQLAlchemy puts the driver into the scheme, as in postgresql+psycopg2://
+    return url ? url.replace(/^postgres(ql)?(\+\w+)?:\/\//, "postgresql://") : null;
   },
   get databaseSchema(): string {
     return process.env["DB_SCHEMA"] || "public";
   },
-  /** The share of users, 0..100, that gets the ranked feed; the others get the newest posts. */
+  /** The percentage of users, 0..100, who get the ranked feed. The others get the newest posts. */
   get feedPercent(): number {
-    const given = process.env["FEED_PERCENT"];
-    if (given === undefined || given === "") return 100;
-    const percent = Number(given);
+    const text = process.env["FEED_PERCENT"];
+    if (text === undefined || text === "") return 100;
+    const percent = Number(text);
     if (!(percent >= 0 && percent <= 100)) {
-      throw new Error(`FEED_PERCENT must be a number from 0 to 100, got ${JSON.stringify(given)}`);
+      throw new Error(`FEED_PERCENT: ${JSON.stringify(text)} is invalid; set a number from 0 to 100`);
     }
     return percent;
   },
-  /** Lets a visitor act as any user of the demo data. Off where people sign in. */
+  /** Whether a visitor can act as any user of the demo data. Switch it off in a product with its own sign-in. */
   get demoUsers(): boolean {
     return process.env["DEMO_USERS"] !== "off";
   },
+  /** Whether `/operator` is available. */
   get operatorPage(): boolean {
     return process.env["OPERATOR_PAGE"] !== "off";
   },
+  /** The folder that holds `registry.json`. */
   get modelsDir(): string {
     return path.resolve(/* turbopackIgnore: true */ process.env["MODELS_DIR"] || path.join(checkoutRoot(), "models"));
   },
 };
 
-/** The folder above `web/`, whether the server was started there, at the root, or from a standalone build. */
+/** The folder above `web/`. The server is started in `web/` or in the folder above it. */
 function checkoutRoot(): string {
-  const here = process.cwd();
-  return path.basename(here) === "web" ? path.dirname(here) : here;
+  const folder = process.cwd();
+  return path.basename(folder) === "web" ? path.dirname(folder) : folder;
 }
 
 function embeddedDatabaseUrl(): string | null {

@@ -2,56 +2,62 @@ import pg from "pg";
 import { config } from "./config";
 import { logger } from "@/lib/logger";
 
-/** The database did not answer within its budget; the feed says so and tries again. */
+/** The database is not configured, not reachable, or did not respond within the time limit. */
 export class DatabaseUnavailable extends Error {
   override readonly name = "DatabaseUnavailable";
 }
 
-const CONNECT_MS = 400;
-/** Also ends a query whose server froze: `statement_timeout` would not fire there. */
-const QUERY_MS = 1000;
+const CONNECT_TIMEOUT_MS = 400;
+/** Enforced by the client too, because `statement_timeout` does not fire on a frozen server. */
+const QUERY_TIMEOUT_MS = 1000;
 
-interface Opened {
+interface OpenPool {
   url: string;
   pool: pg.Pool;
 }
 
-// one pool for all routes: each may be bundled with a copy of this module
-const shared = globalThis as typeof globalThis & { feedDatabase?: Opened };
+// Next.js may bundle a copy of this module into each route; a global lets all of them share one pool.
+const shared = globalThis as typeof globalThis & { feedDatabase?: OpenPool };
 
 /**
- * Runs one parameterised query on the pool. Raises DatabaseUnavailable when there is no database or it misses its
- * time; errors in the query itself come out as they are.
+ * Runs one parameterised query on the pool. Throws DatabaseUnavailable if there is no database or it does not respond
+ * in time. Errors of the query itself are thrown unchanged.
  */
 export async function query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-  const pool = openPool();
+  const pool = currentPool();
   try {
     return (await pool.query<Row>(text, values)).rows;
   } catch (error) {
-    throw isOutage(error) ? new DatabaseUnavailable("the database did not answer", { cause: error }) : error;
+    if (!isOutage(error)) throw error;
+    throw new DatabaseUnavailable("the database did not respond", { cause: error });
   }
 }
 
-/** Closes the pool; the next query opens another. */
+/** Closes the pool. The next query opens a new one. */
 export async function closeDatabase(): Promise<void> {
-  const opened = shared.feedDatabase;
+  const open = shared.feedDatabase;
   shared.feedDatabase = undefined;
-  await opened?.pool.end();
+  await open?.pool.end();
 }
 
-function openPool(): pg.Pool {
+/** The open pool; a new one if none is open or the database URL has changed. */
+function currentPool(): pg.Pool {
   const url = config.databaseUrl;
-  if (!url) throw new DatabaseUnavailable("no DATABASE_URL, and no embedded PostgreSQL in .local/postgres/url");
-  // the embedded server may come back on another port
+  if (!url) {
+    throw new DatabaseUnavailable(
+      "DATABASE_URL is unset and .local/postgres/url does not exist; set the variable or start the embedded PostgreSQL",
+    );
+  }
+  // The embedded server may restart on another port.
   if (shared.feedDatabase?.url !== url) {
     void shared.feedDatabase?.pool.end();
     const pool = new pg.Pool({
       connectionString: url,
       max: 10,
-      connectionTimeoutMillis: CONNECT_MS,
-      query_timeout: QUERY_MS,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
       idleTimeoutMillis: 30_000,
-      options: `-c search_path=${quoted(config.databaseSchema)} -c timezone=UTC -c statement_timeout=${QUERY_MS}`,
+      options: `-c search_path=${quoteIdentifier(config.databaseSchema)} -c timezone=UTC -c statement_timeout=${QUERY_TIMEOUT_MS}`,
       application_name: "feed-web",
     });
     pool.on("error", (error) => logger.warn("database.connection_lost", { error }));
@@ -60,15 +66,15 @@ function openPool(): pg.Pool {
   return shared.feedDatabase.pool;
 }
 
-function quoted(identifier: string): string {
-  // inside `options`, backslash and space separate words
+function quoteIdentifier(identifier: string): string {
+  // In the `options` string, spaces separate arguments and backslashes escape them.
   return `"${identifier.replaceAll('"', '""')}"`.replaceAll(/[\\ ]/g, "\\$&");
 }
 
-/** Class 08 connection, 53 resources, 57 operator intervention (shutdown, cancelled by timeout). */
+/** True for SQLSTATE classes 08 (connection), 53 (resources) and 57 (shutdown, timeout), and for socket errors. */
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as Error & { code?: unknown }).code;
-  if (typeof code !== "string") return true; // pg raises plain errors for timeouts and closed connections
+  if (typeof code !== "string") return true; // pg throws errors without a code for timeouts and closed connections
   return /^(08|53|57)/.test(code) || /^E[A-Z]+$/.test(code) || code === "3D000";
 }

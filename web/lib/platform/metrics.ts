@@ -1,41 +1,40 @@
-/** Counts of this process in Prometheus' text format; the three kinds that the web application needs. */
-
 type Labels = Record<string, string>;
 
 const BUCKETS_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 3.5, 5];
-/** A user counts as served by the source of his last page, for this long. */
-const USER_WINDOW_MS = 5 * 60 * 1000;
-const MAX_USERS = 100_000;
+/** A user counts as active for this long after their last page. */
+const ACTIVE_USER_MS = 5 * 60 * 1000;
+const MAX_TRACKED_USERS = 100_000;
 
+/** The counters, histograms and gauges of this process, rendered in the text format of Prometheus. */
 export class Metrics {
   private readonly counters = new Map<string, number>();
   private readonly histograms = new Map<string, { counts: number[]; sum: number; count: number }>();
-  private readonly lastSource = new Map<string, { source: string; at: number }>();
+  private readonly lastSource = new Map<string, { source: string; servedAtMs: number }>();
 
-  count(name: string, labels: Labels, by = 1): void {
-    const key = name + text(labels);
-    this.counters.set(key, (this.counters.get(key) ?? 0) + by);
+  count(name: string, labels: Labels, increment = 1): void {
+    const key = name + formatLabels(labels);
+    this.counters.set(key, (this.counters.get(key) ?? 0) + increment);
   }
 
   observeSeconds(name: string, seconds: number): void {
-    const found = this.histograms.get(name) ?? { counts: BUCKETS_SECONDS.map(() => 0), sum: 0, count: 0 };
-    BUCKETS_SECONDS.forEach((bound, place) => {
-      if (seconds <= bound) found.counts[place] = (found.counts[place] ?? 0) + 1;
+    const histogram = this.histograms.get(name) ?? { counts: BUCKETS_SECONDS.map(() => 0), sum: 0, count: 0 };
+    BUCKETS_SECONDS.forEach((bound, index) => {
+      if (seconds <= bound) histogram.counts[index] = (histogram.counts[index] ?? 0) + 1;
     });
-    found.sum += seconds;
-    found.count += 1;
-    this.histograms.set(name, found);
+    histogram.sum += seconds;
+    histogram.count += 1;
+    this.histograms.set(name, histogram);
   }
 
-  /** Remembers which source served the user, so that the share of users on the fallback can be told. */
-  served(user: string, source: string, now: number): void {
-    this.lastSource.delete(user); // to the end: the map is in order of time
-    this.lastSource.set(user, { source, at: now });
+  /** Records the source of the user's last page, from which the number of active users by source is computed. */
+  recordServed(userId: string, source: string, nowMs: number): void {
+    this.lastSource.delete(userId); // moves the user to the end, so that the map stays in order of time
+    this.lastSource.set(userId, { source, servedAtMs: nowMs });
     const oldest = this.lastSource.keys().next();
-    if (this.lastSource.size > MAX_USERS && !oldest.done) this.lastSource.delete(oldest.value);
+    if (this.lastSource.size > MAX_TRACKED_USERS && !oldest.done) this.lastSource.delete(oldest.value);
   }
 
-  render(now: number): string {
+  render(nowMs: number): string {
     const lines: string[] = [];
     const families = new Map<string, string[]>();
     for (const [key, value] of this.counters) {
@@ -45,34 +44,36 @@ export class Metrics {
     for (const [name, samples] of families) lines.push(`# TYPE ${name} counter`, ...samples);
     for (const [name, { counts, sum, count }] of this.histograms) {
       lines.push(`# TYPE ${name} histogram`);
-      BUCKETS_SECONDS.forEach((bound, place) => lines.push(`${name}_bucket{le="${bound}"} ${counts[place]}`));
+      BUCKETS_SECONDS.forEach((bound, index) => lines.push(`${name}_bucket{le="${bound}"} ${counts[index]}`));
       lines.push(`${name}_bucket{le="+Inf"} ${count}`, `${name}_sum ${sum}`, `${name}_count ${count}`);
     }
     lines.push("# TYPE web_feed_active_users gauge");
-    for (const [source, users] of this.activeUsers(now))
-      lines.push(`web_feed_active_users{source="${source}"} ${users}`);
+    for (const [source, count] of this.countActiveUsers(nowMs)) {
+      lines.push(`web_feed_active_users{source="${source}"} ${count}`);
+    }
     return `${lines.join("\n")}\n`;
   }
 
-  private activeUsers(now: number): Map<string, number> {
-    const users = new Map([
+  private countActiveUsers(nowMs: number): Map<string, number> {
+    const counts = new Map([
       ["ml_recommendations", 0],
       ["random_fallback", 0],
       ["unavailable", 0],
     ]);
-    for (const [user, { source, at }] of this.lastSource) {
-      if (now - at > USER_WINDOW_MS) this.lastSource.delete(user);
-      else users.set(source, (users.get(source) ?? 0) + 1);
+    for (const [userId, { source, servedAtMs }] of this.lastSource) {
+      if (nowMs - servedAtMs > ACTIVE_USER_MS) this.lastSource.delete(userId);
+      else counts.set(source, (counts.get(source) ?? 0) + 1);
     }
-    return users;
+    return counts;
   }
 }
 
-function text(labels: Labels): string {
+/** The labels as `{name="value"}`. Quotes, backslashes and line ends in values become `_`. */
+function formatLabels(labels: Labels): string {
   const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, "_")}"`);
   return pairs.length > 0 ? `{${pairs.join(",")}}` : "";
 }
 
-// one for all routes: each may be bundled with a copy of this module
+// Next.js may bundle a copy of this module into each route; a global lets all of them share one instance.
 const shared = globalThis as typeof globalThis & { feedMetrics?: Metrics };
 export const metrics = (shared.feedMetrics ??= new Metrics());

@@ -1,4 +1,4 @@
-/** An RFC 9457 answer, as the service itself gives them. */
+/** An error response in the format of RFC 9457, with a stable `code`, like the service's own. */
 export function problem(status: number, code: string, detail: string, headers: Record<string, string> = {}): Response {
   return Response.json(
     { type: "about:blank", title: TITLES[status] ?? "Error", status, code, detail },
@@ -12,5 +12,5 @@ const TITLES: Record<number, string> = {
   404: "Not found",
   409: "Conflict",
   413: "Too large",
-  503: "Not available just now",
+  503: "Service unavailable",
 };

@@ -2,18 +2,18 @@ import type { NextRequest } from "next/server";
 import { isId } from "./ids";
 
 /**
- * Who is in front of the page. The demo keeps the user's id in a cookie; a product with a sign-in of its own replaces
- * this module and nothing else.
+ * The name of the cookie that holds the user's id. A product with its own sign-in replaces this module and nothing
+ * else.
  */
 export const USER_COOKIE = "feed_user";
 
-/** The session's user id; null without a usable cookie. */
-export function userOf(request: NextRequest): string | null {
-  const given = request.cookies.get(USER_COOKIE)?.value;
-  return given && isId(given) ? given : null;
+/** The user id of the session; null if the cookie is missing or invalid. */
+export function sessionUserId(request: NextRequest): string | null {
+  const id = request.cookies.get(USER_COOKIE)?.value;
+  return id && isId(id) ? id : null;
 }
 
-/** A POST from one of our own pages: the cookie alone would also come with another site's form. */
+/** True for a request from one of our own pages. Browsers may send the cookie with forms of other sites as well. */
 export function isSameOrigin(request: NextRequest): boolean {
   const site = request.headers.get("sec-fetch-site");
   if (site) return site === "same-origin" || site === "none";

@@ -7,7 +7,7 @@ export interface Comment {
   createdAt: string;
 }
 
-/** What was said below a post, newest last; comments travel as the `text` of their event's metadata. */
+/** The newest comments of a post, in order of time. The text of a comment is in the metadata of its event. */
 export async function findComments(postId: string, limit: number): Promise<Comment[]> {
   const rows = await query<{ id: string; author: string; text: string; occurred_at: Date }>(
     `SELECT * FROM (

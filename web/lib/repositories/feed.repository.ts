@@ -1,34 +1,41 @@
 import type { FeedMode, FeedPage, RecommendationPage } from "@feed/client";
-import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, startOf } from "@/lib/feed/cursor";
+import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, firstPosition } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
-import { MLServiceClient, RefusedCursor } from "@/lib/services/ml-service";
-import { type Choice, choosePosts, findPostIds, findPosts, type NumberedPost } from "./post.repository";
+import { MLServiceClient, ServiceCursorRejected } from "@/lib/services/ml-service";
+import {
+  type EligiblePostsQuery,
+  findEligiblePosts,
+  findPostIds,
+  findPosts,
+  type PostWithSeq,
+} from "./post.repository";
 
-/** Where posts come from; PostgreSQL in the application. */
-export interface PostSource {
-  findPosts(viewer: string, postIds: readonly string[]): Promise<NumberedPost[]>;
-  choosePosts(viewer: string, mode: FeedMode, choice: Choice): Promise<NumberedPost[]>;
-  findPostIds(numbers: ReadonlySet<number>, limit: number): Promise<string[]>;
+/** The queries that read posts. The application uses PostgreSQL, tests use memory. */
+export interface PostStore {
+  findPosts(viewerId: string, postIds: readonly string[]): Promise<PostWithSeq[]>;
+  findEligiblePosts(viewerId: string, query: EligiblePostsQuery): Promise<PostWithSeq[]>;
+  findPostIds(seqs: ReadonlySet<number>, limit: number): Promise<string[]>;
 }
 
-export interface FeedRequest {
+export interface FeedPageRequest {
   userId: string;
   mode: FeedMode;
+  /** The `nextCursor` or `rewindCursor` of an earlier page; null for the first page. */
   cursor: string | null;
   limit: number;
 }
 
-/** The service takes at most this many `exclude_ids`. */
-const MAX_EXCLUDED = 500;
-/** A page may come back empty because its posts vanished meanwhile; the next one is asked for, but not for ever. */
-const MAX_ATTEMPTS = 3;
-/** For all questions to the service that one page needs. */
+/** The service accepts at most this many `exclude_ids`. */
+const MAX_EXCLUDED_IDS = 500;
+/** If all posts of a page were deleted in the meantime, the next page is requested, at most this many times in all. */
+const MAX_PAGES_REQUESTED = 3;
+/** The time limit for all calls to the service that one page needs. */
 const SERVICE_BUDGET_MS = 3000;
 
-interface Found {
-  posts: NumberedPost[];
+interface FetchedPosts {
+  posts: PostWithSeq[];
   source: FeedPage<PostWithUser>["source"];
-  /** Where the service and the fallback go on; `shown` is still that of the page before. */
+  /** The position for the next page. Its `shownSeqs` do not include `posts` yet. */
   position: FeedPosition;
   degraded: boolean;
   exhausted: boolean;
@@ -36,52 +43,72 @@ interface Found {
   modelVersion: string | null;
 }
 
-/** Builds the pages of a scroll: from the service while it answers, else from a random shuffle; never a post twice. */
+/**
+ * Builds the pages of a feed. Posts come from the recommendation service, or from a random selection while it is
+ * unavailable. A post never appears twice in one scroll, whichever of the two returned it.
+ */
 export class FeedRepository {
   constructor(
     private readonly mlClient: MLServiceClient = new MLServiceClient(),
-    private readonly source: PostSource = { findPosts, choosePosts, findPostIds },
+    private readonly postStore: PostStore = { findPosts, findEligiblePosts, findPostIds },
   ) {}
 
-  /** The next page. Raises InvalidFeedCursor, and DatabaseUnavailable when no posts can be read. */
-  async fetchPersonalizedFeed(request: FeedRequest): Promise<FeedPage<PostWithUser>> {
-    const { userId, cursor, limit } = request;
-    const position = cursor === null ? startOf(request.mode) : decodeFeedCursor(userId, request.mode, cursor);
+  /**
+   * The first posts of the user's ranked feed. Random posts, seen ones included, take their place when there is no
+   * recommendation. Throws DatabaseUnavailable.
+   */
+  async fetchPersonalizedFeed(userId: string, limit: number = 50): Promise<{ posts: PostWithUser[]; source: string }> {
+    const page = await this.fetchFeedPage({ userId, mode: "ranked", cursor: null, limit });
+    if (page.posts.length > 0) return { posts: page.posts, source: page.source };
 
-    const found =
+    const position: FeedPosition = { ...firstPosition("ranked"), includeSeen: true };
+    const fallback = await this.fetchRandomPostsWithCounts(userId, position, limit);
+    return { posts: fallback.posts.map(withoutSeq), source: fallback.source };
+  }
+
+  /** One page of the user's feed. Throws InvalidFeedCursor, and DatabaseUnavailable if no post can be read. */
+  async fetchFeedPage(request: FeedPageRequest): Promise<FeedPage<PostWithUser>> {
+    const { userId, cursor, limit } = request;
+    const position = cursor === null ? firstPosition(request.mode) : decodeFeedCursor(userId, request.mode, cursor);
+
+    const fetched =
       (await this.fetchRecommendedPosts(userId, position, limit)) ??
       (await this.fetchRandomPostsWithCounts(userId, position, limit));
 
-    const next = { ...found.position, shown: plus(position.shown, found.posts) };
-    const rewindable = found.exhausted && !position.rewound && next.shown.size > 0;
+    const next = { ...fetched.position, shownSeqs: addSeqs(position.shownSeqs, fetched.posts) };
+    const canRewind = fetched.exhausted && !position.includeSeen && next.shownSeqs.size > 0;
     return {
-      posts: found.posts.map(({ seq: _seq, ...post }) => post),
-      source: found.source,
-      nextCursor: found.exhausted ? null : encodeFeedCursor(userId, next),
-      degraded: found.degraded,
-      exhausted: found.exhausted,
-      rewindCursor: rewindable ? encodeFeedCursor(userId, { ...next, rewound: true }) : null,
+      posts: fetched.posts.map(withoutSeq),
+      source: fetched.source,
+      nextCursor: fetched.exhausted ? null : encodeFeedCursor(userId, next),
+      degraded: fetched.degraded,
+      exhausted: fetched.exhausted,
+      rewindCursor: canRewind ? encodeFeedCursor(userId, { ...next, includeSeen: true }) : null,
       mode: position.mode,
-      requestId: found.requestId,
-      modelVersion: found.modelVersion,
+      requestId: fetched.requestId,
+      modelVersion: fetched.modelVersion,
     };
   }
 
-  /** The service's next posts, or null when it has no answer in time. */
-  private async fetchRecommendedPosts(userId: string, start: FeedPosition, limit: number): Promise<Found | null> {
+  /** The service's next posts; null if it returns none within the time limit. */
+  private async fetchRecommendedPosts(
+    userId: string,
+    start: FeedPosition,
+    limit: number,
+  ): Promise<FetchedPosts | null> {
     const deadline = AbortSignal.timeout(SERVICE_BUDGET_MS);
     let position = start;
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const answer = await this.ask(userId, position, limit, deadline);
-      if (answer === null) return null;
-      const { metadata } = answer.page;
-      const listed = await this.fetchPostsByIds(userId, answer.page);
-      const posts = listed.filter((post) => !start.shown.has(post.seq));
+    for (let requested = 0; requested < MAX_PAGES_REQUESTED; requested += 1) {
+      const result = await this.requestPage(userId, position, limit, deadline);
+      if (result === null) return null;
+      const { metadata } = result.page;
+      const recommended = await this.fetchPostsByIds(userId, result.page);
+      const posts = recommended.filter((post) => !start.shownSeqs.has(post.seq));
       const exhausted = metadata.exhausted || metadata.next_cursor === null;
       position =
         metadata.next_cursor === null
-          ? { ...answer.position, unknownToService: plus(answer.position.unknownToService, listed) }
-          : { ...answer.position, service: metadata.next_cursor };
+          ? { ...result.position, excludeSeqs: addSeqs(result.position.excludeSeqs, recommended) }
+          : { ...result.position, serviceCursor: metadata.next_cursor };
       if (posts.length > 0 || exhausted) {
         return {
           posts,
@@ -97,50 +124,58 @@ export class FeedRepository {
     return null;
   }
 
-  /** One question to the service; where it refuses the cursor, for a new list without what was shown. */
-  private async ask(
+  /** Requests one page. If the service rejects its cursor, requests a new list without the posts already shown. */
+  private async requestPage(
     userId: string,
     position: FeedPosition,
     limit: number,
     deadline: AbortSignal,
   ): Promise<{ page: RecommendationPage; position: FeedPosition } | null> {
-    const { mode, rewound, service, unknownToService } = position;
+    const { mode, includeSeen, serviceCursor, excludeSeqs } = position;
+    const request = {
+      user_id: userId,
+      limit,
+      cursor: serviceCursor,
+      exclude_ids: await this.postStore.findPostIds(excludeSeqs, MAX_EXCLUDED_IDS),
+      context: { mode, exclude_seen: !includeSeen, explain: true },
+    };
     try {
-      const page = await this.mlClient.getRecommendations(userId, limit, {
-        cursor: service,
-        exclude_ids: await this.source.findPostIds(unknownToService, MAX_EXCLUDED),
-        context: { mode, exclude_seen: !rewound, explain: true },
-        signal: deadline,
-      });
+      const page = await this.mlClient.getRecommendationPage(request, { signal: deadline });
       return page && { page, position };
     } catch (error) {
-      if (!(error instanceof RefusedCursor) || service === null) throw error;
-      return this.ask(userId, { ...position, service: null, unknownToService: position.shown }, limit, deadline);
+      if (!(error instanceof ServiceCursorRejected) || serviceCursor === null) throw error;
+      const restarted = { ...position, serviceCursor: null, excludeSeqs: position.shownSeqs };
+      return this.requestPage(userId, restarted, limit, deadline);
     }
   }
 
-  private async fetchPostsByIds(userId: string, page: RecommendationPage): Promise<NumberedPost[]> {
-    const chosen = new Map(page.recommendations.map((item) => [item.post_id, item]));
-    const posts = await this.source.findPosts(userId, [...chosen.keys()]);
+  private async fetchPostsByIds(userId: string, page: RecommendationPage): Promise<PostWithSeq[]> {
+    const recommendations = new Map(page.recommendations.map((item) => [item.post_id, item]));
+    const posts = await this.postStore.findPosts(userId, [...recommendations.keys()]);
     return posts.map((post) => {
-      const item = chosen.get(post.id);
-      if (!item) return post;
-      const { post_id: _id, external_id: _external, score, reason, ...evidence } = item;
+      const recommendation = recommendations.get(post.id);
+      if (!recommendation) return post;
+      const { post_id: _id, external_id: _externalId, score, reason, ...evidence } = recommendation;
       return { ...post, why: { reason, score, evidence } };
     });
   }
 
-  /** The fallback: posts that this scroll has not shown, hidden and deleted ones left out by the query. */
-  private async fetchRandomPostsWithCounts(userId: string, position: FeedPosition, limit: number): Promise<Found> {
-    const posts = await this.source.choosePosts(userId, position.mode, {
+  /** The fallback: eligible posts that this scroll has not shown. The query leaves out hidden and deleted posts. */
+  private async fetchRandomPostsWithCounts(
+    userId: string,
+    position: FeedPosition,
+    limit: number,
+  ): Promise<FetchedPosts> {
+    const posts = await this.postStore.findEligiblePosts(userId, {
+      mode: position.mode,
       limit,
-      without: position.shown,
-      metAllowed: position.rewound,
+      excludeSeqs: position.shownSeqs,
+      includeSeen: position.includeSeen,
     });
     return {
       posts,
       source: "random_fallback",
-      position: { ...position, unknownToService: plus(position.unknownToService, posts) },
+      position: { ...position, excludeSeqs: addSeqs(position.excludeSeqs, posts) },
       degraded: true,
       exhausted: posts.length === 0,
       requestId: null,
@@ -149,6 +184,10 @@ export class FeedRepository {
   }
 }
 
-function plus(numbers: ReadonlySet<number>, posts: readonly NumberedPost[]): ReadonlySet<number> {
-  return new Set([...numbers, ...posts.map((post) => post.seq)]);
+function addSeqs(seqs: ReadonlySet<number>, posts: readonly PostWithSeq[]): ReadonlySet<number> {
+  return new Set([...seqs, ...posts.map((post) => post.seq)]);
+}
+
+function withoutSeq({ seq: _seq, ...post }: PostWithSeq): PostWithUser {
+  return post;
 }

@@ -3,8 +3,8 @@ import { query } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import type { PostWithUser } from "@/lib/feed/post";
 
-/** A post with its dense number, by which a scroll remembers what it has shown. */
-export type NumberedPost = PostWithUser & { seq: number };
+/** A post with its dense number `seq`. Cursors store the `seq` of shown posts, because it is shorter than the id. */
+export type PostWithSeq = PostWithUser & { seq: number };
 
 interface PostRow {
   id: string;
@@ -30,7 +30,7 @@ const COLUMNS = `
   GREATEST(COALESCE(p.comment_count, 0), e.comments) AS comments,
   e.shares, e.liked, e.shared`;
 
-// idx_user_interaction_post serves this, for the posts of one page only
+// The counts use idx_user_interaction_post and are computed for the posts of one page only.
 const JOINS = `
   LEFT JOIN users a ON a.id = p.author_id
   CROSS JOIN LATERAL (
@@ -42,79 +42,80 @@ const JOINS = `
     FROM user_interaction i WHERE i.post_id = p.id
   ) e`;
 
-/** What nobody may be shown: hidden posts, posts of tomorrow, one's own. */
+/** Leaves out hidden posts, posts from the future and the viewer's own posts. */
 const ELIGIBLE = `p.visible AND p.created_at <= now() AND p.author_id IS DISTINCT FROM $1`;
-const UNMET = `NOT EXISTS (SELECT FROM user_interaction m WHERE m.user_id = $1 AND m.post_id = p.id)`;
+const UNSEEN = `NOT EXISTS (SELECT FROM user_interaction s WHERE s.user_id = $1 AND s.post_id = p.id)`;
 const FOLLOWED = `EXISTS (SELECT FROM follows f WHERE f.follower_id = $1 AND f.followee_id = p.author_id)`;
 
-/** The shuffle draws from this many of the newest posts left, so that its cost does not grow with the catalogue. */
-const SHUFFLE_WINDOW = 2000;
+/** Random posts are drawn from this many of the newest eligible posts, so that the cost does not grow with the table. */
+const MAX_RANDOM_CANDIDATES = 2000;
 
-/** Visible posts by id, in the order of the ids; those that are gone or hidden by now are left out. */
-export async function findPosts(viewer: string, postIds: readonly string[]): Promise<NumberedPost[]> {
+/** The posts with these ids, in the same order. Deleted and hidden posts are left out. */
+export async function findPosts(viewerId: string, postIds: readonly string[]): Promise<PostWithSeq[]> {
   if (postIds.length === 0) return [];
   const rows = await query<PostRow>(
     `SELECT ${COLUMNS} FROM posts p ${JOINS} WHERE p.id = ANY($2::uuid[]) AND p.visible`,
-    [userUuid(viewer), postIds],
+    [userUuid(viewerId), postIds],
   );
-  const found = new Map(rows.map((row) => [row.id, postOf(row)]));
+  const found = new Map(rows.map((row) => [row.id, postFromRow(row)]));
   return postIds.flatMap((id) => found.get(id) ?? []);
 }
 
-export interface Choice {
+export interface EligiblePostsQuery {
+  mode: FeedMode;
   limit: number;
-  /** `seq` of the posts to leave out. */
-  without: ReadonlySet<number>;
-  /** Whether posts that the viewer has any event with may come. */
-  metAllowed: boolean;
+  /** The posts to leave out. */
+  excludeSeqs: ReadonlySet<number>;
+  /** Whether to return posts that the viewer has already seen, which means that they have an event with them. */
+  includeSeen: boolean;
 }
 
-/** Eligible posts without the service's help: shuffled for the ranked feed, newest first for the others. */
-export async function choosePosts(viewer: string, mode: FeedMode, choice: Choice): Promise<NumberedPost[]> {
+/** Posts that the viewer may see, without the service: in random order for the ranked feed, else newest first. */
+export async function findEligiblePosts(viewerId: string, request: EligiblePostsQuery): Promise<PostWithSeq[]> {
   const conditions = [ELIGIBLE, "p.seq <> ALL($2::bigint[])"];
-  if (!choice.metAllowed) conditions.push(UNMET);
-  if (mode === "following") conditions.push(FOLLOWED);
-  const newest = (limit: number) => `
+  if (!request.includeSeen) conditions.push(UNSEEN);
+  if (request.mode === "following") conditions.push(FOLLOWED);
+  const newest = `
     SELECT p.* FROM posts p WHERE ${conditions.join(" AND ")}
-    ORDER BY p.created_at DESC, p.seq DESC LIMIT ${limit}`;
-  const chosen =
-    mode === "ranked"
-      ? `SELECT *, random() AS place FROM (${newest(SHUFFLE_WINDOW)}) recent ORDER BY place LIMIT $3`
-      : `SELECT *, row_number() OVER () AS place FROM (${newest(1000)}) recent LIMIT $3`;
+    ORDER BY p.created_at DESC, p.seq DESC`;
+  const selected =
+    request.mode === "ranked"
+      ? `SELECT *, random() AS ordinal FROM (${newest} LIMIT ${MAX_RANDOM_CANDIDATES}) p ORDER BY ordinal LIMIT $3`
+      : `SELECT *, row_number() OVER () AS ordinal FROM (${newest} LIMIT $3) p`;
   const rows = await query<PostRow>(
-    `WITH p AS MATERIALIZED (${chosen}) SELECT ${COLUMNS} FROM p ${JOINS} ORDER BY p.place`,
-    [userUuid(viewer), [...choice.without], choice.limit],
+    `WITH p AS MATERIALIZED (${selected}) SELECT ${COLUMNS} FROM p ${JOINS} ORDER BY p.ordinal`,
+    [userUuid(viewerId), [...request.excludeSeqs], request.limit],
   );
-  return rows.map(postOf);
+  return rows.map(postFromRow);
 }
 
-/** The ids behind the dense numbers, newest first, at most `limit`. */
-export async function findPostIds(numbers: ReadonlySet<number>, limit: number): Promise<string[]> {
-  if (numbers.size === 0) return [];
+/** The ids of the posts with these `seq`, newest first, at most `limit`. */
+export async function findPostIds(seqs: ReadonlySet<number>, limit: number): Promise<string[]> {
+  if (seqs.size === 0) return [];
   const rows = await query<{ id: string }>(
     `SELECT id FROM posts WHERE seq = ANY($1::bigint[]) ORDER BY created_at DESC LIMIT $2`,
-    [[...numbers], limit],
+    [[...seqs], limit],
   );
   return rows.map((row) => row.id);
 }
 
-/** What is talked about most now: events of the last week, each halved for every day of its age. */
-export async function findTrending(viewer: string, limit: number): Promise<NumberedPost[]> {
+/** The posts with the most engagement: the sum of the events of the last week, with a half-life of one day. */
+export async function findTrendingPosts(viewerId: string, limit: number): Promise<PostWithSeq[]> {
   const rows = await query<{ post_id: string }>(
     `SELECT i.post_id
      FROM user_interaction i JOIN posts p ON p.id = i.post_id
      WHERE i.created_at > now() - interval '7 days' AND ${ELIGIBLE}
      GROUP BY i.post_id
      ORDER BY sum(0.5 ^ (extract(epoch FROM now() - i.created_at) / 86400.0)) DESC LIMIT $2`,
-    [userUuid(viewer), limit],
+    [userUuid(viewerId), limit],
   );
   return findPosts(
-    viewer,
+    viewerId,
     rows.map((row) => row.post_id),
   );
 }
 
-function postOf(row: PostRow): NumberedPost {
+function postFromRow(row: PostRow): PostWithSeq {
   return {
     id: row.id,
     seq: Number(row.seq),

@@ -8,7 +8,7 @@ export interface DemoUser {
   events: number;
 }
 
-/** A choice of users to act as: the busiest, and what matches the search. */
+/** Users that a visitor of the demo can act as: those that match the search, in the order of their creation. */
 export async function findUsers(search: string, limit: number): Promise<DemoUser[]> {
   const rows = await query<{ external_id: string; name: string; follower_count: number | null; events: string }>(
     `SELECT u.external_id, COALESCE(NULLIF(u.username, ''), u.external_id) AS name, u.follower_count,
@@ -26,7 +26,7 @@ export async function findUsers(search: string, limit: number): Promise<DemoUser
   }));
 }
 
-/** The user's name; null for a visitor who is not in the tables yet. */
+/** The user's name; null if the user is not in the database. */
 export async function findUserName(userId: string): Promise<string | null> {
   const rows = await query<{ name: string }>(
     `SELECT COALESCE(NULLIF(username, ''), external_id) AS name FROM users WHERE id = $1`,
@@ -35,7 +35,7 @@ export async function findUserName(userId: string): Promise<string | null> {
   return rows[0]?.name ?? null;
 }
 
-/** Makes a visitor a user of the product, with his first event; does nothing where he is one already. */
+/** Stores a visitor as a user. Does nothing if the user exists. */
 export async function registerVisitor(userId: string): Promise<void> {
   await query(`INSERT INTO users (id, external_id, username) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, [
     userUuid(userId),

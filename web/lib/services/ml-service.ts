@@ -4,74 +4,85 @@ import {
   FeedServiceError,
   type Health,
   type Interaction,
+  type Recommendation,
   type RecommendationPage,
   type RecommendationRequest,
 } from "@feed/client";
-import { config } from "@/lib/platform/config";
 import { logger } from "@/lib/logger";
+import { config } from "@/lib/platform/config";
 
 const RECOMMENDATION_TIMEOUT_MS = 3000;
 const TRACKING_TIMEOUT_MS = 2000;
 const HEALTH_TIMEOUT_MS = 1000;
-/** W3C Trace Context, as the proxy in front of us may have begun it. */
+/** The headers of W3C Trace Context. */
 const TRACE_HEADERS = ["traceparent", "tracestate"];
 
-/** The service knows the cursor no more, or never did: a new list helps. */
-export class RefusedCursor extends Error {
-  override readonly name = "RefusedCursor";
+/** The service rejected its own cursor as invalid or expired. A request without a cursor starts a new list. */
+export class ServiceCursorRejected extends Error {
+  override readonly name = "ServiceCursorRejected";
 }
 
-/** The recommendation service as the feed uses it: an answer in time, or null and the fallback. */
+/** The recommendation service as the feed uses it. Recommendations are null when the service is unavailable. */
 export class MLServiceClient {
   private readonly client: FeedServiceClient;
 
   constructor(
     baseUrl: string = config.mlServiceUrl,
-    private readonly timeout: number = RECOMMENDATION_TIMEOUT_MS,
+    private readonly timeoutMs: number = RECOMMENDATION_TIMEOUT_MS,
     headers: Record<string, string> = {},
   ) {
-    this.client = new FeedServiceClient({ baseUrl, apiKey: config.mlServiceApiKey, timeoutMs: timeout, headers });
+    this.client = new FeedServiceClient({ baseUrl, apiKey: config.mlServiceApiKey, timeoutMs, headers });
   }
 
-  /** For the answer to one request: what the service does for it belongs to the same trace. */
-  static during(request: Request): MLServiceClient {
-    const trace = TRACE_HEADERS.flatMap((name) => {
+  /** A client that passes the trace headers of an incoming request to the service. */
+  static withTraceOf(request: Request): MLServiceClient {
+    const headers = TRACE_HEADERS.flatMap((name) => {
       const value = request.headers.get(name);
       return value === null ? [] : [[name, value]];
     });
-    return new MLServiceClient(config.mlServiceUrl, RECOMMENDATION_TIMEOUT_MS, Object.fromEntries(trace));
+    return new MLServiceClient(config.mlServiceUrl, RECOMMENDATION_TIMEOUT_MS, Object.fromEntries(headers));
   }
 
-  /** One page of the user's list, or null when the service gives none within 3 s. Raises RefusedCursor. */
-  async getRecommendations(
-    userId: string,
-    limit: number = 50,
-    { signal, ...options }: Omit<RecommendationRequest, "user_id" | "limit"> & { signal?: AbortSignal } = {},
+  /** The first recommendations of the user's ranked list, best first; null when the service is unavailable. */
+  async getRecommendations(userId: string, limit: number = 50): Promise<Recommendation[] | null> {
+    const page = await this.getRecommendationPage({ user_id: userId, limit });
+    return page && page.recommendations;
+  }
+
+  /**
+   * One page of a user's list with its metadata; null when the service does not return one within the time limit.
+   * Throws ServiceCursorRejected.
+   */
+  async getRecommendationPage(
+    request: RecommendationRequest,
+    options: { signal?: AbortSignal } = {},
   ): Promise<RecommendationPage | null> {
-    const started = performance.now();
+    const startedAt = performance.now();
     try {
-      return await this.client.recommendations({ user_id: userId, limit, ...options }, { signal });
+      return await this.client.recommendations(request, options);
     } catch (error) {
       if (!(error instanceof FeedServiceError)) throw error;
-      if (error.code === "invalid_cursor" || error.code === "expired_cursor") throw new RefusedCursor(error.message);
+      if (error.code === "invalid_cursor" || error.code === "expired_cursor") {
+        throw new ServiceCursorRejected(error.message);
+      }
       logger.warn("ml_service.no_recommendations", {
         kind: error.kind,
         status: error.status,
         code: error.code,
         message: error.message,
-        budget_ms: this.timeout,
-        duration_ms: Math.round(performance.now() - started),
+        budget_ms: this.timeoutMs,
+        duration_ms: Math.round(performance.now() - startedAt),
       });
       return null;
     }
   }
 
-  /** Stores events; raises FeedServiceError when they are not, or not known to be, committed. */
+  /** Stores events. Throws FeedServiceError when the service has not confirmed that they are committed. */
   async track(interactions: Interaction[]): Promise<BatchResult> {
     return this.client.trackBatch(interactions, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
   }
 
-  /** The service's report on itself; null when it gives none within 1 s. */
+  /** The service's health report; null when the service does not return one within a second. */
   async getHealth(): Promise<Health | null> {
     try {
       return await this.client.health({ timeoutMs: HEALTH_TIMEOUT_MS });
@@ -80,6 +91,7 @@ export class MLServiceClient {
     }
   }
 
+  /** True if the service returns a health report. */
   async healthCheck(): Promise<boolean> {
     return (await this.getHealth()) !== null;
   }

@@ -5,12 +5,13 @@ import type { BrowserContext, Page } from "playwright-core";
 import { CHECKOUT } from "./postgres";
 
 const AXE = readFileSync(path.join(CHECKOUT, "node_modules", "axe-core", "axe.min.js"), "utf8");
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
-/** The feed as somebody in front of the screen meets it. */
+/** The feed page in a browser, with the actions of a user. */
 export class FeedPage {
-  /** What the page complained about in the browser's console, failed requests of our own fault tests aside. */
-  readonly complaints: string[] = [];
+  /** The errors in the console of the browser, except failed requests, which some tests cause on purpose. */
+  readonly consoleErrors: string[] = [];
+  /** The pages that `/api/feeds` returned. */
   readonly apiPages: { source: string; ms: number; ids: string[] }[] = [];
 
   private constructor(
@@ -21,10 +22,10 @@ export class FeedPage {
   static async open(context: BrowserContext, url: string): Promise<FeedPage> {
     const page = await context.newPage();
     const feed = new FeedPage(page, url);
-    page.on("pageerror", (error) => feed.complaints.push(error.message));
+    page.on("pageerror", (error) => feed.consoleErrors.push(error.message));
     page.on("console", (message) => {
       if (message.type() === "error" && !/Failed to load resource/.test(message.text())) {
-        feed.complaints.push(message.text());
+        feed.consoleErrors.push(message.text());
       }
     });
     page.on("response", async (response) => {
@@ -43,7 +44,7 @@ export class FeedPage {
   }
 
   async waitForPosts(count = 1): Promise<void> {
-    await this.posts.nth(count - 1).waitFor({ state: "attached", timeout: PATIENCE_MS });
+    await this.posts.nth(count - 1).waitFor({ state: "attached", timeout: TIMEOUT_MS });
   }
 
   async ids(): Promise<string[]> {
@@ -52,12 +53,12 @@ export class FeedPage {
     );
   }
 
-  /** Scrolls until `count` more pages have arrived. */
+  /** Scrolls until `count` more pages are loaded. */
   async scroll(count: number): Promise<void> {
-    const wanted = this.apiPages.length + count;
-    const deadline = Date.now() + PATIENCE_MS + count * 1000;
-    while (this.apiPages.length < wanted) {
-      assert.ok(Date.now() < deadline, `page ${this.apiPages.length} of ${wanted} is the last that came`);
+    const expectedPages = this.apiPages.length + count;
+    const deadline = Date.now() + TIMEOUT_MS + count * 1000;
+    while (this.apiPages.length < expectedPages) {
+      assert.ok(Date.now() < deadline, `only ${this.apiPages.length} of ${expectedPages} pages were loaded`);
       await this.page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
       await this.page.waitForTimeout(60);
     }
@@ -68,14 +69,14 @@ export class FeedPage {
   }
 
   async waitForSource(source: string): Promise<void> {
-    await this.page.locator(`.feed-column[data-source="${source}"]`).waitFor({ timeout: PATIENCE_MS });
+    await this.page.locator(`.feed-column[data-source="${source}"]`).waitFor({ timeout: TIMEOUT_MS });
   }
 
   async reload(): Promise<void> {
     await this.page.reload();
   }
 
-  /** Violations of WCAG 2.2 AA and axe's best practices, one line each. */
+  /** The violations of WCAG 2.2 AA and of the best practices of axe, one line each. */
   async accessibilityViolations(): Promise<string[]> {
     await this.page.evaluate(AXE);
     return this.page.evaluate(async () => {
@@ -89,7 +90,8 @@ export class FeedPage {
     });
   }
 
-  address(to: string): string {
-    return new URL(to, this.url).href;
+  /** The URL of a path of the application. */
+  urlOf(path: string): string {
+    return new URL(path, this.url).href;
   }
 }

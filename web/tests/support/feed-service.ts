@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CHECKOUT, python } from "./postgres";
-import { answering, freePort } from "./web-server";
+import { freePort, waitForSuccess } from "./web-server";
 
-const START_MS = 60_000;
-/** The real service over a database: demo data loaded, a model trained, killed and started again as a test likes. */
+const START_TIMEOUT_MS = 60_000;
+
+/** The real service with demo data and a trained model. Tests can kill and restart it. */
 export class FeedService {
   private process: ChildProcess | null = null;
   private output: string[] = [];
@@ -28,7 +29,7 @@ export class FeedService {
       ...environment,
     });
     service.run("data.seed_database");
-    // the demo feed is the smallest that a model is learned from; less of its past will do here
+    // A short training is enough for these tests.
     service.run("training.train", "--learn-from", "500");
     await service.restart();
     return service;
@@ -42,7 +43,7 @@ export class FeedService {
     return path.join(this.folder, "models");
   }
 
-  /** As the kernel ends a process: no farewell. */
+  /** Ends the process with SIGKILL. */
   async kill(): Promise<void> {
     const child = this.process;
     this.process = null;
@@ -60,8 +61,8 @@ export class FeedService {
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (text: Buffer) => this.output.push(text.toString()));
     this.process = child;
-    await answering(`${this.url}/readyz`, START_MS, () => {
-      if (child.exitCode !== null) throw new Error(`the service ended: ${this.output.join("").slice(-2000)}`);
+    await waitForSuccess(`${this.url}/readyz`, START_TIMEOUT_MS, () => {
+      if (child.exitCode !== null) throw new Error(`the service exited: ${this.output.join("").slice(-2000)}`);
     });
   }
 
@@ -71,11 +72,11 @@ export class FeedService {
   }
 
   private run(module: string, ...options: string[]): void {
-    const done = spawnSync(python(), ["-m", module, ...options], {
+    const result = spawnSync(python(), ["-m", module, ...options], {
       cwd: CHECKOUT,
       env: this.environment,
       encoding: "utf8",
     });
-    if (done.status !== 0) throw new Error(`${module} exited with ${done.status}: ${done.stderr.slice(-2000)}`);
+    if (result.status !== 0) throw new Error(`${module} exited with ${result.status}: ${result.stderr.slice(-2000)}`);
   }
 }

@@ -6,14 +6,15 @@ import { createInterface, type Interface } from "node:readline";
 
 export const CHECKOUT = path.resolve(import.meta.dirname, "..", "..", "..");
 
-/** The Python of the locked environment. */
+/** The path of Python in the environment of the checkout. */
 export function python(): string {
-  const own = path.join(CHECKOUT, ".venv", "bin", "python");
-  if (!existsSync(own)) throw new Error(`${own} is missing: run scripts/run_tests.sh, which makes it`);
-  return own;
+  const executable = path.join(CHECKOUT, ".venv", "bin", "python");
+  if (!existsSync(executable))
+    throw new Error(`${executable}: does not exist; run scripts/run_tests.sh, which creates it`);
+  return executable;
 }
 
-/** A real, migrated PostgreSQL that a test may stop and start. */
+/** A real PostgreSQL with all migrations. Tests can stop and restart it. */
 export class Postgres {
   private constructor(
     private readonly process: ChildProcessWithoutNullStreams,
@@ -28,19 +29,19 @@ export class Postgres {
     child.stderr.pipe(process.stderr);
     const reader: Interface = createInterface(child.stdout);
     const lines = reader[Symbol.asyncIterator]() as AsyncIterableIterator<string>;
-    const url = await lineOf(lines);
+    const url = await readLine(lines);
     return new Postgres(child, lines, folder, url);
   }
 
   async stop(): Promise<void> {
     this.process.stdin.write("stop\n");
-    await lineOf(this.lines);
+    await readLine(this.lines);
   }
 
   async restart(): Promise<void> {
     this.process.stdin.write("start\n");
-    const url = await lineOf(this.lines);
-    if (url !== this.url) throw new Error(`PostgreSQL came back as ${url}, not as ${this.url}`);
+    const url = await readLine(this.lines);
+    if (url !== this.url) throw new Error(`PostgreSQL restarted at ${url} instead of ${this.url}`);
   }
 
   async end(): Promise<void> {
@@ -51,8 +52,8 @@ export class Postgres {
   }
 }
 
-async function lineOf(lines: AsyncIterableIterator<string>): Promise<string> {
+async function readLine(lines: AsyncIterableIterator<string>): Promise<string> {
   const { value, done } = await lines.next();
-  if (done) throw new Error("PostgreSQL's keeper ended; its messages are above");
+  if (done) throw new Error("the process of PostgreSQL exited; its messages are above");
   return value;
 }

@@ -21,17 +21,17 @@ const ENDINGS = [
   "I was wrong about this for years.",
 ];
 
-/** A feed that is the same each time: users `user-0`…, posts by them over two weeks, some events and follows. */
-export async function plantSmallFeed(url: string): Promise<{ postIds: string[] }> {
+/** Inserts a fixed feed: the users `user-0` to `user-29`, their posts of two weeks, some events and follows. */
+export async function loadSmallFeed(url: string): Promise<{ postIds: string[] }> {
   const client = new pg.Client(url);
   await client.connect();
   try {
-    for (let place = 0; place < USERS; place += 1) {
+    for (let index = 0; index < USERS; index += 1) {
       await client.query("INSERT INTO users (id, external_id, username, follower_count) VALUES ($1, $2, $3, $4)", [
-        userUuid(`user-${place}`),
-        `user-${place}`,
-        `${["Ada", "Ben", "Chi", "Dora", "Eli", "Fay"][place % 6]} ${["North", "Reed", "Vale", "Stone", "Marsh"][place % 5]}`,
-        place * 3,
+        userUuid(`user-${index}`),
+        `user-${index}`,
+        `${["Ada", "Ben", "Chi", "Dora", "Eli", "Fay"][index % 6]} ${["North", "Reed", "Vale", "Stone", "Marsh"][index % 5]}`,
+        index * 3,
       ]);
     }
     const posts = await client.query<{ id: string }>(

@@ -3,9 +3,9 @@ import { createServer } from "node:net";
 import path from "node:path";
 import { CHECKOUT } from "./postgres";
 
-const START_MS = 30_000;
+const START_TIMEOUT_MS = 30_000;
 
-/** The built application, as `next start` runs it. */
+/** The built application, run by `next start`. */
 export class WebServer {
   private constructor(
     private readonly process: ChildProcess,
@@ -26,8 +26,8 @@ export class WebServer {
     for (const stream of [child.stdout, child.stderr])
       stream?.on("data", (text: Buffer) => output.push(text.toString()));
     const server = new WebServer(child, `http://127.0.0.1:${port}`, output);
-    await answering(`${server.url}/api/health`, START_MS, () => {
-      if (child.exitCode !== null) throw new Error(`next start ended: ${output.join("")}`);
+    await waitForSuccess(`${server.url}/api/health`, START_TIMEOUT_MS, () => {
+      if (child.exitCode !== null) throw new Error(`next start exited: ${output.join("")}`);
     });
     return server;
   }
@@ -39,14 +39,18 @@ export class WebServer {
   }
 }
 
-/** Waits until an address answers with success. */
-export async function answering(url: string, ms: number, check: () => void = () => undefined): Promise<void> {
-  const deadline = Date.now() + ms;
+/** Waits until a URL returns a success status. `check` runs before each attempt. */
+export async function waitForSuccess(
+  url: string,
+  timeoutMs: number,
+  check: () => void = () => undefined,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     check();
-    const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => null);
-    if (answer?.ok) return;
-    if (Date.now() > deadline) throw new Error(`${url} did not answer within ${ms} ms`);
+    const response = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => null);
+    if (response?.ok) return;
+    if (Date.now() > deadline) throw new Error(`${url}: no success within ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -2,23 +2,31 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Interaction, RecommendationRequest } from "../types";
 
+/** How the fake service responds. */
 export type Behaviour =
-  | { kind: "well" }
-  | { kind: "slow"; ms: number }
-  | { kind: "stalled" } // headers, then nothing
+  | { kind: "healthy" }
+  | { kind: "slow"; delayMs: number }
+  | { kind: "stalled" } // sends the headers and the start of the body, then nothing
   | { kind: "status"; status: number; code?: string; retryAfter?: number }
   | { kind: "broken json" }
   | { kind: "wrong shape" };
 
-/** A feed service that behaves as told, over real HTTP; keeps the parts of the contract that its clients rely on. */
+/**
+ * A feed service over real HTTP for tests. `behaviour` selects how it responds. It implements the parts of the API that
+ * clients depend on: pages, cursors, seen posts and idempotent events.
+ */
 export class FakeFeedService {
-  behaviour: Behaviour = { kind: "well" };
-  /** Answers for the next calls, before `behaviour` applies. */
-  readonly next: Behaviour[] = [];
+  behaviour: Behaviour = { kind: "healthy" };
+  /** The behaviours of the next calls. `behaviour` applies when the list is empty. */
+  readonly nextBehaviours: Behaviour[] = [];
   readonly requests: { path: string; body: unknown; headers: IncomingMessage["headers"] }[] = [];
+  /** The stored events by `event_id`. */
   readonly events = new Map<string, Interaction>();
-  deliveries = 0;
+  /** The number of events received, duplicates included. */
+  receivedEvents = 0;
+  /** The ids of all posts, in the order in which they are recommended. */
   catalogue: string[];
+  /** The users that may send events; null if every user may. */
   knownUsers: Set<string> | null = null;
   private server: Server | null = null;
   private port = 0;
@@ -31,9 +39,9 @@ export class FakeFeedService {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Listens; after `stop`, on the same port again. */
+  /** Starts to listen. After `stop`, it uses the same port again. */
   async start(): Promise<this> {
-    const server = createServer((request, response) => void this.answer(request, response));
+    const server = createServer((request, response) => void this.handle(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(this.port, "127.0.0.1", resolve);
@@ -43,7 +51,7 @@ export class FakeFeedService {
     return this;
   }
 
-  /** Ends as a killed process does: open connections break, new ones are refused. */
+  /** Closes open connections and refuses new ones, like a killed process. */
   async stop(): Promise<void> {
     const server = this.server;
     this.server = null;
@@ -52,7 +60,7 @@ export class FakeFeedService {
     await new Promise((resolve) => server.close(resolve));
   }
 
-  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString();
@@ -60,17 +68,17 @@ export class FakeFeedService {
     const path = request.url ?? "";
     this.requests.push({ path, body, headers: request.headers });
 
-    const behaviour = this.next.shift() ?? this.behaviour;
+    const behaviour = this.nextBehaviours.shift() ?? this.behaviour;
     switch (behaviour.kind) {
       case "slow":
-        await new Promise((resolve) => setTimeout(resolve, behaviour.ms));
+        await new Promise((resolve) => setTimeout(resolve, behaviour.delayMs));
         break;
       case "stalled":
         response.writeHead(200, { "Content-Type": "application/json" }).write("{");
         return;
       case "status":
         if (behaviour.retryAfter !== undefined) response.setHeader("Retry-After", behaviour.retryAfter);
-        return send(response, behaviour.status, { status: behaviour.status, code: behaviour.code ?? "told_so" });
+        return send(response, behaviour.status, { status: behaviour.status, code: behaviour.code ?? "fake_failure" });
       case "broken json":
         response.writeHead(200, { "Content-Type": "application/json" }).end('{"recommendations": [');
         return;
@@ -96,33 +104,34 @@ export class FakeFeedService {
   private recommend(response: ServerResponse, request: RecommendationRequest): void {
     const limit = request.limit ?? 50;
     const mode = request.context?.mode ?? "ranked";
-    let shown: string[] = [];
+    let shownPrefixes: string[] = [];
     if (request.cursor) {
-      const [user, listed, ids] = request.cursor.split("|");
-      if (user !== request.user_id || listed !== mode) return send(response, 400, { code: "invalid_cursor" });
-      shown = ids ? ids.split(",") : [];
+      const [cursorUser, cursorMode, prefixes] = request.cursor.split("|");
+      if (cursorUser !== request.user_id || cursorMode !== mode) return send(response, 400, { code: "invalid_cursor" });
+      shownPrefixes = prefixes ? prefixes.split(",") : [];
     }
-    const met = new Set([...this.events.values()].filter((e) => e.user_id === request.user_id).map((e) => e.post_id));
-    const left = this.catalogue.filter(
+    const eventsOfUser = [...this.events.values()].filter((event) => event.user_id === request.user_id);
+    const seen = new Set(eventsOfUser.map((event) => event.post_id));
+    const eligible = this.catalogue.filter(
       (id) =>
-        !shown.includes(id.slice(0, 8)) &&
+        !shownPrefixes.includes(prefixOf(id)) &&
         !(request.exclude_ids ?? []).includes(id) &&
-        !(request.context?.exclude_seen !== false && met.has(id)),
+        !(request.context?.exclude_seen !== false && seen.has(id)),
     );
-    const page = left.slice(0, limit);
-    const cursor = [request.user_id, mode, [...shown, ...page.map((id) => id.slice(0, 8))].join(",")].join("|");
+    const page = eligible.slice(0, limit);
+    const cursor = [request.user_id, mode, [...shownPrefixes, ...page.map(prefixOf)].join(",")].join("|");
     send(response, 200, {
       user_id: request.user_id,
-      recommendations: page.map((post_id, place) => ({
+      recommendations: page.map((post_id, index) => ({
         post_id,
-        score: 1 - place / (limit + 1),
+        score: 1 - index / (limit + 1),
         reason: "trending",
       })),
       metadata: {
         total: page.length,
         model_version: "v1",
         generated_at: new Date().toISOString(),
-        source: met.size > 0 ? "personalized" : "cold_start",
+        source: seen.size > 0 ? "personalized" : "cold_start",
         degraded: false,
         exhausted: page.length === 0,
         request_id: `request-${this.requests.length}`,
@@ -138,13 +147,18 @@ export class FakeFeedService {
     }
     let accepted = 0;
     for (const interaction of interactions) {
-      this.deliveries += 1;
-      const id = interaction.event_id ?? `anonymous-${this.deliveries}`;
+      this.receivedEvents += 1;
+      const id = interaction.event_id ?? `anonymous-${this.receivedEvents}`;
       if (!this.events.has(id)) accepted += 1;
       this.events.set(id, this.events.get(id) ?? interaction);
     }
     send(response, 202, { status: "tracked", accepted, duplicates: interactions.length - accepted });
   }
+}
+
+/** The first characters of a post id, which keep the cursor short. */
+function prefixOf(postId: string): string {
+  return postId.slice(0, 8);
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

@@ -1,55 +1,61 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { DatabaseUnavailable } from "@/lib/platform/database";
-import { deliver, interactionsOf, parseEvents } from "@/lib/feed/events";
+import { deliver, parseEvents, toInteractions } from "@/lib/feed/events";
 import { logger } from "@/lib/logger";
 import { metrics } from "@/lib/platform/metrics";
 import { problem } from "@/lib/platform/problem";
 import { registerVisitor } from "@/lib/repositories/user.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { isSameOrigin, userOf } from "@/lib/platform/session";
+import { isSameOrigin, sessionUserId } from "@/lib/platform/session";
 
 export const dynamic = "force-dynamic";
 
 const MAX_BODY_BYTES = 512 * 1024;
 
 /**
- * `POST /api/events`: `{user, events, sent_at}` of the session's user, on to the service. 202 names the events that need not
- * be sent again; 503 settles nothing, and the browser keeps them.
+ * `POST /api/events`: sends the events of the session's user to the service. The body is `{user, events, sent_at}`.
+ * 202 returns the ids of the settled events, which the browser removes; after 503 the browser keeps all of them.
  */
 export async function POST(request: NextRequest): Promise<Response> {
-  const user = userOf(request);
-  if (user === null) return problem(400, "no_user", "this session has no user yet: load the page first");
-  if (!isSameOrigin(request)) return problem(403, "foreign_origin", "events are taken from this site's pages only");
+  const user = sessionUserId(request);
+  if (user === null) return problem(400, "no_user", "the session has no user; load the feed page first");
+  if (!isSameOrigin(request)) {
+    return problem(403, "foreign_origin", "Origin: not this site; send events from its own pages");
+  }
 
   let interactions;
   try {
     const text = await request.text();
-    if (text.length > MAX_BODY_BYTES) return problem(413, "too_large", `at most ${MAX_BODY_BYTES} bytes of events`);
-    const { user: actor, events, sentAt } = parseEvents(JSON.parse(text));
-    // another tab has switched users: the events wait for their own user's return
-    if (actor !== undefined && actor !== user) return problem(409, "other_user", "the session has another user by now");
-    interactions = interactionsOf(user, events, sentAt, Date.now());
+    if (text.length > MAX_BODY_BYTES) {
+      return problem(413, "too_large", `body: more than ${MAX_BODY_BYTES} bytes; send fewer events`);
+    }
+    const { user: eventUser, events, sentAtMs } = parseEvents(JSON.parse(text));
+    // Another tab has switched users. The browser keeps these events until their user returns.
+    if (eventUser !== undefined && eventUser !== user) {
+      return problem(409, "other_user", "user: not the user of the session; keep the events");
+    }
+    interactions = toInteractions(user, events, sentAtMs, Date.now());
   } catch (error) {
     if (error instanceof SyntaxError) return problem(400, "invalid_events", error.message);
     throw error;
   }
 
   try {
-    const { settled, refused } = await deliver(MLServiceClient.during(request), interactions, () =>
+    const { settled, rejected } = await deliver(MLServiceClient.withTraceOf(request), interactions, () =>
       registerVisitor(user),
     );
-    metrics.count("web_events_total", { result: "tracked" }, settled.length - refused.length);
-    metrics.count("web_events_total", { result: "refused" }, refused.length);
-    if (refused.length > 0) logger.warn("events.refused", { events: refused });
+    metrics.count("web_events_total", { result: "tracked" }, settled.length - rejected.length);
+    metrics.count("web_events_total", { result: "refused" }, rejected.length);
+    if (rejected.length > 0) logger.warn("events.rejected", { events: rejected });
     return Response.json({ settled }, { status: 202 });
   } catch (error) {
     if (!(error instanceof FeedServiceError || error instanceof DatabaseUnavailable)) throw error;
     metrics.count("web_events_total", { result: "delayed" }, interactions.length);
     logger.warn("events.delayed", { events: interactions.length, error });
-    const seconds = error instanceof FeedServiceError ? (error.retryAfterSeconds ?? 1) : 1;
-    return problem(503, "tracking_unavailable", "events cannot be stored just now; keep them", {
-      "Retry-After": String(seconds),
+    const retryAfterSeconds = error instanceof FeedServiceError ? (error.retryAfterSeconds ?? 1) : 1;
+    return problem(503, "tracking_unavailable", "the events cannot be stored; keep them and try again", {
+      "Retry-After": String(retryAfterSeconds),
     });
   }
 }

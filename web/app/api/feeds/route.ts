@@ -9,42 +9,43 @@ import { problem } from "@/lib/platform/problem";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { getsRankedFeed } from "@/lib/feed/rollout";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { userOf } from "@/lib/platform/session";
+import { sessionUserId } from "@/lib/platform/session";
 
 export const dynamic = "force-dynamic";
 
 const MODES: readonly string[] = ["ranked", "following", "newest"];
-const PAGE = 20;
-const MAX_PAGE = 50;
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 50;
 
-/** `GET /api/feeds?cursor&mode&limit`: the next page of the session's feed. */
+/** `GET /api/feeds?cursor&mode&limit`: the next page of the feed of the session's user. */
 export async function GET(request: NextRequest): Promise<Response> {
-  const started = performance.now();
-  const user = userOf(request);
-  if (user === null) return problem(400, "no_user", "this session has no user yet: load the page first");
+  const startedAt = performance.now();
+  const userId = sessionUserId(request);
+  if (userId === null) return problem(400, "no_user", "the session has no user; load the feed page first");
 
   const parameters = request.nextUrl.searchParams;
-  const asked = parameters.get("mode") || "ranked";
-  if (!MODES.includes(asked)) return problem(400, "invalid_mode", `mode must be one of ${MODES.join(", ")}`);
-  const limit = Number(parameters.get("limit") || PAGE);
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
-    return problem(400, "invalid_limit", `limit must be 1..${MAX_PAGE}`);
+  const requestedMode = parameters.get("mode") || "ranked";
+  if (!MODES.includes(requestedMode)) return problem(400, "invalid_mode", `mode: must be one of ${MODES.join(", ")}`);
+  const limit = Number(parameters.get("limit") || DEFAULT_LIMIT);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    return problem(400, "invalid_limit", `limit: must be an integer from 1 to ${MAX_LIMIT}`);
   }
   const cursor = parameters.get("cursor") || null;
-  // a scroll that has begun goes on as it began
-  const mode = cursor === null && asked === "ranked" && !getsRankedFeed(user, config.feedPercent) ? "newest" : asked;
+  // The roll-out applies to new scrolls only. A cursor keeps the mode of its scroll.
+  const isOutsideRollout = requestedMode === "ranked" && !getsRankedFeed(userId, config.feedPercent);
+  const mode = cursor === null && isOutsideRollout ? "newest" : requestedMode;
 
   try {
-    const page = await new FeedRepository(MLServiceClient.during(request)).fetchPersonalizedFeed({
-      userId: user,
+    const page = await new FeedRepository(MLServiceClient.withTraceOf(request)).fetchFeedPage({
+      userId,
       mode: mode as FeedMode,
       cursor,
       limit,
     });
-    const seconds = (performance.now() - started) / 1000;
+    const seconds = (performance.now() - startedAt) / 1000;
     metrics.count("web_feed_pages_total", { source: page.source, mode: page.mode });
     metrics.observeSeconds("web_feed_page_seconds", seconds);
-    metrics.served(user, page.source, Date.now());
+    metrics.recordServed(userId, page.source, Date.now());
     logger.info("feed.page", {
       source: page.source,
       mode: page.mode,
@@ -59,8 +60,8 @@ export async function GET(request: NextRequest): Promise<Response> {
     if (error instanceof InvalidFeedCursor) return problem(400, "invalid_cursor", error.message);
     if (!(error instanceof DatabaseUnavailable)) throw error;
     metrics.count("web_feed_pages_total", { source: "unavailable", mode });
-    metrics.served(user, "unavailable", Date.now());
+    metrics.recordServed(userId, "unavailable", Date.now());
     logger.error("feed.unavailable", { error, cause: error.cause });
-    return problem(503, "storage_unavailable", "posts cannot be read just now", { "Retry-After": "1" });
+    return problem(503, "storage_unavailable", "the posts cannot be read; try again later", { "Retry-After": "1" });
   }
 }

@@ -6,15 +6,17 @@ import { findUsers } from "@/lib/repositories/user.repository";
 
 export const dynamic = "force-dynamic";
 
-/** `GET /api/users?search`: whom the demo may act as. */
+/** `GET /api/users?search`: the users that a visitor of the demo can act as. */
 export async function GET(request: NextRequest): Promise<Response> {
-  if (!config.demoUsers) return problem(404, "not_found", "there is no user switcher here");
+  if (!config.demoUsers) {
+    return problem(404, "not_found", "the user switcher is off; remove DEMO_USERS=off to enable it");
+  }
   try {
     return Response.json({
       users: await findUsers((request.nextUrl.searchParams.get("search") ?? "").slice(0, 80), 40),
     });
   } catch (error) {
     if (!(error instanceof DatabaseUnavailable)) throw error;
-    return problem(503, "storage_unavailable", "users cannot be read just now", { "Retry-After": "1" });
+    return problem(503, "storage_unavailable", "the users cannot be read; try again later", { "Retry-After": "1" });
   }
 }

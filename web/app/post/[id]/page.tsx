@@ -4,8 +4,7 @@ import { Providers } from "@/components/providers";
 import { SinglePost } from "@/components/single-post";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isUuid } from "@/lib/platform/ids";
-import type { NumberedPost } from "@/lib/repositories/post.repository";
-import { findPosts } from "@/lib/repositories/post.repository";
+import { findPosts, type PostWithSeq } from "@/lib/repositories/post.repository";
 import { currentViewer } from "@/app/viewer";
 
 export const metadata = { title: "Post" };
@@ -14,7 +13,7 @@ export default async function PostPage({ params }: { params: Promise<{ id: strin
   const { id } = await params;
   if (!isUuid(id)) notFound();
   const viewer = await currentViewer();
-  let posts: NumberedPost[] | null;
+  let posts: PostWithSeq[] | null;
   try {
     posts = await findPosts(viewer.id, [id.toLowerCase()]);
   } catch (error) {
@@ -36,8 +35,8 @@ export default async function PostPage({ params }: { params: Promise<{ id: strin
         </Providers>
       ) : (
         <section className="notice">
-          <h2>This post is resting for a moment</h2>
-          <p>It cannot be reached just now. Please load the page again in a while.</p>
+          <h2>The post is temporarily unavailable</h2>
+          <p>Please reload the page in a moment.</p>
         </section>
       )}
     </main>

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { factsOf, figure, reasonLabel, reasonSentence } from "@/components/reasons";
-import { ago } from "@/components/relative-time";
+import { flattenEvidence, formatNumber, reasonLabel, reasonSentence } from "@/components/reasons";
+import { ageOf } from "@/components/relative-time";
 
-describe("what is said about a post", () => {
-  it("has words for each of the service's reasons", () => {
+describe("the explanation of a post", () => {
+  it("has a label and a sentence for each reason of the service", () => {
     const reasons = [
       "collaborative_filtering",
       "content_similarity",
@@ -18,12 +18,18 @@ describe("what is said about a post", () => {
     for (const reason of reasons) assert.notEqual(reasonLabel(reason), reasonSentence(reason));
   });
 
-  it("has a readable name for a reason that it does not know yet", () => {
+  it("has a readable label for an unknown reason", () => {
     assert.equal(reasonLabel("old_friends"), "old friends");
   });
 
-  it("lists what speaks for a post, the weightiest first, and leaves out what cannot be shown", () => {
-    const facts = factsOf({ recency: 0.1, age: -2.8, nothing: null, tags: ["sea", "salt"], parts: { heat_1d: 5 } });
+  it("lists the evidence with the largest numbers first, without empty values", () => {
+    const facts = flattenEvidence({
+      recency: 0.1,
+      age: -2.8,
+      nothing: null,
+      tags: ["sea", "salt"],
+      parts: { heat_1d: 5 },
+    });
 
     assert.deepEqual(facts, [
       { name: "heat 1d", value: 5 },
@@ -33,15 +39,15 @@ describe("what is said about a post", () => {
     ]);
   });
 
-  it("rounds figures to two digits", () => {
-    assert.deepEqual([0.21994, 5, 37.4, 1234.5, -2.84].map(figure), ["0.22", "5", "37", "1235", "-2.8"]);
+  it("rounds numbers to two significant digits", () => {
+    assert.deepEqual([0.21994, 5, 37.4, 1234.5, -2.84].map(formatNumber), ["0.22", "5", "37", "1235", "-2.8"]);
   });
 });
 
-describe("how long ago", () => {
-  const now = Date.parse("2026-03-10T12:00:00Z");
+describe("the age of a post", () => {
+  const nowMs = Date.parse("2026-03-10T12:00:00Z");
 
-  for (const [time, words] of [
+  for (const [time, age] of [
     ["2026-03-10T11:59:30Z", "now"],
     ["2026-03-10T12:00:30Z", "now"],
     ["2026-03-10T11:15:00Z", "45m"],
@@ -49,8 +55,8 @@ describe("how long ago", () => {
     ["2026-03-08T09:00:00Z", "2d"],
     ["2026-02-01T00:00:00Z", "Feb 1, 2026"],
   ] as const) {
-    it(`is told as ${words} for ${time}`, () => {
-      assert.equal(ago(time, now), words);
+    it(`is ${age} for ${time}`, () => {
+      assert.equal(ageOf(time, nowMs), age);
     });
   }
 });

@@ -1,45 +1,55 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, InvalidFeedCursor, startOf } from "@/lib/feed/cursor";
+import {
+  decodeFeedCursor,
+  encodeFeedCursor,
+  type FeedPosition,
+  InvalidFeedCursor,
+  firstPosition,
+} from "@/lib/feed/cursor";
 
 describe("the feed cursor", () => {
   const position: FeedPosition = {
     mode: "ranked",
-    service: "abc~def",
-    shown: new Set([1, 7, 300, 70_000, 2 ** 40]),
-    unknownToService: new Set([7]),
-    rewound: true,
+    serviceCursor: "abc~def",
+    shownSeqs: new Set([1, 7, 300, 70_000, 2 ** 40]),
+    excludeSeqs: new Set([7]),
+    includeSeen: true,
   };
 
-  it("brings a position back as it was", () => {
+  it("decodes to the encoded position", () => {
     assert.deepEqual(decodeFeedCursor("ann", "ranked", encodeFeedCursor("ann", position)), position);
   });
 
-  it("brings an empty position back", () => {
-    assert.deepEqual(decodeFeedCursor("ann", "newest", encodeFeedCursor("ann", startOf("newest"))), startOf("newest"));
+  it("decodes to the encoded first position", () => {
+    assert.deepEqual(
+      decodeFeedCursor("ann", "newest", encodeFeedCursor("ann", firstPosition("newest"))),
+      firstPosition("newest"),
+    );
   });
 
-  it("takes some two bytes for each post after a long scroll", () => {
-    const shown = new Set(Array.from({ length: 2000 }, (_, place) => (place * 7919) % 50_000));
+  it("has about two bytes for each shown post after a long scroll", () => {
+    const shownSeqs = new Set(Array.from({ length: 2000 }, (_, index) => (index * 7919) % 50_000));
 
-    assert.ok(encodeFeedCursor("ann", { ...startOf("ranked"), shown }).length < 4096);
+    assert.ok(encodeFeedCursor("ann", { ...firstPosition("ranked"), shownSeqs }).length < 4096);
   });
 
-  it("fits into an address together with the service's own", () => {
-    const shown = new Set(Array.from({ length: 2000 }, (_, place) => (place * 7919) % 50_000));
-    const service = "x".repeat(4096);
+  it("fits into a URL together with the cursor of the service", () => {
+    const shownSeqs = new Set(Array.from({ length: 2000 }, (_, index) => (index * 7919) % 50_000));
+    const serviceCursor = "x".repeat(4096);
 
     assert.ok(
-      encodeFeedCursor("ann", { ...startOf("ranked"), shown, unknownToService: shown, service }).length < 12_000,
+      encodeFeedCursor("ann", { ...firstPosition("ranked"), shownSeqs, excludeSeqs: shownSeqs, serviceCursor }).length <
+        12_000,
     );
   });
 
   for (const [name, cursor] of [
-    ["nothing of ours", "hello"],
+    ["another text", "hello"],
     ["an empty text", ""],
-    ["a list that does not unpack", `${encodeFeedCursor("ann", position).split("~")[0]}~!!!!~~`],
+    ["a damaged list of posts", `${encodeFeedCursor("ann", position).split("~")[0]}~!!!!~~`],
   ] as const) {
-    it(`refuses ${name}`, () => {
+    it(`is not ${name}`, () => {
       assert.throws(() => decodeFeedCursor("ann", "ranked", cursor), InvalidFeedCursor);
     });
   }

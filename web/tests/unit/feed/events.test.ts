@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { type FeedEvent, FeedServiceError, type Interaction } from "@feed/client";
-import { deliver, interactionsOf, parseEvents } from "@/lib/feed/events";
+import { deliver, parseEvents, toInteractions } from "@/lib/feed/events";
 
-const uuid = (place: number) => `${place.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`;
-const NOON = Date.parse("2026-03-01T12:00:00Z");
+const uuid = (index: number) => `${index.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`;
+const NOON_MS = Date.parse("2026-03-01T12:00:00Z");
 
-const event = (place: number, change: Partial<FeedEvent> = {}): FeedEvent => ({
-  event_id: uuid(place),
-  post_id: uuid(1000 + place),
+const event = (index: number, change: Partial<FeedEvent> = {}): FeedEvent => ({
+  event_id: uuid(index),
+  post_id: uuid(1000 + index),
   interaction_type: "view",
   occurred_at: "2026-03-01T11:59:00.000Z",
   ...change,
 });
 
-/** Takes batches as the service does: whole or not at all. */
+/** A service that stores a batch completely or not at all. */
 class Service {
   readonly stored: string[] = [];
   deletedPosts = new Set<string>();
   users = new Set(["ann"]);
-  away = false;
+  unavailable = false;
 
   async track(batch: Interaction[]): Promise<void> {
-    if (this.away) throw new FeedServiceError("network", "connection refused");
+    if (this.unavailable) throw new FeedServiceError("network", "connection rejected");
     for (const { user_id, post_id } of batch) {
       if (!this.users.has(user_id)) throw new FeedServiceError("problem", "no such user", 404, "unknown_user");
       if (this.deletedPosts.has(post_id)) throw new FeedServiceError("problem", "no such post", 404, "unknown_post");
@@ -33,42 +33,42 @@ class Service {
 
 describe("delivering events", () => {
   let service: Service;
-  const never = () => assert.fail("nobody was to be registered");
+  const failOnRegistration = () => assert.fail("the user was registered");
   const batch = (count: number, user = "ann") =>
-    interactionsOf(
+    toInteractions(
       user,
-      Array.from({ length: count }, (_, place) => event(place)),
+      Array.from({ length: count }, (_, index) => event(index)),
       null,
-      NOON,
+      NOON_MS,
     );
 
   beforeEach(() => {
     service = new Service();
   });
 
-  it("settles what the service has committed", async () => {
-    const { settled, refused } = await deliver(service, batch(3), never);
+  it("settles the events that the service has committed", async () => {
+    const { settled, rejected } = await deliver(service, batch(3), failOnRegistration);
 
-    assert.deepEqual([settled, refused], [[uuid(0), uuid(1), uuid(2)], []]);
+    assert.deepEqual([settled, rejected], [[uuid(0), uuid(1), uuid(2)], []]);
   });
 
-  it("does not let one deleted post hold back the other events", async () => {
+  it("stores the other events if some posts are deleted", async () => {
     service.deletedPosts.add(uuid(1000 + 5)).add(uuid(1000 + 6));
 
-    const { settled, refused } = await deliver(service, batch(9), never);
+    const { settled, rejected } = await deliver(service, batch(9), failOnRegistration);
 
     assert.equal(service.stored.length, 7);
-    assert.deepEqual(refused, [uuid(5), uuid(6)]);
+    assert.deepEqual(rejected, [uuid(5), uuid(6)]);
     assert.equal(settled.length, 9);
   });
 
-  it("settles nothing while the service is away", async () => {
-    service.away = true;
+  it("settles no event while the service is unavailable", async () => {
+    service.unavailable = true;
 
-    await assert.rejects(deliver(service, batch(3), never), FeedServiceError);
+    await assert.rejects(deliver(service, batch(3), failOnRegistration), FeedServiceError);
   });
 
-  it("registers a visitor with his first event", async () => {
+  it("registers a visitor before their first event is stored", async () => {
     const { settled } = await deliver(service, batch(1, "visitor"), async () => {
       service.users.add("visitor");
     });
@@ -76,7 +76,7 @@ describe("delivering events", () => {
     assert.deepEqual(settled, [uuid(0)]);
   });
 
-  it("leaves the events of a user to be sent again whom the service still does not know", async () => {
+  it("keeps the events if the service does not know the user after the registration", async () => {
     let registrations = 0;
 
     await assert.rejects(
@@ -88,55 +88,55 @@ describe("delivering events", () => {
     assert.equal(registrations, 1);
   });
 
-  it("keeps events that a wrong key or a full server turned away", async () => {
+  it("keeps events that are rejected for a wrong API key or a rate limit", async () => {
     for (const status of [401, 403, 429]) {
-      const closed = { track: () => Promise.reject(new FeedServiceError("problem", "no", status)) };
+      const rejecting = { track: () => Promise.reject(new FeedServiceError("problem", "no", status)) };
 
-      await assert.rejects(deliver(closed, batch(2), never), { status });
+      await assert.rejects(deliver(rejecting, batch(2), failOnRegistration), { status });
     }
   });
 });
 
-describe("the times of events", () => {
-  it("are moved from a browser's clock that is wrong", () => {
-    const behind = event(1, { occurred_at: "2026-03-01T10:59:30.000Z" });
+describe("event times", () => {
+  it("are corrected if the clock of the browser is wrong", () => {
+    const lateEvent = event(1, { occurred_at: "2026-03-01T10:59:30.000Z" });
 
-    const [moved] = interactionsOf("ann", [behind], NOON - 3_600_000, NOON);
+    const [corrected] = toInteractions("ann", [lateEvent], NOON_MS - 3_600_000, NOON_MS);
 
-    assert.equal(moved?.occurred_at, "2026-03-01T11:59:30.000Z");
+    assert.equal(corrected?.occurred_at, "2026-03-01T11:59:30.000Z");
   });
 
-  it("are left alone where the difference may be the network's", () => {
-    const [kept] = interactionsOf("ann", [event(1)], NOON - 1500, NOON);
+  it("are unchanged if the difference may be the delay of the network", () => {
+    const [unchanged] = toInteractions("ann", [event(1)], NOON_MS - 1500, NOON_MS);
 
-    assert.equal(kept?.occurred_at, "2026-03-01T11:59:00.000Z");
+    assert.equal(unchanged?.occurred_at, "2026-03-01T11:59:00.000Z");
   });
 
-  it("never lie in the future", () => {
-    const [capped] = interactionsOf("ann", [event(1, { occurred_at: "2027-01-01T00:00:00Z" })], null, NOON);
+  it("are never in the future", () => {
+    const [capped] = toInteractions("ann", [event(1, { occurred_at: "2027-01-01T00:00:00Z" })], null, NOON_MS);
 
     assert.equal(capped?.occurred_at, "2026-03-01T12:00:00.000Z");
   });
 });
 
-describe("a body of events", () => {
-  it("is taken as it stands when it is right", () => {
+describe("the body of POST /api/events", () => {
+  it("is returned unchanged if it is valid", () => {
     const parsed = parseEvents({ user: "ann", events: [event(1)], sent_at: "2026-03-01T12:00:00Z" });
 
-    assert.deepEqual(parsed, { user: "ann", events: [event(1)], sentAt: NOON });
+    assert.deepEqual(parsed, { user: "ann", events: [event(1)], sentAtMs: NOON_MS });
   });
 
-  for (const [name, body, place] of [
+  for (const [name, body, message] of [
     ["no list", {}, /^events must be a list/],
     ["null", null, /^events must be a list/],
     ["an empty list", { events: [] }, /^events must be a list/],
-    ["something else than an event", { events: [event(0), 7] }, /^events\[1\]\.event_id/],
+    ["a value that is not an event", { events: [event(0), 7] }, /^events\[1\]\.event_id/],
     ["an unknown type", { events: [{ ...event(0), interaction_type: "hug" }] }, /interaction_type must be one of/],
-    ["a time that is none", { events: [{ ...event(0), occurred_at: "soon" }] }, /occurred_at must be a time/],
-    ["metadata that is no object", { events: [{ ...event(0), metadata: [] }] }, /metadata must be an object/],
+    ["an invalid time", { events: [{ ...event(0), occurred_at: "soon" }] }, /occurred_at must be a time/],
+    ["metadata that is not an object", { events: [{ ...event(0), metadata: [] }] }, /metadata must be an object/],
   ] as const) {
-    it(`is refused with ${name}, naming the place`, () => {
-      assert.throws(() => parseEvents(body), { name: "SyntaxError", message: place });
+    it(`is rejected with ${name}, and the error names the place`, () => {
+      assert.throws(() => parseEvents(body), { name: "SyntaxError", message });
     });
   }
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { readModelRegistry, renderModelFigures, tellingFigures } from "@/lib/feed/model-registry";
+import { headlineMetrics, readModelRegistry, renderModelMetrics } from "@/lib/feed/model-registry";
 
 const REGISTRY = {
   models: [
@@ -33,7 +33,7 @@ describe("the model registry", () => {
   });
   const write = (text: string) => writeFileSync(path.join(folder, "registry.json"), text);
 
-  it("is read newest first, with its figures under short names", async () => {
+  it("is read with the newest model first and short names of metrics", async () => {
     write(JSON.stringify(REGISTRY));
 
     const models = await readModelRegistry();
@@ -43,23 +43,23 @@ describe("the model registry", () => {
       ["v2", "v1"],
     );
     assert.deepEqual(models?.[0]?.metrics, { "learned ndcg@10": 0.31, "learned mrr": 0.2, "ndcg@5": 0.75 });
-    assert.deepEqual(tellingFigures(models ?? [], 2), ["learned ndcg@10", "ndcg@5"]);
+    assert.deepEqual(headlineMetrics(models ?? [], 2), ["learned ndcg@10", "ndcg@5"]);
   });
 
-  it("gives Prometheus the active model's figures", async () => {
+  it("is rendered with the metrics of the active model for Prometheus", async () => {
     write(JSON.stringify(REGISTRY));
 
-    const lines = (await renderModelFigures()).split("\n");
+    const lines = (await renderModelMetrics()).split("\n");
 
     assert.ok(lines.includes('feed_model_figure{version="v2",figure="learned ndcg@10"} 0.31'));
     assert.ok(!lines.some((line) => line.includes("v1")));
   });
 
-  it("is null where there is none, or none that can be read", async () => {
+  it("is null if the file does not exist or is damaged", async () => {
     assert.equal(await readModelRegistry(), null);
     write("{half");
 
     assert.equal(await readModelRegistry(), null);
-    assert.equal(await renderModelFigures(), "");
+    assert.equal(await renderModelMetrics(), "");
   });
 });

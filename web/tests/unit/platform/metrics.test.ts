@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { Metrics } from "@/lib/platform/metrics";
 
-it("metrics tell pages by source, and users by the source of their last page", () => {
+it("metrics count pages by source, and active users by the source of their last page", () => {
   const metrics = new Metrics();
   metrics.count("web_feed_pages_total", { source: "ml_recommendations" });
   metrics.count("web_feed_pages_total", { source: "ml_recommendations" });
-  metrics.served("ann", "ml_recommendations", 0);
-  metrics.served("ann", "random_fallback", 1000);
-  metrics.served("bob", "ml_recommendations", 1000);
+  metrics.recordServed("ann", "ml_recommendations", 0);
+  metrics.recordServed("ann", "random_fallback", 1000);
+  metrics.recordServed("bob", "ml_recommendations", 1000);
 
   const lines = metrics.render(2000).split("\n");
 
@@ -17,14 +17,14 @@ it("metrics tell pages by source, and users by the source of their last page", (
   assert.ok(lines.includes('web_feed_active_users{source="ml_recommendations"} 1'));
 });
 
-it("metrics forget users who left", () => {
+it("metrics do not count users without a page in the last five minutes", () => {
   const metrics = new Metrics();
-  metrics.served("ann", "random_fallback", 0);
+  metrics.recordServed("ann", "random_fallback", 0);
 
   assert.match(metrics.render(6 * 60_000), /web_feed_active_users\{source="random_fallback"\} 0/);
 });
 
-it("metrics count each observation in every bucket that holds it", () => {
+it("metrics count an observation in every bucket whose bound is not below it", () => {
   const metrics = new Metrics();
   metrics.observeSeconds("web_feed_page_seconds", 0.3);
   metrics.observeSeconds("web_feed_page_seconds", 3.1);

@@ -6,146 +6,188 @@ import { InvalidFeedCursor } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { PostShelf } from "@/tests/support/post-shelf";
+import { InMemoryPosts } from "@/tests/support/in-memory-posts";
 
-describe("a scroll through the feed", () => {
+const SERVICE_TIMEOUT_MS = 300;
+
+describe("the feed repository", () => {
   const service = new FakeFeedService();
-  let shelf: PostShelf;
+  let posts: InMemoryPosts;
   let feed: FeedRepository;
 
   before(() => service.start());
   after(() => service.stop());
   beforeEach(async () => {
-    await service.start().catch(() => undefined); // the test before may have stopped it
-    shelf = new PostShelf(40);
-    service.catalogue = shelf.ids;
-    service.behaviour = { kind: "well" };
-    service.next.length = 0;
+    await service.start().catch(() => undefined); // the previous test may have stopped it
+    posts = new InMemoryPosts(40);
+    service.catalogue = posts.ids;
+    service.behaviour = { kind: "healthy" };
+    service.nextBehaviours.length = 0;
     service.requests.length = 0;
     service.events.clear();
-    feed = new FeedRepository(new MLServiceClient(service.url, 300), shelf);
+    feed = new FeedRepository(new MLServiceClient(service.url, SERVICE_TIMEOUT_MS), posts);
   });
 
-  const page = (cursor: string | null = null, mode: FeedMode = "ranked", userId = "ann") =>
-    feed.fetchPersonalizedFeed({ userId, mode, cursor, limit: 10 });
-  const idsOf = (pages: FeedPage<PostWithUser>[]) => pages.flatMap(({ posts }) => posts.map(({ id }) => id));
-  const met = (postId: string) =>
+  const fetchPage = (cursor: string | null = null, mode: FeedMode = "ranked", userId = "ann") =>
+    feed.fetchFeedPage({ userId, mode, cursor, limit: 10 });
+  const fetchAllPages = async () => {
+    const pages = [await fetchPage()];
+    while (pages.at(-1)?.nextCursor) pages.push(await fetchPage(pages.at(-1)?.nextCursor));
+    return pages;
+  };
+  const idsOf = (...pages: Pick<FeedPage<PostWithUser>, "posts">[]) =>
+    pages.flatMap((page) => page.posts.map(({ id }) => id));
+  const markSeen = (postId: string) => {
+    posts.seenIds.add(postId);
     service.events.set(postId, { user_id: "ann", post_id: postId, interaction_type: "view" });
+  };
 
-  it("shows the service's list in its order, and says why each post is there", async () => {
-    const first = await page();
+  describe("returns pages that", () => {
+    it("follow the order of the service and explain each post", async () => {
+      const page = await fetchPage();
 
-    assert.equal(first.source, "ml_recommendations");
-    assert.deepEqual(idsOf([first]), shelf.ids.slice(0, 10));
-    assert.deepEqual(first.posts[0]?.why, { reason: "trending", score: 1, evidence: {} });
-    assert.deepEqual([first.degraded, first.exhausted, first.modelVersion], [false, false, "v1"]);
-  });
-
-  it("reaches the end of the catalogue without showing a post twice", async () => {
-    const pages = [await page()];
-    while (pages.at(-1)?.nextCursor) pages.push(await page(pages.at(-1)?.nextCursor));
-
-    assert.deepEqual(idsOf(pages).sort(), [...shelf.ids].sort());
-    assert.equal(pages.at(-1)?.exhausted, true);
-  });
-
-  it("falls back when the service goes away, leaving out what was shown", async () => {
-    const first = await page();
-    await service.stop();
-
-    const second = await page(first.nextCursor);
-
-    assert.deepEqual([second.source, second.degraded, second.posts.length], ["random_fallback", true, 10]);
-    assert.equal(new Set(idsOf([first, second])).size, 20);
-  });
-
-  it("returns to the service's list when it is back, without what the fallback showed", async () => {
-    const first = await page();
-    await service.stop();
-    const second = await page(first.nextCursor);
-    await service.start();
-
-    const third = await page(second.nextCursor);
-    const fourth = await page(third.nextCursor);
-
-    assert.deepEqual([third.source, fourth.source], ["ml_recommendations", "ml_recommendations"]);
-    assert.equal(new Set(idsOf([first, second, third, fourth])).size, 40);
-  });
-
-  for (const behaviour of [
-    { kind: "status", status: 503 },
-    { kind: "broken json" },
-    { kind: "wrong shape" },
-    { kind: "slow", ms: 2000 },
-    { kind: "stalled" },
-  ] as const) {
-    it(`falls back within the budget when the service answers with ${Object.values(behaviour).join(" ")}`, async () => {
-      service.behaviour = behaviour;
-      const started = performance.now();
-
-      const first = await page();
-
-      assert.equal(first.source, "random_fallback");
-      assert.ok(performance.now() - started < 900);
+      assert.equal(page.source, "ml_recommendations");
+      assert.deepEqual(idsOf(page), posts.ids.slice(0, 10));
+      assert.deepEqual(page.posts[0]?.why, { reason: "trending", score: 1, evidence: {} });
+      assert.deepEqual([page.degraded, page.exhausted, page.modelVersion], [false, false, "v1"]);
     });
-  }
 
-  it("begins a new list without what was shown when the service refuses its cursor", async () => {
-    const first = await page();
-    service.next.push({ kind: "status", status: 410, code: "expired_cursor" });
+    it("reach the end of the catalogue without a repeated post", async () => {
+      const pages = await fetchAllPages();
 
-    const second = await page(first.nextCursor);
+      assert.deepEqual(idsOf(...pages).sort(), [...posts.ids].sort());
+      assert.equal(pages.at(-1)?.exhausted, true);
+    });
 
-    assert.equal(second.source, "ml_recommendations");
-    assert.equal(new Set(idsOf([first, second])).size, 20);
+    it("come from the fallback after the service has stopped, without posts already shown", async () => {
+      const first = await fetchPage();
+      await service.stop();
+
+      const second = await fetchPage(first.nextCursor);
+
+      assert.deepEqual([second.source, second.degraded, second.posts.length], ["random_fallback", true, 10]);
+      assert.equal(new Set(idsOf(first, second)).size, 20);
+    });
+
+    it("come from the service again after it has restarted, without posts of the fallback", async () => {
+      const first = await fetchPage();
+      await service.stop();
+      const second = await fetchPage(first.nextCursor);
+      await service.start();
+
+      const third = await fetchPage(second.nextCursor);
+      const fourth = await fetchPage(third.nextCursor);
+
+      assert.deepEqual([third.source, fourth.source], ["ml_recommendations", "ml_recommendations"]);
+      assert.equal(new Set(idsOf(first, second, third, fourth)).size, 40);
+    });
+
+    for (const behaviour of [
+      { kind: "status", status: 503 },
+      { kind: "broken json" },
+      { kind: "wrong shape" },
+      { kind: "slow", delayMs: 2000 },
+      { kind: "stalled" },
+    ] as const) {
+      it(`come from the fallback in time if the service is: ${Object.values(behaviour).join(" ")}`, async () => {
+        service.behaviour = behaviour;
+        const startedAt = performance.now();
+
+        const page = await fetchPage();
+
+        assert.equal(page.source, "random_fallback");
+        assert.ok(performance.now() - startedAt < 3 * SERVICE_TIMEOUT_MS);
+      });
+    }
+
+    it("start a new list without posts already shown if the service rejects its cursor", async () => {
+      const first = await fetchPage();
+      service.nextBehaviours.push({ kind: "status", status: 410, code: "expired_cursor" });
+
+      const second = await fetchPage(first.nextCursor);
+
+      assert.equal(second.source, "ml_recommendations");
+      assert.equal(new Set(idsOf(first, second)).size, 20);
+    });
+
+    it("hold the next posts if all recommended posts were deleted", async () => {
+      for (const id of posts.ids.slice(0, 10)) posts.deletedIds.add(id);
+
+      const page = await fetchPage();
+
+      assert.deepEqual(idsOf(page), posts.ids.slice(10, 20));
+    });
+
+    it("are exhausted for a user who has seen every post", async () => {
+      posts.ids.forEach(markSeen);
+
+      const page = await fetchPage();
+
+      assert.deepEqual([page.posts.length, page.exhausted, page.nextCursor], [0, true, null]);
+    });
+
+    it("continue with seen posts after the rewind cursor, and repeat none of the scroll", async () => {
+      posts.ids.slice(25).forEach(markSeen);
+      const pages = await fetchAllPages();
+      assert.equal(idsOf(...pages).length, 25);
+
+      const rewound = await fetchPage(pages.at(-1)?.rewindCursor ?? assert.fail("the last page has no rewindCursor"));
+
+      assert.deepEqual(idsOf(rewound), posts.ids.slice(25, 35));
+    });
+
+    it("continue with the newest posts if the roll-out reaches the user during the scroll", async () => {
+      const first = await fetchPage(null, "newest");
+
+      const second = await fetchPage(first.nextCursor, "ranked");
+
+      assert.equal(second.mode, "newest");
+      assert.equal(new Set(idsOf(first, second)).size, 20);
+    });
   });
 
-  it("asks for more when all posts of a page are gone", async () => {
-    for (const id of shelf.ids.slice(0, 10)) shelf.gone.add(id);
+  describe("rejects the cursor", () => {
+    it("of another user", async () => {
+      const { nextCursor } = await fetchPage();
 
-    const first = await page();
+      await assert.rejects(fetchPage(nextCursor, "ranked", "bob"), InvalidFeedCursor);
+    });
 
-    assert.deepEqual(idsOf([first]), shelf.ids.slice(10, 20));
+    it("of another mode", async () => {
+      const { nextCursor } = await fetchPage();
+
+      await assert.rejects(fetchPage(nextCursor, "following"), InvalidFeedCursor);
+    });
   });
 
-  it("is exhausted at once for a user who has met everything", async () => {
-    for (const id of shelf.ids) met(id);
+  describe("returns a personalized feed that", () => {
+    it("has the posts of the first ranked page", async () => {
+      const personalized = await feed.fetchPersonalizedFeed("ann", 10);
 
-    const first = await page();
+      assert.equal(personalized.source, "ml_recommendations");
+      assert.deepEqual(personalized.posts, (await fetchPage()).posts);
+    });
 
-    assert.deepEqual([first.posts.length, first.exhausted, first.nextCursor], [0, true, null]);
-  });
+    it("has up to 50 posts by default", async () => {
+      await feed.fetchPersonalizedFeed("ann");
 
-  it("goes on with posts met before, when asked to, and repeats none of this scroll", async () => {
-    for (const id of shelf.ids.slice(25)) met(id);
-    const pages = [await page()];
-    while (pages.at(-1)?.nextCursor) pages.push(await page(pages.at(-1)?.nextCursor));
-    const ended = pages.at(-1);
-    assert.equal(idsOf(pages).length, 25);
+      assert.equal((service.requests[0]?.body as { limit: number }).limit, 50);
+    });
 
-    const again = await page(ended?.rewindCursor ?? assert.fail("there is no way on"));
+    it("has random posts while the service is stopped", async () => {
+      await service.stop();
 
-    assert.deepEqual(idsOf([again]), shelf.ids.slice(25, 35));
-  });
+      const { posts: found, source } = await feed.fetchPersonalizedFeed("ann", 10);
 
-  it("refuses another user's cursor", async () => {
-    const { nextCursor } = await page();
+      assert.deepEqual([found.length, source], [10, "random_fallback"]);
+    });
 
-    await assert.rejects(page(nextCursor, "ranked", "bob"), InvalidFeedCursor);
-  });
+    it("has random posts, seen ones included, if there is no recommendation", async () => {
+      posts.ids.forEach(markSeen);
 
-  it("refuses another mode's cursor", async () => {
-    const { nextCursor } = await page();
+      const { posts: found, source } = await feed.fetchPersonalizedFeed("ann", 10);
 
-    await assert.rejects(page(nextCursor, "following"), InvalidFeedCursor);
-  });
-
-  it("lets a list of newest posts go on when its user comes into the ranked share", async () => {
-    const first = await page(null, "newest");
-
-    const second = await page(first.nextCursor, "ranked");
-
-    assert.equal(second.mode, "newest");
-    assert.equal(new Set(idsOf([first, second])).size, 20);
+      assert.deepEqual([found.length, source], [10, "random_fallback"]);
+    });
   });
 });

@@ -5,14 +5,14 @@ import { findComments } from "@/lib/repositories/comment.repository";
 
 export const dynamic = "force-dynamic";
 
-/** `GET /api/posts/ID/comments`: the newest 50, in order. */
+/** `GET /api/posts/ID/comments`: the newest 50 comments, in order of time. */
 export async function GET(_request: Request, context: { params: Promise<{ id: string }> }): Promise<Response> {
   const { id } = await context.params;
-  if (!isUuid(id)) return problem(404, "unknown_post", "no such post");
+  if (!isUuid(id)) return problem(404, "unknown_post", "id: not the UUID of a post");
   try {
     return Response.json({ comments: await findComments(id, 50) });
   } catch (error) {
     if (!(error instanceof DatabaseUnavailable)) throw error;
-    return problem(503, "storage_unavailable", "comments cannot be read just now", { "Retry-After": "1" });
+    return problem(503, "storage_unavailable", "the comments cannot be read; try again later", { "Retry-After": "1" });
   }
 }

@@ -1,30 +1,30 @@
 "use client";
 
 import { useId, useRef, useState } from "react";
-import type { PostWithUser } from "@/lib/feed/post";
+import type { PostExplanation } from "@/lib/feed/post";
 import { CloseIcon, SparkIcon } from "./icons";
 import { placeBelow } from "./place-popover";
-import { factsOf, figure, reasonLabel, reasonSentence } from "./reasons";
+import { flattenEvidence, formatNumber, reasonLabel, reasonSentence } from "./reasons";
 
-/** The reason as a small button; what speaks for the post opens below it. */
-export function Why({ why }: { why: NonNullable<PostWithUser["why"]> }) {
+/** A button with the reason for a recommendation. It opens a popover with the numbers behind the score. */
+export function Explanation({ explanation }: { explanation: PostExplanation }) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const close = useRef<HTMLButtonElement>(null);
   const [open, setOpen] = useState(false);
   return (
     <>
-      <button ref={button} type="button" className="why-button" popoverTarget={id} aria-haspopup="dialog">
+      <button ref={button} type="button" className="explanation-button" popoverTarget={id} aria-haspopup="dialog">
         <SparkIcon />
         <span className="visually-hidden">Why this post: </span>
-        {reasonLabel(why.reason)}
+        {reasonLabel(explanation.reason)}
       </button>
       <div
         id={id}
         popover="auto"
         role="dialog"
         aria-label="Why this post"
-        className="popover why"
+        className="popover explanation"
         onToggle={(event) => {
           const opened = event.newState === "open";
           setOpen(opened);
@@ -46,36 +46,36 @@ export function Why({ why }: { why: NonNullable<PostWithUser["why"]> }) {
             <CloseIcon />
           </button>
         </header>
-        {open && <Explanation why={why} />}
+        {open && <ExplanationDetails explanation={explanation} />}
       </div>
     </>
   );
 }
 
-function Explanation({ why }: { why: NonNullable<PostWithUser["why"]> }) {
-  const facts = factsOf(why.evidence);
-  const shares = facts.filter((fact): fact is { name: string; value: number } => typeof fact.value === "number");
-  const words = facts.filter((fact) => typeof fact.value === "string");
-  const most = Math.max(...shares.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
+function ExplanationDetails({ explanation }: { explanation: PostExplanation }) {
+  const facts = flattenEvidence(explanation.evidence);
+  const numbers = facts.filter((fact): fact is { name: string; value: number } => typeof fact.value === "number");
+  const texts = facts.filter((fact) => typeof fact.value === "string");
+  const largest = Math.max(...numbers.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
   return (
     <>
-      <p>{reasonSentence(why.reason)}</p>
-      {shares.length > 0 && (
+      <p>{reasonSentence(explanation.reason)}</p>
+      {numbers.length > 0 && (
         <dl className="evidence">
-          {shares.slice(0, 8).map(({ name, value }) => (
+          {numbers.slice(0, 8).map(({ name, value }) => (
             <div key={name}>
               <dt>{name}</dt>
               <dd>
-                <span className="bar" style={{ "--share": Math.abs(value) / most }} />
-                <span className="figure">{figure(value)}</span>
+                <span className="bar" style={{ "--fraction": Math.abs(value) / largest }} />
+                <span className="number">{formatNumber(value)}</span>
               </dd>
             </div>
           ))}
         </dl>
       )}
-      {words.length > 0 && (
-        <dl className="evidence words">
-          {words.slice(0, 6).map(({ name, value }) => (
+      {texts.length > 0 && (
+        <dl className="evidence texts">
+          {texts.slice(0, 6).map(({ name, value }) => (
             <div key={name}>
               <dt>{name}</dt>
               <dd>{value}</dd>
@@ -84,7 +84,7 @@ function Explanation({ why }: { why: NonNullable<PostWithUser["why"]> }) {
         </dl>
       )}
       <p className="quiet">
-        Score {figure(why.score)} on this page · <code>{why.reason}</code>
+        Score {formatNumber(explanation.score)} on this page · <code>{explanation.reason}</code>
       </p>
     </>
   );
