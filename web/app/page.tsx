@@ -1,7 +1,7 @@
+import { currentViewer } from "@/app/viewer";
 import { Feed } from "@/components/feed";
 import { Providers } from "@/components/providers";
 import { UserSwitcher } from "@/components/user-switcher";
-import { currentViewer } from "@/app/viewer";
 
 export default async function FeedPage() {
   const viewer = await currentViewer();

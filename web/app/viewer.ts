@@ -2,8 +2,8 @@ import { cookies, headers } from "next/headers";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isId, isUuid } from "@/lib/platform/ids";
-import { findUserName } from "@/lib/repositories/user.repository";
 import { USER_COOKIE } from "@/lib/platform/session";
+import { findUserName } from "@/lib/repositories/user.repository";
 
 /** The user for whom the page is rendered. The proxy has set the cookie with their id. */
 export async function currentViewer(): Promise<{ id: string; name: string; switchable: boolean }> {

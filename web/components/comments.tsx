@@ -17,27 +17,21 @@ const MAX_LENGTH = 500;
 
 /** The comments of a post and a form for a new one. */
 export function Comments({ postId, onComment }: { postId: string; onComment: (text: string) => void }) {
-  const [text, setText] = useState("");
-  const inputId = useId();
   const client = useQueryClient();
   const key = ["comments", postId];
   const { data, isPending, isError } = useQuery({
     queryKey: key,
     queryFn: async ({ signal }): Promise<Comment[]> => {
       const response = await fetch(`/api/posts/${postId}/comments`, { signal });
-      if (!response.ok) throw new Error(`status ${response.status}`);
+      if (!response.ok) throw new Error(`GET /api/posts/${postId}/comments: status ${response.status}`);
       return ((await response.json()) as { comments: Comment[] }).comments;
     },
   });
 
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const comment = text.trim();
-    if (!comment) return;
-    onComment(comment);
-    const added = { id: newUuid(), author: "You", text: comment, createdAt: new Date().toISOString() };
-    client.setQueryData<Comment[]>(key, (comments = []) => [...comments, added]);
-    setText("");
+  const submit = (text: string) => {
+    onComment(text);
+    const comment = { id: newUuid(), author: "You", text, createdAt: new Date().toISOString() };
+    client.setQueryData<Comment[]>(key, (comments = []) => [...comments, comment]);
   };
 
   return (
@@ -56,22 +50,38 @@ export function Comments({ postId, onComment }: { postId: string; onComment: (te
           </li>
         ))}
       </ul>
-      <form onSubmit={submit}>
-        <label htmlFor={inputId} className="visually-hidden">
-          Your comment
-        </label>
-        <input
-          id={inputId}
-          value={text}
-          onChange={(event) => setText(event.target.value)}
-          maxLength={MAX_LENGTH}
-          placeholder="Add a comment"
-          autoComplete="off"
-        />
-        <button type="submit" disabled={text.trim() === ""}>
-          Post
-        </button>
-      </form>
+      <CommentForm onSubmit={submit} />
     </section>
+  );
+}
+
+function CommentForm({ onSubmit }: { onSubmit: (text: string) => void }) {
+  const [text, setText] = useState("");
+  const inputId = useId();
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (text.trim() === "") return;
+    onSubmit(text.trim());
+    setText("");
+  };
+
+  return (
+    <form onSubmit={submit}>
+      <label htmlFor={inputId} className="visually-hidden">
+        Your comment
+      </label>
+      <input
+        id={inputId}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        maxLength={MAX_LENGTH}
+        placeholder="Add a comment"
+        autoComplete="off"
+      />
+      <button type="submit" disabled={text.trim() === ""}>
+        Post
+      </button>
+    </form>
   );
 }

@@ -21,7 +21,6 @@ export interface LocalEngagement {
 interface EventsContext {
   user: string;
   /** Null while the page is rendered on the server. */
-  queue: EventQueue | null;
   tracker: ViewTracker | null;
   engagementOf: (postId: string) => LocalEngagement;
   /** Adds an event to the queue. */
@@ -49,57 +48,27 @@ export function useEvents(): EventsContext {
 }
 
 export function EventsProvider({ user, children }: { user: string; children: ReactNode }) {
-  const sender = useMemo(() => (typeof window === "undefined" ? null : createSender(user)), [user]);
+  const sender = useMemo(() => (typeof window === "undefined" ? null : new EventSender(user)), [user]);
   const [engagements, setEngagements] = useState<Record<string, LocalEngagement>>({});
 
-  useEffect(() => {
-    if (!sender) return;
-    const { queue, tracker } = sender;
-    const sendNow = () => {
-      tracker.finalizeAll();
-      queue.sendBeacons();
-    };
-    const onVisibilityChange = () => {
-      if (document.visibilityState === "hidden") sendNow();
-    };
-    const onOnline = () => void queue.flush();
-    queue.open();
-    addEventListener("pagehide", sendNow);
-    addEventListener("online", onOnline);
-    document.addEventListener("visibilitychange", onVisibilityChange);
-    return () => {
-      removeEventListener("pagehide", sendNow);
-      removeEventListener("online", onOnline);
-      document.removeEventListener("visibilitychange", onVisibilityChange);
-      queue.close();
-    };
-  }, [sender]);
+  useEffect(() => sender?.start(), [sender]);
 
   const record = useCallback<EventsContext["record"]>(
     (postId, type, { requestId = null, metadata } = {}) => {
       sender?.queue.add({ post_id: postId, interaction_type: type, request_id: requestId, metadata }, { urgent: true });
       if (type === "click") return;
-      setEngagements((previous) => {
-        const { liked, shared, comments = 0 } = previous[postId] ?? NO_ENGAGEMENT;
-        const updated = {
-          liked: liked || type === "like",
-          shared: shared || type === "share",
-          comments: comments + (type === "comment" ? 1 : 0),
-        };
-        return { ...previous, [postId]: updated };
-      });
+      setEngagements((previous) => ({
+        ...previous,
+        [postId]: withAction(previous[postId] ?? NO_ENGAGEMENT, type),
+      }));
     },
     [sender],
   );
 
   const value = useMemo<EventsContext>(() => {
-    const flush = async (timeoutMs: number) => {
-      if (!sender || sender.queue.pendingCount === 0) return;
-      await Promise.race([sender.queue.flush(), new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]);
-    };
+    const flush = async (timeoutMs: number) => sender?.flush(timeoutMs);
     return {
       user,
-      queue: sender?.queue ?? null,
       tracker: sender?.tracker ?? null,
       engagementOf: (postId) => engagements[postId] ?? NO_ENGAGEMENT,
       record,
@@ -115,14 +84,56 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
   return <Context.Provider value={value}>{children}</Context.Provider>;
 }
 
-function createSender(user: string): { queue: EventQueue; tracker: ViewTracker } {
-  const queue = new EventQueue({
-    store: createStore(user),
-    send: (events) => send(user, events),
-    beacon: (events) =>
-      navigator.sendBeacon(ENDPOINT, new Blob([requestBody(user, events)], { type: "application/json" })),
-  });
-  return { queue, tracker: new ViewTracker({ queue }) };
+function withAction({ liked, shared, comments = 0 }: LocalEngagement, type: InteractionType): LocalEngagement {
+  return {
+    liked: liked || type === "like",
+    shared: shared || type === "share",
+    comments: comments + (type === "comment" ? 1 : 0),
+  };
+}
+
+/** Sends the events of one user, and the rest of them when the page is hidden or closed. */
+class EventSender {
+  readonly queue: EventQueue;
+  readonly tracker: ViewTracker;
+
+  constructor(user: string) {
+    this.queue = new EventQueue({
+      store: createStore(user),
+      send: (events) => send(user, events),
+      beacon: (events) =>
+        navigator.sendBeacon(ENDPOINT, new Blob([requestBody(user, events)], { type: "application/json" })),
+    });
+    this.tracker = new ViewTracker({ queue: this.queue });
+  }
+
+  /** Opens the queue and listens to the events of the page. Returns a function that stops both. */
+  start(): () => void {
+    const sendAll = () => {
+      this.tracker.finalizeAll();
+      this.queue.sendBeacons();
+    };
+    const onVisibilityChange = () => {
+      if (document.visibilityState === "hidden") sendAll();
+    };
+    const onOnline = () => void this.queue.flush();
+    this.queue.open();
+    addEventListener("pagehide", sendAll);
+    addEventListener("online", onOnline);
+    document.addEventListener("visibilitychange", onVisibilityChange);
+    return () => {
+      removeEventListener("pagehide", sendAll);
+      removeEventListener("online", onOnline);
+      document.removeEventListener("visibilitychange", onVisibilityChange);
+      this.queue.close();
+    };
+  }
+
+  /** Sends pending events. Resolves when they are sent, or after `timeoutMs`. */
+  async flush(timeoutMs: number): Promise<void> {
+    if (this.queue.pendingCount === 0) return;
+    await Promise.race([this.queue.flush(), new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]);
+  }
 }
 
 function createStore(user: string) {

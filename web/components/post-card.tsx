@@ -11,6 +11,8 @@ import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
 import { PostMenu } from "./post-menu";
 import { RelativeTime } from "./relative-time";
 
+const MAX_TAGS = 5;
+
 interface PostCardProps {
   post: PostWithUser;
   requestId: string | null;
@@ -23,53 +25,18 @@ interface PostCardProps {
 
 /** One post with its actions. */
 export const PostCard = memo(function PostCard({ post, requestId, position, single = false, announce }: PostCardProps) {
-  const { tracker, engagementOf, record } = useEvents();
+  const { tracker, record } = useEvents();
   const [commentsOpen, setCommentsOpen] = useState(single);
   const element = useRef<HTMLElement>(null);
   const ids = { author: useId(), text: useId(), comments: useId() };
-  const local = engagementOf(post.id);
-
   useEffect(() => {
     if (element.current && tracker) return tracker.watch(element.current, post.id, requestId);
   }, [tracker, post.id, requestId]);
 
-  const liked = post.liked || local.liked === true;
-  const likes = post.likeCount + (local.liked && !post.liked ? 1 : 0);
-  const comments = post.commentCount + (local.comments ?? 0);
-  const shares = post.shareCount + (local.shared && !post.shared ? 1 : 0);
-  const name = post.author?.name ?? "Unknown author";
-  const href = `/post/${post.id}`;
-
-  const like = () => {
-    if (liked) return;
-    record(post.id, "like", { requestId });
-    announce("Liked");
+  const addComment = (text: string) => {
+    record(post.id, "comment", { requestId, metadata: { text } });
+    announce("Comment posted");
   };
-  const copyLink = async () => {
-    const address = new URL(href, location.href).href;
-    try {
-      await navigator.clipboard.writeText(address);
-      announce("Link copied");
-    } catch {
-      announce(address);
-    }
-  };
-  const share = async () => {
-    const address = new URL(href, location.href).href;
-    const touch = matchMedia("(pointer: coarse)").matches;
-    if (touch && typeof navigator.share === "function") {
-      try {
-        await navigator.share({ url: address, text: post.content ?? undefined });
-      } catch {
-        return; // the user cancelled
-      }
-      announce("Shared");
-    } else {
-      await copyLink();
-    }
-    record(post.id, "share", { requestId });
-  };
-  const recordClick = () => record(post.id, "click", { requestId });
 
   return (
     <article
@@ -84,78 +51,165 @@ export const PostCard = memo(function PostCard({ post, requestId, position, sing
     >
       <Avatar name={post.author?.name ?? null} />
       <div className="post-body">
-        <header>
-          <span id={ids.author} className={post.author ? "author" : "author unknown"}>
-            {name}
-          </span>
-          <Link href={href} className="when" prefetch={false} onClick={recordClick}>
-            <RelativeTime iso={post.createdAt} />
-          </Link>
-          <PostMenu href={href} onCopy={() => void copyLink()} onOpen={recordClick} />
-        </header>
+        <PostHeader post={post} requestId={requestId} authorElementId={ids.author} announce={announce} />
         <p id={ids.text} className={post.content ? "content" : "content missing"}>
           {post.content ?? `The text of this post is not available (${post.externalId}).`}
         </p>
-        {post.tags.length > 0 && (
-          <ul className="tags" aria-label="Tags">
-            {post.tags.slice(0, 5).map((tag) => (
-              <li key={tag}>#{tag}</li>
-            ))}
-          </ul>
-        )}
+        <Tags tags={post.tags} />
         <footer>
-          <button
-            type="button"
-            className="action like"
-            aria-pressed={liked}
-            aria-label={`Like, ${pluralise(likes, "like")}`}
-            onClick={like}
-          >
-            <HeartIcon filled={liked} />
-            <Count value={likes} />
-          </button>
-          <button
-            type="button"
-            className="action"
-            aria-expanded={commentsOpen}
-            aria-controls={ids.comments}
-            aria-label={`Comments, ${pluralise(comments, "comment")}`}
-            onClick={() => setCommentsOpen((open) => !open)}
-          >
-            <CommentIcon />
-            <Count value={comments} />
-          </button>
-          <button
-            type="button"
-            className="action"
-            aria-label={`Share, ${pluralise(shares, "share")}`}
-            onClick={() => void share()}
-          >
-            <ShareIcon />
-            <Count value={shares} />
-          </button>
+          <LikeButton post={post} requestId={requestId} announce={announce} />
+          <CommentsButton
+            post={post}
+            open={commentsOpen}
+            controls={ids.comments}
+            onToggle={() => setCommentsOpen((open) => !open)}
+          />
+          <ShareButton post={post} requestId={requestId} announce={announce} />
           {post.why && <Explanation explanation={post.why} />}
         </footer>
-        <div id={ids.comments}>
-          {commentsOpen && (
-            <Comments
-              postId={post.id}
-              onComment={(text) => {
-                record(post.id, "comment", { requestId, metadata: { text } });
-                announce("Comment posted");
-              }}
-            />
-          )}
-        </div>
+        <div id={ids.comments}>{commentsOpen && <Comments postId={post.id} onComment={addComment} />}</div>
       </div>
     </article>
   );
 });
 
-const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+type ActionProps = Pick<PostCardProps, "post" | "requestId" | "announce">;
+
+function PostHeader({ post, requestId, authorElementId, announce }: ActionProps & { authorElementId: string }) {
+  const { record } = useEvents();
+  const recordClick = () => record(post.id, "click", { requestId });
+  return (
+    <header>
+      <span id={authorElementId} className={post.author ? "author" : "author unknown"}>
+        {post.author?.name ?? "Unknown author"}
+      </span>
+      <Link href={pathOf(post)} className="when" prefetch={false} onClick={recordClick}>
+        <RelativeTime iso={post.createdAt} />
+      </Link>
+      <PostMenu href={pathOf(post)} onCopy={() => void copyLink(post, announce)} onOpen={recordClick} />
+    </header>
+  );
+}
+
+function Tags({ tags }: { tags: string[] }) {
+  if (tags.length === 0) return null;
+  return (
+    <ul className="tags" aria-label="Tags">
+      {tags.slice(0, MAX_TAGS).map((tag) => (
+        <li key={tag}>#{tag}</li>
+      ))}
+    </ul>
+  );
+}
+
+function LikeButton({ post, requestId, announce }: ActionProps) {
+  const { engagementOf, record } = useEvents();
+  const likedHere = engagementOf(post.id).liked === true && !post.liked;
+  const liked = post.liked || likedHere;
+  const count = post.likeCount + (likedHere ? 1 : 0);
+  const like = () => {
+    if (liked) return;
+    record(post.id, "like", { requestId });
+    announce("Liked");
+  };
+  return (
+    <button
+      type="button"
+      className="action like"
+      aria-pressed={liked}
+      aria-label={`Like, ${pluralise(count, "like")}`}
+      onClick={like}
+    >
+      <HeartIcon filled={liked} />
+      <Count value={count} />
+    </button>
+  );
+}
+
+interface CommentsButtonProps {
+  post: PostWithUser;
+  open: boolean;
+  /** The id of the element that the button opens. */
+  controls: string;
+  onToggle: () => void;
+}
+
+function CommentsButton({ post, open, controls, onToggle }: CommentsButtonProps) {
+  const { engagementOf } = useEvents();
+  const count = post.commentCount + (engagementOf(post.id).comments ?? 0);
+  return (
+    <button
+      type="button"
+      className="action"
+      aria-expanded={open}
+      aria-controls={controls}
+      aria-label={`Comments, ${pluralise(count, "comment")}`}
+      onClick={onToggle}
+    >
+      <CommentIcon />
+      <Count value={count} />
+    </button>
+  );
+}
+
+function ShareButton({ post, requestId, announce }: ActionProps) {
+  const { engagementOf, record } = useEvents();
+  const sharedHere = engagementOf(post.id).shared === true && !post.shared;
+  const count = post.shareCount + (sharedHere ? 1 : 0);
+  const share = async () => {
+    if (await sharePost(post, announce)) record(post.id, "share", { requestId });
+  };
+  return (
+    <button
+      type="button"
+      className="action"
+      aria-label={`Share, ${pluralise(count, "share")}`}
+      onClick={() => void share()}
+    >
+      <ShareIcon />
+      <Count value={count} />
+    </button>
+  );
+}
+
+/** Opens the share dialog on touch screens, else copies the link. Returns false if the user cancels. */
+async function sharePost(post: PostWithUser, announce: (message: string) => void): Promise<boolean> {
+  const hasTouchScreen = matchMedia("(pointer: coarse)").matches;
+  if (!hasTouchScreen || typeof navigator.share !== "function") {
+    await copyLink(post, announce);
+    return true;
+  }
+  try {
+    await navigator.share({ url: urlOf(post), text: post.content ?? undefined });
+  } catch {
+    return false;
+  }
+  announce("Shared");
+  return true;
+}
+
+/** Copies the link, or shows it if the browser forbids access to the clipboard. */
+async function copyLink(post: PostWithUser, announce: (message: string) => void): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(urlOf(post));
+    announce("Link copied");
+  } catch {
+    announce(urlOf(post));
+  }
+}
+
+function pathOf(post: PostWithUser): string {
+  return `/post/${post.id}`;
+}
+
+function urlOf(post: PostWithUser): string {
+  return new URL(pathOf(post), location.href).href;
+}
+
+const COMPACT_FORMAT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 function Count({ value }: { value: number }) {
-  return <span className="count">{value > 0 ? COMPACT.format(value) : ""}</span>;
+  return <span className="count">{value > 0 ? COMPACT_FORMAT.format(value) : ""}</span>;
 }
 
 function pluralise(count: number, noun: string): string {

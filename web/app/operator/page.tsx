@@ -1,22 +1,24 @@
+import type { Health } from "@feed/client";
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
+import { currentViewer } from "@/app/viewer";
 import { reasonLabel } from "@/components/reasons";
+import { headlineMetrics, readModelRegistry, type RegisteredModel } from "@/lib/feed/model-registry";
+import type { PostWithUser } from "@/lib/feed/post";
+import { getsRankedFeed } from "@/lib/feed/rollout";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isId } from "@/lib/platform/ids";
-import { headlineMetrics, readModelRegistry } from "@/lib/feed/model-registry";
-import type { PostWithUser } from "@/lib/feed/post";
 import { findEligiblePosts, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
-import { findUsers } from "@/lib/repositories/user.repository";
-import { getsRankedFeed } from "@/lib/feed/rollout";
+import { type DemoUser, findUsers } from "@/lib/repositories/user.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { currentViewer } from "@/app/viewer";
 
 export const metadata = { title: "Operator" };
 
 const POSTS_PER_LIST = 10;
 const MAX_METRICS = 5;
 const MAX_MODELS = 12;
+const MAX_SUGGESTED_USERS = 40;
 
 export default async function OperatorPage({ searchParams }: { searchParams: Promise<{ user?: string }> }) {
   if (!config.operatorPage) notFound();
@@ -33,9 +35,8 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
       findEligiblePosts(userId, { mode: "newest", limit: POSTS_PER_LIST, excludeSeqs: new Set(), includeSeen: true }),
     ),
     nullIfUnavailable(() => findTrendingPosts(userId, POSTS_PER_LIST)),
-    nullIfUnavailable(() => findUsers("", 40)),
+    nullIfUnavailable(() => findUsers("", MAX_SUGGESTED_USERS)),
   ]);
-  const metricNames = headlineMetrics(models ?? [], MAX_METRICS);
 
   return (
     <main id="main" className="operator">
@@ -43,87 +44,18 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
         <h1>Operator</h1>
         <p className="quiet">The state of the service, its models, and the lists of one user.</p>
       </header>
-
       <section aria-labelledby="state" className="panel-group">
         <h2 id="state">State</h2>
-        <div className="tiles">
-          <Tile label="Service" tone={health === null ? "bad" : health.status === "healthy" ? "good" : "fair"}>
-            {health?.status ?? "no response"}
-          </Tile>
-          <Tile label="Database" tone={newest === null ? "bad" : "good"}>
-            {newest === null ? "no response" : "available"}
-          </Tile>
-          <Tile label="Model" tone={health?.model_loaded ? "good" : "fair"}>
-            {health?.model_version ?? "none"}
-          </Tile>
-          <Tile label="Ranked feed" tone="good">
-            {`${config.feedPercent} % of users`}
-          </Tile>
-        </div>
+        <StateTiles health={health} databaseAvailable={newest !== null} />
         {health && <Details report={health} />}
       </section>
-
       <section aria-labelledby="models" className="panel-group">
         <h2 id="models">Models</h2>
-        {models === null || models.length === 0 ? (
-          <p className="quiet">The model registry cannot be read.</p>
-        ) : (
-          <div className="table-frame" tabIndex={0} role="region" aria-label="Model versions">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Version</th>
-                  <th scope="col">Status</th>
-                  <th scope="col">Trained</th>
-                  {metricNames.map((name) => (
-                    <th scope="col" key={name} className="number">
-                      {name}
-                    </th>
-                  ))}
-                </tr>
-              </thead>
-              <tbody>
-                {models.slice(0, MAX_MODELS).map((model) => (
-                  <tr key={model.version}>
-                    <th scope="row">{model.version}</th>
-                    <td>
-                      <span className={`status ${model.status}`}>{model.status}</span>
-                    </td>
-                    <td>{model.createdAt?.slice(0, 16).replace("T", " ")}</td>
-                    {metricNames.map((name) => (
-                      <td key={name} className="number">
-                        {model.metrics[name]?.toFixed(3)}
-                      </td>
-                    ))}
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
+        <ModelTable models={models ?? []} />
       </section>
-
       <section aria-labelledby="compare" className="panel-group">
         <h2 id="compare">One user’s lists, side by side</h2>
-        <form method="get" className="inline-form">
-          <label htmlFor="user">User</label>
-          <input id="user" name="user" defaultValue={userId} list="users" maxLength={128} autoComplete="off" />
-          <datalist id="users">
-            {(users ?? []).map((user) => (
-              <option key={user.id} value={user.id}>
-                {user.name}
-              </option>
-            ))}
-          </datalist>
-          <button type="submit" className="quiet-button">
-            Show
-          </button>
-          <span className="quiet">
-            {getsRankedFeed(userId, config.feedPercent)
-              ? "gets the ranked feed"
-              : "outside the roll-out: gets the newest posts"}
-          </span>
-        </form>
+        <UserForm userId={userId} users={users ?? []} />
         <div className="columns">
           <Column title="Ranked" posts={ranked?.posts ?? null} note={ranked?.note} newest={newest} />
           <Column title="Newest" posts={newest} newest={null} />
@@ -164,6 +96,25 @@ async function nullIfUnavailable<T>(read: () => Promise<T>): Promise<T | null> {
   }
 }
 
+function StateTiles({ health, databaseAvailable }: { health: Health | null; databaseAvailable: boolean }) {
+  return (
+    <div className="tiles">
+      <Tile label="Service" tone={health === null ? "bad" : health.status === "healthy" ? "good" : "fair"}>
+        {health?.status ?? "no response"}
+      </Tile>
+      <Tile label="Database" tone={databaseAvailable ? "good" : "bad"}>
+        {databaseAvailable ? "available" : "no response"}
+      </Tile>
+      <Tile label="Model" tone={health?.model_loaded ? "good" : "fair"}>
+        {health?.model_version ?? "none"}
+      </Tile>
+      <Tile label="Ranked feed" tone="good">
+        {`${config.feedPercent} % of users`}
+      </Tile>
+    </div>
+  );
+}
+
 function Tile({ label, tone, children }: { label: string; tone: "good" | "fair" | "bad"; children: ReactNode }) {
   return (
     <div className={`tile ${tone}`}>
@@ -192,6 +143,66 @@ function formatValue(value: unknown): string {
   if (value === null) return "–";
   if (typeof value === "number") return value.toLocaleString("en", { maximumFractionDigits: 1 });
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function ModelTable({ models }: { models: RegisteredModel[] }) {
+  if (models.length === 0) return <p className="quiet">The model registry cannot be read.</p>;
+  const metricNames = headlineMetrics(models, MAX_METRICS);
+  return (
+    <div className="table-frame" tabIndex={0} role="region" aria-label="Model versions">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Version</th>
+            <th scope="col">Status</th>
+            <th scope="col">Trained</th>
+            {metricNames.map((name) => (
+              <th scope="col" key={name} className="number">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {models.slice(0, MAX_MODELS).map((model) => (
+            <tr key={model.version}>
+              <th scope="row">{model.version}</th>
+              <td>
+                <span className={`status ${model.status}`}>{model.status}</span>
+              </td>
+              <td>{model.createdAt?.slice(0, 16).replace("T", " ")}</td>
+              {metricNames.map((name) => (
+                <td key={name} className="number">
+                  {model.metrics[name]?.toFixed(3)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function UserForm({ userId, users }: { userId: string; users: DemoUser[] }) {
+  const isRanked = getsRankedFeed(userId, config.feedPercent);
+  return (
+    <form method="get" className="inline-form">
+      <label htmlFor="user">User</label>
+      <input id="user" name="user" defaultValue={userId} list="users" maxLength={128} autoComplete="off" />
+      <datalist id="users">
+        {users.map((user) => (
+          <option key={user.id} value={user.id}>
+            {user.name}
+          </option>
+        ))}
+      </datalist>
+      <button type="submit" className="quiet-button">
+        Show
+      </button>
+      <span className="quiet">{isRanked ? "gets the ranked feed" : "outside the roll-out: gets the newest posts"}</span>
+    </form>
+  );
 }
 
 interface ColumnProps {

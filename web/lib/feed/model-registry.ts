@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { config } from "@/lib/platform/config";
 import { logger } from "@/lib/logger";
+import { config } from "@/lib/platform/config";
 
 export interface RegisteredModel {
   version: string;

@@ -1,7 +1,7 @@
 import type { FeedMode } from "@feed/client";
+import type { PostWithUser } from "@/lib/feed/post";
 import { query } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
-import type { PostWithUser } from "@/lib/feed/post";
 
 /** A post with its dense number `seq`. Cursors store the `seq` of shown posts, because it is shorter than the id. */
 export type PostWithSeq = PostWithUser & { seq: number };

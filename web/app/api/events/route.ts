@@ -1,13 +1,13 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { DatabaseUnavailable } from "@/lib/platform/database";
 import { deliver, parseEvents, toInteractions } from "@/lib/feed/events";
 import { logger } from "@/lib/logger";
+import { DatabaseUnavailable } from "@/lib/platform/database";
 import { metrics } from "@/lib/platform/metrics";
 import { problem } from "@/lib/platform/problem";
+import { isSameOrigin, sessionUserId } from "@/lib/platform/session";
 import { registerVisitor } from "@/lib/repositories/user.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
-import { isSameOrigin, sessionUserId } from "@/lib/platform/session";
 
 export const dynamic = "force-dynamic";
 

@@ -1,15 +1,15 @@
 import type { FeedMode } from "@feed/client";
 import type { NextRequest } from "next/server";
+import { InvalidFeedCursor } from "@/lib/feed/cursor";
+import { getsRankedFeed } from "@/lib/feed/rollout";
+import { logger } from "@/lib/logger";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
-import { InvalidFeedCursor } from "@/lib/feed/cursor";
-import { logger } from "@/lib/logger";
 import { metrics } from "@/lib/platform/metrics";
 import { problem } from "@/lib/platform/problem";
-import { FeedRepository } from "@/lib/repositories/feed.repository";
-import { getsRankedFeed } from "@/lib/feed/rollout";
-import { MLServiceClient } from "@/lib/services/ml-service";
 import { sessionUserId } from "@/lib/platform/session";
+import { FeedRepository } from "@/lib/repositories/feed.repository";
+import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
 

@@ -1,5 +1,5 @@
-import { metrics } from "@/lib/platform/metrics";
 import { renderModelMetrics } from "@/lib/feed/model-registry";
+import { metrics } from "@/lib/platform/metrics";
 
 export const dynamic = "force-dynamic";
 

@@ -1,11 +1,11 @@
 import { notFound } from "next/navigation";
 import Link from "next/link";
+import { currentViewer } from "@/app/viewer";
 import { Providers } from "@/components/providers";
 import { SinglePost } from "@/components/single-post";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isUuid } from "@/lib/platform/ids";
 import { findPosts, type PostWithSeq } from "@/lib/repositories/post.repository";
-import { currentViewer } from "@/app/viewer";
 
 export const metadata = { title: "Post" };
 
