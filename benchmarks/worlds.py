@@ -60,7 +60,7 @@ def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
         "best": best,
         "learned/best": asdict(gain),
         "served/learned": ndcg["served"] / ndcg["learned"] if ndcg["learned"] else None,
-        "chosen": str(outcome.learned[-1].variant) if outcome.learned else None,
+        "chosen": str(outcome.fits[-1].variant) if outcome.fits else None,
     }
 
 

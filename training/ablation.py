@@ -74,26 +74,31 @@ def ablate(
     *,
     seconds: float,
     requests: int,
+    workers: int | None = None,
     clock: Callable[[], float] = perf_counter,
     on_result: Callable[[], None] = lambda: None,
 ) -> tuple[Figure, list[Ablation]]:
     """NDCG@10 of the whole ranking, and the effect of removing each of its parts, until `seconds` are over."""
     budget = TimeBudget(seconds, clock)
-    whole, users = _served_ndcg(history, ranking, learning, requests)
+    whole, users = _served_ndcg(history, ranking, learning, requests, workers)
     results: list[Ablation] = []
     for part in parts(ranking, learning):
         if not budget.allows_another():
             break
-        ndcg, _ = _served_ndcg(history, part.ranking, part.learning, requests)
+        ndcg, _ = _served_ndcg(history, part.ranking, part.learning, requests, workers)
         results.append(Ablation(part.name, bootstrap(ndcg, users), bootstrap(ndcg - whole, users)))
         on_result()
     return bootstrap(whole, users), results
 
 
 def _served_ndcg(
-    history: FeedHistory, ranking: RankingOptions, learning: LearningOptions, requests: int
+    history: FeedHistory,
+    ranking: RankingOptions,
+    learning: LearningOptions,
+    requests: int,
+    workers: int | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """(n_requests,) NDCG@10 of `served`, and the user of each request."""
     replay = Replay(history, ranking, targets=target_kinds(history), seed=learning.seed)
-    outcome = run(replay, ["served"], learning, max_requests=requests)
+    outcome = run(replay, ["served"], learning, max_requests=requests, workers=workers)
     return ndcg_of_rank(outcome.ranks["served"]), replay.events.user[outcome.requests]

@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.history import FeedHistory
-from app.infrastructure.config.settings import read_settings
-from app.infrastructure.ml.ranking import RankingOptions, ranking_options
+from app.infrastructure.config.settings import Settings, read_settings
+from app.infrastructure.ml.ranking import ranking_options
 from data.command_line import OneLineParser, moment, refuse, whole_number
 from training import duration
 from training.console import figures_table, owner_lines, progress_bar, sources_table
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return refuse(_PROG, error)
     evaluate = _prequential if args.protocol == "prequential" else _owner
     try:
-        evaluate(args, history, ranking_options(settings))
+        evaluate(args, history, settings)
     except (NothingToEvaluate, ChildProcessError) as error:
         return refuse(_PROG, error)
     except OSError as error:
@@ -65,9 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _prequential(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> None:
+def _prequential(args: argparse.Namespace, history: FeedHistory, settings: Settings) -> None:
     started = time.perf_counter()
-    replay = _replay(args, history, options)
+    replay = _replay(args, history, settings)
     possible = len(replay.test_requests(len(replay.requests)))
     if not possible:
         raise NothingToEvaluate(
@@ -75,37 +75,38 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
             f"(types: {', '.join(_targets(replay))})"
         )
     rankers = args.rankers or list(RANKERS)
-    # how the service's own pipeline fares is told where it is asked for, and in a report
-    watch = PipelineWatch(options) if "served" in rankers or args.html else None
+    # The service's own pipeline is examined if it is ranked with, and for a report.
+    diagnose = PipelineWatch(replay.options) if "served" in rankers or args.html else None
     # one thread: the same figures to the last bit whatever the machine, and no slower on matrices of this size
     with threadpool_limits(limits=1), progress_bar("replay") as progress:
-        outcome = run(
+        result = run(
             replay,
             rankers,
             LearningOptions(seed=args.seed),
             max_requests=args.max_requests,
+            workers=settings.training_workers,
             progress=progress,
-            watch=watch,
+            diagnose=diagnose,
         )
-    table = figures(replay, outcome, args.seed)
-    pipeline = PipelineFigures(outcome.seen) if watch else None
+    table = figures(replay, result, args.seed)
+    pipeline = PipelineFigures(result.diagnoses) if diagnose else None
     if args.dump is not None:
-        write_dump(args.dump, replay, outcome)
+        write_dump(args.dump, replay, result)
     if args.html is not None:
         from training.report import write_report
 
-        write_report(args.html, replay, outcome, table, pipeline)
+        write_report(args.html, replay, result, table, pipeline)
     told: dict[str, Any] = {
         "protocol": "prequential",
         "test_from": replay.test_from,
         "targets": _targets(replay),
         "seed": args.seed,
-        "requests": len(outcome.requests),
+        "requests": len(result.requests),
         "possible": possible,
         "rankers": {
-            name: {**row.to_json(), "seconds": round(outcome.seconds[name], 3)} for name, row in table.items()
+            name: {**row.to_json(), "seconds": round(result.seconds[name], 3)} for name, row in table.items()
         },
-        "learned": [{**asdict(one.variant), "log_likelihood": one.tried} for one in outcome.learned],
+        "learned": [{**asdict(one.variant), "log_likelihood": one.tried} for one in result.fits],
         "sources": {name: one.to_json() for name, one in pipeline.sources().items()} if pipeline else {},
         "reliability": [one.to_json() for one in pipeline.reliability()] if pipeline else [],
         "seconds": round(time.perf_counter() - started, 1),
@@ -114,7 +115,7 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         print(json.dumps(told, indent=2, allow_nan=False))
         return
     print(
-        f"{len(outcome.requests):,} of {possible:,} requests from {_iso(replay.test_from)} on, "
+        f"{len(result.requests):,} of {possible:,} requests from {_iso(replay.test_from)} on, "
         f"{told['seconds']:.0f} s; 95 % intervals over users"
     )
     figures_table(table)
@@ -122,8 +123,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, options: Rankin
         sources_table(pipeline.sources())
 
 
-def _owner(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> None:
-    replay = _replay(args, history, options)
+def _owner(args: argparse.Namespace, history: FeedHistory, settings: Settings) -> None:
+    replay = _replay(args, history, settings)
     table = owner_table(replay, args.rankers or OWNER_RANKERS, at_most=args.max_requests)
     if not next(iter(table.values()))["ndcg@5"].n:
         raise NothingToEvaluate(
@@ -145,12 +146,12 @@ def _owner(args: argparse.Namespace, history: FeedHistory, options: RankingOptio
     owner_lines(table, _iso(replay.test_from))
 
 
-def _replay(args: argparse.Namespace, history: FeedHistory, options: RankingOptions) -> Replay:
+def _replay(args: argparse.Namespace, history: FeedHistory, settings: Settings) -> Replay:
     if not len(history.events):
         raise NothingToEvaluate("the feed has no interactions")
     return Replay(
         history,
-        options,
+        ranking_options(settings),
         targets=target_kinds(history, args.targets),
         test_from=args.test_from.timestamp() if args.test_from else None,
         refit_every=args.refit_every,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.metrics import Figure, bootstrap_rows, hit_of_rank, ndcg_of_rank, reciprocal_rank
-from training.prequential import Outcome
+from training.prequential import ReplayResult
 from training.replay import Replay
 
 ACCURACY: Final = ("ndcg@10", "hit@10", "mrr")
@@ -49,11 +49,11 @@ def figure_json(figure: Figure) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in asdict(figure).items()}
 
 
-def figures(replay: Replay, outcome: Outcome, seed: int = 0) -> dict[str, RankerFigures]:
+def figures(replay: Replay, result: ReplayResult, seed: int = 0) -> dict[str, RankerFigures]:
     """The row of each ranker; the intervals of all come from the same resamples of users."""
-    users = replay.history.events.user[outcome.requests]
-    names = list(outcome.ranks)
-    ranks = [outcome.ranks[name] for name in names]
+    users = replay.history.events.user[result.requests]
+    names = list(result.ranks)
+    ranks = [result.ranks[name] for name in names]
     accuracy = {
         "ndcg@10": bootstrap_rows(np.stack([ndcg_of_rank(rank) for rank in ranks]), users, seed),
         "hit@10": bootstrap_rows(np.stack([hit_of_rank(rank) for rank in ranks]), users, seed),
@@ -61,20 +61,20 @@ def figures(replay: Replay, outcome: Outcome, seed: int = 0) -> dict[str, Ranker
     }
     by_segment = {
         segment: bootstrap_rows(np.stack([ndcg_of_rank(rank[those]) for rank in ranks]), users[those], seed)
-        for segment, those in segments(replay, outcome).items()
+        for segment, those in segments(replay, result).items()
     }
-    shown = _Shown(replay, outcome)
+    shown = _Shown(replay, result)
     return {
         name: RankerFigures(
             {metric: found[at] for metric, found in accuracy.items()},
             {segment: found[at] for segment, found in by_segment.items()},
-            *shown.figures(outcome.lists[name][:, :_SHOWN]),
+            *shown.figures(result.lists[name][:, :_SHOWN]),
         )
         for at, name in enumerate(names)
     }
 
 
-def segments(replay: Replay, outcome: Outcome) -> dict[str, NDArray[np.bool_]]:
+def segments(replay: Replay, result: ReplayResult) -> dict[str, NDArray[np.bool_]]:
     """Which requests are of new, returning and heavy users.
 
     New: without any event. Heavy: with at least as many as the most active tenth of the users had at the start of the
@@ -84,17 +84,17 @@ def segments(replay: Replay, outcome: Outcome) -> dict[str, NDArray[np.bool_]]:
     counts = np.bincount(before)
     counts = counts[counts > 0]
     heavy = max(float(np.quantile(counts, _HEAVY_QUANTILE)) if len(counts) else 2.0, 2.0)
-    history = outcome.history
+    history = result.history_length
     return {"new": history == 0, "returning": (history > 0) & (history < heavy), "heavy": history >= heavy}
 
 
 class _Shown:
     """What is needed to judge lists of post rows beyond their hits."""
 
-    def __init__(self, replay: Replay, outcome: Outcome) -> None:
+    def __init__(self, replay: Replay, result: ReplayResult) -> None:
         # of every post there will be: another process may have replayed further than this one
         self._author = replay.history.posts.author[replay.chronicle.post_order]
-        self._times = replay.events.time[outcome.requests]
+        self._times = replay.events.time[result.requests]
         self._before = np.searchsorted(replay.events.time, self._times)
         last = float(self._times[-1]) if len(self._times) else -np.inf
         self._catalogue = replay.chronicle.posts_before(last)

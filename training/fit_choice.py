@@ -1,6 +1,6 @@
 """Fitting the conditional logit to what was chosen.
 
-Offers are sampled, so each candidate stands for as many as its sampling rate says (log weight inside the softmax;
+Choice sets are sampled, so each candidate stands for as many as its sampling rate says (log weight inside the softmax;
 without that, hard negatives teach that hot is bad).
 """
 
@@ -17,13 +17,13 @@ from app.infrastructure.ml.choice_model import CLIP, UNCALIBRATED, ChoiceModel, 
 _SHOWN = 100  # places of a list that probabilities are meant for: a page, and what it may explore
 _UNHEARD = 1e30  # the scale of an input that counts for nothing, however large
 _MEASURED = 50_000  # candidates that give the inputs' means and scales
-_CURVED = 1000  # offers that tell how the likelihood bends
+_CURVED = 1000  # choice sets that show the curvature of the likelihood
 _STEPS = 60  # of L-BFGS, at most
 _RISING = 0.05  # of Adam's steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Offers:
+class ChoiceSets:
     """Sampled requests. The chosen post of each stands first.
 
     inputs      (n_requests, n_candidates, n_features) float32
@@ -41,8 +41,8 @@ class Offers:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StandardOffers:
-    """Offers as a `ChoiceModel` of this `mean` and `scale` (n_features,) reads them; otherwise as `Offers`."""
+class StandardChoiceSets:
+    """Choice sets as a `ChoiceModel` of this `mean` and `scale` (n_features,) reads them; otherwise as `ChoiceSets`."""
 
     inputs: NDArray[np.float32]
     log_weight: NDArray[np.float32]
@@ -53,29 +53,29 @@ class StandardOffers:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __getitem__(self, some: slice | NDArray[np.intp]) -> "StandardOffers":
-        return StandardOffers(
+    def __getitem__(self, some: slice | NDArray[np.intp]) -> "StandardChoiceSets":
+        return StandardChoiceSets(
             self.inputs[some], self.log_weight[some], self.value[some], self.mean, self.scale
         )
 
 
-def standardised(offers: Offers, left_out: NDArray[np.bool_] | None = None) -> StandardOffers:
+def standardised(choice_sets: ChoiceSets, left_out: NDArray[np.bool_] | None = None) -> StandardChoiceSets:
     """Inputs of mean 0 and standard deviation 1, clipped; those that are `left_out` (n_features,) are 0 for good."""
-    flat = offers.inputs.reshape(-1, offers.inputs.shape[2])
+    flat = choice_sets.inputs.reshape(-1, choice_sets.inputs.shape[2])
     some = flat[:: max(1, len(flat) // _MEASURED)]
     mean, scale = some.mean(axis=0, dtype=np.float64), some.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-9, scale, 1.0)
     if left_out is not None:
         scale[left_out] = _UNHEARD
-    z = offers.inputs - mean.astype(np.float32)
+    z = choice_sets.inputs - mean.astype(np.float32)
     z /= scale.astype(np.float32)
     np.clip(z, -CLIP, CLIP, out=z)
-    return StandardOffers(z, offers.log_weight, offers.value, mean, scale)
+    return StandardChoiceSets(z, choice_sets.log_weight, choice_sets.value, mean, scale)
 
 
 def fit_choice_model(
     names: Sequence[str],
-    offers: StandardOffers,
+    choice_sets: StandardChoiceSets,
     *,
     ridge: float = 1e-3,
     units: int = 0,
@@ -90,16 +90,18 @@ def fit_choice_model(
     inputs, saves most of the steps. `only`: a linear model of this input, all others counting for nothing.
     """
     if only is not None:
-        linear = _linear_in(names.index(only), offers, ridge)
+        linear = _linear_in(names.index(only), choice_sets, ridge)
     else:
-        linear = _linear(offers, ridge, None if start is None else start.linear * offers.scale / start.scale)
+        linear = _linear(
+            choice_sets, ridge, None if start is None else start.linear * choice_sets.scale / start.scale
+        )
     hidden, bias, output = np.zeros((len(linear), 0)), np.zeros(0), np.zeros(0)
     if units:
-        linear, hidden, bias, output = _with_hidden_layer(offers, linear, units, epochs, seed)
+        linear, hidden, bias, output = _with_hidden_layer(choice_sets, linear, units, epochs, seed)
     return ChoiceModel(
         tuple(names),
-        offers.mean,
-        offers.scale,
+        choice_sets.mean,
+        choice_sets.scale,
         linear,
         hidden,
         bias,
@@ -108,52 +110,56 @@ def fit_choice_model(
     )
 
 
-def log_likelihoods(model: ChoiceModel, offers: StandardOffers) -> NDArray[np.float32]:
-    """(n_requests,) log probability of the chosen post times its value, by a model that was fitted on offers of the
+def log_likelihoods(model: ChoiceModel, choice_sets: StandardChoiceSets) -> NDArray[np.float32]:
+    """(n_requests,) log probability of the chosen post times its value, by a model fitted on choice sets of the
     same mean and scale."""
-    z = offers.inputs.reshape(-1, len(model.linear))
+    z = choice_sets.inputs.reshape(-1, len(model.linear))
     utility = z @ model.linear.astype(np.float32)
     if len(model.output):
         active = np.maximum(z @ model.hidden.astype(np.float32) + model.bias.astype(np.float32), 0)
         utility += active @ model.output.astype(np.float32)
-    _, log_chosen = _softmax(utility.reshape(offers.log_weight.shape) + offers.log_weight)
-    worth: NDArray[np.float32] = offers.value * log_chosen
+    _, log_chosen = _softmax(utility.reshape(choice_sets.log_weight.shape) + choice_sets.log_weight)
+    worth: NDArray[np.float32] = choice_sets.value * log_chosen
     return worth
 
 
-def _linear_in(column: int, offers: StandardOffers, ridge: float) -> NDArray[np.float64]:
+def _linear_in(column: int, choice_sets: StandardChoiceSets, ridge: float) -> NDArray[np.float64]:
     """The coefficients of the best model of one input: 0 for all others."""
     alone = replace(
-        offers,
-        inputs=np.ascontiguousarray(offers.inputs[..., [column]]),
-        mean=offers.mean[[column]],
-        scale=offers.scale[[column]],
+        choice_sets,
+        inputs=np.ascontiguousarray(choice_sets.inputs[..., [column]]),
+        mean=choice_sets.mean[[column]],
+        scale=choice_sets.scale[[column]],
     )
-    linear = np.zeros(len(offers.mean))
+    linear = np.zeros(len(choice_sets.mean))
     linear[column] = _linear(alone, ridge, None)[0]
     return linear
 
 
-def _linear(offers: StandardOffers, ridge: float, start: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """The coefficients that explain the offers best.
+def _linear(
+    choice_sets: StandardChoiceSets, ridge: float, start: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """The coefficients that explain the choice sets best.
 
     The inputs lean on one another (a heat and its neighbour half-life), so the search runs in coordinates in which the
     likelihood bends alike in every direction: a third of the steps, and they arrive.
     """
-    z, n_features = offers.inputs, offers.inputs.shape[2]
+    z, n_features = choice_sets.inputs, choice_sets.inputs.shape[2]
     flat = z.reshape(-1, n_features)
-    chosen = (offers.value @ z[:, 0]).astype(np.float64)
+    chosen = (choice_sets.value @ z[:, 0]).astype(np.float64)
 
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        utility = (flat @ w.astype(np.float32)).reshape(offers.log_weight.shape)
-        share, log_chosen = _softmax(utility + offers.log_weight)
-        expected = ((share * offers.value[:, None]).ravel() @ flat).astype(np.float64)
-        gradient = (expected - chosen) / len(offers) + 2 * ridge * w
-        return float(-(offers.value @ log_chosen) / len(offers) + ridge * w @ w), gradient
+        utility = (flat @ w.astype(np.float32)).reshape(choice_sets.log_weight.shape)
+        share, log_chosen = _softmax(utility + choice_sets.log_weight)
+        expected = ((share * choice_sets.value[:, None]).ravel() @ flat).astype(np.float64)
+        gradient = (expected - chosen) / len(choice_sets) + 2 * ridge * w
+        return float(-(choice_sets.value @ log_chosen) / len(choice_sets) + ridge * w @ w), gradient
 
     if start is None:  # where it bends is known only near the end
-        start = _descended(loss, np.zeros(n_features), _curvature(offers, np.zeros(n_features), ridge), 8)
-    return _descended(loss, start, _curvature(offers, start, ridge), _STEPS)
+        start = _descended(
+            loss, np.zeros(n_features), _curvature(choice_sets, np.zeros(n_features), ridge), 8
+        )
+    return _descended(loss, start, _curvature(choice_sets, start, ridge), _STEPS)
 
 
 def _descended(
@@ -176,9 +182,9 @@ def _descended(
     return found
 
 
-def _curvature(offers: StandardOffers, w: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
-    """(n_features, n_features) second derivative of the loss at `w`, of some of the offers; positive definite."""
-    some = offers[:: max(1, len(offers) // _CURVED)]
+def _curvature(choice_sets: StandardChoiceSets, w: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
+    """(n_features, n_features) second derivative of the loss at `w`, of some of the choice sets; positive definite."""
+    some = choice_sets[:: max(1, len(choice_sets) // _CURVED)]
     z, n_features = some.inputs, len(w)
     share, _ = _softmax(z @ w.astype(np.float32) + some.log_weight)
     centred = z - np.einsum("ij,ijk->ik", share, z)[:, None]
@@ -191,12 +197,12 @@ def _curvature(offers: StandardOffers, w: NDArray[np.float64], ridge: float) -> 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WholeOffer:
-    """Everything on offer at one request.
+class FullChoiceSet:
+    """All nominated candidates of one request.
 
     inputs  (n_features, n) in half precision
     chosen  where the chosen post is, -1 for nowhere
-    number  of the sampled offer of the same request
+    number  of the sampled choice set of the same request
     """
 
     inputs: NDArray[np.float16]
@@ -204,20 +210,20 @@ class WholeOffer:
     number: int
 
 
-def calibration(judged: Sequence[tuple[ChoiceModel, WholeOffer]]) -> NDArray[np.float64]:
-    """The (3,) `ChoiceModel.calibration` that makes probabilities hold on offers, each with a model that was not
+def calibration(judged: Sequence[tuple[ChoiceModel, FullChoiceSet]]) -> NDArray[np.float64]:
+    """The (3,) `ChoiceModel.calibration` that makes probabilities hold on choice sets, each with a model that was not
     fitted on it.
 
-    What counts are the first places of each list as it would have been served: that is what is shown. Whole
-    offers, as a sampled one says too little of its strongest posts.
+    What counts are the first places of each list as it would have been served: that is what is shown. Full
+    choice sets, as a sampled one says too little of its strongest posts.
     """
     seen, taken = [], []
-    for model, offer in judged:
-        utility = model.utilities(offer.inputs.astype(np.float32))
+    for model, choice_set in judged:
+        utility = model.utilities(choice_set.inputs.astype(np.float32))
         first = np.argsort(-utility, kind="stable")[:_SHOWN]
         total = utility.max() + np.log(np.exp(utility - utility.max()).sum())
         seen.append(calibration_inputs(utility[first] - total))
-        taken.append(first == offer.chosen)
+        taken.append(first == choice_set.chosen)
     outcome = np.concatenate(taken)
     if len(np.unique(outcome)) < 2:
         return UNCALIBRATED
@@ -236,7 +242,7 @@ def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 def _with_hidden_layer(
-    offers: StandardOffers,
+    choice_sets: StandardChoiceSets,
     linear: NDArray[np.float64],
     units: int,
     epochs: int,
@@ -251,7 +257,7 @@ def _with_hidden_layer(
     falls by a cosine from there (Loshchilov & Hutter 2017).
     """
     random = np.random.default_rng(seed)
-    z = offers.inputs
+    z = choice_sets.inputs
     n_requests, n_candidates, n_features = z.shape
     weights = [
         linear.astype(np.float32),
@@ -271,9 +277,9 @@ def _with_hidden_layer(
             active += bias
             np.maximum(active, 0, out=active)
             utility = (active @ output + x @ w).reshape(-1, n_candidates)
-            share, _ = _softmax(utility + offers.log_weight[some])
+            share, _ = _softmax(utility + choice_sets.log_weight[some])
             share[:, 0] -= 1
-            share *= offers.value[some][:, None] / len(some)
+            share *= choice_sets.value[some][:, None] / len(some)
             blame = share.ravel()
             back = blame[:, None] * output
             back *= active > 0

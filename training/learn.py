@@ -1,4 +1,4 @@
-"""Learning the blend: the choice model that explains best what was chosen from the offers of the past."""
+"""Learning the blend: the choice model that explains best what was chosen from the choice sets of the past."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,16 +13,16 @@ from app.infrastructure.config.settings import Share
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from training.fit_choice import (
-    Offers,
-    StandardOffers,
-    WholeOffer,
+    ChoiceSets,
+    FullChoiceSet,
+    StandardChoiceSets,
     calibration,
     fit_choice_model,
     log_likelihoods,
     standardised,
 )
 
-_ENOUGH_TO_CALIBRATE = 50  # whole offers
+_ENOUGH_TO_CALIBRATE = 50  # full choice sets
 _PARTS = 3
 _SIGNALS = ("age in days", "engagement", "gravity", "heat 1h", "heat 1d", "heat 7d")
 """Inputs that order posts as the simple rankings do: newest, most popular, Hacker News', trending."""
@@ -59,11 +59,13 @@ class Variant:
     def __str__(self) -> str:
         return f"{self.only} alone" if self.only else f"ridge {self.ridge:g}, {self.units} units"
 
-    def fitted(self, offers: StandardOffers, seed: int, start: ChoiceModel | None = None) -> ChoiceModel:
-        """The model of this shape that explains the offers best; `start` as in `fit_choice_model`."""
+    def fitted(
+        self, choice_sets: StandardChoiceSets, seed: int, start: ChoiceModel | None = None
+    ) -> ChoiceModel:
+        """The model of this shape that explains the choice sets best; `start` as in `fit_choice_model`."""
         return fit_choice_model(
             features.names(),
-            offers,
+            choice_sets,
             ridge=self.ridge,
             units=self.units,
             only=self.only,
@@ -74,23 +76,23 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The model, refitted on every offer, and what it was chosen by: mean log likelihood on the last fifth."""
+    """The model, refitted on every choice set, and what it was chosen by: mean log likelihood on the last fifth."""
 
     model: ChoiceModel
     variant: Variant
     tried: dict[str, float]
 
 
-def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions) -> Learned:
+def learn(choice_sets: ChoiceSets, full: Sequence[FullChoiceSet], options: LearningOptions) -> Learned:
     """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all.
 
     A single signal is taken before a blend that is not better by one standard error of the difference (the rule of
     Breiman et al. 1984, section 3.4.3), or by so little that it does not matter: where nothing else counts, the noise
     of many weights costs places at the top of the list long before it shows in the likelihood.
     """
-    cut = int(0.8 * len(offers))
+    cut = int(0.8 * len(choice_sets))
     left_out = features.excluded(options.without)
-    everything = standardised(offers, left_out)
+    everything = standardised(choice_sets, left_out)
     early, late = everything[:cut], everything[cut:]
     explained: dict[Variant, NDArray[np.float32]] = {}
 
@@ -121,36 +123,38 @@ def learn(offers: Offers, whole: Sequence[WholeOffer], options: LearningOptions)
         better = explained[chosen] - explained[signal]
         if better.mean() < max(better.std() / np.sqrt(len(late)), _MATTERS):
             chosen = signal
-    final = _refitted(everything, whole, chosen, options.seed, blends.get(chosen))
+    final = _refitted(everything, full, chosen, options.seed, blends.get(chosen))
     return Learned(final, chosen, {str(one): float(explained[one].mean()) for one in [*blends, *signals]})
 
 
 def _refitted(
-    offers: StandardOffers,
-    whole: Sequence[WholeOffer],
+    choice_sets: StandardChoiceSets,
+    full: Sequence[FullChoiceSet],
     variant: Variant,
     seed: int,
     start: ChoiceModel | None,
 ) -> ChoiceModel:
-    """The model of a shape that explains all offers best, calibrated where enough is known of what was on offer.
+    """The model of a shape that explains all choice sets best, calibrated if there are enough full ones.
 
     What to correct probabilities by is told by models that had not seen the requests they are judged on: each third of
     the time by one that was fitted on the two others.
     """
-    every = np.arange(len(offers))
-    thirds = np.array_split(every, _PARTS) if len(whole) >= _ENOUGH_TO_CALIBRATE else []
+    every = np.arange(len(choice_sets))
+    thirds = np.array_split(every, _PARTS) if len(full) >= _ENOUGH_TO_CALIBRATE else []
 
     def fitted(left_out: NDArray[np.intp]) -> ChoiceModel:
-        return variant.fitted(offers[np.delete(every, left_out)] if len(left_out) else offers, seed, start)
+        return variant.fitted(
+            choice_sets[np.delete(every, left_out)] if len(left_out) else choice_sets, seed, start
+        )
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         final, *models = pool.map(fitted, [every[:0], *thirds])
     if not models:
         return final
     judged = [
-        (model, offer)
+        (model, choice_set)
         for model, third in zip(models, thirds, strict=True)
-        for offer in whole
-        if third[0] <= offer.number <= third[-1]
+        for choice_set in full
+        if third[0] <= choice_set.number <= third[-1]
     ]
     return replace(final, calibration=calibration(judged))

@@ -1,6 +1,7 @@
-"""What was on offer in the replayed past, sampled for learning."""
+"""Samples the candidates that the model compares each chosen post with."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,120 +10,153 @@ from app.application.feed_pipeline import FeedPipeline
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
-from training.fit_choice import Offers, WholeOffer
+from training.fit_choice import ChoiceSets, FullChoiceSet
 from training.learn import LearningOptions
-from training.lessons import Lessons
+from training.lessons import TrainingExamples
 from training.replay import Moment, Replay
-from training.second_process import zeros
 
-_STRONG, _HARD, _REST = 2, 1, 0
-_HEAD = 0.1  # of what a source names, its strongest first
+_TOP_SHARE = 0.1  # of the posts that a source nominates, its best first
+
+Rows = NDArray[np.intp]
 
 
-class OfferBook:
-    """The offers of some lessons, as far as they were sampled.
+@dataclass(frozen=True, slots=True, eq=False)
+class Strata:
+    """The eligible posts of one request, grouped by sampling rate. The chosen post is in none of the first three.
 
-    What the sources nominate is drawn at a higher rate than the rest of the catalogue, what they name first at a higher
-    one still, and every candidate carries the inverse of its rate. Where the strongest posts of an offer are left to
-    chance, the blend grows too sure of itself: most samples lack just the one that the chosen post had to beat.
+    top         (n,) rows that a source nominates among its first tenth: the highest rate
+    nominated   (n,) other rows that a source nominates
+    others      (n,) rows that no source nominates: the lowest rate
+    candidates  (n,) all rows that a source nominates, with the chosen one if it is among them
     """
 
-    def __init__(
-        self, replay: Replay, lessons: Lessons, options: LearningOptions, *, shared: bool = False
-    ) -> None:
-        """`shared`: what a process that is forked from this one samples can be read here; whole offers of its are to be
-        handed over."""
-        self.lessons = lessons
+    top: Rows
+    nominated: Rows
+    others: Rows
+    candidates: Rows
+
+    @classmethod
+    def of(cls, nominations: Sequence[Rows], eligible: Rows, chosen: int, n_posts: int) -> "Strata":
+        """Group `eligible` rows by the `nominations` of each source, best first."""
+        top, nominated = np.zeros(n_posts, np.bool_), np.zeros(n_posts, np.bool_)
+        for rows in nominations:
+            top[rows[: int(np.ceil(_TOP_SHARE * len(rows)))]] = True
+            nominated[rows] = True
+        rows = eligible[eligible != chosen]
+        is_top, is_nominated = top[rows], nominated[rows]
+        candidates = eligible[nominated[eligible]]
+        return cls(rows[is_top], rows[is_nominated & ~is_top], rows[~is_nominated], candidates)
+
+    def draw(self, room: int, options: LearningOptions, seed: int) -> tuple[Rows, NDArray[np.float64]]:
+        """At most `room` rows, and the number of posts that each stands for: the inverse of its sampling rate."""
+        random = np.random.default_rng(seed)
+        strata = (self.top, self.nominated, self.others)
+        top = min(int(options.strong_share * room), room)
+        nominated = min(int(options.hard_share * room), room - top)
+        wanted = (top, nominated, room - top - nominated)
+        counts = [min(len(rows), n) for rows, n in zip(strata, wanted, strict=True)]
+        for at, rows in enumerate(strata):  # a stratum that is too small leaves its room to the others
+            counts[at] += min(len(rows) - counts[at], room - sum(counts))
+        drawn, weight = [np.empty(0, np.intp)], [np.empty(0)]
+        for rows, n in zip(strata, counts, strict=True):
+            if n:
+                drawn.append(random.choice(rows, n, replace=False))
+                weight.append(np.full(n, len(rows) / n))
+        return np.concatenate(drawn), np.concatenate(weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampledExample:
+    """The choice set of one training example. The chosen post is first.
+
+    number      of the example
+    inputs      (n_candidates, n_features) float32
+    log_weight  (n_candidates,) log of the number of posts that each candidate stands for
+    full        all nominated candidates, where the example keeps them
+    """
+
+    number: int
+    inputs: NDArray[np.float32]
+    log_weight: NDArray[np.float32]
+    full: FullChoiceSet | None
+
+
+class CandidateSampler:
+    """Samples the candidates of training examples, and reads their features as of the example's moment.
+
+    Nominated posts are sampled at a higher rate than the rest of the catalogue, and the first of each source at the
+    highest. If the strongest candidates are sampled at a low rate, the model becomes overconfident: most samples lack
+    the one post that the chosen one had to beat.
+    """
+
+    def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
+        self._examples = examples
         self._options = options
-        self._pipeline = _nominating(replay.options)
-        self._seeds = replay.hashes(lessons.moments).tolist()
+        self._sources = _untrained_pipeline(replay.options).sources
+        self._seeds = replay.hashes(examples.moments).tolist()
+
+    def sample(self, number: int, request: Moment) -> SampledExample:
+        """Sample the candidates of an example. `request` is the feed at its moment."""
+        context, chosen = request.context, request.target
+        nominations = context.once("named", lambda: [source(context) for source in self._sources])
+        strata = Strata.of(nominations, request.eligible, chosen, request.state.n_posts)
+        drawn, weight = strata.draw(self._options.candidates - 1, self._options, self._seeds[number])
+        rows = np.concatenate([[chosen], drawn])
+        log_weight = np.log(np.concatenate([[1.0], weight])).astype(np.float32)
+        if not (self._examples.full[number] and len(strata.candidates)):
+            return SampledExample(number, features.matrix(context, rows).T, log_weight, None)
+        batch = np.union1d(strata.candidates, rows)
+        inputs = features.matrix(context, batch)
+        at = np.searchsorted(batch, strata.candidates)
+        place = np.flatnonzero(strata.candidates == chosen)
+        full = FullChoiceSet(inputs[:, at].astype(np.float16), int(place[0]) if len(place) else -1, number)
+        return SampledExample(number, inputs[:, np.searchsorted(batch, rows)].T, log_weight, full)
+
+
+class SampledExamples:
+    """The choice sets of a replay's training examples, as far as they have been sampled."""
+
+    def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
         events = replay.events
-        self._known_at = events.time[lessons.requests]
-        self._worth = replay.options.kind_weights()[events.kind[lessons.requests]].astype(np.float32)
-        n, size = len(lessons.moments), options.candidates
-        self._inputs = zeros((n, size, len(features.names())), np.float32, shared=shared)
-        self._log_weight = zeros((n, size), np.float32, shared=shared)
-        self._whole: list[WholeOffer] = []
+        self._known_at = events.time[examples.requests]
+        self._value = replay.options.kind_weights()[events.kind[examples.requests]].astype(np.float32)
+        size = len(examples), options.candidates
+        self._inputs = np.zeros((*size, len(features.names())), np.float32)
+        self._log_weight = np.full(size, -np.inf, np.float32)
+        self._full: list[FullChoiceSet] = []
 
-    def sample(self, lesson: int, moment: Moment) -> None:
-        """Sample the offer of the moment that the lesson of this number is about."""
-        named = moment.context.once("named", lambda: [one(moment.context) for one in self._pipeline.sources])
-        heads = np.concatenate([rows[: int(np.ceil(_HEAD * len(rows)))] for rows in named])
-        is_named = np.zeros(moment.state.n_posts, np.bool_)
-        is_named[np.concatenate(named)] = True
-        nominated = is_named.nonzero()[0]
-        stratum = np.full(moment.state.n_posts, -1, np.int8)
-        stratum[moment.eligible] = _REST
-        stratum[nominated[stratum[nominated] >= 0]] = _HARD
-        stratum[heads[stratum[heads] >= 0]] = _STRONG
-        on_offer = nominated[stratum[nominated] >= 0]
-        stratum[moment.target] = -1
-        drawn, weight = self._drawn(stratum, np.random.default_rng(self._seeds[lesson]))
-        drawn = np.concatenate([[moment.target], drawn])
-        if self.lessons.whole[lesson] and len(on_offer):
-            place = np.full(moment.state.n_posts, -1, np.intp)
-            place[on_offer] = np.arange(len(on_offer))
-            others = drawn[place[drawn] < 0]
-            chosen = place.item(moment.target)
-            place[others] = len(on_offer) + np.arange(len(others))
-            seen = features.matrix(moment.context, np.concatenate([on_offer, others]))
-            everything = seen[:, : len(on_offer)].astype(np.float16)
-            self._whole.append(WholeOffer(everything, chosen, lesson))
-            sampled = seen.take(place[drawn], axis=1)
-        else:
-            sampled = features.matrix(moment.context, drawn)
-        self._inputs[lesson, : len(drawn)] = sampled.T
-        log_weight = self._log_weight[lesson]
-        log_weight[0], log_weight[1 : len(drawn)], log_weight[len(drawn) :] = 0.0, np.log(weight), -np.inf
+    def add(self, example: SampledExample) -> None:
+        """Store one choice set, in any order."""
+        n = len(example.log_weight)
+        self._inputs[example.number, :n] = example.inputs
+        self._log_weight[example.number, :n] = example.log_weight
+        if example.full is not None:
+            self._full.append(example.full)
 
-    def _drawn(
-        self, stratum: NDArray[np.int8], random: np.random.Generator
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Rows drawn from the strata (-1: not on offer), and how many posts each stands for."""
-        room = self._options.candidates - 1
-        strata = [np.flatnonzero(stratum == one) for one in (_STRONG, _HARD, _REST)]
-        strong = min(int(self._options.strong_share * room), room)
-        hard = min(int(self._options.hard_share * room), room - strong)
-        counts = [
-            min(len(one), n) for one, n in zip(strata, (strong, hard, room - strong - hard), strict=True)
-        ]
-        for at, one in enumerate(strata):  # what one stratum lacks the others give
-            counts[at] += min(len(one) - counts[at], room - sum(counts))
-        drawn = [random.choice(one, n, replace=False) for one, n in zip(strata, counts, strict=True) if n]
-        weight = [np.full(n, len(one) / n) for one, n in zip(strata, counts, strict=True) if n]
-        return np.concatenate([np.empty(0, np.intp), *drawn]), np.concatenate([np.empty(0), *weight])
-
-    def known(self, before: float = np.inf) -> int:
-        """How many offers' outcomes were known strictly before a time."""
+    def count_known(self, before: float = np.inf) -> int:
+        """The number of examples whose outcome is known strictly before a time."""
         return int((self._known_at < before).sum())
 
-    def offers(self, before: float = np.inf) -> Offers:
-        """Those whose outcome was known strictly before a time, in the order of their moments. One at least.
+    def choice_sets(self, before: float = np.inf) -> ChoiceSets:
+        """The choice sets whose outcome is known strictly before a time, in order of their moments; at least one.
 
-        All of these must have been sampled.
+        All of these must have been added.
         """
         mask = self._known_at < before
-        known = slice(None) if mask.all() else mask  # without a copy where it is all of them
-        worth = self._worth[known]
-        return Offers(self._inputs[known], self._log_weight[known], worth / max(float(worth.mean()), 1e-9))
+        known = slice(None) if mask.all() else mask  # a slice copies nothing
+        value = self._value[known]
+        return ChoiceSets(
+            self._inputs[known], self._log_weight[known], value / max(float(value.mean()), 1e-9)
+        )
 
-    def whole_offers(self, before: float = np.inf) -> list[WholeOffer]:
-        """Those of `offers` that were kept with everything that was on offer, numbered as they stand there."""
+    def full_choice_sets(self, before: float = np.inf) -> list[FullChoiceSet]:
+        """The full ones among `choice_sets(before)`, numbered by their position in it."""
         known = self._known_at < before
-        place = np.cumsum(known) - 1
-        kept = sorted(self._whole, key=lambda offer: offer.number)
-        return [replace(offer, number=int(place[offer.number])) for offer in kept if known[offer.number]]
-
-    def hand_over(self) -> list[WholeOffer]:
-        """The whole offers that were kept since the last time; they are the caller's now."""
-        whole, self._whole = self._whole, []
-        return whole
-
-    def keep(self, whole: list[WholeOffer]) -> None:
-        """Take over what another process' book handed over."""
-        self._whole += whole
+        position = np.cumsum(known) - 1
+        in_order = sorted(self._full, key=lambda one: one.number)
+        return [replace(one, number=int(position[one.number])) for one in in_order if known[one.number]]
 
 
-def _nominating(ranking: RankingOptions) -> FeedPipeline:
-    """The pipeline of a model that is still to be learned: what counts is what its sources nominate."""
-    return ranking_pipeline(ranking, None, ChoiceModel.untrained(features.names()), NoObserver())
+def _untrained_pipeline(options: RankingOptions) -> FeedPipeline:
+    """The pipeline of a model that is not learned yet. Only its sources are used."""
+    return ranking_pipeline(options, None, ChoiceModel.untrained(features.names()), NoObserver())

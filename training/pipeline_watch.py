@@ -69,7 +69,7 @@ class Seen:
 
 
 class PipelineWatch:
-    """Sees each request of a replay with the model of the moment (`prequential.run(watch=...)`)."""
+    """Examines each test request of a replay with the current model (`prequential.run(diagnose=...)`)."""
 
     def __init__(self, options: RankingOptions) -> None:
         self._options = options

@@ -16,7 +16,7 @@ from training.console import interval
 from training.figures import SEGMENTS, RankerFigures
 from training.metrics import ndcg_of_rank
 from training.pipeline_watch import PipelineFigures
-from training.prequential import Outcome
+from training.prequential import ReplayResult
 from training.replay import Replay
 
 _COMPARED: Final = 5  # rankers in a plot of lines
@@ -38,31 +38,31 @@ p{color:#4a5866}
 def write_report(
     path: Path,
     replay: Replay,
-    outcome: Outcome,
+    result: ReplayResult,
     table: Mapping[str, RankerFigures],
     pipeline: PipelineFigures | None = None,
 ) -> None:
     """Write the page, whole or not at all. Raises OSError."""
-    write_atomically(path, [report(replay, outcome, table, pipeline).encode()])
+    write_atomically(path, [report(replay, result, table, pipeline).encode()])
 
 
 def report(
     replay: Replay,
-    outcome: Outcome,
+    result: ReplayResult,
     table: Mapping[str, RankerFigures],
     pipeline: PipelineFigures | None = None,
 ) -> str:
     """The page: tables and plots, all inside."""
     parts = [
-        _heading(replay, outcome),
-        _section("Rankers", _ranker_table(table, outcome), plots.ranker_comparison(table)),
-        *_by_request(replay, outcome, table),
+        _heading(replay, result),
+        _section("Rankers", _ranker_table(table, result), plots.ranker_comparison(table)),
+        *_by_request(replay, result, table),
     ]
     if pipeline is not None:
         parts += _pipeline_sections(pipeline)
-    if outcome.learned:
-        learned = outcome.learned[-1]
-        times = f"Learned {len(outcome.learned)} times"
+    if result.fits:
+        learned = result.fits[-1]
+        times = f"Learned {len(result.fits)} times"
         told = f"{times}; the last time {learned.variant}."
         parts.append(
             _section("What the learned scorer looks at", _text(told), plots.feature_weights(learned.model))
@@ -75,12 +75,12 @@ def report(
     )
 
 
-def _heading(replay: Replay, outcome: Outcome) -> str:
+def _heading(replay: Replay, result: ReplayResult) -> str:
     since = datetime.fromtimestamp(replay.test_from, UTC).isoformat(timespec="minutes")
     kinds = ", ".join(INTERACTION_TYPES[kind] for kind in sorted(replay.targets))
     history = replay.history
     told = (
-        f"{len(outcome.requests):,} requests from {since} on, replayed one by one: each ranker saw what had happened "
+        f"{len(result.requests):,} requests from {since} on, replayed one by one: each ranker saw what had happened "
         f"strictly before, ranked every post there was, and was judged by the place of the one that the user chose "
         f"({kinds}). The feed has {len(history.users):,} users, {len(history.posts):,} posts and "
         f"{len(history.events):,} interactions. Intervals are 95 %, by bootstrap over users."
@@ -88,7 +88,7 @@ def _heading(replay: Replay, outcome: Outcome) -> str:
     return f"<h1>Evaluation of the feed</h1>{_text(told)}"
 
 
-def _ranker_table(table: Mapping[str, RankerFigures], outcome: Outcome) -> str:
+def _ranker_table(table: Mapping[str, RankerFigures], result: ReplayResult) -> str:
     counts = next(iter(table.values())).segments
     header = ["ranker", "NDCG@10", "hit@10", "MRR"]
     header += [f"NDCG@10 {name} (n={counts[name].n})" for name in SEGMENTS]
@@ -96,7 +96,7 @@ def _ranker_table(table: Mapping[str, RankerFigures], outcome: Outcome) -> str:
     rows = []
     for name, row in sorted(table.items(), key=lambda one: -one[1].accuracy["ndcg@10"].mean):
         segments = [f"{row.segments[one].mean:.3f}" if row.segments[one].n else "-" for one in SEGMENTS]
-        milliseconds = outcome.seconds[name] / max(len(outcome.requests), 1) * 1000
+        milliseconds = result.seconds[name] / max(len(result.requests), 1) * 1000
         rows.append(
             [
                 name,
@@ -112,20 +112,20 @@ def _ranker_table(table: Mapping[str, RankerFigures], outcome: Outcome) -> str:
     return _table(header, rows)
 
 
-def _by_request(replay: Replay, outcome: Outcome, table: Mapping[str, RankerFigures]) -> list[str]:
+def _by_request(replay: Replay, result: ReplayResult, table: Mapping[str, RankerFigures]) -> list[str]:
     best = sorted(table, key=lambda name: -table[name].accuracy["ndcg@10"].mean)[:_COMPARED]
-    ndcg = {name: ndcg_of_rank(outcome.ranks[name]) for name in best}
-    hour = (replay.events.time[outcome.requests] // 3600 % 24).astype(np.intp)
+    ndcg = {name: ndcg_of_rank(result.ranks[name]) for name in best}
+    hour = (replay.events.time[result.requests] // 3600 % 24).astype(np.intp)
     return [
         _section(
             "By the user's history",
             plots.by_bins(
-                ndcg, _bins(outcome.history, _HISTORY), _HISTORY_LABELS, "events before the request"
+                ndcg, _bins(result.history_length, _HISTORY), _HISTORY_LABELS, "events before the request"
             ),
         ),
         _section(
             "By the age of the chosen post",
-            plots.by_bins(ndcg, _bins(outcome.post_age, _AGES), _AGE_LABELS, "age"),
+            plots.by_bins(ndcg, _bins(result.post_age, _AGES), _AGE_LABELS, "age"),
         ),
         _section(
             "By hour", plots.by_bins(ndcg, hour, [str(one) for one in range(24)], "hour of the day, UTC")

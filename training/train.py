@@ -89,10 +89,11 @@ def train(
     learning: LearningOptions,
     active: ModelRecord | None,
     progress: Progress,
+    workers: int | None = None,
 ) -> Trained:
     """Replay the feed, learn from it, choose by held-out time, and refit the choice on everything.
 
-    Raises NothingToTrainOn.
+    `workers` as in `prequential.run`. Raises NothingToTrainOn, and ChildProcessError when a worker is killed.
     """
     if not len(feed.history.events):
         raise NothingToTrainOn("the feed has no interaction yet: seed or import one, or wait for users")
@@ -106,32 +107,33 @@ def train(
         tables.update(owner_table(replay, ["formula", "learned"], model=model, at_most=_OWNER_USERS))
         clock.over("figures")
 
-    outcome = run(
+    result = run(
         replay,
         _RANKERS,
         learning,
         max_requests=_REQUESTS,
         samples_all=True,
+        workers=workers,
         progress=lambda done, total: progress("replay", done, total),
         at_split=note_owner_figures,
     )
-    users = replay.events.user[outcome.requests]
-    choice = choose(outcome.ranks, len(outcome.requests))
-    champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress)
+    users = replay.events.user[result.requests]
+    choice = choose(result.ranks, len(result.requests))
+    champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress, workers)
     figures: dict[str, Any] = {
         **{name: figure.mean for name, figure in tables[choice.algorithm].items()},
-        "prequential": figures_of(outcome.ranks, users),
-        "requests": len(outcome.requests),
+        "prequential": figures_of(result.ranks, users),
+        "requests": len(result.requests),
     }
-    if len(outcome.requests):
-        against_random = compare(outcome.ranks[choice.algorithm], outcome.ranks["random"], users)
+    if len(result.requests):
+        against_random = compare(result.ranks[choice.algorithm], result.ranks["random"], users)
         figures["against_random"] = asdict(against_random)
-    if champion is not None and len(outcome.requests):
-        figures["against_active"] = asdict(compare(outcome.ranks[choice.algorithm], champion, users))
+    if champion is not None and len(result.requests):
+        figures["against_active"] = asdict(compare(result.ranks[choice.algorithm], champion, users))
     clock.over("figures")
     learned = None
     if choice.algorithm == "learned":
-        learned = learn(outcome.offers.offers(), outcome.offers.whole_offers(), learning)
+        learned = learn(result.examples.choice_sets(), result.examples.full_choice_sets(), learning)
         figures["log_likelihood"] = learned.tried
     clock.over("learn")
     progress("fit", 1, 2)
@@ -143,7 +145,7 @@ def train(
         figures=figures,
         config=configuration(choice.algorithm, ranking, learning, learned),
         note=choice.why,
-        objections=objections(outcome.ranks[choice.algorithm], users, outcome.ranks["random"], champion),
+        objections=objections(result.ranks[choice.algorithm], users, result.ranks["random"], champion),
         seconds=clock.seconds,
     )
 
@@ -193,6 +195,7 @@ def _champion_ranks(
     ranking: RankingOptions,
     learning: LearningOptions,
     progress: Progress,
+    workers: int | None,
 ) -> NDArray[np.int64] | None:
     """Ranks by the active model's configuration, refitted inside the same replay; None where it is the same one."""
     if active is None:
@@ -205,14 +208,15 @@ def _champion_ranks(
     if theirs == algorithm and their_ranking == ranking and same_learning:
         return None
     replay = Replay(feed.history, their_ranking, targets=target_kinds(feed.history), seed=learning.seed)
-    outcome = run(
+    result = run(
         replay,
         [theirs],
         their_learning,
         max_requests=_REQUESTS,
+        workers=workers,
         progress=lambda done, total: progress("active model", done, total),
     )
-    return outcome.ranks[theirs]
+    return result.ranks[theirs]
 
 
 def _read_configuration(config: Mapping[str, Any]) -> tuple[str, RankingOptions, LearningOptions]:
@@ -249,7 +253,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             requests = args.learn_from or tuned.learning.requests
             learning = replace(tuned.learning, requests=requests, seed=args.seed)
-            trained = train(whole, tuned.ranking, learning, registry.active(), progress)
+            trained = train(
+                whole, tuned.ranking, learning, registry.active(), progress, settings.training_workers
+            )
         clock.over("train")
         refused = bool(trained.objections)
         record = registry.publish(

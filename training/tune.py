@@ -117,6 +117,7 @@ def search(
     *,
     seconds: float,
     requests: int,
+    workers: int | None = None,
     clock: Callable[[], float] = perf_counter,
     told: Callable[[Trial], None] | None = None,
 ) -> list[Trial]:
@@ -130,7 +131,7 @@ def search(
     trials: list[Trial] = []
 
     def tried(changed: str, tuned: Tuned) -> Trial:
-        trial = _trial(history, targets, changed, tuned, requests)
+        trial = _trial(history, targets, changed, tuned, requests, workers)
         trials.append(trial)
         if told is not None:
             told(trial)
@@ -198,9 +199,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 bar(int(min(perf_counter() - began, args.time)), int(args.time))
 
             if args.ablate:
-                _ablate(args, history, start, progress)
+                _ablate(args, history, start, settings.training_workers, progress)
             else:
-                _tune(args, history, start, progress)
+                _tune(args, history, start, settings.training_workers, progress)
     except ChildProcessError as error:
         return refuse(_PROG, error)
     except OSError as error:
@@ -209,7 +210,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ablate(
-    args: argparse.Namespace, history: FeedHistory, start: Tuned, progress: Callable[[], None]
+    args: argparse.Namespace,
+    history: FeedHistory,
+    start: Tuned,
+    workers: int | None,
+    progress: Callable[[], None],
 ) -> None:
     whole, results = ablate(
         history,
@@ -217,6 +222,7 @@ def _ablate(
         start.learning,
         seconds=args.time,
         requests=args.requests,
+        workers=workers,
         on_result=progress,
     )
     skipped = len(list(parts(start.ranking, start.learning))) - len(results)
@@ -229,8 +235,21 @@ def _ablate(
         print(f"{skipped} parts were not measured in {args.time:.0f} s: give more time with --time")
 
 
-def _tune(args: argparse.Namespace, history: FeedHistory, start: Tuned, progress: Callable[[], None]) -> None:
-    trials = search(history, start, seconds=args.time, requests=args.requests, told=lambda _: progress())
+def _tune(
+    args: argparse.Namespace,
+    history: FeedHistory,
+    start: Tuned,
+    workers: int | None,
+    progress: Callable[[], None],
+) -> None:
+    trials = search(
+        history,
+        start,
+        seconds=args.time,
+        requests=args.requests,
+        workers=workers,
+        told=lambda _: progress(),
+    )
     best = best_of(trials)
     write_atomically(args.output, [json.dumps(best.tuned.to_json(), indent=2).encode(), b"\n"])
     rows = [(one.changed, one.served, one.formula) for one in trials]
@@ -243,9 +262,16 @@ def _tune(args: argparse.Namespace, history: FeedHistory, start: Tuned, progress
     print(f"{args.output}: NDCG@10 {trials[0].reached:.4f} -> {best.reached:.4f} on the warm-up's last fifth")
 
 
-def _trial(history: FeedHistory, targets: frozenset[int], changed: str, tuned: Tuned, requests: int) -> Trial:
+def _trial(
+    history: FeedHistory,
+    targets: frozenset[int],
+    changed: str,
+    tuned: Tuned,
+    requests: int,
+    workers: int | None,
+) -> Trial:
     replay = Replay(history, tuned.ranking, targets=targets, seed=tuned.learning.seed)
-    outcome = run(replay, ["formula", "served"], tuned.learning, max_requests=requests)
+    outcome = run(replay, ["formula", "served"], tuned.learning, max_requests=requests, workers=workers)
     users = replay.events.user[outcome.requests]
     served, formula = (bootstrap(ndcg_of_rank(outcome.ranks[name]), users) for name in ("served", "formula"))
     return Trial(changed, tuned, served, formula)

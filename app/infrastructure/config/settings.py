@@ -66,6 +66,7 @@ class Settings(BaseSettings):
         "pool_size": "Budgets towards the database (client 3 s > server 0.8 s > pool 0.2 s)",
         "tail_poll_ms": "Keeping up",
         "body_limit_bytes": "Limits of a request",
+        "training_workers": "Training",
     }
 
     # Database
@@ -226,6 +227,12 @@ class Settings(BaseSettings):
     )
     track_ahead_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
         5, description="How far a caller's clock may run ahead in occurred_at"
+    )
+
+    # Training
+    training_workers: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None,
+        description="Processes of a replay; unset: as many as cores and half of the free memory allow, at most 4",
     )
 
     @field_validator("database_url")

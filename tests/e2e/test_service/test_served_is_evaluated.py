@@ -61,7 +61,7 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
     options, learning = RankingOptions(whole_catalogue=300), LearningOptions(requests=learn_from)
     cut = float(whole.events.time[int(0.8 * len(whole.events))])
     past = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
-    model = run(past, ["served"], learning, max_requests=1).learned[0].model
+    model = run(past, ["served"], learning, max_requests=1).fits[0].model
     _publish_the_past(interactions, posts, cut, folder, url, options, model)
     replay = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
     rank = ranker("served", options, lambda: model)

@@ -65,9 +65,9 @@ def test_segments_part_the_requests_by_what_a_user_had_done_before(replayed):
     assert (sum(one.astype(int) for one in parts.values()) == 1).all()
     for at, request in enumerate(outcome.requests):
         before = ((events.user == events.user[request]) & (events.time < events.time[request])).sum()
-        assert outcome.history[at] == before
+        assert outcome.history_length[at] == before
         assert parts["new"][at] == (before == 0)
-    assert outcome.history[parts["heavy"]].min() > outcome.history[parts["returning"]].max()
+    assert outcome.history_length[parts["heavy"]].min() > outcome.history_length[parts["returning"]].max()
 
 
 def test_a_segment_without_requests_is_null_for_a_program(replayed):

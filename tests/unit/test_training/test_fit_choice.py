@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 
 from app.infrastructure.ml.choice_model import UNCALIBRATED
 from training.fit_choice import (
-    Offers,
-    WholeOffer,
+    ChoiceSets,
+    FullChoiceSet,
     calibration,
     fit_choice_model,
     log_likelihoods,
@@ -20,7 +20,7 @@ N, SIZE = 3000, 12
 
 
 @pytest.fixture(scope="module")
-def offers() -> Offers:
+def choice_sets() -> ChoiceSets:
     """Choices by utility 1.0 a - 0.5 b, where a third input, noise aside, repeats the first."""
     random = np.random.default_rng(5)
     inputs = random.normal(size=(N, SIZE, 3)).astype(np.float32)
@@ -29,11 +29,11 @@ def offers() -> Offers:
     taken = utility.argmax(axis=1)
     rows = np.arange(N)
     inputs[rows, 0], inputs[rows, taken] = inputs[rows, taken].copy(), inputs[rows, 0].copy()
-    return Offers(inputs, np.zeros((N, SIZE), np.float32), np.ones(N, np.float32))
+    return ChoiceSets(inputs, np.zeros((N, SIZE), np.float32), np.ones(N, np.float32))
 
 
-def test_coefficients_are_those_the_choices_were_made_by(offers):
-    model = fit_choice_model(("a", "b", "c"), standardised(offers), ridge=1e-5)
+def test_coefficients_are_those_the_choices_were_made_by(choice_sets):
+    model = fit_choice_model(("a", "b", "c"), standardised(choice_sets), ridge=1e-5)
 
     a, b, c = model.linear / model.scale
     assert a + c == pytest.approx(1.0, abs=0.08)
@@ -41,8 +41,8 @@ def test_coefficients_are_those_the_choices_were_made_by(offers):
 
 
 @pytest.mark.parametrize("ridge", [1e-2, 1e-5])
-def test_the_search_arrives_where_a_long_plain_one_does_though_inputs_lean_on_one_another(offers, ridge):
-    given = standardised(offers)
+def test_the_search_arrives_where_a_long_plain_one_does_though_inputs_lean_on_one_another(choice_sets, ridge):
+    given = standardised(choice_sets)
 
     def loss(w):
         u = given.inputs.astype(np.float64) @ w
@@ -54,27 +54,27 @@ def test_the_search_arrives_where_a_long_plain_one_does_though_inputs_lean_on_on
     assert loss(model.linear) == pytest.approx(least, abs=1e-5)
 
 
-def test_padding_is_never_chosen_and_changes_nothing(offers):
-    padded = Offers(
-        np.concatenate([offers.inputs, np.zeros((N, 3, 3), np.float32)], axis=1),
-        np.concatenate([offers.log_weight, np.full((N, 3), -np.inf, np.float32)], axis=1),
-        offers.value,
+def test_padding_is_never_chosen_and_changes_nothing(choice_sets):
+    padded = ChoiceSets(
+        np.concatenate([choice_sets.inputs, np.zeros((N, 3, 3), np.float32)], axis=1),
+        np.concatenate([choice_sets.log_weight, np.full((N, 3), -np.inf, np.float32)], axis=1),
+        choice_sets.value,
     )
     model = fit_choice_model(("a", "b", "c"), standardised(padded))
 
-    plain = fit_choice_model(("a", "b", "c"), standardised(offers))
+    plain = fit_choice_model(("a", "b", "c"), standardised(choice_sets))
 
     assert model.linear / model.scale == pytest.approx(plain.linear / plain.scale, abs=0.01)
     assert log_likelihoods(model, standardised(padded)[:10]).mean() < 0
 
 
 @pytest.mark.parametrize("units", [0, 4])
-def test_what_is_left_out_counts_for_nothing_whatever_it_says(offers, units):
-    without = standardised(offers, np.array([False, True, False]))
+def test_what_is_left_out_counts_for_nothing_whatever_it_says(choice_sets, units):
+    without = standardised(choice_sets, np.array([False, True, False]))
 
     model = fit_choice_model(("a", "b", "c"), without, units=units)
 
-    inputs = offers.inputs[0].T
+    inputs = choice_sets.inputs[0].T
     changed = inputs * np.array([[1], [1e6], [1]], np.float32)
     assert np.array_equal(model.utilities(inputs), model.utilities(changed))
     assert model.contributions(inputs)[1] == pytest.approx(0, abs=1e-20)
@@ -83,26 +83,28 @@ def test_what_is_left_out_counts_for_nothing_whatever_it_says(offers, units):
 
 
 @pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])
-def test_probabilities_hold_after_calibration_however_sure_the_model_was_of_itself(offers, sureness):
-    model = fit_choice_model(("a", "b", "c"), standardised(offers), ridge=1e-5)
+def test_probabilities_hold_after_calibration_however_sure_the_model_was_of_itself(choice_sets, sureness):
+    model = fit_choice_model(("a", "b", "c"), standardised(choice_sets), ridge=1e-5)
     model = replace(model, linear=model.linear * sureness)
-    whole = [WholeOffer(one.T.astype(np.float16), 0, number) for number, one in enumerate(offers.inputs)]
+    full = [
+        FullChoiceSet(one.T.astype(np.float16), 0, number) for number, one in enumerate(choice_sets.inputs)
+    ]
 
-    model = replace(model, calibration=calibration([(model, offer) for offer in whole[::2]]))
+    model = replace(model, calibration=calibration([(model, choice_set) for choice_set in full[::2]]))
 
     predicted, taken = [], []
-    for offer in whole[1::2]:
-        utility = model.utilities(offer.inputs.astype(np.float32))
+    for choice_set in full[1::2]:
+        utility = model.utilities(choice_set.inputs.astype(np.float32))
         predicted.append(model.probabilities(utility - np.log(np.exp(utility).sum())))
-        taken.append(np.arange(SIZE) == offer.chosen)
+        taken.append(np.arange(SIZE) == choice_set.chosen)
     predicted, taken = np.concatenate(predicted), np.concatenate(taken)
     for third in np.array_split(np.argsort(predicted), 3):  # some hundred choices in the lowest
         assert taken[third].mean() == pytest.approx(predicted[third].mean(), rel=0.25)
 
 
-def test_a_model_is_taken_at_its_word_where_nobody_chose_what_was_listed(offers):
-    model = fit_choice_model(("a", "b", "c"), standardised(offers))
-    nothing = WholeOffer(offers.inputs[0].T.astype(np.float16), -1, 0)
+def test_a_model_is_taken_at_its_word_where_nobody_chose_what_was_listed(choice_sets):
+    model = fit_choice_model(("a", "b", "c"), standardised(choice_sets))
+    nothing = FullChoiceSet(choice_sets.inputs[0].T.astype(np.float16), -1, 0)
 
     assert np.array_equal(calibration([(model, nothing)]), UNCALIBRATED)
     shares = np.log(np.array([0.5, 0.1, 0.001]))

@@ -16,7 +16,7 @@ from tests.feeds import LIKE, VIEW, Feed, Post, cut, feeds, forum, generated
 from training import rankers as ranker_list
 from training.dump import write_dump
 from training.learn import LearningOptions
-from training.lessons import lessons
+from training.lessons import training_examples
 from training.prequential import run
 from training.rankers import LEARNED, RANKERS
 from training.replay import Replay, target_kinds
@@ -40,8 +40,8 @@ def dumped(
     replay = Replay(history, RankingOptions(), targets=targets, test_from=test_from)
     if seen is not None:
         seen(replay)
-    outcome = run(replay, rankers, learning, max_requests=most)
-    assert not LEARNED & set(rankers) or outcome.learned, "nothing was learned: the feed is too small to tell"
+    outcome = run(replay, rankers, learning, max_requests=most, workers=1)
+    assert not LEARNED & set(rankers) or outcome.fits, "nothing was learned: the feed is too small to tell"
     write_dump(path, replay, outcome)
     return path.read_bytes()
 
@@ -120,16 +120,16 @@ def test_cutting_the_real_feed_at_three_times_leaves_earlier_rankings_as_they_we
         assert kept == [line for line in before(whole, at) if _request(line) in known]
 
 
-def test_which_offers_are_kept_whole_before_the_split_is_not_decided_after_it():
+def test_events_after_the_split_do_not_change_which_full_choice_sets_are_kept():
     likes = [(1 + number, number, LIKE, 1.0 + number) for number in range(40)]
     looked_before_and_liked_after = [(0, 3, VIEW, 25.5), (0, 3, LIKE, 90.0)]
     feed = Feed(41, [Post(created=0.0)] * 40, [*likes, *looked_before_and_liked_after]).history()
     kept = []
     for history in (feed, cut(feed, 80.0)):
         replay = Replay(history, RankingOptions(), targets=frozenset({LIKE}), test_from=50.0)
-        taught = lessons(replay, LearningOptions(requests=500))
-        known = replay.events.time[taught.requests] < 50.0
-        kept.append((taught.moments[known].tolist(), taught.whole[known].tolist()))
+        examples = training_examples(replay, LearningOptions(requests=500))
+        known = replay.events.time[examples.requests] < 50.0
+        kept.append((examples.moments[known].tolist(), examples.full[known].tolist()))
 
     assert kept[0] == kept[1]
     assert any(kept[0][1])

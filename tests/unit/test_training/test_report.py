@@ -23,8 +23,8 @@ def measured():
     history = generated(users=60, posts=200, interactions=4000)
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
     watch = PipelineWatch(replay.options)
-    outcome = run(replay, ["newest", "learned", "served"], QUICK, max_requests=60, watch=watch)
-    return replay, outcome, figures(replay, outcome), PipelineFigures(outcome.seen)
+    outcome = run(replay, ["newest", "learned", "served"], QUICK, max_requests=60, diagnose=watch)
+    return replay, outcome, figures(replay, outcome), PipelineFigures(outcome.diagnoses)
 
 
 class Page(HTMLParser):
@@ -108,7 +108,7 @@ def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_
             if name != "catalogue":
                 named.setdefault(name, []).append(hit)
 
-    run(fresh, ["learned"], QUICK, max_requests=60, watch=again)
+    run(fresh, ["learned"], QUICK, max_requests=60, diagnose=again)
 
     told = pipeline.sources()
     together = np.sum(list(named.values()), axis=0)
