@@ -1,4 +1,4 @@
-"""`docker compose up`: the web application, the service and Prometheus answering together."""
+"""Tests of `docker compose up`: the web application, the service and Prometheus together."""
 
 import json
 import os
@@ -20,8 +20,8 @@ from tests.web.test_observability import queries
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]
 
 PORTS = ("WEB_PORT", "ML_SERVICE_PORT", "POSTGRES_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
-# rates of what did not happen, and figures of half an hour
-QUIET = ('result="delayed"', "page_errors")
+# Queries without a value here: rates of events that do not happen, and averages over half an hour.
+EMPTY_QUERIES = ('result="delayed"', "page_errors")
 
 
 class Stack:
@@ -30,7 +30,7 @@ class Stack:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        done = subprocess.run(
+        result = subprocess.run(
             ["docker", "compose", "--project-name", f"webtest{os.getpid()}", *arguments],
             cwd=CHECKOUT,
             env={**os.environ, "COMPOSE_FILE": "docker-compose.dev.yml", **self.ports},
@@ -38,12 +38,12 @@ class Stack:
             text=True,
             check=False,
         )
-        assert done.returncode == 0 or not check, done.stderr[-6000:]
-        return done.stdout
+        assert result.returncode == 0 or not check, result.stderr[-6000:]
+        return result.stdout
 
     def get(self, port: str, path: str) -> str:
-        with self._opener.open(f"http://127.0.0.1:{self.ports[port]}{path}", timeout=60) as answer:
-            return str(answer.read().decode())
+        with self._opener.open(f"http://127.0.0.1:{self.ports[port]}{path}", timeout=60) as response:
+            return str(response.read().decode())
 
     def feed(self) -> dict[str, Any]:
         return dict(json.loads(self.get("WEB_PORT", "/api/feeds")))
@@ -77,20 +77,20 @@ def test_a_visitor_of_the_composed_stack_gets_recommendations(stack: Stack) -> N
     assert len(feed["posts"]) == 20
 
 
-def test_prometheus_scrapes_all_of_it_and_has_something_for_every_panel(stack: Stack) -> None:
+def test_prometheus_scrapes_every_target_and_has_data_for_every_panel(stack: Stack) -> None:
     stack.feed()
 
     assert wait_until(lambda: len(stack.samples("up == 1")) == 3, 60)
-    expected = [query for query in queries() if not any(quiet in query for quiet in QUIET)]
+    expected = [query for query in queries() if not any(part in query for part in EMPTY_QUERIES)]
     assert wait_until(lambda: all(stack.samples(query) for query in expected), 120), [
         query for query in expected if not stack.samples(query)
     ]
 
 
-def test_the_composed_feed_falls_back_while_the_service_is_stopped_and_comes_back(stack: Stack) -> None:
+def test_the_composed_feed_falls_back_while_the_service_is_stopped_and_recovers(stack: Stack) -> None:
     stack.compose("stop", "ml-service")
-    fallen = stack.feed()
+    fallback_page = stack.feed()
     stack.compose("start", "ml-service")
 
-    assert fallen["source"] == "random_fallback"
+    assert fallback_page["source"] == "random_fallback"
     assert wait_until(lambda: stack.feed()["source"] == "ml_recommendations", 90)

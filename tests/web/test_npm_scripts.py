@@ -1,4 +1,4 @@
-"""The npm scripts of the owner's design, at the repository's root."""
+"""Tests of the npm scripts of the owner's design, in the root of the repository."""
 
 import json
 import os
@@ -27,26 +27,30 @@ def test_the_scripts_are_exactly_those_of_the_design() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PACKAGE["scripts"] if name.startswith("ml:")])
-def test_every_ml_script_makes_the_environment_first(name: str) -> None:
+def test_every_ml_script_sets_up_the_environment_first(name: str) -> None:
     assert PACKAGE["scripts"][name].startswith("./scripts/with_setup.sh uv run ")
 
 
-def test_a_script_hands_its_options_on_and_its_exit_status_back() -> None:
+def test_a_script_passes_its_options_on_and_returns_the_exit_status() -> None:
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
     npm = ["npm", "run", "--silent", "ml:generate-data", "--"]
 
-    helped = subprocess.run([*npm, "--help"], cwd=CHECKOUT, env=os.environ, capture_output=True, text=True)
-    refused = subprocess.run([*npm, "--users", "many"], cwd=CHECKOUT, env=os.environ, capture_output=True)
+    help_result = subprocess.run(
+        [*npm, "--help"], cwd=CHECKOUT, env=os.environ, capture_output=True, text=True
+    )
+    invalid_result = subprocess.run(
+        [*npm, "--users", "many"], cwd=CHECKOUT, env=os.environ, capture_output=True
+    )
 
-    assert helped.returncode == 0
-    assert "--interactions" in helped.stdout
-    assert refused.returncode == 2
+    assert help_result.returncode == 0
+    assert "--interactions" in help_result.stdout
+    assert invalid_result.returncode == 2
 
 
-def test_the_lock_file_names_no_registry() -> None:
+def test_the_lock_file_contains_no_registry_url() -> None:
     lock = json.loads((CHECKOUT / "package-lock.json").read_text())
 
-    addresses = {entry["resolved"] for entry in lock["packages"].values() if "resolved" in entry}
+    urls = {entry["resolved"] for entry in lock["packages"].values() if "resolved" in entry}
 
-    assert addresses <= {"packages/feed-client", "web"}
+    assert urls <= {"packages/feed-client", "web"}

@@ -1,4 +1,4 @@
-"""What watches the feed: scrape config, rules and alerts by promtool, the dashboard by a real Prometheus."""
+"""Tests of the monitoring: scrape config, rules and alerts with promtool, dashboard queries with Prometheus."""
 
 import json
 import re
@@ -30,7 +30,7 @@ needs_promtool = pytest.mark.skipif(
 
 
 def queries() -> list[str]:
-    """Every query of the dashboard."""
+    """The queries of all panels of the dashboard."""
     return [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
 
 
@@ -39,7 +39,7 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_promtool
-def test_the_scrape_config_and_the_rules_are_what_prometheus_takes() -> None:
+def test_prometheus_accepts_the_scrape_config_and_the_rules() -> None:
     config = promtool("check", "config", "--syntax-only", PROMETHEUS / "prometheus.yml")
     rules = promtool("check", "rules", *sorted((PROMETHEUS / "rules").glob("*.yml")))
 
@@ -48,37 +48,37 @@ def test_the_scrape_config_and_the_rules_are_what_prometheus_takes() -> None:
 
 
 @needs_promtool
-def test_every_alert_fires_when_it_should_and_not_before() -> None:
-    told = promtool("test", "rules", PROMETHEUS / "tests" / "alerts.test.yml")
+def test_every_alert_fires_only_under_its_condition() -> None:
+    result = promtool("test", "rules", PROMETHEUS / "tests" / "alerts.test.yml")
 
-    assert told.returncode == 0, told.stdout + told.stderr
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_no_alert_is_left_without_a_test_that_sees_it_fire() -> None:
+def test_every_alert_has_a_test_in_which_it_fires() -> None:
     tests = yaml.safe_load((PROMETHEUS / "tests" / "alerts.test.yml").read_text())["tests"]
-    seen = {
+    tested = {
         case["alertname"] for test in tests for case in test.get("alert_rule_test", []) if case["exp_alerts"]
     }
 
-    assert {rule["alert"] for group in ALERTS["groups"] for rule in group["rules"]} == seen
+    assert {rule["alert"] for group in ALERTS["groups"] for rule in group["rules"]} == tested
 
 
-def test_every_metric_that_is_asked_for_is_one_that_somebody_exports() -> None:
+def test_every_metric_in_a_query_is_exported() -> None:
     service = "".join(path.read_text() for path in (CHECKOUT / "app").rglob("*.py"))
     web = "".join(
         path.read_text() for folder in ("lib", "app") for path in (CHECKOUT / "web" / folder).rglob("*.ts")
     )
     rules = "".join(path.read_text() for path in (PROMETHEUS / "rules").glob("*.yml"))
-    asked = {
+    queried = {
         re.sub(r"_(bucket|sum|count|total)$", "", name)
         for name in OWN_METRIC.findall(rules + "\n".join(queries()))
     }
 
-    assert len(asked) > 10
-    assert {name for name in asked if name not in service + web} == set()
+    assert len(queried) > 10
+    assert {name for name in queried if name not in service + web} == set()
 
 
-def test_the_dashboard_is_provisioned_from_where_compose_mounts_it() -> None:
+def test_the_dashboard_is_provisioned_from_a_mounted_folder() -> None:
     compose = yaml.safe_load((CHECKOUT / "docker-compose.dev.yml").read_text())["services"]["grafana"]
     source = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text())
     provider = yaml.safe_load((GRAFANA / "provisioning" / "dashboards" / "feed.yml").read_text())
@@ -94,7 +94,7 @@ def test_the_dashboard_is_provisioned_from_where_compose_mounts_it() -> None:
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running Prometheus with our rules and nothing to scrape."""
+    """A running Prometheus with our rules and no scrape target. Returns its URL."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
     folder = tmp_path_factory.mktemp("prometheus")
@@ -123,19 +123,19 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def is_ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as answer:
-            return answer.status == 200
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as response:
+            return response.status == 200
     except OSError:
         return False
 
 
 @pytest.mark.parametrize("query", sorted(set(queries())))
-def test_prometheus_understands_every_query_of_the_dashboard(prometheus: str, query: str) -> None:
+def test_prometheus_accepts_every_query_of_the_dashboard(prometheus: str, query: str) -> None:
     parameters = urllib.parse.urlencode({"query": query, "time": time.time()})
 
     try:
-        with urllib.request.urlopen(f"{prometheus}/api/v1/query?{parameters}", timeout=10) as answer:
-            status = json.load(answer)["status"]
+        with urllib.request.urlopen(f"{prometheus}/api/v1/query?{parameters}", timeout=10) as response:
+            status = json.load(response)["status"]
     except urllib.error.HTTPError as error:
         status = error.read().decode()
 

@@ -1,4 +1,4 @@
-"""The web application and the client package, by their own tests (scripts/run_web_tests.sh)."""
+"""Runs the tests of the web application and the client package (scripts/run_web_tests.sh)."""
 
 import os
 import subprocess
@@ -7,12 +7,12 @@ import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
 
-SKIPPED = 77
+SKIPPED_STATUS = 77
 
 
 def run_web_tests(*options: str) -> None:
-    """What the script found, as this test's result; a reason it gives for skipping is ours as well."""
-    done = subprocess.run(
+    """Run the script. Its failure fails the test, and its reason to skip skips the test."""
+    result = subprocess.run(
         ["bash", "scripts/run_web_tests.sh", *options],
         cwd=CHECKOUT,
         env={key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "API_KEYS")},
@@ -21,9 +21,9 @@ def run_web_tests(*options: str) -> None:
         text=True,
         check=False,
     )
-    if done.returncode == SKIPPED:
-        pytest.skip(done.stdout.strip().splitlines()[-1])
-    assert done.returncode == 0, done.stdout[-20_000:]
+    if result.returncode == SKIPPED_STATUS:
+        pytest.skip(result.stdout.strip().splitlines()[-1])
+    assert result.returncode == 0, result.stdout[-20_000:]
 
 
 @pytest.mark.timeout(600)
@@ -33,5 +33,5 @@ def test_the_web_application_and_the_client_package_pass_their_unit_tests() -> N
 
 @pytest.mark.browser
 @pytest.mark.timeout(1200)
-def test_the_stack_works_in_a_real_browser() -> None:
+def test_the_system_works_in_a_real_browser() -> None:
     run_web_tests("--browser")

@@ -25,7 +25,7 @@ export class Postgres {
 
   static async start(): Promise<Postgres> {
     const folder = mkdtempSync(path.join(tmpdir(), "feed-web-"));
-    const child = spawn(python(), ["-m", "tests.web.postgres_keeper", folder], { cwd: CHECKOUT });
+    const child = spawn(python(), ["-m", "tests.web.postgres_process", folder], { cwd: CHECKOUT });
     child.stderr.pipe(process.stderr);
     const reader: Interface = createInterface(child.stdout);
     const lines = reader[Symbol.asyncIterator]() as AsyncIterableIterator<string>;

@@ -1,7 +1,7 @@
-"""A PostgreSQL for one run of the web tests: migrated, on loopback, started and stopped by lines on standard input.
+"""Runs a PostgreSQL with all migrations for the web tests, which control it through standard input.
 
-`python -m tests.web.postgres_keeper FOLDER` prints its DSN; then `stop` and `start` are answered with `stopped` and
-the DSN; at the end of the input the server ends.
+`python -m tests.web.postgres_process FOLDER` starts the server on loopback and prints its DSN. The line `stop` stops
+the server and prints `stopped`. The line `start` starts it again and prints the DSN. The end of the input ends it.
 """
 
 import sys
@@ -12,7 +12,7 @@ from tests.postgres import migrate
 
 
 def main(folder: Path) -> int:
-    """Keep the server of `folder` until the input ends; the exit status."""
+    """Run the server in `folder` until the input ends. Returns the exit status."""
     server = EmbeddedPostgres(folder, durable=False)
     with server as url:
         migrate(url)
