@@ -103,14 +103,17 @@ class CandidateSampler:
         drawn, weight = strata.draw(self._options.candidates - 1, self._options, self._seeds[number])
         rows = np.concatenate([[chosen], drawn])
         log_weight = np.log(np.concatenate([[1.0], weight])).astype(np.float32)
-        if not (self._examples.full[number] and len(strata.candidates)):
+        candidates = strata.candidates
+        if not (self._examples.full[number] and len(candidates)):
             return SampledExample(number, features.matrix(context, rows).T, log_weight, None)
-        batch = np.union1d(strata.candidates, rows)
+        # In this order, because the rounding of a product of matrices depends on the order of its rows.
+        batch = np.concatenate([candidates, rows[~np.isin(rows, candidates)]])
         inputs = features.matrix(context, batch)
-        at = np.searchsorted(batch, strata.candidates)
-        place = np.flatnonzero(strata.candidates == chosen)
-        full = FullChoiceSet(inputs[:, at].astype(np.float16), int(place[0]) if len(place) else -1, number)
-        return SampledExample(number, inputs[:, np.searchsorted(batch, rows)].T, log_weight, full)
+        position = np.empty(request.state.n_posts, np.intp)
+        position[batch] = np.arange(len(batch))
+        chosen_at = position.item(chosen) if position[chosen] < len(candidates) else -1
+        full = FullChoiceSet(inputs[:, : len(candidates)].astype(np.float16), chosen_at, number)
+        return SampledExample(number, inputs[:, position[rows]].T, log_weight, full)
 
 
 class SampledExamples:

@@ -56,9 +56,8 @@ class ReplayWorkers:
         context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         context.set_forkserver_preload([__name__])
         self._stopped = context.Event()
-        copy = pickle.dumps(
-            plan
-        )  # here, as an executor pickles in another thread, while the replay is played
+        # Pickled here, because an executor pickles in a thread of its own, while this process plays the replay.
+        copy = pickle.dumps(plan)
         for first in range(1, count):
             # One executor for each process, because a worker keeps its replay from one call to the next.
             executor = ProcessPoolExecutor(
@@ -76,9 +75,18 @@ class ReplayWorkers:
         """
         try:
             others = [executor.submit(_process_until, stop, model) for executor in self._executors]
-            own = self._job.process_until(stop, model, progress)
+            running: list[Future[Any]] = [*self._begun, *others]
+
+            def check(done: int, total: int) -> None:
+                for future in running:
+                    if future.done():
+                        future.result()  # raises at once what ended the worker
+                if progress is not None:
+                    progress(done, total)
+
+            own = self._job.process_until(stop, model, check)
             for begun in self._begun:
-                begun.result()  # raises its error, if any
+                begun.result()
             return [own, *(other.result() for other in others)]
         except BrokenProcessPool:
             raise ChildProcessError(

@@ -7,6 +7,7 @@ import pytest
 
 from data.generate_fake_data import main as generate
 from tests.unit.test_data.feed_writing import VIEW, write_rows
+from training import evaluate
 from training.evaluate import main
 
 
@@ -205,3 +206,17 @@ def _exit_code(arguments: list[str]) -> int:
         return main(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
+
+
+def test_a_killed_worker_is_one_line_and_exit_code_2(feed, monkeypatch, capsys):
+    monkeypatch.setenv("TRAINING_WORKERS", "2")
+
+    def killed(*_, workers, **__):
+        assert workers == 2
+        raise ChildProcessError("a worker process of the replay ended early")
+
+    monkeypatch.setattr(evaluate, "run", killed)
+
+    assert main(["--interactions", str(feed), *RANKERS]) == 2
+
+    assert capsys.readouterr().err == "training.evaluate: a worker process of the replay ended early\n"
