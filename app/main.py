@@ -35,6 +35,7 @@ from app.domain.feed.state import FeedState
 from app.domain.repositories.interaction_repository import InteractionRepository, Recorded
 from app.domain.services.clock import Clock
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
+from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.secrets import cursor_secrets
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
@@ -44,9 +45,10 @@ from app.infrastructure.database.sql_feed_log import SqlFeedLog
 from app.infrastructure.database.sql_interactions import SqlInteractions
 from app.infrastructure.database.sql_posts import SqlPosts
 from app.infrastructure.database.sql_recommendations import SqlRecommendations
-from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, PublishedModel
+from app.infrastructure.feed_keeper import FeedKeeper
+from app.infrastructure.ml.model_interface import ModelSource, PublishedModel
 from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.ranking import ranking_options, ranking_pipeline
+from app.infrastructure.ml.ranking import ranking_pipeline
 from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.signing import ModelKeys, model_keys
 from app.infrastructure.pace import Pace

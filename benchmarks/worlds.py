@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.ml.ranking import ranking_options
 from data.command_line import OneLineParser, positive, whole_number
 from data.feed_files import read_feed
 from data.generate_fake_data import DEFAULT_UNTIL, write_feed

@@ -18,8 +18,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.history import FeedHistory
+from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
-from app.infrastructure.ml.ranking import ranking_options
 from data.command_line import OneLineParser, moment, refuse, whole_number
 from training import duration
 from training.console import figures_table, owner_lines, progress_bar, sources_table

@@ -20,11 +20,12 @@ from app.domain.errors import ModelUnavailable
 from app.domain.feed.chronicle import Chronicle
 from app.domain.repositories.feed_log import WholeFeed
 from app.domain.repositories.model_registry import ModelRecord
+from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
 from app.infrastructure.ml.formula_scorer import FormulaWeights
-from app.infrastructure.ml.ranking import RankingOptions, ranking_options
+from app.infrastructure.ml.ranking import RankingOptions
 from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.text import TextSpace
 from data.command_line import OneLineParser, existing_file, refuse, whole_number

@@ -21,10 +21,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.feed.history import FeedHistory
 from app.infrastructure.atomic_file import write_atomically
+from app.infrastructure.config.ranking_settings import FORMULA_BOUNDS, RANKING_BOUNDS, ranking_options
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml import features
 from app.infrastructure.ml.formula_scorer import FormulaWeights
-from app.infrastructure.ml.ranking import RankingOptions, ranking_options
+from app.infrastructure.ml.ranking import RankingOptions
 from data.command_line import OneLineParser, moment, refuse, whole_number
 from training import duration
 from training.ablation import ablate, parts
@@ -294,16 +295,27 @@ def _plain(value: Any) -> str:
     return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def _bounds(defaults: Options) -> Mapping[str, TypeAdapter[Any]]:
+    """The type of each option with its bounds."""
+    if isinstance(defaults, RankingOptions):
+        return RANKING_BOUNDS
+    if isinstance(defaults, FormulaWeights):
+        return FORMULA_BOUNDS
+    return {
+        name: TypeAdapter(kind) for name, kind in get_type_hints(type(defaults), include_extras=True).items()
+    }
+
+
 def _read(path: Path, place: str, given: object, defaults: Options) -> Options:
     """`defaults` with what is given, each value within the bounds that its type carries."""
     if not isinstance(given, dict):
         raise BadSettings(f"{path}: {place}: must be an object")
-    types = get_type_hints(type(defaults), include_extras=True)
+    bounds = _bounds(defaults)
     values: dict[str, Any] = {}
     for name, value in given.items():
         here = f"{place}.{name}"
-        if name not in types:
-            raise BadSettings(f"{path}: {here}: no such option (there are {', '.join(types)})")
+        if name not in bounds:
+            raise BadSettings(f"{path}: {here}: no such option (there are {', '.join(bounds)})")
         default = getattr(defaults, name)
         if isinstance(default, FormulaWeights):
             values[name] = _read(path, here, value, default)
@@ -311,7 +323,7 @@ def _read(path: Path, place: str, given: object, defaults: Options) -> Options:
         if isinstance(default, Mapping) and isinstance(value, dict):
             value = {**default, **value}
         try:
-            values[name] = TypeAdapter(types[name]).validate_json(json.dumps(value), strict=True)
+            values[name] = bounds[name].validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             within = "".join(f".{part}" for part in first["loc"] if part != "[key]")

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from uuid import UUID
@@ -18,12 +17,11 @@ from app.domain.feed.chronicle import Chronicle
 from app.domain.feed.state import FeedState
 from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction
-from app.domain.repositories.model_registry import ModelRecord
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.feed_writer import FeedWriter
+from app.infrastructure.ml.model_interface import ModelSource, PublishedModel, RankingModel
 from app.infrastructure.ml.ranking import RankingOptions, ranking_pipeline
-from app.infrastructure.ml.served_model import ServedModel
 from app.infrastructure.ml.text import readable
 from app.infrastructure.pace import Pace
 from app.infrastructure.snapshot_start import in_order
@@ -33,27 +31,6 @@ log = structlog.get_logger()
 
 _PORTION = 500  # posts asked for at once
 _RESUMED_PARTS = 5  # of changes since a snapshot: beyond, reading everything is as quick
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedModel:
-    """A verified model and its line of the registry."""
-
-    record: ModelRecord
-    model: ServedModel
-
-
-class ModelSource:
-    """Where models come from: asks cheaply whether there is another one, and fetches it."""
-
-    def __init__(
-        self,
-        fingerprint: Callable[[], object],
-        fetch: Callable[[], PublishedModel | None],
-    ) -> None:
-        """`fetch` raises InvalidArtifact or ModelUnavailable; None: nothing is published."""
-        self.fingerprint = fingerprint
-        self.fetch = fetch
 
 
 class FeedKeeper:
@@ -188,7 +165,7 @@ class FeedKeeper:
         self._untold.begin(feed_log)
         whole = feed_log.whole()
         chronicle = Chronicle(whole.history, replay=False)
-        chronicle.read_texts_with(self._writer.text)
+        chronicle.read_texts_with(self._writer.embed)
         self._serve(chronicle.finish(), self._model, whole.history.events.seq)
         self._position = whole.position
 
@@ -264,7 +241,7 @@ class FeedKeeper:
         if self._caught_up_at is None:
             # no database was read to its end yet: the newest snapshot is the feed
             self._serve(FeedState.restored(model.snapshot), published, np.empty(0, np.int64))
-            self._writer.text, self._position = model.text, model.position
+            self._writer.embed, self._position = model.embed, model.position
             return
         # the running feed is newer than the artefact's: it stays, only its texts are read anew
         state = self._feed.state
@@ -273,9 +250,9 @@ class FeedKeeper:
         with self._feed.turn:
             state.set_text(np.arange(len(vectors)), vectors)
             self._feed.ranking = Ranking(pipeline, published.record.version)
-            self._writer.text, self._model = model.text, published
+            self._writer.embed, self._model = model.embed, published
 
-    def _vectors(self, state: FeedState, model: ServedModel) -> NDArray[np.float32]:
+    def _vectors(self, state: FeedState, model: RankingModel) -> NDArray[np.float32]:
         """Text vectors of every post in the model's space: from its snapshot, else from the post's words."""
         known: NDArray[np.float32] = model.snapshot["columns"]["text"]
         vectors = np.zeros((state.n_posts, known.shape[1]), np.float32)
@@ -290,7 +267,7 @@ class FeedKeeper:
             rows = {key: row for row, key in unread}
             for start in range(0, len(unread), _PORTION):
                 found = self._posts.posts([UUID(bytes=key) for _, key in unread[start : start + _PORTION]])
-                read = model.text([readable(post.content, post.tags) for post in found])
+                read = model.embed([readable(post.content, post.tags) for post in found])
                 for post, vector in zip(found, read, strict=True):
                     vectors[rows[post.id.bytes]] = vector
         return vectors

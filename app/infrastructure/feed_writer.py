@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from app.application.live_feed import LiveFeed, Ranking
 from app.domain.entities import INTERACTION_TYPES, Post
+from app.domain.feed.chronicle import Embed
 from app.domain.feed.history import KEY_DTYPE, EventColumns
 from app.domain.feed.state import FeedState
 from app.domain.repositories.feed_log import FeedChanges, FeedMarks
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.domain.repositories.post_repository import PostRepository
 from app.infrastructure.database.key_index import KeyIndex
-from app.infrastructure.ml.text import TextSpace, readable
+from app.infrastructure.ml.text import readable
 
 _PORTION = 500  # events or follows applied in one turn: requests wait for no longer than that takes
 _NEWEST = 200  # posts
@@ -23,10 +24,10 @@ _REMEMBERED = 200_000  # numbers of events: the tail brings what this process co
 
 
 class FeedWriter:
-    """Takes turns with the requests that read. `text` reads the words of posts that come."""
+    """Takes turns with the requests that read. `embed` turns the texts of new posts into vectors."""
 
     def __init__(self, feed: LiveFeed, posts: PostRepository | None) -> None:
-        self.text = TextSpace.silent()
+        self.embed: Embed = _no_text
         self._feed = feed
         self._posts = posts
         self._counted: dict[int, None] = {}
@@ -121,7 +122,7 @@ class FeedWriter:
     def _upsert_posts(self, posts: Sequence[Post]) -> None:
         for start in range(0, len(posts), _PORTION):
             portion = list({post.id: post for post in posts[start : start + _PORTION]}.values())
-            vectors = self.text([readable(post.content, post.tags) for post in portion])
+            vectors = self.embed([readable(post.content, post.tags) for post in portion])
             with self._feed.turn:
                 self._upsert_portion(portion, vectors)
 
@@ -209,3 +210,8 @@ class FeedWriter:
         if self._posts is not None:
             for start in range(0, len(missing), _PORTION):
                 self._upsert_posts(self._posts.posts(missing[start : start + _PORTION]))
+
+
+def _no_text(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors of no dimension: without a model there is no text space."""
+    return np.zeros((len(texts), 0), np.float32)

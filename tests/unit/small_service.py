@@ -20,9 +20,10 @@ from app.domain.errors import DomainError
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.model_registry import ModelRecord
-from app.infrastructure.feed_keeper import FeedKeeper, ModelSource, PublishedModel
+from app.infrastructure.feed_keeper import FeedKeeper
 from app.infrastructure.ml import features
 from app.infrastructure.ml.choice_model import ChoiceModel
+from app.infrastructure.ml.model_interface import ModelSource, PublishedModel
 from app.infrastructure.ml.ranking import NoObserver, RankingOptions, ranking_pipeline
 from app.infrastructure.pace import Pace
 from tests.fakes.api import FixedClock

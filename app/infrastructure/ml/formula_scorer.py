@@ -12,8 +12,7 @@ from app.domain.entities import Reason
 from app.domain.feed.state import HALF_LIVES, HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer import Rows, Scored
-from app.infrastructure.config.settings import Hours, Share
-from app.infrastructure.ml.collaborative_filter import LiveTaste
+from app.infrastructure.ml.recommender_interface import Recommender
 from app.infrastructure.ml.tally import tally
 
 _TEXT, _AUTHOR, _ENGAGEMENT = 0.6, 0.2, 0.2  # shares of content similarity
@@ -23,10 +22,10 @@ _TEXT, _AUTHOR, _ENGAGEMENT = 0.6, 0.2, 0.2  # shares of content similarity
 class FormulaWeights:
     """Shares of the three parts (any scale) and the age in hours at which recency has fallen to 1/e."""
 
-    collaborative: Share = 0.7
-    content: Share = 0.2
-    recency: Share = 0.1
-    recency_tau_hours: Hours = 24.0
+    collaborative: float = 0.7
+    content: float = 0.2
+    recency: float = 0.1
+    recency_tau_hours: float = 24.0
 
 
 class TrendingScorer:
@@ -58,15 +57,15 @@ class TrendingScorer:
 class FormulaScorer:
     """Weighted sum of three parts, each in [0, 1]. A user whose neighbours name nothing is ranked by trending."""
 
-    def __init__(self, taste: LiveTaste, weights: FormulaWeights, trending: TrendingScorer) -> None:
-        self._taste = taste
+    def __init__(self, recommender: Recommender, weights: FormulaWeights, trending: TrendingScorer) -> None:
+        self._recommender = recommender
         self._trending = trending
         self._tau = weights.recency_tau_hours * HOUR
         shares = np.array([weights.collaborative, weights.content, weights.recency], np.float64)
         self._shares = shares / (shares.sum() or 1.0)
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
-        support = self._taste.support(context)
+        support = self._recommender.support(context)
         most = support.sums.max(initial=0.0)
         if most <= 0:
             return self._trending(context, rows)

@@ -12,69 +12,36 @@ from app.domain.feed.state import HALF_LIVES
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.scorer import Scorer
 from app.domain.services.stage_observer import StageObserver
-from app.infrastructure.config.settings import (
-    Candidates,
-    CatalogueSize,
-    ExplorationShare,
-    Hours,
-    Neighbours,
-    Settings,
-    Share,
-    Weight,
-)
 from app.infrastructure.ml import sources
 from app.infrastructure.ml.choice_model import ChoiceModel
-from app.infrastructure.ml.collaborative_filter import LiveTaste
 from app.infrastructure.ml.filters import NotBarred, NotOwn, Published
 from app.infrastructure.ml.formula_scorer import FormulaScorer, FormulaWeights, TrendingScorer
 from app.infrastructure.ml.learned_scorer import LearnedScorer
 from app.infrastructure.ml.page_selector import PageSelector
+from app.infrastructure.ml.recommender_interface import Recommender
 
 _WEIGHTS: Mapping[InteractionType, float] = {"view": 1, "click": 2, "like": 5, "comment": 7, "share": 10}
 
 
 @dataclass(frozen=True, slots=True)
 class RankingOptions:
-    """What can be set about ranking; travels in the artefact, so that a model serves as it was evaluated.
+    """What can be set about ranking; travels in the artefact, so that a model serves as it was evaluated."""
 
-    The types carry the bounds, for those who read options from a file.
-    """
-
-    interaction_weights: Mapping[InteractionType, Weight] = field(default_factory=lambda: dict(_WEIGHTS))
+    interaction_weights: Mapping[InteractionType, float] = field(default_factory=lambda: dict(_WEIGHTS))
     formula: FormulaWeights = field(default_factory=FormulaWeights)
-    neighbours: Neighbours = 10
-    trending_half_life_hours: Hours = 24.0
-    author_repeat_factor: Share = 0.5
-    author_repeat_floor: Share = 0.25
-    exploration_share: ExplorationShare = 0.04
-    whole_catalogue: CatalogueSize = 1000  # with no more posts than this, each is a candidate
-    candidates: Candidates = 100  # of the larger sources; the smaller ones name a part of it
-    trending_source_half_lives_hours: tuple[Hours, ...] = (1.0, 24.0, 720.0)
+    neighbours: int = 10
+    trending_half_life_hours: float = 24.0
+    author_repeat_factor: float = 0.5
+    author_repeat_floor: float = 0.25
+    exploration_share: float = 0.04
+    whole_catalogue: int = 1000  # with no more posts than this, each is a candidate
+    candidates: int = 100  # of the larger sources; the smaller ones name a part of it
+    trending_source_half_lives_hours: tuple[float, ...] = (1.0, 24.0, 720.0)
     exclude_sources: tuple[str, ...] = ()  # names of candidate sources that are not asked
 
     def kind_weights(self) -> NDArray[np.float64]:
         """(5,) weights in the order of INTERACTION_TYPES."""
         return np.array([self.interaction_weights[kind] for kind in INTERACTION_TYPES], np.float64)
-
-
-def ranking_options(settings: Settings) -> RankingOptions:
-    """The settings that rank; a trained model brings those it was evaluated with."""
-    return RankingOptions(
-        interaction_weights=dict(settings.interaction_weights),
-        formula=FormulaWeights(
-            settings.weight_collaborative,
-            settings.weight_content,
-            settings.weight_recency,
-            settings.recency_tau_hours,
-        ),
-        neighbours=settings.neighbours,
-        trending_half_life_hours=settings.trending_half_life_hours,
-        author_repeat_factor=settings.author_repeat_factor,
-        author_repeat_floor=settings.author_repeat_floor,
-        exploration_share=settings.exploration_share,
-        whole_catalogue=settings.ranked_limit,
-        candidates=settings.candidates,
-    )
 
 
 class NoObserver:
@@ -85,19 +52,22 @@ class NoObserver:
 
 
 def ranking_pipeline(
-    options: RankingOptions, taste: LiveTaste | None, learned: ChoiceModel | None, observer: StageObserver
+    options: RankingOptions,
+    recommender: Recommender | None,
+    learned: ChoiceModel | None,
+    observer: StageObserver,
 ) -> FeedPipeline:
-    """Ranks by the choice model if there is one, else by the formula if there is a taste model, else by trending."""
+    """Ranks by the choice model if there is one, else by the formula if there is a recommender, else by trending."""
     trending = TrendingScorer(options.trending_half_life_hours * 3600)
     scorer: Scorer = trending
     if learned is not None:
         scorer = LearnedScorer(learned)
-    elif taste is not None:
-        scorer = FormulaScorer(taste, options.formula, trending)
+    elif recommender is not None:
+        scorer = FormulaScorer(recommender, options.formula, trending)
     return FeedPipeline(
         sources=[
             source
-            for source in _sources(options, taste, learned is not None)
+            for source in _sources(options, recommender, learned is not None)
             if source.name not in options.exclude_sources
         ],
         filters=[Published(), NotOwn(), NotBarred()],
@@ -115,7 +85,9 @@ def _counted_half_lives(hours: Sequence[float]) -> tuple[int, ...]:
     return tuple(sorted({int(np.abs(counted - np.log(one * 3600)).argmin()) for one in hours}))
 
 
-def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) -> list[CandidateSource]:
+def _sources(
+    options: RankingOptions, recommender: Recommender | None, learned: bool
+) -> list[CandidateSource]:
     many, some, few = options.candidates, options.candidates // 2, options.candidates // 4
     window = 5 * many
     half_lives = options.trending_source_half_lives_hours
@@ -137,4 +109,4 @@ def _sources(options: RankingOptions, taste: LiveTaste | None, learned: bool) ->
         sources.FollowedAuthors(some, 20),
         everything,
     ]
-    return common if taste is None else [sources.SimilarUsers(taste, many), *common]
+    return common if recommender is None else [sources.SimilarUsers(recommender, many), *common]

@@ -1,6 +1,6 @@
 """What an artefact holds, as objects: everything that ranking needs besides the live feed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -87,6 +87,10 @@ class ServedModel:
             raise InvalidArtifact(
                 f"the artefact lacks a part or has one of another shape: {error!r}"
             ) from error
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d) float32 unit vectors, zero for a text without a known word."""
+        return self.text(texts)
 
     def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
         """What ranks `state` with this model. Raises InvalidArtifact when its features are not this version's."""

@@ -10,7 +10,7 @@ from app.domain.entities import Reason
 from app.domain.feed.state import HOTTEST_KEPT, STANDING_HALF_LIVES
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml import co_engagement
-from app.infrastructure.ml.collaborative_filter import LiveTaste
+from app.infrastructure.ml.recommender_interface import Recommender
 
 Rows = NDArray[np.intp]
 
@@ -55,13 +55,13 @@ class SmallCatalogue:
 class SimilarUsers:
     """What the nearest users of the trained model chose."""
 
-    taste: LiveTaste
+    recommender: Recommender
     limit: int
     name: str = "neighbours"
     reason: Reason = Reason.COLLABORATIVE_FILTERING
 
     def __call__(self, context: RankingContext) -> Rows:
-        support = self.taste.support(context)
+        support = self.recommender.support(context)
         return strongest(context, support.rows, support.sums[0], self.limit)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.pool import NullPool
 
+from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.embedded import CHECKOUT
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_feed_log import SqlFeedLog
 from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.ranking import ranking_options
 from app.infrastructure.ml.signing import model_keys
 from tests.e2e.service import Service, environment, running
 from tests.postgres import TestServer

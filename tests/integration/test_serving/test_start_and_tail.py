@@ -19,7 +19,7 @@ from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_feed_log import SqlFeedLog
 from app.infrastructure.database.sql_interactions import SqlInteractions
 from app.infrastructure.database.sql_posts import SqlPosts
-from app.infrastructure.feed_keeper import PublishedModel
+from app.infrastructure.ml.model_interface import PublishedModel
 from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_post, a_user, did
 from tests.unit.small_service import SmallService, names
 

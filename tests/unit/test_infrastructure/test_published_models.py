@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.domain.errors import InvalidArtifact, ModelUnavailable
-from app.infrastructure.feed_keeper import PublishedModel
+from app.infrastructure.ml.model_interface import PublishedModel
 from app.infrastructure.ml.text import TextSpace
 from tests.unit.small_service import SmallService, names
 from tests.unit.test_infrastructure.kept_feeds import a_service, engagements

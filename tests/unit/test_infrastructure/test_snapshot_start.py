@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from app.domain.ids import user_uuid
 from app.domain.repositories.feed_log import WholeFeed
-from app.infrastructure.feed_keeper import PublishedModel
+from app.infrastructure.ml.model_interface import PublishedModel
 from tests.fakes.storage import InMemoryFeedLog, InMemoryPosts
 from tests.unit.small_service import SmallService, names
 from tests.unit.test_infrastructure.kept_feeds import (
