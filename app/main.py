@@ -20,39 +20,39 @@ import anyio.to_thread
 import structlog
 from fastapi import FastAPI
 
+from app.application.cursor import CursorCodec
 from app.application.dto import FeedAnswer
 from app.application.live_feed import LiveFeed, Ranking
-from app.application.paging import CursorCodec
 from app.application.use_cases.generate_recommendations import (
     GenerateRecommendations,
     ListKeeping,
 )
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.workers.log_follower import FeedKeeper
+from app.application.workers.poll_intervals import Pace
+from app.application.workers.recommendation_writer import WriteBehind
 from app.domain.entities import Interaction
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.state import FeedState
+from app.domain.ranking.assembly import ranking_pipeline
+from app.domain.ranking.model_interface import ModelSource, PublishedModel
 from app.domain.repositories.interaction_repository import InteractionRepository, Recorded
 from app.domain.services.clock import Clock
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
+from app.infrastructure.config.key_files import cursor_secrets
 from app.infrastructure.config.ranking_settings import ranking_options
-from app.infrastructure.config.secrets import cursor_secrets
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.interaction_repository_impl import SqlInteractions
+from app.infrastructure.database.post_repository_impl import SqlPosts
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from app.infrastructure.database.sql_interactions import SqlInteractions
-from app.infrastructure.database.sql_posts import SqlPosts
-from app.infrastructure.database.sql_recommendations import SqlRecommendations
-from app.infrastructure.feed_keeper import FeedKeeper
-from app.infrastructure.ml.model_interface import ModelSource, PublishedModel
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.ranking import ranking_pipeline
-from app.infrastructure.ml.served_model import ServedModel
-from app.infrastructure.ml.signing import ModelKeys, model_keys
-from app.infrastructure.pace import Pace
-from app.infrastructure.write_behind import WriteBehind
+from app.infrastructure.ml.model_loader import ServedModel
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.shared.exceptions import ConfigurationError

@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from app.application.feed_pipeline import FeedPipeline
-from app.domain.feed.history import EventColumns
+from app.domain.feed.dataset import EventColumns
 from app.domain.feed.state import FeedState
+from app.domain.ranking.assembly import NoObserver
+from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.ml.ranking import NoObserver
-from app.infrastructure.ml.served_model import ServedModel
-from data.command_line import whole_number
-from training.registry import open_registry
+from app.infrastructure.ml.model_loader import ServedModel
+from app.infrastructure.ml.registry.open_registry import open_registry
+from app.shared.command_line import whole_number
 
 PAGE = 50
 LIKE = 2

@@ -29,11 +29,11 @@ import httpx
 
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, EmbeddedUnavailable
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.served_model import ServedModel
-from app.infrastructure.ml.signing import model_keys
-from data.command_line import OneLineParser, positive, refuse, whole_number
-from training.learn import FEWEST_REQUESTS
+from app.infrastructure.ml.model_loader import ServedModel
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.signing import model_keys
+from app.shared.command_line import OneLineParser, positive, refuse, whole_number
+from training.learning.model_selection import FEWEST_REQUESTS
 
 PATH = "/recommendations/generate"
 PAGE = 50

@@ -19,18 +19,18 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
-from data.command_line import OneLineParser, positive, whole_number
-from data.feed_files import read_feed
+from app.shared.command_line import OneLineParser, positive, whole_number
+from data.feed_files.reader import read_feed
 from data.generate_fake_data import DEFAULT_UNTIL, write_feed
-from data.synthetic_choices import WORLDS
-from data.synthetic_feed import FeedSize, make_feed
-from training.acceptance import compare
-from training.console import progress_bar
-from training.learn import LearningOptions
-from training.metrics import ndcg_of_rank
-from training.prequential import run
-from training.rankers import SINGLE
-from training.replay import Replay, target_kinds
+from data.synthetic.behaviour import WORLDS
+from data.synthetic.feed import FeedSize, make_feed
+from training.evaluation.acceptance import compare
+from training.evaluation.metrics import ndcg_of_rank
+from training.evaluation.prequential import run
+from training.evaluation.rankers import SINGLE
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay, target_kinds
+from training.reporting.console import progress_bar
 
 LIVES = (3.0, 72.0, 8760.0)
 

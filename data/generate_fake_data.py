@@ -22,12 +22,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
-from data.command_line import OneLineParser, moment, positive, refuse, whole_number
-from data.open_files import sibling
-from data.progress import progress_bars
+from app.shared.command_line import OneLineParser, positive, refuse, whole_number
+from app.shared.progress import progress_bars
+from data.feed_arguments import moment
+from data.feed_files.open_files import sibling
 from data.schemas import FileKind
-from data.synthetic_choices import WORLDS
-from data.synthetic_feed import COMMENT, LIKE, FeedSize, SyntheticFeed, make_feed
+from data.synthetic.behaviour import WORLDS
+from data.synthetic.feed import COMMENT, LIKE, FeedSize, SyntheticFeed, make_feed
 
 DEFAULT_OUTPUT: Final = Path("data/fake_interactions.json")
 DEFAULT_UNTIL: Final = datetime(2026, 1, 31, tzinfo=UTC)

@@ -5,10 +5,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from data.command_line import OneLineParser, event_map, existing_file
-from data.feed_files import read_feed
+from app.shared.command_line import OneLineParser, existing_file
+from app.shared.progress import progress_bars
+from data.feed_arguments import event_map
+from data.feed_files.reader import read_feed
 from data.loading import feed_database, run, told
-from data.progress import progress_bars
 
 _PROG = "python -m data.import_feed"
 

@@ -19,13 +19,13 @@ from app.infrastructure.database.bulk_load import (
     load_feed,
     remembered_shift,
 )
-from app.infrastructure.database.command_database import command_database
+from app.infrastructure.database.cli_connection import command_database
 from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.schema import SchemaName
+from app.shared.command_line import refuse
 from app.shared.exceptions import ConfigurationError
-from data.command_line import refuse
-from data.feed_files import FeedFile
-from data.left_out import LeftOut
+from data.feed_files.reader import FeedFile
+from data.feed_files.skipped_rows import LeftOut
 from data.schemas import FeedFileError
 
 

@@ -1,7 +1,7 @@
 """What a row of a feed file may hold, and the one error that a file which breaks it gives.
 
 The models are the definition: one row, checked by pydantic. Files of millions of rows are checked a column at
-a time (`data.columns`) by the same rules; a test holds the two to the same verdict.
+a time (`data.feed_files.columns`) by the same rules; a test holds the two to the same verdict.
 """
 
 import re
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.domain.entities import InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.ids import MAX_ID_LENGTH
+from app.shared.command_line import shown
 from data.times import parse_time
 
 FileKind = Literal["interactions", "posts", "users", "follows"]
@@ -50,12 +51,6 @@ class FeedFileError(Exception):
         told = f"{shown(value)} {why}" if column and value is not None else why
         super().__init__(": ".join([part for part in parts if part] + [told]))
         self.file, self.place, self.column, self.value, self.why = file, place, column, value, why
-
-
-def shown(value: object) -> str:
-    """A value as one short printable line, for messages."""
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def parse_flag(value: object) -> bool:

@@ -10,12 +10,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.command_line import OneLineParser, existing_file
-from data.feed_files import FeedFile, read_feed
+from app.shared.command_line import OneLineParser, existing_file
+from app.shared.progress import progress_bars
+from data.feed_files.reader import FeedFile, read_feed
 from data.generate_fake_data import DEFAULT_OUTPUT, DEMO, write_feed
 from data.loading import feed_database, run, told
-from data.progress import progress_bars
-from data.synthetic_feed import make_feed
+from data.synthetic.feed import make_feed
 
 _PROG = "python -m data.seed_database"
 

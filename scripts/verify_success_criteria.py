@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CHECKOUT))
 
 from app.infrastructure.database.embedded import EmbeddedPostgres  # noqa: E402
-from app.infrastructure.database.embedded.claims import free_port, wait_until  # noqa: E402
+from app.infrastructure.database.embedded.locks import free_port, wait_until  # noqa: E402
 
 INTERACTIONS = 5000
 TYPES = {"view", "click", "like", "comment", "share"}

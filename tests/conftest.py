@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from app.infrastructure.database.embedded import EmbeddedPostgres
-from tests.postgres import TestServer
+from tests.support.postgres import TestServer
 
 # Time limits of single examples would fail on a busy machine; a failure seen in CI must come back at home.
 hypothesis.settings.register_profile("default", deadline=None)

@@ -17,26 +17,21 @@ from typing import Any, Final
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.history import FeedHistory
+from app.domain.feed.dataset import FeedHistory
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
-from data.command_line import OneLineParser, moment, refuse, whole_number
-from training import duration
-from training.console import figures_table, owner_lines, progress_bar, sources_table
-from training.dump import write_dump
-from training.feed_input import (
-    UNREADABLE,
-    add_feed_arguments,
-    check_feed_arguments,
-    read_history,
-)
-from training.figures import figures
-from training.learn import LearningOptions
-from training.owner_table import OWNER_RANKERS, owner_table
-from training.pipeline_watch import PipelineFigures, PipelineWatch
-from training.prequential import run
-from training.rankers import LEARNED, RANKERS
-from training.replay import Replay, target_kinds
+from app.shared.command_line import OneLineParser, duration, refuse, whole_number
+from data.feed_arguments import add_feed_arguments, check_feed_arguments, moment
+from training.evaluation.holdout import OWNER_RANKERS, owner_table
+from training.evaluation.pipeline_diagnostics import PipelineFigures, PipelineWatch
+from training.evaluation.prequential import run
+from training.evaluation.rankers import LEARNED, RANKERS
+from training.evaluation.summary import figures
+from training.feed_source import UNREADABLE, read_history
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay, target_kinds
+from training.reporting.console import figures_table, owner_lines, progress_bar, sources_table
+from training.reporting.ranking_dump import write_dump
 
 _PROG: Final = "training.evaluate"
 
@@ -93,7 +88,7 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, settings: Setti
     if args.dump is not None:
         write_dump(args.dump, replay, result)
     if args.html is not None:
-        from training.report import write_report
+        from training.reporting.html_report import write_report
 
         write_report(args.html, replay, result, table, pipeline)
     told: dict[str, Any] = {
@@ -132,7 +127,7 @@ def _owner(args: argparse.Namespace, history: FeedHistory, settings: Settings) -
             "a post that was there before"
         )
     if args.json:
-        from training.figures import figure_json
+        from training.evaluation.summary import figure_json
 
         rows = {name: {k: figure_json(v) for k, v in row.items()} for name, row in table.items()}
         told = {
@@ -211,7 +206,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--refit-every",
-        type=duration.parse,
+        type=duration,
         default=86_400.0,
         metavar="24h",
         help="of neighbours, in feed time",

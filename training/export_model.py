@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from app.infrastructure.config.settings import read_settings
-from data.command_line import OneLineParser, existing_file, refuse
-from training.registry import REFUSALS, open_registry, print_json
+from app.infrastructure.ml.registry.open_registry import open_registry
+from app.shared.command_line import OneLineParser, existing_file, refuse
+from training.registry import REFUSALS, print_json
 
 _PROG: Final = "training.export_model"
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.domain.feed.history import EventColumns
+from app.domain.feed.dataset import EventColumns
 from app.domain.feed.state import DAY
 from app.infrastructure.ml.collaborative_filter import interaction_matrix
 

@@ -9,31 +9,15 @@ from typing import Any, Final
 
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
 from app.domain.repositories.model_registry import ModelRecord
-from app.infrastructure.config.settings import Settings, read_settings
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.signing import model_keys
+from app.infrastructure.config.settings import read_settings
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.open_registry import open_registry
+from app.shared.command_line import OneLineParser, refuse, whole_number
 from app.shared.exceptions import ConfigurationError
-from data.command_line import OneLineParser, refuse, whole_number
 
 _PROG: Final = "training.registry"
 REFUSALS: Final = (ConfigurationError, ModelUnavailable, UnknownVersion)
 """What ends a command with one line and exit code 2."""
-
-
-def open_registry(settings: Settings, *, publishes: bool = False) -> FileModelRegistry:
-    """The registry of MODELS_DIR, for a command.
-
-    Publishing takes the private key. Other commands hold it where it is set; where only trusted keys are, as
-    beside a service, they verify with these and make no key. Raises ConfigurationError.
-    """
-    key = settings.model_signing_key.get_secret_value() if settings.model_signing_key else None
-    keys = model_keys(
-        key,
-        settings.model_trusted_keys,
-        settings.keys_dir,
-        signs=publishes or key is not None or not settings.model_trusted_keys,
-    )
-    return FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

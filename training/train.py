@@ -17,28 +17,27 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.errors import ModelUnavailable
-from app.domain.feed.chronicle import Chronicle
+from app.domain.feed.timeline import Chronicle
+from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.repositories.feed_log import WholeFeed
 from app.domain.repositories.model_registry import ModelRecord
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.ml.choice_model import ChoiceModel
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
-from app.infrastructure.ml.formula_scorer import FormulaWeights
-from app.infrastructure.ml.ranking import RankingOptions
-from app.infrastructure.ml.served_model import ServedModel
-from app.infrastructure.ml.text import TextSpace
-from data.command_line import OneLineParser, existing_file, refuse, whole_number
-from data.progress import progress_bars
-from training.acceptance import choose, compare, figures_of, objections
-from training.feed_input import UNREADABLE, read_database
-from training.learn import FEWEST_REQUESTS, Learned, LearningOptions, learn
-from training.metrics import Figure
-from training.owner_table import owner_table
+from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.model_loader import ServedModel
+from app.infrastructure.ml.registry.open_registry import open_registry
+from app.shared.command_line import OneLineParser, existing_file, refuse, whole_number
+from app.shared.progress import progress_bars
+from training.evaluation.acceptance import choose, compare, figures_of, objections
+from training.evaluation.holdout import owner_table
+from training.evaluation.metrics import Figure
+from training.evaluation.prequential import run
+from training.feed_source import UNREADABLE, read_database
+from training.learning.model_selection import FEWEST_REQUESTS, Learned, LearningOptions, learn
 from training.preprocess import build_interaction_matrix
-from training.prequential import run
-from training.registry import open_registry
-from training.replay import Replay, target_kinds
+from training.replay.replay import Replay, target_kinds
 from training.tune import Tuned, read_tuned
 
 _PROG: Final = "training.train"

@@ -19,23 +19,22 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.domain.feed.history import FeedHistory
-from app.infrastructure.atomic_file import write_atomically
+from app.domain.feed.dataset import FeedHistory
+from app.domain.ranking import user_features
+from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.ranking_settings import FORMULA_BOUNDS, RANKING_BOUNDS, ranking_options
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.ml import features
-from app.infrastructure.ml.formula_scorer import FormulaWeights
-from app.infrastructure.ml.ranking import RankingOptions
-from data.command_line import OneLineParser, moment, refuse, whole_number
-from training import duration
-from training.ablation import ablate, parts
-from training.console import ablation_table, interval, progress_bar
-from training.feed_input import UNREADABLE, add_feed_arguments, check_feed_arguments, read_history
-from training.learn import LearningOptions
-from training.metrics import Figure, bootstrap, ndcg_of_rank
-from training.prequential import run
-from training.replay import Replay, target_kinds
-from training.time_budget import TimeBudget
+from app.shared.atomic_file import write_atomically
+from app.shared.command_line import OneLineParser, duration, refuse, whole_number
+from data.feed_arguments import add_feed_arguments, check_feed_arguments, moment
+from training.evaluation.ablation import ablate, parts
+from training.evaluation.metrics import Figure, bootstrap, ndcg_of_rank
+from training.evaluation.prequential import run
+from training.evaluation.time_budget import TimeBudget
+from training.feed_source import UNREADABLE, read_history
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay, target_kinds
+from training.reporting.console import ablation_table, interval, progress_bar
 
 _PROG: Final = "training.tune"
 _ENOUGH: Final = 100  # requests of the inner test part, under which a comparison says nothing
@@ -168,7 +167,7 @@ def read_tuned(path: Path) -> Tuned:
         raise BadSettings(f"{path}: {min(unknown)}: no such part (there are ranking, learning)")
     ranking = _read(path, "ranking", given.get("ranking", {}), RankingOptions())
     learning = _read(path, "learning", given.get("learning", {}), LearningOptions())
-    inputs = {*features.names(), *features.groups()}
+    inputs = {*user_features.names(), *user_features.groups()}
     for name in learning.without:
         if name not in inputs:
             raise BadSettings(f"{path}: learning.without: {name!r} is no input and no group of inputs")
@@ -341,7 +340,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="write nothing; measure the ranking without each of its sources, half-lives and groups of inputs",
     )
-    parser.add_argument("--time", type=duration.parse, default=600.0, metavar="10m", help="default: 10m")
+    parser.add_argument("--time", type=duration, default=600.0, metavar="10m", help="default: 10m")
     parser.add_argument(
         "--test-from",
         type=moment,

@@ -14,15 +14,16 @@ import numpy as np
 
 from app.domain.errors import InvalidArtifact, UnknownVersion
 from app.domain.feed.state import FeedState
+from app.domain.ranking.assembly import NoObserver
 from app.domain.repositories.model_registry import ModelRecord
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.ranking import NoObserver
-from app.infrastructure.ml.served_model import ServedModel
-from data.command_line import OneLineParser, refuse
-from training.acceptance import TOLERATED, Comparison
-from training.registry import REFUSALS, open_registry
+from app.infrastructure.ml.model_loader import ServedModel
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.open_registry import open_registry
+from app.shared.command_line import OneLineParser, refuse
+from training.evaluation.acceptance import TOLERATED, Comparison
+from training.registry import REFUSALS
 
 _PROG: Final = "training.validate_model"
 _PAGE: Final = 50

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from threading import Lock
 
-from app.application.feed_pipeline import FeedPipeline
 from app.domain.feed.state import FeedState
+from app.domain.ranking.pipeline import FeedPipeline
 
 
 @dataclass(frozen=True, slots=True)

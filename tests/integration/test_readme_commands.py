@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
-from tests.e2e.service import environment, running
+from tests.support.service_process import environment, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 
 from app.application.use_cases.get_health_status import HealthStatus, ServiceState
-from app.domain.feed.chronicle import Chronicle
 from app.domain.feed.state import HOUR
+from app.domain.feed.timeline import Chronicle
+from app.domain.ranking import filters, formula_scorer, sources, user_features
+from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.clock import SystemClock
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT
-from app.infrastructure.ml import features, filters, formula_scorer, sources
-from app.infrastructure.ml.ranking import RankingOptions
 from app.presentation.api.routers.health import StateCollector
 from app.presentation.schemas.interaction_schema import TrackRequest
 from app.presentation.schemas.recommendation_schema import GenerateRequest, GenerateResponse
 from app.shared.monitoring import Metrics
-from tests.feeds import generated
-from training.acceptance import ENOUGH_REQUESTS
-from training.learn import LearningOptions
-from training.rankers import RANKERS
+from tests.support.feeds import generated
+from training.evaluation.acceptance import ENOUGH_REQUESTS
+from training.evaluation.rankers import RANKERS
+from training.learning.model_selection import LearningOptions
 
 ADRS = sorted((CHECKOUT / "docs/adr").glob("*.md"))
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
@@ -288,7 +288,7 @@ def test_figures_about_the_code_are_those_of_the_code() -> None:
     text = " ".join(page("docs/architecture.md").split())
     options = RankingOptions()
 
-    assert f"over {len(features.names())} inputs" in text
+    assert f"over {len(user_features.names())} inputs" in text
     assert f"a hidden layer of {LearningOptions().units[0]} ReLU units" in text
     assert f"fewer than {ENOUGH_REQUESTS} held-out requests" in text
     assert f"gives {options.exploration_share * 100:g} % of the places" in text
@@ -307,19 +307,19 @@ def feed_and_rows() -> tuple[Any, Any]:
 
 
 def test_the_example_feature_can_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "FEATURES", list(features.FEATURES))
-    before = len(features.names())
+    monkeypatch.setattr(user_features, "FEATURES", list(user_features.FEATURES))
+    before = len(user_features.names())
 
-    exec(example("@feature"), vars(features) | {"np": np})
+    exec(example("@feature"), vars(user_features) | {"np": np})
 
     state, rows = feed_and_rows()
     now = float(state.created[rows].max()) + 1
     user = next(user for user in range(state.n_users) if len(state.histories.row(user)[0]))
-    inputs = features.matrix(RankingContext(state, user, now), rows)
+    inputs = user_features.matrix(RankingContext(state, user, now), rows)
     author = state.author[state.histories.row(user)[0][-1]]
     assert inputs.shape == (before + 1, len(rows))
     np.testing.assert_array_equal(inputs[-1], (state.author[rows] == author) & (author >= 0))
-    assert not features.matrix(RankingContext(state, -1, now), rows)[-1].any()
+    assert not user_features.matrix(RankingContext(state, -1, now), rows)[-1].any()
 
 
 def test_the_example_source_can_be_added() -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from app.infrastructure.database.embedded import EmbeddedPostgres
-from tests.postgres import migrate
+from tests.support.postgres import (migrate)
 
 
 def main(folder: Path) -> int:

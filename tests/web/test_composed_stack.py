@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
-from app.infrastructure.database.embedded.claims import free_port, wait_until
+from app.infrastructure.database.embedded.locks import (free_port, wait_until)
 from tests.web.test_observability import queries
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1500)]

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from app.infrastructure.database.embedded import CHECKOUT
-from app.infrastructure.database.embedded.claims import free_port, wait_until
+from app.infrastructure.database.embedded.locks import (free_port, wait_until)
 
 PROMETHEUS = CHECKOUT / "deploy" / "prometheus"
 GRAFANA = CHECKOUT / "deploy" / "grafana"

@@ -10,15 +10,15 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.application.bounded_memory import BoundedMemory
+from app.application.cursor import CursorCodec, CursorState
 from app.application.dto import FeedAnswer, FeedRequest
-from app.application.dto.feed import Source
-from app.application.feed_pipeline import FeedPipeline, Page, RankedList
+from app.application.dto.recommendation_response import Source
 from app.application.live_feed import LiveFeed, Ranking
-from app.application.paging import CursorCodec, CursorState
+from app.application.ttl_cache import BoundedMemory
 from app.domain.entities import Reason
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.ranking.pipeline import FeedPipeline, Page, RankedList
 from app.domain.services.clock import Clock
 from app.domain.services.ranking_context import RankingContext
 

@@ -1,5 +1,6 @@
 """A post of the feed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,3 +24,8 @@ class Post:
             raise ValueError("created_at must carry a time zone")
         if self.seq < 0:
             raise ValueError(f"seq must not be negative, got {self.seq}")
+
+
+def readable(content: str, tags: Sequence[str]) -> str:
+    """The text of a post as the space reads it: its words and, each as one more word, its tags."""
+    return " ".join([content, *tags])

@@ -6,8 +6,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.heat import Heat
-from app.domain.feed.history import EventColumns
+from app.domain.feed.dataset import EventColumns
+from app.domain.feed.decayed_counters import Heat
 from app.domain.feed.ragged import RaggedRows, grown
 
 HOUR, DAY = 3600.0, 86400.0

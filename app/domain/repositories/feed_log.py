@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
-from app.domain.feed.history import FeedHistory
+from app.domain.feed.dataset import FeedHistory
 from app.domain.repositories.interaction_repository import StoredInteraction
 
 

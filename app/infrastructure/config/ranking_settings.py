@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from app.domain.entities import InteractionType
+from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.settings import (
     Candidates,
     CatalogueSize,
@@ -16,8 +17,6 @@ from app.infrastructure.config.settings import (
     Share,
     Weight,
 )
-from app.infrastructure.ml.formula_scorer import FormulaWeights
-from app.infrastructure.ml.ranking import RankingOptions
 
 FORMULA_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "collaborative": TypeAdapter(Share),

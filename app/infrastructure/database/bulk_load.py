@@ -23,7 +23,7 @@ from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 class UserRows:
     """(n_users,) users to load."""
 
-    key: NDArray[np.void]  # V16, the UUID's bytes, see app.domain.feed.history.keys_of
+    key: NDArray[np.void]  # V16, the UUID's bytes, see app.domain.feed.dataset.keys_of
     external_id: list[str]
     created: NDArray[np.float64]  # seconds since the epoch; NaN: the time of loading
     username: list[str | None] | None = None

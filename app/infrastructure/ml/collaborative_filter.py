@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from app.domain.feed.group_sums import Tally, tally
 from app.domain.feed.ragged import runs
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.ml.artifact import StoredNeighbours
-from app.infrastructure.ml.tally import Tally, tally
+from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
 if TYPE_CHECKING:  # importing scikit-learn takes seconds, and serving does without
     from sklearn.neighbors import NearestNeighbors

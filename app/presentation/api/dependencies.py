@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
-from app.application.dto.feed import FeedAnswer, FeedRequest
+from app.application.dto.recommendation_request import FeedRequest
+from app.application.dto.recommendation_response import FeedAnswer
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.domain.repositories.interaction_repository import Recorded

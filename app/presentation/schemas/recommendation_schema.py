@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.application.dto.feed import Mode, Source
+from app.application.dto.recommendation_request import Mode
+from app.application.dto.recommendation_response import Source
 from app.domain.entities import Reason
 from app.domain.ids import MAX_ID_LENGTH
 

@@ -8,8 +8,8 @@ import pytest
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.shared.monitoring import Metrics
-from tests.fakes.api import Running
-from tests.fakes.server import served
+from tests.support.fake_use_cases import Running
+from tests.support.http_server import served
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.shared.monitoring import Metrics
-from tests.fakes.api import Running
-from tests.fakes.server import served
+from tests.support.fake_use_cases import Running
+from tests.support.http_server import served
 
 PATHS = ("/recommendations/generate", "/interactions/track", "/interactions/batch")
 EVENT = b'"post_id":"post-1","interaction_type":"view"'

@@ -15,8 +15,8 @@ from app.presentation.schemas.health_schema import HealthResponse
 from app.shared.logging import configure_logging
 from app.shared.monitoring import Metrics
 from tests.e2e.test_api.test_recommendations import problem
-from tests.fakes.api import Running
-from tests.fakes.server import served
+from tests.support.fake_use_cases import Running
+from tests.support.http_server import served
 
 KEYS = ("first-key", "second-key")
 

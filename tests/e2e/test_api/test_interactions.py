@@ -13,7 +13,7 @@ import pytest
 from app.domain.ids import post_uuid, user_uuid
 from app.presentation.schemas.interaction_schema import BatchResponse, TrackResponse
 from tests.e2e.test_api.test_recommendations import problem
-from tests.fakes.api import NOON, Running
+from tests.support.fake_use_cases import NOON, Running
 
 TRACK, BATCH = "/interactions/track", "/interactions/batch"
 

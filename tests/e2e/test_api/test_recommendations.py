@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.presentation.schemas.recommendation_schema import GenerateResponse
-from tests.fakes.api import Running
+from tests.support.fake_use_cases import Running
 
 GENERATE = "/recommendations/generate"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
-from app.infrastructure.database.embedded.claims import free_port, is_free, wait_until
+from app.infrastructure.database.embedded.locks import free_port, is_free, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
-from app.infrastructure.database.embedded.claims import free_port, wait_until
+from app.infrastructure.database.embedded.locks import free_port, wait_until
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
 

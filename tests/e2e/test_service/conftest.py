@@ -13,12 +13,12 @@ from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.embedded import CHECKOUT
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.signing import model_keys
-from tests.e2e.service import Service, environment, running
-from tests.postgres import TestServer
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.signing import model_keys
+from tests.support.postgres import TestServer
+from tests.support.service_process import Service, environment, running
 from training.train import fit_everything
 
 USERS, POSTS, INTERACTIONS = 100, 500, 1_500

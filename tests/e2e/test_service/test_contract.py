@@ -7,9 +7,9 @@ import psycopg2
 import pytest
 
 from app.domain.ids import user_uuid
-from tests.e2e.service import Service, ids
 from tests.e2e.test_api.test_recommendations import problem
 from tests.e2e.test_service.conftest import INTERACTIONS, POSTS, USERS
+from tests.support.service_process import Service, ids
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import pytest
 
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.embedded import EmbeddedPostgres
-from tests.e2e.service import Service, running
 from tests.integration.test_database.test_faults import Server
-from tests.postgres import migrate
+from tests.support.postgres import migrate
+from tests.support.service_process import Service, running
 
 pytestmark = pytest.mark.chaos
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.domain.ids import user_uuid
 from app.infrastructure.database.embedded import CHECKOUT
-from tests.e2e.service import Service, environment, ids, running
+from tests.support.service_process import Service, environment, ids, running
 
 GENERATE = "/recommendations/generate"
 NOWHERE = "postgresql://nobody:secret-word@127.0.0.1:1/none"

@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.registry_file import read_versions, write_versions
-from app.infrastructure.ml.signing import model_keys
-from tests.e2e.service import Service, ids, running
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.registry_index import read_versions, write_versions
+from app.infrastructure.ml.registry.signing import model_keys
 from tests.e2e.test_service.conftest import command
-from tests.integration.test_ml.registries import plant
-from tests.postgres import migrate
+from tests.support.postgres import migrate
+from tests.support.registries import plant
+from tests.support.service_process import Service, ids, running
 
 
 @pytest.fixture

@@ -13,23 +13,23 @@ from psycopg2.extensions import set_wait_callback
 from sqlalchemy.pool import NullPool
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.ranking.options import RankingOptions
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.bulk_load import load_feed
 from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.ranking import RankingOptions
-from app.infrastructure.ml.signing import model_keys
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.signing import model_keys
 from app.main import create_app
-from data.feed_files import read_feed
+from data.feed_files.reader import read_feed
 from data.generate_fake_data import write_feed
-from data.synthetic_feed import FeedSize, make_feed
-from tests.fakes.server import served
-from training.learn import LearningOptions
-from training.prequential import run
-from training.rankers import ranker
-from training.replay import Replay
+from data.synthetic.feed import FeedSize, make_feed
+from tests.support.http_server import served
+from training.evaluation.prequential import run
+from training.evaluation.rankers import ranker
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay
 from training.train import fit_everything
 
 _FORUM = Path(os.environ.get("FEED_DATASETS", "../shared/datasets")) / "forum"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.e2e.service import free_port, running
+from tests.support.service_process import free_port, running
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 ENDED = (0, -signal.SIGTERM)  # uvicorn raises the signal again once it has shut down

@@ -11,7 +11,7 @@ import pytest
 from app.domain.ids import post_uuid, user_uuid
 from data import import_feed, loading, seed_database
 from data.generate_fake_data import main as generate
-from tests.unit.test_data.feed_writing import VIEW, write_rows
+from tests.support.feed_writing import VIEW, write_rows
 
 DAY = 86_400
 

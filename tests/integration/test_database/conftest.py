@@ -9,8 +9,8 @@ from sqlalchemy.pool import NullPool
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
-from tests.integration.test_database.storage_under_test import Storage
-from tests.postgres import TestServer
+from tests.support.postgres import TestServer
+from tests.support.storage_under_test import Storage
 
 OTHER_SCHEMA = SchemaName("feed_of_a_team")
 

@@ -16,11 +16,11 @@ from app.infrastructure.database.bulk_load import (
     load_feed,
     remembered_shift,
 )
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from tests.integration.test_database.feeds import ODD, small_feed
-from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_user, events_of
+from tests.support.database_feed import ODD, small_feed
+from tests.support.storage_under_test import NOON, SqlTables, a_user, events_of
 
 PUBLIC = SchemaName()
 NOTHING = LoadCounts(0, 0, 0, 0)

@@ -18,8 +18,8 @@ import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.embedded import launcher as launching
-from app.infrastructure.database.embedded.claims import is_free, wait_until
 from app.infrastructure.database.embedded.launcher import Launcher, choose_launcher, find_programs
+from app.infrastructure.database.embedded.locks import is_free, wait_until
 
 USES_IT_UNTIL_KILLED = """
 import sys, signal

@@ -28,12 +28,12 @@ from app.infrastructure.database.connection import (
     transaction,
 )
 from app.infrastructure.database.embedded import EmbeddedPostgres
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.interaction_repository_impl import SqlInteractions
 from app.infrastructure.database.migrate import migrate
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from app.infrastructure.database.sql_interactions import SqlInteractions
-from app.infrastructure.database.sql_recommendations import SqlRecommendations
-from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_post, a_user, did
+from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 Answer = TypeVar("Answer")
 BUDGET = 0.4

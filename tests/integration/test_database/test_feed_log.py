@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Engine
 from app.domain.entities import Interaction
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedLog, LogPosition
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.interaction_repository_impl import SqlInteractions
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from app.infrastructure.database.sql_interactions import SqlInteractions
-from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_post, a_user, did
+from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 PUBLIC = SchemaName()
 LIKE = "INSERT INTO user_interaction (user_id, post_id, interaction_type, request_id) VALUES (%s, %s, 'like', %s)"
@@ -270,8 +270,8 @@ def test_rows_written_by_hand_do_not_stop_the_log(engine: Engine, tables: SqlTab
 def test_more_events_than_a_page_of_the_whole_read_all_arrive(
     engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.infrastructure.database.whole_read.RECORDS_PER_PAGE", 7)
-    monkeypatch.setattr("app.infrastructure.database.whole_read.ROWS_PER_FETCH", 2)
+    monkeypatch.setattr("app.infrastructure.database.full_read.RECORDS_PER_PAGE", 7)
+    monkeypatch.setattr("app.infrastructure.database.full_read.ROWS_PER_FETCH", 2)
     tables.add_users(*(a_user(f"u{n}") for n in range(20)))
     for n in range(20):
         tables.add_follow(user_uuid(f"u{n}"), user_uuid("anna"))

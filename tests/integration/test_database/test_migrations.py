@@ -19,15 +19,15 @@ from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.repositories.recommendation_repository import Offered
 from app.infrastructure.database.bulk_load import LoadRefused, load_feed
 from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.interaction_repository_impl import SqlInteractions
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused, migrate
+from app.infrastructure.database.post_repository_impl import SqlPosts
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from app.infrastructure.database.sql_interactions import SqlInteractions
-from app.infrastructure.database.sql_posts import SqlPosts
-from app.infrastructure.database.sql_recommendations import SqlRecommendations
-from tests.integration.test_database.feeds import small_feed
-from tests.integration.test_database.storage_under_test import NOON, SqlTables, a_post, a_user, did
-from tests.postgres import migrate as migrate_by_command
+from tests.support.database_feed import small_feed
+from tests.support.postgres import migrate as migrate_by_command
+from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 ROOT = Path(__file__).parents[3]
 PUBLIC = SchemaName()

@@ -9,11 +9,11 @@ from sqlalchemy.exc import InternalError
 from app.domain.errors import PositionLost
 from app.domain.ids import post_uuid
 from app.domain.repositories.feed_log import LogPosition
-from app.infrastructure.database.embedded.claims import wait_until
+from app.infrastructure.database.embedded.locks import wait_until
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.sql_feed_log import SqlFeedLog
-from tests.integration.test_database.storage_under_test import SqlTables, a_post, a_user
+from tests.support.storage_under_test import SqlTables, a_post, a_user
 
 PUBLIC = SchemaName()
 AGED = "UPDATE feed_change SET created_at = created_at - interval '8 days'"
@@ -87,7 +87,7 @@ def test_who_stands_behind_what_was_swept_is_told_so(
 def test_a_sweep_takes_portions_until_nothing_old_is_left(
     engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.infrastructure.database.sql_feed_log.ROWS_PER_SWEEP", 3)
+    monkeypatch.setattr("app.infrastructure.database.feed_log_impl.ROWS_PER_SWEEP", 3)
     tables.run(AGED)
 
     assert SqlFeedLog(engine).sweep(WEEK) == 4

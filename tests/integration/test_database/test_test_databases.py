@@ -3,7 +3,7 @@
 import psycopg2
 import pytest
 
-from tests.postgres import TestServer
+from tests.support.postgres import TestServer
 
 
 def tables(url: str) -> set[str]:

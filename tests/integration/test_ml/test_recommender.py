@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste, interaction_matrix
-from tests.feeds import generated, whole_state
+from tests.support.feeds import generated, whole_state
 from training.preprocess import build_interaction_matrix
 
 WEIGHTS = np.array([1.0, 2.0, 5.0, 7.0, 10.0])

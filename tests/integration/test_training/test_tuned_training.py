@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.infrastructure.ml.ranking import RankingOptions
+from app.domain.ranking.options import RankingOptions
 from data import import_feed
 from data.generate_fake_data import main as generate
 from training import train
-from training.learn import LearningOptions
+from training.learning.model_selection import LearningOptions
 from training.tune import Tuned
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.infrastructure.ml.model_registry import FileModelRegistry
-from app.infrastructure.ml.registry_file import read_versions, write_versions
-from app.infrastructure.ml.served_model import FORMAT
-from app.infrastructure.ml.signing import model_keys
-from tests.unit.small_service import SmallService
+from app.infrastructure.ml.model_loader import FORMAT
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.registry_index import read_versions, write_versions
+from app.infrastructure.ml.registry.signing import model_keys
+from tests.support.small_service import SmallService
 from training.validate_model import main
 
 NOON = "2026-03-01T12:00:00+00:00"

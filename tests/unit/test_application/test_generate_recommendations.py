@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from app.domain.errors import ExpiredCursor, InvalidCursor, InvalidId
 from app.domain.ids import post_uuid, user_uuid
-from app.infrastructure.ml.ranking import RankingOptions
-from tests.unit.small_service import FEW_CANDIDATES, SmallService, names
+from app.domain.ranking.options import RankingOptions
+from tests.support.small_service import FEW_CANDIDATES, SmallService, names
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MODELS = ["none", "formula", "learned"]

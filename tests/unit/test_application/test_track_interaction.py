@@ -9,7 +9,7 @@ from app.application.use_cases.track_interaction import TrackedEvent, TrackInter
 from app.domain.errors import InvalidId, InvalidInteraction, StorageUnavailable, UnknownPost
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import StoredInteraction
-from tests.fakes.api import NOON, FixedClock, MemoryInteractions
+from tests.support.fake_use_cases import NOON, FixedClock, MemoryInteractions
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.feed_files import read_feed
+from data.feed_files.reader import read_feed
 from data.schemas import FeedFileError
 from data.times import NO_TIME, parse_time, to_microseconds
 

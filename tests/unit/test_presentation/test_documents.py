@@ -15,7 +15,7 @@ from app.presentation.schemas.interaction_schema import TrackRequest
 from app.presentation.schemas.problem_schema import ProblemResponse
 from app.presentation.schemas.recommendation_schema import EXAMPLE_ANSWER, GenerateRequest, GenerateResponse
 from app.shared.monitoring import Metrics
-from tests.fakes.api import Running
+from tests.support.fake_use_cases import Running
 
 ENDPOINTS = {
     "/recommendations/generate": "post",

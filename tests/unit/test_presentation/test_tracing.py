@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.shared.tracing import TracedMetrics, Traces, open_traces
-from tests.fakes.api import Running
-from tests.fakes.server import served
+from tests.support.fake_use_cases import Running
+from tests.support.http_server import served
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}

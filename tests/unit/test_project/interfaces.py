@@ -25,9 +25,9 @@ from app.infrastructure.database.embedded import CHECKOUT
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.shared.monitoring import Metrics
-from tests.fakes.api import Running
-from tests.fakes.server import served
-from tests.unit.small_service import SmallService
+from tests.support.fake_use_cases import Running
+from tests.support.http_server import served
+from tests.support.small_service import SmallService
 
 Lines = dict[str, str]
 LIST: Final = Path(__file__).with_name("interfaces.json")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
-from app.infrastructure.database.embedded.claims import wait_until
-from tests.e2e.service import environment
+from app.infrastructure.database.embedded.locks import wait_until
+from tests.support.service_process import environment
 
 
 def started(folder: Path, *words: str, **settings: str) -> subprocess.Popen[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data.generate_fake_data import main as generate
-from tests.unit.test_data.feed_writing import VIEW, write_rows
+from tests.support.feed_writing import VIEW, write_rows
 from training import evaluate
 from training.evaluate import main
 

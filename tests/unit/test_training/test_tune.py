@@ -6,15 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.infrastructure.ml import features
-from app.infrastructure.ml.formula_scorer import FormulaWeights
-from app.infrastructure.ml.ranking import RankingOptions
+from app.domain.ranking import user_features
+from app.domain.ranking.options import FormulaWeights, RankingOptions
 from data.generate_fake_data import main as generate
-from tests.feeds import cut, generated
-from training.ablation import Ablation, ablate, parts
-from training.console import ablation_table
-from training.learn import LearningOptions
-from training.metrics import Figure
+from tests.support.feeds import cut, generated
+from training.evaluation.ablation import Ablation, ablate, parts
+from training.evaluation.metrics import Figure
+from training.learning.model_selection import LearningOptions
+from training.reporting.console import ablation_table
 from training.tune import BadSettings, Tuned, best_of, main, read_tuned, search, warm_up
 
 QUICK = Tuned(RankingOptions(), LearningOptions(requests=200, candidates=10, ridges=(1e-3,), units=()))
@@ -72,10 +71,10 @@ def test_the_parts_of_an_ablation_are_every_source_half_life_and_group_of_inputs
 
 
 def test_a_group_of_inputs_is_left_out_by_its_name_and_an_input_by_its_own():
-    names, groups = features.names(), features.groups()
+    names, groups = user_features.names(), user_features.groups()
 
-    by_group = features.excluded(["habit"])
-    by_name = features.excluded(["age"])
+    by_group = user_features.excluded(["habit"])
+    by_name = user_features.excluded(["age"])
 
     assert {name for name, out in zip(names, by_group, strict=True) if out} == set(groups["habit"])
     assert {name for name, out in zip(names, by_name, strict=True) if out} == {"age"}

@@ -31,7 +31,13 @@ from types import TracebackType
 import psycopg2
 from psycopg2 import sql
 
-from app.infrastructure.database.embedded.claims import (
+from app.infrastructure.database.embedded.launcher import (
+    EmbeddedUnavailable,
+    Launcher,
+    choose_launcher,
+    find_programs,
+)
+from app.infrastructure.database.embedded.locks import (
     free_port,
     is_free,
     is_port_free,
@@ -39,12 +45,6 @@ from app.infrastructure.database.embedded.claims import (
     try_lock,
     wait_until,
     write_private,
-)
-from app.infrastructure.database.embedded.launcher import (
-    EmbeddedUnavailable,
-    Launcher,
-    choose_launcher,
-    find_programs,
 )
 
 CHECKOUT = Path(__file__).resolve().parents[4]

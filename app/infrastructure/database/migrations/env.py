@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.database.command_database import command_database
+from app.infrastructure.database.cli_connection import command_database
 from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused
 from app.infrastructure.database.schema import SchemaName

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from app.application.dto.feed import FeedAnswer, FeedRequest
+from app.application.dto.recommendation_request import FeedRequest
+from app.application.dto.recommendation_response import FeedAnswer
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
 from app.presentation.api.asgi import send_json
 from app.presentation.api.dependencies import ApiOptions, services_of

@@ -1,0 +1,21 @@
+"""One request for recommendations, as the use case reads it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["ranked", "following", "newest"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRequest:
+    """Ids are as the caller gave them (see app.domain.ids)."""
+
+    user_id: str
+    limit: int = 50
+    offset: int = 0
+    cursor: str | None = None
+    exclude_ids: Sequence[str] = ()
+    exclude_seen: bool = True
+    mode: Mode = "ranked"
+    explain: bool = False

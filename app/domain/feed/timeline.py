@@ -1,0 +1,138 @@
+"""Plays a recorded history into a feed state: all of it at once to serve, or up to a moment to replay."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.dataset import EventColumns, FeedHistory
+from app.domain.feed.state import FeedState
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to (n, d) float32 unit vectors, zero for a text that says nothing."""
+
+
+class Chronicle:
+    """A history, in the order in which it became true.
+
+    A post exists from the earlier of its creation and its first interaction, a user from the first thing that names
+    him. Rows are handed out in that order (ties by key), so the state at a moment is the same whether the history
+    ends there or goes on, and a feed read as a whole numbers its rows as its replay does.
+    """
+
+    def __init__(self, history: FeedHistory, *, replay: bool) -> None:
+        """`replay` leaves out what carries no time (undated follows, what is hidden by now) and dates each post by its
+        existence."""
+        self.history = history
+        self.state = FeedState()
+        self._replay = replay
+        users, posts, events, follows = history.users, history.posts, history.events, history.follows
+
+        first_event = np.full(len(posts), np.inf)
+        np.minimum.at(first_event, events.post, events.time)
+        self.exists = np.minimum(posts.created, first_event)
+        since = np.where(np.isnan(follows.since), np.inf if replay else -np.inf, follows.since)
+
+        appears = np.full(len(users), np.inf)
+        authored = posts.author >= 0
+        np.minimum.at(appears, posts.author[authored], self.exists[authored])
+        np.minimum.at(appears, events.user, events.time)
+        for side in (follows.follower, follows.followee):
+            np.minimum.at(appears, side, since)
+
+        # the history's row of each of the state's, and the other way round
+        self.post_order, self._post_times, self.post_row = _by_time(self.exists, posts.key)
+        self._user_order, self._user_times, self.user_row = _by_time(appears, users.key)
+        self._follow_order = np.argsort(since, kind="stable")
+        self._follow_times = since[self._follow_order]
+        self.events = EventColumns(
+            self.user_row[events.user].astype(np.int32),
+            self.post_row[events.post].astype(np.int32),
+            events.kind,
+            events.time,
+            events.seq,
+        )
+        self._texts = [" ".join([text, *tags]) for text, tags in zip(posts.text, posts.tags, strict=True)]
+        self._vectors: NDArray[np.float32] | None = None
+        self._posts = self._users = self._events = self._follows = 0
+
+    def advance(self, until: float) -> None:
+        """Apply everything strictly before `until`, which never goes back."""
+        users = int(np.searchsorted(self._user_times, until))
+        if users > self._users:
+            keys = self.history.users.key[self._user_order[self._users : users]].tolist()
+            self.state.add_users(keys)
+            self._users = users
+        posts = int(np.searchsorted(self._post_times, until))
+        if posts > self._posts:
+            self._add_posts(self.post_order[self._posts : posts])
+            self._posts = posts
+        follows = int(np.searchsorted(self._follow_times, until))
+        if follows > self._follows:
+            those = self._follow_order[self._follows : follows]
+            edges = self.history.follows
+            self.state.follow(self.user_row[edges.follower[those]], self.user_row[edges.followee[those]])
+            self._follows = follows
+        events = int(np.searchsorted(self.events.time, until))
+        if events > self._events:
+            self.state.record(self.events[self._events : events])
+            self._events = events
+
+    def finish(self) -> FeedState:
+        """Apply all the rest, users that nothing names included."""
+        self.advance(np.inf)
+        self.state.add_users(self.history.users.key[self._user_order[self._users :]].tolist())
+        self._users = len(self._user_order)
+        if not self._replay:
+            self._follow_times = np.full(len(self._follow_times), -np.inf)
+            self.advance(np.inf)
+        return self.state
+
+    def posts_before(self, time: float) -> int:
+        """How many posts exist strictly before `time`."""
+        return int(np.searchsorted(self._post_times, time))
+
+    def first_texts(self, count: int | None = None) -> list[str]:
+        """The texts (words and tags) of the `count` first posts, or of all, for fitting a vectoriser."""
+        return [self._texts[i] for i in self.post_order[:count]]
+
+    def read_texts_with(self, embed: Embed, count: int | None = None) -> None:
+        """Give the `count` first posts, or all, their text vectors: those present now, those to come as they come."""
+        vectors = embed(self.first_texts(count))
+        self._vectors = np.zeros((len(self._texts), vectors.shape[1]), np.float32)
+        self._vectors[self.post_order[:count]] = vectors
+        self.state.set_text(np.arange(self._posts), self._vectors[self.post_order[: self._posts]])
+
+    def _add_posts(self, those: NDArray[np.intp]) -> None:
+        posts = self.history.posts
+        authors = np.where(posts.author[those] >= 0, self.user_row[posts.author[those]], -1)
+        keys = posts.key[those].tolist()
+        ids = [_text_of(key) for key in keys]
+        given = [posts.external_id[i] for i in those]
+        self.state.add_posts(
+            keys,
+            ids=ids,
+            external_ids=[None if one == known else one for one, known in zip(given, ids, strict=True)],
+            author=authors.astype(np.int32),
+            created=self.exists[those] if self._replay else posts.created[those],
+            visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
+            seq=posts.seq[those],
+            topics=[posts.tags[i][0] if posts.tags[i] else None for i in those],
+            text=None if self._vectors is None else self._vectors[those],
+        )
+
+
+def _by_time(
+    times: NDArray[np.float64], keys: NDArray[np.void]
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
+    """Order by (time, key), the times in that order, and each entry's place in it."""
+    halves = keys.view(">u8").reshape(-1, 2)
+    order = np.lexsort((halves[:, 1], halves[:, 0], times))
+    place = np.empty(len(order), np.intp)
+    place[order] = np.arange(len(order))
+    return order, times[order], place
+
+
+def _text_of(key: bytes) -> str:
+    h = key.hex()
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"

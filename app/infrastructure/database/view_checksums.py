@@ -1,0 +1,78 @@
+"""What the three views show now, and whether their changes are told by triggers."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from app.domain.repositories.feed_log import FeedMarks
+from app.infrastructure.database.full_read import POST_READABLE, RECORDS_PER_PAGE
+from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
+from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+
+_USER = np.dtype([("id", "V16")])
+_POST = np.dtype([("id", "V16"), ("mark", ">i8")])
+_FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16")])
+
+# A view that takes its columns as they are (or it could not be updated through) from nothing but watched columns of one
+# table of ours, every row of it, shows nothing that the triggers on that table do not tell.
+_TOLD = r"""
+SELECT coalesce(obj_description(tab, 'pg_class') = %(mark)s, false)
+   AND pg_get_viewdef(view) !~* '\mwhere\M'
+   AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = view AND attnum > 0 AND NOT attisdropped
+                   AND NOT pg_column_is_updatable(view, attnum, false))
+   AND NOT EXISTS (SELECT FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                   LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                   WHERE r.ev_class = view AND d.deptype = 'n'
+                   AND (d.refclassid <> 'pg_class'::regclass OR d.refobjid <> tab
+                        OR d.refobjsubid <> 0 AND a.attname <> ALL (%(columns)s)))
+   AND 4 = (SELECT count(*) FROM pg_trigger
+            WHERE tgrelid = tab AND tgenabled IN ('O', 'A') AND tgname = ANY (%(triggers)s))
+FROM (SELECT to_regclass(%(view)s) AS view, to_regclass(%(table)s) AS tab) AS given
+WHERE view IS NOT NULL AND tab IS NOT NULL
+"""
+
+
+def tells_all(connection: Connection, schema: SchemaName) -> bool:
+    """Whether every change that the views could show is written into the outbox by triggers of ours."""
+    return all(
+        connection.exec_driver_sql(
+            _TOLD,
+            {
+                "mark": OWNER_MARK,
+                "view": schema[view],
+                "table": schema[table],
+                "columns": list(columns),
+                "triggers": [f"feed_{table}_{event}" for event in ("insert", "update", "delete", "truncate")],
+            },
+        ).scalar_one_or_none()
+        for view, (table, columns) in VIEW_COLUMNS.items()
+    )
+
+
+def read_marks(connection: Connection, schema: SchemaName) -> FeedMarks:
+    """Keys of all users, posts and follows, and a hash of what each post shows; packed as `whole_read` packs events."""
+    users = _packed(connection, "uuid_send(id)", f"{schema['feed_users']}", _USER)
+    mark = "hashtextextended(ROW(external_id, author_id, content, tags, visible, created_at, seq)::text, 0)"
+    posts = _packed(
+        connection,
+        f"uuid_send(id) || int8send({mark})",
+        f"{schema['feed_posts']} WHERE {POST_READABLE}",
+        _POST,
+    )
+    follows = _packed(
+        connection,
+        "uuid_send(follower_id) || uuid_send(followee_id)",
+        f"{schema['feed_follows']} WHERE follower_id <> followee_id",
+        _FOLLOW,
+    )
+    return FeedMarks(
+        users["id"], posts["id"], posts["mark"].astype(np.int64), follows["follower"], follows["followee"]
+    )
+
+
+def _packed(connection: Connection, record: str, source: str, form: np.dtype[np.void]) -> NDArray[np.void]:
+    pages = connection.exec_driver_sql(
+        f"SELECT string_agg(record, ''::bytea) FROM (SELECT {record} AS record, (row_number() OVER () - 1) / "
+        f"{RECORDS_PER_PAGE} AS page FROM {source}) AS packed GROUP BY page"
+    )
+    return np.frombuffer(b"".join(pages.scalars()), form)

@@ -1,0 +1,112 @@
+"""What posts are about: TF-IDF over words and tags, condensed to a short dense vector."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+_WORD = re.compile(r"\w+")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
+_DIMENSIONS = 48
+_VOCABULARY = 20_000
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words; scripts that put no space between words give their pairs of characters instead."""
+    spelt = _WORD.findall(text.lower())
+    if not _UNSPACED.search(text):
+        return [word for word in spelt if len(word) > 1]
+    found: list[str] = []
+    for word in spelt:
+        if _UNSPACED.fullmatch(word):
+            found.extend(word[i : i + 2] for i in range(len(word) - 1))
+        elif len(word) > 1:
+            found.append(word)
+    return found
+
+
+class TextSpace:
+    """Latent semantic analysis (Deerwester et al. 1990): TF-IDF of each text, projected on its leading directions.
+
+    scikit-learn learns it. Reading a text with it is a sparse product (a test compares the two), so that a service
+    need not import scikit-learn, which would double the time of its start.
+    """
+
+    def __init__(
+        self, terms: Sequence[str], idf: NDArray[np.float32], components: NDArray[np.float32]
+    ) -> None:
+        """`terms` (v,) words, `idf` (v,) their weights, `components` (d, v) directions; empty where nothing is said."""
+        self._terms, self._idf, self._components = list(terms), idf, components
+        self._columns = {term: column for column, term in enumerate(self._terms)}
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], seed: int = 0) -> "TextSpace":
+        """Learn from texts; a feed with too few words gives a space of no dimension."""
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        vectoriser = TfidfVectorizer(
+            analyzer=words,
+            max_features=_VOCABULARY,
+            min_df=2,
+            max_df=0.5,
+            sublinear_tf=True,
+            dtype=np.float32,
+        )
+        try:
+            counted = vectoriser.fit_transform([text for text in texts if text])
+        except ValueError:  # nothing but words that are too rare, too common, or none at all
+            return cls.silent()
+        if min(counted.shape) <= _DIMENSIONS:
+            return cls.silent()
+        projection = TruncatedSVD(_DIMENSIONS, n_iter=2, random_state=seed).fit(counted)
+        terms = vectoriser.get_feature_names_out().tolist()
+        return cls(terms, vectoriser.idf_.astype(np.float32), projection.components_.astype(np.float32))
+
+    @classmethod
+    def silent(cls) -> "TextSpace":
+        """The space of a feed that says nothing."""
+        return cls([], np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d) float32, rows of length 1, or 0 for a text without a known word."""
+        if not self._terms or not texts:
+            return np.zeros((len(texts), len(self._components)), np.float32)
+        return _unit(np.asarray(self._weighed(texts) @ self._components.T, np.float32))
+
+    def _weighed(self, texts: Sequence[str]) -> csr_array:
+        """(n, v) TF-IDF: of each known word (1 + log of its count) x its weight, rows of length 1."""
+        columns: list[int] = []
+        counts: list[int] = []
+        starts = [0]
+        for text in texts:
+            known = Counter(self._columns[word] for word in words(text) if word in self._columns)
+            for column in sorted(known):
+                columns.append(column)
+                counts.append(known[column])
+            starts.append(len(columns))
+        weights = (np.log(np.array(counts, np.float32)) + 1) * self._idf[columns]
+        rows = np.repeat(np.arange(len(texts)), np.diff(starts))
+        length = np.sqrt(np.bincount(rows, weights=weights**2, minlength=len(texts)))
+        weights = (weights / length[rows]).astype(np.float32)
+        return csr_array((weights, columns, starts), shape=(len(texts), len(self._terms)))
+
+    def saved(self) -> dict[str, Any]:
+        """Plain data for the artefact."""
+        return {"terms": self._terms, "idf": self._idf, "components": self._components}
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> "TextSpace":
+        """The inverse of `saved`."""
+        return cls(saved["terms"], saved["idf"], saved["components"])
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of length 1; of next to none, zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6)
+    return unit

@@ -1,0 +1,110 @@
+"""What an artefact holds, as objects: everything that ranking needs besides the live feed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from app.domain.errors import InvalidArtifact
+from app.domain.feed.state import FeedState
+from app.domain.ranking.assembly import ranking_pipeline
+from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.options import FormulaWeights, RankingOptions
+from app.domain.ranking.pipeline import FeedPipeline
+from app.domain.repositories.feed_log import LogPosition
+from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste
+from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.stored_neighbours import StoredNeighbours
+
+FORMAT = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedModel:
+    """A trained model and the feed it was trained on.
+
+    user_keys, post_keys  what the matrix' rows and columns are, UUID bytes in order
+    choice                the learned blend, None where the formula ranks
+    snapshot              `FeedState.saved()`; with `position` (None: files, no database) the start of a service
+    """
+
+    options: RankingOptions
+    user_keys: list[bytes]
+    post_keys: list[bytes]
+    taste: CollaborativeFilter
+    text: TextSpace
+    choice: ChoiceModel | None
+    snapshot: dict[str, Any]
+    position: LogPosition | None
+    figures: dict[str, Any]
+
+    def artifact(self) -> dict[str, Any]:
+        """Plain data: dicts, lists, arrays, one CSR matrix and one scikit-learn estimator."""
+        return {
+            "format": FORMAT,
+            "options": asdict(self.options),
+            "user_keys": self.user_keys,
+            "post_keys": self.post_keys,
+            "matrix": self.taste.matrix,
+            "neighbours": self.taste.model,
+            "text": self.text.saved(),
+            "choice": None if self.choice is None else self.choice.saved(),
+            "snapshot": self.snapshot,
+            "position": None if self.position is None else asdict(self.position),
+            "figures": self.figures,
+        }
+
+    @classmethod
+    def of(cls, artifact: Mapping[str, Any]) -> "ServedModel":
+        """The inverse of `artifact`. Raises InvalidArtifact for a content that this version cannot serve."""
+        try:
+            if artifact["format"] != FORMAT:
+                raise InvalidArtifact(
+                    f"the artefact is of format {artifact['format']!r}, this service reads {FORMAT}: train again"
+                )
+            matrix, neighbours = artifact["matrix"], artifact["neighbours"]
+            if not isinstance(matrix, csr_array) or not isinstance(neighbours, StoredNeighbours):
+                raise InvalidArtifact("the artefact's matrix or neighbours are of another type")
+            if matrix.shape != (len(artifact["user_keys"]), len(artifact["post_keys"])):
+                raise InvalidArtifact("the artefact's matrix does not fit its users and posts")
+            options = dict(artifact["options"])
+            return cls(
+                options=RankingOptions(**{**options, "formula": FormulaWeights(**options["formula"])}),
+                user_keys=artifact["user_keys"],
+                post_keys=artifact["post_keys"],
+                taste=CollaborativeFilter(matrix, neighbours),
+                text=TextSpace.restored(artifact["text"]),
+                choice=None if artifact["choice"] is None else ChoiceModel.restored(artifact["choice"]),
+                snapshot=artifact["snapshot"],
+                position=None if artifact["position"] is None else LogPosition(**artifact["position"]),
+                figures=artifact["figures"],
+            )
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            raise InvalidArtifact(
+                f"the artefact lacks a part or has one of another shape: {error!r}"
+            ) from error
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d) float32 unit vectors, zero for a text without a known word."""
+        return self.text(texts)
+
+    def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
+        """What ranks `state` with this model. Raises InvalidArtifact when its features are not this version's."""
+        taste = LiveTaste(
+            self.taste,
+            _rows(state.user_rows, self.user_keys),
+            _rows(state.post_rows, self.post_keys),
+            self.options.kind_weights(),
+        )
+        try:
+            return ranking_pipeline(self.options, taste, self.choice, observer)
+        except ValueError as error:
+            raise InvalidArtifact(str(error)) from error
+
+
+def _rows(known: Mapping[bytes, int], keys: list[bytes]) -> NDArray[np.intp]:
+    return np.array([known.get(key, -1) for key in keys], np.intp)

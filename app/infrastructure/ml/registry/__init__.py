@@ -1,0 +1,1 @@
+"""Signed artefacts of trained models, and the folder that holds them."""

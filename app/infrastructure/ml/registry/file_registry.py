@@ -1,0 +1,309 @@
+"""ModelRegistry in a folder: the artefacts beside registry.json.
+
+Writers exclude each other by a file lock that dies with its process. Readers take none: each file is replaced
+whole, the artefact before the registry that names it, so a kill at any point leaves the old state or the new one.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
+from app.domain.repositories.model_registry import ModelRecord, ModelStatus
+from app.infrastructure.ml.registry import model_bundle
+from app.infrastructure.ml.registry import restricted_pickle as plain
+from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, parse_created_at, plain_json
+from app.infrastructure.ml.registry.registry_index import Versions, read_versions, write_versions
+from app.infrastructure.ml.registry.signing import ModelKeys
+from app.shared.atomic_file import remove_drafts, write_atomically
+
+log = logging.getLogger(__name__)
+
+REGISTRY_FILE = "registry.json"
+LOCK_FILE = ".registry.lock"
+SIZE_LIMIT_BYTES = 2 * 1024**3
+
+
+class FileModelRegistry:
+    """Versions, artefacts and the active one, in `models_dir`.
+
+    Args:
+        models_dir: made by the first writer; readers need no write access.
+        keys: whose signatures are trusted, and for writers of artefacts the key that signs.
+        size_limit_bytes: a larger artefact is neither written nor read.
+        lock_wait_seconds: how long a writer waits for another one.
+    """
+
+    def __init__(
+        self,
+        models_dir: Path,
+        keys: ModelKeys,
+        *,
+        size_limit_bytes: int = SIZE_LIMIT_BYTES,
+        lock_wait_seconds: float = 60,
+    ) -> None:
+        self._folder = models_dir
+        self._file = models_dir / REGISTRY_FILE
+        self._keys = keys
+        self._size_limit_bytes = size_limit_bytes
+        self._lock_wait_seconds = lock_wait_seconds
+
+    def records(self) -> tuple[ModelRecord, ...]:
+        """All versions, oldest first. Raises InvalidArtifact when registry.json is unreadable."""
+        return tuple(one.record for one in read_versions(self._file).manifests)
+
+    def record(self, version: str) -> ModelRecord:
+        """One version. Raises UnknownVersion, InvalidArtifact."""
+        return read_versions(self._file).named(version).record
+
+    def active(self) -> ModelRecord | None:
+        """The version that serves. Raises InvalidArtifact when registry.json is unreadable."""
+        manifest = read_versions(self._file).active
+        return manifest.record if manifest else None
+
+    def previous(self) -> ModelRecord | None:
+        """The version that `rollback` would make active. Raises InvalidArtifact as `records` does."""
+        manifest = read_versions(self._file).previous
+        return manifest.record if manifest else None
+
+    def fingerprint(self) -> tuple[int, int, int] | None:
+        """Changes whenever registry.json is replaced; None without one. Costs one stat call."""
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def load(self, version: str) -> dict[str, Any]:
+        """The verified artefact. Raises UnknownVersion, InvalidArtifact."""
+        return self._load(read_versions(self._file).named(version))
+
+    def load_file(self, path: Path) -> tuple[ModelRecord, dict[str, Any]]:
+        """One verified artefact outside the registry: an exported file, or a .pkl beside its registry.json.
+
+        Raises InvalidArtifact, also when nothing beside `path` vouches for it.
+        """
+        content = model_bundle.read_bundle_file(path, self._size_limit_bytes)
+        if model_bundle.is_bundle(content):
+            manifest, content = model_bundle.split_bundle(content, path.name)
+        else:
+            beside = read_versions(path.resolve().parent / REGISTRY_FILE).manifests
+            found = [one for one in beside if one.record.filename == path.resolve().name]
+            if not found:
+                raise InvalidArtifact(f"{path}: no manifest beside it; use the file of training.export_model")
+            manifest = found[0]
+        self._check_size(manifest.record.filename, manifest.record.size_bytes)
+        return manifest.record, manifest.unpack(content, self._keys.trusted)
+
+    def publish(
+        self,
+        artifact: Mapping[str, Any],
+        *,
+        metrics: Mapping[str, Any],
+        config: Mapping[str, Any],
+        created_at: str,
+        status: ModelStatus = "active",
+        note: str = "",
+    ) -> ModelRecord:
+        """Write, sign and register an artefact, whole or not at all; `active` replaces the present one.
+
+        created_at: ISO 8601 with zone; names the file. Figures that are not finite become null.
+
+        Raises ValueError for values that are not plain data, InvalidArtifact for an artefact that could not be
+        loaded again, ModelUnavailable when the folder cannot be written or another writer does not end.
+        """
+        stem = f"model_{parse_created_at(created_at):%Y%m%d_%H%M%S}"
+        content = plain.serialise(artifact)
+        draft = ModelRecord(
+            version="",
+            filename="",
+            created_at=created_at,
+            status="rejected" if status == "rejected" else "inactive",
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            metrics=plain_json(metrics, "metrics"),
+            config=plain_json(config, "config"),
+            note=note,
+        )
+        with self._writing() as versions:
+            versions, added = self._added(versions, draft, plain.library_versions(), stem, content)
+            if status == "active":
+                versions = versions.with_active(added)
+            write_versions(self._file, versions)
+            return versions.named(added).record
+
+    def promote(self, version: str) -> ModelRecord | None:
+        """Make `version` active after verifying its artefact; returns the record that was active before.
+
+        Raises UnknownVersion, InvalidArtifact (also for a `rejected` one), ModelUnavailable.
+        """
+        with self._writing() as versions:
+            manifest = versions.named(version)
+            if manifest.record.status == "rejected":
+                raise InvalidArtifact(f"{version} was rejected: {manifest.record.note or 'no reason noted'}")
+            self._load(manifest)
+            before = versions.active
+            if manifest.record.status != "active":
+                write_versions(self._file, versions.with_active(version))
+            return before.record if before else None
+
+    def rollback(self) -> ModelRecord:
+        """Make the version that was active before the present one active again; returns it.
+
+        Raises UnknownVersion when there is none, InvalidArtifact, ModelUnavailable.
+        """
+        with self._writing() as versions:
+            manifest = versions.previous
+            if manifest is None:
+                raise UnknownVersion("no version was active before this one")
+            self._load(manifest)
+            versions = versions.with_active(manifest.record.version, back=True)
+            write_versions(self._file, versions)
+            return versions.named(manifest.record.version).record
+
+    def prune(self, keep: int) -> tuple[ModelRecord, ...]:
+        """Remove all but the `keep` newest of the versions that neither serve nor are next in rollback.
+
+        Also removes artefacts that no version names (a kill can leave one). Returns the versions removed.
+        Raises ValueError for a negative `keep`, InvalidArtifact, ModelUnavailable.
+        """
+        if keep < 0:
+            raise ValueError(f"keep: {keep} is negative")
+        with self._writing() as versions:
+            held = (versions.active, versions.previous)
+            spare = [one.record for one in versions.manifests if one not in held]
+            gone = tuple(spare[: len(spare) - keep] if keep < len(spare) else ())
+            versions = versions.without(record.version for record in gone)
+            if gone:
+                write_versions(self._file, versions)
+            named = {one.record.filename for one in versions.manifests}
+            for path in self._folder.iterdir():
+                if FILENAME.fullmatch(path.name) and path.name not in named:
+                    path.unlink()
+            return gone
+
+    def export(self, version: str, output: Path) -> ModelRecord:
+        """Write the verified artefact with its manifest and signature to `output`.
+
+        Raises UnknownVersion, InvalidArtifact, OSError.
+        """
+        manifest = read_versions(self._file).named(version)
+        content = self._content(manifest)
+        manifest.unpack(content, self._keys.trusted)
+        model_bundle.write_bundle(output, manifest, content)
+        return manifest.record
+
+    def import_file(self, path: Path, *, promote: bool = False) -> ModelRecord:
+        """Register an exported model, verified; inactive unless `promote`. A second import adds nothing.
+
+        It keeps its version and file name where they are free; else it is signed anew under the next free
+        ones, which takes a signing key. Raises InvalidArtifact, ModelUnavailable.
+        """
+        manifest, content = model_bundle.split_bundle(
+            model_bundle.read_bundle_file(path, self._size_limit_bytes), path.name
+        )
+        self._check_size(path.name, len(content))
+        manifest.unpack(content, self._keys.trusted)
+        record = manifest.record
+        if promote and record.status == "rejected":
+            raise InvalidArtifact(f"{record.version} was rejected: {record.note or 'no reason noted'}")
+        with self._writing() as versions:
+            present = _same_artifact(versions, record)
+            if present is None:
+                versions, added = self._taken_in(versions, manifest, content)
+            else:
+                self._load(present)
+                added = present.record.version
+            if promote:
+                versions = versions.with_active(added)
+            if promote or present is None:
+                write_versions(self._file, versions)
+            return versions.named(added).record
+
+    def _taken_in(self, versions: Versions, manifest: Manifest, content: bytes) -> tuple[Versions, str]:
+        """Another machine's artefact written here, and the versions with it."""
+        record = manifest.record
+        if record.status == "active":
+            manifest = manifest.with_status("inactive")
+        if self._free(versions, record.filename) and all(
+            one.record.version != record.version for one in versions.manifests
+        ):
+            write_atomically(self._folder / record.filename, [content])
+            return versions.with_new(manifest), record.version
+        if self._keys.signer is None:
+            raise InvalidArtifact(
+                f"{record.version} ({record.filename}) is another model here: MODEL_SIGNING_KEY is needed to "
+                "register this one under a number of its own"
+            )
+        note = f"{record.note}; " if record.note else ""
+        draft = replace(manifest.record, note=f"{note}imported, {record.version} where it was made")
+        stem = f"model_{parse_created_at(record.created_at):%Y%m%d_%H%M%S}"
+        return self._added(versions, draft, manifest.libraries, stem, content)
+
+    def _added(
+        self, versions: Versions, draft: ModelRecord, libraries: Mapping[str, str], stem: str, content: bytes
+    ) -> tuple[Versions, str]:
+        """`content` written and signed under the next version, and the versions with it."""
+        if self._keys.signer is None:
+            raise ModelUnavailable("nothing can be published without a signing key: MODEL_SIGNING_KEY")
+        filename, number = f"{stem}.pkl", 1
+        while not self._free(versions, filename):
+            number += 1
+            filename = f"{stem}_{number}.pkl"
+        self._check_size(filename, len(content))
+        version = f"v{versions.last_number + 1}"
+        record = replace(draft, version=version, filename=filename)
+        manifest = Manifest.sign(record, libraries, self._keys.signer)
+        manifest.check(self._keys.trusted)
+        write_atomically(self._folder / filename, [content])
+        return versions.with_new(manifest), version
+
+    def _free(self, versions: Versions, filename: str) -> bool:
+        named = any(one.record.filename == filename for one in versions.manifests)
+        return not named and not os.path.lexists(self._folder / filename)
+
+    def _load(self, manifest: Manifest) -> dict[str, Any]:
+        return manifest.unpack(self._content(manifest), self._keys.trusted)
+
+    def _content(self, manifest: Manifest) -> bytes:
+        """The bytes of a manifest that is trusted; the manifest is checked first, it names the file."""
+        manifest.check(self._keys.trusted)
+        self._check_size(manifest.record.filename, manifest.record.size_bytes)
+        return plain.read_regular_file(self._folder / manifest.record.filename, self._size_limit_bytes)
+
+    def _check_size(self, name: str, size_bytes: int) -> None:
+        if size_bytes > self._size_limit_bytes:
+            raise InvalidArtifact(
+                f"{name}: {size_bytes} bytes are more than the {self._size_limit_bytes} allowed"
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Versions]:
+        """The versions as they are, under the lock; what killed writers left is cleared away."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._folder / LOCK_FILE, timeout=self._lock_wait_seconds):
+                remove_drafts(self._folder)
+                yield read_versions(self._file)
+        except Timeout:
+            raise ModelUnavailable(
+                f"{self._folder}: another process has been writing for {self._lock_wait_seconds:g} s"
+            ) from None
+        except OSError as error:
+            raise ModelUnavailable(f"{error.filename or self._folder}: {error.strerror or error}") from error
+
+
+def _same_artifact(versions: Versions, record: ModelRecord) -> Manifest | None:
+    """The version here, if any, that is the imported one: same bytes, made at the same time."""
+    for manifest in versions.manifests:
+        here = manifest.record
+        if (here.sha256, here.created_at) == (record.sha256, record.created_at):
+            return manifest
+    return None

@@ -1,0 +1,168 @@
+"""The bytes of a model artefact: one pickle of plain data, and a reader that builds listed classes only.
+
+A pickle is a program. The registry checks size, digest and signature before a byte of it is run; this module
+is the second wall: names outside `ALLOWED` are never imported, so a pickle cannot reach code beside them.
+"""
+
+import importlib
+import io
+import os
+import pickle
+import stat
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import InvalidArtifact
+from app.infrastructure.ml.stored_neighbours import StoredNeighbours
+
+ALLOWED: Mapping[str, frozenset[str]] = {
+    # arrays, scalars, dtypes
+    "numpy": frozenset({"dtype", "ndarray", "bool", "int32", "int64", "float32", "float64"}),
+    "numpy._core.multiarray": frozenset({"_reconstruct", "scalar"}),
+    "numpy._core.numeric": frozenset({"_frombuffer"}),
+    "scipy.sparse._csr": frozenset({"csr_matrix", "csr_array"}),
+    # neighbours, text, reduction, scaling, logistic regression
+    "sklearn.neighbors._unsupervised": frozenset({"NearestNeighbors"}),
+    "sklearn.feature_extraction.text": frozenset(
+        {"CountVectorizer", "HashingVectorizer", "TfidfTransformer", "TfidfVectorizer"}
+    ),
+    "sklearn.decomposition._truncated_svd": frozenset({"TruncatedSVD"}),
+    "sklearn.preprocessing._data": frozenset({"StandardScaler"}),
+    "sklearn.preprocessing._label": frozenset({"LabelEncoder"}),
+    "sklearn.linear_model._logistic": frozenset({"LogisticRegression"}),
+    # gradient boosting of two classes, with the generator that it keeps
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": frozenset(
+        {"HistGradientBoostingClassifier"}
+    ),
+    "sklearn.ensemble._hist_gradient_boosting.binning": frozenset({"_BinMapper"}),
+    "sklearn.ensemble._hist_gradient_boosting.predictor": frozenset({"TreePredictor"}),
+    "sklearn._loss.loss": frozenset({"HalfBinomialLoss"}),
+    "sklearn._loss._loss": frozenset({"CyHalfBinomialLoss"}),
+    "sklearn._loss.link": frozenset({"Interval", "LogitLink"}),
+    "numpy.random._pickle": frozenset({"__bit_generator_ctor", "__generator_ctor"}),
+    "numpy.random._pcg64": frozenset({"PCG64"}),
+    "numpy.random.bit_generator": frozenset({"SeedSequence", "__pyx_unpickle_SeedSequence"}),
+}
+"""Module -> names a pickle may use: what the pickles of the artefact's parts name, and nothing else."""
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn")
+
+
+class _ArrayType:
+    """Stands for `numpy.ndarray` in a pickle, which names the type only to hand it to `_reconstruct`.
+
+    The real one can be called on a buffer as an array of objects, which reads forged addresses.
+    """
+
+    __slots__ = ()
+
+
+def _empty_array(_type: object, _shape: object, _dtype: object) -> NDArray[Any]:
+    """What `_reconstruct` makes for an array, before its state is set."""
+    return np.empty(0, dtype="b")
+
+
+_SUBSTITUTES: Mapping[tuple[str, str], object] = {
+    ("numpy", "ndarray"): _ArrayType(),
+    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
+    ("sklearn.neighbors._unsupervised", "NearestNeighbors"): StoredNeighbours,
+}
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str, /) -> Any:
+        if name not in ALLOWED.get(module, ()):
+            raise InvalidArtifact(f"the artefact names {module}.{name}, which is not on the allow-list")
+        if (module, name) in _SUBSTITUTES:
+            return _SUBSTITUTES[module, name]
+        return getattr(importlib.import_module(module), name)
+
+
+def serialise(artifact: Mapping[str, Any]) -> bytes:
+    """The pickle of `artifact`, which may have been read itself. Raises InvalidArtifact for a part that `deserialise`
+    would refuse."""
+    try:
+        parts = {
+            name: part.restored() if isinstance(part, StoredNeighbours) else part
+            for name, part in artifact.items()
+        }
+        content = pickle.dumps(parts, protocol=5)
+    except Exception as error:
+        raise InvalidArtifact(f"the artefact cannot be pickled: {error}") from error
+    deserialise(content)
+    return content
+
+
+def deserialise(content: bytes) -> dict[str, Any]:
+    """The artefact in `content`, whose origin was verified before; neighbours come as `StoredNeighbours`.
+
+    Raises InvalidArtifact.
+    """
+    stream = io.BytesIO(content)
+    try:
+        artifact = _PlainUnpickler(stream).load()
+    except InvalidArtifact:
+        raise
+    except Exception as error:  # what forged bytes raise is anyone's guess
+        raise InvalidArtifact(
+            f"the artefact is no readable pickle: {type(error).__name__}: {error}"
+        ) from error
+    if stream.tell() != len(content):
+        raise InvalidArtifact(f"the artefact has {len(content) - stream.tell()} bytes after its end")
+    if type(artifact) is not dict or not all(type(key) is str for key in artifact):
+        raise InvalidArtifact("the artefact is not a mapping by names")
+    return artifact
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of the libraries whose objects an artefact holds, as installed here."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def check_versions(recorded: Mapping[str, str]) -> None:
+    """Raise InvalidArtifact unless objects pickled under `recorded` can be read here.
+
+    scikit-learn promises nothing between versions, so it must be the same. numpy and scipy read the pickles
+    of earlier minor versions of their major version.
+    """
+    for name, here in library_versions().items():
+        made = recorded.get(name)
+        if made is None:
+            raise InvalidArtifact(f"the artefact does not say which {name} made it")
+        if made != here and (name == "scikit-learn" or not _reads(here, made)):
+            raise InvalidArtifact(f"the artefact was made with {name} {made}, here is {here}: train again")
+
+
+def _reads(here: str, made: str) -> bool:
+    try:
+        major_here, minor_here = (int(part) for part in here.split(".")[:2])
+        major_made, minor_made = (int(part) for part in made.split(".")[:2])
+    except ValueError:
+        return False
+    return major_here == major_made and minor_here >= minor_made
+
+
+def read_regular_file(path: Path, size_limit_bytes: int) -> bytes:
+    """The bytes of `path`, read once. Raises InvalidArtifact unless it is a file, no link, within the limit."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise InvalidArtifact(f"{path.name}: not a file")
+            if found.st_size > size_limit_bytes:
+                raise InvalidArtifact(
+                    f"{path.name}: {found.st_size} bytes are more than the {size_limit_bytes} allowed"
+                )
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(found.st_size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        reason = "is a symbolic link" if path.is_symlink() else error.strerror or str(error)
+        raise InvalidArtifact(f"{path.name}: {reason}") from error

@@ -1,0 +1,209 @@
+r"""Ed25519 keys of published models: training signs with the private half, services trust public halves.
+
+A key is written as base64 of its 32 raw bytes, or as PEM (line breaks may be given as a literal `\n`).
+"""
+
+import base64
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from app.shared.atomic_file import sync_directory
+from app.shared.exceptions import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+PRIVATE_FILE = "model_signing.key"
+PUBLIC_FILE = "model_trusted.pub"
+
+
+class PublicKey:
+    """The half that verifies. `key_id` is the first 16 hex digits of the SHA-256 of its raw bytes."""
+
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        self._key = key
+        raw = key.public_bytes_raw()
+        self.key_id = hashlib.sha256(raw).hexdigest()[:16]
+        self.text = base64.b64encode(raw).decode()
+
+    @classmethod
+    def parse(cls, text: str) -> "PublicKey":
+        """Read base64 or PEM. Raises ValueError."""
+        if "-----BEGIN" not in text:
+            return cls(Ed25519PublicKey.from_public_bytes(_raw(text)))
+        key = serialization.load_pem_public_key(_pem(text))
+        if not isinstance(key, Ed25519PublicKey):
+            raise ValueError("not an Ed25519 public key")
+        return cls(key)
+
+    def verifies(self, message: bytes, signature: str) -> bool:
+        """Whether `signature` (base64) is this key's over `message`."""
+        try:
+            self._key.verify(base64.b64decode(signature, validate=True), message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class Signer:
+    """The half that signs."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = PublicKey(key.public_key())
+
+    @classmethod
+    def parse(cls, text: str) -> "Signer":
+        """Read base64 or PEM. Raises ValueError."""
+        if "-----BEGIN" not in text:
+            return cls(Ed25519PrivateKey.from_private_bytes(_raw(text)))
+        try:
+            key = serialization.load_pem_private_key(_pem(text), password=None)
+        except (TypeError, UnsupportedAlgorithm) as error:  # TypeError: the PEM is encrypted
+            raise ValueError(str(error)) from None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("not an Ed25519 private key")
+        return cls(key)
+
+    @classmethod
+    def generate(cls) -> "Signer":
+        """A new key."""
+        return cls(Ed25519PrivateKey.generate())
+
+    def sign(self, message: bytes) -> str:
+        """The signature over `message`, in base64."""
+        return base64.b64encode(self._key.sign(message)).decode()
+
+    def pem(self) -> bytes:
+        """The private key as unencrypted PKCS #8."""
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKeys:
+    """What a process holds: the private half only where it signs."""
+
+    signer: Signer | None
+    trusted: Mapping[str, PublicKey]
+    """By key id."""
+
+
+def model_keys(
+    signing_key: str | None, trusted_keys: Sequence[str], keys_dir: Path, *, signs: bool
+) -> ModelKeys:
+    """The keys of this process; what is not given is made once under `keys_dir` (0600), with a warning.
+
+    signing_key   MODEL_SIGNING_KEY; ignored unless `signs`, so that a service never holds it
+    trusted_keys  MODEL_TRUSTED_KEYS; a signing process also trusts its own key
+
+    Raises ConfigurationError naming the variable or the file that holds no key. Where `keys_dir` cannot be
+    written, a service trusts nobody (each model is then refused with that reason) and a signer is an error.
+    """
+    signer: Signer | None = None
+    if signs:
+        signer = _signer(signing_key, keys_dir)
+    trusted = [_parsed_public(text, "MODEL_TRUSTED_KEYS") for text in trusted_keys]
+    if not trusted and not (signing_key and signs):
+        trusted = _kept_public(keys_dir)
+    if signer is not None:
+        trusted.append(signer.public)
+    return ModelKeys(signer, {key.key_id: key for key in trusted})
+
+
+def _signer(signing_key: str | None, keys_dir: Path) -> Signer:
+    if signing_key:
+        try:
+            return Signer.parse(signing_key)
+        except ValueError:
+            raise ConfigurationError(
+                "MODEL_SIGNING_KEY: not an Ed25519 private key (base64 of 32 bytes, or PEM)"
+            ) from None
+    try:
+        return _kept_signer(keys_dir)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(f"MODEL_SIGNING_KEY: unset, and {keys_dir} is of no use: {reason}") from None
+
+
+def _parsed_public(text: str, place: str) -> PublicKey:
+    try:
+        return PublicKey.parse(text)
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigurationError(
+            f"{place}: not an Ed25519 public key (base64 of 32 bytes, or PEM): {text[:12]!r}..."
+        ) from None
+
+
+def _kept_public(keys_dir: Path) -> list[PublicKey]:
+    path = keys_dir / PUBLIC_FILE
+    try:
+        if not path.exists():
+            _kept_signer(keys_dir)
+        return [_parsed_public(path.read_text("ascii", errors="replace"), str(path))]
+    except OSError as error:
+        log.warning(
+            "MODEL_TRUSTED_KEYS is unset and %s cannot be used (%s): no model is trusted",
+            keys_dir,
+            error.strerror,
+        )
+        return []
+
+
+def _kept_signer(keys_dir: Path) -> Signer:
+    """The key pair in `keys_dir`, made when there is none; of several makers at once the first one wins."""
+    private = keys_dir / PRIVATE_FILE
+    if not private.exists():
+        keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _create(private, Signer.generate().pem()):
+            log.warning("made a model signing key of this machine's own: %s", private)
+    try:
+        signer = Signer.parse(private.read_text("ascii", errors="replace"))
+    except ValueError:
+        raise ConfigurationError(f"{private}: not an Ed25519 private key") from None
+    _create(keys_dir / PUBLIC_FILE, signer.public.text.encode() + b"\n")
+    return signer
+
+
+def _create(path: Path, content: bytes) -> bool:
+    """Write `path` whole (0600) unless it exists; whether this call did it."""
+    if path.exists():
+        return False
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)  # unlike a rename, fails where another process was first
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    sync_directory(path.parent)
+    return True
+
+
+def _raw(text: str) -> bytes:
+    text = text.strip().replace("-", "+").replace("_", "/")
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        raise ValueError("not base64") from None
+    if len(raw) != 32:
+        raise ValueError(f"a key has 32 bytes, got {len(raw)}")
+    return raw
+
+
+def _pem(text: str) -> bytes:
+    return text.replace("\\n", "\n").encode()

@@ -1,0 +1,63 @@
+"""The command-line arguments that name a feed."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from app.domain.entities import INTERACTION_TYPES
+from app.shared.command_line import existing_file, shown
+from data.feed_files.open_files import sibling
+from data.times import parse_time
+
+
+def moment(text: str) -> datetime:
+    """An argument type: a time as in feed files."""
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)} {error}") from None
+
+
+def event_map(text: str) -> dict[str, str]:
+    """An argument type: `VIEW=view,BOOKMARK=like`, names in a file mapped onto interaction types."""
+    mapped: dict[str, str] = {}
+    for pair in text.split(","):
+        given, equals, kind = (part.strip() for part in pair.partition("="))
+        if not equals or not given or kind not in INTERACTION_TYPES:
+            allowed = ", ".join(INTERACTION_TYPES)
+            raise argparse.ArgumentTypeError(f"{shown(pair)} is not NAME=TYPE with one of {allowed}")
+        if mapped.get(given, kind) != kind:
+            raise argparse.ArgumentTypeError(f"{shown(given)} is mapped to {mapped[given]} and to {kind}")
+        mapped[given] = kind
+    return mapped
+
+
+def add_feed_arguments(parser: argparse.ArgumentParser) -> None:
+    """The files of a feed; without --interactions the database is read."""
+    feed = parser.add_argument_group(
+        "feed", "files (CSV, NDJSON, JSON or Parquet); without them, the database"
+    )
+    feed.add_argument("--interactions", type=existing_file, metavar="PATH", help="interactions of the feed")
+    feed.add_argument(
+        "--posts", type=existing_file, metavar="PATH", help="default: posts.parquet beside the interactions"
+    )
+    feed.add_argument("--users", type=existing_file, metavar="PATH")
+    feed.add_argument("--follows", type=existing_file, metavar="PATH")
+    feed.add_argument(
+        "--event-map", type=event_map, default={}, metavar="A=B,…", help="names of events, e.g. VIEW=view"
+    )
+
+
+def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse what makes no sense together."""
+    for name in ("posts", "users", "follows", "event_map"):
+        if getattr(args, name) and args.interactions is None:
+            parser.error(f"argument --{name.replace('_', '-')}: goes with --interactions")
+
+
+def posts_beside(interactions: Path, *, alone: bool) -> Path | None:
+    """The default of --posts: posts.parquet beside the interactions."""
+    if interactions.suffix.lower() == ".json" or (alone and sibling(interactions, "posts").is_file()):
+        return None  # it brings its own
+    beside = interactions.with_name("posts.parquet")
+    return beside if beside.is_file() and beside != interactions else None

@@ -1,0 +1,228 @@
+"""Who is in a synthetic feed: people with tastes, their posts, and who follows whom.
+
+All sides are heavy-tailed: a few people act, post and are followed far more than the rest. Times are int64
+milliseconds since the Unix epoch, UTC.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.synthetic.vocabulary import LANGUAGES, TOPICS, everyday_words, first_names
+
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
+TASTE_SHARES: Final = (0.7, 0.2, 0.1)
+"""How a person's interest is shared between the first, second and third of his communities."""
+# Activity through a local day, hour by hour: asleep before dawn, peaks at noon and in the evening.
+_RHYTHM: Final = np.array(
+    [30, 18, 10, 7, 6, 8, 18, 40, 60, 66, 68, 74, 84, 76, 66, 64, 66, 72, 80, 92, 100, 96, 78, 52],
+    dtype=np.float64,
+)
+_SYLLABLES: Final = (
+    "ba",
+    "ko",
+    "li",
+    "ne",
+    "ru",
+    "sta",
+    "vi",
+    "mo",
+    "ze",
+    "tar",
+    "pu",
+    "gil",
+    "ora",
+    "den",
+    "fi",
+    "qua",
+)
+Quality = Literal["flat", "heavy", "zipf"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time a feed covers, [start, until)."""
+
+    start: int
+    until: int
+
+    def moments(self, rng: np.random.Generator, zone_hours: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A moment for each local clock, by the rhythm of the day; (n,) offsets from UTC -> (n,) times."""
+        n = len(zone_hours)
+        hour = np.searchsorted(np.cumsum(_RHYTHM / _RHYTHM.sum()), rng.random(n), side="right")
+        local = (np.minimum(hour, 23) - zone_hours) * HOUR + rng.integers(0, HOUR, n)
+        days = max(1, -(-(self.until - self.start) // DAY))
+        time = self.start - self.start % DAY + rng.integers(0, days, n) * DAY + local
+        return self.start + (time - self.start) % (self.until - self.start)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """(n,) users. `communities` are the three circles (n, 3) a person cares for, dearest first."""
+
+    communities: NDArray[np.int64]
+    activity: NDArray[np.float64]
+    authorship: NDArray[np.float64]
+    zone_hours: NDArray[np.int64]
+    joined: NDArray[np.int64]
+    topic_of: NDArray[np.int64]  # (n_communities,) position in TOPICS
+    language_of: NDArray[np.int64]  # (n_communities,) position in LANGUAGES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posts:
+    """(n,) posts, oldest first; `quality` is how often a post is chosen among its like."""
+
+    author: NDArray[np.int64]
+    community: NDArray[np.int64]
+    created: NDArray[np.int64]
+    quality: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Follows:
+    """(n,) edges sorted by follower, without repeats or loops."""
+
+    follower: NDArray[np.int64]
+    followee: NDArray[np.int64]
+    since: NDArray[np.int64]
+
+
+def draw(rng: np.random.Generator, weight: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """`n` rows drawn by weight, with repeats."""
+    cumulative = np.cumsum(weight)
+    rows = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
+    last: NDArray[np.int64] = np.minimum(rows, len(weight) - 1).astype(np.int64)
+    return last
+
+
+def _zipf(rng: np.random.Generator, n: int, exponent: float, flat: float) -> NDArray[np.float64]:
+    """Weights (rank + flat)^-exponent in random order."""
+    weights: NDArray[np.float64] = np.power(rng.permutation(n) + flat, -exponent)
+    return weights
+
+
+def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> People:
+    """People in communities of about 40; a quarter of them joins while the feed is running."""
+    circles = int(np.clip(min(n // 40, n_posts // 15), 4, 240))
+    size = np.power(np.arange(circles) + 3.0, -0.6).astype(np.float64)
+    language = rng.choice(len(LANGUAGES), circles, p=[0.55, 0.15, 0.15, 0.15])
+    communities = draw(rng, size, 3 * n).reshape(n, 3)
+    zone = np.array([[-5, 0], [1, 1], [1, -3], [1, 1]])[language[communities[:, 0]], rng.integers(0, 2, n)]
+    before = span.start - rng.integers(DAY, 700 * DAY, n)
+    during = span.start + (rng.random(n) * 0.95 * (span.until - span.start)).astype(np.int64)
+    authors = rng.random(n) < 0.35
+    return People(
+        communities=communities,
+        activity=_zipf(rng, n, 0.9, 2 + n / 50),
+        authorship=_zipf(rng, n, 0.9, 3.0) * np.where(authors, 1.0, 1e-3),
+        zone_hours=zone,
+        joined=np.where(rng.random(n) < 0.75, before, during),
+        topic_of=rng.permutation(circles) % len(TOPICS),
+        language_of=language,
+    )
+
+
+def make_posts(
+    rng: np.random.Generator, n: int, people: People, span: Span, quality: Quality, within: float
+) -> Posts:
+    """Posts by authors, mostly for their first community, in the first part of the span (`within`: its share).
+
+    Nobody posts before he has joined.
+    """
+    author = draw(rng, people.authorship, n)
+    created = np.sort(span.moments(rng, people.zone_hours[author]))
+    created = span.start + np.floor((created - span.start) * within).astype(np.int64)
+    late = people.joined[author] > created
+    old_hands = np.where(people.joined <= span.start, people.authorship, 0.0)
+    if old_hands.any():
+        author[late] = draw(rng, old_hands, int(late.sum()))
+    else:
+        np.minimum.at(people.joined, author, created)
+    circle = (rng.random(n) < 0.15).astype(np.int64)
+    weights = {
+        "flat": np.ones(n),
+        "heavy": (1 - rng.random(n)) ** (-1 / 1.4),
+        "zipf": _zipf(rng, n, 1.1, 1.0),
+    }
+    return Posts(author, people.communities[author, circle], created, weights[quality])
+
+
+def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: Span) -> Follows:
+    """Each person follows a few authors, two thirds of them of his first community."""
+    n = len(people.activity)
+    fame = np.bincount(posts.author, minlength=n).astype(np.float64) + 1e-4
+    wanted = np.minimum(2 + np.floor(4 * (1 - rng.random(n)) ** (-1 / 1.5)), min(200, n)).astype(np.int64)
+    follower = np.repeat(np.arange(n), wanted)
+    followee = draw(rng, fame, len(follower))
+    # the same draw inside one community: its piece of the cumulative sum over authors sorted by community
+    order = np.argsort(people.communities[:, 0], kind="stable")
+    edge = np.concatenate([[0.0], np.cumsum(fame[order])])
+    first = np.searchsorted(people.communities[order, 0], np.arange(people.communities.max() + 2))
+    home = people.communities[follower, 0]
+    low, high = edge[first[home]], edge[first[home + 1]]
+    near = order[
+        np.searchsorted(edge, low + rng.random(len(home)) * (high - low), side="right").clip(1, n) - 1
+    ]
+    followee = np.where(rng.random(len(home)) < 0.67, near, followee)
+    pair = np.unique((follower * n + followee)[follower != followee])
+    follower, followee = pair // n, pair % n
+    earliest = np.maximum(people.joined[follower], people.joined[followee])
+    earliest = np.maximum(earliest, span.start - 60 * DAY)
+    since = earliest + (rng.random(len(pair)) ** 2 * (span.until - earliest)).astype(np.int64)
+    return Follows(follower, followee, since)
+
+
+def usernames(people: People, rng: np.random.Generator) -> list[str]:
+    """A name and a number, by the language of a person's first community; all different."""
+    pools = [first_names(language) for language in LANGUAGES]
+    language = people.language_of[people.communities[:, 0]]
+    pick = rng.random(len(language))
+    return [
+        f"{pools[spoken][int(at * len(pools[spoken]))].lower().replace(' ', '_')}{number}"
+        for number, (spoken, at) in enumerate(zip(language.tolist(), pick.tolist(), strict=True), 1)
+    ]
+
+
+def texts_and_tags(
+    rng: np.random.Generator, people: People, posts: Posts
+) -> tuple[list[str], list[list[str]]]:
+    """What posts say: words of the topic, of everyday, and the community's own jargon, in its language."""
+    jargon = _jargon(rng, len(people.topic_of))
+    topics = [[words.split() for words in topic.values()] for topic in TOPICS.values()]
+    everyday = [everyday_words(language) for language in LANGUAGES]
+    spoken, about = people.language_of.tolist(), people.topic_of.tolist()
+    pools = [
+        pool
+        for circle, slang in enumerate(jargon)
+        for pool in (topics[about[circle]][spoken[circle]], slang, everyday[spoken[circle]])
+    ]
+    sizes = np.array([len(pool) for pool in pools])
+    starts = np.cumsum(sizes) - sizes
+    flat = [word for pool in pools for word in pool]
+    length = np.clip(rng.lognormal(2.4, 0.6, len(posts.author)), 3, 80).astype(np.int64)
+    pool = 3 * np.repeat(posts.community, length) + rng.choice(3, int(length.sum()), p=[0.45, 0.15, 0.4])
+    words = [
+        flat[at] for at in (starts[pool] + np.floor(rng.random(len(pool)) * sizes[pool])).astype(int).tolist()
+    ]
+    ends = np.cumsum(length).tolist()
+    texts = [
+        " ".join(words[end - n : end]).capitalize() + "."
+        for end, n in zip(ends, length.tolist(), strict=True)
+    ]
+    names = list(TOPICS)
+    local = rng.random(len(texts)) < 0.5
+    tags = [
+        [names[about[circle]], jargon[circle][0]] if own else [names[about[circle]]]
+        for circle, own in zip(posts.community.tolist(), local.tolist(), strict=True)
+    ]
+    return texts, tags
+
+
+def _jargon(rng: np.random.Generator, circles: int) -> Sequence[list[str]]:
+    syllables = rng.integers(0, len(_SYLLABLES), (circles, 6, 3)).tolist()
+    return [["".join(_SYLLABLES[at] for at in word) for word in words] for words in syllables]

@@ -1,0 +1,317 @@
+"""What every store promises, in memory and on PostgreSQL alike."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from app.domain.entities import Reason, Recommendation
+from app.domain.errors import UnknownPost, UnknownUser
+from app.domain.feed.dataset import keys_of
+from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.feed_log import LogPosition
+from app.domain.repositories.recommendation_repository import Offered
+from tests.support.storage_under_test import NOON, Storage, a_post, a_user, did, events_of
+
+
+def filled(storage: Storage) -> Storage:
+    storage.tables.add_users(a_user("anna"), a_user("bert"))
+    storage.tables.add_posts(a_post("first", "anna"), a_post("second", at=NOON + timedelta(hours=1)))
+    return storage
+
+
+def test_an_empty_store_is_an_empty_feed(storage: Storage) -> None:
+    whole = storage.log.whole()
+
+    history = whole.history
+    assert (len(history.users), len(history.posts), len(history.follows), len(history.events)) == (0, 0, 0, 0)
+    assert whole.position.source == storage.log.source()
+    assert storage.log.changes(whole.position).events == []
+
+
+def test_the_whole_feed_has_every_user_post_follow_and_event(storage: Storage) -> None:
+    filled(storage)
+    storage.tables.add_posts(a_post("hidden", visible=False))
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
+    storage.tables.add_follow(user_uuid("anna"), user_uuid("bert"), NOON + timedelta(microseconds=1))
+    storage.interactions.record([did("bert", "first", "share", at=NOON + timedelta(microseconds=123457))])
+
+    history = storage.log.whole().history
+
+    users, posts = history.users.external_id, history.posts
+    assert set(users) == {"anna", "bert"}
+    assert (history.users.key == keys_of(map(user_uuid, users))).all()
+    assert (posts.key == keys_of(map(post_uuid, posts.external_id))).all()
+    place = {name: row for row, name in enumerate(posts.external_id)}
+    assert posts.visible[[place["first"], place["second"], place["hidden"]]].tolist() == [True, True, False]
+    assert posts.author[place["first"]] == users.index("anna")
+    assert posts.author[place["second"]] == -1
+    assert posts.created[place["second"]] == (NOON + timedelta(hours=1)).timestamp()
+    assert posts.text[place["first"]] == "about first"
+    assert posts.tags[place["first"]] == ("news", 'odd "{,}\\ tag')
+    assert len(set(posts.seq.tolist())) == 3
+    edges = {
+        (users[a], users[b]): since
+        for a, b, since in zip(
+            history.follows.follower, history.follows.followee, history.follows.since.tolist(), strict=True
+        )
+    }
+    assert np.isnan(edges["bert", "anna"])
+    assert edges["anna", "bert"] == (NOON + timedelta(microseconds=1)).timestamp()
+    assert events_of(history) == [("bert", "first", 4, (NOON + timedelta(microseconds=123457)).timestamp())]
+
+
+def test_events_come_sorted_by_time_and_ties_by_their_number(storage: Storage) -> None:
+    filled(storage)
+    later = NOON + timedelta(seconds=1)
+    storage.interactions.record(
+        [did("anna", "second", "like", at=later), did("anna", "second", "view", at=NOON)]
+    )
+    storage.interactions.record([did("bert", "second", "click", at=NOON)])
+
+    events = storage.log.whole().history.events
+
+    assert events.kind.tolist() == [0, 1, 2]
+    assert events.seq[0] < events.seq[1]
+
+
+def test_changes_tell_what_was_added_since(storage: Storage) -> None:
+    position = storage.log.whole().position
+    filled(storage)
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
+    recorded = storage.interactions.record([did("bert", "first", "like", event=uuid4())])
+
+    changes = storage.log.changes(position)
+
+    assert {user.external_id for user in changes.users} == {"anna", "bert"}
+    first, second = sorted(changes.posts, key=lambda post: post.seq)
+    assert (first.external_id, first.author_id, first.content) == ("first", user_uuid("anna"), "about first")
+    assert (second.author_id, second.tags, second.created_at) == (
+        None, ("news", 'odd "{,}\\ tag'), NOON + timedelta(hours=1),
+    )  # fmt: skip
+    assert list(changes.follows) == [(user_uuid("bert"), user_uuid("anna"))]
+    assert list(changes.events) == list(recorded.stored)
+    assert not changes.removed_users
+    assert not changes.removed_posts
+    assert not changes.removed_follows
+
+
+def test_changes_are_told_until_their_position_is_taken_over(storage: Storage) -> None:
+    start = storage.log.whole().position
+    filled(storage)
+
+    once, again = storage.log.changes(start), storage.log.changes(start)
+    after = storage.log.changes(once.position)
+
+    assert {post.id for post in once.posts} == {post.id for post in again.posts} != set()
+    assert not after.posts
+    assert not after.users
+
+
+def test_a_position_without_its_detail_loses_nothing(storage: Storage) -> None:
+    start = storage.log.whole().position
+    filled(storage)
+    storage.interactions.record([did("bert", "first")])
+
+    changes = storage.log.changes(LogPosition(start.source, start.xid))
+
+    assert {post.external_id for post in changes.posts} == {"first", "second"}
+    assert len(changes.events) == 1
+
+
+def test_a_changed_post_comes_again_as_it_is_now_under_its_number(storage: Storage) -> None:
+    filled(storage)
+    before = storage.log.whole()
+    storage.tables.add_posts(a_post("first", "anna", visible=False))
+
+    (post,) = storage.log.changes(before.position).posts
+
+    assert not post.visible
+    history = before.history
+    assert post.seq == history.posts.seq[history.posts.external_id.index("first")]
+
+
+def test_removals_reach_the_reader_through_every_cascade(storage: Storage) -> None:
+    filled(storage)
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
+    storage.interactions.record([did("bert", "first"), did("bert", "second")])
+    position = storage.log.whole().position
+
+    storage.tables.remove_user(user_uuid("anna"))
+    changes = storage.log.changes(position)
+
+    assert list(changes.removed_users) == [user_uuid("anna")]
+    assert list(changes.removed_posts) == [post_uuid("first")]
+    assert list(changes.removed_follows) == [(user_uuid("bert"), user_uuid("anna"))]
+    assert events_of(storage.log.whole().history) == [("bert", "second", 0, NOON.timestamp())]
+
+
+def test_a_post_that_came_and_went_is_told_as_removed(storage: Storage) -> None:
+    position = storage.log.whole().position
+    storage.tables.add_posts(a_post("brief"))
+    storage.tables.remove_post(post_uuid("brief"))
+
+    changes = storage.log.changes(position)
+
+    assert not changes.posts
+    assert list(changes.removed_posts) == [post_uuid("brief")]
+
+
+def test_a_follow_that_ended_and_began_again_stands(storage: Storage) -> None:
+    filled(storage)
+    pair = (user_uuid("anna"), user_uuid("bert"))
+    storage.tables.add_follow(*pair)
+    position = storage.log.whole().position
+    storage.tables.remove_follow(*pair)
+    ended = storage.log.changes(position)
+    storage.tables.add_follow(*pair)
+
+    begun = storage.log.changes(ended.position)
+
+    assert list(ended.removed_follows) == [pair]
+    assert list(begun.follows) == [pair]
+    assert not begun.removed_follows
+
+
+def test_marks_name_what_exists(storage: Storage) -> None:
+    filled(storage)
+    storage.tables.add_posts(a_post("third"))
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
+    storage.tables.remove_post(post_uuid("first"))
+
+    there = storage.log.marks()
+
+    assert set(there.users.tolist()) == {user_uuid("anna").bytes, user_uuid("bert").bytes}
+    assert there.by_post().keys() == {post_uuid("second").bytes, post_uuid("third").bytes}
+    assert there.followers.tolist() == [user_uuid("bert").bytes]
+    assert there.followees.tolist() == [user_uuid("anna").bytes]
+
+
+def test_a_posts_mark_changes_with_the_post_and_with_nothing_else(storage: Storage) -> None:
+    filled(storage)
+    marks = [storage.log.marks().by_post()[post_uuid("second").bytes]]
+    storage.tables.add_posts(a_post("third"))
+    storage.interactions.record([did("anna", "second")])
+    marks.append(storage.log.marks().by_post()[post_uuid("second").bytes])
+    for changed in (
+        a_post("second", at=NOON),
+        a_post("second", "anna", at=NOON),
+        a_post("second", "anna", at=NOON, visible=False),
+    ):
+        storage.tables.add_posts(changed)
+        marks.append(storage.log.marks().by_post()[post_uuid("second").bytes])
+
+    assert len(set(marks)) == len(marks) - 1
+    assert marks[0] == marks[1]
+
+
+def test_the_log_accounts_for_a_feed_while_no_event_is_removed(storage: Storage) -> None:
+    filled(storage)
+    storage.interactions.record([did("anna", "second"), did("bert", "second")])
+    position = storage.log.whole().position
+    before = storage.log.accounts_for(position, 2), storage.log.accounts_for(position, 1)
+    storage.interactions.record([did("bert", "first")])
+    after = storage.log.accounts_for(position, 2)
+    elsewhere = storage.log.accounts_for(replace(position, source="elsewhere"), 2)
+    storage.tables.remove_post(post_uuid("second"))
+
+    assert storage.log.tells_all()
+    assert (before, after, elsewhere) == ((True, False), True, False)
+    assert not storage.log.accounts_for(position, 2)
+
+
+def test_posts_are_found_by_their_time_oldest_first(storage: Storage) -> None:
+    filled(storage)
+    storage.tables.add_posts(a_post("third", at=NOON + timedelta(minutes=30)))
+
+    found = storage.log.posts_created_since((NOON + timedelta(minutes=30)).timestamp())
+
+    assert [post.external_id for post in found] == ["third", "second"]
+
+
+def test_posts_are_found_by_id_and_strangers_left_out(storage: Storage) -> None:
+    filled(storage)
+
+    found = storage.posts.posts([post_uuid("second"), uuid4(), post_uuid("first")])
+
+    assert {post.content for post in found} == {"about first", "about second"}
+    assert list(storage.posts.posts([])) == []
+
+
+def test_what_was_recorded_comes_back_in_order_with_rising_numbers(storage: Storage) -> None:
+    filled(storage)
+    given = [did("anna", "second", "view"), did("bert", "first", "click"), did("bert", "second", "like")]
+
+    recorded = storage.interactions.record(given)
+
+    assert [one.interaction for one in recorded.stored] == given
+    seqs = [one.seq for one in recorded.stored]
+    assert seqs == sorted(set(seqs))
+    assert len({one.xid for one in recorded.stored}) == 1
+    assert recorded.duplicates == 0
+
+
+def test_the_same_event_is_stored_once_within_a_call_and_across_calls(storage: Storage) -> None:
+    filled(storage)
+    event = UUID(int=7)
+    first = storage.interactions.record(
+        [did("anna", "second", event=event), did("anna", "second", event=event)]
+    )
+
+    again = storage.interactions.record([did("anna", "second", event=event), did("anna", "second")])
+
+    assert (len(first.stored), first.duplicates) == (1, 1)
+    assert (len(again.stored), again.duplicates) == (1, 1)
+    assert again.stored[0].interaction.event_id is None
+    assert len(storage.log.whole().history.events) == 2
+
+
+def test_an_unknown_user_or_post_is_named_and_nothing_of_the_call_is_stored(storage: Storage) -> None:
+    filled(storage)
+
+    with pytest.raises(UnknownUser, match=str(user_uuid("nobody"))):
+        storage.interactions.record([did("anna", "second"), did("nobody", "first"), did("none", "second")])
+    with pytest.raises(UnknownPost, match=str(post_uuid("nothing"))):
+        storage.interactions.record([did("anna", "second"), did("anna", "nothing"), did("nobody", "first")])
+
+    assert len(storage.log.whole().history.events) == 0
+
+
+def test_recording_nothing_is_no_error(storage: Storage) -> None:
+    assert storage.interactions.record([]).stored == ()
+
+
+def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage: Storage) -> None:
+    filled(storage)
+    anna = user_uuid("anna")
+    expires = NOON + timedelta(hours=24)
+    offered = [Recommendation(post_uuid(name), 0.5, Reason.RECENT) for name in ("first", "second", "gone")]
+
+    later = timedelta(hours=1)
+    storage.recommendations.save(
+        [Offered(user, offered, NOON, expires) for user in (anna, user_uuid("nobody"), user_uuid("bert"))]
+    )
+    storage.recommendations.save(
+        [
+            Offered(anna, offered[:1], NOON + later, expires + later),
+            Offered(user_uuid("bert"), [], NOON, expires),
+        ]
+    )
+    storage.recommendations.save([])
+
+    assert storage.recommendations.remove_expired(expires) == 0
+    assert storage.recommendations.remove_expired(expires + timedelta(minutes=1)) == 3
+    assert storage.recommendations.remove_expired(expires + timedelta(hours=2)) == 1
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(storage: Storage) -> None:
+    filled(storage)
+    anna, offered = user_uuid("anna"), [Recommendation(post_uuid("first"), 0.5, Reason.RECENT)]
+    storage.recommendations.save([Offered(anna, offered, NOON, NOON + timedelta(hours=2))])
+
+    hour = timedelta(hours=1)
+    storage.recommendations.save([Offered(anna, offered, NOON - hour, NOON + hour)])
+
+    assert storage.recommendations.remove_expired(NOON + timedelta(minutes=90)) == 0

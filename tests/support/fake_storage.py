@@ -1,0 +1,268 @@
+"""Storage in memory: the same promises as PostgreSQL's adapters, one transaction at a time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+
+from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
+from app.domain.errors import PositionLost, StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.feed.dataset import (
+    EventColumns,
+    FeedHistory,
+    FollowColumns,
+    PostColumns,
+    UserColumns,
+    keys_of,
+)
+from app.domain.repositories.feed_log import FeedChanges, FeedMarks, LogPosition, WholeFeed
+from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
+from app.domain.repositories.recommendation_repository import Offered
+
+Key = UUID | tuple[UUID, UUID]
+
+
+@dataclass
+class InMemoryTables:
+    """What the adapters below share. Every method is one committed transaction; `away` makes all of them fail."""
+
+    users: dict[UUID, User] = field(default_factory=dict)
+    posts: dict[UUID, Post] = field(default_factory=dict)
+    follows: dict[tuple[UUID, UUID], datetime | None] = field(default_factory=dict)
+    events: list[StoredInteraction] = field(default_factory=list)
+    changes: list[tuple[int, str, Key]] = field(default_factory=list)
+    next_xid: int = 1
+    next_event: int = 1
+    next_post: int = 1
+    away: bool = False
+    source: str = "memory"
+    swept: int = 0  # no change of a later transaction was removed
+
+    def begin(self) -> int:
+        """The number of a new transaction. Raises StorageUnavailable while the store is away."""
+        if self.away:
+            raise StorageUnavailable("the store is away")
+        self.next_xid += 1
+        return self.next_xid - 1
+
+    def add_users(self, *users: User) -> None:
+        xid = self.begin()
+        for user in users:
+            self.users[user.id] = user
+            self.changes.append((xid, "user", user.id))
+
+    def add_posts(self, *posts: Post) -> None:
+        """Each gets its `seq`, or keeps the one it has when it is there already."""
+        xid = self.begin()
+        for post in posts:
+            known = self.posts.get(post.id)
+            self.posts[post.id] = replace(post, seq=known.seq if known else self.next_post)
+            self.next_post += known is None
+            self.changes.append((xid, "post", post.id))
+
+    def add_follow(self, follower: UUID, followee: UUID, since: datetime | None = None) -> None:
+        self.changes.append((self.begin(), "follow", (follower, followee)))
+        self.follows[follower, followee] = since
+
+    def remove_follow(self, follower: UUID, followee: UUID) -> None:
+        self.changes.append((self.begin(), "follow", (follower, followee)))
+        del self.follows[follower, followee]
+
+    def remove_post(self, id_: UUID) -> None:
+        self._remove_post(self.begin(), id_)
+
+    def remove_user(self, id_: UUID) -> None:
+        """With his posts, follows and events, as the foreign keys do."""
+        xid = self.begin()
+        del self.users[id_]
+        self.changes.append((xid, "user", id_))
+        for post in [post.id for post in self.posts.values() if post.author_id == id_]:
+            self._remove_post(xid, post)
+        for pair in [pair for pair in self.follows if id_ in pair]:
+            del self.follows[pair]
+            self.changes.append((xid, "follow", pair))
+        self.events = [one for one in self.events if one.interaction.user_id != id_]
+
+    def _remove_post(self, xid: int, id_: UUID) -> None:
+        del self.posts[id_]
+        self.changes.append((xid, "post", id_))
+        self.events = [one for one in self.events if one.interaction.post_id != id_]
+
+
+class InMemoryInteractions:
+    """InteractionRepository."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+
+    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+        tables = self._tables
+        xid = tables.begin()
+        for one in interactions:
+            if one.user_id not in tables.users:
+                raise UnknownUser(str(one.user_id))
+            if one.post_id not in tables.posts:
+                raise UnknownPost(str(one.post_id))
+        seen = {one.interaction.event_id for one in tables.events} - {None}
+        stored = []
+        for one in interactions:
+            if one.event_id is not None:
+                if one.event_id in seen:
+                    continue
+                seen.add(one.event_id)
+            stored.append(StoredInteraction(tables.next_event, xid, one))
+            tables.next_event += 1
+        tables.events += stored
+        return Recorded(tuple(stored), len(interactions) - len(stored))
+
+
+class InMemoryPosts:
+    """PostRepository."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+
+    def posts(self, ids: Sequence[UUID]) -> Sequence[Post]:
+        self._tables.begin()
+        return [self._tables.posts[one] for one in dict.fromkeys(ids) if one in self._tables.posts]
+
+
+class InMemoryRecommendations:
+    """RecommendationRepository; `rows` is (user, post) -> (score, generated_at, expires_at)."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+        self.rows: dict[tuple[UUID, UUID], tuple[float, datetime, datetime]] = {}
+
+    def save(self, answers: Sequence[Offered]) -> None:
+        self._tables.begin()
+        for answer in answers:
+            for one in answer.recommendations:
+                key = (answer.user_id, one.post_id)
+                newer = key in self.rows and self.rows[key][1] > answer.generated_at
+                known = answer.user_id in self._tables.users and one.post_id in self._tables.posts
+                if known and not newer:
+                    self.rows[key] = (one.score, answer.generated_at, answer.expires_at)
+
+    def remove_expired(self, now: datetime) -> int:
+        self._tables.begin()
+        kept = {key: row for key, row in self.rows.items() if row[2] >= now}
+        removed, self.rows = len(self.rows) - len(kept), kept
+        return removed
+
+
+class InMemoryFeedLog:
+    """FeedLog. No two transactions overlap here, so nothing ever comes twice."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+
+    def source(self) -> str:
+        self._tables.begin()
+        return self._tables.source
+
+    def whole(self) -> WholeFeed:
+        position = LogPosition(self._tables.source, self._tables.begin() + 1)
+        return WholeFeed(self._history(), position, frozenset())
+
+    def changes(self, since: LogPosition) -> FeedChanges:
+        tables = self._tables
+        position = LogPosition(tables.source, tables.begin() + 1)
+        if tables.swept >= since.xid:
+            raise PositionLost("swept")
+        changed: dict[str, dict[Key, None]] = {"user": {}, "post": {}, "follow": {}}
+        for xid, entity, key in tables.changes:
+            if xid >= since.xid:
+                changed[entity][key] = None
+        return FeedChanges(
+            users=_present(changed["user"], tables.users),
+            removed_users=_absent(changed["user"], tables.users),
+            posts=_present(changed["post"], tables.posts),
+            removed_posts=_absent(changed["post"], tables.posts),
+            follows=[pair for pair in changed["follow"] if pair in tables.follows],
+            removed_follows=_absent(changed["follow"], tables.follows),
+            events=[one for one in tables.events if one.xid >= since.xid],
+            position=position,
+        )
+
+    def accounts_for(self, since: LogPosition, events: int) -> bool:
+        tables = self._tables
+        tables.begin()
+        known = sum(one.xid < since.xid for one in tables.events)
+        kept = tables.swept < since.xid
+        return self.tells_all() and tables.source == since.source and kept and known == events
+
+    def tells_all(self) -> bool:
+        self._tables.begin()
+        return True
+
+    def marks(self) -> FeedMarks:
+        tables = self._tables
+        tables.begin()
+        marks = [hash(post) for post in tables.posts.values()]
+        return FeedMarks(
+            users=keys_of(tables.users),
+            posts=keys_of(tables.posts),
+            marks=np.array(marks, np.int64),
+            followers=keys_of(follower for follower, _ in tables.follows),
+            followees=keys_of(followee for _, followee in tables.follows),
+        )
+
+    def sweep(self, older_than: timedelta) -> int:
+        """Every change is old enough."""
+        tables = self._tables
+        tables.begin()
+        removed = len(tables.changes)
+        tables.swept = max([tables.swept, *(xid for xid, _, _ in tables.changes)])
+        tables.changes.clear()
+        return removed
+
+    def posts_created_since(self, created: float) -> Sequence[Post]:
+        self._tables.begin()
+        found = [post for post in self._tables.posts.values() if post.created_at.timestamp() >= created]
+        return sorted(found, key=lambda post: (post.created_at, post.seq))
+
+    def _history(self) -> FeedHistory:
+        users, posts = list(self._tables.users.values()), list(self._tables.posts.values())
+        user_row = {user.id: row for row, user in enumerate(users)}
+        post_row = {post.id: row for row, post in enumerate(posts)}
+        follows = self._tables.follows
+        events = sorted(self._tables.events, key=lambda one: (one.interaction.occurred_at, one.seq))
+        did = [one.interaction for one in events]
+        return FeedHistory(
+            UserColumns(keys_of(user.id for user in users), [user.external_id for user in users]),
+            PostColumns(
+                key=keys_of(post.id for post in posts),
+                external_id=[post.external_id for post in posts],
+                author=np.array(
+                    [-1 if post.author_id is None else user_row[post.author_id] for post in posts], np.int32
+                ),
+                created=np.array([post.created_at.timestamp() for post in posts], np.float64),
+                visible=np.array([post.visible for post in posts], np.bool_),
+                seq=np.array([post.seq for post in posts], np.int64),
+                text=[post.content for post in posts],
+                tags=[post.tags for post in posts],
+            ),
+            FollowColumns(
+                np.array([user_row[follower] for follower, _ in follows], np.int32),
+                np.array([user_row[followee] for _, followee in follows], np.int32),
+                np.array([since.timestamp() if since else np.nan for since in follows.values()], np.float64),
+            ),
+            EventColumns(
+                np.array([user_row[one.user_id] for one in did], np.int32),
+                np.array([post_row[one.post_id] for one in did], np.int32),
+                np.array([INTERACTION_TYPES.index(one.interaction_type) for one in did], np.uint8),
+                np.array([one.occurred_at.timestamp() for one in did], np.float64),
+                np.array([one.seq for one in events], np.int64),
+            ),
+        )
+
+
+def _present(keys: Iterable[Key], rows: Mapping[Key, object]) -> list[object]:
+    return [rows[key] for key in keys if key in rows]
+
+
+def _absent(keys: Iterable[Key], rows: Mapping[Key, object]) -> list[Key]:
+    return [key for key in keys if key not in rows]

@@ -1,0 +1,150 @@
+"""The use cases as small real objects, so that the API can be run without ranking and without a database."""
+
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+
+from app.application.cursor import CursorCodec, CursorState
+from app.application.dto.recommendation_request import FeedRequest
+from app.application.dto.recommendation_response import FeedAnswer
+from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
+from app.application.use_cases.track_interaction import TrackInteraction
+from app.domain.entities import Interaction, Reason
+from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
+from app.presentation.api.dependencies import Services
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+WHOLE = ServiceState(
+    ready=True,
+    model_version="v1",
+    model_loaded=True,
+    model_created_at=NOON - timedelta(hours=1),
+    database_ok=True,
+    tail_lag_seconds=0.2,
+    users=2,
+    posts=300,
+    interactions=0,
+)
+
+
+@dataclass
+class FixedClock:
+    """Shows the time it was set to."""
+
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class ListRecommender:
+    """A feed of `posts` posts in one order for everyone, by cursor and by offset."""
+
+    def __init__(self, posts: int, clock: FixedClock) -> None:
+        self._external = [f"post-{one}" for one in range(posts)]
+        self._uuids = [post_uuid(one) for one in self._external]
+        self._clock = clock
+        self._codec = CursorCodec([b"secret of the tests"], timedelta(hours=24))
+        self.fail_with: Exception | None = None
+
+    def __call__(self, request: FeedRequest) -> FeedAnswer:
+        if self.fail_with is not None:
+            raise self.fail_with
+        user, now = user_uuid(request.user_id), self._clock.now()
+        excluded = {post_uuid(one) for one in request.exclude_ids}
+        shown: set[int] = set(range(min(request.offset, len(self._uuids))))
+        started = now
+        if request.cursor is not None:
+            state = self._codec.open(request.cursor, user, request.mode, now)
+            shown, started = set(state.shown.tolist()), state.started_at
+        left = [
+            one for one in range(len(self._uuids)) if one not in shown and self._uuids[one] not in excluded
+        ]
+        page = left[: request.limit]
+        seen = np.array(sorted(shown | set(page)), dtype=np.int64)
+        return FeedAnswer(
+            user_id=request.user_id,
+            post_ids=[str(self._uuids[one]) for one in page],
+            external_ids=[None if one % 2 else self._external[one] for one in page],
+            scores=[1 - one / len(self._uuids) for one in page],
+            reasons=[Reason.TRENDING for _ in page],
+            source="cold_start",
+            degraded=False,
+            exhausted=len(page) == len(left),
+            model_version="v1",
+            generated_at=now,
+            next_cursor=None
+            if len(page) == len(left)
+            else self._codec.seal(CursorState(user, request.mode, now, started, seen)),
+            explanations=[{"probability": 0.1, "contributions": {"heat": 0.2}} for _ in page]
+            if request.explain
+            else (),
+        )
+
+
+@dataclass
+class MemoryInteractions:
+    """The log of events in memory; `hold` makes a write wait, as a slow database does."""
+
+    users: set[UUID]
+    posts: set[UUID]
+    away: bool = False
+    hold: threading.Event | None = None
+    rows: list[Interaction] = field(default_factory=list)
+
+    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+        if self.hold is not None:
+            self.hold.wait(30)
+        if self.away:
+            raise StorageUnavailable("connection to server at 10.9.8.7 failed, password s3cret")
+        for one in interactions:
+            if one.user_id not in self.users:
+                raise UnknownUser(str(one.user_id))
+            if one.post_id not in self.posts:
+                raise UnknownPost(str(one.post_id))
+        known = {row.event_id for row in self.rows if row.event_id}
+        stored, duplicates = [], 0
+        for one in interactions:
+            if one.event_id and one.event_id in known:
+                duplicates += 1
+                continue
+            if one.event_id:
+                known.add(one.event_id)
+            self.rows.append(one)
+            stored.append(StoredInteraction(len(self.rows), 1, one))
+        return Recorded(tuple(stored), duplicates)
+
+
+@dataclass
+class Running:
+    """A whole fake service, whose parts a test can move."""
+
+    clock: FixedClock = field(default_factory=FixedClock)
+    state_now: ServiceState = WHOLE
+    applied: list[StoredInteraction] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.recommend = ListRecommender(300, self.clock)
+        self.interactions = MemoryInteractions(
+            {user_uuid("alice"), user_uuid("bob")}, {post_uuid(f"post-{one}") for one in range(300)}
+        )
+        self.track = TrackInteraction(self.interactions, self.clock, self.applied.extend)
+
+    def state(self) -> ServiceState:
+        return self.state_now
+
+    def now_with(self, **changes: object) -> None:
+        self.state_now = replace(self.state_now, **changes)  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Services]:
+        yield Services(self.recommend, self.track, GetHealthStatus(self, self.clock))

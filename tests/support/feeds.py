@@ -1,0 +1,192 @@
+"""Small feeds in columns for the tests: by hand, drawn by hypothesis, or made by the generator."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.dataset import (
+    EventColumns,
+    FeedHistory,
+    FollowColumns,
+    PostColumns,
+    UserColumns,
+    keys_of,
+)
+from app.domain.feed.timeline import Chronicle
+from app.domain.ids import post_uuid, user_uuid
+
+VIEW, CLICK, LIKE, COMMENT, SHARE = range(len(INTERACTION_TYPES))
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post by hand; `author` is a number of a user, -1 unknown."""
+
+    created: float = 0.0
+    author: int = -1
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    visible: bool = True
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed by hand: events as (user, post, kind, time), follows as (follower, followee, since), since NaN undated."""
+
+    users: int
+    posts: Sequence[Post]
+    events: Sequence[tuple[int, int, int, float]] = ()
+    follows: Sequence[tuple[int, int, float]] = field(default=())
+
+    def history(self) -> FeedHistory:
+        """As columns, events sorted by time, ties as they stand."""
+        names = [f"user {i}" for i in range(self.users)]
+        titles = [f"post {i}" for i in range(len(self.posts))]
+        events = sorted(self.events, key=lambda event: event[3])
+        user, post, kind, time = zip(*events, strict=True) if events else ((), (), (), ())
+        follower, followee, since = zip(*self.follows, strict=True) if self.follows else ((), (), ())
+        return FeedHistory(
+            UserColumns(keys_of(map(user_uuid, names)), names),
+            PostColumns(
+                keys_of(map(post_uuid, titles)),
+                titles,
+                np.array([post.author for post in self.posts], np.int32),
+                np.array([post.created for post in self.posts], np.float64),
+                np.array([post.visible for post in self.posts], np.bool_),
+                np.arange(1, len(self.posts) + 1),
+                [post.text for post in self.posts],
+                [post.tags for post in self.posts],
+            ),
+            FollowColumns(
+                np.array(follower, np.int32), np.array(followee, np.int32), np.array(since, np.float64)
+            ),
+            EventColumns(
+                np.array(user, np.int32),
+                np.array(post, np.int32),
+                np.array(kind, np.uint8),
+                np.array(time, np.float64),
+                np.arange(1, len(events) + 1),
+            ),
+        )
+
+
+@st.composite
+def feeds(draw: st.DrawFn, least_events: int = 1, most_events: int = 60) -> Feed:
+    """Any small feed: ties in time, posts dated after their first event, own posts, unknown authors, all types."""
+    users, posts = draw(st.integers(1, 7)), draw(st.integers(1, 10))
+    moment = st.integers(0, 40).map(lambda step: step * 1800.0)
+    author = st.integers(-1, users - 1)
+    tags = st.sampled_from([(), ("a",), ("b", "a")])
+    made = [
+        Post(draw(moment), draw(author), draw(st.sampled_from(["", "red fox", "blue fox"])), draw(tags))
+        for _ in range(posts)
+    ]
+    event = st.tuples(st.integers(0, users - 1), st.integers(0, posts - 1), st.integers(0, 4), moment)
+    events = draw(st.lists(event, min_size=least_events, max_size=most_events))
+    pair = st.tuples(st.integers(0, users - 1), st.integers(0, users - 1)).filter(lambda p: p[0] != p[1])
+    pairs = draw(st.lists(pair, max_size=8, unique=True)) if users > 1 else []
+    follows = [(a, b, draw(st.one_of(moment, st.just(np.nan)))) for a, b in pairs]
+    return Feed(users, made, events, follows)
+
+
+def cut(history: FeedHistory, at: float) -> FeedHistory:
+    """The feed as its file would stand had it been written at `at`: nothing of that time or later in it.
+
+    Users stay, as nothing dates them. Posts that were made later go, as do later events and follows.
+    """
+    posts, events, follows = history.posts, history.events, history.follows
+    events = events[np.flatnonzero(events.time < at)]
+    first = np.full(len(posts), np.inf)
+    np.minimum.at(first, events.post, events.time)
+    kept = np.flatnonzero(np.minimum(posts.created, first) < at)
+    row = np.full(len(posts), -1, np.int32)
+    row[kept] = np.arange(len(kept))
+    early = ~(follows.since >= at)
+    return FeedHistory(
+        history.users,
+        PostColumns(
+            posts.key[kept],
+            [posts.external_id[i] for i in kept],
+            posts.author[kept],
+            posts.created[kept],
+            posts.visible[kept],
+            posts.seq[kept],
+            [posts.text[i] for i in kept],
+            [posts.tags[i] for i in kept],
+        ),
+        FollowColumns(follows.follower[early], follows.followee[early], follows.since[early]),
+        EventColumns(events.user, row[events.post], events.kind, events.time, events.seq),
+    )
+
+
+def shuffled(history: FeedHistory, seed: int) -> FeedHistory:
+    """The same feed with its users and posts in another order."""
+    random = np.random.default_rng(seed)
+    users, posts = random.permutation(len(history.users)), random.permutation(len(history.posts))
+    user_at, post_at = np.argsort(users).astype(np.int32), np.argsort(posts).astype(np.int32)
+    old = history.posts
+    author = np.where(old.author >= 0, user_at[old.author], -1).astype(np.int32)
+    return FeedHistory(
+        UserColumns(history.users.key[users], [history.users.external_id[i] for i in users]),
+        PostColumns(
+            old.key[posts],
+            [old.external_id[i] for i in posts],
+            author[posts],
+            old.created[posts],
+            old.visible[posts],
+            old.seq[posts],
+            [old.text[i] for i in posts],
+            [old.tags[i] for i in posts],
+        ),
+        FollowColumns(
+            user_at[history.follows.follower], user_at[history.follows.followee], history.follows.since
+        ),
+        replace(history.events, user=user_at[history.events.user], post=post_at[history.events.post]),
+    )
+
+
+def generated(
+    users: int = 80, posts: int = 300, interactions: int = 6000, *, world: str = "mixed", seed: int = 3
+) -> FeedHistory:
+    """A feed of the generator's."""
+    from data.feed_files.reader import read_feed
+    from data.generate_fake_data import write_feed
+    from data.synthetic.feed import FeedSize, make_feed
+
+    size = FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, world=world)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "feed.parquet"
+        write_feed(make_feed(size), path)
+        return read_feed(path).history()
+
+
+def forum() -> FeedHistory:
+    """The real feed of FEED_DATASETS (default: ../shared/datasets); the test is skipped, and says so, without it."""
+    from data.feed_files.reader import read_feed
+
+    folder = (
+        Path(os.environ.get("FEED_DATASETS", Path(__file__).parents[3] / "shared" / "datasets")) / "forum"
+    )
+    if not (folder / "interactions.parquet").is_file():
+        pytest.skip(f"the real feed is not at {folder} (FEED_DATASETS names the folder above it)")
+    return read_feed(folder / "interactions.parquet", folder / "posts.parquet").history()
+
+
+def whole_state(history: FeedHistory):
+    """A state that knows all of the feed, and the chronicle that filled it."""
+    chronicle = Chronicle(history, replay=False)
+    return chronicle.finish(), chronicle
+
+
+def uuid_of(key: np.void) -> UUID:
+    """A key of columns as a UUID."""
+    return UUID(bytes=key.tobytes())

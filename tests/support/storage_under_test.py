@@ -1,0 +1,153 @@
+"""One way to fill and to ask a store, be it in memory or PostgreSQL: what the contract suite runs on."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from app.domain.entities import Interaction, InteractionType, Post, User
+from app.domain.feed.dataset import FeedHistory
+from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.feed_log import FeedLog
+from app.domain.repositories.interaction_repository import InteractionRepository
+from app.domain.repositories.post_repository import PostRepository
+from app.domain.repositories.recommendation_repository import RecommendationRepository
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.interaction_repository_impl import SqlInteractions
+from app.infrastructure.database.post_repository_impl import SqlPosts
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
+from app.infrastructure.database.schema import SchemaName
+from tests.support.fake_storage import (
+    InMemoryFeedLog,
+    InMemoryInteractions,
+    InMemoryPosts,
+    InMemoryRecommendations,
+    InMemoryTables,
+)
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class Tables(Protocol):
+    """What is done to users, posts and follows from outside; each call is one committed transaction."""
+
+    def add_users(self, *users: User) -> None: ...
+    def add_posts(self, *posts: Post) -> None: ...
+    def add_follow(self, follower: UUID, followee: UUID, since: datetime | None = None) -> None: ...
+    def remove_follow(self, follower: UUID, followee: UUID) -> None: ...
+    def remove_post(self, id_: UUID) -> None: ...
+    def remove_user(self, id_: UUID) -> None: ...
+
+
+class SqlTables:
+    """By plain SQL, as another program would."""
+
+    def __init__(self, engine: Engine, schema: SchemaName) -> None:
+        self.engine = engine
+        self.schema = schema
+
+    def run(self, statement: str, *values: object) -> None:
+        names = {name: self.schema[name] for name in ("users", "posts", "follows", "user_interaction")}
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql(statement.format(**names), values)
+
+    def add_users(self, *users: User) -> None:
+        for user in users:
+            self.run("INSERT INTO {users} (id, external_id) VALUES (%s, %s)", str(user.id), user.external_id)
+
+    def add_posts(self, *posts: Post) -> None:
+        for post in posts:
+            author = str(post.author_id) if post.author_id else None
+            self.run(
+                "INSERT INTO {posts} AS p (id, external_id, author_id, content, tags, visible, created_at) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET external_id = "
+                "excluded.external_id, author_id = excluded.author_id, content = excluded.content, "
+                "tags = excluded.tags, visible = excluded.visible, created_at = excluded.created_at",
+                str(post.id), post.external_id, author, post.content, list(post.tags), post.visible, post.created_at,
+            )  # fmt: skip
+
+    def add_follow(self, follower: UUID, followee: UUID, since: datetime | None = None) -> None:
+        self.run("INSERT INTO {follows} VALUES (%s, %s, %s)", str(follower), str(followee), since)
+
+    def remove_follow(self, follower: UUID, followee: UUID) -> None:
+        self.run(
+            "DELETE FROM {follows} WHERE follower_id = %s AND followee_id = %s", str(follower), str(followee)
+        )
+
+    def remove_post(self, id_: UUID) -> None:
+        self.run("DELETE FROM {posts} WHERE id = %s", str(id_))
+
+    def remove_user(self, id_: UUID) -> None:
+        self.run("DELETE FROM {users} WHERE id = %s", str(id_))
+
+
+@dataclass
+class Storage:
+    """A store, empty at first, and everything that is asked of it."""
+
+    tables: Tables
+    log: FeedLog
+    interactions: InteractionRepository
+    posts: PostRepository
+    recommendations: RecommendationRepository
+
+    @classmethod
+    def in_memory(cls) -> "Storage":
+        tables = InMemoryTables()
+        return cls(
+            tables,
+            InMemoryFeedLog(tables),
+            InMemoryInteractions(tables),
+            InMemoryPosts(tables),
+            InMemoryRecommendations(tables),
+        )
+
+    @classmethod
+    def on_postgres(cls, engine: Engine, schema: SchemaName) -> "Storage":
+        return cls(
+            SqlTables(engine, schema),
+            SqlFeedLog(engine, schema),
+            SqlInteractions(engine, schema, budget_seconds=20),
+            SqlPosts(engine, schema, budget_seconds=20),
+            SqlRecommendations(engine, schema, budget_seconds=20),
+        )
+
+
+def a_user(name: str) -> User:
+    return User(user_uuid(name), name)
+
+
+def a_post(name: str, author: str | None = None, *, at: datetime = NOON, visible: bool = True) -> Post:
+    return Post(
+        id=post_uuid(name),
+        external_id=name,
+        author_id=user_uuid(author) if author else None,
+        created_at=at,
+        seq=0,
+        content=f"about {name}",
+        tags=("news", 'odd "{,}\\ tag'),
+        visible=visible,
+    )
+
+
+def did(
+    user: str, post: str, kind: InteractionType = "view", *, at: datetime = NOON, event: UUID | None = None
+) -> Interaction:
+    return Interaction(user_uuid(user), post_uuid(post), kind, at, event)
+
+
+def events_of(history: FeedHistory) -> list[tuple[str, str, int, float]]:
+    """Who did what with which post when, in the order of the history."""
+    events = history.events
+    return [
+        (history.users.external_id[user], history.posts.external_id[post], kind, time)
+        for user, post, kind, time in zip(
+            events.user.tolist(),
+            events.post.tolist(),
+            events.kind.tolist(),
+            events.time.tolist(),
+            strict=True,
+        )
+    ]

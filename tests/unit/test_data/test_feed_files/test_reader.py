@@ -1,0 +1,349 @@
+"""What feed files mean, in every format alike."""
+
+import json
+from pathlib import Path
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.ids import post_uuid, user_uuid
+from data.feed_files.open_files import sibling
+from data.feed_files.reader import FeedFile, read_feed
+from tests.support.feed_writing import FORMATS, VIEW, write_rows
+
+
+def events_of(feed: FeedFile) -> list[tuple[str, str, str, float]]:
+    history = feed.history()
+    return [
+        (history.users.external_id[user], history.posts.external_id[post], INTERACTION_TYPES[kind], time)
+        for user, post, kind, time in zip(
+            history.events.user, history.events.post, history.events.kind, history.events.time, strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_tells_the_same_feed(tmp_path: Path, form: str) -> None:
+    interactions = write_rows(
+        tmp_path / f"i.{form}",
+        [
+            {
+                **VIEW,
+                "interaction_type": "like",
+                "created_at": "2026-01-02T03:04:07.5Z",
+                "metadata": {"at": "top"},
+            },
+            {**VIEW, "metadata": None},
+        ],
+    )
+    posts = write_rows(
+        tmp_path / f"p.{form}",
+        [
+            {
+                "id": "p1",
+                "author_id": "bob",
+                "content": 'two\nlines, "quoted"',
+                "created_at": "2026-01-01",
+                "visible": False,
+                "like_count": 3,
+                "tags": ["a", "b c"],
+            },
+            {"id": "p2", "author_id": None, "content": None, "created_at": "2026-01-01T00:00:01Z", "visible": None,
+             "like_count": None, "tags": []},
+        ],
+        "posts",
+    )  # fmt: skip
+    users = write_rows(
+        tmp_path / f"u.{form}", [{"id": "cid", "username": "Cid", "follower_count": 2}], "users"
+    )
+    follows = write_rows(tmp_path / f"f.{form}", [{"follower_id": "ann", "followee_id": "bob"}], "follows")
+
+    feed = read_feed(interactions, posts, users, follows)
+
+    history, tables = feed.history(), feed.tables()
+    assert events_of(feed) == [("ann", "p1", "view", 1767323045.0), ("ann", "p1", "like", 1767323047.5)]
+    assert sorted(history.users.external_id) == ["ann", "bob", "cid"]
+    assert history.posts.text == ['two\nlines, "quoted"', ""]
+    assert history.posts.tags == [("a", "b c"), ()]
+    assert history.posts.created.tolist() == [1767225600.0, 1767225601.0]
+    assert history.posts.visible.tolist() == [False, True]
+    assert [history.users.external_id[row] if row >= 0 else None for row in history.posts.author] == [
+        "bob",
+        None,
+    ]
+    assert np.isnan(history.follows.since).all()
+    assert tables.interactions.metadata == {1: '{"at":"top"}'}
+    assert tables.posts.like_count == [3, None]
+    assert tables.users.username is not None
+    assert tables.users.username[history.users.external_id.index("cid")] == "Cid"
+
+
+def test_keys_are_the_uuids_of_the_given_ids(tmp_path: Path) -> None:
+    given_uuid = "8D0E6F70-0B7E-4B0E-9D5C-0123456789AB"
+    path = write_rows(
+        tmp_path / "i.csv", [{**VIEW, "user_id": given_uuid}, {**VIEW, "user_id": given_uuid.lower()}]
+    )
+
+    history = read_feed(path).history()
+
+    assert [UUID(bytes=key.tobytes()) for key in history.users.key] == [user_uuid(given_uuid)]
+    assert [UUID(bytes=key.tobytes()) for key in history.posts.key] == [post_uuid("p1")]
+    assert history.users.external_id == [given_uuid]
+
+
+def test_posts_only_named_in_interactions_date_from_the_first_and_have_no_author(tmp_path: Path) -> None:
+    rows = [
+        {**VIEW, "created_at": 1700000009},
+        {**VIEW, "created_at": 1700000003.25},
+        {**VIEW, "created_at": 1700000005},
+    ]
+
+    history = read_feed(write_rows(tmp_path / "i.ndjson", rows)).history()
+
+    assert history.posts.created.tolist() == [1700000003.25]
+    assert history.posts.author.tolist() == [-1]
+
+
+def test_events_come_by_time_and_ties_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = [{**VIEW, "user_id": f"u{at}", "created_at": 1700000000 + (at % 3)} for at in range(30)]
+
+    found = events_of(read_feed(write_rows(tmp_path / "i.csv", rows)))
+
+    expected = sorted(rows, key=lambda row: row["created_at"])
+    assert [user for user, *_ in found] == [row["user_id"] for row in expected]
+
+
+def test_other_event_names_are_mapped(tmp_path: Path) -> None:
+    path = write_rows(
+        tmp_path / "i.csv", [{**VIEW, "interaction_type": name} for name in ("VIEW", "share", "BOOKMARK")]
+    )
+
+    found = events_of(read_feed(path, event_map={"VIEW": "view", "BOOKMARK": "like"}))
+
+    assert [kind for _, _, kind, _ in found] == ["view", "share", "like"]
+
+
+def test_an_event_without_an_id_gets_one_of_its_original_time_and_number_among_equals(tmp_path: Path) -> None:
+    given_id = "00000000-0000-4000-8000-000000000001"
+    other = {**VIEW, "post_id": "p2", "event_id": given_id}
+    feed = read_feed(
+        write_rows(tmp_path / "i.csv", [VIEW, VIEW, other, other, {**VIEW, "created_at": "2026-01-02"}])
+    )
+
+    def made(microseconds: int, number: int) -> UUID:
+        name = f"event:{user_uuid('ann')}|{post_uuid('p1')}|view|{microseconds}|{number}"
+        return uuid5(NAMESPACE_URL, name)
+
+    found = [UUID(bytes=key.tobytes()) for key in feed.tables(shift_seconds=99.5).interactions.event_id]
+    assert found == [
+        made(1767312000_000000, 0),
+        made(1767323045_000000, 0),
+        made(1767323045_000000, 1),
+        UUID(given_id),
+    ]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), max_size=40), st.randoms(use_true_random=False))
+def test_event_ids_are_distinct_and_do_not_depend_on_the_order_of_the_file(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]], shuffle: object
+) -> None:
+    folder = tmp_path_factory.mktemp("ids")
+    written = [
+        {"user_id": f"u{u}", "post_id": f"p{p}", "interaction_type": "like", "created_at": t}
+        for u, p, t in rows
+    ]
+    header = [{**VIEW, "user_id": "first"}]
+    mixed = list(written)
+    shuffle.shuffle(mixed)  # type: ignore[attr-defined]
+
+    ids = read_feed(write_rows(folder / "a.csv", header + written)).event_ids().tolist()
+    again = read_feed(write_rows(folder / "b.csv", header + mixed)).event_ids().tolist()
+
+    assert len(set(ids)) == len(rows) + 1
+    assert set(again) == set(ids)
+
+
+def test_moving_the_times_moves_all_of_them_and_leaves_the_event_ids(tmp_path: Path) -> None:
+    interactions = write_rows(tmp_path / "i.csv", [VIEW])
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": "2026-01-01"}])
+    users = write_rows(tmp_path / "u.csv", [{"id": "ann", "created_at": "2025-01-01"}])
+    follows = write_rows(
+        tmp_path / "f.csv",
+        [
+            {"follower_id": "ann", "followee_id": "bob", "created_at": "2025-06-01"},
+            {"follower_id": "bob", "followee_id": "ann", "created_at": None},
+        ],
+    )
+    feed = read_feed(interactions, posts, users, follows)
+
+    here, there = feed.tables(), feed.tables(shift_seconds=86400.5)
+
+    for before, after in [
+        (here.users.created, there.users.created),
+        (here.posts.created, there.posts.created),
+        (here.interactions.occurred, there.interactions.occurred),
+        (here.follows.since, there.follows.since),
+    ]:
+        np.testing.assert_allclose(
+            after - before, np.where(np.isnan(before), np.nan, 86400.5), rtol=0, atol=1e-6
+        )
+    assert here.interactions.event_id.tolist() == there.interactions.event_id.tolist()
+    assert np.isnan(there.follows.since).tolist() == [False, True]
+
+
+def test_a_user_without_a_time_is_there_from_the_first_thing_that_names_him(tmp_path: Path) -> None:
+    interactions = write_rows(tmp_path / "i.csv", [{**VIEW, "created_at": 50}])
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": 40}])
+    follows = write_rows(tmp_path / "f.csv", [{"follower_id": "ann", "followee_id": "cid", "created_at": 30}])
+
+    tables = read_feed(interactions, posts, None, follows).tables()
+
+    assert dict(zip(tables.users.external_id, tables.users.created, strict=True)) == {
+        "bob": 40,
+        "ann": 30,
+        "cid": 30,
+    }
+
+
+def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself_and_that_is_told(
+    tmp_path: Path,
+) -> None:
+    posts = write_rows(
+        tmp_path / "p.csv",
+        [{"id": "p1", "content": "one", "created_at": 1}, {"id": "p1", "content": "two", "created_at": 2}],
+    )
+    follows = write_rows(
+        tmp_path / "f.csv",
+        [
+            {"follower_id": "ann", "followee_id": "ann", "created_at": 9},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": None},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": 7},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": -8},
+        ],
+    )
+
+    feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts, None, follows)
+
+    history = feed.history()
+    assert (history.posts.text, history.posts.created.tolist()) == (["one"], [1.0])
+    assert history.follows.since.tolist() == [-8.0]
+    assert [str(one) for one in feed.left_out] == [
+        f"1 of the posts ({posts}: line 3: column id: 'p1' stands in an earlier row too, which counts)",
+        f"1 of the follows ({follows}: line 2: column followee_id: 'ann' is the follower himself)",
+        (
+            f"2 of the follows ({follows}: line 3: column followee_id: 'bob' is followed in another row too, "
+            "of which the earliest counts)"
+        ),
+    ]
+
+
+def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
+    interactions = write_rows(tmp_path / "feed.parquet", [VIEW])
+    write_rows(sibling(interactions, "posts"), [{"id": "p9", "created_at": 5, "content": "beside"}])
+
+    assert "p9" in read_feed(interactions).history().posts.external_id
+
+
+HEADER = b"user_id,post_id,interaction_type,created_at"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("i.csv", HEADER + b"\n"),
+        ("i.csv", HEADER),
+        ("i.ndjson", b""),
+        ("i.ndjson", b"\n\n"),
+        ("i.json", b'{"interactions": []}'),
+        ("i.json", b'\xef\xbb\xbf{"interactions": [], "posts": [], "users": [], "follows": []}'),
+    ],
+)
+def test_a_file_without_rows_is_an_empty_feed(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    feed = read_feed(path)
+
+    assert (
+        len(feed.history().events)
+        == len(feed.history().users)
+        == len(feed.tables().interactions.event_id)
+        == 0
+    )
+
+
+def test_posts_alone_are_a_feed_in_which_nothing_has_happened_yet(tmp_path: Path) -> None:
+    path = tmp_path / "feed.json"
+    path.write_text(json.dumps({"interactions": [], "posts": [{"id": "p1", "created_at": 5}]}))
+
+    history = read_feed(path).history()
+
+    assert (history.posts.external_id, len(history.events)) == (["p1"], 0)
+
+
+def test_a_csv_record_may_be_as_long_as_a_long_post(tmp_path: Path) -> None:
+    content = "long " * 600_000
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "created_at": "1", "content": content}])
+
+    assert read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts).posts.text == [content]
+
+
+def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: Path) -> None:
+    octets = [UUID(int=1).bytes, UUID(int=2).bytes]
+    table = pa.table(
+        {
+            "user_id": pa.array([7, 8]),
+            "post_id": pa.array(octets, pa.binary(16)),
+            "interaction_type": pa.array(["like", "view"]).dictionary_encode(),
+            "created_at": pa.array([1, 2], pa.timestamp("s")),
+            "event_id": pa.ExtensionArray.from_storage(pa.uuid(), pa.array(octets, pa.binary(16))),
+            "metadata": pa.array([{"a": 1, "b": None}, None]),
+        }
+    )
+    pq.write_table(table, tmp_path / "i.parquet")
+
+    feed = read_feed(tmp_path / "i.parquet")
+
+    assert events_of(feed) == [("7", str(UUID(int=1)), "like", 1.0), ("8", str(UUID(int=2)), "view", 2.0)]
+    assert [key.tobytes() for key in feed.event_ids()] == octets
+    assert feed.tables().interactions.metadata == {0: '{"a":1}'}
+
+
+def test_parquet_columns_may_be_views_of_strings(tmp_path: Path) -> None:
+    row = {name: pa.array([value], pa.string_view()) for name, value in VIEW.items()}
+    pq.write_table(pa.table(row), tmp_path / "i.parquet")
+
+    assert events_of(read_feed(tmp_path / "i.parquet"))[0][:3] == ("ann", "p1", "view")
+
+
+def test_a_csv_file_may_begin_with_a_byte_order_mark_end_its_lines_as_windows_does_and_hold_more_columns(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "i.csv"
+    path.write_bytes(
+        b"\xef\xbb\xbfuser_id,extra,post_id,interaction_type,created_at\r\nann,1,p1,view,5\r\n\r\nbob,2,p1,like,6"
+    )
+
+    assert events_of(read_feed(path)) == [("ann", "p1", "view", 5.0), ("bob", "p1", "like", 6.0)]
+
+
+def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
+    row = {**VIEW, "event_id": str(UUID(int=0)), "metadata": {}}
+    path = write_rows(tmp_path / "i.ndjson", [VIEW, row, {**row, "created_at": "2026-02-01"}, VIEW])
+
+    feed = read_feed(path)
+
+    assert len(feed.history().events) == 3
+    assert [str(one) for one in feed.left_out] == [
+        (
+            f"1 of the interactions ({path}: line 3: column event_id: '{UUID(int=0)}' comes more than once, "
+            "of which the earliest counts)"
+        )
+    ]

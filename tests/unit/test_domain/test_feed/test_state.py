@@ -1,0 +1,235 @@
+"""The feed in memory is a function of what was added to it, whatever the steps."""
+
+import pickle
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.feed.state import FeedState
+from app.domain.feed.timeline import Chronicle
+from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, shuffled
+
+MOMENTS = st.lists(st.integers(0, 42).map(lambda step: step * 1800.0), max_size=8).map(sorted)
+
+
+def comparable(state: FeedState) -> bytes:
+    """Everything in a state, byte for byte."""
+    return pickle.dumps(_plain(state.saved()))
+
+
+def _plain(value):
+    if isinstance(value, np.ndarray):
+        return (str(value.dtype), value.shape, value.tobytes())
+    if isinstance(value, dict):
+        return [(key, _plain(one)) for key, one in value.items()]
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return str(value)
+
+
+def embed(texts):
+    """Two directions, by colour."""
+    return np.array([["red" in text, "blue" in text] for text in texts], np.float32).reshape(len(texts), 2)
+
+
+@given(feeds(), MOMENTS, st.booleans())
+def test_any_steps_lead_to_the_same_bytes(feed, moments, replay):
+    at_once, stepwise = (Chronicle(feed.history(), replay=replay) for _ in range(2))
+    for chronicle in (at_once, stepwise):
+        chronicle.read_texts_with(embed)
+
+    for moment in moments:
+        stepwise.advance(moment)
+
+    assert comparable(stepwise.finish()) == comparable(at_once.finish())
+
+
+@given(feeds(), MOMENTS)
+def test_the_state_at_a_moment_does_not_depend_on_the_order_of_the_files_rows(feed, moments):
+    here = Chronicle(feed.history(), replay=True)
+    there = Chronicle(shuffled(feed.history(), 4), replay=True)
+
+    for moment in moments:
+        here.advance(moment)
+        there.advance(moment)
+        ours, theirs = here.state.saved(), there.state.saved()
+        ours["columns"].pop("seq")  # a number of the file's
+        theirs["columns"].pop("seq")
+        assert ours["post_ids"] == theirs["post_ids"]
+        assert pickle.dumps(_plain(ours["columns"])) == pickle.dumps(_plain(theirs["columns"]))
+        assert pickle.dumps(_plain(ours["heat"])) == pickle.dumps(_plain(theirs["heat"]))
+
+
+@given(feeds(), st.integers(0, 42))
+def test_at_a_moment_everything_strictly_before_it_is_known_and_nothing_else(feed, step):
+    moment = step * 1800.0
+    history = feed.history()
+    chronicle = Chronicle(history, replay=True)
+
+    chronicle.advance(moment)
+
+    state, past = chronicle.state, [e for e in feed.events if e[3] < moment]
+    first = defaultdict(lambda: np.inf)
+    for _, post, _, time in feed.events:
+        first[post] = min(first[post], time)
+    exists = {i: min(post.created, first[i]) for i, post in enumerate(feed.posts)}
+    known = {i for i, since in exists.items() if since < moment}
+    assert state.n_posts == len(known)
+    for i in known:
+        row = chronicle.post_row[i]
+        assert state.created[row] == exists[i]
+        assert state.engagements[row] == sum(1 for e in past if e[1] == i)
+        assert state.last_engaged[row] == max((e[3] for e in past if e[1] == i), default=-np.inf)
+    for user in range(feed.users):
+        row = int(chronicle.user_row[user])
+        if row >= state.n_users:
+            assert not any(e[0] == user for e in past)
+            continue
+        mine = [e for e in sorted(feed.events, key=lambda e: e[3]) if e[0] == user and e[3] < moment]
+        posts, times, kinds = state.histories.row(row)
+        assert posts.tolist() == [chronicle.post_row[e[1]] for e in mine]
+        assert times.tolist() == [e[3] for e in mine]
+        assert kinds.tolist() == [e[2] for e in mine]
+        followed = {
+            int(chronicle.user_row[b]) for a, b, since in feed.follows if a == user and since < moment
+        }
+        assert (
+            set(state.follows.row(row)[0].tolist()) == followed
+        )  # an undated edge is never known to a replay
+
+
+@given(feeds())
+def test_serving_knows_undated_follows_and_hidden_posts_which_a_replay_cannot_date(feed):
+    state = Chronicle(feed.history(), replay=False).finish()
+
+    assert sum(state.follows.lengths(np.arange(state.n_users))) == len(feed.follows)
+    assert state.followers[: state.n_users].sum() == len(feed.follows)
+
+
+@given(feeds(), st.integers(0, 42), st.integers(0, 42))
+def test_a_snapshot_goes_on_as_the_state_it_was_taken_of(feed, one, other):
+    early, late = sorted((one * 1800.0, other * 1800.0))
+    chronicle = Chronicle(feed.history(), replay=True)
+    chronicle.advance(early)
+    saved = pickle.loads(pickle.dumps(chronicle.state.saved()))
+
+    again = FeedState.restored(saved)
+
+    assert comparable(again) == comparable(chronicle.state)
+    events = chronicle.events
+    known = (events.time >= early) & (events.time < late)
+    known &= (events.user < again.n_users) & (events.post < again.n_posts)
+    for state in (again, FeedState.restored(saved)):
+        state.record(events[np.flatnonzero(known)])
+    chronicle.state.record(events[np.flatnonzero(known)])
+    assert comparable(again) == comparable(chronicle.state)
+    for index in range(3):
+        count = min(5, again.n_posts)
+        assert (
+            again.heat.hottest(index, count).tolist() == chronicle.state.heat.hottest(index, count).tolist()
+        )
+
+
+def test_a_snapshot_shares_nothing_with_the_state():
+    chronicle = Chronicle(Feed(2, [Post()], [(0, 0, LIKE, 5.0)]).history(), replay=True)
+    state = chronicle.finish()
+    saved = state.saved()
+    before = pickle.dumps(_plain(saved))
+
+    state.record(chronicle.events)
+    FeedState.restored(saved).record(chronicle.events)
+
+    assert pickle.dumps(_plain(saved)) == before
+
+
+def test_answering_under_ones_own_post_earns_no_standing():
+    feed = Feed(2, [Post(author=0)], [(0, 0, COMMENT, 5.0), (1, 0, COMMENT, 6.0)])
+    chronicle = Chronicle(feed.history(), replay=True)
+    state = chronicle.finish()
+
+    standing = state.author_heat.at(6.0, chronicle.user_row[[0]])
+
+    assert standing[-1, 0] == pytest.approx(1.0)
+    assert state.engagements[0] == 2
+
+
+def test_a_look_is_engagement_but_not_strong_engagement():
+    chronicle = Chronicle(Feed(1, [Post()], [(0, 0, VIEW, 5.0), (0, 0, LIKE, 6.0)]).history(), replay=True)
+    state = chronicle.finish()
+
+    assert state.heat.at(6.0, np.array([0]))[-1, 0] == pytest.approx(2.0, rel=1e-6)
+    assert state.strong_heat.at(6.0, np.array([0]))[-1, 0] == pytest.approx(1.0, rel=1e-6)
+
+
+def test_a_second_edge_between_two_users_counts_once_and_an_edge_can_be_taken_back():
+    state = FeedState()
+    state.add_users([b"a" * 16, b"b" * 16])
+
+    state.follow(np.array([0, 0]), np.array([1, 1]))
+    state.follow(np.array([0]), np.array([1]))
+    assert state.followers[:2].tolist() == [0, 1]
+    assert [side.tolist() for side in state.edges()] == [[0], [1]]
+
+    state.unfollow(0, 1)
+    state.unfollow(0, 1)
+    assert state.followers[:2].tolist() == [0, 0]
+    assert len(state.follows.row(0)[0]) == 0
+
+
+def test_a_removed_post_is_hidden_and_its_key_is_free_but_histories_keep_their_meaning():
+    chronicle = Chronicle(Feed(2, [Post(), Post()], [(0, 0, LIKE, 5.0)]).history(), replay=True)
+    state = chronicle.finish()
+    row = int(chronicle.post_row[0])
+    key = chronicle.history.posts.key[0].tobytes()
+
+    state.remove_post(key)
+    state.remove_post(key)
+
+    assert not state.visible[row]
+    assert key not in state.post_rows
+    assert state.histories.row(int(chronicle.user_row[0]))[0].tolist() == [row]
+
+
+def test_a_post_that_gets_another_author_topic_or_time_is_found_under_them():
+    feed = Feed(2, [Post(created=1.0, author=0, tags=("old",)), Post(created=2.0, author=0, tags=("old",))])
+    chronicle = Chronicle(feed.history(), replay=True)
+    state = chronicle.finish()
+    row, other = int(chronicle.post_row[0]), int(chronicle.post_row[1])
+
+    state.update_post(row, author=int(chronicle.user_row[1]), created=9.0, visible=False, topic="new")
+
+    assert state.authored.row(int(chronicle.user_row[1]))[0].tolist() == [row]
+    assert state.authored.row(int(chronicle.user_row[0]))[0].tolist() == [other]
+    assert state.by_created.tolist() == [other, row]
+    assert not state.visible[row]
+    assert state.topic[row] == state.topic_ids["new"]
+
+
+def test_edges_are_kept_in_the_order_in_which_they_came():
+    state = FeedState()
+    state.add_users([bytes([n]) * 16 for n in range(5)])
+
+    state.follow(np.array([0, 1, 0]), np.array([3, 2, 1]))
+    state.follow(np.array([0, 0, 0]), np.array([1, 4, 2]))
+
+    assert state.follows.row(0)[0].tolist() == [3, 1, 4, 2]
+    assert [side.tolist() for side in state.edges()] == [[0, 0, 0, 0, 1], [3, 1, 4, 2, 2]]
+
+
+def test_posts_are_found_by_numbers_however_large():
+    state = Chronicle(Feed(1, [Post(created=float(i)) for i in range(3)]).history(), replay=False).finish()
+    state.seq[:3] = [2**62, -5, 7]
+
+    assert state.rows_of_seq(np.array([7, 2**62, 2**62 + 1, -5])).tolist() == [2, 0, 1]
+
+
+@given(st.lists(st.integers(-3, 30), max_size=12))
+def test_numbers_that_no_post_has_are_left_out(asked):
+    state = Chronicle(Feed(1, [Post(created=float(i)) for i in range(5)]).history(), replay=False).finish()
+
+    rows = state.rows_of_seq(np.array(asked, np.int64))
+
+    assert state.seq[rows].tolist() == [seq for seq in asked if 1 <= seq <= 5]

@@ -1,0 +1,47 @@
+"""Finding the rows of many UUIDs at once."""
+
+from uuid import UUID
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.feed.dataset import keys_of
+from app.domain.feed.uuid_index import KeyIndex, keys_of_text
+
+FEW = st.integers(0, 40).map(lambda n: UUID(int=n << 64 | n % 3))  # so that some are met and some are not
+ANY = st.one_of(FEW, st.uuids())
+ODD = 0x9E3779B97F4A7C15
+
+
+@given(st.lists(ANY, unique=True), st.lists(ANY))
+def test_every_key_has_its_row_and_a_stranger_none(keys: list[UUID], asked: list[UUID]) -> None:
+    rows = KeyIndex(keys_of(keys)).rows(keys_of(asked))
+
+    place = {key: row for row, key in enumerate(keys)}
+    assert rows.dtype == np.int32
+    assert rows.tolist() == [place.get(key, -1) for key in asked]
+
+
+def colliding(low: int) -> UUID:
+    """Keys with other halves but the same mix of both: what somebody who chooses ids may send."""
+    mixed = low * ODD % 2**64
+    return UUID(bytes=mixed.to_bytes(8, "little") + low.to_bytes(8, "little"))
+
+
+def test_keys_that_were_made_to_collide_are_told_apart() -> None:
+    keys = [colliding(low) for low in range(1, 50)]
+    stranger = colliding(99)
+
+    rows = KeyIndex(keys_of(keys)).rows(keys_of([*reversed(keys), stranger]))
+
+    assert rows.tolist() == [*reversed(range(49)), -1]
+
+
+def test_a_stranger_that_collides_with_one_key_is_still_a_stranger() -> None:
+    assert KeyIndex(keys_of([colliding(1)])).rows(keys_of([colliding(2)])).tolist() == [-1]
+
+
+@given(st.lists(st.uuids()))
+def test_ids_as_postgres_writes_them_are_the_same_keys(ids: list[UUID]) -> None:
+    assert keys_of_text([str(one) for one in ids]).tobytes() == keys_of(ids).tobytes()

@@ -1,0 +1,141 @@
+"""Settings: defaults of the contract, one clear line for a bad environment, no secret in it."""
+
+from pathlib import Path
+
+import pytest
+
+from app.infrastructure.config.settings import Settings, env_example, main, read_settings
+from app.shared.exceptions import ConfigurationError
+
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)  # no .env here
+
+
+def test_unset_everything_gives_the_contracts_defaults() -> None:
+    settings = read_settings()
+
+    assert settings.database_url is None
+    assert (settings.db_schema, str(settings.models_dir), settings.port) == ("public", "models", 8000)
+    assert settings.interaction_weights == {"view": 1, "click": 2, "like": 5, "comment": 7, "share": 10}
+    assert (settings.weight_collaborative, settings.weight_content, settings.weight_recency) == (
+        0.7,
+        0.2,
+        0.1,
+    )
+    assert settings.cursor_life.total_seconds() == 24 * 3600
+
+
+def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURSOR_SECRET", "a" * 16 + ", " + "b" * 16)
+    monkeypatch.setenv("API_KEYS", "one,,two,")
+
+    settings = read_settings()
+
+    assert [one.get_secret_value() for one in settings.cursor_secret] == ["a" * 16, "b" * 16]
+    assert [one.get_secret_value() for one in settings.api_keys] == ["one", "two"]
+
+
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("PORT", "")
+
+    settings = read_settings()
+
+    assert settings.database_url is None
+    assert settings.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "99999"),
+        ("PORT", "eight"),
+        ("WEIGHT_CONTENT", "nan"),
+        ("WEIGHT_CONTENT", "1.5"),
+        ("INTERACTION_WEIGHT_LIKE", "-1"),
+        ("DB_SCHEMA", 'x"; drop table posts'),
+        ("FEED_NOW", "2026-01-01T00:00:00"),
+        ("FEED_NOW", "noon"),
+        ("LOG_LEVEL", "loud"),
+        ("DATABASE_URL", "mysql://u@h/d"),
+        ("DATABASE_URL", "postgres://u:p@h:port/d"),
+    ],
+)
+def test_a_bad_variable_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings()
+
+    assert str(caught.value).startswith(f"{name}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fixed_clock_is_refused_where_keys_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", "k" * 20)
+    monkeypatch.setenv("FEED_NOW", "2026-01-01T00:00:00Z")
+
+    with pytest.raises(ConfigurationError, match=r"^FEED_NOW: .*API_KEYS"):
+        read_settings()
+
+
+def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {"API_KEYS": "k1" * 10, "CURSOR_SECRET": "c2" * 10, "MODEL_SIGNING_KEY": "m3" * 10}
+    for name, secret in {**secrets, "DATABASE_URL": "postgres://u:p4ssword@h/d"}.items():
+        monkeypatch.setenv(name, secret)
+
+    shown = repr(read_settings())
+
+    assert not any(secret in shown for secret in [*secrets.values(), "p4ssword"])
+
+
+def test_every_setting_says_what_it_means_in_the_example_file() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+    assert (ROOT / ".env.example").read_text() == env_example()
+
+
+def test_the_example_file_is_itself_a_valid_environment(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(env_example())
+
+    assert read_settings() == read_settings(_env_file=None)
+
+
+def test_the_scripts_are_told_where_to_listen_by_the_environment_and_the_file_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PORT=8123\nHOST=0.0.0.0\n")
+    monkeypatch.setenv("HOST", "127.0.0.2")
+
+    assert main(["HOST", "PORT"]) == 0
+    assert capsys.readouterr().out == "127.0.0.2 8123\n"
+
+    monkeypatch.setenv("PORT", "many")
+    assert main(["HOST", "PORT"]) == 2
+    assert capsys.readouterr().err.startswith("settings: PORT: ")
+
+
+def test_the_scripts_learn_whether_a_database_is_set_but_not_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert main(["DATABASE_URL"]) == 0
+    assert not capsys.readouterr().out.strip()
+
+    (tmp_path / ".env").write_text("DATABASE_URL='postgresql://feed:secret@db:5432/feed'\n")
+    assert main(["DATABASE_URL"]) == 0
+    printed = capsys.readouterr().out.strip()
+    assert printed
+    assert "secret" not in printed
+
+
+def test_a_name_that_is_no_setting_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["PORT", "PROT"]) == 2
+    assert capsys.readouterr().err == "settings: PROT is no setting; .env.example lists them all\n"

@@ -1,0 +1,91 @@
+"""The sampled candidates of a request stand for all of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.ranking import user_features
+from app.domain.ranking.options import RankingOptions
+from tests.support.feeds import Feed, feeds, generated
+from training.learning.model_selection import LearningOptions
+from training.learning.negative_sampling import CandidateSampler, SampledExamples, Strata
+from training.learning.training_examples import training_examples
+from training.replay.replay import Replay, target_kinds
+
+
+def sampled(history, options, ranking) -> tuple[SampledExamples, np.ndarray]:
+    """All examples of a replay, and how many posts each had to choose from besides the chosen one."""
+    replay = Replay(history, ranking, targets=target_kinds(history))
+    examples = training_examples(replay, options)
+    sampler, sets = CandidateSampler(replay, examples, options), SampledExamples(replay, examples, options)
+    others = []
+    for number, event in enumerate(examples.moments.tolist()):
+        request = replay.request(event)
+        sets.add(sampler.sample(number, request))
+        others.append(len(np.setdiff1d(request.eligible, [request.target])))
+    return sets, np.array(others)
+
+
+def test_strata_are_the_first_tenth_of_each_source_the_rest_of_it_and_the_other_posts() -> None:
+    first, second = np.arange(20, 0, -1), np.array([3, 30, 31])
+    eligible = np.array([1, 2, 3, 19, 20, 25, 30, 31])
+
+    strata = Strata.of([first, second], eligible, 20, 40)
+
+    assert strata.top.tolist() == [3, 19]
+    assert strata.nominated.tolist() == [1, 2, 30, 31]
+    assert strata.others.tolist() == [25]
+    assert strata.candidates.tolist() == [1, 2, 3, 19, 20, 30, 31]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    feeds(),
+    st.integers(2, 12),
+    st.sampled_from([(0.6, 0.2), (0.9, 0.05), (0.0, 0.0), (0.3, 0.7), (1.0, 9.0)]),
+)
+def test_the_drawn_posts_stand_for_every_eligible_post(feed: Feed, size: int, shares) -> None:
+    options = LearningOptions(candidates=size, strong_share=shares[0], hard_share=shares[1])
+    sets, others = sampled(feed.history(), options, RankingOptions(candidates=4, whole_catalogue=0))
+    if not len(others):
+        return
+
+    choice_sets = sets.choice_sets()
+
+    weight = np.exp(choice_sets.log_weight[:, 1:])
+    # a stratum of which none is drawn stands for nothing: only then is the sum smaller
+    assert (weight.sum(axis=1) <= others + 1e-3).all()
+    assert ((weight > 0).sum(axis=1) == np.minimum(others, size - 1)).all()
+    assert (choice_sets.log_weight[:, 0] == 0).all()
+    everything = others <= size - 1
+    assert weight[everything].sum(axis=1) == pytest.approx(others[everything], abs=1e-3)
+
+
+def test_what_sources_name_first_is_drawn_most() -> None:
+    history = generated(users=60, posts=300, interactions=4000)
+    options = LearningOptions(requests=150, candidates=60)
+    ranking = RankingOptions(candidates=40, whole_catalogue=0)
+
+    sets, others = sampled(history, options, ranking)
+
+    weight = np.exp(sets.choice_sets().log_weight[:, 1:])
+    assert weight.sum(axis=1) == pytest.approx(others, rel=1e-3)
+    strong, rest = weight[:, 0], weight[:, -1]
+    assert (strong <= rest).all()
+    assert np.median(strong) < 2 < np.median(rest)
+
+
+def test_full_choice_sets_are_numbered_as_the_choice_sets_that_are_known() -> None:
+    history = generated(users=60, posts=300, interactions=4000)
+    sets, _ = sampled(history, LearningOptions(requests=150, candidates=30), RankingOptions())
+    middle = float(np.median(history.events.time))
+
+    for before in (middle, np.inf):
+        choice_sets, full = sets.choice_sets(before), sets.full_choice_sets(before)
+        assert full
+        for one in full:
+            assert one.inputs.shape[0] == len(user_features.names())
+            if one.chosen >= 0:
+                chosen = one.inputs[:, one.chosen].astype(np.float32)
+                assert chosen == pytest.approx(choice_sets.inputs[one.number, 0], rel=2e-3, abs=2e-3)

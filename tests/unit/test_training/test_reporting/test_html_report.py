@@ -1,0 +1,133 @@
+"""The report holds what was measured, on one page that asks nobody for anything."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from app.domain.ranking.options import RankingOptions
+from tests.support.feeds import generated
+from training.evaluation.pipeline_diagnostics import PipelineFigures, PipelineWatch
+from training.evaluation.prequential import run
+from training.evaluation.summary import figures
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay, target_kinds
+from training.reporting.html_report import report, write_report
+
+QUICK = LearningOptions(requests=250, candidates=20, ridges=(1e-3,), units=())
+
+
+@pytest.fixture(scope="module")
+def measured():
+    history = generated(users=60, posts=200, interactions=4000)
+    replay = Replay(history, RankingOptions(), targets=target_kinds(history))
+    watch = PipelineWatch(replay.options)
+    outcome = run(replay, ["newest", "learned", "served"], QUICK, max_requests=60, diagnose=watch)
+    return replay, outcome, figures(replay, outcome), PipelineFigures(outcome.diagnoses)
+
+
+class Page(HTMLParser):
+    """Headings, table cells, and what is fetched from elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.headings: list[str] = []
+        self.cells: list[str] = []
+        self.fetched: list[str] = []
+        self.plots = 0
+        self._in = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self._in = tag
+        self.plots += tag == "svg"
+        wanted = ("src", "href", "xlink:href", "data")
+        self.fetched += [value for name, value in attrs if name in wanted and not value.startswith("#")]
+
+    def handle_data(self, data):
+        if self._in in ("h1", "h2"):
+            self.headings.append(data.strip())
+        elif self._in == "td":
+            self.cells.append(data)
+
+
+def test_the_page_has_every_figure_and_plot_and_fetches_nothing(measured):
+    text = report(*measured)
+
+    page = Page(text)
+
+    assert [one for one in page.headings if one] == [
+        "Evaluation of the feed",
+        "Rankers",
+        "By the user's history",
+        "By the age of the chosen post",
+        "By hour",
+        "Do the probabilities hold?",
+        "Sources",
+        "What the learned scorer looks at",
+    ]
+    assert page.plots == 7
+    assert page.fetched == []
+    assert not re.search(r"url\(\s*['\"]?http", text)
+    for name, row in measured[2].items():
+        assert name in page.cells
+        assert any(cell.startswith(f"{row.accuracy['ndcg@10'].mean:.3f} [") for cell in page.cells)
+
+
+def test_the_same_figures_make_the_same_page(measured, tmp_path):
+    write_report(tmp_path / "one.html", *measured)
+    write_report(tmp_path / "two.html", *measured)
+
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_a_page_without_the_pipeline_and_without_learning_leaves_them_out():
+    history = generated(users=60, posts=200, interactions=4000)
+    replay = Replay(history, RankingOptions(), targets=target_kinds(history))
+    outcome = run(replay, ["newest"], QUICK, max_requests=10)
+
+    headings = Page(report(replay, outcome, figures(replay, outcome))).headings
+
+    assert "Sources" not in headings
+    assert "What the learned scorer looks at" not in headings
+
+
+def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_that_no_other_did(measured):
+    replay, outcome, _, pipeline = measured
+    fresh = Replay(replay.history, replay.options, targets=replay.targets)
+    named: dict[str, list[bool]] = {}
+
+    def again(moment, model):
+        from app.domain.ranking.assembly import NoObserver, ranking_pipeline
+
+        both = [ranking_pipeline(fresh.options, moment.tastes.owner, None, NoObserver())]
+        both += [ranking_pipeline(fresh.options, None, model, NoObserver())] if model else []
+        found = {one.name: moment.target in one(moment.context) for pipe in both for one in pipe.sources}
+        for name, hit in found.items():
+            if name != "catalogue":
+                named.setdefault(name, []).append(hit)
+
+    run(fresh, ["learned"], QUICK, max_requests=60, diagnose=again)
+
+    told = pipeline.sources()
+    together = np.sum(list(named.values()), axis=0)
+    assert pipeline.requests == len(outcome.requests) == 60
+    assert set(told) == {*named, "all"}
+    assert told["all"].recall == pytest.approx((together > 0).mean())
+    for name, hits in named.items():
+        assert told[name].recall == pytest.approx(np.mean(hits))
+        assert told[name].alone == pytest.approx((np.array(hits) & (together == 1)).mean())
+
+
+def test_reliability_parts_the_served_posts_in_tenths_by_probability(measured):
+    _, outcome, _, pipeline = measured
+
+    parts = pipeline.reliability()
+
+    predicted = [part.predicted for part in parts]
+    assert len(parts) == 10
+    assert predicted == sorted(predicted)
+    assert sum(part.n for part in parts) == 50 * len(outcome.requests)
+    within = (outcome.ranks["served"] <= 50).sum()
+    assert sum(part.observed * part.n for part in parts) == pytest.approx(within)

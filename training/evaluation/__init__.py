@@ -1,0 +1,1 @@
+"""Measuring how well rankers would have served a feed."""

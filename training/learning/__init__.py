@@ -1,0 +1,1 @@
+"""Learning the choice model from what was chosen."""

@@ -1,0 +1,167 @@
+"""Samples the candidates that the model compares each chosen post with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.ranking import user_features
+from app.domain.ranking.assembly import NoObserver, ranking_pipeline
+from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.options import RankingOptions
+from app.domain.ranking.pipeline import FeedPipeline
+from training.learning.calibration import FullChoiceSet
+from training.learning.candidate_sets import ChoiceSets
+from training.learning.model_selection import LearningOptions
+from training.learning.training_examples import TrainingExamples
+from training.replay.replay import Moment, Replay
+
+_TOP_SHARE = 0.1  # of the posts that a source nominates, its best first
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strata:
+    """The eligible posts of one request, grouped by sampling rate. The chosen post is in none of the first three.
+
+    top         (n,) rows that a source nominates among its first tenth: the highest rate
+    nominated   (n,) other rows that a source nominates
+    others      (n,) rows that no source nominates: the lowest rate
+    candidates  (n,) all rows that a source nominates, with the chosen one if it is among them
+    """
+
+    top: Rows
+    nominated: Rows
+    others: Rows
+    candidates: Rows
+
+    @classmethod
+    def of(cls, nominations: Sequence[Rows], eligible: Rows, chosen: int, n_posts: int) -> "Strata":
+        """Group `eligible` rows by the `nominations` of each source, best first."""
+        top, nominated = np.zeros(n_posts, np.bool_), np.zeros(n_posts, np.bool_)
+        for rows in nominations:
+            top[rows[: int(np.ceil(_TOP_SHARE * len(rows)))]] = True
+            nominated[rows] = True
+        rows = eligible[eligible != chosen]
+        is_top, is_nominated = top[rows], nominated[rows]
+        candidates = eligible[nominated[eligible]]
+        return cls(rows[is_top], rows[is_nominated & ~is_top], rows[~is_nominated], candidates)
+
+    def draw(self, room: int, options: LearningOptions, seed: int) -> tuple[Rows, NDArray[np.float64]]:
+        """At most `room` rows, and the number of posts that each stands for: the inverse of its sampling rate."""
+        random = np.random.default_rng(seed)
+        strata = (self.top, self.nominated, self.others)
+        top = min(int(options.strong_share * room), room)
+        nominated = min(int(options.hard_share * room), room - top)
+        wanted = (top, nominated, room - top - nominated)
+        counts = [min(len(rows), n) for rows, n in zip(strata, wanted, strict=True)]
+        for at, rows in enumerate(strata):  # a stratum that is too small leaves its room to the others
+            counts[at] += min(len(rows) - counts[at], room - sum(counts))
+        drawn, weight = [np.empty(0, np.intp)], [np.empty(0)]
+        for rows, n in zip(strata, counts, strict=True):
+            if n:
+                drawn.append(random.choice(rows, n, replace=False))
+                weight.append(np.full(n, len(rows) / n))
+        return np.concatenate(drawn), np.concatenate(weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampledExample:
+    """The choice set of one training example. The chosen post is first.
+
+    number      of the example
+    inputs      (n_candidates, n_features) float32
+    log_weight  (n_candidates,) log of the number of posts that each candidate stands for
+    full        all nominated candidates, where the example keeps them
+    """
+
+    number: int
+    inputs: NDArray[np.float32]
+    log_weight: NDArray[np.float32]
+    full: FullChoiceSet | None
+
+
+class CandidateSampler:
+    """Samples the candidates of training examples, and reads their features as of the example's moment.
+
+    Nominated posts are sampled at a higher rate than the rest of the catalogue, and the first of each source at the
+    highest. If the strongest candidates are sampled at a low rate, the model becomes overconfident: most samples lack
+    the one post that the chosen one had to beat.
+    """
+
+    def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
+        self._examples = examples
+        self._options = options
+        self._sources = _untrained_pipeline(replay.options).sources
+        self._seeds = replay.hashes(examples.moments).tolist()
+
+    def sample(self, number: int, request: Moment) -> SampledExample:
+        """Sample the candidates of an example. `request` is the feed at its moment."""
+        context, chosen = request.context, request.target
+        nominations = context.once("named", lambda: [source(context) for source in self._sources])
+        strata = Strata.of(nominations, request.eligible, chosen, request.state.n_posts)
+        drawn, weight = strata.draw(self._options.candidates - 1, self._options, self._seeds[number])
+        rows = np.concatenate([[chosen], drawn])
+        log_weight = np.log(np.concatenate([[1.0], weight])).astype(np.float32)
+        candidates = strata.candidates
+        if not (self._examples.full[number] and len(candidates)):
+            return SampledExample(number, user_features.matrix(context, rows).T, log_weight, None)
+        # In this order, because the rounding of a product of matrices depends on the order of its rows.
+        batch = np.concatenate([candidates, rows[~np.isin(rows, candidates)]])
+        inputs = user_features.matrix(context, batch)
+        position = np.empty(request.state.n_posts, np.intp)
+        position[batch] = np.arange(len(batch))
+        chosen_at = position.item(chosen) if position[chosen] < len(candidates) else -1
+        full = FullChoiceSet(inputs[:, : len(candidates)].astype(np.float16), chosen_at, number)
+        return SampledExample(number, inputs[:, position[rows]].T, log_weight, full)
+
+
+class SampledExamples:
+    """The choice sets of a replay's training examples, as far as they have been sampled."""
+
+    def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
+        events = replay.events
+        self._known_at = events.time[examples.requests]
+        self._value = replay.options.kind_weights()[events.kind[examples.requests]].astype(np.float32)
+        size = len(examples), options.candidates
+        self._inputs = np.zeros((*size, len(user_features.names())), np.float32)
+        self._log_weight = np.full(size, -np.inf, np.float32)
+        self._full: list[FullChoiceSet] = []
+
+    def add(self, example: SampledExample) -> None:
+        """Store one choice set, in any order."""
+        n = len(example.log_weight)
+        self._inputs[example.number, :n] = example.inputs
+        self._log_weight[example.number, :n] = example.log_weight
+        if example.full is not None:
+            self._full.append(example.full)
+
+    def count_known(self, before: float = np.inf) -> int:
+        """The number of examples whose outcome is known strictly before a time."""
+        return int((self._known_at < before).sum())
+
+    def choice_sets(self, before: float = np.inf) -> ChoiceSets:
+        """The choice sets whose outcome is known strictly before a time, in order of their moments; at least one.
+
+        All of these must have been added.
+        """
+        mask = self._known_at < before
+        known = slice(None) if mask.all() else mask  # a slice copies nothing
+        value = self._value[known]
+        return ChoiceSets(
+            self._inputs[known], self._log_weight[known], value / max(float(value.mean()), 1e-9)
+        )
+
+    def full_choice_sets(self, before: float = np.inf) -> list[FullChoiceSet]:
+        """The full ones among `choice_sets(before)`, numbered by their position in it."""
+        known = self._known_at < before
+        position = np.cumsum(known) - 1
+        in_order = sorted(self._full, key=lambda one: one.number)
+        return [replace(one, number=int(position[one.number])) for one in in_order if known[one.number]]
+
+
+def _untrained_pipeline(options: RankingOptions) -> FeedPipeline:
+    """The pipeline of a model that is not learned yet. Only its sources are used."""
+    return ranking_pipeline(options, None, ChoiceModel.untrained(user_features.names()), NoObserver())

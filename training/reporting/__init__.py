@@ -1,0 +1,1 @@
+"""Printing and writing what was measured."""

@@ -1,0 +1,123 @@
+"""Plots of an evaluation, each as one SVG element."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from numpy.typing import NDArray
+
+from app.domain.ranking.choice_model import ChoiceModel
+from training.evaluation.pipeline_diagnostics import ReliabilityPart, SourceFigures
+from training.evaluation.summary import RankerFigures
+
+_STYLE: Final[dict[str, Any]] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "svg.hashsalt": "evaluation",  # the same figures give the same bytes
+}
+_MARK: Final = "#3568c9"
+_MUTED: Final = "#9aa5b1"
+_FEATURES_SHOWN: Final = 30
+
+
+def drawn(draw: Callable[[Axes], None], width: float = 7.5, height: float = 3.4) -> str:
+    """What `draw` puts on its axes, as an SVG element; sizes in inches."""
+    with mpl.rc_context(cast(Any, _STYLE)):
+        canvas = Canvas(figsize=(width, height), layout="constrained")
+        draw(canvas.subplots())
+        out = io.StringIO()
+        canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def ranker_comparison(table: Mapping[str, RankerFigures]) -> str:
+    """NDCG@10 with its interval, best at the top."""
+    rows = sorted(table.items(), key=lambda one: one[1].accuracy["ndcg@10"].mean)
+
+    def draw(axes: Axes) -> None:
+        figures = [row.accuracy["ndcg@10"] for _, row in rows]
+        mean = np.array([one.mean for one in figures])
+        error = np.abs(np.array([[one.mean - one.low, one.high - one.mean] for one in figures]).T)
+        colours = [_MARK if name in ("learned", "served") else _MUTED for name, _ in rows]
+        axes.barh([name for name, _ in rows], mean, xerr=error, color=colours, ecolor="#333333", capsize=2)
+        axes.set_xlabel("NDCG@10, 95 % interval over users")
+
+    return drawn(draw, height=0.6 + 0.26 * len(rows))
+
+
+def by_bins(
+    values: Mapping[str, NDArray[np.float64]], bins: NDArray[np.intp], labels: Sequence[str], axis: str
+) -> str:
+    """Mean NDCG@10 of each ranker in each bin (`bins` gives each request's), with the requests behind it."""
+
+    def draw(axes: Axes) -> None:
+        counts = np.bincount(bins, minlength=len(labels))
+        place = np.arange(len(labels))
+        behind = axes.twinx()
+        behind.bar(place, counts, color="#e5e9ee", zorder=0)
+        behind.set_ylabel("requests")
+        behind.grid(visible=False)
+        axes.set_zorder(behind.get_zorder() + 1)
+        axes.patch.set_visible(False)
+        for name, ndcg in values.items():
+            mean = np.bincount(bins, weights=ndcg, minlength=len(labels)) / np.maximum(counts, 1)
+            axes.plot(place[counts > 0], mean[counts > 0], marker="o", markersize=3, label=name)
+        axes.set_xticks(place, labels)
+        axes.set_xlabel(axis)
+        axes.set_ylabel("NDCG@10")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, fontsize=8)
+
+    return drawn(draw)
+
+
+def reliability(parts: Sequence[ReliabilityPart]) -> str:
+    """Observed against predicted; between the lines observed is 0.8 to 1.25 of predicted."""
+
+    def draw(axes: Axes) -> None:
+        predicted = np.array([part.predicted for part in parts])
+        observed = np.array([part.observed for part in parts])
+        ends = np.array([max(predicted.min(), 1e-7), max(predicted.max(), observed.max(), 1e-6)])
+        axes.plot(ends, ends, color=_MUTED, linewidth=1)
+        for factor in (0.8, 1.25):
+            axes.plot(ends, factor * ends, color=_MUTED, linewidth=0.7, linestyle="--")
+        seen = (observed > 0) & (predicted > 0)
+        axes.plot(predicted[seen], observed[seen], "o-", color=_MARK, markersize=4)
+        axes.set(xscale="log", yscale="log", xlabel="predicted probability", ylabel="chosen")
+
+    return drawn(draw, width=4.5, height=4)
+
+
+def feature_weights(model: ChoiceModel) -> str:
+    """The linear weights per standard deviation of the input, largest at the top."""
+    order = np.argsort(np.abs(model.linear))[-_FEATURES_SHOWN:]
+
+    def draw(axes: Axes) -> None:
+        weight = model.linear[order]
+        colours = np.where(weight >= 0, _MARK, "#c9653f")
+        axes.barh([model.names[i] for i in order], weight, color=colours.tolist())
+        axes.set_xlabel("weight per standard deviation")
+
+    return drawn(draw, height=0.6 + 0.19 * len(order))
+
+
+def source_recall(rows: Mapping[str, SourceFigures]) -> str:
+    """Share of what users chose that each source named, and that it alone named."""
+    ordered = [(name, one) for name, one in reversed(list(rows.items())) if name != "all"]
+
+    def draw(axes: Axes) -> None:
+        names = [name for name, _ in ordered]
+        axes.barh(names, [one.recall for _, one in ordered], color="#c5d3ee", label="named")
+        axes.barh(names, [one.alone for _, one in ordered], color=_MARK, label="named by no other")
+        axes.set_xlabel("share of the chosen posts")
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+
+    return drawn(draw, height=0.8 + 0.26 * len(ordered))
