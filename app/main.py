@@ -21,23 +21,23 @@ import structlog
 from fastapi import FastAPI
 
 from app.application.cursor import CursorCodec
-from app.application.dto import FeedAnswer
-from app.application.live_feed import LiveFeed, Ranking
+from app.application.dto import RecommendationResponse
+from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.use_cases.generate_recommendations import (
     GenerateRecommendations,
-    ListKeeping,
+    ListCachePolicy,
 )
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.track_interaction import TrackInteraction
-from app.application.workers.log_follower import FeedKeeper
-from app.application.workers.poll_intervals import Pace
+from app.application.workers.log_follower import LogFollower
+from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.recommendation_writer import WriteBehind
 from app.domain.entities import Interaction
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource, PublishedModel
-from app.domain.repositories.interaction_repository import InteractionRepository, Recorded
+from app.domain.repositories.interaction_repository import InteractionRepository, RecordResult
 from app.domain.services.clock import Clock
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
 from app.infrastructure.config.key_files import cursor_secrets
@@ -46,9 +46,9 @@ from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.interaction_repository_impl import SqlInteractions
-from app.infrastructure.database.post_repository_impl import SqlPosts
-from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
@@ -105,7 +105,7 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
     registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
     options = ranking_options(settings)
     fallback = ranking_pipeline(options, None, None, metrics)
-    feed = LiveFeed(FeedState(), Ranking(fallback, None))
+    feed = LiveFeed(FeedState(), ActiveRanker(fallback, None))
 
     url = database_url(settings, stack)
     feed_log = posts = copies = None
@@ -121,24 +121,24 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
         stack.callback(engine.dispose)
         schema, budget = SchemaName(settings.db_schema), settings.statement_budget_ms / 1000
         feed_log = SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds)
-        posts = SqlPosts(engine, schema, budget_seconds=5.0)
-        events = SqlInteractions(engine, schema, budget_seconds=budget)
+        posts = SqlPostRepository(engine, schema, budget_seconds=5.0)
+        events = SqlInteractionRepository(engine, schema, budget_seconds=budget)
         if settings.write_behind_limit:
             copies = WriteBehind(
-                SqlRecommendations(engine, schema),
+                SqlRecommendationRepository(engine, schema),
                 clock,
                 timedelta(hours=settings.recommendation_ttl_hours),
                 settings.write_behind_limit,
             )
 
-    keeper = FeedKeeper(
+    keeper = LogFollower(
         feed,
         model_source(settings.model_path, registry),
         feed_log,
         posts,
         options,
         metrics,
-        Pace(
+        PollIntervals(
             tail=settings.tail_poll_ms / 1000,
             registry=settings.registry_poll_seconds,
             reconcile=settings.reconcile_seconds,
@@ -156,8 +156,8 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
         feed,
         CursorCodec(cursor_secrets(settings), settings.cursor_life),
         ranking_clock,
-        copies.deliver if copies is not None else _keep_nothing,
-        ListKeeping(
+        copies.enqueue if copies is not None else _discard_response,
+        ListCachePolicy(
             settings.offset_lists_limit,
             timedelta(minutes=settings.offset_list_life_minutes),
             timedelta(seconds=settings.answer_stands_seconds),
@@ -167,11 +167,11 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
         events,
         clock,
         keeper.apply,
-        back=timedelta(days=settings.track_back_days),
-        ahead=timedelta(seconds=settings.track_ahead_seconds),
+        max_age=timedelta(days=settings.track_back_days),
+        max_clock_skew=timedelta(seconds=settings.track_ahead_seconds),
     )
     return Services(
-        recommend=recommend, track=track, health=GetHealthStatus(WholeState(keeper, copies), clock)
+        recommend=recommend, track=track, health=GetHealthStatus(CombinedServiceStatus(keeper, copies), clock)
     )
 
 
@@ -195,23 +195,25 @@ def model_source(path: Path | None, registry: FileModelRegistry) -> ModelSource:
 
         def one_artefact() -> PublishedModel:
             record, artifact = registry.load_file(path)
-            return PublishedModel(record, ServedModel.of(artifact))
+            return PublishedModel(record, ServedModel.from_artifact(artifact))
 
         return ModelSource(lambda: "fixed", one_artefact)
 
     def active() -> PublishedModel | None:
         record = registry.active()
         return (
-            None if record is None else PublishedModel(record, ServedModel.of(registry.load(record.version)))
+            None
+            if record is None
+            else PublishedModel(record, ServedModel.from_artifact(registry.load(record.version)))
         )
 
     return ModelSource(registry.fingerprint, active)
 
 
-class WholeState:
-    """StateReader over the feed's keeper and the copying of answers."""
+class CombinedServiceStatus:
+    """ServiceStatusReader over the feed's keeper and the copying of answers."""
 
-    def __init__(self, keeper: FeedKeeper, copies: WriteBehind | None) -> None:
+    def __init__(self, keeper: LogFollower, copies: WriteBehind | None) -> None:
         self._keeper = keeper
         self._copies = copies
 
@@ -220,19 +222,19 @@ class WholeState:
         state, copies = self._keeper.state(), self._copies
         if copies is None:
             return state
-        return replace(state, write_behind_waiting=copies.waiting, write_behind_dropped=copies.dropped)
+        return replace(state, write_behind_waiting=copies.pending, write_behind_dropped=copies.dropped)
 
 
 class NoDatabase:
     """InteractionRepository where none is set up."""
 
-    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         """Raises StorageUnavailable."""
         del interactions
         raise StorageUnavailable("no database is set up: set DATABASE_URL")
 
 
-def _keep_nothing(user_id: UUID, answer: FeedAnswer) -> None:
+def _discard_response(user_id: UUID, answer: RecommendationResponse) -> None:
     """Nowhere to copy answers to."""
 
 

@@ -34,7 +34,7 @@ def measure(
 ) -> dict[str, float]:
     """p50 and p99 in milliseconds: of the clock, and of this thread's processor time."""
     random = np.random.default_rng(1)
-    known = np.flatnonzero(state.histories.lengths(np.arange(state.n_users)))
+    known = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))
     users = random.choice(known, rankings + 20)
     clock, processor = [], []
     for user in users.tolist():
@@ -75,13 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if record is None:
         print("benchmarks.ranking: no version is active", file=sys.stderr)
         return 2
-    trained = ServedModel.of(registry.load(record.version))
+    trained = ServedModel.from_artifact(registry.load(record.version))
     results: dict[str, Any] = {}
-    for name, model in (("learned", trained), ("formula", replace(trained, choice=None))):
-        if name == "learned" and trained.choice is None:
+    for name, model in (("learned", trained), ("formula", replace(trained, choice_model=None))):
+        if name == "learned" and trained.choice_model is None:
             continue
         for events in (False, True):
-            state = FeedState.restored(model.snapshot)
+            state = FeedState.from_snapshot(model.snapshot)
             now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
             pipeline = model.pipeline(state, NoObserver())
             key = f"{name}, an event before each" if events else name

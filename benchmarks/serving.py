@@ -32,7 +32,7 @@ from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, Emb
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
-from app.shared.command_line import OneLineParser, positive, refuse, whole_number
+from app.shared.command_line import OneLineParser, fail, positive, whole_number
 from training.learning.model_selection import FEWEST_REQUESTS
 
 PATH = "/recommendations/generate"
@@ -110,7 +110,7 @@ class Run:
                         raise SystemExit("the server did not start in time") from None
                     time.sleep(0.01)
 
-    def press(self, port: int, users: Sequence[str], connections: int, seconds: float) -> dict[str, Any]:
+    def run_load(self, port: int, users: Sequence[str], connections: int, seconds: float) -> dict[str, Any]:
         job = {
             "port": port,
             "path": PATH,
@@ -169,13 +169,13 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
             }
             for port, who in loads.values():
                 run.first_answer(port, who[0])
-                run.press(port, who, args.connections, min(1.0, args.seconds))  # warms up
+                run.run_load(port, who, args.connections, min(1.0, args.seconds))  # warms up
             rounds = []
             for number in range(args.rounds):
                 told(f"round {number + 1} of {args.rounds}")
                 rounds.append(
                     {
-                        name: run.press(port, who, args.connections, args.seconds)
+                        name: run.run_load(port, who, args.connections, args.seconds)
                         for name, (port, who) in loads.items()
                     }
                 )
@@ -198,10 +198,10 @@ def formula_models(folder: Path) -> Path:
     trained = FileModelRegistry(folder / "models", keys)
     record = trained.active()
     assert record is not None
-    model = replace(ServedModel.of(trained.load(record.version)), choice=None)
+    model = replace(ServedModel.from_artifact(trained.load(record.version)), choice_model=None)
     models = folder / "formula"
     FileModelRegistry(models, keys).publish(
-        model.artifact(), metrics={}, config={}, created_at=record.created_at, note="the formula"
+        model.to_artifact(), metrics={}, config={}, created_at=record.created_at, note="the formula"
     )
     return models
 
@@ -253,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             url = stack.enter_context(EmbeddedPostgres(folder))
         except EmbeddedUnavailable as error:
-            return refuse("benchmarks.serving", error)
+            return fail("benchmarks.serving", error)
         try:
             results = measure(Run(folder, url, args.time_limit), args)
         except subprocess.TimeoutExpired:

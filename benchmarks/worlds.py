@@ -22,7 +22,7 @@ from app.infrastructure.config.settings import read_settings
 from app.shared.command_line import OneLineParser, positive, whole_number
 from data.feed_files.reader import read_feed
 from data.generate_fake_data import DEFAULT_UNTIL, write_feed
-from data.synthetic.behaviour import WORLDS
+from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, make_feed
 from training.evaluation.acceptance import compare
 from training.evaluation.metrics import ndcg_of_rank
@@ -32,7 +32,7 @@ from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import progress_bar
 
-LIVES = (3.0, 72.0, 8760.0)
+POST_HALF_LIVES = (3.0, 72.0, 8760.0)
 
 
 def days_for(life_hours: float) -> float:
@@ -45,10 +45,10 @@ def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "world.parquet"
         write_feed(make_feed(size), file)
-        history = read_feed(file, None, None, None, {}).history()
+        history = read_feed(file, None, None, None, {}).dataset()
     replay = Replay(history, ranking_options(read_settings()), targets=target_kinds(history))
     names = (*SINGLE, "learned", "served")
-    with progress_bar(f"{size.world}, {size.life_hours:g} h") as progress:
+    with progress_bar(f"{size.scenario}, {size.post_half_life_hours:g} h") as progress:
         outcome = run(replay, names, LearningOptions(), max_requests=max_requests, progress=progress)
     ndcg = {name: float(ndcg_of_rank(outcome.ranks[name]).mean()) for name in names}
     best = max(SINGLE, key=ndcg.__getitem__)
@@ -108,12 +108,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = OneLineParser(prog="python -m benchmarks.worlds", description=__doc__)
     parser.add_argument(
-        "--worlds", type=_worlds, default=list(WORLDS), metavar="A,B,…", help=f"of {', '.join(WORLDS)}"
+        "--worlds", type=_worlds, default=list(SCENARIOS), metavar="A,B,…", help=f"of {', '.join(SCENARIOS)}"
     )
     parser.add_argument(
         "--lives",
         type=lambda text: [positive(part) for part in text.split(",")],
-        default=list(LIVES),
+        default=list(POST_HALF_LIVES),
         metavar="HOURS,…",
         help="median lives of a post in hours (default: 3,72,8760)",
     )
@@ -128,8 +128,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _worlds(text: str) -> list[str]:
     named = text.split(",")
-    if wrong := [name for name in named if name not in WORLDS]:
-        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is no world (there are {', '.join(WORLDS)})")
+    if wrong := [name for name in named if name not in SCENARIOS]:
+        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is no world (there are {', '.join(SCENARIOS)})")
     return named
 
 

@@ -5,17 +5,17 @@ from datetime import datetime
 from pathlib import Path
 
 from app.domain.entities import INTERACTION_TYPES
-from app.shared.command_line import existing_file, shown
+from app.shared.command_line import existing_file, preview
 from data.feed_files.open_files import sibling
 from data.times import parse_time
 
 
-def moment(text: str) -> datetime:
+def timestamp(text: str) -> datetime:
     """An argument type: a time as in feed files."""
     try:
         return parse_time(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{shown(text)} {error}") from None
+        raise argparse.ArgumentTypeError(f"{preview(text)} {error}") from None
 
 
 def event_map(text: str) -> dict[str, str]:
@@ -25,9 +25,9 @@ def event_map(text: str) -> dict[str, str]:
         given, equals, kind = (part.strip() for part in pair.partition("="))
         if not equals or not given or kind not in INTERACTION_TYPES:
             allowed = ", ".join(INTERACTION_TYPES)
-            raise argparse.ArgumentTypeError(f"{shown(pair)} is not NAME=TYPE with one of {allowed}")
+            raise argparse.ArgumentTypeError(f"{preview(pair)} is not NAME=TYPE with one of {allowed}")
         if mapped.get(given, kind) != kind:
-            raise argparse.ArgumentTypeError(f"{shown(given)} is mapped to {mapped[given]} and to {kind}")
+            raise argparse.ArgumentTypeError(f"{preview(given)} is mapped to {mapped[given]} and to {kind}")
         mapped[given] = kind
     return mapped
 

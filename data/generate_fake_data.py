@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
-from app.shared.command_line import OneLineParser, positive, refuse, whole_number
+from app.shared.command_line import OneLineParser, fail, positive, whole_number
 from app.shared.progress import progress_bars
-from data.feed_arguments import moment
+from data.feed_arguments import timestamp
 from data.feed_files.open_files import sibling
 from data.schemas import FileKind
-from data.synthetic.behaviour import WORLDS
+from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import COMMENT, LIKE, FeedSize, SyntheticFeed, make_feed
 
 DEFAULT_OUTPUT: Final = Path("data/fake_interactions.json")
@@ -44,12 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     args = _parser().parse_args(argv)
     if args.output.suffix not in (".json", ".parquet"):
-        return refuse(_PROG, f"--output {args.output}: must end in .json or .parquet")
+        return fail(_PROG, f"--output {args.output}: must end in .json or .parquet")
     until = int(args.until.timestamp() * 1000)
     if until - args.days * 86_400_000 < 0:
-        return refuse(
-            _PROG, f"--until {args.until.isoformat()}: {args.days:g} days before it lie before 1970"
-        )
+        return fail(_PROG, f"--until {args.until.isoformat()}: {args.days:g} days before it lie before 1970")
     size = FeedSize(
         args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.world
     )
@@ -58,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             feed = make_feed(size)
         except MemoryError:
-            return refuse(_PROG, "a feed of this size does not fit into memory")
+            return fail(_PROG, "a feed of this size does not fit into memory")
         shown.update(making, total=size.interactions, completed=size.interactions)
         writing = shown.add_task("writing", total=None)
         try:
             write_feed(feed, args.output)
         except OSError as error:
-            return refuse(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
+            return fail(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
         shown.update(writing, total=size.interactions, completed=size.interactions)
     print(
         f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows.follower):,} follows, "
@@ -194,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=whole_number(0), default=DEMO.seed, help="another seed, another feed")
     parser.add_argument(
-        "--until", type=moment, default=DEFAULT_UNTIL, help="where the feed ends (default: %(default)s)"
+        "--until", type=timestamp, default=DEFAULT_UNTIL, help="where the feed ends (default: %(default)s)"
     )
     parser.add_argument(
         "--days", type=positive, default=DEMO.days, help="how long it lasts (default: %(default)g)"
@@ -202,13 +200,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--life-hours",
         type=positive,
-        default=DEMO.life_hours,
+        default=DEMO.post_half_life_hours,
         help="median age at which a post is met, where age matters at all (default: %(default)g)",
     )
     parser.add_argument(
         "--world",
-        choices=sorted(WORLDS),
-        default=DEMO.world,
+        choices=sorted(SCENARIOS),
+        default=DEMO.scenario,
         help="what decides which post is met: one thing alone, or the usual mixture (default: %(default)s)",
     )
     return parser

@@ -9,7 +9,7 @@ from app.shared.command_line import OneLineParser, existing_file
 from app.shared.progress import progress_bars
 from data.feed_arguments import event_map
 from data.feed_files.reader import read_feed
-from data.loading import feed_database, run, told
+from data.loading import feed_database, run, summary
 
 _PROG = "python -m data.import_feed"
 
@@ -24,8 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             feed = read_feed(args.interactions, args.posts, args.users, args.follows, args.event_map)
             shown.update(reading, total=len(feed.events.time), completed=len(feed.events.time))
             with feed_database() as database:
-                counts = database.load(feed, to_now=time.time() if args.shift_to_now else None, shown=shown)
-        print(f"{args.interactions}: {told(counts, feed.left_out)}")
+                counts = database.load(
+                    feed, to_now=time.time() if args.shift_to_now else None, progress_bars=shown
+                )
+        print(f"{args.interactions}: {summary(counts, feed.skipped_rows)}")
 
     return run(_PROG, command)
 

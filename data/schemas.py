@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.domain.entities import InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.ids import MAX_ID_LENGTH
-from app.shared.command_line import shown
+from app.shared.command_line import preview
 from data.times import parse_time
 
 FileKind = Literal["interactions", "posts", "users", "follows"]
@@ -48,7 +48,7 @@ class FeedFileError(Exception):
         value: object = None,
     ) -> None:
         parts = [str(file), place, f"column {column}" if column else None]
-        told = f"{shown(value)} {why}" if column and value is not None else why
+        told = f"{preview(value)} {why}" if column and value is not None else why
         super().__init__(": ".join([part for part in parts if part] + [told]))
         self.file, self.place, self.column, self.value, self.why = file, place, column, value, why
 

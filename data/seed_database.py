@@ -14,7 +14,7 @@ from app.shared.command_line import OneLineParser, existing_file
 from app.shared.progress import progress_bars
 from data.feed_files.reader import FeedFile, read_feed
 from data.generate_fake_data import DEFAULT_OUTPUT, DEMO, write_feed
-from data.loading import feed_database, run, told
+from data.loading import feed_database, run, summary
 from data.synthetic.feed import make_feed
 
 _PROG = "python -m data.seed_database"
@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return
             with progress_bars() as shown:
                 feed = demo_feed() if args.input is None else read_feed(args.input)
-                counts = database.load(feed, to_now=time.time(), shown=shown)
-        print(f"{args.input or 'demo feed'}: {told(counts, feed.left_out)}")
+                counts = database.load(feed, to_now=time.time(), progress_bars=shown)
+        print(f"{args.input or 'demo feed'}: {summary(counts, feed.skipped_rows)}")
 
     return run(_PROG, command)
 

@@ -17,20 +17,20 @@ from typing import Any, Final
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
-from app.shared.command_line import OneLineParser, duration, refuse, whole_number
-from data.feed_arguments import add_feed_arguments, check_feed_arguments, moment
-from training.evaluation.holdout import OWNER_RANKERS, owner_table
-from training.evaluation.pipeline_diagnostics import PipelineFigures, PipelineWatch
+from app.shared.command_line import OneLineParser, duration, fail, whole_number
+from data.feed_arguments import add_feed_arguments, check_feed_arguments, timestamp
+from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
+from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
 from training.evaluation.prequential import run
 from training.evaluation.rankers import LEARNED, RANKERS
-from training.evaluation.summary import figures
-from training.feed_source import UNREADABLE, read_history
+from training.evaluation.summary import summarise
+from training.feed_source import UNREADABLE, read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
-from training.reporting.console import figures_table, owner_lines, progress_bar, sources_table
+from training.reporting.console import holdout_lines, progress_bar, sources_table, summary_table
 from training.reporting.ranking_dump import write_dump
 
 _PROG: Final = "training.evaluate"
@@ -45,22 +45,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     try:
         settings = read_settings()
-        history = read_history(args, settings)
+        history = read_dataset(args, settings)
     except UNREADABLE as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     evaluate = _prequential if args.protocol == "prequential" else _owner
     try:
         evaluate(args, history, settings)
     except (NothingToEvaluate, ChildProcessError) as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     except OSError as error:
-        return refuse(
+        return fail(
             _PROG, f"{error.filename or args.dump or args.html}: cannot be written: {error.strerror or error}"
         )
     return 0
 
 
-def _prequential(args: argparse.Namespace, history: FeedHistory, settings: Settings) -> None:
+def _prequential(args: argparse.Namespace, history: FeedDataset, settings: Settings) -> None:
     started = time.perf_counter()
     replay = _replay(args, history, settings)
     possible = len(replay.test_requests(len(replay.requests)))
@@ -71,7 +71,7 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, settings: Setti
         )
     rankers = args.rankers or list(RANKERS)
     # The service's own pipeline is examined if it is ranked with, and for a report.
-    diagnose = PipelineWatch(replay.options) if "served" in rankers or args.html else None
+    diagnose = PipelineDiagnostics(replay.options) if "served" in rankers or args.html else None
     # one thread: the same figures to the last bit whatever the machine, and no slower on matrices of this size
     with threadpool_limits(limits=1), progress_bar("replay") as progress:
         result = run(
@@ -83,8 +83,8 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, settings: Setti
             progress=progress,
             diagnose=diagnose,
         )
-    table = figures(replay, result, args.seed)
-    pipeline = PipelineFigures(result.diagnoses) if diagnose else None
+    table = summarise(replay, result, args.seed)
+    pipeline = PipelineSummary(result.diagnoses) if diagnose else None
     if args.dump is not None:
         write_dump(args.dump, replay, result)
     if args.html is not None:
@@ -113,23 +113,23 @@ def _prequential(args: argparse.Namespace, history: FeedHistory, settings: Setti
         f"{len(result.requests):,} of {possible:,} requests from {_iso(replay.test_from)} on, "
         f"{told['seconds']:.0f} s; 95 % intervals over users"
     )
-    figures_table(table)
+    summary_table(table)
     if pipeline is not None:
         sources_table(pipeline.sources())
 
 
-def _owner(args: argparse.Namespace, history: FeedHistory, settings: Settings) -> None:
+def _owner(args: argparse.Namespace, history: FeedDataset, settings: Settings) -> None:
     replay = _replay(args, history, settings)
-    table = owner_table(replay, args.rankers or OWNER_RANKERS, at_most=args.max_requests)
+    table = holdout_metrics(replay, args.rankers or HOLDOUT_RANKERS, at_most=args.max_requests)
     if not next(iter(table.values()))["ndcg@5"].n:
         raise NothingToEvaluate(
             f"nothing to evaluate: nobody with a history chose, at or after {_iso(replay.test_from)}, "
             "a post that was there before"
         )
     if args.json:
-        from training.evaluation.summary import figure_json
+        from training.evaluation.summary import estimate_json
 
-        rows = {name: {k: figure_json(v) for k, v in row.items()} for name, row in table.items()}
+        rows = {name: {k: estimate_json(v) for k, v in row.items()} for name, row in table.items()}
         told = {
             "protocol": "owner",
             "test_from": replay.test_from,
@@ -138,10 +138,10 @@ def _owner(args: argparse.Namespace, history: FeedHistory, settings: Settings) -
         }
         print(json.dumps(told, indent=2, allow_nan=False))
         return
-    owner_lines(table, _iso(replay.test_from))
+    holdout_lines(table, _iso(replay.test_from))
 
 
-def _replay(args: argparse.Namespace, history: FeedHistory, settings: Settings) -> Replay:
+def _replay(args: argparse.Namespace, history: FeedDataset, settings: Settings) -> Replay:
     if not len(history.events):
         raise NothingToEvaluate("the feed has no interactions")
     return Replay(
@@ -197,7 +197,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--test-from",
-        type=moment,
+        type=timestamp,
         metavar="TIME",
         help="start of the test part (default: after 80 %% of the rows)",
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, existing_file, refuse
+from app.shared.command_line import OneLineParser, existing_file, fail
 from training.registry import REFUSALS, print_json
 
 _PROG: Final = "training.export_model"
@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             record = registry.import_file(args.source, promote=args.promote)
             said = f"registered: {record.version} ({record.status})"
     except REFUSALS as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     except OSError as error:
-        return refuse(_PROG, f"--output {args.output}: cannot be written: {error.strerror or error}")
+        return fail(_PROG, f"--output {args.output}: cannot be written: {error.strerror or error}")
     if args.json:
         print_json(asdict(record))
     else:

@@ -12,7 +12,7 @@ from app.domain.repositories.model_registry import ModelRecord
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, refuse, whole_number
+from app.shared.command_line import OneLineParser, fail, whole_number
 from app.shared.exceptions import ConfigurationError
 
 _PROG: Final = "training.registry"
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run(open_registry(read_settings()), args)
     except REFUSALS as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     return 0
 
 

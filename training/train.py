@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.errors import ModelUnavailable
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import FormulaWeights, RankingOptions
-from app.domain.repositories.feed_log import WholeFeed
+from app.domain.repositories.feed_log import FeedSnapshot
 from app.domain.repositories.model_registry import ModelRecord
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
@@ -28,14 +28,14 @@ from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, existing_file, refuse, whole_number
+from app.shared.command_line import OneLineParser, existing_file, fail, whole_number
 from app.shared.progress import progress_bars
-from training.evaluation.acceptance import choose, compare, figures_of, objections
-from training.evaluation.holdout import owner_table
-from training.evaluation.metrics import Figure
+from training.evaluation.acceptance import compare, estimates_of, rejection_reasons, select_algorithm
+from training.evaluation.holdout import holdout_metrics
+from training.evaluation.metrics import Estimate
 from training.evaluation.prequential import run
 from training.feed_source import UNREADABLE, read_database
-from training.learning.model_selection import FEWEST_REQUESTS, Learned, LearningOptions, learn
+from training.learning.model_selection import FEWEST_REQUESTS, FitResult, LearningOptions, select_model
 from training.preprocess import build_interaction_matrix
 from training.replay.replay import Replay, target_kinds
 from training.tune import Tuned, read_tuned
@@ -50,7 +50,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What training made of a feed. `objections` speak against publishing it.
+    """What training made of a feed. `rejection_reasons` speak against publishing it.
 
     `seconds` it took: `learn` (the replay up to the split, what is sampled on the way, and every fit), `figures` (the
     owner's table, the replay after the split, where the rankers are asked, and the active model's configuration
@@ -61,18 +61,18 @@ class Trained:
     figures: dict[str, Any]
     config: dict[str, Any]
     note: str
-    objections: Sequence[str]
+    rejection_reasons: Sequence[str]
     seconds: dict[str, float]
 
 
-class _Stages:
-    """Where the time went: `over` ends a stretch of it."""
+class _Stopwatch:
+    """Where the time went: `lap` ends a stretch of it."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._since = perf_counter()
 
-    def over(self, stage: str) -> None:
+    def lap(self, stage: str) -> None:
         """All since the last call belongs to `stage`."""
         now = perf_counter()
         self.seconds[stage] += now - self._since
@@ -84,7 +84,7 @@ class NothingToTrainOn(Exception):
 
 
 def train(
-    feed: WholeFeed,
+    feed: FeedSnapshot,
     ranking: RankingOptions,
     learning: LearningOptions,
     active: ModelRecord | None,
@@ -95,17 +95,17 @@ def train(
 
     `workers` as in `prequential.run`. Raises NothingToTrainOn, and ChildProcessError when a worker is killed.
     """
-    if not len(feed.history.events):
+    if not len(feed.dataset.events):
         raise NothingToTrainOn("the feed has no interaction yet: seed or import one, or wait for users")
-    clock = _Stages()
-    replay = Replay(feed.history, ranking, targets=target_kinds(feed.history), seed=learning.seed)
-    tables: dict[str, dict[str, Figure]] = {}
+    clock = _Stopwatch()
+    replay = Replay(feed.dataset, ranking, targets=target_kinds(feed.dataset), seed=learning.seed)
+    tables: dict[str, dict[str, Estimate]] = {}
 
     def note_owner_figures(model: ChoiceModel | None) -> None:
         """precision@5, recall@5 and ndcg@5 of either that may be published, at the same split in time."""
-        clock.over("learn")
-        tables.update(owner_table(replay, ["formula", "learned"], model=model, at_most=_OWNER_USERS))
-        clock.over("figures")
+        clock.lap("learn")
+        tables.update(holdout_metrics(replay, ["formula", "learned"], model=model, at_most=_OWNER_USERS))
+        clock.lap("figures")
 
     result = run(
         replay,
@@ -118,11 +118,11 @@ def train(
         at_split=note_owner_figures,
     )
     users = replay.events.user[result.requests]
-    choice = choose(result.ranks, len(result.requests))
+    choice = select_algorithm(result.ranks, len(result.requests))
     champion = _champion_ranks(feed, active, choice.algorithm, ranking, learning, progress, workers)
     figures: dict[str, Any] = {
         **{name: figure.mean for name, figure in tables[choice.algorithm].items()},
-        "prequential": figures_of(result.ranks, users),
+        "prequential": estimates_of(result.ranks, users),
         "requests": len(result.requests),
     }
     if len(result.requests):
@@ -130,34 +130,36 @@ def train(
         figures["against_random"] = asdict(against_random)
     if champion is not None and len(result.requests):
         figures["against_active"] = asdict(compare(result.ranks[choice.algorithm], champion, users))
-    clock.over("figures")
+    clock.lap("figures")
     learned = None
     if choice.algorithm == "learned":
-        learned = learn(result.examples.choice_sets(), result.examples.full_choice_sets(), learning)
+        learned = select_model(result.examples.choice_sets(), result.examples.full_choice_sets(), learning)
         figures["log_likelihood"] = learned.tried
-    clock.over("learn")
+    clock.lap("learn")
     progress("fit", 1, 2)
     model = fit_everything(feed, ranking, learned.model if learned else None, figures)
-    clock.over("refit")
+    clock.lap("refit")
     progress("fit", 2, 2)
     return Trained(
         model=model,
         figures=figures,
         config=configuration(choice.algorithm, ranking, learning, learned),
         note=choice.why,
-        objections=objections(result.ranks[choice.algorithm], users, result.ranks["random"], champion),
+        rejection_reasons=rejection_reasons(
+            result.ranks[choice.algorithm], users, result.ranks["random"], champion
+        ),
         seconds=clock.seconds,
     )
 
 
 def fit_everything(
-    feed: WholeFeed, ranking: RankingOptions, choice: ChoiceModel | None, figures: dict[str, Any]
+    feed: FeedSnapshot, ranking: RankingOptions, choice: ChoiceModel | None, figures: dict[str, Any]
 ) -> ServedModel:
     """The neighbour model, the text space and the snapshot, of the whole feed."""
-    chronicle = Chronicle(feed.history, replay=False)
+    chronicle = FeedTimeline(feed.dataset, replay=False)
     text = TextSpace.fit(chronicle.first_texts())
-    chronicle.read_texts_with(text)
-    state = chronicle.finish()
+    chronicle.embed_texts(text)
+    state = chronicle.apply_all()
     matrix = build_interaction_matrix(
         chronicle.events, ranking.kind_weights(), (state.n_users, state.n_posts)
     )
@@ -166,17 +168,17 @@ def fit_everything(
         options=ranking,
         user_keys=list(state.user_rows),
         post_keys=list(state.post_rows),
-        taste=CollaborativeFilter.fit(matrix, neighbours),
-        text=text,
-        choice=choice,
-        snapshot=state.saved(),
+        collaborative_filter=CollaborativeFilter.fit(matrix, neighbours),
+        text_space=text,
+        choice_model=choice,
+        snapshot=state.snapshot(),
         position=feed.position,
         figures=figures,
     )
 
 
 def configuration(
-    algorithm: str, ranking: RankingOptions, learning: LearningOptions, learned: Learned | None
+    algorithm: str, ranking: RankingOptions, learning: LearningOptions, learned: FitResult | None
 ) -> dict[str, Any]:
     """What a model is made by, as the registry keeps it: enough to refit it on other data."""
     return {
@@ -189,7 +191,7 @@ def configuration(
 
 
 def _champion_ranks(
-    feed: WholeFeed,
+    feed: FeedSnapshot,
     active: ModelRecord | None,
     algorithm: str,
     ranking: RankingOptions,
@@ -207,7 +209,7 @@ def _champion_ranks(
     same_learning = theirs == "formula" or their_learning == learning
     if theirs == algorithm and their_ranking == ranking and same_learning:
         return None
-    replay = Replay(feed.history, their_ranking, targets=target_kinds(feed.history), seed=learning.seed)
+    replay = Replay(feed.dataset, their_ranking, targets=target_kinds(feed.dataset), seed=learning.seed)
     result = run(
         replay,
         [theirs],
@@ -230,7 +232,7 @@ def _read_configuration(config: Mapping[str, Any]) -> tuple[str, RankingOptions,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     args = _parser().parse_args(argv)
-    clock = _Stages()
+    clock = _Stopwatch()
     try:
         settings = read_settings()
         tuned = (
@@ -242,7 +244,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with ThreadPoolExecutor(1) as meanwhile:  # scikit-learn takes longer to import than the feed to read
             meanwhile.submit(import_module, "sklearn.linear_model")
             whole = read_database(settings)
-        clock.over("read")
+        clock.lap("read")
         with threadpool_limits(limits=1), progress_bars() as bars:
             tasks: dict[str, Any] = {}
 
@@ -256,22 +258,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             trained = train(
                 whole, tuned.ranking, learning, registry.active(), progress, settings.training_workers
             )
-        clock.over("train")
-        refused = bool(trained.objections)
+        clock.lap("train")
+        refused = bool(trained.rejection_reasons)
         record = registry.publish(
-            trained.model.artifact(),
+            trained.model.to_artifact(),
             metrics=trained.figures,
             config=trained.config,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             status="rejected" if refused else "active",
-            note="; ".join([*trained.objections, trained.note]),
+            note="; ".join([*trained.rejection_reasons, trained.note]),
         )
-        clock.over("publish")
+        clock.lap("publish")
     except NothingToTrainOn as error:
         print(f"{_PROG}: {error}", file=sys.stderr)
         return 1
     except (*UNREADABLE, ModelUnavailable) as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     stages = {"read": clock.seconds["read"], **trained.seconds, "publish": clock.seconds["publish"]}
     total = round(sum(clock.seconds.values()), 1)
     stages = {stage: round(seconds, 1) for stage, seconds in stages.items()}
@@ -280,7 +282,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         _tell(record, trained, total, stages)
     if refused:
-        print(f"{_PROG}: {record.version} is not published: {'; '.join(trained.objections)}", file=sys.stderr)
+        print(
+            f"{_PROG}: {record.version} is not published: {'; '.join(trained.rejection_reasons)}",
+            file=sys.stderr,
+        )
     return 1 if refused else 0
 
 

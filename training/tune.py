@@ -19,19 +19,19 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 from app.domain.ranking import user_features
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.ranking_settings import FORMULA_BOUNDS, RANKING_BOUNDS, ranking_options
 from app.infrastructure.config.settings import read_settings
 from app.shared.atomic_file import write_atomically
-from app.shared.command_line import OneLineParser, duration, refuse, whole_number
-from data.feed_arguments import add_feed_arguments, check_feed_arguments, moment
+from app.shared.command_line import OneLineParser, duration, fail, whole_number
+from data.feed_arguments import add_feed_arguments, check_feed_arguments, timestamp
 from training.evaluation.ablation import ablate, parts
-from training.evaluation.metrics import Figure, bootstrap, ndcg_of_rank
+from training.evaluation.metrics import Estimate, bootstrap, ndcg_of_rank
 from training.evaluation.prequential import run
 from training.evaluation.time_budget import TimeBudget
-from training.feed_source import UNREADABLE, read_history
+from training.feed_source import UNREADABLE, read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import ablation_table, interval, progress_bar
@@ -86,8 +86,8 @@ class Trial:
 
     changed: str
     tuned: Tuned
-    served: Figure
-    formula: Figure
+    served: Estimate
+    formula: Estimate
 
     @property
     def reached(self) -> float:
@@ -95,7 +95,7 @@ class Trial:
         return max(self.served.mean, self.formula.mean)
 
 
-def warm_up(history: FeedHistory, test_from: float | None) -> FeedHistory:
+def warm_up(history: FeedDataset, test_from: float | None) -> FeedDataset:
     """The feed as it stood at the start of its test part. Posts that come later stay listed, but nobody meets them."""
     events = history.events
     if test_from is None:
@@ -112,14 +112,14 @@ def warm_up(history: FeedHistory, test_from: float | None) -> FeedHistory:
 
 
 def search(
-    history: FeedHistory,
+    dataset: FeedDataset,
     start: Tuned,
     *,
     seconds: float,
     requests: int,
     workers: int | None = None,
     clock: Callable[[], float] = perf_counter,
-    told: Callable[[Trial], None] | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
 ) -> list[Trial]:
     """Try one change after the other, keep what helps, until `seconds` are over. The first trial is `start`.
 
@@ -127,14 +127,14 @@ def search(
     long as the longest so far, end late.
     """
     budget = TimeBudget(seconds, clock)
-    targets = target_kinds(history)
+    targets = target_kinds(dataset)
     trials: list[Trial] = []
 
     def tried(changed: str, tuned: Tuned) -> Trial:
-        trial = _trial(history, targets, changed, tuned, requests, workers)
+        trial = _trial(dataset, targets, changed, tuned, requests, workers)
         trials.append(trial)
-        if told is not None:
-            told(trial)
+        if on_trial is not None:
+            on_trial(trial)
         return trial
 
     best = tried("as given", start)
@@ -180,15 +180,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings()
         history = warm_up(
-            read_history(args, settings), args.test_from.timestamp() if args.test_from else None
+            read_dataset(args, settings), args.test_from.timestamp() if args.test_from else None
         )
     except UNREADABLE as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     start = Tuned(ranking_options(settings), LearningOptions(seed=args.seed))
     inner = Replay(history, start.ranking, targets=target_kinds(history)) if len(history.events) else None
     have = len(inner.test_requests(args.requests)) if inner else 0
     if have < _ENOUGH:
-        return refuse(
+        return fail(
             _PROG, f"too little to tune on: {have} requests in the warm-up's last fifth, {_ENOUGH} are needed"
         )
     try:
@@ -203,15 +203,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             else:
                 _tune(args, history, start, settings.training_workers, progress)
     except ChildProcessError as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     except OSError as error:
-        return refuse(_PROG, f"--output {args.output}: cannot be written: {error.strerror or error}")
+        return fail(_PROG, f"--output {args.output}: cannot be written: {error.strerror or error}")
     return 0
 
 
 def _ablate(
     args: argparse.Namespace,
-    history: FeedHistory,
+    history: FeedDataset,
     start: Tuned,
     workers: int | None,
     progress: Callable[[], None],
@@ -237,7 +237,7 @@ def _ablate(
 
 def _tune(
     args: argparse.Namespace,
-    history: FeedHistory,
+    history: FeedDataset,
     start: Tuned,
     workers: int | None,
     progress: Callable[[], None],
@@ -248,7 +248,7 @@ def _tune(
         seconds=args.time,
         requests=args.requests,
         workers=workers,
-        told=lambda _: progress(),
+        on_trial=lambda _: progress(),
     )
     best = best_of(trials)
     write_atomically(args.output, [json.dumps(best.tuned.to_json(), indent=2).encode(), b"\n"])
@@ -263,7 +263,7 @@ def _tune(
 
 
 def _trial(
-    history: FeedHistory,
+    history: FeedDataset,
     targets: frozenset[int],
     changed: str,
     tuned: Tuned,
@@ -343,7 +343,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--time", type=duration, default=600.0, metavar="10m", help="default: 10m")
     parser.add_argument(
         "--test-from",
-        type=moment,
+        type=timestamp,
         metavar="TIME",
         help="start of the test part (default: after 80 %% of the rows)",
     )

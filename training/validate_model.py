@@ -21,7 +21,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, refuse
+from app.shared.command_line import OneLineParser, fail
 from training.evaluation.acceptance import TOLERATED, Comparison
 from training.registry import REFUSALS
 
@@ -46,19 +46,19 @@ def validate(registry: FileModelRegistry, record: ModelRecord) -> Verdict:
         reasons.append(f"it was rejected: {record.note or 'no reason noted'}")
     holds: dict[str, int] = {}
     try:
-        model = ServedModel.of(registry.load(record.version))
+        model = ServedModel.from_artifact(registry.load(record.version))
         state = _ranked_with(model)
     except InvalidArtifact as error:
         reasons.append(f"it cannot be read: {error}")
     else:
         events = int(state.engagements[: state.n_posts].sum())
         holds = {"users": len(state.user_rows), "posts": len(state.post_rows), "interactions": events}
-        if not events or not model.taste.matrix.nnz:
+        if not events or not model.collaborative_filter.matrix.nnz:
             reasons.append("it was trained on nothing: its matrix holds no interaction")
-    return Verdict(record, holds, [*reasons, *recorded_objections(record)])
+    return Verdict(record, holds, [*reasons, *recorded_rejection_reasons(record)])
 
 
-def recorded_objections(record: ModelRecord) -> list[str]:
+def recorded_rejection_reasons(record: ModelRecord) -> list[str]:
     """What the figures of its training say against a model; held-out figures that are missing do as well."""
     try:
         ranker = _RANKER[record.config["algorithm"]]
@@ -90,10 +90,10 @@ def _ranked_with(model: ServedModel) -> FeedState:
     Raises InvalidArtifact where that does not work.
     """
     try:
-        state = FeedState.restored(model.snapshot)
+        state = FeedState.from_snapshot(model.snapshot)
         pipeline = model.pipeline(state, NoObserver())
         now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
-        lengths = state.histories.lengths(np.arange(state.n_users))
+        lengths = state.events_by_user.lengths(np.arange(state.n_users))
         for user in (int(lengths.argmax()) if len(lengths) else -1, -1):
             context = RankingContext(state, user, now)
             ranked = pipeline.rank(context)
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         registry = open_registry(read_settings())
         verdict = validate(registry, _wanted(registry, args.version))
     except REFUSALS as error:
-        return refuse(_PROG, error)
+        return fail(_PROG, error)
     record = verdict.record
     if args.json:
         answer = {

@@ -51,11 +51,11 @@ class CursorState:
 class CursorCodec:
     """Seals and opens cursors. The first secret signs, all verify, so that secrets can be rotated."""
 
-    def __init__(self, secrets: Sequence[bytes], life: timedelta) -> None:
+    def __init__(self, secrets: Sequence[bytes], ttl: timedelta) -> None:
         if not secrets or not all(secrets):
             raise ValueError("a cursor codec needs at least one secret, none of them empty")
         self._keys = [hmac.digest(secret, b"feed cursor", "sha256") for secret in secrets]
-        self._life = life
+        self._ttl = ttl
 
     def seal(self, state: CursorState) -> str:
         """An opaque token of URL-safe characters; equal states and secrets give equal tokens."""
@@ -79,7 +79,7 @@ class CursorCodec:
         if version != _VERSION:
             raise ExpiredCursor(f"the cursor is of version {version}, this service reads {_VERSION}")
         issued_at = _EPOCH + issued * _MICROSECOND
-        if now - issued_at > self._life:
+        if now - issued_at > self._ttl:
             raise ExpiredCursor(f"the cursor was issued at {issued_at.isoformat()}")
         shown = _unpack_set(payload[_TIMES.size :])
         return CursorState(user, mode, issued_at, _EPOCH + started * _MICROSECOND, shown)

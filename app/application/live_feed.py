@@ -8,7 +8,7 @@ from app.domain.ranking.pipeline import FeedPipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
+class ActiveRanker:
     """What ranks. `model_version` is None for the ranking that needs no model."""
 
     pipeline: FeedPipeline
@@ -16,18 +16,18 @@ class Ranking:
 
 
 class LiveFeed:
-    """Shared by requests, which read, and by whoever keeps it current, who writes; each for the length of a `turn`.
+    """Shared by requests, which read, and by whoever keeps it current, who writes; each for the length of a `lock`.
 
     A turn is short: writers apply what they fetched beforehand, in portions.
     """
 
-    def __init__(self, state: FeedState, ranking: Ranking) -> None:
-        self.turn = Lock()
+    def __init__(self, state: FeedState, ranker: ActiveRanker) -> None:
+        self.lock = Lock()
         self.state = state
-        self.ranking = ranking
+        self.ranker = ranker
         self.database_ok = False
 
     @property
     def degraded(self) -> bool:
         """Whether a part (model, database) is missing."""
-        return self.ranking.model_version is None or not self.database_ok
+        return self.ranker.model_version is None or not self.database_ok

@@ -33,7 +33,7 @@ class StorageUnavailable(DomainError):
     """The database did not answer within its budget."""
 
 
-class PositionLost(StorageUnavailable):
+class PositionExpired(StorageUnavailable):
     """A position whose log is no longer kept: only reading the whole feed leads on."""
 
 

@@ -18,7 +18,7 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
 
 
-def refuse(prog: str, error: object) -> int:
+def fail(prog: str, error: object) -> int:
     """Say in one line why nothing was done; the exit code for it."""
     print(f"{prog}: {' '.join(str(error).split())}", file=sys.stderr)
     return BAD_INPUT
@@ -32,9 +32,9 @@ def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
         if is_number and (
             len(text) > 19 or int(text) > most
         ):  # Python reads no number of thousands of digits
-            raise argparse.ArgumentTypeError(f"{shown(text)} is more than {most:,}")
+            raise argparse.ArgumentTypeError(f"{preview(text)} is more than {most:,}")
         if not is_number or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number of at least {least}")
+            raise argparse.ArgumentTypeError(f"{preview(text)} is not a whole number of at least {least}")
         return int(text)
 
     return parse
@@ -47,7 +47,7 @@ def positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number <= 1e6:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number above 0")
+        raise argparse.ArgumentTypeError(f"{preview(text)} is not a number above 0")
     return number
 
 
@@ -60,7 +60,7 @@ def existing_file(text: str) -> Path:
     return path
 
 
-def shown(value: object) -> str:
+def preview(value: object) -> str:
     """A value as one short printable line, for messages."""
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

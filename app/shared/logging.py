@@ -19,7 +19,7 @@ _of_request: ContextVar[Mapping[str, str]] = ContextVar(
 )
 
 
-def lines_name(**names: str) -> None:
+def bind_log_context(**names: str) -> None:
     """Name these, and no others, in each further line of this request (of this task)."""
     _of_request.set(names)
 

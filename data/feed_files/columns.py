@@ -31,7 +31,7 @@ MISSING = "is empty"
 T = TypeVar("T")
 
 
-class Identities:
+class IdIndex:
     """The users, or the posts, of a feed: rows as they are first named, one for each UUID."""
 
     def __init__(self, uuid_of: Callable[[str], UUID]) -> None:

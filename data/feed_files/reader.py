@@ -19,15 +19,15 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.dataset import EventColumns, FeedHistory, FollowColumns, PostColumns, UserColumns
+from app.domain.feed.dataset import EventColumns, FeedDataset, FollowColumns, PostColumns, UserColumns
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database import bulk_load
 from data.feed_files import columns
-from data.feed_files.columns import Identities
+from data.feed_files.columns import IdIndex
 from data.feed_files.event_ids import event_ids, numbers_among_equals
 from data.feed_files.file_tables import FileTable
 from data.feed_files.open_files import open_files
-from data.feed_files.skipped_rows import LeftOut, all_but, left_out, repeated_ids
+from data.feed_files.skipped_rows import SkippedRows, all_except, repeated_ids, skipped
 from data.schemas import FileKind
 from data.times import NO_TIME, are_storable
 
@@ -39,7 +39,7 @@ T = TypeVar("T")
 class UserRows:
     """(n_users,) users; `created` in microseconds or NO_TIME, `follower_count` -1 where it is not known."""
 
-    ids: Identities
+    ids: IdIndex
     username: list[str | None]
     follower_count: NDArray[np.int64]
     created: NDArray[np.int64]
@@ -49,7 +49,7 @@ class UserRows:
 class PostRows:
     """(n_posts,) posts; `author` is a row of users or -1, counts are -1 where they are not known."""
 
-    ids: Identities
+    ids: IdIndex
     author: NDArray[np.int32]
     created: NDArray[np.int64]
     visible: NDArray[np.bool_]
@@ -89,12 +89,12 @@ class FeedFile:
     posts: PostRows
     follows: FollowRows
     events: EventRows
-    left_out: tuple[LeftOut, ...]
+    skipped_rows: tuple[SkippedRows, ...]
 
-    def history(self) -> FeedHistory:
+    def dataset(self) -> FeedDataset:
         """The feed for a replay; ids are spelt as in the files."""
         posts, events = self.posts, self.events
-        return FeedHistory(
+        return FeedDataset(
             UserColumns(self.users.ids.keys, self.users.ids.given),
             PostColumns(
                 posts.ids.keys,
@@ -124,7 +124,7 @@ class FeedFile:
         """The feed as it goes into the database, all times moved by one amount.
 
         Event ids are made of the times as they stand in the file. A user without a time was there from the first
-        thing that names him. Raises LoadRefused for a time that is moved beyond what the tables take.
+        thing that names him. Raises LoadRejected for a time that is moved beyond what the tables take.
         """
         users, posts, follows, events = self.users, self.posts, self.follows, self.events
         shift = round(shift_seconds * 1e6)
@@ -134,7 +134,7 @@ class FeedFile:
             after = np.where(known, micro, 0) + shift
             if (beyond := known & ~are_storable(after)).any():
                 given = np.datetime64(int(micro[beyond.argmax()]), "us")
-                raise bulk_load.LoadRefused(
+                raise bulk_load.LoadRejected(
                     f"{given}Z, moved by {shift_seconds / 86_400:,.0f} days, is beyond the years 1 to 9999"
                 )
             return np.where(known, after / 1e6, np.nan)
@@ -215,7 +215,7 @@ def read_feed(
         "follows": follows,
     }
     tables = open_files({kind: path for kind, path in named.items() if path is not None})
-    user_ids, post_ids = Identities(user_uuid), Identities(post_uuid)
+    user_ids, post_ids = IdIndex(user_uuid), IdIndex(post_uuid)
     nothing = np.empty(0, dtype=np.int32)
     user_table, post_table = tables.get("users"), tables.get("posts")
     user_rows = user_ids.rows(user_table, "id") if user_table else nothing
@@ -238,8 +238,8 @@ def read_feed(
 
 
 def _events(
-    table: FileTable, users: Identities, posts: Identities, event_map: Mapping[str, str]
-) -> tuple[EventRows, list[LeftOut]]:
+    table: FileTable, users: IdIndex, posts: IdIndex, event_map: Mapping[str, str]
+) -> tuple[EventRows, list[SkippedRows]]:
     user, post = users.rows(table, "user_id"), posts.rows(table, "post_id")
     kind, time = columns.interaction_codes(table, event_map), columns.times(table, required=True)
     given_id, has_id = columns.uuids(table)
@@ -249,7 +249,7 @@ def _events(
         high, low = given_id[order].view(">u8").reshape(-1, 2).astype(np.int64).T
         equal = numbers_among_equals(low, high, has_id[order].view(np.uint8))
         order = order[~has_id[order] | (equal == 0)]
-    again = all_but(order, table.rows)
+    again = all_except(order, table.rows)
     rows = EventRows(
         user[order],
         post[order],
@@ -259,10 +259,10 @@ def _events(
         has_id[order],
         None if notes is None else [notes[row] for row in order.tolist()],
     )
-    return rows, left_out(table, "event_id", again, "comes more than once, of which the earliest counts")
+    return rows, skipped(table, "event_id", again, "comes more than once, of which the earliest counts")
 
 
-def _users(table: FileTable | None, listed: NDArray[np.int32], ids: Identities) -> UserRows:
+def _users(table: FileTable | None, listed: NDArray[np.int32], ids: IdIndex) -> UserRows:
     row_of = _first_rows(listed, len(ids))
     if table is None:
         n = len(ids)
@@ -278,7 +278,7 @@ def _users(table: FileTable | None, listed: NDArray[np.int32], ids: Identities) 
 def _posts(
     table: FileTable | None,
     listed: NDArray[np.int32],
-    ids: Identities,
+    ids: IdIndex,
     authors: NDArray[np.int32],
     events: EventRows,
 ) -> PostRows:
@@ -326,7 +326,7 @@ def _spread(values: list[T], row_of: NDArray[np.intp], default: T) -> list[T]:
     return [values[row] for row in row_of.tolist()]
 
 
-def _follows(table: FileTable | None, users: Identities) -> tuple[FollowRows, list[LeftOut]]:
+def _follows(table: FileTable | None, users: IdIndex) -> tuple[FollowRows, list[SkippedRows]]:
     if table is None:
         empty = np.empty(0, dtype=np.int32)
         return FollowRows(empty, empty, np.empty(0, dtype=np.int64)), []
@@ -338,10 +338,8 @@ def _follows(table: FileTable | None, users: Identities) -> tuple[FollowRows, li
     fresh = np.ones(len(order), dtype=np.bool_)  # of equal edges the earliest dated one
     fresh[1:] = (np.diff(follower[order]) != 0) | (np.diff(followee[order]) != 0)
     kept = np.sort(order[fresh])
-    again = all_but(kept, table.rows) & ~of_oneself
+    again = all_except(kept, table.rows) & ~of_oneself
     return FollowRows(follower[kept], followee[kept], since[kept]), [
-        *left_out(table, "followee_id", of_oneself, "is the follower himself"),
-        *left_out(
-            table, "followee_id", again, "is followed in another row too, of which the earliest counts"
-        ),
+        *skipped(table, "followee_id", of_oneself, "is the follower himself"),
+        *skipped(table, "followee_id", again, "is followed in another row too, of which the earliest counts"),
     ]

@@ -16,7 +16,7 @@ _ROUNDS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Scenario:
     """Shares of visits by where the post comes from, and whether age and quality matter."""
 
     fresh: float = 0.0  # anybody's new posts
@@ -34,20 +34,20 @@ class World:
         return self.fresh, self.timeless, self.taste, self.followed
 
 
-WORLDS: Final = {
-    "mixed": World(fresh=0.2, timeless=0.05, taste=0.5, followed=0.25, quality="heavy", replies=0.12),
-    "popularity": World(
+SCENARIOS: Final = {
+    "mixed": Scenario(fresh=0.2, timeless=0.05, taste=0.5, followed=0.25, quality="heavy", replies=0.12),
+    "popularity": Scenario(
         timeless=1.0, quality="zipf", posted_within=0.1
     ),  # late posts would be favourites unknown
-    "taste": World(taste=1.0, taste_ages=False),
-    "recency": World(fresh=1.0),
-    "follows": World(followed=1.0),
+    "taste": Scenario(taste=1.0, taste_ages=False),
+    "recency": Scenario(fresh=1.0),
+    "follows": Scenario(followed=1.0),
 }
 FRESH, TIMELESS, TASTE, FOLLOWED = range(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Visits:
+class Impressions:
     """(n,) first meetings of a user with a post, in random order."""
 
     user: NDArray[np.int64]
@@ -57,8 +57,8 @@ class Visits:
     def __len__(self) -> int:
         return len(self.user)
 
-    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Visits":
-        return Visits(self.user[rows], self.post[rows], self.time[rows])
+    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Impressions":
+        return Impressions(self.user[rows], self.post[rows], self.time[rows])
 
 
 class _Lists:
@@ -92,55 +92,55 @@ class _Lists:
         )
 
 
-class Choices:
+class BehaviourSimulator:
     """Draws visits; deterministic in its generator."""
 
     def __init__(
         self,
         rng: np.random.Generator,
-        world: World,
+        scenario: Scenario,
         people: People,
         posts: Posts,
         follows: Follows,
         span: Span,
-        life: int,
+        post_half_life: int,
     ) -> None:
-        self._rng, self._world, self._span, self._life = rng, world, span, life
+        self._rng, self._scenario, self._span, self._post_half_life = rng, scenario, span, post_half_life
         self._people, self._posts, self._follows = people, posts, follows
         self._lists = _Lists(people, posts, span)
         self._first_follow = np.searchsorted(follows.follower, np.arange(len(people.activity) + 1))
-        self._met = np.empty(0, dtype=np.int64)
+        self._seen = np.empty(0, dtype=np.int64)
 
-    def visits(self, n: int) -> Visits:
+    def impressions(self, n: int) -> Impressions:
         """`n` more visits; nobody visits a post twice, or his own, as long as the feed is large enough."""
-        found: list[Visits] = []
+        found: list[Impressions] = []
         missing, rounds = n, 0
         while missing > 0 and rounds < _ROUNDS:
-            fresh = self._unmet(self._draw(int(missing * 1.4) + 64))[:missing]
-            self._met = np.union1d(self._met, fresh.user * len(self._posts.author) + fresh.post)
+            fresh = self._unseen(self._draw(int(missing * 1.4) + 64))[:missing]
+            self._seen = np.union1d(self._seen, fresh.user * len(self._posts.author) + fresh.post)
             found.append(fresh)
             missing -= len(fresh)
             rounds += 1
         if missing > 0:
             found.append(self._anything(missing))
-        return Visits(
+        return Impressions(
             *(np.concatenate([getattr(one, name) for one in found]) for name in ("user", "post", "time"))
         )
 
-    def _draw(self, n: int) -> Visits:
+    def _draw(self, n: int) -> Impressions:
         rng, people = self._rng, self._people
         user = draw(rng, people.activity, n)
         time = self._span.moments(rng, people.zone_hours[user])
-        channel = draw(rng, np.array(self._world.shares), n)
+        channel = draw(rng, np.array(self._scenario.shares), n)
         of = np.zeros(n, dtype=np.int64)
         circle = people.communities[user, draw(rng, np.array(TASTE_SHARES), n)]
         of = np.where(channel == TASTE, 1 + circle, of)
         followed, since = self._followee(user)
         of = np.where(channel == FOLLOWED, self._lists.first_author + followed, of)
-        ages = (channel == FRESH) | (channel == FOLLOWED) | ((channel == TASTE) & self._world.taste_ages)
+        ages = (channel == FRESH) | (channel == FOLLOWED) | ((channel == TASTE) & self._scenario.taste_ages)
         post = self._post(of, time, ages)
         possible = (post >= 0) & (people.joined[user] <= time) & ((channel != FOLLOWED) | (since < time))
-        return Visits(user, post, time)[possible & (self._posts.author[post] != user)]
+        return Impressions(user, post, time)[possible & (self._posts.author[post] != user)]
 
     def _followee(self, user: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         low, high = self._first_follow[user], self._first_follow[user + 1]
@@ -163,7 +163,7 @@ class Choices:
             self._lists.before(of, np.full_like(time, self._span.start)),
             self._lists.before(of, time),
         )
-        scale = self._life / np.log(2)
+        scale = self._post_half_life / np.log(2)
         longest = -np.expm1(-(time - self._span.start) / scale)
         age = -scale * np.log1p(-self._rng.random(len(time)) * longest)
         low = self._lists.before(of, time - (1.5 * age).astype(np.int64))
@@ -173,13 +173,13 @@ class Choices:
         low = np.where(empty, np.maximum(high - 1, start), low)
         return self._lists.pick(self._rng, np.where(ages, low, start), np.where(ages, high, end))
 
-    def _unmet(self, visits: Visits) -> Visits:
-        pair = visits.user * len(self._posts.author) + visits.post
+    def _unseen(self, impressions: Impressions) -> Impressions:
+        pair = impressions.user * len(self._posts.author) + impressions.post
         _, first = np.unique(pair, return_index=True)
         first = np.sort(first)
-        return visits[first[~np.isin(pair[first], self._met)]]
+        return impressions[first[~np.isin(pair[first], self._seen)]]
 
-    def _anything(self, n: int) -> Visits:
+    def _anything(self, n: int) -> Impressions:
         """Where a feed is too small for its wishes: any post, any later time, again if need be."""
         rng, people = self._rng, self._people
         post = rng.integers(0, len(self._posts.author), n)
@@ -188,4 +188,4 @@ class Choices:
         created = self._posts.created[post]
         time = created + 1 + (rng.random(n) * (self._span.until - 1 - created)).astype(np.int64)
         np.minimum.at(people.joined, user, time)
-        return Visits(user, post, time)
+        return Impressions(user, post, time)

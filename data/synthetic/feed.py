@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
-from data.synthetic.behaviour import WORLDS, Choices, Visits, World
+from data.synthetic.behaviour import SCENARIOS, BehaviourSimulator, Impressions, Scenario
 from data.synthetic.population import (
     DAY,
     HOUR,
@@ -40,8 +40,8 @@ class FeedSize:
     seed: int
     until: int
     days: float = 30.0
-    life_hours: float = 24.0
-    world: str = "mixed"
+    post_half_life_hours: float = 24.0
+    scenario: str = "mixed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,13 +64,15 @@ def make_feed(size: FeedSize) -> SyntheticFeed:
     """The feed of these arguments, always the same one."""
     rng = np.random.Generator(np.random.PCG64(size.seed))
     span = Span(size.until - int(size.days * DAY), size.until)
-    world = WORLDS[size.world]
+    world = SCENARIOS[size.scenario]
     people = make_people(rng, size.users, size.posts, span)
     posts = make_posts(rng, size.posts, people, span, world.quality, world.posted_within)
     follows = make_follows(rng, people, posts, span)
     names = usernames(people, rng)
     texts, tags = texts_and_tags(rng, people, posts)
-    choices = Choices(rng, world, people, posts, follows, span, int(size.life_hours * HOUR))
+    choices = BehaviourSimulator(
+        rng, world, people, posts, follows, span, int(size.post_half_life_hours * HOUR)
+    )
     events = _events(rng, choices, world, posts, size)
     order = np.argsort(events[3], kind="stable")
     user, post, kind, time = (column[order] for column in events)
@@ -78,13 +80,15 @@ def make_feed(size: FeedSize) -> SyntheticFeed:
 
 
 def _events(
-    rng: np.random.Generator, choices: Choices, world: World, posts: Posts, size: FeedSize
+    rng: np.random.Generator, choices: BehaviourSimulator, scenario: Scenario, posts: Posts, size: FeedSize
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """(user, post, kind, time) of exactly the wanted number of events, grouped by visit."""
     parts: list[NDArray[np.int64]] = []
     missing = size.interactions
     while missing > 0:
-        rows = _funnel(rng, choices.visits(int(missing / 1.7) + 16), world, posts, size.until)[:, :missing]
+        rows = _funnel(rng, choices.impressions(int(missing / 1.7) + 16), scenario, posts, size.until)[
+            :, :missing
+        ]
         missing -= rows.shape[1]
         parts.append(rows)
     user, post, kind, time = np.concatenate(parts, axis=1) if parts else np.empty((4, 0), dtype=np.int64)
@@ -92,12 +96,12 @@ def _events(
 
 
 def _funnel(
-    rng: np.random.Generator, visits: Visits, world: World, posts: Posts, until: int
+    rng: np.random.Generator, impressions: Impressions, scenario: Scenario, posts: Posts, until: int
 ) -> NDArray[np.int64]:
     """(4, n) events of the visits: user, post, kind, time; those of one visit stand together, in order."""
-    n = len(visits)
+    n = len(impressions)
     visit = np.arange(n)
-    rows = [np.stack([visit, visits.user, visits.post, np.full(n, VIEW), visits.time])]
+    rows = [np.stack([visit, impressions.user, impressions.post, np.full(n, VIEW), impressions.time])]
 
     def follow_up(source: NDArray[np.int64], kind: int, share: float) -> NDArray[np.int64]:
         came = source[:, rng.random(source.shape[1]) < share].copy()
@@ -107,8 +111,8 @@ def _funnel(
 
     clicks = follow_up(rows[0], CLICK, _CLICKED)
     comments = [follow_up(clicks, kind, share) for kind, share in _AFTER_CLICK.items()][COMMENT - LIKE]
-    if world.replies:
-        answers = follow_up(comments, COMMENT, world.replies)
+    if scenario.replies:
+        answers = follow_up(comments, COMMENT, scenario.replies)
         answers[1] = posts.author[answers[2]]
         answers[4] += 60_000 + np.floor(np.square(rng.random(answers.shape[1])) * 2 * HOUR).astype(np.int64)
     every = np.concatenate(rows, axis=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.feed.dataset import keys_of
+from app.domain.feed.dataset import uuid_keys
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.bulk_load import FeedTables, FollowRows, InteractionRows, PostRows, UserRows
 from tests.support.storage_under_test import NOON
@@ -27,14 +27,14 @@ def small_feed(**interactions: Any) -> FeedTables:
     )
     return FeedTables(
         UserRows(
-            key=keys_of(map(user_uuid, users)),
+            key=uuid_keys(map(user_uuid, users)),
             external_id=users,
             created=np.array([noon, np.nan, noon]),
             username=["Anna", None, ODD],
             follower_count=[3, None, 0],
         ),
         PostRows(
-            key=keys_of([post_uuid("first"), post_uuid("odd")]),
+            key=uuid_keys([post_uuid("first"), post_uuid("odd")]),
             external_id=posts,
             author=np.array([0, -1], np.int32),
             created=np.array([noon, noon + 0.25]),

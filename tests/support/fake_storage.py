@@ -8,18 +8,18 @@ from uuid import UUID
 import numpy as np
 
 from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
-from app.domain.errors import PositionLost, StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.errors import PositionExpired, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.feed.dataset import (
     EventColumns,
-    FeedHistory,
+    FeedDataset,
     FollowColumns,
     PostColumns,
     UserColumns,
-    keys_of,
+    uuid_keys,
 )
-from app.domain.repositories.feed_log import FeedChanges, FeedMarks, LogPosition, WholeFeed
-from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
-from app.domain.repositories.recommendation_repository import Offered
+from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
+from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
+from app.domain.repositories.recommendation_repository import SavedRecommendations
 
 Key = UUID | tuple[UUID, UUID]
 
@@ -97,7 +97,7 @@ class InMemoryInteractions:
     def __init__(self, tables: InMemoryTables) -> None:
         self._tables = tables
 
-    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         tables = self._tables
         xid = tables.begin()
         for one in interactions:
@@ -115,7 +115,7 @@ class InMemoryInteractions:
             stored.append(StoredInteraction(tables.next_event, xid, one))
             tables.next_event += 1
         tables.events += stored
-        return Recorded(tuple(stored), len(interactions) - len(stored))
+        return RecordResult(tuple(stored), len(interactions) - len(stored))
 
 
 class InMemoryPosts:
@@ -136,9 +136,9 @@ class InMemoryRecommendations:
         self._tables = tables
         self.rows: dict[tuple[UUID, UUID], tuple[float, datetime, datetime]] = {}
 
-    def save(self, answers: Sequence[Offered]) -> None:
+    def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
         self._tables.begin()
-        for answer in answers:
+        for answer in recommendations:
             for one in answer.recommendations:
                 key = (answer.user_id, one.post_id)
                 newer = key in self.rows and self.rows[key][1] > answer.generated_at
@@ -163,15 +163,15 @@ class InMemoryFeedLog:
         self._tables.begin()
         return self._tables.source
 
-    def whole(self) -> WholeFeed:
+    def read_all(self) -> FeedSnapshot:
         position = LogPosition(self._tables.source, self._tables.begin() + 1)
-        return WholeFeed(self._history(), position, frozenset())
+        return FeedSnapshot(self._history(), position, frozenset())
 
-    def changes(self, since: LogPosition) -> FeedChanges:
+    def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables
         position = LogPosition(tables.source, tables.begin() + 1)
         if tables.swept >= since.xid:
-            raise PositionLost("swept")
+            raise PositionExpired("swept")
         changed: dict[str, dict[Key, None]] = {"user": {}, "post": {}, "follow": {}}
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
@@ -187,30 +187,32 @@ class InMemoryFeedLog:
             position=position,
         )
 
-    def accounts_for(self, since: LogPosition, events: int) -> bool:
+    def can_resume_from(self, since: LogPosition, events: int) -> bool:
         tables = self._tables
         tables.begin()
         known = sum(one.xid < since.xid for one in tables.events)
         kept = tables.swept < since.xid
-        return self.tells_all() and tables.source == since.source and kept and known == events
+        return (
+            self.has_complete_change_capture() and tables.source == since.source and kept and known == events
+        )
 
-    def tells_all(self) -> bool:
+    def has_complete_change_capture(self) -> bool:
         self._tables.begin()
         return True
 
-    def marks(self) -> FeedMarks:
+    def checksums(self) -> FeedChecksums:
         tables = self._tables
         tables.begin()
         marks = [hash(post) for post in tables.posts.values()]
-        return FeedMarks(
-            users=keys_of(tables.users),
-            posts=keys_of(tables.posts),
-            marks=np.array(marks, np.int64),
-            followers=keys_of(follower for follower, _ in tables.follows),
-            followees=keys_of(followee for _, followee in tables.follows),
+        return FeedChecksums(
+            users=uuid_keys(tables.users),
+            posts=uuid_keys(tables.posts),
+            checksums=np.array(marks, np.int64),
+            followers=uuid_keys(follower for follower, _ in tables.follows),
+            followees=uuid_keys(followee for _, followee in tables.follows),
         )
 
-    def sweep(self, older_than: timedelta) -> int:
+    def purge(self, older_than: timedelta) -> int:
         """Every change is old enough."""
         tables = self._tables
         tables.begin()
@@ -224,17 +226,17 @@ class InMemoryFeedLog:
         found = [post for post in self._tables.posts.values() if post.created_at.timestamp() >= created]
         return sorted(found, key=lambda post: (post.created_at, post.seq))
 
-    def _history(self) -> FeedHistory:
+    def _history(self) -> FeedDataset:
         users, posts = list(self._tables.users.values()), list(self._tables.posts.values())
         user_row = {user.id: row for row, user in enumerate(users)}
         post_row = {post.id: row for row, post in enumerate(posts)}
         follows = self._tables.follows
         events = sorted(self._tables.events, key=lambda one: (one.interaction.occurred_at, one.seq))
         did = [one.interaction for one in events]
-        return FeedHistory(
-            UserColumns(keys_of(user.id for user in users), [user.external_id for user in users]),
+        return FeedDataset(
+            UserColumns(uuid_keys(user.id for user in users), [user.external_id for user in users]),
             PostColumns(
-                key=keys_of(post.id for post in posts),
+                key=uuid_keys(post.id for post in posts),
                 external_id=[post.external_id for post in posts],
                 author=np.array(
                     [-1 if post.author_id is None else user_row[post.author_id] for post in posts], np.int32

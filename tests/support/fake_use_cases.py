@@ -10,14 +10,14 @@ from uuid import UUID
 import numpy as np
 
 from app.application.cursor import CursorCodec, CursorState
-from app.application.dto.recommendation_request import FeedRequest
-from app.application.dto.recommendation_response import FeedAnswer
+from app.application.dto.recommendation_request import RecommendationRequest
+from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.domain.entities import Interaction, Reason
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
+from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
 from app.presentation.api.dependencies import Services
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -56,7 +56,7 @@ class ListRecommender:
         self._codec = CursorCodec([b"secret of the tests"], timedelta(hours=24))
         self.fail_with: Exception | None = None
 
-    def __call__(self, request: FeedRequest) -> FeedAnswer:
+    def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
         if self.fail_with is not None:
             raise self.fail_with
         user, now = user_uuid(request.user_id), self._clock.now()
@@ -71,7 +71,7 @@ class ListRecommender:
         ]
         page = left[: request.limit]
         seen = np.array(sorted(shown | set(page)), dtype=np.int64)
-        return FeedAnswer(
+        return RecommendationResponse(
             user_id=request.user_id,
             post_ids=[str(self._uuids[one]) for one in page],
             external_ids=[None if one % 2 else self._external[one] for one in page],
@@ -101,7 +101,7 @@ class MemoryInteractions:
     hold: threading.Event | None = None
     rows: list[Interaction] = field(default_factory=list)
 
-    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         if self.hold is not None:
             self.hold.wait(30)
         if self.away:
@@ -121,7 +121,7 @@ class MemoryInteractions:
                 known.add(one.event_id)
             self.rows.append(one)
             stored.append(StoredInteraction(len(self.rows), 1, one))
-        return Recorded(tuple(stored), duplicates)
+        return RecordResult(tuple(stored), duplicates)
 
 
 @dataclass

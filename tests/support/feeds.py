@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import (
     EventColumns,
-    FeedHistory,
+    FeedDataset,
     FollowColumns,
     PostColumns,
     UserColumns,
-    keys_of,
+    uuid_keys,
 )
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
 
 VIEW, CLICK, LIKE, COMMENT, SHARE = range(len(INTERACTION_TYPES))
@@ -45,17 +45,17 @@ class Feed:
     events: Sequence[tuple[int, int, int, float]] = ()
     follows: Sequence[tuple[int, int, float]] = field(default=())
 
-    def history(self) -> FeedHistory:
+    def dataset(self) -> FeedDataset:
         """As columns, events sorted by time, ties as they stand."""
         names = [f"user {i}" for i in range(self.users)]
         titles = [f"post {i}" for i in range(len(self.posts))]
         events = sorted(self.events, key=lambda event: event[3])
         user, post, kind, time = zip(*events, strict=True) if events else ((), (), (), ())
         follower, followee, since = zip(*self.follows, strict=True) if self.follows else ((), (), ())
-        return FeedHistory(
-            UserColumns(keys_of(map(user_uuid, names)), names),
+        return FeedDataset(
+            UserColumns(uuid_keys(map(user_uuid, names)), names),
             PostColumns(
-                keys_of(map(post_uuid, titles)),
+                uuid_keys(map(post_uuid, titles)),
                 titles,
                 np.array([post.author for post in self.posts], np.int32),
                 np.array([post.created for post in self.posts], np.float64),
@@ -96,7 +96,7 @@ def feeds(draw: st.DrawFn, least_events: int = 1, most_events: int = 60) -> Feed
     return Feed(users, made, events, follows)
 
 
-def cut(history: FeedHistory, at: float) -> FeedHistory:
+def cut(history: FeedDataset, at: float) -> FeedDataset:
     """The feed as its file would stand had it been written at `at`: nothing of that time or later in it.
 
     Users stay, as nothing dates them. Posts that were made later go, as do later events and follows.
@@ -109,7 +109,7 @@ def cut(history: FeedHistory, at: float) -> FeedHistory:
     row = np.full(len(posts), -1, np.int32)
     row[kept] = np.arange(len(kept))
     early = ~(follows.since >= at)
-    return FeedHistory(
+    return FeedDataset(
         history.users,
         PostColumns(
             posts.key[kept],
@@ -126,14 +126,14 @@ def cut(history: FeedHistory, at: float) -> FeedHistory:
     )
 
 
-def shuffled(history: FeedHistory, seed: int) -> FeedHistory:
+def shuffled(history: FeedDataset, seed: int) -> FeedDataset:
     """The same feed with its users and posts in another order."""
     random = np.random.default_rng(seed)
     users, posts = random.permutation(len(history.users)), random.permutation(len(history.posts))
     user_at, post_at = np.argsort(users).astype(np.int32), np.argsort(posts).astype(np.int32)
     old = history.posts
     author = np.where(old.author >= 0, user_at[old.author], -1).astype(np.int32)
-    return FeedHistory(
+    return FeedDataset(
         UserColumns(history.users.key[users], [history.users.external_id[i] for i in users]),
         PostColumns(
             old.key[posts],
@@ -154,22 +154,22 @@ def shuffled(history: FeedHistory, seed: int) -> FeedHistory:
 
 def generated(
     users: int = 80, posts: int = 300, interactions: int = 6000, *, world: str = "mixed", seed: int = 3
-) -> FeedHistory:
+) -> FeedDataset:
     """A feed of the generator's."""
     from data.feed_files.reader import read_feed
     from data.generate_fake_data import write_feed
     from data.synthetic.feed import FeedSize, make_feed
 
-    size = FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, world=world)
+    size = FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, scenario=world)
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "feed.parquet"
         write_feed(make_feed(size), path)
-        return read_feed(path).history()
+        return read_feed(path).dataset()
 
 
-def forum() -> FeedHistory:
+def forum() -> FeedDataset:
     """The real feed of FEED_DATASETS (default: ../shared/datasets); the test is skipped, and says so, without it."""
     from data.feed_files.reader import read_feed
 
@@ -178,13 +178,13 @@ def forum() -> FeedHistory:
     )
     if not (folder / "interactions.parquet").is_file():
         pytest.skip(f"the real feed is not at {folder} (FEED_DATASETS names the folder above it)")
-    return read_feed(folder / "interactions.parquet", folder / "posts.parquet").history()
+    return read_feed(folder / "interactions.parquet", folder / "posts.parquet").dataset()
 
 
-def whole_state(history: FeedHistory):
+def whole_state(history: FeedDataset):
     """A state that knows all of the feed, and the chronicle that filled it."""
-    chronicle = Chronicle(history, replay=False)
-    return chronicle.finish(), chronicle
+    chronicle = FeedTimeline(history, replay=False)
+    return chronicle.apply_all(), chronicle
 
 
 def uuid_of(key: np.void) -> UUID:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedChanges, LogPosition
 from tests.support.fake_storage import InMemoryFeedLog
@@ -42,8 +42,8 @@ def same_counts(one: FeedState, other: FeedState, now: float) -> bool:
         and np.array_equal(one.last_engaged[a], other.last_engaged[b])
         and np.array_equal(one.visible[a], other.visible[b])
         and np.array_equal(one.created[a], other.created[b])
-        and np.allclose(one.heat.at(now, a), other.heat.at(now, b), rtol=1e-9)
-        and np.allclose(one.strong_heat.at(now, a), other.strong_heat.at(now, b), rtol=1e-9)
+        and np.allclose(one.post_counters.values(now, a), other.post_counters.values(now, b), rtol=1e-9)
+        and np.allclose(one.strong_counters.values(now, a), other.strong_counters.values(now, b), rtol=1e-9)
         and all(_met(one, key) == _met(other, key) for key in users)
         and all(_followed(one, key) == _followed(other, key) for key in users)
     )
@@ -52,7 +52,7 @@ def same_counts(one: FeedState, other: FeedState, now: float) -> bool:
 def _met(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:
     """Events of a user with posts that are there."""
     there = set(state.post_rows.values())
-    events = zip(*(one.tolist() for one in state.histories.row(state.user_rows[user])), strict=True)
+    events = zip(*(one.tolist() for one in state.events_by_user.row(state.user_rows[user])), strict=True)
     return sorted((state.post_ids[post], at, kind) for post, at, kind in events if post in there)
 
 
@@ -98,11 +98,11 @@ def make(changes: list[tuple[str, int, int]], service: SmallService, writer: Sma
 class UntoldLog(InMemoryFeedLog):
     """Tables without our triggers: the outbox is silent."""
 
-    def changes(self, since: LogPosition) -> FeedChanges:
-        told = super().changes(since)
+    def read_changes(self, since: LogPosition) -> FeedChanges:
+        told = super().read_changes(since)
         return FeedChanges([], [], [], [], [], [], told.events, told.position)
 
-    def tells_all(self) -> bool:
+    def has_complete_change_capture(self) -> bool:
         return False
 
 
@@ -117,12 +117,12 @@ def an_untold_service() -> SmallService:
 
 
 def compare_now(service: SmallService) -> None:
-    object.__setattr__(service.keeper._pace, "reconcile", -1.0)
+    object.__setattr__(service.keeper._intervals, "reconcile", -1.0)
     service.catch_up()
 
 
 def whole_feed(service: SmallService) -> FeedState:
-    return Chronicle(service.log.whole().history, replay=False).finish()
+    return FeedTimeline(service.log.read_all().dataset, replay=False).apply_all()
 
 
 def engagements_known(service: SmallService, post: str) -> bool:

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 
 HOUR, DAY = 3600.0, 86_400.0
 WEIGHTS = (1, 2, 5, 7, 10)
@@ -22,7 +22,7 @@ class PlainReplay:
     """Answers what section 6 of the contract asks, from lists of events."""
 
     def __init__(
-        self, history: FeedHistory, targets: frozenset[int], test_from: float, refit_every: float = DAY
+        self, history: FeedDataset, targets: frozenset[int], test_from: float, refit_every: float = DAY
     ):
         columns = history.events
         self.events = [

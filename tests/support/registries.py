@@ -52,7 +52,7 @@ def plant(folder: Path, content: bytes, signer: Signer, **changes: Any) -> str:
     record = replace(record, **changes)
     folder.mkdir(exist_ok=True)
     (folder / "model_20260113_120000.pkl").write_bytes(content)
-    versions = read_versions(folder / "registry.json").with_new(Manifest.sign(record, libraries, signer))
+    versions = read_versions(folder / "registry.json").add(Manifest.sign(record, libraries, signer))
     write_versions(folder / "registry.json", versions)
     return record.version
 

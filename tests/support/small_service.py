@@ -8,15 +8,15 @@ from uuid import UUID
 import numpy as np
 
 from app.application.cursor import CursorCodec
-from app.application.dto import FeedAnswer, FeedRequest
-from app.application.live_feed import LiveFeed, Ranking
+from app.application.dto import RecommendationRequest, RecommendationResponse
+from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.use_cases.generate_recommendations import (
     GenerateRecommendations,
-    ListKeeping,
+    ListCachePolicy,
 )
 from app.application.use_cases.track_interaction import TrackedEvent, TrackInteraction
-from app.application.workers.log_follower import FeedKeeper
-from app.application.workers.poll_intervals import Pace
+from app.application.workers.log_follower import LogFollower
+from app.application.workers.poll_intervals import PollIntervals
 from app.domain.entities import InteractionType, Post, User
 from app.domain.errors import DomainError
 from app.domain.feed.state import FeedState
@@ -42,28 +42,28 @@ class SmallService:
         self.options = options
         self.tables = InMemoryTables()
         self.clock = FixedClock()
-        self.delivered: list[tuple[UUID, FeedAnswer]] = []
+        self.delivered: list[tuple[UUID, RecommendationResponse]] = []
         self.published: PublishedModel | None = None
         self.broken: DomainError | None = None
         self._fingerprint = 0
         fallback = ranking_pipeline(options, None, None, NoObserver())
-        self.feed = LiveFeed(FeedState(), Ranking(fallback, None))
+        self.feed = LiveFeed(FeedState(), ActiveRanker(fallback, None))
         self.log = InMemoryFeedLog(self.tables)
-        self.keeper = FeedKeeper(
+        self.keeper = LogFollower(
             self.feed,
             ModelSource(lambda: self._fingerprint, self._fetch),
             self.log if database else None,
             InMemoryPosts(self.tables) if database else None,
             options,
             NoObserver(),
-            Pace(),
+            PollIntervals(),
         )
         self.generate = GenerateRecommendations(
             self.feed,
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
             self.clock,
             lambda user, answer: self.delivered.append((user, answer)),
-            ListKeeping(),
+            ListCachePolicy(),
         )
         self._track = TrackInteraction(InMemoryInteractions(self.tables), self.clock, self.keeper.apply)
 
@@ -97,7 +97,7 @@ class SmallService:
         self.clock.at += timedelta(seconds=seconds)
 
     def catch_up(self) -> None:
-        self.keeper.follow_log()
+        self.keeper.poll_log()
 
     def track(self, user: str, post: str, kind: InteractionType = "view", at: datetime | None = None) -> None:
         self._track([TrackedEvent(user, post, kind, at)])
@@ -106,7 +106,7 @@ class SmallService:
         """A model of what the tables hold now; the learned one with weights drawn at random."""
         self._fingerprint += 1
         version = version or f"v{self._fingerprint}"
-        model = fit_everything(self.log.whole(), self.options, _any_choice() if learned else None, {})
+        model = fit_everything(self.log.read_all(), self.options, _any_choice() if learned else None, {})
         sha256 = f"{self._fingerprint:064x}"
         record = ModelRecord(version, "model.pkl", self.clock.at.isoformat(), "active", sha256, 1, {}, {})
         return PublishedModel(record, model)
@@ -114,13 +114,13 @@ class SmallService:
     def publish(self, model: PublishedModel | None = None, *, learned: bool = False) -> str:
         self.published = model or self.train(learned=learned)
         self._fingerprint += 1
-        self.keeper.look_for_model()
+        self.keeper.check_for_new_model()
         return self.published.record.version
 
     def break_models(self, error: DomainError) -> None:
         self.broken = error
         self._fingerprint += 1
-        self.keeper.look_for_model()
+        self.keeper.check_for_new_model()
 
     def _fetch(self) -> PublishedModel | None:
         if self.broken is not None:
@@ -129,10 +129,10 @@ class SmallService:
 
     # -- what is asked -------------------------------------------------------------------------------------------
 
-    def page(self, user: str, **wishes: Any) -> FeedAnswer:
-        return self.generate(FeedRequest(user, **wishes))
+    def page(self, user: str, **wishes: Any) -> RecommendationResponse:
+        return self.generate(RecommendationRequest(user, **wishes))
 
-    def whole_list(self, user: str, *, limit: int = 7, **wishes: Any) -> list[FeedAnswer]:
+    def whole_list(self, user: str, *, limit: int = 7, **wishes: Any) -> list[RecommendationResponse]:
         """All pages by cursor, to the end."""
         pages = [self.page(user, limit=limit, **wishes)]
         while (cursor := pages[-1].next_cursor) is not None:
@@ -161,7 +161,7 @@ class SmallService:
         return self.tables.posts[post_uuid(name)].created_at
 
 
-def names(*answers: FeedAnswer) -> list[str]:
+def names(*answers: RecommendationResponse) -> list[str]:
     """Posts of some pages, in order, as they were named."""
     return [str(one) for answer in answers for one in answer.external_ids]
 

@@ -8,16 +8,16 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from app.domain.entities import Interaction, InteractionType, Post, User
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.interaction_repository import InteractionRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.interaction_repository_impl import SqlInteractions
-from app.infrastructure.database.post_repository_impl import SqlPosts
-from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
 from tests.support.fake_storage import (
     InMemoryFeedLog,
@@ -109,9 +109,9 @@ class Storage:
         return cls(
             SqlTables(engine, schema),
             SqlFeedLog(engine, schema),
-            SqlInteractions(engine, schema, budget_seconds=20),
-            SqlPosts(engine, schema, budget_seconds=20),
-            SqlRecommendations(engine, schema, budget_seconds=20),
+            SqlInteractionRepository(engine, schema, budget_seconds=20),
+            SqlPostRepository(engine, schema, budget_seconds=20),
+            SqlRecommendationRepository(engine, schema, budget_seconds=20),
         )
 
 
@@ -138,7 +138,7 @@ def did(
     return Interaction(user_uuid(user), post_uuid(post), kind, at, event)
 
 
-def events_of(history: FeedHistory) -> list[tuple[str, str, int, float]]:
+def events_of(history: FeedDataset) -> list[tuple[str, str, int, float]]:
     """Who did what with which post when, in the order of the history."""
     events = history.events
     return [

@@ -13,7 +13,7 @@ import pytest
 
 from app.application.use_cases.get_health_status import HealthStatus, ServiceState
 from app.domain.feed.state import HOUR
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking import filters, sources, user_features
 from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
@@ -320,7 +320,7 @@ def example(containing: str) -> str:
 
 
 def feed_and_rows() -> tuple[Any, Any]:
-    state = Chronicle(generated(), replay=False).finish()
+    state = FeedTimeline(generated(), replay=False).apply_all()
     return state, np.arange(state.n_posts)
 
 
@@ -332,9 +332,9 @@ def test_the_example_feature_can_be_added(monkeypatch: pytest.MonkeyPatch) -> No
 
     state, rows = feed_and_rows()
     now = float(state.created[rows].max()) + 1
-    user = next(user for user in range(state.n_users) if len(state.histories.row(user)[0]))
+    user = next(user for user in range(state.n_users) if len(state.events_by_user.row(user)[0]))
     inputs = user_features.matrix(RankingContext(state, user, now), rows)
-    author = state.author[state.histories.row(user)[0][-1]]
+    author = state.author[state.events_by_user.row(user)[0][-1]]
     assert inputs.shape == (before + 1, len(rows))
     np.testing.assert_array_equal(inputs[-1], (state.author[rows] == author) & (author >= 0))
     assert not user_features.matrix(RankingContext(state, -1, now), rows)[-1].any()
@@ -376,4 +376,4 @@ def test_the_example_scorer_can_be_added() -> None:
 
     assert scored.values.max() == 1.0
     assert scored.values.min() == 0.0
-    assert len(scored.reasons(rows[:3])) == len(scored.evidence(rows[:3])) == 3
+    assert len(scored.reasons(rows[:3])) == len(scored.explanations(rows[:3])) == 3

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 from app.domain.ranking import user_features
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
-from training.evaluation.metrics import Figure, bootstrap, ndcg_of_rank
+from training.evaluation.metrics import Estimate, bootstrap, ndcg_of_rank
 from training.evaluation.prequential import run
 from training.evaluation.time_budget import TimeBudget
 from training.learning.model_selection import LearningOptions
@@ -38,8 +38,8 @@ class Ablation:
     """
 
     part: str
-    ndcg: Figure
-    change: Figure
+    ndcg: Estimate
+    change: Estimate
 
     @property
     def matters(self) -> bool:
@@ -69,7 +69,7 @@ def parts(ranking: RankingOptions, learning: LearningOptions) -> Iterator[Part]:
 
 
 def ablate(
-    history: FeedHistory,
+    dataset: FeedDataset,
     ranking: RankingOptions,
     learning: LearningOptions,
     *,
@@ -78,28 +78,28 @@ def ablate(
     workers: int | None = None,
     clock: Callable[[], float] = perf_counter,
     on_result: Callable[[], None] = lambda: None,
-) -> tuple[Figure, list[Ablation]]:
+) -> tuple[Estimate, list[Ablation]]:
     """NDCG@10 of the whole ranking, and the effect of removing each of its parts, until `seconds` are over."""
     budget = TimeBudget(seconds, clock)
-    whole, users = _served_ndcg(history, ranking, learning, requests, workers)
+    whole, users = _served_ndcg(dataset, ranking, learning, requests, workers)
     results: list[Ablation] = []
     for part in parts(ranking, learning):
         if not budget.allows_another():
             break
-        ndcg, _ = _served_ndcg(history, part.ranking, part.learning, requests, workers)
+        ndcg, _ = _served_ndcg(dataset, part.ranking, part.learning, requests, workers)
         results.append(Ablation(part.name, bootstrap(ndcg, users), bootstrap(ndcg - whole, users)))
         on_result()
     return bootstrap(whole, users), results
 
 
 def _served_ndcg(
-    history: FeedHistory,
+    dataset: FeedDataset,
     ranking: RankingOptions,
     learning: LearningOptions,
     requests: int,
     workers: int | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """(n_requests,) NDCG@10 of `served`, and the user of each request."""
-    replay = Replay(history, ranking, targets=target_kinds(history), seed=learning.seed)
+    replay = Replay(dataset, ranking, targets=target_kinds(dataset), seed=learning.seed)
     outcome = run(replay, ["served"], learning, max_requests=requests, workers=workers)
     return ndcg_of_rank(outcome.ranks["served"]), replay.events.user[outcome.requests]

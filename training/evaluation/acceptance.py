@@ -16,7 +16,7 @@ TOLERATED = -0.02
 """A challenger whose paired gain over the champion may lie below this, relative to it, is not published."""
 
 
-def figures_of(ranks: Mapping[str, NDArray[np.int64]], users: NDArray[np.integer[Any]]) -> dict[str, Any]:
+def estimates_of(ranks: Mapping[str, NDArray[np.int64]], users: NDArray[np.integer[Any]]) -> dict[str, Any]:
     """ranker -> figure -> {mean, low, high, n}, for the registry."""
     measures = {"ndcg@10": ndcg_of_rank, "hit@10": hit_of_rank, "mrr": reciprocal_rank}
     return {
@@ -46,27 +46,27 @@ def compare(
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selection:
     """The scorer that the evidence speaks for, and why."""
 
     algorithm: str  # "learned" or "formula"
     why: str
 
 
-def choose(ranks: Mapping[str, NDArray[np.int64]], n_requests: int) -> Choice:
+def select_algorithm(ranks: Mapping[str, NDArray[np.int64]], n_requests: int) -> Selection:
     """The better of formula and learned on held-out time; too little of it: the formula."""
     if n_requests < ENOUGH_REQUESTS:
-        return Choice(
+        return Selection(
             "formula", f"{n_requests} held-out requests, {ENOUGH_REQUESTS} are needed to learn from"
         )
     if "learned" not in ranks:
-        return Choice("formula", "nothing could be learned")
+        return Selection("formula", "nothing could be learned")
     learned, formula = (float(ndcg_of_rank(ranks[name]).mean()) for name in ("learned", "formula"))
     figures = f"NDCG@10 on {n_requests} held-out requests: learned {learned:.4f}, formula {formula:.4f}"
-    return Choice("learned" if learned > formula else "formula", figures)
+    return Selection("learned" if learned > formula else "formula", figures)
 
 
-def objections(
+def rejection_reasons(
     chosen: NDArray[np.int64],
     users: NDArray[np.integer[Any]],
     random: NDArray[np.int64],

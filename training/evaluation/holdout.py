@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.metrics import Figure, bootstrap_rows
+from training.evaluation.metrics import Estimate, bootstrap_rows
 from training.evaluation.rankers import LEARNED, RANKERS, ranker
 from training.replay.replay import Replay
 
-OWNER_RANKERS: Final = tuple(name for name in RANKERS if name not in LEARNED)
+HOLDOUT_RANKERS: Final = tuple(name for name in RANKERS if name not in LEARNED)
 """What can be asked without learning; `learned` and `served` too, where a model is given."""
 _FIRST: Final = 5
 
 
-def owner_table(
+def holdout_metrics(
     replay: Replay, rankers: Sequence[str], *, model: ChoiceModel | None = None, at_most: int = 20_000
-) -> dict[str, dict[str, Figure]]:
+) -> dict[str, dict[str, Estimate]]:
     """Each ranker's first five posts at the split, `replay.test_from`, against what its user chose after it.
 
     Asked for are users with a history before the split (of more than `at_most` those with the smallest hash).
@@ -29,7 +29,7 @@ def owner_table(
     first = {name: np.full((len(answers), _FIRST), -1, np.int64) for name in rankers}
     rank = {name: ranker(name, replay.options, lambda: model) for name in rankers}
     for at, (user, relevant) in enumerate(answers):
-        moment = replay.moment(user, int(relevant[0]), replay.test_from)
+        moment = replay.request_for(user, int(relevant[0]), replay.test_from)
         for name, ask in rank.items():
             found = ask(moment).first[:_FIRST]
             first[name][at, : len(found)] = found
@@ -43,11 +43,11 @@ def owner_table(
 
 def held_out(replay: Replay, at_most: int) -> list[tuple[int, NDArray[np.intp]]]:
     """Users with a history before the split, and the post rows that were there and that each chose after it."""
-    events, times = replay.history.events, replay.events.time
-    known = np.zeros(len(replay.history.users), np.bool_)
+    events, times = replay.dataset.events, replay.events.time
+    known = np.zeros(len(replay.dataset.users), np.bool_)
     known[events.user[times < replay.test_from]] = True
     after = replay.test_requests(len(replay.requests))
-    there = replay.chronicle.exists[events.post[after]] < replay.test_from
+    there = replay.timeline.exists_since[events.post[after]] < replay.test_from
     after = after[there & known[events.user[after]]]
     users, first = np.unique(events.user[after], return_index=True)
     if len(users) > at_most:

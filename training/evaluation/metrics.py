@@ -10,7 +10,7 @@ _DRAWN_AT_ONCE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Estimate:
     """A mean over `n` requests with its 95 % interval."""
 
     mean: float
@@ -34,7 +34,7 @@ def reciprocal_rank(rank: NDArray[np.int64]) -> NDArray[np.float64]:
     return 1.0 / rank
 
 
-def bootstrap(values: NDArray[np.float64], users: NDArray[np.integer], seed: int = 0) -> Figure:
+def bootstrap(values: NDArray[np.float64], users: NDArray[np.integer], seed: int = 0) -> Estimate:
     """Mean of per-request `values` with a percentile interval over resampled users (Efron & Tibshirani 1993, ch. 13).
 
     Users, not requests, are drawn: the requests of one user are no independent witnesses.
@@ -42,11 +42,11 @@ def bootstrap(values: NDArray[np.float64], users: NDArray[np.integer], seed: int
     return bootstrap_rows(values[None], users, seed)[0]
 
 
-def bootstrap_rows(values: NDArray[np.float64], users: NDArray[np.integer], seed: int = 0) -> list[Figure]:
+def bootstrap_rows(values: NDArray[np.float64], users: NDArray[np.integer], seed: int = 0) -> list[Estimate]:
     """`bootstrap` of each row of (n_figures, n_requests) values, all over the same draws of users."""
     n = values.shape[1]
     if not n:
-        return [Figure(float("nan"), float("nan"), float("nan"), 0) for _ in values]
+        return [Estimate(float("nan"), float("nan"), float("nan"), 0) for _ in values]
     _, who = np.unique(users, return_inverse=True)
     count = np.bincount(who)
     total = np.stack([np.bincount(who, weights=row) for row in values])
@@ -61,4 +61,4 @@ def bootstrap_rows(values: NDArray[np.float64], users: NDArray[np.integer], seed
         means[:, start : start + step] = (total @ times.T) / (times @ count)
     low, high = np.quantile(means, [0.025, 0.975], axis=1)
     mean = values.mean(axis=1)
-    return [Figure(float(m), float(a), float(b), n) for m, a, b in zip(mean, low, high, strict=True)]
+    return [Estimate(float(m), float(a), float(b), n) for m, a, b in zip(mean, low, high, strict=True)]

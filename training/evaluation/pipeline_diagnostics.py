@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
-from app.domain.ranking.sources import SmallCatalogue
+from app.domain.ranking.sources import WholeCatalogue
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.ranking_context import RankingContext
-from training.replay.replay import Moment
+from training.replay.replay import ReplayRequest
 
 _TOP: Final = 50  # places of a served page whose probabilities are judged
 _PARTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class SourceFigures:
+class SourceSummary:
     """`recall`: share of the requests whose chosen post the source named; `alone`: of those that it alone named;
     `nominated`: posts it names, mean; `milliseconds`: mean cost, by itself."""
 
@@ -36,7 +36,7 @@ class SourceFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityPart:
+class CalibrationBin:
     """A tenth of the served posts by probability: the mean that was predicted, and the share that was chosen."""
 
     predicted: float
@@ -54,7 +54,7 @@ class ReliabilityPart:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class PipelineTrace:
     """What the pipeline made of one request.
 
     named        source -> whether it named the chosen post, how many posts it named, and the milliseconds it took
@@ -69,15 +69,15 @@ class Seen:
     chosen: NDArray[np.bool_] | None = None
 
 
-class PipelineWatch:
+class PipelineDiagnostics:
     """Examines each test request of a replay with the current model (`prequential.run(diagnose=...)`)."""
 
     def __init__(self, options: RankingOptions) -> None:
         self._options = options
 
-    def __call__(self, moment: Moment, model: ChoiceModel | None) -> Seen:
+    def __call__(self, moment: ReplayRequest, model: ChoiceModel | None) -> PipelineTrace:
         """Ask every source, and the pipeline for a page."""
-        formula = ranking_pipeline(self._options, moment.tastes.served, None, NoObserver())
+        formula = ranking_pipeline(self._options, moment.neighbour_models.served, None, NoObserver())
         sources: dict[str, CandidateSource] = {source.name: source for source in formula.sources}
         probability = chosen = None
         if model is not None:
@@ -85,27 +85,27 @@ class PipelineWatch:
             sources |= {source.name: source for source in learned.sources}
             ranked = learned.rank(moment.context)
             page = learned.page(moment.context, ranked, _TOP)
-            evidence = learned.evidence(moment.context, ranked, page.rows)
+            evidence = learned.explain(moment.context, ranked, page.rows)
             probability = np.array([one["probability"] for one in evidence])
             chosen = page.rows == moment.target
         named, together = {}, np.zeros(moment.state.n_posts, np.bool_)
         for name, source in sources.items():
-            if isinstance(source, SmallCatalogue):
+            if isinstance(source, WholeCatalogue):
                 continue  # what names everything says nothing about the others
             rows, milliseconds = _asked(source, moment)
             named[name] = bool(np.any(rows == moment.target)), len(np.unique(rows)), milliseconds
             together[rows] = True
-        return Seen(named, int(together.sum()), probability, chosen)
+        return PipelineTrace(named, int(together.sum()), probability, chosen)
 
 
-class PipelineFigures:
+class PipelineSummary:
     """What was seen of a replay's requests, in figures."""
 
-    def __init__(self, seen: Sequence[Seen]) -> None:
+    def __init__(self, seen: Sequence[PipelineTrace]) -> None:
         self._seen = seen
         self.requests = len(seen)
 
-    def sources(self) -> dict[str, SourceFigures]:
+    def sources(self) -> dict[str, SourceSummary]:
         """The sources, best recall first; `all` is what they name together."""
         if not self.requests:
             return {}
@@ -118,7 +118,7 @@ class PipelineFigures:
         rows = {}
         for name, hits in found.items():
             asked = [one.named[name] for one in self._seen if name in one.named]
-            rows[name] = SourceFigures(
+            rows[name] = SourceSummary(
                 float(hits.mean()),
                 float((hits & (together == 1)).mean()),
                 float(np.mean([count for _, count, _ in asked])),
@@ -127,9 +127,9 @@ class PipelineFigures:
         named = float(np.mean([one.together for one in self._seen]))
         cost = sum(one.milliseconds for one in rows.values())
         ordered = dict(sorted(rows.items(), key=lambda one: -one[1].recall))
-        return {"all": SourceFigures(float((together > 0).mean()), 0.0, named, cost), **ordered}
+        return {"all": SourceSummary(float((together > 0).mean()), 0.0, named, cost), **ordered}
 
-    def reliability(self) -> list[ReliabilityPart]:
+    def reliability(self) -> list[CalibrationBin]:
         """Predicted and observed in each tenth of the served posts, the least probable first."""
         pages = [
             (one.probability, one.chosen)
@@ -143,17 +143,17 @@ class PipelineFigures:
         return [_part(probability[those], chosen[those]) for those in _filled(np.array_split(order, _PARTS))]
 
 
-def _asked(source: CandidateSource, moment: Moment) -> tuple[NDArray[np.intp], float]:
+def _asked(source: CandidateSource, moment: ReplayRequest) -> tuple[NDArray[np.intp], float]:
     """What a source names, and the milliseconds it took by itself."""
     asked = moment.context
-    context = RankingContext(asked.state, asked.user, asked.now, asked.barred)  # nothing found for it yet
+    context = RankingContext(asked.state, asked.user, asked.now, asked.excluded)  # nothing found for it yet
     started = perf_counter()
     rows = source(context)
     return rows, (perf_counter() - started) * 1000
 
 
-def _part(probability: NDArray[np.float64], chosen: NDArray[np.bool_]) -> ReliabilityPart:
-    return ReliabilityPart(float(probability.mean()), float(chosen.mean()), len(chosen))
+def _part(probability: NDArray[np.float64], chosen: NDArray[np.bool_]) -> CalibrationBin:
+    return CalibrationBin(float(probability.mean()), float(chosen.mean()), len(chosen))
 
 
 def _filled(parts: Iterable[NDArray[np.intp]]) -> list[NDArray[np.intp]]:

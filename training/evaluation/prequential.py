@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.rankers import KEPT, LEARNED
+from training.evaluation.rankers import LEARNED, TOP_N
 from training.evaluation.replay_job import Diagnose, Partial, Progress, ReplayPlan
 from training.evaluation.replay_workers import ReplayWorkers, worker_count
-from training.learning.model_selection import Learned, LearningOptions, learn
+from training.learning.model_selection import FitResult, LearningOptions, select_model
 from training.learning.negative_sampling import SampledExamples
 from training.learning.training_examples import TrainingExamples, no_examples, training_examples
 from training.replay.refit_schedule import RefitSchedule
@@ -46,7 +46,7 @@ class ReplayResult:
     examples: SampledExamples
     seconds: dict[str, float]
     diagnoses: list[Any]
-    fits: list[Learned] = field(default_factory=list)
+    fits: list[FitResult] = field(default_factory=list)
 
     @classmethod
     def empty(cls, plan: ReplayPlan) -> "ReplayResult":
@@ -55,7 +55,7 @@ class ReplayResult:
         return cls(
             plan.requests,
             {name: np.zeros(n, np.int64) for name in plan.rankers},
-            {name: np.full((n, KEPT), -1, np.int32) for name in plan.rankers},
+            {name: np.full((n, TOP_N), -1, np.int32) for name in plan.rankers},
             np.zeros(n, np.int64),
             np.zeros(n, np.float64),
             SampledExamples(plan.replay, plan.examples, plan.learning),
@@ -108,7 +108,7 @@ def run(
     )
     result = ReplayResult.empty(plan)
     model = None
-    with ReplayWorkers(plan, worker_count(workers, len(plan.moments))) as processes:
+    with ReplayWorkers(plan, worker_count(workers, len(plan.event_rows))) as processes:
         for refit_time in schedule.due(plan.last_time):
             result.merge(processes.process_until(refit_time, model, progress))
             model = _refit(result, refit_time, learning) if learns else None
@@ -141,5 +141,5 @@ def _refit(result: ReplayResult, time: float, learning: LearningOptions) -> Choi
         return None
     # Full choice sets only calibrate probabilities, which a diagnosis alone reads.
     full = examples.full_choice_sets(time) if result.diagnoses else []
-    result.fits.append(learn(examples.choice_sets(time), full, learning))
+    result.fits.append(select_model(examples.choice_sets(time), full, learning))
     return result.fits[-1].model

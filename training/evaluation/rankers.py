@@ -15,10 +15,10 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.ranking.trending_scorer import TrendingScorer
 from app.domain.services.scorer_interface import Scorer
-from app.infrastructure.ml.collaborative_filter import LiveTaste
-from training.replay.replay import Moment
+from app.infrastructure.ml.collaborative_filter import NeighbourRecommender
+from training.replay.replay import ReplayRequest
 
-KEPT = 50  # posts of each list that are kept
+TOP_N = 50  # posts of each list that are kept
 _PAGE = 50
 
 
@@ -30,27 +30,27 @@ class Ranked:
     first: NDArray[np.intp]
 
 
-Ranker = Callable[[Moment], Ranked]
-Score = Callable[[Moment], NDArray[np.float64]]
+Ranker = Callable[[ReplayRequest], Ranked]
+Score = Callable[[ReplayRequest], NDArray[np.float64]]
 
 
 def by_score(score: Score) -> Ranker:
     """Rank the eligible posts by `score`, one value per post of the state; equal ones by the moment's hash."""
 
-    def rank(moment: Moment) -> Ranked:
+    def rank(moment: ReplayRequest) -> Ranked:
         values = score(moment)[moment.eligible]
-        tie = moment.tie[moment.eligible]
+        tie = moment.tie_break[moment.eligible]
         chosen = int(np.searchsorted(moment.eligible, moment.target))
         ahead = (values > values[chosen]) | ((values == values[chosen]) & (tie > tie[chosen]))
         among = np.arange(len(values))
-        if len(values) > KEPT:
-            least = np.partition(values, len(values) - KEPT)[len(values) - KEPT]
+        if len(values) > TOP_N:
+            least = np.partition(values, len(values) - TOP_N)[len(values) - TOP_N]
             among, last = np.flatnonzero(values > least), np.flatnonzero(values == least)
-            room = KEPT - len(among)
+            room = TOP_N - len(among)
             if len(last) > room:
                 last = last[np.argpartition(tie[last], len(last) - room)[-room:]]
             among = np.concatenate([among, last])
-        order = among[np.lexsort((tie[among], values[among]))[::-1]][:KEPT]
+        order = among[np.lexsort((tie[among], values[among]))[::-1]][:TOP_N]
         return Ranked(int(ahead.sum()) + 1, moment.eligible[order])
 
     return rank
@@ -58,28 +58,28 @@ def by_score(score: Score) -> Ranker:
 
 def _heat(half_life: float) -> Score:
     column = HALF_LIVES.index(half_life)
-    return lambda moment: moment.state.heat.column(column, moment.time)
+    return lambda moment: moment.state.post_counters.column(column, moment.time)
 
 
-def _popular(moment: Moment) -> NDArray[np.float64]:
+def _popular(moment: ReplayRequest) -> NDArray[np.float64]:
     return moment.state.engagements[: moment.state.n_posts].astype(np.float64)
 
 
-def _age(moment: Moment) -> NDArray[np.float64]:
+def _age(moment: ReplayRequest) -> NDArray[np.float64]:
     return moment.time - moment.state.created[: moment.state.n_posts]
 
 
-def _hn_hot(moment: Moment) -> NDArray[np.float64]:
+def _hn_hot(moment: ReplayRequest) -> NDArray[np.float64]:
     return np.maximum(_popular(moment) - 1, 0) / (_age(moment) / HOUR + 2) ** 1.8
 
 
-def _support(taste: LiveTaste, moment: Moment) -> NDArray[np.float64]:
-    support: NDArray[np.float64] = taste.support(moment.context).spread()[0]
+def _support(taste: NeighbourRecommender, moment: ReplayRequest) -> NDArray[np.float64]:
+    support: NDArray[np.float64] = taste.scores(moment.context).to_dense()[0]
     return support
 
 
-def _owner_formula(moment: Moment) -> NDArray[np.float64]:
-    support = _support(moment.tastes.owner, moment)
+def _owner_formula(moment: ReplayRequest) -> NDArray[np.float64]:
+    support = _support(moment.neighbour_models.owner, moment)
     if support.max(initial=0.0) <= 0:
         return _heat(7 * DAY)(moment)
     n = _popular(moment)
@@ -100,8 +100,8 @@ _SIMPLE: Mapping[str, Score] = {
     "trending_3d": _heat(3 * DAY),
     "trending_7d": _heat(7 * DAY),
     "hn_hot": _hn_hot,
-    "owner_knn": lambda moment: _support(moment.tastes.owner, moment),
-    "decayed_knn": lambda moment: _support(moment.tastes.decayed, moment),
+    "owner_knn": lambda moment: _support(moment.neighbour_models.owner, moment),
+    "decayed_knn": lambda moment: _support(moment.neighbour_models.decayed, moment),
     "owner_formula": _owner_formula,
 }
 RANKERS = (*_SIMPLE, "formula", "learned", "served")
@@ -116,7 +116,9 @@ def ranker(name: str, options: RankingOptions, model: Callable[[], ChoiceModel |
         return by_score(_SIMPLE[name])
     if name == "formula":
         trending = TrendingScorer(options.trending_half_life_hours * HOUR)
-        return by_score(_whole(lambda moment: FormulaScorer(moment.tastes.served, options.formula, trending)))
+        return by_score(
+            _whole(lambda moment: FormulaScorer(moment.neighbour_models.served, options.formula, trending))
+        )
     if name == "learned":
         return by_score(_learned(options, model))
     if name == "served":
@@ -124,8 +126,8 @@ def ranker(name: str, options: RankingOptions, model: Callable[[], ChoiceModel |
     raise KeyError(name)
 
 
-def _whole(scorer: Callable[[Moment], Scorer]) -> Score:
-    def score(moment: Moment) -> NDArray[np.float64]:
+def _whole(scorer: Callable[[ReplayRequest], Scorer]) -> Score:
+    def score(moment: ReplayRequest) -> NDArray[np.float64]:
         values = np.full(moment.state.n_posts, -np.inf)
         values[moment.eligible] = scorer(moment)(moment.context, moment.eligible).values
         return values
@@ -134,12 +136,12 @@ def _whole(scorer: Callable[[Moment], Scorer]) -> Score:
 
 
 def _learned(options: RankingOptions, model: Callable[[], ChoiceModel | None]) -> Score:
-    def score(moment: Moment) -> NDArray[np.float64]:
+    def score(moment: ReplayRequest) -> NDArray[np.float64]:
         fitted = model()
         if fitted is None:
-            return _whole(lambda m: FormulaScorer(m.tastes.served, options.formula, _trending(options)))(
-                moment
-            )
+            return _whole(
+                lambda m: FormulaScorer(m.neighbour_models.served, options.formula, _trending(options))
+            )(moment)
         values = np.full(moment.state.n_posts, -np.inf)
         values[moment.eligible] = LearnedScorer(fitted).utilities(moment.context, moment.eligible)
         return values
@@ -152,15 +154,17 @@ def _trending(options: RankingOptions) -> TrendingScorer:
 
 
 def _served(options: RankingOptions, model: Callable[[], ChoiceModel | None]) -> Ranker:
-    def rank(moment: Moment) -> Ranked:
-        pipeline: FeedPipeline = ranking_pipeline(options, moment.tastes.served, model(), NoObserver())
+    def rank(moment: ReplayRequest) -> Ranked:
+        pipeline: FeedPipeline = ranking_pipeline(
+            options, moment.neighbour_models.served, model(), NoObserver()
+        )
         context = moment.context
         ranked = pipeline.rank(context)
         page = pipeline.page(context, ranked, _PAGE)
         place = np.flatnonzero(page.rows == moment.target)
         if len(place):
             return Ranked(int(place[0]) + 1, page.rows)
-        after = ranked.without(page.rows, moment.state.n_posts).rows
+        after = ranked.excluding(page.rows, moment.state.n_posts).rows
         place = np.flatnonzero(after == moment.target)
         if len(place):
             return Ranked(len(page.rows) + int(place[0]) + 1, page.rows)

@@ -13,9 +13,9 @@ from training.evaluation.rankers import ranker
 from training.learning.model_selection import LearningOptions
 from training.learning.negative_sampling import CandidateSampler, SampledExample
 from training.learning.training_examples import TrainingExamples
-from training.replay.replay import Moment, Replay
+from training.replay.replay import Replay, ReplayRequest
 
-Diagnose = Callable[[Moment, ChoiceModel | None], Any]
+Diagnose = Callable[[ReplayRequest, ChoiceModel | None], Any]
 """Examines one test request with the current model. It and what it returns are sent to and from workers by pickle."""
 Progress = Callable[[int, int], None]
 """Is called with the number of moments that are done and of all."""
@@ -41,14 +41,14 @@ class ReplayPlan:
     diagnose: Diagnose | None
 
     @property
-    def moments(self) -> NDArray[np.intp]:
+    def event_rows(self) -> NDArray[np.intp]:
         """Event rows of all test requests and training examples, in order of time."""
-        return np.union1d(self.requests, self.examples.moments)
+        return np.union1d(self.requests, self.examples.event_rows)
 
     @property
     def last_time(self) -> float:
         """Time of the last moment."""
-        return float(self.replay.events.time[self.moments].max(initial=-np.inf))
+        return float(self.replay.events.time[self.event_rows].max(initial=-np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,12 +88,12 @@ class ReplayJob:
 
     def __init__(self, plan: ReplayPlan, first: int = 0, step: int = 1) -> None:
         self._plan, self._next, self._step = plan, first, step
-        self._moments = plan.moments
+        self._moments = plan.event_rows
         # A view and a choice at the same time share their ranking context, so the same worker processes both.
         self._times, starts = np.unique(plan.replay.events.time[self._moments], return_index=True)
         self._groups = np.split(np.arange(len(self._moments)), starts[1:])
         self._request_number = _positions(self._moments, plan.requests)
-        self._example_number = _positions(self._moments, plan.examples.moments)
+        self._example_number = _positions(self._moments, plan.examples.event_rows)
         self._sampler = CandidateSampler(plan.replay, plan.examples, plan.learning)
         self._model: ChoiceModel | None = None
         self._rankers = {
@@ -117,7 +117,7 @@ class ReplayJob:
     def process(self, group: int) -> None:
         """Process the moments of one time."""
         for at in self._groups[group].tolist():
-            request = self._plan.replay.request(self._moments.item(at))
+            request = self._plan.replay.request_at(self._moments.item(at))
             number, example = self._request_number.item(at), self._example_number.item(at)
             if number >= 0:
                 self._partial.ranked.append(self._rank(number, request))
@@ -129,7 +129,7 @@ class ReplayJob:
         partial, self._partial = self._partial, Partial()
         return partial
 
-    def _rank(self, number: int, request: Moment) -> RankedRequest:
+    def _rank(self, number: int, request: ReplayRequest) -> RankedRequest:
         diagnose = self._plan.diagnose
         diagnosis = None if diagnose is None else diagnose(request, self._model)
         ranks, lists, seconds = {}, {}, self._partial.seconds
@@ -139,7 +139,7 @@ class ReplayJob:
             seconds[name] = seconds.get(name, 0.0) + perf_counter() - started
             ranks[name], lists[name] = ranked.rank, ranked.first.astype(np.int32)
         age = request.time - float(request.state.created[request.target])
-        return RankedRequest(number, ranks, lists, request.context.history_length, age, diagnosis)
+        return RankedRequest(number, ranks, lists, request.context.event_count, age, diagnosis)
 
 
 def _positions(moments: NDArray[np.intp], some: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.metrics import Figure, bootstrap_rows, hit_of_rank, ndcg_of_rank, reciprocal_rank
+from training.evaluation.metrics import Estimate, bootstrap_rows, hit_of_rank, ndcg_of_rank, reciprocal_rank
 from training.evaluation.prequential import ReplayResult
 from training.replay.replay import Replay
 
@@ -18,7 +18,7 @@ _HEAVY_QUANTILE: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class RankerFigures:
+class RankerSummary:
     """One ranker's row.
 
     `accuracy`: ndcg@10, hit@10 and mrr; `segments`: ndcg@10 of requests by new (no event yet), returning and heavy
@@ -27,8 +27,8 @@ class RankerFigures:
     were listed (0 all alike, 1 one post alone), `author_diversity` distinct authors per place.
     """
 
-    accuracy: Mapping[str, Figure]
-    segments: Mapping[str, Figure]
+    accuracy: Mapping[str, Estimate]
+    segments: Mapping[str, Estimate]
     coverage: float
     novelty: float
     gini: float
@@ -36,22 +36,22 @@ class RankerFigures:
 
     def to_json(self) -> dict[str, Any]:
         """For a program; NaN, of a segment that nobody is in, becomes null."""
-        plain: dict[str, Any] = {name: figure_json(one) for name, one in self.accuracy.items()}
-        plain["segments"] = {name: figure_json(one) for name, one in self.segments.items()}
+        plain: dict[str, Any] = {name: estimate_json(one) for name, one in self.accuracy.items()}
+        plain["segments"] = {name: estimate_json(one) for name, one in self.segments.items()}
         for name in ("coverage", "novelty", "gini", "author_diversity"):
             value = getattr(self, name)
             plain[name] = None if np.isnan(value) else value
         return plain
 
 
-def figure_json(figure: Figure) -> dict[str, Any]:
+def estimate_json(figure: Estimate) -> dict[str, Any]:
     """mean, low, high, n; null where there was no request."""
     return {name: None if value != value else value for name, value in asdict(figure).items()}
 
 
-def figures(replay: Replay, result: ReplayResult, seed: int = 0) -> dict[str, RankerFigures]:
+def summarise(replay: Replay, result: ReplayResult, seed: int = 0) -> dict[str, RankerSummary]:
     """The row of each ranker; the intervals of all come from the same resamples of users."""
-    users = replay.history.events.user[result.requests]
+    users = replay.dataset.events.user[result.requests]
     names = list(result.ranks)
     ranks = [result.ranks[name] for name in names]
     accuracy = {
@@ -65,7 +65,7 @@ def figures(replay: Replay, result: ReplayResult, seed: int = 0) -> dict[str, Ra
     }
     shown = _Shown(replay, result)
     return {
-        name: RankerFigures(
+        name: RankerSummary(
             {metric: found[at] for metric, found in accuracy.items()},
             {segment: found[at] for segment, found in by_segment.items()},
             *shown.figures(result.lists[name][:, :_SHOWN]),
@@ -80,7 +80,7 @@ def segments(replay: Replay, result: ReplayResult) -> dict[str, NDArray[np.bool_
     New: without any event. Heavy: with at least as many as the most active tenth of the users had at the start of the
     test, which follows the pace of the feed.
     """
-    before = replay.history.events.user[: int(np.searchsorted(replay.events.time, replay.test_from))]
+    before = replay.dataset.events.user[: int(np.searchsorted(replay.events.time, replay.test_from))]
     counts = np.bincount(before)
     counts = counts[counts > 0]
     heavy = max(float(np.quantile(counts, _HEAVY_QUANTILE)) if len(counts) else 2.0, 2.0)
@@ -93,14 +93,14 @@ class _Shown:
 
     def __init__(self, replay: Replay, result: ReplayResult) -> None:
         # of every post there will be: another process may have replayed further than this one
-        self._author = replay.history.posts.author[replay.chronicle.post_order]
+        self._author = replay.dataset.posts.author[replay.timeline.post_order]
         self._times = replay.events.time[result.requests]
         self._before = np.searchsorted(replay.events.time, self._times)
         last = float(self._times[-1]) if len(self._times) else -np.inf
-        self._catalogue = replay.chronicle.posts_before(last)
+        self._catalogue = replay.timeline.posts_before(last)
         order = np.lexsort((replay.events.time, replay.events.post))
         posts = replay.events.post[order].astype(np.int64)
-        self._starts = np.searchsorted(posts, np.arange(len(replay.history.posts) + 1))
+        self._starts = np.searchsorted(posts, np.arange(len(replay.dataset.posts) + 1))
         # events are sorted by time, so their row numbers tell what came before a request
         self._key = posts * (len(posts) + 1) + order
         self._n_events = len(posts)

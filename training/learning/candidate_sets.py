@@ -48,14 +48,17 @@ class StandardChoiceSets:
         )
 
 
-def standardised(choice_sets: ChoiceSets, left_out: NDArray[np.bool_] | None = None) -> StandardChoiceSets:
-    """Inputs of mean 0 and standard deviation 1, clipped; those that are `left_out` (n_features,) are 0 for good."""
+def standardised(
+    choice_sets: ChoiceSets, excluded_inputs: NDArray[np.bool_] | None = None
+) -> StandardChoiceSets:
+    """Inputs of mean 0 and standard deviation 1, clipped; those that are `excluded_inputs` (n_features,) are 0 for
+    good."""
     flat = choice_sets.inputs.reshape(-1, choice_sets.inputs.shape[2])
     some = flat[:: max(1, len(flat) // _MEASURED)]
     mean, scale = some.mean(axis=0, dtype=np.float64), some.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-9, scale, 1.0)
-    if left_out is not None:
-        scale[left_out] = _UNHEARD
+    if excluded_inputs is not None:
+        scale[excluded_inputs] = _UNHEARD
     z = choice_sets.inputs - mean.astype(np.float32)
     z /= scale.astype(np.float32)
     np.clip(z, -CLIP, CLIP, out=z)

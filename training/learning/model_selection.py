@@ -11,7 +11,7 @@ from pydantic import Field
 
 from app.domain.ranking import user_features
 from app.domain.ranking.choice_model import ChoiceModel
-from app.infrastructure.config.settings import Share
+from app.infrastructure.config.settings import Fraction
 from training.learning.calibration import FullChoiceSet, calibration
 from training.learning.candidate_sets import ChoiceSets, StandardChoiceSets, standardised
 from training.learning.fit_logit import fit_choice_model, log_likelihoods
@@ -34,8 +34,8 @@ class LearningOptions:
 
     requests: Annotated[int, Field(ge=FEWEST_REQUESTS, le=1_000_000)] = 4000
     candidates: Annotated[int, Field(ge=10, le=10_000)] = 100  # of one request, the chosen one included
-    strong_share: Share = 0.6  # of the candidates, drawn from what the sources name first
-    hard_share: Share = 0.2  # from what else they name; the others from the rest of the catalogue
+    strong_share: Fraction = 0.6  # of the candidates, drawn from what the sources name first
+    hard_share: Fraction = 0.2  # from what else they name; the others from the rest of the catalogue
     ridges: Annotated[tuple[_Ridge, ...], Field(min_length=1)] = (1e-3, 1e-4)
     units: tuple[_Units, ...] = (16,)  # of a hidden layer, tried besides none
     without: tuple[str, ...] = ()  # inputs, or groups of inputs, that are left out
@@ -43,7 +43,7 @@ class LearningOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class ModelSpec:
     """A shape of the model: every input, with a hidden layer or none, or `only` one input."""
 
     ridge: float
@@ -69,15 +69,17 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class FitResult:
     """The model, refitted on every choice set, and what it was chosen by: mean log likelihood on the last fifth."""
 
     model: ChoiceModel
-    variant: Variant
+    variant: ModelSpec
     tried: dict[str, float]
 
 
-def learn(choice_sets: ChoiceSets, full: Sequence[FullChoiceSet], options: LearningOptions) -> Learned:
+def select_model(
+    choice_sets: ChoiceSets, full: Sequence[FullChoiceSet], options: LearningOptions
+) -> FitResult:
     """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all.
 
     A single signal is taken before a blend that is not better by one standard error of the difference (the rule of
@@ -88,24 +90,24 @@ def learn(choice_sets: ChoiceSets, full: Sequence[FullChoiceSet], options: Learn
     left_out = user_features.excluded(options.without)
     everything = standardised(choice_sets, left_out)
     early, late = everything[:cut], everything[cut:]
-    explained: dict[Variant, NDArray[np.float32]] = {}
+    explained: dict[ModelSpec, NDArray[np.float32]] = {}
 
-    def tried(variant: Variant, start: ChoiceModel | None = None) -> ChoiceModel:
+    def tried(variant: ModelSpec, start: ChoiceModel | None = None) -> ChoiceModel:
         model = variant.fitted(early, options.seed, start)
         explained[variant] = log_likelihoods(model, late)
         return model
 
-    def best_of(variants: Iterable[Variant]) -> Variant:
+    def best_of(variants: Iterable[ModelSpec]) -> ModelSpec:
         return max(variants, key=lambda variant: float(explained[variant].mean()))
 
-    blends: dict[Variant, ChoiceModel] = {}
+    blends: dict[ModelSpec, ChoiceModel] = {}
     for ridge in options.ridges:
-        variant = Variant(ridge)
+        variant = ModelSpec(ridge)
         blends[variant] = tried(variant, blends[best_of(blends)] if blends else None)
     linear = best_of(blends)
-    layers = [Variant(linear.ridge, units) for units in options.units]
+    layers = [ModelSpec(linear.ridge, units) for units in options.units]
     used = {name for name, out in zip(user_features.names(), left_out, strict=True) if not out}
-    signals = [Variant(linear.ridge, only=name) for name in _SIGNALS if name in used]
+    signals = [ModelSpec(linear.ridge, only=name) for name in _SIGNALS if name in used]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         models = list(
             pool.map(lambda one: tried(one, None if one.only else blends[linear]), layers + signals)
@@ -118,13 +120,13 @@ def learn(choice_sets: ChoiceSets, full: Sequence[FullChoiceSet], options: Learn
         if better.mean() < max(better.std() / np.sqrt(len(late)), _MATTERS):
             chosen = signal
     final = _refitted(everything, full, chosen, options.seed, blends.get(chosen))
-    return Learned(final, chosen, {str(one): float(explained[one].mean()) for one in [*blends, *signals]})
+    return FitResult(final, chosen, {str(one): float(explained[one].mean()) for one in [*blends, *signals]})
 
 
 def _refitted(
     choice_sets: StandardChoiceSets,
     full: Sequence[FullChoiceSet],
-    variant: Variant,
+    variant: ModelSpec,
     seed: int,
     start: ChoiceModel | None,
 ) -> ChoiceModel:

@@ -15,7 +15,7 @@ from training.learning.calibration import FullChoiceSet
 from training.learning.candidate_sets import ChoiceSets
 from training.learning.model_selection import LearningOptions
 from training.learning.training_examples import TrainingExamples
-from training.replay.replay import Moment, Replay
+from training.replay.replay import Replay, ReplayRequest
 
 _TOP_SHARE = 0.1  # of the posts that a source nominates, its best first
 
@@ -95,12 +95,12 @@ class CandidateSampler:
         self._examples = examples
         self._options = options
         self._sources = _untrained_pipeline(replay.options).sources
-        self._seeds = replay.hashes(examples.moments).tolist()
+        self._seeds = replay.hashes(examples.event_rows).tolist()
 
-    def sample(self, number: int, request: Moment) -> SampledExample:
+    def sample(self, number: int, request: ReplayRequest) -> SampledExample:
         """Sample the candidates of an example. `request` is the feed at its moment."""
         context, chosen = request.context, request.target
-        nominations = context.once("named", lambda: [source(context) for source in self._sources])
+        nominations = context.memoise("named", lambda: [source(context) for source in self._sources])
         strata = Strata.of(nominations, request.eligible, chosen, request.state.n_posts)
         drawn, weight = strata.draw(self._options.candidates - 1, self._options, self._seeds[number])
         rows = np.concatenate([[chosen], drawn])

@@ -21,12 +21,12 @@ class TrainingExamples:
     full      (n,) whether all nominated candidates are kept, not only a sample
     """
 
-    moments: NDArray[np.intp]
+    event_rows: NDArray[np.intp]
     requests: NDArray[np.intp]
     full: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return len(self.moments)
+        return len(self.event_rows)
 
 
 def no_examples() -> TrainingExamples:
@@ -76,5 +76,5 @@ def _requests_by_moment(replay: Replay, requests: NDArray[np.intp]) -> dict[int,
     A user who views a post before choosing it gives two examples. At the choice the view is known. At the first view
     the post was new to the user, as every post of a served page is.
     """
-    first_views = dict(zip(replay.first_contacts(requests).tolist(), requests.tolist(), strict=True))
+    first_views = dict(zip(replay.first_interactions(requests).tolist(), requests.tolist(), strict=True))
     return first_views | {request: request for request in requests.tolist()}

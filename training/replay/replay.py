@@ -9,30 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import EventColumns, FeedHistory
+from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.state import DAY, FeedState
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.filters import NotOwn
 from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.content_scorer import TextSpace
-from training.replay.neighbour_models import Tastes
+from training.replay.neighbour_models import NeighbourModels
 
 GROWTH = 1.3  # learned parts and vectorisers are refitted when their data has grown by this
 _LOOKING_ONLY = ("view", "click")
 
 
-def target_kinds(history: FeedHistory, given: Sequence[str] | None = None) -> frozenset[int]:
+def target_kinds(dataset: FeedDataset, given: Sequence[str] | None = None) -> frozenset[int]:
     """Codes of the types that count as a choice: `given`, or all but view and click where there are others."""
     if given is not None:
         return frozenset(INTERACTION_TYPES.index(one) for one in given)
-    present = frozenset(np.unique(history.events.kind).tolist())
+    present = frozenset(np.unique(dataset.events.kind).tolist())
     looking = frozenset(INTERACTION_TYPES.index(one) for one in _LOOKING_ONLY)
     return (present - looking) or present
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class ReplayRequest:
     """One request as it stood: the feed just before it, who asked, and what he then chose."""
 
     event: int  # row of the history's events
@@ -42,11 +42,11 @@ class Moment:
     state: FeedState
     eligible: NDArray[np.intp]  # post rows that may be ranked
     context: RankingContext
-    tastes: Tastes
+    neighbour_models: NeighbourModels
     hashed: Callable[[], NDArray[np.uint64]]
 
     @cached_property
-    def tie(self) -> NDArray[np.uint64]:
+    def tie_break(self) -> NDArray[np.uint64]:
         """(n_posts,) hashes of seed, user, time and post: break ties, larger first."""
         return self.hashed()
 
@@ -56,7 +56,7 @@ class Replay:
 
     def __init__(
         self,
-        history: FeedHistory,
+        dataset: FeedDataset,
         options: RankingOptions,
         *,
         targets: frozenset[int],
@@ -65,30 +65,30 @@ class Replay:
         seed: int = 0,
     ) -> None:
         """`test_from` and `refit_every` in seconds; default test part: from row floor(0.8 n) on."""
-        self.history = history
+        self.dataset = dataset
         self.options = options
         self.targets = targets
-        self.chronicle = Chronicle(history, replay=True)
-        self.events: EventColumns = self.chronicle.events
+        self.timeline = FeedTimeline(dataset, replay=True)
+        self.events: EventColumns = self.timeline.events
         times = self.events.time
         if test_from is None:
             test_from = float(times[int(0.8 * len(times))]) if len(times) else 0.0
         self.test_from = test_from
         self._refit_every = refit_every
         self._seed = seed
-        self._tastes: tuple[int, Tastes] | None = None
+        self._neighbour_models: tuple[int, NeighbourModels] | None = None
         self._text_round: int | None = None
         self._context: RankingContext | None = None
         self._not_own = NotOwn()
         user_keys, post_keys = (
-            history.users.key.view(">u8").reshape(-1, 2),
-            history.posts.key.view(">u8").reshape(-1, 2),
+            dataset.users.key.view(">u8").reshape(-1, 2),
+            dataset.posts.key.view(">u8").reshape(-1, 2),
         )
         self._user_hash = _mixed(
             user_keys[:, 0].astype(np.uint64) ^ _mixed(user_keys[:, 1].astype(np.uint64))
         )
         by_file = _mixed(post_keys[:, 0].astype(np.uint64) ^ _mixed(post_keys[:, 1].astype(np.uint64)))
-        self._post_hash = by_file[self.chronicle.post_order]
+        self._post_hash = by_file[self.timeline.post_order]
         self.requests = self._find_requests()
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:
@@ -100,13 +100,13 @@ class Replay:
         times = self.events.time[self.requests]
         return self._fewest(self.requests[(times < self.test_from) & (times >= since)], at_most)
 
-    def first_contacts(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
+    def first_interactions(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
         """The event row of each request's user's first event of any kind with the post: itself, or a look before it.
 
         A look that made the post exist (a post without an earlier time dates from its first interaction) is none:
         just before it there was no such post."""
         first = self._first_of_pair[self._pair_number[requests]]
-        existed = self.chronicle.exists[self.history.events.post[first]] < self.events.time[first]
+        existed = self.timeline.exists_since[self.dataset.events.post[first]] < self.events.time[first]
         rows: NDArray[np.intp] = np.where(existed, first, requests)
         return rows
 
@@ -115,38 +115,38 @@ class Replay:
 
         Not the one that breaks ties, but mixed once more: where that one is small, the chosen post loses every tie.
         """
-        asked = self._asked(self.events.time[requests], self.history.events.user[requests])
+        asked = self._asked(self.events.time[requests], self.dataset.events.user[requests])
         return _mixed(_mixed(asked ^ self._post_hash[self.events.post[requests]]))
 
-    def moments(self, requests: NDArray[np.intp]) -> Iterator[Moment]:
+    def replay_requests(self, requests: NDArray[np.intp]) -> Iterator[ReplayRequest]:
         """Each of `requests` (event rows, in order of time) as it stood. Calls go on from where the last one ended."""
         for event in requests.tolist():
-            yield self.request(event)
+            yield self.request_at(event)
 
-    def request(self, event: int) -> Moment:
+    def request_at(self, event: int) -> ReplayRequest:
         """The feed as it stood just before an event of the history, for its user and post. Time never goes back."""
-        now, user = float(self.events.time[event]), int(self.history.events.user[event])
-        return self.moment(user, int(self.events.post[event]), now, event)
+        now, user = float(self.events.time[event]), int(self.dataset.events.user[event])
+        return self.request_for(user, int(self.events.post[event]), now, event)
 
-    def moment(self, user: int, target: int, now: float, event: int = -1) -> Moment:
+    def request_for(self, user: int, target: int, now: float, event: int = -1) -> ReplayRequest:
         """The feed as it stood just before `now`, for the file's `user`. `now` never goes back."""
         self._fit_text(now)
-        self.chronicle.advance(now)
-        state = self.chronicle.state
-        row = int(self.chronicle.user_row[user])
+        self.timeline.advance(now)
+        state = self.timeline.state
+        row = int(self.timeline.user_row[user])
         user_row = row if row < state.n_users else -1
         context = self._context
         if context is None or (context.user, context.now) != (user_row, now):
-            context = RankingContext(state, user_row, now, state.met(user_row, self.targets))
+            context = RankingContext(state, user_row, now, state.seen_posts(user_row, self.targets))
             self._context = context  # a look and the choice at once ask the same
         posts = np.arange(state.n_posts)
-        keep = self._not_own(context, posts) & context.admits(posts)
+        keep = self._not_own(context, posts) & context.allowed(posts)
 
         def hashed() -> NDArray[np.uint64]:
             asked = self._asked(np.array([now]), np.array([user]))
             return _mixed(asked ^ self._post_hash[: len(posts)])
 
-        return Moment(
+        return ReplayRequest(
             event=event,
             user=user,
             target=target,
@@ -154,7 +154,7 @@ class Replay:
             state=state,
             eligible=posts[keep],
             context=context,
-            tastes=self._tastes_at(now),
+            neighbour_models=self._neighbour_models_at(now),
             hashed=hashed,
         )
 
@@ -167,14 +167,14 @@ class Replay:
     def _find_requests(self) -> NDArray[np.intp]:
         events = self.events
         chosen = np.flatnonzero(np.isin(events.kind, list(self.targets)))
-        pair = events.user.astype(np.int64) * max(len(self.history.posts), 1) + events.post
+        pair = events.user.astype(np.int64) * max(len(self.dataset.posts), 1) + events.post
         _, self._first_of_pair, self._pair_number = np.unique(pair, return_index=True, return_inverse=True)
         _, first = np.unique(pair[chosen], return_index=True)
         rows = np.sort(chosen[first])
-        posts = self.history.events.post[rows]
-        author = self.history.posts.author[posts]
-        others = author != self.history.events.user[rows]
-        existed = self.chronicle.exists[posts] < events.time[rows]
+        posts = self.dataset.events.post[rows]
+        author = self.dataset.posts.author[posts]
+        others = author != self.dataset.events.user[rows]
+        existed = self.timeline.exists_since[posts] < events.time[rows]
         requests: NDArray[np.intp] = rows[others & existed]
         return requests
 
@@ -188,25 +188,25 @@ class Replay:
             return requests
         return np.sort(requests[np.argsort(self.hashes(requests), kind="stable")[:at_most]])
 
-    def _tastes_at(self, now: float) -> Tastes:
+    def _neighbour_models_at(self, now: float) -> NeighbourModels:
         round_ = int(np.floor((now - self.test_from) / self._refit_every))
-        if self._tastes is None or self._tastes[0] != round_:
+        if self._neighbour_models is None or self._neighbour_models[0] != round_:
             at = self.test_from + round_ * self._refit_every
             past = self.events[slice(0, int(np.searchsorted(self.events.time, at)))]
-            self._tastes = round_, Tastes(past, at, self.options)
-        return self._tastes[1]
+            self._neighbour_models = round_, NeighbourModels(past, at, self.options)
+        return self._neighbour_models[1]
 
     def _fit_text(self, now: float) -> None:
         """Vectorisers are refitted each time the posts have grown by 30 %, counted from those at `test_from`."""
-        at_test = max(self.chronicle.posts_before(self.test_from), 1)
-        have = max(self.chronicle.posts_before(now), 1)
+        at_test = max(self.timeline.posts_before(self.test_from), 1)
+        have = max(self.timeline.posts_before(now), 1)
         round_ = int(np.floor(np.log(have / at_test) / np.log(GROWTH) + 1e-9))
         if round_ != self._text_round:
             self._text_round = round_
             count = min(int(np.ceil(at_test * GROWTH**round_)), have)
             next_round = max(int(np.ceil(at_test * GROWTH ** (round_ + 1))), have)
-            space = TextSpace.fit(self.chronicle.first_texts(count))
-            self.chronicle.read_texts_with(space, next_round)
+            space = TextSpace.fit(self.timeline.first_texts(count))
+            self.timeline.embed_texts(space, next_round)
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -8,9 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from training.evaluation.ablation import Ablation
-from training.evaluation.metrics import Figure
-from training.evaluation.pipeline_diagnostics import SourceFigures
-from training.evaluation.summary import SEGMENTS, RankerFigures
+from training.evaluation.metrics import Estimate
+from training.evaluation.pipeline_diagnostics import SourceSummary
+from training.evaluation.summary import SEGMENTS, RankerSummary
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def figures_table(rows: Mapping[str, RankerFigures]) -> None:
+def summary_table(rows: Mapping[str, RankerSummary]) -> None:
     """The rankers, best NDCG first: accuracy with intervals, NDCG of each segment, then what the lists are like."""
     counts = next(iter(rows.values())).segments
     table = Table("ranker", title_justify="left")
@@ -51,7 +51,7 @@ def figures_table(rows: Mapping[str, RankerFigures]) -> None:
     _print(table)
 
 
-def owner_lines(rows: Mapping[str, Mapping[str, Figure]], since: str) -> None:
+def holdout_lines(rows: Mapping[str, Mapping[str, Estimate]], since: str) -> None:
     """precision@5, recall@5 and ndcg@5 of each ranker."""
     first = next(iter(rows.values()))
     table = Table("ranker")
@@ -63,7 +63,7 @@ def owner_lines(rows: Mapping[str, Mapping[str, Figure]], since: str) -> None:
     _print(table)
 
 
-def sources_table(rows: Mapping[str, SourceFigures]) -> None:
+def sources_table(rows: Mapping[str, SourceSummary]) -> None:
     """What each source of the service's pipeline names of what users chose, and its cost."""
     table = Table("source")
     for name in ("recall", "alone", "posts", "ms"):
@@ -75,7 +75,7 @@ def sources_table(rows: Mapping[str, SourceFigures]) -> None:
     _print(table)
 
 
-def ablation_table(whole: Figure, results: Sequence[Ablation]) -> None:
+def ablation_table(whole: Estimate, results: Sequence[Ablation]) -> None:
     """NDCG@10 of `served` without each part, the largest loss first."""
     table = Table("without")
     for name in ("ndcg@10", "change", "95 % interval of the change", "matters"):
@@ -94,7 +94,7 @@ def ablation_table(whole: Figure, results: Sequence[Ablation]) -> None:
     _print(table)
 
 
-def interval(figure: Figure) -> str:
+def interval(figure: Estimate) -> str:
     """`.351 [.340 .362]`, for a table."""
     return f"{figure.mean:.3f} [{figure.low:.3f} {figure.high:.3f}]"
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from app.domain.entities import INTERACTION_TYPES
 from app.shared.atomic_file import write_atomically
 from training.evaluation.metrics import ndcg_of_rank
-from training.evaluation.pipeline_diagnostics import PipelineFigures
+from training.evaluation.pipeline_diagnostics import PipelineSummary
 from training.evaluation.prequential import ReplayResult
-from training.evaluation.summary import SEGMENTS, RankerFigures
+from training.evaluation.summary import SEGMENTS, RankerSummary
 from training.replay.replay import Replay
 from training.reporting import plots
 from training.reporting.console import interval
@@ -39,8 +39,8 @@ def write_report(
     path: Path,
     replay: Replay,
     result: ReplayResult,
-    table: Mapping[str, RankerFigures],
-    pipeline: PipelineFigures | None = None,
+    table: Mapping[str, RankerSummary],
+    pipeline: PipelineSummary | None = None,
 ) -> None:
     """Write the page, whole or not at all. Raises OSError."""
     write_atomically(path, [report(replay, result, table, pipeline).encode()])
@@ -49,8 +49,8 @@ def write_report(
 def report(
     replay: Replay,
     result: ReplayResult,
-    table: Mapping[str, RankerFigures],
-    pipeline: PipelineFigures | None = None,
+    table: Mapping[str, RankerSummary],
+    pipeline: PipelineSummary | None = None,
 ) -> str:
     """The page: tables and plots, all inside."""
     parts = [
@@ -78,7 +78,7 @@ def report(
 def _heading(replay: Replay, result: ReplayResult) -> str:
     since = datetime.fromtimestamp(replay.test_from, UTC).isoformat(timespec="minutes")
     kinds = ", ".join(INTERACTION_TYPES[kind] for kind in sorted(replay.targets))
-    history = replay.history
+    history = replay.dataset
     told = (
         f"{len(result.requests):,} requests from {since} on, replayed one by one: each ranker saw what had happened "
         f"strictly before, ranked every post there was, and was judged by the place of the one that the user chose "
@@ -88,7 +88,7 @@ def _heading(replay: Replay, result: ReplayResult) -> str:
     return f"<h1>Evaluation of the feed</h1>{_text(told)}"
 
 
-def _ranker_table(table: Mapping[str, RankerFigures], result: ReplayResult) -> str:
+def _ranker_table(table: Mapping[str, RankerSummary], result: ReplayResult) -> str:
     counts = next(iter(table.values())).segments
     header = ["ranker", "NDCG@10", "hit@10", "MRR"]
     header += [f"NDCG@10 {name} (n={counts[name].n})" for name in SEGMENTS]
@@ -112,7 +112,7 @@ def _ranker_table(table: Mapping[str, RankerFigures], result: ReplayResult) -> s
     return _table(header, rows)
 
 
-def _by_request(replay: Replay, result: ReplayResult, table: Mapping[str, RankerFigures]) -> list[str]:
+def _by_request(replay: Replay, result: ReplayResult, table: Mapping[str, RankerSummary]) -> list[str]:
     best = sorted(table, key=lambda name: -table[name].accuracy["ndcg@10"].mean)[:_COMPARED]
     ndcg = {name: ndcg_of_rank(result.ranks[name]) for name in best}
     hour = (replay.events.time[result.requests] // 3600 % 24).astype(np.intp)
@@ -133,7 +133,7 @@ def _by_request(replay: Replay, result: ReplayResult, table: Mapping[str, Ranker
     ]
 
 
-def _pipeline_sections(pipeline: PipelineFigures) -> list[str]:
+def _pipeline_sections(pipeline: PipelineSummary) -> list[str]:
     sections = []
     parts = pipeline.reliability()
     if parts:

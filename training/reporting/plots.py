@@ -11,8 +11,8 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.pipeline_diagnostics import ReliabilityPart, SourceFigures
-from training.evaluation.summary import RankerFigures
+from training.evaluation.pipeline_diagnostics import CalibrationBin, SourceSummary
+from training.evaluation.summary import RankerSummary
 
 _STYLE: Final[dict[str, Any]] = {
     "font.size": 9,
@@ -38,7 +38,7 @@ def drawn(draw: Callable[[Axes], None], width: float = 7.5, height: float = 3.4)
     return text[text.index("<svg") :]
 
 
-def ranker_comparison(table: Mapping[str, RankerFigures]) -> str:
+def ranker_comparison(table: Mapping[str, RankerSummary]) -> str:
     """NDCG@10 with its interval, best at the top."""
     rows = sorted(table.items(), key=lambda one: one[1].accuracy["ndcg@10"].mean)
 
@@ -79,7 +79,7 @@ def by_bins(
     return drawn(draw)
 
 
-def reliability(parts: Sequence[ReliabilityPart]) -> str:
+def reliability(parts: Sequence[CalibrationBin]) -> str:
     """Observed against predicted; between the lines observed is 0.8 to 1.25 of predicted."""
 
     def draw(axes: Axes) -> None:
@@ -109,7 +109,7 @@ def feature_weights(model: ChoiceModel) -> str:
     return drawn(draw, height=0.6 + 0.19 * len(order))
 
 
-def source_recall(rows: Mapping[str, SourceFigures]) -> str:
+def source_recall(rows: Mapping[str, SourceSummary]) -> str:
     """Share of what users chose that each source named, and that it alone named."""
     ordered = [(name, one) for name, one in reversed(list(rows.items())) if name != "all"]
 

@@ -20,7 +20,7 @@ def write_dump(path: Path, replay: Replay, result: ReplayResult) -> None:
 
 
 def _lines(replay: Replay, result: ReplayResult) -> Iterator[bytes]:
-    history = replay.history
+    history = replay.dataset
     user_ids, post_ids = history.users.external_id, history.posts.external_id
     for at, event in enumerate(result.requests.tolist()):
         asked = {
@@ -34,6 +34,6 @@ def _lines(replay: Replay, result: ReplayResult) -> Iterator[bytes]:
                 "ranker": name,
                 **asked,
                 "rank": int(result.ranks[name][at]),
-                "ranked": [post_ids[row] for row in replay.chronicle.post_order[listed].tolist()],
+                "ranked": [post_ids[row] for row in replay.timeline.post_order[listed].tolist()],
             }
             yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

@@ -8,7 +8,7 @@ Mode = Literal["ranked", "following", "newest"]
 
 
 @dataclass(frozen=True, slots=True)
-class FeedRequest:
+class RecommendationRequest:
     """Ids are as the caller gave them (see app.domain.ids)."""
 
     user_id: str

@@ -11,7 +11,7 @@ Source = Literal["personalized", "cold_start", "fallback"]
 
 
 @dataclass(frozen=True, slots=True)
-class FeedAnswer:
+class RecommendationResponse:
     """One page. The four sequences run in parallel, best post first; `external_ids` holds None where the given id
     is the post's UUID itself; `explanations` is empty unless asked for."""
 

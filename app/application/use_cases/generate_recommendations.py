@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.cursor import CursorCodec, CursorState
-from app.application.dto import FeedAnswer, FeedRequest
+from app.application.dto import RecommendationRequest, RecommendationResponse
 from app.application.dto.recommendation_response import Source
-from app.application.live_feed import LiveFeed, Ranking
-from app.application.ttl_cache import BoundedMemory
+from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.ttl_cache import TtlCache
 from app.domain.entities import Reason
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
@@ -24,23 +24,26 @@ from app.domain.services.ranking_context import RankingContext
 
 Rows = NDArray[np.intp]
 _NO_ROWS = np.empty(0, np.intp)
-_LISTED = 6_000_000  # posts of all lists that are kept, 24 bytes each
-_ANSWERED = 500_000  # posts of all answers that stand, 100 bytes each,
-_EXPLAINED = 40  # or, with its explanation, so many times as much
-_KEPT = 500  # posts of a list that are kept for paging by offset; the rest of the catalogue follows
+_MAX_LISTED_POSTS = 6_000_000  # posts of all lists that are kept, 24 bytes each
+_MAX_RESPONSE_POSTS = 500_000  # posts of all answers that stand, 100 bytes each,
+_EXPLANATION_WEIGHT = 40  # or, with its explanation, so many times as much
+_MAX_LIST_LENGTH = (
+    500  # posts of a list that are kept for paging by offset; the rest of the catalogue follows
+)
 
 
 @dataclass(frozen=True, slots=True)
-class ListKeeping:
+class ListCachePolicy:
     """How many lists are kept, how long for paging by offset, and how long an answer stands for who asks again.
 
-    Whoever asks the same again within `stands` gets the same answer, unless something that concerns him happened: an
-    event or a follow of his, any change of a post, another model. What is then up to `stands` old is what others did.
+    Whoever asks the same again within `response_ttl` gets the same answer, unless something that concerns him
+    happened: an event or a follow of his, any change of a post, another model. What is then up to `response_ttl` old
+    is what others did.
     """
 
-    lists: int = 10_000
-    life: timedelta = timedelta(minutes=10)
-    stands: timedelta = timedelta(seconds=10)
+    max_lists: int = 10_000
+    list_ttl: timedelta = timedelta(minutes=10)
+    response_ttl: timedelta = timedelta(seconds=10)
 
 
 @dataclass(slots=True, eq=False)
@@ -58,12 +61,12 @@ class _FeedList:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Standing:
+class _CachedResponse:
     """An answer that stands while its list is the user's last one, and nothing that concerns him has changed."""
 
-    of: _FeedList
-    basis: object
-    answer: FeedAnswer
+    feed_list: _FeedList
+    validity: object
+    response: RecommendationResponse
 
 
 class GenerateRecommendations:
@@ -74,20 +77,22 @@ class GenerateRecommendations:
         feed: LiveFeed,
         cursors: CursorCodec,
         clock: Clock,
-        deliver: Callable[[UUID, FeedAnswer], None],
-        keeping: ListKeeping,
+        on_served: Callable[[UUID, RecommendationResponse], None],
+        policy: ListCachePolicy,
     ) -> None:
-        """`deliver` is handed each ranked answer to a known user, not the repetitions; it must return at once."""
+        """`on_served` is handed each ranked answer to a known user, not the repetitions; it must return at once."""
         self._feed = feed
         self._cursors = cursors
         self._clock = clock
-        self._deliver = deliver
-        self._keeping = keeping
-        self._lists: BoundedMemory[_FeedList] = BoundedMemory(keeping.life, keeping.lists, _LISTED)
-        self._answers: BoundedMemory[_Standing] = BoundedMemory(keeping.stands, keeping.lists, _ANSWERED)
-        self._listed: FeedState | None = None  # whose rows the lists hold
+        self._on_served = on_served
+        self._policy = policy
+        self._lists: TtlCache[_FeedList] = TtlCache(policy.list_ttl, policy.max_lists, _MAX_LISTED_POSTS)
+        self._responses: TtlCache[_CachedResponse] = TtlCache(
+            policy.response_ttl, policy.max_lists, _MAX_RESPONSE_POSTS
+        )
+        self._listed_state: FeedState | None = None  # whose rows the lists hold
 
-    def __call__(self, request: FeedRequest) -> FeedAnswer:
+    def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
         """One page. Raises InvalidId, InvalidCursor, ExpiredCursor; nothing else."""
         user_id = user_uuid(request.user_id)
         excluded = [post_uuid(one).bytes for one in request.exclude_ids]
@@ -98,33 +103,33 @@ class GenerateRecommendations:
             else None
         )
 
-        with self._feed.turn:
-            state, ranking = self._feed.state, self._feed.ranking
-            if self._listed is not state:  # a feed that was read anew numbers its rows anew
+        with self._feed.lock:
+            state, ranking = self._feed.state, self._feed.ranker
+            if self._listed_state is not state:  # a feed that was read anew numbers its rows anew
                 self._lists.clear()
-                self._answers.clear()
-                self._listed = state
+                self._responses.clear()
+                self._listed_state = state
             user = state.user_rows.get(user_id.bytes, -1)
             key = (user_id, request.mode, request.exclude_seen, _digest(excluded))
             asked = (key, request.limit, request.offset, request.explain)
-            basis = _basis(state, user, ranking)
-            if cursor is None and (answer := self._standing(asked, basis, now)) is not None:
+            basis = _cache_validity(state, user, ranking)
+            if cursor is None and (answer := self._cached_response(asked, basis, now)) is not None:
                 degraded = self._feed.degraded
                 return replace(answer, user_id=request.user_id, generated_at=now, degraded=degraded)
-            barred = _barred(state, user, request.exclude_seen, excluded, cursor)
+            barred = _excluded_rows(state, user, request.exclude_seen, excluded, cursor)
             context = RankingContext(state, user, now.timestamp(), barred)
             the_list = self._list_for(key, request, context, now, cursor)
             page, exhausted = self._slice(the_list, context, request)
             explanations = self._explanations(the_list, context, page) if request.explain else []
             if cursor is None:
-                self._keep(key, the_list)
+                self._keep_list(key, the_list)
             given = page.rows if cursor else the_list.given()[: request.offset + request.limit]
             shown = state.seq[given]
             rows = page.rows.tolist()
             post_ids = [state.post_ids[row] for row in rows]
             external_ids = [state.external_ids[row] for row in rows]
             degraded, version = self._feed.degraded, ranking.model_version
-            source: Source = "personalized" if context.history_length else "cold_start"
+            source: Source = "personalized" if context.event_count else "cold_start"
             if version is None:
                 source = "fallback"
 
@@ -133,7 +138,7 @@ class GenerateRecommendations:
             started = cursor.started_at if cursor else the_list.started_at
             shown = np.sort(shown) if cursor is None else np.union1d(cursor.shown, shown)
             next_cursor = self._cursors.seal(CursorState(user_id, request.mode, now, started, shown))
-        answer = FeedAnswer(
+        answer = RecommendationResponse(
             user_id=request.user_id,
             post_ids=post_ids,
             external_ids=external_ids,
@@ -148,48 +153,50 @@ class GenerateRecommendations:
             explanations=explanations,
         )
         if cursor is None and now == the_list.started_at:
-            weight = len(post_ids) * (_EXPLAINED if request.explain else 1)
-            self._answers.put(asked, now, weight, _Standing(the_list, basis, answer))
+            weight = len(post_ids) * (_EXPLANATION_WEIGHT if request.explain else 1)
+            self._responses.put(asked, now, weight, _CachedResponse(the_list, basis, answer))
         if request.mode == "ranked" and context.user >= 0 and post_ids:
-            self._deliver(user_id, answer)
+            self._on_served(user_id, answer)
         return answer
 
-    def _standing(self, asked: tuple[object, ...], basis: object, now: datetime) -> FeedAnswer | None:
-        kept = self._answers.get(asked, now)
-        if kept is None or kept.basis != basis or self._lists.get(asked[0], now) is not kept.of:
+    def _cached_response(
+        self, asked: tuple[object, ...], validity: object, now: datetime
+    ) -> RecommendationResponse | None:
+        kept = self._responses.get(asked, now)
+        if kept is None or kept.validity != validity or self._lists.get(asked[0], now) is not kept.feed_list:
             return None
-        return kept.answer
+        return kept.response
 
     def _list_for(
         self,
         key: object,
-        request: FeedRequest,
+        request: RecommendationRequest,
         context: RankingContext,
         now: datetime,
         cursor: CursorState | None,
     ) -> _FeedList:
         if cursor is None and request.offset and (kept := self._lists.get(key, now)) is not None:
             return kept
-        ranked = self._feed.ranking.pipeline.rank(context) if request.mode == "ranked" else None
+        ranked = self._feed.ranker.pipeline.rank(context) if request.mode == "ranked" else None
         return _FeedList(cursor.started_at if cursor else now, ranked)
 
-    def _keep(self, key: object, the_list: _FeedList) -> None:
+    def _keep_list(self, key: object, the_list: _FeedList) -> None:
         if the_list.ranked is not None and the_list.ranked.scored is not None:
-            the_list.ranked = the_list.ranked.kept(_KEPT)
-        weight = sum(len(page.rows) for page in the_list.pages) + _KEPT
+            the_list.ranked = the_list.ranked.truncated(_MAX_LIST_LENGTH)
+        weight = sum(len(page.rows) for page in the_list.pages) + _MAX_LIST_LENGTH
         self._lists.put(key, the_list.started_at, weight, the_list)
 
     def _explanations(self, the_list: _FeedList, context: RankingContext, page: Page) -> list[dict[str, Any]]:
         """Of each post, what its place was made of; of a list by time that is its age."""
         if the_list.ranked is not None:
-            return self._feed.ranking.pipeline.evidence(context, the_list.ranked, page.rows)
+            return self._feed.ranker.pipeline.explain(context, the_list.ranked, page.rows)
         return [{"age_days": round(one, 4)} for one in _age_days(context, page.rows).tolist()]
 
     def _slice(
         self,
         the_list: _FeedList,
         context: RankingContext,
-        request: FeedRequest,
+        request: RecommendationRequest,
     ) -> tuple[Page, bool]:
         """Posts `offset`.. of the list, which grows as far as needed, and whether it ends there.
 
@@ -197,24 +204,24 @@ class GenerateRecommendations:
         start, stop = (
             (request.offset, request.offset + request.limit) if request.cursor is None else (0, request.limit)
         )
-        pipeline = self._feed.ranking.pipeline
+        pipeline = self._feed.ranker.pipeline
         have = sum(len(page.rows) for page in the_list.pages)
         if have < stop:
             grown = self._next_posts(the_list, context, request, stop - have)
             the_list.pages.append(grown)
-        page = _joined(the_list.pages, start, stop)
+        page = _join_pages(the_list.pages, start, stop)
         if have:  # given out earlier: what was deleted or met since then is left out
-            page = _kept(page, pipeline.eligible(context, page.rows))
+            page = _filter_page(page, pipeline.eligible(context, page.rows))
         return page, sum(len(one.rows) for one in the_list.pages) < stop
 
     def _next_posts(
         self,
         the_list: _FeedList,
         context: RankingContext,
-        request: FeedRequest,
+        request: RecommendationRequest,
         count: int,
     ) -> Page:
-        pipeline = self._feed.ranking.pipeline
+        pipeline = self._feed.ranker.pipeline
         given = the_list.given()
         if the_list.ranked is None:
             rows = self._by_time(the_list, context, request, given, count)
@@ -224,49 +231,49 @@ class GenerateRecommendations:
         if len(given):
             # what was met or deleted since the list was made is left out as well
             gone = ranked.rows[~pipeline.eligible(context, ranked.rows)]
-            ranked = ranked.without(np.concatenate([given, gone]), context.state.n_posts)
+            ranked = ranked.excluding(np.concatenate([given, gone]), context.state.n_posts)
         page = pipeline.page(context, ranked, count) if len(ranked.rows) else _NO_PAGE
         if len(page.rows) < count:  # the rest of the catalogue, newest first
             listed = np.concatenate([given, page.rows])
             by_time = context.state.by_created[::-1]
             rest = _first_eligible(pipeline, context, by_time, listed, count - len(page.rows))
             tail = Page(rest, np.zeros(len(rest)), [Reason.RECENT] * len(rest))
-            page = _joined([page, tail], 0, count)
+            page = _join_pages([page, tail], 0, count)
         return page
 
     def _by_time(
         self,
         the_list: _FeedList,
         context: RankingContext,
-        request: FeedRequest,
+        request: RecommendationRequest,
         given: Rows,
         count: int,
     ) -> Rows:
         state = context.state
         if request.mode == "following":
-            _, (posts,) = state.authored.gather(context.followed, state.n_posts)
+            _, (posts,) = state.posts_by_author.gather(context.followed, state.n_posts)
             rows = posts.astype(np.intp)
             rows = rows[np.lexsort((-rows, -state.created[rows]))]
         else:
             rows = state.by_created[::-1]
         # posts that came after the list began wait for the next list
         rows = rows[state.created[rows] <= the_list.started_at.astimezone(UTC).timestamp()]
-        return _first_eligible(self._feed.ranking.pipeline, context, rows, given, count)
+        return _first_eligible(self._feed.ranker.pipeline, context, rows, given, count)
 
 
-def _basis(state: FeedState, user: int, ranking: Ranking) -> object:
+def _cache_validity(state: FeedState, user: int, ranking: ActiveRanker) -> object:
     """What a list of this user was made from, but for what others do; equal as long as nothing of it changes."""
-    version, changes = ranking.model_version, state.changes_of_posts
+    version, changes = ranking.model_version, state.posts_version
     if user < 0:
         return version, changes
-    return version, changes, user, state.histories.length(user), state.follows.row(user)[0].tobytes()
+    return version, changes, user, state.events_by_user.length(user), state.follows.row(user)[0].tobytes()
 
 
-def _barred(
+def _excluded_rows(
     state: FeedState, user: int, exclude_seen: bool, excluded: Sequence[bytes], cursor: CursorState | None
 ) -> NDArray[np.integer[Any]]:
     """Rows of what is not to be shown: met, where that counts, excluded, or on an earlier page."""
-    met = state.met(user) if exclude_seen else _NO_ROWS
+    met = state.seen_posts(user) if exclude_seen else _NO_ROWS
     if not excluded and cursor is None:
         return met
     known = [row for key in excluded if (row := state.post_rows.get(key)) is not None]
@@ -310,7 +317,7 @@ def _age_days(context: RankingContext, rows: Rows) -> NDArray[np.float64]:
     return age
 
 
-def _joined(pages: Sequence[Page], start: int, stop: int) -> Page:
+def _join_pages(pages: Sequence[Page], start: int, stop: int) -> Page:
     """Places `start`..`stop` of some pages in a row; scores are made not to rise from one to the next."""
     if len(pages) == 1 and start == 0 and stop >= len(pages[0].rows):
         return pages[0]
@@ -320,6 +327,6 @@ def _joined(pages: Sequence[Page], start: int, stop: int) -> Page:
     return Page(rows, values, reasons)
 
 
-def _kept(page: Page, keep: NDArray[np.bool_]) -> Page:
+def _filter_page(page: Page, keep: NDArray[np.bool_]) -> Page:
     at = np.flatnonzero(keep).tolist()
     return Page(page.rows[keep], page.values[keep], [page.reasons[i] for i in at])

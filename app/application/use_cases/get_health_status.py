@@ -31,7 +31,7 @@ class ServiceState:
     write_behind_dropped: int = 0
 
 
-class StateReader(Protocol):
+class ServiceStatusReader(Protocol):
     """Port: the running parts, asked from memory; never waits."""
 
     def state(self) -> ServiceState:
@@ -51,7 +51,7 @@ class HealthStatus:
 class GetHealthStatus:
     """Judge the present state."""
 
-    def __init__(self, reader: StateReader, clock: Clock) -> None:
+    def __init__(self, reader: ServiceStatusReader, clock: Clock) -> None:
         self._reader = reader
         self._clock = clock
 

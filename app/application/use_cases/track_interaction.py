@@ -11,7 +11,11 @@ import structlog
 from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import InvalidId, InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.interaction_repository import InteractionRepository, Recorded, StoredInteraction
+from app.domain.repositories.interaction_repository import (
+    InteractionRepository,
+    RecordResult,
+    StoredInteraction,
+)
 from app.domain.services.clock import Clock
 
 log = structlog.get_logger()
@@ -33,8 +37,8 @@ class TrackedEvent:
 class TrackInteraction:
     """Commit events, all or none, then hand them to `apply`, which makes them count in memory at once.
 
-    An event may lie `back` in the past and, for clocks that run ahead, `ahead` in the future; those are taken
-    as now, so that nothing stored is dated in the future.
+    An event may lie `max_age` in the past and, for clocks that run ahead, `max_clock_skew` in the future; those are
+    taken as now, so that nothing stored is dated in the future.
     """
 
     def __init__(
@@ -43,16 +47,16 @@ class TrackInteraction:
         clock: Clock,
         apply: Callable[[Sequence[StoredInteraction]], None],
         *,
-        back: timedelta = timedelta(days=7),
-        ahead: timedelta = timedelta(seconds=5),
+        max_age: timedelta = timedelta(days=7),
+        max_clock_skew: timedelta = timedelta(seconds=5),
     ) -> None:
         self._repository = repository
         self._clock = clock
         self._apply = apply
-        self._back = back
-        self._ahead = ahead
+        self._max_age = max_age
+        self._max_clock_skew = max_clock_skew
 
-    def __call__(self, events: Sequence[TrackedEvent]) -> Recorded:
+    def __call__(self, events: Sequence[TrackedEvent]) -> RecordResult:
         """Returns after the commit.
 
         Raises InvalidId and InvalidInteraction (of several events naming the place), UnknownUser, UnknownPost,
@@ -79,10 +83,10 @@ class TrackInteraction:
 
     def _checked(self, event: TrackedEvent, now: datetime) -> Interaction:
         occurred_at = event.occurred_at or now
-        if occurred_at > now + self._ahead:
+        if occurred_at > now + self._max_clock_skew:
             raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies in the future")
-        if occurred_at < now - self._back:
-            limit = f"more than {self._back / timedelta(days=1):g} days back"
+        if occurred_at < now - self._max_age:
+            limit = f"more than {self._max_age / timedelta(days=1):g} days back"
             raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies {limit}")
         user_id, post_id = user_uuid(event.user_id), post_uuid(event.post_id)
         try:

@@ -10,16 +10,16 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from app.application.live_feed import LiveFeed, Ranking
+from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.use_cases.get_health_status import ServiceState
-from app.application.workers.poll_intervals import Pace
-from app.application.workers.reconciler import UntoldChanges
-from app.application.workers.snapshot_recovery import in_order
-from app.application.workers.state_updater import FeedWriter
-from app.domain.entities.post import readable
-from app.domain.errors import InvalidArtifact, ModelUnavailable, PositionLost, StorageUnavailable
+from app.application.workers.poll_intervals import PollIntervals
+from app.application.workers.reconciler import Reconciler
+from app.application.workers.snapshot_recovery import merge_changes
+from app.application.workers.state_updater import StateUpdater
+from app.domain.entities.post import post_text
+from app.domain.errors import InvalidArtifact, ModelUnavailable, PositionExpired, StorageUnavailable
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource, PublishedModel, RankingModel
 from app.domain.ranking.options import RankingOptions
@@ -34,7 +34,7 @@ _PORTION = 500  # posts asked for at once
 _RESUMED_PARTS = 5  # of changes since a snapshot: beyond, reading everything is as quick
 
 
-class FeedKeeper:
+class LogFollower:
     """Writes what `LiveFeed` serves. One thread follows the log, another the registry."""
 
     def __init__(
@@ -45,17 +45,17 @@ class FeedKeeper:
         posts: PostRepository | None,
         options: RankingOptions,
         observer: StageObserver,
-        pace: Pace,
+        intervals: PollIntervals,
     ) -> None:
         """`options` rank where there is no model. `feed_log` None: no database is set up."""
         self._feed = feed
         self._models = models
         self._log = feed_log
         self._posts = posts
-        self._writer = FeedWriter(feed, posts)
+        self._updater = StateUpdater(feed, posts)
         self._options = options
         self._observer = observer
-        self._pace = pace
+        self._intervals = intervals
         self._changing = threading.RLock()  # held by whoever changes rows or ranking, over more than one turn
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -66,18 +66,18 @@ class FeedKeeper:
         self._reload_error: str | None = None
         self._reload_failures = 0
         self._caught_up_at: float | None = None
-        self._untold = UntoldChanges(self._writer, pace)
+        self._reconciler = Reconciler(self._updater, intervals)
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Load model and feed as far as they can be had now, then keep them current until `close`."""
-        self.look_for_model()
-        self.follow_log()
+        self.check_for_new_model()
+        self.poll_log()
         for name, work, pause in (
-            ("feed-tail", self.follow_log, self._pace.tail),
-            ("outbox-sweep", self.sweep_outbox, self._pace.sweep),
-            ("model-watch", self.look_for_model, self._pace.registry),
+            ("feed-tail", self.poll_log, self._intervals.tail),
+            ("outbox-sweep", self.purge_outbox, self._intervals.purge),
+            ("model-watch", self.check_for_new_model, self._intervals.registry),
         ):
             if name != "model-watch" and self._log is None:
                 continue
@@ -112,11 +112,11 @@ class FeedKeeper:
 
     def apply(self, stored: Sequence[StoredInteraction]) -> None:
         """Count events that were just committed, before the tail brings them."""
-        self._writer.count(stored)
+        self._updater.apply_events(stored)
 
     # -- the log -------------------------------------------------------------------------------------------------
 
-    def follow_log(self) -> None:
+    def poll_log(self) -> None:
         """Read what is new in the log, if there is one; the tail repeats this."""
         if self._log is None:
             return
@@ -125,9 +125,9 @@ class FeedKeeper:
                 if self._caught_up_at is None:
                     self._begin(self._log)
                 elif self._is_another_database(self._log):
-                    self._read_whole(self._log)
+                    self._read_all(self._log)
                 self._read_changes(self._log)
-                self._untold.look(self._log)
+                self._reconciler.run_if_due(self._log)
         except StorageUnavailable as error:
             if self._feed.database_ok:
                 log.warning("feed.database_away", cause=str(error))
@@ -146,39 +146,39 @@ class FeedKeeper:
     def _begin(self, feed_log: FeedLog) -> None:
         """From the feed that the model remembers, where the rest leads to the same as reading all of it."""
         if self._position is None or not self._resume(feed_log, self._position):
-            self._read_whole(feed_log)
+            self._read_all(feed_log)
 
     def _resume(self, feed_log: FeedLog, position: LogPosition) -> bool:
         state = self._feed.state
-        if not feed_log.accounts_for(position, int(state.engagements[: state.n_posts].sum())):
+        if not feed_log.can_resume_from(position, int(state.engagements[: state.n_posts].sum())):
             return False
         parts: list[FeedChanges] = []
         while len(parts) < _RESUMED_PARTS and (not parts or parts[-1].more):
-            parts.append(feed_log.changes(parts[-1].position if parts else position))
-        rest = None if parts[-1].more else in_order(state, parts)
+            parts.append(feed_log.read_changes(parts[-1].position if parts else position))
+        rest = None if parts[-1].more else merge_changes(state, parts)
         if rest is None:
             return False
-        self._writer.apply(rest)
+        self._updater.apply_changes(rest)
         self._position = rest.position
         return True
 
-    def _read_whole(self, feed_log: FeedLog) -> None:
-        self._untold.begin(feed_log)
-        whole = feed_log.whole()
-        chronicle = Chronicle(whole.history, replay=False)
-        chronicle.read_texts_with(self._writer.embed)
-        self._serve(chronicle.finish(), self._model, whole.history.events.seq)
+    def _read_all(self, feed_log: FeedLog) -> None:
+        self._reconciler.reset(feed_log)
+        whole = feed_log.read_all()
+        chronicle = FeedTimeline(whole.dataset, replay=False)
+        chronicle.embed_texts(self._updater.embed)
+        self._serve(chronicle.apply_all(), self._model, whole.dataset.events.seq)
         self._position = whole.position
 
     def _read_changes(self, feed_log: FeedLog) -> None:
         while self._position is not None and not self._stop.is_set():
             try:
-                changes = feed_log.changes(self._position)
-            except PositionLost as error:
+                changes = feed_log.read_changes(self._position)
+            except PositionExpired as error:
                 log.warning("feed.position_lost", cause=str(error))
-                self._read_whole(feed_log)
+                self._read_all(feed_log)
                 continue
-            self._writer.apply(changes)
+            self._updater.apply_changes(changes)
             self._position = changes.position
             if not any(
                 (
@@ -189,12 +189,12 @@ class FeedKeeper:
             ):
                 return
 
-    def sweep_outbox(self) -> None:
+    def purge_outbox(self) -> None:
         """Remove what every reader has read long ago; repeated, rarely."""
         if self._log is None:
             return
         try:
-            removed = self._log.sweep(self._pace.outbox_life)
+            removed = self._log.purge(self._intervals.outbox_life)
         except StorageUnavailable as error:
             log.warning("outbox.not_swept", cause=str(error))
             return
@@ -203,7 +203,7 @@ class FeedKeeper:
 
     # -- models --------------------------------------------------------------------------------------------------
 
-    def look_for_model(self) -> None:
+    def check_for_new_model(self) -> None:
         """Load what was newly published beside what serves; whatever fails, the old one goes on. Repeated, too."""
         fingerprint = self._models.fingerprint()
         if fingerprint == self._seen_fingerprint and self._reload_error is None:
@@ -241,17 +241,17 @@ class FeedKeeper:
         model = published.model
         if self._caught_up_at is None:
             # no database was read to its end yet: the newest snapshot is the feed
-            self._serve(FeedState.restored(model.snapshot), published, np.empty(0, np.int64))
-            self._writer.embed, self._position = model.embed, model.position
+            self._serve(FeedState.from_snapshot(model.snapshot), published, np.empty(0, np.int64))
+            self._updater.embed, self._position = model.embed, model.position
             return
         # the running feed is newer than the artefact's: it stays, only its texts are read anew
         state = self._feed.state
         vectors = self._vectors(state, model)
         pipeline = model.pipeline(state, self._observer)
-        with self._feed.turn:
+        with self._feed.lock:
             state.set_text(np.arange(len(vectors)), vectors)
-            self._feed.ranking = Ranking(pipeline, published.record.version)
-            self._writer.embed, self._model = model.embed, published
+            self._feed.ranker = ActiveRanker(pipeline, published.record.version)
+            self._updater.embed, self._model = model.embed, published
 
     def _vectors(self, state: FeedState, model: RankingModel) -> NDArray[np.float32]:
         """Text vectors of every post in the model's space: from its snapshot, else from the post's words."""
@@ -268,7 +268,7 @@ class FeedKeeper:
             rows = {key: row for row, key in unread}
             for start in range(0, len(unread), _PORTION):
                 found = self._posts.posts([UUID(bytes=key) for _, key in unread[start : start + _PORTION]])
-                read = model.embed([readable(post.content, post.tags) for post in found])
+                read = model.embed([post_text(post.content, post.tags) for post in found])
                 for post, vector in zip(found, read, strict=True):
                     vectors[rows[post.id.bytes]] = vector
         return vectors
@@ -279,7 +279,7 @@ class FeedKeeper:
             pipeline, version = ranking_pipeline(self._options, None, None, self._observer), None
         else:
             pipeline, version = published.model.pipeline(state, self._observer), published.record.version
-        self._writer.begin(state, Ranking(pipeline, version), counted)
+        self._updater.replace_state(state, ActiveRanker(pipeline, version), counted)
         self._model = published
 
     def _serving(self) -> str | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollIntervals:
     """Seconds between looks at the log, at the registry, and, where tables have no triggers of ours, at everything that
     exists and at the newest posts; and between sweeps of the outbox, which is kept for `outbox_life`."""
 
@@ -13,5 +13,5 @@ class Pace:
     registry: float = 2.0
     reconcile: float = 60.0
     newest: float = 2.0
-    sweep: float = 3600.0
+    purge: float = 3600.0
     outbox_life: timedelta = timedelta(days=7)

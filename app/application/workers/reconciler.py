@@ -2,41 +2,43 @@
 
 from time import monotonic
 
-from app.application.workers.poll_intervals import Pace
-from app.application.workers.state_updater import FeedWriter
+from app.application.workers.poll_intervals import PollIntervals
+from app.application.workers.state_updater import StateUpdater
 from app.domain.repositories.feed_log import FeedLog
 
 
-class UntoldChanges:
+class Reconciler:
     """Compares memory with the tables: the newest posts often, everything now and then; nothing where all is told."""
 
-    def __init__(self, writer: FeedWriter, pace: Pace) -> None:
-        self._writer = writer
-        self._pace = pace
-        self._all_told = False
-        self._marks: dict[bytes, int] = {}  # of each post, as memory has it
+    def __init__(self, updater: StateUpdater, intervals: PollIntervals) -> None:
+        self._updater = updater
+        self._intervals = intervals
+        self._has_complete_capture = False
+        self._checksums: dict[bytes, int] = {}  # of each post, as memory has it
         self._compared_at = self._looked_at = monotonic()
 
-    def begin(self, feed_log: FeedLog) -> None:
+    def reset(self, feed_log: FeedLog) -> None:
         """To be called before the feed is read as a whole, so that what changes meanwhile is found later.
 
         Raises StorageUnavailable.
         """
-        self._all_told = feed_log.tells_all()
-        self._marks = {} if self._all_told else feed_log.marks().by_post()
+        self._has_complete_capture = feed_log.has_complete_change_capture()
+        self._checksums = {} if self._has_complete_capture else feed_log.checksums().by_post()
         self._compared_at = self._looked_at = monotonic()
 
-    def look(self, feed_log: FeedLog) -> None:
+    def run_if_due(self, feed_log: FeedLog) -> None:
         """What is due. Raises StorageUnavailable."""
-        if monotonic() - self._compared_at > self._pace.reconcile:
-            self._all_told = feed_log.tells_all()  # views can be redefined at any time
-            if self._all_told:
-                self._marks = {}
+        if monotonic() - self._compared_at > self._intervals.reconcile:
+            self._has_complete_capture = (
+                feed_log.has_complete_change_capture()
+            )  # views can be redefined at any time
+            if self._has_complete_capture:
+                self._checksums = {}
             else:
-                there = feed_log.marks()
-                self._writer.compare(there, self._marks)
-                self._marks = there.by_post()
+                there = feed_log.checksums()
+                self._updater.reconcile(there, self._checksums)
+                self._checksums = there.by_post()
             self._compared_at = monotonic()
-        if not self._all_told and monotonic() - self._looked_at > self._pace.newest:
-            self._writer.add_unknown(feed_log.posts_created_since(self._writer.newest_created()))
+        if not self._has_complete_capture and monotonic() - self._looked_at > self._intervals.newest:
+            self._updater.add_missing_posts(feed_log.posts_created_since(self._updater.newest_created()))
             self._looked_at = monotonic()

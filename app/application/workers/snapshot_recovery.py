@@ -9,7 +9,7 @@ from app.domain.repositories.feed_log import FeedChanges
 from app.domain.repositories.interaction_repository import StoredInteraction
 
 
-def in_order(state: FeedState, parts: Sequence[FeedChanges]) -> FeedChanges | None:
+def merge_changes(state: FeedState, parts: Sequence[FeedChanges]) -> FeedChanges | None:
     """`parts`, read one after the other, as one, in the order in which a whole read comes upon them.
 
     None where `state` with them is not what a whole read gives. Counters keep what a deleted post or user earned, and
@@ -78,7 +78,7 @@ def _happen_later(state: FeedState, new: dict[bytes, Post], events: Sequence[Sto
             return False
         user = state.user_rows.get(one.user_id.bytes)
         if user is not None:
-            before = max([before, *state.histories.row(user, last=1)[1].tolist()])
+            before = max([before, *state.events_by_user.row(user, last=1)[1].tolist()])
         if at <= before:
             return False
     return True

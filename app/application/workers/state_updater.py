@@ -7,14 +7,14 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.application.live_feed import LiveFeed, Ranking
+from app.application.live_feed import ActiveRanker, LiveFeed
 from app.domain.entities import INTERACTION_TYPES, Post
-from app.domain.entities.post import readable
+from app.domain.entities.post import post_text
 from app.domain.feed.dataset import KEY_DTYPE, EventColumns
 from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import Embed
-from app.domain.feed.uuid_index import KeyIndex
-from app.domain.repositories.feed_log import FeedChanges, FeedMarks
+from app.domain.feed.uuid_index import UuidIndex
+from app.domain.repositories.feed_log import FeedChanges, FeedChecksums
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.domain.repositories.post_repository import PostRepository
 
@@ -23,7 +23,7 @@ _NEWEST = 200  # posts
 _REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
 
 
-class FeedWriter:
+class StateUpdater:
     """Takes turns with the requests that read. `embed` turns the texts of new posts into vectors."""
 
     def __init__(self, feed: LiveFeed, posts: PostRepository | None) -> None:
@@ -32,15 +32,15 @@ class FeedWriter:
         self._posts = posts
         self._counted: dict[int, None] = {}
 
-    def begin(self, state: FeedState, ranking: Ranking, counted: NDArray[np.int64]) -> None:
+    def replace_state(self, state: FeedState, ranker: ActiveRanker, counted: NDArray[np.int64]) -> None:
         """Another feed and the numbers of the events in it, in one turn: no event is lost or counted twice."""
         numbers = dict.fromkeys(np.sort(counted)[-_REMEMBERED:].tolist())
-        with self._feed.turn:
-            self._feed.state, self._feed.ranking, self._counted = state, ranking, numbers
+        with self._feed.lock:
+            self._feed.state, self._feed.ranker, self._counted = state, ranker, numbers
 
-    def count(self, stored: Sequence[StoredInteraction]) -> None:
+    def apply_events(self, stored: Sequence[StoredInteraction]) -> None:
         """Count events that were committed, each once."""
-        with self._feed.turn:
+        with self._feed.lock:
             self._record(stored)
 
     def newest_created(self) -> float:
@@ -49,19 +49,19 @@ class FeedWriter:
         newest = state.by_created[-_NEWEST:]
         return float(state.created[newest[0]]) if len(newest) else 0.0
 
-    def add_unknown(self, posts: Sequence[Post]) -> None:
+    def add_missing_posts(self, posts: Sequence[Post]) -> None:
         """Those of some posts that are not known yet."""
         known = self._feed.state.post_rows
         self._upsert_posts([post for post in posts if post.id.bytes not in known])
 
-    def compare(self, there: FeedMarks, before: Mapping[bytes, int]) -> None:
+    def reconcile(self, there: FeedChecksums, before: Mapping[bytes, int]) -> None:
         """Bring users, posts and follows up to all that exist. `before`: the marks of the posts as memory has them.
 
         Raises StorageUnavailable.
         """
         marks = there.by_post()
         users = set(there.users.tolist())
-        with self._feed.turn:
+        with self._feed.lock:
             state = self._feed.state
             known_posts, known_users = set(state.post_rows), set(state.user_rows)
             state.add_users(sorted(users - known_users))
@@ -69,21 +69,21 @@ class FeedWriter:
         for start in range(0, len(changed), _PORTION):
             portion = [UUID(bytes=key) for key in changed[start : start + _PORTION]]
             self._upsert_posts(self._posts.posts(portion) if self._posts is not None else [])
-        with self._feed.turn:
+        with self._feed.lock:
             for key in known_posts - marks.keys():
                 state.remove_post(key)
-        self._compare_follows(there)
-        with self._feed.turn:
+        self._reconcile_follows(there)
+        with self._feed.lock:
             for key in known_users - users:
                 state.remove_user(key)
 
-    def _compare_follows(self, there: FeedMarks) -> None:
-        with self._feed.turn:
+    def _reconcile_follows(self, there: FeedChecksums) -> None:
+        with self._feed.lock:
             state = self._feed.state
             known, base = dict(state.user_rows), state.n_users
             follower, followee = state.edges()
         present = follower * base + followee  # edges as numbers, which are compared all at once
-        index = KeyIndex(np.frombuffer(b"".join(known), KEY_DTYPE))
+        index = UuidIndex(np.frombuffer(b"".join(known), KEY_DTYPE))
         rows = np.fromiter(known.values(), np.int64, len(known))
         a, b = index.rows(there.followers), index.rows(there.followees)
         both = (a >= 0) & (b >= 0)
@@ -92,16 +92,16 @@ class FeedWriter:
         new = np.setdiff1d(wanted, present, assume_unique=True)
         gone = np.setdiff1d(present, wanted, assume_unique=True)
         for start in range(0, max(len(new), len(gone)), _PORTION):
-            with self._feed.turn:
+            with self._feed.lock:
                 for one in gone[start : start + _PORTION].tolist():
                     state.unfollow(*divmod(one, base))
                 state.follow(*np.divmod(new[start : start + _PORTION], base))
 
-    def apply(self, changes: FeedChanges) -> None:
+    def apply_changes(self, changes: FeedChanges) -> None:
         """What the log told. Raises StorageUnavailable."""
         self._upsert_posts(changes.posts)
         self._read_posts({one.interaction.post_id for one in changes.events})
-        with self._feed.turn:
+        with self._feed.lock:
             state = self._feed.state
             state.add_users([user.id.bytes for user in changes.users])
             for gone in changes.removed_posts:
@@ -117,20 +117,20 @@ class FeedWriter:
                 if a >= 0 and b >= 0:
                     state.follow(np.array([a]), np.array([b]))
         for start in range(0, len(changes.events), _PORTION):
-            self.count(changes.events[start : start + _PORTION])
+            self.apply_events(changes.events[start : start + _PORTION])
 
     def _upsert_posts(self, posts: Sequence[Post]) -> None:
         for start in range(0, len(posts), _PORTION):
             portion = list({post.id: post for post in posts[start : start + _PORTION]}.values())
-            vectors = self.embed([readable(post.content, post.tags) for post in portion])
-            with self._feed.turn:
+            vectors = self.embed([post_text(post.content, post.tags) for post in portion])
+            with self._feed.lock:
                 self._upsert_portion(portion, vectors)
 
     def _upsert_portion(self, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
         """Known posts are brought up to date one by one, new ones come all at once."""
         state = self._feed.state
         state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
-        self._take_back(posts)
+        self._restore_hidden(posts)
         authors = [-1 if post.author_id is None else state.user_rows[post.author_id.bytes] for post in posts]
         topics = [post.tags[0] if post.tags else None for post in posts]
         new: list[int] = []
@@ -163,7 +163,7 @@ class FeedWriter:
             text=vectors[new],
         )
 
-    def _take_back(self, posts: Sequence[Post]) -> None:
+    def _restore_hidden(self, posts: Sequence[Post]) -> None:
         """A post that a view of others hid and shows again kept its number: it is the same one, with its events."""
         state = self._feed.state
         unknown = {post.seq: post for post in posts if post.id.bytes not in state.post_rows}

@@ -26,6 +26,6 @@ class Post:
             raise ValueError(f"seq must not be negative, got {self.seq}")
 
 
-def readable(content: str, tags: Sequence[str]) -> str:
+def post_text(content: str, tags: Sequence[str]) -> str:
     """The text of a post as the space reads it: its words and, each as one more word, its tags."""
     return " ".join([content, *tags])

@@ -1,6 +1,6 @@
 """A whole feed in columns: what files, the generator and the database are read into, and what training replays.
 
-Indices inside a `FeedHistory` refer to rows of its own `users` and `posts`. Times are float64 seconds since the
+Indices inside a `FeedDataset` refer to rows of its own `users` and `posts`. Times are float64 seconds since the
 Unix epoch, UTC. Keys are UUID bytes, dtype ``V16``.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 KEY_DTYPE = np.dtype("V16")
 
 
-def keys_of(ids: Iterable[UUID]) -> NDArray[np.void]:
+def uuid_keys(ids: Iterable[UUID]) -> NDArray[np.void]:
     """UUIDs as a (n,) ``V16`` array."""
     return np.frombuffer(b"".join(one.bytes for one in ids), dtype=KEY_DTYPE)
 
@@ -79,7 +79,7 @@ class EventColumns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FeedHistory:
+class FeedDataset:
     """Everything a feed has recorded."""
 
     users: UserColumns

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.ragged import grown
+from app.domain.feed.ragged import grow
 
 NEVER = -np.inf
 _EXTREME = 1000.0  # log2: what is colder is none, and only events to come are hotter
 
 
-class Heat:
+class DecayedCounters:
     """Per row and half-life h, the sum over its events of 0.5 ** (age / h).
 
     Kept as K = log2 sum 2 ** (t / h), which an event changes and time does not: heat at `now` is 2 ** (K - now / h),
@@ -21,19 +21,20 @@ class Heat:
     order give the same bits.
     """
 
-    def __init__(self, half_lives: Sequence[float], ranked: int = 0) -> None:
-        """`half_lives` in seconds; so many hottest rows, `ranked`, are kept at hand for `hottest` once it was asked."""
+    def __init__(self, half_lives: Sequence[float], top_k_size: int = 0) -> None:
+        """`half_lives` in seconds; so many hottest rows, `top_k_size`, are kept at hand for `top_k` once it was
+        asked."""
         self.half_lives = np.asarray(half_lives, np.float64)
         self.rows = 0
         self._level = np.full((len(self.half_lives), 0), NEVER)
-        self._ranked = ranked
+        self._ranked = top_k_size
         self._order: list[NDArray[np.intp] | None] = [None] * len(self.half_lives)
         self._floor = np.full(len(self.half_lives), np.inf)  # what is colder is not among them
         self._risen: list[list[NDArray[np.intp]]] = [[] for _ in self.half_lives]
 
-    def reach(self, rows: int) -> None:
+    def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
-        self._level = grown(self._level, rows, NEVER)
+        self._level = grow(self._level, rows, NEVER)
         self.rows = max(self.rows, rows)
 
     def add(self, rows: NDArray[np.intp], times: NDArray[np.float64]) -> None:
@@ -48,9 +49,9 @@ class Heat:
         for column in np.flatnonzero(risen.any(axis=1)).tolist():
             self._risen[column].append(rows[risen[column]])
             if sum(map(len, self._risen[column])) > 4 * self._ranked:
-                self._forget(column)
+                self._invalidate(column)
 
-    def at(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
+    def values(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
         """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where less than 1e-301 is left; some `columns` of it."""
         level = self._level[columns].take(rows, axis=1)
         level -= (now / self.half_lives[columns])[:, None]
@@ -62,7 +63,7 @@ class Heat:
         level *= warm
         return level
 
-    def level(self, index: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def log2_values(self, index: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """log2 of heat at one half-life, up to a term that is the same for all rows: orders and compares them at any
         time. -inf where nothing ever happened."""
         level: NDArray[np.float64] = self._level[index, rows]
@@ -73,11 +74,11 @@ class Heat:
         heat: NDArray[np.float64] = np.exp2(self._level[index, : self.rows] - now / self.half_lives[index])
         return heat
 
-    def hottest(self, index: int, count: int) -> NDArray[np.intp]:
+    def top_k(self, index: int, count: int) -> NDArray[np.intp]:
         """The `count` rows with most heat at a half-life, hottest first (equal ones: the later row first).
 
-        Exact: only a row with a new event can rise, so the last order of the `ranked` hottest and the rows that rose
-        to the level of its last one hold them all. `count` must not exceed `ranked`.
+        Exact: only a row with a new event can rise, so the last order of the `top_k_size` hottest and the rows that
+        rose to the level of its last one hold them all. `count` must not exceed `top_k_size`.
         """
         order = self._order[index]
         if order is None or self._risen[index]:
@@ -86,8 +87,8 @@ class Heat:
             self._order[index], self._risen[index] = order, []
         return order[:count]
 
-    def saved(self) -> dict[str, Any]:
-        """Plain arrays (see `restored`)."""
+    def to_arrays(self) -> dict[str, Any]:
+        """Plain arrays (see `from_arrays`)."""
         return {
             "half_lives": self.half_lives.copy(),
             "level": self._level[:, : self.rows].copy(),
@@ -95,14 +96,14 @@ class Heat:
         }
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> "Heat":
-        """The inverse of `saved`."""
+    def from_arrays(cls, saved: dict[str, Any]) -> "DecayedCounters":
+        """The inverse of `to_arrays`."""
         heat = cls(saved["half_lives"], saved["ranked"])
         heat._level = saved["level"].copy()
         heat.rows = heat._level.shape[1]
         return heat
 
-    def _forget(self, index: int) -> None:
+    def _invalidate(self, index: int) -> None:
         """Of what nobody asks for any more, and of what has changed too much to be worth mending."""
         self._order[index], self._risen[index], self._floor[index] = None, [], np.inf
 

@@ -13,7 +13,7 @@ Rows = NDArray[np.integer[Any]]
 _FEW, _LITTLE = 16, 16_384
 
 
-class Tally(Protocol):
+class GroupSums(Protocol):
     """Several sums of weights over the same rows.
 
     rows  (n,) the rows that have entries, each once
@@ -26,26 +26,26 @@ class Tally(Protocol):
     @property
     def sums(self) -> Block: ...
 
-    def of(self, rows: Rows) -> Block:
+    def for_rows(self, rows: Rows) -> Block:
         """(n_sums, n) sums of `rows`, 0 for those that have none and for -1, nobody."""
         ...
 
-    def spread(self) -> Block:
+    def to_dense(self) -> Block:
         """(n_sums, size) sums of every row."""
         ...
 
 
-def tally(rows: Rows, weights: Block, size: int) -> Tally:
+def group_sums(rows: Rows, weights: Block, size: int) -> GroupSums:
     """Sums of `weights` (n_sums, n) by the row each belongs to: below `size`, negative ones do not count."""
     if rows.min(initial=0) < 0:
         known = rows >= 0
         rows, weights = rows[known], weights[:, known]
     beyond = (size - _FEW * len(rows)) * len(weights)
-    kind = _WholeTally if beyond <= _LITTLE else _SparseTally
+    kind = _DenseGroupSums if beyond <= _LITTLE else _SparseGroupSums
     return kind(rows, weights, size)
 
 
-class _WholeTally:
+class _DenseGroupSums:
     """A sum for each row there is, and a last one, nobody's, which -1 asks for."""
 
     def __init__(self, rows: Rows, weights: Block, size: int) -> None:
@@ -54,11 +54,11 @@ class _WholeTally:
         for total, one in zip(self._sums, weights, strict=True):
             total[:] = np.bincount(rows, one, size + 1)
 
-    def of(self, rows: Rows) -> Block:
+    def for_rows(self, rows: Rows) -> Block:
         sums: Block = self._sums.take(rows, axis=1)
         return sums
 
-    def spread(self) -> Block:
+    def to_dense(self) -> Block:
         return self._sums[:, :-1]
 
     @cached_property
@@ -70,7 +70,7 @@ class _WholeTally:
         return self._sums.take(self.rows, axis=1)
 
 
-class _SparseTally:
+class _SparseGroupSums:
     """A sparse set over memory that nobody cleared: a slot counts only if it points back at its row. What it costs
     grows with its entries, not with the size. Source: P. Briggs, L. Torczon, "An efficient representation for sparse
     sets", ACM LOPLAS 2 (1993).
@@ -88,13 +88,13 @@ class _SparseTally:
         for total, one in zip(self._sums, weights, strict=True):
             total[:] = np.bincount(self._slots, one, self._last + 1)
 
-    def of(self, rows: Rows) -> Block:
+    def for_rows(self, rows: Rows) -> Block:
         slots = np.minimum(self._slot_of[rows], self._last)
         slots[self._owner[slots] != rows] = self._last
         sums: Block = self._sums.take(slots, axis=1)
         return sums
 
-    def spread(self) -> Block:
+    def to_dense(self) -> Block:
         result = np.zeros((len(self._sums), len(self._slot_of)))
         result[:, self.rows] = self.sums
         return result

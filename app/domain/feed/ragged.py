@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 _FIRST_CAPACITY = 4
 
 
-def grown(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
+def grow(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
     """`array`, or a copy with its last axis at least doubled so that `size` fits; the new part holds `fill`."""
     have = array.shape[-1]
     if size <= have:
@@ -19,7 +19,7 @@ def grown(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
     return bigger
 
 
-def occurrence(rows: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+def cumulative_count(rows: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
     """How often each entry's value stood earlier in `rows`: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
     order = rows.argsort(kind="stable")
     ordered = rows[order]
@@ -32,7 +32,7 @@ def occurrence(rows: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
     return result
 
 
-def summed(rows: NDArray[Any], weights: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+def sum_by_row(rows: NDArray[Any], weights: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """(size,) sums of `weights` by the row each belongs to."""
     totals: NDArray[np.float64] = np.bincount(rows, weights=weights, minlength=size).astype(
         np.float64, copy=False
@@ -40,14 +40,14 @@ def summed(rows: NDArray[Any], weights: NDArray[np.float64], size: int) -> NDArr
     return totals
 
 
-def runs(end: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
+def ranges_to_indices(end: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
     """Positions of the runs of `length[i]` entries before `end[i]`, run by run: [5, 9], [2, 1] -> [3, 4, 8]."""
     place: NDArray[Any] = (end - length.cumsum()).repeat(length)
     place += np.arange(len(place))
     return place
 
 
-class RaggedRows:
+class RaggedArray:
     """Rows of unequal length over shared columns, appended at the end: each row reads oldest first.
 
     A row that outgrows its place moves to the end of the pool with twice the room, as a list would, but all rows
@@ -61,10 +61,10 @@ class RaggedRows:
         self._length = np.zeros(0, np.int64)
         self._room = np.zeros(0, np.int64)
 
-    def reach(self, rows: int) -> None:
+    def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
         self._start, self._length, self._room = (
-            grown(a, rows) for a in (self._start, self._length, self._room)
+            grow(a, rows) for a in (self._start, self._length, self._room)
         )
 
     def length(self, row: int) -> int:
@@ -81,7 +81,7 @@ class RaggedRows:
             return
         touched, counts = np.unique(rows, return_counts=True)
         self._make_room(touched, self._length[touched] + counts)
-        place = self._start[rows] + self._length[rows] + occurrence(rows)
+        place = self._start[rows] + self._length[rows] + cumulative_count(rows)
         for pool, column in zip(self._pools, values, strict=True):
             pool[place] = column
         self._length[touched] += counts
@@ -101,7 +101,7 @@ class RaggedRows:
         have = self._length[rows]
         length = np.minimum(have, last)
         owner = np.arange(len(rows)).repeat(length)
-        place = runs(self._start[rows] + have, length)
+        place = ranges_to_indices(self._start[rows] + have, length)
         pools = self._pools if columns is None else [self._pools[column] for column in columns]
         return owner, tuple(pool[place] for pool in pools)
 
@@ -113,15 +113,15 @@ class RaggedRows:
             column[: keep.sum()] = column[keep]
         self._length[row] = keep.sum()
 
-    def compact(self) -> dict[str, Any]:
-        """The rows as plain arrays without unused room (see `restored`)."""
+    def to_arrays(self) -> dict[str, Any]:
+        """The rows as plain arrays without unused room (see `from_arrays`)."""
         rows = np.arange(len(self._length))
         _, columns = self.gather(rows, int(self._length.max(initial=0)))
         return {"length": self._length.copy(), "columns": list(columns)}
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> "RaggedRows":
-        """The inverse of `compact`."""
+    def from_arrays(cls, saved: dict[str, Any]) -> "RaggedArray":
+        """The inverse of `to_arrays`."""
         columns: Sequence[NDArray[Any]] = saved["columns"]
         result = cls(*(column.dtype for column in columns))
         result._pools = [column.copy() for column in columns]
@@ -140,8 +140,11 @@ class RaggedRows:
         start = self._used + np.cumsum(room) - room
         length = self._length[moving]
         self._used += int(room.sum())
-        self._pools = [grown(pool, self._used) for pool in self._pools]
-        source, target = runs(self._start[moving] + length, length), runs(start + length, length)
+        self._pools = [grow(pool, self._used) for pool in self._pools]
+        source, target = (
+            ranges_to_indices(self._start[moving] + length, length),
+            ranges_to_indices(start + length, length),
+        )
         for pool in self._pools:
             pool[target] = pool[source]
         self._start[moving], self._room[moving] = start, room

@@ -7,19 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
-from app.domain.feed.decayed_counters import Heat
-from app.domain.feed.ragged import RaggedRows, grown
+from app.domain.feed.decayed_counters import DecayedCounters
+from app.domain.feed.ragged import RaggedArray, grow
 
 HOUR, DAY = 3600.0, 86400.0
 HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with posts, seconds: a feed that lives for hours and one that lives for years both find theirs."""
 STRONG_HALF_LIVES = (7 * DAY,)
 """Of likes, comments and shares alone, seconds."""
-STANDING_HALF_LIVES = (DAY, 7 * DAY)
+AUTHOR_HALF_LIVES = (DAY, 7 * DAY)
 """Of engagement with an author's posts, seconds."""
 
 T = TypeVar("T")
-HOTTEST_KEPT = 400
+TOP_K_SIZE = 400
 _STRONG = 2  # kinds from like on say more than a look
 
 
@@ -44,7 +44,7 @@ class FeedState:
         self.topic = np.zeros(0, np.int32)  # of the first tag, -1 none
         self.visible = np.zeros(0, np.bool_)  # false for deleted ones too
         self.seq = np.zeros(0, np.int64)
-        self.changes_of_posts = 0  # how often posts came or changed
+        self.posts_version = 0  # how often posts came or changed
         self._of_posts: dict[object, tuple[float | None, Any]] = {}
         self._of_all: dict[object, tuple[float | None, Any]] = {}
         self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
@@ -52,40 +52,40 @@ class FeedState:
 
         self.engagements = np.zeros(0, np.int64)  # events of any kind, by post
         self.last_engaged = np.zeros(0)  # time of the last event, -inf before the first
-        self.heat = Heat(HALF_LIVES, ranked=HOTTEST_KEPT)
-        self.strong_heat = Heat(STRONG_HALF_LIVES)  # likes, comments and shares only
-        self.author_heat = Heat(STANDING_HALF_LIVES)
+        self.post_counters = DecayedCounters(HALF_LIVES, top_k_size=TOP_K_SIZE)
+        self.strong_counters = DecayedCounters(STRONG_HALF_LIVES)  # likes, comments and shares only
+        self.author_counters = DecayedCounters(AUTHOR_HALF_LIVES)
 
-        self.histories = RaggedRows(np.int32, np.float64, np.uint8)  # by user: post, time, kind
-        self.audiences = RaggedRows(np.int32, np.float64)  # by post: user, time
-        self.authored = RaggedRows(np.int32)  # by user: post
-        self.follows = RaggedRows(np.int32)  # by user: followed user
+        self.events_by_user = RaggedArray(np.int32, np.float64, np.uint8)  # by user: post, time, kind
+        self.users_by_post = RaggedArray(np.int32, np.float64)  # by post: user, time
+        self.posts_by_author = RaggedArray(np.int32)  # by user: post
+        self.follows = RaggedArray(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
 
-    def derived(
-        self, key: object, compute: Callable[[], T], *, posts_only: bool = False, at: float | None = None
+    def memoised(
+        self, key: object, compute: Callable[[], T], *, posts_only: bool = False, now: float | None = None
     ) -> T:
         """`compute()`, kept until the state changes: for what is the same for every user.
 
-        `posts_only`: it depends on posts alone, and survives events and follows. `at`: it also depends on this moment,
+        `posts_only`: it depends on posts alone, and survives events and follows. `now`: it also depends on this moment,
         and is kept while the moment stays the same.
         """
         kept = self._of_posts if posts_only else self._of_all
         found = kept.get(key)
-        if found is None or found[0] != at:
-            found = kept[key] = (at, compute())
+        if found is None or found[0] != now:
+            found = kept[key] = (now, compute())
         return cast(T, found[1])
 
-    def count_out(self, now: float) -> int:
+    def published_count(self, now: float) -> int:
         """How many posts are out: created at `now` or before, the first so many of `by_created`."""
-        created = self.derived("created in order", lambda: self.created[self.by_created], posts_only=True)
+        created = self.memoised("created in order", lambda: self.created[self.by_created], posts_only=True)
         return int(np.searchsorted(created, now, side="right"))
 
     def _changed(self, *, posts: bool) -> None:
         self._of_all = {}
         if posts:
             self._of_posts = {}
-            self.changes_of_posts += 1
+            self.posts_version += 1
 
     # -- what arrives --------------------------------------------------------------------------------------------
 
@@ -95,10 +95,10 @@ class FeedState:
             if key not in self.user_rows:
                 self.user_rows[key] = self.n_users
                 self.n_users += 1
-        for rows in (self.histories, self.authored, self.follows):
-            rows.reach(self.n_users)
-        self.author_heat.reach(self.n_users)
-        self.followers = grown(self.followers, self.n_users)
+        for rows in (self.events_by_user, self.posts_by_author, self.follows):
+            rows.ensure_rows(self.n_users)
+        self.author_counters.ensure_rows(self.n_users)
+        self.followers = grow(self.followers, self.n_users)
 
     def add_posts(
         self,
@@ -120,13 +120,13 @@ class FeedState:
         self.post_ids.extend(ids)
         self.external_ids.extend(external_ids)
         size = self.n_posts
-        self.created, self.author, self.seq = (grown(a, size) for a in (self.created, self.author, self.seq))
-        self.topic, self.visible = grown(self.topic, size), grown(self.visible, size)
+        self.created, self.author, self.seq = (grow(a, size) for a in (self.created, self.author, self.seq))
+        self.topic, self.visible = grow(self.topic, size), grow(self.visible, size)
         self.engagements, self.last_engaged = (
-            grown(self.engagements, size),
-            grown(self.last_engaged, size, -np.inf),
+            grow(self.engagements, size),
+            grow(self.last_engaged, size, -np.inf),
         )
-        self.text = np.ascontiguousarray(grown(self.text.T, size).T) if len(self.text) < size else self.text
+        self.text = np.ascontiguousarray(grow(self.text.T, size).T) if len(self.text) < size else self.text
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
         self._changed(posts=True)
@@ -136,11 +136,11 @@ class FeedState:
         order = rows[np.argsort(created, kind="stable")]
         place = np.searchsorted(self.created[self.by_created], self.created[order], side="right")
         self.by_created = np.insert(self.by_created, place, order)
-        self.heat.reach(size)
-        self.strong_heat.reach(size)
-        self.audiences.reach(size)
+        self.post_counters.ensure_rows(size)
+        self.strong_counters.ensure_rows(size)
+        self.users_by_post.ensure_rows(size)
         known = author >= 0
-        self.authored.append(author[known].astype(np.intp), rows[known].astype(np.int32))
+        self.posts_by_author.append(author[known].astype(np.intp), rows[known].astype(np.int32))
         return rows
 
     def set_text(self, rows: NDArray[np.intp], vectors: NDArray[np.float32]) -> None:
@@ -155,16 +155,16 @@ class FeedState:
             return
         self._changed(posts=False)
         users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
-        self.heat.add(posts, events.time)
+        self.post_counters.add(posts, events.time)
         strong = events.kind >= _STRONG
-        self.strong_heat.add(posts[strong], events.time[strong])
+        self.strong_counters.add(posts[strong], events.time[strong])
         author = self.author[posts]
         others = (author >= 0) & (author != users)  # answering oneself earns no standing
-        self.author_heat.add(author[others].astype(np.intp), events.time[others])
+        self.author_counters.add(author[others].astype(np.intp), events.time[others])
         np.add.at(self.engagements, posts, 1)
         np.maximum.at(self.last_engaged, posts, events.time)
-        self.histories.append(users, events.post, events.time, events.kind)
-        self.audiences.append(posts, events.user, events.time)
+        self.events_by_user.append(users, events.post, events.time, events.kind)
+        self.users_by_post.append(posts, events.user, events.time)
 
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
@@ -197,7 +197,7 @@ class FeedState:
     def update_post(self, row: int, *, author: int, created: float, visible: bool, topic: str | None) -> None:
         """Bring a known post up to date."""
         self._changed(posts=True)
-        _move(self.authored, row, int(self.author[row]), author)
+        _move(self.posts_by_author, row, int(self.author[row]), author)
         self.author[row] = author
         if created != self.created[row]:
             self.created[row] = created
@@ -223,17 +223,17 @@ class FeedState:
             order = np.argsort(self.seq[: self.n_posts], kind="stable")
             return order, self.seq[order]
 
-        order, known = self.derived("row of seq", numbered, posts_only=True)
+        order, known = self.memoised("row of seq", numbered, posts_only=True)
         place = np.searchsorted(known, seq, side="right") - 1  # of a post that came back, the later row
         there = place >= 0
         there[there] = known[place[there]] == seq[there]
         return order[place[there]]
 
-    def met(self, user: int, kinds: frozenset[int] | None = None) -> NDArray[np.int32]:
+    def seen_posts(self, user: int, kinds: frozenset[int] | None = None) -> NDArray[np.int32]:
         """Rows of the posts that a user (-1: a stranger) has an event with, of some kinds; a post may come twice."""
         if user < 0:
             return np.empty(0, np.int32)
-        posts, _, kind = self.histories.row(user)
+        posts, _, kind = self.events_by_user.row(user)
         if kinds is None:
             return posts
         counts = np.zeros(256, np.bool_)
@@ -243,7 +243,7 @@ class FeedState:
 
     # -- snapshot ------------------------------------------------------------------------------------------------
 
-    def saved(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """Everything as plain data for the artefact (see `restored`)."""
         posts = self.n_posts
         return {
@@ -255,13 +255,13 @@ class FeedState:
             "topic_ids": dict(self.topic_ids),
             "columns": {name: getattr(self, name)[:posts].copy() for name in _POST_COLUMNS},
             "followers": self.followers[: self.n_users].copy(),
-            "heat": {name: getattr(self, name).saved() for name in _HEATS},
-            "rows": {name: getattr(self, name).compact() for name in _RAGGED},
+            "heat": {key: getattr(self, name).to_arrays() for key, name in _COUNTERS.items()},
+            "rows": {key: getattr(self, name).to_arrays() for key, name in _RAGGED.items()},
         }
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> "FeedState":
-        """The inverse of `saved`."""
+    def from_snapshot(cls, saved: dict[str, Any]) -> "FeedState":
+        """The inverse of `snapshot`."""
         state = cls()
         state.user_rows, state.post_rows = dict(saved["user_keys"]), dict(saved["post_keys"])
         state.n_users, state.n_posts = saved["n_users"], len(saved["post_ids"])
@@ -270,10 +270,10 @@ class FeedState:
         for name in _POST_COLUMNS:
             setattr(state, name, saved["columns"][name].copy())
         state.followers = saved["followers"].copy()
-        for name in _HEATS:
-            setattr(state, name, Heat.restored(saved["heat"][name]))
-        for name in _RAGGED:
-            setattr(state, name, RaggedRows.restored(saved["rows"][name]))
+        for key, name in _COUNTERS.items():
+            setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
+        for key, name in _RAGGED.items():
+            setattr(state, name, RaggedArray.from_arrays(saved["rows"][key]))
         return state
 
     def _topic(self, tag: str | None) -> int:
@@ -282,7 +282,7 @@ class FeedState:
         return self.topic_ids.setdefault(tag, len(self.topic_ids))
 
 
-def _move(rows: RaggedRows, post: int, before: int, now: int) -> None:
+def _move(rows: RaggedArray, post: int, before: int, now: int) -> None:
     """Take a post from the row of what it belonged to into another; -1 is nothing's."""
     if before == now:
         return
@@ -303,5 +303,11 @@ _POST_COLUMNS = (
     "engagements",
     "last_engaged",
 )
-_HEATS = ("heat", "strong_heat", "author_heat")
-_RAGGED = ("histories", "audiences", "authored", "follows")
+# key in the artefact -> attribute
+_COUNTERS = {"heat": "post_counters", "strong_heat": "strong_counters", "author_heat": "author_counters"}
+_RAGGED = {
+    "histories": "events_by_user",
+    "audiences": "users_by_post",
+    "authored": "posts_by_author",
+    "follows": "follows",
+}

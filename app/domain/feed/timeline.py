@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.dataset import EventColumns, FeedHistory
+from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.state import FeedState
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 unit vectors, zero for a text that says nothing."""
 
 
-class Chronicle:
+class FeedTimeline:
     """A history, in the order in which it became true.
 
     A post exists from the earlier of its creation and its first interaction, a user from the first thing that names
@@ -20,28 +20,28 @@ class Chronicle:
     ends there or goes on, and a feed read as a whole numbers its rows as its replay does.
     """
 
-    def __init__(self, history: FeedHistory, *, replay: bool) -> None:
+    def __init__(self, dataset: FeedDataset, *, replay: bool) -> None:
         """`replay` leaves out what carries no time (undated follows, what is hidden by now) and dates each post by its
         existence."""
-        self.history = history
+        self.dataset = dataset
         self.state = FeedState()
         self._replay = replay
-        users, posts, events, follows = history.users, history.posts, history.events, history.follows
+        users, posts, events, follows = dataset.users, dataset.posts, dataset.events, dataset.follows
 
         first_event = np.full(len(posts), np.inf)
         np.minimum.at(first_event, events.post, events.time)
-        self.exists = np.minimum(posts.created, first_event)
+        self.exists_since = np.minimum(posts.created, first_event)
         since = np.where(np.isnan(follows.since), np.inf if replay else -np.inf, follows.since)
 
         appears = np.full(len(users), np.inf)
         authored = posts.author >= 0
-        np.minimum.at(appears, posts.author[authored], self.exists[authored])
+        np.minimum.at(appears, posts.author[authored], self.exists_since[authored])
         np.minimum.at(appears, events.user, events.time)
         for side in (follows.follower, follows.followee):
             np.minimum.at(appears, side, since)
 
         # the history's row of each of the state's, and the other way round
-        self.post_order, self._post_times, self.post_row = _by_time(self.exists, posts.key)
+        self.post_order, self._post_times, self.post_row = _by_time(self.exists_since, posts.key)
         self._user_order, self._user_times, self.user_row = _by_time(appears, users.key)
         self._follow_order = np.argsort(since, kind="stable")
         self._follow_times = since[self._follow_order]
@@ -60,7 +60,7 @@ class Chronicle:
         """Apply everything strictly before `until`, which never goes back."""
         users = int(np.searchsorted(self._user_times, until))
         if users > self._users:
-            keys = self.history.users.key[self._user_order[self._users : users]].tolist()
+            keys = self.dataset.users.key[self._user_order[self._users : users]].tolist()
             self.state.add_users(keys)
             self._users = users
         posts = int(np.searchsorted(self._post_times, until))
@@ -70,7 +70,7 @@ class Chronicle:
         follows = int(np.searchsorted(self._follow_times, until))
         if follows > self._follows:
             those = self._follow_order[self._follows : follows]
-            edges = self.history.follows
+            edges = self.dataset.follows
             self.state.follow(self.user_row[edges.follower[those]], self.user_row[edges.followee[those]])
             self._follows = follows
         events = int(np.searchsorted(self.events.time, until))
@@ -78,10 +78,10 @@ class Chronicle:
             self.state.record(self.events[self._events : events])
             self._events = events
 
-    def finish(self) -> FeedState:
+    def apply_all(self) -> FeedState:
         """Apply all the rest, users that nothing names included."""
         self.advance(np.inf)
-        self.state.add_users(self.history.users.key[self._user_order[self._users :]].tolist())
+        self.state.add_users(self.dataset.users.key[self._user_order[self._users :]].tolist())
         self._users = len(self._user_order)
         if not self._replay:
             self._follow_times = np.full(len(self._follow_times), -np.inf)
@@ -96,7 +96,7 @@ class Chronicle:
         """The texts (words and tags) of the `count` first posts, or of all, for fitting a vectoriser."""
         return [self._texts[i] for i in self.post_order[:count]]
 
-    def read_texts_with(self, embed: Embed, count: int | None = None) -> None:
+    def embed_texts(self, embed: Embed, count: int | None = None) -> None:
         """Give the `count` first posts, or all, their text vectors: those present now, those to come as they come."""
         vectors = embed(self.first_texts(count))
         self._vectors = np.zeros((len(self._texts), vectors.shape[1]), np.float32)
@@ -104,7 +104,7 @@ class Chronicle:
         self.state.set_text(np.arange(self._posts), self._vectors[self.post_order[: self._posts]])
 
     def _add_posts(self, those: NDArray[np.intp]) -> None:
-        posts = self.history.posts
+        posts = self.dataset.posts
         authors = np.where(posts.author[those] >= 0, self.user_row[posts.author[those]], -1)
         keys = posts.key[those].tolist()
         ids = [_text_of(key) for key in keys]
@@ -114,7 +114,7 @@ class Chronicle:
             ids=ids,
             external_ids=[None if one == known else one for one, known in zip(given, ids, strict=True)],
             author=authors.astype(np.int32),
-            created=self.exists[those] if self._replay else posts.created[those],
+            created=self.exists_since[those] if self._replay else posts.created[those],
             visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
             seq=posts.seq[those],
             topics=[posts.tags[i][0] if posts.tags[i] else None for i in those],

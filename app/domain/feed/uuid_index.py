@@ -14,7 +14,7 @@ def _mixed(keys: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.uint6
     return halves, halves[:, 0] ^ (halves[:, 1] * _ODD)
 
 
-class KeyIndex:
+class UuidIndex:
     """Row numbers of distinct keys. O(n log n) to build, O(m log n) to look m keys up, all of it vectorised."""
 
     def __init__(self, keys: NDArray[np.void]) -> None:
@@ -41,6 +41,6 @@ class KeyIndex:
         return np.where(found, rows, -1).astype(np.int32)
 
 
-def keys_of_text(ids: list[str]) -> NDArray[np.void]:
+def uuid_keys_from_text(ids: list[str]) -> NDArray[np.void]:
     """UUIDs as PostgreSQL writes them, as a (n,) ``V16`` array."""
     return np.frombuffer(bytes.fromhex("".join(ids).replace("-", "")), dtype=KEY_DTYPE)

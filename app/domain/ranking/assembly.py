@@ -7,7 +7,7 @@ import numpy as np
 from app.domain.feed.state import HALF_LIVES
 from app.domain.ranking import sources
 from app.domain.ranking.choice_model import ChoiceModel
-from app.domain.ranking.filters import NotBarred, NotOwn, Published
+from app.domain.ranking.filters import NotExcluded, NotOwn, Published
 from app.domain.ranking.formula_scorer import FormulaScorer
 from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.ranking.options import RankingOptions
@@ -46,7 +46,7 @@ def ranking_pipeline(
             for source in _sources(options, recommender, learned is not None)
             if source.name not in options.exclude_sources
         ],
-        filters=[Published(), NotOwn(), NotBarred()],
+        filters=[Published(), NotOwn(), NotExcluded()],
         scorer=scorer,
         selector=PageSelector(
             options.author_repeat_factor, options.author_repeat_floor, options.exploration_share
@@ -67,12 +67,12 @@ def _sources(
     many, some, few = options.candidates, options.candidates // 2, options.candidates // 4
     window = 5 * many
     half_lives = options.trending_source_half_lives_hours
-    everything = sources.SmallCatalogue(options.whole_catalogue)
+    everything = sources.WholeCatalogue(options.whole_catalogue)
     if learned:
         return [
             sources.LiveNeighbours(many),
             sources.FavouriteTopics(some, window),
-            sources.FollowedTastes(some, 10),
+            sources.EngagedByFollowed(some, 10),
             sources.Trending(_counted_half_lives(half_lives), some),
             sources.Fresh(many),
             sources.FollowedAuthors(some, 20),

@@ -89,13 +89,13 @@ class ChoiceModel:
             gradient = linear + hidden.T @ (output[:, None] * active)
         return gradient * z
 
-    def saved(self) -> dict[str, Any]:
-        """Plain arrays (see `restored`)."""
+    def to_dict(self) -> dict[str, Any]:
+        """Plain arrays (see `from_dict`)."""
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> "ChoiceModel":
-        """The inverse of `saved`."""
+    def from_dict(cls, saved: dict[str, Any]) -> "ChoiceModel":
+        """The inverse of `to_dict`."""
         return cls(**saved)
 
 

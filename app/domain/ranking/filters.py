@@ -24,8 +24,8 @@ class NotOwn:
         return own if context.user >= 0 else np.ones(len(rows), np.bool_)
 
 
-class NotBarred:
+class NotExcluded:
     """Neither met, where that counts, nor excluded, nor shown on an earlier page."""
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
-        return context.admits(rows)
+        return context.allowed(rows)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.group_sums import tally
+from app.domain.feed.group_sums import group_sums
 from app.domain.feed.state import HOUR
 from app.domain.ranking.options import FormulaWeights
 from app.domain.ranking.trending_scorer import TrendingScorer
@@ -30,13 +30,13 @@ class FormulaScorer:
         self._shares = shares / (shares.sum() or 1.0)
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
-        support = self._recommender.support(context)
+        support = self._recommender.scores(context)
         most = support.sums.max(initial=0.0)
         if most <= 0:
             return self._trending(context, rows)
         state = context.state
         parts = np.empty((3, len(rows)))
-        parts[0] = support.of(rows)[0] / most
+        parts[0] = support.for_rows(rows)[0] / most
         parts[1] = content_similarity(context, rows)
         parts[2] = np.exp(np.minimum(state.created[rows] - context.now, 0.0) / self._tau)
         parts *= self._shares[:, None]
@@ -44,7 +44,7 @@ class FormulaScorer:
         def reasons(at: Rows) -> list[Reason | None]:
             return [_REASONS[part] for part in parts[:, at].argmax(axis=0)]
 
-        def evidence(at: Rows) -> list[dict[str, Any]]:
+        def explanations(at: Rows) -> list[dict[str, Any]]:
             return [
                 {
                     "collaborative": round(float(a), 4),
@@ -54,7 +54,7 @@ class FormulaScorer:
                 for a, b, c in parts[:, at].T
             ]
 
-        return Scored(parts.sum(axis=0), reasons, evidence)
+        return Scored(parts.sum(axis=0), reasons, explanations)
 
 
 _REASONS = (Reason.COLLABORATIVE_FILTERING, Reason.CONTENT_SIMILARITY, Reason.RECENT)
@@ -73,15 +73,15 @@ def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float6
         return float(np.log1p(state.engagements[: state.n_posts].max(initial=0))) or 1.0
 
     engagement: NDArray[np.float64] = np.log1p(state.engagements[rows])
-    engagement /= state.derived("most engaged", most_engaged)
-    posts = context.history[0][-50:].astype(np.intp)
+    engagement /= state.memoised("most engaged", most_engaged)
+    posts = context.recent_events[0][-50:].astype(np.intp)
     if not len(posts) or not state.text.shape[1]:
         return engagement
     profile = state.text.take(posts, axis=0).sum(axis=0)
     profile /= np.linalg.norm(profile) or 1.0
     alike = np.maximum(state.text.take(rows, axis=0) @ profile, 0.0)
     authors = state.author[posts]
-    own = tally(authors, np.ones((1, len(authors))), state.n_users)
-    familiar = own.of(state.author[rows])[0] / max(np.count_nonzero(authors >= 0), 1)
+    own = group_sums(authors, np.ones((1, len(authors))), state.n_users)
+    familiar = own.for_rows(state.author[rows])[0] / max(np.count_nonzero(authors >= 0), 1)
     similarity: NDArray[np.float64] = _TEXT * np.minimum(alike, 1.0) + _AUTHOR * familiar
     return similarity + _ENGAGEMENT * engagement

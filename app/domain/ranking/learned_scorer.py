@@ -40,7 +40,7 @@ class LearnedScorer:
             centre = share - share.mean(axis=1, keepdims=True) if len(at) > 1 else share
             return [_TOLD[place] for place in (_TELLS @ centre).argmax(axis=0).tolist()]
 
-        def evidence(at: Rows) -> list[dict[str, Any]]:
+        def explanations(at: Rows) -> list[dict[str, Any]]:
             total = utility.max() + np.log(values.sum())
             probability = self.model.probabilities(utility[at] - total)
             share = self.model.contributions(inputs[:, at])
@@ -55,13 +55,13 @@ class LearnedScorer:
                 for chance, count, place, one in zip(probability, alike, at.tolist(), share.T, strict=True)
             ]
 
-        return Scored(values, reasons, evidence)
+        return Scored(values, reasons, explanations)
 
 
 def neighbours_with(context: RankingContext, rows: Rows) -> list[int]:
     """How many of the user's nearest users engaged with each post: a count, nobody's name."""
     users, _ = neighbourhood.neighbours(context)
-    owner, (posts,) = context.state.histories.gather(users, 50, columns=(0,))
+    owner, (posts,) = context.state.events_by_user.gather(users, 50, columns=(0,))
     met = np.unique(np.stack([posts.astype(np.intp), owner]), axis=1)[0]
     counts: list[int] = np.bincount(met, minlength=context.state.n_posts)[rows].tolist()
     return counts

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.ragged import occurrence
+from app.domain.feed.ragged import cumulative_count
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.selector import Selection
 
@@ -38,7 +38,7 @@ class PageSelector:
         """See `Selector`."""
         near, near_values = rows[: _LOOK_AHEAD * size], values[: _LOOK_AHEAD * size]
         author = context.state.author[near]
-        repeat = np.minimum(occurrence(author), len(self._factors) - 1)
+        repeat = np.minimum(cumulative_count(author), len(self._factors) - 1)
         repeat[author < 0] = 0
         spaced = near_values * self._factors[repeat]
         order = (-spaced).argsort(kind="stable")

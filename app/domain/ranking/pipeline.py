@@ -31,7 +31,7 @@ class RankedList:
     order: Rows
     scored: Scored | None
 
-    def without(self, rows: Rows, n_posts: int) -> "RankedList":
+    def excluding(self, rows: Rows, n_posts: int) -> "RankedList":
         """The list less some posts."""
         gone = np.zeros(n_posts, np.bool_)
         gone[rows] = True
@@ -41,7 +41,7 @@ class RankedList:
             self, rows=self.rows[keep], values=self.values[keep], nominated=self.nominated[keep], order=order
         )
 
-    def kept(self, size: int) -> "RankedList":
+    def truncated(self, size: int) -> "RankedList":
         """The first `size` posts, in little memory."""
         rows, values, nominated = self.rows, self.values, self.nominated
         if len(rows) > size:
@@ -130,7 +130,7 @@ class FeedPipeline:
         self._observer.observe("select", perf_counter() - started)
         return Page(rows, selected.values, reasons)
 
-    def evidence(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
+    def explain(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
         """What the score of each of `rows` is made of, against the others of the list; nothing of posts beyond it."""
         scored, listed, order = ranked.scored, ranked.rows, ranked.order
         if scored is None:
@@ -139,5 +139,5 @@ class FeedPipeline:
         place = np.full(context.state.n_posts, -1)
         place[listed] = order
         at = place[rows]
-        told = iter(scored.evidence(at[at >= 0]))
+        told = iter(scored.explanations(at[at >= 0]))
         return [next(told) if known else {} for known in (at >= 0).tolist()]

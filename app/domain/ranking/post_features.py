@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.state import DAY, HALF_LIVES, HOUR, STANDING_HALF_LIVES, STRONG_HALF_LIVES, FeedState
+from app.domain.feed.state import AUTHOR_HALF_LIVES, DAY, HALF_LIVES, HOUR, STRONG_HALF_LIVES, FeedState
 
 # of single precision where there are many logarithms, which take half the time in it
 Block = NDArray[np.floating[Any]]
@@ -30,7 +30,7 @@ def _single(heat: NDArray[np.float64]) -> NDArray[np.float32]:
     return heat.clip(1e-36, 1e36).astype(np.float32)
 
 
-class Posts:
+class PostBatch:
     """Some posts at one moment, and what several features need of them."""
 
     def __init__(self, state: FeedState, now: float, rows: NDArray[np.intp]) -> None:
@@ -44,12 +44,12 @@ class Posts:
         return np.maximum(self.now - self.state.created[self.rows], 0.0)
 
     @cached_property
-    def heat(self) -> Block:
+    def decayed_engagement(self) -> Block:
         """(n_half_lives, n) decayed engagement."""
-        return _single(self.state.heat.at(self.now, self.rows))
+        return _single(self.state.post_counters.values(self.now, self.rows))
 
 
-Compute = Callable[[Posts], Block]
+Compute = Callable[[PostBatch], Block]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ def names() -> tuple[str, ...]:
 
 def post_inputs(state: FeedState, now: float, rows: NDArray[np.intp]) -> NDArray[np.float32]:
     """All inputs of some posts, (n_rows, n_inputs); found once for each post, moment and change of the feed."""
-    found = state.derived("post inputs", lambda: _Found(state, now), at=now)
-    return found.of(rows)
+    found = state.memoised("post inputs", lambda: _PostFeatureCache(state, now), now=now)
+    return found.inputs(rows)
 
 
-class _Found:
+class _PostFeatureCache:
     """The inputs of every post that was asked for, as of one moment."""
 
     def __init__(self, state: FeedState, now: float) -> None:
@@ -92,14 +92,14 @@ class _Found:
         self._inputs = np.empty((state.n_posts, len(names())), np.float32)
         self._has = np.zeros(state.n_posts, np.bool_)
 
-    def of(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    def inputs(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         missing = rows[~self._has[rows]]
         if len(missing):
             before = int(np.count_nonzero(self._has))
             self._has[missing] = True
             found = np.concatenate([missing, self._likely_next(before)])
             self._has[found] = True
-            posts = Posts(self._state, self._now, found)
+            posts = PostBatch(self._state, self._now, found)
             inputs = np.concatenate([one.compute(posts) for one in POST_FEATURES], dtype=np.float32)
             self._inputs[found] = inputs.T
         return self._inputs.take(rows, axis=0)
@@ -123,27 +123,27 @@ _TRACE = [HALF_LIVES.index(h) for h in (HOUR, 30 * DAY, 180 * DAY)]
 
 
 @post_feature(*(f"heat {_label(HALF_LIVES[i])}" for i in _HEAT))
-def heat(posts: Posts) -> Block:
+def decayed_engagement(posts: PostBatch) -> Block:
     """log(1 + decayed engagement)."""
-    return np.log1p(posts.heat[_HEAT])
+    return np.log1p(posts.decayed_engagement[_HEAT])
 
 
 @post_feature(*(f"trace {_label(HALF_LIVES[i])}" for i in _TRACE))
-def trace(posts: Posts) -> Block:
+def log_decayed_engagement(posts: PostBatch) -> Block:
     """log of decayed engagement with a tiny floor: tells cold from colder, where log(1 + x) is all 0."""
-    traces: Block = np.log(posts.heat[_TRACE] + _FLOOR)
+    traces: Block = np.log(posts.decayed_engagement[_TRACE] + _FLOOR)
     return traces
 
 
 @post_feature(*(f"strong heat {_label(h)}" for h in STRONG_HALF_LIVES))
-def strong_heat(posts: Posts) -> Block:
+def decayed_strong_engagement(posts: PostBatch) -> Block:
     """log(1 + decayed likes, comments and shares)."""
-    strong = posts.state.strong_heat.at(posts.now, posts.rows)
+    strong = posts.state.strong_counters.values(posts.now, posts.rows)
     return np.log1p(_single(strong))
 
 
 @post_feature("age", "age in days", "idle", "engagement", "untouched", "gravity")
-def life(posts: Posts) -> Block:
+def age_and_engagement(posts: PostBatch) -> Block:
     """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking.
 
     Age also as it is: interest that halves in equal times is a straight line in it, and bent in its logarithm.
@@ -165,7 +165,7 @@ _WINDOW = 4000  # newest posts among which those of a topic are counted
 
 def _newer(state: FeedState, now: float) -> NDArray[np.float32]:
     """(2, n_posts) log(1 + newer posts that are out), of all and of the newest in the topic; for every post at once."""
-    out = state.count_out(now)
+    out = state.published_count(now)
 
     def count() -> NDArray[np.float32]:
         order = state.by_created
@@ -182,7 +182,7 @@ def _newer(state: FeedState, now: float) -> NDArray[np.float32]:
         newer[1, recent] = ends[topic + 1] - _ends_of_runs(born, topic)
         return np.log1p(newer)
 
-    return state.derived("newer posts", count, posts_only=True, at=out)
+    return state.memoised("newer posts", count, posts_only=True, now=out)
 
 
 def _ends_of_runs(*columns: NDArray[Any]) -> NDArray[np.intp]:
@@ -197,21 +197,21 @@ def _ends_of_runs(*columns: NDArray[Any]) -> NDArray[np.intp]:
 
 
 @post_feature("newer posts", "newer in topic", "heat in topic")
-def standing_among_posts(posts: Posts) -> Block:
+def relative_popularity(posts: PostBatch) -> Block:
     """How many posts are newer, in all and in the topic; heat against the hottest of the topic."""
     state = posts.state
 
     def hottest() -> NDArray[np.float64]:
         """Level of the hottest post of each topic, -1 (no topic) first."""
-        hot = state.heat.hottest(_SIX_HOURS, 300)
-        level = state.heat.level(_SIX_HOURS, hot)
+        hot = state.post_counters.top_k(_SIX_HOURS, 300)
+        level = state.post_counters.log2_values(_SIX_HOURS, hot)
         best = np.full(len(state.topic_ids) + 1, -np.inf)
         np.maximum.at(best, state.topic[hot] + 1, level)
         return best
 
-    best = state.derived("hottest by topic", hottest)
+    best = state.memoised("hottest by topic", hottest)
     topic = state.topic[posts.rows]
-    level = state.heat.level(_SIX_HOURS, posts.rows)
+    level = state.post_counters.log2_values(_SIX_HOURS, posts.rows)
     block = np.empty((3, len(posts.rows)), np.float32)
     _newer(state, posts.now).take(posts.rows, axis=1, out=block[:2], mode="clip")
     # where nothing ever happened, nowhere, -inf stands against -inf: no number, which `fmax` passes over
@@ -223,16 +223,16 @@ def standing_among_posts(posts: Posts) -> Block:
     return block
 
 
-@post_feature(*(f"author {_label(h)}" for h in STANDING_HALF_LIVES), "author per post")
-def author_standing(posts: Posts) -> Block:
+@post_feature(*(f"author {_label(h)}" for h in AUTHOR_HALF_LIVES), "author per post")
+def author_popularity(posts: PostBatch) -> Block:
     """Decayed engagement with all posts of the author, and the longest-lived of it per post; 0 for an unknown one."""
     state = posts.state
     written_by = state.author[posts.rows].astype(np.intp)
     known = written_by >= 0
-    block = np.zeros((len(STANDING_HALF_LIVES) + 1, len(posts.rows)), np.float32)
+    block = np.zeros((len(AUTHOR_HALF_LIVES) + 1, len(posts.rows)), np.float32)
     if known.any():
         author = written_by.clip(0)
-        np.log1p(_single(state.author_heat.at(posts.now, author)), out=block[:-1])
-        np.subtract(block[-2], np.log1p(state.authored.lengths(author)), out=block[-1])
+        np.log1p(_single(state.author_counters.values(posts.now, author)), out=block[:-1])
+        np.subtract(block[-2], np.log1p(state.posts_by_author.lengths(author)), out=block[-1])
         block *= known
     return block

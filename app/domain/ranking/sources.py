@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.state import HOTTEST_KEPT, STANDING_HALF_LIVES
+from app.domain.feed.state import AUTHOR_HALF_LIVES, TOP_K_SIZE
 from app.domain.ranking import neighbourhood
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.recommender_interface import Recommender
@@ -15,9 +15,9 @@ from app.domain.services.recommender_interface import Recommender
 Rows = NDArray[np.intp]
 
 
-def strongest(context: RankingContext, rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
+def top_by_value(context: RankingContext, rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
     """Those of `rows` with the `limit` largest positive values, largest first, but for the barred ones."""
-    found = ((values > 0) & context.admits(rows)).nonzero()[0]
+    found = ((values > 0) & context.allowed(rows)).nonzero()[0]
     if len(found) > limit:
         found = found[(-values[found]).argpartition(limit - 1)[:limit]]
     return rows[found[(-values[found]).argsort(kind="stable")]]
@@ -27,19 +27,19 @@ def newest(context: RankingContext, limit: int) -> Rows:
     """The `limit` newest posts that are out and not barred, newest first."""
 
     def find() -> Rows:
-        rows = _newest_of_all(context, limit + len(context.barred))
-        return rows[context.admits(rows)][:limit]
+        rows = _newest_of_all(context, limit + len(context.excluded))
+        return rows[context.allowed(rows)][:limit]
 
-    return context.once(("newest", limit), find)
+    return context.memoise(("newest", limit), find)
 
 
 def _newest_of_all(context: RankingContext, limit: int) -> Rows:
-    out = context.state.count_out(context.now)
+    out = context.state.published_count(context.now)
     return context.state.by_created[max(out - limit, 0) : out][::-1]
 
 
 @dataclass(frozen=True, slots=True)
-class SmallCatalogue:
+class WholeCatalogue:
     """Every post, the latest arrival first, while there are few enough to score them all."""
 
     limit: int
@@ -61,8 +61,8 @@ class SimilarUsers:
     reason: Reason = Reason.COLLABORATIVE_FILTERING
 
     def __call__(self, context: RankingContext) -> Rows:
-        support = self.recommender.support(context)
-        return strongest(context, support.rows, support.sums[0], self.limit)
+        support = self.recommender.scores(context)
+        return top_by_value(context, support.rows, support.sums[0], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ class LiveNeighbours:
     reason: Reason = Reason.COLLABORATIVE_FILTERING
 
     def __call__(self, context: RankingContext) -> Rows:
-        if not context.history_length:
+        if not context.event_count:
             return np.empty(0, np.intp)
         knn = neighbourhood.user_knn(context)
-        return strongest(context, knn.rows, knn.sums[0], self.limit)
+        return top_by_value(context, knn.rows, knn.sums[0], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +90,14 @@ class Trending:
     reason: Reason = Reason.TRENDING
 
     def __call__(self, context: RankingContext) -> Rows:
-        heat = context.state.heat
-        count = min(self.limit + len(context.barred), HOTTEST_KEPT)
+        heat = context.state.post_counters
+        count = min(self.limit + len(context.excluded), TOP_K_SIZE)
 
         def find() -> Rows:
-            return np.stack([heat.hottest(index, HOTTEST_KEPT) for index in self.half_lives], axis=1)
+            return np.stack([heat.top_k(index, TOP_K_SIZE) for index in self.half_lives], axis=1)
 
-        hottest = context.state.derived(self, find)[:count]
-        admitted = context.admits(hottest)
+        hottest = context.state.memoised(self, find)[:count]
+        admitted = context.allowed(hottest)
         return hottest[admitted & (admitted.cumsum(axis=0) <= self.limit)]
 
 
@@ -129,14 +129,14 @@ class PopularAuthors:
         def find() -> Rows:
             rows = fresh[state.author[fresh] >= 0]
             authors = state.author[rows].astype(np.intp)
-            level = state.author_heat.level(_WEEK, authors)
+            level = state.author_counters.log2_values(_WEEK, authors)
             return rows[np.lexsort((-state.followers[authors], -level))]
 
-        rows = state.derived((self, len(fresh) and fresh[0]), find)
-        return rows[context.admits(rows)][: self.limit]
+        rows = state.memoised((self, len(fresh) and fresh[0]), find)
+        return rows[context.allowed(rows)][: self.limit]
 
 
-_WEEK = STANDING_HALF_LIVES.index(7 * 86400.0)
+_WEEK = AUTHOR_HALF_LIVES.index(7 * 86400.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +152,13 @@ class FollowedAuthors:
         if not len(context.followed):
             return np.empty(0, np.intp)
         state = context.state
-        _, (posts,) = state.authored.gather(context.followed, self.each)
-        rows = posts[context.admits(posts)].astype(np.intp)
+        _, (posts,) = state.posts_by_author.gather(context.followed, self.each)
+        rows = posts[context.allowed(posts)].astype(np.intp)
         return rows[np.argsort(-state.created[rows], kind="stable")][: self.limit]
 
 
 @dataclass(frozen=True, slots=True)
-class FollowedTastes:
+class EngagedByFollowed:
     """What followed authors lately engaged with."""
 
     limit: int
@@ -170,8 +170,8 @@ class FollowedTastes:
         if not len(context.followed):
             return np.empty(0, np.intp)
         state = context.state
-        _, (posts, times) = state.histories.gather(context.followed, self.each, columns=(0, 1))
-        admitted = context.admits(posts)
+        _, (posts, times) = state.events_by_user.gather(context.followed, self.each, columns=(0, 1))
+        admitted = context.allowed(posts)
         posts, times = posts[admitted], times[admitted]
         return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]
 
@@ -187,7 +187,7 @@ class FavouriteTopics:
 
     def __call__(self, context: RankingContext) -> Rows:
         state = context.state
-        topics = state.topic[context.history[0].astype(np.intp)]
+        topics = state.topic[context.recent_events[0].astype(np.intp)]
         topics = topics[topics >= 0]
         if not len(topics):
             return np.empty(0, np.intp)
@@ -195,7 +195,7 @@ class FavouriteTopics:
         rows = newest(context, self.window)
         of_topic = state.topic[rows]
         liked = np.append(share, 0.0)[of_topic]  # -1, none, is the last
-        return strongest(context, rows, liked * self._fading[: len(rows)], self.limit)
+        return top_by_value(context, rows, liked * self._fading[: len(rows)], self.limit)
 
     @cached_property
     def _fading(self) -> NDArray[np.float64]:

@@ -13,10 +13,10 @@ def text_profile(context: RankingContext) -> NDArray[np.float32] | None:
     """(d,) what the user reads, of length 1; None where there is no text or no history."""
 
     def read() -> NDArray[np.float32] | None:
-        posts, text = context.history[0][-_READ:], context.state.text
+        posts, text = context.recent_events[0][-_READ:], context.state.text
         if not len(posts) or not text.shape[1]:
             return None
         profile = _FADING[-len(posts) :] @ text.take(posts, axis=0)
         return np.asarray(profile / (np.linalg.norm(profile) + 1e-9), np.float32)
 
-    return context.once("text profile", read)
+    return context.memoise("text profile", read)

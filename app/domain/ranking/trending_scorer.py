@@ -20,9 +20,11 @@ class TrendingScorer:
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
         state = context.state
         column = slice(self._column, self._column + 1)
-        level = state.heat.at(context.now, rows, column)[0]
-        top = state.heat.hottest(self._column, 1)
-        most = max(state.heat.at(context.now, top, column).max(initial=0.0), level.max(initial=0.0))
+        level = state.post_counters.values(context.now, rows, column)[0]
+        top = state.post_counters.top_k(self._column, 1)
+        most = max(
+            state.post_counters.values(context.now, top, column).max(initial=0.0), level.max(initial=0.0)
+        )
         # where nothing moves, newer first: a trace of recency far below one fresh engagement
         newness = 1e-3 / (1.0 + np.maximum(context.now - state.created[rows], 0.0) / HOUR)
         values = (level / (most or 1.0) + newness) / (1.0 + 1e-3)
@@ -30,7 +32,7 @@ class TrendingScorer:
         def reasons(at: Rows) -> list[Reason | None]:
             return [Reason.TRENDING if hot else None for hot in (level[at] > newness[at]).tolist()]
 
-        def evidence(at: Rows) -> list[dict[str, Any]]:
+        def explanations(at: Rows) -> list[dict[str, Any]]:
             return [{"trending": round(float(value), 4)} for value in level[at]]
 
-        return Scored(values, reasons, evidence)
+        return Scored(values, reasons, explanations)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 from app.domain.repositories.interaction_repository import StoredInteraction
 
 
@@ -28,10 +28,11 @@ class LogPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeFeed:
-    """One consistent read of everything. `recent` are the event numbers in it that `changes` will deliver again."""
+class FeedSnapshot:
+    """One consistent read of everything. `recent` are the event numbers in it that `read_changes` will deliver
+    again."""
 
-    history: FeedHistory
+    dataset: FeedDataset
     position: LogPosition
     recent: frozenset[int]
 
@@ -54,18 +55,18 @@ class FeedChanges:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FeedMarks:
+class FeedChecksums:
     """Which users, posts and follows exist, by UUID bytes (V16), and a number for each post that changes with it."""
 
     users: NDArray[np.void]
     posts: NDArray[np.void]
-    marks: NDArray[np.int64]  # by post
+    checksums: NDArray[np.int64]  # by post
     followers: NDArray[np.void]
     followees: NDArray[np.void]
 
     def by_post(self) -> dict[bytes, int]:
         """The mark of each post."""
-        return dict(zip(self.posts.tolist(), self.marks.tolist(), strict=True))
+        return dict(zip(self.posts.tolist(), self.checksums.tolist(), strict=True))
 
 
 class FeedLog(Protocol):
@@ -74,34 +75,36 @@ class FeedLog(Protocol):
     def source(self) -> str:
         """Identity of the database and schema; a position of another source means nothing here."""
 
-    def whole(self) -> WholeFeed:
+    def read_all(self) -> FeedSnapshot:
         """Users, posts, follows and events, sorted by (occurred_at, seq), from one snapshot."""
 
-    def changes(self, since: LogPosition) -> FeedChanges:
+    def read_changes(self, since: LogPosition) -> FeedChanges:
         """Everything committed since, late commits included (see LogPosition).
 
-        Raises PositionLost when the log is no longer kept from there on.
+        Raises PositionExpired when the log is no longer kept from there on.
         """
 
-    def accounts_for(self, since: LogPosition, events: int) -> bool:
-        """Whether a feed of that many events as of `since` and `changes` make up the whole feed.
+    def can_resume_from(self, since: LogPosition, events: int) -> bool:
+        """Whether a feed of that many events as of `since` and `read_changes` make up the whole feed.
 
         Not so for a position of another database or one that is lost, where events were removed behind the log's back,
-        and while it does not tell all (see `tells_all`).
+        and while it does not tell all (see `has_complete_change_capture`).
         """
 
-    def tells_all(self) -> bool:
-        """Whether each change of a user, post or follow is told by `changes`: tables of others have no triggers of
+    def has_complete_change_capture(self) -> bool:
+        """Whether each change of a user, post or follow is told by `read_changes`: tables of others have no triggers of
         ours, and what the views show of them may change with the hour."""
 
-    def marks(self) -> FeedMarks:
+    def checksums(self) -> FeedChecksums:
         """What exists now: lets a reader find what changed without a trace."""
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
-        """Posts created at or after that time, oldest first: how those that `changes` does not tell of are found."""
+        """Posts created at or after that time, oldest first: how those that `read_changes` does not tell of are
+        found."""
 
-    def sweep(self, older_than: timedelta) -> int:
-        """Remove what `changes` told that long ago (no less than an hour), and return how much it was. Events stay.
+    def purge(self, older_than: timedelta) -> int:
+        """Remove what `read_changes` told that long ago (no less than an hour), and return how much it was. Events
+        stay.
 
-        Who stands behind what was removed gets PositionLost.
+        Who stands behind what was removed gets PositionExpired.
         """

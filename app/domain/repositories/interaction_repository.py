@@ -17,7 +17,7 @@ class StoredInteraction:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordResult:
     """What one call added: the new events, and how many were already there (same `event_id`)."""
 
     stored: tuple[StoredInteraction, ...]
@@ -27,7 +27,7 @@ class Recorded:
 class InteractionRepository(Protocol):
     """The append-only log of events, written."""
 
-    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         """Commit all of `interactions` or none; returns only after the commit.
 
         An event whose `event_id` is in the log (or twice in the call) is counted as a duplicate and stored once.

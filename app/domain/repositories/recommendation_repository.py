@@ -10,7 +10,7 @@ from app.domain.entities import Recommendation
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class SavedRecommendations:
     """What one user was offered, and how long it counts."""
 
     user_id: UUID
@@ -22,7 +22,7 @@ class Offered:
 class RecommendationRepository(Protocol):
     """`user_recommendation`: each user's last recommendations, with their time to live."""
 
-    def save(self, answers: Sequence[Offered]) -> None:
+    def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
         """Insert or refresh one row per user and post, all or none. Of a user at most one answer, or the last counts.
 
         Users or posts that no longer exist are left out, not an error. Raises StorageUnavailable.

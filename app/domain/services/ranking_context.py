@@ -18,45 +18,45 @@ class RankingContext:
     """What sources, filters and scorers are asked with. Lives for one request."""
 
     def __init__(
-        self, state: FeedState, user: int, now: float, barred: NDArray[np.integer[Any]] = _NONE
+        self, state: FeedState, user: int, now: float, excluded: NDArray[np.integer[Any]] = _NONE
     ) -> None:
-        """`user` is a row of `state`, -1 for a stranger; `now` in seconds since the epoch; `barred` are rows of posts
+        """`user` is a row of `state`, -1 for a stranger; `now` in seconds since the epoch; `excluded` are rows of posts
         that this question is not to be answered with: met, excluded or shown before."""
         self.state = state
         self.user = user
         self.now = now
-        self.barred = barred
+        self.excluded = excluded
         self._found: dict[object, Any] = {}
 
     @cached_property
-    def history(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.uint8]]:
+    def recent_events(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.uint8]]:
         """The user's newest events, oldest first: post rows, times, kinds."""
         if self.user < 0:
             return np.empty(0, np.int32), np.empty(0), np.empty(0, np.uint8)
-        posts, times, kinds = self.state.histories.row(self.user, _RECENT_EVENTS)
+        posts, times, kinds = self.state.events_by_user.row(self.user, _RECENT_EVENTS)
         return posts, times, kinds
 
     @cached_property
-    def history_length(self) -> int:
+    def event_count(self) -> int:
         """All events of the user."""
-        return 0 if self.user < 0 else self.state.histories.length(self.user)
+        return 0 if self.user < 0 else self.state.events_by_user.length(self.user)
 
     @cached_property
     def followed(self) -> NDArray[np.intp]:
         """Rows of the users whom the user follows, nobody's for a stranger."""
         return _NONE if self.user < 0 else self.state.follows.row(self.user)[0].astype(np.intp)
 
-    def admits(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    def allowed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Which of the posts `rows` are not barred, in the shape of `rows`."""
-        return self._admitted[rows] if len(self.barred) else np.ones(rows.shape, np.bool_)
+        return self._allowed_mask[rows] if len(self.excluded) else np.ones(rows.shape, np.bool_)
 
     @cached_property
-    def _admitted(self) -> NDArray[np.bool_]:
+    def _allowed_mask(self) -> NDArray[np.bool_]:
         admitted = np.ones(self.state.n_posts, np.bool_)
-        admitted[self.barred] = False
+        admitted[self.excluded] = False
         return admitted
 
-    def once(self, key: object, compute: Callable[[], T]) -> T:
+    def memoise(self, key: object, compute: Callable[[], T]) -> T:
         """`compute()`, at most once per question: for what several pieces need."""
         if key not in self._found:
             self._found[key] = compute()

@@ -17,12 +17,12 @@ Rows = NDArray[np.intp]
 class Scored:
     """Scores of candidates and, for those that make it to a page, what carried them.
 
-    `values` (n,) in [0, 1], comparable within one answer. `reasons` and `evidence` take positions in `values`.
+    `values` (n,) in [0, 1], comparable within one answer. `reasons` and `explanations` take positions in `values`.
     """
 
     values: NDArray[np.float64]
     reasons: Callable[[Rows], list[Reason | None]]
-    evidence: Callable[[Rows], list[dict[str, Any]]]
+    explanations: Callable[[Rows], list[dict[str, Any]]]
 
 
 class Scorer(Protocol):

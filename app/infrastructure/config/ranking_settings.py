@@ -8,32 +8,32 @@ from pydantic import TypeAdapter
 from app.domain.entities import InteractionType
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.settings import (
-    Candidates,
+    CandidateCount,
     CatalogueSize,
     ExplorationShare,
+    Fraction,
     Hours,
-    Neighbours,
+    NeighbourCount,
     Settings,
-    Share,
     Weight,
 )
 
 FORMULA_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
-    "collaborative": TypeAdapter(Share),
-    "content": TypeAdapter(Share),
-    "recency": TypeAdapter(Share),
+    "collaborative": TypeAdapter(Fraction),
+    "content": TypeAdapter(Fraction),
+    "recency": TypeAdapter(Fraction),
     "recency_tau_hours": TypeAdapter(Hours),
 }
 RANKING_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "interaction_weights": TypeAdapter(Mapping[InteractionType, Weight]),
     "formula": TypeAdapter(FormulaWeights),
-    "neighbours": TypeAdapter(Neighbours),
+    "neighbours": TypeAdapter(NeighbourCount),
     "trending_half_life_hours": TypeAdapter(Hours),
-    "author_repeat_factor": TypeAdapter(Share),
-    "author_repeat_floor": TypeAdapter(Share),
+    "author_repeat_factor": TypeAdapter(Fraction),
+    "author_repeat_floor": TypeAdapter(Fraction),
     "exploration_share": TypeAdapter(ExplorationShare),
     "whole_catalogue": TypeAdapter(CatalogueSize),
-    "candidates": TypeAdapter(Candidates),
+    "candidates": TypeAdapter(CandidateCount),
     "trending_source_half_lives_hours": TypeAdapter(tuple[Hours, ...]),
     "exclude_sources": TypeAdapter(tuple[str, ...]),
 }

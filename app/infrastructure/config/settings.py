@@ -35,13 +35,13 @@ def _parts(given: object) -> object:
     return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
 
 
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=24 * 3650, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
-Neighbours = Annotated[int, Field(ge=1, le=1000)]
-Candidates = Annotated[int, Field(ge=20, le=10_000)]
+NeighbourCount = Annotated[int, Field(ge=1, le=1000)]
+CandidateCount = Annotated[int, Field(ge=20, le=10_000)]
 CatalogueSize = Annotated[int, Field(ge=0, le=1_000_000)]
 ExplorationShare = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
 Comma = NoDecode, BeforeValidator(_parts)
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     otel_service_name: str = Field(
         "feed-recommendations", min_length=1, description="Name of the service in its traces"
     )
-    otel_traces_sampler_arg: Share = Field(
+    otel_traces_sampler_arg: Fraction = Field(
         1.0, description="Share of the requests that is traced where the caller has not decided"
     )
 
@@ -141,23 +141,23 @@ class Settings(BaseSettings):
     interaction_weight_share: Weight = Field(10, description="Weight of a share")
 
     # Ranking
-    weight_collaborative: Share = Field(0.7, description="Share of the neighbours' taste in a score")
-    weight_content: Share = Field(0.2, description="Share of content similarity in a score")
-    weight_recency: Share = Field(0.1, description="Share of recency in a score")
+    weight_collaborative: Fraction = Field(0.7, description="Share of the neighbours' taste in a score")
+    weight_content: Fraction = Field(0.2, description="Share of content similarity in a score")
+    weight_recency: Fraction = Field(0.1, description="Share of recency in a score")
     recency_tau_hours: Hours = Field(24, description="Age at which recency is 1/e")
-    neighbours: Neighbours = Field(10, description="Most similar users that are asked")
+    neighbours: NeighbourCount = Field(10, description="Most similar users that are asked")
     trending_half_life_hours: Hours = Field(
         24, description="Age at which an interaction counts half in trending"
     )
-    author_repeat_factor: Share = Field(
+    author_repeat_factor: Fraction = Field(
         0.5, description="Each further post of one author on a page multiplies its score by this"
     )
-    author_repeat_floor: Share = Field(0.25, description="Least factor for further posts of one author")
+    author_repeat_floor: Fraction = Field(0.25, description="Least factor for further posts of one author")
     exploration_share: ExplorationShare = Field(
         0.04, description="Share of a page given to posts that few have engaged with"
     )
     ranked_limit: CatalogueSize = Field(1000, description="Catalogues up to this many posts are scored whole")
-    candidates: Candidates = Field(100, description="Posts that each of the larger sources may nominate")
+    candidates: CandidateCount = Field(100, description="Posts that each of the larger sources may nominate")
 
     # Paging
     cursor_life_hours: Hours = Field(24, description="Age after which a cursor is refused with 410")

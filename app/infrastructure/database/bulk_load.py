@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES
 from app.infrastructure.database.connection import storage_errors
-from app.infrastructure.database.copy_format import NULL, CopySource, hex_of, number, tags, text
+from app.infrastructure.database.copy_format import NULL, CopySource, number, tags, text, uuid_fields
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 
@@ -23,7 +23,7 @@ from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 class UserRows:
     """(n_users,) users to load."""
 
-    key: NDArray[np.void]  # V16, the UUID's bytes, see app.domain.feed.dataset.keys_of
+    key: NDArray[np.void]  # V16, the UUID's bytes, see app.domain.feed.dataset.uuid_keys
     external_id: list[str]
     created: NDArray[np.float64]  # seconds since the epoch; NaN: the time of loading
     username: list[str | None] | None = None
@@ -87,26 +87,26 @@ class LoadCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class RememberedShift:
+class TimeShift:
     """By how much the times of the data set called `name` were moved when it was first loaded."""
 
     name: str
     seconds: float
 
 
-class LoadRefused(Exception):
+class LoadRejected(Exception):
     """The feed cannot go into this database as it is; the message is one line that says why. Nothing was written."""
 
 
-class MovedBefore(LoadRefused):
+class ShiftConflict(LoadRejected):
     """The data set is there already, moved by another amount."""
 
-    def __init__(self, before: RememberedShift, asked: float) -> None:
+    def __init__(self, before: TimeShift, asked: float) -> None:
         super().__init__(f"{before.name} was loaded moved by {before.seconds} s before, not by {asked} s")
         self.before = before
 
 
-def remembered_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
+def stored_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
     """The seconds a data set was moved by when it was first loaded; None: it was not. Raises StorageUnavailable."""
     with storage_errors(), engine.connect() as connection:
         return _shift(connection, schema, name)
@@ -117,7 +117,7 @@ def load_feed(
     feed: FeedTables,
     schema: SchemaName | None = None,
     *,
-    remember: RememberedShift | None = None,
+    remember: TimeShift | None = None,
     progress: Callable[[str, int], None] = lambda _table, _rows: None,
 ) -> LoadCounts:
     """Add what of `feed` is not there yet, in one transaction; `created_at` of an event is when it occurred.
@@ -125,8 +125,8 @@ def load_feed(
     remember  noted in the same transaction
     progress  told ("users", "posts", "follows" or "interactions", rows of it that are done) as it goes on
 
-    Raises LoadRefused (tables that are not ours, rows that contradict the database; MovedBefore for a shift other than
-    the remembered one), StorageUnavailable. Needs COPY, so not in a process that called `install_deadlines`.
+    Raises LoadRejected (tables that are not ours, rows that contradict the database; ShiftConflict for a shift other
+    than the remembered one), StorageUnavailable. Needs COPY, so not in a process that called `install_deadlines`.
     """
     schema = schema or SchemaName()
     try:
@@ -137,9 +137,9 @@ def load_feed(
                 _remember(connection, schema, remember)
             return _Load(connection, schema, progress)(feed)
     except DBAPIError as error:
-        raise LoadRefused(str(error.orig).strip().replace("\n", "; ")) from error
+        raise LoadRejected(str(error.orig).strip().replace("\n", "; ")) from error
     except psycopg2.Error as error:
-        raise LoadRefused(str(error).strip().replace("\n", "; ")) from error
+        raise LoadRejected(str(error).strip().replace("\n", "; ")) from error
 
 
 class _Load:
@@ -165,7 +165,7 @@ class _Load:
     def _load_users(self, users: UserRows) -> int:
         n = len(users.key)
         rows = zip(
-            range(n), hex_of(users.key), map(text, users.external_id), map(number, users.created.tolist()),
+            range(n), uuid_fields(users.key), map(text, users.external_id), map(number, users.created.tolist()),
             map(text, users.username or [None] * n), map(number, users.follower_count or [None] * n), strict=True,
         )  # fmt: skip
         stage = (
@@ -180,9 +180,9 @@ class _Load:
 
     def _load_posts(self, users: UserRows, posts: PostRows) -> int:
         n = len(posts.key)
-        author = hex_of(users.key)
+        author = uuid_fields(users.key)
         rows = zip(
-            range(n), hex_of(posts.key), map(text, posts.external_id),
+            range(n), uuid_fields(posts.key), map(text, posts.external_id),
             (author[row] if row >= 0 else NULL for row in posts.author.tolist()), map(number, posts.created.tolist()),
             map(text, posts.content or [None] * n), map(tags, posts.tags or [()] * n),
             ("ft"[one] for one in (posts.visible.tolist() if posts.visible is not None else [True] * n)),
@@ -250,7 +250,7 @@ class _Load:
             except psycopg2.Error:
                 if source.refused is None:
                     raise
-                raise LoadRefused(f"{name}: {source.refused}") from source.refused
+                raise LoadRejected(f"{name}: {source.refused}") from source.refused
             if name != "metadata":
                 self._staged = cursor.rowcount
             cursor.execute(f"ANALYZE staged_{name}")
@@ -282,7 +282,7 @@ def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
             "SELECT obj_description(to_regclass(%s), 'pg_class')", (schema[table],)
         )
         if mark.scalar_one() != OWNER_MARK:
-            raise LoadRefused(
+            raise LoadRejected(
                 f"{schema[table]} was not made by our migrations (run `python -m alembic upgrade head`, or load into "
                 "a schema of the service's own: DB_SCHEMA)"
             )
@@ -294,11 +294,11 @@ def _shift(connection: Connection, schema: SchemaName, name: str) -> float | Non
     return found
 
 
-def _remember(connection: Connection, schema: SchemaName, shift: RememberedShift) -> None:
+def _remember(connection: Connection, schema: SchemaName, shift: TimeShift) -> None:
     connection.exec_driver_sql(
         f"INSERT INTO {schema['feed_import']} (name, shift_seconds) VALUES (%s, %s) ON CONFLICT DO NOTHING",
         (shift.name, shift.seconds),
     )
     known = _shift(connection, schema, shift.name)
     if known is not None and known != shift.seconds:
-        raise MovedBefore(RememberedShift(shift.name, known), shift.seconds)
+        raise ShiftConflict(TimeShift(shift.name, known), shift.seconds)

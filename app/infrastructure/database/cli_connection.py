@@ -26,7 +26,7 @@ _LOOK_AT_IT: Final = "see that it runs and that DATABASE_URL names it"
 
 
 @contextmanager
-def command_database(settings: Settings) -> Iterator[Engine]:
+def cli_engine(settings: Settings) -> Iterator[Engine]:
     """The database of DATABASE_URL, else the embedded one, which runs at least as long as this is open.
 
     Connecting ends after COMMAND_CONNECT_SECONDS; what is asked then may take as long as it takes. Raises

@@ -34,8 +34,19 @@ _deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)
 # SQLSTATE classes that say "not now" rather than "not so": connection, resources, operator intervention, system
 # error; and single codes: serialisation, deadlock, read-only after a fail-over, lock not available, and a database that
 # is not (yet) the one we expect: no such database or role, not migrated, no right to it
-_AWAY_CLASSES = ("08", "53", "57", "58", "XX")
-_AWAY_CODES = ("40001", "40P01", "25006", "55P03", "3D000", "28000", "28P01", "42P01", "3F000", "42501")
+_UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "XX")
+_UNAVAILABLE_CODES = (
+    "40001",
+    "40P01",
+    "25006",
+    "55P03",
+    "3D000",
+    "28000",
+    "28P01",
+    "42P01",
+    "3F000",
+    "42501",
+)
 
 
 class DeadlineMissed(psycopg2.OperationalError):
@@ -122,13 +133,13 @@ def _wait(connection: Any) -> None:
         ready.poll(math.ceil(left * 1000))
 
 
-def is_away(error: BaseException) -> bool:
+def is_unavailable(error: BaseException) -> bool:
     """Whether a driver's error says that the database cannot answer now, as against that the request is wrong."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(origin, "pgcode", None)
     if code is None:
         return isinstance(origin, psycopg2.OperationalError | psycopg2.InterfaceError)
-    return str(code).startswith(_AWAY_CLASSES) or code in _AWAY_CODES
+    return str(code).startswith(_UNAVAILABLE_CLASSES) or code in _UNAVAILABLE_CODES
 
 
 @contextmanager
@@ -139,7 +150,7 @@ def storage_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise StorageUnavailable("no database connection was free in time") from error
     except (DBAPIError, psycopg2.Error) as error:
-        if is_away(error):
+        if is_unavailable(error):
             raise StorageUnavailable(_first_line(error)) from error
         raise
 

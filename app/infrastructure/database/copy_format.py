@@ -12,7 +12,7 @@ NULL = r"\N"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-class Unstorable(ValueError):
+class UnstorableText(ValueError):
     """Text that PostgreSQL cannot hold."""
 
 
@@ -24,13 +24,13 @@ class CopySource(io.RawIOBase):
 
     def __init__(self, form: str, pages: Iterator[bytes]) -> None:
         self.form = form
-        self.refused: Unstorable | None = None
+        self.refused: UnstorableText | None = None
         self._pages = pages
         self._page = memoryview(b"")
 
     @classmethod
     def of_rows(cls, rows: Iterable[tuple[object, ...]]) -> "CopySource":
-        """Rows of fields as `text`, `number`, `tags`, `hex_of` write them."""
+        """Rows of fields as `text`, `number`, `tags`, `uuid_fields` write them."""
         return cls("text", _text_pages(rows))
 
     @classmethod
@@ -48,7 +48,7 @@ class CopySource(io.RawIOBase):
         while not self._page:
             try:
                 page = next(self._pages, None)
-            except Unstorable as refused:
+            except UnstorableText as refused:
                 self.refused = refused
                 raise
             if page is None:
@@ -76,7 +76,7 @@ def tags(values: tuple[str, ...]) -> str:
     return text("{" + ",".join(quoted) + "}")
 
 
-def hex_of(keys: NDArray[np.void]) -> list[str]:
+def uuid_fields(keys: NDArray[np.void]) -> list[str]:
     """Fields of type uuid, from (n,) keys of dtype V16."""
     digits = keys.tobytes().hex()
     return [digits[start : start + 32] for start in range(0, len(digits), 32)]
@@ -95,11 +95,13 @@ def _text_pages(rows: Iterable[tuple[object, ...]]) -> Iterator[bytes]:
 def _encoded(lines: list[str]) -> bytes:
     page = "".join(line + "\n" for line in lines)
     if "\0" in page:
-        raise Unstorable("the character NUL cannot be stored")
+        raise UnstorableText("the character NUL cannot be stored")
     try:
         return page.encode()
     except UnicodeEncodeError as error:
-        raise Unstorable(f"half a surrogate pair cannot be stored: {error.object[error.start]!r}") from error
+        raise UnstorableText(
+            f"half a surrogate pair cannot be stored: {error.object[error.start]!r}"
+        ) from error
 
 
 def _binary_pages(columns: dict[str, NDArray[Any]], n: int) -> Iterator[bytes]:

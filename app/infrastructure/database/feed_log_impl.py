@@ -11,17 +11,17 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ProgrammingError
 
 from app.domain.entities import Interaction, Post, User
-from app.domain.errors import PositionLost
-from app.domain.repositories.feed_log import FeedChanges, FeedMarks, LogPosition, WholeFeed
+from app.domain.errors import PositionExpired
+from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.infrastructure.database.connection import transaction
-from app.infrastructure.database.full_read import POST_READABLE, read_whole
-from app.infrastructure.database.post_repository_impl import POST_COLUMNS, post_of
+from app.infrastructure.database.full_read import POST_READABLE, read_feed
+from app.infrastructure.database.post_repository_impl import POST_COLUMNS, post_from_row
 from app.infrastructure.database.schema import SchemaName
-from app.infrastructure.database.view_checksums import read_marks, tells_all
+from app.infrastructure.database.view_checksums import has_complete_change_capture, read_checksums
 
 ROWS_PER_READ = 20_000
-"""Most rows of each log in one answer of `changes`; what is left comes with the next."""
+"""Most rows of each log in one answer of `read_changes`; what is left comes with the next."""
 ROWS_PER_SWEEP = 10_000
 """Removed in one transaction: nobody is to wait for a longer one."""
 
@@ -81,7 +81,7 @@ class SqlFeedLog:
         with transaction(self._engine, self._budget, snapshot=True) as connection:
             return self._source(connection)
 
-    def whole(self) -> WholeFeed:
+    def read_all(self) -> FeedSnapshot:
         """Everything from one snapshot. 336k events take about 1.5 s, five million about 15 s."""
         self._number_posts("true")
         with transaction(self._engine, self._load_budget, snapshot=True) as connection:
@@ -90,13 +90,13 @@ class SqlFeedLog:
                 f"SELECT seq FROM {self._schema['user_interaction']} WHERE xid >= %s::text::xid8",
                 (str(xmin),),
             )
-            return WholeFeed(
-                history=read_whole(connection, self._schema),
+            return FeedSnapshot(
+                dataset=read_feed(connection, self._schema),
                 position=Progress(snapshot).at(self._source(connection)),
                 recent=frozenset(recent.scalars()),
             )
 
-    def changes(self, since: LogPosition) -> FeedChanges:
+    def read_changes(self, since: LogPosition) -> FeedChanges:
         """What became visible since; at most `rows_per_read` rows of a log, the rest with the next call.
 
         Events come without their metadata, which nothing that ranks reads.
@@ -104,7 +104,7 @@ class SqlFeedLog:
         progress = Progress.of(since)
         with transaction(self._engine, self._budget, snapshot=True) as connection:
             if self._swept_beyond(connection, progress):
-                raise PositionLost("the outbox was swept beyond this position")
+                raise PositionExpired("the outbox was swept beyond this position")
             target = progress.target or _snapshot(connection)[0]
             changed: list[Any] = []
             events: list[StoredInteraction] = []
@@ -122,19 +122,19 @@ class SqlFeedLog:
                     target,
                     "user_id::text, post_id::text, interaction_type, occurred_at, event_id::text, request_id",
                 )
-                events = sorted((_event_of(row) for row in rows), key=lambda event: event.seq)
+                events = sorted((_event_from_row(row) for row in rows), key=lambda event: event.seq)
                 if last:
                     done = Progress(progress.read, target, "user_interaction", last)
             return self._current(connection, changed, events, done, since.source)
 
-    def accounts_for(self, since: LogPosition, events: int) -> bool:
+    def can_resume_from(self, since: LogPosition, events: int) -> bool:
         """Costs a look at each event: 336k take about 60 ms."""
         progress = Progress.of(since)
         with transaction(self._engine, self._load_budget, snapshot=True) as connection:
             if (
                 self._source(connection) != since.source
                 or self._swept_beyond(connection, progress)
-                or not tells_all(connection, self._schema)
+                or not has_complete_change_capture(connection, self._schema)
             ):
                 return False
             found = connection.exec_driver_sql(
@@ -144,18 +144,18 @@ class SqlFeedLog:
             )
             return bool(found.scalar_one() == events)
 
-    def tells_all(self) -> bool:
+    def has_complete_change_capture(self) -> bool:
         """By what the catalogue says of the views and of the triggers on our tables."""
         with transaction(self._engine, self._budget, snapshot=True) as connection:
-            return tells_all(connection, self._schema)
+            return has_complete_change_capture(connection, self._schema)
 
-    def marks(self) -> FeedMarks:
+    def checksums(self) -> FeedChecksums:
         """Of the three views; posts of an adopted table are given their numbers by this."""
         self._number_posts("true")
         with transaction(self._engine, self._load_budget, snapshot=True) as connection:
-            return read_marks(connection, self._schema)
+            return read_checksums(connection, self._schema)
 
-    def sweep(self, older_than: timedelta) -> int:
+    def purge(self, older_than: timedelta) -> int:
         """In portions, by a function with the rights of the schema's owner. Two sweepers do not wait for each other."""
         removed, portion = 0, ROWS_PER_SWEEP
         while portion == ROWS_PER_SWEEP:
@@ -177,7 +177,7 @@ class SqlFeedLog:
                 f"WHERE created_at >= %s AND {POST_READABLE} ORDER BY created_at, seq",
                 (moment,),
             )
-            return [post_of(row) for row in found]
+            return [post_from_row(row) for row in found]
 
     def _source(self, connection: Connection) -> str:
         place = connection.exec_driver_sql(
@@ -243,7 +243,7 @@ class SqlFeedLog:
         for _, _, entity, key, other in changed:
             keys[entity][(key, other) if other else key] = None
         users = [User(UUID(row[0]), row[1] or row[0]) for row in self._users(connection, list(keys["user"]))]
-        posts = [post_of(row) for row in self._posts(connection, list(keys["post"]))]
+        posts = [post_from_row(row) for row in self._posts(connection, list(keys["post"]))]
         follows = [(UUID(row[0]), UUID(row[1])) for row in self._follows(connection, list(keys["follow"]))]
         asked = [(UUID(one), UUID(other)) for one, other in keys["follow"]]
         found = set(follows)
@@ -304,7 +304,7 @@ def _missing(asked: dict[Any, None], found: set[UUID]) -> list[UUID]:
     return [one for key in asked if (one := UUID(key)) not in found]
 
 
-def _event_of(row: Any) -> StoredInteraction:
+def _event_from_row(row: Any) -> StoredInteraction:
     xid, seq, user, post, kind, occurred_at, event, request = row
     return StoredInteraction(
         seq,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import EventColumns, FeedHistory, FollowColumns, PostColumns, UserColumns
-from app.domain.feed.uuid_index import KeyIndex, keys_of_text
+from app.domain.feed.dataset import EventColumns, FeedDataset, FollowColumns, PostColumns, UserColumns
+from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.schema import SchemaName
 
 RECORDS_PER_PAGE = 100_000
@@ -29,20 +29,20 @@ POST_READABLE = "seq IS NOT NULL AND created_at BETWEEN '0001-01-02Z' AND '9999-
 """What a post of an adopted table must fulfil to be read: a number, and a time that a datetime can hold."""
 
 
-def read_whole(connection: Connection, schema: SchemaName) -> FeedHistory:
+def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
     """Users, posts, follows and events as the connection's transaction sees them (give it a snapshot).
 
     Events and follows of users or posts that the views do not show are left out: tables of others have no
     foreign keys to ours.
     """
     users = _users(connection, schema)
-    user_rows = KeyIndex(users.key)
+    user_rows = UuidIndex(users.key)
     posts = _posts(connection, schema, user_rows)
-    return FeedHistory(
+    return FeedDataset(
         users,
         posts,
         _follows(connection, schema, user_rows),
-        _events(connection, schema, user_rows, KeyIndex(posts.key)),
+        _events(connection, schema, user_rows, UuidIndex(posts.key)),
     )
 
 
@@ -62,10 +62,10 @@ def _users(connection: Connection, schema: SchemaName) -> UserColumns:
     for rows in _streamed(connection, f"SELECT id::text, external_id FROM {schema['feed_users']}"):
         ids += [row[0] for row in rows]
         external_ids += [row[1] or row[0] for row in rows]
-    return UserColumns(keys_of_text(ids), external_ids)
+    return UserColumns(uuid_keys_from_text(ids), external_ids)
 
 
-def _posts(connection: Connection, schema: SchemaName, users: KeyIndex) -> PostColumns:
+def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> PostColumns:
     ids: list[str] = []
     columns: list[list[Any]] = [[] for _ in range(7)]
     statement = (
@@ -80,9 +80,9 @@ def _posts(connection: Connection, schema: SchemaName, users: KeyIndex) -> PostC
         for column, place in zip(columns, (1, 3, 4, 5, 6, 7, 8), strict=True):
             column += [row[place] for row in rows]
     external_ids, has_author, created, visible, seq, text, tags = columns
-    author = np.where(np.array(has_author, bool), users.rows(keys_of_text(authors)), np.int32(-1))
+    author = np.where(np.array(has_author, bool), users.rows(uuid_keys_from_text(authors)), np.int32(-1))
     return PostColumns(
-        key=keys_of_text(ids),
+        key=uuid_keys_from_text(ids),
         external_id=external_ids,
         author=author.astype(np.int32),
         created=np.array(created, np.float64),
@@ -98,7 +98,7 @@ def clean_tags(tags: list[str | None] | None) -> tuple[str, ...]:
     return tuple(tag for tag in tags or () if tag is not None)
 
 
-def _follows(connection: Connection, schema: SchemaName, users: KeyIndex) -> FollowColumns:
+def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> FollowColumns:
     statement = f"""
         SELECT string_agg(record, ''::bytea) FROM (
             SELECT uuid_send(follower_id) || uuid_send(followee_id)
@@ -117,7 +117,7 @@ def _follows(connection: Connection, schema: SchemaName, users: KeyIndex) -> Fol
     )
 
 
-def _events(connection: Connection, schema: SchemaName, users: KeyIndex, posts: KeyIndex) -> EventColumns:
+def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts: UuidIndex) -> EventColumns:
     kinds = " ".join(f"WHEN '{name}' THEN {code}" for code, name in enumerate(INTERACTION_TYPES))
     statement = f"""
         SELECT string_agg(record, ''::bytea), max(seq) FROM (

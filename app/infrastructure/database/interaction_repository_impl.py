@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import Interaction
 from app.domain.errors import InvalidInteraction, UnknownPost, UnknownUser
-from app.domain.repositories.interaction_repository import Recorded, StoredInteraction
+from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
 from app.infrastructure.database.connection import transaction
 from app.infrastructure.database.schema import SchemaName
 
@@ -43,7 +43,7 @@ ORDER BY 1
 """
 
 
-class SqlInteractions:
+class SqlInteractionRepository:
     """InteractionRepository over user_interaction."""
 
     def __init__(
@@ -55,20 +55,20 @@ class SqlInteractions:
         self._record = RECORD.format(**names)
         self._budget = budget_seconds
 
-    def record(self, interactions: Sequence[Interaction]) -> Recorded:
+    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         """All of them or none, committed when it returns, which takes one transaction of one statement.
 
         Raises UnknownUser, UnknownPost (the first in the call), InvalidInteraction for what PostgreSQL cannot
         hold (NUL, half a surrogate pair, NaN in metadata), StorageUnavailable.
         """
         if not interactions:
-            return Recorded((), 0)
+            return RecordResult((), 0)
         try:
             with transaction(self._engine, self._budget) as connection:
                 stored = self._insert(connection, interactions)
         except DBAPIError as error:
-            raise _in_words(error) from error
-        return Recorded(stored, len(interactions) - len(stored))
+            raise _translate(error) from error
+        return RecordResult(stored, len(interactions) - len(stored))
 
     def _insert(
         self, connection: Connection, interactions: Sequence[Interaction]
@@ -95,7 +95,7 @@ class SqlInteractions:
         return tuple(StoredInteraction(seq, xid, interactions[place - 1]) for place, seq, xid, _ in rows)
 
 
-def _in_words(error: DBAPIError) -> Exception:
+def _translate(error: DBAPIError) -> Exception:
     """The domain's word for what PostgreSQL refused."""
     origin = error.orig
     if isinstance(origin, psycopg2.errors.ForeignKeyViolation):  # deleted after it was looked for

@@ -17,14 +17,14 @@ POST_COLUMNS = (
 )
 
 
-def post_of(row: Any) -> Post:
+def post_from_row(row: Any) -> Post:
     """A row of POST_COLUMNS as the entity."""
     id_, external_id, author, created_at, seq, content, tags, visible = row
     author_id = UUID(author) if author else None
     return Post(UUID(id_), external_id, author_id, created_at, seq, content, clean_tags(tags), visible)
 
 
-class SqlPosts:
+class SqlPostRepository:
     """PostRepository over the view feed_posts."""
 
     def __init__(
@@ -41,4 +41,4 @@ class SqlPosts:
         view = self._schema["feed_posts"]
         query = f"SELECT {POST_COLUMNS} FROM {view} WHERE id = ANY(%s::uuid[]) AND {POST_READABLE}"
         with transaction(self._engine, self._budget, snapshot=True) as connection:
-            return [post_of(row) for row in connection.exec_driver_sql(query, (list(map(str, ids)),))]
+            return [post_from_row(row) for row in connection.exec_driver_sql(query, (list(map(str, ids)),))]

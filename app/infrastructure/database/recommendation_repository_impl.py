@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from app.domain.repositories.recommendation_repository import Offered
+from app.domain.repositories.recommendation_repository import SavedRecommendations
 from app.infrastructure.database.connection import transaction
 from app.infrastructure.database.schema import SchemaName
 
@@ -26,7 +26,7 @@ WHERE kept.generated_at <= excluded.generated_at
 """
 
 
-class SqlRecommendations:
+class SqlRecommendationRepository:
     """RecommendationRepository over user_recommendation; clean-up served by idx_user_reco_cleanup."""
 
     def __init__(
@@ -39,9 +39,9 @@ class SqlRecommendations:
         self._save = SAVE.format(**names)
         self._budget = budget_seconds
 
-    def save(self, answers: Sequence[Offered]) -> None:
+    def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
         """One row per user and post, the newest answer wins; one statement."""
-        rows = [_row(answer) for answer in {one.user_id: one for one in answers}.values()]
+        rows = [_row(answer) for answer in {one.user_id: one for one in recommendations}.values()]
         if not rows:
             return
         with transaction(self._engine, self._budget) as connection:
@@ -55,7 +55,7 @@ class SqlRecommendations:
             ).rowcount
 
 
-def _row(answer: Offered) -> tuple[str, str, str, datetime, datetime]:
+def _row(answer: SavedRecommendations) -> tuple[str, str, str, datetime, datetime]:
     """User, posts and scores as arrays in PostgreSQL's spelling: a driver that looks at each value by itself takes
     most of the time of a save, and of the process's."""
     # a post twice: its last score

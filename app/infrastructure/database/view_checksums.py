@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from app.domain.repositories.feed_log import FeedMarks
+from app.domain.repositories.feed_log import FeedChecksums
 from app.infrastructure.database.full_read import POST_READABLE, RECORDS_PER_PAGE
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
@@ -32,7 +32,7 @@ WHERE view IS NOT NULL AND tab IS NOT NULL
 """
 
 
-def tells_all(connection: Connection, schema: SchemaName) -> bool:
+def has_complete_change_capture(connection: Connection, schema: SchemaName) -> bool:
     """Whether every change that the views could show is written into the outbox by triggers of ours."""
     return all(
         connection.exec_driver_sql(
@@ -49,7 +49,7 @@ def tells_all(connection: Connection, schema: SchemaName) -> bool:
     )
 
 
-def read_marks(connection: Connection, schema: SchemaName) -> FeedMarks:
+def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
     """Keys of all users, posts and follows, and a hash of what each post shows; packed as `whole_read` packs events."""
     users = _packed(connection, "uuid_send(id)", f"{schema['feed_users']}", _USER)
     mark = "hashtextextended(ROW(external_id, author_id, content, tags, visible, created_at, seq)::text, 0)"
@@ -65,7 +65,7 @@ def read_marks(connection: Connection, schema: SchemaName) -> FeedMarks:
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",
         _FOLLOW,
     )
-    return FeedMarks(
+    return FeedChecksums(
         users["id"], posts["id"], posts["mark"].astype(np.int64), follows["follower"], follows["followee"]
     )
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.domain.feed.group_sums import Tally, tally
-from app.domain.feed.ragged import runs
+from app.domain.feed.group_sums import GroupSums, group_sums
+from app.domain.feed.ragged import ranges_to_indices
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # importing scikit-learn takes seconds, and serving does with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
+class NearestUsers:
     """Matrix rows of the nearest users, best first, and their cosine similarities."""
 
     rows: NDArray[np.intp]
@@ -39,7 +39,7 @@ class CollaborativeFilter:
         """
         self.matrix = matrix
         self._model = model
-        self._wanted = int(model.n_neighbors)
+        self._n_neighbours = int(model.n_neighbors)
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
         self._norm = np.where(norms > 0, norms, 1.0)
         by_post = matrix.tocsc()
@@ -58,7 +58,7 @@ class CollaborativeFilter:
     def model(self) -> "NearestNeighbors":
         """scikit-learn's estimator; a stored one is made at the first call."""
         if isinstance(self._model, StoredNeighbours):
-            self._model = self._model.restored()
+            self._model = self._model.to_estimator()
         return self._model
 
     @property
@@ -68,26 +68,28 @@ class CollaborativeFilter:
         return int(rows), int(columns)
 
     def neighbours(
-        self, posts: NDArray[np.intp], weights: NDArray[np.float64], without: int = -1
-    ) -> Neighbours:
+        self, posts: NDArray[np.intp], weights: NDArray[np.float64], exclude_row: int = -1
+    ) -> NearestUsers:
         """The users nearest to one who gave `weights` to the matrix columns `posts` (distinct), himself left out."""
         length = np.sqrt(weights @ weights)
         if not len(posts) or length == 0:
-            return Neighbours(np.empty(0, np.intp), np.empty(0))
+            return NearestUsers(np.empty(0, np.intp), np.empty(0))
         place, counts = _entries(self._starts, posts)
         products = self._weights.take(place)
         products *= (weights / length).repeat(counts)
-        alike = tally(self._users.take(place), products[None], self.shape[0])
+        alike = group_sums(self._users.take(place), products[None], self.shape[0])
         found, product = alike.rows, alike.sums[0]
-        if len(found) > self._wanted + 1:  # he may be one of them
-            some = np.argpartition(-product, self._wanted)[: self._wanted + 1]
+        if len(found) > self._n_neighbours + 1:  # he may be one of them
+            some = np.argpartition(-product, self._n_neighbours)[: self._n_neighbours + 1]
             found, product = found[some], product[some]
-        others = (product > 0) & (found != without)
+        others = (product > 0) & (found != exclude_row)
         found, product = found[others], product[others]
-        order = np.lexsort((found, -product))[: self._wanted]
-        return Neighbours(found[order], product[order])
+        order = np.lexsort((found, -product))[: self._n_neighbours]
+        return NearestUsers(found[order], product[order])
 
-    def support(self, nearest: Neighbours) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
+    def neighbour_choices(
+        self, nearest: NearestUsers
+    ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
         """What the neighbours chose: matrix columns, one entry for each choice, and similarity x its weight."""
         place, counts = _entries(self.matrix.indptr, nearest.rows)
         weights = self.matrix.data.take(place)
@@ -101,10 +103,10 @@ def _entries(
     """Where the entries of some rows of a compressed matrix stand, row by row, and how many each row has."""
     end = starts.take(rows + 1)
     counts = end - starts.take(rows)
-    return runs(end, counts).astype(np.intp, copy=False), counts
+    return ranges_to_indices(end, counts).astype(np.intp, copy=False), counts
 
 
-class LiveTaste:
+class NeighbourRecommender:
     """A `CollaborativeFilter` among the rows of a feed state that goes on growing after training.
 
     The state's rows and the matrix' need not agree: `user_rows` and `post_rows` give the state row of each matrix
@@ -130,29 +132,29 @@ class LiveTaste:
         self._row = np.full(int(user_rows.max(initial=-1)) + 1, -1)
         self._row[user_rows[user_rows >= 0]] = np.flatnonzero(user_rows >= 0)
 
-    def support(self, context: RankingContext) -> Tally:
+    def scores(self, context: RankingContext) -> GroupSums:
         """Support of posts of the state by the user's neighbours, one sum: of similarity x the weight of the choice."""
-        return context.once((id(self), "support"), lambda: self._support(context))
+        return context.memoise((id(self), "support"), lambda: self._scores(context))
 
-    def neighbours(self, context: RankingContext) -> Neighbours:
+    def neighbours(self, context: RankingContext) -> NearestUsers:
         """The user's neighbours, as matrix rows."""
-        return context.once((id(self), "neighbours"), lambda: self._neighbours(context))
+        return context.memoise((id(self), "neighbours"), lambda: self._neighbours(context))
 
-    def _neighbours(self, context: RankingContext) -> Neighbours:
+    def _neighbours(self, context: RankingContext) -> NearestUsers:
         if context.user < 0:
-            return Neighbours(np.empty(0, np.intp), np.empty(0))
-        posts, times, kinds = context.state.histories.row(context.user)
+            return NearestUsers(np.empty(0, np.intp), np.empty(0))
+        posts, times, kinds = context.state.events_by_user.row(context.user)
         weights = self._weights.take(kinds)
         if self._half_life is not None:
             # against the last one: a cosine knows no scale, and a year's silence would leave no digit
             weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life)
-        mine = tally(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
+        mine = group_sums(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
         own = self._row[context.user] if context.user < len(self._row) else -1
-        return self.model.neighbours(mine.rows, mine.sums[0], without=int(own))
+        return self.model.neighbours(mine.rows, mine.sums[0], exclude_row=int(own))
 
-    def _support(self, context: RankingContext) -> Tally:
-        columns, weights = self.model.support(self.neighbours(context))
-        return tally(self._post_rows[columns], weights[None], context.state.n_posts)
+    def _scores(self, context: RankingContext) -> GroupSums:
+        columns, weights = self.model.neighbour_choices(self.neighbours(context))
+        return group_sums(self._post_rows[columns], weights[None], context.state.n_posts)
 
 
 def interaction_matrix(

@@ -60,15 +60,15 @@ class TextSpace:
         try:
             counted = vectoriser.fit_transform([text for text in texts if text])
         except ValueError:  # nothing but words that are too rare, too common, or none at all
-            return cls.silent()
+            return cls.empty()
         if min(counted.shape) <= _DIMENSIONS:
-            return cls.silent()
+            return cls.empty()
         projection = TruncatedSVD(_DIMENSIONS, n_iter=2, random_state=seed).fit(counted)
         terms = vectoriser.get_feature_names_out().tolist()
         return cls(terms, vectoriser.idf_.astype(np.float32), projection.components_.astype(np.float32))
 
     @classmethod
-    def silent(cls) -> "TextSpace":
+    def empty(cls) -> "TextSpace":
         """The space of a feed that says nothing."""
         return cls([], np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
 
@@ -95,13 +95,13 @@ class TextSpace:
         weights = (weights / length[rows]).astype(np.float32)
         return csr_array((weights, columns, starts), shape=(len(texts), len(self._terms)))
 
-    def saved(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data for the artefact."""
         return {"terms": self._terms, "idf": self._idf, "components": self._components}
 
     @classmethod
-    def restored(cls, saved: dict[str, Any]) -> "TextSpace":
-        """The inverse of `saved`."""
+    def from_dict(cls, saved: dict[str, Any]) -> "TextSpace":
+        """The inverse of `to_dict`."""
         return cls(saved["terms"], saved["idf"], saved["components"])
 
 

@@ -16,7 +16,7 @@ from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.services.stage_observer import StageObserver
-from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste
+from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, NeighbourRecommender
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
@@ -29,38 +29,38 @@ class ServedModel:
 
     user_keys, post_keys  what the matrix' rows and columns are, UUID bytes in order
     choice                the learned blend, None where the formula ranks
-    snapshot              `FeedState.saved()`; with `position` (None: files, no database) the start of a service
+    snapshot              `FeedState.to_dict()`; with `position` (None: files, no database) the start of a service
     """
 
     options: RankingOptions
     user_keys: list[bytes]
     post_keys: list[bytes]
-    taste: CollaborativeFilter
-    text: TextSpace
-    choice: ChoiceModel | None
+    collaborative_filter: CollaborativeFilter
+    text_space: TextSpace
+    choice_model: ChoiceModel | None
     snapshot: dict[str, Any]
     position: LogPosition | None
     figures: dict[str, Any]
 
-    def artifact(self) -> dict[str, Any]:
+    def to_artifact(self) -> dict[str, Any]:
         """Plain data: dicts, lists, arrays, one CSR matrix and one scikit-learn estimator."""
         return {
             "format": FORMAT,
             "options": asdict(self.options),
             "user_keys": self.user_keys,
             "post_keys": self.post_keys,
-            "matrix": self.taste.matrix,
-            "neighbours": self.taste.model,
-            "text": self.text.saved(),
-            "choice": None if self.choice is None else self.choice.saved(),
+            "matrix": self.collaborative_filter.matrix,
+            "neighbours": self.collaborative_filter.model,
+            "text": self.text_space.to_dict(),
+            "choice": None if self.choice_model is None else self.choice_model.to_dict(),
             "snapshot": self.snapshot,
             "position": None if self.position is None else asdict(self.position),
             "figures": self.figures,
         }
 
     @classmethod
-    def of(cls, artifact: Mapping[str, Any]) -> "ServedModel":
-        """The inverse of `artifact`. Raises InvalidArtifact for a content that this version cannot serve."""
+    def from_artifact(cls, artifact: Mapping[str, Any]) -> "ServedModel":
+        """The inverse of `to_artifact`. Raises InvalidArtifact for a content that this version cannot serve."""
         try:
             if artifact["format"] != FORMAT:
                 raise InvalidArtifact(
@@ -76,9 +76,11 @@ class ServedModel:
                 options=RankingOptions(**{**options, "formula": FormulaWeights(**options["formula"])}),
                 user_keys=artifact["user_keys"],
                 post_keys=artifact["post_keys"],
-                taste=CollaborativeFilter(matrix, neighbours),
-                text=TextSpace.restored(artifact["text"]),
-                choice=None if artifact["choice"] is None else ChoiceModel.restored(artifact["choice"]),
+                collaborative_filter=CollaborativeFilter(matrix, neighbours),
+                text_space=TextSpace.from_dict(artifact["text"]),
+                choice_model=None
+                if artifact["choice"] is None
+                else ChoiceModel.from_dict(artifact["choice"]),
                 snapshot=artifact["snapshot"],
                 position=None if artifact["position"] is None else LogPosition(**artifact["position"]),
                 figures=artifact["figures"],
@@ -90,18 +92,18 @@ class ServedModel:
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 unit vectors, zero for a text without a known word."""
-        return self.text(texts)
+        return self.text_space(texts)
 
     def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
         """What ranks `state` with this model. Raises InvalidArtifact when its features are not this version's."""
-        taste = LiveTaste(
-            self.taste,
+        taste = NeighbourRecommender(
+            self.collaborative_filter,
             _rows(state.user_rows, self.user_keys),
             _rows(state.post_rows, self.post_keys),
             self.options.kind_weights(),
         )
         try:
-            return ranking_pipeline(self.options, taste, self.choice, observer)
+            return ranking_pipeline(self.options, taste, self.choice_model, observer)
         except ValueError as error:
             raise InvalidArtifact(str(error)) from error
 

@@ -28,7 +28,7 @@ class StoredNeighbours:
             raise ValueError("the stored neighbours do not say how many they are")
         return count
 
-    def restored(self) -> "NearestNeighbors":
+    def to_estimator(self) -> "NearestNeighbors":
         """The estimator itself."""
         from sklearn.neighbors import NearestNeighbors
 

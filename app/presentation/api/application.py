@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.domain.errors import DomainError, StorageUnavailable
 from app.presentation.api.dependencies import ApiOptions, Services
-from app.presentation.api.middleware import ApiKeys, RequestLog, RequestSpans
+from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware, TracingMiddleware
 from app.presentation.api.problems import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -58,12 +58,12 @@ def create_api(
             finally:
                 metrics.remove(state)
 
-    middleware = [Middleware(RequestLog, observe=metrics.request)]
+    middleware = [Middleware(AccessLogMiddleware, observe=metrics.request)]
     if traces is not None:
-        middleware.append(Middleware(RequestSpans, traces=traces))
+        middleware.append(Middleware(TracingMiddleware, traces=traces))
     if options.api_keys:
         open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
-        middleware.append(Middleware(ApiKeys, keys=options.api_keys, open_paths=open_paths))
+        middleware.append(Middleware(ApiKeyMiddleware, keys=options.api_keys, open_paths=open_paths))
     app = FastAPI(
         title="Feed recommendation service",
         description="Personalised feeds, and the events that shape them. Errors are RFC 9457 problem+json.",

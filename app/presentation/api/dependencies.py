@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
-from app.application.dto.recommendation_request import FeedRequest
-from app.application.dto.recommendation_response import FeedAnswer
+from app.application.dto.recommendation_request import RecommendationRequest
+from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.track_interaction import TrackedEvent
-from app.domain.repositories.interaction_repository import Recorded
+from app.domain.repositories.interaction_repository import RecordResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class ApiOptions:
 class Services:
     """The use cases. `recommend` answers from memory, in about a millisecond; `track` waits."""
 
-    recommend: Callable[[FeedRequest], FeedAnswer]
-    track: Callable[[Sequence[TrackedEvent]], Recorded]
+    recommend: Callable[[RecommendationRequest], RecommendationResponse]
+    track: Callable[[Sequence[TrackedEvent]], RecordResult]
     health: Callable[[], HealthStatus]
 
 

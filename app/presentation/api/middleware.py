@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.presentation.api.asgi import add_header, header
 from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
-from app.shared.logging import lines_name
+from app.shared.logging import bind_log_context
 from app.shared.tracing import Traces
 
 log = structlog.get_logger("access")
@@ -27,7 +27,7 @@ _QUIET = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # asked every 
 RequestObserver = Callable[[str, str, int, float], None]  # method, route, status, seconds
 
 
-class RequestLog:
+class AccessLogMiddleware:
     """Gives each request its id, answers failures with a problem, and leaves one line and one count."""
 
     def __init__(self, app: ASGIApp, observe: RequestObserver) -> None:
@@ -44,7 +44,7 @@ class RequestLog:
         given = header(scope, b"x-request-id")
         request_id = given.decode() if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
         scope["feed.request_id"] = request_id
-        lines_name(request_id=request_id)
+        bind_log_context(request_id=request_id)
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -81,8 +81,8 @@ class RequestLog:
         )
 
 
-class RequestSpans:
-    """Traces each request but the probes, under RequestLog, whose lines then name the trace."""
+class TracingMiddleware:
+    """Traces each request but the probes, under AccessLogMiddleware, whose lines then name the trace."""
 
     def __init__(self, app: ASGIApp, traces: Traces) -> None:
         self._app = app
@@ -93,7 +93,7 @@ class RequestSpans:
         if scope["type"] != "http" or scope["path"] in _QUIET:
             await self._app(scope, receive, send)
             return
-        status = INTERNAL_ERROR.status  # what RequestLog makes of an exception
+        status = INTERNAL_ERROR.status  # what AccessLogMiddleware makes of an exception
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
@@ -102,7 +102,7 @@ class RequestSpans:
             await send(message)
 
         with self._traces.request(Headers(scope=scope)) as trace:
-            lines_name(request_id=scope["feed.request_id"], trace_id=trace.trace_id)
+            bind_log_context(request_id=scope["feed.request_id"], trace_id=trace.trace_id)
             try:
                 await self._app(scope, receive, send_and_note)
             except ClientDisconnect:
@@ -112,7 +112,7 @@ class RequestSpans:
                 trace.answered(*_method_and_route(scope), status, scope["feed.request_id"])
 
 
-class ApiKeys:
+class ApiKeyMiddleware:
     """Lets in who shows one of the keys, as `X-API-Key` or `Authorization: Bearer`."""
 
     def __init__(self, app: ASGIApp, keys: Sequence[str], open_paths: frozenset[str]) -> None:

@@ -110,7 +110,7 @@ def _dumps(body: Mapping[str, Any]) -> bytes:
         return orjson.dumps({**body, "detail": ascii(body["detail"]), "errors": []})
 
 
-def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
+def error_responses(*problems: Problem) -> dict[int | str, dict[str, Any]]:
     """OpenAPI `responses` for the problems that an endpoint answers with, each with an example."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for one in _with_common(problems):

@@ -1,6 +1,6 @@
 """POST /recommendations/generate, as callers see it.
 
-Requests are validated with these models; answers are rendered straight from `FeedAnswer` for speed, and the
+Requests are validated with these models; answers are rendered straight from `RecommendationResponse` for speed, and the
 tests hold them against these models.
 """
 

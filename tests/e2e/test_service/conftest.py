@@ -45,11 +45,13 @@ def publish_a_model(url: str, folder: Path) -> None:
     """The owner's formula on this feed. Training would first ask whether it is any good, which takes a minute."""
     settings = Settings(_env_file=None, keys_dir=folder / "keys")  # type: ignore[call-arg]
     engine = create_feed_engine(url, poolclass=NullPool)
-    feed = SqlFeedLog(engine, SchemaName("public"), load_budget_seconds=60).whole()
+    feed = SqlFeedLog(engine, SchemaName("public"), load_budget_seconds=60).read_all()
     keys = model_keys(None, [], settings.keys_dir, signs=True)
     model = fit_everything(feed, ranking_options(settings), None, {})
     at = datetime.now(UTC).isoformat()
-    FileModelRegistry(folder / "models", keys).publish(model.artifact(), metrics={}, config={}, created_at=at)
+    FileModelRegistry(folder / "models", keys).publish(
+        model.to_artifact(), metrics={}, config={}, created_at=at
+    )
 
 
 @pytest.fixture(scope="package")

@@ -57,7 +57,7 @@ def test_so_it_is_on_the_development_feed(tmp_path: Path, own_database_url: str)
 
 
 def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url: str) -> None:
-    whole = read_feed(interactions, posts, None, None, {}).history()
+    whole = read_feed(interactions, posts, None, None, {}).dataset()
     options, learning = RankingOptions(whole_catalogue=300), LearningOptions(requests=learn_from)
     cut = float(whole.events.time[int(0.8 * len(whole.events))])
     past = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
@@ -78,7 +78,7 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
         asking = [int(user) for user in dict.fromkeys(whole.events.user[::-7].tolist())][:200]
         for user in asking:
             expected = [
-                replay.chronicle.state.post_ids[row] for row in rank(replay.moment(user, 0, cut)).first
+                replay.timeline.state.post_ids[row] for row in rank(replay.request_for(user, 0, cut)).first
             ]
             answer = client.post(
                 "/recommendations/generate", json={"user_id": whole.users.external_id[user]}
@@ -110,11 +110,11 @@ def _publish_the_past(
     feed = read_feed(folder / "past.parquet", folder / "past_posts.parquet", None, None, {})
     engine = create_feed_engine(url, poolclass=NullPool)
     load_feed(engine, feed.tables(), SchemaName())
-    past = SqlFeedLog(engine).whole()
+    past = SqlFeedLog(engine).read_all()
     engine.dispose()
     keys = model_keys(None, [], folder / "keys", signs=True)
     FileModelRegistry(folder / "models", keys).publish(
-        fit_everything(past, options, model, {}).artifact(),  # type: ignore[arg-type]
+        fit_everything(past, options, model, {}).to_artifact(),  # type: ignore[arg-type]
         metrics={},
         config={},
         created_at=datetime.now(UTC).isoformat(),

@@ -192,7 +192,7 @@ def test_of_two_first_loads_at_once_the_later_one_moves_as_the_earlier_did(
     files = feed_files(tmp_path)
     assert run_import(capsys, *arguments(files), "--shift-to-now")[0] == 0
     before = database.everything()
-    monkeypatch.setattr(loading, "remembered_shift", lambda *_: None)  # asked before the other was committed
+    monkeypatch.setattr(loading, "stored_shift", lambda *_: None)  # asked before the other was committed
 
     code, out, _ = run_import(capsys, *arguments(files), "--shift-to-now")
 

@@ -11,10 +11,10 @@ from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.bulk_load import (
     FeedTables,
     LoadCounts,
-    LoadRefused,
-    RememberedShift,
+    LoadRejected,
+    TimeShift,
     load_feed,
-    remembered_shift,
+    stored_shift,
 )
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.migrate import migrate
@@ -32,7 +32,7 @@ def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
 
 
 def is_empty(engine: Engine) -> bool:
-    history = SqlFeedLog(engine).whole().history
+    history = SqlFeedLog(engine).read_all().dataset
     return not (len(history.users) or len(history.posts) or len(history.follows) or len(history.events))
 
 
@@ -42,7 +42,7 @@ def test_what_was_loaded_is_the_feed_that_was_given(engine: Engine) -> None:
     counts = load_feed(engine, small_feed(), progress=lambda table, done: told.append((table, done)))
 
     noon = NOON.timestamp()
-    history = SqlFeedLog(engine).whole().history
+    history = SqlFeedLog(engine).read_all().dataset
     assert counts == LoadCounts(users=3, posts=2, follows=2, interactions=4)
     assert told == [("users", 3), ("posts", 2), ("follows", 2), ("interactions", 4)]
     assert events_of(history) == [
@@ -67,22 +67,22 @@ def test_what_was_loaded_is_the_feed_that_was_given(engine: Engine) -> None:
 
 def test_loading_again_adds_nothing_and_changes_nothing(engine: Engine) -> None:
     load_feed(engine, small_feed())
-    position = SqlFeedLog(engine).whole().position
+    position = SqlFeedLog(engine).read_all().position
 
     again = load_feed(engine, small_feed())
 
-    changes = SqlFeedLog(engine).changes(position)
+    changes = SqlFeedLog(engine).read_changes(position)
     assert again == NOTHING
     told = [changes.users, changes.posts, changes.follows, changes.events]
     assert not any(told)
 
 
 def test_a_load_reaches_a_reader_of_the_log(engine: Engine) -> None:
-    position = SqlFeedLog(engine).whole().position
+    position = SqlFeedLog(engine).read_all().position
 
     load_feed(engine, small_feed())
 
-    changes = SqlFeedLog(engine).changes(position)
+    changes = SqlFeedLog(engine).read_changes(position)
     assert {post.id for post in changes.posts} == {post_uuid("first"), post_uuid("odd")}
     assert (len(changes.users), len(changes.follows), len(changes.events)) == (3, 2, 4)
 
@@ -121,18 +121,18 @@ def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
 def test_a_feed_that_cannot_be_stored_is_refused_in_one_line_and_nothing_is_left(
     engine: Engine, broken: FeedTables, says: str
 ) -> None:
-    with pytest.raises(LoadRefused, match=says) as refused:
-        load_feed(engine, broken, remember=RememberedShift("feed", 1.5))
+    with pytest.raises(LoadRejected, match=says) as refused:
+        load_feed(engine, broken, remember=TimeShift("feed", 1.5))
 
     assert "\n" not in str(refused.value)
     assert is_empty(engine)
-    assert remembered_shift(engine, PUBLIC, "feed") is None
+    assert stored_shift(engine, PUBLIC, "feed") is None
 
 
 def test_a_user_of_that_name_under_another_id_is_a_contradiction(engine: Engine) -> None:
     SqlTables(engine, PUBLIC).run("INSERT INTO {users} (external_id) VALUES ('anna')")
 
-    with pytest.raises(LoadRefused, match="foreign key"):
+    with pytest.raises(LoadRejected, match="foreign key"):
         load_feed(engine, small_feed())
 
 
@@ -146,15 +146,15 @@ def test_what_stands_there_already_stays_as_it_is(engine: Engine) -> None:
 
 
 def test_the_shift_of_a_data_set_is_remembered_with_its_load(engine: Engine) -> None:
-    before = remembered_shift(engine, PUBLIC, "forum")
+    before = stored_shift(engine, PUBLIC, "forum")
 
-    load_feed(engine, small_feed(), remember=RememberedShift("forum", 0.1))
-    load_feed(engine, small_feed(), remember=RememberedShift("forum", 0.1))
-    with pytest.raises(LoadRefused, match=r"forum was loaded moved by 0\.1 s before"):
-        load_feed(engine, small_feed(), remember=RememberedShift("forum", 2))
+    load_feed(engine, small_feed(), remember=TimeShift("forum", 0.1))
+    load_feed(engine, small_feed(), remember=TimeShift("forum", 0.1))
+    with pytest.raises(LoadRejected, match=r"forum was loaded moved by 0\.1 s before"):
+        load_feed(engine, small_feed(), remember=TimeShift("forum", 2))
 
     assert before is None
-    assert remembered_shift(engine, PUBLIC, "forum") == 0.1
+    assert stored_shift(engine, PUBLIC, "forum") == 0.1
 
 
 def test_a_feed_loads_into_another_schema(engine: Engine) -> None:
@@ -164,4 +164,4 @@ def test_a_feed_loads_into_another_schema(engine: Engine) -> None:
     load_feed(engine, small_feed(), other)
 
     assert is_empty(engine)
-    assert len(SqlFeedLog(engine, other).whole().history.events) == 4
+    assert len(SqlFeedLog(engine, other).read_all().dataset.events) == 4

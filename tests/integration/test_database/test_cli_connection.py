@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import Settings, read_settings
-from app.infrastructure.database.cli_connection import command_database
+from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.embedded import CHECKOUT
 from data import import_feed, seed_database
 from training import evaluate, train, tune
@@ -92,7 +92,7 @@ def test_a_name_with_several_addresses_and_a_port_that_nobody_listens_on_are_tol
         pytest.raises(
             StorageUnavailable, match=r"at 127\.0\.0\.1:1,127\.0\.0\.1:2 .*: Connection refused; see"
         ),
-        command_database(settings) as engine,
+        cli_engine(settings) as engine,
     ):
         engine.connect()
 
@@ -101,7 +101,7 @@ def test_a_query_takes_as_long_as_it_takes_on_a_connection_that_is_kept_alive(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        command_database(settings_of(database_url, monkeypatch)) as engine,
+        cli_engine(settings_of(database_url, monkeypatch)) as engine,
         engine.connect() as connection,
     ):
         connection.execute(text("SELECT pg_sleep(1.1)"))
@@ -134,7 +134,7 @@ def test_what_is_wrong_with_a_database_is_told_with_what_to_do(
 
     with (
         pytest.raises(StorageUnavailable) as refused,
-        command_database(settings_of(database_url, monkeypatch)) as engine,
+        cli_engine(settings_of(database_url, monkeypatch)) as engine,
         engine.connect() as connection,
     ):
         connection.execute(text(statement))

@@ -22,16 +22,16 @@ from app.infrastructure.database.connection import (
     create_feed_engine,
     deadline,
     install_deadlines,
-    is_away,
+    is_unavailable,
     normalise_url,
     storage_errors,
     transaction,
 )
 from app.infrastructure.database.embedded import EmbeddedPostgres
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.interaction_repository_impl import SqlInteractions
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import migrate
-from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
@@ -137,9 +137,9 @@ def recorded_times(server: Server, event: UUID) -> int:
 def test_a_frozen_server_is_given_up_within_the_budget_and_used_again_when_it_thaws(
     server: Server, pooled: Engine
 ) -> None:
-    interactions = SqlInteractions(pooled, budget_seconds=BUDGET)
+    interactions = SqlInteractionRepository(pooled, budget_seconds=BUDGET)
     log = SqlFeedLog(pooled, budget_seconds=BUDGET)
-    recommendations = SqlRecommendations(pooled, budget_seconds=BUDGET)
+    recommendations = SqlRecommendationRepository(pooled, budget_seconds=BUDGET)
     event = did("anna", "first", event=uuid4())
     interactions.record([did("anna", "first")])
 
@@ -157,7 +157,7 @@ def test_a_frozen_server_is_given_up_within_the_budget_and_used_again_when_it_th
 
 
 def test_callers_of_a_frozen_server_do_not_queue_up_behind_each_other(server: Server, pooled: Engine) -> None:
-    interactions = SqlInteractions(pooled, budget_seconds=BUDGET)
+    interactions = SqlInteractionRepository(pooled, budget_seconds=BUDGET)
     took: list[float] = []
 
     with server.frozen():
@@ -195,7 +195,7 @@ def test_after_kill_9_everything_acknowledged_is_there_and_work_goes_on(
         tables = SqlTables(engine, SchemaName())
         tables.add_users(a_user("anna"))
         tables.add_posts(a_post("first"))
-        interactions = SqlInteractions(engine, budget_seconds=5)
+        interactions = SqlInteractionRepository(engine, budget_seconds=5)
         acknowledged = [
             one.seq
             for _ in range(20)
@@ -206,7 +206,7 @@ def test_after_kill_9_everything_acknowledged_is_there_and_work_goes_on(
         took = seconds(lambda: interactions.record([did("anna", "first")]))
         with EmbeddedPostgres(tmp_path) as again:
             after = until_it_works(lambda: interactions.record([did("anna", "first", event=uuid4())]))
-            events = until_it_works(SqlFeedLog(engine).whole).history.events
+            events = until_it_works(SqlFeedLog(engine).read_all).dataset.events
         engine.dispose()
 
     assert again == url
@@ -223,7 +223,7 @@ def test_a_slow_statement_is_ended_and_its_connection_does_not_stay_lost(pooled:
     took = [seconds(sleep) for _ in range(4)]  # more often than there are connections
 
     assert max(took) < BUDGET + SLACK
-    assert len(SqlInteractions(pooled, budget_seconds=10).record([did("anna", "first")]).stored) == 1
+    assert len(SqlInteractionRepository(pooled, budget_seconds=10).record([did("anna", "first")]).stored) == 1
 
 
 def test_a_full_pool_is_waited_for_no_longer_than_its_budget(pooled: Engine) -> None:
@@ -281,7 +281,7 @@ def test_an_sqlstate_says_whether_the_database_is_away_or_the_request_is_wrong(
         fail()
 
     assert isinstance(raised.value, StorageUnavailable) is away
-    assert is_away(raised.value.__cause__ if away else raised.value) is away  # type: ignore[arg-type]
+    assert is_unavailable(raised.value.__cause__ if away else raised.value) is away  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -294,13 +294,13 @@ def test_an_sqlstate_says_whether_the_database_is_away_or_the_request_is_wrong(
     ],
 )
 def test_what_postgres_cannot_hold_is_an_invalid_interaction(pooled: Engine, odd: Interaction) -> None:
-    interactions = SqlInteractions(pooled, budget_seconds=10)
+    interactions = SqlInteractionRepository(pooled, budget_seconds=10)
 
     with pytest.raises(InvalidInteraction):
         interactions.record([did("anna", "first"), odd])
 
     with deadline(10):
-        assert len(SqlFeedLog(pooled).whole().history.events) == 0
+        assert len(SqlFeedLog(pooled).read_all().dataset.events) == 0
 
 
 def test_odd_but_printable_strings_come_back_as_they_went(pooled: Engine) -> None:
@@ -309,7 +309,7 @@ def test_odd_but_printable_strings_come_back_as_they_went(pooled: Engine) -> Non
         user_uuid("anna"), post_uuid("first"), "view", NOON, request_id=odd, metadata={odd: [odd, None]}
     )
 
-    SqlInteractions(pooled, budget_seconds=10).record([given])
+    SqlInteractionRepository(pooled, budget_seconds=10).record([given])
 
     with deadline(10), pooled.connect() as connection:
         row = connection.exec_driver_sql("SELECT request_id, metadata FROM user_interaction").one()
@@ -327,7 +327,7 @@ def test_who_is_deleted_while_an_event_is_recorded_is_unknown(
 
     def record() -> None:
         try:
-            SqlInteractions(pooled, budget_seconds=20).record([did("anna", "first")])
+            SqlInteractionRepository(pooled, budget_seconds=20).record([did("anna", "first")])
         except Exception as one:  # noqa: BLE001 - looked at below
             raised.append(one)
 
@@ -348,7 +348,7 @@ def test_who_is_deleted_while_an_event_is_recorded_is_unknown(
 def test_one_event_sent_twice_at_the_same_time_is_stored_once(server: Server, pooled: Engine) -> None:
     event = uuid4()
     results: list[int] = []
-    interactions = SqlInteractions(pooled, budget_seconds=20)
+    interactions = SqlInteractionRepository(pooled, budget_seconds=20)
     senders = [
         threading.Thread(
             target=lambda: results.append(

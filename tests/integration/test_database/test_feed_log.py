@@ -12,7 +12,7 @@ from app.domain.entities import Interaction
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedLog, LogPosition
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.interaction_repository_impl import SqlInteractions
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
@@ -40,12 +40,12 @@ class Reader:
     def __init__(self, log: FeedLog, *, forgetful: bool = False) -> None:
         self.log = log
         self.forgetful = forgetful  # keeps no detail of its position, as one that was written down may not
-        self.position = log.whole().position
+        self.position = log.read_all().position
         self.seen: list[str] = []
         self._counted: set[int] = set()
 
     def poll(self) -> Sequence[str]:
-        changes = self.log.changes(self.position)
+        changes = self.log.read_changes(self.position)
         new = [one for one in changes.events if one.seq not in self._counted]
         self._counted |= {one.seq for one in new}
         self.seen += [one.interaction.request_id or "" for one in new]
@@ -81,12 +81,12 @@ def test_the_whole_read_hands_over_to_the_changes_without_a_gap(engine: Engine, 
         like(open_one, "open during the whole read")
         like(other, "committed before it")
         other.commit()
-        whole = log.whole()
+        whole = log.read_all()
         open_one.commit()
 
-    in_whole = set(whole.history.events.seq.tolist())
-    kept = log.changes(whole.position).events
-    forgotten = log.changes(LogPosition(whole.position.source, whole.position.xid)).events
+    in_whole = set(whole.dataset.events.seq.tolist())
+    kept = log.read_changes(whole.position).events
+    forgotten = log.read_changes(LogPosition(whole.position.source, whole.position.xid)).events
 
     assert [one.interaction.request_id for one in kept] == ["open during the whole read"]
     assert len(in_whole) == 1
@@ -153,14 +153,14 @@ def test_an_open_transaction_that_deletes_a_post_is_told_after_its_commit(
     engine: Engine, tables: SqlTables
 ) -> None:
     log = SqlFeedLog(engine)
-    position = log.whole().position
+    position = log.read_all().position
     with engine.connect() as connection:
         connection.exec_driver_sql("DELETE FROM posts WHERE external_id = 'first'")
         tables.add_posts(a_post("third"))
-        during = log.changes(position)
+        during = log.read_changes(position)
         connection.commit()
 
-    after = log.changes(during.position)
+    after = log.read_changes(during.position)
 
     assert ([post.external_id for post in during.posts], list(during.removed_posts)) == (["third"], [])
     assert (list(after.posts), list(after.removed_posts)) == ([], [post_uuid("first")])
@@ -168,7 +168,7 @@ def test_an_open_transaction_that_deletes_a_post_is_told_after_its_commit(
 
 def test_one_huge_transaction_comes_in_parts_posts_before_events(engine: Engine, tables: SqlTables) -> None:
     log = SqlFeedLog(engine, rows_per_read=10)
-    position = log.whole().position
+    position = log.read_all().position
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO posts (id, external_id) SELECT gen_random_uuid(), 'huge ' || n FROM generate_series(1, 25) n"
@@ -183,7 +183,7 @@ def test_one_huge_transaction_comes_in_parts_posts_before_events(engine: Engine,
         if turn == 2:  # somebody goes on writing in the middle of it
             with engine.begin() as connection:
                 like(connection, "meanwhile")
-        changes = log.changes(position)
+        changes = log.read_changes(position)
         assert len(changes.posts) <= 10
         assert len(changes.events) <= 10
         posts |= {post.id for post in changes.posts}
@@ -199,13 +199,13 @@ def test_a_part_read_with_its_detail_lost_starts_over_and_loses_nothing(
     engine: Engine, tables: SqlTables
 ) -> None:
     log = SqlFeedLog(engine, rows_per_read=2)
-    position = log.whole().position
+    position = log.read_all().position
     with engine.begin() as connection:
         for name in "abcde":
             like(connection, name)
-    part = log.changes(position)
+    part = log.read_changes(position)
 
-    everything = SqlFeedLog(engine).changes(LogPosition(part.position.source, part.position.xid))
+    everything = SqlFeedLog(engine).read_changes(LogPosition(part.position.source, part.position.xid))
 
     assert len(part.events) == 2
     assert len(everything.events) == 5
@@ -213,22 +213,22 @@ def test_a_part_read_with_its_detail_lost_starts_over_and_loses_nothing(
 
 def test_counters_of_a_post_alone_are_no_news(engine: Engine, tables: SqlTables) -> None:
     log = SqlFeedLog(engine)
-    position = log.whole().position
+    position = log.read_all().position
 
     tables.run("UPDATE {posts} SET like_count = 7, comment_count = 1")
     tables.run("UPDATE {users} SET follower_count = 7, username = 'Anna'")
 
-    changes = log.changes(position)
+    changes = log.read_changes(position)
     assert (list(changes.posts), list(changes.users)) == ([], [])
 
 
 def test_a_key_that_was_changed_is_one_removed_and_one_added(engine: Engine, tables: SqlTables) -> None:
     log = SqlFeedLog(engine)
-    position = log.whole().position
+    position = log.read_all().position
 
     tables.run("UPDATE {posts} SET id = %s WHERE external_id = 'second'", str(post_uuid("other")))
 
-    changes = log.changes(position)
+    changes = log.read_changes(position)
     assert [post.id for post in changes.posts] == [post_uuid("other")]
     assert list(changes.removed_posts) == [post_uuid("second")]
 
@@ -236,11 +236,11 @@ def test_a_key_that_was_changed_is_one_removed_and_one_added(engine: Engine, tab
 def test_truncating_is_told_like_deleting(engine: Engine, tables: SqlTables) -> None:
     tables.add_follow(user_uuid("anna"), user_uuid("bert"))
     log = SqlFeedLog(engine)
-    position = log.whole().position
+    position = log.read_all().position
 
     tables.run("TRUNCATE {users} CASCADE")
 
-    changes = log.changes(position)
+    changes = log.read_changes(position)
     assert set(changes.removed_users) == {user_uuid("anna"), user_uuid("bert")}
     assert set(changes.removed_posts) == {post_uuid("first"), post_uuid("second")}
     assert list(changes.removed_follows) == [(user_uuid("anna"), user_uuid("bert"))]
@@ -248,7 +248,7 @@ def test_truncating_is_told_like_deleting(engine: Engine, tables: SqlTables) -> 
 
 def test_rows_written_by_hand_do_not_stop_the_log(engine: Engine, tables: SqlTables) -> None:
     log = SqlFeedLog(engine)
-    position = log.whole().position
+    position = log.read_all().position
     tables.run("INSERT INTO {users} (external_id) VALUES ('zoë \U0001f600 \\ \t')")
     tables.run("INSERT INTO {posts} (external_id, content, tags) VALUES ('bare', NULL, '{{NULL,a}}')")
     tables.run(
@@ -257,8 +257,8 @@ def test_rows_written_by_hand_do_not_stop_the_log(engine: Engine, tables: SqlTab
         str(user_uuid("anna")), str(post_uuid("first")),
     )  # fmt: skip
 
-    changes = log.changes(position)
-    history = log.whole().history
+    changes = log.read_changes(position)
+    history = log.read_all().dataset
 
     assert [user.external_id for user in changes.users] == ["zoë \U0001f600 \\ \t"]
     assert [(post.content, post.tags) for post in changes.posts] == [("", ("a",))]
@@ -276,9 +276,9 @@ def test_more_events_than_a_page_of_the_whole_read_all_arrive(
     for n in range(20):
         tables.add_follow(user_uuid(f"u{n}"), user_uuid("anna"))
     given = [did(f"u{n}", "second", at=NOON + timedelta(seconds=n)) for n in range(20)]
-    SqlInteractions(engine, budget_seconds=20).record(given)
+    SqlInteractionRepository(engine, budget_seconds=20).record(given)
 
-    history = SqlFeedLog(engine).whole().history
+    history = SqlFeedLog(engine).read_all().dataset
 
     assert len(history.follows) == 20
     assert [history.users.external_id[row] for row in history.events.user] == [f"u{n}" for n in range(20)]
@@ -308,14 +308,14 @@ def test_rows_restored_from_an_older_cluster_are_read_once_and_do_not_come_again
     )
     migrate(engine, PUBLIC)
     reader = Reader(SqlFeedLog(engine))
-    whole = reader.log.whole()
+    whole = reader.log.read_all()
 
     for name in "abcdefgh":  # the cluster gets there and beyond
         with engine.begin() as connection:
             like(connection, name)
         reader.poll()
 
-    assert (len(whole.history.events), whole.recent) == (1, frozenset())
+    assert (len(whole.dataset.events), whole.recent) == (1, frozenset())
     assert reader.seen == list("abcdefgh")
 
 
@@ -323,8 +323,8 @@ def test_a_batch_is_one_transaction_also_for_the_reader(engine: Engine, tables: 
     reader = Reader(SqlFeedLog(engine))
     batch: list[Interaction] = [did("anna", "second"), did("bert", "second", "like")]
 
-    stored = SqlInteractions(engine, budget_seconds=20).record(batch).stored
+    stored = SqlInteractionRepository(engine, budget_seconds=20).record(batch).stored
 
-    assert [(one.seq, one.xid) for one in reader.log.changes(reader.position).events] == [
+    assert [(one.seq, one.xid) for one in reader.log.read_changes(reader.position).events] == [
         (one.seq, one.xid) for one in stored
     ]

@@ -16,14 +16,14 @@ from sqlalchemy.pool import NullPool
 
 from app.domain.entities import Interaction, Reason, Recommendation
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
-from app.domain.repositories.recommendation_repository import Offered
-from app.infrastructure.database.bulk_load import LoadRefused, load_feed
+from app.domain.repositories.recommendation_repository import SavedRecommendations
+from app.infrastructure.database.bulk_load import LoadRejected, load_feed
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.interaction_repository_impl import SqlInteractions
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused, migrate
-from app.infrastructure.database.post_repository_impl import SqlPosts
-from app.infrastructure.database.recommendation_repository_impl import SqlRecommendations
+from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
 from tests.support.database_feed import small_feed
 from tests.support.postgres import migrate as migrate_by_command
@@ -170,23 +170,25 @@ def test_a_teams_tables_serve_as_a_feed(empty_engine: Engine) -> None:
         str(user),
         str(stranger),
     )
-    log, interactions = SqlFeedLog(engine), SqlInteractions(engine, budget_seconds=20)
+    log, interactions = SqlFeedLog(engine), SqlInteractionRepository(engine, budget_seconds=20)
 
-    before = log.whole()
+    before = log.read_all()
     recorded = interactions.record([Interaction(user, post, "like", NOON)])
     with pytest.raises(UnknownUser, match=str(stranger)):
         interactions.record([Interaction(stranger, post, "like", NOON)])
     with pytest.raises(UnknownPost, match=str(stranger)):
         interactions.record([Interaction(user, stranger, "like", NOON)])
-    SqlRecommendations(engine).save([Offered(user, [Recommendation(post, 0.5, Reason.RECENT)], NOON, NOON)])
+    SqlRecommendationRepository(engine).save(
+        [SavedRecommendations(user, [Recommendation(post, 0.5, Reason.RECENT)], NOON, NOON)]
+    )
 
-    history = before.history
+    history = before.dataset
     assert set(history.users.external_id) == {str(user), str(author)}
     assert history.posts.external_id == [str(post)]
     assert history.users.key[history.posts.author[0]].tobytes() == author.bytes
     assert history.posts.created.tolist() == [1767268800.0]  # their times carry no zone: UTC
     assert len(history.follows) == 1
-    assert log.changes(before.position).events == list(recorded.stored)
+    assert log.read_changes(before.position).events == list(recorded.stored)
 
 
 def test_posts_of_a_team_are_numbered_densely_and_for_good_as_they_are_met(empty_engine: Engine) -> None:
@@ -200,10 +202,10 @@ def test_posts_of_a_team_are_numbered_densely_and_for_good_as_they_are_met(empty
     first = {post.id: post.seq for post in log.posts_created_since(0)}
     run(engine, add, str(UUID(int=7)), "2026-01-03")
 
-    assert log.marks().by_post().keys() == {UUID(int=n).bytes for n in (7, 8, 9)}
+    assert log.checksums().by_post().keys() == {UUID(int=n).bytes for n in (7, 8, 9)}
     then = {
         post.id: post.seq
-        for post in SqlPosts(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])
+        for post in SqlPostRepository(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])
     }
     assert first == {UUID(int=8): 1, UUID(int=9): 2}
     assert then == {**first, UUID(int=7): 3}
@@ -216,12 +218,12 @@ def test_events_and_edges_of_users_and_posts_that_a_team_removed_are_left_out(em
     user, gone, post = uuid4(), uuid4(), uuid4()
     run(engine, "INSERT INTO users VALUES (%s), (%s)", str(user), str(gone))
     run(engine, "INSERT INTO posts VALUES (%s, %s, '', NULL, now())", str(post), str(gone))
-    SqlInteractions(engine, budget_seconds=20).record(
+    SqlInteractionRepository(engine, budget_seconds=20).record(
         [Interaction(gone, post, "view", NOON), Interaction(user, post, "like", NOON)]
     )
     run(engine, "DELETE FROM users WHERE id = %s", str(gone))
 
-    history = SqlFeedLog(engine).whole().history
+    history = SqlFeedLog(engine).read_all().dataset
 
     assert history.events.kind.tolist() == [2]
     assert history.posts.author.tolist() == [-1]
@@ -231,7 +233,7 @@ def test_tables_without_uuids_give_empty_views_that_the_team_may_redefine(empty_
     engine = empty_engine
     run(engine, "CREATE TABLE users (id bigint, name text); INSERT INTO users VALUES (1, 'anna')")
     migrate(engine, PUBLIC)
-    empty = SqlFeedLog(engine).whole().history.users
+    empty = SqlFeedLog(engine).read_all().dataset.users
 
     run(
         engine,
@@ -240,7 +242,7 @@ def test_tables_without_uuids_give_empty_views_that_the_team_may_redefine(empty_
     )
 
     assert len(empty) == 0
-    assert SqlFeedLog(engine).whole().history.users.external_id == ["anna"]
+    assert SqlFeedLog(engine).read_all().dataset.users.external_id == ["anna"]
 
 
 def test_a_log_of_interactions_that_is_not_ours_is_refused_and_nothing_is_made(empty_engine: Engine) -> None:
@@ -257,7 +259,7 @@ def test_a_feed_is_not_loaded_into_tables_of_a_team(empty_engine: Engine) -> Non
     run(empty_engine, TEAMS_TABLES)
     migrate(empty_engine, PUBLIC)
 
-    with pytest.raises(LoadRefused, match="was not made by our migrations"):
+    with pytest.raises(LoadRejected, match="was not made by our migrations"):
         load_feed(empty_engine, small_feed())
 
 
@@ -283,7 +285,7 @@ def test_the_command_says_in_one_line_what_is_wrong(environment: dict[str, str],
 
 def test_a_database_that_is_not_migrated_counts_as_away(empty_engine: Engine) -> None:
     with pytest.raises(StorageUnavailable, match="feed_posts"):
-        SqlFeedLog(empty_engine).whole()
+        SqlFeedLog(empty_engine).read_all()
 
 
 def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None:
@@ -299,17 +301,19 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     served = create_feed_engine(url, poolclass=NullPool)
 
     log = SqlFeedLog(served)
-    whole = log.whole()
-    SqlInteractions(served, budget_seconds=20).record([did("anna", "first")])
-    offered = Recommendation(whole_post := UUID(bytes=next(iter(log.marks().by_post()))), 0.5, Reason.RECENT)
-    recommendations = SqlRecommendations(served)
-    recommendations.save([Offered(did("anna", "first").user_id, [offered], NOON, NOON)])
+    whole = log.read_all()
+    SqlInteractionRepository(served, budget_seconds=20).record([did("anna", "first")])
+    offered = Recommendation(
+        whole_post := UUID(bytes=next(iter(log.checksums().by_post()))), 0.5, Reason.RECENT
+    )
+    recommendations = SqlRecommendationRepository(served)
+    recommendations.save([SavedRecommendations(did("anna", "first").user_id, [offered], NOON, NOON)])
     recommendations.remove_expired(NOON)
 
-    assert len(SqlPosts(served, budget_seconds=20).posts([whole_post])) == 1
-    assert len(log.changes(whole.position).events) == 1
-    assert log.accounts_for(whole.position, 0)
-    assert log.sweep(timedelta(hours=1)) == 0
+    assert len(SqlPostRepository(served, budget_seconds=20).posts([whole_post])) == 1
+    assert len(log.read_changes(whole.position).events) == 1
+    assert log.can_resume_from(whole.position, 0)
+    assert log.purge(timedelta(hours=1)) == 0
     for forbidden in (
         "UPDATE user_interaction SET metadata = '{}'",
         "DELETE FROM user_interaction",

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import InternalError
 
-from app.domain.errors import PositionLost
+from app.domain.errors import PositionExpired
 from app.domain.ids import post_uuid
 from app.domain.repositories.feed_log import LogPosition
 from app.infrastructure.database.embedded.locks import wait_until
@@ -51,17 +51,17 @@ def changes_kept(engine: Engine) -> int:
 
 def test_what_is_old_is_swept_and_who_had_read_it_goes_on(engine: Engine, tables: SqlTables) -> None:
     log = SqlFeedLog(engine)
-    position = log.whole().position
+    position = log.read_all().position
     tables.run(AGED)
     tables.add_posts(a_post("third"))
 
-    swept = log.sweep(WEEK)
+    swept = log.purge(WEEK)
 
     assert swept == 4
     assert changes_kept(engine) == 1
-    assert [post.external_id for post in log.changes(position).posts] == ["third"]
-    assert log.accounts_for(position, 0)
-    assert log.sweep(WEEK) == 0
+    assert [post.external_id for post in log.read_changes(position).posts] == ["third"]
+    assert log.can_resume_from(position, 0)
+    assert log.purge(WEEK) == 0
 
 
 @pytest.mark.parametrize("forgetful", [False, True])
@@ -69,19 +69,19 @@ def test_who_stands_behind_what_was_swept_is_told_so(
     engine: Engine, tables: SqlTables, forgetful: bool
 ) -> None:
     log = SqlFeedLog(engine)
-    position = log.whole().position
+    position = log.read_all().position
     if forgetful:
         position = LogPosition(position.source, position.xid)
     tables.remove_post(post_uuid("first"))
     tables.run(AGED)
     settle(engine)
 
-    log.sweep(WEEK)
+    log.purge(WEEK)
 
-    with pytest.raises(PositionLost):
-        log.changes(position)
-    assert not log.accounts_for(position, 0)
-    assert list(log.changes(log.whole().position).posts) == []
+    with pytest.raises(PositionExpired):
+        log.read_changes(position)
+    assert not log.can_resume_from(position, 0)
+    assert list(log.read_changes(log.read_all().position).posts) == []
 
 
 def test_a_sweep_takes_portions_until_nothing_old_is_left(
@@ -90,7 +90,7 @@ def test_a_sweep_takes_portions_until_nothing_old_is_left(
     monkeypatch.setattr("app.infrastructure.database.feed_log_impl.ROWS_PER_SWEEP", 3)
     tables.run(AGED)
 
-    assert SqlFeedLog(engine).sweep(WEEK) == 4
+    assert SqlFeedLog(engine).purge(WEEK) == 4
     assert changes_kept(engine) == 0
 
 
@@ -98,18 +98,18 @@ def test_a_change_is_kept_while_a_transaction_as_old_as_it_is_open(engine: Engin
     log = SqlFeedLog(engine)
     with engine.connect() as long_one:
         long_one.exec_driver_sql("UPDATE posts SET visible = false WHERE external_id = 'first'")
-        position = log.whole().position  # which sees nothing from the open transaction on
+        position = log.read_all().position  # which sees nothing from the open transaction on
         tables.add_posts(a_post("third"))
         tables.run(AGED)
-        during = log.sweep(WEEK)
-        told = log.changes(position)
+        during = log.purge(WEEK)
+        told = log.read_changes(position)
         long_one.commit()
 
     assert during == 4
     assert [post.external_id for post in told.posts] == ["third"]
     tables.run(AGED)
     settle(engine)
-    assert log.sweep(WEEK) == 2
+    assert log.purge(WEEK) == 2
 
 
 def test_a_change_that_was_open_when_a_reader_looked_is_not_swept_unnoticed(
@@ -119,27 +119,27 @@ def test_a_change_that_was_open_when_a_reader_looked_is_not_swept_unnoticed(
     with engine.connect() as long_one:
         long_one.exec_driver_sql("UPDATE posts SET visible = false WHERE external_id = 'first'")
         tables.add_posts(a_post("third"))
-        position = log.whole().position  # which sees the third post and not the older change
+        position = log.read_all().position  # which sees the third post and not the older change
         long_one.commit()
     tables.run(AGED)
     settle(engine)
 
-    log.sweep(WEEK)
+    log.purge(WEEK)
 
-    with pytest.raises(PositionLost):
-        log.changes(position)
+    with pytest.raises(PositionExpired):
+        log.read_changes(position)
 
 
 def test_what_is_younger_than_an_hour_is_never_swept(engine: Engine, tables: SqlTables) -> None:
     with pytest.raises(InternalError, match="an hour at least"):
-        SqlFeedLog(engine).sweep(timedelta(minutes=59))
+        SqlFeedLog(engine).purge(timedelta(minutes=59))
 
 
 def test_how_far_another_cluster_had_swept_says_nothing_here(engine: Engine, tables: SqlTables) -> None:
     tables.run("UPDATE feed_change_swept SET xid = '999999999'")  # as pg_restore leaves it
     log = SqlFeedLog(engine)
 
-    assert log.changes(log.whole().position).events == []
+    assert log.read_changes(log.read_all().position).events == []
     migrate(engine, PUBLIC)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT xid::text FROM feed_change_swept").scalar_one() == "0"
@@ -163,10 +163,10 @@ def test_a_view_that_can_change_without_a_trigger_is_noticed(
     engine: Engine, tables: SqlTables, changed: str
 ) -> None:
     log = SqlFeedLog(engine)
-    position = log.whole().position
-    before = log.tells_all(), log.accounts_for(position, 0)
+    position = log.read_all().position
+    before = log.has_complete_change_capture(), log.can_resume_from(position, 0)
 
     tables.run(changed)
 
     assert before == (True, True)
-    assert (log.tells_all(), log.accounts_for(position, 0)) == (False, False)
+    assert (log.has_complete_change_capture(), log.can_resume_from(position, 0)) == (False, False)

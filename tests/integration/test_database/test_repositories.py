@@ -9,10 +9,10 @@ import pytest
 
 from app.domain.entities import Reason, Recommendation
 from app.domain.errors import UnknownPost, UnknownUser
-from app.domain.feed.dataset import keys_of
+from app.domain.feed.dataset import uuid_keys
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import LogPosition
-from app.domain.repositories.recommendation_repository import Offered
+from app.domain.repositories.recommendation_repository import SavedRecommendations
 from tests.support.storage_under_test import NOON, Storage, a_post, a_user, did, events_of
 
 
@@ -23,12 +23,12 @@ def filled(storage: Storage) -> Storage:
 
 
 def test_an_empty_store_is_an_empty_feed(storage: Storage) -> None:
-    whole = storage.log.whole()
+    whole = storage.log.read_all()
 
-    history = whole.history
+    history = whole.dataset
     assert (len(history.users), len(history.posts), len(history.follows), len(history.events)) == (0, 0, 0, 0)
     assert whole.position.source == storage.log.source()
-    assert storage.log.changes(whole.position).events == []
+    assert storage.log.read_changes(whole.position).events == []
 
 
 def test_the_whole_feed_has_every_user_post_follow_and_event(storage: Storage) -> None:
@@ -38,12 +38,12 @@ def test_the_whole_feed_has_every_user_post_follow_and_event(storage: Storage) -
     storage.tables.add_follow(user_uuid("anna"), user_uuid("bert"), NOON + timedelta(microseconds=1))
     storage.interactions.record([did("bert", "first", "share", at=NOON + timedelta(microseconds=123457))])
 
-    history = storage.log.whole().history
+    history = storage.log.read_all().dataset
 
     users, posts = history.users.external_id, history.posts
     assert set(users) == {"anna", "bert"}
-    assert (history.users.key == keys_of(map(user_uuid, users))).all()
-    assert (posts.key == keys_of(map(post_uuid, posts.external_id))).all()
+    assert (history.users.key == uuid_keys(map(user_uuid, users))).all()
+    assert (posts.key == uuid_keys(map(post_uuid, posts.external_id))).all()
     place = {name: row for row, name in enumerate(posts.external_id)}
     assert posts.visible[[place["first"], place["second"], place["hidden"]]].tolist() == [True, True, False]
     assert posts.author[place["first"]] == users.index("anna")
@@ -71,19 +71,19 @@ def test_events_come_sorted_by_time_and_ties_by_their_number(storage: Storage) -
     )
     storage.interactions.record([did("bert", "second", "click", at=NOON)])
 
-    events = storage.log.whole().history.events
+    events = storage.log.read_all().dataset.events
 
     assert events.kind.tolist() == [0, 1, 2]
     assert events.seq[0] < events.seq[1]
 
 
 def test_changes_tell_what_was_added_since(storage: Storage) -> None:
-    position = storage.log.whole().position
+    position = storage.log.read_all().position
     filled(storage)
     storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
     recorded = storage.interactions.record([did("bert", "first", "like", event=uuid4())])
 
-    changes = storage.log.changes(position)
+    changes = storage.log.read_changes(position)
 
     assert {user.external_id for user in changes.users} == {"anna", "bert"}
     first, second = sorted(changes.posts, key=lambda post: post.seq)
@@ -99,11 +99,11 @@ def test_changes_tell_what_was_added_since(storage: Storage) -> None:
 
 
 def test_changes_are_told_until_their_position_is_taken_over(storage: Storage) -> None:
-    start = storage.log.whole().position
+    start = storage.log.read_all().position
     filled(storage)
 
-    once, again = storage.log.changes(start), storage.log.changes(start)
-    after = storage.log.changes(once.position)
+    once, again = storage.log.read_changes(start), storage.log.read_changes(start)
+    after = storage.log.read_changes(once.position)
 
     assert {post.id for post in once.posts} == {post.id for post in again.posts} != set()
     assert not after.posts
@@ -111,11 +111,11 @@ def test_changes_are_told_until_their_position_is_taken_over(storage: Storage) -
 
 
 def test_a_position_without_its_detail_loses_nothing(storage: Storage) -> None:
-    start = storage.log.whole().position
+    start = storage.log.read_all().position
     filled(storage)
     storage.interactions.record([did("bert", "first")])
 
-    changes = storage.log.changes(LogPosition(start.source, start.xid))
+    changes = storage.log.read_changes(LogPosition(start.source, start.xid))
 
     assert {post.external_id for post in changes.posts} == {"first", "second"}
     assert len(changes.events) == 1
@@ -123,13 +123,13 @@ def test_a_position_without_its_detail_loses_nothing(storage: Storage) -> None:
 
 def test_a_changed_post_comes_again_as_it_is_now_under_its_number(storage: Storage) -> None:
     filled(storage)
-    before = storage.log.whole()
+    before = storage.log.read_all()
     storage.tables.add_posts(a_post("first", "anna", visible=False))
 
-    (post,) = storage.log.changes(before.position).posts
+    (post,) = storage.log.read_changes(before.position).posts
 
     assert not post.visible
-    history = before.history
+    history = before.dataset
     assert post.seq == history.posts.seq[history.posts.external_id.index("first")]
 
 
@@ -137,23 +137,23 @@ def test_removals_reach_the_reader_through_every_cascade(storage: Storage) -> No
     filled(storage)
     storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
     storage.interactions.record([did("bert", "first"), did("bert", "second")])
-    position = storage.log.whole().position
+    position = storage.log.read_all().position
 
     storage.tables.remove_user(user_uuid("anna"))
-    changes = storage.log.changes(position)
+    changes = storage.log.read_changes(position)
 
     assert list(changes.removed_users) == [user_uuid("anna")]
     assert list(changes.removed_posts) == [post_uuid("first")]
     assert list(changes.removed_follows) == [(user_uuid("bert"), user_uuid("anna"))]
-    assert events_of(storage.log.whole().history) == [("bert", "second", 0, NOON.timestamp())]
+    assert events_of(storage.log.read_all().dataset) == [("bert", "second", 0, NOON.timestamp())]
 
 
 def test_a_post_that_came_and_went_is_told_as_removed(storage: Storage) -> None:
-    position = storage.log.whole().position
+    position = storage.log.read_all().position
     storage.tables.add_posts(a_post("brief"))
     storage.tables.remove_post(post_uuid("brief"))
 
-    changes = storage.log.changes(position)
+    changes = storage.log.read_changes(position)
 
     assert not changes.posts
     assert list(changes.removed_posts) == [post_uuid("brief")]
@@ -163,12 +163,12 @@ def test_a_follow_that_ended_and_began_again_stands(storage: Storage) -> None:
     filled(storage)
     pair = (user_uuid("anna"), user_uuid("bert"))
     storage.tables.add_follow(*pair)
-    position = storage.log.whole().position
+    position = storage.log.read_all().position
     storage.tables.remove_follow(*pair)
-    ended = storage.log.changes(position)
+    ended = storage.log.read_changes(position)
     storage.tables.add_follow(*pair)
 
-    begun = storage.log.changes(ended.position)
+    begun = storage.log.read_changes(ended.position)
 
     assert list(ended.removed_follows) == [pair]
     assert list(begun.follows) == [pair]
@@ -181,7 +181,7 @@ def test_marks_name_what_exists(storage: Storage) -> None:
     storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
     storage.tables.remove_post(post_uuid("first"))
 
-    there = storage.log.marks()
+    there = storage.log.checksums()
 
     assert set(there.users.tolist()) == {user_uuid("anna").bytes, user_uuid("bert").bytes}
     assert there.by_post().keys() == {post_uuid("second").bytes, post_uuid("third").bytes}
@@ -191,17 +191,17 @@ def test_marks_name_what_exists(storage: Storage) -> None:
 
 def test_a_posts_mark_changes_with_the_post_and_with_nothing_else(storage: Storage) -> None:
     filled(storage)
-    marks = [storage.log.marks().by_post()[post_uuid("second").bytes]]
+    marks = [storage.log.checksums().by_post()[post_uuid("second").bytes]]
     storage.tables.add_posts(a_post("third"))
     storage.interactions.record([did("anna", "second")])
-    marks.append(storage.log.marks().by_post()[post_uuid("second").bytes])
+    marks.append(storage.log.checksums().by_post()[post_uuid("second").bytes])
     for changed in (
         a_post("second", at=NOON),
         a_post("second", "anna", at=NOON),
         a_post("second", "anna", at=NOON, visible=False),
     ):
         storage.tables.add_posts(changed)
-        marks.append(storage.log.marks().by_post()[post_uuid("second").bytes])
+        marks.append(storage.log.checksums().by_post()[post_uuid("second").bytes])
 
     assert len(set(marks)) == len(marks) - 1
     assert marks[0] == marks[1]
@@ -210,16 +210,16 @@ def test_a_posts_mark_changes_with_the_post_and_with_nothing_else(storage: Stora
 def test_the_log_accounts_for_a_feed_while_no_event_is_removed(storage: Storage) -> None:
     filled(storage)
     storage.interactions.record([did("anna", "second"), did("bert", "second")])
-    position = storage.log.whole().position
-    before = storage.log.accounts_for(position, 2), storage.log.accounts_for(position, 1)
+    position = storage.log.read_all().position
+    before = storage.log.can_resume_from(position, 2), storage.log.can_resume_from(position, 1)
     storage.interactions.record([did("bert", "first")])
-    after = storage.log.accounts_for(position, 2)
-    elsewhere = storage.log.accounts_for(replace(position, source="elsewhere"), 2)
+    after = storage.log.can_resume_from(position, 2)
+    elsewhere = storage.log.can_resume_from(replace(position, source="elsewhere"), 2)
     storage.tables.remove_post(post_uuid("second"))
 
-    assert storage.log.tells_all()
+    assert storage.log.has_complete_change_capture()
     assert (before, after, elsewhere) == ((True, False), True, False)
-    assert not storage.log.accounts_for(position, 2)
+    assert not storage.log.can_resume_from(position, 2)
 
 
 def test_posts_are_found_by_their_time_oldest_first(storage: Storage) -> None:
@@ -265,7 +265,7 @@ def test_the_same_event_is_stored_once_within_a_call_and_across_calls(storage: S
     assert (len(first.stored), first.duplicates) == (1, 1)
     assert (len(again.stored), again.duplicates) == (1, 1)
     assert again.stored[0].interaction.event_id is None
-    assert len(storage.log.whole().history.events) == 2
+    assert len(storage.log.read_all().dataset.events) == 2
 
 
 def test_an_unknown_user_or_post_is_named_and_nothing_of_the_call_is_stored(storage: Storage) -> None:
@@ -276,7 +276,7 @@ def test_an_unknown_user_or_post_is_named_and_nothing_of_the_call_is_stored(stor
     with pytest.raises(UnknownPost, match=str(post_uuid("nothing"))):
         storage.interactions.record([did("anna", "second"), did("anna", "nothing"), did("nobody", "first")])
 
-    assert len(storage.log.whole().history.events) == 0
+    assert len(storage.log.read_all().dataset.events) == 0
 
 
 def test_recording_nothing_is_no_error(storage: Storage) -> None:
@@ -291,12 +291,15 @@ def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage:
 
     later = timedelta(hours=1)
     storage.recommendations.save(
-        [Offered(user, offered, NOON, expires) for user in (anna, user_uuid("nobody"), user_uuid("bert"))]
+        [
+            SavedRecommendations(user, offered, NOON, expires)
+            for user in (anna, user_uuid("nobody"), user_uuid("bert"))
+        ]
     )
     storage.recommendations.save(
         [
-            Offered(anna, offered[:1], NOON + later, expires + later),
-            Offered(user_uuid("bert"), [], NOON, expires),
+            SavedRecommendations(anna, offered[:1], NOON + later, expires + later),
+            SavedRecommendations(user_uuid("bert"), [], NOON, expires),
         ]
     )
     storage.recommendations.save([])
@@ -309,9 +312,9 @@ def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage:
 def test_an_older_answer_does_not_replace_a_newer_one(storage: Storage) -> None:
     filled(storage)
     anna, offered = user_uuid("anna"), [Recommendation(post_uuid("first"), 0.5, Reason.RECENT)]
-    storage.recommendations.save([Offered(anna, offered, NOON, NOON + timedelta(hours=2))])
+    storage.recommendations.save([SavedRecommendations(anna, offered, NOON, NOON + timedelta(hours=2))])
 
     hour = timedelta(hours=1)
-    storage.recommendations.save([Offered(anna, offered, NOON - hour, NOON + hour)])
+    storage.recommendations.save([SavedRecommendations(anna, offered, NOON - hour, NOON + hour)])
 
     assert storage.recommendations.remove_expired(NOON + timedelta(minutes=90)) == 0

@@ -20,7 +20,7 @@ def space() -> TextSpace:
 
 
 def test_texts_read_as_scikit_learn_reads_them(space: TextSpace) -> None:
-    told = space.saved()
+    told = space.to_dict()
     theirs = TfidfVectorizer(analyzer=words, vocabulary=told["terms"], sublinear_tf=True, dtype=np.float32)
     theirs.idf_ = told["idf"]
     texts = some_texts(50)
@@ -48,7 +48,7 @@ def test_a_text_without_a_known_word_says_nothing(space: TextSpace, text: str) -
 def test_a_space_that_was_stored_reads_as_before(space: TextSpace) -> None:
     texts = some_texts(5)
 
-    np.testing.assert_array_equal(TextSpace.restored(space.saved())(texts), space(texts))
+    np.testing.assert_array_equal(TextSpace.from_dict(space.to_dict())(texts), space(texts))
 
 
 def test_a_feed_that_says_too_little_has_a_silent_space() -> None:

@@ -7,7 +7,11 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, LiveTaste, interaction_matrix
+from app.infrastructure.ml.collaborative_filter import (
+    CollaborativeFilter,
+    NeighbourRecommender,
+    interaction_matrix,
+)
 from tests.support.feeds import generated, whole_state
 from training.preprocess import build_interaction_matrix
 
@@ -29,7 +33,7 @@ def test_scikit_learn_and_the_product_find_the_same_neighbours_and_similarities(
     model = CollaborativeFilter.fit(matrix, min(k, matrix.shape[0]))
     own = matrix[[user], :]
 
-    found = model.neighbours(own.indices.astype(np.intp), own.data, without=user)
+    found = model.neighbours(own.indices.astype(np.intp), own.data, exclude_row=user)
 
     distance, order = model.model.kneighbors(own, n_neighbors=matrix.shape[0])
     similarity = 1.0 - distance[0]
@@ -47,9 +51,9 @@ def test_support_is_the_neighbours_rows_weighted_by_similarity(matrix, user):
     user %= matrix.shape[0]
     model = CollaborativeFilter.fit(matrix, min(3, matrix.shape[0]))
     own = matrix[[user], :]
-    nearest = model.neighbours(own.indices.astype(np.intp), own.data, without=user)
+    nearest = model.neighbours(own.indices.astype(np.intp), own.data, exclude_row=user)
 
-    columns, weights = model.support(nearest)
+    columns, weights = model.neighbour_choices(nearest)
     support = np.bincount(columns, weights, matrix.shape[1])
 
     assert support == pytest.approx(
@@ -90,7 +94,7 @@ def test_a_faded_matrix_halves_every_weight_per_day(trained):
 def test_a_generated_feeds_users_get_the_neighbours_that_scikit_learn_gives_them(trained):
     state, chronicle, matrix = trained
     model = CollaborativeFilter.fit(matrix, 10)
-    taste = LiveTaste(model, np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS)
+    taste = NeighbourRecommender(model, np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS)
     now = float(chronicle.events.time[-1]) + 1
     asked = 0
 
@@ -112,32 +116,32 @@ def test_rows_of_a_feed_that_was_loaded_in_another_order_are_translated(trained)
     people = np.random.default_rng(1).permutation(state.n_users)
     moved = csr_array(matrix.toarray()[np.argsort(people)][:, np.argsort(order)])  # row people[i] was row i
     now = float(chronicle.events.time[-1]) + 1
-    straight = LiveTaste(
+    straight = NeighbourRecommender(
         CollaborativeFilter.fit(matrix, 10), np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS
     )
     state_users, state_posts = np.argsort(people), np.argsort(order)
-    crooked = LiveTaste(CollaborativeFilter.fit(moved, 10), state_users, state_posts, WEIGHTS)
+    crooked = NeighbourRecommender(CollaborativeFilter.fit(moved, 10), state_users, state_posts, WEIGHTS)
 
     for user in range(20):
         context = RankingContext(state, user, now)
         ours, theirs = straight.neighbours(context), crooked.neighbours(context)
         assert theirs.similarity == pytest.approx(ours.similarity)
         if len(set(np.round(ours.similarity, 9))) == len(ours.similarity) < 10:
-            assert crooked.support(context).spread(state.n_posts) == pytest.approx(
-                straight.support(context).spread(state.n_posts)
+            assert crooked.scores(context).to_dense(state.n_posts) == pytest.approx(
+                straight.scores(context).to_dense(state.n_posts)
             )
 
 
 def test_a_stranger_and_a_user_without_events_have_no_neighbours(trained):
     state, _, matrix = trained
-    taste = LiveTaste(
+    taste = NeighbourRecommender(
         CollaborativeFilter.fit(matrix, 10), np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS
     )
 
     context = RankingContext(state, -1, 2e9)
 
     assert len(taste.neighbours(context).rows) == 0
-    assert not len(taste.support(context).rows)
+    assert not len(taste.scores(context).rows)
 
 
 def test_what_was_just_engaged_with_counts_for_the_users_own_row_without_training():
@@ -145,10 +149,10 @@ def test_what_was_just_engaged_with_counts_for_the_users_own_row_without_trainin
     model = CollaborativeFilter.fit(weights, 2)
 
     nearest = model.neighbours(
-        np.array([0]), np.array([1.0]), without=2
+        np.array([0]), np.array([1.0]), exclude_row=2
     )  # user 2 was a blank when it was trained
 
     assert nearest.rows.tolist() == [0, 1]
     assert nearest.similarity == pytest.approx([1.0, np.sqrt(0.5)])
-    columns, weights = model.support(nearest)
+    columns, weights = model.neighbour_choices(nearest)
     assert weights[columns == 1] > 0

@@ -326,7 +326,7 @@ def test_an_answer_stands_for_its_own_question_alone(model: str) -> None:
 )
 def test_an_answer_stands_no_longer_than_nothing_concerns_its_user(happens: str) -> None:
     service = a_service("learned")
-    ranked = service.feed.ranking.pipeline
+    ranked = service.feed.ranker.pipeline
     service.page("reader", limit=10)
     service.page("reader", limit=10)
     delivered = len(service.delivered)
@@ -351,7 +351,7 @@ def test_an_answer_stands_no_longer_than_nothing_concerns_its_user(happens: str)
     service.page("reader", limit=10)
 
     assert len(service.delivered) == delivered + 1
-    assert (service.feed.ranking.pipeline is ranked) == (happens != "model")
+    assert (service.feed.ranker.pipeline is ranked) == (happens != "model")
 
 
 def test_an_offset_beyond_the_end_is_empty_and_exhausted() -> None:

@@ -5,14 +5,14 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.application.ttl_cache import BoundedMemory
+from app.application.ttl_cache import TtlCache
 from tests.support.fake_use_cases import NOON
 
 MINUTE = timedelta(minutes=1)
 
 
-def memory(most: int = 9, heaviest: int = 99) -> BoundedMemory[str]:
-    return BoundedMemory(MINUTE, most, heaviest)
+def memory(most: int = 9, heaviest: int = 99) -> TtlCache[str]:
+    return TtlCache(MINUTE, most, heaviest)
 
 
 def test_a_value_is_there_for_its_life_and_let_go_of_whatever_is_asked_for() -> None:

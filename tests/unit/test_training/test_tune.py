@@ -11,7 +11,7 @@ from app.domain.ranking.options import FormulaWeights, RankingOptions
 from data.generate_fake_data import main as generate
 from tests.support.feeds import cut, generated
 from training.evaluation.ablation import Ablation, ablate, parts
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import Estimate
 from training.learning.model_selection import LearningOptions
 from training.reporting.console import ablation_table
 from training.tune import BadSettings, Tuned, best_of, main, read_tuned, search, warm_up
@@ -216,7 +216,7 @@ def test_an_ablation_prints_its_figures_and_writes_no_file(tmp_path, capsys):
 
 def test_an_ablation_table_starts_with_the_largest_loss_and_marks_what_matters(capsys):
     def figure(mean, half):
-        return Figure(mean, mean - half, mean + half, 50)
+        return Estimate(mean, mean - half, mean + half, 50)
 
     results = [
         Ablation("source fresh", figure(0.29, 0.01), figure(-0.01, 0.02)),

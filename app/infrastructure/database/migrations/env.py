@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import read_settings
-from app.infrastructure.database.cli_connection import command_database
+from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused
 from app.infrastructure.database.schema import SchemaName
@@ -51,7 +51,7 @@ def run_by_command() -> None:
     if context.config.config_file_name:
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     settings = read_settings()
-    with command_database(settings) as engine, engine.connect() as connection:
+    with cli_engine(settings) as engine, engine.connect() as connection:
         run(connection, SchemaName(settings.db_schema))
 
 

@@ -61,7 +61,7 @@ class FileModelRegistry:
 
     def record(self, version: str) -> ModelRecord:
         """One version. Raises UnknownVersion, InvalidArtifact."""
-        return read_versions(self._file).named(version).record
+        return read_versions(self._file).get(version).record
 
     def active(self) -> ModelRecord | None:
         """The version that serves. Raises InvalidArtifact when registry.json is unreadable."""
@@ -83,7 +83,7 @@ class FileModelRegistry:
 
     def load(self, version: str) -> dict[str, Any]:
         """The verified artefact. Raises UnknownVersion, InvalidArtifact."""
-        return self._load(read_versions(self._file).named(version))
+        return self._load(read_versions(self._file).get(version))
 
     def load_file(self, path: Path) -> tuple[ModelRecord, dict[str, Any]]:
         """One verified artefact outside the registry: an exported file, or a .pkl beside its registry.json.
@@ -132,20 +132,20 @@ class FileModelRegistry:
             config=plain_json(config, "config"),
             note=note,
         )
-        with self._writing() as versions:
-            versions, added = self._added(versions, draft, plain.library_versions(), stem, content)
+        with self._locked() as versions:
+            versions, added = self._add(versions, draft, plain.library_versions(), stem, content)
             if status == "active":
                 versions = versions.with_active(added)
             write_versions(self._file, versions)
-            return versions.named(added).record
+            return versions.get(added).record
 
     def promote(self, version: str) -> ModelRecord | None:
         """Make `version` active after verifying its artefact; returns the record that was active before.
 
         Raises UnknownVersion, InvalidArtifact (also for a `rejected` one), ModelUnavailable.
         """
-        with self._writing() as versions:
-            manifest = versions.named(version)
+        with self._locked() as versions:
+            manifest = versions.get(version)
             if manifest.record.status == "rejected":
                 raise InvalidArtifact(f"{version} was rejected: {manifest.record.note or 'no reason noted'}")
             self._load(manifest)
@@ -159,14 +159,14 @@ class FileModelRegistry:
 
         Raises UnknownVersion when there is none, InvalidArtifact, ModelUnavailable.
         """
-        with self._writing() as versions:
+        with self._locked() as versions:
             manifest = versions.previous
             if manifest is None:
                 raise UnknownVersion("no version was active before this one")
             self._load(manifest)
             versions = versions.with_active(manifest.record.version, back=True)
             write_versions(self._file, versions)
-            return versions.named(manifest.record.version).record
+            return versions.get(manifest.record.version).record
 
     def prune(self, keep: int) -> tuple[ModelRecord, ...]:
         """Remove all but the `keep` newest of the versions that neither serve nor are next in rollback.
@@ -176,11 +176,11 @@ class FileModelRegistry:
         """
         if keep < 0:
             raise ValueError(f"keep: {keep} is negative")
-        with self._writing() as versions:
+        with self._locked() as versions:
             held = (versions.active, versions.previous)
             spare = [one.record for one in versions.manifests if one not in held]
             gone = tuple(spare[: len(spare) - keep] if keep < len(spare) else ())
-            versions = versions.without(record.version for record in gone)
+            versions = versions.remove(record.version for record in gone)
             if gone:
                 write_versions(self._file, versions)
             named = {one.record.filename for one in versions.manifests}
@@ -194,7 +194,7 @@ class FileModelRegistry:
 
         Raises UnknownVersion, InvalidArtifact, OSError.
         """
-        manifest = read_versions(self._file).named(version)
+        manifest = read_versions(self._file).get(version)
         content = self._content(manifest)
         manifest.unpack(content, self._keys.trusted)
         model_bundle.write_bundle(output, manifest, content)
@@ -214,10 +214,10 @@ class FileModelRegistry:
         record = manifest.record
         if promote and record.status == "rejected":
             raise InvalidArtifact(f"{record.version} was rejected: {record.note or 'no reason noted'}")
-        with self._writing() as versions:
+        with self._locked() as versions:
             present = _same_artifact(versions, record)
             if present is None:
-                versions, added = self._taken_in(versions, manifest, content)
+                versions, added = self._import(versions, manifest, content)
             else:
                 self._load(present)
                 added = present.record.version
@@ -225,18 +225,18 @@ class FileModelRegistry:
                 versions = versions.with_active(added)
             if promote or present is None:
                 write_versions(self._file, versions)
-            return versions.named(added).record
+            return versions.get(added).record
 
-    def _taken_in(self, versions: Versions, manifest: Manifest, content: bytes) -> tuple[Versions, str]:
+    def _import(self, versions: Versions, manifest: Manifest, content: bytes) -> tuple[Versions, str]:
         """Another machine's artefact written here, and the versions with it."""
         record = manifest.record
         if record.status == "active":
             manifest = manifest.with_status("inactive")
-        if self._free(versions, record.filename) and all(
+        if self._unused_name(versions, record.filename) and all(
             one.record.version != record.version for one in versions.manifests
         ):
             write_atomically(self._folder / record.filename, [content])
-            return versions.with_new(manifest), record.version
+            return versions.add(manifest), record.version
         if self._keys.signer is None:
             raise InvalidArtifact(
                 f"{record.version} ({record.filename}) is another model here: MODEL_SIGNING_KEY is needed to "
@@ -245,16 +245,16 @@ class FileModelRegistry:
         note = f"{record.note}; " if record.note else ""
         draft = replace(manifest.record, note=f"{note}imported, {record.version} where it was made")
         stem = f"model_{parse_created_at(record.created_at):%Y%m%d_%H%M%S}"
-        return self._added(versions, draft, manifest.libraries, stem, content)
+        return self._add(versions, draft, manifest.libraries, stem, content)
 
-    def _added(
+    def _add(
         self, versions: Versions, draft: ModelRecord, libraries: Mapping[str, str], stem: str, content: bytes
     ) -> tuple[Versions, str]:
         """`content` written and signed under the next version, and the versions with it."""
         if self._keys.signer is None:
             raise ModelUnavailable("nothing can be published without a signing key: MODEL_SIGNING_KEY")
         filename, number = f"{stem}.pkl", 1
-        while not self._free(versions, filename):
+        while not self._unused_name(versions, filename):
             number += 1
             filename = f"{stem}_{number}.pkl"
         self._check_size(filename, len(content))
@@ -263,9 +263,9 @@ class FileModelRegistry:
         manifest = Manifest.sign(record, libraries, self._keys.signer)
         manifest.check(self._keys.trusted)
         write_atomically(self._folder / filename, [content])
-        return versions.with_new(manifest), version
+        return versions.add(manifest), version
 
-    def _free(self, versions: Versions, filename: str) -> bool:
+    def _unused_name(self, versions: Versions, filename: str) -> bool:
         named = any(one.record.filename == filename for one in versions.manifests)
         return not named and not os.path.lexists(self._folder / filename)
 
@@ -285,7 +285,7 @@ class FileModelRegistry:
             )
 
     @contextmanager
-    def _writing(self) -> Iterator[Versions]:
+    def _locked(self) -> Iterator[Versions]:
         """The versions as they are, under the lock; what killed writers left is cleared away."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ class Versions:
         ready = {one.record.version: one for one in self.manifests if one.record.status == "inactive"}
         return next((ready[version] for version in reversed(self.activations[:-1]) if version in ready), None)
 
-    def named(self, version: str) -> Manifest:
+    def get(self, version: str) -> Manifest:
         """Raises UnknownVersion."""
         for manifest in self.manifests:
             if manifest.record.version == version:
@@ -47,7 +47,7 @@ class Versions:
         known = ", ".join(one.record.version for one in self.manifests[-10:]) or "none"
         raise UnknownVersion(f"no version {version[:40]!r}; there are: {known}")
 
-    def with_new(self, manifest: Manifest) -> Self:
+    def add(self, manifest: Manifest) -> Self:
         """With an inactive or rejected `manifest` at the end."""
         number = int(manifest.record.version[1:])
         return replace(self, manifests=(*self.manifests, manifest), last_number=max(self.last_number, number))
@@ -69,7 +69,7 @@ class Versions:
             activations = (*activations, version)[-_ACTIVATIONS_KEPT:]
         return replace(self, manifests=manifests, activations=activations)
 
-    def without(self, versions: Iterable[str]) -> Self:
+    def remove(self, versions: Iterable[str]) -> Self:
         """Without `versions`."""
         gone = frozenset(versions)
         return replace(

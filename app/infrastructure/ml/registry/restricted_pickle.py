@@ -88,7 +88,7 @@ def serialise(artifact: Mapping[str, Any]) -> bytes:
     would refuse."""
     try:
         parts = {
-            name: part.restored() if isinstance(part, StoredNeighbours) else part
+            name: part.to_estimator() if isinstance(part, StoredNeighbours) else part
             for name, part in artifact.items()
         }
         content = pickle.dumps(parts, protocol=5)

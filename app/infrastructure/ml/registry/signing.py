@@ -114,7 +114,7 @@ def model_keys(
         signer = _signer(signing_key, keys_dir)
     trusted = [_parsed_public(text, "MODEL_TRUSTED_KEYS") for text in trusted_keys]
     if not trusted and not (signing_key and signs):
-        trusted = _kept_public(keys_dir)
+        trusted = _load_public(keys_dir)
     if signer is not None:
         trusted.append(signer.public)
     return ModelKeys(signer, {key.key_id: key for key in trusted})
@@ -129,7 +129,7 @@ def _signer(signing_key: str | None, keys_dir: Path) -> Signer:
                 "MODEL_SIGNING_KEY: not an Ed25519 private key (base64 of 32 bytes, or PEM)"
             ) from None
     try:
-        return _kept_signer(keys_dir)
+        return _load_or_create_signer(keys_dir)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError(f"MODEL_SIGNING_KEY: unset, and {keys_dir} is of no use: {reason}") from None
@@ -144,11 +144,11 @@ def _parsed_public(text: str, place: str) -> PublicKey:
         ) from None
 
 
-def _kept_public(keys_dir: Path) -> list[PublicKey]:
+def _load_public(keys_dir: Path) -> list[PublicKey]:
     path = keys_dir / PUBLIC_FILE
     try:
         if not path.exists():
-            _kept_signer(keys_dir)
+            _load_or_create_signer(keys_dir)
         return [_parsed_public(path.read_text("ascii", errors="replace"), str(path))]
     except OSError as error:
         log.warning(
@@ -159,7 +159,7 @@ def _kept_public(keys_dir: Path) -> list[PublicKey]:
         return []
 
 
-def _kept_signer(keys_dir: Path) -> Signer:
+def _load_or_create_signer(keys_dir: Path) -> Signer:
     """The key pair in `keys_dir`, made when there is none; of several makers at once the first one wins."""
     private = keys_dir / PRIVATE_FILE
     if not private.exists():

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from app.application.use_cases.get_health_status import HealthStatus
 from app.presentation.api.dependencies import services_of
-from app.presentation.api.problems import NOT_READY, ProblemError, documented
+from app.presentation.api.problems import NOT_READY, ProblemError, error_responses
 from app.presentation.schemas.health_schema import HealthResponse, ProbeResponse
 from app.shared.monitoring import CONTENT_TYPE, Metrics
 
@@ -21,7 +21,7 @@ from app.shared.monitoring import CONTENT_TYPE, Metrics
 def health_router(metrics: Metrics) -> APIRouter:
     """The probes and the figures."""
     router = APIRouter(tags=["operation"])
-    not_ready: dict[int | str, dict[str, Any]] = {503: documented(NOT_READY)[503]}
+    not_ready: dict[int | str, dict[str, Any]] = {503: error_responses(NOT_READY)[503]}
 
     @router.get(
         "/health", response_model=HealthResponse, summary="How the service is", responses={**not_ready}

@@ -17,7 +17,7 @@ from app.domain.errors import (
     UnknownPost,
     UnknownUser,
 )
-from app.domain.repositories.interaction_repository import Recorded
+from app.domain.repositories.interaction_repository import RecordResult
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import decode, read_body
 from app.presentation.api.problems import (
@@ -26,7 +26,7 @@ from app.presentation.api.problems import (
     DOMAIN_PROBLEMS,
     INVALID_REQUEST,
     MALFORMED_JSON,
-    documented,
+    error_responses,
 )
 from app.presentation.api.routers.recommendations import request_body
 from app.presentation.schemas.interaction_schema import (
@@ -37,7 +37,7 @@ from app.presentation.schemas.interaction_schema import (
 )
 from app.shared.monitoring import Metrics
 
-_PROBLEMS = documented(
+_PROBLEMS = error_responses(
     MALFORMED_JSON,
     DOMAIN_PROBLEMS[UnknownUser],
     DOMAIN_PROBLEMS[UnknownPost],
@@ -59,7 +59,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         limit, seconds = options.body_limit_bytes, options.body_budget_seconds
         return await read_body(request.scope, request.receive, limit=limit, seconds=seconds)
 
-    async def record(request: Request, events: Sequence[TrackedEvent]) -> Recorded:
+    async def record(request: Request, events: Sequence[TrackedEvent]) -> RecordResult:
         if not writers:
             writers.append(anyio.CapacityLimiter(options.track_concurrency))
         track = services_of(request.scope).track

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from app.application.dto.recommendation_request import FeedRequest
-from app.application.dto.recommendation_response import FeedAnswer
+from app.application.dto.recommendation_request import RecommendationRequest
+from app.application.dto.recommendation_response import RecommendationResponse
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
 from app.presentation.api.asgi import send_json
 from app.presentation.api.dependencies import ApiOptions, services_of
@@ -25,7 +25,7 @@ from app.presentation.api.problems import (
     INVALID_REQUEST,
     MALFORMED_JSON,
     ProblemError,
-    documented,
+    error_responses,
     problem_of,
     request_id_of,
 )
@@ -95,7 +95,7 @@ def add_recommendations(app: FastAPI, options: ApiOptions, metrics: Metrics) -> 
                 "description": "A page; empty, and `exhausted`, when nothing is left",
                 "content": {"application/json": {"example": EXAMPLE_ANSWER}},
             },
-            **documented(
+            **error_responses(
                 MALFORMED_JSON,
                 DOMAIN_PROBLEMS[InvalidCursor],
                 BODY_TIMEOUT,
@@ -118,7 +118,7 @@ def request_body(schema: str) -> Mapping[str, Any]:
     }
 
 
-def encode(answer: FeedAnswer, request_id: str) -> bytes:
+def encode(answer: RecommendationResponse, request_id: str) -> bytes:
     """The answer as JSON, of the shape of `GenerateResponse`."""
     posts: list[dict[str, Any]] = [
         {"post_id": post_id, "score": score, "reason": reason}
@@ -150,8 +150,8 @@ def encode(answer: FeedAnswer, request_id: str) -> bytes:
     )
 
 
-def _feed_request(asked: GenerateRequest) -> FeedRequest:
-    return FeedRequest(
+def _feed_request(asked: GenerateRequest) -> RecommendationRequest:
+    return RecommendationRequest(
         user_id=asked.user_id,
         limit=asked.limit,
         offset=asked.offset,

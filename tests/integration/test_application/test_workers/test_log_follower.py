@@ -13,12 +13,12 @@ from sqlalchemy.pool import NullPool
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.model_interface import PublishedModel
-from app.domain.repositories.feed_log import WholeFeed
+from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.interaction_repository_impl import SqlInteractions
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import migrate
-from app.infrastructure.database.post_repository_impl import SqlPosts
+from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.schema import SchemaName
 from tests.support.small_service import SmallService, names
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
@@ -58,9 +58,9 @@ class CountedLog(SqlFeedLog):
 
     whole_reads = 0
 
-    def whole(self) -> WholeFeed:
+    def read_all(self) -> FeedSnapshot:
         self.whole_reads += 1
-        return super().whole()
+        return super().read_all()
 
 
 def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[SmallService, CountedLog]:
@@ -68,7 +68,7 @@ def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[Sm
     service, log = SmallService(), CountedLog(engine)
     service.clock.at = NOON + timedelta(days=1)
     service.log = service.keeper._log = log
-    service.keeper._posts = service.keeper._writer._posts = SqlPosts(engine, budget_seconds=20)
+    service.keeper._posts = service.keeper._updater._posts = SqlPostRepository(engine, budget_seconds=20)
     if trained is not None:
         service.publish(trained)
     service.catch_up()
@@ -81,7 +81,10 @@ def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[Sm
 def a_lively_hour(engine: Engine, start: int, *, posts: int) -> None:
     """Some posts, follows and events, a minute apart each; `start` in minutes."""
     rng = np.random.default_rng(start)
-    tables, interactions = SqlTables(engine, SchemaName()), SqlInteractions(engine, budget_seconds=20)
+    tables, interactions = (
+        SqlTables(engine, SchemaName()),
+        SqlInteractionRepository(engine, budget_seconds=20),
+    )
     for n in range(posts):
         at = NOON + (start + n) * MINUTE
         tables.add_posts(a_post(f"p{start + n}", PEOPLE[int(rng.integers(12))], at=at))
@@ -178,7 +181,7 @@ def test_changes_of_a_teams_tables_are_found_by_comparison(engine: Engine, team:
     rewrite(team)
     service.catch_up()
     unheard = seen(service, "following")
-    object.__setattr__(service.keeper._pace, "reconcile", -1.0)
+    object.__setattr__(service.keeper._intervals, "reconcile", -1.0)
     service.catch_up()
 
     assert before == unheard == set(map(str, ARTICLES))

@@ -81,7 +81,7 @@ def test_an_estimator_that_is_read_back_answers_as_before(name: str) -> None:
     read = deserialise(serialise({"model": fitted}))["model"]
     if isinstance(read, StoredNeighbours):
         assert read.n_neighbors == fitted.n_neighbors
-        read = read.restored()
+        read = read.to_estimator()
 
     assert type(read) is type(fitted)
     np.testing.assert_array_equal(answer(read), answer(fitted))

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from app.domain.entities import Interaction
 from app.domain.errors import StorageUnavailable
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.feed_log import FeedChanges, LogPosition, WholeFeed
+from app.domain.repositories.feed_log import FeedChanges, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction
 from tests.support.fake_storage import InMemoryFeedLog
 from tests.support.live_feeds import (
@@ -42,8 +42,8 @@ def test_an_event_committed_while_the_feed_is_read_as_a_whole_counts_once() -> N
     service.track("reader", "p1", "like")
 
     class Busy(InMemoryFeedLog):
-        def whole(self) -> WholeFeed:
-            found = super().whole()
+        def read_all(self) -> FeedSnapshot:
+            found = super().read_all()
             service.track("reader", "p2", "like")  # after the read, before it is served
             return found
 
@@ -77,7 +77,7 @@ def test_late_and_unordered_events_leave_the_state_that_a_whole_read_gives() -> 
         service.track("reader", post, "like", now - back * HOUR)
         service.track("other", post, "share", now - (back + 3) * HOUR)
 
-    whole = Chronicle(service.log.whole().history, replay=False).finish()
+    whole = FeedTimeline(service.log.read_all().dataset, replay=False).apply_all()
 
     assert same_counts(service.feed.state, whole, now.timestamp())
 
@@ -95,7 +95,7 @@ def test_a_batch_is_counted_in_the_order_in_which_it_happened() -> None:
     service.keeper.apply(events)
 
     state = service.feed.state
-    _, at, _ = state.histories.row(state.user_rows[user_uuid("reader").bytes])
+    _, at, _ = state.events_by_user.row(state.user_rows[user_uuid("reader").bytes])
     assert at.tolist() == sorted(one.timestamp() for one in times)
 
 
@@ -162,11 +162,11 @@ def test_an_outage_in_the_middle_of_a_read_loses_nothing() -> None:
     class Cut(InMemoryFeedLog):
         left = 1
 
-        def changes(self, since: LogPosition) -> FeedChanges:
+        def read_changes(self, since: LogPosition) -> FeedChanges:
             if self.left == 0:
                 raise StorageUnavailable("cut off")
             self.left -= 1
-            return super().changes(since)
+            return super().read_changes(since)
 
     service.keeper._log = Cut(service.tables)
     for number in range(3):
@@ -182,8 +182,8 @@ def test_an_outage_in_the_middle_of_a_read_loses_nothing() -> None:
 def test_a_reader_whose_changes_were_swept_reads_everything() -> None:
     service, fresh = a_service(), a_service()
     service.add_post("missed", "ann")
-    fresh.keeper.sweep_outbox()
-    service.keeper.sweep_outbox()
+    fresh.keeper.purge_outbox()
+    service.keeper.purge_outbox()
     service.catch_up()
     fresh.catch_up()
 
@@ -196,7 +196,7 @@ def test_a_database_that_is_away_is_swept_another_time() -> None:
     service = a_service()
     service.tables.away = True
 
-    service.keeper.sweep_outbox()
+    service.keeper.purge_outbox()
 
     assert service.keeper.state().database_ok
     assert len(service.tables.changes) > 0
@@ -231,7 +231,7 @@ def test_another_database_in_the_place_of_the_first_is_read_as_a_whole() -> None
 def test_the_threads_keep_up_on_their_own_and_end() -> None:
     service = a_service()
     keeper = service.keeper
-    object.__setattr__(keeper._pace, "tail", 0.005)
+    object.__setattr__(keeper._intervals, "tail", 0.005)
     keeper.open()
     try:
         service.add_post("by-itself", "ann")

@@ -80,7 +80,7 @@ def test_a_failed_reload_keeps_the_old_model_and_shows_in_health(error: ModelUna
 
     service.break_models(error)
     for _ in range(3):
-        service.keeper.look_for_model()
+        service.keeper.check_for_new_model()
 
     state = service.keeper.state()
     assert (state.model_version, state.last_reload_error, state.reload_failures) == ("v1", str(error), 1)
@@ -98,7 +98,9 @@ def speaking(trained: PublishedModel) -> PublishedModel:
         "text": np.zeros((len(model.snapshot["post_ids"]), 2), np.float32),
     }
     space = TextSpace(["word"], np.ones(1, np.float32), np.ones((2, 1), np.float32))
-    return replace(trained, model=replace(model, text=space, snapshot={**model.snapshot, "columns": columns}))
+    return replace(
+        trained, model=replace(model, text_space=space, snapshot={**model.snapshot, "columns": columns})
+    )
 
 
 def test_a_model_published_while_the_database_is_away_is_read_once_and_serves_when_texts_can_be_read() -> (
@@ -116,10 +118,10 @@ def test_a_model_published_while_the_database_is_away_is_read_once_and_serves_wh
 
     service.publish(trained)
     for _ in range(3):
-        service.keeper.look_for_model()
+        service.keeper.check_for_new_model()
     away, serving = service.keeper.state(), service.page("reader").model_version
     service.tables.away = False
-    service.keeper.look_for_model()
+    service.keeper.check_for_new_model()
 
     assert (away.last_reload_error, away.reload_failures) == ("the store is away", 1)
     assert (serving, service.page("reader").model_version) == ("v1", trained.record.version)
@@ -131,7 +133,7 @@ def test_a_model_of_other_features_is_refused_beside_the_one_that_serves() -> No
     service = a_service()
     service.publish()
     stranger = service.train(learned=True)
-    object.__setattr__(stranger.model.choice, "names", ("some", "other", "features"))
+    object.__setattr__(stranger.model.choice_model, "names", ("some", "other", "features"))
 
     service.publish(stranger)
 
@@ -153,7 +155,7 @@ def test_a_registry_that_was_emptied_takes_no_model_away() -> None:
     service.publish()
     service.published = None
     service._fingerprint += 1
-    service.keeper.look_for_model()
+    service.keeper.check_for_new_model()
 
     assert service.page("reader").model_version == "v1"
     assert service.keeper.state().last_reload_error is None

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.domain.entities import Post
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.feed_log import FeedMarks
+from app.domain.repositories.feed_log import FeedChecksums
 from tests.support.fake_storage import InMemoryFeedLog, InMemoryPosts
 from tests.support.live_feeds import (
     HOUR,
@@ -43,11 +43,11 @@ def test_a_new_post_that_no_trigger_told_of_comes_with_the_next_look_at_the_newe
     service.add_post("of next year", "ann", age=-8760 * HOUR)
     compare_now(service)
     service.add_post("new-post", "ann")
-    object.__setattr__(service.keeper._pace, "reconcile", 60.0)
+    object.__setattr__(service.keeper._intervals, "reconcile", 60.0)
     service.catch_up()
     before = names(service.page("reader", limit=1, mode="newest"))
 
-    object.__setattr__(service.keeper._pace, "newest", -1.0)
+    object.__setattr__(service.keeper._intervals, "newest", -1.0)
     service.catch_up()
 
     assert (before, names(service.page("reader", limit=1, mode="newest"))) == (["p0"], ["new-post"])
@@ -105,7 +105,7 @@ def test_a_comparison_reads_only_the_posts_that_changed() -> None:
             asked.append(len(ids))
             return super().posts(ids)
 
-    service.keeper._writer._posts = Counted(service.tables)
+    service.keeper._updater._posts = Counted(service.tables)
     service.add_post("p2", "ann", age=2 * HOUR, tags=("other",))
     compare_now(service)
     compare_now(service)
@@ -117,14 +117,14 @@ def test_tables_that_tell_everything_are_not_compared() -> None:
     service = a_service()
 
     class Refusing(InMemoryFeedLog):
-        def marks(self) -> FeedMarks:
+        def checksums(self) -> FeedChecksums:
             raise AssertionError("compared")
 
         def posts_created_since(self, created: float) -> Sequence[Post]:
             raise AssertionError(f"looked for posts since {created}")
 
     service.keeper._log = Refusing(service.tables)
-    object.__setattr__(service.keeper._pace, "newest", -1.0)
+    object.__setattr__(service.keeper._intervals, "newest", -1.0)
     compare_now(service)
 
     assert service.keeper.state().database_ok

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from app.domain.ids import user_uuid
 from app.domain.ranking.model_interface import PublishedModel
-from app.domain.repositories.feed_log import WholeFeed
+from app.domain.repositories.feed_log import FeedSnapshot
 from tests.support.fake_storage import InMemoryFeedLog, InMemoryPosts
 from tests.support.live_feeds import (
     HOUR,
@@ -27,9 +27,9 @@ from tests.support.small_service import SmallService, names
 class CountedLog(InMemoryFeedLog):
     whole_reads = 0
 
-    def whole(self) -> WholeFeed:
+    def read_all(self) -> FeedSnapshot:
         self.whole_reads += 1
-        return super().whole()
+        return super().read_all()
 
 
 def started_anew(service: SmallService, trained: PublishedModel) -> tuple[SmallService, CountedLog]:
@@ -37,7 +37,7 @@ def started_anew(service: SmallService, trained: PublishedModel) -> tuple[SmallS
     other = SmallService()
     other.tables, other.clock.at = service.tables, service.clock.at
     other.keeper._log = log = CountedLog(service.tables)
-    other.keeper._writer._posts = other.keeper._posts = InMemoryPosts(service.tables)
+    other.keeper._updater._posts = other.keeper._posts = InMemoryPosts(service.tables)
     other.publish(trained)
     other.catch_up()
     return other, log
@@ -84,7 +84,7 @@ def wait_and_track(service: SmallService, *back: int) -> None:
         lambda service: service.add_post("of yesterday", "ann", age=24 * HOUR),
         lambda service: wait_and_track(service, 2 * 3600),
         remove_events,
-        lambda service: (service.add_users("zoë"), service.keeper.sweep_outbox()),
+        lambda service: (service.add_users("zoë"), service.keeper.purge_outbox()),
         lambda service: setattr(service.tables, "source", "another database"),
     ],
     ids=[

@@ -19,7 +19,7 @@ from tests.support.feed_writing import FORMATS, VIEW, write_rows
 
 
 def events_of(feed: FeedFile) -> list[tuple[str, str, str, float]]:
-    history = feed.history()
+    history = feed.dataset()
     return [
         (history.users.external_id[user], history.posts.external_id[post], INTERACTION_TYPES[kind], time)
         for user, post, kind, time in zip(
@@ -66,7 +66,7 @@ def test_every_format_tells_the_same_feed(tmp_path: Path, form: str) -> None:
 
     feed = read_feed(interactions, posts, users, follows)
 
-    history, tables = feed.history(), feed.tables()
+    history, tables = feed.dataset(), feed.tables()
     assert events_of(feed) == [("ann", "p1", "view", 1767323045.0), ("ann", "p1", "like", 1767323047.5)]
     assert sorted(history.users.external_id) == ["ann", "bob", "cid"]
     assert history.posts.text == ['two\nlines, "quoted"', ""]
@@ -90,7 +90,7 @@ def test_keys_are_the_uuids_of_the_given_ids(tmp_path: Path) -> None:
         tmp_path / "i.csv", [{**VIEW, "user_id": given_uuid}, {**VIEW, "user_id": given_uuid.lower()}]
     )
 
-    history = read_feed(path).history()
+    history = read_feed(path).dataset()
 
     assert [UUID(bytes=key.tobytes()) for key in history.users.key] == [user_uuid(given_uuid)]
     assert [UUID(bytes=key.tobytes()) for key in history.posts.key] == [post_uuid("p1")]
@@ -104,7 +104,7 @@ def test_posts_only_named_in_interactions_date_from_the_first_and_have_no_author
         {**VIEW, "created_at": 1700000005},
     ]
 
-    history = read_feed(write_rows(tmp_path / "i.ndjson", rows)).history()
+    history = read_feed(write_rows(tmp_path / "i.ndjson", rows)).dataset()
 
     assert history.posts.created.tolist() == [1700000003.25]
     assert history.posts.author.tolist() == [-1]
@@ -231,10 +231,10 @@ def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself_and_tha
 
     feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts, None, follows)
 
-    history = feed.history()
+    history = feed.dataset()
     assert (history.posts.text, history.posts.created.tolist()) == (["one"], [1.0])
     assert history.follows.since.tolist() == [-8.0]
-    assert [str(one) for one in feed.left_out] == [
+    assert [str(one) for one in feed.skipped_rows] == [
         f"1 of the posts ({posts}: line 3: column id: 'p1' stands in an earlier row too, which counts)",
         f"1 of the follows ({follows}: line 2: column followee_id: 'ann' is the follower himself)",
         (
@@ -248,7 +248,7 @@ def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
     interactions = write_rows(tmp_path / "feed.parquet", [VIEW])
     write_rows(sibling(interactions, "posts"), [{"id": "p9", "created_at": 5, "content": "beside"}])
 
-    assert "p9" in read_feed(interactions).history().posts.external_id
+    assert "p9" in read_feed(interactions).dataset().posts.external_id
 
 
 HEADER = b"user_id,post_id,interaction_type,created_at"
@@ -272,8 +272,8 @@ def test_a_file_without_rows_is_an_empty_feed(tmp_path: Path, name: str, content
     feed = read_feed(path)
 
     assert (
-        len(feed.history().events)
-        == len(feed.history().users)
+        len(feed.dataset().events)
+        == len(feed.dataset().users)
         == len(feed.tables().interactions.event_id)
         == 0
     )
@@ -283,7 +283,7 @@ def test_posts_alone_are_a_feed_in_which_nothing_has_happened_yet(tmp_path: Path
     path = tmp_path / "feed.json"
     path.write_text(json.dumps({"interactions": [], "posts": [{"id": "p1", "created_at": 5}]}))
 
-    history = read_feed(path).history()
+    history = read_feed(path).dataset()
 
     assert (history.posts.external_id, len(history.events)) == (["p1"], 0)
 
@@ -340,8 +340,8 @@ def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
 
     feed = read_feed(path)
 
-    assert len(feed.history().events) == 3
-    assert [str(one) for one in feed.left_out] == [
+    assert len(feed.dataset().events) == 3
+    assert [str(one) for one in feed.skipped_rows] == [
         (
             f"1 of the interactions ({path}: line 3: column event_id: '{UUID(int=0)}' comes more than once, "
             "of which the earliest counts)"

@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 from data.feed_files.open_files import sibling
 from data.feed_files.reader import read_feed
 from data.feed_files.text_files import read_json
 from data.generate_fake_data import DEFAULT_UNTIL, main, write_feed
 from data.schemas import ROWS, validate_row
-from data.synthetic.behaviour import WORLDS
+from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, make_feed
 
 UNTIL = DEFAULT_UNTIL.timestamp()
 HOUR = 3600.0
 
 
-def made(folder: Path, **wishes: object) -> FeedHistory:
+def made(folder: Path, **wishes: object) -> FeedDataset:
     size = {
         "users": 300,
         "posts": 1500,
@@ -31,11 +31,11 @@ def made(folder: Path, **wishes: object) -> FeedHistory:
         "until": int(UNTIL * 1000),
     } | wishes
     write_feed(make_feed(FeedSize(**size)), folder / "feed.parquet")  # type: ignore[arg-type]
-    return read_feed(folder / "feed.parquet").history()
+    return read_feed(folder / "feed.parquet").dataset()
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> FeedHistory:
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> FeedDataset:
     return made(tmp_path_factory.mktemp("mixed"))
 
 
@@ -75,8 +75,8 @@ def test_json_and_parquet_hold_the_same_feed_and_every_row_keeps_the_schema(tmp_
         for place, row in enumerate(document[kind]):
             validate_row(kind, row, tmp_path, str(place))
     assert one.event_ids().tolist() == other.event_ids().tolist()
-    assert one.history().posts.tags == other.history().posts.tags
-    assert one.history().posts.created.tolist() == other.history().posts.created.tolist()
+    assert one.dataset().posts.tags == other.dataset().posts.tags
+    assert one.dataset().posts.created.tolist() == other.dataset().posts.created.tolist()
 
 
 @settings(max_examples=25)
@@ -84,7 +84,7 @@ def test_json_and_parquet_hold_the_same_feed_and_every_row_keeps_the_schema(tmp_
     st.integers(2, 60),
     st.integers(1, 60),
     st.integers(0, 900),
-    st.sampled_from(sorted(WORLDS)),
+    st.sampled_from(sorted(SCENARIOS)),
     st.sampled_from([0.5, 24.0, 9000.0]),
 )
 def test_any_size_of_any_world_is_made_exactly_and_keeps_its_time(
@@ -113,7 +113,7 @@ def test_any_size_of_any_world_is_made_exactly_and_keeps_its_time(
     assert (feed.follows.since <= UNTIL).all()
 
 
-def test_a_few_users_and_posts_have_most_of_the_interactions(mixed: FeedHistory) -> None:
+def test_a_few_users_and_posts_have_most_of_the_interactions(mixed: FeedDataset) -> None:
     by_user = np.bincount(mixed.events.user, minlength=300)
     by_post = np.bincount(mixed.events.post, minlength=1500)
     by_author = np.bincount(mixed.posts.author, minlength=300)
@@ -124,14 +124,14 @@ def test_a_few_users_and_posts_have_most_of_the_interactions(mixed: FeedHistory)
     assert share_of_the_top(np.bincount(mixed.follows.followee, minlength=300), 0.1) > 0.4
 
 
-def test_each_step_of_the_funnel_is_rarer_than_the_one_before(mixed: FeedHistory) -> None:
+def test_each_step_of_the_funnel_is_rarer_than_the_one_before(mixed: FeedDataset) -> None:
     counts = np.bincount(mixed.events.kind, minlength=len(INTERACTION_TYPES))
 
     assert all(fewer < more for more, fewer in pairwise(counts.tolist()))
     assert counts.min() > 100
 
 
-def test_all_that_a_visit_leads_to_carries_its_time(mixed: FeedHistory) -> None:
+def test_all_that_a_visit_leads_to_carries_its_time(mixed: FeedDataset) -> None:
     """Else a view a moment before would tell a replay which post the like is about to ask for."""
     own = mixed.posts.author[mixed.events.post] == mixed.events.user  # answers come later
     visit = np.stack([mixed.events.user, mixed.events.post])[:, ~own]
@@ -141,13 +141,13 @@ def test_all_that_a_visit_leads_to_carries_its_time(mixed: FeedHistory) -> None:
     assert pairs.shape[1] == moments.shape[1]
 
 
-def test_nights_are_quiet(mixed: FeedHistory) -> None:
+def test_nights_are_quiet(mixed: FeedDataset) -> None:
     hours = np.bincount((mixed.events.time // HOUR % 24).astype(int), minlength=24)
 
     assert hours[3:6].mean() < 0.4 * hours[17:21].mean()
 
 
-def lift_of_the_alike(feed: FeedHistory) -> float:
+def lift_of_the_alike(feed: FeedDataset) -> float:
     """How much more alike are the later choices of pairs of users whose earlier ones were (cosine, upper tenth)?"""
     half = len(feed.events) // 2
 
@@ -169,7 +169,7 @@ def lift_of_the_alike(feed: FeedHistory) -> float:
 
 
 def test_neighbours_by_earlier_choices_are_neighbours_by_later_ones(
-    mixed: FeedHistory, tmp_path: Path
+    mixed: FeedDataset, tmp_path: Path
 ) -> None:
     assert lift_of_the_alike(mixed) > 1.6
     assert lift_of_the_alike(made(tmp_path, world="taste")) > 3
@@ -186,7 +186,7 @@ def test_posts_live_as_long_as_they_were_told_to(tmp_path: Path, life: float, da
 
 def test_each_world_is_ruled_by_its_own_law(tmp_path_factory: pytest.TempPathFactory) -> None:
     followed_share, rank_of_age, spread = {}, {}, {}
-    for world in WORLDS:
+    for world in SCENARIOS:
         feed = made(tmp_path_factory.mktemp(world), world=world)
         edges = set(zip(feed.follows.follower.tolist(), feed.follows.followee.tolist(), strict=True))
         author = feed.posts.author[feed.events.post]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.feed.decayed_counters import Heat
+from app.domain.feed.decayed_counters import DecayedCounters
 
 HALF_LIVES = (900.0, 86_400.0, 180 * 86_400.0)
 START = 1.7e9
@@ -16,9 +16,9 @@ EVENTS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 200_000)), min_siz
 )
 
 
-def heated(events, cuts=(), ranked: int = 0) -> Heat:
-    heat = Heat(HALF_LIVES, ranked=ranked)
-    heat.reach(8)
+def heated(events, cuts=(), ranked: int = 0) -> DecayedCounters:
+    heat = DecayedCounters(HALF_LIVES, top_k_size=ranked)
+    heat.ensure_rows(8)
     rows = np.array([row for row, _ in events], np.intp)
     times = START + np.array([time for _, time in events], np.float64)
     at = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
@@ -32,7 +32,7 @@ def test_heat_is_the_sum_over_events_of_a_half_to_the_power_of_age_in_half_lives
     now = START + later
     heat = heated(events)
 
-    found = heat.at(now, np.arange(8))
+    found = heat.values(now, np.arange(8))
 
     expected = [
         [sum(0.5 ** ((later - time) / h) for row, time in events if row == asked) for asked in range(8)]
@@ -44,15 +44,17 @@ def test_heat_is_the_sum_over_events_of_a_half_to_the_power_of_age_in_half_lives
 
 @given(EVENTS, st.lists(st.integers(0, 80), max_size=5))
 def test_the_same_events_in_any_batches_give_the_same_bits(events, cuts):
-    assert heated(events).saved()["level"].tobytes() == heated(events, cuts).saved()["level"].tobytes()
+    assert (
+        heated(events).to_arrays()["level"].tobytes() == heated(events, cuts).to_arrays()["level"].tobytes()
+    )
 
 
 def test_years_of_engagement_neither_overflow_nor_lose_the_order():
-    heat = Heat((900.0,))
-    heat.reach(3)
+    heat = DecayedCounters((900.0,))
+    heat.ensure_rows(3)
     heat.add(np.array([0, 1, 1]), np.array([0.0, 3e9, 3e9 + 1]))
 
-    now = heat.at(3e9 + 2, np.arange(3))[0]
+    now = heat.values(3e9 + 2, np.arange(3))[0]
 
     assert now[0] == 0.0
     assert 1.9 < now[1] < 2.0
@@ -62,8 +64,8 @@ def test_years_of_engagement_neither_overflow_nor_lose_the_order():
 @given(st.lists(EVENTS, min_size=1, max_size=4), st.integers(1, 3))
 def test_the_hottest_are_the_rows_with_most_heat_however_it_was_asked_before(parts, ranked):
     events = sorted((event for part in parts for event in part), key=lambda event: event[1])
-    heat = Heat(HALF_LIVES, ranked=ranked)
-    heat.reach(8)
+    heat = DecayedCounters(HALF_LIVES, top_k_size=ranked)
+    heat.ensure_rows(8)
     step = max(1, len(events) // 5)
 
     for start in range(0, len(events), step):
@@ -73,20 +75,20 @@ def test_the_hottest_are_the_rows_with_most_heat_however_it_was_asked_before(par
             START + np.array([time for _, time in some], np.float64),
         )
         for index in range(len(HALF_LIVES)):
-            level = heat.level(index, np.arange(8))
+            level = heat.log2_values(index, np.arange(8))
             touched = [row for row in range(8) if level[row] > -np.inf]
             expected = sorted(touched, key=lambda row: (-level[row], -row))[:ranked]
-            assert heat.hottest(index, ranked).tolist() == expected
+            assert heat.top_k(index, ranked).tolist() == expected
 
 
 @given(EVENTS, EVENTS)
 def test_heat_that_was_saved_and_restored_goes_on_as_the_first_would(before, after):
     heat = heated(before, ranked=2)
 
-    again = Heat.restored(heat.saved())
+    again = DecayedCounters.from_arrays(heat.to_arrays())
 
     later = START + 200_000 + np.array([time for _, time in after], np.float64)
     for one in (heat, again):
         one.add(np.array([row for row, _ in after], np.intp), later)
-    assert heat.saved()["level"].tobytes() == again.saved()["level"].tobytes()
-    assert heat.hottest(0, 2).tolist() == again.hottest(0, 2).tolist()
+    assert heat.to_arrays()["level"].tobytes() == again.to_arrays()["level"].tobytes()
+    assert heat.top_k(0, 2).tolist() == again.top_k(0, 2).tolist()

@@ -1,4 +1,4 @@
-"""RaggedRows against a dict of lists."""
+"""RaggedArray against a dict of lists."""
 
 import itertools
 
@@ -6,15 +6,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.feed.ragged import RaggedRows, occurrence
+from app.domain.feed.ragged import RaggedArray, cumulative_count
 
 ENTRIES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 99)), max_size=60)
 BATCHES = st.lists(ENTRIES, max_size=6)
 
 
-def filled(batches) -> tuple[RaggedRows, dict[int, list[tuple[int, float]]]]:
-    rows, plain = RaggedRows(np.int32, np.float64), {row: [] for row in range(7)}
-    rows.reach(7)
+def filled(batches) -> tuple[RaggedArray, dict[int, list[tuple[int, float]]]]:
+    rows, plain = RaggedArray(np.int32, np.float64), {row: [] for row in range(7)}
+    rows.ensure_rows(7)
     for batch in batches:
         at = np.array([row for row, _ in batch], np.intp)
         values = np.array([value for _, value in batch], np.int32)
@@ -24,7 +24,7 @@ def filled(batches) -> tuple[RaggedRows, dict[int, list[tuple[int, float]]]]:
     return rows, plain
 
 
-def contents(rows: RaggedRows) -> dict[int, list[tuple[int, float]]]:
+def contents(rows: RaggedArray) -> dict[int, list[tuple[int, float]]]:
     return {row: list(zip(*(column.tolist() for column in rows.row(row)), strict=True)) for row in range(7)}
 
 
@@ -78,7 +78,7 @@ def test_discarded_entries_are_gone_and_the_row_goes_on(batches, row, value, mor
 def test_rows_that_were_saved_and_restored_go_on_as_the_first_would(before, after):
     rows, _ = filled(before)
 
-    again = RaggedRows.restored(rows.compact())
+    again = RaggedArray.from_arrays(rows.to_arrays())
 
     assert contents(again) == contents(rows)
     for batch in after:
@@ -90,11 +90,11 @@ def test_rows_that_were_saved_and_restored_go_on_as_the_first_would(before, afte
 
 @given(st.lists(st.integers(0, 9), max_size=40))
 def test_occurrence_counts_how_often_a_value_stood_earlier(values):
-    found = occurrence(np.array(values, np.intp))
+    found = cumulative_count(np.array(values, np.intp))
 
     assert found.tolist() == [values[:at].count(value) for at, value in enumerate(values)]
 
 
-def _bytes(rows: RaggedRows) -> list[bytes]:
-    saved = rows.compact()
+def _bytes(rows: RaggedArray) -> list[bytes]:
+    saved = rows.to_arrays()
     return [saved["length"].tobytes(), *(column.tobytes() for column in saved["columns"])]

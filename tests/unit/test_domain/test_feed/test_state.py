@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import Chronicle
+from app.domain.feed.timeline import FeedTimeline
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, shuffled
 
 MOMENTS = st.lists(st.integers(0, 42).map(lambda step: step * 1800.0), max_size=8).map(sorted)
@@ -17,7 +17,7 @@ MOMENTS = st.lists(st.integers(0, 42).map(lambda step: step * 1800.0), max_size=
 
 def comparable(state: FeedState) -> bytes:
     """Everything in a state, byte for byte."""
-    return pickle.dumps(_plain(state.saved()))
+    return pickle.dumps(_plain(state.snapshot()))
 
 
 def _plain(value):
@@ -37,25 +37,25 @@ def embed(texts):
 
 @given(feeds(), MOMENTS, st.booleans())
 def test_any_steps_lead_to_the_same_bytes(feed, moments, replay):
-    at_once, stepwise = (Chronicle(feed.history(), replay=replay) for _ in range(2))
+    at_once, stepwise = (FeedTimeline(feed.dataset(), replay=replay) for _ in range(2))
     for chronicle in (at_once, stepwise):
-        chronicle.read_texts_with(embed)
+        chronicle.embed_texts(embed)
 
     for moment in moments:
         stepwise.advance(moment)
 
-    assert comparable(stepwise.finish()) == comparable(at_once.finish())
+    assert comparable(stepwise.apply_all()) == comparable(at_once.apply_all())
 
 
 @given(feeds(), MOMENTS)
 def test_the_state_at_a_moment_does_not_depend_on_the_order_of_the_files_rows(feed, moments):
-    here = Chronicle(feed.history(), replay=True)
-    there = Chronicle(shuffled(feed.history(), 4), replay=True)
+    here = FeedTimeline(feed.dataset(), replay=True)
+    there = FeedTimeline(shuffled(feed.dataset(), 4), replay=True)
 
     for moment in moments:
         here.advance(moment)
         there.advance(moment)
-        ours, theirs = here.state.saved(), there.state.saved()
+        ours, theirs = here.state.snapshot(), there.state.snapshot()
         ours["columns"].pop("seq")  # a number of the file's
         theirs["columns"].pop("seq")
         assert ours["post_ids"] == theirs["post_ids"]
@@ -66,8 +66,8 @@ def test_the_state_at_a_moment_does_not_depend_on_the_order_of_the_files_rows(fe
 @given(feeds(), st.integers(0, 42))
 def test_at_a_moment_everything_strictly_before_it_is_known_and_nothing_else(feed, step):
     moment = step * 1800.0
-    history = feed.history()
-    chronicle = Chronicle(history, replay=True)
+    history = feed.dataset()
+    chronicle = FeedTimeline(history, replay=True)
 
     chronicle.advance(moment)
 
@@ -89,7 +89,7 @@ def test_at_a_moment_everything_strictly_before_it_is_known_and_nothing_else(fee
             assert not any(e[0] == user for e in past)
             continue
         mine = [e for e in sorted(feed.events, key=lambda e: e[3]) if e[0] == user and e[3] < moment]
-        posts, times, kinds = state.histories.row(row)
+        posts, times, kinds = state.events_by_user.row(row)
         assert posts.tolist() == [chronicle.post_row[e[1]] for e in mine]
         assert times.tolist() == [e[3] for e in mine]
         assert kinds.tolist() == [e[2] for e in mine]
@@ -103,7 +103,7 @@ def test_at_a_moment_everything_strictly_before_it_is_known_and_nothing_else(fee
 
 @given(feeds())
 def test_serving_knows_undated_follows_and_hidden_posts_which_a_replay_cannot_date(feed):
-    state = Chronicle(feed.history(), replay=False).finish()
+    state = FeedTimeline(feed.dataset(), replay=False).apply_all()
 
     assert sum(state.follows.lengths(np.arange(state.n_users))) == len(feed.follows)
     assert state.followers[: state.n_users].sum() == len(feed.follows)
@@ -112,56 +112,57 @@ def test_serving_knows_undated_follows_and_hidden_posts_which_a_replay_cannot_da
 @given(feeds(), st.integers(0, 42), st.integers(0, 42))
 def test_a_snapshot_goes_on_as_the_state_it_was_taken_of(feed, one, other):
     early, late = sorted((one * 1800.0, other * 1800.0))
-    chronicle = Chronicle(feed.history(), replay=True)
+    chronicle = FeedTimeline(feed.dataset(), replay=True)
     chronicle.advance(early)
-    saved = pickle.loads(pickle.dumps(chronicle.state.saved()))
+    saved = pickle.loads(pickle.dumps(chronicle.state.snapshot()))
 
-    again = FeedState.restored(saved)
+    again = FeedState.from_snapshot(saved)
 
     assert comparable(again) == comparable(chronicle.state)
     events = chronicle.events
     known = (events.time >= early) & (events.time < late)
     known &= (events.user < again.n_users) & (events.post < again.n_posts)
-    for state in (again, FeedState.restored(saved)):
+    for state in (again, FeedState.from_snapshot(saved)):
         state.record(events[np.flatnonzero(known)])
     chronicle.state.record(events[np.flatnonzero(known)])
     assert comparable(again) == comparable(chronicle.state)
     for index in range(3):
         count = min(5, again.n_posts)
         assert (
-            again.heat.hottest(index, count).tolist() == chronicle.state.heat.hottest(index, count).tolist()
+            again.post_counters.top_k(index, count).tolist()
+            == chronicle.state.post_counters.top_k(index, count).tolist()
         )
 
 
 def test_a_snapshot_shares_nothing_with_the_state():
-    chronicle = Chronicle(Feed(2, [Post()], [(0, 0, LIKE, 5.0)]).history(), replay=True)
-    state = chronicle.finish()
-    saved = state.saved()
+    chronicle = FeedTimeline(Feed(2, [Post()], [(0, 0, LIKE, 5.0)]).dataset(), replay=True)
+    state = chronicle.apply_all()
+    saved = state.snapshot()
     before = pickle.dumps(_plain(saved))
 
     state.record(chronicle.events)
-    FeedState.restored(saved).record(chronicle.events)
+    FeedState.from_snapshot(saved).record(chronicle.events)
 
     assert pickle.dumps(_plain(saved)) == before
 
 
 def test_answering_under_ones_own_post_earns_no_standing():
     feed = Feed(2, [Post(author=0)], [(0, 0, COMMENT, 5.0), (1, 0, COMMENT, 6.0)])
-    chronicle = Chronicle(feed.history(), replay=True)
-    state = chronicle.finish()
+    chronicle = FeedTimeline(feed.dataset(), replay=True)
+    state = chronicle.apply_all()
 
-    standing = state.author_heat.at(6.0, chronicle.user_row[[0]])
+    standing = state.author_counters.values(6.0, chronicle.user_row[[0]])
 
     assert standing[-1, 0] == pytest.approx(1.0)
     assert state.engagements[0] == 2
 
 
 def test_a_look_is_engagement_but_not_strong_engagement():
-    chronicle = Chronicle(Feed(1, [Post()], [(0, 0, VIEW, 5.0), (0, 0, LIKE, 6.0)]).history(), replay=True)
-    state = chronicle.finish()
+    chronicle = FeedTimeline(Feed(1, [Post()], [(0, 0, VIEW, 5.0), (0, 0, LIKE, 6.0)]).dataset(), replay=True)
+    state = chronicle.apply_all()
 
-    assert state.heat.at(6.0, np.array([0]))[-1, 0] == pytest.approx(2.0, rel=1e-6)
-    assert state.strong_heat.at(6.0, np.array([0]))[-1, 0] == pytest.approx(1.0, rel=1e-6)
+    assert state.post_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(2.0, rel=1e-6)
+    assert state.strong_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(1.0, rel=1e-6)
 
 
 def test_a_second_edge_between_two_users_counts_once_and_an_edge_can_be_taken_back():
@@ -180,29 +181,29 @@ def test_a_second_edge_between_two_users_counts_once_and_an_edge_can_be_taken_ba
 
 
 def test_a_removed_post_is_hidden_and_its_key_is_free_but_histories_keep_their_meaning():
-    chronicle = Chronicle(Feed(2, [Post(), Post()], [(0, 0, LIKE, 5.0)]).history(), replay=True)
-    state = chronicle.finish()
+    chronicle = FeedTimeline(Feed(2, [Post(), Post()], [(0, 0, LIKE, 5.0)]).dataset(), replay=True)
+    state = chronicle.apply_all()
     row = int(chronicle.post_row[0])
-    key = chronicle.history.posts.key[0].tobytes()
+    key = chronicle.dataset.posts.key[0].tobytes()
 
     state.remove_post(key)
     state.remove_post(key)
 
     assert not state.visible[row]
     assert key not in state.post_rows
-    assert state.histories.row(int(chronicle.user_row[0]))[0].tolist() == [row]
+    assert state.events_by_user.row(int(chronicle.user_row[0]))[0].tolist() == [row]
 
 
 def test_a_post_that_gets_another_author_topic_or_time_is_found_under_them():
     feed = Feed(2, [Post(created=1.0, author=0, tags=("old",)), Post(created=2.0, author=0, tags=("old",))])
-    chronicle = Chronicle(feed.history(), replay=True)
-    state = chronicle.finish()
+    chronicle = FeedTimeline(feed.dataset(), replay=True)
+    state = chronicle.apply_all()
     row, other = int(chronicle.post_row[0]), int(chronicle.post_row[1])
 
     state.update_post(row, author=int(chronicle.user_row[1]), created=9.0, visible=False, topic="new")
 
-    assert state.authored.row(int(chronicle.user_row[1]))[0].tolist() == [row]
-    assert state.authored.row(int(chronicle.user_row[0]))[0].tolist() == [other]
+    assert state.posts_by_author.row(int(chronicle.user_row[1]))[0].tolist() == [row]
+    assert state.posts_by_author.row(int(chronicle.user_row[0]))[0].tolist() == [other]
     assert state.by_created.tolist() == [other, row]
     assert not state.visible[row]
     assert state.topic[row] == state.topic_ids["new"]
@@ -220,7 +221,9 @@ def test_edges_are_kept_in_the_order_in_which_they_came():
 
 
 def test_posts_are_found_by_numbers_however_large():
-    state = Chronicle(Feed(1, [Post(created=float(i)) for i in range(3)]).history(), replay=False).finish()
+    state = FeedTimeline(
+        Feed(1, [Post(created=float(i)) for i in range(3)]).dataset(), replay=False
+    ).apply_all()
     state.seq[:3] = [2**62, -5, 7]
 
     assert state.rows_of_seq(np.array([7, 2**62, 2**62 + 1, -5])).tolist() == [2, 0, 1]
@@ -228,7 +231,9 @@ def test_posts_are_found_by_numbers_however_large():
 
 @given(st.lists(st.integers(-3, 30), max_size=12))
 def test_numbers_that_no_post_has_are_left_out(asked):
-    state = Chronicle(Feed(1, [Post(created=float(i)) for i in range(5)]).history(), replay=False).finish()
+    state = FeedTimeline(
+        Feed(1, [Post(created=float(i)) for i in range(5)]).dataset(), replay=False
+    ).apply_all()
 
     rows = state.rows_of_seq(np.array(asked, np.int64))
 

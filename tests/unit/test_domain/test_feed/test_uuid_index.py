@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.feed.dataset import keys_of
-from app.domain.feed.uuid_index import KeyIndex, keys_of_text
+from app.domain.feed.dataset import uuid_keys
+from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 
 FEW = st.integers(0, 40).map(lambda n: UUID(int=n << 64 | n % 3))  # so that some are met and some are not
 ANY = st.one_of(FEW, st.uuids())
@@ -16,7 +16,7 @@ ODD = 0x9E3779B97F4A7C15
 
 @given(st.lists(ANY, unique=True), st.lists(ANY))
 def test_every_key_has_its_row_and_a_stranger_none(keys: list[UUID], asked: list[UUID]) -> None:
-    rows = KeyIndex(keys_of(keys)).rows(keys_of(asked))
+    rows = UuidIndex(uuid_keys(keys)).rows(uuid_keys(asked))
 
     place = {key: row for row, key in enumerate(keys)}
     assert rows.dtype == np.int32
@@ -33,15 +33,15 @@ def test_keys_that_were_made_to_collide_are_told_apart() -> None:
     keys = [colliding(low) for low in range(1, 50)]
     stranger = colliding(99)
 
-    rows = KeyIndex(keys_of(keys)).rows(keys_of([*reversed(keys), stranger]))
+    rows = UuidIndex(uuid_keys(keys)).rows(uuid_keys([*reversed(keys), stranger]))
 
     assert rows.tolist() == [*reversed(range(49)), -1]
 
 
 def test_a_stranger_that_collides_with_one_key_is_still_a_stranger() -> None:
-    assert KeyIndex(keys_of([colliding(1)])).rows(keys_of([colliding(2)])).tolist() == [-1]
+    assert UuidIndex(uuid_keys([colliding(1)])).rows(uuid_keys([colliding(2)])).tolist() == [-1]
 
 
 @given(st.lists(st.uuids()))
 def test_ids_as_postgres_writes_them_are_the_same_keys(ids: list[UUID]) -> None:
-    assert keys_of_text([str(one) for one in ids]).tobytes() == keys_of(ids).tobytes()
+    assert uuid_keys_from_text([str(one) for one in ids]).tobytes() == uuid_keys(ids).tobytes()

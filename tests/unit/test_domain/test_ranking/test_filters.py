@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.ranking.filters import NotBarred, NotOwn, Published
+from app.domain.ranking.filters import NotExcluded, NotOwn, Published
 from app.domain.services.ranking_context import RankingContext
 from tests.support.feeds import LIKE, VIEW, Feed, Post, feeds, whole_state
 
@@ -13,7 +13,7 @@ def allowed(
     rule, feed: Feed, user: int = 0, now: float = 1e6, barred=lambda state, user, row: ()
 ) -> set[int]:
     """The feed's posts that the rule allows; `barred` of the state, the user's row and the rows of posts."""
-    state, chronicle = whole_state(feed.history())
+    state, chronicle = whole_state(feed.dataset())
     asks = int(chronicle.user_row[user]) if user >= 0 else -1
     not_these = np.array(barred(state, asks, chronicle.post_row), np.intp)
     context = RankingContext(state, asks, now, not_these)
@@ -28,8 +28,8 @@ def test_hidden_posts_and_posts_of_the_future_are_not_published():
 
 
 def test_a_removed_post_is_not_published():
-    state, chronicle = whole_state(Feed(1, [Post(), Post()]).history())
-    state.remove_post(chronicle.history.posts.key[0].tobytes())
+    state, chronicle = whole_state(Feed(1, [Post(), Post()]).dataset())
+    state.remove_post(chronicle.dataset.posts.key[0].tobytes())
 
     rows = np.arange(2)
     kept = Published()(RankingContext(state, -1, 1.0), rows)
@@ -49,23 +49,25 @@ def test_met_posts_are_those_with_an_event_of_one_of_the_kinds(feed, kinds):
     met = {post for user, post, kind, _ in feed.events if user == 0 and kind in kinds}
 
     def of_kinds(state, user, rows):
-        return state.met(user, kinds)
+        return state.seen_posts(user, kinds)
 
-    assert allowed(NotBarred(), feed, barred=of_kinds) == set(range(len(feed.posts))) - met
-    assert allowed(NotBarred(), feed, user=-1, barred=of_kinds) == set(range(len(feed.posts)))
+    assert allowed(NotExcluded(), feed, barred=of_kinds) == set(range(len(feed.posts))) - met
+    assert allowed(NotExcluded(), feed, user=-1, barred=of_kinds) == set(range(len(feed.posts)))
 
 
 def test_a_look_does_not_hide_a_post_where_only_likes_do():
     feed = Feed(1, [Post(), Post()], [(0, 0, VIEW, 1.0), (0, 1, LIKE, 2.0)])
 
-    assert allowed(NotBarred(), feed, barred=lambda state, user, _: state.met(user, frozenset({LIKE}))) == {0}
-    assert allowed(NotBarred(), feed, barred=lambda state, user, _: state.met(user)) == set()
+    assert allowed(
+        NotExcluded(), feed, barred=lambda state, user, _: state.seen_posts(user, frozenset({LIKE}))
+    ) == {0}
+    assert allowed(NotExcluded(), feed, barred=lambda state, user, _: state.seen_posts(user)) == set()
 
 
 @given(st.lists(st.integers(0, 4), max_size=8))
 def test_excluded_posts_are_left_out(excluded):
     feed = Feed(1, [Post(created=float(i)) for i in range(5)])
 
-    left = allowed(NotBarred(), feed, barred=lambda state, user, rows: rows[np.array(excluded, np.intp)])
+    left = allowed(NotExcluded(), feed, barred=lambda state, user, rows: rows[np.array(excluded, np.intp)])
 
     assert left == set(range(5)) - set(excluded)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.entities import Reason
-from app.domain.ranking.filters import NotBarred, NotOwn, Published
+from app.domain.ranking.filters import NotExcluded, NotOwn, Published
 from app.domain.ranking.page_selector import PageSelector
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.services.ranking_context import RankingContext
@@ -52,7 +52,7 @@ class Stages:
 
 
 def asked(posts=None, user: int = -1):
-    state, chronicle = whole_state(Feed(2, posts or [Post(created=float(i)) for i in range(6)]).history())
+    state, chronicle = whole_state(Feed(2, posts or [Post(created=float(i)) for i in range(6)]).dataset())
     return RankingContext(state, user if user < 0 else int(chronicle.user_row[user]), 1e6), chronicle
 
 
@@ -87,16 +87,16 @@ def test_a_post_is_shown_for_what_the_scorer_says_else_for_the_first_source_that
         2: Reason.FOLLOWING,
         3: Reason.POPULAR_AUTHOR,
     }
-    told = [one.get("score") for one in pipe.evidence(context, ranked, np.array([4, 1, 0, 3]))]
+    told = [one.get("score") for one in pipe.explain(context, ranked, np.array([4, 1, 0, 3]))]
     assert told == [0.95, 0.3, None, 0.1]
-    assert told[:2] == [one["score"] for one in pipe.evidence(context, ranked.kept(4), np.array([4, 1]))]
+    assert told[:2] == [one["score"] for one in pipe.explain(context, ranked.truncated(4), np.array([4, 1]))]
 
 
 def test_no_source_gets_a_post_past_a_rule():
     posts = [Post(author=0), Post(visible=False), Post(created=2e6), Post(author=1), Post()]
     context, chronicle = asked(posts, user=0)
     every = Names(tuple(range(5)))
-    pipe = pipeline([every], [0.5] * 5, filters=(Published(), NotOwn(), NotBarred()))
+    pipe = pipeline([every], [0.5] * 5, filters=(Published(), NotOwn(), NotExcluded()))
     context = RankingContext(context.state, context.user, context.now, chronicle.post_row[[4]])
 
     ranked = pipe.rank(context)
@@ -120,7 +120,7 @@ def test_a_list_that_was_kept_gives_the_same_page_later():
     pipe = pipeline([Names((0, 1, 2, 3, 4, 5))], [0.1, 0.95, 0.3, 0.2, 0.91, 0])
     ranked = pipe.rank(context)
 
-    now, later = pipe.page(context, ranked, 3), pipe.page(context, ranked.kept(6), 3)
+    now, later = pipe.page(context, ranked, 3), pipe.page(context, ranked.truncated(6), 3)
 
     assert now.rows.tolist() == later.rows.tolist() == [1, 4, 2]
     assert now.reasons == later.reasons
@@ -130,7 +130,7 @@ def test_a_list_without_some_posts_still_knows_the_reasons_of_the_others():
     context, _ = asked()
     pipe = pipeline([Names((0, 1, 2, 3))], [0.1, 0.95, 0.3, 0.2, 0, 0])
 
-    rest = pipe.rank(context).without(np.array([2]), 6)
+    rest = pipe.rank(context).excluding(np.array([2]), 6)
     page = pipe.page(context, rest, 5)
 
     assert page.rows.tolist() == [1, 3, 0]
@@ -189,7 +189,7 @@ def test_each_further_post_of_an_author_counts_half_down_to_a_quarter():
 def test_exploration_gives_places_in_the_second_half_to_posts_that_few_have_seen():
     posts = [Post(created=float(i)) for i in range(60)]
     events = [(0, i, LIKE, 100.0 + i) for i in range(50) for _ in range(3)]
-    state, chronicle = whole_state(Feed(1, posts, events).history())
+    state, chronicle = whole_state(Feed(1, posts, events).dataset())
     context = RankingContext(state, -1, 1e6)
     scores = np.zeros(60)
     scores[chronicle.post_row] = 1.0 - np.arange(60) / 60
@@ -206,7 +206,7 @@ def test_exploration_gives_places_in_the_second_half_to_posts_that_few_have_seen
 def test_a_post_that_is_explored_for_want_of_others_is_not_shown_twice():
     posts = [Post(created=float(i)) for i in range(30)]
     events = [(0, i, LIKE, 100.0 + i) for i in range(30) if i != 18 for _ in range(3)]
-    state, chronicle = whole_state(Feed(1, posts, events).history())
+    state, chronicle = whole_state(Feed(1, posts, events).dataset())
     scores = np.zeros(30)
     scores[chronicle.post_row] = 1.0 - np.arange(30) / 30
     pipe = pipeline([Names(tuple(range(30)))], scores, PageSelector(exploration=0.1))
@@ -219,7 +219,7 @@ def test_a_post_that_is_explored_for_want_of_others_is_not_shown_twice():
 
 
 def test_pages_too_short_for_a_whole_place_explore_as_often_as_the_share_says():
-    state, chronicle = whole_state(Feed(1, [Post(created=float(i)) for i in range(60)], []).history())
+    state, chronicle = whole_state(Feed(1, [Post(created=float(i)) for i in range(60)], []).dataset())
     scores = np.zeros(60)
     scores[chronicle.post_row] = 1.0 - np.arange(60) / 60
     pipe = pipeline([Names(tuple(range(60)))], scores, PageSelector(exploration=0.04))

@@ -19,7 +19,7 @@ DAY = HALF_LIVES.index(86_400.0)
 
 def asked(feed: Feed, user: int = 0, now: float = NOW):
     """The question of the feed's `user`, and the file's number of each row."""
-    state, chronicle = whole_state(feed.history())
+    state, chronicle = whole_state(feed.dataset())
     context = RankingContext(state, int(chronicle.user_row[user]) if user >= 0 else -1, now)
     return context, np.argsort(chronicle.post_row)
 
@@ -30,12 +30,12 @@ def named(source, feed: Feed, user: int = 0, now: float = NOW) -> list[int]:
 
 
 EVERY = [
-    sources.SmallCatalogue(100),
+    sources.WholeCatalogue(100),
     sources.LiveNeighbours(5),
     sources.Fresh(3),
     sources.PopularAuthors(3, 10),
     sources.FollowedAuthors(4, 2),
-    sources.FollowedTastes(4, 3),
+    sources.EngagedByFollowed(4, 3),
     sources.FavouriteTopics(4, 10),
 ]
 
@@ -110,7 +110,7 @@ def test_followed_authors_bring_their_newest_posts(feed, limit, each):
 
 @given(feeds())
 def test_followed_tastes_are_what_followed_users_engaged_with_last_first(feed):
-    found = named(sources.FollowedTastes(50, 100), feed)
+    found = named(sources.EngagedByFollowed(50, 100), feed)
 
     followed = {b for a, b, _ in feed.follows if a == 0}
     last = {}
@@ -163,17 +163,17 @@ def test_neighbours_name_what_users_alike_chose_and_strangers_get_nothing():
 def test_a_catalogue_is_named_whole_only_while_it_is_small():
     feed = Feed(1, [Post()] * 5)
 
-    assert sorted(named(sources.SmallCatalogue(5), feed)) == [0, 1, 2, 3, 4]
-    assert named(sources.SmallCatalogue(4), feed) == []
+    assert sorted(named(sources.WholeCatalogue(5), feed)) == [0, 1, 2, 3, 4]
+    assert named(sources.WholeCatalogue(4), feed) == []
 
 
 @given(st.lists(st.floats(-1, 1), max_size=30), st.sets(st.integers(0, 29)), st.integers(1, 10))
 def test_the_strongest_are_the_largest_positive_values_of_what_is_not_barred(values, barred, limit):
-    state, _ = whole_state(Feed(1, [Post()] * 30).history())
+    state, _ = whole_state(Feed(1, [Post()] * 30).dataset())
     context = RankingContext(state, -1, NOW, np.array(sorted(barred), np.intp))
     rows = np.arange(len(values))[::-1]
 
-    found = sources.strongest(context, rows, np.array(values, np.float64)[::-1], limit).tolist()
+    found = sources.top_by_value(context, rows, np.array(values, np.float64)[::-1], limit).tolist()
 
     left = [value for row, value in enumerate(values) if value > 0 and row not in barred]
     assert [values[row] for row in found] == sorted(left, reverse=True)[:limit]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.dataset import EventColumns
-from app.domain.feed.group_sums import tally
+from app.domain.feed.group_sums import group_sums
 from app.domain.feed.state import FeedState
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.post_features import names, post_inputs
@@ -18,7 +18,7 @@ from tests.support.feeds import LIKE, Feed, Post, whole_state
 def state():
     posts = [Post(created=float(i), author=i % 3) for i in range(12)]
     events = [(i % 4, i, LIKE, 50.0 + i) for i in range(12)]
-    return whole_state(Feed(4, posts, events).history())[0]
+    return whole_state(Feed(4, posts, events).dataset())[0]
 
 
 def event(user, post, time):
@@ -44,22 +44,22 @@ def test_a_tally_sums_by_row_and_knows_nothing_of_other_rows_however_many_there_
     for total, one in zip(whole, weights, strict=True):
         np.add.at(total, rows[known], one[known])
 
-    found = tally(rows, weights, size)
+    found = group_sums(rows, weights, size)
 
-    sums = found.of(np.array(asked, np.intp))
+    sums = found.for_rows(np.array(asked, np.intp))
     np.testing.assert_allclose(sums, np.where(np.array(asked) >= 0, whole[:, asked], 0.0).reshape(2, -1))
     assert sorted(found.rows.tolist()) == sorted(set(rows[known].tolist()))
     np.testing.assert_allclose(found.sums, whole[:, found.rows])
-    np.testing.assert_allclose(found.spread()[:, :20], whole)
-    assert found.spread().shape == (2, size)
-    assert not found.spread()[:, 20:].any()
+    np.testing.assert_allclose(found.to_dense()[:, :20], whole)
+    assert found.to_dense().shape == (2, size)
+    assert not found.to_dense()[:, 20:].any()
 
 
 def test_inputs_of_a_post_are_the_same_bits_whatever_it_was_asked_with(state):
     every = np.arange(state.n_posts)
     whole = post_inputs(state, 100.0, every)
 
-    state.derived("post inputs", lambda: None, at=-1.0)  # forget
+    state.memoised("post inputs", lambda: None, now=-1.0)  # forget
     one_by_one = np.concatenate([post_inputs(state, 100.0, row[None]) for row in every[::-1]])[::-1]
 
     np.testing.assert_array_equal(one_by_one, whole)
@@ -101,10 +101,10 @@ def test_follow_edges_are_an_input_of_the_follower_alone(state):
 
 def test_next_posts_are_where_others_went_on_to_after_what_the_user_met_last():
     events = [(0, 0, LIKE, 50.0), (1, 1, LIKE, 5.0), (1, 0, LIKE, 10.0), (1, 2, LIKE, 20.0)]
-    state, chronicle = whole_state(Feed(2, [Post()] * 3, events).history())
+    state, chronicle = whole_state(Feed(2, [Post()] * 3, events).dataset())
     context = RankingContext(state, int(chronicle.user_row[0]), 100.0)
 
-    support = neighbourhood.next_posts(context).of(chronicle.post_row)[0]
+    support = neighbourhood.item_transitions(context).for_rows(chronicle.post_row)[0]
 
     assert support[2] > 0
     assert support[1] == 0  # before, not after
@@ -117,7 +117,7 @@ def test_all_inputs_stand_in_the_order_of_their_names(state):
     assert inputs.shape == (len(user_features.names()), len(rows))
     assert inputs.dtype == np.float32
     place = user_features.names().index("affinity author")
-    own = {int(state.author[post]) for post in state.histories.row(0)[0]}
+    own = {int(state.author[post]) for post in state.events_by_user.row(0)[0]}
     assert (inputs[place] > 0).tolist() == [int(author) in own for author in state.author[rows]]
     assert not user_features.matrix(RankingContext(state, -1, 100.0), rows)[place].any()
 

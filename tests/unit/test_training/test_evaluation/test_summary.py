@@ -9,7 +9,7 @@ import pytest
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import generated
 from training.evaluation.prequential import run
-from training.evaluation.summary import figures, gini, segments
+from training.evaluation.summary import gini, segments, summarise
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 
@@ -23,9 +23,9 @@ def replayed():
 
 def test_coverage_novelty_gini_and_authors_are_those_of_the_first_ten_places(replayed):
     replay, outcome = replayed
-    events, state = replay.events, replay.chronicle.state
+    events, state = replay.events, replay.timeline.state
 
-    found = figures(replay, outcome)["owner_knn"]
+    found = summarise(replay, outcome)["owner_knn"]
 
     shown, novelty, authors = Counter(), [], []
     for request, listed in zip(outcome.requests, outcome.lists["owner_knn"][:, :10], strict=True):
@@ -36,7 +36,7 @@ def test_coverage_novelty_gini_and_authors_are_those_of_the_first_ten_places(rep
         novelty += [math.log2((len(past) + 1) / ((past == post).sum() + 1)) for post in posts]
         names = [state.author[post] if state.author[post] >= 0 else -1000 - post for post in posts]
         authors.append(len(set(names)) / len(names))
-    there = int((replay.chronicle.exists < events.time[outcome.requests[-1]]).sum())
+    there = int((replay.timeline.exists_since < events.time[outcome.requests[-1]]).sum())
     counts = np.array([shown[post] for post in range(there)])
     assert found.coverage == pytest.approx(len(shown) / there)
     assert found.novelty == pytest.approx(np.mean(novelty))
@@ -47,10 +47,10 @@ def test_coverage_novelty_gini_and_authors_are_those_of_the_first_ten_places(rep
 def test_figures_do_not_depend_on_how_far_this_process_has_replayed(replayed):
     """Where two replay, the other one may have come to the last requests."""
     replay, outcome = replayed
-    at_its_start = Replay(replay.history, replay.options, targets=replay.targets)
+    at_its_start = Replay(replay.dataset, replay.options, targets=replay.targets)
 
-    assert at_its_start.chronicle.state.n_posts < replay.chronicle.state.n_posts
-    again, found = figures(at_its_start, outcome), figures(replay, outcome)
+    assert at_its_start.timeline.state.n_posts < replay.timeline.state.n_posts
+    again, found = summarise(at_its_start, outcome), summarise(replay, outcome)
     assert {name: one.to_json() for name, one in again.items()} == {
         name: one.to_json() for name, one in found.items()
     }
@@ -74,7 +74,7 @@ def test_a_segment_without_requests_is_null_for_a_program(replayed):
     replay, outcome = replayed
     parts = segments(replay, outcome)
 
-    told = figures(replay, outcome)["newest"].to_json()
+    told = summarise(replay, outcome)["newest"].to_json()
 
     for name, those in parts.items():
         assert told["segments"][name]["n"] == those.sum()

@@ -5,7 +5,7 @@ import pytest
 
 from app.domain.ranking import user_features
 from training.learning.candidate_sets import ChoiceSets
-from training.learning.model_selection import LearningOptions, learn
+from training.learning.model_selection import LearningOptions, select_model
 
 N, SIZE = 1500, 20
 NAMES = user_features.names()
@@ -29,7 +29,9 @@ def column(inputs, name):
 
 @pytest.mark.parametrize("half_life", [3.0, 100.0])
 def test_where_age_is_all_that_counts_the_model_orders_posts_as_newest_does(half_life):
-    learned = learn(choice_sets(lambda x: -np.log(2) * column(x, "age in days") / half_life), [], OPTIONS)
+    learned = select_model(
+        choice_sets(lambda x: -np.log(2) * column(x, "age in days") / half_life), [], OPTIONS
+    )
 
     assert learned.variant.only == "age in days"
     inputs = np.random.default_rng(1).normal(size=(len(NAMES), 200)).astype(np.float32)
@@ -41,7 +43,7 @@ def test_where_a_second_signal_counts_the_blend_is_taken_and_hears_it():
     def law(inputs):
         return -column(inputs, "age in days") / 10 + column(inputs, "affinity author")
 
-    learned = learn(choice_sets(law), [], OPTIONS)
+    learned = select_model(choice_sets(law), [], OPTIONS)
 
     assert learned.variant.only is None
     weights = learned.model.linear / learned.model.scale
@@ -51,7 +53,7 @@ def test_where_a_second_signal_counts_the_blend_is_taken_and_hears_it():
 def test_what_was_tried_is_told_with_its_likelihood_and_a_signal_that_is_left_out_is_not_tried():
     options = LearningOptions(ridges=(1e-3,), units=(), without=("age in days",))
 
-    learned = learn(choice_sets(lambda x: column(x, "gravity")), [], options)
+    learned = select_model(choice_sets(lambda x: column(x, "gravity")), [], options)
 
     assert learned.variant.only == "gravity"
     assert max(learned.tried, key=learned.tried.__getitem__) in ("gravity alone", "ridge 0.001, 0 units")

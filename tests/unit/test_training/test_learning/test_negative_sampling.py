@@ -20,8 +20,8 @@ def sampled(history, options, ranking) -> tuple[SampledExamples, np.ndarray]:
     examples = training_examples(replay, options)
     sampler, sets = CandidateSampler(replay, examples, options), SampledExamples(replay, examples, options)
     others = []
-    for number, event in enumerate(examples.moments.tolist()):
-        request = replay.request(event)
+    for number, event in enumerate(examples.event_rows.tolist()):
+        request = replay.request_at(event)
         sets.add(sampler.sample(number, request))
         others.append(len(np.setdiff1d(request.eligible, [request.target])))
     return sets, np.array(others)
@@ -47,7 +47,7 @@ def test_strata_are_the_first_tenth_of_each_source_the_rest_of_it_and_the_other_
 )
 def test_the_drawn_posts_stand_for_every_eligible_post(feed: Feed, size: int, shares) -> None:
     options = LearningOptions(candidates=size, strong_share=shares[0], hard_share=shares[1])
-    sets, others = sampled(feed.history(), options, RankingOptions(candidates=4, whole_catalogue=0))
+    sets, others = sampled(feed.dataset(), options, RankingOptions(candidates=4, whole_catalogue=0))
     if not len(others):
         return
 

@@ -13,7 +13,7 @@ VIEW, LIKE = 0, 2
 
 
 def replay_of(feed: Feed) -> Replay:
-    history = feed.history()
+    history = feed.dataset()
     return Replay(history, RankingOptions(), targets=target_kinds(history))
 
 
@@ -21,22 +21,22 @@ def test_a_look_before_the_choice_is_the_first_contact() -> None:
     replay = replay_of(Feed(2, [Post(0.0, 0)], [(1, 0, VIEW, 10.0), (1, 0, LIKE, 20.0)]))
 
     assert replay.requests.tolist() == [1]
-    assert replay.first_contacts(replay.requests).tolist() == [0]
+    assert replay.first_interactions(replay.requests).tolist() == [0]
 
 
 def test_a_look_that_made_the_post_exist_is_none() -> None:
     replay = replay_of(Feed(2, [Post(10.0, 0)], [(1, 0, VIEW, 10.0), (1, 0, LIKE, 20.0)]))
 
-    assert replay.first_contacts(replay.requests).tolist() == [1]
+    assert replay.first_interactions(replay.requests).tolist() == [1]
 
 
 @given(feeds())
 def test_every_post_that_is_learned_from_was_there_at_that_moment(feed: Feed) -> None:
     replay = replay_of(feed)
 
-    contacts = replay.first_contacts(replay.requests)
+    contacts = replay.first_interactions(replay.requests)
 
-    for moment in replay.moments(np.unique(contacts)):
+    for moment in replay.replay_requests(np.unique(contacts)):
         assert moment.target < moment.state.n_posts
 
 

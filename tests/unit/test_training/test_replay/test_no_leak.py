@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.feed.dataset import FeedHistory
+from app.domain.feed.dataset import FeedDataset
 from app.domain.ranking import user_features
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import LIKE, VIEW, Feed, Post, cut, feeds, forum, generated
@@ -26,7 +26,7 @@ UNLEARNED = [name for name in RANKERS if name not in LEARNED]
 
 
 def dumped(
-    history: FeedHistory,
+    history: FeedDataset,
     test_from: float,
     path: Path,
     rankers=RANKERS,
@@ -54,7 +54,7 @@ def before(dump: bytes, at: float) -> list[bytes]:
 @given(feed=feeds(least_events=6), start=st.integers(0, 20), at=st.integers(10, 41))
 def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_factory, feed, start, at):
     path = tmp_path_factory.getbasetemp() / "dump"
-    history, start, at = feed.history(), start * 1800.0, at * 1800.0
+    history, start, at = feed.dataset(), start * 1800.0, at * 1800.0
     targets = target_kinds(history)
     whole = dumped(history, start, path, UNLEARNED, targets)
 
@@ -67,7 +67,7 @@ def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_fa
 @settings(max_examples=40)
 @given(feed=feeds(least_events=6), start=st.integers(0, 20))
 def test_every_ranker_and_the_sampling_for_learning_get_through_any_small_feed(feed, start):
-    history = feed.history()
+    history = feed.dataset()
     replay = Replay(history, RankingOptions(), targets=target_kinds(history), test_from=start * 1800.0)
 
     outcome = run(replay, RANKERS, QUICK, max_requests=10**6)
@@ -81,7 +81,7 @@ def test_every_ranker_and_the_sampling_for_learning_get_through_any_small_feed(f
 
 
 @pytest.fixture(scope="module")
-def feed() -> FeedHistory:
+def feed() -> FeedDataset:
     """Thirty days in a few thousand events, enough to learn from, follows and texts included."""
     return generated(users=60, posts=200, interactions=4000)
 
@@ -123,13 +123,13 @@ def test_cutting_the_real_feed_at_three_times_leaves_earlier_rankings_as_they_we
 def test_events_after_the_split_do_not_change_which_full_choice_sets_are_kept():
     likes = [(1 + number, number, LIKE, 1.0 + number) for number in range(40)]
     looked_before_and_liked_after = [(0, 3, VIEW, 25.5), (0, 3, LIKE, 90.0)]
-    feed = Feed(41, [Post(created=0.0)] * 40, [*likes, *looked_before_and_liked_after]).history()
+    feed = Feed(41, [Post(created=0.0)] * 40, [*likes, *looked_before_and_liked_after]).dataset()
     kept = []
     for history in (feed, cut(feed, 80.0)):
         replay = Replay(history, RankingOptions(), targets=frozenset({LIKE}), test_from=50.0)
         examples = training_examples(replay, LearningOptions(requests=500))
         known = replay.events.time[examples.requests] < 50.0
-        kept.append((examples.moments[known].tolist(), examples.full[known].tolist()))
+        kept.append((examples.event_rows[known].tolist(), examples.full[known].tolist()))
 
     assert kept[0] == kept[1]
     assert any(kept[0][1])
@@ -139,7 +139,7 @@ def test_a_feature_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatc
     final = {}
 
     def watch(replay: Replay) -> None:
-        counts = np.zeros(len(replay.history.posts))
+        counts = np.zeros(len(replay.dataset.posts))
         np.add.at(counts, replay.events.post, 1.0)
         final["count"] = counts
 
@@ -167,7 +167,7 @@ def test_a_ranker_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatch
     final = {}
 
     def watch(replay: Replay) -> None:
-        final["count"] = np.bincount(replay.events.post, minlength=len(replay.history.posts)).astype(float)
+        final["count"] = np.bincount(replay.events.post, minlength=len(replay.dataset.posts)).astype(float)
 
     peeking = {**ranker_list._SIMPLE, "popular": lambda moment: final["count"][: moment.state.n_posts]}
     monkeypatch.setattr(ranker_list, "_SIMPLE", peeking)

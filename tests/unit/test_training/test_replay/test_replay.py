@@ -18,7 +18,7 @@ HOUR = 3600.0
 
 
 def replays(feed: Feed, test_from: float, refit_every: float = 4 * HOUR, seed: int = 0):
-    history = feed.history()
+    history = feed.dataset()
     targets = target_kinds(history)
     replay = Replay(
         history, RankingOptions(), targets=targets, test_from=test_from, refit_every=refit_every, seed=seed
@@ -36,9 +36,9 @@ def test_requests_are_those_that_the_protocol_names(feed, start):
 @given(feeds(), st.integers(0, 40))
 def test_a_request_ranks_every_post_that_was_there_but_own_and_chosen_ones(feed, start):
     replay, plain = replays(feed, start * 1800.0)
-    row_of = replay.chronicle.post_row
+    row_of = replay.timeline.post_row
 
-    for moment in replay.moments(replay.test_requests(10**6)):
+    for moment in replay.replay_requests(replay.test_requests(10**6)):
         wanted = [row_of[post] for post in plain.eligible(moment.user, moment.time)]
         assert sorted(wanted) == moment.eligible.tolist()
         assert moment.target in moment.eligible
@@ -50,9 +50,9 @@ def test_a_request_ranks_every_post_that_was_there_but_own_and_chosen_ones(feed,
 def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, seed):
     replay, plain = replays(feed, start * 1800.0, seed=seed)
     ask = ranker(name, replay.options, lambda: None)
-    file_row = np.argsort(replay.chronicle.post_row)
+    file_row = np.argsort(replay.timeline.post_row)
 
-    for moment in replay.moments(replay.test_requests(10**6)):
+    for moment in replay.replay_requests(replay.test_requests(10**6)):
         found = ask(moment)
 
         score = plain.scores(name, moment.user, moment.time)
@@ -69,15 +69,15 @@ def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, 
 def test_equal_scores_are_in_an_order_that_knows_neither_the_file_nor_the_posts_age(feed, seed):
     here, _ = replays(feed, 0.0, seed=seed)
     there = Replay(
-        shuffled(feed.history(), 1), RankingOptions(), targets=here.targets, test_from=0.0, seed=seed
+        shuffled(feed.dataset(), 1), RankingOptions(), targets=here.targets, test_from=0.0, seed=seed
     )
 
     def lists(replay: Replay) -> list[list[str]]:
         ask = ranker("random", replay.options, lambda: None)
-        title = [replay.history.posts.external_id[i] for i in np.argsort(replay.chronicle.post_row)]
+        title = [replay.dataset.posts.external_id[i] for i in np.argsort(replay.timeline.post_row)]
         return [
             [title[row] for row in ask(moment).first]
-            for moment in replay.moments(replay.test_requests(10**6))
+            for moment in replay.replay_requests(replay.test_requests(10**6))
         ]
 
     assert lists(here) == lists(there)
@@ -93,7 +93,7 @@ def test_another_seed_breaks_ties_otherwise_and_the_chosen_post_is_nowhere_prefe
     shares, ranks = [], []
     for one in (replay, other):
         ask = ranker("random", one.options, lambda: None)
-        moments = one.moments(one.test_requests(at_most))
+        moments = one.replay_requests(one.test_requests(at_most))
         found = [(ask(moment).rank, len(moment.eligible)) for moment in moments]
         ranks.append([rank for rank, _ in found])
         shares.append(np.array([(rank - 0.5) / among for rank, among in found]))
@@ -121,8 +121,8 @@ def test_fewer_requests_are_those_with_the_smallest_hash_and_a_cut_file_keeps_th
 
 def test_looking_is_a_choice_only_where_a_feed_has_nothing_stronger():
     posts = [Post(), Post()]
-    looks = Feed(2, posts, [(0, 0, VIEW, 10.0), (1, 1, VIEW, 20.0)]).history()
-    mixed = Feed(2, posts, [(0, 0, VIEW, 10.0), (0, 0, LIKE, 15.0), (1, 1, COMMENT, 20.0)]).history()
+    looks = Feed(2, posts, [(0, 0, VIEW, 10.0), (1, 1, VIEW, 20.0)]).dataset()
+    mixed = Feed(2, posts, [(0, 0, VIEW, 10.0), (0, 0, LIKE, 15.0), (1, 1, COMMENT, 20.0)]).dataset()
 
     assert target_kinds(looks) == {VIEW}
     assert target_kinds(mixed) == {LIKE, COMMENT}
@@ -131,7 +131,7 @@ def test_looking_is_a_choice_only_where_a_feed_has_nothing_stronger():
 
 def test_the_test_part_starts_at_the_row_after_four_fifths_of_the_file():
     events = [(row % 3, row % 4, COMMENT, float(row)) for row in range(17)]
-    history = Feed(3, [Post()] * 4, events).history()
+    history = Feed(3, [Post()] * 4, events).dataset()
 
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
 
@@ -144,5 +144,5 @@ def test_a_post_is_there_from_its_first_event_even_where_its_row_is_dated_later(
     replay, _ = replays(feed, 0.0)
 
     assert replay.test_requests(9).tolist() == [1]  # at 50 it was not yet there, strictly before
-    (moment,) = replay.moments(replay.test_requests(9))
+    (moment,) = replay.replay_requests(replay.test_requests(9))
     assert moment.state.created[moment.target] == 50.0

@@ -8,9 +8,9 @@ import pytest
 
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import generated
-from training.evaluation.pipeline_diagnostics import PipelineFigures, PipelineWatch
+from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
 from training.evaluation.prequential import run
-from training.evaluation.summary import figures
+from training.evaluation.summary import summarise
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 from training.reporting.html_report import report, write_report
@@ -22,9 +22,9 @@ QUICK = LearningOptions(requests=250, candidates=20, ridges=(1e-3,), units=())
 def measured():
     history = generated(users=60, posts=200, interactions=4000)
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
-    watch = PipelineWatch(replay.options)
+    watch = PipelineDiagnostics(replay.options)
     outcome = run(replay, ["newest", "learned", "served"], QUICK, max_requests=60, diagnose=watch)
-    return replay, outcome, figures(replay, outcome), PipelineFigures(outcome.diagnoses)
+    return replay, outcome, summarise(replay, outcome), PipelineSummary(outcome.diagnoses)
 
 
 class Page(HTMLParser):
@@ -87,7 +87,7 @@ def test_a_page_without_the_pipeline_and_without_learning_leaves_them_out():
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
     outcome = run(replay, ["newest"], QUICK, max_requests=10)
 
-    headings = Page(report(replay, outcome, figures(replay, outcome))).headings
+    headings = Page(report(replay, outcome, summarise(replay, outcome))).headings
 
     assert "Sources" not in headings
     assert "What the learned scorer looks at" not in headings
@@ -95,13 +95,13 @@ def test_a_page_without_the_pipeline_and_without_learning_leaves_them_out():
 
 def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_that_no_other_did(measured):
     replay, outcome, _, pipeline = measured
-    fresh = Replay(replay.history, replay.options, targets=replay.targets)
+    fresh = Replay(replay.dataset, replay.options, targets=replay.targets)
     named: dict[str, list[bool]] = {}
 
     def again(moment, model):
         from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 
-        both = [ranking_pipeline(fresh.options, moment.tastes.owner, None, NoObserver())]
+        both = [ranking_pipeline(fresh.options, moment.neighbour_models.owner, None, NoObserver())]
         both += [ranking_pipeline(fresh.options, None, model, NoObserver())] if model else []
         found = {one.name: moment.target in one(moment.context) for pipe in both for one in pipe.sources}
         for name, hit in found.items():
