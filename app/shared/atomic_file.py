@@ -1,31 +1,62 @@
-"""Files that are replaced whole: a reader, or a kill at any point, meets the old content or the new one."""
+"""Files that are written whole: after a kill at any point, a reader sees the old content or the new content."""
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-DRAFT_PREFIX = ".draft-"
+DRAFT_PREFIX: Final = ".draft-"
+_PUBLIC, _PRIVATE = 0o666, 0o600  # the process's umask still applies
 
 
-def write_atomically(path: Path, chunks: Iterable[bytes]) -> None:
-    """Replace `path` by `chunks`, on disk when this returns. Raises OSError, leaving `path` as it was."""
+def write_atomically(path: Path, chunks: Iterable[bytes], *, private: bool = False) -> None:
+    """Replace `path` by `chunks`; they are on disk when this returns.
+
+    With `private`, only the owner can read the file (0600). Raises OSError and leaves `path` as it was.
+    """
+    with _draft(path, chunks, private=private) as draft:
+        draft.replace(path)
+    sync_directory(path.parent)
+
+
+def create_private_file(path: Path, content: bytes) -> bool:
+    """Create `path` with `content` for its owner alone (0600); return False if it exists already.
+
+    If several processes create the same file at once, one of them succeeds and the others see its whole content.
+    Creates missing parent folders (0700). Raises OSError.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        return False
+    try:
+        with _draft(path, [content], private=True) as draft:
+            os.link(draft, path)  # unlike a rename, a link fails if the file exists
+    except FileExistsError:
+        return False
+    sync_directory(path.parent)
+    return True
+
+
+@contextmanager
+def _draft(path: Path, chunks: Iterable[bytes], *, private: bool) -> Iterator[Path]:
+    """A file beside `path` with `chunks` on disk; it is removed at the end unless it was renamed."""
     draft = path.parent / f"{DRAFT_PREFIX}{path.name}-{secrets.token_hex(8)}"
     try:
-        with draft.open("xb") as file:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE if private else _PUBLIC)
+        with os.fdopen(descriptor, "wb") as file:
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
+        yield draft
+    finally:
         draft.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
 
 
 def sync_directory(folder: Path) -> None:
-    """Bring the names in `folder` to disk; without it a power cut may undo a rename."""
+    """Write the names in `folder` to disk; without it a power cut may undo a rename."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -34,6 +65,6 @@ def sync_directory(folder: Path) -> None:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what killed writers left in `folder`. The caller excludes other writers."""
+    """Remove the drafts of killed writers from `folder`. The caller excludes other writers."""
     for draft in folder.glob(f"{DRAFT_PREFIX}*"):
         draft.unlink(missing_ok=True)

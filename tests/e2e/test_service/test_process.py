@@ -166,7 +166,7 @@ def test_keys_that_are_unset_are_made_for_the_owner_alone_and_a_stop_is_clean(tm
         made = tmp_path / "keys" / "cursor_secret"
         assert made.stat().st_mode & 0o777 == 0o600
         assert any(
-            line["level"] == "warning" and line["event"] == "keys.made" for line in service.log_lines()
+            line["level"] == "warning" and line["event"] == "keys.created" for line in service.log_lines()
         )
 
         code = service.stop(signal.SIGTERM)

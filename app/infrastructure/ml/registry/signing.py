@@ -6,8 +6,6 @@ A key is written as base64 of its 32 raw bytes, or as PEM (line breaks may be gi
 import base64
 import hashlib
 import logging
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from app.shared.atomic_file import sync_directory
+from app.shared.atomic_file import create_private_file
 from app.shared.exceptions import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -162,36 +160,14 @@ def _load_public(keys_dir: Path) -> list[PublicKey]:
 def _load_or_create_signer(keys_dir: Path) -> Signer:
     """The key pair in `keys_dir`, made when there is none; of several makers at once the first one wins."""
     private = keys_dir / PRIVATE_FILE
-    if not private.exists():
-        keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _create(private, Signer.generate().pem()):
-            log.warning("made a model signing key of this machine's own: %s", private)
+    if not private.exists() and create_private_file(private, Signer.generate().pem()):
+        log.warning("made a model signing key of this machine's own: %s", private)
     try:
         signer = Signer.parse(private.read_text("ascii", errors="replace"))
     except ValueError:
         raise ConfigurationError(f"{private}: not an Ed25519 private key") from None
-    _create(keys_dir / PUBLIC_FILE, signer.public.text.encode() + b"\n")
+    create_private_file(keys_dir / PUBLIC_FILE, signer.public.text.encode() + b"\n")
     return signer
-
-
-def _create(path: Path, content: bytes) -> bool:
-    """Write `path` whole (0600) unless it exists; whether this call did it."""
-    if path.exists():
-        return False
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)  # unlike a rename, fails where another process was first
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    sync_directory(path.parent)
-    return True
 
 
 def _raw(text: str) -> bytes:
