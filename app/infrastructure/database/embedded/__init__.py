@@ -1,4 +1,4 @@
-"""A PostgreSQL of this checkout's own, for where no `DATABASE_URL` is given."""
+"""The PostgreSQL of a checkout, used if `DATABASE_URL` is unset."""
 
 from app.infrastructure.database.embedded.cluster import CHECKOUT, EmbeddedPostgres
 from app.infrastructure.database.embedded.launcher import EmbeddedUnavailable

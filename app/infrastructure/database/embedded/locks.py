@@ -1,4 +1,4 @@
-"""What processes of one machine claim from each other: locks, ports, and files that are whole or absent."""
+"""File locks and TCP ports that the processes of one machine share."""
 
 import fcntl
 import os
@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor of its own, so that two in one process exclude each other as well."""
+    """Open a lock file and return its descriptor. Two descriptors of one process exclude each other."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take it alone, now or not at all."""
+    """Take the lock exclusively without waiting; return whether that succeeded."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -22,14 +22,15 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def is_free(path: Path, *, of_sharers: bool = False) -> bool:
-    """Whether nobody holds the lock alone; with `of_sharers`, whether nobody holds it at all.
+def is_free(path: Path, *, by_sharers: bool = False) -> bool:
+    """Return whether no process holds the lock exclusively; with `by_sharers`, whether none holds it at all.
 
-    The first look disturbs no other look; the second one does, so it is for those who take turns.
+    The check with `by_sharers` takes the lock exclusively for an instant. Concurrent checks of that kind would
+    disturb each other, so its callers exclude each other.
     """
     lock = open_lock(path)
     try:
-        fcntl.flock(lock, (fcntl.LOCK_EX if of_sharers else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        fcntl.flock(lock, (fcntl.LOCK_EX if by_sharers else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     finally:
@@ -38,7 +39,7 @@ def is_free(path: Path, *, of_sharers: bool = False) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Look every 20 ms; False when the time is over."""
+    """Check `condition` every 20 ms; return False when `seconds` have passed without success."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -48,14 +49,14 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on."""
+    """Return a TCP port of the loopback interface that no program listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def is_port_free(port: int) -> bool:
-    """Whether a server could listen there."""
+    """Return whether a server can listen on `port` of the loopback interface; False for port 0."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -63,15 +64,3 @@ def is_port_free(port: int) -> bool:
         except OSError:
             return False
     return port != 0
-
-
-def write_private(path: Path, text: str) -> None:
-    """Readable by its owner alone from the first byte; whole or not at all."""
-    unfinished = path.with_name(path.name + ".part")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
