@@ -1,4 +1,4 @@
-"""The Clock port: the machine's time, or a fixed one."""
+"""Clocks: implementations of the port `Clock`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,31 +7,31 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The clock of the machine."""
 
     def now(self) -> datetime:
-        """The present moment, aware, UTC."""
+        """Return the current time, aware, in UTC."""
         return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class SteppingClock:
-    """The machine's clock, in whole steps: what was found for a moment then serves every request of the step."""
+    """The clock of the machine in whole steps, so that the requests of a step share cached results."""
 
     step: timedelta
 
     def now(self) -> datetime:
-        """The begin of the present step, aware, UTC."""
-        moment = datetime.now(UTC)
-        return moment - (moment - _EPOCH) % self.step
+        """Return the start of the current step, aware, in UTC."""
+        now = datetime.now(UTC)
+        return now - (now - _EPOCH) % self.step
 
 
 @dataclass(frozen=True, slots=True)
 class FixedClock:
-    """Always `at`: what `FEED_NOW` sets."""
+    """A clock that always returns `at`; FEED_NOW selects it."""
 
     at: datetime
 
     def now(self) -> datetime:
-        """`at`."""
+        """Return `at`."""
         return self.at

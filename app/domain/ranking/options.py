@@ -16,7 +16,7 @@ class FormulaWeights:
     collaborative: float = 0.7
     content: float = 0.2
     recency: float = 0.1
-    recency_tau_hours: float = 24.0
+    recency_tau_hours: float = 24
 
 
 _WEIGHTS: Mapping[InteractionType, float] = {"view": 1, "click": 2, "like": 5, "comment": 7, "share": 10}
@@ -29,7 +29,7 @@ class RankingOptions:
     interaction_weights: Mapping[InteractionType, float] = field(default_factory=lambda: dict(_WEIGHTS))
     formula: FormulaWeights = field(default_factory=FormulaWeights)
     neighbours: int = 10
-    trending_half_life_hours: float = 24.0
+    trending_half_life_hours: float = 24
     author_repeat_factor: float = 0.5
     author_repeat_floor: float = 0.25
     exploration_share: float = 0.04

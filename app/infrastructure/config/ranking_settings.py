@@ -1,4 +1,4 @@
-"""The ranking options of the environment, and the bounds of each option."""
+"""Converts the settings to ranking options, and holds the bounds of each option."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -37,11 +37,11 @@ RANKING_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "trending_source_half_lives_hours": TypeAdapter(tuple[Hours, ...]),
     "exclude_sources": TypeAdapter(tuple[str, ...]),
 }
-"""The type of each option with its bounds, for options that are read from a file."""
+"""The type and the bounds of each option; they validate options that are read from a file."""
 
 
 def ranking_options(settings: Settings) -> RankingOptions:
-    """The settings that rank; a trained model brings those it was evaluated with."""
+    """Return the ranking options of the settings. A trained model replaces them with those of its evaluation."""
     return RankingOptions(
         interaction_weights=dict(settings.interaction_weights),
         formula=FormulaWeights(

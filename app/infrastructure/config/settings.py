@@ -1,8 +1,8 @@
-"""Everything that can be set from the environment, with its unit, its bounds and its meaning.
+"""All settings of the environment, with their units, bounds, defaults and meanings.
 
-The environment variable of a setting is its name in capitals; empty means unset. `.env.example` is made
-from here: `python -m app.infrastructure.config.settings > .env.example`; with names (`… HOST PORT`) their values
-are printed.
+The environment variable of a setting is its name in capitals; an empty variable is unset. This module writes
+`.env.example`: `python -m app.infrastructure.config.settings > .env.example`. With names (`... HOST PORT`) it prints
+their values. The defaults of the ranking come from `app.domain.ranking.options`.
 """
 
 import json
@@ -24,15 +24,18 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.domain.entities import InteractionType
+from app.domain.entities import INTERACTION_TYPES, InteractionType
+from app.domain.ranking.options import RankingOptions
 from app.shared.exceptions import ConfigurationError
 
 _DSN_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
+_RANKING = RankingOptions()
+_FORMULA, _WEIGHTS = _RANKING.formula, _RANKING.interaction_weights
 
 
-def _parts(given: object) -> object:
-    """Lists are written with commas."""
-    return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+def _split_at_commas(value: object) -> object:
+    """Split a text at its commas into its non-empty parts; return any other value as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -44,11 +47,11 @@ NeighbourCount = Annotated[int, Field(ge=1, le=1000)]
 CandidateCount = Annotated[int, Field(ge=20, le=10_000)]
 CatalogueSize = Annotated[int, Field(ge=0, le=1_000_000)]
 ExplorationShare = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
-Comma = NoDecode, BeforeValidator(_parts)
+Comma = NoDecode, BeforeValidator(_split_at_commas)
 
 
 class Settings(BaseSettings):
-    """The service's settings; also read by data and training, which use fewer of them."""
+    """The settings of the service; data and training commands read them too and use fewer."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -60,215 +63,229 @@ class Settings(BaseSettings):
         "host": "Server",
         "otel_exporter_otlp_endpoint": "Traces (packages: requirements-tracing.lock)",
         "api_keys": "Keys",
-        "interaction_weight_view": "What an interaction is worth",
+        "interaction_weight_view": "Interaction weights",
         "weight_collaborative": "Ranking",
         "cursor_life_hours": "Paging",
-        "pool_size": "Budgets towards the database (client 3 s > server 0.8 s > pool 0.2 s)",
-        "tail_poll_ms": "Keeping up",
+        "pool_size": "Time budgets of the database (client 3 s > server 0.8 s > pool 0.2 s)",
+        "tail_poll_ms": "Background work",
         "body_limit_bytes": "Limits of a request",
         "training_workers": "Training",
     }
+    """The title in `.env.example` above the first setting of each section."""
 
-    # Database
     database_url: SecretStr | None = Field(
         None,
-        description="PostgreSQL DSN; unset: the embedded PostgreSQL under .local/postgres, else no database",
+        description="PostgreSQL DSN. Unset: the embedded PostgreSQL in .local/postgres, if its package is installed",
     )
     db_schema: str = Field(
         "public",
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
-        description="Schema of tables and views; migrations fill it",
+        description="Schema of the service's tables and views; migrations create it",
     )
 
-    # Models
-    models_dir: Path = Field(Path("models"), description="Folder of the registry and the artefacts")
+    models_dir: Path = Field(Path("models"), description="Folder of the model registry and its artefacts")
     model_path: Path | None = Field(
-        None, description="One artefact that overrides the registry and switches hot reload off"
+        None, description="Artefact to serve instead of the registry's active model; switches hot reload off"
     )
     model_size_limit_bytes: int = Field(
-        2 * 1024**3, ge=1024, description="A larger artefact is refused before it is read"
+        2 * 1024**3,
+        ge=1024,
+        description="Size limit of an artefact; a larger one is rejected before it is read",
     )
     model_signing_key: SecretStr | None = Field(
-        None, description="Private Ed25519 key of training; unset: made once under .local/keys"
+        None, description="Private Ed25519 key that signs trained models. Unset: created once in KEYS_DIR"
     )
     model_trusted_keys: Annotated[list[str], *Comma] = Field(
-        [],
-        description="Public keys, comma-separated, whose artefacts are loaded; unset: the one in .local/keys",
+        [], description="Public keys (comma-separated) whose models are loaded. Unset: the one in KEYS_DIR"
     )
 
-    # Server
-    host: str = Field("127.0.0.1", min_length=1, description="Address that is listened on")
-    port: int = Field(8000, ge=0, le=65535, description="Port that is listened on")
+    host: str = Field("127.0.0.1", min_length=1, description="Address that the service listens on")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the service listens on")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        "INFO", description="Least level that is logged"
+        "INFO", description="Lowest level that is logged"
     )
     feed_now: AwareDatetime | None = Field(
-        None, description="Fixes the clock for tests and replays (ISO 8601 with zone); refused with API_KEYS"
+        None, description="Fixed time for tests and replays (ISO 8601 with zone); rejected if API_KEYS is set"
     )
     shutdown_grace_seconds: int = Field(
-        10, ge=0, le=600, description="How long running requests may take to end after SIGTERM"
+        10, ge=0, le=600, description="Time that running requests have to end after SIGTERM"
     )
 
-    # Traces
     otel_exporter_otlp_endpoint: str | None = Field(
         None,
         pattern=r"^https?://\S+$",
-        description="OTLP collector that traces are sent to by HTTP; unset: no traces",
+        description="OTLP collector that receives traces over HTTP. Unset: no traces",
     )
     otel_service_name: str = Field(
         "feed-recommendations", min_length=1, description="Name of the service in its traces"
     )
     otel_traces_sampler_arg: Fraction = Field(
-        1.0, description="Share of the requests that is traced where the caller has not decided"
+        1.0, description="Fraction of the requests to trace, where the caller has not decided"
     )
 
-    # Keys
     api_keys: Annotated[list[SecretStr], *Comma] = Field(
-        [], description="Keys of callers, comma-separated; unset: open to everyone, for development"
+        [], description="API keys (comma-separated) of callers. Unset: open to everyone, for development"
     )
-    metrics_need_key: bool = Field(False, description="Ask for an API key at /metrics as well")
+    metrics_need_key: bool = Field(False, description="Whether /metrics requires an API key")
     cursor_secret: Annotated[list[SecretStr], *Comma] = Field(
         [],
-        description="Comma-separated: the first signs cursors, all verify; replicas share it",
+        description="Secrets (comma-separated) that replicas share: the first signs cursors, all verify them. "
+        "Unset: one in KEYS_DIR",
     )
-    keys_dir: Path = Field(Path(".local/keys"), description="Where keys that are unset are made once (0600)")
+    keys_dir: Path = Field(
+        Path(".local/keys"), description="Folder of created keys, which only their owner can read"
+    )
 
-    # What an interaction is worth
-    interaction_weight_view: Weight = Field(1, description="Weight of a view")
-    interaction_weight_click: Weight = Field(2, description="Weight of a click")
-    interaction_weight_like: Weight = Field(5, description="Weight of a like")
-    interaction_weight_comment: Weight = Field(7, description="Weight of a comment")
-    interaction_weight_share: Weight = Field(10, description="Weight of a share")
+    interaction_weight_view: Weight = Field(_WEIGHTS["view"], description="Weight of a view")
+    interaction_weight_click: Weight = Field(_WEIGHTS["click"], description="Weight of a click")
+    interaction_weight_like: Weight = Field(_WEIGHTS["like"], description="Weight of a like")
+    interaction_weight_comment: Weight = Field(_WEIGHTS["comment"], description="Weight of a comment")
+    interaction_weight_share: Weight = Field(_WEIGHTS["share"], description="Weight of a share")
 
-    # Ranking
-    weight_collaborative: Fraction = Field(0.7, description="Share of the neighbours' taste in a score")
-    weight_content: Fraction = Field(0.2, description="Share of content similarity in a score")
-    weight_recency: Fraction = Field(0.1, description="Share of recency in a score")
-    recency_tau_hours: Hours = Field(24, description="Age at which recency is 1/e")
-    neighbours: NeighbourCount = Field(10, description="Most similar users that are asked")
+    weight_collaborative: Fraction = Field(
+        _FORMULA.collaborative, description="Weight of similar users' interactions in the formula's score"
+    )
+    weight_content: Fraction = Field(
+        _FORMULA.content, description="Weight of content similarity in the formula's score"
+    )
+    weight_recency: Fraction = Field(_FORMULA.recency, description="Weight of recency in the formula's score")
+    recency_tau_hours: Hours = Field(
+        _FORMULA.recency_tau_hours, description="Age at which the recency of a post has fallen to 1/e"
+    )
+    neighbours: NeighbourCount = Field(
+        _RANKING.neighbours, description="Number of similar users whose interactions are used"
+    )
     trending_half_life_hours: Hours = Field(
-        24, description="Age at which an interaction counts half in trending"
+        _RANKING.trending_half_life_hours,
+        description="Age at which an interaction has half its weight in trending",
     )
     author_repeat_factor: Fraction = Field(
-        0.5, description="Each further post of one author on a page multiplies its score by this"
+        _RANKING.author_repeat_factor,
+        description="Factor on the score of each further post of one author on a page",
     )
-    author_repeat_floor: Fraction = Field(0.25, description="Least factor for further posts of one author")
+    author_repeat_floor: Fraction = Field(
+        _RANKING.author_repeat_floor, description="Smallest factor on further posts of one author"
+    )
     exploration_share: ExplorationShare = Field(
-        0.04, description="Share of a page given to posts that few have engaged with"
+        _RANKING.exploration_share, description="Fraction of a page for posts with little engagement"
     )
-    ranked_limit: CatalogueSize = Field(1000, description="Catalogues up to this many posts are scored whole")
-    candidates: CandidateCount = Field(100, description="Posts that each of the larger sources may nominate")
+    ranked_limit: CatalogueSize = Field(
+        _RANKING.whole_catalogue, description="Number of posts up to which every post is a candidate"
+    )
+    candidates: CandidateCount = Field(
+        _RANKING.candidates, description="Number of posts from each of the larger candidate sources"
+    )
 
-    # Paging
-    cursor_life_hours: Hours = Field(24, description="Age after which a cursor is refused with 410")
+    cursor_life_hours: Hours = Field(
+        24, description="Lifetime of a cursor; an older one is rejected with 410"
+    )
     offset_list_life_minutes: Annotated[float, Field(gt=0, le=1440, allow_inf_nan=False)] = Field(
-        10, description="How long a list is kept for paging by offset"
+        10, description="How long a ranked list is cached for paging by offset"
     )
     offset_lists_limit: int = Field(
         10_000,
         ge=0,
         le=1_000_000,
-        description="Lists kept, for paging by offset and for who asks again",
+        description="Number of cached lists, for paging by offset and for repeated requests",
     )
     answer_stands_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = Field(
         10,
-        description="How long an answer stands for who asks the same again and did nothing since; 0: never",
+        description="How long identical requests get the cached response, unless an event changes it; 0: never",
     )
 
-    # Budgets towards the database
-    pool_size: int = Field(5, ge=1, le=100, description="Connections of a process")
-    pool_wait_ms: Milliseconds = Field(200, description="Wait for a free connection")
-    connect_budget_ms: Milliseconds = Field(500, description="Budget for making a connection")
+    pool_size: int = Field(5, ge=1, le=100, description="Number of database connections of a process")
+    pool_wait_ms: Milliseconds = Field(200, description="Time to wait for a free connection")
+    connect_budget_ms: Milliseconds = Field(500, description="Time to open a connection")
     command_connect_seconds: Seconds = Field(
-        10, description="How long migrations, data and training commands try to connect"
+        10, description="Time to open a connection in migrations, data and training commands"
     )
-    statement_budget_ms: Milliseconds = Field(800, description="Budget of a statement inside a request")
-    load_budget_seconds: Seconds = Field(300, description="Budget of reading the whole feed at start")
+    statement_budget_ms: Milliseconds = Field(800, description="Time for a statement within a request")
+    load_budget_seconds: Seconds = Field(300, description="Time to read the whole feed at the start")
     track_concurrency: int = Field(
-        8, ge=1, le=200, description="Tracking calls that write at the same time; more wait"
+        8, ge=1, le=200, description="Number of tracking calls that write at the same time; more wait"
     )
     retry_after_seconds: int = Field(
-        5, ge=1, le=3600, description="What a caller is told to wait while the database is away"
+        5, ge=1, le=3600, description="Retry-After of responses while the database is unavailable"
     )
 
-    # Keeping up
-    tail_poll_ms: Milliseconds = Field(250, description="How often the log is asked for what is new")
+    tail_poll_ms: Milliseconds = Field(250, description="Interval between reads of new log entries")
     ranking_tick_ms: Milliseconds = Field(
-        250, description="Step of the clock that ranks: what is the same for everybody is found once a step"
+        250, description="Step of the ranking clock; requests within a step share what is equal for all users"
     )
     newest_poll_seconds: Seconds = Field(
-        2, description="How often tables without our triggers are asked for new posts"
+        2, description="Interval between reads of new posts from tables without the service's triggers"
     )
     reconcile_seconds: Seconds = Field(
-        60, description="How often tables without our triggers are compared with memory"
+        60, description="Interval between comparisons of tables without triggers with the feed in memory"
     )
     outbox_days: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = Field(
-        7, description="How long changes of users, posts and follows are kept for a service that fell behind"
+        7, description="How long the outbox keeps changes of users, posts and follows, for a late replica"
     )
-    registry_poll_seconds: Seconds = Field(2, description="How often the registry is asked for another model")
-    recommendation_ttl_hours: Hours = Field(24, description="Life of a row of user_recommendation")
+    registry_poll_seconds: Seconds = Field(
+        2, description="Interval between checks of the registry for a new model"
+    )
+    recommendation_ttl_hours: Hours = Field(24, description="Lifetime of a row of user_recommendation")
     write_behind_limit: int = Field(
         1000,
         ge=0,
         le=1_000_000,
-        description="Answers waiting to be copied to user_recommendation; 0: none are",
+        description="Number of responses that wait to be copied to user_recommendation; 0: no copies",
     )
 
-    # Limits of a request
     body_limit_bytes: int = Field(
-        1024**2, ge=1024, le=64 * 1024**2, description="A larger request body is refused with 413"
+        1024**2,
+        ge=1024,
+        le=64 * 1024**2,
+        description="Size limit of a request body; a larger one is rejected with 413",
     )
-    body_budget_seconds: Seconds = Field(10, description="A body that takes longer is refused with 408")
+    body_budget_seconds: Seconds = Field(
+        10, description="Time to receive a request body; a slower one is rejected with 408"
+    )
     track_budget_ms: Milliseconds = Field(
-        900, description="A tracking call that is not committed by then is answered with 503"
+        900, description="Time to commit a tracking call; a slower one is answered with 503"
     )
     track_back_days: Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)] = Field(
-        7, description="How far back an event's occurred_at may lie"
+        7, description="Largest age of an event's occurred_at"
     )
     track_ahead_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
-        5, description="How far a caller's clock may run ahead in occurred_at"
+        5, description="How far an event's occurred_at may be in the future"
     )
 
-    # Training
     training_workers: Annotated[int, Field(ge=1, le=64)] | None = Field(
         None,
-        description="Processes of a replay; unset: as many as cores and half of the free memory allow, at most 4",
+        description="Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4",
     )
 
     @field_validator("database_url")
     @classmethod
-    def _a_dsn(cls, given: SecretStr | None) -> SecretStr | None:
-        if given is not None:
+    def _check_dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
             try:
-                parts = urlsplit(given.get_secret_value())
-                readable = parts.scheme in _DSN_SCHEMES and (parts.port is None or parts.port > 0)
+                parts = urlsplit(value.get_secret_value())
+                is_valid = parts.scheme in _DSN_SCHEMES and (parts.port is None or parts.port > 0)
             except ValueError:  # its message may quote the password
-                readable = False
-            if not readable:
+                is_valid = False
+            if not is_valid:
                 raise ValueError("must be a DSN such as postgresql://user:password@host:5432/database")
-        return given
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod
-    def _capitals(cls, given: object) -> object:
-        return given.upper() if isinstance(given, str) else given
+    def _to_upper_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _clock_is_real_in_production(self) -> Self:
+    def _check_feed_now(self) -> Self:
         if self.feed_now is not None and self.api_keys:
-            raise ValueError("FEED_NOW: must be unset where API_KEYS is set")
+            raise ValueError(
+                "FEED_NOW: must be unset if API_KEYS is set, because it fixes the clock for tests"
+            )
         return self
 
     @property
     def interaction_weights(self) -> Mapping[InteractionType, float]:
         """The weight of each interaction type."""
-        return {
-            "view": self.interaction_weight_view,
-            "click": self.interaction_weight_click,
-            "like": self.interaction_weight_like,
-            "comment": self.interaction_weight_comment,
-            "share": self.interaction_weight_share,
-        }
+        return {kind: getattr(self, f"interaction_weight_{kind}") for kind in INTERACTION_TYPES}
 
     @property
     def cursor_life(self) -> timedelta:
@@ -277,49 +294,55 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """The settings of this process. Raises ConfigurationError naming the first variable that is wrong."""
+    """Read the settings from `.env` and the environment.
+
+    Raises ConfigurationError with one line that names the first invalid variable.
+    """
     try:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = str(first["loc"][0]).upper() + ": " if first["loc"] else ""
-        raise ConfigurationError(place + first["msg"].removeprefix("Value error, ")) from None
+        variable = str(first["loc"][0]).upper() + ": " if first["loc"] else ""
+        raise ConfigurationError(variable + first["msg"].removeprefix("Value error, ")) from None
 
 
-def _example_value(value: Any) -> str:
+def env_example() -> str:
+    """Return the text of `.env.example`: every variable with its meaning and its default."""
+    lines = [
+        "# Copy this file to .env and change what you need. The values are the defaults; empty means unset."
+    ]
+    for name, field in Settings.model_fields.items():
+        if name in Settings.SECTIONS:
+            lines += ["", f"# --- {Settings.SECTIONS[name]} ---"]
+        lines += [f"# {field.description}", f"{name.upper()}={_env_value(field.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _env_value(value: Any) -> str:
+    """Write a value as it is spelled in `.env`; a secret is masked."""
     if value is None or value == []:
         return ""
     if isinstance(value, list):
-        return ",".join(_example_value(one) for one in value)
+        return ",".join(map(_env_value, value))
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def env_example() -> str:
-    """The text of `.env.example`: every variable with its meaning and its default."""
-    lines = ["# Copy to .env and change what you need. Empty means unset; what stands here are the defaults."]
-    for name, field in Settings.model_fields.items():
-        if name in Settings.SECTIONS:
-            lines += ["", f"# --- {Settings.SECTIONS[name]} ---"]
-        lines += [f"# {field.description}", f"{name.upper()}={_example_value(field.default)}"]
-    return "\n".join(lines) + "\n"
-
-
 def main(names: Sequence[str]) -> int:
-    """Write the values of the settings named, in a line; without a name, the text of `.env.example`."""
+    """Print the values of the named settings on one line, or `.env.example` if there are no names."""
     if not names:
         sys.stdout.write(env_example())
         return 0
     unknown = [name for name in names if name.lower() not in Settings.model_fields]
     try:
         if unknown:
-            raise ConfigurationError(f"{unknown[0]} is no setting; .env.example lists them all")
+            raise ConfigurationError(f"{unknown[0]} is not a setting; .env.example lists all settings")
         settings = read_settings()
     except ConfigurationError as error:
         print(f"settings: {error}", file=sys.stderr)
         return 2
-    print(*(_example_value(getattr(settings, name.lower())) for name in names))
+    print(*(_env_value(getattr(settings, name.lower())) for name in names))
     return 0
 
 

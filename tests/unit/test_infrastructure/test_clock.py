@@ -1,15 +1,15 @@
-"""The clock that ranks goes in steps."""
+"""The ranking clock advances in steps."""
 
 from datetime import UTC, datetime, timedelta
 
 from app.infrastructure.clock import SteppingClock
 
 
-def test_a_stepping_clock_shows_the_begin_of_the_present_step() -> None:
+def test_a_stepping_clock_returns_the_start_of_the_current_step() -> None:
     step = timedelta(hours=1)
     before = datetime.now(UTC)
 
-    shown = SteppingClock(step).now()
+    time = SteppingClock(step).now()
 
-    assert (shown.minute, shown.second, shown.microsecond) == (0, 0, 0)
-    assert before - step < shown <= datetime.now(UTC)
+    assert (time.minute, time.second, time.microsecond) == (0, 0, 0)
+    assert before - step < time <= datetime.now(UTC)

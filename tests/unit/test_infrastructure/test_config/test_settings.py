@@ -1,4 +1,4 @@
-"""Settings: defaults of the contract, one clear line for a bad environment, no secret in it."""
+"""Settings: their defaults, one clear line for an invalid variable, no secret in any output."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)  # no .env here
 
 
-def test_unset_everything_gives_the_contracts_defaults() -> None:
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
     settings = read_settings()
 
     assert settings.database_url is None
@@ -67,7 +67,9 @@ def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
         ("DATABASE_URL", "postgres://u:p@h:port/d"),
     ],
 )
-def test_a_bad_variable_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_variable_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     monkeypatch.setenv(name, value)
 
     with pytest.raises(ConfigurationError) as caught:
@@ -77,7 +79,7 @@ def test_a_bad_variable_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, na
     assert "\n" not in str(caught.value)
 
 
-def test_a_fixed_clock_is_refused_where_keys_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fixed_clock_is_rejected_if_api_keys_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_KEYS", "k" * 20)
     monkeypatch.setenv("FEED_NOW", "2026-01-01T00:00:00Z")
 
@@ -85,28 +87,28 @@ def test_a_fixed_clock_is_refused_where_keys_are_asked_for(monkeypatch: pytest.M
         read_settings()
 
 
-def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_printed_settings_contain_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = {"API_KEYS": "k1" * 10, "CURSOR_SECRET": "c2" * 10, "MODEL_SIGNING_KEY": "m3" * 10}
     for name, secret in {**secrets, "DATABASE_URL": "postgres://u:p4ssword@h/d"}.items():
         monkeypatch.setenv(name, secret)
 
-    shown = repr(read_settings())
+    printed = repr(read_settings())
 
-    assert not any(secret in shown for secret in [*secrets.values(), "p4ssword"])
+    assert not any(secret in printed for secret in [*secrets.values(), "p4ssword"])
 
 
-def test_every_setting_says_what_it_means_in_the_example_file() -> None:
+def test_the_example_file_has_every_setting_with_its_meaning_and_default() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert (ROOT / ".env.example").read_text() == env_example()
 
 
-def test_the_example_file_is_itself_a_valid_environment(tmp_path: Path) -> None:
+def test_the_example_file_is_a_valid_environment(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(env_example())
 
     assert read_settings() == read_settings(_env_file=None)
 
 
-def test_the_scripts_are_told_where_to_listen_by_the_environment_and_the_file_alike(
+def test_scripts_read_host_and_port_from_the_environment_and_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -121,7 +123,7 @@ def test_the_scripts_are_told_where_to_listen_by_the_environment_and_the_file_al
     assert capsys.readouterr().err.startswith("settings: PORT: ")
 
 
-def test_the_scripts_learn_whether_a_database_is_set_but_not_its_password(
+def test_scripts_read_whether_a_database_is_set_but_not_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -136,6 +138,6 @@ def test_the_scripts_learn_whether_a_database_is_set_but_not_its_password(
     assert "secret" not in printed
 
 
-def test_a_name_that_is_no_setting_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_setting_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["PORT", "PROT"]) == 2
-    assert capsys.readouterr().err == "settings: PROT is no setting; .env.example lists them all\n"
+    assert capsys.readouterr().err == "settings: PROT is not a setting; .env.example lists all settings\n"
