@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings.log_level)
     _refuse_more_workers()
     keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
+    cursor_codec = CursorCodec(cursor_secrets(settings), settings.cursor_life)
     traces = open_traces(
         settings.otel_exporter_otlp_endpoint,
         service=settings.otel_service_name,
@@ -91,12 +92,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         with ExitStack() as stack:
             if traces is not None:
                 stack.callback(traces.close)
-            yield await anyio.to_thread.run_sync(lambda: build_services(settings, keys, metrics, stack))
+            yield await anyio.to_thread.run_sync(
+                lambda: build_services(settings, keys, cursor_codec, metrics, stack)
+            )
 
     return create_api(options, metrics, services, version=_version(), traces=traces)
 
 
-def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack: ExitStack) -> Services:
+def build_services(
+    settings: Settings, keys: ModelKeys, cursor_codec: CursorCodec, metrics: Metrics, stack: ExitStack
+) -> Services:
     """Everything that runs, opened; `stack` closes it. What is missing is missing, the rest serves."""
     clock: Clock = SystemClock()
     ranking_clock: Clock = SteppingClock(timedelta(milliseconds=settings.ranking_tick_ms))
@@ -154,7 +159,7 @@ def build_services(settings: Settings, keys: ModelKeys, metrics: Metrics, stack:
 
     recommend = GenerateRecommendations(
         feed,
-        CursorCodec(cursor_secrets(settings), settings.cursor_life),
+        cursor_codec,
         ranking_clock,
         copies.enqueue if copies is not None else _discard_response,
         ListCachePolicy(

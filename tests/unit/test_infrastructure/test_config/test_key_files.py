@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from app.infrastructure.config.key_files import MIN_SECRET_CHARACTERS, cursor_secrets
 from app.infrastructure.config.settings import Settings
+from app.main import create_app
 from app.shared.exceptions import ConfigurationError
 
 ROOT = Path(__file__).parents[4]
@@ -102,3 +103,10 @@ def test_a_folder_that_cannot_be_used_gives_a_secret_of_this_process_with_a_warn
 
     assert first != second
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("keys.not_stored", "warning")] * 2
+
+
+def test_the_application_stops_with_that_error_before_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "cursor_secret").touch()
+
+    with pytest.raises(ConfigurationError, match="cursor_secret"):
+        create_app(settings_of(tmp_path))
