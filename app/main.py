@@ -23,10 +23,8 @@ from fastapi import FastAPI
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationResponse
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.use_cases.generate_recommendations import (
-    GenerateRecommendations,
-    ListCachePolicy,
-)
+from app.application.response_cache import ListCachePolicy
+from app.application.use_cases.generate_recommendations import GenerateRecommendations
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.workers.log_follower import LogFollower

@@ -10,10 +10,8 @@ import numpy as np
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.use_cases.generate_recommendations import (
-    GenerateRecommendations,
-    ListCachePolicy,
-)
+from app.application.response_cache import ListCachePolicy
+from app.application.use_cases.generate_recommendations import GenerateRecommendations
 from app.application.use_cases.track_interaction import TrackedEvent, TrackInteraction
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.poll_intervals import PollIntervals

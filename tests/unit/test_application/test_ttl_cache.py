@@ -1,4 +1,4 @@
-"""What is kept for a while is bounded by age, number and weight."""
+"""A cache is bounded by age, number of items and weight."""
 
 from datetime import timedelta
 
@@ -8,62 +8,62 @@ from hypothesis import strategies as st
 from app.application.ttl_cache import TtlCache
 from tests.support.fake_use_cases import NOON
 
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
-def memory(most: int = 9, heaviest: int = 99) -> TtlCache[str]:
-    return TtlCache(MINUTE, most, heaviest)
+def a_cache(max_items: int = 9, max_weight: int = 99) -> TtlCache[str]:
+    return TtlCache(MINUTE, max_items, max_weight)
 
 
-def test_a_value_is_there_for_its_life_and_let_go_of_whatever_is_asked_for() -> None:
-    kept = memory()
-    kept.put("a", NOON, 1, "first")
+def test_an_item_is_returned_until_its_ttl_and_evicted_by_any_later_get() -> None:
+    cache = a_cache()
+    cache.put("a", NOON, 1, "first")
 
-    assert kept.get("a", NOON + MINUTE) == "first"
-    assert kept.get("b", NOON + 2 * MINUTE) is None
-    assert len(kept) == 0
-
-
-def test_what_is_too_old_goes_also_where_nobody_asks_for_anything() -> None:
-    kept = memory()
-    kept.put("a", NOON, 1, "first")
-
-    kept.put("b", NOON + 2 * MINUTE, 1, "second")
-
-    assert len(kept) == 1
+    assert cache.get("a", NOON + MINUTE) == "first"
+    assert cache.get("b", NOON + 2 * MINUTE) is None
+    assert len(cache) == 0
 
 
-def test_the_oldest_goes_where_there_are_too_many_or_they_are_too_heavy() -> None:
-    few, light = memory(most=2), memory(heaviest=10)
-    for at, key in enumerate("abc"):
-        few.put(key, NOON + at * timedelta(seconds=1), 1, key)
-        light.put(key, NOON + at * timedelta(seconds=1), 4, key)
+def test_a_put_evicts_expired_items() -> None:
+    cache = a_cache()
+    cache.put("a", NOON, 1, "first")
 
-    for kept in (few, light):
-        assert [kept.get(key, NOON) for key in "abc"] == [None, "b", "c"]
+    cache.put("b", NOON + 2 * MINUTE, 1, "second")
+
+    assert len(cache) == 1
 
 
-def test_a_value_made_anew_is_the_youngest_and_one_that_grew_stays_where_it_was() -> None:
-    anew, grown = memory(most=2), memory(most=2)
-    for kept in (anew, grown):
-        kept.put("a", NOON, 1, "a")
-        kept.put("b", NOON, 1, "b")
-    anew.put("a", NOON + MINUTE, 1, "again")
+def test_the_oldest_item_is_evicted_if_there_are_too_many_or_they_weigh_too_much() -> None:
+    few, light = a_cache(max_items=2), a_cache(max_weight=10)
+    for index, key in enumerate("abc"):
+        few.put(key, NOON + index * SECOND, 1, key)
+        light.put(key, NOON + index * SECOND, 4, key)
+
+    for cache in (few, light):
+        assert [cache.get(key, NOON) for key in "abc"] == [None, "b", "c"]
+
+
+def test_an_item_with_a_new_time_becomes_the_youngest_and_one_with_its_old_time_keeps_its_place() -> None:
+    renewed, grown = a_cache(max_items=2), a_cache(max_items=2)
+    for cache in (renewed, grown):
+        cache.put("a", NOON, 1, "a")
+        cache.put("b", NOON, 1, "b")
+    renewed.put("a", NOON + MINUTE, 1, "again")
     grown.put("a", NOON, 5, "longer")
-    for kept in (anew, grown):
-        kept.put("c", NOON + MINUTE, 1, "c")
+    for cache in (renewed, grown):
+        cache.put("c", NOON + MINUTE, 1, "c")
 
-    assert [anew.get(key, NOON) for key in "abc"] == ["again", None, "c"]
+    assert [renewed.get(key, NOON) for key in "abc"] == ["again", None, "c"]
     assert [grown.get(key, NOON) for key in "abc"] == [None, "b", "c"]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 2), st.integers(0, 40)), max_size=40))
-def test_it_never_holds_more_than_it_may(steps: list[tuple[str, int, int]]) -> None:
-    kept, now, weight = memory(most=3, heaviest=50), NOON, {}
-    for key, later, heavy in steps:
-        now += timedelta(seconds=later)
-        kept.put(key, now, heavy, key)
-        weight[key] = heavy
-        held = [one for one in "abcde" if kept.get(one, now) is not None]
-        assert len(held) == len(kept) <= 3
-        assert sum(weight[one] for one in held) <= 50
+def test_a_cache_never_exceeds_its_bounds(steps: list[tuple[str, int, int]]) -> None:
+    cache, now, weights = a_cache(max_items=3, max_weight=50), NOON, {}
+    for key, seconds, weight in steps:
+        now += timedelta(seconds=seconds)
+        cache.put(key, now, weight, key)
+        weights[key] = weight
+        cached = [name for name in "abcde" if cache.get(name, now) is not None]
+        assert len(cached) == len(cache) <= 3
+        assert sum(weights[name] for name in cached) <= 50

@@ -1,0 +1,78 @@
+"""One resolved feed request: UUIDs instead of given ids, an opened cursor, and the time of the request."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.application.cursor import CursorCodec, CursorState
+from app.application.dto import RecommendationRequest
+from app.domain.feed.state import FeedState
+from app.domain.ids import post_uuid, user_uuid
+
+_NO_ROWS = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeedQuery:
+    """A request whose ids and cursor are valid.
+
+    excluded_keys  UUID bytes of the posts that the request excludes
+    cursor         None for a request by offset
+    """
+
+    request: RecommendationRequest
+    user_id: UUID
+    excluded_keys: list[bytes]
+    cursor: CursorState | None
+    now: datetime
+
+    @classmethod
+    def resolve(cls, request: RecommendationRequest, cursors: CursorCodec, now: datetime) -> "FeedQuery":
+        """Resolve the ids and open the cursor. Raises InvalidId, InvalidCursor, ExpiredCursor."""
+        user_id = user_uuid(request.user_id)
+        excluded = [post_uuid(post_id).bytes for post_id in request.exclude_ids]
+        cursor = None
+        if request.cursor is not None:
+            cursor = cursors.open(request.cursor, user_id, request.mode, now)
+        return cls(request, user_id, excluded, cursor, now)
+
+    @property
+    def start(self) -> int:
+        """Position of the first post in its list; a cursor starts a list of the remaining posts."""
+        return self.request.offset if self.cursor is None else 0
+
+    @property
+    def stop(self) -> int:
+        """Position after the last post in its list."""
+        return self.start + self.request.limit
+
+    @property
+    def list_key(self) -> Hashable:
+        """Identifies the list: equal for all pages of it."""
+        request = self.request
+        return self.user_id, request.mode, request.exclude_seen, _digest(self.excluded_keys)
+
+    @property
+    def response_key(self) -> Hashable:
+        """Identifies the response: equal for identical requests."""
+        return self.list_key, self.request.limit, self.request.offset, self.request.explain
+
+    def excluded_rows(self, state: FeedState, user: int) -> NDArray[np.integer[Any]]:
+        """Rows of the posts that the response must not contain: seen, excluded or on an earlier page."""
+        seen = state.seen_posts(user) if self.request.exclude_seen else _NO_ROWS
+        if not self.excluded_keys and self.cursor is None:
+            return seen
+        excluded = [row for key in self.excluded_keys if (row := state.post_rows.get(key)) is not None]
+        earlier = _NO_ROWS if self.cursor is None else state.rows_of_seq(self.cursor.shown)
+        return np.concatenate([np.array(excluded, np.intp), seen, earlier])
+
+
+def _digest(keys: list[bytes]) -> bytes:
+    """16 bytes that identify a set of keys; empty for the empty set."""
+    return blake2b(b"".join(sorted(set(keys))), digest_size=16).digest() if keys else b""

@@ -1,0 +1,99 @@
+"""Short-lived caches: lists, for paging by offset, and responses, for identical requests."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.application.dto import RecommendationResponse
+from app.application.feed_list import TRUNCATED_LENGTH, FeedList
+from app.application.feed_query import FeedQuery
+from app.application.ttl_cache import TtlCache
+from app.domain.feed.state import FeedState
+
+MAX_LISTED_POSTS = 6_000_000  # in all cached lists, 24 bytes each
+MAX_RESPONSE_POSTS = 500_000  # in all cached responses, 100 bytes each
+EXPLAINED_POST_WEIGHT = 40  # an explained post takes this many times the memory of another one
+
+
+@dataclass(frozen=True, slots=True)
+class ListCachePolicy:
+    """Bounds of the caches.
+
+    max_lists     lists, and responses, that are cached
+    list_ttl      time for which a list can be paged by offset
+    response_ttl  time for which identical requests return the cached response, unless the user's events or follows,
+                  any post, or the model changed. Events of other users are at most this old in a response.
+    """
+
+    max_lists: int = 10_000
+    list_ttl: timedelta = timedelta(minutes=10)
+    response_ttl: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedResponse:
+    """A response, the list it is a page of, and what it depends on."""
+
+    feed_list: FeedList
+    validity: Hashable
+    response: RecommendationResponse
+
+
+class ResponseCache:
+    """Holds the last list of each user and options, and the responses that are pages of it. Not thread-safe."""
+
+    def __init__(self, policy: ListCachePolicy) -> None:
+        self._lists: TtlCache[FeedList] = TtlCache(policy.list_ttl, policy.max_lists, MAX_LISTED_POSTS)
+        self._responses: TtlCache[CachedResponse] = TtlCache(
+            policy.response_ttl, policy.max_lists, MAX_RESPONSE_POSTS
+        )
+        self._state: FeedState | None = None
+
+    def bind(self, state: FeedState) -> None:
+        """Clear both caches if `state` is not the one of the last request: lists hold rows of one state."""
+        if self._state is not state:
+            self._lists.clear()
+            self._responses.clear()
+            self._state = state
+
+    def response(self, query: FeedQuery, validity: Hashable) -> RecommendationResponse | None:
+        """Return the response to an identical request by offset, if its list and `validity` are unchanged."""
+        if query.cursor is not None:
+            return None
+        cached = self._responses.get(query.response_key, query.now)
+        if cached is None or cached.validity != validity:
+            return None
+        if self._lists.get(query.list_key, query.now) is not cached.feed_list:
+            return None
+        return cached.response
+
+    def feed_list(self, query: FeedQuery) -> FeedList | None:
+        """Return the list that an offset continues; None for a first page and for a cursor."""
+        if query.cursor is not None or not query.request.offset:
+            return None
+        return self._lists.get(query.list_key, query.now)
+
+    def put(
+        self, query: FeedQuery, validity: Hashable, feed_list: FeedList, response: RecommendationResponse
+    ) -> None:
+        """Cache the list, and the response if its list was ranked for it. A cursor's list is not cached."""
+        if query.cursor is not None:
+            return
+        feed_list.truncate()
+        weight = len(feed_list.listed.rows) + TRUNCATED_LENGTH
+        self._lists.put(query.list_key, feed_list.started_at, weight, feed_list)
+        if query.now == feed_list.started_at:
+            weight = len(response.post_ids) * (EXPLAINED_POST_WEIGHT if query.request.explain else 1)
+            cached = CachedResponse(feed_list, validity, response)
+            self._responses.put(query.response_key, query.now, weight, cached)
+
+
+def cache_validity(state: FeedState, user: int, model_version: str | None) -> Hashable:
+    """What a response to this user depends on, except for events of other users.
+
+    `user` is a row of `state`, -1 for an unknown user. Equal values mean that a cached response is still valid.
+    """
+    if user < 0:
+        return model_version, state.posts_version
+    follows = state.follows.row(user)[0].tobytes()
+    return model_version, state.posts_version, user, state.events_by_user.length(user), follows
