@@ -101,11 +101,11 @@ def feed_database() -> Iterator[FeedDatabase]:
 
 
 def _migrate(engine: Engine, schema: SchemaName) -> None:
-    from app.infrastructure.database.migrate import MigrationRefused, migrate
+    from app.infrastructure.database.migrate import MigrationRejected, migrate
 
     try:
         migrate(engine, schema)
-    except MigrationRefused as error:
+    except MigrationRejected as error:
         raise ConfigurationError(str(error)) from None
 
 

@@ -246,11 +246,11 @@ class _Load:
         with driver.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE staged_{name} ({columns}) ON COMMIT DROP")
             try:
-                cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {source.form})", source)
+                cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {source.copy_format})", source)
             except psycopg2.Error:
-                if source.refused is None:
+                if source.error is None:
                     raise
-                raise LoadRejected(f"{name}: {source.refused}") from source.refused
+                raise LoadRejected(f"{name}: {source.error}") from source.error
             if name != "metadata":
                 self._staged = cursor.rowcount
             cursor.execute(f"ANALYZE staged_{name}")

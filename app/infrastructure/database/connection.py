@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL: how they are made, how long anything on them may take, and what their errors mean.
+"""Connections to PostgreSQL, their time limits, and the translation of their errors.
 
-Nothing here or above keeps state in a session (no SET, no prepared statements, no advisory session locks), so a
-transaction-pooling proxy may stand in between. What a transaction needs is set with SET LOCAL at its begin.
+Sessions hold no state (no SET, no prepared statements, no advisory session locks), so a transaction-pooling proxy may
+be in between. SET LOCAL at the start of a transaction sets what it needs.
 """
 
 import math
@@ -11,83 +11,77 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
 import psycopg2
 import psycopg2.extensions as pg
-from sqlalchemy import Connection, Engine, Pool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import StorageUnavailable
 
+DEFAULT_BUDGET_SECONDS: Final = 5.0
+"""Time for reads outside requests, and for driver calls outside every `deadline`, such as a rollback by the pool."""
+
 _SCHEMES = re.compile(r"^(?:postgres|postgresql|postgresql\+psycopg2)://")
-DEFAULT_BUDGET_SECONDS = 5.0
-"""Budget of what runs outside every `deadline`: returning a connection to the pool, making one ahead of time."""
-
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""Seconds, seconds, probes: a machine that is gone is noticed within a minute, however long the query may take. No
-tcp_user_timeout, which would also end a COPY that a busy server lets wait."""
+"""Seconds, seconds, probes: a lost machine is noticed within a minute, even during a long query. tcp_user_timeout would
+also end a COPY that waits for a busy server."""
 
-_deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)
+_deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)  # of time.monotonic()
 
-# SQLSTATE classes that say "not now" rather than "not so": connection, resources, operator intervention, system
-# error; and single codes: serialisation, deadlock, read-only after a fail-over, lock not available, and a database that
-# is not (yet) the one we expect: no such database or role, not migrated, no right to it
-_UNAVAILABLE_CLASSES = ("08", "53", "57", "58", "XX")
-_UNAVAILABLE_CODES = (
-    "40001",
-    "40P01",
-    "25006",
-    "55P03",
-    "3D000",
-    "28000",
-    "28P01",
-    "42P01",
-    "3F000",
-    "42501",
+_UNAVAILABLE_CLASSES = (
+    "08",  # connection
+    "53",  # resources
+    "57",  # operator intervention
+    "58",  # system error
+    "XX",  # internal error
+)
+_UNAVAILABLE_CODES = frozenset(
+    {
+        "40001",  # serialisation failure
+        "40P01",  # deadlock
+        "25006",  # read-only after a fail-over
+        "55P03",  # lock not available
+        "3D000",  # no such database
+        "28000",  # no such role
+        "28P01",  # wrong password
+        "42P01",  # no such table: not migrated
+        "3F000",  # no such schema: not migrated
+        "42501",  # no right to a table
+    }
 )
 
 
 class DeadlineMissed(psycopg2.OperationalError):
-    """The budget was over before the server answered."""
+    """The server did not answer before the deadline."""
 
 
 def normalise_url(url: str) -> str:
-    """Any spelling of a PostgreSQL DSN as SQLAlchemy wants it for psycopg2. Raises ValueError, without the secret."""
+    """Return a PostgreSQL DSN in the form of SQLAlchemy for psycopg2. Raises ValueError, without the secret."""
     if not _SCHEMES.match(url):
         raise ValueError("DATABASE_URL must start with postgres://, postgresql:// or postgresql+psycopg2://")
     return _SCHEMES.sub("postgresql+psycopg2://", url, count=1)
 
 
 def create_feed_engine(
-    url: str,
-    *,
-    pool_size: int = 5,
-    pool_wait_seconds: float = 0.2,
-    connect_seconds: float = 10.0,
-    poolclass: type[Pool] | None = None,
+    url: str, *, connect_seconds: float, pool_size: int = 0, pool_wait_seconds: float = 0
 ) -> Engine:
-    """An engine that has not connected yet.
+    """Return an engine that has not connected yet. Raises ValueError for an invalid URL.
 
-    A caller waits `pool_wait_seconds` for a free connection and `connect_seconds` for a new one, which without
-    `install_deadlines` are rounded up to whole ones, and hold for each address of the server.
-    Raises ValueError for an unusable URL.
+    connect_seconds    time to open a connection; without `install_deadlines`, in whole seconds and for each address
+    pool_size          maximum number of connections; 0 opens a new connection for each use
+    pool_wait_seconds  time to wait for a free connection of the pool
     """
-    sizes: dict[str, Any] = (
-        {"poolclass": poolclass}
-        if poolclass is not None
-        else {
-            "pool_size": pool_size,
-            "max_overflow": 0,
-            "pool_timeout": pool_wait_seconds,
-            "pool_pre_ping": True,
-        }
-    )
-    address = normalise_url(url)
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size:
+        pool = {"pool_size": pool_size, "pool_timeout": pool_wait_seconds}
+        pool |= {"max_overflow": 0, "pool_pre_ping": True}
+    sqlalchemy_url = normalise_url(url)
     try:
-        engine = create_engine(address, use_native_hstore=False, **sizes)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        engine = create_engine(sqlalchemy_url, use_native_hstore=False, **pool)
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
         raise ValueError("DATABASE_URL cannot be read as a PostgreSQL DSN") from None
 
     @event.listens_for(engine, "do_connect")
@@ -101,7 +95,7 @@ def create_feed_engine(
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Everything on the database inside must be over in `seconds`; an enclosing deadline stays in force."""
+    """Limit the time of all database calls inside. An earlier deadline of an enclosing block stays in force."""
     token = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
     try:
         yield
@@ -110,65 +104,65 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def install_deadlines() -> None:
-    """Make psycopg2 keep the deadlines of this module, in this whole process.
+    """Make psycopg2 respect `deadline` in this whole process.
 
-    A server that is frozen or gone without a word answers nothing, and its own statement_timeout does not fire: only
-    the client can end the wait. psycopg2 then runs in its coroutine ("green") mode, in which COPY is not possible:
-    for processes that serve, not for those that load.
+    Only the client can end the wait for a frozen or lost server: such a server answers nothing, and its own
+    statement_timeout does not fire. psycopg2 then runs in its coroutine ("green") mode, which does not support COPY.
+    So this is for processes that serve, not for those that load.
     """
     pg.set_wait_callback(_wait)
 
 
 def _wait(connection: Any) -> None:
-    """Wait until the connection is ready. When this raises at the deadline, psycopg2 closes the connection."""
+    """Wait until the connection is ready. If this raises at the deadline, psycopg2 closes the connection."""
     until = _deadline.get()
     if math.isinf(until):
         until = time.monotonic() + DEFAULT_BUDGET_SECONDS
     while (state := connection.poll()) != pg.POLL_OK:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise DeadlineMissed("the database did not answer within its budget")
-        ready = select.poll()
-        ready.register(connection.fileno(), select.POLLIN if state == pg.POLL_READ else select.POLLOUT)
-        ready.poll(math.ceil(left * 1000))
+        remaining_seconds = until - time.monotonic()
+        if remaining_seconds <= 0:
+            raise DeadlineMissed("the database did not answer within its time budget")
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN if state == pg.POLL_READ else select.POLLOUT)
+        poll.poll(math.ceil(remaining_seconds * 1000))
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether a driver's error says that the database cannot answer now, as against that the request is wrong."""
-    origin = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(origin, "pgcode", None)
+    """Return whether a driver's error means that the database cannot answer now, not that the request is wrong."""
+    driver_error = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(driver_error, "pgcode", None)
     if code is None:
-        return isinstance(origin, psycopg2.OperationalError | psycopg2.InterfaceError)
+        return isinstance(driver_error, psycopg2.OperationalError | psycopg2.InterfaceError)
     return str(code).startswith(_UNAVAILABLE_CLASSES) or code in _UNAVAILABLE_CODES
 
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Driver errors of a database that is away, frozen, full or restarting become StorageUnavailable."""
+    """Raise StorageUnavailable for driver errors of a database that is stopped, frozen, full or restarting."""
     try:
         yield
     except PoolTimeout as error:
         raise StorageUnavailable("no database connection was free in time") from error
     except (DBAPIError, psycopg2.Error) as error:
         if is_unavailable(error):
-            raise StorageUnavailable(_first_line(error)) from error
+            raise StorageUnavailable(first_line(error) or "the database did not answer") from error
         raise
 
 
-def _first_line(error: BaseException) -> str:
-    origin = error.orig if isinstance(error, DBAPIError) else error
-    return str(origin).strip().partition("\n")[0] or "the database did not answer"
+def first_line(error: BaseException | None) -> str:
+    """Return the first line of a driver's error message."""
+    return str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0]
 
 
 @contextmanager
 def transaction(engine: Engine, budget_seconds: float, *, snapshot: bool = False) -> Iterator[Connection]:
-    """One transaction within a budget, in UTC; with `snapshot`, read-only and all of it as of one moment.
+    """Open a transaction with a time budget, in UTC; with `snapshot`, read-only and on one consistent state.
 
-    Raises StorageUnavailable when the database does not answer in time; other driver errors as they are.
+    Raises StorageUnavailable if the database does not answer in time, and other driver errors unchanged.
     """
-    begin = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; " if snapshot else ""
+    mode = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; " if snapshot else ""
     with storage_errors(), deadline(budget_seconds), engine.connect() as connection, connection.begin():
         connection.exec_driver_sql(
-            f"{begin}SET LOCAL TimeZone TO 'UTC'; SET LOCAL statement_timeout TO {math.ceil(budget_seconds * 1000)}"
+            f"{mode}SET LOCAL TimeZone TO 'UTC'; SET LOCAL statement_timeout TO {math.ceil(budget_seconds * 1000)}"
         )
         yield connection

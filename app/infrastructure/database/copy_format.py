@@ -1,4 +1,4 @@
-"""What PostgreSQL's COPY reads: rows as text, or columns of fixed width in its binary form."""
+"""Input of PostgreSQL's COPY: rows as text, or columns of fixed width in the binary format."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -9,47 +9,47 @@ from numpy.typing import NDArray
 
 ROWS_PER_PAGE = 10_000
 NULL = r"\N"
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 class UnstorableText(ValueError):
-    """Text that PostgreSQL cannot hold."""
+    """Text that PostgreSQL cannot store."""
 
 
 class CopySource(io.RawIOBase):
-    """What `copy_expert` reads from: pages as they are made, so that the whole never lies in memory as text.
+    """A file for `copy_expert` that creates its pages during the read, so that the text is never whole in memory.
 
-    psycopg2 reports an error of the reading as one of COPY; `refused` keeps what it was.
+    psycopg2 reports an error during the read as an error of COPY; `error` keeps the original one.
     """
 
-    def __init__(self, form: str, pages: Iterator[bytes]) -> None:
-        self.form = form
-        self.refused: UnstorableText | None = None
+    def __init__(self, copy_format: str, pages: Iterator[bytes]) -> None:
+        self.copy_format = copy_format
+        self.error: UnstorableText | None = None
         self._pages = pages
         self._page = memoryview(b"")
 
     @classmethod
     def of_rows(cls, rows: Iterable[tuple[object, ...]]) -> "CopySource":
-        """Rows of fields as `text`, `number`, `tags`, `uuid_fields` write them."""
+        """Read rows of fields in text format, as `text`, `number`, `tags` and `uuid_fields` return them."""
         return cls("text", _text_pages(rows))
 
     @classmethod
     def of_columns(cls, columns: dict[str, NDArray[Any]]) -> "CopySource":
-        """Columns (n,) of UUIDs (V16) and big-endian numbers, after a first one that counts the rows (int4)."""
+        """Read columns (n,) of UUIDs (V16) and big-endian numbers, after a first column with the row number (int4)."""
         n = len(next(iter(columns.values())))
         return cls("binary", _binary_pages({"n": np.arange(n, dtype=">i4"), **columns}, n))
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True, as io.RawIOBase requires."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As `io.RawIOBase` has it."""
+        """Fill `buffer` and return the number of bytes; 0 at the end, as io.RawIOBase requires."""
         while not self._page:
             try:
                 page = next(self._pages, None)
-            except UnstorableText as refused:
-                self.refused = refused
+            except UnstorableText as error:
+                self.error = error
                 raise
             if page is None:
                 return 0
@@ -61,23 +61,23 @@ class CopySource(io.RawIOBase):
 
 
 def text(value: str | None) -> str:
-    """A text field."""
-    return NULL if value is None else value.translate(_ESCAPES)
+    """Return a field of type text."""
+    return NULL if value is None else value.translate(_ESCAPED)
 
 
 def number(value: float | None) -> str:
-    """A field of a number; a float as Python writes it is exact."""
+    """Return a field of a numeric type; the text of a Python float is exact."""
     return NULL if value is None else str(value)
 
 
 def tags(values: tuple[str, ...]) -> str:
-    """A field of type text[]."""
+    """Return a field of type text[]."""
     quoted = ('"' + tag.replace("\\", r"\\").replace('"', r"\"") + '"' for tag in values)
     return text("{" + ",".join(quoted) + "}")
 
 
 def uuid_fields(keys: NDArray[np.void]) -> list[str]:
-    """Fields of type uuid, from (n,) keys of dtype V16."""
+    """Return n fields of type uuid for the keys (n,) of dtype V16."""
     digits = keys.tobytes().hex()
     return [digits[start : start + 32] for start in range(0, len(digits), 32)]
 
@@ -87,25 +87,25 @@ def _text_pages(rows: Iterable[tuple[object, ...]]) -> Iterator[bytes]:
     for row in rows:
         lines.append("\t".join(map(str, row)))
         if len(lines) == ROWS_PER_PAGE:
-            yield _encoded(lines)
+            yield _encode(lines)
             lines.clear()
-    yield _encoded(lines)
+    yield _encode(lines)
 
 
-def _encoded(lines: list[str]) -> bytes:
+def _encode(lines: list[str]) -> bytes:
     page = "".join(line + "\n" for line in lines)
     if "\0" in page:
-        raise UnstorableText("the character NUL cannot be stored")
+        raise UnstorableText("a text has the character NUL, which cannot be stored")
     try:
         return page.encode()
     except UnicodeEncodeError as error:
         raise UnstorableText(
-            f"half a surrogate pair cannot be stored: {error.object[error.start]!r}"
+            f"a text has half a surrogate pair, which cannot be stored: {error.object[error.start]!r}"
         ) from error
 
 
 def _binary_pages(columns: dict[str, NDArray[Any]], n: int) -> Iterator[bytes]:
-    """One record array: the number of fields, then each field after its length in bytes."""
+    """Yield the binary format: for each row the number of fields, then each field after its length in bytes."""
     layout: list[tuple[str, Any]] = [("fields", ">i2")]
     for name, values in columns.items():
         layout += [(f"{name} length", ">i4"), (name, values.dtype)]

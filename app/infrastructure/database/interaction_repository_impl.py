@@ -10,12 +10,12 @@ from sqlalchemy.exc import DBAPIError
 from app.domain.entities import Interaction
 from app.domain.errors import InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
-from app.infrastructure.database.connection import transaction
-from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.connection import first_line, transaction
+from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
-# One round trip for the batch. `given` is made once, so a row's new id leads back to its place in the call.
-# Users and posts are looked for in the views: tables of others have no foreign keys to ours that would tell.
-RECORD = """
+# One round trip for the batch. MATERIALIZED evaluates `given` once, so the new id of a row identifies its place in the
+# batch. Unknown users and posts are found through the views, because adopted tables have no foreign keys.
+RECORD_STATEMENT = """
 WITH given AS MATERIALIZED (
     SELECT gen_random_uuid() AS id, g.* FROM unnest(
         %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::uuid[], %s::text[]
@@ -44,27 +44,24 @@ ORDER BY 1
 
 
 class SqlInteractionRepository:
-    """InteractionRepository over user_interaction."""
+    """InteractionRepository over the table user_interaction."""
 
-    def __init__(
-        self, engine: Engine, schema: SchemaName | None = None, *, budget_seconds: float = 0.8
-    ) -> None:
+    def __init__(self, engine: Engine, schema: SchemaName = PUBLIC_SCHEMA, *, budget_seconds: float) -> None:
         self._engine = engine
-        schema = schema or SchemaName()
         names = {name: schema[name] for name in ("feed_users", "feed_posts", "user_interaction")}
-        self._record = RECORD.format(**names)
-        self._budget = budget_seconds
+        self._record_statement = RECORD_STATEMENT.format(**names)
+        self._budget_seconds = budget_seconds
 
     def record(self, interactions: Sequence[Interaction]) -> RecordResult:
-        """All of them or none, committed when it returns, which takes one transaction of one statement.
+        """Commit all interactions or none, with one statement; an `event_id` that is stored already is a duplicate.
 
-        Raises UnknownUser, UnknownPost (the first in the call), InvalidInteraction for what PostgreSQL cannot
-        hold (NUL, half a surrogate pair, NaN in metadata), StorageUnavailable.
+        Raises UnknownUser or UnknownPost for the first such interaction, InvalidInteraction for values that PostgreSQL
+        cannot store (NUL, half a surrogate pair, NaN in metadata), StorageUnavailable.
         """
         if not interactions:
             return RecordResult((), 0)
         try:
-            with transaction(self._engine, self._budget) as connection:
+            with transaction(self._engine, self._budget_seconds) as connection:
                 stored = self._insert(connection, interactions)
         except DBAPIError as error:
             raise _translate(error) from error
@@ -74,7 +71,7 @@ class SqlInteractionRepository:
         self, connection: Connection, interactions: Sequence[Interaction]
     ) -> tuple[StoredInteraction, ...]:
         try:
-            values = (
+            columns = (
                 [str(one.user_id) for one in interactions],
                 [str(one.post_id) for one in interactions],
                 [one.interaction_type for one in interactions],
@@ -83,8 +80,8 @@ class SqlInteractionRepository:
                 [str(one.event_id) if one.event_id else None for one in interactions],
                 [one.request_id for one in interactions],
             )
-            rows = connection.exec_driver_sql(self._record, values).all()
-        except (ValueError, TypeError) as error:  # json's and psycopg2's own; a driver error is neither
+            rows = connection.exec_driver_sql(self._record_statement, columns).all()
+        except (ValueError, TypeError) as error:  # of json or psycopg2; SQLAlchemy's errors are neither
             raise InvalidInteraction(f"an interaction cannot be stored: {error}") from error
         for place, _, _, unknown in rows:
             one = interactions[place - 1]
@@ -96,18 +93,13 @@ class SqlInteractionRepository:
 
 
 def _translate(error: DBAPIError) -> Exception:
-    """The domain's word for what PostgreSQL refused."""
+    """Return the domain error for a statement that PostgreSQL rejected, or the error itself."""
     origin = error.orig
-    if isinstance(origin, psycopg2.errors.ForeignKeyViolation):  # deleted after it was looked for
+    if isinstance(origin, psycopg2.errors.ForeignKeyViolation):  # deleted after the check of the statement
         constraint, detail = origin.diag.constraint_name or "", origin.diag.message_detail or ""
-        given = detail.partition(")=(")[2].partition(")")[0]
-        return (
-            UnknownUser(given)
-            if "user_id" in constraint.removeprefix("user_interaction")
-            else UnknownPost(given)
-        )
+        missing_id = detail.partition(")=(")[2].partition(")")[0]
+        is_user = "user_id" in constraint.removeprefix("user_interaction")
+        return UnknownUser(missing_id) if is_user else UnknownPost(missing_id)
     if isinstance(origin, psycopg2.DataError | psycopg2.errors.CheckViolation):
-        return InvalidInteraction(
-            f"an interaction cannot be stored: {str(origin).strip().partition(chr(10))[0]}"
-        )
+        return InvalidInteraction(f"an interaction cannot be stored: {first_line(error)}")
     return error

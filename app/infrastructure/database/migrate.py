@@ -1,4 +1,4 @@
-"""Migrations from a program, and which database a command of this repository means."""
+"""Runs the migrations from a program."""
 
 from pathlib import Path
 from typing import Final
@@ -10,17 +10,17 @@ from sqlalchemy import Engine
 from app.infrastructure.database.schema import SchemaName
 
 VERSION_TABLE: Final = "feed_alembic_version"
-"""Not Alembic's default name: in a schema that is shared, that one may be the team's own."""
+"""Differs from Alembic's default name, which another application in the same schema may use."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class MigrationRefused(Exception):
-    """The schema holds something that migrations would have to alter; the message says what to do."""
+class MigrationRejected(Exception):
+    """The schema has a table that the migrations must not alter; the message names the remedy."""
 
 
 def migrate(engine: Engine, schema: SchemaName, revision: str = "head") -> None:
-    """Bring `schema` to a revision: "head", "base" or a number. Raises MigrationRefused; all or nothing."""
+    """Bring `schema` to a revision ("head", "base" or a number) in one transaction. Raises MigrationRejected."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.connect() as connection:

@@ -7,58 +7,61 @@ from sqlalchemy import Engine
 
 from app.domain.repositories.recommendation_repository import SavedRecommendations
 from app.infrastructure.database.connection import transaction
-from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
-# The views are asked what still exists; FOR KEY SHARE on our tables is what the foreign keys do by themselves. Rows go
-# in by their key, so that two savers lock in one order.
-SAVE = """
-INSERT INTO {user_recommendation} AS kept (user_id, post_id, score, generated_at, expires_at)
-SELECT u.id, p.id, g.score, a.generated_at, a.expires_at
+# The joins with the views skip users and posts that no longer exist. Rows are inserted in the order of their key, so
+# that concurrent statements lock them in the same order and cannot deadlock.
+SAVE_STATEMENT = """
+INSERT INTO {user_recommendation} AS stored (user_id, post_id, score, generated_at, expires_at)
+SELECT u.id, p.id, scored.score, given.generated_at, given.expires_at
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-    AS a (user_id, posts, scores, generated_at, expires_at)
-CROSS JOIN LATERAL unnest(a.posts::uuid[], a.scores::float8[]) AS g (post_id, score)
-JOIN {feed_posts} p ON p.id = g.post_id
-JOIN {feed_users} u ON u.id = a.user_id
+    AS given (user_id, posts, scores, generated_at, expires_at)
+CROSS JOIN LATERAL unnest(given.posts::uuid[], given.scores::float8[]) AS scored (post_id, score)
+JOIN {feed_posts} p ON p.id = scored.post_id
+JOIN {feed_users} u ON u.id = given.user_id
 ORDER BY u.id, p.id
 ON CONFLICT (user_id, post_id) DO UPDATE
 SET score = excluded.score, generated_at = excluded.generated_at, expires_at = excluded.expires_at
-WHERE kept.generated_at <= excluded.generated_at
+WHERE stored.generated_at <= excluded.generated_at
 """
 
 
 class SqlRecommendationRepository:
-    """RecommendationRepository over user_recommendation; clean-up served by idx_user_reco_cleanup."""
+    """RecommendationRepository over the table user_recommendation."""
 
     def __init__(
-        self, engine: Engine, schema: SchemaName | None = None, *, budget_seconds: float = 2.0
+        self, engine: Engine, schema: SchemaName = PUBLIC_SCHEMA, *, budget_seconds: float = 2.0
     ) -> None:
         self._engine = engine
-        schema = schema or SchemaName()
         self._table = schema["user_recommendation"]
         names = {name: schema[name] for name in ("feed_users", "feed_posts", "user_recommendation")}
-        self._save = SAVE.format(**names)
-        self._budget = budget_seconds
+        self._save_statement = SAVE_STATEMENT.format(**names)
+        self._budget_seconds = budget_seconds
 
     def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
-        """One row per user and post, the newest answer wins; one statement."""
-        rows = [_row(answer) for answer in {one.user_id: one for one in recommendations}.values()]
+        """Save one row for each user and post, in one statement; newer recommendations replace older ones."""
+        newest_by_user = {saved.user_id: saved for saved in recommendations}
+        rows = [_parameters(saved) for saved in newest_by_user.values()]
         if not rows:
             return
-        with transaction(self._engine, self._budget) as connection:
-            connection.exec_driver_sql(self._save, tuple(list(column) for column in zip(*rows, strict=True)))
+        with transaction(self._engine, self._budget_seconds) as connection:
+            connection.exec_driver_sql(
+                self._save_statement, tuple(list(column) for column in zip(*rows, strict=True))
+            )
 
     def remove_expired(self, now: datetime) -> int:
-        """Rows whose expires_at lies before `now`."""
-        with transaction(self._engine, self._budget) as connection:
+        """Delete the rows that expired before `now`, through idx_user_reco_cleanup; return their number."""
+        with transaction(self._engine, self._budget_seconds) as connection:
             return connection.exec_driver_sql(
                 f"DELETE FROM {self._table} WHERE expires_at < %s", (now,)
             ).rowcount
 
 
-def _row(answer: SavedRecommendations) -> tuple[str, str, str, datetime, datetime]:
-    """User, posts and scores as arrays in PostgreSQL's spelling: a driver that looks at each value by itself takes
-    most of the time of a save, and of the process's."""
-    # a post twice: its last score
-    scores = {str(one.post_id): repr(one.score) for one in answer.recommendations}
+def _parameters(saved: SavedRecommendations) -> tuple[str, str, str, datetime, datetime]:
+    """Return user, posts, scores and times of one user's recommendations; posts and scores as PostgreSQL arrays.
+
+    The arrays are written here because the driver is slow: it inspects each value.
+    """
+    scores = {str(one.post_id): repr(one.score) for one in saved.recommendations}  # the last score of a post
     posts, values = (",".join(column) for column in (scores, scores.values()))
-    return str(answer.user_id), f"{{{posts}}}", f"{{{values}}}", answer.generated_at, answer.expires_at
+    return str(saved.user_id), f"{{{posts}}}", f"{{{values}}}", saved.generated_at, saved.expires_at

@@ -1,25 +1,23 @@
-"""Names inside the database: the schema the service lives in, quoted once, and names of tables in it."""
+"""Names in the database: the schema of the service, and the tables in it."""
 
 import re
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-DEFAULT_SCHEMA = "public"
 
 OWNER_MARK = "made by the feed recommendation service"
-"""Comment on every table the migrations made. A table without it belongs to somebody else and is never altered."""
+"""Comment on every table that the migrations created. A table without it is another team's and is never altered."""
 
 
 class SchemaName:
-    """A checked schema name; `str()` is its quoted form, `[table]` the qualified, quoted name of a table in it.
+    """A valid schema name. `str()` returns it quoted; `[table]` returns the quoted, qualified name of a table in it.
 
-    Every statement names its tables in full, so no session needs a `search_path`, which a transaction-pooling
-    proxy would not keep.
+    Every statement qualifies its tables, because a transaction-pooling proxy does not keep a `search_path`.
     """
 
     __slots__ = ("plain",)
 
-    def __init__(self, plain: str = DEFAULT_SCHEMA) -> None:
-        """Raises ValueError unless `plain` is 1..63 letters, digits and underscores, not starting with a digit."""
+    def __init__(self, plain: str = "public") -> None:
+        """Raises ValueError unless `plain` has 1 to 63 letters, digits and underscores and starts with no digit."""
         if not _IDENTIFIER.fullmatch(plain):
             raise ValueError(f"DB_SCHEMA must be letters, digits and underscores (at most 63), got {plain!r}")
         self.plain = plain
@@ -32,3 +30,7 @@ class SchemaName:
 
     def __repr__(self) -> str:
         return f"SchemaName({self.plain!r})"
+
+
+PUBLIC_SCHEMA = SchemaName()
+"""The default of DB_SCHEMA."""

@@ -1,4 +1,4 @@
-"""What the three views show now, and whether their changes are told by triggers."""
+"""Reads checksums of the three views, and whether triggers capture every change of them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +9,14 @@ from app.infrastructure.database.full_read import POST_READABLE, RECORDS_PER_PAG
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
-_USER = np.dtype([("id", "V16")])
-_POST = np.dtype([("id", "V16"), ("mark", ">i8")])
-_FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16")])
+_USER_DTYPE = np.dtype([("id", "V16")])
+_POST_DTYPE = np.dtype([("id", "V16"), ("checksum", ">i8")])
+_FOLLOW_DTYPE = np.dtype([("follower", "V16"), ("followee", "V16")])
 
-# A view that takes its columns as they are (or it could not be updated through) from nothing but watched columns of one
-# table of ours, every row of it, shows nothing that the triggers on that table do not tell.
-_TOLD = r"""
-SELECT coalesce(obj_description(tab, 'pg_class') = %(mark)s, false)
+# True if the triggers on `tab` capture every change of `view`: the migrations made the table; the view has all its rows
+# (no WHERE), unchanged columns (they are updatable) and no other source; all four triggers are enabled.
+_IS_CAPTURED = r"""
+SELECT coalesce(obj_description(tab, 'pg_class') = %(owner_mark)s, false)
    AND pg_get_viewdef(view) !~* '\mwhere\M'
    AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = view AND attnum > 0 AND NOT attisdropped
                    AND NOT pg_column_is_updatable(view, attnum, false))
@@ -33,12 +33,12 @@ WHERE view IS NOT NULL AND tab IS NOT NULL
 
 
 def has_complete_change_capture(connection: Connection, schema: SchemaName) -> bool:
-    """Whether every change that the views could show is written into the outbox by triggers of ours."""
+    """Return whether the service's triggers write every change of the three views into the outbox."""
     return all(
         connection.exec_driver_sql(
-            _TOLD,
+            _IS_CAPTURED,
             {
-                "mark": OWNER_MARK,
+                "owner_mark": OWNER_MARK,
                 "view": schema[view],
                 "table": schema[table],
                 "columns": list(columns),
@@ -50,29 +50,32 @@ def has_complete_change_capture(connection: Connection, schema: SchemaName) -> b
 
 
 def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
-    """Keys of all users, posts and follows, and a hash of what each post shows; packed as `whole_read` packs events."""
-    users = _packed(connection, "uuid_send(id)", f"{schema['feed_users']}", _USER)
-    mark = "hashtextextended(ROW(external_id, author_id, content, tags, visible, created_at, seq)::text, 0)"
+    """Read the keys of all users, posts and follows, and a hash of the content of each post."""
+    users = _packed(connection, "uuid_send(id)", schema["feed_users"], _USER_DTYPE)
+    checksum = (
+        "hashtextextended(ROW(external_id, author_id, content, tags, visible, created_at, seq)::text, 0)"
+    )
     posts = _packed(
         connection,
-        f"uuid_send(id) || int8send({mark})",
+        f"uuid_send(id) || int8send({checksum})",
         f"{schema['feed_posts']} WHERE {POST_READABLE}",
-        _POST,
+        _POST_DTYPE,
     )
     follows = _packed(
         connection,
         "uuid_send(follower_id) || uuid_send(followee_id)",
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",
-        _FOLLOW,
+        _FOLLOW_DTYPE,
     )
     return FeedChecksums(
-        users["id"], posts["id"], posts["mark"].astype(np.int64), follows["follower"], follows["followee"]
+        users["id"], posts["id"], posts["checksum"].astype(np.int64), follows["follower"], follows["followee"]
     )
 
 
-def _packed(connection: Connection, record: str, source: str, form: np.dtype[np.void]) -> NDArray[np.void]:
+def _packed(connection: Connection, record: str, source: str, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return the binary records of all rows of `source`, which PostgreSQL concatenates page by page."""
     pages = connection.exec_driver_sql(
         f"SELECT string_agg(record, ''::bytea) FROM (SELECT {record} AS record, (row_number() OVER () - 1) / "
         f"{RECORDS_PER_PAGE} AS page FROM {source}) AS packed GROUP BY page"
     )
-    return np.frombuffer(b"".join(pages.scalars()), form)
+    return np.frombuffer(b"".join(pages.scalars()), dtype)

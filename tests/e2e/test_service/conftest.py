@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy.pool import NullPool
 
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings
@@ -44,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def publish_a_model(url: str, folder: Path) -> None:
     """The owner's formula on this feed. Training would first ask whether it is any good, which takes a minute."""
     settings = Settings(_env_file=None, keys_dir=folder / "keys")  # type: ignore[call-arg]
-    engine = create_feed_engine(url, poolclass=NullPool)
+    engine = create_feed_engine(url, connect_seconds=10)
     feed = SqlFeedLog(engine, SchemaName("public"), load_budget_seconds=60).read_all()
     keys = model_keys(None, [], settings.keys_dir, signs=True)
     model = fit_everything(feed, ranking_options(settings), None, {})

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from psycopg2.extensions import set_wait_callback
-from sqlalchemy.pool import NullPool
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.ranking.options import RankingOptions
@@ -108,7 +107,7 @@ def _publish_the_past(
     pq.write_table(before, folder / "past.parquet")
     pq.write_table(texts.filter(pc.or_(there, known)), folder / "past_posts.parquet")
     feed = read_feed(folder / "past.parquet", folder / "past_posts.parquet", None, None, {})
-    engine = create_feed_engine(url, poolclass=NullPool)
+    engine = create_feed_engine(url, connect_seconds=10)
     load_feed(engine, feed.tables(), SchemaName())
     past = SqlFeedLog(engine).read_all()
     engine.dispose()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.pool import NullPool
 
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.migrate import migrate
@@ -50,6 +49,6 @@ def storage(request: pytest.FixtureRequest) -> Storage:
 
 
 def _engine(url: str) -> Iterator[Engine]:
-    engine = create_feed_engine(url, poolclass=NullPool)
+    engine = create_feed_engine(url, connect_seconds=10)
     yield engine
     engine.dispose()

@@ -75,9 +75,7 @@ def test_a_silent_database_ends_a_command_with_one_line(
 
     out, err = capsys.readouterr()
     assert (code, out) == (2, "")
-    told = (
-        f"the database at {silent} is not available: timeout expired; see that it runs and that DATABASE_URL"
-    )
+    told = f"the database at {silent} is not available: timeout expired; check that it runs and that DATABASE_URL"
     assert told in err
     assert err.count("\n") == 1
     assert "secret" not in err
@@ -90,7 +88,7 @@ def test_a_name_with_several_addresses_and_a_port_that_nobody_listens_on_are_tol
 
     with (
         pytest.raises(
-            StorageUnavailable, match=r"at 127\.0\.0\.1:1,127\.0\.0\.1:2 .*: Connection refused; see"
+            StorageUnavailable, match=r"at 127\.0\.0\.1:1,127\.0\.0\.1:2 .*: Connection refused; check"
         ),
         cli_engine(settings) as engine,
     ):
@@ -124,7 +122,7 @@ def test_a_query_takes_as_long_as_it_takes_on_a_connection_that_is_kept_alive(
             "SET LOCAL statement_timeout TO 1; SELECT pg_sleep(1)",
             "timeout; LOAD_BUDGET_SECONDS allows longer",
         ),
-        ("SELECT of_nobody FROM posts", 'refuses: column "of_nobody" does not exist'),
+        ("SELECT of_nobody FROM posts", 'rejects a statement: column "of_nobody" does not exist'),
     ],
 )
 def test_what_is_wrong_with_a_database_is_told_with_what_to_do(

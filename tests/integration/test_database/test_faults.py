@@ -126,7 +126,7 @@ def until_it_works(action: Callable[[], Answer]) -> Answer:
 
 
 def recorded_times(server: Server, event: UUID) -> int:
-    engine = create_feed_engine(server.url)
+    engine = create_feed_engine(server.url, connect_seconds=10)
     with engine.connect() as connection:
         query = "SELECT count(*) FROM user_interaction WHERE event_id = %s"
         found: int = connection.exec_driver_sql(query, (str(event),)).scalar_one()
@@ -189,7 +189,7 @@ def test_after_kill_9_everything_acknowledged_is_there_and_work_goes_on(
 ) -> None:
     with EmbeddedPostgres(tmp_path) as url:  # a durable one: what is acknowledged is on the disk
         server = Server(tmp_path, url)
-        engine = create_feed_engine(url, pool_size=2, connect_seconds=BUDGET)
+        engine = create_feed_engine(url, pool_size=2, pool_wait_seconds=0.2, connect_seconds=BUDGET)
         with deadline(30):
             migrate(engine, SchemaName())
         tables = SqlTables(engine, SchemaName())
@@ -245,7 +245,9 @@ def run_with(engine: Engine, budget: float, statement: str) -> None:
 
 def test_transactions_leave_no_state_in_the_session(pooled: Engine) -> None:
     shown = "SELECT current_setting('TimeZone'), current_setting('statement_timeout'), current_setting('search_path')"
-    engine = create_feed_engine(pooled.url.render_as_string(hide_password=False), pool_size=1)
+    engine = create_feed_engine(
+        pooled.url.render_as_string(hide_password=False), connect_seconds=10, pool_size=1
+    )
     with deadline(10), engine.connect() as connection:
         connection.exec_driver_sql("SET SESSION TIME ZONE 'Asia/Tokyo'")
         connection.commit()
@@ -375,6 +377,6 @@ def test_every_spelling_of_a_dsn_means_psycopg2(scheme: str) -> None:
 @pytest.mark.parametrize("url", ["mysql://a:geheim@b/c", "sqlite://", "postgres://a:geheim@b:port/c", ""])
 def test_a_dsn_that_cannot_be_used_is_refused_without_telling_it(url: str) -> None:
     with pytest.raises(ValueError, match="DATABASE_URL") as refused:
-        create_feed_engine(url)
+        create_feed_engine(url, connect_seconds=10)
 
     assert "geheim" not in str(refused.value)

@@ -167,7 +167,7 @@ def test_an_open_transaction_that_deletes_a_post_is_told_after_its_commit(
 
 
 def test_one_huge_transaction_comes_in_parts_posts_before_events(engine: Engine, tables: SqlTables) -> None:
-    log = SqlFeedLog(engine, rows_per_read=10)
+    log = SqlFeedLog(engine, max_rows_per_read=10)
     position = log.read_all().position
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -198,7 +198,7 @@ def test_one_huge_transaction_comes_in_parts_posts_before_events(engine: Engine,
 def test_a_part_read_with_its_detail_lost_starts_over_and_loses_nothing(
     engine: Engine, tables: SqlTables
 ) -> None:
-    log = SqlFeedLog(engine, rows_per_read=2)
+    log = SqlFeedLog(engine, max_rows_per_read=2)
     position = log.read_all().position
     with engine.begin() as connection:
         for name in "abcde":

@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.pool import NullPool
 
 from app.domain.entities import Interaction, Reason, Recommendation
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
@@ -21,7 +20,7 @@ from app.infrastructure.database.bulk_load import LoadRejected, load_feed
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
-from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused, migrate
+from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected, migrate
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
@@ -249,7 +248,7 @@ def test_a_log_of_interactions_that_is_not_ours_is_refused_and_nothing_is_made(e
     run(empty_engine, "CREATE TABLE user_interaction (id uuid)")
     before = catalogue(empty_engine)
 
-    with pytest.raises(MigrationRefused, match="DB_SCHEMA"):
+    with pytest.raises(MigrationRejected, match="DB_SCHEMA"):
         migrate(empty_engine, PUBLIC)
 
     assert catalogue(empty_engine) == before
@@ -298,7 +297,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
         run(engine, f"SET feed.role = '{role}'; {grants.replace('%', '%%')}")
     run(engine, f"ALTER ROLE {role} PASSWORD 'pass'")
     url = make_url(engine.url).set(username=role, password="pass").render_as_string(hide_password=False)
-    served = create_feed_engine(url, poolclass=NullPool)
+    served = create_feed_engine(url, connect_seconds=10)
 
     log = SqlFeedLog(served)
     whole = log.read_all()

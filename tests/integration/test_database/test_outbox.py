@@ -87,7 +87,7 @@ def test_who_stands_behind_what_was_swept_is_told_so(
 def test_a_sweep_takes_portions_until_nothing_old_is_left(
     engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.infrastructure.database.feed_log_impl.ROWS_PER_SWEEP", 3)
+    monkeypatch.setattr("app.infrastructure.database.feed_log_impl.MAX_ROWS_PER_PURGE", 3)
     tables.run(AGED)
 
     assert SqlFeedLog(engine).purge(WEEK) == 4

@@ -1,1 +1,1 @@
-"""Alembic's environment and the revisions."""
+"""Environment and revisions of Alembic."""

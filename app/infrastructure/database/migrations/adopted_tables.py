@@ -1,11 +1,13 @@
-"""Default bodies of the three views: over our own tables, or over whatever table of that name a team has."""
+"""Default bodies of the three views, over the service's own tables or over adopted tables of the same name."""
+
+import re
 
 from sqlalchemy import Connection, text
 
 from app.infrastructure.database.schema import SchemaName
 
-# view -> table, and for each column of the view its type and what stands in where an adopted table lacks it;
-# None: without this column the view stays empty until the team defines it
+# view -> table, and for each column of the view its type and the expression that replaces it if an adopted table lacks
+# it. None: without this column the view is empty until the team redefines it.
 VIEW_COLUMNS: dict[str, tuple[str, dict[str, tuple[str, str | None]]]] = {
     "feed_users": (
         "users",
@@ -37,7 +39,7 @@ VIEW_COLUMNS: dict[str, tuple[str, dict[str, tuple[str, str | None]]]] = {
         },
     ),
 }
-# an adopted column of one of these types is cast; any other (integer ids, JSON tags) is treated as missing
+# An adopted column of one of these types is cast. A column of another type (integer ids, JSON tags) counts as missing.
 CASTABLE = {
     "uuid": {"uuid"},
     "text": {"text", "character varying", "uuid", "integer", "bigint"},
@@ -48,16 +50,14 @@ CASTABLE = {
 }
 
 
-def _type_family(spelled: str) -> str:
-    """`character varying(40)[]` -> `character varying[]`, `timestamp(3) with time zone` -> without the precision."""
-    if "(" not in spelled:
-        return spelled
-    return spelled[: spelled.index("(")] + spelled[spelled.index(")") + 1 :]
+def _type_family(type_name: str) -> str:
+    """Remove the length or precision of a type: `character varying(40)[]` -> `character varying[]`."""
+    return re.sub(r"\([^)]*\)", "", type_name)
 
 
 def view_over(connection: Connection, schema: SchemaName, view: str, *, adopted: bool) -> str:
-    """CREATE VIEW of the given name over its table in `schema`, as the columns of that allow."""
-    table, wanted = VIEW_COLUMNS[view]
+    """Return the CREATE VIEW statement of `view` over its table in `schema`, from the columns that the table has."""
+    table, view_columns = VIEW_COLUMNS[view]
     rows = connection.execute(
         text(
             "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
@@ -65,25 +65,23 @@ def view_over(connection: Connection, schema: SchemaName, view: str, *, adopted:
         ),
         {"name": schema[table]},
     )
-    present = {name: _type_family(spelled) for name, spelled in rows}
+    table_columns = {name: _type_family(type_name) for name, type_name in rows}
     columns = []
-    for name, (kind, stand_in) in wanted.items():
-        if (
-            name == "seq" and adopted
-        ):  # it may be missing, repeated or anything: adopted posts are numbered by us
+    for name, (kind, replacement) in view_columns.items():
+        if name == "seq" and adopted:  # a column `seq` of an adopted table may have any meaning
             columns.append('n.seq AS "seq"')
-        elif present.get(name) == "timestamp without time zone":
+        elif table_columns.get(name) == "timestamp without time zone":
             columns.append(f't."{name}" AT TIME ZONE \'UTC\' AS "{name}"')
-        elif present.get(name) in CASTABLE[kind]:
+        elif table_columns.get(name) in CASTABLE[kind]:
             columns.append(f't."{name}"::{kind} AS "{name}"')
-        elif stand_in is None:
-            nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, (kind, _) in wanted.items())
-            return f"CREATE VIEW {schema[view]} AS SELECT {nothing} WHERE false"
+        elif replacement is None:
+            nulls = ", ".join(f'NULL::{kind} AS "{name}"' for name, (kind, _) in view_columns.items())
+            return f"CREATE VIEW {schema[view]} AS SELECT {nulls} WHERE false"
         else:
-            columns.append(f'{stand_in} AS "{name}"')
-    numbered = (
+            columns.append(f'{replacement} AS "{name}"')
+    join = (
         f" LEFT JOIN {schema['feed_post_number']} n ON n.post_id = t.id"
-        if adopted and "seq" in wanted
+        if adopted and "seq" in view_columns
         else ""
     )
-    return f"CREATE VIEW {schema[view]} AS SELECT {', '.join(columns)} FROM {schema[table]} t{numbered}"
+    return f"CREATE VIEW {schema[view]} AS SELECT {', '.join(columns)} FROM {schema[table]} t{join}"

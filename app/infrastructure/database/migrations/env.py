@@ -1,4 +1,4 @@
-"""What Alembic runs: one transaction, under a lock that keeps two migrations of a schema apart."""
+"""The environment of Alembic: migrates in one transaction, under a lock against concurrent migrations."""
 
 import sys
 from logging.config import fileConfig
@@ -9,8 +9,9 @@ from sqlalchemy import Connection, text
 from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.cli_connection import cli_engine
+from app.infrastructure.database.connection import first_line
 from app.infrastructure.database.embedded import EmbeddedUnavailable
-from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRefused
+from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected
 from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
 
@@ -22,7 +23,7 @@ def run(connection: Connection, schema: SchemaName) -> None:
             text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
             {"name": f"feed migration {schema}"},
         )
-        # asked first: CREATE SCHEMA IF NOT EXISTS needs the right to create schemas even where it would do nothing
+        # CREATE SCHEMA IF NOT EXISTS needs the right to create schemas even if the schema exists
         if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": str(schema)}) is None:
             connection.execute(text(f"CREATE SCHEMA {schema}"))
         context.configure(
@@ -32,13 +33,14 @@ def run(connection: Connection, schema: SchemaName) -> None:
             feed_schema=schema.plain,
         )
         context.run_migrations()
-        _disown_foreign_transactions(connection, schema)
+        _reset_future_transactions(connection, schema)
 
 
-def _disown_foreign_transactions(connection: Connection, schema: SchemaName) -> None:
-    """Rows of a dump that was restored into a younger cluster carry transaction numbers that are yet to come here.
+def _reset_future_transactions(connection: Connection, schema: SchemaName) -> None:
+    """Set transaction numbers that this cluster has not reached to 0, which every reader has passed.
 
-    A reader would meet them again when the cluster gets there; number 0 is behind every reader.
+    They come from a dump of a cluster with more transactions. Readers would read these rows again when this cluster
+    reaches the numbers.
     """
     for table in ("user_interaction", "feed_change", "feed_change_swept"):
         if connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": schema[table]}):
@@ -47,7 +49,7 @@ def _disown_foreign_transactions(connection: Connection, schema: SchemaName) -> 
 
 
 def run_by_command() -> None:
-    """`python -m alembic ...`: the database of DATABASE_URL, else the embedded one, which runs as long as this."""
+    """Migrate the database of DATABASE_URL or, if it is unset, the embedded one (`python -m alembic ...`)."""
     if context.config.config_file_name:
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     settings = read_settings()
@@ -56,12 +58,12 @@ def run_by_command() -> None:
 
 
 if context.is_offline_mode():
-    sys.exit("migrations: they look at the database they change, so --sql is not supported")
-if (given := context.config.attributes.get("connection")) is not None:
-    run(given, SchemaName(context.config.attributes["schema"]))
+    sys.exit("migrations: --sql is not supported, because the migrations read the database that they change")
+if (connection := context.config.attributes.get("connection")) is not None:
+    run(connection, SchemaName(context.config.attributes["schema"]))
 else:
     try:
         run_by_command()
-    except (ConfigurationError, EmbeddedUnavailable, MigrationRefused, StorageUnavailable) as error:
-        print(f"migrations: {str(error).strip().partition(chr(10))[0]}", file=sys.stderr)
+    except (ConfigurationError, EmbeddedUnavailable, MigrationRejected, StorageUnavailable) as error:
+        print(f"migrations: {first_line(error)}", file=sys.stderr)
         sys.exit(2)

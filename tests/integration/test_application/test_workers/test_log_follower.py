@@ -8,7 +8,6 @@ from uuid import UUID
 import numpy as np
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.pool import NullPool
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.ids import post_uuid, user_uuid
@@ -48,7 +47,7 @@ WITH_TRIGGERS = (
 
 @pytest.fixture
 def engine(own_database_url: str) -> Iterator[Engine]:
-    made = create_feed_engine(own_database_url, poolclass=NullPool)
+    made = create_feed_engine(own_database_url, connect_seconds=10)
     yield made
     made.dispose()
 

@@ -1,14 +1,13 @@
-"""Tables, triggers and views of the feed.
+"""Create the tables, triggers and views of the feed.
 
-A table that stands there already and was not made here (a team's own `users`) is left exactly as it is: no column,
-key, trigger or foreign key is added to it, ours that would point to it go without, and the view over it takes the
-columns it has. The team may redefine the views at will.
+An existing table of another team (for example `users`) is adopted: it is not altered, gets no trigger and is not the
+target of a foreign key. The view over it uses the columns that it has. The team may redefine the views.
 """
 
 from alembic import op
 from sqlalchemy import text
 
-from app.infrastructure.database.migrate import MigrationRefused
+from app.infrastructure.database.migrate import MigrationRejected
 from app.infrastructure.database.migrations.adopted_tables import view_over
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
@@ -61,7 +60,7 @@ CREATE TABLE {follows} (
 CREATE INDEX idx_follows_followee ON {follows} (followee_id)
 """
 
-# `xid` is the transaction that wrote the row: the tail of the log is read by it, for a late commit has an early seq
+# `xid` is the transaction that wrote the row. New rows are read by xid, because a late commit may have an early seq.
 USER_INTERACTION = """
 CREATE TABLE {user_interaction} (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -112,7 +111,7 @@ CREATE TABLE {feed_change} (
 CREATE INDEX idx_feed_change_xid ON {feed_change} (xid, seq)
 """
 
-# dense numbers for posts of adopted tables, which have no `seq` of their own; filled as posts are met
+# Dense numbers for posts of adopted tables, which have no `seq`; the service adds them when it first reads a post.
 FEED_POST_NUMBER = """
 CREATE TABLE {feed_post_number} (
     post_id uuid PRIMARY KEY,
@@ -134,9 +133,9 @@ BODIES = {
     "feed_import": FEED_IMPORT,
 }  # fmt: skip
 
-# Statement triggers with transition tables: one INSERT for a bulk load, not one for each row. They run with the rights
-# of the schema's owner, so that who may write `posts` needs no right on the outbox.
-FUNCTION = """
+# Statement triggers with transition tables: a bulk load needs one INSERT, not one for each row. They have the rights of
+# the schema's owner, so that a role that writes `posts` needs no right on the outbox.
+TRIGGER_FUNCTION = """
 CREATE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
@@ -144,7 +143,7 @@ BEGIN
     RETURN NULL;
 END $body$
 """
-# entity -> table, key columns, columns whose change matters to a reader (a new like_count alone is none of them)
+# entity -> table, key columns, columns whose change is captured (a new like_count alone is not)
 WATCHED = {
     "user": ("users", ("id",), ("external_id", "created_at")),
     "post": (
@@ -161,7 +160,7 @@ def schema_name() -> SchemaName:
 
 
 def is_ours(schema: SchemaName, table: str) -> bool | None:
-    """Whether the migrations made this table; None where there is no such relation."""
+    """Return whether the migrations created the table; None if there is no such relation."""
     found = (
         op.get_bind()
         .execute(
@@ -173,8 +172,8 @@ def is_ours(schema: SchemaName, table: str) -> bool | None:
     return None if found[1] else found[0] == OWNER_MARK
 
 
-def watch(schema: SchemaName, entity: str) -> None:
-    """Triggers that write into feed_change what happens to `entity`'s table."""
+def create_triggers(schema: SchemaName, entity: str) -> None:
+    """Create triggers that write the changes of the entity's table into feed_change."""
     table, keys, columns = WATCHED[entity]
 
     def select(op_name: str, row: str, source: str) -> str:
@@ -203,7 +202,9 @@ def watch(schema: SchemaName, entity: str) -> None:
     }
     for event, body in bodies.items():
         name = f"feed_{table}_{event}"
-        op.execute(FUNCTION.format(schema=schema, name=name, feed_change=schema["feed_change"], select=body))
+        op.execute(
+            TRIGGER_FUNCTION.format(schema=schema, name=name, feed_change=schema["feed_change"], select=body)
+        )
         op.execute(
             f"CREATE TRIGGER {name} {'BEFORE' if event == 'truncate' else 'AFTER'} {event} ON {schema[table]} "
             f"{tables[event]} FOR EACH STATEMENT EXECUTE FUNCTION {schema}.{name}()"
@@ -217,8 +218,8 @@ def upgrade() -> None:
     for table in TABLES:
         if is_ours(schema, table) is not None:
             if table not in ADOPTABLE:
-                raise MigrationRefused(
-                    f"{schema[table]} stands there already and is not ours; give the service a schema "
+                raise MigrationRejected(
+                    f"{schema[table]} exists and belongs to another application; give the service a schema "
                     "of its own (DB_SCHEMA) and point the views feed_users, feed_posts and feed_follows at your tables"
                 )
             continue
@@ -233,7 +234,7 @@ def upgrade() -> None:
         ours.add(table)
     for entity, (table, _, _) in WATCHED.items():
         if table in ours:
-            watch(schema, entity)
+            create_triggers(schema, entity)
     for view, table in VIEWS.items():
         op.execute(view_over(op.get_bind(), schema, view, adopted=table not in ours))
 

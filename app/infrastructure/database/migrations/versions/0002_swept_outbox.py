@@ -1,7 +1,7 @@
-"""The outbox is swept, and how far is on record, so that a reader who stands behind it knows that he missed something.
+"""Add a function that purges the outbox, and a table with the last purged transaction.
 
-The service sweeps through a function with the rights of the schema's owner: its own role can remove nothing from the
-outbox, and nothing that is younger than an hour.
+A reader whose position is before that transaction knows that it may have missed changes. The function has the rights
+of the schema's owner, so the service's role can only remove changes that are older than an hour.
 """
 
 from alembic import op
@@ -13,7 +13,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# `xid`: no row of a later transaction was removed
+# `xid`: no row of a later transaction was purged
 SWEPT = """
 CREATE TABLE {swept} (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -23,7 +23,7 @@ INSERT INTO {swept} DEFAULT VALUES;
 COMMENT ON TABLE {swept} IS '{mark}'
 """
 
-# what is below the oldest running transaction is seen by every position that is taken from now on
+# Only rows below the oldest running transaction are removed: every position taken from now on includes them.
 SWEEP = """
 CREATE FUNCTION {schema}.feed_change_sweep(older_than interval, portion integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
@@ -60,6 +60,6 @@ def downgrade() -> None:
     schema = SchemaName(op.get_context().opts["feed_schema"])
     op.execute(f"DROP FUNCTION {schema}.feed_change_sweep(interval, integer)")
     op.execute(f"DROP TABLE {schema['feed_change_swept']}")
-    # deploy/sql/adopt_triggers.sql: without an outbox they would stop the team's own writes
+    # made by deploy/sql/adopt_triggers.sql; without an outbox they would make the team's own writes fail
     for entity in ("user", "post", "follow"):
         op.execute(f"DROP FUNCTION IF EXISTS {schema}.feed_adopted_{entity}() CASCADE")
