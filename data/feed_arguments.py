@@ -1,4 +1,4 @@
-"""The command-line arguments that name a feed."""
+"""Command-line arguments that select a feed."""
 
 import argparse
 from datetime import datetime
@@ -19,7 +19,7 @@ def timestamp(text: str) -> datetime:
 
 
 def event_map(text: str) -> dict[str, str]:
-    """An argument type: `VIEW=view,BOOKMARK=like`, names in a file mapped onto interaction types."""
+    """An argument type: `VIEW=view,BOOKMARK=like` maps names in a file to interaction types."""
     mapped: dict[str, str] = {}
     for pair in text.split(","):
         given, equals, kind = (part.strip() for part in pair.partition("="))
@@ -35,7 +35,7 @@ def event_map(text: str) -> dict[str, str]:
 def add_feed_arguments(parser: argparse.ArgumentParser) -> None:
     """The files of a feed; without --interactions the database is read."""
     feed = parser.add_argument_group(
-        "feed", "files (CSV, NDJSON, JSON or Parquet); without them, the database"
+        "feed", "files (CSV, NDJSON, JSON or Parquet); without files, the database is read"
     )
     feed.add_argument("--interactions", type=existing_file, metavar="PATH", help="interactions of the feed")
     feed.add_argument(
@@ -49,15 +49,15 @@ def add_feed_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse what makes no sense together."""
+    """Fail on arguments that do not go together."""
     for name in ("posts", "users", "follows", "event_map"):
         if getattr(args, name) and args.interactions is None:
             parser.error(f"argument --{name.replace('_', '-')}: goes with --interactions")
 
 
 def posts_beside(interactions: Path, *, alone: bool) -> Path | None:
-    """The default of --posts: posts.parquet beside the interactions."""
+    """The default of --posts: posts.parquet in the folder of the interactions, if it exists."""
     if interactions.suffix.lower() == ".json" or (alone and sibling(interactions, "posts").is_file()):
-        return None  # it brings its own
+        return None  # the feed contains its posts
     beside = interactions.with_name("posts.parquet")
     return beside if beside.is_file() and beside != interactions else None

@@ -1,9 +1,8 @@
 """Write a realistic synthetic feed: `python -m data.generate_fake_data --help`.
 
-The same arguments give the same bytes. `--output feed.json` holds users, posts, follows and interactions in
-one document, a record a line. `--output feed.parquet` holds the interactions, for large feeds, with the rest
-beside it in `feed.users.parquet`, `feed.posts.parquet` and `feed.follows.parquet`; readers find these by
-themselves.
+The same arguments give the same bytes. `--output feed.json` holds users, posts, follows and interactions in one
+document, one record on each line. `--output feed.parquet`, for large feeds, holds the interactions; the other records
+are in `feed.users.parquet`, `feed.posts.parquet` and `feed.follows.parquet` beside it, where readers find them.
 """
 
 import argparse
@@ -36,8 +35,8 @@ DEMO: Final = FeedSize(
     users=300, posts=1500, interactions=20_000, seed=7, until=int(DEFAULT_UNTIL.timestamp() * 1000)
 )
 _PROG: Final = "python -m data.generate_fake_data"
-_CHUNK: Final = 200_000
-_MOST: Final = 100_000_000  # of anything; the memory of most machines ends before
+_BATCH_ROWS: Final = 200_000
+_MAX_ROWS: Final = 100_000_000  # of each kind; most machines run out of memory earlier
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,19 +50,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = FeedSize(
         args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.world
     )
-    with progress_bars() as shown:
-        making = shown.add_task("making", total=None)
+    with progress_bars() as bars:
+        making = bars.add_task("making", total=None)
         try:
             feed = make_feed(size)
         except MemoryError:
             return fail(_PROG, "a feed of this size does not fit into memory")
-        shown.update(making, total=size.interactions, completed=size.interactions)
-        writing = shown.add_task("writing", total=None)
+        bars.update(making, total=size.interactions, completed=size.interactions)
+        writing = bars.add_task("writing", total=None)
         try:
             write_feed(feed, args.output)
         except OSError as error:
             return fail(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
-        shown.update(writing, total=size.interactions, completed=size.interactions)
+        bars.update(writing, total=size.interactions, completed=size.interactions)
     print(
         f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows.follower):,} follows, "
         f"{len(feed.event_user):,} interactions"
@@ -72,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_feed(feed: SyntheticFeed, output: Path) -> None:
-    """Write a feed as JSON or Parquet, by the ending of `output`; a file is there whole or not at all."""
+    """Write a feed as JSON or Parquet, by the suffix of `output`. A file appears complete or not at all."""
     output.parent.mkdir(parents=True, exist_ok=True)
     tables = {
         "users": _users(feed),
@@ -81,23 +80,25 @@ def write_feed(feed: SyntheticFeed, output: Path) -> None:
         "interactions": _interactions(feed),
     }
     if output.suffix == ".json":
-        with _whole(output) as unfinished:
-            _write_json(tables, unfinished)
+        with _atomic(output) as temporary:
+            _write_json(tables, temporary)
         return
-    kinds: tuple[FileKind, ...] = ("users", "posts", "follows", "interactions")  # the one that is named last
+    # The interactions come last: a reader that finds them finds the other files too.
+    kinds: tuple[FileKind, ...] = ("users", "posts", "follows", "interactions")
     for kind in kinds:
-        with _whole(output if kind == "interactions" else sibling(output, kind)) as unfinished:
-            pq.write_table(tables[kind], unfinished, compression="zstd", row_group_size=1 << 20)
+        with _atomic(output if kind == "interactions" else sibling(output, kind)) as temporary:
+            pq.write_table(tables[kind], temporary, compression="zstd", row_group_size=1 << 20)
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+def _atomic(path: Path) -> Iterator[Path]:
+    """A temporary path that replaces `path` when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield unfinished
-        unfinished.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _write_json(tables: dict[str, Any], path: Path) -> None:
@@ -106,11 +107,11 @@ def _write_json(tables: dict[str, Any], path: Path) -> None:
         for place, (name, table) in enumerate(tables.items()):
             out.write(b'%b\n"%b": [' % (b"," if place else b"", name.encode()))
             first = True
-            for batch in table.to_batches(max_chunksize=_CHUNK):
-                at = batch.schema.get_field_index("created_at")
-                spelt = np.datetime_as_string(batch.column(at).to_numpy(zero_copy_only=False), unit="ms")
-                times = pa.array(np.char.add(spelt, "Z").tolist(), pa.string())
-                for row in batch.set_column(at, "created_at", times).to_pylist():
+            for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+                index = batch.schema.get_field_index("created_at")
+                iso = np.datetime_as_string(batch.column(index).to_numpy(zero_copy_only=False), unit="ms")
+                times = pa.array(np.char.add(iso, "Z").tolist(), pa.string())
+                for row in batch.set_column(index, "created_at", times).to_pylist():
                     out.write((b"\n" if first else b",\n") + orjson.dumps(row))
                     first = False
             out.write(b"\n]")
@@ -179,35 +180,40 @@ def _times(milliseconds: NDArray[np.int64]) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog=_PROG, description="Write a realistic synthetic feed.")
     parser.add_argument(
-        "--users", type=whole_number(2, _MOST), default=100, help="how many (default: %(default)s)"
+        "--users", type=whole_number(2, _MAX_ROWS), default=100, help="how many (default: %(default)s)"
     )
     parser.add_argument(
-        "--posts", type=whole_number(1, _MOST), default=500, help="how many (default: %(default)s)"
+        "--posts", type=whole_number(1, _MAX_ROWS), default=500, help="how many (default: %(default)s)"
     )
     parser.add_argument(
-        "--interactions", type=whole_number(0, _MOST), default=5000, help="how many (default: %(default)s)"
+        "--interactions",
+        type=whole_number(0, _MAX_ROWS),
+        default=5000,
+        help="how many (default: %(default)s)",
     )
     parser.add_argument(
         "--output", type=Path, default=DEFAULT_OUTPUT, help=".json or .parquet (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=whole_number(0), default=DEMO.seed, help="another seed, another feed")
     parser.add_argument(
-        "--until", type=timestamp, default=DEFAULT_UNTIL, help="where the feed ends (default: %(default)s)"
+        "--seed", type=whole_number(0), default=DEMO.seed, help="random seed (default: %(default)s)"
     )
     parser.add_argument(
-        "--days", type=positive, default=DEMO.days, help="how long it lasts (default: %(default)g)"
+        "--until", type=timestamp, default=DEFAULT_UNTIL, help="end of the feed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--days", type=positive, default=DEMO.days, help="length of the feed in days (default: %(default)g)"
     )
     parser.add_argument(
         "--life-hours",
         type=positive,
         default=DEMO.post_half_life_hours,
-        help="median age at which a post is met, where age matters at all (default: %(default)g)",
+        help="median age of a post when a user sees it, in scenarios with age (default: %(default)g)",
     )
     parser.add_argument(
         "--world",
         choices=sorted(SCENARIOS),
         default=DEMO.scenario,
-        help="what decides which post is met: one thing alone, or the usual mixture (default: %(default)s)",
+        help="scenario: what decides which posts users see, one factor or a mixture (default: %(default)s)",
     )
     return parser
 

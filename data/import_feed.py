@@ -19,13 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
 
     def command() -> None:
-        with progress_bars() as shown:
-            reading = shown.add_task("reading", total=None)
+        with progress_bars() as bars:
+            reading = bars.add_task("reading", total=None)
             feed = read_feed(args.interactions, args.posts, args.users, args.follows, args.event_map)
-            shown.update(reading, total=len(feed.events.time), completed=len(feed.events.time))
+            bars.update(reading, total=len(feed.events.time), completed=len(feed.events.time))
             with feed_database() as database:
                 counts = database.load(
-                    feed, to_now=time.time() if args.shift_to_now else None, progress_bars=shown
+                    feed, to_now=time.time() if args.shift_to_now else None, progress_bars=bars
                 )
         print(f"{args.interactions}: {summary(counts, feed.skipped_rows)}")
 
@@ -37,17 +37,34 @@ def _parser() -> argparse.ArgumentParser:
         prog=_PROG,
         description="Load a feed from CSV, NDJSON, JSON or Parquet files. Loading it again adds what is new.",
     )
-    needed = parser.add_argument
-    needed("--interactions", type=existing_file, required=True, metavar="PATH",
-           help="user_id, post_id, interaction_type, created_at, [event_id, metadata]")  # fmt: skip
-    needed("--posts", type=existing_file, metavar="PATH",
-           help="id, author_id, content, created_at, [visible, like_count, comment_count, tags]")  # fmt: skip
-    needed("--users", type=existing_file, metavar="PATH", help="id, [username, follower_count, created_at]")
-    needed("--follows", type=existing_file, metavar="PATH", help="follower_id, followee_id, [created_at]")
-    needed("--shift-to-now", action="store_true",
-           help="move all times so that the last interaction is now; the first run's amount is used again")  # fmt: skip
-    needed("--event-map", type=event_map, default={}, metavar="NAME=TYPE,...",
-           help="other names of events, as in VIEW=view,BOOKMARK=like")  # fmt: skip
+    add = parser.add_argument
+    add(
+        "--interactions",
+        type=existing_file,
+        required=True,
+        metavar="PATH",
+        help="user_id, post_id, interaction_type, created_at, [event_id, metadata]",
+    )
+    add(
+        "--posts",
+        type=existing_file,
+        metavar="PATH",
+        help="id, author_id, content, created_at, [visible, like_count, comment_count, tags]",
+    )
+    add("--users", type=existing_file, metavar="PATH", help="id, [username, follower_count, created_at]")
+    add("--follows", type=existing_file, metavar="PATH", help="follower_id, followee_id, [created_at]")
+    add(
+        "--shift-to-now",
+        action="store_true",
+        help="move all times so that the last interaction is now; later runs use the amount of the first",
+    )
+    add(
+        "--event-map",
+        type=event_map,
+        default={},
+        metavar="NAME=TYPE,...",
+        help="map other names of events, as in VIEW=view,BOOKMARK=like",
+    )
     return parser
 
 

@@ -1,7 +1,7 @@
-"""What a row of a feed file may hold, and the one error that a file which breaks it gives.
+"""The schema of feed files, and the error of a file that violates it.
 
-The models are the definition: one row, checked by pydantic. Files of millions of rows are checked a column at
-a time (`data.feed_files.columns`) by the same rules; a test holds the two to the same verdict.
+A pydantic model defines one row. Files of millions of rows are checked column by column with the same rules
+(`data.feed_files.columns`); a test compares the results of both.
 """
 
 import re
@@ -23,20 +23,15 @@ FileKind = Literal["interactions", "posts", "users", "follows"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
 COUNT_FORM: Final = r"[0-9]{1,10}(\.0*)?"
-"""`12`, and `12.0` as programs write a column of whole numbers that has gaps."""
-FLAGS: Final = {"true": True, "t": True, "1": True, "yes": True, "y": True, "on": True} | {
-    "false": False,
-    "f": False,
-    "0": False,
-    "no": False,
-    "n": False,
-    "off": False,
-}
+"""`12`, or `12.0`: programs write whole numbers like this in a column with missing values."""
+FLAGS: Final = dict.fromkeys(("true", "t", "1", "yes", "y", "on"), True) | dict.fromkeys(
+    ("false", "f", "0", "no", "n", "off"), False
+)
 UUID_FORM: Final = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
 
 class FeedFileError(Exception):
-    """A feed file that cannot be read: one line naming the file, the place in it, column and value."""
+    """A feed file that cannot be read. The message is one line: file, place, column, value and problem."""
 
     def __init__(
         self,
@@ -48,23 +43,23 @@ class FeedFileError(Exception):
         value: object = None,
     ) -> None:
         parts = [str(file), place, f"column {column}" if column else None]
-        told = f"{preview(value)} {why}" if column and value is not None else why
-        super().__init__(": ".join([part for part in parts if part] + [told]))
+        problem = f"{preview(value)} {why}" if column and value is not None else why
+        super().__init__(": ".join([part for part in parts if part] + [problem]))
         self.file, self.place, self.column, self.value, self.why = file, place, column, value, why
 
 
 def parse_flag(value: object) -> bool:
-    """True or false in the usual spellings; ValueError for what is neither."""
+    """A boolean in one of the usual spellings. Raises ValueError for any other value."""
     if isinstance(value, bool):
         return value
     flag = FLAGS.get(str(value).lower()) if isinstance(value, str | int) else None
     if flag is None:
-        raise ValueError("is neither true nor false")
+        raise ValueError("is not true or false")
     return flag
 
 
 def parse_count(value: object) -> int:
-    """A whole number from 0 to 2,147,483,647; ValueError for anything else."""
+    """A whole number from 0 to 2,147,483,647. Raises ValueError for any other value."""
     plain = isinstance(value, str | int | float) and not isinstance(value, bool)
     if not plain or not re.fullmatch(COUNT_FORM, str(value)) or float(str(value)) > MAX_COUNT:
         raise ValueError(f"is not a whole number from 0 to {MAX_COUNT}")
@@ -72,7 +67,7 @@ def parse_count(value: object) -> int:
 
 
 def parse_uuid(value: object) -> UUID:
-    """A UUID of 32 hexadecimal digits, with or without hyphens; ValueError for anything else."""
+    """A UUID of 32 hexadecimal digits, with or without hyphens. Raises ValueError for any other value."""
     if isinstance(value, UUID):
         return value
     if not isinstance(value, str) or not re.fullmatch(UUID_FORM, value):
@@ -81,36 +76,36 @@ def parse_uuid(value: object) -> UUID:
 
 
 def parse_tags(value: object) -> tuple[str, ...]:
-    """Tags: a list of strings, a JSON array, or words parted by `|`, else by `;`, else by `,`."""
+    """Tags: a list of strings, a JSON array, or words separated by `|`, else by `;`, else by `,`."""
     if isinstance(value, str) and value.startswith("["):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
-            raise ValueError("is no JSON array of tags") from None
+            raise ValueError("is not a JSON array of tags") from None
     elif isinstance(value, str):
-        mark = next((one for one in "|;," if one in value), "|")
-        value = [word.strip() for word in value.split(mark)]
+        separator = next((one for one in "|;," if one in value), "|")
+        value = [word.strip() for word in value.split(separator)]
     if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
-        raise ValueError("is no list of tags")
+        raise ValueError("is not a list of tags")
     if any("\0" in tag for tag in value):
-        raise ValueError("holds a NUL character")
+        raise ValueError("contains a NUL character")
     return tuple(tag for tag in value if tag)
 
 
 def parse_metadata(value: object) -> dict[str, Any]:
-    """An object of at most 4 KiB, given as such or as JSON text; ValueError for anything else."""
+    """An object of at most 4 KiB, as a dict or as JSON text. Raises ValueError for any other value."""
     if isinstance(value, str):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
             raise ValueError("is not JSON") from None
     if not isinstance(value, dict):
-        raise ValueError("is no JSON object")
+        raise ValueError("is not a JSON object")
     text = orjson.dumps(value)
     if len(text) > MAX_METADATA_BYTES:
         raise ValueError(f"is larger than {MAX_METADATA_BYTES} bytes")
     if b"\\u0000" in text:
-        raise ValueError("holds a NUL character")
+        raise ValueError("contains a NUL character")
     return value
 
 
@@ -126,7 +121,7 @@ def _printable(value: str) -> str:
 
 def _storable(value: str) -> str:
     if "\0" in value:
-        raise ValueError("holds a NUL character")
+        raise ValueError("contains a NUL character")
     return value
 
 
@@ -146,7 +141,7 @@ EventId = Annotated[UUID, BeforeValidator(parse_uuid)]
 
 
 class FeedRow(BaseModel):
-    """A row of a feed file; columns that are not known are left alone."""
+    """A row of a feed file; unknown columns are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -163,7 +158,7 @@ class UserInteraction(FeedRow):
 
 
 class FeedPost(FeedRow):
-    """One row of `posts`. Without `created_at` the post dates from its first interaction."""
+    """One row of `posts`. Without `created_at`, the time of the first interaction is used."""
 
     id: GivenId
     author_id: GivenId | None = None
@@ -185,7 +180,7 @@ class FeedUser(FeedRow):
 
 
 class FeedFollow(FeedRow):
-    """One row of `follows`: `follower_id` reads what `followee_id` posts; undated without `created_at`."""
+    """One row of `follows`: user `follower_id` follows user `followee_id`."""
 
     follower_id: GivenId
     followee_id: GivenId
@@ -201,7 +196,7 @@ ROWS: Final[dict[FileKind, type[FeedRow]]] = {
 
 
 def validate_row(kind: FileKind, row: object, file: Path, place: str) -> FeedRow:
-    """The row as its model; raises FeedFileError naming the place, the column and the value."""
+    """The row as its model. Raises FeedFileError with place, column and value."""
     try:
         return ROWS[kind].model_validate(row)
     except ValidationError as error:
@@ -210,5 +205,5 @@ def validate_row(kind: FileKind, row: object, file: Path, place: str) -> FeedRow
         if first["type"] == "missing":
             raise FeedFileError(file, "is missing", place=place, column=column) from None
         why = first["msg"].removeprefix("Value error, ")
-        told = why if first["type"] == "value_error" else f"is not right: {why}"
-        raise FeedFileError(file, told, place=place, column=column, value=first["input"]) from None
+        problem = why if first["type"] == "value_error" else f"is invalid: {why}"
+        raise FeedFileError(file, problem, place=place, column=column, value=first["input"]) from None

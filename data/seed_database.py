@@ -1,6 +1,6 @@
-"""Load the generated feed, moved so that it ends now: `python -m data.seed_database --help`.
+"""Load a generated feed, moved in time so that it ends now: `python -m data.seed_database --help`.
 
-Without `--input` that is `data/fake_interactions.json`, and where it does not exist a feed of demo size.
+Without `--input`, `data/fake_interactions.json` is loaded; if this file does not exist, a demo feed.
 """
 
 import argparse
@@ -27,11 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         with feed_database() as database:
             if args.if_empty and not database.is_empty():
-                print("the database holds a feed already")
+                print("the database already contains a feed")
                 return
-            with progress_bars() as shown:
+            with progress_bars() as bars:
                 feed = demo_feed() if args.input is None else read_feed(args.input)
-                counts = database.load(feed, to_now=time.time(), progress_bars=shown)
+                counts = database.load(feed, to_now=time.time(), progress_bars=bars)
         print(f"{args.input or 'demo feed'}: {summary(counts, feed.skipped_rows)}")
 
     return run(_PROG, command)
@@ -46,15 +46,17 @@ def demo_feed() -> FeedFile:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(prog=_PROG, description="Load the generated feed, moved so that it ends now.")
+    parser = OneLineParser(
+        prog=_PROG, description="Load a generated feed, moved in time so that it ends now."
+    )
     parser.add_argument(
         "--input",
         type=existing_file,
         default=DEFAULT_OUTPUT if DEFAULT_OUTPUT.is_file() else None,
         metavar="PATH",
-        help=f"what generate_fake_data wrote (default: {DEFAULT_OUTPUT}, or a demo where there is none)",
+        help=f"file of generate_fake_data (default: {DEFAULT_OUTPUT}, or a demo feed if it does not exist)",
     )
-    parser.add_argument("--if-empty", action="store_true", help="only where there is no post yet")
+    parser.add_argument("--if-empty", action="store_true", help="load only if the database has no post")
     return parser
 
 

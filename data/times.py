@@ -1,7 +1,7 @@
-"""The times that feed files carry, as whole microseconds since the Unix epoch, UTC.
+"""Parses the times of feed files to whole microseconds since the Unix epoch, UTC.
 
-A time is ISO 8601 (a date, or a date and a time; no zone means UTC) or a number of Unix seconds. All digits
-means Unix seconds. Anything finer than a microsecond is cut off.
+A time is ISO 8601 (a date, or a date and a time; no zone means UTC) or a number of Unix seconds. A text of digits only
+is a number of Unix seconds. Fractions of a microsecond are cut off.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 NO_TIME: Final = np.iinfo(np.int64).min
-"""Stands where a row carries no time, as numpy's own NaT does."""
+"""Marks a missing time, like the NaT of numpy."""
 
 _DAY: Final = r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
 _CLOCK: Final = r"(?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)?"
@@ -26,16 +26,18 @@ _BASIC: Final = {  # 20260102T030405Z
     _BASIC_DAY + r"(\d{2})(\d{2})($|[Zz+-])": r"\1-\2-\3T\4:\5\6",
 }
 _SECONDS: Final = r"^[+-]?\d+(\.\d*)?$"
-_FIRST: Final = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())  # what the tables' checks allow
+_FIRST: Final = int(
+    datetime(1, 1, 2, tzinfo=UTC).timestamp()
+)  # the checks of the database tables allow this range
 _LAST: Final = int(datetime(9999, 12, 30, tzinfo=UTC).timestamp())
-_TICKS: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}  # in a second
+_TICKS: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}  # per second
 WHY: Final = "is not a time (ISO 8601 or Unix seconds)"
 
 
 def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """A column of any Arrow type that can hold times -> (microseconds (n,), bad (n,)).
+    """(microseconds (n,), is_invalid (n,)) of a column of any Arrow type that can contain times.
 
-    Nulls give NO_TIME and are not bad; bad values give NO_TIME. Raises TypeError for a type without times.
+    Nulls and invalid values give NO_TIME; nulls are not invalid. Raises TypeError for any other type.
     """
     kind = column.type
     if pa.types.is_null(kind):
@@ -52,7 +54,7 @@ def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def parse_time(value: object) -> datetime:
-    """One time as an aware datetime, ValueError for what is none: `to_microseconds` for a single value."""
+    """One value, parsed by the rules of `to_microseconds`, as an aware datetime. Raises ValueError."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.utcoffset() is None else value.astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -67,7 +69,7 @@ def parse_time(value: object) -> datetime:
 def are_storable(
     times: NDArray[np.int64] | NDArray[np.float64], per_second: int = 1_000_000
 ) -> NDArray[np.bool_]:
-    """(n,) which times, so many to a second, the tables take; NO_TIME and NaN are none of them."""
+    """(n,) whether the database can store each time, in units of 1 / `per_second` s; false for NO_TIME and NaN."""
     return (times >= _FIRST * per_second) & (times <= _LAST * per_second)
 
 
@@ -77,7 +79,7 @@ def _in_range(micro: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.b
 
 
 def _from_ticks(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Timestamps of any unit; their range is looked at in that unit, as microseconds they may not fit in 64 bits."""
+    """Timestamps of any unit. The range is checked in that unit: as microseconds they may overflow 64 bits."""
     if column.type.unit == "ns":
         column = pc.cast(column, pa.timestamp("us"), safe=False)
     per_second = _TICKS[column.type.unit]
@@ -112,7 +114,7 @@ def _from_text(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def _iso_microseconds(column: Any) -> NDArray[np.int64]:
-    """Texts -> microseconds; NO_TIME for what is no time. A column of one usual form is read by Arrow at once."""
+    """(n,) microseconds of texts, NO_TIME for an invalid one. Arrow parses a column that has one usual format."""
     if _matches(column, _ISO).all():
         for zone in ("UTC", None):
             with contextlib.suppress(pa.ArrowInvalid):
@@ -123,7 +125,7 @@ def _iso_microseconds(column: Any) -> NDArray[np.int64]:
 
 
 def _from_parts(column: Any) -> NDArray[np.int64]:
-    """Texts -> microseconds by the groups of `_ISO`, each checked; NO_TIME for what is no time."""
+    """(n,) microseconds of texts by the groups of `_ISO`, each checked; NO_TIME for an invalid text."""
     groups = pc.extract_regex(column, _ISO).combine_chunks()
     valid = groups.is_valid().to_numpy(zero_copy_only=False)
 

@@ -1,4 +1,4 @@
-"""Ids for events that come without one, the same at every reading of the same file.
+"""Ids for events without an id: every read of the same file gives the same ids.
 
 uuid5(NAMESPACE_URL, "event:USER|POST|TYPE|MICROSECONDS|NUMBER"): the UUIDs of user and post, the interaction
 type, the original time as whole microseconds since the Unix epoch, and the event's number (from 0) among rows
@@ -46,10 +46,10 @@ def event_ids(
     user_text = [str(one).encode() for one in users]
     post_text = [str(one).encode() for one in posts]
     root = NAMESPACE_URL.bytes + b"event:"
-    # uuid5 spelt out: SHA-1 for each row here, version and variant for all at once below (5x as fast)
+    # uuid5 in two steps, 5 x as fast: SHA-1 of each row here, version and variant of all rows below.
     rows = zip(user.tolist(), post.tolist(), kind.tolist(), time.tolist(), number.tolist(), strict=True)
     digests = b"".join(
-        sha1(  # noqa: S324 -- what uuid5 is made of, no secret
+        sha1(  # noqa: S324 -- uuid5 is defined by SHA-1, and this is not a secret
             b"%b%b|%b|%b|%d|%d" % (root, user_text[u], post_text[p], _KINDS[k], t, equal)
         ).digest()[:16]
         for u, p, k, t, equal in rows

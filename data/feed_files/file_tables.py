@@ -1,4 +1,4 @@
-"""Files as tables of Arrow columns that know where each row stands in its file."""
+"""Files as tables of Arrow columns, with the place of each row in its file."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from data.schemas import ROWS, FeedFileError, FileKind
 
 @dataclass(frozen=True, slots=True)
 class FileTable:
-    """The known columns of one file, equally long; `place` says where the row with an index stands."""
+    """The known columns of one file, all of the same length; `place` returns the place of a row in the file."""
 
     file: Path
     kind: FileKind
@@ -25,23 +25,23 @@ class FileTable:
     def __post_init__(self) -> None:
         for name, field in ROWS[self.kind].model_fields.items():
             if field.is_required() and name not in self.columns and (self.rows or self.columns):
-                there = ", ".join(self.columns) or "none that is known"
+                there = ", ".join(self.columns) or "none of the known ones"
                 raise FeedFileError(self.file, f"has no column {name!r} for {self.kind} (columns: {there})")
 
     def error(self, row: int, column: str, why: str, value: object = None) -> FeedFileError:
-        """The error for what stands in a row; the value as the file has it, unless it is given."""
+        """The error for a value in a row: `value`, or the one in the file."""
         if value is None:
             cell = self.columns[column][row]
             try:
                 value = cell.as_py()
-            except (OverflowError, ValueError):  # a time that no calendar of Python's holds
+            except (OverflowError, ValueError):  # a time outside the range of Python's datetime
                 value = cell.cast("int64").as_py()
         return FeedFileError(self.file, why, place=self.place(row), column=column, value=value)
 
 
 @contextmanager
-def no_file(path: Path) -> Iterator[None]:
-    """Turn what the system says about a file that cannot be opened into FeedFileError."""
+def file_errors(path: Path) -> Iterator[None]:
+    """Raise FeedFileError for an OSError of a file."""
     try:
         yield
     except OSError as error:
@@ -52,7 +52,7 @@ def no_file(path: Path) -> Iterator[None]:
 def read_parquet(path: Path, kind: FileKind) -> FileTable:
     """A Parquet file; columns keep their types."""
     try:
-        with no_file(path), path.open("rb") as file, pq.ParquetFile(file) as source:
+        with file_errors(path), path.open("rb") as file, pq.ParquetFile(file) as source:
             names = known_columns(path, kind, source.schema_arrow.names)
             table = source.read(columns=names)
     except pa.ArrowException as error:
@@ -62,7 +62,7 @@ def read_parquet(path: Path, kind: FileKind) -> FileTable:
 
 
 def known_columns(path: Path, kind: FileKind, names: Sequence[str], place: str | None = None) -> list[str]:
-    """Which of a file's columns are read. Raises FeedFileError for one that is there twice."""
+    """The columns of a file that are read. Raises FeedFileError for a duplicate."""
     known = [name for name in names if name in ROWS[kind].model_fields]
     if twice := next((name for name in known if known.count(name) > 1), None):
         raise FeedFileError(path, f"has two columns {twice!r}", place=place)
@@ -70,7 +70,7 @@ def known_columns(path: Path, kind: FileKind, names: Sequence[str], place: str |
 
 
 def _plain(column: Any) -> Any:
-    """Dictionaries, views and extension types as the type they stand for."""
+    """A column of a dictionary, view or extension type as a column of its value type."""
     if pa.types.is_string_view(column.type):
         return column.cast(pa.large_string())
     if isinstance(column.type, pa.BaseExtensionType):

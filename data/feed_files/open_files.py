@@ -1,4 +1,4 @@
-"""Which files make up a feed, and how each is read."""
+"""Opens the files of a feed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +12,15 @@ SUFFIXES: Final = (".csv", ".ndjson", ".jsonl", ".json", ".parquet")
 
 
 def sibling(interactions: Path, kind: FileKind) -> Path:
-    """Where a feed in Parquet keeps its posts, users or follows: `feed.parquet` -> `feed.posts.parquet`."""
+    """The Parquet file of another kind beside the interactions: `feed.parquet` -> `feed.posts.parquet`."""
     return interactions.with_name(f"{interactions.stem}.{kind}.parquet")
 
 
 def open_files(paths: Mapping[FileKind, Path]) -> dict[FileKind, FileTable]:
-    """The tables of a feed by kind, raising FeedFileError for a file that cannot be read.
+    """The tables of a feed by kind. Raises FeedFileError for a file that cannot be read.
 
-    `paths` names the interactions at least. The other kinds are also found inside the same JSON document, or
-    beside a Parquet file (`sibling`), unless they are named themselves.
+    `paths` contains at least the interactions. Kinds without a path are read from the same JSON document, or from the
+    files beside a Parquet file (`sibling`).
     """
     tables: dict[FileKind, FileTable] = {}
     first = paths["interactions"]
@@ -47,8 +47,8 @@ def _open(path: Path, kind: FileKind) -> FileTable:
         case ".json":
             lists = read_json(path)
             if kind not in lists:
-                raise FeedFileError(path, f"holds no list under {kind!r}")
+                raise FeedFileError(path, f"has no list {kind!r}")
             return json_table(path, kind, lists[kind])
         case other:
-            named = f"ends in {other!r}" if other else "has no ending"
-            raise FeedFileError(path, f"{named}, which tells no format ({', '.join(SUFFIXES)})")
+            problem = f"has the unknown suffix {other!r}" if other else "has no suffix"
+            raise FeedFileError(path, f"{problem}: the format is known by one of {', '.join(SUFFIXES)}")

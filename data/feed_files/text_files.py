@@ -1,7 +1,7 @@
 """CSV, NDJSON and JSON files as tables of text columns.
 
-Every value becomes text here (numbers as they are written, objects and lists as JSON); `data.feed_files.columns` reads
-the texts. Where a row stands is counted again from the file, and only when something is wrong with it.
+Every value becomes text: numbers as they are written, objects and lists as JSON. `data.feed_files.columns` parses the
+texts. The line of a row is found by reading the file again, only when the row has an error.
 """
 
 import csv
@@ -15,13 +15,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from data.feed_files.file_tables import FileTable, known_columns, no_file
+from data.feed_files.file_tables import FileTable, file_errors, known_columns
 from data.schemas import ROWS, FeedFileError, FileKind
 
 _CHUNK_ROWS: Final = 100_000
-_CSV_RECORD_BYTES: Final = 16 * 1024**2  # the longest record that Arrow is sure to read
-_NOTHING: Final = pa.chunked_array([], pa.large_string())
-# What JSON may hold in a column, and the name of it for messages; the rest of the columns are strings.
+_MAX_CSV_RECORD_BYTES: Final = 16 * 1024**2  # Arrow reads every record up to this size
+_EMPTY_COLUMN: Final = pa.chunked_array([], pa.large_string())
+# JSON types that a column accepts, and their name in messages. All other columns accept strings.
 _JSON_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
     **dict.fromkeys(
         ("id", "user_id", "post_id", "author_id", "follower_id", "followee_id"),
@@ -40,7 +40,7 @@ def read_csv(path: Path, kind: FileKind) -> FileTable:
     names, has_rows = _csv_header(path)
     wanted = known_columns(path, kind, names, "line 1")
     if not has_rows:
-        return FileTable(path, kind, dict.fromkeys(wanted, _NOTHING), 0, "line {}".format)
+        return FileTable(path, kind, dict.fromkeys(wanted, _EMPTY_COLUMN), 0, "line {}".format)
     convert = pacsv.ConvertOptions(
         include_columns=wanted,
         column_types=dict.fromkeys(wanted, pa.large_string()),
@@ -50,19 +50,19 @@ def read_csv(path: Path, kind: FileKind) -> FileTable:
     try:
         table = pacsv.read_csv(
             path,
-            read_options=pacsv.ReadOptions(block_size=_CSV_RECORD_BYTES),
+            read_options=pacsv.ReadOptions(block_size=_MAX_CSV_RECORD_BYTES),
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
             convert_options=convert,
         )
     except pa.ArrowInvalid as error:
-        raise _torn_csv(path, len(names), str(error)) from None
+        raise _csv_error(path, len(names), str(error)) from None
     columns = {name: table.column(name) for name in wanted}
     return FileTable(path, kind, columns, table.num_rows, lambda row: f"line {_csv_line(path, row)}")
 
 
 def read_ndjson(path: Path, kind: FileKind) -> FileTable:
     """A file with one JSON object on each line; blank lines are skipped."""
-    with no_file(path), path.open("rb") as lines:
+    with file_errors(path), path.open("rb") as lines:
         objects = _parsed_lines(path, lines)
         columns, rows = _columns(path, kind, objects, lambda row: f"line {_full_line(path, row)}")
     return FileTable(path, kind, columns, rows, lambda row: f"line {_full_line(path, row)}")
@@ -70,19 +70,23 @@ def read_ndjson(path: Path, kind: FileKind) -> FileTable:
 
 def read_json(path: Path) -> dict[FileKind, list[Any]]:
     """The lists of a JSON document: an object with `interactions`, `posts`, `users` and `follows`."""
-    with no_file(path):
+    with file_errors(path):
         text = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        hint = "; one object a line is .ndjson" if text.lstrip()[:1] == b"{" and error.lineno > 1 else ""
+        hint = (
+            "; a file with one object on each line needs the suffix .ndjson"
+            if text.lstrip()[:1] == b"{" and error.lineno > 1
+            else ""
+        )
         raise FeedFileError(path, f"is not JSON: {error.msg}{hint}", place=f"line {error.lineno}") from None
     if not isinstance(document, dict):
-        raise FeedFileError(path, "holds no object with the lists interactions, posts, users and follows")
+        raise FeedFileError(path, "is not an object with the lists interactions, posts, users and follows")
     lists: dict[FileKind, list[Any]] = {kind: document[kind] for kind in ROWS if kind in document}
     for kind, rows in lists.items():
         if not isinstance(rows, list):
-            raise FeedFileError(path, f"holds no list under {kind!r}")
+            raise FeedFileError(path, f"has no list {kind!r}")
     return lists
 
 
@@ -97,7 +101,7 @@ def json_table(path: Path, kind: FileKind, rows: list[Any]) -> FileTable:
 
 
 def _columns(path: Path, kind: FileKind, rows: Iterator[Any], place: Any) -> tuple[dict[str, Any], int]:
-    """Objects turned into columns a chunk at a time: a large file never stands in memory as objects."""
+    """Columns of the objects, and their number. Objects are converted in chunks, to bound the memory they take."""
     fields = tuple(ROWS[kind].model_fields)
     chunks: dict[str, list[Any]] = {name: [] for name in fields}
     count = 0
@@ -105,11 +109,11 @@ def _columns(path: Path, kind: FileKind, rows: Iterator[Any], place: Any) -> tup
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         for at, row in enumerate(chunk):
             if not isinstance(row, dict):
-                raise FeedFileError(path, "is no JSON object", place=place(count + at))
+                raise FeedFileError(path, "is not a JSON object", place=place(count + at))
         for name in fields:
             texts = [_as_text(name, row.get(name)) for row in chunk]
-            if _REFUSED in texts:
-                at = texts.index(_REFUSED)
+            if _INVALID in texts:
+                at = texts.index(_INVALID)
                 what = f"is not {_JSON_TYPES.get(name, ((str,), 'a string'))[1]}"
                 raise FeedFileError(path, what, place=place(count + at), column=name, value=chunk[at][name])
             chunks[name].append(pa.array(texts, pa.large_string()))
@@ -122,22 +126,22 @@ def _columns(path: Path, kind: FileKind, rows: Iterator[Any], place: Any) -> tup
 
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_REFUSED: Final = "\ud800"  # a lone surrogate: no text that was read from a file can be equal to it
+_INVALID: Final = "\ud800"  # a lone surrogate, which no text from a file can equal
 
 
 def _as_text(name: str, value: Any) -> str | None:
     if value is None:
         return None
     allowed = _JSON_TYPES.get(name, ((str,), ""))[0]
-    if type(value) not in allowed:  # not isinstance: true is no whole number
-        return _REFUSED
+    if type(value) not in allowed:  # not isinstance, because a bool is an int
+        return _INVALID
     if type(value) is str:
         return value
     if type(value) in (list, dict):
         try:
             return orjson.dumps(value).decode()
-        except TypeError:  # nested beyond what it writes
-            return _REFUSED
+        except TypeError:  # nested too deeply
+            return _INVALID
     return str(value)
 
 
@@ -158,24 +162,24 @@ def _full_line(path: Path, row: int) -> int:
 
 
 def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Records, the header first, each with the line that it begins on; empty lines are skipped."""
+    """(line number of its start, values) of each record, the header first; empty lines are skipped."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.reader(file)
-        begins = 1
+        start = 1
         for record in reader:
             if record:
-                yield begins, record
-            begins = reader.line_num + 1
+                yield start, record
+            start = reader.line_num + 1
 
 
 def _csv_header(path: Path) -> tuple[list[str], bool]:
-    """The names of the columns, and whether anything follows them."""
+    """The names of the columns, and whether a record follows."""
     records = _csv_records(path)
-    with no_file(path):
+    with file_errors(path):
         header, first = next(records, None), next(records, None)
     if header is None:
-        raise FeedFileError(path, "is empty: a CSV file begins with the names of its columns")
+        raise FeedFileError(path, "is empty: the first line must contain the names of the columns")
     return header[1], first is not None
 
 
@@ -183,19 +187,21 @@ def _csv_line(path: Path, row: int) -> int:
     return next(islice(_csv_records(path), row + 1, None))[0]
 
 
-def _torn_csv(path: Path, width: int, reason: str) -> FeedFileError:
-    """What is wrong with a file that Arrow refuses: a record's width or length, its bytes, or what Arrow says."""
+def _csv_error(path: Path, width: int, reason: str) -> FeedFileError:
+    """The error of a file that Arrow cannot read: the width, size or encoding of a record, or Arrow's message."""
     for line, record in _csv_records(path):
         if len(record) != width:
             return FeedFileError(
                 path, f"has {len(record)} values where the header has {width}", place=f"line {line}"
             )
-        if sum(len(value.encode()) + value.count('"') + 3 for value in record) > _CSV_RECORD_BYTES:
-            return FeedFileError(path, "is longer than the 16 MiB of a record", place=f"line {line}")
+        if sum(len(value.encode()) + value.count('"') + 3 for value in record) > _MAX_CSV_RECORD_BYTES:
+            return FeedFileError(
+                path, "is longer than the 16 MiB that a record may have", place=f"line {line}"
+            )
     with path.open("rb") as lines:
         for number, raw in enumerate(lines, 1):
             try:
                 raw.decode()
             except UnicodeDecodeError:
                 return FeedFileError(path, "is not UTF-8", place=f"line {number}")
-    return FeedFileError(path, f"is no CSV file: {reason.splitlines()[0]}")
+    return FeedFileError(path, f"is not a CSV file: {reason.splitlines()[0]}")

@@ -1,7 +1,7 @@
-"""What people in a synthetic feed choose, by the law of its world.
+"""Simulates which posts the users of a synthetic feed see, by the rules of its scenario.
 
-A visit is (user, post, time). Its post is drawn from one list: of everybody's posts, of a community's, or of
-a followed author's, either by quality alone or at an age that falls off exponentially with the life of a post.
+An impression is (user, post, time). Its post is drawn from one list: the posts of all users, of a community or of a
+followed author. The draw is by quality alone, or at an age that is distributed exponentially.
 """
 
 from dataclasses import dataclass
@@ -10,45 +10,44 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from data.synthetic.population import TASTE_SHARES, Follows, People, Posts, Quality, Span, draw
+from data.synthetic.population import COMMUNITY_SHARES, Follows, People, Posts, Quality, Span, draw
 
-_ROUNDS: Final = 16
+_MAX_ROUNDS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Shares of visits by where the post comes from, and whether age and quality matter."""
+    """Shares of impressions by the list that the post is drawn from, and whether age and quality matter."""
 
-    fresh: float = 0.0  # anybody's new posts
-    timeless: float = 0.0  # anybody's posts of any age
-    taste: float = 0.0  # posts of the user's communities
+    recent: float = 0.0  # new posts of all users
+    any_age: float = 0.0  # posts of all users, of any age
+    community: float = 0.0  # posts of the user's communities
     followed: float = 0.0  # posts of followed authors
-    taste_ages: bool = True
+    community_posts_age: bool = True  # whether posts of communities are drawn by age as well
     quality: Quality = "flat"
-    posted_within: float = 1.0  # the part of the span in which posts appear, from its start
-    replies: float = 0.0  # share of comments that the author answers under his own post
+    posted_within: float = 1.0  # posts are created in this first part of the span
+    replies: float = 0.0  # share of comments that the author answers under the post
 
     @property
     def shares(self) -> tuple[float, float, float, float]:
-        """In the order of the channels below."""
-        return self.fresh, self.timeless, self.taste, self.followed
+        """Shares in the order of the channels RECENT, ANY_AGE, COMMUNITY and FOLLOWED."""
+        return self.recent, self.any_age, self.community, self.followed
 
 
 SCENARIOS: Final = {
-    "mixed": Scenario(fresh=0.2, timeless=0.05, taste=0.5, followed=0.25, quality="heavy", replies=0.12),
-    "popularity": Scenario(
-        timeless=1.0, quality="zipf", posted_within=0.1
-    ),  # late posts would be favourites unknown
-    "taste": Scenario(taste=1.0, taste_ages=False),
-    "recency": Scenario(fresh=1.0),
+    "mixed": Scenario(recent=0.2, any_age=0.05, community=0.5, followed=0.25, quality="heavy", replies=0.12),
+    # All posts are early, because no signal shows that a late post of high quality will be popular.
+    "popularity": Scenario(any_age=1.0, quality="zipf", posted_within=0.1),
+    "taste": Scenario(community=1.0, community_posts_age=False),
+    "recency": Scenario(recent=1.0),
     "follows": Scenario(followed=1.0),
 }
-FRESH, TIMELESS, TASTE, FOLLOWED = range(4)
+RECENT, ANY_AGE, COMMUNITY, FOLLOWED = range(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Impressions:
-    """(n,) first meetings of a user with a post, in random order."""
+    """(n,) first impressions of a post on a user, in random order; times in milliseconds."""
 
     user: NDArray[np.int64]
     post: NDArray[np.int64]
@@ -61,39 +60,41 @@ class Impressions:
         return Impressions(self.user[rows], self.post[rows], self.time[rows])
 
 
-class _Lists:
-    """Posts listed by everybody, community and author, each list by age, with quality summed along it."""
+class _PostLists:
+    """The posts of all users (list 0), of each community and of each author, each list by time of creation.
+
+    Cumulative sums of quality along the lists make a weighted draw from any range a binary search.
+    """
 
     def __init__(self, people: People, posts: Posts, span: Span) -> None:
         self._span = span
         self._width = 2 * (span.until - span.start)
         self.first_author = 1 + len(people.topic_of)
         row = np.arange(len(posts.author))
-        of = np.concatenate([np.zeros_like(row), 1 + posts.community, self.first_author + posts.author])
+        lists = np.concatenate([np.zeros_like(row), 1 + posts.community, self.first_author + posts.author])
         row = np.tile(row, 3)
-        key = of * self._width + posts.created[row] - span.start
+        key = lists * self._width + posts.created[row] - span.start
         order = np.argsort(key, kind="stable")
         self._key, self._post = key[order], row[order]
         self._sum = np.concatenate([[0.0], np.cumsum(posts.quality[self._post])])
 
-    def before(self, of: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where a list stands at a time: the place after its last post created earlier."""
+    def position(self, lists: NDArray[np.int64], time: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The position after the last post of each list that was created before a time."""
         offset = np.clip(time - self._span.start, 0, self._width - 1)
-        return np.searchsorted(self._key, of * self._width + offset).astype(np.int64)
+        return np.searchsorted(self._key, lists * self._width + offset).astype(np.int64)
 
     def pick(
         self, rng: np.random.Generator, low: NDArray[np.int64], high: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """A post from each [low, high) by quality; -1 where that is empty."""
-        at = self._sum[low] + rng.random(len(low)) * (self._sum[high] - self._sum[low])
-        place = np.searchsorted(self._sum, at, side="right") - 1
-        return np.where(
-            high > low, self._post[np.clip(place, low, np.maximum(high - 1, low)) % len(self._post)], -1
-        )
+        """A post from each range of positions [low, high), drawn by quality; -1 for an empty range."""
+        target = self._sum[low] + rng.random(len(low)) * (self._sum[high] - self._sum[low])
+        position = np.searchsorted(self._sum, target, side="right") - 1
+        within = np.clip(position, low, np.maximum(high - 1, low)) % len(self._post)
+        return np.where(high > low, self._post[within], -1)
 
 
 class BehaviourSimulator:
-    """Draws visits; deterministic in its generator."""
+    """Draws impressions; the same generator state gives the same impressions."""
 
     def __init__(
         self,
@@ -107,22 +108,22 @@ class BehaviourSimulator:
     ) -> None:
         self._rng, self._scenario, self._span, self._post_half_life = rng, scenario, span, post_half_life
         self._people, self._posts, self._follows = people, posts, follows
-        self._lists = _Lists(people, posts, span)
+        self._lists = _PostLists(people, posts, span)
         self._first_follow = np.searchsorted(follows.follower, np.arange(len(people.activity) + 1))
         self._seen = np.empty(0, dtype=np.int64)
 
     def impressions(self, n: int) -> Impressions:
-        """`n` more visits; nobody visits a post twice, or his own, as long as the feed is large enough."""
+        """`n` more impressions: of unseen posts of other authors, as long as the feed has enough of them."""
         found: list[Impressions] = []
         missing, rounds = n, 0
-        while missing > 0 and rounds < _ROUNDS:
-            fresh = self._unseen(self._draw(int(missing * 1.4) + 64))[:missing]
-            self._seen = np.union1d(self._seen, fresh.user * len(self._posts.author) + fresh.post)
-            found.append(fresh)
-            missing -= len(fresh)
+        while missing > 0 and rounds < _MAX_ROUNDS:
+            unseen = self._unseen(self._draw(int(missing * 1.4) + 64))[:missing]
+            self._seen = np.union1d(self._seen, unseen.user * len(self._posts.author) + unseen.post)
+            found.append(unseen)
+            missing -= len(unseen)
             rounds += 1
         if missing > 0:
-            found.append(self._anything(missing))
+            found.append(self._draw_unconstrained(missing))
         return Impressions(
             *(np.concatenate([getattr(one, name) for one in found]) for name in ("user", "post", "time"))
         )
@@ -130,15 +131,16 @@ class BehaviourSimulator:
     def _draw(self, n: int) -> Impressions:
         rng, people = self._rng, self._people
         user = draw(rng, people.activity, n)
-        time = self._span.moments(rng, people.zone_hours[user])
+        time = self._span.draw_times(rng, people.zone_hours[user])
         channel = draw(rng, np.array(self._scenario.shares), n)
-        of = np.zeros(n, dtype=np.int64)
-        circle = people.communities[user, draw(rng, np.array(TASTE_SHARES), n)]
-        of = np.where(channel == TASTE, 1 + circle, of)
+        lists = np.zeros(n, dtype=np.int64)
+        community = people.communities[user, draw(rng, np.array(COMMUNITY_SHARES), n)]
+        lists = np.where(channel == COMMUNITY, 1 + community, lists)
         followed, since = self._followee(user)
-        of = np.where(channel == FOLLOWED, self._lists.first_author + followed, of)
-        ages = (channel == FRESH) | (channel == FOLLOWED) | ((channel == TASTE) & self._scenario.taste_ages)
-        post = self._post(of, time, ages)
+        lists = np.where(channel == FOLLOWED, self._lists.first_author + followed, lists)
+        by_age = (channel == RECENT) | (channel == FOLLOWED)
+        by_age |= (channel == COMMUNITY) & self._scenario.community_posts_age
+        post = self._post(lists, time, by_age)
         possible = (post >= 0) & (people.joined[user] <= time) & ((channel != FOLLOWED) | (since < time))
         return Impressions(user, post, time)[possible & (self._posts.author[post] != user)]
 
@@ -152,26 +154,24 @@ class BehaviourSimulator:
         return self._follows.followee[edge], since
 
     def _post(
-        self, of: NDArray[np.int64], time: NDArray[np.int64], ages: NDArray[np.bool_]
+        self, lists: NDArray[np.int64], time: NDArray[np.int64], by_age: NDArray[np.bool_]
     ) -> NDArray[np.int64]:
-        """The post for each list and time.
+        """A post of each list that exists at a time.
 
-        With `ages`, its age is exponential with the median life, cut off where the feed begins, and give or take
-        a half, so that quality has something to choose from.
+        With `by_age`, an age is drawn from an exponential distribution that is cut off at the start of the feed. The
+        post is then drawn by quality among those of half to one and a half times this age.
         """
-        start, end = (
-            self._lists.before(of, np.full_like(time, self._span.start)),
-            self._lists.before(of, time),
-        )
+        position = self._lists.position
+        start, end = position(lists, np.full_like(time, self._span.start)), position(lists, time)
         scale = self._post_half_life / np.log(2)
-        longest = -np.expm1(-(time - self._span.start) / scale)
-        age = -scale * np.log1p(-self._rng.random(len(time)) * longest)
-        low = self._lists.before(of, time - (1.5 * age).astype(np.int64))
-        high = np.minimum(self._lists.before(of, time - (0.5 * age).astype(np.int64)), end)
-        empty = high <= low  # then the post next to that age, the newer one first
+        max_probability = -np.expm1(-(time - self._span.start) / scale)
+        age = -scale * np.log1p(-self._rng.random(len(time)) * max_probability)
+        low = position(lists, time - (1.5 * age).astype(np.int64))
+        high = np.minimum(position(lists, time - (0.5 * age).astype(np.int64)), end)
+        empty = high <= low  # then take the post nearest to that age, preferably a newer one
         high = np.where(empty, np.minimum(low + 1, end), high)
         low = np.where(empty, np.maximum(high - 1, start), low)
-        return self._lists.pick(self._rng, np.where(ages, low, start), np.where(ages, high, end))
+        return self._lists.pick(self._rng, np.where(by_age, low, start), np.where(by_age, high, end))
 
     def _unseen(self, impressions: Impressions) -> Impressions:
         pair = impressions.user * len(self._posts.author) + impressions.post
@@ -179,8 +179,8 @@ class BehaviourSimulator:
         first = np.sort(first)
         return impressions[first[~np.isin(pair[first], self._seen)]]
 
-    def _anything(self, n: int) -> Impressions:
-        """Where a feed is too small for its wishes: any post, any later time, again if need be."""
+    def _draw_unconstrained(self, n: int) -> Impressions:
+        """Impressions of any post at any later time, repeats included: for a feed with too few posts."""
         rng, people = self._rng, self._people
         post = rng.integers(0, len(self._posts.author), n)
         author = self._posts.author[post]

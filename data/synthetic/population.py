@@ -1,6 +1,6 @@
-"""Who is in a synthetic feed: people with tastes, their posts, and who follows whom.
+"""The population of a synthetic feed: users with interests, their posts, and who follows whom.
 
-All sides are heavy-tailed: a few people act, post and are followed far more than the rest. Times are int64
+All distributions are heavy-tailed: a few users act, post and are followed far more than the rest. Times are int64
 milliseconds since the Unix epoch, UTC.
 """
 
@@ -15,31 +15,16 @@ from data.synthetic.vocabulary import LANGUAGES, TOPICS, everyday_words, first_n
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
-TASTE_SHARES: Final = (0.7, 0.2, 0.1)
-"""How a person's interest is shared between the first, second and third of his communities."""
-# Activity through a local day, hour by hour: asleep before dawn, peaks at noon and in the evening.
-_RHYTHM: Final = np.array(
+COMMUNITY_SHARES: Final = (0.7, 0.2, 0.1)
+"""Shares of a user's interest in the first, second and third of their communities."""
+# Relative activity in each hour of the local day: low before dawn, with peaks at noon and in the evening.
+_HOURLY_ACTIVITY: Final = np.array(
     [30, 18, 10, 7, 6, 8, 18, 40, 60, 66, 68, 74, 84, 76, 66, 64, 66, 72, 80, 92, 100, 96, 78, 52],
     dtype=np.float64,
 )
 _SYLLABLES: Final = (
-    "ba",
-    "ko",
-    "li",
-    "ne",
-    "ru",
-    "sta",
-    "vi",
-    "mo",
-    "ze",
-    "tar",
-    "pu",
-    "gil",
-    "ora",
-    "den",
-    "fi",
-    "qua",
-)
+    "ba", "ko", "li", "ne", "ru", "sta", "vi", "mo", "ze", "tar", "pu", "gil", "ora", "den", "fi", "qua",
+)  # fmt: skip
 Quality = Literal["flat", "heavy", "zipf"]
 
 
@@ -50,10 +35,12 @@ class Span:
     start: int
     until: int
 
-    def moments(self, rng: np.random.Generator, zone_hours: NDArray[np.int64]) -> NDArray[np.int64]:
-        """A moment for each local clock, by the rhythm of the day; (n,) offsets from UTC -> (n,) times."""
+    def draw_times(self, rng: np.random.Generator, zone_hours: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) times by the hourly activity of the local day, for (n,) offsets from UTC in hours."""
         n = len(zone_hours)
-        hour = np.searchsorted(np.cumsum(_RHYTHM / _RHYTHM.sum()), rng.random(n), side="right")
+        hour = np.searchsorted(
+            np.cumsum(_HOURLY_ACTIVITY / _HOURLY_ACTIVITY.sum()), rng.random(n), side="right"
+        )
         local = (np.minimum(hour, 23) - zone_hours) * HOUR + rng.integers(0, HOUR, n)
         days = max(1, -(-(self.until - self.start) // DAY))
         time = self.start - self.start % DAY + rng.integers(0, days, n) * DAY + local
@@ -62,7 +49,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """(n,) users. `communities` are the three circles (n, 3) a person cares for, dearest first."""
+    """(n,) users. `communities` (n, 3) are those that a user is interested in, the strongest interest first."""
 
     communities: NDArray[np.int64]
     activity: NDArray[np.float64]
@@ -75,7 +62,7 @@ class People:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posts:
-    """(n,) posts, oldest first; `quality` is how often a post is chosen among its like."""
+    """(n,) posts, oldest first; `quality` is the relative frequency with which a post is chosen from a list."""
 
     author: NDArray[np.int64]
     community: NDArray[np.int64]
@@ -85,7 +72,7 @@ class Posts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Follows:
-    """(n,) edges sorted by follower, without repeats or loops."""
+    """(n,) edges sorted by follower; no edge occurs twice, and no user follows themselves."""
 
     follower: NDArray[np.int64]
     followee: NDArray[np.int64]
@@ -93,7 +80,7 @@ class Follows:
 
 
 def draw(rng: np.random.Generator, weight: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """`n` rows drawn by weight, with repeats."""
+    """`n` rows drawn by weight, with replacement."""
     cumulative = np.cumsum(weight)
     rows = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
     last: NDArray[np.int64] = np.minimum(rows, len(weight) - 1).astype(np.int64)
@@ -107,10 +94,10 @@ def _zipf(rng: np.random.Generator, n: int, exponent: float, flat: float) -> NDA
 
 
 def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> People:
-    """People in communities of about 40; a quarter of them joins while the feed is running."""
-    circles = int(np.clip(min(n // 40, n_posts // 15), 4, 240))
-    size = np.power(np.arange(circles) + 3.0, -0.6).astype(np.float64)
-    language = rng.choice(len(LANGUAGES), circles, p=[0.55, 0.15, 0.15, 0.15])
+    """Users in communities of about 40; a quarter of the users joins during the span."""
+    n_communities = int(np.clip(min(n // 40, n_posts // 15), 4, 240))
+    size = np.power(np.arange(n_communities) + 3.0, -0.6).astype(np.float64)
+    language = rng.choice(len(LANGUAGES), n_communities, p=[0.55, 0.15, 0.15, 0.15])
     communities = draw(rng, size, 3 * n).reshape(n, 3)
     zone = np.array([[-5, 0], [1, 1], [1, -3], [1, 1]])[language[communities[:, 0]], rng.integers(0, 2, n)]
     before = span.start - rng.integers(DAY, 700 * DAY, n)
@@ -122,7 +109,7 @@ def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> P
         authorship=_zipf(rng, n, 0.9, 3.0) * np.where(authors, 1.0, 1e-3),
         zone_hours=zone,
         joined=np.where(rng.random(n) < 0.75, before, during),
-        topic_of=rng.permutation(circles) % len(TOPICS),
+        topic_of=rng.permutation(n_communities) % len(TOPICS),
         language_of=language,
     )
 
@@ -130,38 +117,38 @@ def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> P
 def make_posts(
     rng: np.random.Generator, n: int, people: People, span: Span, quality: Quality, within: float
 ) -> Posts:
-    """Posts by authors, mostly for their first community, in the first part of the span (`within`: its share).
+    """Posts in the first part of the span (`within` is its share), mostly for the first community of their authors.
 
-    Nobody posts before he has joined.
+    No user posts before they joined.
     """
     author = draw(rng, people.authorship, n)
-    created = np.sort(span.moments(rng, people.zone_hours[author]))
+    created = np.sort(span.draw_times(rng, people.zone_hours[author]))
     created = span.start + np.floor((created - span.start) * within).astype(np.int64)
     late = people.joined[author] > created
-    old_hands = np.where(people.joined <= span.start, people.authorship, 0.0)
-    if old_hands.any():
-        author[late] = draw(rng, old_hands, int(late.sum()))
+    early_authors = np.where(people.joined <= span.start, people.authorship, 0.0)
+    if early_authors.any():
+        author[late] = draw(rng, early_authors, int(late.sum()))
     else:
         np.minimum.at(people.joined, author, created)
-    circle = (rng.random(n) < 0.15).astype(np.int64)
+    rank = (rng.random(n) < 0.15).astype(np.int64)
     weights = {
         "flat": np.ones(n),
         "heavy": (1 - rng.random(n)) ** (-1 / 1.4),
         "zipf": _zipf(rng, n, 1.1, 1.0),
     }
-    return Posts(author, people.communities[author, circle], created, weights[quality])
+    return Posts(author, people.communities[author, rank], created, weights[quality])
 
 
 def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: Span) -> Follows:
-    """Each person follows a few authors, two thirds of them of his first community."""
+    """Each user follows a few authors; two thirds of these are of the user's first community."""
     n = len(people.activity)
-    fame = np.bincount(posts.author, minlength=n).astype(np.float64) + 1e-4
+    popularity = np.bincount(posts.author, minlength=n).astype(np.float64) + 1e-4
     wanted = np.minimum(2 + np.floor(4 * (1 - rng.random(n)) ** (-1 / 1.5)), min(200, n)).astype(np.int64)
     follower = np.repeat(np.arange(n), wanted)
-    followee = draw(rng, fame, len(follower))
-    # the same draw inside one community: its piece of the cumulative sum over authors sorted by community
+    followee = draw(rng, popularity, len(follower))
+    # The same draw within one community: its part of the cumulative sum over the authors, sorted by community.
     order = np.argsort(people.communities[:, 0], kind="stable")
-    edge = np.concatenate([[0.0], np.cumsum(fame[order])])
+    edge = np.concatenate([[0.0], np.cumsum(popularity[order])])
     first = np.searchsorted(people.communities[order, 0], np.arange(people.communities.max() + 2))
     home = people.communities[follower, 0]
     low, high = edge[first[home]], edge[first[home + 1]]
@@ -178,28 +165,32 @@ def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: S
 
 
 def usernames(people: People, rng: np.random.Generator) -> list[str]:
-    """A name and a number, by the language of a person's first community; all different."""
+    """A first name in the language of the user's first community, with the user's number: all differ."""
     pools = [first_names(language) for language in LANGUAGES]
     language = people.language_of[people.communities[:, 0]]
-    pick = rng.random(len(language))
+    uniform = rng.random(len(language))
     return [
-        f"{pools[spoken][int(at * len(pools[spoken]))].lower().replace(' ', '_')}{number}"
-        for number, (spoken, at) in enumerate(zip(language.tolist(), pick.tolist(), strict=True), 1)
+        f"{pools[code][int(u * len(pools[code]))].lower().replace(' ', '_')}{number}"
+        for number, (code, u) in enumerate(zip(language.tolist(), uniform.tolist(), strict=True), 1)
     ]
 
 
 def texts_and_tags(
     rng: np.random.Generator, people: People, posts: Posts
 ) -> tuple[list[str], list[list[str]]]:
-    """What posts say: words of the topic, of everyday, and the community's own jargon, in its language."""
+    """Texts of words of the topic, everyday words and jargon of the community, in its language; and their tags."""
     jargon = _jargon(rng, len(people.topic_of))
     topics = [[words.split() for words in topic.values()] for topic in TOPICS.values()]
     everyday = [everyday_words(language) for language in LANGUAGES]
-    spoken, about = people.language_of.tolist(), people.topic_of.tolist()
+    languages, topic_of = people.language_of.tolist(), people.topic_of.tolist()
     pools = [
         pool
-        for circle, slang in enumerate(jargon)
-        for pool in (topics[about[circle]][spoken[circle]], slang, everyday[spoken[circle]])
+        for community, own_words in enumerate(jargon)
+        for pool in (
+            topics[topic_of[community]][languages[community]],
+            own_words,
+            everyday[languages[community]],
+        )
     ]
     sizes = np.array([len(pool) for pool in pools])
     starts = np.cumsum(sizes) - sizes
@@ -217,12 +208,13 @@ def texts_and_tags(
     names = list(TOPICS)
     local = rng.random(len(texts)) < 0.5
     tags = [
-        [names[about[circle]], jargon[circle][0]] if own else [names[about[circle]]]
-        for circle, own in zip(posts.community.tolist(), local.tolist(), strict=True)
+        [names[topic_of[community]], jargon[community][0]] if has_own_tag else [names[topic_of[community]]]
+        for community, has_own_tag in zip(posts.community.tolist(), local.tolist(), strict=True)
     ]
     return texts, tags
 
 
-def _jargon(rng: np.random.Generator, circles: int) -> Sequence[list[str]]:
-    syllables = rng.integers(0, len(_SYLLABLES), (circles, 6, 3)).tolist()
-    return [["".join(_SYLLABLES[at] for at in word) for word in words] for words in syllables]
+def _jargon(rng: np.random.Generator, n_communities: int) -> Sequence[list[str]]:
+    """Six invented words for each community."""
+    syllables = rng.integers(0, len(_SYLLABLES), (n_communities, 6, 3)).tolist()
+    return [["".join(_SYLLABLES[code] for code in word) for word in words] for words in syllables]

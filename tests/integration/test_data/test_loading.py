@@ -132,7 +132,7 @@ def test_what_is_left_out_of_the_files_is_told_in_the_summary(
     assert code == 0
     assert out == (
         f"{files['--interactions']}: added 4 users, 2 posts, 1 follows, 4 interactions; left out "
-        f"2 of the users ({files['--users']}: line 3: column id: 'ann' stands in an earlier row too, which counts), "
+        f"2 of the users ({files['--users']}: line 3: column id: 'ann' is a duplicate id; the first row was kept), "
         f"1 of the follows ({files['--follows']}: line 3: column followee_id: 'dan' is the follower himself)\n"
     )
 
@@ -236,7 +236,7 @@ def test_other_event_names_are_mapped_by_an_argument(
     mapped = run_import(capsys, "--interactions", path, "--event-map", "VIEW=view,BOOKMARK=like")
 
     assert refused[0] == 2
-    assert "i.ndjson: line 1: column interaction_type: 'BOOKMARK' is none of view, click" in refused[2]
+    assert "i.ndjson: line 1: column interaction_type: 'BOOKMARK' is not one of view, click" in refused[2]
     assert mapped[0] == 0
     assert database.rows("SELECT interaction_type FROM user_interaction") == [("like",)]
 
@@ -310,7 +310,7 @@ def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
     users, posts, _, interactions = database.counts()
     assert (users, posts, interactions) == (300, 1500, 20_000)
     assert first.startswith("demo feed: added 300 users, 1,500 posts, ")
-    assert capsys.readouterr().out == "demo feed: nothing new\nthe database holds a feed already\n"
+    assert capsys.readouterr().out == "demo feed: nothing new\nthe database already contains a feed\n"
     assert database.everything() == before
     latest, future = database.rows(
         "SELECT extract(epoch FROM now() - max(occurred_at))::float8, count(*) FILTER (WHERE occurred_at > now()) "

@@ -24,10 +24,10 @@ GOOD: Mapping[FileKind, Mapping[str, Any]] = {
 }
 BAD: list[tuple[FileKind, str, Any, str]] = [
     ("interactions", "user_id", None, "is empty"),
-    ("interactions", "user_id", "x" * 129, "is no id: 1 to 128 printable characters"),
-    ("interactions", "post_id", "a\tb", "is no id: 1 to 128 printable characters"),
-    ("interactions", "post_id", "a\x00b", "is no id: 1 to 128 printable characters"),
-    ("interactions", "interaction_type", "BOOKMARK", "is none of view, click, like, comment, share"),
+    ("interactions", "user_id", "x" * 129, "is not an id: it needs 1 to 128 printable characters"),
+    ("interactions", "post_id", "a\tb", "is not an id: it needs 1 to 128 printable characters"),
+    ("interactions", "post_id", "a\x00b", "is not an id: it needs 1 to 128 printable characters"),
+    ("interactions", "interaction_type", "BOOKMARK", "is not one of view, click, like, comment, share"),
     ("interactions", "interaction_type", None, "is empty"),
     ("interactions", "created_at", None, "is empty"),
     ("interactions", "created_at", "yesterday", "is not a time (ISO 8601 or Unix seconds)"),
@@ -41,22 +41,22 @@ BAD: list[tuple[FileKind, str, Any, str]] = [
     ("interactions", "created_at", "9999-12-31", "is not a time"),  # the tables end a day before
     ("interactions", "event_id", "17", "is not a UUID"),
     ("interactions", "metadata", "{", "is not JSON"),
-    ("interactions", "metadata", "[1]", "is no JSON object"),
-    ("interactions", "metadata", '{"a": "\\u0000"}', "holds a NUL character"),
+    ("interactions", "metadata", "[1]", "is not a JSON object"),
+    ("interactions", "metadata", '{"a": "\\u0000"}', "contains a NUL character"),
     ("interactions", "metadata", '{"a": "%s"}' % ("x" * 4096), "is larger than 4096 bytes"),
     ("interactions", "metadata", '{"a": NaN}', "is not JSON"),
     ("posts", "id", None, "is empty"),
-    ("posts", "author_id", "\u202e", "is no id"),
+    ("posts", "author_id", "\u202e", "is not an id"),
     ("posts", "created_at", "soon", "is not a time"),
-    ("posts", "content", "a\x00b", "holds a NUL character"),
-    ("posts", "visible", "perhaps", "is neither true nor false"),
+    ("posts", "content", "a\x00b", "contains a NUL character"),
+    ("posts", "visible", "perhaps", "is not true or false"),
     ("posts", "like_count", "-1", "is not a whole number from 0 to 2147483647"),
     ("posts", "like_count", "2.5", "is not a whole number"),
     ("posts", "comment_count", "2147483648", "is not a whole number"),
-    ("posts", "tags", "[1]", "is no list of tags"),
-    ("posts", "tags", "[x", "is no JSON array of tags"),
+    ("posts", "tags", "[1]", "is not a list of tags"),
+    ("posts", "tags", "[x", "is not a JSON array of tags"),
     ("users", "follower_count", "many", "is not a whole number"),
-    ("users", "username", "\x00", "holds a NUL character"),
+    ("users", "username", "\x00", "contains a NUL character"),
     ("follows", "followee_id", None, "is empty"),
     ("follows", "created_at", "x", "is not a time"),
 ]
@@ -84,7 +84,7 @@ def test_a_bad_value_is_named_with_its_file_place_and_column(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("i.csv", b"", "is empty: a CSV file begins with the names of its columns"),
+        ("i.csv", b"", "is empty: the first line must contain the names of the columns"),
         ("i.csv", b"user_id,post_id,created_at\na,b,1\n", "has no column 'interaction_type' for interactions"),
         ("i.csv", b"user_id,user_id,post_id,created_at,interaction_type\n", "line 1: has two columns 'user_id'"),
         (
@@ -94,18 +94,18 @@ def test_a_bad_value_is_named_with_its_file_place_and_column(
         ),
         ("i.csv", b"user_id,post_id,interaction_type,created_at\na,\xff,view,1\n", "line 2: is not UTF-8"),
         ("i.ndjson", b'{"user_id": "a"}\n\n{"user_id": \n', "line 3: is not JSON"),
-        ("i.ndjson", b"[1]\n", "line 1: is no JSON object"),
+        ("i.ndjson", b"[1]\n", "line 1: is not a JSON object"),
         ("i.ndjson", b'{"user_id": "a", "post_id": "b", "interaction_type": "view", "created_at": NaN}\n', "line 1"),
         ("i.ndjson", b'{"user_id": "\\ud800"}\n', "line 1: is not JSON"),
         ("i.ndjson", b'{"user_id": true, "post_id": "b"}\n', "line 1: column user_id: True is not a string"),
         ("i.ndjson", b'{"post_id": "b", "interaction_type": "view", "created_at": 1}\n', "column user_id: is empty"),
         ("i.json", b"{}{}", "line 1: is not JSON"),
-        ("i.json", b"[]", "holds no object with the lists"),
-        ("i.json", b'{"interactions": 1}', "holds no list under 'interactions'"),
-        ("i.json", b'{"interactions": [1]}', "interactions[0]: is no JSON object"),
-        ("i.json", b'{"posts": []}', "holds no list under 'interactions'"),
+        ("i.json", b"[]", "is not an object with the lists"),
+        ("i.json", b'{"interactions": 1}', "has no list 'interactions'"),
+        ("i.json", b'{"interactions": [1]}', "interactions[0]: is not a JSON object"),
+        ("i.json", b'{"posts": []}', "has no list 'interactions'"),
         ("i.parquet", b"PAR1 not at all", "is not a Parquet file"),
-        ("i.txt", b"", "ends in '.txt', which tells no format"),
+        ("i.txt", b"", "has the unknown suffix '.txt': the format is known by one of"),
     ],
 )  # fmt: skip
 def test_a_torn_file_is_told_by_its_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
@@ -124,7 +124,9 @@ def test_a_csv_record_that_is_too_long_is_named_by_its_line(tmp_path: Path) -> N
     path = tmp_path / "p.csv"
     path.write_text("id,created_at,content\np1,1,short\np2,1," + "x" * (33 * 1024**2) + "\np3,1,short\n")
 
-    with pytest.raises(FeedFileError, match=r"p\.csv: line 3: is longer than the 16 MiB of a record"):
+    with pytest.raises(
+        FeedFileError, match=r"p\.csv: line 3: is longer than the 16 MiB that a record may have"
+    ):
         read_feed(write_rows(tmp_path / "i.csv", [VIEW]), path)
 
 

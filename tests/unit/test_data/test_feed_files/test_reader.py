@@ -235,7 +235,7 @@ def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself_and_tha
     assert (history.posts.text, history.posts.created.tolist()) == (["one"], [1.0])
     assert history.follows.since.tolist() == [-8.0]
     assert [str(one) for one in feed.skipped_rows] == [
-        f"1 of the posts ({posts}: line 3: column id: 'p1' stands in an earlier row too, which counts)",
+        f"1 of the posts ({posts}: line 3: column id: 'p1' is a duplicate id; the first row was kept)",
         f"1 of the follows ({follows}: line 2: column followee_id: 'ann' is the follower himself)",
         (
             f"2 of the follows ({follows}: line 3: column followee_id: 'bob' is followed in another row too, "
