@@ -87,21 +87,21 @@ def test_json_and_parquet_hold_the_same_feed_and_every_row_keeps_the_schema(tmp_
     st.sampled_from(sorted(SCENARIOS)),
     st.sampled_from([0.5, 24.0, 9000.0]),
 )
-def test_any_size_of_any_world_is_made_exactly_and_keeps_its_time(
+def test_any_size_of_any_scenario_is_made_exactly_and_keeps_its_time(
     tmp_path_factory: pytest.TempPathFactory,
     users: int,
     posts: int,
     interactions: int,
-    world: str,
-    life: float,
+    scenario: str,
+    half_life_hours: float,
 ) -> None:
     feed = made(
         tmp_path_factory.mktemp("any"),
         users=users,
         posts=posts,
         interactions=interactions,
-        world=world,
-        life_hours=life,
+        scenario=scenario,
+        post_half_life_hours=half_life_hours,
         days=10.0,
     )
 
@@ -147,7 +147,7 @@ def test_nights_are_quiet(mixed: FeedDataset) -> None:
     assert hours[3:6].mean() < 0.4 * hours[17:21].mean()
 
 
-def lift_of_the_alike(feed: FeedDataset) -> float:
+def lift_of_similar_users(feed: FeedDataset) -> float:
     """How much more alike are the later choices of pairs of users whose earlier ones were (cosine, upper tenth)?"""
     half = len(feed.events) // 2
 
@@ -171,35 +171,37 @@ def lift_of_the_alike(feed: FeedDataset) -> float:
 def test_neighbours_by_earlier_choices_are_neighbours_by_later_ones(
     mixed: FeedDataset, tmp_path: Path
 ) -> None:
-    assert lift_of_the_alike(mixed) > 1.6
-    assert lift_of_the_alike(made(tmp_path, world="taste")) > 3
-    assert 0.9 < lift_of_the_alike(made(tmp_path, world="popularity")) < 1.1
+    assert lift_of_similar_users(mixed) > 1.6
+    assert lift_of_similar_users(made(tmp_path, scenario="taste")) > 3
+    assert 0.9 < lift_of_similar_users(made(tmp_path, scenario="popularity")) < 1.1
 
 
-@pytest.mark.parametrize(("life", "days"), [(2.0, 30.0), (48.0, 60.0), (9000.0, 3000.0)])
-def test_posts_live_as_long_as_they_were_told_to(tmp_path: Path, life: float, days: float) -> None:
-    feed = made(tmp_path, world="recency", posts=4000, life_hours=life, days=days)
+@pytest.mark.parametrize(("half_life_hours", "days"), [(2.0, 30.0), (48.0, 60.0), (9000.0, 3000.0)])
+def test_posts_are_seen_at_the_half_life_that_was_asked_for(
+    tmp_path: Path, half_life_hours: float, days: float
+) -> None:
+    feed = made(tmp_path, scenario="recency", posts=4000, post_half_life_hours=half_life_hours, days=days)
 
     age = (feed.events.time - feed.posts.created[feed.events.post]) / HOUR
-    assert 0.5 * life < np.median(age) < 2 * life
+    assert 0.5 * half_life_hours < np.median(age) < 2 * half_life_hours
 
 
-def test_each_world_is_ruled_by_its_own_law(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_each_scenario_follows_its_own_rules(tmp_path_factory: pytest.TempPathFactory) -> None:
     followed_share, rank_of_age, spread = {}, {}, {}
-    for world in SCENARIOS:
-        feed = made(tmp_path_factory.mktemp(world), world=world)
+    for scenario in SCENARIOS:
+        feed = made(tmp_path_factory.mktemp(scenario), scenario=scenario)
         edges = set(zip(feed.follows.follower.tolist(), feed.follows.followee.tolist(), strict=True))
         author = feed.posts.author[feed.events.post]
         pairs = zip(feed.events.user.tolist(), author.tolist(), strict=True)
-        followed_share[world] = np.mean([pair in edges for pair in pairs])
+        followed_share[scenario] = np.mean([pair in edges for pair in pairs])
         newer = np.searchsorted(np.sort(feed.posts.created), feed.events.time) - feed.events.post
-        rank_of_age[world] = np.median(newer)
-        spread[world] = share_of_the_top(np.bincount(feed.events.post, minlength=1500), 0.02)
+        rank_of_age[scenario] = np.median(newer)
+        spread[scenario] = share_of_the_top(np.bincount(feed.events.post, minlength=1500), 0.02)
 
     assert followed_share["follows"] == 1.0
-    assert max(share for world, share in followed_share.items() if world != "follows") < 0.6
+    assert max(share for scenario, share in followed_share.items() if scenario != "follows") < 0.6
     assert rank_of_age["recency"] < 0.25 * rank_of_age["taste"]
-    assert max(spread, key=lambda world: spread[world]) == "popularity"
+    assert max(spread, key=lambda scenario: spread[scenario]) == "popularity"
     assert spread["popularity"] > 2 * spread["recency"]
 
 
