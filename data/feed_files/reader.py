@@ -7,7 +7,7 @@
 
 Users and posts that are only named elsewhere are there too; a post without a time dates from its first
 interaction. Of several rows with one id the first counts, of an edge or an event_id that comes again the earliest,
-and nobody follows himself; `FeedFile.left_out` tells what was left out by that.
+and nobody follows himself; `FeedFile.skipped_rows` lists what was skipped.
 """
 
 from collections.abc import Mapping
