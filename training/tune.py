@@ -48,9 +48,9 @@ LEARNING: Final[dict[str, Sequence[Any]]] = {
     "units": ((16,), (), (32,)),
     "without": (
         (),
-        ("text",),
-        ("trace",),
-        ("neighbourhood",),
+        ("text_similarity",),
+        ("log_decayed_engagement",),
+        ("knn_support",),
         ("trace 30d", "trace 180d"),
     ),
 }

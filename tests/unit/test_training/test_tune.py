@@ -14,7 +14,7 @@ from training.evaluation.ablation import Ablation, ablate, parts
 from training.evaluation.metrics import Estimate
 from training.learning.model_selection import LearningOptions
 from training.reporting.console import ablation_table
-from training.tune import BadSettings, Tuned, best_of, main, read_tuned, search, warm_up
+from training.tune import LEARNING, BadSettings, Tuned, best_of, main, read_tuned, search, warm_up
 
 QUICK = Tuned(RankingOptions(), LearningOptions(requests=200, candidates=10, ridges=(1e-3,), units=()))
 
@@ -65,18 +65,24 @@ def test_the_parts_of_an_ablation_are_every_source_half_life_and_group_of_inputs
 
     names = [part.name for part in found]
     assert len(set(names)) == len(names)
-    assert {"source trending", "source fresh", "trending 1 h", "inputs habit"} <= set(names)
+    assert {"source trending", "source fresh", "trending 1 h", "inputs usual_age_gap"} <= set(names)
     for part in found:
         assert (part.ranking, part.learning) != (ranking, LearningOptions())
+
+
+def test_the_search_excludes_groups_and_inputs_that_exist():
+    known = {*user_features.names(), *user_features.groups()}
+
+    assert {name for value in LEARNING["without"] for name in value} <= known
 
 
 def test_a_group_of_inputs_is_left_out_by_its_name_and_an_input_by_its_own():
     names, groups = user_features.names(), user_features.groups()
 
-    by_group = user_features.excluded(["habit"])
+    by_group = user_features.excluded(["usual_age_gap"])
     by_name = user_features.excluded(["age"])
 
-    assert {name for name, out in zip(names, by_group, strict=True) if out} == set(groups["habit"])
+    assert {name for name, out in zip(names, by_group, strict=True) if out} == set(groups["usual_age_gap"])
     assert {name for name, out in zip(names, by_name, strict=True) if out} == {"age"}
     assert sorted(name for members in groups.values() for name in members) == sorted(names)
 
@@ -104,7 +110,7 @@ def test_the_warm_up_holds_nothing_of_the_test_part(feed):
 def test_a_settings_file_is_read_as_it_was_written(tmp_path):
     tuned = Tuned(
         replace(RankingOptions(), candidates=150, neighbours=50),
-        LearningOptions(requests=3000, ridges=(1e-2,), units=(), without=("text", "trace 30d")),
+        LearningOptions(requests=3000, ridges=(1e-2,), units=(), without=("text_similarity", "trace 30d")),
     )
     path = tmp_path / "settings.json"
     path.write_text(json.dumps(tuned.to_json()))
@@ -220,13 +226,15 @@ def test_an_ablation_table_starts_with_the_largest_loss_and_marks_what_matters(c
 
     results = [
         Ablation("source fresh", figure(0.29, 0.01), figure(-0.01, 0.02)),
-        Ablation("inputs habit", figure(0.25, 0.01), figure(-0.05, 0.02)),
+        Ablation("inputs usual_age_gap", figure(0.25, 0.01), figure(-0.05, 0.02)),
     ]
     ablation_table(figure(0.3, 0.01), results)
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("50 requests")
-    habit, fresh = (next(n for n, line in enumerate(lines) if name in line) for name in ("habit", "fresh"))
+    habit, fresh = (
+        next(n for n, line in enumerate(lines) if name in line) for name in ("usual_age_gap", "fresh")
+    )
     assert habit < fresh
     assert "yes" in lines[habit]
     assert "yes" not in lines[fresh]
