@@ -44,7 +44,7 @@ def publish(registry: FileModelRegistry) -> Callable[..., str]:
             service.add_post(f"p{number}", "ann")
         for number in range(events):
             service.track("reader", f"p{number}", "like")
-        artifact = service.train().model.artifact() | more.pop("changes", {})
+        artifact = service.train().model.to_artifact() | more.pop("changes", {})
         made = registry.publish(
             artifact, metrics=metrics, config=FORMULA, created_at=NOON, status=status, **more
         )
