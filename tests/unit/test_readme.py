@@ -42,8 +42,6 @@ OTHER_VARIABLES = {"PROMETHEUS_MULTIPROC_DIR", "TEST_DATABASE_URL", "OTEL_RESOUR
 
 
 NOT_THERE_YET = {
-    "app/application/feed_list.py",
-    "app/application/response_cache.py",
     "app/application/workers/model_watcher.py",
     "app/bootstrap.py",
 }
