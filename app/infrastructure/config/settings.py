@@ -54,7 +54,12 @@ class Settings(BaseSettings):
     """The settings of the service; data and training commands read them too and use fewer."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,  # the text below a setting is its meaning in `.env.example`
     )
 
     SECTIONS: ClassVar[Mapping[str, str]] = {
@@ -73,188 +78,139 @@ class Settings(BaseSettings):
     }
     """The title in `.env.example` above the first setting of each section."""
 
-    database_url: SecretStr | None = Field(
-        None,
-        description="PostgreSQL DSN. Unset: the embedded PostgreSQL in .local/postgres, if its package is installed",
-    )
-    db_schema: str = Field(
-        "public",
-        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
-        description="Schema of the service's tables and views; migrations create it",
-    )
+    database_url: SecretStr | None = None
+    """PostgreSQL DSN. Unset: the embedded PostgreSQL in .local/postgres, if its package is installed."""
+    db_schema: str = Field("public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    """Schema of the service's tables and views; migrations create it."""
 
-    models_dir: Path = Field(Path("models"), description="Folder of the model registry and its artefacts")
-    model_path: Path | None = Field(
-        None, description="Artefact to serve instead of the registry's active model; switches hot reload off"
-    )
-    model_size_limit_bytes: int = Field(
-        2 * 1024**3,
-        ge=1024,
-        description="Size limit of an artefact; a larger one is rejected before it is read",
-    )
-    model_signing_key: SecretStr | None = Field(
-        None, description="Private Ed25519 key that signs trained models. Unset: created once in KEYS_DIR"
-    )
-    model_trusted_keys: Annotated[list[str], *Comma] = Field(
-        [], description="Public keys (comma-separated) whose models are loaded. Unset: the one in KEYS_DIR"
-    )
+    models_dir: Path = Path("models")
+    """Folder of the model registry and its artefacts."""
+    model_path: Path | None = None
+    """Artefact to serve instead of the registry's active model; switches hot reload off."""
+    model_size_limit_bytes: int = Field(2 * 1024**3, ge=1024)
+    """Size limit of an artefact; a larger one is rejected before it is read."""
+    model_signing_key: SecretStr | None = None
+    """Private Ed25519 key that signs trained models. Unset: created once in KEYS_DIR."""
+    model_trusted_keys: Annotated[list[str], *Comma] = []
+    """Public keys (comma-separated) whose models are loaded. Unset: the one in KEYS_DIR."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address that the service listens on")
-    port: int = Field(8000, ge=0, le=65535, description="Port that the service listens on")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        "INFO", description="Lowest level that is logged"
-    )
-    feed_now: AwareDatetime | None = Field(
-        None, description="Fixed time for tests and replays (ISO 8601 with zone); rejected if API_KEYS is set"
-    )
-    shutdown_grace_seconds: int = Field(
-        10, ge=0, le=600, description="Time that running requests have to end after SIGTERM"
-    )
+    host: str = Field("127.0.0.1", min_length=1)
+    """Address that the service listens on."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port that the service listens on."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    """Lowest level that is logged."""
+    feed_now: AwareDatetime | None = None
+    """Fixed time for tests and replays (ISO 8601 with zone); rejected if API_KEYS is set."""
+    shutdown_grace_seconds: int = Field(10, ge=0, le=600)
+    """Time that running requests have to end after SIGTERM."""
 
-    otel_exporter_otlp_endpoint: str | None = Field(
-        None,
-        pattern=r"^https?://\S+$",
-        description="OTLP collector that receives traces over HTTP. Unset: no traces",
-    )
-    otel_service_name: str = Field(
-        "feed-recommendations", min_length=1, description="Name of the service in its traces"
-    )
-    otel_traces_sampler_arg: Fraction = Field(
-        1.0, description="Fraction of the requests to trace, where the caller has not decided"
-    )
+    otel_exporter_otlp_endpoint: str | None = Field(None, pattern=r"^https?://\S+$")
+    """OTLP collector that receives traces over HTTP. Unset: no traces."""
+    otel_service_name: str = Field("feed-recommendations", min_length=1)
+    """Name of the service in its traces."""
+    otel_traces_sampler_arg: Fraction = 1.0
+    """Fraction of the requests to trace, where the caller has not decided."""
 
-    api_keys: Annotated[list[SecretStr], *Comma] = Field(
-        [], description="API keys (comma-separated) of callers. Unset: open to everyone, for development"
-    )
-    metrics_need_key: bool = Field(False, description="Whether /metrics requires an API key")
-    cursor_secret: Annotated[list[SecretStr], *Comma] = Field(
-        [],
-        description="Secrets (comma-separated) that replicas share: the first signs cursors, all verify them. "
-        "Unset: one in KEYS_DIR",
-    )
-    keys_dir: Path = Field(
-        Path(".local/keys"), description="Folder of created keys, which only their owner can read"
-    )
+    api_keys: Annotated[list[SecretStr], *Comma] = []
+    """API keys (comma-separated) of callers. Unset: open to everyone, for development."""
+    metrics_need_key: bool = False
+    """Whether /metrics requires an API key."""
+    cursor_secret: Annotated[list[SecretStr], *Comma] = []
+    """Secrets (comma-separated) of all replicas: the first signs cursors, all verify them. Unset: one in KEYS_DIR."""
+    keys_dir: Path = Path(".local/keys")
+    """Folder of created keys, which only their owner can read."""
 
-    interaction_weight_view: Weight = Field(_WEIGHTS["view"], description="Weight of a view")
-    interaction_weight_click: Weight = Field(_WEIGHTS["click"], description="Weight of a click")
-    interaction_weight_like: Weight = Field(_WEIGHTS["like"], description="Weight of a like")
-    interaction_weight_comment: Weight = Field(_WEIGHTS["comment"], description="Weight of a comment")
-    interaction_weight_share: Weight = Field(_WEIGHTS["share"], description="Weight of a share")
+    interaction_weight_view: Weight = _WEIGHTS["view"]
+    """Weight of a view."""
+    interaction_weight_click: Weight = _WEIGHTS["click"]
+    """Weight of a click."""
+    interaction_weight_like: Weight = _WEIGHTS["like"]
+    """Weight of a like."""
+    interaction_weight_comment: Weight = _WEIGHTS["comment"]
+    """Weight of a comment."""
+    interaction_weight_share: Weight = _WEIGHTS["share"]
+    """Weight of a share."""
 
-    weight_collaborative: Fraction = Field(
-        _FORMULA.collaborative, description="Weight of similar users' interactions in the formula's score"
-    )
-    weight_content: Fraction = Field(
-        _FORMULA.content, description="Weight of content similarity in the formula's score"
-    )
-    weight_recency: Fraction = Field(_FORMULA.recency, description="Weight of recency in the formula's score")
-    recency_tau_hours: Hours = Field(
-        _FORMULA.recency_tau_hours, description="Age at which the recency of a post has fallen to 1/e"
-    )
-    neighbours: NeighbourCount = Field(
-        _RANKING.neighbours, description="Number of similar users whose interactions are used"
-    )
-    trending_half_life_hours: Hours = Field(
-        _RANKING.trending_half_life_hours,
-        description="Age at which an interaction has half its weight in trending",
-    )
-    author_repeat_factor: Fraction = Field(
-        _RANKING.author_repeat_factor,
-        description="Factor on the score of each further post of one author on a page",
-    )
-    author_repeat_floor: Fraction = Field(
-        _RANKING.author_repeat_floor, description="Smallest factor on further posts of one author"
-    )
-    exploration_share: ExplorationShare = Field(
-        _RANKING.exploration_share, description="Fraction of a page for posts with little engagement"
-    )
-    ranked_limit: CatalogueSize = Field(
-        _RANKING.whole_catalogue, description="Number of posts up to which every post is a candidate"
-    )
-    candidates: CandidateCount = Field(
-        _RANKING.candidates, description="Number of posts from each of the larger candidate sources"
-    )
+    weight_collaborative: Fraction = _FORMULA.collaborative
+    """Weight of similar users' interactions in the formula's score."""
+    weight_content: Fraction = _FORMULA.content
+    """Weight of content similarity in the formula's score."""
+    weight_recency: Fraction = _FORMULA.recency
+    """Weight of recency in the formula's score."""
+    recency_tau_hours: Hours = _FORMULA.recency_tau_hours
+    """Age at which the recency of a post has fallen to 1/e."""
+    neighbours: NeighbourCount = _RANKING.neighbours
+    """Number of similar users whose interactions are used."""
+    trending_half_life_hours: Hours = _RANKING.trending_half_life_hours
+    """Age at which an interaction has half its weight in trending."""
+    author_repeat_factor: Fraction = _RANKING.author_repeat_factor
+    """Factor on the score of each further post of one author on a page."""
+    author_repeat_floor: Fraction = _RANKING.author_repeat_floor
+    """Smallest factor on further posts of one author."""
+    exploration_share: ExplorationShare = _RANKING.exploration_share
+    """Fraction of a page for posts with little engagement."""
+    ranked_limit: CatalogueSize = _RANKING.whole_catalogue
+    """Number of posts up to which every post is a candidate."""
+    candidates: CandidateCount = _RANKING.candidates
+    """Number of posts from each of the larger candidate sources."""
 
-    cursor_life_hours: Hours = Field(
-        24, description="Lifetime of a cursor; an older one is rejected with 410"
-    )
-    offset_list_life_minutes: Annotated[float, Field(gt=0, le=1440, allow_inf_nan=False)] = Field(
-        10, description="How long a ranked list is cached for paging by offset"
-    )
-    offset_lists_limit: int = Field(
-        10_000,
-        ge=0,
-        le=1_000_000,
-        description="Number of cached lists, for paging by offset and for repeated requests",
-    )
-    answer_stands_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = Field(
-        10,
-        description="How long identical requests get the cached response, unless an event changes it; 0: never",
-    )
+    cursor_life_hours: Hours = 24
+    """Lifetime of a cursor; an older one is rejected with 410."""
+    offset_list_life_minutes: Annotated[float, Field(gt=0, le=1440, allow_inf_nan=False)] = 10
+    """How long a ranked list is cached for paging by offset."""
+    offset_lists_limit: int = Field(10_000, ge=0, le=1_000_000)
+    """Number of cached lists, for paging by offset and for repeated requests."""
+    answer_stands_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
+    """How long identical requests get the cached response, unless an event changes it; 0: never."""
 
-    pool_size: int = Field(5, ge=1, le=100, description="Number of database connections of a process")
-    pool_wait_ms: Milliseconds = Field(200, description="Time to wait for a free connection")
-    connect_budget_ms: Milliseconds = Field(500, description="Time to open a connection")
-    command_connect_seconds: Seconds = Field(
-        10, description="Time to open a connection in migrations, data and training commands"
-    )
-    statement_budget_ms: Milliseconds = Field(800, description="Time for a statement within a request")
-    load_budget_seconds: Seconds = Field(300, description="Time to read the whole feed at the start")
-    track_concurrency: int = Field(
-        8, ge=1, le=200, description="Number of tracking calls that write at the same time; more wait"
-    )
-    retry_after_seconds: int = Field(
-        5, ge=1, le=3600, description="Retry-After of responses while the database is unavailable"
-    )
+    pool_size: int = Field(5, ge=1, le=100)
+    """Number of database connections of a process."""
+    pool_wait_ms: Milliseconds = 200
+    """Time to wait for a free connection."""
+    connect_budget_ms: Milliseconds = 500
+    """Time to open a connection."""
+    command_connect_seconds: Seconds = 10
+    """Time to open a connection in migrations, data and training commands."""
+    statement_budget_ms: Milliseconds = 800
+    """Time for a statement within a request."""
+    load_budget_seconds: Seconds = 300
+    """Time to read the whole feed at the start."""
+    track_concurrency: int = Field(8, ge=1, le=200)
+    """Number of tracking calls that write at the same time; more wait."""
+    retry_after_seconds: int = Field(5, ge=1, le=3600)
+    """Retry-After of responses while the database is unavailable."""
 
-    tail_poll_ms: Milliseconds = Field(250, description="Interval between reads of new log entries")
-    ranking_tick_ms: Milliseconds = Field(
-        250, description="Step of the ranking clock; requests within a step share what is equal for all users"
-    )
-    newest_poll_seconds: Seconds = Field(
-        2, description="Interval between reads of new posts from tables without the service's triggers"
-    )
-    reconcile_seconds: Seconds = Field(
-        60, description="Interval between comparisons of tables without triggers with the feed in memory"
-    )
-    outbox_days: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = Field(
-        7, description="How long the outbox keeps changes of users, posts and follows, for a late replica"
-    )
-    registry_poll_seconds: Seconds = Field(
-        2, description="Interval between checks of the registry for a new model"
-    )
-    recommendation_ttl_hours: Hours = Field(24, description="Lifetime of a row of user_recommendation")
-    write_behind_limit: int = Field(
-        1000,
-        ge=0,
-        le=1_000_000,
-        description="Number of responses that wait to be copied to user_recommendation; 0: no copies",
-    )
+    tail_poll_ms: Milliseconds = 250
+    """Interval between reads of new log entries."""
+    ranking_tick_ms: Milliseconds = 250
+    """Step of the ranking clock; requests within a step share what is equal for all users."""
+    newest_poll_seconds: Seconds = 2
+    """Interval between reads of new posts from tables without the service's triggers."""
+    reconcile_seconds: Seconds = 60
+    """Interval between comparisons of tables without triggers with the feed in memory."""
+    outbox_days: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = 7
+    """How long the outbox keeps changes of users, posts and follows, for a late replica."""
+    registry_poll_seconds: Seconds = 2
+    """Interval between checks of the registry for a new model."""
+    recommendation_ttl_hours: Hours = 24
+    """Lifetime of a row of user_recommendation."""
+    write_behind_limit: int = Field(1000, ge=0, le=1_000_000)
+    """Number of responses that wait to be copied to user_recommendation; 0: no copies."""
 
-    body_limit_bytes: int = Field(
-        1024**2,
-        ge=1024,
-        le=64 * 1024**2,
-        description="Size limit of a request body; a larger one is rejected with 413",
-    )
-    body_budget_seconds: Seconds = Field(
-        10, description="Time to receive a request body; a slower one is rejected with 408"
-    )
-    track_budget_ms: Milliseconds = Field(
-        900, description="Time to commit a tracking call; a slower one is answered with 503"
-    )
-    track_back_days: Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)] = Field(
-        7, description="Largest age of an event's occurred_at"
-    )
-    track_ahead_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
-        5, description="How far an event's occurred_at may be in the future"
-    )
+    body_limit_bytes: int = Field(1024**2, ge=1024, le=64 * 1024**2)
+    """Size limit of a request body; a larger one is rejected with 413."""
+    body_budget_seconds: Seconds = 10
+    """Time to receive a request body; a slower one is rejected with 408."""
+    track_budget_ms: Milliseconds = 900
+    """Time to commit a tracking call; a slower one is answered with 503."""
+    track_back_days: Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)] = 7
+    """Largest age of an event's occurred_at."""
+    track_ahead_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 5
+    """How far an event's occurred_at may be in the future."""
 
-    training_workers: Annotated[int, Field(ge=1, le=64)] | None = Field(
-        None,
-        description="Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4",
-    )
+    training_workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4."""
 
     @field_validator("database_url")
     @classmethod
