@@ -59,7 +59,7 @@ set_up() {
     fi
     rm -f .venv/.synced
     say "installing the locked packages"
-    # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, each command would compile all it imports anew.
+    # Compile once here: if PYTHONDONTWRITEBYTECODE is set, each command would compile its imports again.
     "$uv" pip sync --quiet --compile-bytecode --require-hashes --python .venv/bin/python requirements.lock \
         || fail "the locked packages could not be installed: is a package index reachable?"
     stamp > .venv/.synced

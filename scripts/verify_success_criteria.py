@@ -180,7 +180,7 @@ class System:
             **self.environment,
             ML_SERVICE_URL=self.service[0],
         )
-        self.visitor.get(url)  # the page gives the visitor his id
+        self.visitor.get(url)  # the page gives the visitor an id
         return url
 
     @made_once

@@ -31,7 +31,7 @@ def service_keys(keys: ModelKeys) -> ModelKeys:
 
 
 def publish(registry: FileModelRegistry, name: str = "a model", **changes: Any) -> ModelRecord:
-    """A small model whose content tells it from others."""
+    """A small model whose content differs from that of others."""
     values: dict[str, Any] = {"metrics": {"ndcg@10": 0.3}, "config": {"neighbours": 10}, "created_at": NOON}
     return registry.publish({"name": name, "numbers": np.arange(5.0)}, **values | changes)
 

@@ -7,7 +7,7 @@ import { findUserName } from "@/lib/repositories/user.repository";
 
 /** The user for whom the page is rendered. The proxy has set the cookie with their id. */
 export async function currentViewer(): Promise<{ id: string; name: string; switchable: boolean }> {
-  await headers(); // tells Next.js to render the page for each request
+  await headers(); // makes Next.js render the page for each request
   const cookie = (await cookies()).get(USER_COOKIE)?.value;
   const id = cookie && isId(cookie) ? cookie : "visitor";
   let name: string | null = null;

@@ -184,7 +184,7 @@ export class EventQueue {
   }
 }
 
-/** A random UUID. Works without `crypto.randomUUID` too, which browsers only offer to pages served over https. */
+/** A random UUID. Works without `crypto.randomUUID` too, which browsers provide only to pages served over https. */
 export function newUuid(): string {
   if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

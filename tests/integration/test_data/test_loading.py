@@ -82,7 +82,7 @@ def arguments(files: Mapping[str, Path]) -> list[object]:
     return [part for pair in files.items() for part in pair]
 
 
-def test_everything_the_files_tell_is_in_the_tables(
+def test_all_values_of_the_files_are_in_the_tables(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run_import(capsys, *arguments(feed_files(tmp_path)))
@@ -117,7 +117,7 @@ def test_everything_the_files_tell_is_in_the_tables(
     ]
 
 
-def test_what_is_left_out_of_the_files_is_told_in_the_summary(
+def test_skipped_rows_are_reported_in_the_summary(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = feed_files(tmp_path)

@@ -26,14 +26,14 @@ COMPANIONS: list[list[str | None]] = [
 ]
 
 
-def read(spelt: str, companions: list[str | None]) -> int | None:
-    micro, bad = to_microseconds(pa.chunked_array([[*companions, spelt]], pa.large_string()))
+def read(text: str, companions: list[str | None]) -> int | None:
+    micro, bad = to_microseconds(pa.chunked_array([[*companions, text]], pa.large_string()))
     assert bool(bad[-1]) == (micro[-1] == NO_TIME)
     return None if bad[-1] else int(micro[-1])
 
 
 @pytest.mark.parametrize(
-    ("spelt", "seconds"),
+    ("text", "seconds"),
     [
         ("2026-01-02", 1767312000.0),
         ("2026-01-02T03", 1767322800.0),
@@ -60,13 +60,13 @@ def read(spelt: str, companions: list[str | None]) -> int | None:
         ("20260102", 20260102.0),
     ],
 )
-def test_a_time_is_read_the_same_whatever_stands_beside_it(spelt: str, seconds: float) -> None:
+def test_a_time_is_read_the_same_whatever_stands_beside_it(text: str, seconds: float) -> None:
     for companions in COMPANIONS:
-        assert read(spelt, companions) == round(seconds * 1e6)
+        assert read(text, companions) == round(seconds * 1e6)
 
 
 @pytest.mark.parametrize(
-    "spelt",
+    "text",
     [
         "", " ", "now", "today", "NaT", "nan", "inf", "1e9", " 5", "5 ", "2026-01", "2026-1-2", "2026-13-01",
         "2026-00-10", "2026-01-00", "2026-02-29", "1900-02-29", "2026-01-02T", "2026-01-02T24:00", "2026-01-02T23:60",
@@ -75,11 +75,11 @@ def test_a_time_is_read_the_same_whatever_stands_beside_it(spelt: str, seconds: 
         "0000-01-01", "10000-01-01", "1767323045000", "2026-01-02T10:00:00\n", "\uff12026-01-02",
     ],
 )  # fmt: skip
-def test_what_is_no_time_is_refused_whatever_stands_beside_it(spelt: str) -> None:
+def test_what_is_no_time_is_refused_whatever_stands_beside_it(text: str) -> None:
     for companions in COMPANIONS:
-        assert read(spelt, companions) is None
+        assert read(text, companions) is None
     with pytest.raises(ValueError, match="is not a time"):
-        parse_time(spelt)
+        parse_time(text)
 
 
 @given(

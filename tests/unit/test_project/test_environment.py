@@ -1,4 +1,4 @@
-"""What a newcomer meets before anything runs."""
+"""The environment and the scripts that a new developer uses first."""
 
 import re
 import subprocess

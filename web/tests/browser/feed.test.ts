@@ -396,7 +396,7 @@ describe("the feed page", { skip }, () => {
     );
   });
 
-  it("offers a new list after another tab has switched users", async () => {
+  it("shows a new list after another tab has switched users", async () => {
     const feed = await openFeed({ user: "user-10" });
     await feed.waitForPosts();
     await context.addCookies([{ name: "feed_user", value: "user-11", url: web.url }]);

@@ -1,4 +1,4 @@
-"""What feed files mean, in every format alike."""
+"""Feed files have the same meaning in every format."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def events_of(feed: FeedFile) -> list[tuple[str, str, str, float]]:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_format_tells_the_same_feed(tmp_path: Path, form: str) -> None:
+def test_every_format_gives_the_same_feed(tmp_path: Path, form: str) -> None:
     interactions = write_rows(
         tmp_path / f"i.{form}",
         [
@@ -198,7 +198,7 @@ def test_moving_the_times_moves_all_of_them_and_leaves_the_event_ids(tmp_path: P
     assert np.isnan(there.follows.since).tolist() == [False, True]
 
 
-def test_a_user_without_a_time_is_there_from_the_first_thing_that_names_him(tmp_path: Path) -> None:
+def test_a_user_without_a_time_exists_from_their_first_occurrence(tmp_path: Path) -> None:
     interactions = write_rows(tmp_path / "i.csv", [{**VIEW, "created_at": 50}])
     posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": 40}])
     follows = write_rows(tmp_path / "f.csv", [{"follower_id": "ann", "followee_id": "cid", "created_at": 30}])
@@ -212,7 +212,7 @@ def test_a_user_without_a_time_is_there_from_the_first_thing_that_names_him(tmp_
     }
 
 
-def test_of_rows_with_one_id_the_first_counts_and_nobody_follows_himself_and_that_is_told(
+def test_duplicate_ids_and_users_who_follow_themselves_are_skipped_and_reported(
     tmp_path: Path,
 ) -> None:
     posts = write_rows(

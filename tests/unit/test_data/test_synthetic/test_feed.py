@@ -132,7 +132,7 @@ def test_each_step_of_the_funnel_is_rarer_than_the_one_before(mixed: FeedDataset
 
 
 def test_all_that_a_visit_leads_to_carries_its_time(mixed: FeedDataset) -> None:
-    """Else a view a moment before would tell a replay which post the like is about to ask for."""
+    """Otherwise a view just before a like would reveal to a replay which post is liked."""
     own = mixed.posts.author[mixed.events.post] == mixed.events.user  # answers come later
     visit = np.stack([mixed.events.user, mixed.events.post])[:, ~own]
     pairs = np.unique(visit, axis=1)
@@ -148,7 +148,7 @@ def test_nights_are_quiet(mixed: FeedDataset) -> None:
 
 
 def lift_of_similar_users(feed: FeedDataset) -> float:
-    """How much more alike are the later choices of pairs of users whose earlier ones were (cosine, upper tenth)?"""
+    """The ratio of the later similarity (cosine) of user pairs with the highest tenth of earlier similarity to the rest."""
     half = len(feed.events) // 2
 
     def chosen(events: slice) -> np.ndarray:
@@ -164,8 +164,8 @@ def lift_of_similar_users(feed: FeedDataset) -> float:
         (rows @ rows.T / np.sqrt(np.outer(rows.sum(axis=1), rows.sum(axis=1))))[pairs]
         for rows in (earlier[busy], later[busy])
     )
-    alike = before >= np.quantile(before, 0.9)
-    return float(after[alike].mean() / after[~alike].mean())
+    similar = before >= np.quantile(before, 0.9)
+    return float(after[similar].mean() / after[~similar].mean())
 
 
 def test_neighbours_by_earlier_choices_are_neighbours_by_later_ones(
