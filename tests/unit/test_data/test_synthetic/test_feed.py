@@ -148,7 +148,7 @@ def test_nights_are_quiet(mixed: FeedDataset) -> None:
 
 
 def lift_of_similar_users(feed: FeedDataset) -> float:
-    """The ratio of the later similarity (cosine) of user pairs with the highest tenth of earlier similarity to the rest."""
+    """Later similarity (cosine) of the tenth of user pairs with most earlier similarity, over that of the rest."""
     half = len(feed.events) // 2
 
     def chosen(events: slice) -> np.ndarray:
