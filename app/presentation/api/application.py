@@ -25,7 +25,7 @@ from app.presentation.api.problems import (
 )
 from app.presentation.api.routers.health import StateCollector, health_router
 from app.presentation.api.routers.interactions import interactions_router
-from app.presentation.api.routers.recommendations import add_recommendations
+from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.schemas.interaction_schema import BatchRequest, TrackRequest
 from app.presentation.schemas.recommendation_schema import GenerateRequest
 from app.shared.monitoring import Metrics
@@ -74,7 +74,7 @@ def create_api(
         redirect_slashes=False,
         redoc_url=None,
     )
-    add_recommendations(app, options, metrics)
+    app.include_router(recommendations_router(options, metrics))
     app.include_router(interactions_router(options, metrics))
     app.include_router(health_router(metrics))
     _answer_errors(app, options)

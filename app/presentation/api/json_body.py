@@ -1,4 +1,4 @@
-"""A request body, read within its limits and decoded strictly."""
+"""Reads the body of a request within limits and decodes it strictly."""
 
 import asyncio
 import json
@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive, Scope
+from starlette.requests import Request
 
-from app.presentation.api.asgi import header, next_chunk
 from app.presentation.api.problems import (
     BODY_TIMEOUT,
     BODY_TOO_LARGE,
@@ -21,39 +20,44 @@ from app.presentation.api.problems import (
 
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_NAMED_FIELDS = 10
-_HEARD_OUT = 64 * 2**20  # bytes: who is still sending when the connection closes never reads why
+_MAX_DISCARDED_BYTES = 64 * 2**20
 
 
-async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: float) -> bytes:
-    """The whole body. Raises ProblemError beyond `limit` bytes or `seconds`, ClientDisconnect."""
-    announced = header(scope, b"content-length")
-    large = announced.isdigit() and (len(announced) > len(str(limit)) or int(announced) > limit)
-    if large and (header(scope, b"expect") or len(announced) > len(str(_HEARD_OUT))):
-        raise _too_large(limit)
-    body, size, more = bytearray(), 0, True
+async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float) -> bytes:
+    """The whole body of a request.
+
+    Raises ProblemError if the body has more than `max_bytes` or takes longer than `timeout_seconds`, and
+    ClientDisconnect. A body that is too large is read to its end and discarded, up to a bound: a client that still
+    sends when the connection closes cannot read the response.
+    """
+    announced = request.headers.get("content-length", "")
+    too_large = announced.isdecimal() and (len(announced) > len(str(max_bytes)) or int(announced) > max_bytes)
+    if too_large and ("expect" in request.headers or len(announced) > len(str(_MAX_DISCARDED_BYTES))):
+        raise _too_large(max_bytes)
+    body, size = bytearray(), 0
     try:
-        async with asyncio.timeout(seconds):
-            while more:
-                chunk, more = await next_chunk(receive)
+        async with asyncio.timeout(timeout_seconds):
+            async for chunk in request.stream():
                 size += len(chunk)
-                if size > _HEARD_OUT:
+                too_large = too_large or size > max_bytes
+                if size > _MAX_DISCARDED_BYTES:
                     break
-                if size <= limit and not large:
+                if not too_large:
                     body += chunk
     except TimeoutError:
-        if not large and size <= limit:
+        if not too_large:
             raise ProblemError(BODY_TIMEOUT, headers={"connection": "close"}) from None
-    if large or size > limit:
-        raise _too_large(limit)
+    if too_large:
+        raise _too_large(max_bytes)
     return bytes(body)
 
 
-def _too_large(limit: int) -> ProblemError:
-    return ProblemError(BODY_TOO_LARGE, f"The limit is {limit} bytes", headers={"connection": "close"})
+def _too_large(max_bytes: int) -> ProblemError:
+    return ProblemError(BODY_TOO_LARGE, f"The limit is {max_bytes} bytes", headers={"connection": "close"})
 
 
 def decode(body: bytes, model: type[Model]) -> Model:
-    """The body as a `model`. Raises ProblemError naming what is wrong and where."""
+    """The body as a `model`. Raises ProblemError with the place and the problem of each invalid field."""
     try:
         return model.model_validate(_strict_json(body))
     except ValidationError as error:
@@ -71,8 +75,8 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 
 def _strict_json(body: bytes) -> Any:
-    # orjson refuses NaN, infinities, lone surrogates, bad UTF-8 and depth; the standard library sees double
-    # keys, of which parsers take now the first and now the last
+    # orjson rejects NaN, infinities, lone surrogates, bad UTF-8 and deep nesting. The standard library reports
+    # duplicate keys: some parsers use the first value of such a key, others the last.
     try:
         orjson.loads(body)
         return _UNIQUE_KEYS.decode(body.decode())
@@ -83,8 +87,8 @@ def _strict_json(body: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     unique = dict(pairs)
     if len(unique) != len(pairs):
-        double = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise ValueError(f"the key {double[:40]!r} occurs twice")
+        duplicate = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {duplicate[:40]!r} occurs twice")
     return unique
 
 

@@ -9,17 +9,16 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.presentation.api.asgi import add_header, header
 from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
 from app.shared.logging import bind_log_context
 from app.shared.tracing import Traces
 
 log = structlog.get_logger("access")
-_SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _draw = Random().getrandbits  # noqa: S311  an id names a request and keeps no secret: no system call for each
 _CLIENT_CLOSED = 499
 _QUIET = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # asked every few seconds
@@ -41,8 +40,8 @@ class AccessLogMiddleware:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
-        given = header(scope, b"x-request-id")
-        request_id = given.decode() if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
         scope["feed.request_id"] = request_id
         bind_log_context(request_id=request_id)
         status = 0
@@ -51,7 +50,7 @@ class AccessLogMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                add_header(message, b"x-request-id", request_id.encode())
+                MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
         try:
@@ -129,17 +128,18 @@ class ApiKeyMiddleware:
         await self._app(scope, receive, send)
 
     def _knows(self, scope: Scope) -> bool:
-        scheme, _, token = header(scope, b"authorization").partition(b" ")
-        shown = header(scope, b"x-api-key") or (token.strip() if scheme.lower() == b"bearer" else b"")
-        # digests of equal length, every key compared: the time tells neither a key's length nor its place
-        digest = _digest(shown)
+        headers = Headers(scope=scope)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        # Digests of equal length, and every key is compared: the time reveals neither a key's length nor its position.
+        digest = _digest(key.encode("latin-1"))
         return sum([hmac.compare_digest(digest, one) for one in self._digests]) > 0
 
 
 def _method_and_route(scope: Scope) -> tuple[str, str]:
-    """The path's template, so that there are few; `any`, `unmatched` where there is none."""
+    """The method and the path's template, of which there are few; `any` and `unmatched` if no route matches."""
     route = getattr(scope.get("route"), "path", None)
-    if route is None:  # a bare route leaves no trace of itself but its endpoint, and paths here are constant
+    if route is None:  # a route of Starlette, such as /docs, sets only its endpoint; these paths are constant
         route = scope["path"] if "endpoint" in scope else "unmatched"
     return scope["method"] if route != "unmatched" else "any", route
 

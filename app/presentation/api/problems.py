@@ -75,8 +75,10 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
 """The nearest class wins."""
 
 
-def problem_of(error: errors.DomainError) -> Problem:
-    """The row of the nearest class of `error`."""
+def problem_of(error: ProblemError | errors.DomainError) -> Problem:
+    """The problem that an error is rendered as."""
+    if isinstance(error, ProblemError):
+        return error.problem
     return next(DOMAIN_PROBLEMS[kind] for kind in type(error).__mro__ if kind in DOMAIN_PROBLEMS)
 
 

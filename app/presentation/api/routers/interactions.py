@@ -56,8 +56,9 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     writers: list[anyio.CapacityLimiter] = []  # made on the loop that uses it
 
     async def read(request: Request) -> bytes:
-        limit, seconds = options.body_limit_bytes, options.body_budget_seconds
-        return await read_body(request.scope, request.receive, limit=limit, seconds=seconds)
+        return await read_body(
+            request, max_bytes=options.body_limit_bytes, timeout_seconds=options.body_budget_seconds
+        )
 
     async def record(request: Request, events: Sequence[TrackedEvent]) -> RecordResult:
         if not writers:
