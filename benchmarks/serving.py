@@ -33,7 +33,7 @@ from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
-from training.learning.model_selection import FEWEST_REQUESTS
+from training.learning.model_selection import MIN_REQUESTS
 
 PATH = "/recommendations/generate"
 PAGE = 50
@@ -278,7 +278,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     parser.add_argument(
         "--learn-from",
-        type=whole_number(FEWEST_REQUESTS),
+        type=whole_number(MIN_REQUESTS),
         metavar="N",
         help="see training.train (default: its own)",
     )

@@ -26,8 +26,8 @@ from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, make_feed
 from training.evaluation.acceptance import compare
 from training.evaluation.metrics import ndcg_of_rank
-from training.evaluation.prequential import run
-from training.evaluation.rankers import SINGLE
+from training.evaluation.prequential import replay_rankers
+from training.evaluation.rankers import BASELINES
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import progress_bar
@@ -47,11 +47,13 @@ def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
         write_feed(make_feed(size), file)
         history = read_feed(file, None, None, None, {}).dataset()
     replay = Replay(history, ranking_options(read_settings()), targets=target_kinds(history))
-    names = (*SINGLE, "learned", "served")
+    names = (*BASELINES, "learned", "served")
     with progress_bar(f"{size.scenario}, {size.post_half_life_hours:g} h") as progress:
-        outcome = run(replay, names, LearningOptions(), max_requests=max_requests, progress=progress)
+        outcome = replay_rankers(
+            replay, names, LearningOptions(), max_requests=max_requests, progress=progress
+        )
     ndcg = {name: float(ndcg_of_rank(outcome.ranks[name]).mean()) for name in names}
-    best = max(SINGLE, key=ndcg.__getitem__)
+    best = max(BASELINES, key=ndcg.__getitem__)
     users = replay.events.user[outcome.requests]
     gain = compare(outcome.ranks["learned"], outcome.ranks[best], users)
     return {

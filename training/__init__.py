@@ -1,3 +1,3 @@
-"""From the log to a published model, and the figures it is judged by."""
+"""Trains, evaluates and publishes models."""
 
-import app  # noqa: F401  (says so where the locked environment is missing)
+import app  # noqa: F401  (reports a missing locked environment)

@@ -1,80 +1,61 @@
-"""How well the feed is ranked: `python -m training.evaluate [--interactions PATH] --help`.
+"""Measure the ranking of a feed: `python -m training.evaluate [--interactions PATH] --help`.
 
-`--protocol prequential` (the default) replays the feed request by request and asks every ranker what it would have
-shown; `--protocol owner` gives precision@5, recall@5 and ndcg@5 over a split in time.
+`--protocol prequential` (the default) replays the feed request by request and ranks each request with every ranker.
+`--protocol owner` measures precision@5, recall@5 and ndcg@5 at a split in time.
 """
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
-from app.shared.command_line import OneLineParser, duration, fail, whole_number
-from data.feed_arguments import add_feed_arguments, check_feed_arguments, timestamp
+from app.shared.command_line import OneLineParser, duration, whole_number
+from app.shared.exceptions import ConfigurationError
+from data.feed_arguments import add_feed_arguments, check_feed_arguments
+from training.command_line import add_seed, add_test_from, output_file, print_json, run_command
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
-from training.evaluation.prequential import run
-from training.evaluation.rankers import LEARNED, RANKERS
-from training.evaluation.summary import summarise
-from training.feed_source import UNREADABLE, read_dataset
+from training.evaluation.prequential import ReplayResult, replay_rankers
+from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
+from training.evaluation.summary import RankerSummary, estimate_json, summarise
+from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
-from training.reporting.console import holdout_lines, progress_bar, sources_table, summary_table
+from training.reporting.console import holdout_table, progress_bar, sources_table, summary_table
 from training.reporting.ranking_dump import write_dump
 
 _PROG: Final = "training.evaluate"
 
 
-class NothingToEvaluate(Exception):
-    """The feed, or the part of it after --test-from, holds no request."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     args = _arguments(argv)
-    try:
-        settings = read_settings()
-        history = read_dataset(args, settings)
-    except UNREADABLE as error:
-        return fail(_PROG, error)
-    evaluate = _prequential if args.protocol == "prequential" else _owner
-    try:
-        evaluate(args, history, settings)
-    except (NothingToEvaluate, ChildProcessError) as error:
-        return fail(_PROG, error)
-    except OSError as error:
-        return fail(
-            _PROG, f"{error.filename or args.dump or args.html}: cannot be written: {error.strerror or error}"
-        )
-    return 0
+    evaluate = _evaluate_prequential if args.protocol == "prequential" else _evaluate_holdout
+    return run_command(_PROG, lambda: evaluate(args, read_settings()))
 
 
-def _prequential(args: argparse.Namespace, history: FeedDataset, settings: Settings) -> None:
+def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
+    replay = _open_replay(args, settings)
     started = time.perf_counter()
-    replay = _replay(args, history, settings)
-    possible = len(replay.test_requests(len(replay.requests)))
-    if not possible:
-        raise NothingToEvaluate(
-            f"no request to evaluate: nobody chose another's post at or after {_iso(replay.test_from)} "
-            f"(types: {', '.join(_targets(replay))})"
+    n_possible = len(replay.test_requests(len(replay.requests)))
+    if not n_possible:
+        raise ConfigurationError(
+            f"no request to evaluate: no user chose another user's post at or after {_iso(replay.test_from)} "
+            f"(types: {', '.join(_targets(replay))}); use an earlier --test-from or other --targets"
         )
     rankers = args.rankers or list(RANKERS)
-    # The service's own pipeline is examined if it is ranked with, and for a report.
     diagnose = PipelineDiagnostics(replay.options) if "served" in rankers or args.html else None
-    # one thread: the same figures to the last bit whatever the machine, and no slower on matrices of this size
+    # One thread gives the same bits on every machine, and is no slower for matrices of this size.
     with threadpool_limits(limits=1), progress_bar("replay") as progress:
-        result = run(
+        result = replay_rankers(
             replay,
             rankers,
             LearningOptions(seed=args.seed),
@@ -83,75 +64,76 @@ def _prequential(args: argparse.Namespace, history: FeedDataset, settings: Setti
             progress=progress,
             diagnose=diagnose,
         )
-    table = summarise(replay, result, args.seed)
+    rows = summarise(replay, result, args.seed)
     pipeline = PipelineSummary(result.diagnoses) if diagnose else None
     if args.dump is not None:
         write_dump(args.dump, replay, result)
     if args.html is not None:
-        from training.reporting.html_report import write_report
+        from training.reporting.html_report import write_report  # matplotlib takes a second
 
-        write_report(args.html, replay, result, table, pipeline)
-    told: dict[str, Any] = {
-        "protocol": "prequential",
-        "test_from": replay.test_from,
-        "targets": _targets(replay),
-        "seed": args.seed,
-        "requests": len(result.requests),
-        "possible": possible,
-        "rankers": {
-            name: {**row.to_json(), "seconds": round(result.seconds[name], 3)} for name, row in table.items()
-        },
-        "learned": [{**asdict(one.variant), "log_likelihood": one.tried} for one in result.fits],
-        "sources": {name: one.to_json() for name, one in pipeline.sources().items()} if pipeline else {},
-        "reliability": [one.to_json() for one in pipeline.reliability()] if pipeline else [],
-        "seconds": round(time.perf_counter() - started, 1),
-    }
+        write_report(args.html, replay, result, rows, pipeline)
+    seconds = time.perf_counter() - started
     if args.json:
-        print(json.dumps(told, indent=2, allow_nan=False))
+        results = {
+            "requests": len(result.requests),
+            "possible": n_possible,
+            **_results(result, rows, pipeline),
+        }
+        print_json({**_protocol(args, replay), "seed": args.seed, **results, "seconds": round(seconds, 1)})
         return
-    print(
-        f"{len(result.requests):,} of {possible:,} requests from {_iso(replay.test_from)} on, "
-        f"{told['seconds']:.0f} s; 95 % intervals over users"
-    )
-    summary_table(table)
+    requests = f"{len(result.requests):,} of {n_possible:,} requests from {_iso(replay.test_from)} on"
+    print(f"{requests}, {seconds:.0f} s; 95 % intervals over users")
+    summary_table(rows)
     if pipeline is not None:
         sources_table(pipeline.sources())
 
 
-def _owner(args: argparse.Namespace, history: FeedDataset, settings: Settings) -> None:
-    replay = _replay(args, history, settings)
-    table = holdout_metrics(replay, args.rankers or HOLDOUT_RANKERS, at_most=args.max_requests)
-    if not next(iter(table.values()))["ndcg@5"].n:
-        raise NothingToEvaluate(
-            f"nothing to evaluate: nobody with a history chose, at or after {_iso(replay.test_from)}, "
-            "a post that was there before"
+def _results(
+    result: ReplayResult, rows: dict[str, RankerSummary], pipeline: PipelineSummary | None
+) -> dict[str, Any]:
+    return {
+        "rankers": {
+            name: {**row.to_json(), "seconds": round(result.seconds[name], 3)} for name, row in rows.items()
+        },
+        "learned": [{**asdict(fit.variant), "log_likelihood": fit.tried} for fit in result.fits],
+        "sources": {name: row.to_json() for name, row in pipeline.sources().items()} if pipeline else {},
+        "reliability": [one.to_json() for one in pipeline.reliability()] if pipeline else [],
+    }
+
+
+def _evaluate_holdout(args: argparse.Namespace, settings: Settings) -> None:
+    replay = _open_replay(args, settings)
+    rows = holdout_metrics(replay, args.rankers or HOLDOUT_RANKERS, at_most=args.max_requests)
+    if not next(iter(rows.values()))["ndcg@5"].n:
+        raise ConfigurationError(
+            f"nothing to evaluate: no user with earlier events chose an existing post at or after "
+            f"{_iso(replay.test_from)}; use another --test-from"
         )
     if args.json:
-        from training.evaluation.summary import estimate_json
-
-        rows = {name: {k: estimate_json(v) for k, v in row.items()} for name, row in table.items()}
-        told = {
-            "protocol": "owner",
-            "test_from": replay.test_from,
-            "targets": _targets(replay),
-            "rankers": rows,
-        }
-        print(json.dumps(told, indent=2, allow_nan=False))
+        rankers = {name: {k: estimate_json(v) for k, v in row.items()} for name, row in rows.items()}
+        print_json({**_protocol(args, replay), "rankers": rankers})
         return
-    holdout_lines(table, _iso(replay.test_from))
+    holdout_table(rows, _iso(replay.test_from))
 
 
-def _replay(args: argparse.Namespace, history: FeedDataset, settings: Settings) -> Replay:
-    if not len(history.events):
-        raise NothingToEvaluate("the feed has no interactions")
+def _open_replay(args: argparse.Namespace, settings: Settings) -> Replay:
+    dataset = read_dataset(args, settings)
+    if not len(dataset.events):
+        raise ConfigurationError(
+            "the feed has no interactions; import a feed, or name a file with --interactions"
+        )
     return Replay(
-        history,
+        dataset,
         ranking_options(settings),
-        targets=target_kinds(history, args.targets),
-        test_from=args.test_from.timestamp() if args.test_from else None,
+        targets=target_kinds(dataset, args.targets),
+        test_from=args.test_from,
         refit_every=args.refit_every,
         seed=args.seed,
     )
+
+
+def _protocol(args: argparse.Namespace, replay: Replay) -> dict[str, Any]:
+    return {"protocol": args.protocol, "test_from": replay.test_from, "targets": _targets(replay)}
 
 
 def _targets(replay: Replay) -> list[str]:
@@ -162,75 +144,70 @@ def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _names(allowed: Sequence[str], what: str) -> Any:
+def _names(allowed: Sequence[str], what: str) -> Callable[[str], list[str]]:
+    """An argument type: some of the allowed names, separated by commas."""
+
     def parse(text: str) -> list[str]:
-        named = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-        if wrong := [name for name in named if name not in allowed]:
-            raise argparse.ArgumentTypeError(f"{wrong[0]!r} is no {what} (there are {', '.join(allowed)})")
-        if not named:
-            raise argparse.ArgumentTypeError(f"names no {what}")
-        return named
+        names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+        if unknown := [name for name in names if name not in allowed]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no {what} (there are {', '.join(allowed)})")
+        if not names:
+            raise argparse.ArgumentTypeError(f"has no {what}")
+        return names
 
     return parse
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = OneLineParser(prog=_PROG, description="Measure how well rankers would have served the feed.")
-    parser.add_argument(
+    parser = _parser()
+    args = parser.parse_args(argv)
+    check_feed_arguments(parser, args)
+    if args.protocol == "owner":
+        if args.dump or args.html:
+            parser.error(f"argument {'--dump' if args.dump else '--html'}: requires --protocol prequential")
+        if LEARNED_RANKERS & set(args.rankers or ()):
+            parser.error(
+                "argument --rankers: --protocol owner has no learned ranker; use training.train or prequential"
+            )
+    return args
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(prog=_PROG, description="Measure how well rankers would have ranked a feed.")
+    add = parser.add_argument
+    add(
         "--protocol",
         choices=("prequential", "owner"),
         default="prequential",
-        help="prequential: replay the feed request by request (default); owner: a split in time, first five places",
+        help="prequential: replay the feed request by request (default); owner: first five posts at a split in time",
     )
     add_feed_arguments(parser)
-    parser.add_argument(
+    add(
         "--rankers",
         type=_names(RANKERS, "ranker"),
         metavar="A,B,…",
-        help=f"of {', '.join(RANKERS)} (default: all)",
+        help=f"some of {', '.join(RANKERS)} (default: all)",
     )
-    parser.add_argument(
+    add(
         "--targets",
         type=_names(INTERACTION_TYPES, "interaction type"),
         metavar="A,B,…",
-        help="types that count as a choice (default: all but view and click where there are others)",
+        help="types that count as a choice (default: all but view and click, if there are others)",
     )
-    parser.add_argument(
-        "--test-from",
-        type=timestamp,
-        metavar="TIME",
-        help="start of the test part (default: after 80 %% of the rows)",
-    )
-    parser.add_argument(
-        "--max-requests", type=whole_number(1), default=20_000, metavar="N", help="default: 20000"
-    )
-    parser.add_argument(
+    add_test_from(parser)
+    add("--max-requests", type=whole_number(1), default=20_000, metavar="N", help="default: 20000")
+    add(
         "--refit-every",
         type=duration,
         default=86_400.0,
         metavar="24h",
-        help="of neighbours, in feed time",
+        help="feed time between fits of the neighbour models (default: 24h)",
     )
-    parser.add_argument("--seed", type=whole_number(0), default=0, help="of ties, samples and intervals")
-    parser.add_argument(
-        "--dump", type=Path, metavar="PATH", help="write every ranking, one line of JSON each"
-    )
-    parser.add_argument("--html", type=Path, metavar="PATH", help="write a report with plots, one page")
-    parser.add_argument("--json", action="store_true", help="print the figures for a program")
-    args = parser.parse_args(argv)
-    check_feed_arguments(parser, args)
-    if args.protocol == "owner" and (args.dump or args.html):
-        parser.error(f"argument {'--dump' if args.dump else '--html'}: goes with --protocol prequential")
-    if args.protocol == "owner" and LEARNED & set(args.rankers or ()):
-        parser.error(
-            "argument --rankers: with --protocol owner nothing is learned; ask `training.train`, or the replay"
-        )
-    for name, path in (("--dump", args.dump), ("--html", args.html)):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            parser.error(
-                f"argument {name}: {path}: {'is a folder' if path.is_dir() else 'its folder is not there'}"
-            )
-    return args
+    add_seed(parser)
+    add("--dump", type=output_file, metavar="PATH", help="write every ranking as one line of JSON")
+    add("--html", type=output_file, metavar="PATH", help="write a report with plots as one page")
+    add("--json", action="store_true", help="print the results as JSON")
+    return parser
 
 
 if __name__ == "__main__":

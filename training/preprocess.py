@@ -1,4 +1,4 @@
-"""From a feed's history to what models are fitted on."""
+"""Converts the events of a feed into the matrix that neighbour models are fitted on."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,9 @@ def build_interaction_matrix(
     *,
     decayed_at: float | None = None,
 ) -> csr_array:
-    """Sparse (n_users, n_posts) sums of interaction weights, never dense.
+    """Sparse (n_users, n_posts) sums of interaction weights.
 
-    `kind_weights` (5,) by interaction type; with `decayed_at` (seconds) each weight is halved per day of age then.
+    `kind_weights` is (5,), by interaction type. With `decayed_at` (seconds) each weight is halved per day of age.
     """
     weights = kind_weights[events.kind]
     if decayed_at is not None:

@@ -1,10 +1,9 @@
-"""Whether a registered model may serve: `python -m training.validate_model [--version V] [--json]`.
+"""Check that a registered model may serve: `python -m training.validate_model [--version V] [--json]`.
 
-Exit 0: it may. Exit 1: one line says why not. Exit 2: a bad argument, or no registry that can be read.
+Exit code 0: it may. 1: it may not; one line gives the reasons. 2: a bad argument, or an unreadable registry.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,73 +20,74 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, fail
-from training.evaluation.acceptance import TOLERATED, Comparison
-from training.registry import REFUSALS
+from app.shared.command_line import OneLineParser
+from training.command_line import print_json, run_command
+from training.evaluation.acceptance import Comparison, rejection_reasons
+from training.model_config import RANKER_BY_ALGORITHM
 
 _PROG: Final = "training.validate_model"
-_PAGE: Final = 50
-_RANKER: Final[Mapping[str, str]] = {"collaborative_filtering": "formula", "learned_choice": "learned"}
+_PAGE_SIZE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was looked at, and every reason against serving it; no reason: it may serve."""
+    """The reasons not to serve a model. Without reasons it may serve."""
 
     record: ModelRecord
-    holds: Mapping[str, int]  # users, posts and interactions of its feed; empty where it could not be read
+    sizes: Mapping[str, int]  # users, posts and interactions of its feed; empty if it cannot be read
     reasons: Sequence[str]
 
 
 def validate(registry: FileModelRegistry, record: ModelRecord) -> Verdict:
-    """Read the artefact as a service does, rank with it, and weigh the figures it was registered with."""
+    """Load the artefact as the service does, rank with it, and check the metrics of its training."""
     reasons = []
     if record.status == "rejected":
         reasons.append(f"it was rejected: {record.note or 'no reason noted'}")
-    holds: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     try:
         model = ServedModel.from_artifact(registry.load(record.version))
-        state = _ranked_with(model)
+        state = _rank_two_pages(model)
     except InvalidArtifact as error:
         reasons.append(f"it cannot be read: {error}")
     else:
         events = int(state.engagements[: state.n_posts].sum())
-        holds = {"users": len(state.user_rows), "posts": len(state.post_rows), "interactions": events}
+        sizes = {"users": len(state.user_rows), "posts": len(state.post_rows), "interactions": events}
         if not events or not model.collaborative_filter.matrix.nnz:
-            reasons.append("it was trained on nothing: its matrix holds no interaction")
-    return Verdict(record, holds, [*reasons, *recorded_rejection_reasons(record)])
+            reasons.append("it was trained on an empty feed: its matrix has no interaction")
+    return Verdict(record, sizes, [*reasons, *recorded_rejection_reasons(record)])
 
 
-def recorded_rejection_reasons(record: ModelRecord) -> list[str]:
-    """What the figures of its training say against a model; held-out figures that are missing do as well."""
+def recorded_rejection_reasons(record: ModelRecord) -> Sequence[str]:
+    """Reasons in the metrics of a model's training. Missing held-out metrics are a reason."""
     try:
-        ranker = _RANKER[record.config["algorithm"]]
-        rankers = record.metrics["prequential"]
-        own, random = (rankers[name]["ndcg@10"] for name in (ranker, "random"))
-        found = []
-        paired = record.metrics.get("against_random")  # as training compared them, request by request
-        holds = not own["n"] or (Comparison(**paired).high >= 0 if paired else own["high"] >= random["mean"])
-        if not holds:
-            found.append(
-                f"it ranks worse than random: NDCG@10 {own['mean']:.4f} against {random['mean']:.4f} "
-                f"({own['n']} held-out requests)"
-            )
-        if "against_active" in record.metrics:
-            gain = Comparison(**record.metrics["against_active"])
-            if gain.low < TOLERATED:
-                found.append(
-                    f"against the configuration of the model that was active it gains {gain.gain:+.1%} "
-                    f"({gain.n} held-out requests)"
-                )
-        return found
+        own, random = _ndcg(record)
+        comparisons = {
+            name: Comparison(**record.metrics[name])
+            for name in ("against_random", "against_active")
+            if name in record.metrics
+        }
+        if (
+            own["n"] and "against_random" not in comparisons
+        ):  # another version did not compare request by request
+            base = max(random["mean"], 1e-9)
+            gain, low, high = ((own[key] - random["mean"]) / base for key in ("mean", "low", "high"))
+            comparisons["against_random"] = Comparison(gain, low, high, own["n"])
+        return rejection_reasons(comparisons.get("against_random"), comparisons.get("against_active"))
     except (KeyError, TypeError, ValueError):
-        return ["no held-out figures of it are recorded"]
+        return ["its training recorded no held-out metrics"]
 
 
-def _ranked_with(model: ServedModel) -> FeedState:
-    """The feed that the model remembers, after a page for the most active user and one for a stranger.
+def _ndcg(record: ModelRecord) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """NDCG@10 of the model's ranker and of the random ranker, as the registry stores them."""
+    estimates = record.metrics["prequential"]
+    ranker = RANKER_BY_ALGORITHM[record.config["algorithm"]]
+    return estimates[ranker]["ndcg@10"], estimates["random"]["ndcg@10"]
 
-    Raises InvalidArtifact where that does not work.
+
+def _rank_two_pages(model: ServedModel) -> FeedState:
+    """Rank a page for the most active user and one for an unknown user. Returns the state of the model's snapshot.
+
+    Raises InvalidArtifact if the model cannot rank.
     """
     try:
         state = FeedState.from_snapshot(model.snapshot)
@@ -98,41 +98,43 @@ def _ranked_with(model: ServedModel) -> FeedState:
             context = RankingContext(state, user, now)
             ranked = pipeline.rank(context)
             if len(ranked.rows):
-                pipeline.page(context, ranked, _PAGE)
+                pipeline.page(context, ranked, _PAGE_SIZE)
         return state
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise InvalidArtifact(f"it cannot rank the feed that it remembers: {error!r}") from error
+        raise InvalidArtifact(f"it cannot rank the feed of its snapshot: {error!r}") from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     args = _parser().parse_args(argv)
-    try:
-        registry = open_registry(read_settings())
-        verdict = validate(registry, _wanted(registry, args.version))
-    except REFUSALS as error:
-        return fail(_PROG, error)
+    return run_command(_PROG, lambda: _validate(args))
+
+
+def _validate(args: argparse.Namespace) -> int:
+    registry = open_registry(read_settings())
+    verdict = validate(registry, _find_record(registry, args.version))
     record = verdict.record
     if args.json:
-        answer = {
-            "version": record.version,
-            "status": record.status,
-            "valid": not verdict.reasons,
-            "reasons": list(verdict.reasons),
-            **verdict.holds,
-            "metrics": dict(record.metrics),
-        }
-        print(json.dumps(answer, indent=2))
+        print_json(
+            {
+                "version": record.version,
+                "status": record.status,
+                "valid": not verdict.reasons,
+                "reasons": list(verdict.reasons),
+                **verdict.sizes,
+                "metrics": dict(record.metrics),
+            }
+        )
     if verdict.reasons:
         print(f"{_PROG}: {record.version}: {' '.join('; '.join(verdict.reasons).split())}", file=sys.stderr)
         return 1
     if not args.json:
-        print(_said(verdict))
+        print(_summary(verdict))
     return 0
 
 
-def _wanted(registry: FileModelRegistry, version: str | None) -> ModelRecord:
-    """The version that was asked for, else the newest. Raises UnknownVersion, InvalidArtifact."""
+def _find_record(registry: FileModelRegistry, version: str | None) -> ModelRecord:
+    """The record of a version, or of the newest one. Raises UnknownVersion and InvalidArtifact."""
     if version == "active":
         record = registry.active()
         if record is None:
@@ -146,28 +148,27 @@ def _wanted(registry: FileModelRegistry, version: str | None) -> ModelRecord:
     return records[-1]
 
 
-def _said(verdict: Verdict) -> str:
+def _summary(verdict: Verdict) -> str:
     record = verdict.record
-    figures: Mapping[str, Any] = record.metrics["prequential"]
-    own, random = (figures[name]["ndcg@10"] for name in (_RANKER[record.config["algorithm"]], "random"))
+    own, random = _ndcg(record)
     held_out = (
         f"NDCG@10 {own['mean']:.4f}, random {random['mean']:.4f}, {own['n']} held-out requests"
         if own["n"]
-        else "no held-out request to judge it by"
+        else "without a held-out request"
     )
-    holds = ", ".join(f"{count} {name}" for name, count in verdict.holds.items())
-    return f"{record.version}: valid ({record.status}); {holds}; {held_out}"
+    sizes = ", ".join(f"{count} {name}" for name, count in verdict.sizes.items())
+    return f"{record.version}: valid ({record.status}); {sizes}; {held_out}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog=_PROG,
-        description="Verify a registered model, rank with it, and weigh the figures of its training.",
+        description="Verify a registered model, rank with it, and check the metrics of its training.",
     )
     parser.add_argument(
-        "--version", metavar="V", help="e.g. v3, or active (default: the newest version, whatever its status)"
+        "--version", metavar="V", help="e.g. v3, or active (default: the newest version with any status)"
     )
-    parser.add_argument("--json", action="store_true", help="print the verdict for a program")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 

@@ -17,8 +17,8 @@ from app.domain.feed.dataset import FeedDataset
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import forum, generated
 from training.evaluation.metrics import ndcg_of_rank
-from training.evaluation.prequential import run
-from training.evaluation.rankers import RANKERS, SINGLE
+from training.evaluation.prequential import replay_rankers
+from training.evaluation.rankers import BASELINES, RANKERS
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 
@@ -79,12 +79,12 @@ def feed(name: str) -> FeedDataset:
 @cache
 def simple_and_learned(name: str, seed: int) -> dict[str, float]:
     """NDCG@10 of the simple rankings and of the learned one on the feed of a scenario, computed once."""
-    return _measure(name, (*SINGLE, "learned"), seed)
+    return _measure(name, (*BASELINES, "learned"), seed)
 
 
 def best_simple(name: str, seed: int) -> tuple[str, float]:
     """The simple ranking with the largest NDCG@10 on the feed of a scenario, and this NDCG@10."""
-    return max(((one, simple_and_learned(name, seed)[one]) for one in SINGLE), key=lambda one: one[1])
+    return max(((one, simple_and_learned(name, seed)[one]) for one in BASELINES), key=lambda one: one[1])
 
 
 def quality(name: str, seed: int = SEEDS[0]) -> float:
@@ -114,7 +114,7 @@ def ndcg(
     """Mean NDCG@10 of each ranker over the requests of the test part."""
     replay = Replay(dataset, RankingOptions(), targets=target_kinds(dataset), seed=learning.seed)
     with threadpool_limits(limits=1):
-        result = run(replay, rankers, learning, max_requests=max_requests, workers=workers)
+        result = replay_rankers(replay, rankers, learning, max_requests=max_requests, workers=workers)
     return {name: float(ndcg_of_rank(ranks).mean()) for name, ranks in result.ranks.items()}
 
 

@@ -27,7 +27,7 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.model_registry import ModelRecord
 from tests.support.fake_storage import InMemoryFeedLog, InMemoryInteractions, InMemoryPosts, InMemoryTables
 from tests.support.fake_use_cases import FixedClock
-from training.train import fit_everything
+from training.training_run import fit_served_model
 
 FEW_CANDIDATES = RankingOptions(candidates=12, whole_catalogue=0)
 """So that the scored part of a list ends early and the rest of the catalogue follows."""
@@ -104,7 +104,7 @@ class SmallService:
         """A model of what the tables hold now; the learned one with weights drawn at random."""
         self._fingerprint += 1
         version = version or f"v{self._fingerprint}"
-        model = fit_everything(self.log.read_all(), self.options, _any_choice() if learned else None, {})
+        model = fit_served_model(self.log.read_all(), self.options, _any_choice() if learned else None, {})
         sha256 = f"{self._fingerprint:064x}"
         record = ModelRecord(version, "model.pkl", self.clock.at.isoformat(), "active", sha256, 1, {}, {})
         return PublishedModel(record, model)

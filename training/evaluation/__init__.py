@@ -1,1 +1,1 @@
-"""Measuring how well rankers would have served a feed."""
+"""Measures rankers on a replayed feed, and decides about publication."""

@@ -1,4 +1,4 @@
-"""Which model deserves to be published: the figures decide, and the registry keeps them."""
+"""Decides which algorithm is published, and whether a model may be published."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,85 +7,72 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.metrics import bootstrap, hit_of_rank, ndcg_of_rank, reciprocal_rank
+from training.evaluation.metrics import METRICS, bootstrap, ndcg_of_rank
 
-ENOUGH_REQUESTS = 500
-"""Held-out requests under which nothing is learned: the formula ranks."""
+MIN_HELD_OUT_REQUESTS = 500
+"""With fewer held-out requests the formula is published."""
 
-TOLERATED = -0.02
-"""A challenger whose paired gain over the champion may lie below this, relative to it, is not published."""
+MIN_RELATIVE_GAIN = -0.02
+"""A model is rejected if the interval of its relative gain over the active model starts below this."""
 
 
 def estimates_of(ranks: Mapping[str, NDArray[np.int64]], users: NDArray[np.integer[Any]]) -> dict[str, Any]:
-    """ranker -> figure -> {mean, low, high, n}, for the registry."""
-    measures = {"ndcg@10": ndcg_of_rank, "hit@10": hit_of_rank, "mrr": reciprocal_rank}
+    """ranker -> metric -> {mean, low, high, n}, for the registry."""
     return {
-        name: {label: asdict(bootstrap(measure(rank), users)) for label, measure in measures.items()}
+        name: {metric: asdict(bootstrap(of_rank(rank), users)) for metric, of_rank in METRICS.items()}
         for name, rank in ranks.items()
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Mean gain of one ranker over another on the same requests, relative to the other, with its 95 % interval."""
+    """The mean gain in NDCG@10 over another ranking, relative to the other, with its 95 % interval."""
 
     gain: float
     low: float
     high: float
     n: int
 
+    def __str__(self) -> str:
+        return f"{self.gain:+.1%} (95 % interval {self.low:+.1%} to {self.high:+.1%}, {self.n} held-out requests)"
+
 
 def compare(
-    challenger: NDArray[np.int64], champion: NDArray[np.int64], users: NDArray[np.integer[Any]]
+    ranks: NDArray[np.int64], other_ranks: NDArray[np.int64], users: NDArray[np.integer[Any]]
 ) -> Comparison:
-    """Paired bootstrap over users of the difference in NDCG@10."""
-    ours, theirs = ndcg_of_rank(challenger), ndcg_of_rank(champion)
-    difference = bootstrap(ours - theirs, users)
-    base = max(float(theirs.mean()) if len(theirs) else 0.0, 1e-9)
+    """Paired bootstrap over users of the difference in NDCG@10 on the same requests."""
+    ndcg, other = ndcg_of_rank(ranks), ndcg_of_rank(other_ranks)
+    difference = bootstrap(ndcg - other, users)
+    base = max(float(other.mean()) if len(other) else 0.0, 1e-9)
     return Comparison(difference.mean / base, difference.low / base, difference.high / base, difference.n)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The scorer that the evidence speaks for, and why."""
+    """The selected ranker, "learned" or "formula", and the reason."""
 
-    algorithm: str  # "learned" or "formula"
-    why: str
+    ranker: str
+    reason: str
 
 
-def select_algorithm(ranks: Mapping[str, NDArray[np.int64]], n_requests: int) -> Selection:
-    """The better of formula and learned on held-out time; too little of it: the formula."""
-    if n_requests < ENOUGH_REQUESTS:
+def select_ranker(ranks: Mapping[str, NDArray[np.int64]], n_requests: int) -> Selection:
+    """The better of formula and learned on held-out requests; the formula if there are too few of them."""
+    if n_requests < MIN_HELD_OUT_REQUESTS:
         return Selection(
-            "formula", f"{n_requests} held-out requests, {ENOUGH_REQUESTS} are needed to learn from"
+            "formula", f"{n_requests} held-out requests; learning needs at least {MIN_HELD_OUT_REQUESTS}"
         )
     if "learned" not in ranks:
-        return Selection("formula", "nothing could be learned")
+        return Selection("formula", "there is no learned model")
     learned, formula = (float(ndcg_of_rank(ranks[name]).mean()) for name in ("learned", "formula"))
-    figures = f"NDCG@10 on {n_requests} held-out requests: learned {learned:.4f}, formula {formula:.4f}"
-    return Selection("learned" if learned > formula else "formula", figures)
+    reason = f"NDCG@10 on {n_requests} held-out requests: learned {learned:.4f}, formula {formula:.4f}"
+    return Selection("learned" if learned > formula else "formula", reason)
 
 
-def rejection_reasons(
-    chosen: NDArray[np.int64],
-    users: NDArray[np.integer[Any]],
-    random: NDArray[np.int64],
-    champion: NDArray[np.int64] | None,
-) -> Sequence[str]:
-    """Why a model must not be published; empty when nothing speaks against it.
-
-    `champion` are the ranks of the active model's configuration, refitted on the same warm-up, or None.
-    """
-    found = []
-    if len(chosen):
-        over_random = compare(chosen, random, users)
-        if over_random.high < 0:
-            found.append(f"it ranks worse than random ({over_random.n} held-out requests)")
-    if champion is not None and len(chosen):
-        gain = compare(chosen, champion, users)
-        if gain.low < TOLERATED:
-            found.append(
-                f"against the active model's configuration it gains {gain.gain:+.1%} "
-                f"(95 % interval {gain.low:+.1%} to {gain.high:+.1%}, {gain.n} held-out requests)"
-            )
-    return found
+def rejection_reasons(against_random: Comparison | None, against_active: Comparison | None) -> Sequence[str]:
+    """Reasons not to publish or serve a model; empty if there are none. A comparison is None if it was not made."""
+    reasons = []
+    if against_random is not None and against_random.high < 0:
+        reasons.append(f"it ranks worse than random: {against_random}")
+    if against_active is not None and against_active.low < MIN_RELATIVE_GAIN:
+        reasons.append(f"it ranks worse than the configuration of the active model: {against_active}")
+    return reasons

@@ -1,4 +1,4 @@
-"""The owner's table: precision@5, recall@5 and ndcg@5 of what users went on to choose, over a split in time."""
+"""The owner's table: precision@5, recall@5 and ndcg@5 of the posts that users chose after a split in time."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,47 +8,50 @@ from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
 from training.evaluation.metrics import Estimate, bootstrap_rows
-from training.evaluation.rankers import LEARNED, RANKERS, ranker
+from training.evaluation.rankers import LEARNED_RANKERS, RANKERS, ranker
 from training.replay.replay import Replay
 
-HOLDOUT_RANKERS: Final = tuple(name for name in RANKERS if name not in LEARNED)
-"""What can be asked without learning; `learned` and `served` too, where a model is given."""
-_FIRST: Final = 5
+HOLDOUT_RANKERS: Final = tuple(name for name in RANKERS if name not in LEARNED_RANKERS)
+"""The rankers that need no learned model."""
+_K: Final = 5
 
 
 def holdout_metrics(
     replay: Replay, rankers: Sequence[str], *, model: ChoiceModel | None = None, at_most: int = 20_000
 ) -> dict[str, dict[str, Estimate]]:
-    """Each ranker's first five posts at the split, `replay.test_from`, against what its user chose after it.
+    """Compare each ranker's first five posts at the split (`replay.test_from`) with the posts chosen after it.
 
-    Asked for are users with a history before the split (of more than `at_most` those with the smallest hash).
-    Relevant is what such a user chose after it of the posts that were there before: another list could hold no
-    others. Nothing at or after the split is known. `replay` must not have gone beyond it.
+    The table covers users with events before the split; of more than `at_most` users, those with the smallest hash.
+    A post is relevant if it existed before the split and the user chose it afterwards. Rankers know nothing at or
+    after the split, so `replay` must not be beyond it. `model` is for the learned rankers.
     """
-    answers = held_out(replay, at_most)
-    first = {name: np.full((len(answers), _FIRST), -1, np.int64) for name in rankers}
-    rank = {name: ranker(name, replay.options, lambda: model) for name in rankers}
-    for at, (user, relevant) in enumerate(answers):
-        moment = replay.request_for(user, int(relevant[0]), replay.test_from)
-        for name, ask in rank.items():
-            found = ask(moment).first[:_FIRST]
-            first[name][at, : len(found)] = found
-    users = np.array([user for user, _ in answers], np.int64)
-    names = ("precision@5", "recall@5", "ndcg@5")
+    held_out_users = held_out(replay, at_most)
+    top = {name: np.full((len(held_out_users), _K), -1, np.int64) for name in rankers}
+    rank_with = {name: ranker(name, replay.options, lambda: model) for name in rankers}
+    for row, (user, relevant) in enumerate(held_out_users):
+        request = replay.request_for(user, int(relevant[0]), replay.test_from)
+        for name, rank in rank_with.items():
+            posts = rank(request).top[:_K]
+            top[name][row, : len(posts)] = posts
+    users = np.array([user for user, _ in held_out_users], np.int64)
+    relevant_posts = [posts for _, posts in held_out_users]
+    metrics = ("precision@5", "recall@5", "ndcg@5")
     return {
-        name: dict(zip(names, bootstrap_rows(_judged(lists, [r for _, r in answers]), users), strict=True))
-        for name, lists in first.items()
+        name: dict(
+            zip(metrics, bootstrap_rows(_precision_recall_ndcg(lists, relevant_posts), users), strict=True)
+        )
+        for name, lists in top.items()
     }
 
 
 def held_out(replay: Replay, at_most: int) -> list[tuple[int, NDArray[np.intp]]]:
-    """Users with a history before the split, and the post rows that were there and that each chose after it."""
+    """Users with events before the split, each with the rows of the existing posts that they chose after it."""
     events, times = replay.dataset.events, replay.events.time
     known = np.zeros(len(replay.dataset.users), np.bool_)
     known[events.user[times < replay.test_from]] = True
     after = replay.test_requests(len(replay.requests))
-    there = replay.timeline.exists_since[events.post[after]] < replay.test_from
-    after = after[there & known[events.user[after]]]
+    existed = replay.timeline.exists_since[events.post[after]] < replay.test_from
+    after = after[existed & known[events.user[after]]]
     users, first = np.unique(events.user[after], return_index=True)
     if len(users) > at_most:
         users = users[np.argsort(replay.hashes(after[first]), kind="stable")[:at_most]]
@@ -59,18 +62,17 @@ def held_out(replay: Replay, at_most: int) -> list[tuple[int, NDArray[np.intp]]]
     return [(int(user), rows[order[start:end]]) for user, start, end in zip(users, starts, ends, strict=True)]
 
 
-def _judged(lists: NDArray[np.int64], relevant: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
-    """(3, n_users) precision, recall and NDCG of the lists; -1 in a list is an empty place, and no hit.
+def _precision_recall_ndcg(
+    lists: NDArray[np.int64], relevant_posts: Sequence[NDArray[np.intp]]
+) -> NDArray[np.float64]:
+    """(3, n_users) precision, recall and NDCG of the lists; -1 in a list is an empty position.
 
-    Binary gain, log2 discount, against the ideal order (Järvelin & Kekäläinen 2002).
+    Binary gain, log2 discount, relative to the ideal order (Järvelin & Kekäläinen 2002).
     """
-    discount = 1 / np.log2(np.arange(2, _FIRST + 2))
-    judged = np.zeros((3, len(lists)))
-    for at, (one, wanted) in enumerate(zip(lists, relevant, strict=True)):
-        hit = np.isin(one, wanted)
-        judged[:, at] = (
-            hit.sum() / _FIRST,
-            hit.sum() / len(wanted),
-            discount[hit].sum() / discount[: len(wanted)].sum(),
-        )
-    return judged
+    discount = 1 / np.log2(np.arange(2, _K + 2))
+    values = np.zeros((3, len(lists)))
+    for row, (posts, relevant) in enumerate(zip(lists, relevant_posts, strict=True)):
+        is_hit = np.isin(posts, relevant)
+        ndcg = discount[is_hit].sum() / discount[: len(relevant)].sum()
+        values[:, row] = is_hit.sum() / _K, is_hit.sum() / len(relevant), ndcg
+    return values

@@ -1,7 +1,7 @@
-"""What the service's pipeline is worth, part by part: sources' recall and cost, and whether its probabilities hold."""
+"""Examines the parts of the served pipeline: recall and cost of its sources, and calibration of its probabilities."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
 from time import perf_counter
 from typing import Final
 
@@ -16,28 +16,34 @@ from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.ranking_context import RankingContext
 from training.replay.replay import ReplayRequest
 
-_TOP: Final = 50  # places of a served page whose probabilities are judged
-_PARTS: Final = 10
+_PAGE_SIZE: Final = 50
+_BINS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """`recall`: share of the requests whose chosen post the source named; `alone`: of those that it alone named;
-    `nominated`: posts it names, mean; `milliseconds`: mean cost, by itself."""
+    """The metrics of one source.
+
+    recall         share of the requests whose chosen post the source nominated
+    unique_recall  share of the requests whose chosen post no other source nominated
+    nominated      mean number of nominated posts
+    milliseconds   mean time of the source by itself
+    """
 
     recall: float
-    alone: float
+    unique_recall: float
     nominated: float
     milliseconds: float
 
     def to_json(self) -> dict[str, float]:
-        """For a program."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        """The summary as JSON values."""
+        names = ("recall", "alone", "nominated", "milliseconds")
+        return {name: round(value, 4) for name, value in zip(names, astuple(self), strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
-    """A tenth of the served posts by probability: the mean that was predicted, and the share that was chosen."""
+    """A tenth of the served posts by probability: the mean probability, and the share of chosen posts."""
 
     predicted: float
     observed: float
@@ -45,116 +51,126 @@ class CalibrationBin:
 
     @property
     def ratio(self) -> float | None:
-        """Observed over predicted; None where nothing was predicted."""
+        """Observed over predicted; None if the prediction is 0."""
         return self.observed / self.predicted if self.predicted > 0 else None
 
     def to_json(self) -> dict[str, float | None]:
-        """For a program."""
+        """The bin as JSON values."""
         return {**asdict(self), "ratio": self.ratio}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PipelineTrace:
-    """What the pipeline made of one request.
+class Nomination:
+    """The result of one source for one request."""
 
-    named        source -> whether it named the chosen post, how many posts it named, and the milliseconds it took
-    together     posts that the sources named together
-    probability  (n,) of each place of the served page; None before there is a learned model
-    chosen       (n,) whether the chosen post stood there
+    has_chosen: bool
+    n_posts: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PipelineTrace:
+    """The results of the pipeline for one request.
+
+    nominations  source -> its result
+    n_nominated  number of posts that at least one source nominated
+    probability  (n,) of each post of the served page; None before there is a learned model
+    is_chosen    (n,) whether it is the chosen post
     """
 
-    named: dict[str, tuple[bool, int, float]]
-    together: int
+    nominations: dict[str, Nomination]
+    n_nominated: int
     probability: NDArray[np.float64] | None = None
-    chosen: NDArray[np.bool_] | None = None
+    is_chosen: NDArray[np.bool_] | None = None
 
 
 class PipelineDiagnostics:
-    """Examines each test request of a replay with the current model (`prequential.run(diagnose=...)`)."""
+    """Examines each test request of a replay with the current model (the `diagnose` of a replay)."""
 
     def __init__(self, options: RankingOptions) -> None:
         self._options = options
 
-    def __call__(self, moment: ReplayRequest, model: ChoiceModel | None) -> PipelineTrace:
-        """Ask every source, and the pipeline for a page."""
-        formula = ranking_pipeline(self._options, moment.neighbour_models.served, None, NoObserver())
+    def __call__(self, request: ReplayRequest, model: ChoiceModel | None) -> PipelineTrace:
+        """Call every source, and rank one page."""
+        formula = ranking_pipeline(self._options, request.neighbour_models.served, None, NoObserver())
         sources: dict[str, CandidateSource] = {source.name: source for source in formula.sources}
-        probability = chosen = None
+        probability = is_chosen = None
         if model is not None:
             learned = ranking_pipeline(self._options, None, model, NoObserver())
             sources |= {source.name: source for source in learned.sources}
-            ranked = learned.rank(moment.context)
-            page = learned.page(moment.context, ranked, _TOP)
-            evidence = learned.explain(moment.context, ranked, page.rows)
-            probability = np.array([one["probability"] for one in evidence])
-            chosen = page.rows == moment.target
-        named, together = {}, np.zeros(moment.state.n_posts, np.bool_)
+            ranked = learned.rank(request.context)
+            page = learned.page(request.context, ranked, _PAGE_SIZE)
+            explanations = learned.explain(request.context, ranked, page.rows)
+            probability = np.array([explanation["probability"] for explanation in explanations])
+            is_chosen = page.rows == request.target
+        nominations, is_nominated = {}, np.zeros(request.state.n_posts, np.bool_)
         for name, source in sources.items():
             if isinstance(source, WholeCatalogue):
-                continue  # what names everything says nothing about the others
-            rows, milliseconds = _asked(source, moment)
-            named[name] = bool(np.any(rows == moment.target)), len(np.unique(rows)), milliseconds
-            together[rows] = True
-        return PipelineTrace(named, int(together.sum()), probability, chosen)
+                continue  # it nominates every post
+            rows, milliseconds = _timed(source, request)
+            has_chosen = bool(np.any(rows == request.target))
+            nominations[name] = Nomination(has_chosen, len(np.unique(rows)), milliseconds)
+            is_nominated[rows] = True
+        return PipelineTrace(nominations, int(is_nominated.sum()), probability, is_chosen)
 
 
 class PipelineSummary:
-    """What was seen of a replay's requests, in figures."""
+    """The metrics of all traces of a replay."""
 
-    def __init__(self, seen: Sequence[PipelineTrace]) -> None:
-        self._seen = seen
-        self.requests = len(seen)
+    def __init__(self, traces: Sequence[PipelineTrace]) -> None:
+        self._traces = traces
+        self.requests = len(traces)
 
     def sources(self) -> dict[str, SourceSummary]:
-        """The sources, best recall first; `all` is what they name together."""
+        """The metrics of each source, largest recall first. `all` is the union of the sources."""
         if not self.requests:
             return {}
-        names = {name: None for one in self._seen for name in one.named}
-        # one that is asked from the first learned model on was not there before: it found nothing then
-        found = {
-            name: np.array([name in one.named and one.named[name][0] for one in self._seen]) for name in names
+        names = dict.fromkeys(name for trace in self._traces for name in trace.nominations)
+        # A source that only a learned model has is absent from earlier traces: it nominated nothing there.
+        results = {name: [trace.nominations.get(name) for trace in self._traces] for name in names}
+        hits = {
+            name: np.array([one is not None and one.has_chosen for one in ones])
+            for name, ones in results.items()
         }
-        together = np.sum(list(found.values()), axis=0)
+        n_hits = np.sum(list(hits.values()), axis=0)
         rows = {}
-        for name, hits in found.items():
-            asked = [one.named[name] for one in self._seen if name in one.named]
+        for name, ones in results.items():
+            called = [one for one in ones if one is not None]
             rows[name] = SourceSummary(
-                float(hits.mean()),
-                float((hits & (together == 1)).mean()),
-                float(np.mean([count for _, count, _ in asked])),
-                float(np.mean([milliseconds for _, _, milliseconds in asked])),
+                float(hits[name].mean()),
+                float((hits[name] & (n_hits == 1)).mean()),
+                float(np.mean([one.n_posts for one in called])),
+                float(np.mean([one.milliseconds for one in called])),
             )
-        named = float(np.mean([one.together for one in self._seen]))
-        cost = sum(one.milliseconds for one in rows.values())
-        ordered = dict(sorted(rows.items(), key=lambda one: -one[1].recall))
-        return {"all": SourceSummary(float((together > 0).mean()), 0.0, named, cost), **ordered}
+        n_nominated = float(np.mean([trace.n_nominated for trace in self._traces]))
+        milliseconds = sum(row.milliseconds for row in rows.values())
+        union = SourceSummary(float((n_hits > 0).mean()), 0.0, n_nominated, milliseconds)
+        return {"all": union, **dict(sorted(rows.items(), key=lambda item: -item[1].recall))}
 
     def reliability(self) -> list[CalibrationBin]:
-        """Predicted and observed in each tenth of the served posts, the least probable first."""
+        """Predicted and observed share in each tenth of the served posts, smallest probability first."""
         pages = [
-            (one.probability, one.chosen)
-            for one in self._seen
-            if one.probability is not None and one.chosen is not None
+            (trace.probability, trace.is_chosen)
+            for trace in self._traces
+            if trace.probability is not None and trace.is_chosen is not None
         ]
         if not pages:
             return []
-        probability, chosen = (np.concatenate(part) for part in zip(*pages, strict=True))
-        order = np.argsort(probability, kind="stable")
-        return [_part(probability[those], chosen[those]) for those in _filled(np.array_split(order, _PARTS))]
+        probability, is_chosen = (np.concatenate(arrays) for arrays in zip(*pages, strict=True))
+        bins = np.array_split(np.argsort(probability, kind="stable"), _BINS)
+        return [
+            CalibrationBin(float(probability[rows].mean()), float(is_chosen[rows].mean()), len(rows))
+            for rows in bins
+            if len(rows)
+        ]
 
 
-def _asked(source: CandidateSource, moment: ReplayRequest) -> tuple[NDArray[np.intp], float]:
-    """What a source names, and the milliseconds it took by itself."""
-    asked = moment.context
-    context = RankingContext(asked.state, asked.user, asked.now, asked.excluded)  # nothing found for it yet
+def _timed(source: CandidateSource, request: ReplayRequest) -> tuple[NDArray[np.intp], float]:
+    """The nominations of a source, and its time in milliseconds."""
+    shared = request.context
+    context = RankingContext(
+        shared.state, shared.user, shared.now, shared.excluded
+    )  # without memoised results
     started = perf_counter()
     rows = source(context)
     return rows, (perf_counter() - started) * 1000
-
-
-def _part(probability: NDArray[np.float64], chosen: NDArray[np.bool_]) -> CalibrationBin:
-    return CalibrationBin(float(probability.mean()), float(chosen.mean()), len(chosen))
-
-
-def _filled(parts: Iterable[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
-    return [part for part in parts if len(part)]

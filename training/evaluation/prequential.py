@@ -1,4 +1,4 @@
-"""Runs rankers over a replay. Learned rankers are fitted on the warm-up and refitted as the feed grows."""
+"""Runs rankers over a replay. Learned rankers are fitted on the warm-up, and refitted as the feed grows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.rankers import LEARNED, TOP_N
-from training.evaluation.replay_job import Diagnose, Partial, Progress, ReplayPlan
+from training.evaluation.rankers import LEARNED_RANKERS, TOP_N
+from training.evaluation.replay_job import Diagnose, PartialResult, Progress, ReplayPlan
 from training.evaluation.replay_workers import ReplayWorkers, worker_count
 from training.learning.model_selection import FitResult, LearningOptions, select_model
 from training.learning.negative_sampling import SampledExamples
@@ -20,21 +20,21 @@ from training.replay.replay import Replay
 _MIN_EXAMPLES = 200
 
 AtSplit = Callable[[ChoiceModel | None], None]
-"""Is called with the first learned model, None if there are too few examples for one."""
+"""Receives the first learned model, None if there are too few examples for one."""
 
 
 @dataclass(slots=True, eq=False)
 class ReplayResult:
-    """How each ranker ranked each request. Rows follow `requests`, in order of time.
+    """The rank and the list of each ranker and request. Rows follow `requests`, in order of time.
 
-    requests        (n,) rows of the history's events
+    requests        (n,) rows of the dataset's events
     ranks           ranker -> (n,) rank of the chosen post, from 1
     lists           ranker -> (n, 50) post rows of the replayed state, -1 where a list ends early
     history_length  (n,) events of the user before the request
     post_age        (n,) seconds since the chosen post was created
-    examples        what was sampled to learn from
-    seconds         ranker -> time in all, summed over the workers
-    diagnoses       (n,) what `diagnose` returned; empty without it
+    examples        the sampled training examples
+    seconds         ranker -> total time, summed over the workers
+    diagnoses       (n,) results of `diagnose`; empty without it
     fits            the learned models, in order
     """
 
@@ -50,7 +50,7 @@ class ReplayResult:
 
     @classmethod
     def empty(cls, plan: ReplayPlan) -> "ReplayResult":
-        """The result before anything is processed."""
+        """The result before the first request."""
         n = len(plan.requests)
         return cls(
             plan.requests,
@@ -63,24 +63,24 @@ class ReplayResult:
             [None] * n if plan.diagnose is not None else [],
         )
 
-    def merge(self, partials: Sequence[Partial]) -> None:
+    def merge(self, partials: Sequence[PartialResult]) -> None:
         """Add the results of workers. Their order does not matter."""
         for partial in partials:
-            for one in partial.ranked:
-                for name, listed in one.lists.items():
-                    self.ranks[name][one.number] = one.ranks[name]
-                    self.lists[name][one.number, : len(listed)] = listed
-                self.history_length[one.number] = one.history_length
-                self.post_age[one.number] = one.post_age
+            for request in partial.ranked:
+                for name, posts in request.lists.items():
+                    self.ranks[name][request.number] = request.ranks[name]
+                    self.lists[name][request.number, : len(posts)] = posts
+                self.history_length[request.number] = request.history_length
+                self.post_age[request.number] = request.post_age
                 if self.diagnoses:
-                    self.diagnoses[one.number] = one.diagnosis
+                    self.diagnoses[request.number] = request.diagnosis
             for example in partial.examples:
                 self.examples.add(example)
             for name, seconds in partial.seconds.items():
                 self.seconds[name] += seconds
 
 
-def run(
+def replay_rankers(
     replay: Replay,
     rankers: Sequence[str],
     learning: LearningOptions,
@@ -92,15 +92,14 @@ def run(
     diagnose: Diagnose | None = None,
     at_split: AtSplit | None = None,
 ) -> ReplayResult:
-    """Rank up to `max_requests` requests of the test part of a replay that has not been played yet.
+    """Rank up to `max_requests` requests of the test part. The replay must not have started.
 
-    If a ranker learns, training examples are sampled in the warm-up and, up to the last refit, in the test part; with
-    `samples_all` they are sampled to the end, for a final fit on everything. `diagnose` examines each request before
-    the rankers do. `at_split` is called once, when the replay has reached but not passed the start of the test part.
-    The number of `workers` (default: as many as pay) changes the time only. Raises ChildProcessError when a worker
-    process is killed.
+    For learned rankers, the replay samples training examples in the warm-up and up to the last refit in the test part.
+    With `samples_all` it samples them to the end, for a final fit on everything. `diagnose` examines each request
+    before the rankers do. `at_split` is called once, at the start of the test part. The number of `workers` (default:
+    see `worker_count`) changes the time only. Raises ChildProcessError when a worker process is killed.
     """
-    learns = bool(LEARNED & set(rankers))
+    learns = bool(LEARNED_RANKERS & set(rankers))
     schedule = RefitSchedule.of(replay, learns=learns)
     examples = _examples(replay, learning, schedule, learns, samples_all, keep_full=diagnose is not None)
     plan = ReplayPlan(
@@ -135,11 +134,11 @@ def _examples(
 
 
 def _refit(result: ReplayResult, time: float, learning: LearningOptions) -> ChoiceModel | None:
-    """The model as of a time, calibrated if there are diagnoses to be made; None while there are too few examples."""
+    """The model as of a time; None while there are too few examples. It is calibrated if there are diagnoses."""
     examples = result.examples
     if examples.count_known(time) < _MIN_EXAMPLES:
         return None
-    # Full choice sets only calibrate probabilities, which a diagnosis alone reads.
+    # Full choice sets only calibrate probabilities, and only a diagnosis reads those.
     full = examples.full_choice_sets(time) if result.diagnoses else []
     result.fits.append(select_model(examples.choice_sets(time), full, learning))
     return result.fits[-1].model

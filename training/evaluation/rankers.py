@@ -1,4 +1,4 @@
-"""The rankers of contract section 6, each a function of a moment."""
+"""The rankers that docs/evaluation-protocol.md lists. Each ranks the eligible posts of one request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,166 +12,157 @@ from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.formula_scorer import FormulaScorer
 from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.ranking.options import RankingOptions
-from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.ranking.trending_scorer import TrendingScorer
-from app.domain.services.scorer_interface import Scorer
 from app.infrastructure.ml.collaborative_filter import NeighbourRecommender
 from training.replay.replay import ReplayRequest
 
-TOP_N = 50  # posts of each list that are kept
-_PAGE = 50
+TOP_N = 50
+"""The number of posts that are stored of each list."""
+_PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """Where the chosen post came (from 1), and the first posts of the list, as rows of the state."""
+    """The rank of the chosen post (from 1), and the first posts of the list, as rows of the state."""
 
     rank: int
-    first: NDArray[np.intp]
+    top: NDArray[np.intp]
 
 
 Ranker = Callable[[ReplayRequest], Ranked]
 Score = Callable[[ReplayRequest], NDArray[np.float64]]
+CurrentModel = Callable[[], ChoiceModel | None]
+"""Returns the learned model of the current request, None before there is one."""
 
 
 def by_score(score: Score) -> Ranker:
-    """Rank the eligible posts by `score`, one value per post of the state; equal ones by the moment's hash."""
+    """Rank by `score`, one value per eligible post, largest first. The request's hash breaks ties."""
 
-    def rank(moment: ReplayRequest) -> Ranked:
-        values = score(moment)[moment.eligible]
-        tie = moment.tie_break[moment.eligible]
-        chosen = int(np.searchsorted(moment.eligible, moment.target))
-        ahead = (values > values[chosen]) | ((values == values[chosen]) & (tie > tie[chosen]))
-        among = np.arange(len(values))
-        if len(values) > TOP_N:
-            least = np.partition(values, len(values) - TOP_N)[len(values) - TOP_N]
-            among, last = np.flatnonzero(values > least), np.flatnonzero(values == least)
-            room = TOP_N - len(among)
-            if len(last) > room:
-                last = last[np.argpartition(tie[last], len(last) - room)[-room:]]
-            among = np.concatenate([among, last])
-        order = among[np.lexsort((tie[among], values[among]))[::-1]][:TOP_N]
-        return Ranked(int(ahead.sum()) + 1, moment.eligible[order])
+    def rank(request: ReplayRequest) -> Ranked:
+        values = score(request)
+        tie_break = request.tie_break[request.eligible]
+        chosen = int(np.searchsorted(request.eligible, request.target))
+        is_ahead = (values > values[chosen]) | ((values == values[chosen]) & (tie_break > tie_break[chosen]))
+        return Ranked(int(is_ahead.sum()) + 1, request.eligible[_top(values, tie_break)])
 
     return rank
 
 
-def _heat(half_life: float) -> Score:
+def _top(values: NDArray[np.float64], tie_break: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Positions of the TOP_N largest values, largest first, without sorting all of them."""
+    top = np.arange(len(values))
+    if len(values) > TOP_N:
+        smallest = np.partition(values, len(values) - TOP_N)[len(values) - TOP_N]
+        top, tied = np.flatnonzero(values > smallest), np.flatnonzero(values == smallest)
+        room = TOP_N - len(top)
+        if len(tied) > room:
+            tied = tied[np.argpartition(tie_break[tied], len(tied) - room)[-room:]]
+        top = np.concatenate([top, tied])
+    return top[np.lexsort((tie_break[top], values[top]))[::-1]]
+
+
+def _trending(half_life: float) -> Score:
     column = HALF_LIVES.index(half_life)
-    return lambda moment: moment.state.post_counters.column(column, moment.time)
+    return lambda request: request.state.post_counters.column(column, request.time)
 
 
-def _popular(moment: ReplayRequest) -> NDArray[np.float64]:
-    return moment.state.engagements[: moment.state.n_posts].astype(np.float64)
+def _popular(request: ReplayRequest) -> NDArray[np.float64]:
+    return request.state.engagements[: request.state.n_posts].astype(np.float64)
 
 
-def _age(moment: ReplayRequest) -> NDArray[np.float64]:
-    return moment.time - moment.state.created[: moment.state.n_posts]
+def _age(request: ReplayRequest) -> NDArray[np.float64]:
+    return request.time - request.state.created[: request.state.n_posts]
 
 
-def _hn_hot(moment: ReplayRequest) -> NDArray[np.float64]:
-    return np.maximum(_popular(moment) - 1, 0) / (_age(moment) / HOUR + 2) ** 1.8
+def _hn_hot(request: ReplayRequest) -> NDArray[np.float64]:
+    return np.maximum(_popular(request) - 1, 0) / (_age(request) / HOUR + 2) ** 1.8
 
 
-def _support(taste: NeighbourRecommender, moment: ReplayRequest) -> NDArray[np.float64]:
-    support: NDArray[np.float64] = taste.scores(moment.context).to_dense()[0]
-    return support
+def _neighbour_scores(recommender: NeighbourRecommender, request: ReplayRequest) -> NDArray[np.float64]:
+    scores: NDArray[np.float64] = recommender.scores(request.context).to_dense()[0]
+    return scores
 
 
-def _owner_formula(moment: ReplayRequest) -> NDArray[np.float64]:
-    support = _support(moment.neighbour_models.owner, moment)
-    if support.max(initial=0.0) <= 0:
-        return _heat(7 * DAY)(moment)
-    n = _popular(moment)
-    recency = np.exp(-_age(moment) / HOUR / 24)
+def _owner_formula(request: ReplayRequest) -> NDArray[np.float64]:
+    collaborative = _neighbour_scores(request.neighbour_models.owner, request)
+    if collaborative.max(initial=0.0) <= 0:
+        return _trending(7 * DAY)(request)
+    n = _popular(request)
+    recency = np.exp(-_age(request) / HOUR / 24)
     score: NDArray[np.float64] = (
-        0.7 * support / support.max() + 0.2 * n / max(n.max(initial=0.0), 1.0) + 0.1 * recency
+        0.7 * collaborative / collaborative.max() + 0.2 * n / max(n.max(initial=0.0), 1.0) + 0.1 * recency
     )
     return score
 
 
-_SIMPLE: Mapping[str, Score] = {
-    "random": lambda moment: np.zeros(moment.state.n_posts),
-    "newest": lambda moment: moment.state.created[: moment.state.n_posts],
+_SIMPLE: Mapping[str, Score] = {  # each scores all posts of the state
+    "random": lambda request: np.zeros(request.state.n_posts),
+    "newest": lambda request: request.state.created[: request.state.n_posts],
     "popular": _popular,
-    "trending_1h": _heat(HOUR),
-    "trending_6h": _heat(6 * HOUR),
-    "trending_1d": _heat(DAY),
-    "trending_3d": _heat(3 * DAY),
-    "trending_7d": _heat(7 * DAY),
+    "trending_1h": _trending(HOUR),
+    "trending_6h": _trending(6 * HOUR),
+    "trending_1d": _trending(DAY),
+    "trending_3d": _trending(3 * DAY),
+    "trending_7d": _trending(7 * DAY),
     "hn_hot": _hn_hot,
-    "owner_knn": lambda moment: _support(moment.neighbour_models.owner, moment),
-    "decayed_knn": lambda moment: _support(moment.neighbour_models.decayed, moment),
+    "owner_knn": lambda request: _neighbour_scores(request.neighbour_models.owner, request),
+    "decayed_knn": lambda request: _neighbour_scores(request.neighbour_models.decayed, request),
     "owner_formula": _owner_formula,
 }
 RANKERS = (*_SIMPLE, "formula", "learned", "served")
-LEARNED = frozenset({"learned", "served"})
-SINGLE = tuple(name for name in _SIMPLE if name not in ("random", "owner_formula"))
-"""Single baselines: one signal each."""
+LEARNED_RANKERS = frozenset({"learned", "served"})
+BASELINES = tuple(name for name in _SIMPLE if name not in ("random", "owner_formula"))
+"""The simple rankers that use one signal each."""
 
 
-def ranker(name: str, options: RankingOptions, model: Callable[[], ChoiceModel | None]) -> Ranker:
-    """A ranker by name; `model` gives the learned model of the moment, None before there is one."""
-    if name in _SIMPLE:
-        return by_score(_SIMPLE[name])
+def ranker(name: str, options: RankingOptions, model: CurrentModel) -> Ranker:
+    """The ranker with a name. Raises KeyError for an unknown one."""
     if name == "formula":
-        trending = TrendingScorer(options.trending_half_life_hours * HOUR)
-        return by_score(
-            _whole(lambda moment: FormulaScorer(moment.neighbour_models.served, options.formula, trending))
-        )
+        return by_score(_formula(options))
     if name == "learned":
         return by_score(_learned(options, model))
     if name == "served":
         return _served(options, model)
-    raise KeyError(name)
+    simple = _SIMPLE[name]
+    return by_score(lambda request: simple(request)[request.eligible])
 
 
-def _whole(scorer: Callable[[ReplayRequest], Scorer]) -> Score:
-    def score(moment: ReplayRequest) -> NDArray[np.float64]:
-        values = np.full(moment.state.n_posts, -np.inf)
-        values[moment.eligible] = scorer(moment)(moment.context, moment.eligible).values
-        return values
+def _formula(options: RankingOptions) -> Score:
+    trending = TrendingScorer(options.trending_half_life_hours * HOUR)
+
+    def score(request: ReplayRequest) -> NDArray[np.float64]:
+        scorer = FormulaScorer(request.neighbour_models.served, options.formula, trending)
+        return scorer(request.context, request.eligible).values
 
     return score
 
 
-def _learned(options: RankingOptions, model: Callable[[], ChoiceModel | None]) -> Score:
-    def score(moment: ReplayRequest) -> NDArray[np.float64]:
+def _learned(options: RankingOptions, model: CurrentModel) -> Score:
+    formula = _formula(options)
+
+    def score(request: ReplayRequest) -> NDArray[np.float64]:
         fitted = model()
         if fitted is None:
-            return _whole(
-                lambda m: FormulaScorer(m.neighbour_models.served, options.formula, _trending(options))
-            )(moment)
-        values = np.full(moment.state.n_posts, -np.inf)
-        values[moment.eligible] = LearnedScorer(fitted).utilities(moment.context, moment.eligible)
-        return values
+            return formula(request)
+        return LearnedScorer(fitted).utilities(request.context, request.eligible)
 
     return score
 
 
-def _trending(options: RankingOptions) -> TrendingScorer:
-    return TrendingScorer(options.trending_half_life_hours * HOUR)
-
-
-def _served(options: RankingOptions, model: Callable[[], ChoiceModel | None]) -> Ranker:
-    def rank(moment: ReplayRequest) -> Ranked:
-        pipeline: FeedPipeline = ranking_pipeline(
-            options, moment.neighbour_models.served, model(), NoObserver()
-        )
-        context = moment.context
-        ranked = pipeline.rank(context)
-        page = pipeline.page(context, ranked, _PAGE)
-        place = np.flatnonzero(page.rows == moment.target)
-        if len(place):
-            return Ranked(int(place[0]) + 1, page.rows)
-        after = ranked.excluding(page.rows, moment.state.n_posts).rows
-        place = np.flatnonzero(after == moment.target)
-        if len(place):
-            return Ranked(len(page.rows) + int(place[0]) + 1, page.rows)
-        newer = moment.state.created[moment.eligible] > moment.state.created[moment.target]
-        listed = np.zeros(moment.state.n_posts, np.bool_)
-        listed[ranked.rows] = True
-        behind = int((newer & ~listed[moment.eligible]).sum())
-        return Ranked(len(ranked.rows) + behind + 1, page.rows)
+def _served(options: RankingOptions, model: CurrentModel) -> Ranker:
+    def rank(request: ReplayRequest) -> Ranked:
+        pipeline = ranking_pipeline(options, request.neighbour_models.served, model(), NoObserver())
+        ranked = pipeline.rank(request.context)
+        page = pipeline.page(request.context, ranked, _PAGE_SIZE).rows
+        below = ranked.excluding(page, request.state.n_posts).rows
+        position = np.flatnonzero(np.concatenate([page, below]) == request.target)
+        if len(position):
+            return Ranked(int(position[0]) + 1, page)
+        # The service lists the posts that are no candidates after the others, newest first.
+        created = request.state.created
+        is_candidate = np.zeros(request.state.n_posts, np.bool_)
+        is_candidate[ranked.rows] = True
+        is_ahead = (created[request.eligible] > created[request.target]) & ~is_candidate[request.eligible]
+        return Ranked(len(ranked.rows) + int(is_ahead.sum()) + 1, page)
 
     return rank

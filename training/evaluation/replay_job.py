@@ -1,4 +1,4 @@
-"""What a replay does at each of its moments: it ranks test requests and samples training examples."""
+"""The work of a replay: it ranks test requests and samples training examples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ from training.replay.replay import Replay, ReplayRequest
 Diagnose = Callable[[ReplayRequest, ChoiceModel | None], Any]
 """Examines one test request with the current model. It and what it returns are sent to and from workers by pickle."""
 Progress = Callable[[int, int], None]
-"""Is called with the number of moments that are done and of all."""
+"""Is called with the number of times that are processed, and of all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplayPlan:
-    """What a replay has to do. It is copied to each worker before the replay is played.
+    """The work of a replay. Each worker receives a copy before the replay starts.
 
-    replay    of which nothing has been played
+    replay    has not started
     rankers   names
     requests  (n,) event rows of the test requests, in order of time
     examples  the training examples to sample
-    learning  how to sample them
-    diagnose  examines each test request before it is ranked
+    learning  the options of sampling
+    diagnose  examines each test request before the rankers do
     """
 
     replay: Replay
@@ -47,13 +47,13 @@ class ReplayPlan:
 
     @property
     def last_time(self) -> float:
-        """Time of the last moment."""
+        """Time of the last event row, in seconds."""
         return float(self.replay.events.time[self.event_rows].max(initial=-np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedRequest:
-    """One test request as the rankers ranked it.
+    """The results of one test request.
 
     number          of the request in the plan
     ranks           ranker -> rank of the chosen post, from 1
@@ -72,8 +72,8 @@ class RankedRequest:
 
 
 @dataclass(slots=True, eq=False)
-class Partial:
-    """Results of one worker since it last returned any. `seconds` is the time of each ranker."""
+class PartialResult:
+    """Results of one worker since its last `drain`. `seconds` is the time of each ranker."""
 
     ranked: list[RankedRequest] = field(default_factory=list)
     examples: list[SampledExample] = field(default_factory=list)
@@ -81,30 +81,30 @@ class Partial:
 
 
 class ReplayJob:
-    """Processes every `step`-th moment of a plan, from the `first` on. Moments of one time count as one.
+    """Processes every `step`-th time of a plan, starting with number `first`.
 
-    A worker's results depend on the plan and the models only, not on the moments that others process.
+    The results depend on the plan and the models only, not on the number of workers.
     """
 
     def __init__(self, plan: ReplayPlan, first: int = 0, step: int = 1) -> None:
         self._plan, self._next, self._step = plan, first, step
-        self._moments = plan.event_rows
+        self._event_rows = plan.event_rows
         # A view and a choice at the same time share their ranking context, so the same worker processes both.
-        self._times, starts = np.unique(plan.replay.events.time[self._moments], return_index=True)
-        self._groups = np.split(np.arange(len(self._moments)), starts[1:])
-        self._request_number = _positions(self._moments, plan.requests)
-        self._example_number = _positions(self._moments, plan.examples.event_rows)
+        self._times, starts = np.unique(plan.replay.events.time[self._event_rows], return_index=True)
+        self._groups = np.split(np.arange(len(self._event_rows)), starts[1:])
+        self._request_number = _positions(self._event_rows, plan.requests)
+        self._example_number = _positions(self._event_rows, plan.examples.event_rows)
         self._sampler = CandidateSampler(plan.replay, plan.examples, plan.learning)
         self._model: ChoiceModel | None = None
         self._rankers = {
             name: ranker(name, plan.replay.options, lambda: self._model) for name in plan.rankers
         }
-        self._partial = Partial()
+        self._partial = PartialResult()
 
     def process_until(
         self, stop: float, model: ChoiceModel | None, progress: Progress | None = None
-    ) -> Partial:
-        """Process the remaining moments before `stop` with a model, and return the results."""
+    ) -> PartialResult:
+        """Process the remaining event rows before the time `stop` with a model, and return the results."""
         self._model = model
         total = len(self._times)
         while self._next < total and self._times[self._next] < stop:
@@ -115,18 +115,19 @@ class ReplayJob:
         return self.drain()
 
     def process(self, group: int) -> None:
-        """Process the moments of one time."""
-        for at in self._groups[group].tolist():
-            request = self._plan.replay.request_at(self._moments.item(at))
-            number, example = self._request_number.item(at), self._example_number.item(at)
+        """Process the event rows of one time."""
+        for position in self._groups[group].tolist():
+            request = self._plan.replay.request_at(self._event_rows.item(position))
+            number = self._request_number.item(position)
+            example = self._example_number.item(position)
             if number >= 0:
                 self._partial.ranked.append(self._rank(number, request))
             if example >= 0:
                 self._partial.examples.append(self._sampler.sample(example, request))
 
-    def drain(self) -> Partial:
-        """Return the results so far and forget them."""
-        partial, self._partial = self._partial, Partial()
+    def drain(self) -> PartialResult:
+        """Return the results so far, and start with empty ones."""
+        partial, self._partial = self._partial, PartialResult()
         return partial
 
     def _rank(self, number: int, request: ReplayRequest) -> RankedRequest:
@@ -137,13 +138,13 @@ class ReplayJob:
             started = perf_counter()
             ranked = rank(request)
             seconds[name] = seconds.get(name, 0.0) + perf_counter() - started
-            ranks[name], lists[name] = ranked.rank, ranked.first.astype(np.int32)
+            ranks[name], lists[name] = ranked.rank, ranked.top.astype(np.int32)
         age = request.time - float(request.state.created[request.target])
         return RankedRequest(number, ranks, lists, request.context.event_count, age, diagnosis)
 
 
-def _positions(moments: NDArray[np.intp], some: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(n_moments,) position of each moment in `some` of them (ascending), -1 for the others."""
-    positions = np.full(len(moments), -1, np.intp)
-    positions[np.searchsorted(moments, some)] = np.arange(len(some))
+def _positions(rows: NDArray[np.intp], subset: NDArray[np.intp]) -> NDArray[np.intp]:
+    """(n_rows,) position of each row in an ascending `subset` of the rows, -1 for the others."""
+    positions = np.full(len(rows), -1, np.intp)
+    positions[np.searchsorted(rows, subset)] = np.arange(len(subset))
     return positions

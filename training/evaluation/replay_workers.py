@@ -1,7 +1,7 @@
 """Processes that share the work of a replay.
 
-Each holds a replay of its own, plays the whole feed, and processes its stride of the moments. So the results do not
-depend on the number of workers.
+Each worker holds its own replay, applies the whole feed, and processes its stride of the requests. So the results do
+not depend on the number of workers.
 """
 
 import multiprocessing
@@ -21,34 +21,34 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.replay_job import Partial, Progress, ReplayJob, ReplayPlan
+from training.evaluation.replay_job import PartialResult, Progress, ReplayJob, ReplayPlan
 
 MAX_WORKERS: Final = 4  # by default
-MIN_MOMENTS: Final = 500  # of each worker, by default: a process takes seconds to start
+MIN_EVENTS_PER_WORKER: Final = 500  # by default: a process takes seconds to start
 _CONTROL_GROUP: Final = Path("/sys/fs/cgroup")  # version 2, as in a container
-_GROWTH: Final = 2  # size of a process at the end of a replay over its size before, about
+_PROCESS_GROWTH: Final = 2  # approximate memory of a process at the end of a replay, relative to its start
 
 
-def worker_count(setting: int | None, moments: int) -> int:
-    """`setting`, or as many workers as the cores, half of the free memory and the number of moments allow."""
+def worker_count(setting: int | None, n_events: int) -> int:
+    """`setting`, or as many workers as the cores, half of the free memory and the number of events allow."""
     if setting is not None:
         return setting
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     affordable = 1 + _affordable_processes()
-    return max(1, int(min(MAX_WORKERS, cores, moments // MIN_MOMENTS, affordable)))
+    return max(1, int(min(MAX_WORKERS, cores, n_events // MIN_EVENTS_PER_WORKER, affordable)))
 
 
 class ReplayWorkers:
-    """The workers of a plan: this process is the first, `count - 1` others are started.
+    """The workers of a plan. This process is the first; the class starts `count - 1` others.
 
-    All process their moments up to the same times. There their results are returned, and they receive a new model.
-    Use it as a context manager, whose end ends the processes.
+    All workers process their requests up to the same times. Then they return results and receive a new model.
+    Leaving the context manager ends the processes.
     """
 
     def __init__(self, plan: ReplayPlan, count: int) -> None:
         self._job = ReplayJob(plan, 0, count)
         self._executors: list[ProcessPoolExecutor] = []
-        self._begun: list[Future[None]] = []
+        self._started: list[Future[None]] = []
         if count == 1:
             return
         # A fork of this process would copy locks that its other threads hold. A fork server imports this module once;
@@ -56,7 +56,7 @@ class ReplayWorkers:
         context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         context.set_forkserver_preload([__name__])
         self._stopped = context.Event()
-        # Pickled here, because an executor pickles in a thread of its own, while this process plays the replay.
+        # Pickled here, because an executor pickles in its own thread while this process changes the replay.
         copy = pickle.dumps(plan)
         for first in range(1, count):
             # One executor for each process, because a worker keeps its replay from one call to the next.
@@ -64,29 +64,29 @@ class ReplayWorkers:
                 1, mp_context=context, initializer=_prepare, initargs=(self._stopped,)
             )
             self._executors.append(executor)
-            self._begun.append(executor.submit(_begin, copy, first, count))
+            self._started.append(executor.submit(_create_job, copy, first, count))
 
     def process_until(
         self, stop: float, model: ChoiceModel | None, progress: Progress | None = None
-    ) -> list[Partial]:
-        """Process the remaining moments before `stop` with a model, and return the results of each worker.
+    ) -> list[PartialResult]:
+        """Process the remaining requests before the time `stop` with a model, and return the results of each worker.
 
-        `progress` is called for this process's moments. Raises ChildProcessError when a worker process was killed.
+        `progress` reports the requests of this process. Raises ChildProcessError when a worker process is killed.
         """
         try:
             others = [executor.submit(_process_until, stop, model) for executor in self._executors]
-            running: list[Future[Any]] = [*self._begun, *others]
+            running: list[Future[Any]] = [*self._started, *others]
 
             def check(done: int, total: int) -> None:
                 for future in running:
                     if future.done():
-                        future.result()  # raises at once what ended the worker
+                        future.result()  # raises the error that ended the worker
                 if progress is not None:
                     progress(done, total)
 
             own = self._job.process_until(stop, model, check)
-            for begun in self._begun:
-                begun.result()
+            for started in self._started:
+                started.result()
             return [own, *(other.result() for other in others)]
         except BrokenProcessPool:
             raise ChildProcessError(
@@ -97,7 +97,7 @@ class ReplayWorkers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the worker processes, each after the moment that it is processing."""
+        """End each worker process after its current request."""
         if self._executors:
             self._stopped.set()
         for executor in self._executors:
@@ -105,10 +105,10 @@ class ReplayWorkers:
 
 
 class _Stopped(Exception):
-    """The first process needs no more results."""
+    """The first process has stopped the replay."""
 
 
-_worker: dict[str, Any] = {}  # in a worker process: its "job", and the event "stopped"
+_worker: dict[str, Any] = {}  # of a worker process: its "job", and the event "stopped"
 
 
 def _prepare(stopped: Event) -> None:
@@ -126,23 +126,23 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _begin(plan: bytes, first: int, count: int) -> None:
+def _create_job(plan: bytes, first: int, count: int) -> None:
     _worker["job"] = ReplayJob(pickle.loads(plan), first, count)  # noqa: S301 - made by `ReplayWorkers`
 
 
-def _process_until(stop: float, model: ChoiceModel | None) -> Partial:
+def _process_until(stop: float, model: ChoiceModel | None) -> PartialResult:
     def check(_done: int, _total: int) -> None:
         if _worker["stopped"].is_set():
             raise _Stopped
 
-    partial: Partial = _worker["job"].process_until(stop, model, check)
+    partial: PartialResult = _worker["job"].process_until(stop, model, check)
     return partial
 
 
 def _affordable_processes() -> float:
-    """How many processes of the size that this one will have fit into half of the free memory."""
+    """The number of processes of this size, after its expected growth, that fit into half of the free memory."""
     try:
-        size = _kilobytes(Path("/proc/self/status"), "VmRSS") * _GROWTH
+        size = _kilobytes(Path("/proc/self/status"), "VmRSS") * _PROCESS_GROWTH
         free = _kilobytes(Path("/proc/meminfo"), "MemAvailable")
     except (OSError, StopIteration):
         return np.inf  # not Linux: unknown

@@ -1,1 +1,1 @@
-"""Learning the choice model from what was chosen."""
+"""Samples training examples and fits the choice model."""

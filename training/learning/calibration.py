@@ -1,4 +1,4 @@
-"""Calibration: probabilities of the first places of a list that hold on requests not fitted on."""
+"""Calibration: makes the probabilities of the first posts of a list hold on requests outside the fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import UNCALIBRATED, ChoiceModel, calibration_inputs
 
-_SHOWN = 100  # places of a list that probabilities are meant for: a page, and what it may explore
+_CALIBRATED_POSTS = 100  # of each list: a page, and the posts that exploration may move into it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,8 +16,8 @@ class FullChoiceSet:
     """All nominated candidates of one request.
 
     inputs  (n_features, n) in half precision
-    chosen  where the chosen post is, -1 for nowhere
-    number  of the sampled choice set of the same request
+    chosen  position of the chosen post, -1 if it is no candidate
+    number  of the sampled choice set with the same request
     """
 
     inputs: NDArray[np.float16]
@@ -25,24 +25,23 @@ class FullChoiceSet:
     number: int
 
 
-def calibration(judged: Sequence[tuple[ChoiceModel, FullChoiceSet]]) -> NDArray[np.float64]:
-    """The (3,) `ChoiceModel.calibration` that makes probabilities hold on choice sets, each with a model that was not
-    fitted on it.
+def fit_calibration(judged: Sequence[tuple[ChoiceModel, FullChoiceSet]]) -> NDArray[np.float64]:
+    """The (3,) `ChoiceModel.calibration` for choice sets, each with a model that was not fitted on it.
 
-    What counts are the first places of each list as it would have been served: that is what is shown. Full
-    choice sets, as a sampled one says too little of its strongest posts.
+    It uses the first posts of each list, because those are served. It needs full choice sets, because a sample misses
+    most of the strongest posts.
     """
-    seen, taken = [], []
+    inputs, is_chosen = [], []
     for model, choice_set in judged:
         utility = model.utilities(choice_set.inputs.astype(np.float32))
-        first = np.argsort(-utility, kind="stable")[:_SHOWN]
+        first = np.argsort(-utility, kind="stable")[:_CALIBRATED_POSTS]
         total = utility.max() + np.log(np.exp(utility - utility.max()).sum())
-        seen.append(calibration_inputs(utility[first] - total))
-        taken.append(first == choice_set.chosen)
-    outcome = np.concatenate(taken)
+        inputs.append(calibration_inputs(utility[first] - total))
+        is_chosen.append(first == choice_set.chosen)
+    outcome = np.concatenate(is_chosen)
     if len(np.unique(outcome)) < 2:
         return UNCALIBRATED
-    from sklearn.linear_model import LogisticRegression  # as in `TextSpace.fit`: it takes a second
+    from sklearn.linear_model import LogisticRegression  # here, because the import takes a second
 
-    curve = LogisticRegression(C=10.0, max_iter=1000).fit(np.concatenate(seen), outcome)
+    curve = LogisticRegression(C=10.0, max_iter=1000).fit(np.concatenate(inputs), outcome)
     return np.array([curve.intercept_[0], *curve.coef_[0]])

@@ -1,4 +1,4 @@
-"""Sampled candidate sets, and their standardised inputs."""
+"""Choice sets: a chosen post with sampled candidates, and their standardised inputs."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import CLIP
 
-_UNHEARD = 1e30  # the scale of an input that counts for nothing, however large
-_MEASURED = 50_000  # candidates that give the inputs' means and scales
+_IGNORED_SCALE = 1e30  # a scale that makes every value of an input 0
+_MAX_MEASURED = 50_000  # candidates that determine the means and scales
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChoiceSets:
-    """Sampled requests. The chosen post of each stands first.
+    """The sampled candidates of requests. The chosen post of each is the first candidate.
 
     inputs      (n_requests, n_candidates, n_features) float32
-    log_weight  (n_requests, n_candidates) float32: log of the number of posts each candidate stands for,
-                -inf pads
-    value       (n_requests,) float32: worth of the action that was taken, mean about 1
+    log_weight  (n_requests, n_candidates) float32: log of the number of posts that each candidate represents,
+                -inf for padding
+    value       (n_requests,) float32: weight of the interaction type, mean about 1
     """
 
     inputs: NDArray[np.float32]
@@ -31,7 +31,7 @@ class ChoiceSets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StandardChoiceSets:
-    """Choice sets as a `ChoiceModel` of this `mean` and `scale` (n_features,) reads them; otherwise as `ChoiceSets`."""
+    """Choice sets with inputs standardised by `mean` and `scale`, both (n_features,)."""
 
     inputs: NDArray[np.float32]
     log_weight: NDArray[np.float32]
@@ -48,17 +48,16 @@ class StandardChoiceSets:
         )
 
 
-def standardised(
+def standardise(
     choice_sets: ChoiceSets, excluded_inputs: NDArray[np.bool_] | None = None
 ) -> StandardChoiceSets:
-    """Inputs of mean 0 and standard deviation 1, clipped; those that are `excluded_inputs` (n_features,) are 0 for
-    good."""
+    """Scale inputs to mean 0 and standard deviation 1, and clip them. `excluded_inputs` (n_features,) become 0."""
     flat = choice_sets.inputs.reshape(-1, choice_sets.inputs.shape[2])
-    some = flat[:: max(1, len(flat) // _MEASURED)]
-    mean, scale = some.mean(axis=0, dtype=np.float64), some.std(axis=0, dtype=np.float64)
+    measured = flat[:: max(1, len(flat) // _MAX_MEASURED)]
+    mean, scale = measured.mean(axis=0, dtype=np.float64), measured.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 1e-9, scale, 1.0)
     if excluded_inputs is not None:
-        scale[excluded_inputs] = _UNHEARD
+        scale[excluded_inputs] = _IGNORED_SCALE
     z = choice_sets.inputs - mean.astype(np.float32)
     z /= scale.astype(np.float32)
     np.clip(z, -CLIP, CLIP, out=z)

@@ -1,7 +1,7 @@
-"""Fitting the conditional logit to what was chosen.
+"""Fits the conditional logit to choice sets.
 
-Choice sets are sampled, so each candidate stands for as many as its sampling rate says (log weight inside the softmax;
-without that, hard negatives teach that hot is bad).
+Each sampled candidate represents several posts, so the softmax contains the log of its weight. Without the weights,
+hard negatives teach the model that popular posts are bad.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,9 +15,13 @@ from scipy.optimize import minimize
 from app.domain.ranking.choice_model import UNCALIBRATED, ChoiceModel
 from training.learning.candidate_sets import StandardChoiceSets
 
-_CURVED = 1000  # choice sets that show the curvature of the likelihood
-_STEPS = 60  # of L-BFGS, at most
-_RISING = 0.05  # of Adam's steps
+_MAX_CURVATURE_SETS = 1000  # choice sets that estimate the curvature of the likelihood
+_MAX_STEPS = 60  # of L-BFGS
+_FIRST_STEPS = 8  # of L-BFGS, before the curvature is estimated again
+_BATCH_SIZE = 64  # choice sets
+_LEARNING_RATE = 1e-2
+_WARM_UP_SHARE = 0.05  # of Adam's steps
+_WEIGHT_DECAY = 1e-3
 
 
 def fit_choice_model(
@@ -31,65 +35,58 @@ def fit_choice_model(
     epochs: int = 8,
     seed: int = 0,
 ) -> ChoiceModel:
-    """Maximum penalised likelihood: L-BFGS on the exact gradient for the linear part, then, if `units`, Adam on all.
+    """Maximum penalised likelihood: L-BFGS for the linear part, then, with `units`, Adam for all weights.
 
-    `ridge` is the weight of the squared coefficients against the mean log likelihood. `start`, a model of the same
-    inputs, saves most of the steps. `only`: a linear model of this input, all others counting for nothing.
+    `ridge` weighs the squared coefficients against the mean log likelihood. `start`, a model of the same inputs, saves
+    most of the steps. With `only` the model is linear and uses this one input.
     """
     if only is not None:
-        linear = _linear_in(names.index(only), choice_sets, ridge)
+        linear = _fit_one_input(names.index(only), choice_sets, ridge)
     else:
-        linear = _linear(
-            choice_sets, ridge, None if start is None else start.linear * choice_sets.scale / start.scale
-        )
+        start_at = None if start is None else start.linear * choice_sets.scale / start.scale
+        linear = _fit_linear(choice_sets, ridge, start_at)
     hidden, bias, output = np.zeros((len(linear), 0)), np.zeros(0), np.zeros(0)
     if units:
-        linear, hidden, bias, output = _with_hidden_layer(choice_sets, linear, units, epochs, seed)
-    return ChoiceModel(
-        tuple(names),
-        choice_sets.mean,
-        choice_sets.scale,
-        linear,
-        hidden,
-        bias,
-        output,
-        UNCALIBRATED,
-    )
+        linear, hidden, bias, output = _fit_hidden_layer(choice_sets, linear, units, epochs, seed)
+    mean, scale = choice_sets.mean, choice_sets.scale
+    return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output, UNCALIBRATED)
 
 
 def log_likelihoods(model: ChoiceModel, choice_sets: StandardChoiceSets) -> NDArray[np.float32]:
-    """(n_requests,) log probability of the chosen post times its value, by a model fitted on choice sets of the
-    same mean and scale."""
+    """(n_requests,) log probability of the chosen post times its value.
+
+    The model must have been fitted on choice sets of the same mean and scale.
+    """
     z = choice_sets.inputs.reshape(-1, len(model.linear))
     utility = z @ model.linear.astype(np.float32)
     if len(model.output):
         active = np.maximum(z @ model.hidden.astype(np.float32) + model.bias.astype(np.float32), 0)
         utility += active @ model.output.astype(np.float32)
     _, log_chosen = _softmax(utility.reshape(choice_sets.log_weight.shape) + choice_sets.log_weight)
-    worth: NDArray[np.float32] = choice_sets.value * log_chosen
-    return worth
+    weighted: NDArray[np.float32] = choice_sets.value * log_chosen
+    return weighted
 
 
-def _linear_in(column: int, choice_sets: StandardChoiceSets, ridge: float) -> NDArray[np.float64]:
-    """The coefficients of the best model of one input: 0 for all others."""
-    alone = replace(
+def _fit_one_input(column: int, choice_sets: StandardChoiceSets, ridge: float) -> NDArray[np.float64]:
+    """The coefficients of the best model of one input; 0 for all others."""
+    single = replace(
         choice_sets,
         inputs=np.ascontiguousarray(choice_sets.inputs[..., [column]]),
         mean=choice_sets.mean[[column]],
         scale=choice_sets.scale[[column]],
     )
     linear = np.zeros(len(choice_sets.mean))
-    linear[column] = _linear(alone, ridge, None)[0]
+    linear[column] = _fit_linear(single, ridge, None)[0]
     return linear
 
 
-def _linear(
+def _fit_linear(
     choice_sets: StandardChoiceSets, ridge: float, start: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
-    """The coefficients that explain the choice sets best.
+    """The coefficients of the largest penalised likelihood.
 
-    The inputs lean on one another (a heat and its neighbour half-life), so the search runs in coordinates in which the
-    likelihood bends alike in every direction: a third of the steps, and they arrive.
+    Inputs are correlated (such as the counters of two half-lives). So the search uses coordinates in which the
+    likelihood has the same curvature in every direction. It then converges in a third of the steps.
     """
     z, n_features = choice_sets.inputs, choice_sets.inputs.shape[2]
     flat = z.reshape(-1, n_features)
@@ -102,14 +99,13 @@ def _linear(
         gradient = (expected - chosen) / len(choice_sets) + 2 * ridge * w
         return float(-(choice_sets.value @ log_chosen) / len(choice_sets) + ridge * w @ w), gradient
 
-    if start is None:  # where it bends is known only near the end
-        start = _descended(
-            loss, np.zeros(n_features), _curvature(choice_sets, np.zeros(n_features), ridge), 8
-        )
-    return _descended(loss, start, _curvature(choice_sets, start, ridge), _STEPS)
+    if start is None:  # the curvature is only valid near the optimum
+        zero = np.zeros(n_features)
+        start = _minimise(loss, zero, _curvature(choice_sets, zero, ridge), _FIRST_STEPS)
+    return _minimise(loss, start, _curvature(choice_sets, start, ridge), _MAX_STEPS)
 
 
-def _descended(
+def _minimise(
     loss: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]],
     start: NDArray[np.float64],
     curvature: NDArray[np.float64],
@@ -118,87 +114,104 @@ def _descended(
     """L-BFGS on a loss with its gradient, in coordinates that make `curvature` the identity."""
     root = cholesky(curvature, lower=True)
 
-    def turned(v: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def transformed(v: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, gradient = loss(solve_triangular(root, v, lower=True, trans=1))
         return value, solve_triangular(root, gradient, lower=True)
 
     fitted = minimize(
-        turned, root.T @ start, jac=True, method="L-BFGS-B", options={"maxiter": steps, "ftol": 1e-6}
+        transformed, root.T @ start, jac=True, method="L-BFGS-B", options={"maxiter": steps, "ftol": 1e-6}
     )
-    found: NDArray[np.float64] = solve_triangular(root, fitted.x, lower=True, trans=1)
-    return found
+    coefficients: NDArray[np.float64] = solve_triangular(root, fitted.x, lower=True, trans=1)
+    return coefficients
 
 
 def _curvature(choice_sets: StandardChoiceSets, w: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
-    """(n_features, n_features) second derivative of the loss at `w`, of some of the choice sets; positive definite."""
-    some = choice_sets[:: max(1, len(choice_sets) // _CURVED)]
+    """(n_features, n_features) second derivative of the loss at `w`, from some choice sets; positive definite."""
+    some = choice_sets[:: max(1, len(choice_sets) // _MAX_CURVATURE_SETS)]
     z, n_features = some.inputs, len(w)
     share, _ = _softmax(z @ w.astype(np.float32) + some.log_weight)
     centred = z - np.einsum("ij,ijk->ik", share, z)[:, None]
     centred *= np.sqrt(share * some.value[:, None])[..., None]
     flat = centred.reshape(-1, n_features)
-    bent: NDArray[np.float64] = (flat.T @ flat).astype(np.float64) / len(some)
-    rounding = 1e-5 * float(np.trace(bent)) + 1e-9
-    bent[np.diag_indices(n_features)] += 2 * ridge + rounding
-    return bent
+    curvature: NDArray[np.float64] = (flat.T @ flat).astype(np.float64) / len(some)
+    rounding = 1e-5 * float(np.trace(curvature)) + 1e-9
+    curvature[np.diag_indices(n_features)] += 2 * ridge + rounding
+    return curvature
 
 
 def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Shares (n_requests, n_candidates), and the log share of the chosen, first one."""
+    """Shares (n_requests, n_candidates), and the log share of the first candidate, which is the chosen one."""
     u = u - u.max(axis=1, keepdims=True)
     share = np.exp(u)
     total = share.sum(axis=1, keepdims=True)
     return share / total, u[:, 0] - np.log(total[:, 0])
 
 
-def _with_hidden_layer(
-    choice_sets: StandardChoiceSets,
-    linear: NDArray[np.float64],
-    units: int,
-    epochs: int,
-    seed: int,
-    decay: float = 1e-3,
-    rate: float = 1e-2,
-    batch: int = 64,
+def _fit_hidden_layer(
+    choice_sets: StandardChoiceSets, linear: NDArray[np.float64], units: int, epochs: int, seed: int
 ) -> tuple[NDArray[np.float64], ...]:
-    """Adam (Kingma & Ba 2015) from the linear fit. Returns linear, hidden, bias, output.
+    """Fit all weights with Adam, starting from a linear fit. Returns linear, hidden, bias, output.
 
-    The rate rises over the first steps, as the hidden layer is still noise to a linear part that is well fitted, and
-    falls by a cosine from there (Loshchilov & Hutter 2017).
+    The learning rate rises at first, because random hidden units would disturb the fitted linear part. Then it falls
+    by a cosine (Loshchilov & Hutter 2017).
     """
     random = np.random.default_rng(seed)
-    z = choice_sets.inputs
-    n_requests, n_candidates, n_features = z.shape
-    weights = [
-        linear.astype(np.float32),
-        (random.normal(size=(n_features, units)) / np.sqrt(n_features)).astype(np.float32),
-        np.zeros(units, np.float32),
-        (random.normal(size=units) * 0.1 / np.sqrt(units)).astype(np.float32),
-    ]
-    first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
-    batches = max(1, n_requests // batch)
-    step, last = 0, epochs * batches
+    n_requests, _, n_features = choice_sets.inputs.shape
+    adam = _Adam(
+        [
+            linear.astype(np.float32),
+            (random.normal(size=(n_features, units)) / np.sqrt(n_features)).astype(np.float32),
+            np.zeros(units, np.float32),
+            (random.normal(size=units) * 0.1 / np.sqrt(units)).astype(np.float32),
+        ]
+    )
+    batches = max(1, n_requests // _BATCH_SIZE)
+    steps = epochs * batches
     for _ in range(epochs):
-        for some in np.array_split(random.permutation(n_requests), batches):
-            pace = rate * min(1.0, (step + 1) / (_RISING * last)) * 0.5 * (1 + np.cos(np.pi * step / last))
-            x = z[some].reshape(-1, n_features)
-            w, hidden, bias, output = weights
-            active = x @ hidden
-            active += bias
-            np.maximum(active, 0, out=active)
-            utility = (active @ output + x @ w).reshape(-1, n_candidates)
-            share, _ = _softmax(utility + choice_sets.log_weight[some])
-            share[:, 0] -= 1
-            share *= choice_sets.value[some][:, None] / len(some)
-            blame = share.ravel()
-            back = blame[:, None] * output
-            back *= active > 0
-            gradients = [blame @ x, x.T @ back, np.ones_like(blame) @ back, blame @ active]
-            step += 1
-            for i, gradient in enumerate(gradients):
-                gradient = gradient + decay * weights[i]
-                first[i] = 0.9 * first[i] + 0.1 * gradient
-                second[i] = 0.999 * second[i] + 0.001 * gradient**2
-                towards = first[i] / (1 - 0.9**step) / (np.sqrt(second[i] / (1 - 0.999**step)) + 1e-8)
-                weights[i] = weights[i] - np.float32(pace) * towards
-    return tuple(w.astype(np.float64) for w in weights)
+        for batch in np.array_split(random.permutation(n_requests), batches):
+            warm_up = min(1.0, (adam.step + 1) / (_WARM_UP_SHARE * steps))
+            rate = _LEARNING_RATE * warm_up * 0.5 * (1 + np.cos(np.pi * adam.step / steps))
+            adam.update(_gradients(choice_sets[batch], *adam.weights), rate)
+    return tuple(w.astype(np.float64) for w in adam.weights)
+
+
+def _gradients(
+    batch: StandardChoiceSets,
+    linear: NDArray[np.float32],
+    hidden: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    output: NDArray[np.float32],
+) -> list[NDArray[np.float32]]:
+    """Gradients of the mean negative log likelihood with respect to each array of weights."""
+    x = batch.inputs.reshape(-1, len(linear))
+    active = x @ hidden
+    active += bias
+    np.maximum(active, 0, out=active)
+    share, _ = _softmax((active @ output + x @ linear).reshape(batch.log_weight.shape) + batch.log_weight)
+    share[:, 0] -= 1
+    share *= batch.value[:, None] / len(batch)
+    by_utility = share.ravel()
+    by_unit = by_utility[:, None] * output
+    by_unit *= active > 0
+    return [by_utility @ x, x.T @ by_unit, np.ones_like(by_utility) @ by_unit, by_utility @ active]
+
+
+class _Adam:
+    """Adam (Kingma & Ba 2015) with weight decay on float32 arrays."""
+
+    def __init__(self, weights: list[NDArray[np.float32]]) -> None:
+        self.weights = weights
+        self.step = 0
+        self._mean = [np.zeros_like(w) for w in weights]
+        self._square = [np.zeros_like(w) for w in weights]
+
+    def update(self, gradients: Sequence[NDArray[np.float32]], rate: float) -> None:
+        """Take one step against the gradients."""
+        self.step += 1
+        for i, gradient in enumerate(gradients):
+            gradient = gradient + _WEIGHT_DECAY * self.weights[i]
+            self._mean[i] = 0.9 * self._mean[i] + 0.1 * gradient
+            self._square[i] = 0.999 * self._square[i] + 0.001 * gradient**2
+            square = self._square[i] / (1 - 0.999**self.step)
+            direction = self._mean[i] / (1 - 0.9**self.step) / (np.sqrt(square) + 1e-8)
+            self.weights[i] = self.weights[i] - np.float32(rate) * direction

@@ -1,4 +1,4 @@
-"""Learning the blend: the choice model that explains best what was chosen from the choice sets of the past."""
+"""Selects the shape of the choice model that gives the best likelihood on recent choices."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,39 +12,39 @@ from pydantic import Field
 from app.domain.ranking import user_features
 from app.domain.ranking.choice_model import ChoiceModel
 from app.infrastructure.config.settings import Fraction
-from training.learning.calibration import FullChoiceSet, calibration
-from training.learning.candidate_sets import ChoiceSets, StandardChoiceSets, standardised
+from training.learning.calibration import FullChoiceSet, fit_calibration
+from training.learning.candidate_sets import ChoiceSets, StandardChoiceSets, standardise
 from training.learning.fit_logit import fit_choice_model, log_likelihoods
 
-_ENOUGH_TO_CALIBRATE = 50  # full choice sets
-_PARTS = 3
+_MIN_CALIBRATION_SETS = 50
+_CALIBRATION_FOLDS = 3
 _SIGNALS = ("age in days", "engagement", "gravity", "heat 1h", "heat 1d", "heat 7d")
-"""Inputs that order posts as the simple rankings do: newest, most popular, Hacker News', trending."""
-_AT_ONCE = 2  # fits: most of one is products of matrices, which leave Python free
-_MATTERS = 0.05  # log likelihood of a choice: it was thought 5 % more probable
+"""Inputs that order posts as the simple rankers do: newest, popular, Hacker News, trending."""
+_FIT_THREADS = 2  # a fit consists of matrix products, which release the interpreter lock
+_MIN_GAIN = 0.05  # of the mean log likelihood: the chosen post is 5 % more probable
 
-FEWEST_REQUESTS = 200
+MIN_REQUESTS = 200
 _Ridge = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 _Units = Annotated[int, Field(ge=1, le=1024)]
 
 
 @dataclass(frozen=True, slots=True)
 class LearningOptions:
-    """How much is sampled, and what is tried. The types carry the bounds, for those who read options from a file."""
+    """The sizes of the samples, and the shapes to try. The types hold the bounds of values from a file."""
 
-    requests: Annotated[int, Field(ge=FEWEST_REQUESTS, le=1_000_000)] = 4000
-    candidates: Annotated[int, Field(ge=10, le=10_000)] = 100  # of one request, the chosen one included
-    strong_share: Fraction = 0.6  # of the candidates, drawn from what the sources name first
-    hard_share: Fraction = 0.2  # from what else they name; the others from the rest of the catalogue
+    requests: Annotated[int, Field(ge=MIN_REQUESTS, le=1_000_000)] = 4000
+    candidates: Annotated[int, Field(ge=10, le=10_000)] = 100  # of one request, with the chosen one
+    strong_share: Fraction = 0.6  # of the candidates, drawn from the top of the sources
+    hard_share: Fraction = 0.2  # drawn from their other nominations; the rest from other posts
     ridges: Annotated[tuple[_Ridge, ...], Field(min_length=1)] = (1e-3, 1e-4)
-    units: tuple[_Units, ...] = (16,)  # of a hidden layer, tried besides none
-    without: tuple[str, ...] = ()  # inputs, or groups of inputs, that are left out
+    units: tuple[_Units, ...] = (16,)  # sizes of a hidden layer to try, in addition to none
+    without: tuple[str, ...] = ()  # inputs, or groups of inputs, to exclude
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A shape of the model: every input, with a hidden layer or none, or `only` one input."""
+    """A shape of the model: all inputs, with `units` hidden units or none, or `only` one input."""
 
     ridge: float
     units: int = 0
@@ -53,10 +53,10 @@ class ModelSpec:
     def __str__(self) -> str:
         return f"{self.only} alone" if self.only else f"ridge {self.ridge:g}, {self.units} units"
 
-    def fitted(
+    def fit(
         self, choice_sets: StandardChoiceSets, seed: int, start: ChoiceModel | None = None
     ) -> ChoiceModel:
-        """The model of this shape that explains the choice sets best; `start` as in `fit_choice_model`."""
+        """The most likely model of this shape; `start` as in `fit_choice_model`."""
         return fit_choice_model(
             user_features.names(),
             choice_sets,
@@ -70,7 +70,7 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """The model, refitted on every choice set, and what it was chosen by: mean log likelihood on the last fifth."""
+    """The model, fitted on all choice sets, and the mean log likelihood of each tried shape on the last fifth."""
 
     model: ChoiceModel
     variant: ModelSpec
@@ -80,77 +80,90 @@ class FitResult:
 def select_model(
     choice_sets: ChoiceSets, full: Sequence[FullChoiceSet], options: LearningOptions
 ) -> FitResult:
-    """Fit each variant on the first four fifths, take the one that explains the last fifth best, refit it on all.
+    """Fit each shape on the first four fifths, select the best on the last fifth, and fit it on all choice sets.
 
-    A single signal is taken before a blend that is not better by one standard error of the difference (the rule of
-    Breiman et al. 1984, section 3.4.3), or by so little that it does not matter: where nothing else counts, the noise
-    of many weights costs places at the top of the list long before it shows in the likelihood.
+    A single signal is preferred to a blend that is not better by one standard error of the difference (Breiman et al.
+    1984, section 3.4.3) or by `_MIN_GAIN`. If one signal explains the choices, the noise of many weights harms the top
+    of the list before it shows in the likelihood.
     """
-    cut = int(0.8 * len(choice_sets))
-    left_out = user_features.excluded(options.without)
-    everything = standardised(choice_sets, left_out)
-    early, late = everything[:cut], everything[cut:]
-    explained: dict[ModelSpec, NDArray[np.float32]] = {}
-
-    def tried(variant: ModelSpec, start: ChoiceModel | None = None) -> ChoiceModel:
-        model = variant.fitted(early, options.seed, start)
-        explained[variant] = log_likelihoods(model, late)
-        return model
-
-    def best_of(variants: Iterable[ModelSpec]) -> ModelSpec:
-        return max(variants, key=lambda variant: float(explained[variant].mean()))
-
-    blends: dict[ModelSpec, ChoiceModel] = {}
+    excluded = user_features.excluded(options.without)
+    everything = standardise(choice_sets, excluded)
+    trials = _Trials(everything, options.seed)
     for ridge in options.ridges:
-        variant = ModelSpec(ridge)
-        blends[variant] = tried(variant, blends[best_of(blends)] if blends else None)
-    linear = best_of(blends)
+        trials.fit(ModelSpec(ridge), trials.best() if trials.models else None)
+    linear = trials.best()
     layers = [ModelSpec(linear.ridge, units) for units in options.units]
-    used = {name for name, out in zip(user_features.names(), left_out, strict=True) if not out}
+    used = {
+        name for name, is_excluded in zip(user_features.names(), excluded, strict=True) if not is_excluded
+    }
     signals = [ModelSpec(linear.ridge, only=name) for name in _SIGNALS if name in used]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        models = list(
-            pool.map(lambda one: tried(one, None if one.only else blends[linear]), layers + signals)
-        )
-    blends |= zip(layers, models, strict=False)
-    chosen = best_of(blends)
+    with ThreadPoolExecutor(_FIT_THREADS) as pool:
+        list(pool.map(lambda spec: trials.fit(spec, None if spec.only else linear), layers + signals))
+    blends = [*map(ModelSpec, options.ridges), *layers]
+    selected = trials.best(blends)
     if signals:
-        signal = best_of(signals)
-        better = explained[chosen] - explained[signal]
-        if better.mean() < max(better.std() / np.sqrt(len(late)), _MATTERS):
-            chosen = signal
-    final = _refitted(everything, full, chosen, options.seed, blends.get(chosen))
-    return FitResult(final, chosen, {str(one): float(explained[one].mean()) for one in [*blends, *signals]})
+        signal = trials.best(signals)
+        gain = trials.likelihoods[selected] - trials.likelihoods[signal]
+        if gain.mean() < max(gain.std() / np.sqrt(len(gain)), _MIN_GAIN):
+            selected = signal
+    start = None if selected.only else trials.models[selected]
+    final = _fit_final(everything, full, selected, options.seed, start)
+    means = {str(spec): trials.mean(spec) for spec in dict.fromkeys([*blends, *signals])}
+    return FitResult(final, selected, means)
 
 
-def _refitted(
+class _Trials:
+    """Models that are fitted on the first four fifths of choice sets, and their likelihoods on the last fifth."""
+
+    def __init__(self, choice_sets: StandardChoiceSets, seed: int) -> None:
+        cut = int(0.8 * len(choice_sets))
+        self._early, self._late = choice_sets[:cut], choice_sets[cut:]
+        self._seed = seed
+        self.models: dict[ModelSpec, ChoiceModel] = {}
+        self.likelihoods: dict[ModelSpec, NDArray[np.float32]] = {}
+
+    def fit(self, spec: ModelSpec, start: ModelSpec | None) -> None:
+        """Fit a shape, starting from the model of another one."""
+        model = spec.fit(self._early, self._seed, None if start is None else self.models[start])
+        self.likelihoods[spec] = log_likelihoods(model, self._late)
+        self.models[spec] = model
+
+    def mean(self, spec: ModelSpec) -> float:
+        """The mean log likelihood of a shape on the last fifth."""
+        return float(self.likelihoods[spec].mean())
+
+    def best(self, specs: Iterable[ModelSpec] | None = None) -> ModelSpec:
+        """The shape with the largest mean log likelihood, of some shapes or of all."""
+        return max(self.models if specs is None else specs, key=self.mean)
+
+
+def _fit_final(
     choice_sets: StandardChoiceSets,
     full: Sequence[FullChoiceSet],
-    variant: ModelSpec,
+    spec: ModelSpec,
     seed: int,
     start: ChoiceModel | None,
 ) -> ChoiceModel:
-    """The model of a shape that explains all choice sets best, calibrated if there are enough full ones.
+    """Fit a shape on all choice sets, and calibrate it if there are enough full ones.
 
-    What to correct probabilities by is told by models that had not seen the requests they are judged on: each third of
-    the time by one that was fitted on the two others.
+    Calibration needs models that were not fitted on the choice sets that they are judged on. So each third of the
+    choice sets is judged by a model of the two others.
     """
     every = np.arange(len(choice_sets))
-    thirds = np.array_split(every, _PARTS) if len(full) >= _ENOUGH_TO_CALIBRATE else []
+    folds = np.array_split(every, _CALIBRATION_FOLDS) if len(full) >= _MIN_CALIBRATION_SETS else []
 
-    def fitted(left_out: NDArray[np.intp]) -> ChoiceModel:
-        return variant.fitted(
-            choice_sets[np.delete(every, left_out)] if len(left_out) else choice_sets, seed, start
-        )
+    def fit_without(fold: NDArray[np.intp]) -> ChoiceModel:
+        rest = choice_sets[np.delete(every, fold)] if len(fold) else choice_sets
+        return spec.fit(rest, seed, start)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        final, *models = pool.map(fitted, [every[:0], *thirds])
+    with ThreadPoolExecutor(_FIT_THREADS) as pool:
+        final, *models = pool.map(fit_without, [every[:0], *folds])
     if not models:
         return final
     judged = [
         (model, choice_set)
-        for model, third in zip(models, thirds, strict=True)
+        for model, fold in zip(models, folds, strict=True)
         for choice_set in full
-        if third[0] <= choice_set.number <= third[-1]
+        if fold[0] <= choice_set.number <= fold[-1]
     ]
-    return replace(final, calibration=calibration(judged))
+    return replace(final, calibration=fit_calibration(judged))

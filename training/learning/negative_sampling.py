@@ -50,15 +50,15 @@ class Strata:
         return cls(rows[is_top], rows[is_nominated & ~is_top], rows[~is_nominated], candidates)
 
     def draw(self, room: int, options: LearningOptions, seed: int) -> tuple[Rows, NDArray[np.float64]]:
-        """At most `room` rows, and the number of posts that each stands for: the inverse of its sampling rate."""
+        """At most `room` rows, and the number of posts that each represents: the inverse of its sampling rate."""
         random = np.random.default_rng(seed)
         strata = (self.top, self.nominated, self.others)
         top = min(int(options.strong_share * room), room)
         nominated = min(int(options.hard_share * room), room - top)
         wanted = (top, nominated, room - top - nominated)
         counts = [min(len(rows), n) for rows, n in zip(strata, wanted, strict=True)]
-        for at, rows in enumerate(strata):  # a stratum that is too small leaves its room to the others
-            counts[at] += min(len(rows) - counts[at], room - sum(counts))
+        for stratum, rows in enumerate(strata):  # other strata use the room of one that is too small
+            counts[stratum] += min(len(rows) - counts[stratum], room - sum(counts))
         drawn, weight = [np.empty(0, np.intp)], [np.empty(0)]
         for rows, n in zip(strata, counts, strict=True):
             if n:
@@ -73,8 +73,8 @@ class SampledExample:
 
     number      of the example
     inputs      (n_candidates, n_features) float32
-    log_weight  (n_candidates,) log of the number of posts that each candidate stands for
-    full        all nominated candidates, where the example keeps them
+    log_weight  (n_candidates,) log of the number of posts that each candidate represents
+    full        all nominated candidates, if the example keeps them
     """
 
     number: int
@@ -84,7 +84,7 @@ class SampledExample:
 
 
 class CandidateSampler:
-    """Samples the candidates of training examples, and reads their features as of the example's moment.
+    """Samples the candidates of training examples, and computes their features just before the example's event.
 
     Nominated posts are sampled at a higher rate than the rest of the catalogue, and the first of each source at the
     highest. If the strongest candidates are sampled at a low rate, the model becomes overconfident: most samples lack
@@ -98,9 +98,9 @@ class CandidateSampler:
         self._seeds = replay.hashes(examples.event_rows).tolist()
 
     def sample(self, number: int, request: ReplayRequest) -> SampledExample:
-        """Sample the candidates of an example. `request` is the feed at its moment."""
+        """Sample the candidates of an example. `request` is the feed just before its event."""
         context, chosen = request.context, request.target
-        nominations = context.memoise("named", lambda: [source(context) for source in self._sources])
+        nominations = context.memoise("nominations", lambda: [source(context) for source in self._sources])
         strata = Strata.of(nominations, request.eligible, chosen, request.state.n_posts)
         drawn, weight = strata.draw(self._options.candidates - 1, self._options, self._seeds[number])
         rows = np.concatenate([[chosen], drawn])
@@ -119,7 +119,7 @@ class CandidateSampler:
 
 
 class SampledExamples:
-    """The choice sets of a replay's training examples, as far as they have been sampled."""
+    """The sampled choice sets of a replay's training examples."""
 
     def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
         events = replay.events
@@ -143,9 +143,9 @@ class SampledExamples:
         return int((self._known_at < before).sum())
 
     def choice_sets(self, before: float = np.inf) -> ChoiceSets:
-        """The choice sets whose outcome is known strictly before a time, in order of their moments; at least one.
+        """The choice sets whose outcome is known strictly before a time, in order of time; at least one.
 
-        All of these must have been added.
+        All of them must have been added.
         """
         mask = self._known_at < before
         known = slice(None) if mask.all() else mask  # a slice copies nothing
@@ -158,10 +158,10 @@ class SampledExamples:
         """The full ones among `choice_sets(before)`, numbered by their position in it."""
         known = self._known_at < before
         position = np.cumsum(known) - 1
-        in_order = sorted(self._full, key=lambda one: one.number)
-        return [replace(one, number=int(position[one.number])) for one in in_order if known[one.number]]
+        in_order = sorted(self._full, key=lambda full_set: full_set.number)
+        return [replace(full, number=int(position[full.number])) for full in in_order if known[full.number]]
 
 
 def _untrained_pipeline(options: RankingOptions) -> FeedPipeline:
-    """The pipeline of a model that is not learned yet. Only its sources are used."""
+    """A pipeline for its sources only."""
     return ranking_pipeline(options, None, ChoiceModel.untrained(user_features.names()), NoObserver())

@@ -1,1 +1,1 @@
-"""Replaying a feed request by request."""
+"""Replays a feed request by request."""

@@ -11,35 +11,35 @@ from app.domain.ranking.options import RankingOptions
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, NeighbourRecommender
 from training.preprocess import build_interaction_matrix
 
-_FROZEN = RankingOptions()  # yardsticks do not move with the settings
+_FIXED = RankingOptions()  # reference points must not depend on the settings
 
 
 class NeighbourModels:
-    """Neighbour models of one refit: the two frozen yardsticks, and the one that serves with the options given.
+    """The neighbour models of one refit: two with fixed options, as reference points, and one with given options.
 
-    Each is fitted when it is first asked for: what merely samples offers asks for none.
+    Each is fitted at its first use, because a replay that only samples training examples uses none.
     """
 
     def __init__(self, past: EventColumns, at: float, options: RankingOptions) -> None:
-        """`past` are the events before `at`, the time of the refit in seconds, with rows of the state."""
+        """`past` holds the events before `at`, the time of the refit in seconds, with rows of the state."""
         self._past, self._at, self._options = past, at, options
 
     @cached_property
     def owner(self) -> NeighbourRecommender:
-        """The owner's method."""
-        return self._fitted(_FROZEN)
+        """The owner's method: 10 neighbours, undecayed weights."""
+        return self._fitted(_FIXED)
 
     @cached_property
     def decayed(self) -> NeighbourRecommender:
-        """200 neighbours, every event halved per day of age."""
-        return self._fitted(replace(_FROZEN, neighbours=200), half_life=DAY)
+        """200 neighbours; each event's weight is halved per day of age."""
+        return self._fitted(replace(_FIXED, neighbours=200), half_life=DAY)
 
     @cached_property
     def served(self) -> NeighbourRecommender:
-        """With the options of the replay."""
+        """The served model, with the options of the replay."""
         same = (self._options.interaction_weights, self._options.neighbours) == (
-            _FROZEN.interaction_weights,
-            _FROZEN.neighbours,
+            _FIXED.interaction_weights,
+            _FIXED.neighbours,
         )
         return self.owner if same else self._fitted(self._options)
 

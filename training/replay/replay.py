@@ -1,4 +1,4 @@
-"""Replays a feed request by request (contract, section 6). At each moment nothing is known that was not known then."""
+"""Replays a feed request by request (docs/evaluation-protocol.md). Each request sees only events strictly before it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,41 +18,41 @@ from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.content_scorer import TextSpace
 from training.replay.neighbour_models import NeighbourModels
 
-GROWTH = 1.3  # learned parts and vectorisers are refitted when their data has grown by this
-_LOOKING_ONLY = ("view", "click")
+GROWTH = 1.3
+"""Learned models and text vectorisers are refitted when their data has grown by this factor."""
+_WEAK_KINDS = ("view", "click")
 
 
 def target_kinds(dataset: FeedDataset, given: Sequence[str] | None = None) -> frozenset[int]:
-    """Codes of the types that count as a choice: `given`, or all but view and click where there are others."""
+    """Codes of the types that count as a choice: `given`, or all but view and click if there are others."""
     if given is not None:
-        return frozenset(INTERACTION_TYPES.index(one) for one in given)
+        return frozenset(map(INTERACTION_TYPES.index, given))
     present = frozenset(np.unique(dataset.events.kind).tolist())
-    looking = frozenset(INTERACTION_TYPES.index(one) for one in _LOOKING_ONLY)
-    return (present - looking) or present
+    return present.difference(map(INTERACTION_TYPES.index, _WEAK_KINDS)) or present
 
 
 @dataclass(frozen=True, eq=False)
 class ReplayRequest:
-    """One request as it stood: the feed just before it, who asked, and what he then chose."""
+    """One request: the feed just before it, its user, and the post that the user then chose."""
 
-    event: int  # row of the history's events
-    user: int  # file's user (row of history.users)
+    event: int  # row of the dataset's events
+    user: int  # row of the dataset's users
     target: int  # post row of the state
-    time: float
+    time: float  # seconds
     state: FeedState
     eligible: NDArray[np.intp]  # post rows that may be ranked
     context: RankingContext
     neighbour_models: NeighbourModels
-    hashed: Callable[[], NDArray[np.uint64]]
+    hash_posts: Callable[[], NDArray[np.uint64]]
 
     @cached_property
     def tie_break(self) -> NDArray[np.uint64]:
-        """(n_posts,) hashes of seed, user, time and post: break ties, larger first."""
-        return self.hashed()
+        """(n_posts,) hashes of seed, user, time and post. Of equal scores the larger hash ranks first."""
+        return self.hash_posts()
 
 
 class Replay:
-    """The requests of a feed, and the feed as it stood at each."""
+    """The requests of a feed, and the state of the feed before each."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Replay:
         refit_every: float = DAY,
         seed: int = 0,
     ) -> None:
-        """`test_from` and `refit_every` in seconds; default test part: from row floor(0.8 n) on."""
+        """`test_from` and `refit_every` are in seconds. By default the test part starts at row floor(0.8 n)."""
         self.dataset = dataset
         self.options = options
         self.targets = targets
@@ -80,56 +80,53 @@ class Replay:
         self._text_round: int | None = None
         self._context: RankingContext | None = None
         self._not_own = NotOwn()
-        user_keys, post_keys = (
-            dataset.users.key.view(">u8").reshape(-1, 2),
-            dataset.posts.key.view(">u8").reshape(-1, 2),
-        )
-        self._user_hash = _mixed(
-            user_keys[:, 0].astype(np.uint64) ^ _mixed(user_keys[:, 1].astype(np.uint64))
-        )
-        by_file = _mixed(post_keys[:, 0].astype(np.uint64) ^ _mixed(post_keys[:, 1].astype(np.uint64)))
-        self._post_hash = by_file[self.timeline.post_order]
+        self._user_hash = _hash_keys(dataset.users.key)
+        self._post_hash = _hash_keys(dataset.posts.key)[self.timeline.post_order]
         self.requests = self._find_requests()
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:
-        """Event rows of the test part's requests, in time; of more than `at_most` those with the smallest hash."""
-        return self._fewest(self.requests[self.events.time[self.requests] >= self.test_from], at_most)
+        """Event rows of the test part's requests, in order of time; at most `at_most`, those with the smallest hash."""
+        return self._smallest_hashes(
+            self.requests[self.events.time[self.requests] >= self.test_from], at_most
+        )
 
     def warm_up_requests(self, at_most: int, since: float = -np.inf) -> NDArray[np.intp]:
-        """The same of the part before the test, from `since` on."""
+        """The same for the part before the test, from `since` (seconds) on."""
         times = self.events.time[self.requests]
-        return self._fewest(self.requests[(times < self.test_from) & (times >= since)], at_most)
+        return self._smallest_hashes(self.requests[(times < self.test_from) & (times >= since)], at_most)
 
     def first_interactions(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The event row of each request's user's first event of any kind with the post: itself, or a look before it.
+        """The event row of the user's first interaction of any type with each request's post.
 
-        A look that made the post exist (a post without an earlier time dates from its first interaction) is none:
-        just before it there was no such post."""
+        It is the request itself, or an earlier view. A view that created the post does not count, because the post did
+        not exist before it. (A post without an earlier time is dated by its first interaction.)
+        """
         first = self._first_of_pair[self._pair_number[requests]]
         existed = self.timeline.exists_since[self.dataset.events.post[first]] < self.events.time[first]
         rows: NDArray[np.intp] = np.where(existed, first, requests)
         return rows
 
     def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """The hash of (seed, user, post, t) by which requests are drawn.
+        """The hashes of (seed, user, post, time) that select requests.
 
-        Not the one that breaks ties, but mixed once more: where that one is small, the chosen post loses every tie.
+        They are mixed once more than the hashes that break ties. Otherwise the chosen post of a selected request would
+        lose every tie.
         """
-        asked = self._asked(self.events.time[requests], self.dataset.events.user[requests])
-        return _mixed(_mixed(asked ^ self._post_hash[self.events.post[requests]]))
+        request_hash = self._hash_requests(self.events.time[requests], self.dataset.events.user[requests])
+        return _mix(_mix(request_hash ^ self._post_hash[self.events.post[requests]]))
 
     def replay_requests(self, requests: NDArray[np.intp]) -> Iterator[ReplayRequest]:
-        """Each of `requests` (event rows, in order of time) as it stood. Calls go on from where the last one ended."""
+        """Replay `requests` (event rows, in order of time). A later call must not go back in time."""
         for event in requests.tolist():
             yield self.request_at(event)
 
     def request_at(self, event: int) -> ReplayRequest:
-        """The feed as it stood just before an event of the history, for its user and post. Time never goes back."""
+        """The request just before an event, for its user and post. Time never goes back."""
         now, user = float(self.events.time[event]), int(self.dataset.events.user[event])
         return self.request_for(user, int(self.events.post[event]), now, event)
 
     def request_for(self, user: int, target: int, now: float, event: int = -1) -> ReplayRequest:
-        """The feed as it stood just before `now`, for the file's `user`. `now` never goes back."""
+        """The request of the dataset's `user` just before `now` (seconds). `now` never goes back."""
         self._fit_text(now)
         self.timeline.advance(now)
         state = self.timeline.state
@@ -138,13 +135,13 @@ class Replay:
         context = self._context
         if context is None or (context.user, context.now) != (user_row, now):
             context = RankingContext(state, user_row, now, state.seen_posts(user_row, self.targets))
-            self._context = context  # a look and the choice at once ask the same
+            self._context = context  # a view and a choice at the same time share it
         posts = np.arange(state.n_posts)
         keep = self._not_own(context, posts) & context.allowed(posts)
 
-        def hashed() -> NDArray[np.uint64]:
-            asked = self._asked(np.array([now]), np.array([user]))
-            return _mixed(asked ^ self._post_hash[: len(posts)])
+        def hash_posts() -> NDArray[np.uint64]:
+            request_hash = self._hash_requests(np.array([now]), np.array([user]))
+            return _mix(request_hash ^ self._post_hash[: len(posts)])
 
         return ReplayRequest(
             event=event,
@@ -155,14 +152,14 @@ class Replay:
             eligible=posts[keep],
             context=context,
             neighbour_models=self._neighbour_models_at(now),
-            hashed=hashed,
+            hash_posts=hash_posts,
         )
 
     def growth_times(self) -> NDArray[np.float64]:
-        """When, after `test_from`, the events have grown by 30 %, again and again."""
+        """The times after `test_from` at which the number of events has grown by another 30 %."""
         count = max(int(np.searchsorted(self.events.time, self.test_from)), 1)
-        marks = count * GROWTH ** np.arange(1, 60)
-        return self.events.time[marks[marks < len(self.events)].astype(np.intp)]
+        counts = count * GROWTH ** np.arange(1, 60)
+        return self.events.time[counts[counts < len(self.events)].astype(np.intp)]
 
     def _find_requests(self) -> NDArray[np.intp]:
         events = self.events
@@ -172,18 +169,19 @@ class Replay:
         _, first = np.unique(pair[chosen], return_index=True)
         rows = np.sort(chosen[first])
         posts = self.dataset.events.post[rows]
-        author = self.dataset.posts.author[posts]
-        others = author != self.dataset.events.user[rows]
+        is_foreign = self.dataset.posts.author[posts] != self.dataset.events.user[rows]
         existed = self.timeline.exists_since[posts] < events.time[rows]
-        requests: NDArray[np.intp] = rows[others & existed]
+        requests: NDArray[np.intp] = rows[is_foreign & existed]
         return requests
 
-    def _asked(self, times: NDArray[np.float64], users: NDArray[np.integer[Any]]) -> NDArray[np.uint64]:
-        micros = np.round(times * 1e6).astype(np.int64).astype(np.uint64)
-        asked = _mixed(micros ^ _mixed(np.full(len(times), self._seed, np.uint64)))
-        return _mixed(asked ^ self._user_hash[users])
+    def _hash_requests(
+        self, times: NDArray[np.float64], users: NDArray[np.integer[Any]]
+    ) -> NDArray[np.uint64]:
+        microseconds = np.round(times * 1e6).astype(np.int64).astype(np.uint64)
+        time_hash = _mix(microseconds ^ _mix(np.full(len(times), self._seed, np.uint64)))
+        return _mix(time_hash ^ self._user_hash[users])
 
-    def _fewest(self, requests: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
+    def _smallest_hashes(self, requests: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
         if len(requests) <= at_most:
             return requests
         return np.sort(requests[np.argsort(self.hashes(requests), kind="stable")[:at_most]])
@@ -197,20 +195,26 @@ class Replay:
         return self._neighbour_models[1]
 
     def _fit_text(self, now: float) -> None:
-        """Vectorisers are refitted each time the posts have grown by 30 %, counted from those at `test_from`."""
-        at_test = max(self.timeline.posts_before(self.test_from), 1)
-        have = max(self.timeline.posts_before(now), 1)
-        round_ = int(np.floor(np.log(have / at_test) / np.log(GROWTH) + 1e-9))
+        """Refit the text vectoriser when the number of posts has grown by 30 %, counted from `test_from`."""
+        test_count = max(self.timeline.posts_before(self.test_from), 1)
+        count = max(self.timeline.posts_before(now), 1)
+        round_ = int(np.floor(np.log(count / test_count) / np.log(GROWTH) + 1e-9))
         if round_ != self._text_round:
             self._text_round = round_
-            count = min(int(np.ceil(at_test * GROWTH**round_)), have)
-            next_round = max(int(np.ceil(at_test * GROWTH ** (round_ + 1))), have)
-            space = TextSpace.fit(self.timeline.first_texts(count))
-            self.timeline.embed_texts(space, next_round)
+            fitted_count = min(int(np.ceil(test_count * GROWTH**round_)), count)
+            next_count = max(int(np.ceil(test_count * GROWTH ** (round_ + 1))), count)
+            space = TextSpace.fit(self.timeline.first_texts(fitted_count))
+            self.timeline.embed_texts(space, next_count)
 
 
-def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """splitmix64's finaliser (Steele, Lea & Flood 2014): a bijection that looks random."""
+def _hash_keys(keys: NDArray[Any]) -> NDArray[np.uint64]:
+    """(n,) hashes of 16-byte keys."""
+    high, low = keys.view(">u8").reshape(-1, 2).astype(np.uint64).T
+    return _mix(high ^ _mix(low))
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele, Lea & Flood 2014): a bijection with random-looking values."""
     with np.errstate(over="ignore"):
         x = x + np.uint64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -1,1 +1,1 @@
-"""Printing and writing what was measured."""
+"""Prints and writes the results of an evaluation."""

@@ -1,4 +1,4 @@
-"""The evaluation as one page that needs nothing else."""
+"""Writes an evaluation as one HTML page without external resources."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,9 +17,9 @@ from training.evaluation.prequential import ReplayResult
 from training.evaluation.summary import SEGMENTS, RankerSummary
 from training.replay.replay import Replay
 from training.reporting import plots
-from training.reporting.console import interval
+from training.reporting.console import SOURCE_COLUMNS, source_cells, summary_cells
 
-_COMPARED: Final = 5  # rankers in a plot of lines
+_MAX_LINES: Final = 5  # rankers in a line plot
 _HISTORY: Final = (0, 1, 2, 5, 10, 30, 100)
 _HISTORY_LABELS: Final = ("none", "1", "2-4", "5-9", "10-29", "30-99", "100+")
 _AGES: Final = (0, 600, 3600, 3 * 3600, 6 * 3600, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400)
@@ -42,7 +42,7 @@ def write_report(
     table: Mapping[str, RankerSummary],
     pipeline: PipelineSummary | None = None,
 ) -> None:
-    """Write the page, whole or not at all. Raises OSError."""
+    """Write the page atomically. Raises OSError."""
     write_atomically(path, [report(replay, result, table, pipeline).encode()])
 
 
@@ -52,7 +52,7 @@ def report(
     table: Mapping[str, RankerSummary],
     pipeline: PipelineSummary | None = None,
 ) -> str:
-    """The page: tables and plots, all inside."""
+    """The page as HTML, with its tables and plots."""
     parts = [
         _heading(replay, result),
         _section("Rankers", _ranker_table(table, result), plots.ranker_comparison(table)),
@@ -61,12 +61,9 @@ def report(
     if pipeline is not None:
         parts += _pipeline_sections(pipeline)
     if result.fits:
-        learned = result.fits[-1]
-        times = f"Learned {len(result.fits)} times"
-        told = f"{times}; the last time {learned.variant}."
-        parts.append(
-            _section("What the learned scorer looks at", _text(told), plots.feature_weights(learned.model))
-        )
+        last = result.fits[-1]
+        text = f"The model was fitted {len(result.fits)} times. The last fit has this shape: {last.variant}."
+        parts.append(_section("Weights of the learned model", _text(text), plots.feature_weights(last.model)))
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>Evaluation of the feed</title>'
@@ -78,14 +75,14 @@ def report(
 def _heading(replay: Replay, result: ReplayResult) -> str:
     since = datetime.fromtimestamp(replay.test_from, UTC).isoformat(timespec="minutes")
     kinds = ", ".join(INTERACTION_TYPES[kind] for kind in sorted(replay.targets))
-    history = replay.dataset
-    told = (
-        f"{len(result.requests):,} requests from {since} on, replayed one by one: each ranker saw what had happened "
-        f"strictly before, ranked every post there was, and was judged by the place of the one that the user chose "
-        f"({kinds}). The feed has {len(history.users):,} users, {len(history.posts):,} posts and "
-        f"{len(history.events):,} interactions. Intervals are 95 %, by bootstrap over users."
+    feed = replay.dataset
+    text = (
+        f"The replay ranked {len(result.requests):,} requests from {since} on. For each request, every ranker knew "
+        f"only earlier events and ranked all existing posts. The metrics use the rank of the post that the user chose "
+        f"({kinds}). The feed has {len(feed.users):,} users, {len(feed.posts):,} posts and {len(feed.events):,} "
+        f"interactions. Intervals are 95 %, by bootstrap over users."
     )
-    return f"<h1>Evaluation of the feed</h1>{_text(told)}"
+    return f"<h1>Evaluation of the feed</h1>{_text(text)}"
 
 
 def _ranker_table(table: Mapping[str, RankerSummary], result: ReplayResult) -> str:
@@ -94,82 +91,52 @@ def _ranker_table(table: Mapping[str, RankerSummary], result: ReplayResult) -> s
     header += [f"NDCG@10 {name} (n={counts[name].n})" for name in SEGMENTS]
     header += ["coverage", "novelty", "Gini", "authors", "ms"]
     rows = []
-    for name, row in sorted(table.items(), key=lambda one: -one[1].accuracy["ndcg@10"].mean):
-        segments = [f"{row.segments[one].mean:.3f}" if row.segments[one].n else "-" for one in SEGMENTS]
+    for name, row in sorted(table.items(), key=lambda item: -item[1].accuracy["ndcg@10"].mean):
         milliseconds = result.seconds[name] / max(len(result.requests), 1) * 1000
-        rows.append(
-            [
-                name,
-                *(interval(one) for one in row.accuracy.values()),
-                *segments,
-                f"{row.coverage:.3f}",
-                f"{row.novelty:.1f}",
-                f"{row.gini:.3f}",
-                f"{row.author_diversity:.2f}",
-                f"{milliseconds:.1f}",
-            ]
-        )
+        rows.append([name, *summary_cells(row), f"{milliseconds:.1f}"])
     return _table(header, rows)
 
 
 def _by_request(replay: Replay, result: ReplayResult, table: Mapping[str, RankerSummary]) -> list[str]:
-    best = sorted(table, key=lambda name: -table[name].accuracy["ndcg@10"].mean)[:_COMPARED]
+    best = sorted(table, key=lambda name: -table[name].accuracy["ndcg@10"].mean)[:_MAX_LINES]
     ndcg = {name: ndcg_of_rank(result.ranks[name]) for name in best}
     hour = (replay.events.time[result.requests] // 3600 % 24).astype(np.intp)
+    by_history = _bins(result.history_length, _HISTORY), _HISTORY_LABELS, "events before the request"
+    by_age = _bins(result.post_age, _AGES), _AGE_LABELS, "age"
+    by_hour = hour, [str(number) for number in range(24)], "hour of the day, UTC"
     return [
-        _section(
-            "By the user's history",
-            plots.by_bins(
-                ndcg, _bins(result.history_length, _HISTORY), _HISTORY_LABELS, "events before the request"
-            ),
-        ),
-        _section(
-            "By the age of the chosen post",
-            plots.by_bins(ndcg, _bins(result.post_age, _AGES), _AGE_LABELS, "age"),
-        ),
-        _section(
-            "By hour", plots.by_bins(ndcg, hour, [str(one) for one in range(24)], "hour of the day, UTC")
-        ),
+        _section("By the user's history", plots.by_bins(ndcg, *by_history)),
+        _section("By the age of the chosen post", plots.by_bins(ndcg, *by_age)),
+        _section("By hour", plots.by_bins(ndcg, *by_hour)),
     ]
 
 
 def _pipeline_sections(pipeline: PipelineSummary) -> list[str]:
     sections = []
-    parts = pipeline.reliability()
-    if parts:
-        rows = [
+    bins = pipeline.reliability()
+    if bins:
+        cells = [
             [
                 f"{one.predicted:.5f}",
                 f"{one.observed:.5f}",
                 "-" if one.ratio is None else f"{one.ratio:.2f}",
                 f"{one.n:,}",
             ]
-            for one in parts
+            for one in bins
         ]
-        told = "The first 50 posts of each served page, in tenths by their probability of being the one that is chosen."
-        sections.append(
-            _section(
-                "Do the probabilities hold?",
-                _text(told),
-                _table(["predicted", "chosen", "ratio", "posts"], rows),
-                plots.reliability(parts),
-            )
+        text = (
+            "The first 50 posts of each served page, in tenths by the predicted probability of being chosen."
         )
-    found = pipeline.sources()
-    if found:
-        rows = [
-            [
-                name,
-                f"{one.recall:.3f}",
-                f"{one.alone:.3f}",
-                f"{one.nominated:,.0f}",
-                f"{one.milliseconds:.2f}",
-            ]
-            for name, one in found.items()
-        ]
-        told = f"What each source names of what users chose ({pipeline.requests:,} requests), and its cost by itself."
-        header = ["source", "recall", "alone", "posts", "ms"]
-        sections.append(_section("Sources", _text(told), _table(header, rows), plots.source_recall(found)))
+        table = _table(["predicted", "chosen", "ratio", "posts"], cells)
+        sections.append(_section("Calibration", _text(text), table, plots.reliability(bins)))
+    sources = pipeline.sources()
+    if sources:
+        text = (
+            f"Over {pipeline.requests:,} requests: the share of the chosen posts that each source nominated, the share "
+            "that only this source nominated, the mean number of nominated posts, and the time of the source by itself."
+        )
+        table = _table(SOURCE_COLUMNS, [[name, *source_cells(row)] for name, row in sources.items()])
+        sections.append(_section("Sources", _text(text), table, plots.source_recall(sources)))
     return sections
 
 
@@ -181,11 +148,11 @@ def _section(title: str, *parts: str) -> str:
     return f"<h2>{escape(title)}</h2>\n" + "\n".join(parts)
 
 
-def _text(told: str) -> str:
-    return f"<p>{escape(told)}</p>"
+def _text(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(one)}</th>" for one in header)
+    head = "".join(f"<th>{escape(name)}</th>" for name in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

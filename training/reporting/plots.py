@@ -1,4 +1,4 @@
-"""Plots of an evaluation, each as one SVG element."""
+"""Draws plots of an evaluation, each as one SVG element."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +20,15 @@ _STYLE: Final[dict[str, Any]] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.25,
-    "svg.hashsalt": "evaluation",  # the same figures give the same bytes
+    "svg.hashsalt": "evaluation",  # makes the output reproducible
 }
 _MARK: Final = "#3568c9"
 _MUTED: Final = "#9aa5b1"
-_FEATURES_SHOWN: Final = 30
+_MAX_FEATURES: Final = 30
 
 
-def drawn(draw: Callable[[Axes], None], width: float = 7.5, height: float = 3.4) -> str:
-    """What `draw` puts on its axes, as an SVG element; sizes in inches."""
+def _svg(draw: Callable[[Axes], None], width: float = 7.5, height: float = 3.4) -> str:
+    """An SVG element with axes that `draw` fills; sizes in inches."""
     with mpl.rc_context(cast(Any, _STYLE)):
         canvas = Canvas(figsize=(width, height), layout="constrained")
         draw(canvas.subplots())
@@ -39,66 +39,66 @@ def drawn(draw: Callable[[Axes], None], width: float = 7.5, height: float = 3.4)
 
 
 def ranker_comparison(table: Mapping[str, RankerSummary]) -> str:
-    """NDCG@10 with its interval, best at the top."""
-    rows = sorted(table.items(), key=lambda one: one[1].accuracy["ndcg@10"].mean)
+    """NDCG@10 of each ranker with its interval, largest at the top."""
+    rows = sorted(table.items(), key=lambda item: item[1].accuracy["ndcg@10"].mean)
 
     def draw(axes: Axes) -> None:
-        figures = [row.accuracy["ndcg@10"] for _, row in rows]
-        mean = np.array([one.mean for one in figures])
-        error = np.abs(np.array([[one.mean - one.low, one.high - one.mean] for one in figures]).T)
+        estimates = [row.accuracy["ndcg@10"] for _, row in rows]
+        mean = np.array([one.mean for one in estimates])
+        error = np.abs(np.array([[one.mean - one.low, one.high - one.mean] for one in estimates]).T)
         colours = [_MARK if name in ("learned", "served") else _MUTED for name, _ in rows]
         axes.barh([name for name, _ in rows], mean, xerr=error, color=colours, ecolor="#333333", capsize=2)
         axes.set_xlabel("NDCG@10, 95 % interval over users")
 
-    return drawn(draw, height=0.6 + 0.26 * len(rows))
+    return _svg(draw, height=0.6 + 0.26 * len(rows))
 
 
 def by_bins(
     values: Mapping[str, NDArray[np.float64]], bins: NDArray[np.intp], labels: Sequence[str], axis: str
 ) -> str:
-    """Mean NDCG@10 of each ranker in each bin (`bins` gives each request's), with the requests behind it."""
+    """Mean NDCG@10 of each ranker in each bin, and the number of requests. `bins` holds the bin of each request."""
 
     def draw(axes: Axes) -> None:
         counts = np.bincount(bins, minlength=len(labels))
-        place = np.arange(len(labels))
-        behind = axes.twinx()
-        behind.bar(place, counts, color="#e5e9ee", zorder=0)
-        behind.set_ylabel("requests")
-        behind.grid(visible=False)
-        axes.set_zorder(behind.get_zorder() + 1)
+        positions = np.arange(len(labels))
+        background = axes.twinx()
+        background.bar(positions, counts, color="#e5e9ee", zorder=0)
+        background.set_ylabel("requests")
+        background.grid(visible=False)
+        axes.set_zorder(background.get_zorder() + 1)
         axes.patch.set_visible(False)
         for name, ndcg in values.items():
             mean = np.bincount(bins, weights=ndcg, minlength=len(labels)) / np.maximum(counts, 1)
-            axes.plot(place[counts > 0], mean[counts > 0], marker="o", markersize=3, label=name)
-        axes.set_xticks(place, labels)
+            axes.plot(positions[counts > 0], mean[counts > 0], marker="o", markersize=3, label=name)
+        axes.set_xticks(positions, labels)
         axes.set_xlabel(axis)
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False, fontsize=8)
 
-    return drawn(draw)
+    return _svg(draw)
 
 
-def reliability(parts: Sequence[CalibrationBin]) -> str:
-    """Observed against predicted; between the lines observed is 0.8 to 1.25 of predicted."""
+def reliability(bins: Sequence[CalibrationBin]) -> str:
+    """Observed against predicted share. Between the dashed lines their ratio is 0.8 to 1.25."""
 
     def draw(axes: Axes) -> None:
-        predicted = np.array([part.predicted for part in parts])
-        observed = np.array([part.observed for part in parts])
+        predicted = np.array([one.predicted for one in bins])
+        observed = np.array([one.observed for one in bins])
         ends = np.array([max(predicted.min(), 1e-7), max(predicted.max(), observed.max(), 1e-6)])
         axes.plot(ends, ends, color=_MUTED, linewidth=1)
         for factor in (0.8, 1.25):
             axes.plot(ends, factor * ends, color=_MUTED, linewidth=0.7, linestyle="--")
-        seen = (observed > 0) & (predicted > 0)
-        axes.plot(predicted[seen], observed[seen], "o-", color=_MARK, markersize=4)
+        visible = (observed > 0) & (predicted > 0)
+        axes.plot(predicted[visible], observed[visible], "o-", color=_MARK, markersize=4)
         axes.set(xscale="log", yscale="log", xlabel="predicted probability", ylabel="chosen")
 
-    return drawn(draw, width=4.5, height=4)
+    return _svg(draw, width=4.5, height=4)
 
 
 def feature_weights(model: ChoiceModel) -> str:
-    """The linear weights per standard deviation of the input, largest at the top."""
-    order = np.argsort(np.abs(model.linear))[-_FEATURES_SHOWN:]
+    """The largest linear weights, per standard deviation of the input."""
+    order = np.argsort(np.abs(model.linear))[-_MAX_FEATURES:]
 
     def draw(axes: Axes) -> None:
         weight = model.linear[order]
@@ -106,18 +106,18 @@ def feature_weights(model: ChoiceModel) -> str:
         axes.barh([model.names[i] for i in order], weight, color=colours.tolist())
         axes.set_xlabel("weight per standard deviation")
 
-    return drawn(draw, height=0.6 + 0.19 * len(order))
+    return _svg(draw, height=0.6 + 0.19 * len(order))
 
 
 def source_recall(rows: Mapping[str, SourceSummary]) -> str:
-    """Share of what users chose that each source named, and that it alone named."""
-    ordered = [(name, one) for name, one in reversed(list(rows.items())) if name != "all"]
+    """Share of the chosen posts that each source nominated, and that only this source nominated."""
+    ordered = [(name, row) for name, row in reversed(list(rows.items())) if name != "all"]
 
     def draw(axes: Axes) -> None:
         names = [name for name, _ in ordered]
-        axes.barh(names, [one.recall for _, one in ordered], color="#c5d3ee", label="named")
-        axes.barh(names, [one.alone for _, one in ordered], color=_MARK, label="named by no other")
+        axes.barh(names, [row.recall for _, row in ordered], color="#c5d3ee", label="nominated")
+        axes.barh(names, [row.unique_recall for _, row in ordered], color=_MARK, label="by this source only")
         axes.set_xlabel("share of the chosen posts")
         axes.legend(frameon=False, fontsize=8, loc="lower right")
 
-    return drawn(draw, height=0.8 + 0.26 * len(ordered))
+    return _svg(draw, height=0.8 + 0.26 * len(ordered))

@@ -1,4 +1,4 @@
-"""The rankings of a replay as NDJSON, for other programs to check."""
+"""Writes the rankings of a replay as NDJSON, so that other programs can check them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from training.replay.replay import Replay
 
 
 def write_dump(path: Path, replay: Replay, result: ReplayResult) -> None:
-    """One line for each request and ranker, ids as they stand in the file; whole or not at all. Raises OSError.
+    """Write one line for each request and ranker, with the ids of the file. Raises OSError and then writes nothing.
 
     `{"ranker", "user_id", "at", "target", "rank", "ranked"}`: `at` in seconds since the epoch, `rank` from 1, `ranked`
     the first 50 posts.
@@ -20,20 +20,20 @@ def write_dump(path: Path, replay: Replay, result: ReplayResult) -> None:
 
 
 def _lines(replay: Replay, result: ReplayResult) -> Iterator[bytes]:
-    history = replay.dataset
-    user_ids, post_ids = history.users.external_id, history.posts.external_id
-    for at, event in enumerate(result.requests.tolist()):
-        asked = {
-            "user_id": user_ids[history.events.user[event]],
-            "at": float(history.events.time[event]),
-            "target": post_ids[history.events.post[event]],
+    dataset = replay.dataset
+    user_ids, post_ids = dataset.users.external_id, dataset.posts.external_id
+    for number, event in enumerate(result.requests.tolist()):
+        request = {
+            "user_id": user_ids[dataset.events.user[event]],
+            "at": float(dataset.events.time[event]),
+            "target": post_ids[dataset.events.post[event]],
         }
         for name, lists in result.lists.items():
-            listed = lists[at][lists[at] >= 0]
+            rows = lists[number][lists[number] >= 0]
             line = {
                 "ranker": name,
-                **asked,
-                "rank": int(result.ranks[name][at]),
-                "ranked": [post_ids[row] for row in replay.timeline.post_order[listed].tolist()],
+                **request,
+                "rank": int(result.ranks[name][number]),
+                "ranked": [post_ids[row] for row in replay.timeline.post_order[rows].tolist()],
             }
             yield orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

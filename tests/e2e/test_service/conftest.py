@@ -18,7 +18,7 @@ from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
 from tests.support.postgres import TestServer
 from tests.support.service_process import Service, environment, running
-from training.train import fit_everything
+from training.training_run import fit_served_model
 
 USERS, POSTS, INTERACTIONS = 100, 500, 1_500
 
@@ -46,7 +46,7 @@ def publish_a_model(url: str, folder: Path) -> None:
     engine = create_feed_engine(url, connect_seconds=10)
     feed = SqlFeedLog(engine, SchemaName("public"), load_budget_seconds=60).read_all()
     keys = model_keys(None, [], settings.keys_dir, signs=True)
-    model = fit_everything(feed, ranking_options(settings), None, {})
+    model = fit_served_model(feed, ranking_options(settings), None, {})
     at = datetime.now(UTC).isoformat()
     FileModelRegistry(folder / "models", keys).publish(
         model.to_artifact(), metrics={}, config={}, created_at=at

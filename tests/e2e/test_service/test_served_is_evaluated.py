@@ -25,11 +25,11 @@ from data.feed_files.reader import read_feed
 from data.generate_fake_data import write_feed
 from data.synthetic.feed import FeedSize, make_feed
 from tests.support.http_server import served
-from training.evaluation.prequential import run
+from training.evaluation.prequential import replay_rankers
 from training.evaluation.rankers import ranker
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay
-from training.train import fit_everything
+from training.training_run import fit_served_model
 
 _FORUM = Path(os.environ.get("FEED_DATASETS", "../shared/datasets")) / "forum"
 _ALL_KINDS = frozenset(range(len(INTERACTION_TYPES)))
@@ -60,7 +60,7 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
     options, learning = RankingOptions(whole_catalogue=300), LearningOptions(requests=learn_from)
     cut = float(whole.events.time[int(0.8 * len(whole.events))])
     past = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
-    model = run(past, ["served"], learning, max_requests=1).fits[0].model
+    model = replay_rankers(past, ["served"], learning, max_requests=1).fits[0].model
     _publish_the_past(interactions, posts, cut, folder, url, options, model)
     replay = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
     rank = ranker("served", options, lambda: model)
@@ -77,7 +77,7 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
         asking = [int(user) for user in dict.fromkeys(whole.events.user[::-7].tolist())][:200]
         for user in asking:
             expected = [
-                replay.timeline.state.post_ids[row] for row in rank(replay.request_for(user, 0, cut)).first
+                replay.timeline.state.post_ids[row] for row in rank(replay.request_for(user, 0, cut)).top
             ]
             answer = client.post(
                 "/recommendations/generate", json={"user_id": whole.users.external_id[user]}
@@ -113,7 +113,7 @@ def _publish_the_past(
     engine.dispose()
     keys = model_keys(None, [], folder / "keys", signs=True)
     FileModelRegistry(folder / "models", keys).publish(
-        fit_everything(past, options, model, {}).to_artifact(),  # type: ignore[arg-type]
+        fit_served_model(past, options, model, {}).to_artifact(),  # type: ignore[arg-type]
         metrics={},
         config={},
         created_at=datetime.now(UTC).isoformat(),

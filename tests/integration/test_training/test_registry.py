@@ -90,7 +90,7 @@ def test_show_tells_whether_the_artefact_can_be_loaded(
 
     told = json.loads(answer(registry.main, "show v1 --json", capsys))
 
-    assert "refused: " in answer(registry.main, "show v1", capsys)
+    assert "rejected: " in answer(registry.main, "show v1", capsys)
     assert told["loadable"] is False
     assert "bytes instead of" in told["refused"]
 
@@ -175,8 +175,8 @@ def test_an_exported_model_serves_on_another_machine_that_trusts_the_key(
     [
         ("--version v7 --output out", "no version 'v7'"),
         ("--version v1", "--output"),
-        ("--version v1 --output none/out", "--output none/out: cannot be written"),
-        ("--version v1 --output .", "cannot be written"),
+        ("--version v1 --output none/out", "--output: none/out: its folder does not exist"),
+        ("--version v1 --output .", "is a folder"),
         ("--version v1 --output out --promote", "--promote"),
         ("--version v1 --import models/registry.json", "not allowed with"),
         ("--import none", "no such file"),

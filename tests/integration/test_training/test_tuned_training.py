@@ -10,7 +10,7 @@ from data import import_feed
 from data.generate_fake_data import main as generate
 from training import train
 from training.learning.model_selection import LearningOptions
-from training.tune import Tuned
+from training.learning.training_options import TrainingOptions
 
 
 @pytest.fixture
@@ -24,17 +24,15 @@ def feed(own_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path):
 
 
 def test_training_is_configured_by_the_settings_file(feed, tmp_path, capsys):
-    tuned = Tuned(
+    options = TrainingOptions(
         replace(RankingOptions(), neighbours=7, candidates=120),
         LearningOptions(requests=300, candidates=25, ridges=(0.01,), units=()),
     )
     settings = tmp_path / "settings.json"
-    settings.write_text(json.dumps(tuned.to_json()))
+    settings.write_text(json.dumps(options.to_json()))
     capsys.readouterr()
 
-    train.main(
-        ["--settings", str(settings), "--json"]
-    )  # whether so small a feed's model is published is another matter
+    train.main(["--settings", str(settings), "--json"])  # the model of a feed this small may be rejected
 
     config = json.loads(capsys.readouterr().out)["config"]
     assert config["n_neighbors"] == 7

@@ -116,16 +116,16 @@ def test_posts_parquet_beside_the_interactions_is_read_unasked(feed, tmp_path, c
     ("arguments", "told"),
     [
         (["--rankers", "best"], "'best' is no ranker"),
-        (["--rankers", ","], "names no ranker"),
+        (["--rankers", ","], "has no ranker"),
         (["--targets", "bookmark"], "'bookmark' is no interaction type"),
         (["--max-requests", "0"], "whole number of at least 1"),
         (["--refit-every", "soon"], "'soon' is not a duration"),
         (["--refit-every", "0h"], "not a duration"),
         (["--test-from", "someday"], "is not a time"),
         (["--test-from", "2999-01-01"], "no request to evaluate"),
-        (["--protocol", "owner", "--dump", "x.ndjson"], "--dump: goes with --protocol prequential"),
-        (["--protocol", "owner", "--rankers", "learned"], "nothing is learned"),
-        (["--dump", "/nowhere/dump.ndjson"], "its folder is not there"),
+        (["--protocol", "owner", "--dump", "x.ndjson"], "--dump: requires --protocol prequential"),
+        (["--protocol", "owner", "--rankers", "learned"], "has no learned ranker"),
+        (["--dump", "/nowhere/dump.ndjson"], "its folder does not exist"),
         (["--interactions", "/nowhere/feed.csv"], "no such file"),
     ],
 )
@@ -215,7 +215,7 @@ def test_a_killed_worker_is_one_line_and_exit_code_2(feed, monkeypatch, capsys):
         assert workers == 2
         raise ChildProcessError("a worker process of the replay ended early")
 
-    monkeypatch.setattr(evaluate, "run", killed)
+    monkeypatch.setattr(evaluate, "replay_rankers", killed)
 
     assert main(["--interactions", str(feed), *RANKERS]) == 2
 

@@ -8,15 +8,21 @@ import pytest
 
 from app.domain.ranking import user_features
 from app.domain.ranking.options import FormulaWeights, RankingOptions
+from app.shared.exceptions import ConfigurationError
 from data.generate_fake_data import main as generate
 from tests.support.feeds import cut, generated
 from training.evaluation.ablation import Ablation, ablate, parts
 from training.evaluation.metrics import Estimate
+from training.evaluation.option_search import LEARNING_VALUES, best_of, search, warm_up
+from training.evaluation.timed_replays import TimedReplays
 from training.learning.model_selection import LearningOptions
+from training.learning.training_options import TrainingOptions
 from training.reporting.console import ablation_table
-from training.tune import LEARNING, BadSettings, Tuned, best_of, main, read_tuned, search, warm_up
+from training.tune import main
 
-QUICK = Tuned(RankingOptions(), LearningOptions(requests=200, candidates=10, ridges=(1e-3,), units=()))
+QUICK = TrainingOptions(
+    RankingOptions(), LearningOptions(requests=200, candidates=10, ridges=(1e-3,), units=())
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +41,26 @@ def steady(step: float):
     return clock
 
 
-def test_the_search_starts_with_what_is_given_and_never_ends_with_less(feed):
-    trials = search(feed, QUICK, seconds=9.0, requests=30, clock=steady(1.0))
+def replays(dataset, seconds: float, requests: int) -> TimedReplays:
+    return TimedReplays(dataset, requests, seconds, clock=steady(1.0))
 
-    assert trials[0].tuned == QUICK
+
+def test_the_search_starts_with_what_is_given_and_never_ends_with_less(feed):
+    trials = search(replays(feed, 9.0, 30), QUICK)
+
+    assert trials[0].options == QUICK
     assert len(trials) > 1
-    assert best_of(trials).reached == max(trial.reached for trial in trials) >= trials[0].reached
+    assert best_of(trials).ndcg == max(trial.ndcg for trial in trials) >= trials[0].ndcg
 
 
 def test_no_trial_is_begun_that_would_end_late(feed):
-    assert len(search(feed, QUICK, seconds=1.0, requests=20, clock=steady(1.0))) == 1
+    assert len(search(replays(feed, 1.0, 20), QUICK)) == 1
 
 
 def test_an_ablation_measures_the_ranking_without_each_of_its_parts_until_the_time_is_over(feed):
-    whole, results = ablate(feed, QUICK.ranking, QUICK.learning, seconds=6.0, requests=30, clock=steady(1.0))
+    whole, results = ablate(replays(feed, 6.0, 30), QUICK)
 
-    first = [part.name for part in parts(QUICK.ranking, QUICK.learning)][: len(results)]
+    first = [name for name, _ in parts(QUICK)][: len(results)]
     assert [one.part for one in results] == first
     assert 0 < len(results) < 6
     for one in results:
@@ -59,21 +69,20 @@ def test_an_ablation_measures_the_ranking_without_each_of_its_parts_until_the_ti
 
 
 def test_the_parts_of_an_ablation_are_every_source_half_life_and_group_of_inputs_once_each():
-    ranking = RankingOptions()
+    options = TrainingOptions(RankingOptions(), LearningOptions())
 
-    found = list(parts(ranking, LearningOptions()))
+    found = dict(parts(options))
 
-    names = [part.name for part in found]
+    names = [name for name, _ in parts(options)]
     assert len(set(names)) == len(names)
     assert {"source trending", "source fresh", "trending 1 h", "inputs usual_age_gap"} <= set(names)
-    for part in found:
-        assert (part.ranking, part.learning) != (ranking, LearningOptions())
+    assert all(without != options for without in found.values())
 
 
 def test_the_search_excludes_groups_and_inputs_that_exist():
     known = {*user_features.names(), *user_features.groups()}
 
-    assert {name for value in LEARNING["without"] for name in value} <= known
+    assert {name for value in LEARNING_VALUES["without"] for name in value} <= known
 
 
 def test_a_group_of_inputs_is_left_out_by_its_name_and_an_input_by_its_own():
@@ -90,8 +99,8 @@ def test_a_group_of_inputs_is_left_out_by_its_name_and_an_input_by_its_own():
 def test_the_test_part_changes_nothing_of_what_is_found(feed):
     split = float(feed.events.time[int(0.7 * len(feed.events))])
 
-    whole = search(warm_up(feed, split), QUICK, seconds=4.0, requests=30, clock=steady(1.0))
-    without = search(warm_up(cut(feed, split), split), QUICK, seconds=4.0, requests=30, clock=steady(1.0))
+    whole = search(replays(warm_up(feed, split), 4.0, 30), QUICK)
+    without = search(replays(warm_up(cut(feed, split), split), 4.0, 30), QUICK)
 
     assert [(one.changed, one.served, one.formula) for one in whole] == [
         (one.changed, one.served, one.formula) for one in without
@@ -108,25 +117,25 @@ def test_the_warm_up_holds_nothing_of_the_test_part(feed):
 
 
 def test_a_settings_file_is_read_as_it_was_written(tmp_path):
-    tuned = Tuned(
+    options = TrainingOptions(
         replace(RankingOptions(), candidates=150, neighbours=50),
         LearningOptions(requests=3000, ridges=(1e-2,), units=(), without=("text_similarity", "trace 30d")),
     )
     path = tmp_path / "settings.json"
-    path.write_text(json.dumps(tuned.to_json()))
+    path.write_text(json.dumps(options.to_json()))
 
-    assert read_tuned(path) == tuned
+    assert TrainingOptions.read(path) == options
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "problem"),
     [
         ("{", "not JSON"),
         ("[]", "must be an object"),
         ('{"learning": 3}', "learning: must be an object"),
         ('{"learning": {"request": 3}}', "learning.request: no such option"),
         ("[" * 100_000, "not JSON"),
-        ('{"lerning": {}}', "lerning: no such part"),
+        ('{"lerning": {}}', "lerning: unknown section"),
         ('{"learning": {"requests": "many"}}', 'learning.requests: "many"'),
         (
             '{"learning": {"requests": 0}}',
@@ -154,26 +163,26 @@ def test_a_settings_file_is_read_as_it_was_written(tmp_path):
         ('{"ranking": {"interaction_weights": {"like": 1e999}}}', "ranking.interaction_weights.like"),
     ],
 )
-def test_a_settings_file_that_cannot_be_used_names_the_place(tmp_path, content, told):
+def test_a_settings_file_that_cannot_be_used_names_the_place(tmp_path, content, problem):
     path = tmp_path / "settings.json"
     path.write_text(content)
 
-    with pytest.raises(BadSettings) as refused:
-        read_tuned(path)
+    with pytest.raises(ConfigurationError) as raised:
+        TrainingOptions.read(path)
 
-    assert told in str(refused.value)
-    assert "settings.json" in str(refused.value)
+    assert problem in str(raised.value)
+    assert "settings.json" in str(raised.value)
 
 
 def test_what_a_settings_file_leaves_out_is_as_it_is_without_one(tmp_path):
     path = tmp_path / "settings.json"
     path.write_text('{"ranking": {"formula": {"recency": 0.5}, "interaction_weights": {"like": 9}}}')
 
-    ranking = read_tuned(path).ranking
+    ranking = TrainingOptions.read(path).ranking
 
     assert ranking.formula == FormulaWeights(recency=0.5)
     assert ranking.interaction_weights == {**RankingOptions().interaction_weights, "like": 9}
-    assert read_tuned(path).learning == LearningOptions()
+    assert TrainingOptions.read(path).learning == LearningOptions()
 
 
 def test_the_command_writes_what_it_found(tmp_path, capsys):
@@ -186,11 +195,11 @@ def test_the_command_writes_what_it_found(tmp_path, capsys):
         ["--interactions", str(feed), "--output", str(output), "--time", "1s", "--requests", "120", "--json"]
     )
 
-    told = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert [trial["changed"] for trial in told["trials"]] == ["as given"]
-    assert json.loads(output.read_text()) == {"ranking": told["ranking"], "learning": told["learning"]}
-    read_tuned(output)
+    assert [trial["changed"] for trial in report["trials"]] == ["as given"]
+    assert json.loads(output.read_text()) == {"ranking": report["ranking"], "learning": report["learning"]}
+    TrainingOptions.read(output)
 
 
 def test_too_small_a_feed_is_said_to_be_so_and_no_file_is_written(tmp_path, capsys):
@@ -212,11 +221,11 @@ def test_an_ablation_prints_its_figures_and_writes_no_file(tmp_path, capsys):
 
     code = main(["--interactions", str(feed), "--ablate", "--time", "0.1s", "--requests", "120", "--json"])
 
-    told = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert told["served"]["n"] == 120
-    assert told["parts"] == []
-    assert told["skipped"] == len(list(parts(RankingOptions(), LearningOptions())))
+    assert report["served"]["n"] == 120
+    assert report["parts"] == []
+    assert report["skipped"] == len(list(parts(TrainingOptions(RankingOptions(), LearningOptions()))))
     assert list(tmp_path.iterdir()) == [feed]
 
 
@@ -242,7 +251,7 @@ def test_an_ablation_table_starts_with_the_largest_loss_and_marks_what_matters(c
 
 @pytest.mark.parametrize(
     ("flags", "problem"),
-    [([], "--output"), (["--ablate", "--output", "settings.json"], "does not go with --ablate")],
+    [([], "--output"), (["--ablate", "--output", "settings.json"], "not allowed with --ablate")],
 )
 def test_a_search_needs_a_file_to_write_and_an_ablation_writes_none(flags, problem, capsys):
     with pytest.raises(SystemExit) as left:

@@ -108,7 +108,9 @@ def test_a_bad_value_is_named_with_its_file_place_and_column(
         ("i.txt", b"", "has the unknown suffix '.txt': the format is known by one of"),
     ],
 )  # fmt: skip
-def test_a_malformed_file_is_reported_with_its_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_malformed_file_is_reported_with_its_line(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
 

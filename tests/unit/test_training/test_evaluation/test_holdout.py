@@ -38,7 +38,7 @@ def test_precision_recall_and_ndcg_are_those_of_the_first_five():
     ask = ranker("trending_7d", again.options, lambda: None)
     precision, recall, ndcg = [], [], []
     for user, relevant in held_out(again, 10**6):
-        first = ask(again.request_for(user, int(relevant[0]), again.test_from)).first
+        first = ask(again.request_for(user, int(relevant[0]), again.test_from)).top
         gains = np.isin(first, relevant).astype(float)
         missing = len(relevant) - gains.sum()
         precision.append(gains[:5].mean())

@@ -15,7 +15,7 @@ from app.domain.ranking.options import RankingOptions
 from tests.support.diagnoses import describe, fail_in_a_worker
 from tests.support.feeds import generated
 from training.evaluation import replay_workers
-from training.evaluation.prequential import ReplayResult, run
+from training.evaluation.prequential import ReplayResult, replay_rankers
 from training.evaluation.replay_workers import worker_count
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
@@ -39,7 +39,7 @@ def replay_of(history) -> Replay:
 
 def played(history, workers: int, rankers=RANKERS, **options) -> tuple[Replay, ReplayResult]:
     replay = replay_of(history)
-    return replay, run(replay, rankers, QUICK, max_requests=60, workers=workers, **options)
+    return replay, replay_rankers(replay, rankers, QUICK, max_requests=60, workers=workers, **options)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import generated
-from training.evaluation.prequential import run
+from training.evaluation.prequential import replay_rankers
 from training.evaluation.summary import gini, segments, summarise
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
@@ -18,7 +18,9 @@ from training.replay.replay import Replay, target_kinds
 def replayed():
     history = generated(users=60, posts=200, interactions=4000)
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
-    return replay, run(replay, ["newest", "popular", "owner_knn"], LearningOptions(), max_requests=60)
+    return replay, replay_rankers(
+        replay, ["newest", "popular", "owner_knn"], LearningOptions(), max_requests=60
+    )
 
 
 def test_coverage_novelty_gini_and_authors_are_those_of_the_first_ten_places(replayed):

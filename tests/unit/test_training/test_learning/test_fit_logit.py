@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import minimize
 
 from app.domain.ranking.choice_model import UNCALIBRATED
-from training.learning.calibration import FullChoiceSet, calibration
-from training.learning.candidate_sets import ChoiceSets, standardised
+from training.learning.calibration import FullChoiceSet, fit_calibration
+from training.learning.candidate_sets import ChoiceSets, standardise
 from training.learning.fit_logit import fit_choice_model, log_likelihoods
 
 N, SIZE = 3000, 12
@@ -28,7 +28,7 @@ def choice_sets() -> ChoiceSets:
 
 
 def test_coefficients_are_those_the_choices_were_made_by(choice_sets):
-    model = fit_choice_model(("a", "b", "c"), standardised(choice_sets), ridge=1e-5)
+    model = fit_choice_model(("a", "b", "c"), standardise(choice_sets), ridge=1e-5)
 
     a, b, c = model.linear / model.scale
     assert a + c == pytest.approx(1.0, abs=0.08)
@@ -37,7 +37,7 @@ def test_coefficients_are_those_the_choices_were_made_by(choice_sets):
 
 @pytest.mark.parametrize("ridge", [1e-2, 1e-5])
 def test_the_search_arrives_where_a_long_plain_one_does_though_inputs_lean_on_one_another(choice_sets, ridge):
-    given = standardised(choice_sets)
+    given = standardise(choice_sets)
 
     def loss(w):
         u = given.inputs.astype(np.float64) @ w
@@ -55,17 +55,17 @@ def test_padding_is_never_chosen_and_changes_nothing(choice_sets):
         np.concatenate([choice_sets.log_weight, np.full((N, 3), -np.inf, np.float32)], axis=1),
         choice_sets.value,
     )
-    model = fit_choice_model(("a", "b", "c"), standardised(padded))
+    model = fit_choice_model(("a", "b", "c"), standardise(padded))
 
-    plain = fit_choice_model(("a", "b", "c"), standardised(choice_sets))
+    plain = fit_choice_model(("a", "b", "c"), standardise(choice_sets))
 
     assert model.linear / model.scale == pytest.approx(plain.linear / plain.scale, abs=0.01)
-    assert log_likelihoods(model, standardised(padded)[:10]).mean() < 0
+    assert log_likelihoods(model, standardise(padded)[:10]).mean() < 0
 
 
 @pytest.mark.parametrize("units", [0, 4])
 def test_what_is_left_out_counts_for_nothing_whatever_it_says(choice_sets, units):
-    without = standardised(choice_sets, np.array([False, True, False]))
+    without = standardise(choice_sets, np.array([False, True, False]))
 
     model = fit_choice_model(("a", "b", "c"), without, units=units)
 
@@ -79,13 +79,13 @@ def test_what_is_left_out_counts_for_nothing_whatever_it_says(choice_sets, units
 
 @pytest.mark.parametrize("sureness", [0.5, 1.0, 2.0])
 def test_probabilities_hold_after_calibration_however_sure_the_model_was_of_itself(choice_sets, sureness):
-    model = fit_choice_model(("a", "b", "c"), standardised(choice_sets), ridge=1e-5)
+    model = fit_choice_model(("a", "b", "c"), standardise(choice_sets), ridge=1e-5)
     model = replace(model, linear=model.linear * sureness)
     full = [
         FullChoiceSet(one.T.astype(np.float16), 0, number) for number, one in enumerate(choice_sets.inputs)
     ]
 
-    model = replace(model, calibration=calibration([(model, choice_set) for choice_set in full[::2]]))
+    model = replace(model, calibration=fit_calibration([(model, choice_set) for choice_set in full[::2]]))
 
     predicted, taken = [], []
     for choice_set in full[1::2]:
@@ -98,9 +98,9 @@ def test_probabilities_hold_after_calibration_however_sure_the_model_was_of_itse
 
 
 def test_a_model_is_taken_at_its_word_where_nobody_chose_what_was_listed(choice_sets):
-    model = fit_choice_model(("a", "b", "c"), standardised(choice_sets))
+    model = fit_choice_model(("a", "b", "c"), standardise(choice_sets))
     nothing = FullChoiceSet(choice_sets.inputs[0].T.astype(np.float16), -1, 0)
 
-    assert np.array_equal(calibration([(model, nothing)]), UNCALIBRATED)
+    assert np.array_equal(fit_calibration([(model, nothing)]), UNCALIBRATED)
     shares = np.log(np.array([0.5, 0.1, 0.001]))
     assert model.probabilities(shares) == pytest.approx(1 / (1 + np.exp(-shares)))

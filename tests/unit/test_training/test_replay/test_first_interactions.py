@@ -5,7 +5,7 @@ from hypothesis import given
 
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import Feed, Post, feeds
-from training.evaluation.prequential import run
+from training.evaluation.prequential import replay_rankers
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 
@@ -46,6 +46,8 @@ def test_a_feed_whose_posts_date_from_their_first_view_can_be_learned_from() -> 
     events += [(i % 7, i, LIKE, 100.0 * i + 50) for i in range(40)]
 
     replay = replay_of(Feed(7, posts, events))
-    outcome = run(replay, ["learned"], LearningOptions(requests=30, candidates=8, units=()), max_requests=10)
+    outcome = replay_rankers(
+        replay, ["learned"], LearningOptions(requests=30, candidates=8, units=()), max_requests=10
+    )
 
     assert len(outcome.requests)

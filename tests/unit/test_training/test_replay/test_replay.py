@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, generated, shuffled
 from tests.support.plain_replay import PlainReplay
-from training.evaluation.rankers import LEARNED, RANKERS, ranker
+from training.evaluation.rankers import LEARNED_RANKERS, RANKERS, ranker
 from training.replay.replay import Replay, target_kinds
 
-SIMPLE = [name for name in RANKERS if name not in {*LEARNED, "formula"}]
+SIMPLE = [name for name in RANKERS if name not in {*LEARNED_RANKERS, "formula"}]
 HOUR = 3600.0
 
 
@@ -57,12 +57,12 @@ def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, 
 
         score = plain.scores(name, moment.user, moment.time)
         assume(not getattr(plain, "tied", False))  # which of equal neighbours count is nobody's business
-        listed = [score[post] for post in file_row[found.first].tolist()]
+        listed = [score[post] for post in file_row[found.top].tolist()]
         assert all(a > b or a == pytest.approx(b, rel=1e-9, abs=1e-12) for a, b in itertools.pairwise(listed))
-        assert set(found.first.tolist()) == set(
+        assert set(found.top.tolist()) == set(
             moment.eligible.tolist()
         )  # fewer than 50 posts: the list is whole
-        assert found.first[found.rank - 1] == moment.target
+        assert found.top[found.rank - 1] == moment.target
 
 
 @given(feeds(least_events=10), st.integers(0, 3))
@@ -76,7 +76,7 @@ def test_equal_scores_are_in_an_order_that_knows_neither_the_file_nor_the_posts_
         ask = ranker("random", replay.options, lambda: None)
         title = [replay.dataset.posts.external_id[i] for i in np.argsort(replay.timeline.post_row)]
         return [
-            [title[row] for row in ask(moment).first]
+            [title[row] for row in ask(moment).top]
             for moment in replay.replay_requests(replay.test_requests(10**6))
         ]
 

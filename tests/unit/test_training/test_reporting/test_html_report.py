@@ -9,7 +9,7 @@ import pytest
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import generated
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
-from training.evaluation.prequential import run
+from training.evaluation.prequential import replay_rankers
 from training.evaluation.summary import summarise
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
@@ -23,7 +23,7 @@ def measured():
     history = generated(users=60, posts=200, interactions=4000)
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
     watch = PipelineDiagnostics(replay.options)
-    outcome = run(replay, ["newest", "learned", "served"], QUICK, max_requests=60, diagnose=watch)
+    outcome = replay_rankers(replay, ["newest", "learned", "served"], QUICK, max_requests=60, diagnose=watch)
     return replay, outcome, summarise(replay, outcome), PipelineSummary(outcome.diagnoses)
 
 
@@ -63,9 +63,9 @@ def test_the_page_has_every_figure_and_plot_and_fetches_nothing(measured):
         "By the user's history",
         "By the age of the chosen post",
         "By hour",
-        "Do the probabilities hold?",
+        "Calibration",
         "Sources",
-        "What the learned scorer looks at",
+        "Weights of the learned model",
     ]
     assert page.plots == 7
     assert page.fetched == []
@@ -85,15 +85,15 @@ def test_the_same_figures_make_the_same_page(measured, tmp_path):
 def test_a_page_without_the_pipeline_and_without_learning_leaves_them_out():
     history = generated(users=60, posts=200, interactions=4000)
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
-    outcome = run(replay, ["newest"], QUICK, max_requests=10)
+    outcome = replay_rankers(replay, ["newest"], QUICK, max_requests=10)
 
     headings = Page(report(replay, outcome, summarise(replay, outcome))).headings
 
     assert "Sources" not in headings
-    assert "What the learned scorer looks at" not in headings
+    assert "Weights of the learned model" not in headings
 
 
-def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_that_no_other_did(measured):
+def test_recall_counts_the_chosen_posts_of_a_source_and_unique_recall_those_of_no_other_source(measured):
     replay, outcome, _, pipeline = measured
     fresh = Replay(replay.dataset, replay.options, targets=replay.targets)
     named: dict[str, list[bool]] = {}
@@ -108,7 +108,7 @@ def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_
             if name != "catalogue":
                 named.setdefault(name, []).append(hit)
 
-    run(fresh, ["learned"], QUICK, max_requests=60, diagnose=again)
+    replay_rankers(fresh, ["learned"], QUICK, max_requests=60, diagnose=again)
 
     told = pipeline.sources()
     together = np.sum(list(named.values()), axis=0)
@@ -117,7 +117,7 @@ def test_a_sources_recall_is_the_share_of_chosen_posts_it_named_and_alone_those_
     assert told["all"].recall == pytest.approx((together > 0).mean())
     for name, hits in named.items():
         assert told[name].recall == pytest.approx(np.mean(hits))
-        assert told[name].alone == pytest.approx((np.array(hits) & (together == 1)).mean())
+        assert told[name].unique_recall == pytest.approx((np.array(hits) & (together == 1)).mean())
 
 
 def test_reliability_parts_the_served_posts_in_tenths_by_probability(measured):

@@ -1,0 +1,65 @@
+"""Shared by the commands of training: their errors, arguments and JSON output."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from app.domain.errors import ModelUnavailable, StorageUnavailable, UnknownVersion
+from app.infrastructure.database.embedded import EmbeddedUnavailable
+from app.shared.command_line import fail, whole_number
+from app.shared.exceptions import ConfigurationError
+from data.feed_arguments import timestamp
+from data.schemas import FeedFileError
+
+COMMAND_ERRORS: Final = (
+    ConfigurationError,
+    FeedFileError,
+    StorageUnavailable,
+    EmbeddedUnavailable,
+    ModelUnavailable,
+    UnknownVersion,
+    OSError,  # a file that cannot be read or written, and ChildProcessError of a killed worker
+)
+"""The errors that end a command with one line and exit code 2."""
+
+
+def run_command(prog: str, command: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code."""
+    try:
+        return command() or 0
+    except COMMAND_ERRORS as error:
+        return fail(prog, error)
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add --seed."""
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="seed of all random numbers (default: 0)"
+    )
+
+
+def add_test_from(parser: argparse.ArgumentParser) -> None:
+    """Add --test-from."""
+    parser.add_argument(
+        "--test-from",
+        type=lambda text: timestamp(text).timestamp(),
+        metavar="TIME",
+        help="start of the test part (default: after 80 %% of the interactions)",
+    )
+
+
+def output_file(text: str) -> Path:
+    """An argument type: a file to write, in an existing folder."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path}: is a folder")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{path}: its folder does not exist")
+    return path
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document to standard output."""
+    print(json.dumps(value, indent=2))

@@ -1,0 +1,45 @@
+"""The configuration of a model, as the registry stores it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from training.learning.model_selection import ModelSpec
+from training.learning.training_options import TrainingOptions
+
+RANKER_BY_ALGORITHM: Final[Mapping[str, str]] = {
+    "collaborative_filtering": "formula",
+    "learned_choice": "learned",
+}
+"""The registry's name of an algorithm -> the ranker that uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The ranker and the options of a model: enough to fit it again on other data."""
+
+    ranker: str
+    options: TrainingOptions
+
+    def to_json(self, selected: ModelSpec | None) -> dict[str, Any]:
+        """The configuration as JSON values, with the selected shape of a learned model."""
+        algorithm = next(name for name, ranker in RANKER_BY_ALGORITHM.items() if ranker == self.ranker)
+        return {
+            "algorithm": algorithm,
+            "n_neighbors": self.options.ranking.neighbours,
+            **self.options.to_json(),
+            "chosen": None if selected is None else asdict(selected),
+        }
+
+    @classmethod
+    def from_json(cls, config: Mapping[str, Any]) -> "ModelConfig":
+        """Read a stored configuration. Raises KeyError and ConfigurationError for one of another version."""
+        sections = {name: config[name] for name in ("ranking", "learning")}
+        return cls(RANKER_BY_ALGORITHM[config["algorithm"]], TrainingOptions.from_json(sections))
+
+    def ranks_like(self, other: "ModelConfig") -> bool:
+        """Whether both give the same model on the same feed."""
+        is_same_learning = self.ranker == "formula" or self.options.learning == other.options.learning
+        return (
+            self.ranker == other.ranker and self.options.ranking == other.options.ranking and is_same_learning
+        )

@@ -1,0 +1,218 @@
+"""Trains a model: replays the feed, selects a ranker on held-out requests, and fits it on everything."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.timeline import FeedTimeline
+from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.options import RankingOptions
+from app.domain.repositories.feed_log import FeedSnapshot
+from app.domain.repositories.model_registry import ModelRecord
+from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
+from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.model_loader import ServedModel
+from app.shared.exceptions import ConfigurationError
+from training.evaluation.acceptance import (
+    Comparison,
+    Selection,
+    compare,
+    estimates_of,
+    rejection_reasons,
+    select_ranker,
+)
+from training.evaluation.holdout import holdout_metrics
+from training.evaluation.metrics import Estimate
+from training.evaluation.prequential import ReplayResult, replay_rankers
+from training.learning.model_selection import FitResult, select_model
+from training.learning.training_options import TrainingOptions
+from training.model_config import ModelConfig
+from training.preprocess import build_interaction_matrix
+from training.replay.replay import Replay, target_kinds
+
+_RANKERS: Final = ("random", "trending_1h", "trending_1d", "formula", "learned")
+_MAX_REQUESTS: Final = 1000
+_MAX_HOLDOUT_USERS: Final = 500
+
+Progress = Callable[[str, int, int], None]
+"""Receives the name of a stage, the steps that are done, and the number of steps."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """A model with its metrics and configuration. It must not be published if there are `rejection_reasons`.
+
+    `seconds` is the time of `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's table,
+    the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
+    """
+
+    model: ServedModel
+    metrics: dict[str, Any]
+    config: dict[str, Any]
+    selection: Selection
+    rejection_reasons: Sequence[str]
+    seconds: dict[str, float]
+
+
+class EmptyFeed(Exception):
+    """The feed has no interaction."""
+
+
+class Stopwatch:
+    """Adds up the seconds of named stages."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._last = perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Add the time since the last call to `stage`."""
+        now = perf_counter()
+        self.seconds[stage] += now - self._last
+        self._last = now
+
+
+def train(
+    feed: FeedSnapshot,
+    options: TrainingOptions,
+    active: ModelRecord | None,
+    progress: Progress,
+    workers: int | None = None,
+) -> TrainedModel:
+    """Train on a feed. `active` is the published model to compare with; `workers` as in `replay_rankers`.
+
+    Raises EmptyFeed, and ChildProcessError when a worker process is killed.
+    """
+    if not len(feed.dataset.events):
+        raise EmptyFeed(
+            "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users"
+        )
+    stopwatch = Stopwatch()
+    replay = _replay_of(feed, options)
+    result, holdout = _evaluate(replay, options, progress, workers, stopwatch)
+    selection = select_ranker(result.ranks, len(result.requests))
+    config = ModelConfig(selection.ranker, options)
+    champion_ranks = _champion_ranks(feed, active, config, progress, workers)
+    comparisons = _compare(replay, result, config.ranker, champion_ranks)
+    metrics: dict[str, Any] = {
+        **{name: estimate.mean for name, estimate in holdout[config.ranker].items()},
+        "prequential": estimates_of(result.ranks, replay.events.user[result.requests]),
+        "requests": len(result.requests),
+        **{name: asdict(comparison) for name, comparison in comparisons.items()},
+    }
+    stopwatch.lap("figures")
+    fit: FitResult | None = None
+    if config.ranker == "learned":
+        examples = result.examples
+        fit = select_model(examples.choice_sets(), examples.full_choice_sets(), options.learning)
+        metrics["log_likelihood"] = fit.tried
+    stopwatch.lap("learn")
+    progress("fit", 1, 2)
+    model = fit_served_model(feed, options.ranking, fit.model if fit else None, metrics)
+    stopwatch.lap("refit")
+    progress("fit", 2, 2)
+    reasons = rejection_reasons(comparisons.get("against_random"), comparisons.get("against_active"))
+    stored_config = config.to_json(fit.variant if fit else None)
+    return TrainedModel(model, metrics, stored_config, selection, reasons, stopwatch.seconds)
+
+
+def fit_served_model(
+    feed: FeedSnapshot, ranking: RankingOptions, choice_model: ChoiceModel | None, metrics: dict[str, Any]
+) -> ServedModel:
+    """Fit the neighbour model and the text space on the whole feed, and add the snapshot of its state."""
+    timeline = FeedTimeline(feed.dataset, replay=False)
+    text_space = TextSpace.fit(timeline.first_texts())
+    timeline.embed_texts(text_space)
+    state = timeline.apply_all()
+    matrix = build_interaction_matrix(timeline.events, ranking.kind_weights(), (state.n_users, state.n_posts))
+    return ServedModel(
+        options=ranking,
+        user_keys=list(state.user_rows),
+        post_keys=list(state.post_rows),
+        collaborative_filter=CollaborativeFilter.fit(matrix, min(ranking.neighbours, state.n_users)),
+        text_space=text_space,
+        choice_model=choice_model,
+        snapshot=state.snapshot(),
+        position=feed.position,
+        figures=metrics,
+    )
+
+
+def _replay_of(feed: FeedSnapshot, options: TrainingOptions) -> Replay:
+    targets = target_kinds(feed.dataset)
+    return Replay(feed.dataset, options.ranking, targets=targets, seed=options.learning.seed)
+
+
+def _evaluate(
+    replay: Replay, options: TrainingOptions, progress: Progress, workers: int | None, stopwatch: Stopwatch
+) -> tuple[ReplayResult, dict[str, dict[str, Estimate]]]:
+    """Rank the held-out requests; also the owner's table of both rankers that may be published, at the same split."""
+    holdout: dict[str, dict[str, Estimate]] = {}
+
+    def measure_holdout(model: ChoiceModel | None) -> None:
+        stopwatch.lap("learn")
+        table = holdout_metrics(replay, ["formula", "learned"], model=model, at_most=_MAX_HOLDOUT_USERS)
+        holdout.update(table)
+        stopwatch.lap("figures")
+
+    result = replay_rankers(
+        replay,
+        _RANKERS,
+        options.learning,
+        max_requests=_MAX_REQUESTS,
+        samples_all=True,
+        workers=workers,
+        progress=partial(progress, "replay"),
+        at_split=measure_holdout,
+    )
+    return result, holdout
+
+
+def _champion_ranks(
+    feed: FeedSnapshot,
+    active: ModelRecord | None,
+    challenger: ModelConfig,
+    progress: Progress,
+    workers: int | None,
+) -> NDArray[np.int64] | None:
+    """Ranks by the configuration of the active model, fitted in the same replay; None if there is no other one."""
+    if active is None:
+        return None
+    try:
+        champion = ModelConfig.from_json(active.config)
+    except (KeyError, TypeError, ConfigurationError):
+        return None  # another version of the service made it
+    if champion.ranks_like(challenger):
+        return None
+    seed = challenger.options.learning.seed
+    targets = target_kinds(feed.dataset)
+    result = replay_rankers(
+        Replay(feed.dataset, champion.options.ranking, targets=targets, seed=seed),
+        [champion.ranker],
+        champion.options.learning,
+        max_requests=_MAX_REQUESTS,
+        workers=workers,
+        progress=partial(progress, "active model"),
+    )
+    return result.ranks[champion.ranker]
+
+
+def _compare(
+    replay: Replay, result: ReplayResult, ranker: str, champion_ranks: NDArray[np.int64] | None
+) -> dict[str, Comparison]:
+    """The comparisons of a ranker on the held-out requests, as the registry names them."""
+    if not len(result.requests):
+        return {}
+    others = {"against_random": result.ranks["random"], "against_active": champion_ranks}
+    users = replay.events.user[result.requests]
+    return {
+        name: compare(result.ranks[ranker], ranks, users)
+        for name, ranks in others.items()
+        if ranks is not None
+    }
