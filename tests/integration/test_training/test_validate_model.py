@@ -100,8 +100,10 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
         ),
         (
             {"metrics": {**GOOD, "against_active": {"gain": -0.1, "low": -0.2, "high": 0.0, "n": 700}}},
-            "it ranks worse than the configuration of the active model: -10.0% "
-            "(95 % interval -20.0% to +0.0%, 700 held-out requests)",
+            (
+                "it ranks worse than the configuration of the active model: -10.0% "
+                "(95 % interval -20.0% to +0.0%, 700 held-out requests)"
+            ),
         ),
         ({"metrics": {}}, "its training recorded no held-out metrics"),
         ({"metrics": {"prequential": {"random": figure(0.2)}}}, "its training recorded no held-out metrics"),
