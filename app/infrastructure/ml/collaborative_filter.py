@@ -1,4 +1,4 @@
-"""User-based collaborative filtering: the nearest users by cosine, and what they chose."""
+"""User-based collaborative filtering: the nearest users by cosine similarity, and the posts they support."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,30 +12,30 @@ from app.domain.feed.ragged import ranges_to_indices
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
-if TYPE_CHECKING:  # importing scikit-learn takes seconds, and serving does without
+if TYPE_CHECKING:  # the import takes seconds, and serving does not need it
     from sklearn.neighbors import NearestNeighbors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NearestUsers:
-    """Matrix rows of the nearest users, best first, and their cosine similarities."""
+    """The nearest users, most similar first: `rows` (n,) of the matrix, `similarity` (n,) cosines."""
 
     rows: NDArray[np.intp]
     similarity: NDArray[np.float64]
 
 
 class CollaborativeFilter:
-    """The owner's model, scikit-learn's `NearestNeighbors` (cosine, brute force) over users x posts.
+    """scikit-learn's `NearestNeighbors` (cosine, brute force) over a users x posts matrix of interaction weights.
 
-    A single user is answered by one sparse product with the transposed, pre-normalised matrix, which gives the same
-    neighbours some hundred times sooner (a test compares the two). The user's own row is taken as of now, the
-    others' as of training.
+    A request needs the neighbours of one user. One sparse product of the user's current row with the transposed,
+    normalised matrix finds the same neighbours about a hundred times faster (a test compares the two). The other rows
+    are as of training.
     """
 
     def __init__(self, matrix: csr_array, model: "NearestNeighbors | StoredNeighbours") -> None:
-        """`matrix` (n_users, n_posts) of interaction weights, float64; `model` fitted on it.
+        """`matrix` (n_users, n_posts) of float64 weights; `model` was fitted on it.
 
-        Raises ValueError for a stored model that is none.
+        Raises ValueError if a stored model has no valid number of neighbours.
         """
         self.matrix = matrix
         self._model = model
@@ -48,7 +48,7 @@ class CollaborativeFilter:
 
     @classmethod
     def fit(cls, matrix: csr_array, n_neighbours: int) -> "CollaborativeFilter":
-        """Fit on (n_users, n_posts) summed interaction weights."""
+        """Fit on the (n_users, n_posts) sums of interaction weights."""
         from sklearn.neighbors import NearestNeighbors
 
         model = NearestNeighbors(n_neighbors=n_neighbours, metric="cosine", algorithm="brute")
@@ -56,61 +56,61 @@ class CollaborativeFilter:
 
     @property
     def model(self) -> "NearestNeighbors":
-        """scikit-learn's estimator; a stored one is made at the first call."""
+        """scikit-learn's estimator; the first call makes it from a stored one."""
         if isinstance(self._model, StoredNeighbours):
             self._model = self._model.to_estimator()
         return self._model
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(n_users, n_posts) of the matrix."""
+        """(n_users, n_posts), the shape of the matrix."""
         rows, columns = self.matrix.shape
         return int(rows), int(columns)
 
     def neighbours(
         self, posts: NDArray[np.intp], weights: NDArray[np.float64], exclude_row: int = -1
     ) -> NearestUsers:
-        """The users nearest to one who gave `weights` to the matrix columns `posts` (distinct), himself left out."""
+        """The users nearest to a row that has `weights` in the distinct columns `posts`, without `exclude_row`."""
         length = np.sqrt(weights @ weights)
         if not len(posts) or length == 0:
             return NearestUsers(np.empty(0, np.intp), np.empty(0))
-        place, counts = _entries(self._starts, posts)
-        products = self._weights.take(place)
+        entries, counts = _entries(self._starts, posts)
+        products = self._weights.take(entries)
         products *= (weights / length).repeat(counts)
-        alike = group_sums(self._users.take(place), products[None], self.shape[0])
-        found, product = alike.rows, alike.sums[0]
-        if len(found) > self._n_neighbours + 1:  # he may be one of them
-            some = np.argpartition(-product, self._n_neighbours)[: self._n_neighbours + 1]
-            found, product = found[some], product[some]
-        others = (product > 0) & (found != exclude_row)
-        found, product = found[others], product[others]
-        order = np.lexsort((found, -product))[: self._n_neighbours]
-        return NearestUsers(found[order], product[order])
+        similarities = group_sums(self._users.take(entries), products[None], self.shape[0])
+        found, similarity = similarities.rows, similarities.sums[0]
+        if len(found) > self._n_neighbours + 1:  # one more, since the user may be among them
+            some = np.argpartition(-similarity, self._n_neighbours)[: self._n_neighbours + 1]
+            found, similarity = found[some], similarity[some]
+        others = (similarity > 0) & (found != exclude_row)
+        found, similarity = found[others], similarity[others]
+        order = np.lexsort((found, -similarity))[: self._n_neighbours]
+        return NearestUsers(found[order], similarity[order])
 
     def neighbour_choices(
         self, nearest: NearestUsers
     ) -> tuple[NDArray[np.integer[Any]], NDArray[np.float64]]:
-        """What the neighbours chose: matrix columns, one entry for each choice, and similarity x its weight."""
-        place, counts = _entries(self.matrix.indptr, nearest.rows)
-        weights = self.matrix.data.take(place)
+        """The entries of the neighbours' rows: their columns, and similarity of the neighbour x weight."""
+        entries, counts = _entries(self.matrix.indptr, nearest.rows)
+        weights = self.matrix.data.take(entries)
         weights *= nearest.similarity.repeat(counts)
-        return self.matrix.indices.take(place), weights
+        return self.matrix.indices.take(entries), weights
 
 
 def _entries(
     starts: NDArray[np.integer[Any]], rows: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.integer[Any]]]:
-    """Where the entries of some rows of a compressed matrix stand, row by row, and how many each row has."""
+    """Indices of the entries of some rows of a compressed matrix, row by row, and the number of entries of each row."""
     end = starts.take(rows + 1)
     counts = end - starts.take(rows)
     return ranges_to_indices(end, counts).astype(np.intp, copy=False), counts
 
 
 class NeighbourRecommender:
-    """A `CollaborativeFilter` among the rows of a feed state that goes on growing after training.
+    """The Recommender of a `CollaborativeFilter`, for a feed state that grows after training.
 
-    The state's rows and the matrix' need not agree: `user_rows` and `post_rows` give the state row of each matrix
-    row and column, -1 where the state does not know it.
+    `user_rows` and `post_rows` map each row and column of the matrix to a row of the state, or to -1 if the state does
+    not have it.
     """
 
     def __init__(
@@ -119,42 +119,40 @@ class NeighbourRecommender:
         user_rows: NDArray[np.intp],
         post_rows: NDArray[np.intp],
         kind_weights: NDArray[np.float64],
-        half_life: float | None = None,
+        half_life_seconds: float | None = None,
     ) -> None:
-        """`kind_weights` (5,) by interaction type; `half_life` in seconds of the user's own events, None: no decay."""
+        """`kind_weights` (5,) by interaction type; `half_life_seconds` of the user's own events, None for no decay."""
         self.model = model
         self._weights = kind_weights
-        self._half_life = half_life
+        self._half_life_seconds = half_life_seconds
         self._post_rows = post_rows
-        # the last one stands for posts that came after training, which have none
+        # matrix column of each state row; the last entry, -1, serves all posts that are newer than the model
         self._column = np.full(int(post_rows.max(initial=-1)) + 2, -1)
         self._column[post_rows[post_rows >= 0]] = np.flatnonzero(post_rows >= 0)
         self._row = np.full(int(user_rows.max(initial=-1)) + 1, -1)
         self._row[user_rows[user_rows >= 0]] = np.flatnonzero(user_rows >= 0)
 
     def scores(self, context: RankingContext) -> GroupSums:
-        """Support of posts of the state by the user's neighbours, one sum: of similarity x the weight of the choice."""
-        return context.memoise((id(self), "support"), lambda: self._scores(context))
+        """One sum per post of the state: similarity of each neighbour x the weight of their events."""
+
+        def support() -> GroupSums:
+            columns, weights = self.model.neighbour_choices(self.neighbours(context))
+            return group_sums(self._post_rows[columns], weights[None], context.state.n_posts)
+
+        return context.memoise((id(self), "support"), support)  # a source and the formula read it
 
     def neighbours(self, context: RankingContext) -> NearestUsers:
-        """The user's neighbours, as matrix rows."""
-        return context.memoise((id(self), "neighbours"), lambda: self._neighbours(context))
-
-    def _neighbours(self, context: RankingContext) -> NearestUsers:
+        """The neighbours of the user of the request; none for an unknown user."""
         if context.user < 0:
             return NearestUsers(np.empty(0, np.intp), np.empty(0))
         posts, times, kinds = context.state.events_by_user.row(context.user)
         weights = self._weights.take(kinds)
-        if self._half_life is not None:
-            # against the last one: a cosine knows no scale, and a year's silence would leave no digit
-            weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life)
-        mine = group_sums(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
-        own = self._row[context.user] if context.user < len(self._row) else -1
-        return self.model.neighbours(mine.rows, mine.sums[0], exclude_row=int(own))
-
-    def _scores(self, context: RankingContext) -> GroupSums:
-        columns, weights = self.model.neighbour_choices(self.neighbours(context))
-        return group_sums(self._post_rows[columns], weights[None], context.state.n_posts)
+        if self._half_life_seconds is not None:
+            # relative to the newest event: a cosine has no scale, and the weights of old events would underflow
+            weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life_seconds)
+        own = group_sums(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
+        own_row = self._row[context.user] if context.user < len(self._row) else -1
+        return self.model.neighbours(own.rows, own.sums[0], exclude_row=int(own_row))
 
 
 def interaction_matrix(
@@ -163,7 +161,7 @@ def interaction_matrix(
     weights: NDArray[np.float64],
     shape: tuple[int, int],
 ) -> csr_array:
-    """Sparse (n_users, n_posts) sums of interaction weights; never dense."""
+    """Sparse `shape` (n_users, n_posts): entry i adds weights[i] at (users[i], posts[i])."""
     matrix = csr_array((weights, (users, posts)), shape=shape)
     matrix.sum_duplicates()
     return matrix

@@ -1,4 +1,4 @@
-"""What posts are about: TF-IDF over words and tags, condensed to a short dense vector."""
+"""Text vectors of posts: TF-IDF over words and tags, projected to 48 dimensions."""
 
 import re
 from collections import Counter
@@ -16,12 +16,9 @@ _VOCABULARY = 20_000
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words; scripts that put no space between words give their pairs of characters instead."""
-    spelt = _WORD.findall(text.lower())
-    if not _UNSPACED.search(text):
-        return [word for word in spelt if len(word) > 1]
+    """Lower-case words of two characters or more; pairs of characters for scripts without spaces between words."""
     found: list[str] = []
-    for word in spelt:
+    for word in _WORD.findall(text.lower()):
         if _UNSPACED.fullmatch(word):
             found.extend(word[i : i + 2] for i in range(len(word) - 1))
         elif len(word) > 1:
@@ -30,22 +27,22 @@ def words(text: str) -> list[str]:
 
 
 class TextSpace:
-    """Latent semantic analysis (Deerwester et al. 1990): TF-IDF of each text, projected on its leading directions.
+    """Latent semantic analysis (Deerwester et al. 1990): the TF-IDF of a text, projected to its leading components.
 
-    scikit-learn learns it. Reading a text with it is a sparse product (a test compares the two), so that a service
-    need not import scikit-learn, which would double the time of its start.
+    scikit-learn fits it. A sparse product embeds texts (a test compares the two), so the service does not import
+    scikit-learn, which would double its start time.
     """
 
     def __init__(
         self, terms: Sequence[str], idf: NDArray[np.float32], components: NDArray[np.float32]
     ) -> None:
-        """`terms` (v,) words, `idf` (v,) their weights, `components` (d, v) directions; empty where nothing is said."""
+        """`terms` (v,) words, `idf` (v,) their weights, `components` (d, v) directions; v = d = 0 in an empty space."""
         self._terms, self._idf, self._components = list(terms), idf, components
         self._columns = {term: column for column, term in enumerate(self._terms)}
 
     @classmethod
     def fit(cls, texts: Sequence[str], seed: int = 0) -> "TextSpace":
-        """Learn from texts; a feed with too few words gives a space of no dimension."""
+        """Fit on `texts`. Too few words or texts give an empty space."""
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -59,7 +56,7 @@ class TextSpace:
         )
         try:
             counted = vectoriser.fit_transform([text for text in texts if text])
-        except ValueError:  # nothing but words that are too rare, too common, or none at all
+        except ValueError:  # no word remains: all are too rare or too common
             return cls.empty()
         if min(counted.shape) <= _DIMENSIONS:
             return cls.empty()
@@ -69,17 +66,17 @@ class TextSpace:
 
     @classmethod
     def empty(cls) -> "TextSpace":
-        """The space of a feed that says nothing."""
+        """The space of a feed without usable texts: vectors have no dimension."""
         return cls([], np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, d) float32, rows of length 1, or 0 for a text without a known word."""
+        """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
         if not self._terms or not texts:
             return np.zeros((len(texts), len(self._components)), np.float32)
-        return _unit(np.asarray(self._weighed(texts) @ self._components.T, np.float32))
+        return _unit(np.asarray(self._tf_idf(texts) @ self._components.T, np.float32))
 
-    def _weighed(self, texts: Sequence[str]) -> csr_array:
-        """(n, v) TF-IDF: of each known word (1 + log of its count) x its weight, rows of length 1."""
+    def _tf_idf(self, texts: Sequence[str]) -> csr_array:
+        """(n, v) (1 + log(count)) x idf of each known word, rows of length 1."""
         columns: list[int] = []
         counts: list[int] = []
         starts = [0]
@@ -96,7 +93,7 @@ class TextSpace:
         return csr_array((weights, columns, starts), shape=(len(texts), len(self._terms)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for the artefact."""
+        """Plain data for the artefact; `from_dict` reads it."""
         return {"terms": self._terms, "idf": self._idf, "components": self._components}
 
     @classmethod
@@ -106,7 +103,7 @@ class TextSpace:
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of length 1; of next to none, zero."""
+    """Rows divided by their length; 0 for a row shorter than 1e-6."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: NDArray[np.float32] = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6)
     return unit

@@ -1,4 +1,4 @@
-"""What an artefact holds, as objects: everything that ranking needs besides the live feed."""
+"""The served model: the content of an artefact as objects."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,9 +27,11 @@ FORMAT = 4
 class ServedModel:
     """A trained model and the feed it was trained on.
 
-    user_keys, post_keys  what the matrix' rows and columns are, UUID bytes in order
-    choice                the learned blend, None where the formula ranks
-    snapshot              `FeedState.to_dict()`; with `position` (None: files, no database) the start of a service
+    user_keys, post_keys  UUIDs (16 bytes) of the rows and columns of the filter's matrix, in order
+    choice_model          None if the formula ranks
+    snapshot              `FeedState.snapshot()` of the feed; a service starts from it
+    position              position in the log after `snapshot`; None for a feed that was read from files
+    figures               results of the evaluation
     """
 
     options: RankingOptions
@@ -43,7 +45,7 @@ class ServedModel:
     figures: dict[str, Any]
 
     def to_artifact(self) -> dict[str, Any]:
-        """Plain data: dicts, lists, arrays, one CSR matrix and one scikit-learn estimator."""
+        """The content of the artefact: dicts, lists, arrays, one CSR matrix and one scikit-learn estimator."""
         return {
             "format": FORMAT,
             "options": asdict(self.options),
@@ -60,17 +62,17 @@ class ServedModel:
 
     @classmethod
     def from_artifact(cls, artifact: Mapping[str, Any]) -> "ServedModel":
-        """The inverse of `to_artifact`. Raises InvalidArtifact for a content that this version cannot serve."""
+        """The model of an artefact. Raises InvalidArtifact if this version cannot serve its content."""
         try:
             if artifact["format"] != FORMAT:
                 raise InvalidArtifact(
-                    f"the artefact is of format {artifact['format']!r}, this service reads {FORMAT}: train again"
+                    f"the artefact has format {artifact['format']!r}, this service reads {FORMAT}: train again"
                 )
             matrix, neighbours = artifact["matrix"], artifact["neighbours"]
             if not isinstance(matrix, csr_array) or not isinstance(neighbours, StoredNeighbours):
-                raise InvalidArtifact("the artefact's matrix or neighbours are of another type")
+                raise InvalidArtifact("the artefact's matrix or neighbours have another type: train again")
             if matrix.shape != (len(artifact["user_keys"]), len(artifact["post_keys"])):
-                raise InvalidArtifact("the artefact's matrix does not fit its users and posts")
+                raise InvalidArtifact("the artefact's matrix does not fit its users and posts: train again")
             options = dict(artifact["options"])
             return cls(
                 options=RankingOptions(**{**options, "formula": FormulaWeights(**options["formula"])}),
@@ -87,26 +89,27 @@ class ServedModel:
             )
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise InvalidArtifact(
-                f"the artefact lacks a part or has one of another shape: {error!r}"
+                f"the artefact lacks a part or has one of another shape: {error!r}; train again"
             ) from error
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, d) float32 unit vectors, zero for a text without a known word."""
+        """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
         return self.text_space(texts)
 
     def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
-        """What ranks `state` with this model. Raises InvalidArtifact when its features are not this version's."""
-        taste = NeighbourRecommender(
+        """The pipeline that ranks `state`. Raises InvalidArtifact if the model has other inputs than this version."""
+        recommender = NeighbourRecommender(
             self.collaborative_filter,
             _rows(state.user_rows, self.user_keys),
             _rows(state.post_rows, self.post_keys),
             self.options.kind_weights(),
         )
         try:
-            return ranking_pipeline(self.options, taste, self.choice_model, observer)
+            return ranking_pipeline(self.options, recommender, self.choice_model, observer)
         except ValueError as error:
             raise InvalidArtifact(str(error)) from error
 
 
 def _rows(known: Mapping[bytes, int], keys: list[bytes]) -> NDArray[np.intp]:
+    """The row of each key in the state, -1 for an unknown one."""
     return np.array([known.get(key, -1) for key in keys], np.intp)

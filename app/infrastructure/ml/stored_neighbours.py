@@ -1,4 +1,4 @@
-"""The neighbour model of an artefact before scikit-learn is imported."""
+"""The neighbour model of an artefact, read without scikit-learn."""
 
 from typing import TYPE_CHECKING
 
@@ -7,29 +7,29 @@ if TYPE_CHECKING:
 
 
 class StoredNeighbours:
-    """A `NearestNeighbors` as it was stored, made when it is asked for.
+    """The stored state of a `NearestNeighbors`; `to_estimator` makes the estimator.
 
-    Serving does without it (see `CollaborativeFilter`), and importing scikit-learn takes longer than all the rest of
-    a start.
+    Serving does not need the estimator (see `CollaborativeFilter`), and the import of scikit-learn would double the
+    start time of the service.
     """
 
     __slots__ = ("_state",)
 
     def __setstate__(self, state: object) -> None:
-        """Called by the unpickler."""
+        """Stores `state`; the unpickler calls it."""
         self._state = state
 
     @property
     def n_neighbors(self) -> int:
-        """Its parameter. Raises ValueError where the stored state has none."""
+        """The number of neighbours. Raises ValueError if the stored state has no valid one."""
         state = getattr(self, "_state", None)
         count = state.get("n_neighbors") if isinstance(state, dict) else None
         if type(count) is not int or count < 1:
-            raise ValueError("the stored neighbours do not say how many they are")
+            raise ValueError("the stored neighbour model has no valid n_neighbors")
         return count
 
     def to_estimator(self) -> "NearestNeighbors":
-        """The estimator itself."""
+        """The estimator; imports scikit-learn."""
         from sklearn.neighbors import NearestNeighbors
 
         estimator = NearestNeighbors.__new__(NearestNeighbors)

@@ -1,4 +1,4 @@
-"""The space is scikit-learn's; what reads texts with it is one sparse product. Both must say the same."""
+"""The sparse product of the text space gives the vectors of scikit-learn."""
 
 import numpy as np
 import pytest
@@ -19,18 +19,18 @@ def space() -> TextSpace:
     return TextSpace.fit(some_texts(300))
 
 
-def test_texts_read_as_scikit_learn_reads_them(space: TextSpace) -> None:
-    told = space.to_dict()
-    theirs = TfidfVectorizer(analyzer=words, vocabulary=told["terms"], sublinear_tf=True, dtype=np.float32)
-    theirs.idf_ = told["idf"]
+def test_texts_get_the_vectors_of_scikit_learn(space: TextSpace) -> None:
+    saved = space.to_dict()
+    theirs = TfidfVectorizer(analyzer=words, vocabulary=saved["terms"], sublinear_tf=True, dtype=np.float32)
+    theirs.idf_ = saved["idf"]
     texts = some_texts(50)
-    expected = theirs.transform(texts) @ told["components"].T
+    expected = theirs.transform(texts) @ saved["components"].T
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
 
     assert space(texts) == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_text_reads_alone_as_it_does_among_others(space: TextSpace) -> None:
+def test_a_text_gets_the_same_vector_alone_and_among_others(space: TextSpace) -> None:
     texts = some_texts(20)
 
     alone = np.concatenate([space([text]) for text in texts])
@@ -38,18 +38,18 @@ def test_a_text_reads_alone_as_it_does_among_others(space: TextSpace) -> None:
     np.testing.assert_array_equal(alone, space(texts))
 
 
-@pytest.mark.parametrize("text", ["", "unheard of"])
-def test_a_text_without_a_known_word_says_nothing(space: TextSpace, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "unknown words"])
+def test_the_vector_of_a_text_without_a_known_word_is_0(space: TextSpace, text: str) -> None:
     vectors = space(["word1 word2", text])
 
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 0])
 
 
-def test_a_space_that_was_stored_reads_as_before(space: TextSpace) -> None:
+def test_a_stored_space_gives_the_same_vectors(space: TextSpace) -> None:
     texts = some_texts(5)
 
     np.testing.assert_array_equal(TextSpace.from_dict(space.to_dict())(texts), space(texts))
 
 
-def test_a_feed_that_says_too_little_has_a_silent_space() -> None:
+def test_a_feed_with_too_few_words_has_an_empty_space() -> None:
     assert TextSpace.fit(["few words", ""])(["few", "words"]).shape == (2, 0)

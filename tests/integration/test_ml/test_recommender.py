@@ -1,4 +1,4 @@
-"""The owner's model is scikit-learn's; what answers requests is one sparse product. Both must say the same."""
+"""The sparse product of the collaborative filter finds the neighbours that scikit-learn finds."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def matrices(draw):
 
 
 @given(matrices(), st.integers(1, 12), st.integers(0, 11))
-def test_scikit_learn_and_the_product_find_the_same_neighbours_and_similarities(matrix, k, user):
+def test_the_product_finds_the_neighbours_and_similarities_of_scikit_learn(matrix, k, user):
     user %= matrix.shape[0]
     model = CollaborativeFilter.fit(matrix, min(k, matrix.shape[0]))
     own = matrix[[user], :]
@@ -43,7 +43,7 @@ def test_scikit_learn_and_the_product_find_the_same_neighbours_and_similarities(
     assert found.similarity == pytest.approx([s for s, _ in expected], abs=1e-9)
     of = dict(zip(order[0].tolist(), similarity.tolist(), strict=True))
     for row, ours in zip(found.rows.tolist(), found.similarity.tolist(), strict=True):
-        assert of[row] == pytest.approx(ours, abs=1e-9)  # among equals either may stand in the tenth place
+        assert of[row] == pytest.approx(ours, abs=1e-9)  # of equal similarities, either may be the last
 
 
 @given(matrices(), st.integers(0, 11))
@@ -64,14 +64,14 @@ def test_support_is_the_neighbours_rows_weighted_by_similarity(matrix, user):
 @pytest.fixture(scope="module")
 def trained():
     history = generated(users=120, posts=250, interactions=5000)
-    state, chronicle = whole_state(history)
-    matrix = build_interaction_matrix(chronicle.events, WEIGHTS, (state.n_users, state.n_posts))
-    return state, chronicle, matrix
+    state, timeline = whole_state(history)
+    matrix = build_interaction_matrix(timeline.events, WEIGHTS, (state.n_users, state.n_posts))
+    return state, timeline, matrix
 
 
 def test_the_matrix_holds_the_summed_weight_of_each_pair(trained):
-    state, chronicle, matrix = trained
-    events = chronicle.events
+    state, timeline, matrix = trained
+    events = timeline.events
 
     dense = np.zeros((state.n_users, state.n_posts))
     np.add.at(dense, (events.user, events.post), WEIGHTS[events.kind])
@@ -80,77 +80,79 @@ def test_the_matrix_holds_the_summed_weight_of_each_pair(trained):
     assert matrix.has_canonical_format
 
 
-def test_a_faded_matrix_halves_every_weight_per_day(trained):
-    state, chronicle, _ = trained
-    events, now = chronicle.events, float(chronicle.events.time[-1])
+def test_a_decayed_matrix_halves_every_weight_per_day(trained):
+    state, timeline, _ = trained
+    events, now = timeline.events, float(timeline.events.time[-1])
 
-    faded = build_interaction_matrix(events, WEIGHTS, (state.n_users, state.n_posts), decayed_at=now)
+    decayed = build_interaction_matrix(events, WEIGHTS, (state.n_users, state.n_posts), decayed_at=now)
 
     dense = np.zeros((state.n_users, state.n_posts))
     np.add.at(dense, (events.user, events.post), WEIGHTS[events.kind] * 0.5 ** ((now - events.time) / 86_400))
-    assert faded.toarray() == pytest.approx(dense)
+    assert decayed.toarray() == pytest.approx(dense)
 
 
-def test_a_generated_feeds_users_get_the_neighbours_that_scikit_learn_gives_them(trained):
-    state, chronicle, matrix = trained
+def test_users_of_a_generated_feed_get_the_neighbours_of_scikit_learn(trained):
+    state, timeline, matrix = trained
     model = CollaborativeFilter.fit(matrix, 10)
-    taste = NeighbourRecommender(model, np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS)
-    now = float(chronicle.events.time[-1]) + 1
-    asked = 0
+    recommender = NeighbourRecommender(model, np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS)
+    now = float(timeline.events.time[-1]) + 1
+    compared = 0
 
     for user in np.flatnonzero(np.diff(matrix.indptr))[:60].tolist():
-        found = taste.neighbours(RankingContext(state, user, now))
+        found = recommender.neighbours(RankingContext(state, user, now))
         distance, order = model.model.kneighbors(matrix[[user], :], n_neighbors=11)
         others = order[0] != user
         similarity = (1.0 - distance[0])[others][:10]
         assert found.similarity == pytest.approx(similarity[: len(found.similarity)], abs=1e-9)
-        clear = similarity[:-1] > similarity[-1] + 1e-9  # a tie for the tenth place may go either way
+        clear = similarity[:-1] > similarity[-1] + 1e-9  # of equal similarities, either may be the last
         assert set(order[0][others][:9][clear].tolist()) <= set(found.rows.tolist())
-        asked += len(found.rows)
-    assert asked > 300
+        compared += len(found.rows)
+    assert compared > 300
 
 
-def test_rows_of_a_feed_that_was_loaded_in_another_order_are_translated(trained):
-    state, chronicle, matrix = trained
+def test_rows_of_a_feed_that_was_loaded_in_another_order_are_mapped(trained):
+    state, timeline, matrix = trained
     order = np.random.default_rng(0).permutation(state.n_posts)
-    people = np.random.default_rng(1).permutation(state.n_users)
-    moved = csr_array(matrix.toarray()[np.argsort(people)][:, np.argsort(order)])  # row people[i] was row i
-    now = float(chronicle.events.time[-1]) + 1
-    straight = NeighbourRecommender(
+    user_order = np.random.default_rng(1).permutation(state.n_users)
+    moved = csr_array(
+        matrix.toarray()[np.argsort(user_order)][:, np.argsort(order)]
+    )  # row user_order[i] was row i
+    now = float(timeline.events.time[-1]) + 1
+    same_order = NeighbourRecommender(
         CollaborativeFilter.fit(matrix, 10), np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS
     )
-    state_users, state_posts = np.argsort(people), np.argsort(order)
-    crooked = NeighbourRecommender(CollaborativeFilter.fit(moved, 10), state_users, state_posts, WEIGHTS)
+    state_users, state_posts = np.argsort(user_order), np.argsort(order)
+    other_order = NeighbourRecommender(CollaborativeFilter.fit(moved, 10), state_users, state_posts, WEIGHTS)
 
     for user in range(20):
         context = RankingContext(state, user, now)
-        ours, theirs = straight.neighbours(context), crooked.neighbours(context)
+        ours, theirs = same_order.neighbours(context), other_order.neighbours(context)
         assert theirs.similarity == pytest.approx(ours.similarity)
         if len(set(np.round(ours.similarity, 9))) == len(ours.similarity) < 10:
-            assert crooked.scores(context).to_dense(state.n_posts) == pytest.approx(
-                straight.scores(context).to_dense(state.n_posts)
+            assert other_order.scores(context).to_dense(state.n_posts) == pytest.approx(
+                same_order.scores(context).to_dense(state.n_posts)
             )
 
 
-def test_a_stranger_and_a_user_without_events_have_no_neighbours(trained):
+def test_an_unknown_user_has_no_neighbours_and_no_support(trained):
     state, _, matrix = trained
-    taste = NeighbourRecommender(
+    recommender = NeighbourRecommender(
         CollaborativeFilter.fit(matrix, 10), np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS
     )
 
     context = RankingContext(state, -1, 2e9)
 
-    assert len(taste.neighbours(context).rows) == 0
-    assert not len(taste.scores(context).rows)
+    assert len(recommender.neighbours(context).rows) == 0
+    assert not len(recommender.scores(context).rows)
 
 
-def test_what_was_just_engaged_with_counts_for_the_users_own_row_without_training():
+def test_events_after_training_count_for_the_users_own_row():
     weights = interaction_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([5.0, 5.0, 5.0]), (3, 2))
     model = CollaborativeFilter.fit(weights, 2)
 
     nearest = model.neighbours(
         np.array([0]), np.array([1.0]), exclude_row=2
-    )  # user 2 was a blank when it was trained
+    )  # user 2 had no events at training
 
     assert nearest.rows.tolist() == [0, 1]
     assert nearest.similarity == pytest.approx([1.0, np.sqrt(0.5)])
