@@ -1,31 +1,31 @@
-"""Makes a page of a ranked list: not one author's, and with a little room for what few have seen."""
+"""Selects a page from a ranked list: limits repeated authors and adds posts with little engagement."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.ragged import cumulative_count
+from app.domain.feed.state import HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.selector import Selection
 
-_LOOK_AHEAD = 4  # pages: what stands deeper does not come up, however long one author's run is
-_SEEN_BY_FEW = 3  # engagements
-_HOUR = 3600.0
+_LOOK_AHEAD_PAGES = 4  # a page is made of the first posts of the list, this number of pages
+_UNDEREXPOSED = 3  # engagements; a post with fewer can be drawn for exploration
 _GOLDEN = (
-    0x9E3779B97F4A7C15  # 2 ** 64 over the golden ratio: multiples of it lie evenly (Knuth, TAOCP 3, 6.4)
+    0x9E3779B97F4A7C15  # 2 ** 64 / golden ratio: spreads consecutive numbers evenly (Knuth, TAOCP 3, 6.4)
 )
 
+Positions = NDArray[np.intp]
+Values = NDArray[np.float64]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class PageSelector:
-    """Spacing and exploration.
+    """Makes a page in four steps: spacing of authors, number of slots, draw, interleaving.
 
-    The score of an author's n-th post on a page is multiplied by max(`repeat_factor` ** (n - 1), `repeat_floor`).
-    `exploration` is the share of a page's places given to posts of few engagements that would not make the page; which
-    ones changes by user and hour, and they stand in the page's second half, evenly apart, with the score of the post
-    before them.
+    repeat_factor, repeat_floor  see `spaced_values`
+    exploration                  share of the places of a page for posts with little engagement, see `slot_count`
     """
 
     repeat_factor: float = 0.5
@@ -33,54 +33,70 @@ class PageSelector:
     exploration: float = 0.04
 
     def __call__(
-        self, context: RankingContext, rows: NDArray[np.intp], values: NDArray[np.float64], size: int
+        self, context: RankingContext, rows: NDArray[np.intp], values: Values, size: int
     ) -> Selection:
         """See `Selector`."""
-        near, near_values = rows[: _LOOK_AHEAD * size], values[: _LOOK_AHEAD * size]
-        author = context.state.author[near]
-        repeat = np.minimum(cumulative_count(author), len(self._factors) - 1)
-        repeat[author < 0] = 0
-        spaced = near_values * self._factors[repeat]
+        rows, values = rows[: _LOOK_AHEAD_PAGES * size], values[: _LOOK_AHEAD_PAGES * size]
+        spaced = spaced_values(values, context.state.author[rows], self.repeat_factor, self.repeat_floor)
         order = (-spaced).argsort(kind="stable")
-        salt = ((context.user + 2) * 2_654_435_761 + int(context.now // _HOUR)) * _GOLDEN % 2**64
-        # a page too short for a whole place has one now and then, so that the share holds
-        slots = int(self.exploration * size + salt / 2**64)
-        slots = min(slots, size // 2, max(len(near) - size, 0))
-        explored = self._explored(context, near, order[size - slots :], slots, salt)
-        if len(explored):
-            drawn = np.zeros(len(near), np.bool_)
-            drawn[explored] = True
-            order = order[~drawn[order]]
-        positions = order[: size - len(explored)]
-        page_values = spaced[positions]
-        if not len(explored):
-            return Selection(positions, page_values, np.zeros(len(positions), np.bool_))
-        count = len(explored)
-        places = len(positions) - np.arange(count)[::-1] * (size // (2 * count))
-        is_new = np.zeros(len(positions) + count, np.bool_)
-        is_new[places + np.arange(count)] = True
-        mixed, mixed_values = np.empty(len(is_new), np.intp), np.empty(len(is_new))
-        mixed[is_new], mixed_values[is_new] = explored, page_values[places - 1]
-        mixed[~is_new], mixed_values[~is_new] = positions, page_values
-        return Selection(mixed, mixed_values, is_new)
+        seed = exploration_seed(context.user, context.now)
+        slots = min(slot_count(self.exploration, size, seed / 2**64), max(len(rows) - size, 0))
+        below = order[size - slots :] if slots else order[:0]
+        drawn = draw_underexposed(rows, context.state.engagements[rows], below, slots, seed)
+        kept = order[~np.isin(order, drawn)][: size - len(drawn)]
+        return interleave(kept, spaced[kept], drawn)
 
-    @cached_property
-    def _factors(self) -> NDArray[np.float64]:
-        """What an author's n-th post on a page is multiplied by; the last one stands for all further ones."""
-        factors: NDArray[np.float64] = np.maximum(self.repeat_factor ** np.arange(64), self.repeat_floor)
-        return factors
 
-    @staticmethod
-    def _explored(
-        context: RankingContext,
-        rows: NDArray[np.intp],
-        below: NDArray[np.intp],
-        count: int,
-        salt: int,
-    ) -> NDArray[np.intp]:
-        """`count` of the positions `below` the page, drawn by a hash among those that few have engaged with."""
-        if count <= 0:
-            return below[:0]
-        few = below[context.state.engagements[rows[below]] < _SEEN_BY_FEW]
-        draw = (rows[few].astype(np.uint64) + np.uint64(salt)) * np.uint64(_GOLDEN)
-        return few[np.argsort(draw, kind="stable")[:count]]
+def spaced_values(
+    values: Values, authors: NDArray[np.integer], repeat_factor: float, repeat_floor: float
+) -> Values:
+    """Scores times max(repeat_factor ** (n - 1), repeat_floor) for the n-th post of an author; author -1 never repeats.
+
+    `values` (n,) are sorted, best first; `authors` (n,) are user rows.
+    """
+    repeats = cumulative_count(authors)
+    repeats[authors < 0] = 0
+    spaced: Values = values * np.maximum(repeat_factor**repeats, repeat_floor)
+    return spaced
+
+
+def exploration_seed(user: int, now: float) -> int:
+    """A 64-bit hash of the user row (-1: unknown) and the hour of `now`, in seconds."""
+    return ((user + 2) * 2_654_435_761 + int(now // HOUR)) * _GOLDEN % 2**64
+
+
+def slot_count(share: float, size: int, uniform: float) -> int:
+    """The number of exploration slots on a page of `size` posts, at most half of them.
+
+    share x size, rounded up with the probability of its fraction: `uniform` is a random number in [0, 1).
+    """
+    return min(int(share * size + uniform), size // 2)
+
+
+def draw_underexposed(
+    rows: NDArray[np.intp], engagements: NDArray[np.integer], below: Positions, slots: int, seed: int
+) -> Positions:
+    """Draw `slots` of the positions `below` among posts with fewer than 3 engagements, in random order of a hash.
+
+    `rows` and `engagements` (n,) belong to the list that `below` points into. Fewer if there are not enough.
+    """
+    underexposed = below[engagements[below] < _UNDEREXPOSED]
+    draw = (rows[underexposed].astype(np.uint64) + np.uint64(seed)) * np.uint64(_GOLDEN)
+    return underexposed[np.argsort(draw, kind="stable")[:slots]]
+
+
+def interleave(kept: Positions, values: Values, drawn: Positions) -> Selection:
+    """The page of the positions `kept`, with `drawn` spread evenly over its second half, the last one at the end.
+
+    `values` (len(kept),) never rise. A drawn post gets the score of the post before it.
+    """
+    is_drawn = np.zeros(len(kept) + len(drawn), np.bool_)
+    if not len(drawn):
+        return Selection(kept, values, is_drawn)
+    gap = len(is_drawn) // (2 * len(drawn))
+    kept_before = len(kept) - np.arange(len(drawn))[::-1] * gap
+    is_drawn[kept_before + np.arange(len(drawn))] = True
+    positions, scores = np.empty(len(is_drawn), np.intp), np.empty(len(is_drawn))
+    positions[is_drawn], positions[~is_drawn] = drawn, kept
+    scores[is_drawn], scores[~is_drawn] = values[kept_before - 1], values
+    return Selection(positions, scores, is_drawn)
