@@ -1,8 +1,5 @@
-"""The scorer that training learned from the feed's own history."""
+"""The scorer that training fits to the events of the feed."""
 
-from __future__ import annotations  # those of inner functions would be evaluated at each call
-
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,92 +8,109 @@ from numpy.typing import NDArray
 from app.domain.entities import Reason
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.features import InputView
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer_interface import Rows, Scored
 
+_MAX_POSTS_PER_NEIGHBOUR = 50  # newest posts of each neighbour that explanations count
+
 
 class LearnedScorer:
-    """Scores by a `ChoiceModel` over the live features: exp(utility) against the best candidate's."""
+    """Scores posts by exp(utility - largest utility), with the utilities of a `ChoiceModel`."""
 
     def __init__(self, model: ChoiceModel) -> None:
-        """Raises ValueError when `model` was trained on other features than this code computes."""
+        """Raises ValueError if `model` was trained on other inputs than this version computes."""
         if model.names != user_features.names():
             raise ValueError(
                 "the model was trained on other features than this version computes: train again"
             )
         self.model = model
+        declared = user_features.reasons()
+        self._reasons = (None, *sorted({reason for reason in declared if reason is not None}))
+        self._has_reason = np.array(
+            [[one is reason for one in declared] for reason in self._reasons], np.float32
+        )
+        self._has_reason[0] = 0.0
 
     def utilities(self, context: RankingContext, rows: Rows) -> NDArray[np.float64]:
-        """(n,) utilities; differences are log odds of being chosen."""
+        """(n,) utilities of the posts `rows`; a difference of two is the log odds of one choice against the other."""
         return self.model.utilities(user_features.matrix(context, rows))
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
+        """See `Scorer`."""
         inputs = user_features.matrix(context, rows)
         utility = self.model.utilities(inputs)
-        values = np.exp(utility - utility.max(initial=-np.inf)) if len(rows) else utility
+        values = np.exp(utility - utility.max(initial=-np.inf))
 
         def reasons(at: Rows) -> list[Reason | None]:
-            share = self.model.contributions(inputs[:, at])
-            centre = share - share.mean(axis=1, keepdims=True) if len(at) > 1 else share
-            return [_TOLD[place] for place in (_TELLS @ centre).argmax(axis=0).tolist()]
+            return self._strongest_reasons(inputs[:, at])
 
         def explanations(at: Rows) -> list[dict[str, Any]]:
-            total = utility.max() + np.log(values.sum())
-            probability = self.model.probabilities(utility[at] - total)
-            share = self.model.contributions(inputs[:, at])
-            alike = neighbours_with(context, rows[at])
-            return [
-                {
-                    "probability": round(float(chance), 6),
-                    "neighbours": count,
-                    **_told(self.model.names, inputs[:, place]),
-                    "contributions": _strongest_first(self.model.names, one),
-                }
-                for chance, count, place, one in zip(probability, alike, at.tolist(), share.T, strict=True)
-            ]
+            log_share = utility[at] - (utility.max() + np.log(values.sum()))
+            return self._explanations(context, rows[at], inputs[:, at], log_share)
 
         return Scored(values, reasons, explanations)
 
+    def _strongest_reasons(self, inputs: NDArray[np.float32]) -> list[Reason | None]:
+        """The reason whose inputs contribute most to each post, relative to the mean of the posts.
+
+        None if no reason contributes more than the mean.
+        """
+        contributions = self.model.contributions(inputs)
+        if inputs.shape[1] > 1:
+            contributions = contributions - contributions.mean(axis=1, keepdims=True)
+        strongest = (self._has_reason @ contributions).argmax(axis=0)
+        return [self._reasons[index] for index in strongest.tolist()]
+
+    def _explanations(
+        self,
+        context: RankingContext,
+        rows: Rows,
+        inputs: NDArray[np.float32],
+        log_share: NDArray[np.float64],
+    ) -> list[dict[str, Any]]:
+        probability = self.model.probabilities(log_share)
+        contributions = self.model.contributions(inputs)
+        neighbours = neighbours_with(context, rows)
+        facts = _facts(InputView(self.model.names, inputs))
+        return [
+            {
+                "probability": round(float(probability[post]), 6),
+                "neighbours": neighbours[post],
+                **facts[post],
+                "contributions": _strongest_first(self.model.names, contributions[:, post]),
+            }
+            for post in range(len(rows))
+        ]
+
 
 def neighbours_with(context: RankingContext, rows: Rows) -> list[int]:
-    """How many of the user's nearest users engaged with each post: a count, nobody's name."""
+    """How many of the user's nearest users engaged with each post; an anonymous count."""
     users, _ = neighbourhood.neighbours(context)
-    owner, (posts,) = context.state.events_by_user.gather(users, 50, columns=(0,))
-    met = np.unique(np.stack([posts.astype(np.intp), owner]), axis=1)[0]
-    counts: list[int] = np.bincount(met, minlength=context.state.n_posts)[rows].tolist()
+    owner, (posts,) = context.state.events_by_user.gather(users, _MAX_POSTS_PER_NEIGHBOUR, columns=(0,))
+    distinct_posts = np.unique(np.stack([posts.astype(np.intp), owner]), axis=1)[0]
+    counts: list[int] = np.bincount(distinct_posts, minlength=context.state.n_posts)[rows].tolist()
     return counts
 
 
-def _told(names: tuple[str, ...], inputs: NDArray[np.float32]) -> dict[str, Any]:
-    """What people understand: engagements faded by an hour and by a day, and ties to the author and the topic."""
-    of = dict(zip(names, inputs.tolist(), strict=True))
-    return {
-        "engagement_last_hour": round(float(np.expm1(of["heat 1h"])), 3),
-        "engagement_last_day": round(float(np.expm1(of["heat 1d"])), 3),
-        "author_affinity": round(float(np.expm1(of["affinity author"])), 3),
-        "topic_affinity": round(of["topic share"], 3),
-        "follows_author": of["follows author"] > 0,
-    }
+def _facts(inputs: InputView) -> list[dict[str, Any]]:
+    """Inputs that a reader understands: decayed engagement, and the user's ties to the author and the topic."""
+
+    def count(name: str, post: int) -> float:
+        return round(float(np.expm1(float(inputs[name][post]))), 3)
+
+    return [
+        {
+            "engagement_last_hour": count("heat 1h", post),
+            "engagement_last_day": count("heat 1d", post),
+            "author_affinity": count("affinity author", post),
+            "topic_affinity": round(float(inputs["topic share"][post]), 3),
+            "follows_author": bool(inputs["follows author"][post] > 0),
+        }
+        for post in range(inputs.values.shape[1])
+    ]
 
 
-def _strongest_first(names: tuple[str, ...], share: NDArray[np.float32]) -> dict[str, float]:
-    strongest = np.argsort(-np.abs(share), kind="stable")
-    return {names[i]: round(float(share[i]), 4) for i in strongest.tolist()}
-
-
-_TELLING: Mapping[Reason, tuple[str, ...]] = {
-    Reason.TRENDING: ("heat", "trace", "strong", "engagement", "gravity", "idle"),
-    Reason.RECENT: ("age", "newer", "untouched"),
-    Reason.POPULAR_AUTHOR: ("author ",),
-    Reason.COLLABORATIVE_FILTERING: ("user kNN", "next posts"),
-    Reason.CONTENT_SIMILARITY: ("affinity", "topic", "text"),
-    Reason.FOLLOWING: ("follows",),
-}
-_TOLD: tuple[Reason | None, ...] = (None, *_TELLING)
-_TELLS = np.array(
-    [
-        [name.startswith(beginnings) for name in user_features.names()]
-        for beginnings in ((), *_TELLING.values())
-    ],
-    np.float32,
-)
+def _strongest_first(names: tuple[str, ...], contributions: NDArray[np.float32]) -> dict[str, float]:
+    order = np.argsort(-np.abs(contributions), kind="stable")
+    return {names[i]: round(float(contributions[i]), 4) for i in order.tolist()}

@@ -1,37 +1,33 @@
-"""What the learned scorer sees of a post whoever asks. One small function each; ties to a user are in `features`.
+"""Inputs that describe a post and are the same for every user.
 
-Each takes posts and returns one row per name, (n_names, n_posts). Counts enter by their logarithm, times by the
-logarithm of an age; the model takes all in standard deviations, so that a feed of hours and a feed of years look
-alike. What was found of a post serves every request of that moment.
+Counts are logarithms, and so are most ages: the model standardises them, so feeds of hours and of years look similar.
 """
 
-from __future__ import annotations  # those of inner functions would be evaluated at each call
-
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities import Reason
 from app.domain.feed.state import AUTHOR_HALF_LIVES, DAY, HALF_LIVES, HOUR, STRONG_HALF_LIVES, FeedState
+from app.domain.ranking.features import Block, FeatureSet
 
-# of single precision where there are many logarithms, which take half the time in it
-Block = NDArray[np.floating[Any]]
 MINUTE = 60.0
-_FLOOR = 1e-6  # of a decayed count, under which it is as good as never
-_AHEAD = 8192  # posts whose inputs may be found before anybody asks
-_COLDEST = -8.0  # natural log of heat against the hottest
+_MIN_COUNT = 1e-6  # added to a decayed count before its logarithm
+_MAX_PRECOMPUTED = 8192  # posts whose inputs are computed before a request needs them
+_MIN_TOPIC_RATIO = -8.0  # natural logarithm
 
 
-def _single(heat: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Heat in single precision, within what that writes in full; only events to come are hotter."""
-    return heat.clip(1e-36, 1e36).astype(np.float32)
+def _single_precision(counts: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Decayed counts as float32, limited to its normal numbers."""
+    return counts.clip(1e-36, 1e36).astype(np.float32)
 
 
 class PostBatch:
-    """Some posts at one moment, and what several features need of them."""
+    """Some posts at one time, with the values that several features need.
+
+    `now` in seconds since the epoch; `rows` (n,) are post rows of `state`.
+    """
 
     def __init__(self, state: FeedState, now: float, rows: NDArray[np.intp]) -> None:
         self.state = state
@@ -39,200 +35,196 @@ class PostBatch:
         self.rows = rows
 
     @cached_property
-    def age(self) -> NDArray[np.float64]:
-        """Seconds since creation."""
+    def age_seconds(self) -> NDArray[np.float64]:
+        """(n,) time since creation, at least 0."""
         return np.maximum(self.now - self.state.created[self.rows], 0.0)
 
     @cached_property
-    def decayed_engagement(self) -> Block:
-        """(n_half_lives, n) decayed engagement."""
-        return _single(self.state.post_counters.values(self.now, self.rows))
+    def decayed_engagement(self) -> NDArray[np.float32]:
+        """(n_half_lives, n) for each of HALF_LIVES: the sum of 0.5 ** (age / half-life) over the post's events."""
+        return _single_precision(self.state.post_counters.values(self.now, self.rows))
 
 
-Compute = Callable[[PostBatch], Block]
-
-
-@dataclass(frozen=True, slots=True)
-class PostFeature:
-    """A block of named inputs."""
-
-    names: tuple[str, ...]
-    compute: Compute
-
-
-POST_FEATURES: list[PostFeature] = []
-
-
-def post_feature(*names: str) -> Callable[[Compute], Compute]:
-    """Register a function as the source of these inputs."""
-
-    def register(compute: Compute) -> Compute:
-        POST_FEATURES.append(PostFeature(names, compute))
-        return compute
-
-    return register
-
-
-def names() -> tuple[str, ...]:
-    """All inputs, in the order of `post_inputs`."""
-    return tuple(name for one in POST_FEATURES for name in one.names)
+POST_FEATURES: FeatureSet[PostBatch] = FeatureSet()
+post_feature = POST_FEATURES.register
 
 
 def post_inputs(state: FeedState, now: float, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """All inputs of some posts, (n_rows, n_inputs); found once for each post, moment and change of the feed."""
-    found = state.memoised("post inputs", lambda: _PostFeatureCache(state, now), now=now)
-    return found.inputs(rows)
+    """(n_rows, n_inputs) the inputs of some posts at `now`, computed once per post, time and change of the feed."""
+    cache = state.memoised("post inputs", lambda: _PostFeatureCache(state, now), now=now)
+    return cache.inputs(rows)
 
 
 class _PostFeatureCache:
-    """The inputs of every post that was asked for, as of one moment."""
+    """The inputs of the posts that were requested at one time."""
 
     def __init__(self, state: FeedState, now: float) -> None:
         self._state, self._now = state, now
-        self._inputs = np.empty((state.n_posts, len(names())), np.float32)
-        self._has = np.zeros(state.n_posts, np.bool_)
+        self._inputs = np.empty((state.n_posts, len(POST_FEATURES.names())), np.float32)
+        self._computed = np.zeros(state.n_posts, np.bool_)
 
     def inputs(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        missing = rows[~self._has[rows]]
+        """(n_rows, n_inputs) the inputs of `rows`."""
+        missing = rows[~self._computed[rows]]
         if len(missing):
-            before = int(np.count_nonzero(self._has))
-            self._has[missing] = True
-            found = np.concatenate([missing, self._likely_next(before)])
-            self._has[found] = True
-            posts = PostBatch(self._state, self._now, found)
-            inputs = np.concatenate([one.compute(posts) for one in POST_FEATURES], dtype=np.float32)
-            self._inputs[found] = inputs.T
+            computed_before = int(np.count_nonzero(self._computed))
+            self._computed[missing] = True
+            added = np.concatenate([missing, self._newest_missing(computed_before)])
+            self._computed[added] = True
+            blocks = POST_FEATURES.blocks(PostBatch(self._state, self._now, added))
+            self._inputs[added] = np.concatenate(blocks, dtype=np.float32).T
         return self._inputs.take(rows, axis=0)
 
-    def _likely_next(self, before: int) -> NDArray[np.intp]:
-        """As many of the latest posts as were found `before`: a few posts at a time cost several times as much as all
-        at once. None for the first who asks, who may be the only one at this moment."""
-        room = min(before, _AHEAD - before)
+    def _newest_missing(self, computed_before: int) -> NDArray[np.intp]:
+        """As many of the newest missing posts as were `computed_before`."""
+        room = min(computed_before, _MAX_PRECOMPUTED - computed_before)
         if room <= 0:
             return np.empty(0, np.intp)
-        latest = self._has[::-1]
-        return len(latest) - 1 - np.flatnonzero(~latest)[:room]
+        newest_first = self._computed[::-1]
+        return len(newest_first) - 1 - np.flatnonzero(~newest_first)[:room]
 
 
 def _label(seconds: float) -> str:
     return f"{seconds / DAY:g}d" if seconds >= DAY else f"{seconds / HOUR:g}h"
 
 
-_HEAT = [HALF_LIVES.index(h) for h in (HOUR, 6 * HOUR, DAY, 7 * DAY)]
-_TRACE = [HALF_LIVES.index(h) for h in (HOUR, 30 * DAY, 180 * DAY)]
+_SHORT = [HALF_LIVES.index(h) for h in (HOUR, 6 * HOUR, DAY, 7 * DAY)]
+_WIDE = [HALF_LIVES.index(h) for h in (HOUR, 30 * DAY, 180 * DAY)]
+_SIX_HOURS = HALF_LIVES.index(6 * HOUR)
 
 
-@post_feature(*(f"heat {_label(HALF_LIVES[i])}" for i in _HEAT))
+@post_feature(*(f"heat {_label(HALF_LIVES[i])}" for i in _SHORT), reason=Reason.TRENDING)
 def decayed_engagement(posts: PostBatch) -> Block:
     """log(1 + decayed engagement)."""
-    return np.log1p(posts.decayed_engagement[_HEAT])
+    return np.log1p(posts.decayed_engagement[_SHORT])
 
 
-@post_feature(*(f"trace {_label(HALF_LIVES[i])}" for i in _TRACE))
+@post_feature(*(f"trace {_label(HALF_LIVES[i])}" for i in _WIDE), reason=Reason.TRENDING)
 def log_decayed_engagement(posts: PostBatch) -> Block:
-    """log of decayed engagement with a tiny floor: tells cold from colder, where log(1 + x) is all 0."""
-    traces: Block = np.log(posts.decayed_engagement[_TRACE] + _FLOOR)
-    return traces
+    """log(decayed engagement + 1e-6): separates small counts, for which log(1 + x) is almost 0."""
+    logarithms: Block = np.log(posts.decayed_engagement[_WIDE] + _MIN_COUNT)
+    return logarithms
 
 
-@post_feature(*(f"strong heat {_label(h)}" for h in STRONG_HALF_LIVES))
+@post_feature(*(f"strong heat {_label(h)}" for h in STRONG_HALF_LIVES), reason=Reason.TRENDING)
 def decayed_strong_engagement(posts: PostBatch) -> Block:
     """log(1 + decayed likes, comments and shares)."""
-    strong = posts.state.strong_counters.values(posts.now, posts.rows)
-    return np.log1p(_single(strong))
+    counts = posts.state.strong_counters.values(posts.now, posts.rows)
+    return np.log1p(_single_precision(counts))
 
 
-@post_feature("age", "age in days", "idle", "engagement", "untouched", "gravity")
-def age_and_engagement(posts: PostBatch) -> Block:
-    """Age, time since the last engagement, total engagement, none yet, and Hacker News' ranking.
+@post_feature("age", "age in days", reason=Reason.RECENT)
+def post_age(posts: PostBatch) -> Block:
+    """log(age + 1 minute) of the age in seconds, and the age in days: exponential decay is linear in the second."""
+    seconds = posts.age_seconds.astype(np.float32)
+    return np.stack([np.log(seconds + MINUTE), seconds / DAY])
 
-    Age also as it is: interest that halves in equal times is a straight line in it, and bent in its logarithm.
+
+@post_feature("idle", "engagement", reason=Reason.TRENDING)
+def idle_time_and_events(posts: PostBatch) -> Block:
+    """log(seconds since the last event or the creation + 1 minute), and log(1 + number of events)."""
+    since_event = posts.now - posts.state.last_engaged[posts.rows]
+    idle = np.minimum(since_event, posts.age_seconds).clip(0).astype(np.float32)
+    return np.stack([np.log(idle + MINUTE), _log_event_count(posts)])
+
+
+@post_feature("untouched", reason=Reason.RECENT)
+def no_engagement(posts: PostBatch) -> Block:
+    """1 for a post without events, else 0."""
+    without: Block = (posts.state.engagements[posts.rows] == 0).astype(np.float32)
+    return without[None]
+
+
+@post_feature("gravity", reason=Reason.TRENDING)
+def hacker_news_rank(posts: PostBatch) -> Block:
+    """log(1 + number of events) - 1.8 x log(age in hours + 2), the ranking of Hacker News."""
+    hours = posts.age_seconds.astype(np.float32) / HOUR
+    value: Block = _log_event_count(posts) - 1.8 * np.log(hours + 2.0)
+    return value[None]
+
+
+def _log_event_count(posts: PostBatch) -> NDArray[np.float32]:
+    return np.log1p(posts.state.engagements[posts.rows].astype(np.float32))
+
+
+@post_feature("newer posts", "newer in topic", reason=Reason.RECENT)
+def newer_posts(posts: PostBatch) -> Block:
+    """log(1 + number of newer published posts), among all posts and among recent posts of the same topic."""
+    state = posts.state
+    published = state.published_count(posts.now)
+    order = state.memoised(
+        "creation order", lambda: _CreationOrder(state, published), posts_only=True, now=published
+    )
+    return np.log1p(order.newer(posts.rows))
+
+
+_MAX_RECENT = 4000  # newest published posts that are counted per topic
+
+
+class _CreationOrder:
+    """Counts published posts that are newer than a post.
+
+    `published` is the number of published posts. Each recent post has a key, topic * (n_posts + 1) + creation rank,
+    so one search in the sorted keys counts the posts of a topic up to a rank.
     """
-    seconds = posts.age.astype(np.float32)
-    age = np.log(seconds + MINUTE)
-    since = posts.now - posts.state.last_engaged[posts.rows]
-    idle = np.log(np.minimum(since, posts.age).clip(0).astype(np.float32) + MINUTE)
-    engagements = posts.state.engagements[posts.rows].astype(np.float32)
-    count = np.log1p(engagements)
-    gravity = count - 1.8 * np.log(seconds / HOUR + 2.0)
-    days = seconds / DAY
-    return np.stack([age, days, idle, count, engagements == 0, gravity])
+
+    def __init__(self, state: FeedState, published: int) -> None:
+        self._state, self._published = state, published
+        self._created = state.created[state.by_created]
+        recent = state.by_created[max(0, published - _MAX_RECENT) : published]
+        self._recent_keys = np.sort(self._first_key(recent) + self._rank(recent))
+
+    def newer(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(2, n_rows) the numbers of newer posts: of all, and of recent ones with the same topic."""
+        rank, first_key = self._rank(rows), self._first_key(rows)
+        topic_end = np.searchsorted(self._recent_keys, first_key + self._state.n_posts, side="right")
+        not_newer = np.searchsorted(self._recent_keys, first_key + rank, side="right")
+        counts = np.stack([np.maximum(self._published - rank, 0), topic_end - not_newer])
+        return counts.astype(np.float32)
+
+    def _rank(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """(n_rows,) how many posts were created when each of `rows` was, or earlier."""
+        return np.searchsorted(self._created, self._state.created[rows], side="right")
+
+    def _first_key(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """(n_rows,) the smallest key of the topic of each of `rows`."""
+        return self._state.topic[rows].astype(np.intp) * (self._state.n_posts + 1)
 
 
-_SIX_HOURS = HALF_LIVES.index(6 * HOUR)
-_WINDOW = 4000  # newest posts among which those of a topic are counted
-
-
-def _newer(state: FeedState, now: float) -> NDArray[np.float32]:
-    """(2, n_posts) log(1 + newer posts that are out), of all and of the newest in the topic; for every post at once."""
-    out = state.published_count(now)
-
-    def count() -> NDArray[np.float32]:
-        order = state.by_created
-        newer = np.zeros((2, state.n_posts), np.float32)
-        newer[0, order] = np.maximum(out - _ends_of_runs(state.created[order]), 0)
-        recent = order[max(0, out - _WINDOW) : out]
-        topic, born = state.topic[recent], state.created[recent]
-        # stable, of what is in order of creation; of small numbers that is a radix sort
-        by_topic = topic.astype(np.min_scalar_type(-len(state.topic_ids) - 1)).argsort(kind="stable")
-        topic, born, recent = topic[by_topic], born[by_topic], recent[by_topic]
-        ends = np.searchsorted(topic, np.arange(-1, len(state.topic_ids)), side="right")
-        older = order[: max(0, out - _WINDOW)]
-        newer[1, older] = np.diff(ends, prepend=0)[state.topic[older] + 1]
-        newer[1, recent] = ends[topic + 1] - _ends_of_runs(born, topic)
-        return np.log1p(newer)
-
-    return state.memoised("newer posts", count, posts_only=True, now=out)
-
-
-def _ends_of_runs(*columns: NDArray[Any]) -> NDArray[np.intp]:
-    """Where the run of equal entries ends that each entry stands in: [3, 3, 7] -> [2, 2, 3]."""
-    place = np.arange(1, len(columns[0]) + 1)
-    ends = np.zeros(len(place), np.bool_)
-    ends[-1:] = True
-    for column in columns:
-        ends[:-1] |= column[1:] != column[:-1]
-    last: NDArray[np.intp] = np.minimum.accumulate(np.where(ends, place, len(place))[::-1])[::-1]
-    return last
-
-
-@post_feature("newer posts", "newer in topic", "heat in topic")
-def relative_popularity(posts: PostBatch) -> Block:
-    """How many posts are newer, in all and in the topic; heat against the hottest of the topic."""
+@post_feature("heat in topic", reason=Reason.TRENDING)
+def engagement_within_topic(posts: PostBatch) -> Block:
+    """log(decayed engagement / the largest of the post's topic), half-life 6 hours, limited to [-8, 0]."""
     state = posts.state
 
-    def hottest() -> NDArray[np.float64]:
-        """Level of the hottest post of each topic, -1 (no topic) first."""
-        hot = state.post_counters.top_k(_SIX_HOURS, 300)
-        level = state.post_counters.log2_values(_SIX_HOURS, hot)
-        best = np.full(len(state.topic_ids) + 1, -np.inf)
-        np.maximum.at(best, state.topic[hot] + 1, level)
-        return best
+    def largest_by_topic() -> NDArray[np.float64]:
+        """(1 + n_topics,) log2 of the largest count among the top 300 posts; the first is of posts without a topic."""
+        top = state.post_counters.top_k(_SIX_HOURS, 300)
+        largest = np.full(len(state.topic_ids) + 1, -np.inf)
+        np.maximum.at(largest, state.topic[top] + 1, state.post_counters.log2_values(_SIX_HOURS, top))
+        return largest
 
-    best = state.memoised("hottest by topic", hottest)
-    topic = state.topic[posts.rows]
-    level = state.post_counters.log2_values(_SIX_HOURS, posts.rows)
-    block = np.empty((3, len(posts.rows)), np.float32)
-    _newer(state, posts.now).take(posts.rows, axis=1, out=block[:2], mode="clip")
-    # where nothing ever happened, nowhere, -inf stands against -inf: no number, which `fmax` passes over
-    with np.errstate(invalid="ignore"):
-        np.subtract(level, best[topic + 1], out=block[2])
-    block[2] *= np.log(2)
-    np.fmax(block[2], _COLDEST, out=block[2])
-    np.minimum(block[2], 0.0, out=block[2])
-    return block
+    largest = state.memoised("largest engagement by topic", largest_by_topic)
+    own = state.post_counters.log2_values(_SIX_HOURS, posts.rows)
+    with np.errstate(invalid="ignore"):  # -inf minus -inf is NaN without any engagement; fmax ignores NaN
+        ratio = (own - largest[state.topic[posts.rows] + 1]).astype(np.float32)
+    ratio *= np.log(2)
+    return np.fmax(ratio, _MIN_TOPIC_RATIO).clip(max=0.0)[None]
 
 
-@post_feature(*(f"author {_label(h)}" for h in AUTHOR_HALF_LIVES), "author per post")
+@post_feature(
+    *(f"author {_label(h)}" for h in AUTHOR_HALF_LIVES), "author per post", reason=Reason.POPULAR_AUTHOR
+)
 def author_popularity(posts: PostBatch) -> Block:
-    """Decayed engagement with all posts of the author, and the longest-lived of it per post; 0 for an unknown one."""
+    """log(1 + decayed engagement with the author), and the last of them minus log(1 + number of the author's posts).
+
+    0 for a post with an unknown author.
+    """
     state = posts.state
-    written_by = state.author[posts.rows].astype(np.intp)
-    known = written_by >= 0
-    block = np.zeros((len(AUTHOR_HALF_LIVES) + 1, len(posts.rows)), np.float32)
-    if known.any():
-        author = written_by.clip(0)
-        np.log1p(_single(state.author_counters.values(posts.now, author)), out=block[:-1])
-        np.subtract(block[-2], np.log1p(state.posts_by_author.lengths(author)), out=block[-1])
-        block *= known
-    return block
+    author = state.author[posts.rows].astype(np.intp)
+    known = author >= 0
+    if not known.any():
+        return np.zeros((len(AUTHOR_HALF_LIVES) + 1, len(author)), np.float32)
+    author = author.clip(0)
+    popularity = np.log1p(_single_precision(state.author_counters.values(posts.now, author)))
+    per_post = popularity[-1] - np.log1p(state.posts_by_author.lengths(author))
+    return np.concatenate([popularity, per_post[None]]) * known

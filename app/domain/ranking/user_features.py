@@ -1,120 +1,124 @@
-"""What the learned scorer looks at. A feature is one small function here, and nothing anywhere else.
+"""Inputs that tie a post to the user of the request, and the matrix of all inputs that the learned scorer reads."""
 
-Each takes the candidates and returns one row per name, (n_names, n_candidates): what ties a post to the user who
-asks. What is the same for everybody (heat, age, standing) is found once for all, in `post_features`.
-"""
-
-from __future__ import annotations  # those of inner functions would be evaluated at each call
-
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities import Reason
 from app.domain.feed.group_sums import GroupSums, group_sums
 from app.domain.feed.ragged import sum_by_row
 from app.domain.feed.state import DAY, HOUR
-from app.domain.ranking import neighbourhood, post_features
-from app.domain.ranking.post_features import MINUTE, post_inputs
+from app.domain.ranking import neighbourhood
+from app.domain.ranking.features import Block, FeatureSet, InputView
+from app.domain.ranking.post_features import MINUTE, POST_FEATURES, post_inputs
 from app.domain.ranking.text_profile import text_profile
 from app.domain.services.ranking_context import RankingContext
 
-# of single precision where there are many logarithms, which take half the time in it
-Block = NDArray[np.floating[Any]]
+_MIN_SUPPORT = 1e-3  # added to the support of neighbours before its logarithm
+_AGE_EVENTS = 50  # newest events of the user whose posts give the usual age
 
 
 class CandidateBatch:
-    """Posts to be looked at for one question, and what several features need of them."""
+    """The candidates of one request, with the values that several features need.
 
-    def __init__(self, context: RankingContext, rows: NDArray[np.intp], posts: NDArray[np.float32]) -> None:
-        """`posts` are their `post_inputs`, (n_rows, n_inputs)."""
+    `rows` (n,) are post rows; `posts` holds the inputs of these posts that are the same for every user.
+    """
+
+    def __init__(self, context: RankingContext, rows: NDArray[np.intp], posts: InputView) -> None:
         self.context = context
         self.state = context.state
         self.rows = rows
-        self._posts = posts
-
-    def post_input(self, name: str) -> NDArray[np.float32]:
-        """(n,) one input of `post_features`."""
-        column: NDArray[np.float32] = self._posts[:, _POST_COLUMN[name]]
-        return column
+        self.posts = posts
 
     @cached_property
     def author(self) -> NDArray[np.intp]:
-        """User rows, -1 unknown."""
+        """(n,) user rows of the authors, -1 unknown."""
         return self.state.author[self.rows].astype(np.intp)
 
     @cached_property
     def topic(self) -> NDArray[np.intp]:
-        """Topics, -1 none."""
+        """(n,) topics, -1 none."""
         return self.state.topic[self.rows].astype(np.intp)
 
-    def zeros(self, rows: int) -> Block:
-        """The block of a feature that has nothing to say."""
-        return np.zeros((rows, len(self.rows)))
+    @cached_property
+    def affinities(self) -> "UserAffinities":
+        """The affinities of the user of the request."""
+        return user_affinities(self.context)
+
+    @cached_property
+    def author_affinities(self) -> NDArray[np.float64]:
+        """(3, n) the sums `UserAffinities.users` of each author."""
+        return self.affinities.users.for_rows(self.author)
+
+    @cached_property
+    def newness(self) -> float:
+        """1 / (1 + number of the user's events)."""
+        return 1.0 / (1.0 + self.context.event_count)
+
+    @cached_property
+    def age_gap(self) -> Block:
+        """(n,) log age of the posts minus the mean log age at which the user engaged with posts, times 1 - newness.
+
+        0 for a user without events.
+        """
+        posts, times, _ = self.context.recent_events
+        if not len(posts):
+            return np.zeros(len(self.rows))
+        created = self.state.created[posts[-_AGE_EVENTS:]]
+        usual = np.log((times[-_AGE_EVENTS:] - created).clip(0) + MINUTE).mean()
+        gap: Block = (self.posts["age"] - usual) * (1 - self.newness)
+        return gap
+
+    def zeros(self, inputs: int) -> Block:
+        """(inputs, n) the block of a feature that does not apply."""
+        return np.zeros((inputs, len(self.rows)))
 
 
-Compute = Callable[[CandidateBatch], Block]
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """A block of named inputs."""
-
-    names: tuple[str, ...]
-    compute: Compute
-
-
-FEATURES: list[Feature] = []
-
-
-def feature(*names: str) -> Callable[[Compute], Compute]:
-    """Register a function as the source of these inputs."""
-
-    def register(compute: Compute) -> Compute:
-        FEATURES.append(Feature(names, compute))
-        return compute
-
-    return register
-
-
-_POST_COLUMN = {name: column for column, name in enumerate(post_features.names())}
+FEATURES: FeatureSet[CandidateBatch] = FeatureSet()
+feature = FEATURES.register
 
 
 def names() -> tuple[str, ...]:
-    """All inputs, in the order of `matrix`."""
-    return (*_POST_COLUMN, *(name for one in FEATURES for name in one.names))
+    """The names of all inputs, in the order of `matrix`."""
+    return POST_FEATURES.names() + FEATURES.names()
+
+
+def reasons() -> tuple[Reason | None, ...]:
+    """The reason that each input declares, in the order of `matrix`."""
+    return POST_FEATURES.reasons() + FEATURES.reasons()
 
 
 def groups() -> dict[str, tuple[str, ...]]:
-    """The inputs that one function computes, by the name of the function."""
-    of_posts = {one.compute.__name__: one.names for one in post_features.POST_FEATURES}
-    return of_posts | {one.compute.__name__: one.names for one in FEATURES}
+    """The inputs of each feature, by the name of its function."""
+    return POST_FEATURES.groups() | FEATURES.groups()
 
 
 def excluded(without: Collection[str]) -> NDArray[np.bool_]:
-    """(n_features,) which inputs are left out, given names of inputs or of groups of inputs."""
+    """(n_features,) true for the inputs that `without` names, alone or by the name of their feature."""
     dropped = {name for group, members in groups().items() if group in without for name in members}
     return np.array([name in without or name in dropped for name in names()])
 
 
 def matrix(context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """All inputs of the candidates, (n_features, n_rows)."""
-    posts = post_inputs(context.state, context.now, rows)
-    candidates = CandidateBatch(context, rows, posts)
-    blocks = [one.compute(candidates) for one in FEATURES]
-    return np.concatenate([posts.T, *blocks], dtype=np.float32)
+    """(n_features, n_rows) all inputs of the candidates."""
+    posts = post_inputs(context.state, context.now, rows).T
+    batch = CandidateBatch(context, rows, InputView(POST_FEATURES.names(), posts))
+    return np.concatenate([posts, *FEATURES.blocks(batch)], dtype=np.float32)
 
 
-@feature("met", "met within 1h", "met within 1d")
+@feature("met", "met within 1h", "met within 1d", reason=None)
 def seen_before(c: CandidateBatch) -> Block:
-    """The user's own earlier events with the post: a look often comes before a choice. 0 on a page of unseen posts."""
+    """log(1 + the user's own events with the post), counted in full and decayed with half-lives of 1 h and 1 d.
+
+    0 on a page of unseen posts.
+    """
     posts, times, _ = c.context.recent_events
-    mine = np.zeros(c.state.n_posts, np.bool_)
-    mine[posts] = True
-    if not mine[c.rows].any():
+    seen = np.zeros(c.state.n_posts, np.bool_)
+    seen[posts] = True
+    if not seen[c.rows].any():
         return c.zeros(3)
     age = c.context.now - times
     weights = np.stack([np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY)])
@@ -123,93 +127,100 @@ def seen_before(c: CandidateBatch) -> Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserAffinities:
-    """A user's ties: to users (faded events with their posts, slowly and fast; follows) and to topics.
+    """How much a user engaged with authors and topics.
 
-    `topics` (2, 1 + n_topics): faded events, and their share of all; entry 0, no topic, is 0.
+    users   three sums by user row: events with posts of that author, decayed with half-lives of 30 d and 1 d, and 1
+            for a followed user
+    topics  (2, 1 + n_topics) events decayed with a half-life of 30 d, and their share of all events; 0 in the first
+            column, posts without a topic
     """
 
     users: GroupSums
-    topics: Block
+    topics: NDArray[np.float64]
 
 
 def user_affinities(context: RankingContext) -> UserAffinities:
-    """The taste of the user of a question."""
-
-    def read() -> UserAffinities:
-        state = context.state
-        posts, times, _ = context.recent_events
-        age = context.now - times
-        slow, fast = np.exp2(age / (-30 * DAY)), np.exp2(age / -DAY)
-        followed = context.followed
-        ties = np.zeros((3, len(posts) + len(followed)))
-        ties[0, : len(posts)], ties[1, : len(posts)] = slow, fast
-        ties[2, len(posts) :] = 1.0
-        users = group_sums(np.concatenate([state.author[posts], followed]), ties, state.n_users)
-        topics = np.empty((2, len(state.topic_ids) + 1))
-        topics[0] = sum_by_row(state.topic[posts] + 1, slow, topics.shape[1])
-        np.divide(topics[0], topics[0].sum() or 1.0, out=topics[1])
-        topics[:, 0] = 0.0
-        return UserAffinities(users, topics)
-
-    return context.memoise("taste", read)
+    """The affinities of the user of the request, from their newest events and from follow edges."""
+    state, followed = context.state, context.followed
+    posts, times, _ = context.recent_events
+    age = context.now - times
+    slow, fast = np.exp2(age / (-30 * DAY)), np.exp2(age / -DAY)
+    weights = np.zeros((3, len(posts) + len(followed)))
+    weights[0, : len(posts)], weights[1, : len(posts)] = slow, fast
+    weights[2, len(posts) :] = 1.0
+    users = group_sums(np.concatenate([state.author[posts], followed]), weights, state.n_users)
+    topics = np.empty((2, len(state.topic_ids) + 1))
+    topics[0] = sum_by_row(state.topic[posts] + 1, slow, topics.shape[1])
+    np.divide(topics[0], topics[0].sum() or 1.0, out=topics[1])
+    topics[:, 0] = 0.0
+    return UserAffinities(users, topics)
 
 
-@feature("affinity author", "affinity author recent", "follows author", "affinity topic", "topic share")
-def affinity(c: CandidateBatch) -> Block:
-    """The user's own history with author and topic, and follow edges."""
-    if c.context.user < 0:
-        return c.zeros(5)
-    block = np.empty((5, len(c.rows)), np.float32)
-    np.log1p(user_affinities(c.context).users.for_rows(c.author).astype(np.float32), out=block[:3])
-    block[2] = block[2] > 0
-    topics = user_affinities(c.context).topics[:, c.topic + 1]
-    np.log1p(topics[0].astype(np.float32), out=block[3])
-    block[4] = topics[1]
-    return block
+@feature("affinity author", "affinity author recent", reason=Reason.CONTENT_SIMILARITY)
+def author_affinity(c: CandidateBatch) -> Block:
+    """log(1 + the user's decayed events with posts of the author), half-lives of 30 d and 1 d."""
+    return np.log1p(c.author_affinities[:2].astype(np.float32))
 
 
-@feature("user kNN 30d", "next posts")
+@feature("follows author", reason=Reason.FOLLOWING)
+def follows_author(c: CandidateBatch) -> Block:
+    """1 if the user follows the author, else 0."""
+    return (c.author_affinities[2:] > 0).astype(np.float32)
+
+
+@feature("affinity topic", "topic share", reason=Reason.CONTENT_SIMILARITY)
+def topic_affinity(c: CandidateBatch) -> Block:
+    """log(1 + the user's decayed events with the topic), half-life 30 d, and the topic's share of all their events."""
+    decayed, share = c.affinities.topics[:, c.topic + 1]
+    return np.stack([np.log1p(decayed.astype(np.float32)), share])
+
+
+@feature("user kNN 30d", "next posts", reason=Reason.COLLABORATIVE_FILTERING)
 def knn_support(c: CandidateBatch) -> Block:
-    """Support by users who choose alike, and by what people went on to."""
+    """log(support + 0.001) - log(0.001) of two supports: by similar users, and by transitions between posts."""
     if not c.context.event_count:
         return c.zeros(2)
-    knn, following = neighbourhood.user_knn(c.context), neighbourhood.item_transitions(c.context)
-    support = np.concatenate([knn.for_rows(c.rows), following.for_rows(c.rows)], dtype=np.float32)
-    block: Block = np.log(support + np.float32(1e-3)) - np.float32(np.log(1e-3))
+    by_users = neighbourhood.user_knn(c.context).for_rows(c.rows)
+    by_transitions = neighbourhood.item_transitions(c.context).for_rows(c.rows)
+    support = np.concatenate([by_users, by_transitions], dtype=np.float32)
+    block: Block = np.log(support + np.float32(_MIN_SUPPORT)) - np.float32(np.log(_MIN_SUPPORT))
     return block
 
 
-@feature("text like history")
+@feature("text like history", reason=Reason.CONTENT_SIMILARITY)
 def text_similarity(c: CandidateBatch) -> Block:
-    """Similarity of the text to what the user engaged with."""
+    """Cosine of the post's text vector and the user's text profile."""
     profile = text_profile(c.context)
     if profile is None:
         return c.zeros(1)
-    alike: Block = (c.state.text.take(c.rows, axis=0) @ profile)[None]
-    return alike
+    cosine: Block = c.state.text.take(c.rows, axis=0) @ profile
+    return cosine[None]
 
 
-@feature("topic of last")
-def topic_inputs(c: CandidateBatch) -> Block:
-    """Whether the topic is that of the user's last event, fading within hours."""
+@feature("topic of last", reason=Reason.CONTENT_SIMILARITY)
+def topic_of_last_event(c: CandidateBatch) -> Block:
+    """0.5 ** (hours since the user's last event) for posts of the topic of that event, else 0."""
     posts, times, _ = c.context.recent_events
     if not len(posts):
         return c.zeros(1)
-    last: Block = (c.topic == c.state.topic[posts[-1]]) * np.exp2((times[-1] - c.context.now) / HOUR)
-    return last[None]
+    same_topic = c.topic == c.state.topic[posts[-1]]
+    decayed: Block = same_topic * np.exp2((times[-1] - c.context.now) / HOUR)
+    return decayed[None]
 
 
-@feature("heat x newcomer", "age against habit", "(age against habit)^2", "heat against habit")
+@feature("heat x newcomer", reason=Reason.TRENDING)
+def engagement_for_new_users(c: CandidateBatch) -> Block:
+    """log(1 + decayed engagement) / (1 + number of the user's events), half-life 6 hours."""
+    return (c.posts["heat 6h"] * c.newness)[None]
+
+
+@feature("age against habit", "(age against habit)^2", reason=Reason.RECENT)
 def usual_age_gap(c: CandidateBatch) -> Block:
-    """Against what this user usually takes: how old, how hot; and how short the history is that the rest rests on."""
-    newcomer = 1.0 / (1.0 + c.context.event_count)
-    hot, age = c.post_input("heat 6h"), c.post_input("age")
-    block = c.zeros(4)
-    block[0] = hot * newcomer
-    posts, times, _ = c.context.recent_events
-    if len(posts):
-        own = posts[-50:].astype(np.intp)
-        usual = np.log((times[-50:] - c.state.created[own]).clip(0) + MINUTE).mean()
-        gap = (age - usual) * (1 - newcomer)
-        block[1], block[2], block[3] = np.abs(gap), gap**2 / 10, hot * gap / 3
-    return block
+    """Absolute value of `age_gap`, and its square / 10."""
+    return np.stack([np.abs(c.age_gap), c.age_gap**2 / 10])
+
+
+@feature("heat against habit", reason=Reason.TRENDING)
+def engagement_by_age_gap(c: CandidateBatch) -> Block:
+    """log(1 + decayed engagement) x `age_gap` / 3, half-life 6 hours."""
+    return (c.posts["heat 6h"] * c.age_gap / 3)[None]

@@ -1,4 +1,4 @@
-"""The inputs of the learned scorer: found once for everybody where they can be, and never stale."""
+"""The inputs of the learned scorer: correct, in order, and never stale."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from app.domain.feed.dataset import EventColumns
 from app.domain.feed.group_sums import group_sums
 from app.domain.feed.state import FeedState
 from app.domain.ranking import neighbourhood, user_features
-from app.domain.ranking.post_features import names, post_inputs
+from app.domain.ranking.post_features import POST_FEATURES, post_inputs
 from app.domain.services.ranking_context import RankingContext
 from tests.support.feeds import LIKE, Feed, Post, whole_state
 
@@ -34,9 +34,9 @@ def event(user, post, time):
 @given(
     st.lists(st.tuples(st.integers(-1, 19), st.floats(0, 10), st.floats(0, 10)), max_size=40),
     st.lists(st.integers(-1, 19), max_size=30),
-    st.sampled_from([20, 100_000]),  # all rows are summed, or a few are looked up
+    st.sampled_from([20, 100_000]),  # dense, or sparse
 )
-def test_a_tally_sums_by_row_and_knows_nothing_of_other_rows_however_many_there_are(entries, asked, size):
+def test_group_sums_sum_by_row_and_are_0_for_other_rows(entries, asked, size):
     rows = np.array([row for row, *_ in entries], np.int32)
     weights = np.array([both for _, *both in entries], np.float64).reshape(-1, 2).T
     whole = np.zeros((2, 20))
@@ -55,21 +55,21 @@ def test_a_tally_sums_by_row_and_knows_nothing_of_other_rows_however_many_there_
     assert not found.to_dense()[:, 20:].any()
 
 
-def test_inputs_of_a_post_are_the_same_bits_whatever_it_was_asked_with(state):
+def test_inputs_of_a_post_are_the_same_bits_in_any_batch(state):
     every = np.arange(state.n_posts)
     whole = post_inputs(state, 100.0, every)
 
-    state.memoised("post inputs", lambda: None, now=-1.0)  # forget
+    state.memoised("post inputs", lambda: None, now=-1.0)  # empties the cache
     one_by_one = np.concatenate([post_inputs(state, 100.0, row[None]) for row in every[::-1]])[::-1]
 
     np.testing.assert_array_equal(one_by_one, whole)
 
 
-def test_inputs_of_posts_follow_the_time_and_events(state):
+def test_inputs_of_posts_change_with_time_and_events(state):
     rows = np.arange(state.n_posts)
 
     def column(name, now):
-        return post_inputs(state, now, rows)[:, names().index(name)].copy()
+        return post_inputs(state, now, rows)[:, POST_FEATURES.names().index(name)].copy()
 
     before, author_before = column("heat 1h", 100.0), column("author 7d", 100.0)
     assert (column("age", 4000.0) > column("age", 100.0)).all()
@@ -82,7 +82,7 @@ def test_inputs_of_posts_follow_the_time_and_events(state):
     assert ((column("author 7d", 100.0) > author_before) == of_author).all()
 
 
-def test_follow_edges_are_an_input_of_the_follower_alone(state):
+def test_a_follow_edge_is_an_input_of_the_follower_only(state):
     rows = np.arange(state.n_posts)
     author = int(state.author[5])
     follower = (author + 1) % 4
@@ -99,34 +99,34 @@ def test_follow_edges_are_an_input_of_the_follower_alone(state):
     assert not any(follows(follower))
 
 
-def test_next_posts_are_where_others_went_on_to_after_what_the_user_met_last():
+def test_item_transitions_count_only_later_events_of_other_users():
     events = [(0, 0, LIKE, 50.0), (1, 1, LIKE, 5.0), (1, 0, LIKE, 10.0), (1, 2, LIKE, 20.0)]
-    state, chronicle = whole_state(Feed(2, [Post()] * 3, events).dataset())
-    context = RankingContext(state, int(chronicle.user_row[0]), 100.0)
+    state, timeline = whole_state(Feed(2, [Post()] * 3, events).dataset())
+    context = RankingContext(state, int(timeline.user_row[0]), 100.0)
 
-    support = neighbourhood.item_transitions(context).for_rows(chronicle.post_row)[0]
+    support = neighbourhood.item_transitions(context).for_rows(timeline.post_row)[0]
 
     assert support[2] > 0
     assert support[1] == 0  # before, not after
 
 
-def test_all_inputs_stand_in_the_order_of_their_names(state):
+def test_the_rows_of_the_matrix_are_in_the_order_of_the_names(state):
     rows = np.arange(state.n_posts)
     inputs = user_features.matrix(RankingContext(state, 0, 100.0), rows)
 
     assert inputs.shape == (len(user_features.names()), len(rows))
     assert inputs.dtype == np.float32
-    place = user_features.names().index("affinity author")
+    row = user_features.names().index("affinity author")
     own = {int(state.author[post]) for post in state.events_by_user.row(0)[0]}
-    assert (inputs[place] > 0).tolist() == [int(author) in own for author in state.author[rows]]
-    assert not user_features.matrix(RankingContext(state, -1, 100.0), rows)[place].any()
+    assert (inputs[row] > 0).tolist() == [int(author) in own for author in state.author[rows]]
+    assert not user_features.matrix(RankingContext(state, -1, 100.0), rows)[row].any()
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.sampled_from([None, "a", "b"])), min_size=1, max_size=30),
     st.integers(-1, 25),
 )
-def test_newer_posts_are_those_that_are_out_and_were_created_later_in_all_and_in_the_topic(posts, now):
+def test_newer_posts_are_the_published_ones_created_later_in_all_and_in_the_topic(posts, now):
     state = FeedState()
     created = np.array([born for born, _ in posts], np.float64)
     state.add_posts(
@@ -140,15 +140,19 @@ def test_newer_posts_are_those_that_are_out_and_were_created_later_in_all_and_in
         topics=[topic for _, topic in posts],
     )
     later = (created[None] > created[:, None]) & (created[None] <= now)
-    alike = np.array([[a == b for _, b in posts] for _, a in posts])
+    same_topic = np.array([[a == b for _, b in posts] for _, a in posts])
 
-    inputs = dict(zip(names(), post_inputs(state, float(now), np.arange(len(posts))).T, strict=True))
+    inputs = dict(
+        zip(POST_FEATURES.names(), post_inputs(state, float(now), np.arange(len(posts))).T, strict=True)
+    )
 
     np.testing.assert_allclose(np.expm1(inputs["newer posts"]), later.sum(axis=1), atol=1e-4)
-    np.testing.assert_allclose(np.expm1(inputs["newer in topic"]), (later & alike).sum(axis=1), atol=1e-4)
+    np.testing.assert_allclose(
+        np.expm1(inputs["newer in topic"]), (later & same_topic).sum(axis=1), atol=1e-4
+    )
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("now", [50.0 - 1e8, 50.0 - 1e5, 60.0, 1e5, 1e8, 1e10])
-def test_inputs_are_numbers_however_long_ago_or_far_ahead_the_events_are(state, now):
+def test_inputs_are_finite_for_events_long_ago_or_far_in_the_future(state, now):
     assert np.isfinite(post_inputs(state, now, np.arange(state.n_posts))).all()
