@@ -1,10 +1,6 @@
-"""The one list of what ranks: sources, filters, scorer and selector, as served, evaluated and learned from."""
+"""The one list of the parts that rank: sources, filters, scorer and page selector."""
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from app.domain.feed.state import HALF_LIVES
+from app.domain.feed.state import HOUR
 from app.domain.ranking import sources
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.filters import NotExcluded, NotOwn, Published
@@ -13,7 +9,7 @@ from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.page_selector import PageSelector
 from app.domain.ranking.pipeline import FeedPipeline
-from app.domain.ranking.trending_scorer import TrendingScorer
+from app.domain.ranking.trending_scorer import TrendingScorer, nearest_half_life
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.recommender_interface import Recommender
 from app.domain.services.scorer_interface import Scorer
@@ -21,10 +17,10 @@ from app.domain.services.stage_observer import StageObserver
 
 
 class NoObserver:
-    """A StageObserver for whoever does not measure."""
+    """A StageObserver that ignores every measurement."""
 
     def observe(self, stage: str, seconds: float) -> None:
-        """Measures nothing."""
+        """Does nothing."""
 
 
 def ranking_pipeline(
@@ -33,8 +29,11 @@ def ranking_pipeline(
     learned: ChoiceModel | None,
     observer: StageObserver,
 ) -> FeedPipeline:
-    """Ranks by the choice model if there is one, else by the formula if there is a recommender, else by trending."""
-    trending = TrendingScorer(options.trending_half_life_hours * 3600)
+    """The pipeline of the choice model; without one, of the formula; without a recommender either, of trending posts.
+
+    Raises ValueError if `learned` has other inputs than this version computes.
+    """
+    trending = TrendingScorer(options.trending_half_life_hours * HOUR)
     scorer: Scorer = trending
     if learned is not None:
         scorer = LearnedScorer(learned)
@@ -55,34 +54,33 @@ def ranking_pipeline(
     )
 
 
-def _counted_half_lives(hours: Sequence[float]) -> tuple[int, ...]:
-    """Positions in HALF_LIVES of the counted half-lives nearest to `hours`, each once, ascending."""
-    counted = np.log(np.array(HALF_LIVES))
-    return tuple(sorted({int(np.abs(counted - np.log(one * 3600)).argmin()) for one in hours}))
-
-
 def _sources(
     options: RankingOptions, recommender: Recommender | None, learned: bool
 ) -> list[CandidateSource]:
-    many, some, few = options.candidates, options.candidates // 2, options.candidates // 4
-    window = 5 * many
+    limit, half, quarter = options.candidates, options.candidates // 2, options.candidates // 4
+    window = 5 * limit
     half_lives = options.trending_source_half_lives_hours
-    everything = sources.WholeCatalogue(options.whole_catalogue)
+    catalogue = sources.WholeCatalogue(options.whole_catalogue)
     if learned:
         return [
-            sources.LiveNeighbours(many),
-            sources.FavouriteTopics(some, window),
-            sources.EngagedByFollowed(some, 10),
-            sources.Trending(_counted_half_lives(half_lives), some),
-            sources.Fresh(many),
-            sources.FollowedAuthors(some, 20),
-            everything,
+            sources.LiveNeighbours(limit),
+            sources.FavouriteTopics(half, window),
+            sources.EngagedByFollowed(half, 10),
+            sources.Trending(_half_lives(half_lives), half),
+            sources.Fresh(limit),
+            sources.FollowedAuthors(half, 20),
+            catalogue,
         ]
     common: list[CandidateSource] = [
-        sources.Trending(_counted_half_lives((*half_lives, options.trending_half_life_hours)), some),
-        sources.Fresh(many),
-        sources.PopularAuthors(few, window),
-        sources.FollowedAuthors(some, 20),
-        everything,
+        sources.Trending(_half_lives((*half_lives, options.trending_half_life_hours)), half),
+        sources.Fresh(limit),
+        sources.PopularAuthors(quarter, window),
+        sources.FollowedAuthors(half, 20),
+        catalogue,
     ]
-    return common if recommender is None else [sources.SimilarUsers(recommender, many), *common]
+    return common if recommender is None else [sources.SimilarUsers(recommender, limit), *common]
+
+
+def _half_lives(hours: tuple[float, ...]) -> tuple[int, ...]:
+    """Positions in HALF_LIVES of the counted half-lives nearest to `hours`, ascending, without repeats."""
+    return tuple(sorted({nearest_half_life(one * HOUR) for one in hours}))

@@ -1,4 +1,4 @@
-"""Eligibility (contract, section 4): each rule one small object, all of them on every source."""
+"""Eligibility filters. Each is one rule; all of them apply to the posts of every source."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ Rows = NDArray[np.intp]
 
 
 class Published:
-    """Visible, not deleted, not dated in the future."""
+    """Allows visible posts that were created at the time of the request or earlier."""
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         state = context.state
@@ -17,15 +17,15 @@ class Published:
 
 
 class NotOwn:
-    """By somebody else."""
+    """Allows posts by other authors; every post for an unknown user."""
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
-        own: NDArray[np.bool_] = context.state.author[rows] != context.user
-        return own if context.user >= 0 else np.ones(len(rows), np.bool_)
+        by_others: NDArray[np.bool_] = context.state.author[rows] != context.user
+        return by_others if context.user >= 0 else np.ones(len(rows), np.bool_)
 
 
 class NotExcluded:
-    """Neither met, where that counts, nor excluded, nor shown on an earlier page."""
+    """Allows posts that the request does not exclude: seen posts, posts in `exclude`, posts of earlier pages."""
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         return context.allowed(rows)

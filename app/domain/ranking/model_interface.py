@@ -1,4 +1,4 @@
-"""Port: a trained model as the running service uses it, and where published models come from."""
+"""Ports of the running service: a trained model, and the source of published models."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,29 +16,29 @@ from app.domain.services.stage_observer import StageObserver
 
 
 class RankingModel(Protocol):
-    """A trained model: its options, the feed it was trained on, its text space and the pipeline it ranks with."""
+    """A trained model: its options, a snapshot of its feed, its text space and its ranking pipeline."""
 
     @property
     def options(self) -> RankingOptions:
-        """The options it was evaluated with."""
+        """The options of its evaluation."""
         ...
 
     @property
     def snapshot(self) -> dict[str, Any]:
-        """The feed at the end of training, for `FeedState.restored`."""
+        """The feed at the end of training, for `FeedState.from_snapshot`."""
         ...
 
     @property
     def position(self) -> LogPosition | None:
-        """Where the log continues after `snapshot`; None for a feed that was read from files."""
+        """The position in the log after `snapshot`; None for a feed that was read from files."""
         ...
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, d) float32 unit vectors, zero for a text without a known word."""
+        """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
         ...
 
     def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
-        """The pipeline that ranks `state`. Raises InvalidArtifact if this version lacks one of the model's features."""
+        """The pipeline that ranks `state`. Raises InvalidArtifact if the model has other inputs than this version."""
         ...
 
 
@@ -51,13 +51,16 @@ class PublishedModel:
 
 
 class ModelSource:
-    """Provides the published model: a cheap check whether it changed, and a way to load it."""
+    """Loads the published model.
+
+    fingerprint  returns a value that changes with the published model; cheap
+    fetch        loads it, or returns None if none is published; raises InvalidArtifact or ModelUnavailable
+    """
 
     def __init__(
         self,
         fingerprint: Callable[[], object],
         fetch: Callable[[], PublishedModel | None],
     ) -> None:
-        """`fetch` raises InvalidArtifact or ModelUnavailable; None: nothing is published."""
         self.fingerprint = fingerprint
         self.fetch = fetch

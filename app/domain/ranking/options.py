@@ -1,4 +1,4 @@
-"""The options of ranking. A trained model carries those it was evaluated with."""
+"""The options of ranking. The artefact stores them, so a model serves with the options of its evaluation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from app.domain.entities import INTERACTION_TYPES, InteractionType
 
 @dataclass(frozen=True, slots=True)
 class FormulaWeights:
-    """Shares of the three parts (any scale) and the age in hours at which recency has fallen to 1/e."""
+    """Weights of the three parts (their sum is normalised), and the age at which recency is 1/e."""
 
     collaborative: float = 0.7
     content: float = 0.2
@@ -19,24 +19,32 @@ class FormulaWeights:
     recency_tau_hours: float = 24
 
 
-_WEIGHTS: Mapping[InteractionType, float] = {"view": 1, "click": 2, "like": 5, "comment": 7, "share": 10}
+_INTERACTION_WEIGHTS: Mapping[InteractionType, float] = {
+    "view": 1,
+    "click": 2,
+    "like": 5,
+    "comment": 7,
+    "share": 10,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RankingOptions:
-    """What can be set about ranking; travels in the artefact, so that a model serves as it was evaluated."""
+    """The options of sources, formula and page selector. Settings and `training.tune` set them."""
 
-    interaction_weights: Mapping[InteractionType, float] = field(default_factory=lambda: dict(_WEIGHTS))
+    interaction_weights: Mapping[InteractionType, float] = field(
+        default_factory=lambda: dict(_INTERACTION_WEIGHTS)
+    )
     formula: FormulaWeights = field(default_factory=FormulaWeights)
     neighbours: int = 10
     trending_half_life_hours: float = 24
     author_repeat_factor: float = 0.5
     author_repeat_floor: float = 0.25
     exploration_share: float = 0.04
-    whole_catalogue: int = 1000  # with no more posts than this, each is a candidate
-    candidates: int = 100  # of the larger sources; the smaller ones name a part of it
+    whole_catalogue: int = 1000  # a feed with at most this number of posts has no other candidates
+    candidates: int = 100  # limit of the larger sources; the others return a half or a quarter
     trending_source_half_lives_hours: tuple[float, ...] = (1.0, 24.0, 720.0)
-    exclude_sources: tuple[str, ...] = ()  # names of candidate sources that are not asked
+    exclude_sources: tuple[str, ...] = ()  # names of sources to leave out
 
     def kind_weights(self) -> NDArray[np.float64]:
         """(5,) weights in the order of INTERACTION_TYPES."""

@@ -1,4 +1,4 @@
-"""Ranking, the one implementation of it: sources, filters, scorer, selector. Serves, evaluates and trains."""
+"""The ranking pipeline: sources, filters, scorer and page selector. Serving, evaluation and training use it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,37 +21,47 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedList:
-    """Eligible candidates, best first. `nominated` is the first of the `sources` that named each, `order` its position
-    in `scored`, which a list that is kept lets go of: it is large."""
+    """Eligible candidates, best first.
+
+    rows            (n,) post rows
+    values          (n,) scores in [0, 1], never rising
+    source          (n,) index of the first source that returned each post
+    source_reasons  the reason of each source
+    scored          the scorer's result; None in a truncated list, which saves memory
+    scored_at       (n,) position of each post in `scored`; empty without it
+    """
 
     rows: Rows
     values: NDArray[np.float64]
-    nominated: NDArray[np.int8]
-    sources: Sequence[Reason]  # what each nominates for
-    order: Rows
+    source: NDArray[np.int8]
+    source_reasons: Sequence[Reason]
     scored: Scored | None
+    scored_at: Rows
 
     def excluding(self, rows: Rows, n_posts: int) -> "RankedList":
-        """The list less some posts."""
-        gone = np.zeros(n_posts, np.bool_)
-        gone[rows] = True
-        keep = ~gone[self.rows]
-        order = self.order[keep] if self.scored is not None else self.order
+        """The list without the posts `rows`; `n_posts` is the number of posts of the feed."""
+        excluded = np.zeros(n_posts, np.bool_)
+        excluded[rows] = True
+        keep = ~excluded[self.rows]
         return replace(
-            self, rows=self.rows[keep], values=self.values[keep], nominated=self.nominated[keep], order=order
+            self,
+            rows=self.rows[keep],
+            values=self.values[keep],
+            source=self.source[keep],
+            scored_at=self.scored_at if self.scored is None else self.scored_at[keep],
         )
 
     def truncated(self, size: int) -> "RankedList":
-        """The first `size` posts, in little memory."""
-        rows, values, nominated = self.rows, self.values, self.nominated
-        if len(rows) > size:
-            rows, values, nominated = rows[:size].copy(), values[:size].copy(), nominated[:size].copy()
-        return RankedList(rows, values, nominated, self.sources, np.empty(0, np.intp), None)
+        """A copy of the first `size` posts without the scorer's result."""
+        rows, values, source = self.rows, self.values, self.source
+        if len(rows) > size:  # a slice would keep the whole arrays in memory
+            rows, values, source = rows[:size].copy(), values[:size].copy(), source[:size].copy()
+        return RankedList(rows, values, source, self.source_reasons, None, np.empty(0, np.intp))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """Posts as they are shown: rows, scores (never rising), reasons."""
+    """The posts of one page in order: rows, scores that never rise, and reasons."""
 
     rows: Rows
     values: NDArray[np.float64]
@@ -59,7 +69,7 @@ class Page:
 
 
 class FeedPipeline:
-    """Nominates, filters, scores and selects. Every piece is a small object behind a port."""
+    """Collects candidates, filters and scores them, and selects pages."""
 
     def __init__(
         self,
@@ -70,74 +80,73 @@ class FeedPipeline:
         observer: StageObserver,
     ) -> None:
         self.sources = tuple(sources)
-        self._reasons = tuple(source.reason for source in sources)
+        self._source_reasons = tuple(source.reason for source in sources)
         self.scorer = scorer
         self._filters = tuple(filters)
         self._selector = selector
         self._observer = observer
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
-        """What the sources nominate, by row, and the first source that named each post."""
-        state = context.state
+        """The posts of all sources in ascending order, and the index of the first source that returned each."""
         found = [source(context) for source in self.sources]
-        first = np.full(state.n_posts, -1, np.int8)
+        first_source = np.full(context.state.n_posts, -1, np.int8)
         for index in range(len(found) - 1, -1, -1):
-            first[found[index]] = index
-        rows = (first >= 0).nonzero()[0]
-        return rows, first[rows]
+            first_source[found[index]] = index
+        rows = (first_source >= 0).nonzero()[0]
+        return rows, first_source[rows]
 
     def eligible(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
-        """Which of `rows` every rule allows."""
+        """(n,) true for the posts of `rows` that every filter allows."""
         keep = np.ones(len(rows), np.bool_)
         for allows in self._filters:
             keep &= allows(context, rows)
         return keep
 
     def rank(self, context: RankingContext) -> RankedList:
-        """All eligible candidates in the order of their scores."""
+        """All eligible candidates, sorted by score; the later row first if scores are equal."""
         started = perf_counter()
-        rows, nominated = self.candidates(context)
+        rows, source = self.candidates(context)
         sourced = perf_counter()
         keep = self.eligible(context, rows)
-        rows, nominated = rows[keep], nominated[keep]
+        rows, source = rows[keep], source[keep]
         filtered = perf_counter()
         scored = self.scorer(context, rows)
-        # a score that is no number ranks last
-        values = np.where(np.isfinite(scored.values), scored.values, 0.0)
-        values = np.minimum(np.maximum(values, 0.0), 1.0)
-        # rows rise, and of equals the later one leads: sorted from the end
+        values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
         order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
         self._observer.observe("sources", sourced - started)
         self._observer.observe("filter", filtered - sourced)
         self._observer.observe("score", perf_counter() - filtered)
-        return RankedList(rows[order], values[order], nominated[order], self._reasons, order, scored)
+        return RankedList(rows[order], values[order], source[order], self._source_reasons, scored, order)
 
     def page(self, context: RankingContext, ranked: RankedList, size: int) -> Page:
-        """The next `size` posts of a list, fewer at its end."""
+        """The first `size` posts of a list, or all of a shorter one."""
         started = perf_counter()
         selected = self._selector(context, ranked.rows, ranked.values, size)
-        at = selected.positions
-        rows = ranked.rows[at]
+        rows = ranked.rows[selected.positions]
         if ranked.scored is None:
-            scored, order = self.scorer(context, rows), np.arange(len(rows))
+            scored, scored_at = self.scorer(context, rows), np.arange(len(rows))
         else:
-            scored, order = ranked.scored, ranked.order[at]
-        nominated, explored = ranked.nominated[at].tolist(), selected.explored.tolist()
+            scored, scored_at = ranked.scored, ranked.scored_at[selected.positions]
         reasons = [
-            Reason.EXPLORATION if new else reason or ranked.sources[source]
-            for new, reason, source in zip(explored, scored.reasons(order), nominated, strict=True)
+            Reason.EXPLORATION if explored else reason or ranked.source_reasons[source]
+            for explored, reason, source in zip(
+                selected.explored.tolist(),
+                scored.reasons(scored_at),
+                ranked.source[selected.positions].tolist(),
+                strict=True,
+            )
         ]
         self._observer.observe("select", perf_counter() - started)
         return Page(rows, selected.values, reasons)
 
     def explain(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
-        """What the score of each of `rows` is made of, against the others of the list; nothing of posts beyond it."""
-        scored, listed, order = ranked.scored, ranked.rows, ranked.order
+        """What the score of each of `rows` consists of, relative to the list; empty for a post outside the list."""
+        scored, listed, scored_at = ranked.scored, ranked.rows, ranked.scored_at
         if scored is None:
             listed = np.union1d(listed, rows)
-            scored, order = self.scorer(context, listed), np.arange(len(listed))
-        place = np.full(context.state.n_posts, -1)
-        place[listed] = order
-        at = place[rows]
-        told = iter(scored.explanations(at[at >= 0]))
-        return [next(told) if known else {} for known in (at >= 0).tolist()]
+            scored, scored_at = self.scorer(context, listed), np.arange(len(listed))
+        position = np.full(context.state.n_posts, -1)
+        position[listed] = scored_at
+        at = position[rows]
+        explanations = iter(scored.explanations(at[at >= 0]))
+        return [next(explanations) if known else {} for known in (at >= 0).tolist()]

@@ -1,46 +1,43 @@
-"""Candidate sources: each names posts for one reason. A new one is one small class and a line in `ranking`."""
+"""Candidate sources: each returns posts for one reason. A new one is a class here and a line in `assembly`."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.state import AUTHOR_HALF_LIVES, TOP_K_SIZE
+from app.domain.feed.state import AUTHOR_HALF_LIVES, DAY, TOP_K_SIZE
 from app.domain.ranking import neighbourhood
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.recommender_interface import Recommender
 
 Rows = NDArray[np.intp]
 
+_WEEK = AUTHOR_HALF_LIVES.index(7 * DAY)
+
 
 def top_by_value(context: RankingContext, rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
-    """Those of `rows` with the `limit` largest positive values, largest first, but for the barred ones."""
+    """The `limit` rows with the largest positive values, largest first, without excluded posts."""
     found = ((values > 0) & context.allowed(rows)).nonzero()[0]
-    if len(found) > limit:
+    if len(found) > limit:  # no faster than the sort alone, which would select other posts among equal values
         found = found[(-values[found]).argpartition(limit - 1)[:limit]]
     return rows[found[(-values[found]).argsort(kind="stable")]]
 
 
 def newest(context: RankingContext, limit: int) -> Rows:
-    """The `limit` newest posts that are out and not barred, newest first."""
-
-    def find() -> Rows:
-        rows = _newest_of_all(context, limit + len(context.excluded))
-        return rows[context.allowed(rows)][:limit]
-
-    return context.memoise(("newest", limit), find)
+    """The `limit` newest published posts, newest first, without excluded posts."""
+    rows = _newest_published(context, limit + len(context.excluded))
+    return rows[context.allowed(rows)][:limit]
 
 
-def _newest_of_all(context: RankingContext, limit: int) -> Rows:
-    out = context.state.published_count(context.now)
-    return context.state.by_created[max(out - limit, 0) : out][::-1]
+def _newest_published(context: RankingContext, limit: int) -> Rows:
+    published = context.state.published_count(context.now)
+    return context.state.by_created[max(published - limit, 0) : published][::-1]
 
 
 @dataclass(frozen=True, slots=True)
 class WholeCatalogue:
-    """Every post, the latest arrival first, while there are few enough to score them all."""
+    """Every post of a feed with at most `limit` posts, the latest arrival first; no post of a larger feed."""
 
     limit: int
     name: str = "catalogue"
@@ -53,7 +50,7 @@ class WholeCatalogue:
 
 @dataclass(frozen=True, slots=True)
 class SimilarUsers:
-    """What the nearest users of the trained model chose."""
+    """The `limit` posts that the nearest users of the trained model support most."""
 
     recommender: Recommender
     limit: int
@@ -67,7 +64,7 @@ class SimilarUsers:
 
 @dataclass(frozen=True, slots=True)
 class LiveNeighbours:
-    """What users who lately chose alike choose now."""
+    """The `limit` posts that users with similar recent events support most; none for a user without events."""
 
     limit: int
     name: str = "live_neighbours"
@@ -76,34 +73,33 @@ class LiveNeighbours:
     def __call__(self, context: RankingContext) -> Rows:
         if not context.event_count:
             return np.empty(0, np.intp)
-        knn = neighbourhood.user_knn(context)
-        return top_by_value(context, knn.rows, knn.sums[0], self.limit)
+        support = neighbourhood.user_knn(context)
+        return top_by_value(context, support.rows, support.sums[0], self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Trending:
-    """The hottest posts at each of some half-lives (positions in `HALF_LIVES`), the half-lives in turn."""
+    """The `limit` posts with the largest decayed engagement at each half-life, one half-life after the other per rank.
+
+    `half_lives` are positions in HALF_LIVES. A post can occur once for each of them.
+    """
 
     half_lives: tuple[int, ...]
-    limit: int  # of each
+    limit: int
     name: str = "trending"
     reason: Reason = Reason.TRENDING
 
     def __call__(self, context: RankingContext) -> Rows:
-        heat = context.state.post_counters
+        counters = context.state.post_counters
         count = min(self.limit + len(context.excluded), TOP_K_SIZE)
-
-        def find() -> Rows:
-            return np.stack([heat.top_k(index, TOP_K_SIZE) for index in self.half_lives], axis=1)
-
-        hottest = context.state.memoised(self, find)[:count]
-        admitted = context.allowed(hottest)
-        return hottest[admitted & (admitted.cumsum(axis=0) <= self.limit)]
+        top = np.stack([counters.top_k(index, TOP_K_SIZE)[:count] for index in self.half_lives], axis=1)
+        allowed = context.allowed(top)
+        return top[allowed & (allowed.cumsum(axis=0) <= self.limit)]
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """The newest posts."""
+    """The `limit` newest posts."""
 
     limit: int
     name: str = "fresh"
@@ -115,36 +111,36 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class PopularAuthors:
-    """Fresh posts whose authors have been engaged with, then followed, most: the owner's answer to a cold post."""
+    """New posts of the authors with the largest decayed engagement (half-life 7 d), then with the most followers.
+
+    Considers the `window` newest posts. Gives posts without any event a place, where the formula ranks.
+    """
 
     limit: int
-    window: int  # so many newest posts are looked at
+    window: int
     name: str = "popular_authors"
     reason: Reason = Reason.POPULAR_AUTHOR
 
     def __call__(self, context: RankingContext) -> Rows:
         state = context.state
-        fresh = _newest_of_all(context, self.window)
+        recent = _newest_published(context, self.window)
 
-        def find() -> Rows:
-            rows = fresh[state.author[fresh] >= 0]
+        def by_popularity() -> Rows:
+            rows = recent[state.author[recent] >= 0]
             authors = state.author[rows].astype(np.intp)
-            level = state.author_counters.log2_values(_WEEK, authors)
-            return rows[np.lexsort((-state.followers[authors], -level))]
+            popularity = state.author_counters.log2_values(_WEEK, authors)
+            return rows[np.lexsort((-state.followers[authors], -popularity))]
 
-        rows = state.memoised((self, len(fresh) and fresh[0]), find)
+        rows = state.memoised((self, len(recent) and recent[0]), by_popularity)
         return rows[context.allowed(rows)][: self.limit]
-
-
-_WEEK = AUTHOR_HALF_LIVES.index(7 * 86400.0)
 
 
 @dataclass(frozen=True, slots=True)
 class FollowedAuthors:
-    """The newest posts of each followed author."""
+    """The `limit` newest posts among the last `per_author` posts of each followed author, newest first."""
 
     limit: int
-    each: int
+    per_author: int
     name: str = "following"
     reason: Reason = Reason.FOLLOWING
 
@@ -152,33 +148,36 @@ class FollowedAuthors:
         if not len(context.followed):
             return np.empty(0, np.intp)
         state = context.state
-        _, (posts,) = state.posts_by_author.gather(context.followed, self.each)
+        _, (posts,) = state.posts_by_author.gather(context.followed, self.per_author)
         rows = posts[context.allowed(posts)].astype(np.intp)
         return rows[np.argsort(-state.created[rows], kind="stable")][: self.limit]
 
 
 @dataclass(frozen=True, slots=True)
 class EngagedByFollowed:
-    """What followed authors lately engaged with."""
+    """The `limit` posts of the latest events among the last `per_user` events of each followed user, latest first."""
 
     limit: int
-    each: int
+    per_user: int
     name: str = "followed_tastes"
     reason: Reason = Reason.FOLLOWING
 
     def __call__(self, context: RankingContext) -> Rows:
         if not len(context.followed):
             return np.empty(0, np.intp)
-        state = context.state
-        _, (posts, times) = state.events_by_user.gather(context.followed, self.each, columns=(0, 1))
-        admitted = context.allowed(posts)
-        posts, times = posts[admitted], times[admitted]
+        events = context.state.events_by_user
+        _, (posts, times) = events.gather(context.followed, self.per_user, columns=(0, 1))
+        allowed = context.allowed(posts)
+        posts, times = posts[allowed], times[allowed]
         return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FavouriteTopics:
-    """The newest posts of the topics this user engages with, each topic its share."""
+    """Up to `limit` of the `window` newest posts, by share of the topic in the user's events x 0.5 ** (rank / limit).
+
+    The newest post has rank 0, so each topic gets about its share of the places.
+    """
 
     limit: int
     window: int
@@ -191,15 +190,10 @@ class FavouriteTopics:
         topics = topics[topics >= 0]
         if not len(topics):
             return np.empty(0, np.intp)
-        share = np.bincount(topics, minlength=len(state.topic_ids)) / len(topics)
+        share = np.bincount(topics, minlength=len(state.topic_ids) + 1) / len(topics)  # the last: no topic
         rows = newest(context, self.window)
-        of_topic = state.topic[rows]
-        liked = np.append(share, 0.0)[of_topic]  # -1, none, is the last
-        return top_by_value(context, rows, liked * self._fading[: len(rows)], self.limit)
-
-    @cached_property
-    def _fading(self) -> NDArray[np.float64]:
-        return np.exp2(-np.arange(self.window) / self.limit)
+        decay = np.exp2(-np.arange(len(rows)) / self.limit)
+        return top_by_value(context, rows, share[state.topic[rows]] * decay, self.limit)
 
 
 def distinct(rows: Rows) -> Rows:

@@ -86,31 +86,34 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
     publish({"prequential": {"random": figure(None, 0), "formula": figure(None, 0)}})
 
     assert main([]) == 0
-    assert "no held-out request to judge it by" in capsys.readouterr().out
+    assert "without a held-out request" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("published", "reason"),
     [
-        ({"events": 0}, "it was trained on nothing: its matrix holds no interaction"),
+        ({"events": 0}, "it was trained on an empty feed: its matrix has no interaction"),
         ({"status": "rejected", "note": "it ranks 9.0% worse"}, "it was rejected: it ranks 9.0% worse"),
         (
             {"metrics": {"prequential": {"random": figure(0.2), "formula": figure(0.1)}}},
-            "it ranks worse than random: NDCG@10 0.1000 against 0.2000 (700 held-out requests)",
+            "it ranks worse than random: -50.0% (95 % interval -50.0% to -50.0%, 700 held-out requests)",
         ),
         (
             {"metrics": {**GOOD, "against_active": {"gain": -0.1, "low": -0.2, "high": 0.0, "n": 700}}},
-            "against the configuration of the model that was active it gains -10.0% (700 held-out requests)",
+            (
+                "it ranks worse than the configuration of the active model: -10.0% "
+                "(95 % interval -20.0% to +0.0%, 700 held-out requests)"
+            ),
         ),
-        ({"metrics": {}}, "no held-out figures of it are recorded"),
-        ({"metrics": {"prequential": {"random": figure(0.2)}}}, "no held-out figures of it are recorded"),
+        ({"metrics": {}}, "its training recorded no held-out metrics"),
+        ({"metrics": {"prequential": {"random": figure(0.2)}}}, "its training recorded no held-out metrics"),
         (
             {"changes": {"format": 99}},
             f"it cannot be read: the artefact has format 99, this service reads {FORMAT}",
         ),
         (
             {"changes": {"snapshot": {}}},
-            "it cannot be read: it cannot rank the feed that it remembers: KeyError(",
+            "it cannot be read: it cannot rank the feed of its snapshot: KeyError(",
         ),
     ],
 )

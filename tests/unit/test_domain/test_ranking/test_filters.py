@@ -1,4 +1,4 @@
-"""Every rule of eligibility, alone."""
+"""Each eligibility filter allows the right posts."""
 
 import numpy as np
 from hypothesis import given
@@ -10,15 +10,15 @@ from tests.support.feeds import LIKE, VIEW, Feed, Post, feeds, whole_state
 
 
 def allowed(
-    rule, feed: Feed, user: int = 0, now: float = 1e6, barred=lambda state, user, row: ()
+    rule, feed: Feed, user: int = 0, now: float = 1e6, excluded=lambda state, user, row: ()
 ) -> set[int]:
-    """The feed's posts that the rule allows; `barred` of the state, the user's row and the rows of posts."""
-    state, chronicle = whole_state(feed.dataset())
-    asks = int(chronicle.user_row[user]) if user >= 0 else -1
-    not_these = np.array(barred(state, asks, chronicle.post_row), np.intp)
-    context = RankingContext(state, asks, now, not_these)
+    """Numbers of the posts that the rule allows; `excluded` returns the rows that the request excludes."""
+    state, timeline = whole_state(feed.dataset())
+    user_row = int(timeline.user_row[user]) if user >= 0 else -1
+    excluded_rows = np.array(excluded(state, user_row, timeline.post_row), np.intp)
+    context = RankingContext(state, user_row, now, excluded_rows)
     rows = np.arange(state.n_posts)
-    return set(np.argsort(chronicle.post_row)[rows[rule(context, rows)]].tolist())
+    return set(np.argsort(timeline.post_row)[rows[rule(context, rows)]].tolist())
 
 
 def test_hidden_posts_and_posts_of_the_future_are_not_published():
@@ -28,16 +28,16 @@ def test_hidden_posts_and_posts_of_the_future_are_not_published():
 
 
 def test_a_removed_post_is_not_published():
-    state, chronicle = whole_state(Feed(1, [Post(), Post()]).dataset())
-    state.remove_post(chronicle.dataset.posts.key[0].tobytes())
+    state, timeline = whole_state(Feed(1, [Post(), Post()]).dataset())
+    state.remove_post(timeline.dataset.posts.key[0].tobytes())
 
     rows = np.arange(2)
     kept = Published()(RankingContext(state, -1, 1.0), rows)
 
-    assert rows[kept].tolist() == [chronicle.post_row[1]]
+    assert rows[kept].tolist() == [timeline.post_row[1]]
 
 
-def test_nobody_is_offered_his_own_posts_and_unknown_authors_are_nobody():
+def test_users_do_not_get_their_own_posts_and_get_posts_of_unknown_authors():
     feed = Feed(2, [Post(author=0), Post(author=1), Post(author=-1)])
 
     assert allowed(NotOwn(), feed) == {1, 2}
@@ -45,29 +45,29 @@ def test_nobody_is_offered_his_own_posts_and_unknown_authors_are_nobody():
 
 
 @given(feeds(), st.frozensets(st.integers(0, 4), min_size=1))
-def test_met_posts_are_those_with_an_event_of_one_of_the_kinds(feed, kinds):
-    met = {post for user, post, kind, _ in feed.events if user == 0 and kind in kinds}
+def test_seen_posts_are_those_with_an_event_of_one_of_the_kinds(feed, kinds):
+    seen = {post for user, post, kind, _ in feed.events if user == 0 and kind in kinds}
 
     def of_kinds(state, user, rows):
         return state.seen_posts(user, kinds)
 
-    assert allowed(NotExcluded(), feed, barred=of_kinds) == set(range(len(feed.posts))) - met
-    assert allowed(NotExcluded(), feed, user=-1, barred=of_kinds) == set(range(len(feed.posts)))
+    assert allowed(NotExcluded(), feed, excluded=of_kinds) == set(range(len(feed.posts))) - seen
+    assert allowed(NotExcluded(), feed, user=-1, excluded=of_kinds) == set(range(len(feed.posts)))
 
 
-def test_a_look_does_not_hide_a_post_where_only_likes_do():
+def test_a_view_does_not_exclude_a_post_if_only_likes_count():
     feed = Feed(1, [Post(), Post()], [(0, 0, VIEW, 1.0), (0, 1, LIKE, 2.0)])
 
     assert allowed(
-        NotExcluded(), feed, barred=lambda state, user, _: state.seen_posts(user, frozenset({LIKE}))
+        NotExcluded(), feed, excluded=lambda state, user, _: state.seen_posts(user, frozenset({LIKE}))
     ) == {0}
-    assert allowed(NotExcluded(), feed, barred=lambda state, user, _: state.seen_posts(user)) == set()
+    assert allowed(NotExcluded(), feed, excluded=lambda state, user, _: state.seen_posts(user)) == set()
 
 
 @given(st.lists(st.integers(0, 4), max_size=8))
-def test_excluded_posts_are_left_out(excluded):
+def test_excluded_posts_are_not_allowed(numbers):
     feed = Feed(1, [Post(created=float(i)) for i in range(5)])
 
-    left = allowed(NotExcluded(), feed, barred=lambda state, user, rows: rows[np.array(excluded, np.intp)])
+    found = allowed(NotExcluded(), feed, excluded=lambda state, user, rows: rows[np.array(numbers, np.intp)])
 
-    assert left == set(range(5)) - set(excluded)
+    assert found == set(range(5)) - set(numbers)

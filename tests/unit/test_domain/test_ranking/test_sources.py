@@ -1,4 +1,4 @@
-"""Each source names what it says it names: against lists in plain Python."""
+"""Each source returns the posts that plain Python finds."""
 
 import math
 from collections import Counter
@@ -17,15 +17,15 @@ NOW = 80_000.0
 DAY = HALF_LIVES.index(86_400.0)
 
 
-def asked(feed: Feed, user: int = 0, now: float = NOW):
-    """The question of the feed's `user`, and the file's number of each row."""
-    state, chronicle = whole_state(feed.dataset())
-    context = RankingContext(state, int(chronicle.user_row[user]) if user >= 0 else -1, now)
-    return context, np.argsort(chronicle.post_row)
+def context_and_numbers(feed: Feed, user: int = 0, now: float = NOW):
+    """The context of the feed's `user`, and the number in the feed of each row."""
+    state, timeline = whole_state(feed.dataset())
+    context = RankingContext(state, int(timeline.user_row[user]) if user >= 0 else -1, now)
+    return context, np.argsort(timeline.post_row)
 
 
-def named(source, feed: Feed, user: int = 0, now: float = NOW) -> list[int]:
-    context, number = asked(feed, user, now)
+def numbers_of(source, feed: Feed, user: int = 0, now: float = NOW) -> list[int]:
+    context, number = context_and_numbers(feed, user, now)
     return number[source(context)].tolist()
 
 
@@ -42,8 +42,8 @@ EVERY = [
 
 @pytest.mark.parametrize("source", EVERY, ids=lambda source: source.name)
 @given(feed=feeds(), user=st.integers(-1, 6), step=st.integers(0, 60))
-def test_any_source_names_posts_of_the_state_once_each_and_no_more_than_its_limit(source, feed, user, step):
-    context, _ = asked(feed, user % feed.users if user >= 0 else -1, step * 1800.0)
+def test_any_source_returns_known_posts_once_and_at_most_its_limit(source, feed, user, step):
+    context, _ = context_and_numbers(feed, user % feed.users if user >= 0 else -1, step * 1800.0)
 
     rows = source(context)
 
@@ -56,8 +56,8 @@ def test_any_source_names_posts_of_the_state_once_each_and_no_more_than_its_limi
     "source", [*EVERY[1:], sources.Trending((1, DAY), 3)], ids=lambda source: source.name
 )
 @given(feed=feeds(), user=st.integers(0, 6), step=st.integers(0, 60))
-def test_what_is_barred_takes_no_place_from_what_may_be_shown(source, feed, user, step):
-    context, _ = asked(feed, user % feed.users, step * 1800.0)
+def test_excluded_posts_take_no_place_of_allowed_ones(source, feed, user, step):
+    context, _ = context_and_numbers(feed, user % feed.users, step * 1800.0)
     state, found = context.state, sources.distinct(source(context))
     half = found[::2]
 
@@ -68,40 +68,40 @@ def test_what_is_barred_takes_no_place_from_what_may_be_shown(source, feed, user
 
 
 @pytest.mark.parametrize("source", EVERY, ids=lambda source: source.name)
-def test_sources_of_one_pipeline_are_told_apart_by_name(source):
+def test_sources_of_one_pipeline_have_distinct_names(source):
     assert [one.name for one in EVERY].count(source.name) == 1
 
 
 @given(feeds(), st.integers(0, 60), st.integers(1, 5))
-def test_fresh_posts_are_the_newest_that_are_out(feed, step, limit):
+def test_fresh_posts_are_the_newest_published_ones(feed, step, limit):
     now = step * 1800.0
-    found = named(sources.Fresh(limit), feed, now=now)
+    found = numbers_of(sources.Fresh(limit), feed, now=now)
 
-    out = sorted((post.created for post in feed.posts if post.created <= now), reverse=True)
-    assert [feed.posts[i].created for i in found] == out[:limit]
+    published = sorted((post.created for post in feed.posts if post.created <= now), reverse=True)
+    assert [feed.posts[i].created for i in found] == published[:limit]
 
 
 @given(feeds(), st.integers(1, 5))
-def test_trending_posts_are_those_whose_faded_engagement_is_largest(feed, limit):
-    found = named(sources.Trending((DAY,), limit), feed)
+def test_trending_posts_have_the_largest_decayed_engagement(feed, limit):
+    found = numbers_of(sources.Trending((DAY,), limit), feed)
 
-    heat = Counter()
+    decayed = Counter()
     for _, post, _, time in feed.events:
-        heat[post] += 0.5 ** ((NOW - time) / 86_400)
-    best = sorted(heat.values(), reverse=True)[:limit]
-    assert [heat[post] for post in found] == pytest.approx(best)
+        decayed[post] += 0.5 ** ((NOW - time) / 86_400)
+    best = sorted(decayed.values(), reverse=True)[:limit]
+    assert [decayed[post] for post in found] == pytest.approx(best)
 
 
 @given(feeds(), st.integers(1, 4), st.integers(1, 3))
-def test_followed_authors_bring_their_newest_posts(feed, limit, each):
-    context, number = asked(feed)
+def test_followed_authors_give_their_newest_posts(feed, limit, per_author):
+    context, number = context_and_numbers(feed)
 
-    found = number[sources.FollowedAuthors(limit, each)(context)].tolist()
+    found = number[sources.FollowedAuthors(limit, per_author)(context)].tolist()
 
     followed = {b for a, b, _ in feed.follows if a == 0}
-    per_author = Counter(feed.posts[i].author for i in found)
-    assert set(per_author) <= followed
-    assert all(count <= each for count in per_author.values())
+    by_author = Counter(feed.posts[i].author for i in found)
+    assert set(by_author) <= followed
+    assert all(count <= per_author for count in by_author.values())
     created = [feed.posts[i].created for i in found]
     assert created == sorted(created, reverse=True)
     if sum(post.author in followed for post in feed.posts) > 0:
@@ -109,8 +109,8 @@ def test_followed_authors_bring_their_newest_posts(feed, limit, each):
 
 
 @given(feeds())
-def test_followed_tastes_are_what_followed_users_engaged_with_last_first(feed):
-    found = named(sources.EngagedByFollowed(50, 100), feed)
+def test_posts_that_followed_users_engaged_with_come_latest_first(feed):
+    found = numbers_of(sources.EngagedByFollowed(50, 100), feed)
 
     followed = {b for a, b, _ in feed.follows if a == 0}
     last = {}
@@ -121,29 +121,29 @@ def test_followed_tastes_are_what_followed_users_engaged_with_last_first(feed):
     assert [last[post] for post in found] == sorted(last.values(), reverse=True)
 
 
-def test_each_favourite_topic_gets_its_share():
+def test_a_topic_with_a_larger_share_gets_more_places():
     posts = [Post(created=float(i), tags=("cats",) if i % 2 else ("dogs",)) for i in range(40)]
     events = [(0, 1, LIKE, 50.0), (0, 3, LIKE, 51.0), (0, 5, LIKE, 52.0), (0, 0, LIKE, 53.0)]
 
-    found = named(sources.FavouriteTopics(10, 40), Feed(1, posts, events))
+    found = numbers_of(sources.FavouriteTopics(10, 40), Feed(1, posts, events))
 
     topics = Counter(posts[i].tags[0] for i in found)
     assert topics["cats"] > topics["dogs"] > 0
     assert 39 in found
 
 
-def test_popular_authors_are_those_that_others_engage_with():
+def test_popular_authors_are_those_with_events_of_other_users():
     posts = [Post(1.0, author=0), Post(2.0, author=1), Post(3.0, author=1), Post(4.0)]
     events = [(2, 1, COMMENT, 10.0), (3, 1, COMMENT, 11.0), (0, 0, COMMENT, 12.0)]
 
-    found = named(sources.PopularAuthors(4, 10), Feed(4, posts, events))
+    found = numbers_of(sources.PopularAuthors(4, 10), Feed(4, posts, events))
 
     assert set(found[:2]) == {1, 2}
-    assert 3 not in found  # nobody knows who wrote it
+    assert 3 not in found  # its author is unknown
 
 
-def test_neighbours_name_what_users_alike_chose_and_strangers_get_nothing():
-    alike = [
+def test_live_neighbours_return_posts_of_similar_users_and_none_for_an_unknown_user():
+    similar = [
         (0, 0, LIKE, 10.0),
         (0, 1, LIKE, 20.0),
         (1, 0, LIKE, 11.0),
@@ -151,35 +151,35 @@ def test_neighbours_name_what_users_alike_chose_and_strangers_get_nothing():
         (1, 2, LIKE, 30.0),
     ]
     other = [(2, 3, LIKE, 12.0)]
-    feed = Feed(3, [Post()] * 4, [*alike, *other])
+    feed = Feed(3, [Post()] * 4, [*similar, *other])
 
-    found = named(sources.LiveNeighbours(10), feed)
+    found = numbers_of(sources.LiveNeighbours(10), feed)
 
     assert 2 in found
     assert 3 not in found
-    assert named(sources.LiveNeighbours(10), feed, user=-1) == []
+    assert numbers_of(sources.LiveNeighbours(10), feed, user=-1) == []
 
 
-def test_a_catalogue_is_named_whole_only_while_it_is_small():
+def test_the_whole_catalogue_is_returned_only_if_it_is_small():
     feed = Feed(1, [Post()] * 5)
 
-    assert sorted(named(sources.WholeCatalogue(5), feed)) == [0, 1, 2, 3, 4]
-    assert named(sources.WholeCatalogue(4), feed) == []
+    assert sorted(numbers_of(sources.WholeCatalogue(5), feed)) == [0, 1, 2, 3, 4]
+    assert numbers_of(sources.WholeCatalogue(4), feed) == []
 
 
 @given(st.lists(st.floats(-1, 1), max_size=30), st.sets(st.integers(0, 29)), st.integers(1, 10))
-def test_the_strongest_are_the_largest_positive_values_of_what_is_not_barred(values, barred, limit):
+def test_top_by_value_returns_the_largest_positive_values_of_allowed_posts(values, excluded, limit):
     state, _ = whole_state(Feed(1, [Post()] * 30).dataset())
-    context = RankingContext(state, -1, NOW, np.array(sorted(barred), np.intp))
+    context = RankingContext(state, -1, NOW, np.array(sorted(excluded), np.intp))
     rows = np.arange(len(values))[::-1]
 
     found = sources.top_by_value(context, rows, np.array(values, np.float64)[::-1], limit).tolist()
 
-    left = [value for row, value in enumerate(values) if value > 0 and row not in barred]
-    assert [values[row] for row in found] == sorted(left, reverse=True)[:limit]
-    assert not set(found) & barred
+    allowed = [value for row, value in enumerate(values) if value > 0 and row not in excluded]
+    assert [values[row] for row in found] == sorted(allowed, reverse=True)[:limit]
+    assert not set(found) & excluded
 
 
 @given(st.lists(st.integers(0, 9), max_size=30))
-def test_distinct_keeps_the_first_of_each(values):
+def test_distinct_keeps_the_first_of_each_value(values):
     assert sources.distinct(np.array(values, np.intp)).tolist() == list(dict.fromkeys(values))

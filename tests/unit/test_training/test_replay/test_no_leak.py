@@ -15,15 +15,15 @@ from app.domain.ranking.features import Feature
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import LIKE, VIEW, Feed, Post, cut, feeds, forum, generated
 from training.evaluation import rankers as ranker_list
-from training.evaluation.prequential import run
-from training.evaluation.rankers import LEARNED, RANKERS
+from training.evaluation.prequential import replay_rankers
+from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
 from training.learning.model_selection import LearningOptions
 from training.learning.training_examples import training_examples
 from training.replay.replay import Replay, target_kinds
 from training.reporting.ranking_dump import write_dump
 
 QUICK = LearningOptions(requests=250, candidates=20, ridges=(1e-3,), units=(4,))
-UNLEARNED = [name for name in RANKERS if name not in LEARNED]
+UNLEARNED = [name for name in RANKERS if name not in LEARNED_RANKERS]
 
 
 def dumped(
@@ -41,8 +41,10 @@ def dumped(
     replay = Replay(history, RankingOptions(), targets=targets, test_from=test_from)
     if seen is not None:
         seen(replay)
-    outcome = run(replay, rankers, learning, max_requests=most, workers=1)
-    assert not LEARNED & set(rankers) or outcome.fits, "nothing was learned: the feed is too small to tell"
+    outcome = replay_rankers(replay, rankers, learning, max_requests=most, workers=1)
+    assert not LEARNED_RANKERS & set(rankers) or outcome.fits, (
+        "nothing was learned: the feed is too small to tell"
+    )
     write_dump(path, replay, outcome)
     return path.read_bytes()
 
@@ -71,7 +73,7 @@ def test_every_ranker_and_the_sampling_for_learning_get_through_any_small_feed(f
     history = feed.dataset()
     replay = Replay(history, RankingOptions(), targets=target_kinds(history), test_from=start * 1800.0)
 
-    outcome = run(replay, RANKERS, QUICK, max_requests=10**6)
+    outcome = replay_rankers(replay, RANKERS, QUICK, max_requests=10**6)
 
     assert all((ranks >= 1).all() for ranks in outcome.ranks.values())
     for name, lists in outcome.lists.items():
@@ -211,7 +213,7 @@ def test_lists_hold_nothing_of_the_future_nothing_own_nothing_chosen_and_no_repe
 def test_the_same_feed_gives_the_same_dump_twice(feed, tmp_path):
     start = float(feed.events.time[int(0.8 * len(feed.events))])
 
-    first, second = (dumped(feed, start, tmp_path / "dump", sorted(LEARNED)) for _ in range(2))
+    first, second = (dumped(feed, start, tmp_path / "dump", sorted(LEARNED_RANKERS)) for _ in range(2))
 
     assert first == second
 
