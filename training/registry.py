@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import InvalidArtifact
-from app.domain.repositories.model_registry import ModelRecord
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry

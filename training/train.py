@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.domain.repositories.model_registry import ModelRecord
+from app.domain.entities.model_record import ModelRecord
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.ml.registry.open_registry import open_registry

@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities.model_record import ModelRecord
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedSnapshot
-from app.domain.repositories.model_registry import ModelRecord
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel

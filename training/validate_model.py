@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import InvalidArtifact, UnknownVersion
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import NoObserver
-from app.domain.repositories.model_registry import ModelRecord
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.model_loader import ServedModel

@@ -1,24 +1,47 @@
-"""The feed that is being served: the state, what ranks it, and turns at both."""
+"""The feed that is served: the state in memory, its ranker, and the lock that guards both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.domain.feed.state import FeedState
+from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.pipeline import FeedPipeline
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveRanker:
-    """What ranks. `model_version` is None for the ranking that needs no model."""
+    """The pipeline that ranks requests. `published` is its model; None if the pipeline needs no model."""
 
     pipeline: FeedPipeline
-    model_version: str | None
+    published: PublishedModel | None = None
+
+    @property
+    def model_version(self) -> str | None:
+        """Version of the model; None without a model."""
+        return None if self.published is None else self.published.record.version
+
+    @property
+    def model_created_at(self) -> datetime | None:
+        """Time of the training; None without a model."""
+        return None if self.published is None else datetime.fromisoformat(self.published.record.created_at)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return (n, d) float32 text vectors in the space of the model; d is 0 without a model."""
+        if self.published is None:
+            return np.zeros((len(texts), 0), np.float32)
+        return self.published.model.embed(texts)
 
 
 class LiveFeed:
-    """Shared by requests, which read, and by whoever keeps it current, who writes; each for the length of a `lock`.
+    """Shared by requests, which read, and by workers, which write. Both hold `lock` for a short time.
 
-    A turn is short: writers apply what they fetched beforehand, in portions.
+    database_ok   the last read of the log succeeded
+    caught_up_at  monotonic seconds of the last complete read of the log; None before the first one
     """
 
     def __init__(self, state: FeedState, ranker: ActiveRanker) -> None:
@@ -26,8 +49,19 @@ class LiveFeed:
         self.state = state
         self.ranker = ranker
         self.database_ok = False
+        self.caught_up_at: float | None = None
+
+    @property
+    def interaction_count(self) -> int:
+        """Number of interactions with all posts in memory."""
+        return int(self.state.engagements[: self.state.n_posts].sum())
 
     @property
     def degraded(self) -> bool:
-        """Whether a part (model, database) is missing."""
-        return self.ranker.model_version is None or not self.database_ok
+        """True while the model or the database is missing."""
+        return is_degraded(self.ranker.model_version, self.database_ok)
+
+
+def is_degraded(model_version: str | None, database_ok: bool) -> bool:
+    """True if a part of the service is missing: the model or the database."""
+    return model_version is None or not database_ok

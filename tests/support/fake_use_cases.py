@@ -26,9 +26,8 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHOLE = ServiceState(
     ready=True,
     model_version="v1",
-    model_loaded=True,
     model_created_at=NOON - timedelta(hours=1),
-    database_ok=True,
+    database="up",
     tail_lag_seconds=0.2,
     users=2,
     posts=300,

@@ -1,4 +1,4 @@
-"""A service over tables in memory, what can be done to it, and how two feeds compare."""
+"""Services over tables in memory: random changes, logs without triggers, and the comparison of two states."""
 
 from datetime import timedelta
 
@@ -14,15 +14,48 @@ from tests.support.fake_storage import InMemoryFeedLog
 from tests.support.small_service import SmallService
 
 HOUR = timedelta(hours=1)
+Change = tuple[str, int, int]
 
 
 def a_service(posts: int = 12, *, database: bool = True) -> SmallService:
     service = SmallService(database=database)
+    _fill(service, posts)
+    service.catch_up()
+    return service
+
+
+def a_service_without_triggers() -> SmallService:
+    service = SmallService()
+    service.replace_log(LogWithoutTriggers(service.tables))
+    _fill(service, 12)
+    service.catch_up()
+    return service
+
+
+def _fill(service: SmallService, posts: int) -> None:
     service.add_users("reader", "other", "ann")
     for number in range(posts):
         service.add_post(f"p{number}", "ann", age=number * HOUR)
+
+
+class LogWithoutTriggers(InMemoryFeedLog):
+    """The log of adopted tables: it contains events only."""
+
+    def read_changes(self, since: LogPosition) -> FeedChanges:
+        changes = super().read_changes(since)
+        return FeedChanges([], [], [], [], [], [], changes.events, changes.position)
+
+    def has_complete_change_capture(self) -> bool:
+        return False
+
+
+def reconcile_now(service: SmallService) -> None:
+    service.set_interval(reconcile_seconds=-1.0)
     service.catch_up()
-    return service
+
+
+def is_known(service: SmallService, post: str) -> bool:
+    return post_uuid(post).bytes in service.feed.state.post_rows
 
 
 def engagements(service: SmallService, post: str) -> int:
@@ -30,30 +63,37 @@ def engagements(service: SmallService, post: str) -> int:
     return int(state.engagements[state.post_rows[post_uuid(post).bytes]])
 
 
-def same_counts(one: FeedState, other: FeedState, now: float) -> bool:
-    """Equal counters and equal sets of events, row by row; rows are found by key."""
-    keys = sorted(set(one.post_rows) | set(other.post_rows))
-    if sorted(one.post_rows) != sorted(other.post_rows):
+def fully_read_state(service: SmallService) -> FeedState:
+    return FeedTimeline(service.log.read_all().dataset, replay=False).apply_all()
+
+
+def same_counts(first: FeedState, second: FeedState, now: float) -> bool:
+    """True if counters and sets of events are equal; posts and users are matched by key."""
+    keys = sorted(set(first.post_rows) | set(second.post_rows))
+    if sorted(first.post_rows) != sorted(second.post_rows):
         return False
-    a, b = (np.array([state.post_rows[key] for key in keys], np.intp) for state in (one, other))
-    users = sorted(set(one.user_rows) & set(other.user_rows))
+    a, b = (np.array([state.post_rows[key] for key in keys], np.intp) for state in (first, second))
+    users = sorted(set(first.user_rows) & set(second.user_rows))
     return (
-        np.array_equal(one.engagements[a], other.engagements[b])
-        and np.array_equal(one.last_engaged[a], other.last_engaged[b])
-        and np.array_equal(one.visible[a], other.visible[b])
-        and np.array_equal(one.created[a], other.created[b])
-        and np.allclose(one.post_counters.values(now, a), other.post_counters.values(now, b), rtol=1e-9)
-        and np.allclose(one.strong_counters.values(now, a), other.strong_counters.values(now, b), rtol=1e-9)
-        and all(_met(one, key) == _met(other, key) for key in users)
-        and all(_followed(one, key) == _followed(other, key) for key in users)
+        np.array_equal(first.engagements[a], second.engagements[b])
+        and np.array_equal(first.last_engaged[a], second.last_engaged[b])
+        and np.array_equal(first.visible[a], second.visible[b])
+        and np.array_equal(first.created[a], second.created[b])
+        and np.allclose(first.post_counters.values(now, a), second.post_counters.values(now, b), rtol=1e-9)
+        and np.allclose(
+            first.strong_counters.values(now, a), second.strong_counters.values(now, b), rtol=1e-9
+        )
+        and all(_events(first, key) == _events(second, key) for key in users)
+        and all(_followed(first, key) == _followed(second, key) for key in users)
     )
 
 
-def _met(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:
-    """Events of a user with posts that are there."""
-    there = set(state.post_rows.values())
-    events = zip(*(one.tolist() for one in state.events_by_user.row(state.user_rows[user])), strict=True)
-    return sorted((state.post_ids[post], at, kind) for post, at, kind in events if post in there)
+def _events(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:
+    """Events of a user with posts of the state."""
+    known = set(state.post_rows.values())
+    columns = state.events_by_user.row(state.user_rows[user])
+    events = zip(*(column.tolist() for column in columns), strict=True)
+    return sorted((state.post_ids[post], at, kind) for post, at, kind in events if post in known)
 
 
 def _followed(state: FeedState, user: bytes) -> set[bytes]:
@@ -61,9 +101,9 @@ def _followed(state: FeedState, user: bytes) -> set[bytes]:
     return {key_of[row] for row in state.follows.row(state.user_rows[user])[0].tolist() if row in key_of}
 
 
-changes = st.lists(
+random_changes = st.lists(
     st.tuples(
-        st.sampled_from(["event", "event", "event", "post", "hide", "delete", "follow", "unfollow", "look"]),
+        st.sampled_from(["event", "event", "event", "post", "hide", "delete", "follow", "unfollow", "poll"]),
         st.integers(0, 2),
         st.integers(0, 13),
     ),
@@ -71,59 +111,25 @@ changes = st.lists(
 )
 
 
-def make(changes: list[tuple[str, int, int]], service: SmallService, writer: SmallService) -> None:
-    """Events by `writer`, the rest in the tables of `service`, a minute apart."""
-    people = ("reader", "other", "ann")
+def make_changes(changes: list[Change], service: SmallService, writer: SmallService) -> None:
+    """Make the changes a minute apart: events by `writer`, the others in the tables of `service`."""
+    users = ("reader", "other", "ann")
     for what, who, number in changes:
-        post, person, next_person = f"p{number}", people[who], people[(who + 1) % 3]
-        there = post_uuid(post) in service.tables.posts
-        pair = (user_uuid(person), user_uuid(next_person))
+        post, user, next_user = f"p{number}", users[who], users[(who + 1) % 3]
+        exists = post_uuid(post) in service.tables.posts
+        pair = (user_uuid(user), user_uuid(next_user))
         service.pass_time(60)
         writer.clock.at = service.clock.at
-        if what == "event" and there:
-            late = service.clock.at - (number % 4) * HOUR
-            writer.track(person, post, INTERACTION_TYPES[number % 5], late)
+        if what == "event" and exists:
+            occurred_at = service.clock.at - (number % 4) * HOUR
+            writer.track(user, post, INTERACTION_TYPES[number % 5], occurred_at)
         elif what in {"post", "hide"}:
-            service.add_post(post, person, age=number * HOUR, visible=what == "post")
-        elif what == "delete" and there:
+            service.add_post(post, user, age=number * HOUR, visible=what == "post")
+        elif what == "delete" and exists:
             service.remove_post(post)
         elif what == "follow":
-            service.follow(person, next_person)
+            service.follow(user, next_user)
         elif what == "unfollow" and pair in service.tables.follows:
             service.tables.remove_follow(*pair)
-        elif what == "look":
+        elif what == "poll":
             service.catch_up()
-
-
-class UntoldLog(InMemoryFeedLog):
-    """Tables without our triggers: the outbox is silent."""
-
-    def read_changes(self, since: LogPosition) -> FeedChanges:
-        told = super().read_changes(since)
-        return FeedChanges([], [], [], [], [], [], told.events, told.position)
-
-    def has_complete_change_capture(self) -> bool:
-        return False
-
-
-def an_untold_service() -> SmallService:
-    service = SmallService()
-    service.keeper._log = UntoldLog(service.tables)
-    service.add_users("reader", "other", "ann")
-    for number in range(12):
-        service.add_post(f"p{number}", "ann", age=number * HOUR)
-    service.catch_up()
-    return service
-
-
-def compare_now(service: SmallService) -> None:
-    object.__setattr__(service.keeper._intervals, "reconcile", -1.0)
-    service.catch_up()
-
-
-def whole_feed(service: SmallService) -> FeedState:
-    return FeedTimeline(service.log.read_all().dataset, replay=False).apply_all()
-
-
-def engagements_known(service: SmallService, post: str) -> bool:
-    return post_uuid(post).bytes in service.feed.state.post_rows

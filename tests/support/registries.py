@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.repositories.model_registry import ModelRecord
+from app.domain.entities.model_record import ModelRecord
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.manifest import Manifest
 from app.infrastructure.ml.registry.registry_index import read_versions, write_versions

@@ -1,6 +1,6 @@
-"""The service in one process and one thread: the real use cases and keeper over tables in memory."""
+"""The service in one process and one thread: the real wiring over tables in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,61 +9,85 @@ import numpy as np
 
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse
-from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.response_cache import ListCachePolicy
-from app.application.use_cases.generate_recommendations import GenerateRecommendations
-from app.application.use_cases.track_interaction import TrackedEvent, TrackInteraction
-from app.application.workers.log_follower import LogFollower
+from app.application.use_cases.get_health_status import ServiceState
+from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.workers.poll_intervals import PollIntervals
+from app.bootstrap import Clocks, Storage, build_use_cases, build_workers
 from app.domain.entities import InteractionType, Post, User
+from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import DomainError
-from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking import user_features
-from app.domain.ranking.assembly import NoObserver, ranking_pipeline
+from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.choice_model import ChoiceModel
-from app.domain.ranking.model_interface import ModelSource, PublishedModel
+from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
-from app.domain.repositories.model_registry import ModelRecord
+from app.domain.repositories.feed_log import FeedLog
+from app.infrastructure.config.settings import Settings
 from tests.support.fake_storage import InMemoryFeedLog, InMemoryInteractions, InMemoryPosts, InMemoryTables
 from tests.support.fake_use_cases import FixedClock
 from training.training_run import fit_served_model
 
 FEW_CANDIDATES = RankingOptions(candidates=12, whole_catalogue=0)
-"""So that the scored part of a list ends early and the rest of the catalogue follows."""
+"""The ranked part of a list ends early, so that the rest of the catalogue follows."""
+
+
+class FakeModels:
+    """ModelSource of the model `published`; fails with `error` if it is set, and counts the loads."""
+
+    def __init__(self) -> None:
+        self.published: PublishedModel | None = None
+        self.error: DomainError | None = None
+        self.version = 0
+        self.fetches = 0
+
+    def fingerprint(self) -> object:
+        return self.version
+
+    def fetch(self) -> PublishedModel | None:
+        self.fetches += 1
+        if self.error is not None:
+            raise self.error
+        return self.published
+
+
+def in_memory_storage(tables: InMemoryTables) -> Storage:
+    """All ports over the same tables, except for saved recommendations."""
+    return Storage(InMemoryInteractions(tables), InMemoryFeedLog(tables), InMemoryPosts(tables))
 
 
 class SmallService:
-    """What a test may do to a running service; nothing reaches memory but by `catch_up`, `track` and `publish`."""
+    """A running service. Only `catch_up`, `track` and `publish` change what it has in memory."""
 
-    def __init__(self, *, options: RankingOptions = FEW_CANDIDATES, database: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        options: RankingOptions = FEW_CANDIDATES,
+        tables: InMemoryTables | None = None,
+        storage: Storage | None = None,
+        database: bool = True,
+    ) -> None:
+        """`tables` may be shared by several services. `storage` replaces the adapters of the tables."""
         self.options = options
-        self.tables = InMemoryTables()
+        self.tables = InMemoryTables() if tables is None else tables
         self.clock = FixedClock()
-        self.delivered: list[tuple[UUID, RecommendationResponse]] = []
-        self.published: PublishedModel | None = None
-        self.broken: DomainError | None = None
-        self._fingerprint = 0
-        fallback = ranking_pipeline(options, None, None, NoObserver())
-        self.feed = LiveFeed(FeedState(), ActiveRanker(fallback, None))
-        self.log = InMemoryFeedLog(self.tables)
-        self.keeper = LogFollower(
-            self.feed,
-            ModelSource(lambda: self._fingerprint, self._fetch),
-            self.log if database else None,
-            InMemoryPosts(self.tables) if database else None,
-            options,
-            NoObserver(),
-            PollIntervals(),
-        )
-        self.generate = GenerateRecommendations(
-            self.feed,
+        self.models = FakeModels()
+        self.intervals = PollIntervals()
+        self.served: list[tuple[UUID, RecommendationResponse]] = []
+        self.storage = in_memory_storage(self.tables) if storage is None else storage
+        if not database:
+            self.storage = Storage(self.storage.interactions)
+        self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
+        use_cases = build_use_cases(
+            self.workers,
+            self.storage.interactions,
+            Clocks(self.clock, self.clock),
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
-            self.clock,
-            lambda user, answer: self.delivered.append((user, answer)),
-            ListCachePolicy(),
+            lambda user, response: self.served.append((user, response)),
+            Settings(_env_file=None),
         )
-        self._track = TrackInteraction(InMemoryInteractions(self.tables), self.clock, self.keeper.apply)
+        self.feed = self.workers.feed
+        self.generate, self._track = use_cases.recommend, use_cases.track
 
     # -- the tables ----------------------------------------------------------------------------------------------
 
@@ -79,9 +103,9 @@ class SmallService:
         visible: bool = True,
         tags: tuple[str, ...] = (),
     ) -> None:
-        writer = None if author is None else user_uuid(author)
-        made_at = self.clock.at - age
-        self.tables.add_posts(Post(post_uuid(name), name, writer, made_at, 0, "", tags, visible))
+        author_id = None if author is None else user_uuid(author)
+        created_at = self.clock.at - age
+        self.tables.add_posts(Post(post_uuid(name), name, author_id, created_at, 0, "", tags, visible))
 
     def remove_post(self, name: str) -> None:
         self.tables.remove_post(post_uuid(name))
@@ -89,84 +113,133 @@ class SmallService:
     def follow(self, follower: str, followee: str) -> None:
         self.tables.add_follow(user_uuid(follower), user_uuid(followee))
 
-    # -- what happens --------------------------------------------------------------------------------------------
+    def created_at(self, name: str) -> datetime:
+        return self.tables.posts[post_uuid(name)].created_at
+
+    def disconnect(self) -> None:
+        """Make the tables unavailable, and let the service notice it."""
+        self.tables.away = True
+        self.catch_up()
+
+    def reconnect(self, source: str | None = None) -> None:
+        """Make the tables available again, as another database if `source` is given."""
+        self.tables.away, self.tables.source = False, source or self.tables.source
+        self.catch_up()
+
+    # -- the running service -------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> FeedLog:
+        assert self.storage.feed_log is not None
+        return self.storage.feed_log
+
+    @property
+    def state(self) -> ServiceState:
+        return self.workers.supervisor.state()
+
+    def replace_log(self, log: FeedLog) -> None:
+        follower = self.workers.follower
+        assert follower is not None
+        follower._log = follower._reconciler._log = log
+
+    def set_interval(self, **seconds: float) -> None:
+        """Change a poll interval; a negative one makes the work due at the next poll."""
+        for name, value in seconds.items():
+            object.__setattr__(self.intervals, name, value)
 
     def pass_time(self, seconds: float = 1) -> None:
         self.clock.at += timedelta(seconds=seconds)
 
     def catch_up(self) -> None:
-        self.keeper.poll_log()
+        if self.workers.follower is not None:
+            self.workers.follower.poll_log()
+
+    def purge_outbox(self) -> None:
+        assert self.workers.follower is not None
+        self.workers.follower.purge_outbox()
 
     def track(self, user: str, post: str, kind: InteractionType = "view", at: datetime | None = None) -> None:
         self._track([TrackedEvent(user, post, kind, at)])
 
+    # -- models --------------------------------------------------------------------------------------------------
+
     def train(self, *, learned: bool = False, version: str | None = None) -> PublishedModel:
-        """A model of what the tables hold now; the learned one with weights drawn at random."""
-        self._fingerprint += 1
-        version = version or f"v{self._fingerprint}"
-        model = fit_served_model(self.log.read_all(), self.options, _any_choice() if learned else None, {})
-        sha256 = f"{self._fingerprint:064x}"
-        record = ModelRecord(version, "model.pkl", self.clock.at.isoformat(), "active", sha256, 1, {}, {})
+        """A model of the tables; the learned one has random weights."""
+        self.models.version += 1
+        number = self.models.version
+        model = fit_served_model(
+            self.log.read_all(), self.options, _random_choice_model() if learned else None, {}
+        )
+        record = ModelRecord(
+            version=version or f"v{number}",
+            filename="model.pkl",
+            created_at=self.clock.at.isoformat(),
+            status="active",
+            sha256=f"{number:064x}",
+            size_bytes=1,
+            metrics={},
+            config={},
+        )
         return PublishedModel(record, model)
 
     def publish(self, model: PublishedModel | None = None, *, learned: bool = False) -> str:
-        self.published = model or self.train(learned=learned)
-        self._fingerprint += 1
-        self.keeper.check_for_new_model()
-        return self.published.record.version
+        self.models.published = model or self.train(learned=learned)
+        self.models.version += 1
+        self.check_for_new_model()
+        return self.models.published.record.version
 
     def break_models(self, error: DomainError) -> None:
-        self.broken = error
-        self._fingerprint += 1
-        self.keeper.check_for_new_model()
+        self.models.error = error
+        self.models.version += 1
+        self.check_for_new_model()
 
-    def _fetch(self) -> PublishedModel | None:
-        if self.broken is not None:
-            raise self.broken
-        return self.published
+    def check_for_new_model(self) -> None:
+        self.workers.watcher.check_for_new_model()
 
-    # -- what is asked -------------------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------------------------
 
-    def page(self, user: str, **wishes: Any) -> RecommendationResponse:
-        return self.generate(RecommendationRequest(user, **wishes))
+    def page(self, user: str, **options: Any) -> RecommendationResponse:
+        return self.generate(RecommendationRequest(user, **options))
 
-    def whole_list(self, user: str, *, limit: int = 7, **wishes: Any) -> list[RecommendationResponse]:
-        """All pages by cursor, to the end."""
-        pages = [self.page(user, limit=limit, **wishes)]
+    def all_pages(self, user: str, *, limit: int = 7, **options: Any) -> list[RecommendationResponse]:
+        """All pages by cursor, to the end of the list."""
+        pages = [self.page(user, limit=limit, **options)]
         while (cursor := pages[-1].next_cursor) is not None:
             assert len(pages) < 200, "the list has no end"
-            pages.append(self.page(user, limit=limit, cursor=cursor, **wishes))
+            pages.append(self.page(user, limit=limit, cursor=cursor, **options))
         return pages
 
     def eligible(
         self, user: str, *, exclude_seen: bool = True, mode: str = "ranked", excluded: Sequence[str] = ()
     ) -> set[str]:
-        """The rules of contract section 4, read off the tables one post at a time."""
-        asking = user_uuid(user)
-        met = {one.interaction.post_id for one in self.tables.events if one.interaction.user_id == asking}
+        """Names of the eligible posts, computed from the tables one post at a time."""
+        user_id = user_uuid(user)
+        seen = {
+            event.interaction.post_id for event in self.tables.events if event.interaction.user_id == user_id
+        }
+        rules: list[Callable[[Post], bool]] = [
+            lambda post: post.visible,
+            lambda post: post.created_at <= self.clock.at,
+            lambda post: post.author_id != user_id,
+            lambda post: post.external_id not in excluded,
+            lambda post: not (exclude_seen and post.id in seen),
+            lambda post: mode != "following" or (user_id, post.author_id) in self.tables.follows,
+        ]
         return {
-            post.external_id
-            for post in self.tables.posts.values()
-            if post.visible
-            and post.created_at <= self.clock.at
-            and post.author_id != asking
-            and post.external_id not in excluded
-            and not (exclude_seen and post.id in met)
-            and (mode != "following" or (asking, post.author_id) in self.tables.follows)
+            post.external_id for post in self.tables.posts.values() if all(allows(post) for allows in rules)
         }
 
-    def created_at(self, name: str) -> datetime:
-        return self.tables.posts[post_uuid(name)].created_at
+
+def names(*responses: RecommendationResponse) -> list[str]:
+    """Names of the posts of some pages, in order."""
+    return [str(name) for response in responses for name in response.external_ids]
 
 
-def names(*answers: RecommendationResponse) -> list[str]:
-    """Posts of some pages, in order, as they were named."""
-    return [str(one) for answer in answers for one in answer.external_ids]
-
-
-def _any_choice() -> ChoiceModel:
-    """A learned blend that nobody learned: any weights make a list."""
+def _random_choice_model() -> ChoiceModel:
+    """A choice model with random weights: any weights give a list."""
     inputs = user_features.names()
-    blank, none = np.zeros(len(inputs)), np.zeros(0)
+    zeros, empty = np.zeros(len(inputs)), np.zeros(0)
     weights = np.random.default_rng(5).normal(size=len(inputs))
-    return ChoiceModel(inputs, blank, blank + 1, weights, np.zeros((len(inputs), 0)), none, none, np.zeros(3))
+    return ChoiceModel(
+        inputs, zeros, zeros + 1, weights, np.zeros((len(inputs), 0)), empty, empty, np.zeros(3)
+    )

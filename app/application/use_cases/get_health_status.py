@@ -1,46 +1,60 @@
-"""How the service is: what it serves with, and which part is missing."""
+"""Report the status of the service. /health, /readyz and the gauges of /metrics all read it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from app.application.live_feed import is_degraded
 from app.domain.services.clock import Clock
+
+Database = Literal["up", "down", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """What the running parts know of themselves at one moment.
+    """State of the running parts at one time.
 
-    ready             a feed can be answered, from whatever is known
-    database_ok       None where no database is set up
-    tail_lag_seconds  time since the log was last read to its end, None before the first time
+    ready             the service can answer a feed request
+    model_version     None while no model is loaded
+    database          `none`: no database is configured
+    tail_lag_seconds  time since the last complete read of the log; None before the first one
     """
 
     ready: bool
     model_version: str | None = None
-    model_loaded: bool = False
     model_created_at: datetime | None = None
     last_reload_error: str | None = None
     reload_failures: int = 0
-    database_ok: bool | None = None
+    database: Database = "none"
     tail_lag_seconds: float | None = None
     users: int = 0
     posts: int = 0
     interactions: int = 0
-    write_behind_waiting: int = 0
+    write_behind_pending: int = 0
     write_behind_dropped: int = 0
+
+    @property
+    def model_loaded(self) -> bool:
+        """True while a model ranks."""
+        return self.model_version is not None
+
+    @property
+    def degraded(self) -> bool:
+        """True while responses lack a part of the service (model, database)."""
+        return not self.ready or is_degraded(self.model_version, self.database == "up")
 
 
 class ServiceStatusReader(Protocol):
-    """Port: the running parts, asked from memory; never waits."""
+    """Port: reads the state of the running parts from memory, without waiting."""
 
     def state(self) -> ServiceState:
-        """The present state."""
+        """Return the state at this time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class HealthStatus:
-    """The state, judged: `degraded` means that answers lack a part (model, database)."""
+    """The state of the service with the values that follow from it."""
 
     status: Literal["healthy", "degraded"]
     timestamp: datetime
@@ -49,16 +63,15 @@ class HealthStatus:
 
 
 class GetHealthStatus:
-    """Judge the present state."""
+    """Report the status of the service."""
 
     def __init__(self, reader: ServiceStatusReader, clock: Clock) -> None:
         self._reader = reader
         self._clock = clock
 
     def __call__(self) -> HealthStatus:
-        """Never raises and never waits for the database."""
+        """Return the present status. Never raises and never waits for the database."""
         state, now = self._reader.state(), self._clock.now()
-        whole = state.ready and state.model_loaded and state.database_ok is True
-        made = state.model_created_at
-        age = None if made is None else max(0.0, (now - made).total_seconds())
-        return HealthStatus("healthy" if whole else "degraded", now, age, state)
+        created = state.model_created_at
+        age_seconds = None if created is None else max(0.0, (now - created).total_seconds())
+        return HealthStatus("degraded" if state.degraded else "healthy", now, age_seconds, state)

@@ -1,1 +1,1 @@
-"""What runs beside the requests: the log, new models, and writing what was recommended."""
+"""Background workers: follow the log, load new models, save recommendations."""

@@ -1,4 +1,4 @@
-"""How often the feed's keeper looks where."""
+"""How often the workers poll."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,12 +6,16 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class PollIntervals:
-    """Seconds between looks at the log, at the registry, and, where tables have no triggers of ours, at everything that
-    exists and at the newest posts; and between sweeps of the outbox, which is kept for `outbox_life`."""
+    """Pauses in seconds between two polls of one thing.
 
-    tail: float = 0.25
-    registry: float = 2.0
-    reconcile: float = 60.0
-    newest: float = 2.0
-    purge: float = 3600.0
-    outbox_life: timedelta = timedelta(days=7)
+    log, registry      new rows of the log, new models
+    reconcile, newest  a full comparison, and a read of the newest posts: both only for tables without triggers
+    purge              removal of outbox rows older than `outbox_ttl`
+    """
+
+    log_seconds: float = 0.25
+    registry_seconds: float = 2.0
+    reconcile_seconds: float = 60.0
+    newest_seconds: float = 2.0
+    purge_seconds: float = 3600.0
+    outbox_ttl: timedelta = timedelta(days=7)

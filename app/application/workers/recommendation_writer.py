@@ -1,4 +1,4 @@
-"""Copies answers to `user_recommendation`, off the request path: the newest of each user, some at a time."""
+"""Saves served recommendations to `user_recommendation` off the request path: the newest response of each user."""
 
 import threading
 from collections import OrderedDict
@@ -16,80 +16,85 @@ from app.domain.services.clock import Clock
 
 log = structlog.get_logger()
 
-_IDLE_SECONDS = 0.25  # between two statements, at least
-_IDLE_TO_BUSY_RATIO = (
-    9  # so many times as long as the last one took: copying is not to compete with answering
-)
-_BATCH_SIZE = 25  # answers in one statement
-_CLEAN_EVERY_SECONDS = 600.0
+BATCH_SIZE = 25  # responses in one statement
+IDLE_TO_BUSY_RATIO = 9  # pause after a statement, in multiples of its duration: requests have priority
+MIN_PAUSE_SECONDS = 0.25
+PAUSE_AFTER_ERROR_SECONDS = 1.0
+CLEANUP_SECONDS = 600.0
+_JOIN_SECONDS = 5
 
 
 class WriteBehind:
-    """Takes answers at once and drops the oldest waiting one when there are too many."""
+    """A bounded queue with one writer thread. When it is full, the oldest response is dropped and counted."""
 
     def __init__(
-        self, repository: RecommendationRepository, clock: Clock, ttl: timedelta, limit: int
+        self, repository: RecommendationRepository, clock: Clock, ttl: timedelta, max_pending: int
     ) -> None:
+        self.dropped = 0
         self._repository = repository
         self._clock = clock
         self._ttl = ttl
-        self._limit = limit
+        self._max_pending = max_pending
         self._pending: OrderedDict[UUID, RecommendationResponse] = OrderedDict()
-        self._guard = threading.Lock()
-        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self.dropped = 0
 
     @property
     def pending(self) -> int:
-        """Users whose answer is not copied yet."""
+        """Number of users whose newest response is not saved yet."""
         return len(self._pending)
 
-    def enqueue(self, user_id: UUID, answer: RecommendationResponse) -> None:
-        """Keep the answer for copying; an older one of the same user is superseded."""
-        with self._guard:
-            self._pending[user_id] = answer
+    def enqueue(self, user_id: UUID, response: RecommendationResponse) -> None:
+        """Queue the response; it replaces an older one of the same user. Returns at once."""
+        with self._lock:
+            self._pending[user_id] = response
             self._pending.move_to_end(user_id)
-            if len(self._pending) > self._limit:
+            if len(self._pending) > self._max_pending:
                 self._pending.popitem(last=False)
                 self.dropped += 1
 
-    def open(self) -> None:
-        """Begin to copy."""
-        self._thread = threading.Thread(target=self._copy, name="write-behind", daemon=True)
+    def start(self) -> None:
+        """Start the writer thread."""
+        self._thread = threading.Thread(target=self._run, name="write-behind", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop; what still waits is given up, it is a copy."""
-        self._stop.set()
+    def stop(self) -> None:
+        """Stop the thread. Pending responses are discarded: each is a copy of what the user already has."""
+        self._stopping.set()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=_JOIN_SECONDS)
 
-    def _copy(self) -> None:
-        cleaned = monotonic()
-        pause = _IDLE_SECONDS
-        while not self._stop.wait(pause):
-            pause, began = _IDLE_SECONDS, monotonic()
+    def _run(self) -> None:
+        cleaned_at = monotonic()
+        pause_seconds = MIN_PAUSE_SECONDS
+        while not self._stopping.wait(pause_seconds):
+            started_at = monotonic()
             try:
-                if began - cleaned > _CLEAN_EVERY_SECONDS:
-                    cleaned = began
+                if started_at - cleaned_at > CLEANUP_SECONDS:
+                    cleaned_at = started_at
                     self._repository.remove_expired(self._clock.now())
-                with self._guard:
-                    count = min(len(self._pending), _BATCH_SIZE)
-                    answers = [self._pending.popitem(last=False) for _ in range(count)]
-                if answers:
-                    self._repository.save([self._offered(*one) for one in answers])
-                pause = max(_IDLE_SECONDS, _IDLE_TO_BUSY_RATIO * (monotonic() - began))
+                self._save_batch()
+                pause_seconds = max(MIN_PAUSE_SECONDS, IDLE_TO_BUSY_RATIO * (monotonic() - started_at))
             except StorageUnavailable:
-                pause = 1.0
-            except Exception:  # a copy is not worth a thread
-                log.exception("recommendations.copy_failed")
-                pause = 1.0
+                pause_seconds = PAUSE_AFTER_ERROR_SECONDS
+            except Exception:  # one response that cannot be saved must not end the thread
+                log.exception("recommendations.save_failed")
+                pause_seconds = PAUSE_AFTER_ERROR_SECONDS
 
-    def _offered(self, user_id: UUID, answer: RecommendationResponse) -> SavedRecommendations:
+    def _save_batch(self) -> None:
+        with self._lock:
+            count = min(len(self._pending), BATCH_SIZE)
+            batch = [self._pending.popitem(last=False) for _ in range(count)]
+        if batch:
+            self._repository.save([self._to_rows(user_id, response) for user_id, response in batch])
+
+    def _to_rows(self, user_id: UUID, response: RecommendationResponse) -> SavedRecommendations:
         recommendations = [
             Recommendation(UUID(post_id), score, reason)
-            for post_id, score, reason in zip(answer.post_ids, answer.scores, answer.reasons, strict=True)
+            for post_id, score, reason in zip(
+                response.post_ids, response.scores, response.reasons, strict=True
+            )
         ]
-        at = answer.generated_at
-        return SavedRecommendations(user_id, recommendations, at, at + self._ttl)
+        generated_at = response.generated_at
+        return SavedRecommendations(user_id, recommendations, generated_at, generated_at + self._ttl)

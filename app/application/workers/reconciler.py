@@ -1,4 +1,4 @@
-"""Finds what no trigger tells of: tables of others may have none of ours."""
+"""Finds changes that no trigger captured: adopted tables may have no triggers."""
 
 from time import monotonic
 
@@ -8,37 +8,43 @@ from app.domain.repositories.feed_log import FeedLog
 
 
 class Reconciler:
-    """Compares memory with the tables: the newest posts often, everything now and then; nothing where all is told."""
+    """Compares the state with the tables: the newest posts often, everything rarely.
 
-    def __init__(self, updater: StateUpdater, intervals: PollIntervals) -> None:
+    It does nothing if triggers capture every change.
+    """
+
+    def __init__(self, feed_log: FeedLog, updater: StateUpdater, intervals: PollIntervals) -> None:
+        self._log = feed_log
         self._updater = updater
         self._intervals = intervals
-        self._has_complete_capture = False
-        self._checksums: dict[bytes, int] = {}  # of each post, as memory has it
-        self._compared_at = self._looked_at = monotonic()
+        self._all_captured = False
+        self._checksums: dict[bytes, int] = {}  # of each post, by key, as of the last comparison
+        self._reconciled_at = self._newest_read_at = monotonic()
 
-    def reset(self, feed_log: FeedLog) -> None:
-        """To be called before the feed is read as a whole, so that what changes meanwhile is found later.
+    def reset(self) -> None:
+        """Read the checksums before a full read, so that changes during the read are found later.
 
         Raises StorageUnavailable.
         """
-        self._has_complete_capture = feed_log.has_complete_change_capture()
-        self._checksums = {} if self._has_complete_capture else feed_log.checksums().by_post()
-        self._compared_at = self._looked_at = monotonic()
+        self._all_captured = self._log.has_complete_change_capture()
+        self._checksums = {} if self._all_captured else self._log.checksums().by_post()
+        self._reconciled_at = self._newest_read_at = monotonic()
 
-    def run_if_due(self, feed_log: FeedLog) -> None:
-        """What is due. Raises StorageUnavailable."""
-        if monotonic() - self._compared_at > self._intervals.reconcile:
-            self._has_complete_capture = (
-                feed_log.has_complete_change_capture()
-            )  # views can be redefined at any time
-            if self._has_complete_capture:
-                self._checksums = {}
-            else:
-                there = feed_log.checksums()
-                self._updater.reconcile(there, self._checksums)
-                self._checksums = there.by_post()
-            self._compared_at = monotonic()
-        if not self._has_complete_capture and monotonic() - self._looked_at > self._intervals.newest:
-            self._updater.add_missing_posts(feed_log.posts_created_since(self._updater.newest_created()))
-            self._looked_at = monotonic()
+    def run_if_due(self) -> None:
+        """Run the comparisons whose interval has passed. Raises StorageUnavailable."""
+        if monotonic() - self._reconciled_at > self._intervals.reconcile_seconds:
+            self._reconcile()
+            self._reconciled_at = monotonic()
+        if not self._all_captured and monotonic() - self._newest_read_at > self._intervals.newest_seconds:
+            newest = self._log.posts_created_since(self._updater.newest_posts_since())
+            self._updater.add_missing_posts(newest)
+            self._newest_read_at = monotonic()
+
+    def _reconcile(self) -> None:
+        self._all_captured = self._log.has_complete_change_capture()  # views can be redefined at any time
+        if self._all_captured:
+            self._checksums = {}
+            return
+        current = self._log.checksums()
+        self._updater.reconcile(current, self._checksums)
+        self._checksums = current.by_post()

@@ -1,6 +1,6 @@
-"""A start from a model's snapshot: what came after it, where that leads to the feed that a whole read gives."""
+"""Decides whether a start from a model's snapshot gives the same state as a full read of the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.entities import Post
@@ -9,44 +9,48 @@ from app.domain.repositories.feed_log import FeedChanges
 from app.domain.repositories.interaction_repository import StoredInteraction
 
 
-def merge_changes(state: FeedState, parts: Sequence[FeedChanges]) -> FeedChanges | None:
-    """`parts`, read one after the other, as one, in the order in which a whole read comes upon them.
+def merge_changes(state: FeedState, batches: Sequence[FeedChanges]) -> FeedChanges | None:
+    """Merge consecutive batches into one, sorted as a full read sorts them; None if the state would differ from it.
 
-    None where `state` with them is not what a whole read gives. Counters keep what a deleted post or user earned, and
-    an author or a topic what a post earned before it changed hands; rows are numbered, and histories read, by time. So
-    users and posts may only be added, posts only be reworded or hidden, and a new post must be later than all that are
-    there, a new event later than all of the same user and of the same post. Counters of authors and topics then agree
-    but for rounding, as events of others may come in another order.
+    Counters keep what a removed post or user contributed, and what a post contributed to its previous author or topic.
+    Rows are numbered by time. So nothing may be removed, an existing post may only change its text or visibility, a new
+    post must be newer than all others, and an event newer than all events of its user and its post.
+    Counters of authors and topics agree up to rounding, because events of different users may be applied in another
+    order.
     """
-    first, *others = parts
-    if any((part.users, part.posts, part.follows) != ([], [], []) for part in others) or any(
-        _removes(part) for part in others
-    ):
+    first, *later = batches
+    if any(batch.users or batch.posts or batch.follows or _removes(batch) for batch in later):
         return None
     posts = sorted(first.posts, key=lambda post: (post.created_at, post.id.bytes))
     events = sorted(
-        (event for part in parts for event in part.events),
+        (event for batch in batches for event in batch.events),
         key=lambda event: (event.interaction.occurred_at, event.seq),
     )
-    new = {post.id.bytes: post for post in posts if post.id.bytes not in state.post_rows}
-    edited = [post for post in posts if post.id.bytes in state.post_rows]
+    new_posts = {post.id.bytes: post for post in posts if post.id.bytes not in state.post_rows}
+    existing = [post for post in posts if post.id.bytes in state.post_rows]
     if (
-        any(one.bytes in state.post_rows for one in first.removed_posts)
-        or any(one.bytes in state.user_rows for one in first.removed_users)
-        or not all(_keeps_its_place(state, post) for post in edited)
-        or not _come_later(state, list(new.values()))
-        or not _happen_later(state, new, events)
+        _removes_known(state, first)
+        or not all(_keeps_position(state, post) for post in existing)
+        or not _are_newest(state, list(new_posts.values()))
+        or not _events_are_newest(state, new_posts, events)
     ):
         return None
-    return replace(first, posts=posts, events=events, position=parts[-1].position)
+    return replace(first, posts=posts, events=events, position=batches[-1].position)
 
 
-def _removes(part: FeedChanges) -> bool:
-    return bool(part.removed_users or part.removed_posts or part.removed_follows)
+def _removes(batch: FeedChanges) -> bool:
+    return bool(batch.removed_users or batch.removed_posts or batch.removed_follows)
 
 
-def _keeps_its_place(state: FeedState, post: Post) -> bool:
-    """Whether a known post is where it was: same author, time, number and topic."""
+def _removes_known(state: FeedState, batch: FeedChanges) -> bool:
+    """True if the batch removes a post or a user of `state`. A removed follow leaves no trace, so it is allowed."""
+    return any(post.bytes in state.post_rows for post in batch.removed_posts) or any(
+        user.bytes in state.user_rows for user in batch.removed_users
+    )
+
+
+def _keeps_position(state: FeedState, post: Post) -> bool:
+    """True if an existing post keeps its author, creation time, number and topic."""
     row = state.post_rows[post.id.bytes]
     author = -1 if post.author_id is None else state.user_rows.get(post.author_id.bytes, -2)
     topic = state.topic_ids.get(post.tags[0], -2) if post.tags else -1
@@ -58,27 +62,34 @@ def _keeps_its_place(state: FeedState, post: Post) -> bool:
     )
 
 
-def _come_later(state: FeedState, posts: Sequence[Post]) -> bool:
+def _are_newest(state: FeedState, posts: Sequence[Post]) -> bool:
+    """True if all `posts`, oldest first, are newer than the posts of `state`."""
     if not posts or not state.n_posts:
         return True
     return posts[0].created_at.timestamp() > float(state.created[: state.n_posts].max())
 
 
-def _happen_later(state: FeedState, new: dict[bytes, Post], events: Sequence[StoredInteraction]) -> bool:
-    """Whether each event is later than what its user and its post have met; `events` in order of time."""
+def _events_are_newest(
+    state: FeedState, new_posts: Mapping[bytes, Post], events: Sequence[StoredInteraction]
+) -> bool:
+    """True if each event is newer than the events of its user and its post in `state`, and than the post."""
     for event in events:
-        one, at = event.interaction, event.interaction.occurred_at.timestamp()
-        post = state.post_rows.get(one.post_id.bytes)
-        if post is not None:
-            met = state.engagements[post] > 0
-            before = float(state.last_engaged[post] if met else state.created[post])
-        elif one.post_id.bytes in new:
-            before = new[one.post_id.bytes].created_at.timestamp()
-        else:
+        interaction = event.interaction
+        latest = _latest_of_post(state, new_posts, interaction.post_id.bytes)
+        if latest is None:
             return False
-        user = state.user_rows.get(one.user_id.bytes)
+        user = state.user_rows.get(interaction.user_id.bytes)
         if user is not None:
-            before = max([before, *state.events_by_user.row(user, last=1)[1].tolist()])
-        if at <= before:
+            latest = max([latest, *state.events_by_user.row(user, last=1)[1].tolist()])
+        if interaction.occurred_at.timestamp() <= latest:
             return False
     return True
+
+
+def _latest_of_post(state: FeedState, new_posts: Mapping[bytes, Post], key: bytes) -> float | None:
+    """Time of the last event of a post, or of its creation; None for an unknown post."""
+    row = state.post_rows.get(key)
+    if row is None:
+        return new_posts[key].created_at.timestamp() if key in new_posts else None
+    times = state.last_engaged if state.engagements[row] > 0 else state.created
+    return float(times[row])

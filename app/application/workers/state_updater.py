@@ -1,217 +1,224 @@
-"""Writes into the feed that is served: another feed, what the log tells, and what this process commits."""
+"""Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from threading import Lock
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.workers.follow_difference import follow_difference
+from app.application.workers.post_upsert import upsert_posts
 from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.entities.post import post_text
-from app.domain.feed.dataset import KEY_DTYPE, EventColumns
+from app.domain.feed.dataset import EventColumns
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import Embed
-from app.domain.feed.uuid_index import UuidIndex
-from app.domain.repositories.feed_log import FeedChanges, FeedChecksums
+from app.domain.ranking.assembly import ranking_pipeline
+from app.domain.ranking.model_interface import PublishedModel
+from app.domain.ranking.options import RankingOptions
+from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.domain.repositories.post_repository import PostRepository
+from app.domain.services.stage_observer import StageObserver
 
-_PORTION = 500  # events or follows applied in one turn: requests wait for no longer than that takes
-_NEWEST = 200  # posts
-_REMEMBERED = 200_000  # numbers of events: the tail brings what this process committed and counted once more
+_BATCH_SIZE = 500  # posts, events or follows applied under one lock: bounds the time that requests wait
+_NEWEST_POSTS = 200
+_MAX_APPLIED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
 
 
 class StateUpdater:
-    """Takes turns with the requests that read. `embed` turns the texts of new posts into vectors."""
+    """Writes to the served state, while requests read it.
 
-    def __init__(self, feed: LiveFeed, posts: PostRepository | None) -> None:
-        self.embed: Embed = _no_text
+    write_lock  held by a worker for several changes that belong together; requests never wait for it
+    position    where the log continues after the state; None if only a full read can continue it
+    """
+
+    def __init__(
+        self,
+        feed: LiveFeed,
+        posts: PostRepository | None,
+        options: RankingOptions,
+        observer: StageObserver,
+    ) -> None:
+        """`posts` is None without a database. `options` configure the ranking without a model."""
+        self.write_lock = Lock()
+        self.position: LogPosition | None = None
         self._feed = feed
         self._posts = posts
-        self._counted: dict[int, None] = {}
+        self._options = options
+        self._observer = observer
+        self._applied: dict[int, None] = {}  # seq of applied events, oldest first
 
-    def replace_state(self, state: FeedState, ranker: ActiveRanker, counted: NDArray[np.int64]) -> None:
-        """Another feed and the numbers of the events in it, in one turn: no event is lost or counted twice."""
-        numbers = dict.fromkeys(np.sort(counted)[-_REMEMBERED:].tolist())
+    # -- state and model -----------------------------------------------------------------------------------------
+
+    def replace_state(
+        self,
+        state: FeedState,
+        published: PublishedModel | None,
+        event_seqs: NDArray[np.int64],
+        position: LogPosition | None,
+    ) -> None:
+        """Serve another state with this model. `event_seqs` are the events in it, which are not applied again.
+
+        Raises InvalidArtifact.
+        """
+        if published is None:
+            pipeline = ranking_pipeline(self._options, None, None, self._observer)
+        else:
+            pipeline = published.model.pipeline(state, self._observer)
+        applied = dict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist())
+        with self._feed.lock:  # all at once, so that no event is lost or counted twice
+            self._feed.state = state
+            self._feed.ranker = ActiveRanker(pipeline, published)
+            self._applied = applied
+        self.position = position
+
+    def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32]) -> None:
+        """Rank the served state with another model. `vectors` are the (n, d) text vectors of its first n posts.
+
+        Raises InvalidArtifact.
+        """
+        state = self._feed.state
+        pipeline = published.model.pipeline(state, self._observer)
         with self._feed.lock:
-            self._feed.state, self._feed.ranker, self._counted = state, ranker, numbers
+            state.set_text(np.arange(len(vectors)), vectors)
+            self._feed.ranker = ActiveRanker(pipeline, published)
+
+    # -- changes -------------------------------------------------------------------------------------------------
 
     def apply_events(self, stored: Sequence[StoredInteraction]) -> None:
-        """Count events that were committed, each once."""
+        """Count committed events, each once."""
         with self._feed.lock:
             self._record(stored)
 
-    def newest_created(self) -> float:
-        """When the oldest of the newest posts was made: a few later ones may be dated in the future."""
+    def apply_changes(self, changes: FeedChanges) -> None:
+        """Apply one batch of the log. Raises StorageUnavailable."""
+        self._upsert_posts(changes.posts)
+        self._add_posts_of(changes.events)
+        with self._feed.lock:
+            state = self._feed.state
+            state.add_users([user.id.bytes for user in changes.users])
+            for post_id in changes.removed_posts:
+                state.remove_post(post_id.bytes)
+            for user_id in changes.removed_users:
+                state.remove_user(user_id.bytes)
+            for follower, followee in _known_pairs(state, changes.removed_follows):
+                state.unfollow(follower, followee)
+            for follower, followee in _known_pairs(state, changes.follows):
+                state.follow(np.array([follower]), np.array([followee]))
+        for start in range(0, len(changes.events), _BATCH_SIZE):
+            self.apply_events(changes.events[start : start + _BATCH_SIZE])
+        self.position = changes.position
+
+    # -- comparison with the tables ------------------------------------------------------------------------------
+
+    def newest_posts_since(self) -> float:
+        """Creation time of the 200th newest post, in epoch seconds: later posts may be dated in the future."""
         state = self._feed.state
-        newest = state.by_created[-_NEWEST:]
+        newest = state.by_created[-_NEWEST_POSTS:]
         return float(state.created[newest[0]]) if len(newest) else 0.0
 
     def add_missing_posts(self, posts: Sequence[Post]) -> None:
-        """Those of some posts that are not known yet."""
+        """Add the posts that are not in the state."""
         known = self._feed.state.post_rows
         self._upsert_posts([post for post in posts if post.id.bytes not in known])
 
-    def reconcile(self, there: FeedChecksums, before: Mapping[bytes, int]) -> None:
-        """Bring users, posts and follows up to all that exist. `before`: the marks of the posts as memory has them.
+    def reconcile(self, current: FeedChecksums, previous: Mapping[bytes, int]) -> None:
+        """Apply the difference between the state and the tables.
 
+        `current` holds the keys and checksums in the tables, `previous` the checksums of the posts in the state.
         Raises StorageUnavailable.
         """
-        marks = there.by_post()
-        users = set(there.users.tolist())
+        checksums = current.by_post()
+        users = set(current.users.tolist())
         with self._feed.lock:
             state = self._feed.state
             known_posts, known_users = set(state.post_rows), set(state.user_rows)
             state.add_users(sorted(users - known_users))
-        changed = [key for key, mark in marks.items() if key not in known_posts or before.get(key) != mark]
-        for start in range(0, len(changed), _PORTION):
-            portion = [UUID(bytes=key) for key in changed[start : start + _PORTION]]
-            self._upsert_posts(self._posts.posts(portion) if self._posts is not None else [])
+        changed = [
+            key
+            for key, checksum in checksums.items()
+            if key not in known_posts or previous.get(key) != checksum
+        ]
+        self._read_posts(changed)
         with self._feed.lock:
-            for key in known_posts - marks.keys():
+            for key in known_posts - checksums.keys():
                 state.remove_post(key)
-        self._reconcile_follows(there)
+        self._reconcile_follows(current)
         with self._feed.lock:
             for key in known_users - users:
                 state.remove_user(key)
 
-    def _reconcile_follows(self, there: FeedChecksums) -> None:
+    def _reconcile_follows(self, current: FeedChecksums) -> None:
         with self._feed.lock:
             state = self._feed.state
-            known, base = dict(state.user_rows), state.n_users
-            follower, followee = state.edges()
-        present = follower * base + followee  # edges as numbers, which are compared all at once
-        index = UuidIndex(np.frombuffer(b"".join(known), KEY_DTYPE))
-        rows = np.fromiter(known.values(), np.int64, len(known))
-        a, b = index.rows(there.followers), index.rows(there.followees)
-        both = (a >= 0) & (b >= 0)
-        wanted = np.sort(rows[a[both]] * base + rows[b[both]])
-        wanted = wanted[np.diff(wanted, prepend=-1) > 0]  # each once
-        new = np.setdiff1d(wanted, present, assume_unique=True)
-        gone = np.setdiff1d(present, wanted, assume_unique=True)
-        for start in range(0, max(len(new), len(gone)), _PORTION):
+            user_rows, edges = dict(state.user_rows), state.edges()
+        difference = follow_difference(user_rows, edges, current.followers, current.followees)
+        added, removed = difference.added, difference.removed
+        for start in range(0, max(len(added), len(removed)), _BATCH_SIZE):
             with self._feed.lock:
-                for one in gone[start : start + _PORTION].tolist():
-                    state.unfollow(*divmod(one, base))
-                state.follow(*np.divmod(new[start : start + _PORTION], base))
+                for follower, followee in removed[start : start + _BATCH_SIZE].tolist():
+                    state.unfollow(follower, followee)
+                state.follow(*added[start : start + _BATCH_SIZE].T)
 
-    def apply_changes(self, changes: FeedChanges) -> None:
-        """What the log told. Raises StorageUnavailable."""
-        self._upsert_posts(changes.posts)
-        self._read_posts({one.interaction.post_id for one in changes.events})
-        with self._feed.lock:
-            state = self._feed.state
-            state.add_users([user.id.bytes for user in changes.users])
-            for gone in changes.removed_posts:
-                state.remove_post(gone.bytes)
-            for gone in changes.removed_users:
-                state.remove_user(gone.bytes)
-            for follower, followee in changes.removed_follows:
-                a, b = state.user_rows.get(follower.bytes, -1), state.user_rows.get(followee.bytes, -1)
-                if a >= 0 and b >= 0:
-                    state.unfollow(a, b)
-            for follower, followee in changes.follows:
-                a, b = state.user_rows.get(follower.bytes, -1), state.user_rows.get(followee.bytes, -1)
-                if a >= 0 and b >= 0:
-                    state.follow(np.array([a]), np.array([b]))
-        for start in range(0, len(changes.events), _PORTION):
-            self.apply_events(changes.events[start : start + _PORTION])
+    # -- posts ---------------------------------------------------------------------------------------------------
+
+    def _add_posts_of(self, events: Iterable[StoredInteraction]) -> None:
+        """Read the posts of `events` that the log did not contain. Removed posts are not found and are ignored."""
+        known = self._feed.state.post_rows
+        keys = dict.fromkeys(event.interaction.post_id.bytes for event in events)
+        self._read_posts([key for key in keys if key not in known])
+
+    def _read_posts(self, keys: Sequence[bytes]) -> None:
+        """Read posts from the database into the state. Raises StorageUnavailable."""
+        if self._posts is None:
+            return
+        for start in range(0, len(keys), _BATCH_SIZE):
+            batch = [UUID(bytes=key) for key in keys[start : start + _BATCH_SIZE]]
+            self._upsert_posts(self._posts.posts(batch))
 
     def _upsert_posts(self, posts: Sequence[Post]) -> None:
-        for start in range(0, len(posts), _PORTION):
-            portion = list({post.id: post for post in posts[start : start + _PORTION]}.values())
-            vectors = self.embed([post_text(post.content, post.tags) for post in portion])
+        for start in range(0, len(posts), _BATCH_SIZE):
+            batch = list({post.id: post for post in posts[start : start + _BATCH_SIZE]}.values())
+            vectors = self._feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
             with self._feed.lock:
-                self._upsert_portion(portion, vectors)
+                upsert_posts(self._feed.state, batch, vectors)
 
-    def _upsert_portion(self, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
-        """Known posts are brought up to date one by one, new ones come all at once."""
-        state = self._feed.state
-        state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
-        self._restore_hidden(posts)
-        authors = [-1 if post.author_id is None else state.user_rows[post.author_id.bytes] for post in posts]
-        topics = [post.tags[0] if post.tags else None for post in posts]
-        new: list[int] = []
-        for place, post in enumerate(posts):
-            row = state.post_rows.get(post.id.bytes)
-            if row is None or state.seq[row] != post.seq:
-                state.remove_post(post.id.bytes)
-                new.append(place)
-                continue
-            state.update_post(
-                row,
-                author=authors[place],
-                created=post.created_at.timestamp(),
-                visible=post.visible,
-                topic=topics[place],
-            )
-            state.set_text(np.array([row]), vectors[place : place + 1])
-        if not new:
-            return
-        coming = [posts[place] for place in new]
-        state.add_posts(
-            [post.id.bytes for post in coming],
-            ids=[str(post.id) for post in coming],
-            external_ids=[None if post.external_id == str(post.id) else post.external_id for post in coming],
-            author=np.array([authors[place] for place in new], np.int32),
-            created=np.array([post.created_at.timestamp() for post in coming]),
-            visible=np.array([post.visible for post in coming]),
-            seq=np.array([post.seq for post in coming]),
-            topics=[topics[place] for place in new],
-            text=vectors[new],
-        )
-
-    def _restore_hidden(self, posts: Sequence[Post]) -> None:
-        """A post that a view of others hid and shows again kept its number: it is the same one, with its events."""
-        state = self._feed.state
-        unknown = {post.seq: post for post in posts if post.id.bytes not in state.post_rows}
-        for row in state.rows_of_seq(np.array(list(unknown), np.int64)).tolist():
-            post = unknown[int(state.seq[row])]
-            if state.post_ids[row] == str(post.id):
-                state.post_rows[post.id.bytes] = row
+    # -- events --------------------------------------------------------------------------------------------------
 
     def _record(self, stored: Sequence[StoredInteraction]) -> None:
-        """Count each event once, in the order in which they happened, if the post is known."""
+        """Count each new event of a known post, in order of time."""
         state = self._feed.state
         new = sorted(
-            (one for one in stored if one.seq not in self._counted),
-            key=lambda one: (one.interaction.occurred_at, one.seq),
+            (event for event in stored if event.seq not in self._applied),
+            key=lambda event: (event.interaction.occurred_at, event.seq),
         )
-        # what was committed speaks of a user who exists, also where no trigger of ours told us of him
-        state.add_users([one.interaction.user_id.bytes for one in new])
-        rows = [
-            (one, state.user_rows[one.interaction.user_id.bytes], post)
-            for one in new
-            if (post := state.post_rows.get(one.interaction.post_id.bytes, -1)) >= 0
-        ]
-        if rows:
-            state.record(
-                EventColumns(
-                    np.array([user for _, user, _ in rows], np.int32),
-                    np.array([post for _, _, post in rows], np.int32),
-                    np.array(
-                        [INTERACTION_TYPES.index(one.interaction.interaction_type) for one, _, _ in rows],
-                        np.uint8,
-                    ),
-                    np.array([one.interaction.occurred_at.timestamp() for one, _, _ in rows]),
-                    np.array([one.seq for one, _, _ in rows], np.int64),
-                )
-            )
-        self._counted.update((one.seq, None) for one, _, _ in rows)
-        while len(self._counted) > _REMEMBERED:
-            self._counted.pop(next(iter(self._counted)))
-
-    def _read_posts(self, ids: AbstractSet[UUID]) -> None:
-        """Posts that the log did not tell of; those that are known already, or gone, are passed over."""
-        known = self._feed.state.post_rows
-        missing = [one for one in ids if one.bytes not in known]
-        if self._posts is not None:
-            for start in range(0, len(missing), _PORTION):
-                self._upsert_posts(self._posts.posts(missing[start : start + _PORTION]))
+        # the user of a committed event exists, even if no trigger captured it
+        state.add_users([event.interaction.user_id.bytes for event in new])
+        counted = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
+        if counted:
+            state.record(_event_columns(state, counted))
+        self._applied.update((event.seq, None) for event in counted)
+        while len(self._applied) > _MAX_APPLIED_EVENTS:
+            self._applied.pop(next(iter(self._applied)))
 
 
-def _no_text(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Vectors of no dimension: without a model there is no text space."""
-    return np.zeros((len(texts), 0), np.float32)
+def _event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> EventColumns:
+    interactions = [event.interaction for event in events]
+    kinds = [INTERACTION_TYPES.index(interaction.interaction_type) for interaction in interactions]
+    return EventColumns(
+        np.array([state.user_rows[interaction.user_id.bytes] for interaction in interactions], np.int32),
+        np.array([state.post_rows[interaction.post_id.bytes] for interaction in interactions], np.int32),
+        np.array(kinds, np.uint8),
+        np.array([interaction.occurred_at.timestamp() for interaction in interactions]),
+        np.array([event.seq for event in events], np.int64),
+    )
+
+
+def _known_pairs(state: FeedState, pairs: Iterable[tuple[UUID, UUID]]) -> Iterator[tuple[int, int]]:
+    """User rows of the pairs of which both users are in the state."""
+    for first, second in pairs:
+        rows = state.user_rows.get(first.bytes), state.user_rows.get(second.bytes)
+        if rows[0] is not None and rows[1] is not None:
+            yield rows[0], rows[1]

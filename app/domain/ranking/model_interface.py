@@ -1,17 +1,17 @@
 """Ports of the running service: a trained model, and the source of published models."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities.model_record import ModelRecord
 from app.domain.feed.state import FeedState
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.repositories.feed_log import LogPosition
-from app.domain.repositories.model_registry import ModelRecord
 from app.domain.services.stage_observer import StageObserver
 
 
@@ -50,17 +50,13 @@ class PublishedModel:
     model: RankingModel
 
 
-class ModelSource:
-    """Loads the published model.
+class ModelSource(Protocol):
+    """Port: the published model."""
 
-    fingerprint  returns a value that changes with the published model; cheap
-    fetch        loads it, or returns None if none is published; raises InvalidArtifact or ModelUnavailable
-    """
+    def fingerprint(self) -> object:
+        """Return a value that changes when another model is published; cheap enough to poll."""
+        ...
 
-    def __init__(
-        self,
-        fingerprint: Callable[[], object],
-        fetch: Callable[[], PublishedModel | None],
-    ) -> None:
-        self.fingerprint = fingerprint
-        self.fetch = fetch
+    def fetch(self) -> PublishedModel | None:
+        """Load the published model; None if there is none. Raises InvalidArtifact, ModelUnavailable."""
+        ...

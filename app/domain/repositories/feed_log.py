@@ -53,6 +53,13 @@ class FeedChanges:
     more: bool = False
     """Cut off: the next read goes on towards the same moment."""
 
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing changed."""
+        upserts = self.users or self.posts or self.follows
+        removals = self.removed_users or self.removed_posts or self.removed_follows
+        return not (upserts or removals or self.events)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedChecksums:

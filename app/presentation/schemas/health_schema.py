@@ -55,7 +55,7 @@ class HealthResponse(BaseModel):
             model_loaded=state.model_loaded,
             model_age_seconds=health.model_age_seconds,
             last_reload_error=state.last_reload_error,
-            database="none" if state.database_ok is None else "up" if state.database_ok else "down",
+            database=state.database,
             tail_lag_seconds=state.tail_lag_seconds,
             users=state.users,
             posts=state.posts,

@@ -33,9 +33,9 @@ def test_a_whole_service_is_healthy(api: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("missing", "database"),
     [
-        ({"model_loaded": False, "model_version": None, "model_created_at": None}, "up"),
-        ({"database_ok": False}, "down"),
-        ({"database_ok": None}, "none"),
+        ({"model_version": None, "model_created_at": None}, "up"),
+        ({"database": "down"}, "down"),
+        ({"database": "none"}, "none"),
     ],
 )
 def test_a_missing_part_degrades_health_but_not_readiness(

@@ -57,7 +57,7 @@ def test_a_list_holds_each_eligible_post_once_and_no_other(
     excluded = ["p4", "p5", "p20", "no-such-post"]
     wishes = {"mode": mode, "exclude_seen": exclude_seen, "exclude_ids": excluded}
 
-    pages = service.whole_list(user, **wishes)
+    pages = service.all_pages(user, **wishes)
 
     shown = names(*pages)
     expected = service.eligible(user, exclude_seen=exclude_seen, mode=mode, excluded=excluded)
@@ -78,7 +78,7 @@ def test_a_list_holds_each_eligible_post_once_and_no_other(
 def test_lists_by_time_are_newest_first_on_every_page(model: str, mode: str) -> None:
     service = a_service(model)
 
-    shown = names(*service.whole_list("reader", mode=mode))
+    shown = names(*service.all_pages("reader", mode=mode))
 
     times = [service.created_at(one) for one in shown]
     assert times == sorted(times, reverse=True)
@@ -100,7 +100,7 @@ def test_lists_by_time_are_newest_first_on_every_page(model: str, mode: str) -> 
 def test_the_source_is_the_same_at_any_depth_of_the_list(
     model: str, user: str, source: str, mode: str
 ) -> None:
-    pages = a_service(model).whole_list(user, mode=mode)
+    pages = a_service(model).all_pages(user, mode=mode)
 
     assert {page.source for page in pages} == {source}
     assert {page.degraded for page in pages} == {model == "none"}
@@ -135,7 +135,7 @@ def test_a_page_that_is_to_be_explained_explains_each_post_in_every_mode() -> No
     for mode in MODES:
         service.page("reader", limit=7, mode=mode)
         pages = [
-            *service.whole_list("reader", mode=mode, explain=True),
+            *service.all_pages("reader", mode=mode, explain=True),
             service.page("reader", mode=mode, limit=10, offset=5, explain=True),
         ]
         assert all(len(page.explanations) == len(page.post_ids) for page in pages)
@@ -152,8 +152,8 @@ def test_what_was_just_tracked_is_gone_from_the_next_answer(model: str) -> None:
 
     service.track("reader", first, "like")
 
-    assert first not in names(*service.whole_list("reader"))
-    assert first in names(*service.whole_list("reader", exclude_seen=False))
+    assert first not in names(*service.all_pages("reader"))
+    assert first in names(*service.all_pages("reader", exclude_seen=False))
 
 
 def test_the_first_event_of_a_newcomer_makes_the_next_answer_personal() -> None:
@@ -306,7 +306,7 @@ def test_who_asks_again_at_once_gets_the_answer_that_stands_and_no_second_copy_i
     again = service.page("reader", limit=10)
 
     assert names(again) == names(first)
-    assert len(service.delivered) == 1
+    assert len(service.served) == 1
     assert len(names(first, service.page("reader", limit=10, cursor=again.next_cursor))) == 20
 
 
@@ -329,7 +329,7 @@ def test_an_answer_stands_no_longer_than_nothing_concerns_its_user(happens: str)
     ranked = service.feed.ranker.pipeline
     service.page("reader", limit=10)
     service.page("reader", limit=10)
-    delivered = len(service.delivered)
+    delivered = len(service.served)
 
     match happens:
         case "event":
@@ -350,7 +350,7 @@ def test_an_answer_stands_no_longer_than_nothing_concerns_its_user(happens: str)
     service.catch_up()
     service.page("reader", limit=10)
 
-    assert len(service.delivered) == delivered + 1
+    assert len(service.served) == delivered + 1
     assert (service.feed.ranker.pipeline is ranked) == (happens != "model")
 
 
@@ -427,7 +427,7 @@ def test_ranked_answers_to_known_users_are_handed_on_for_copying() -> None:
     service.page("stranger")
     service.page("reader", mode="newest")
 
-    assert service.delivered == [(user_uuid("reader"), answer)]
+    assert service.served == [(user_uuid("reader"), answer)]
 
 
 # -- whatever happens in between ------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
-from app.domain.repositories.model_registry import ModelRecord, ModelStatus
 from app.infrastructure.ml.registry import model_bundle
 from app.infrastructure.ml.registry import restricted_pickle as plain
 from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, parse_created_at, plain_json

@@ -11,8 +11,8 @@ from typing import Any, Self, get_args
 
 import numpy as np
 
+from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact
-from app.domain.repositories.model_registry import ModelRecord, ModelStatus
 from app.infrastructure.ml.registry import restricted_pickle
 from app.infrastructure.ml.registry.signing import PublicKey, Signer
 

@@ -91,7 +91,7 @@ class StateCollector(Collector):
             ("ml_model_age_seconds", "Time since the model was made", health.model_age_seconds),
             ("ml_degraded", "1 while a part (model, database) is missing", health.status == "degraded"),
             ("ml_ready", "1 once a feed can be answered", state.ready),
-            ("ml_database_up", "1 while the database answers", state.database_ok is True),
+            ("ml_database_up", "1 while the database answers", state.database == "up"),
             (
                 "ml_feed_tail_lag_seconds",
                 "Time since the log was last read to its end",
@@ -100,7 +100,7 @@ class StateCollector(Collector):
             ("ml_feed_users", "Users in memory", state.users),
             ("ml_feed_posts", "Posts in memory", state.posts),
             ("ml_feed_interactions", "Interactions in memory", state.interactions),
-            ("ml_write_behind_waiting", "Answers waiting to be copied", state.write_behind_waiting),
+            ("ml_write_behind_waiting", "Answers waiting to be copied", state.write_behind_pending),
         ]
         for name, meaning, value in gauges:
             if value is not None:

@@ -1,4 +1,4 @@
-"""The keeper over PostgreSQL: a start from a snapshot, and tables of a team that change under a running service."""
+"""Workers over PostgreSQL: a start from a snapshot, and adopted tables that change while the service runs."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from app.bootstrap import Storage
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.model_interface import PublishedModel
@@ -19,11 +20,12 @@ from app.infrastructure.database.interaction_repository_impl import SqlInteracti
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.schema import SchemaName
+from tests.support.live_feeds import reconcile_now
 from tests.support.small_service import SmallService, names
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 MINUTE = timedelta(minutes=1)
-PEOPLE = [f"u{n}" for n in range(12)]
+USERS = [f"u{n}" for n in range(12)]
 ADOPT = (Path(__file__).parents[4] / "deploy/sql/adopt_triggers.sql").read_text()
 TEAMS_TABLES = """
 CREATE SCHEMA team;
@@ -52,22 +54,24 @@ def engine(own_database_url: str) -> Iterator[Engine]:
     made.dispose()
 
 
-class CountedLog(SqlFeedLog):
-    """How often the feed was read as a whole."""
+class CountingLog(SqlFeedLog):
+    """Counts the full reads."""
 
-    whole_reads = 0
+    full_reads = 0
 
     def read_all(self) -> FeedSnapshot:
-        self.whole_reads += 1
+        self.full_reads += 1
         return super().read_all()
 
 
-def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[SmallService, CountedLog]:
+def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[SmallService, CountingLog]:
     """Another process of the service, which has started."""
-    service, log = SmallService(), CountedLog(engine)
+    log = CountingLog(engine)
+    storage = Storage(
+        SqlInteractionRepository(engine, budget_seconds=20), log, SqlPostRepository(engine, budget_seconds=20)
+    )
+    service = SmallService(storage=storage)
     service.clock.at = NOON + timedelta(days=1)
-    service.log = service.keeper._log = log
-    service.keeper._posts = service.keeper._updater._posts = SqlPostRepository(engine, budget_seconds=20)
     if trained is not None:
         service.publish(trained)
     service.catch_up()
@@ -77,8 +81,8 @@ def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[Sm
 # -- from a snapshot ---------------------------------------------------------------------------------------------------
 
 
-def a_lively_hour(engine: Engine, start: int, *, posts: int) -> None:
-    """Some posts, follows and events, a minute apart each; `start` in minutes."""
+def add_activity(engine: Engine, start: int, *, posts: int) -> None:
+    """Add posts and events, a minute apart each, from minute `start` on."""
     rng = np.random.default_rng(start)
     tables, interactions = (
         SqlTables(engine, SchemaName()),
@@ -86,13 +90,13 @@ def a_lively_hour(engine: Engine, start: int, *, posts: int) -> None:
     )
     for n in range(posts):
         at = NOON + (start + n) * MINUTE
-        tables.add_posts(a_post(f"p{start + n}", PEOPLE[int(rng.integers(12))], at=at))
-    there = [f"p{start + n}" for n in range(posts)]
+        tables.add_posts(a_post(f"p{start + n}", USERS[int(rng.integers(12))], at=at))
+    post_names = [f"p{start + n}" for n in range(posts)]
     interactions.record(
         [
             did(
-                PEOPLE[int(rng.integers(12))],
-                there[int(rng.integers(posts))],
+                USERS[int(rng.integers(12))],
+                post_names[int(rng.integers(posts))],
                 INTERACTION_TYPES[int(rng.integers(5))],
                 at=NOON + (start + posts + n) * MINUTE,
             )
@@ -102,29 +106,29 @@ def a_lively_hour(engine: Engine, start: int, *, posts: int) -> None:
 
 
 @pytest.mark.parametrize("deletes", [False, True])
-def test_a_process_that_starts_from_a_snapshot_answers_as_one_that_read_everything(
+def test_a_process_started_from_a_snapshot_responds_like_one_that_read_everything(
     engine: Engine, deletes: bool
 ) -> None:
     tables = SqlTables(engine, SchemaName())
-    tables.add_users(*(a_user(name) for name in PEOPLE))
-    a_lively_hour(engine, 0, posts=20)
+    tables.add_users(*(a_user(name) for name in USERS))
+    add_activity(engine, 0, posts=20)
     trained = a_process(engine)[0].train(learned=True)
     tables.add_users(a_user("late"))
     tables.add_follow(user_uuid("u1"), user_uuid("u2"))
     tables.run("UPDATE {posts} SET visible = false WHERE external_id = 'p3'")
-    a_lively_hour(engine, 100, posts=10)
+    add_activity(engine, 100, posts=10)
     if deletes:
         tables.remove_post(post_uuid("p5"))
 
     started, log = a_process(engine, trained)
     object.__setattr__(trained.model, "position", None)
-    reader, whole_log = a_process(engine, trained)
+    fully_read, full_log = a_process(engine, trained)
 
-    assert (log.whole_reads, whole_log.whole_reads) == (int(deletes), 1)
-    for person in [*PEOPLE, "late", "stranger"]:
-        one, other = started.page(person, limit=40), reader.page(person, limit=40)
-        assert names(one) == names(other)
-        assert one.scores == pytest.approx(other.scores, abs=1e-9)
+    assert (log.full_reads, full_log.full_reads) == (int(deletes), 1)
+    for user in [*USERS, "late", "nobody"]:
+        actual, expected = started.page(user, limit=40), fully_read.page(user, limit=40)
+        assert names(actual) == names(expected)
+        assert actual.scores == pytest.approx(expected.scores, abs=1e-9)
 
 
 # -- tables of a team --------------------------------------------------------------------------------------------------
@@ -135,7 +139,7 @@ ARTICLES = [UUID(int=n) for n in range(10, 15)]
 
 @pytest.fixture
 def team(engine: Engine) -> Callable[..., None]:
-    """Runs a statement on a team's tables, which stand behind the views."""
+    """Runs a statement on the tables of a team, which the views read."""
 
     def run(statement: str, *values: object) -> None:
         with engine.begin() as connection:
@@ -156,7 +160,7 @@ def team(engine: Engine) -> Callable[..., None]:
 
 
 def rewrite(team: Callable[..., None]) -> None:
-    """What a running service must hear of."""
+    """Make changes that a running service must find."""
     team("UPDATE team.articles SET hidden = true WHERE article = %s", ARTICLES[0])
     team("UPDATE team.articles SET writer = %s WHERE article = %s", OTHER, ARTICLES[1])
     team("DELETE FROM team.articles WHERE article = %s", ARTICLES[2])
@@ -164,65 +168,67 @@ def rewrite(team: Callable[..., None]) -> None:
     team("UPDATE team.subscriptions SET writer = %s", OTHER)
 
 
-def seen(service: SmallService, mode: str) -> set[str]:
+def post_ids(service: SmallService, mode: str) -> set[str]:
     return set(service.page(str(READER), limit=50, mode=mode).post_ids)
 
 
-def shows_the_rewritten_feed(service: SmallService) -> None:
-    assert seen(service, "newest") == {str(UUID(int=20)), *map(str, (ARTICLES[1], ARTICLES[3], ARTICLES[4]))}
-    assert seen(service, "following") == {str(ARTICLES[1])}
+def assert_rewritten(service: SmallService) -> None:
+    assert post_ids(service, "newest") == {
+        str(UUID(int=20)),
+        *map(str, (ARTICLES[1], ARTICLES[3], ARTICLES[4])),
+    }
+    assert post_ids(service, "following") == {str(ARTICLES[1])}
 
 
 def test_changes_of_a_teams_tables_are_found_by_comparison(engine: Engine, team: Callable[..., None]) -> None:
     service, _ = a_process(engine)
-    before = seen(service, "following")
+    before = post_ids(service, "following")
 
     rewrite(team)
     service.catch_up()
-    unheard = seen(service, "following")
-    object.__setattr__(service.keeper._intervals, "reconcile", -1.0)
-    service.catch_up()
+    before_comparison = post_ids(service, "following")
+    reconcile_now(service)
 
-    assert before == unheard == set(map(str, ARTICLES))
-    shows_the_rewritten_feed(service)
+    assert before == before_comparison == set(map(str, ARTICLES))
+    assert_rewritten(service)
 
 
-def test_with_triggers_on_a_teams_tables_changes_are_heard_of_at_once(
+def test_with_triggers_on_a_teams_tables_changes_arrive_at_once(
     engine: Engine, team: Callable[..., None]
 ) -> None:
-    for _ in range(2):  # running it again changes nothing
+    for _ in range(2):  # the second run changes nothing
         team(WITH_TRIGGERS.replace("%", "%%"))
     service, _ = a_process(engine)
 
     rewrite(team)
     service.catch_up()
 
-    shows_the_rewritten_feed(service)
+    assert_rewritten(service)
 
 
 def outbox(engine: Engine) -> list[tuple[str, str, str]]:
     with engine.begin() as connection:
-        found = connection.exec_driver_sql("DELETE FROM feed_change RETURNING entity, op, key::text")
-        return sorted(tuple(row) for row in found)
+        rows = connection.exec_driver_sql("DELETE FROM feed_change RETURNING entity, op, key::text")
+        return sorted(tuple(row) for row in rows)
 
 
-def test_triggers_on_a_teams_tables_write_what_matters_once(
+def test_triggers_on_a_teams_tables_write_each_relevant_change_once(
     engine: Engine, team: Callable[..., None]
 ) -> None:
     team(WITH_TRIGGERS.replace("%", "%%"))
     team("UPDATE team.articles SET reads = reads + 1")
-    nothing = outbox(engine)
+    after_irrelevant = outbox(engine)
     team("UPDATE team.articles SET article = %s WHERE article = %s", UUID(int=30), ARTICLES[0])
     moved = outbox(engine)
     team("INSERT INTO team.subscriptions VALUES (NULL, %s)", WRITER)
     team("TRUNCATE team.members")
 
-    assert nothing == []
+    assert after_irrelevant == []
     assert moved == [("post", "delete", str(ARTICLES[0])), ("post", "upsert", str(UUID(int=30)))]
-    assert outbox(engine) == [("user", "delete", str(one)) for one in (READER, WRITER, OTHER)]
+    assert outbox(engine) == [("user", "delete", str(member)) for member in (READER, WRITER, OTHER)]
 
 
-def test_a_team_writes_on_when_the_feed_is_taken_down(engine: Engine, team: Callable[..., None]) -> None:
+def test_a_team_can_write_after_the_feed_is_uninstalled(engine: Engine, team: Callable[..., None]) -> None:
     team(WITH_TRIGGERS.replace("%", "%%"))
     migrate(engine, SchemaName(), "base")
 

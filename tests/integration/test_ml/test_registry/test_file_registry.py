@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
-from app.domain.repositories.model_registry import ModelRegistry
 from app.infrastructure.ml.registry.file_registry import LOCK_FILE, FileModelRegistry
 from app.infrastructure.ml.registry.manifest import plain_json
 from app.infrastructure.ml.registry.restricted_pickle import library_versions
@@ -54,11 +53,9 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     file.write_text(json.dumps(content))
 
 
-def test_the_file_registry_is_the_port(registry: FileModelRegistry) -> None:
-    port: ModelRegistry = registry
-
-    assert port.records() == ()
-    assert port.active() is None
+def test_a_new_registry_has_no_version(registry: FileModelRegistry) -> None:
+    assert registry.records() == ()
+    assert registry.active() is None
 
 
 def test_a_folder_that_is_not_there_is_an_empty_registry(folder: Path, service: FileModelRegistry) -> None:

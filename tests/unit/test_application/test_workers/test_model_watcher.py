@@ -1,4 +1,4 @@
-"""Models that are published beside the one that serves."""
+"""A newly published model replaces the active one, unless it fails to load."""
 
 from dataclasses import replace
 
@@ -13,40 +13,37 @@ from tests.support.small_service import SmallService, names
 
 
 @pytest.mark.parametrize("database", [True, False])
-def test_a_start_without_a_database_serves_what_the_model_remembers(database: bool) -> None:
+def test_a_start_without_a_database_serves_the_snapshot_of_the_model(database: bool) -> None:
     trained = a_service().train()
     service = SmallService(database=database)
     service.tables.away = True
     service.publish(trained)
     service.catch_up()
 
-    answer = service.page("reader")
-    assert (len(answer.post_ids), answer.degraded, answer.model_version) == (12, True, "v1")
-    assert service.keeper.state().database_ok is (False if database else None)
+    response = service.page("reader")
+    assert (len(response.post_ids), response.degraded, response.model_version) == (12, True, "v1")
+    assert service.state.database == ("down" if database else "none")
 
 
-def test_what_the_model_remembers_is_brought_up_to_date_when_the_database_comes() -> None:
+def test_the_snapshot_is_updated_when_the_database_becomes_available() -> None:
     origin = a_service()
     origin.track("reader", "p1", "like")
     trained = origin.train()
     origin.track("reader", "p2", "like")
     origin.remove_post("p3")
-    service = SmallService()
-    service.tables = origin.tables
-    service.keeper._log = origin.log
+    service = SmallService(tables=origin.tables)
     origin.tables.away = True
     service.publish(trained)
     service.catch_up()
-    remembered = names(service.page("reader"))
-    origin.tables.away = False
-    service.catch_up()
+    from_snapshot = names(service.page("reader"))
+    service.reconnect()
 
-    assert {"p2", "p3"} <= set(remembered)
+    assert {"p2", "p3"} <= set(from_snapshot)
     assert set(names(service.page("reader"))) == origin.eligible("reader")
     assert [engagements(service, post) for post in ("p1", "p2")] == [1, 1]
 
 
-def test_without_a_database_a_newer_model_brings_its_newer_feed() -> None:
+def test_without_a_database_a_newer_model_replaces_the_feed() -> None:
     origin = a_service()
     service = SmallService(database=False)
     service.publish(origin.train())
@@ -66,32 +63,32 @@ def test_a_new_model_ranks_the_running_feed() -> None:
 
     service.publish(trained)
 
-    answer = service.page("reader", limit=50)
-    assert answer.model_version == "v1"
-    assert set(names(answer)) == service.eligible("reader")
+    response = service.page("reader", limit=50)
+    assert response.model_version == "v1"
+    assert set(names(response)) == service.eligible("reader")
 
 
 @pytest.mark.parametrize(
     "error", [InvalidArtifact("the SHA-256 is not the registered one"), ModelUnavailable("no")]
 )
-def test_a_failed_reload_keeps_the_old_model_and_shows_in_health(error: ModelUnavailable) -> None:
+def test_a_failed_reload_keeps_the_active_model_and_appears_in_health(error: ModelUnavailable) -> None:
     service = a_service()
     service.publish()
 
     service.break_models(error)
     for _ in range(3):
-        service.keeper.check_for_new_model()
+        service.check_for_new_model()
 
-    state = service.keeper.state()
+    state = service.state
     assert (state.model_version, state.last_reload_error, state.reload_failures) == ("v1", str(error), 1)
     assert service.page("reader").model_version == "v1"
-    service.broken = None
-    assert service.publish() == service.keeper.state().model_version != "v1"
-    assert service.keeper.state().last_reload_error is None
+    service.models.error = None
+    assert service.publish() == service.state.model_version != "v1"
+    assert service.state.last_reload_error is None
 
 
-def speaking(trained: PublishedModel) -> PublishedModel:
-    """The same with a text space of two dimensions, so that posts it does not remember are read."""
+def with_text_space(trained: PublishedModel) -> PublishedModel:
+    """The same model with a text space of two dimensions, for which texts of newer posts are read."""
     model = trained.model
     columns = {
         **model.snapshot["columns"],
@@ -103,59 +100,55 @@ def speaking(trained: PublishedModel) -> PublishedModel:
     )
 
 
-def test_a_model_published_while_the_database_is_away_is_read_once_and_serves_when_texts_can_be_read() -> (
-    None
-):
+def test_a_model_published_during_an_outage_is_loaded_once_and_installed_afterwards() -> None:
     service = a_service()
     service.publish()
-    trained = speaking(service.train())
-    fetched: list[int] = []
-    fetch = service.keeper._models.fetch
-    service.keeper._models.fetch = lambda: fetched.append(1) or fetch()
+    trained = with_text_space(service.train())
     service.add_post("newer", "ann")
     service.catch_up()
+    fetches_before = service.models.fetches
     service.tables.away = True
 
     service.publish(trained)
     for _ in range(3):
-        service.keeper.check_for_new_model()
-    away, serving = service.keeper.state(), service.page("reader").model_version
+        service.check_for_new_model()
+    during_outage, version = service.state, service.page("reader").model_version
     service.tables.away = False
-    service.keeper.check_for_new_model()
+    service.check_for_new_model()
 
-    assert (away.last_reload_error, away.reload_failures) == ("the store is away", 1)
-    assert (serving, service.page("reader").model_version) == ("v1", trained.record.version)
-    assert service.keeper.state().last_reload_error is None
-    assert len(fetched) == 1
+    assert (during_outage.last_reload_error, during_outage.reload_failures) == ("the store is away", 1)
+    assert (version, service.page("reader").model_version) == ("v1", trained.record.version)
+    assert service.state.last_reload_error is None
+    assert service.models.fetches == fetches_before + 1
 
 
-def test_a_model_of_other_features_is_refused_beside_the_one_that_serves() -> None:
+def test_a_model_with_other_features_is_rejected_and_the_active_one_stays() -> None:
     service = a_service()
     service.publish()
-    stranger = service.train(learned=True)
-    object.__setattr__(stranger.model.choice_model, "names", ("some", "other", "features"))
+    incompatible = service.train(learned=True)
+    object.__setattr__(incompatible.model.choice_model, "names", ("some", "other", "features"))
 
-    service.publish(stranger)
+    service.publish(incompatible)
 
-    assert service.keeper.state().model_version == "v1"
-    assert "other features" in str(service.keeper.state().last_reload_error)
+    assert service.state.model_version == "v1"
+    assert "other features" in str(service.state.last_reload_error)
 
 
-def test_a_registry_that_was_begun_anew_may_use_a_version_again() -> None:
+def test_a_re_created_registry_may_reuse_a_version() -> None:
     service = a_service()
     service.publish(service.train(version="v1"))
     service.track("reader", "p1", "like")
-    service.publish(anew := service.train(version="v1"))
+    service.publish(second := service.train(version="v1"))
 
-    assert service.keeper._model is anew
+    assert service.feed.ranker.published is second
 
 
-def test_a_registry_that_was_emptied_takes_no_model_away() -> None:
+def test_an_emptied_registry_leaves_the_active_model() -> None:
     service = a_service()
     service.publish()
-    service.published = None
-    service._fingerprint += 1
-    service.keeper.check_for_new_model()
+    service.models.published = None
+    service.models.version += 1
+    service.check_for_new_model()
 
     assert service.page("reader").model_version == "v1"
-    assert service.keeper.state().last_reload_error is None
+    assert service.state.last_reload_error is None

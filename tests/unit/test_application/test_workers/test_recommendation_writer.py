@@ -1,4 +1,4 @@
-"""Answers are copied to storage off the request path; a copy is never worth a request."""
+"""Responses are saved off the request path, and saving never delays a request."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,163 +16,167 @@ from app.domain.repositories.recommendation_repository import SavedRecommendatio
 from tests.support.fake_use_cases import NOON, FixedClock
 
 ANN, BEN, CAY = (user_uuid(name) for name in ("ann", "ben", "cay"))
-LIFE = timedelta(hours=24)
+TTL = timedelta(hours=24)
 
 
-class Copies:
-    """RecommendationRepository that remembers, and fails as often as it is told; `came` opens with each call."""
+class RecordingRepository:
+    """RecommendationRepository that fails with the errors `fail_with`; `called` notifies of each call."""
 
     def __init__(self) -> None:
         self.saved: list[SavedRecommendations] = []
         self.fail_with: list[Exception] = []
-        self.cleaned: list[datetime] = []
+        self.cleanups: list[datetime] = []
         self.calls = 0
-        self.came = threading.Condition()
+        self.called = threading.Condition()
 
-    def save(self, answers: Sequence[SavedRecommendations]) -> None:
-        with self.came:
+    def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
+        with self.called:
             self.calls += 1
-            self.came.notify_all()
+            self.called.notify_all()
             if self.fail_with:
                 raise self.fail_with.pop()
-            self.saved += answers
+            self.saved += recommendations
 
     def remove_expired(self, now: datetime) -> int:
-        with self.came:
-            self.cleaned.append(now)
-            self.came.notify_all()
+        with self.called:
+            self.cleanups.append(now)
+            self.called.notify_all()
         return 0
 
     def wait_for(self, calls: int) -> None:
-        with self.came:
-            assert self.came.wait_for(lambda: self.calls >= calls, 20)
+        with self.called:
+            assert self.called.wait_for(lambda: self.calls >= calls, 20)
 
 
 @pytest.fixture
-def copies() -> Copies:
-    return Copies()
+def repository() -> RecordingRepository:
+    return RecordingRepository()
 
 
 @pytest.fixture
-def behind(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> Iterator[WriteBehind]:
-    monkeypatch.setattr(recommendation_writer, "_IDLE_SECONDS", 0.001)
-    one = WriteBehind(copies, FixedClock(), LIFE, 2)
-    yield one
-    one.close()
+def writer(repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[WriteBehind]:
+    monkeypatch.setattr(recommendation_writer, "MIN_PAUSE_SECONDS", 0.001)
+    writer = WriteBehind(repository, FixedClock(), TTL, 2)
+    yield writer
+    writer.stop()
 
 
-def an_answer(*posts: str, version: str = "v1") -> RecommendationResponse:
+def a_response(*posts: str) -> RecommendationResponse:
     count = len(posts)
     return RecommendationResponse(
         user_id="someone",
-        post_ids=[str(post_uuid(one)) for one in posts],
+        post_ids=[str(post_uuid(post)) for post in posts],
         external_ids=list(posts),
-        scores=[1.0 / (place + 1) for place in range(count)],
+        scores=[1.0 / (position + 1) for position in range(count)],
         reasons=[Reason.RECENT] * count,
         source="personalized",
         degraded=False,
         exhausted=False,
-        model_version=version,
+        model_version="v1",
         generated_at=NOON,
         next_cursor=None,
     )
 
 
-def test_an_answer_is_copied_whole_with_its_life(behind: WriteBehind, copies: Copies) -> None:
-    behind.enqueue(ANN, an_answer("p1", "p2"))
-    behind.open()
-    copies.wait_for(1)
+def test_a_response_is_saved_with_its_expiry(writer: WriteBehind, repository: RecordingRepository) -> None:
+    writer.enqueue(ANN, a_response("p1", "p2"))
+    writer.start()
+    repository.wait_for(1)
 
-    offered = [
+    recommendations = [
         Recommendation(post_uuid("p1"), 1.0, Reason.RECENT),
         Recommendation(post_uuid("p2"), 0.5, Reason.RECENT),
     ]
-    assert copies.saved == [SavedRecommendations(ANN, offered, NOON, NOON + LIFE)]
-    assert behind.pending == 0
+    assert repository.saved == [SavedRecommendations(ANN, recommendations, NOON, NOON + TTL)]
+    assert writer.pending == 0
 
 
-def test_of_one_user_the_newest_answer_alone_waits(behind: WriteBehind, copies: Copies) -> None:
-    behind.enqueue(ANN, an_answer("old"))
-    behind.enqueue(ANN, an_answer("new"))
-    assert behind.pending == 1
-    behind.open()
-    copies.wait_for(1)
-
-    [[offered]] = [one.recommendations for one in copies.saved]
-    assert (offered.post_id, behind.dropped) == (post_uuid("new"), 0)
-
-
-def test_beyond_the_limit_the_answer_that_waited_longest_is_dropped_and_counted(
-    behind: WriteBehind, copies: Copies
+def test_only_the_newest_response_of_a_user_is_pending(
+    writer: WriteBehind, repository: RecordingRepository
 ) -> None:
-    for user in (ANN, BEN, ANN, CAY):  # ann asked again, so ben waits longest
-        behind.enqueue(user, an_answer("p1"))
-    assert (behind.pending, behind.dropped) == (2, 1)
-    behind.open()
-    copies.wait_for(1)
+    writer.enqueue(ANN, a_response("old"))
+    writer.enqueue(ANN, a_response("new"))
+    assert writer.pending == 1
+    writer.start()
+    repository.wait_for(1)
 
-    assert [one.user_id for one in copies.saved] == [ANN, CAY]
+    [[recommendation]] = [saved.recommendations for saved in repository.saved]
+    assert (recommendation.post_id, writer.dropped) == (post_uuid("new"), 0)
 
 
-def test_what_is_too_much_for_one_statement_comes_with_the_next(
-    behind: WriteBehind, copies: Copies, monkeypatch: pytest.MonkeyPatch
+def test_above_the_limit_the_oldest_pending_response_is_dropped_and_counted(
+    writer: WriteBehind, repository: RecordingRepository
 ) -> None:
-    monkeypatch.setattr(recommendation_writer, "_BATCH_SIZE", 1)
+    for user in (ANN, BEN, ANN, CAY):  # the second response to ann is newer than the one to ben
+        writer.enqueue(user, a_response("p1"))
+    assert (writer.pending, writer.dropped) == (2, 1)
+    writer.start()
+    repository.wait_for(1)
+
+    assert [saved.user_id for saved in repository.saved] == [ANN, CAY]
+
+
+def test_responses_above_the_batch_size_are_saved_by_the_next_statement(
+    writer: WriteBehind, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommendation_writer, "BATCH_SIZE", 1)
     for user in (ANN, BEN):
-        behind.enqueue(user, an_answer("p1"))
-    behind.open()
-    copies.wait_for(2)
+        writer.enqueue(user, a_response("p1"))
+    writer.start()
+    repository.wait_for(2)
 
-    assert [one.user_id for one in copies.saved] == [ANN, BEN]
+    assert [saved.user_id for saved in repository.saved] == [ANN, BEN]
 
 
-@pytest.mark.parametrize("error", [StorageUnavailable("away"), ValueError("unforeseen")])
-def test_a_copy_that_fails_stops_no_later_one(
-    behind: WriteBehind, copies: Copies, error: Exception, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("error", [StorageUnavailable("unavailable"), ValueError("unexpected")])
+def test_a_failed_save_does_not_prevent_later_ones(
+    writer: WriteBehind, repository: RecordingRepository, error: Exception
 ) -> None:
-    copies.fail_with = [error]
-    behind.enqueue(ANN, an_answer("p1"))
-    behind.open()
-    copies.wait_for(1)
-    behind.enqueue(BEN, an_answer("p2"))
-    copies.wait_for(2)
+    repository.fail_with = [error]
+    writer.enqueue(ANN, a_response("p1"))
+    writer.start()
+    repository.wait_for(1)
+    writer.enqueue(BEN, a_response("p2"))
+    repository.wait_for(2)
 
-    assert [one.user_id for one in copies.saved] == [BEN]
+    assert [saved.user_id for saved in repository.saved] == [BEN]
 
 
-def test_expired_rows_are_removed_now_and_then(
-    behind: WriteBehind, copies: Copies, monkeypatch: pytest.MonkeyPatch
+def test_expired_rows_are_removed_from_time_to_time(
+    writer: WriteBehind, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recommendation_writer, "_CLEAN_EVERY_SECONDS", 0.0)
-    behind.open()
+    monkeypatch.setattr(recommendation_writer, "CLEANUP_SECONDS", 0.0)
+    writer.start()
 
-    with copies.came:
-        assert copies.came.wait_for(lambda: len(copies.cleaned) > 1, 20)
-    assert set(copies.cleaned) == {NOON}
+    with repository.called:
+        assert repository.called.wait_for(lambda: len(repository.cleanups) > 1, 20)
+    assert set(repository.cleanups) == {NOON}
 
 
-def test_handing_over_never_waits_for_a_slow_copy(behind: WriteBehind, copies: Copies) -> None:
+def test_enqueue_never_waits_for_a_slow_save(writer: WriteBehind, repository: RecordingRepository) -> None:
     entered, release = threading.Event(), threading.Event()
 
-    def slow(*_: object) -> None:
+    def save_slowly(*_: object) -> None:
         entered.set()
         release.wait(20)
 
-    copies.save = slow  # type: ignore[method-assign]
-    behind.enqueue(ANN, an_answer("p1"))
-    behind.open()
+    repository.save = save_slowly  # type: ignore[method-assign]
+    writer.enqueue(ANN, a_response("p1"))
+    writer.start()
     assert entered.wait(20)
 
     for number in range(1_000):
-        behind.enqueue(user_uuid(f"user {number}"), an_answer("p1"))
-    assert (behind.pending, behind.dropped) == (2, 998)
+        writer.enqueue(user_uuid(f"user {number}"), a_response("p1"))
+    assert (writer.pending, writer.dropped) == (2, 998)
     release.set()
 
 
-def test_closing_ends_the_thread_and_gives_up_what_waits(behind: WriteBehind, copies: Copies) -> None:
-    behind.open()
-    behind.close()
-    behind.enqueue(ANN, an_answer("p1"))
+def test_stop_ends_the_thread_and_discards_pending_responses(
+    writer: WriteBehind, repository: RecordingRepository
+) -> None:
+    writer.start()
+    writer.stop()
+    writer.enqueue(ANN, a_response("p1"))
 
-    assert not [one for one in threading.enumerate() if one.name == "write-behind"]
-    assert copies.saved == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "write-behind"]
+    assert repository.saved == []

@@ -1,4 +1,4 @@
-"""A start from a model's snapshot ends where a whole read of the tables does."""
+"""A start from a model's snapshot gives the state of a full read of the tables."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,43 +7,47 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
+from app.bootstrap import Storage
 from app.domain.ids import user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.feed_log import FeedSnapshot
-from tests.support.fake_storage import InMemoryFeedLog, InMemoryPosts
+from tests.support.fake_storage import InMemoryFeedLog, InMemoryInteractions, InMemoryPosts
 from tests.support.live_feeds import (
     HOUR,
-    UntoldLog,
+    Change,
+    LogWithoutTriggers,
     a_service,
-    an_untold_service,
-    changes,
-    make,
+    a_service_without_triggers,
+    fully_read_state,
+    make_changes,
+    random_changes,
     same_counts,
-    whole_feed,
 )
 from tests.support.small_service import SmallService, names
 
 
-class CountedLog(InMemoryFeedLog):
-    whole_reads = 0
+class CountingLog(InMemoryFeedLog):
+    full_reads = 0
 
     def read_all(self) -> FeedSnapshot:
-        self.whole_reads += 1
+        self.full_reads += 1
         return super().read_all()
 
 
-def started_anew(service: SmallService, trained: PublishedModel) -> tuple[SmallService, CountedLog]:
-    """Another process over the same tables, with this model."""
-    other = SmallService()
-    other.tables, other.clock.at = service.tables, service.clock.at
-    other.keeper._log = log = CountedLog(service.tables)
-    other.keeper._updater._posts = other.keeper._posts = InMemoryPosts(service.tables)
+def restarted(service: SmallService, trained: PublishedModel) -> tuple[SmallService, CountingLog]:
+    """Another process over the same tables, started with this model."""
+    tables = service.tables
+    log = CountingLog(tables)
+    other = SmallService(
+        tables=tables, storage=Storage(InMemoryInteractions(tables), log, InMemoryPosts(tables))
+    )
+    other.clock.at = service.clock.at
     other.publish(trained)
     other.catch_up()
     return other, log
 
 
-def test_a_start_reads_only_what_came_after_the_models_snapshot() -> None:
+def test_a_start_reads_only_the_changes_since_the_snapshot() -> None:
     service = a_service()
     service.track("reader", "p1", "like")
     trained = service.train()
@@ -56,15 +60,15 @@ def test_a_start_reads_only_what_came_after_the_models_snapshot() -> None:
     service.track("new-user", "new-post", "like")
     service.track("reader", "p3", "like")
 
-    other, log = started_anew(service, trained)
+    other, log = restarted(service, trained)
 
-    assert log.whole_reads == 0
-    assert same_counts(other.feed.state, whole_feed(service), service.clock.at.timestamp())
+    assert log.full_reads == 0
+    assert same_counts(other.feed.state, fully_read_state(service), service.clock.at.timestamp())
     assert set(names(other.page("reader", limit=50))) == service.eligible("reader")
 
 
 def remove_events(service: SmallService) -> None:
-    service.tables.events.clear()  # as an operator does, whom no trigger watches
+    service.tables.events.clear()  # an operator does so, and no trigger captures it
 
 
 def wait_and_track(service: SmallService, *back: int) -> None:
@@ -74,44 +78,44 @@ def wait_and_track(service: SmallService, *back: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "meanwhile",
+    "change",
     [
         lambda service: service.remove_post("p1"),
         lambda service: service.tables.remove_user(user_uuid("other")),
         lambda service: service.add_post("p1", "other", age=HOUR),
         lambda service: service.add_post("p1", "ann", age=5 * HOUR),
         lambda service: service.add_post("p1", "ann", age=HOUR, tags=("another",)),
-        lambda service: service.add_post("of yesterday", "ann", age=24 * HOUR),
+        lambda service: service.add_post("older", "ann", age=24 * HOUR),
         lambda service: wait_and_track(service, 2 * 3600),
         remove_events,
-        lambda service: (service.add_users("zoë"), service.keeper.purge_outbox()),
+        lambda service: (service.add_users("zoë"), service.purge_outbox()),
         lambda service: setattr(service.tables, "source", "another database"),
     ],
     ids=[
-        "a post is gone", "a user is gone", "another author", "another time", "another topic", "a post of old",
-        "an event of old", "events are gone", "the outbox was swept", "another database",
+        "a post is removed", "a user is removed", "another author", "another time", "another topic", "an older post",
+        "an older event", "events are removed", "the outbox was purged", "another database",
     ],
 )  # fmt: skip
-def test_a_start_reads_everything_where_a_snapshot_and_the_rest_would_be_another_feed(
-    meanwhile: Callable[[SmallService], object],
+def test_a_start_reads_everything_if_snapshot_and_changes_would_give_another_state(
+    change: Callable[[SmallService], object],
 ) -> None:
     service = a_service()
     service.track("reader", "p1", "like")
     trained = service.train()
 
-    meanwhile(service)
-    other, log = started_anew(service, trained)
+    change(service)
+    other, log = restarted(service, trained)
 
-    assert log.whole_reads == 1
-    assert same_counts(other.feed.state, whole_feed(service), service.clock.at.timestamp())
+    assert log.full_reads == 1
+    assert same_counts(other.feed.state, fully_read_state(service), service.clock.at.timestamp())
 
 
-def test_a_start_over_tables_that_do_not_tell_everything_reads_everything() -> None:
-    service = an_untold_service()
+def test_a_start_over_tables_without_triggers_reads_everything() -> None:
+    service = a_service_without_triggers()
     trained = service.train()
     service.add_post("p1", "ann", age=HOUR, visible=False)
-    other = SmallService()
-    other.tables, other.keeper._log = service.tables, UntoldLog(service.tables)
+    other = SmallService(tables=service.tables)
+    other.replace_log(LogWithoutTriggers(service.tables))
 
     other.publish(trained)
     other.catch_up()
@@ -120,19 +124,17 @@ def test_a_start_over_tables_that_do_not_tell_everything_reads_everything() -> N
 
 
 @settings(max_examples=40)
-@given(done=changes, meanwhile=changes)
-def test_wherever_a_start_begins_it_ranks_as_after_a_whole_read(
-    done: list[tuple[str, int, int]], meanwhile: list[tuple[str, int, int]]
-) -> None:
+@given(before=random_changes, after=random_changes)
+def test_a_start_from_any_snapshot_ranks_like_a_full_read(before: list[Change], after: list[Change]) -> None:
     service = a_service(6)
-    make(done, service, service)
+    make_changes(before, service, service)
     trained = service.train(learned=True)
-    make(meanwhile, service, service)
+    make_changes(after, service, service)
 
-    other, _ = started_anew(service, trained)
-    plain, _ = started_anew(service, replace(trained, model=replace(trained.model, position=None)))
+    from_snapshot, _ = restarted(service, trained)
+    fully_read, _ = restarted(service, replace(trained, model=replace(trained.model, position=None)))
 
-    for person in ("reader", "other", "ann", "stranger"):
-        one, same = other.page(person, limit=20), plain.page(person, limit=20)
-        assert names(one) == names(same)
-        assert one.scores == pytest.approx(same.scores, abs=1e-9)
+    for user in ("reader", "other", "ann", "nobody"):
+        actual, expected = from_snapshot.page(user, limit=20), fully_read.page(user, limit=20)
+        assert names(actual) == names(expected)
+        assert actual.scores == pytest.approx(expected.scores, abs=1e-9)

@@ -1,0 +1,68 @@
+"""Adds posts to a state, or updates the ones that it has."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.entities import Post
+from app.domain.feed.state import FeedState
+
+
+def upsert_posts(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
+    """Update known posts and append new ones. `vectors` are the (n, d) text vectors of the n `posts`."""
+    state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
+    _restore_hidden(state, posts)
+    new: list[int] = []
+    for index, post in enumerate(posts):
+        row = state.post_rows.get(post.id.bytes)
+        if row is not None and state.seq[row] == post.seq:
+            _update(state, row, post, vectors[index : index + 1])
+        else:  # a re-created post has another number: it is a new post
+            state.remove_post(post.id.bytes)
+            new.append(index)
+    if new:
+        _append(state, [posts[index] for index in new], vectors[new])
+
+
+def _restore_hidden(state: FeedState, posts: Sequence[Post]) -> None:
+    """Restore posts that a view hid and shows again: they keep their number, so their row and events stay valid."""
+    unknown = {post.seq: post for post in posts if post.id.bytes not in state.post_rows}
+    for row in state.rows_of_seq(np.array(list(unknown), np.int64)).tolist():
+        post = unknown[int(state.seq[row])]
+        if state.post_ids[row] == str(post.id):
+            state.post_rows[post.id.bytes] = row
+
+
+def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32]) -> None:
+    state.update_post(
+        row,
+        author=_author_row(state, post),
+        created=post.created_at.timestamp(),
+        visible=post.visible,
+        topic=_topic(post),
+    )
+    state.set_text(np.array([row]), vector)
+
+
+def _append(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
+    state.add_posts(
+        [post.id.bytes for post in posts],
+        ids=[str(post.id) for post in posts],
+        external_ids=[None if post.external_id == str(post.id) else post.external_id for post in posts],
+        author=np.array([_author_row(state, post) for post in posts], np.int32),
+        created=np.array([post.created_at.timestamp() for post in posts]),
+        visible=np.array([post.visible for post in posts]),
+        seq=np.array([post.seq for post in posts]),
+        topics=[_topic(post) for post in posts],
+        text=vectors,
+    )
+
+
+def _author_row(state: FeedState, post: Post) -> int:
+    """User row of the author, -1 for an unknown author."""
+    return -1 if post.author_id is None else state.user_rows[post.author_id.bytes]
+
+
+def _topic(post: Post) -> str | None:
+    return post.tags[0] if post.tags else None

@@ -1,0 +1,312 @@
+"""The composition root: builds storage, models, workers and use cases, from adapters or from fakes.
+
+It is the only module that imports every layer.
+"""
+
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from uuid import UUID
+
+import anyio.to_thread
+import structlog
+
+from app.application.cursor import CursorCodec
+from app.application.dto import RecommendationResponse
+from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.response_cache import ListCachePolicy
+from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed
+from app.application.use_cases.get_health_status import GetHealthStatus
+from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.workers.log_follower import LogFollower
+from app.application.workers.model_watcher import ModelWatcher
+from app.application.workers.poll_intervals import PollIntervals
+from app.application.workers.recommendation_writer import WriteBehind
+from app.application.workers.reconciler import Reconciler
+from app.application.workers.state_updater import StateUpdater
+from app.application.workers.supervisor import WorkerSupervisor
+from app.domain.entities import Interaction
+from app.domain.errors import StorageUnavailable
+from app.domain.feed.state import FeedState
+from app.domain.ranking.assembly import ranking_pipeline
+from app.domain.ranking.model_interface import ModelSource
+from app.domain.ranking.options import RankingOptions
+from app.domain.repositories.feed_log import FeedLog
+from app.domain.repositories.interaction_repository import InteractionRepository, RecordResult
+from app.domain.repositories.post_repository import PostRepository
+from app.domain.repositories.recommendation_repository import RecommendationRepository
+from app.domain.services.clock import Clock
+from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
+from app.infrastructure.config.key_files import cursor_secrets
+from app.infrastructure.config.ranking_settings import ranking_options
+from app.infrastructure.config.settings import Settings
+from app.infrastructure.database.connection import create_feed_engine, install_deadlines
+from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.signing import ModelKeys
+from app.presentation.api.dependencies import ApiOptions, Services
+from app.shared.monitoring import Metrics
+from app.shared.tracing import TracedMetrics, Traces, open_traces
+
+log = structlog.get_logger()
+
+_POSTS_BUDGET_SECONDS = 5.0  # workers read posts, no request waits
+
+
+# -- storage -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The database, as the ports of the domain. Only `interactions` is set without a database."""
+
+    interactions: InteractionRepository
+    feed_log: FeedLog | None = None
+    posts: PostRepository | None = None
+    recommendations: RecommendationRepository | None = None
+
+
+class NoDatabase:
+    """InteractionRepository without a database."""
+
+    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
+        """Raises StorageUnavailable."""
+        del interactions
+        raise StorageUnavailable("no database is configured: set DATABASE_URL")
+
+
+def open_storage(settings: Settings, stack: ExitStack) -> Storage:
+    """Connect to the configured database; `stack` closes it."""
+    url = database_url(settings, stack)
+    if url is None:
+        return Storage(NoDatabase())
+    install_deadlines()
+    engine = create_feed_engine(
+        url,
+        pool_size=settings.pool_size,
+        pool_wait_seconds=settings.pool_wait_ms / 1000,
+        connect_seconds=settings.connect_budget_ms / 1000,
+    )
+    stack.callback(engine.dispose)
+    schema = SchemaName(settings.db_schema)
+    return Storage(
+        interactions=SqlInteractionRepository(
+            engine, schema, budget_seconds=settings.statement_budget_ms / 1000
+        ),
+        feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
+        posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
+        recommendations=SqlRecommendationRepository(engine, schema),
+    )
+
+
+def database_url(settings: Settings, stack: ExitStack) -> str | None:
+    """DATABASE_URL, else the URL of the embedded PostgreSQL, else None: the model's snapshot is then the feed."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    embedded = EmbeddedPostgres()
+    try:
+        url = embedded.start()
+    except EmbeddedUnavailable as error:
+        log.warning("database.not_configured", cause=str(error), hint="set DATABASE_URL")
+        return None
+    stack.callback(embedded.release)
+    return url
+
+
+# -- model -------------------------------------------------------------------------------------------------------------
+
+
+def open_models(settings: Settings, keys: ModelKeys) -> ModelSource:
+    """The active model of the registry, or the one artefact of MODEL_PATH."""
+    registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
+    if settings.model_path is not None:
+        return FileModelSource(registry, settings.model_path)
+    return RegistryModelSource(registry)
+
+
+# -- workers -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The served feed and the workers that keep it current. `follower` is None without a database."""
+
+    feed: LiveFeed
+    updater: StateUpdater
+    watcher: ModelWatcher
+    follower: LogFollower | None
+    supervisor: WorkerSupervisor
+
+
+def build_workers(
+    storage: Storage,
+    models: ModelSource,
+    options: RankingOptions,
+    observer: StageObserver,
+    intervals: PollIntervals,
+    writer: WriteBehind | None = None,
+) -> Workers:
+    """The workers around an empty feed, not started."""
+    feed = LiveFeed(FeedState(), ActiveRanker(ranking_pipeline(options, None, None, observer)))
+    stopping = threading.Event()
+    updater = StateUpdater(feed, storage.posts, options, observer)
+    watcher = ModelWatcher(feed, models, updater, storage.posts)
+    follower = None
+    if storage.feed_log is not None:
+        reconciler = Reconciler(storage.feed_log, updater, intervals)
+        follower = LogFollower(feed, storage.feed_log, updater, reconciler, intervals.outbox_ttl, stopping)
+    supervisor = WorkerSupervisor(feed, watcher, follower, writer, intervals, stopping)
+    return Workers(feed, updater, watcher, follower, supervisor)
+
+
+def poll_intervals(settings: Settings) -> PollIntervals:
+    """The configured intervals."""
+    return PollIntervals(
+        log_seconds=settings.tail_poll_ms / 1000,
+        registry_seconds=settings.registry_poll_seconds,
+        reconcile_seconds=settings.reconcile_seconds,
+        newest_seconds=settings.newest_poll_seconds,
+        outbox_ttl=timedelta(days=settings.outbox_days),
+    )
+
+
+def recommendation_writer(settings: Settings, storage: Storage, clock: Clock) -> WriteBehind | None:
+    """The writer of served responses; None without a database, or if WRITE_BEHIND_LIMIT is 0."""
+    if storage.recommendations is None or not settings.write_behind_limit:
+        return None
+    ttl = timedelta(hours=settings.recommendation_ttl_hours)
+    return WriteBehind(storage.recommendations, clock, ttl, settings.write_behind_limit)
+
+
+# -- use cases ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The time of events and of health, and the time of rankings."""
+
+    events: Clock
+    ranking: Clock
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Clocks":
+        """The machine's time, which the ranking reads in steps, or the fixed time FEED_NOW."""
+        if settings.feed_now:
+            return cls(FixedClock(settings.feed_now), FixedClock(settings.feed_now))
+        return cls(SystemClock(), SteppingClock(timedelta(milliseconds=settings.ranking_tick_ms)))
+
+
+def build_use_cases(
+    workers: Workers,
+    interactions: InteractionRepository,
+    clocks: Clocks,
+    cursors: CursorCodec,
+    on_served: OnServed,
+    settings: Settings,
+) -> Services:
+    """The use cases on the feed of `workers`. `on_served` gets each ranked response to a known user."""
+    policy = ListCachePolicy(
+        max_lists=settings.offset_lists_limit,
+        list_ttl=timedelta(minutes=settings.offset_list_life_minutes),
+        response_ttl=timedelta(seconds=settings.answer_stands_seconds),
+    )
+    return Services(
+        recommend=GenerateRecommendations(workers.feed, cursors, clocks.ranking, on_served, policy),
+        track=TrackInteraction(
+            interactions,
+            clocks.events,
+            workers.updater.apply_events,
+            max_age=timedelta(days=settings.track_back_days),
+            max_clock_skew=timedelta(seconds=settings.track_ahead_seconds),
+        ),
+        health=GetHealthStatus(workers.supervisor, clocks.events),
+    )
+
+
+# -- the service -------------------------------------------------------------------------------------------------------
+
+
+def bootstrap(
+    settings: Settings,
+    keys: ModelKeys,
+    cursors: CursorCodec,
+    metrics: Metrics,
+    stack: ExitStack,
+    *,
+    storage: Storage | None = None,
+    models: ModelSource | None = None,
+) -> Services:
+    """Build all parts and start the workers; `stack` stops and closes them. `storage` and `models` may be fakes."""
+    clocks = Clocks.from_settings(settings)
+    storage = storage or open_storage(settings, stack)
+    models = models or open_models(settings, keys)
+    writer = recommendation_writer(settings, storage, clocks.events)
+    workers = build_workers(
+        storage, models, ranking_options(settings), metrics, poll_intervals(settings), writer
+    )
+    stack.callback(workers.supervisor.stop)
+    workers.supervisor.start()
+    on_served = _discard if writer is None else writer.enqueue
+    return build_use_cases(workers, storage.interactions, clocks, cursors, on_served, settings)
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, keys: ModelKeys, cursors: CursorCodec, metrics: Metrics, traces: Traces | None
+) -> AsyncIterator[Services]:
+    """The services of the application while it runs."""
+    with ExitStack() as stack:
+        if traces is not None:
+            stack.callback(traces.close)
+        yield await anyio.to_thread.run_sync(lambda: bootstrap(settings, keys, cursors, metrics, stack))
+
+
+def api_options(settings: Settings) -> ApiOptions:
+    """The configured limits of the API."""
+    return ApiOptions(
+        api_keys=[key.get_secret_value() for key in settings.api_keys],
+        metrics_need_key=settings.metrics_need_key,
+        body_limit_bytes=settings.body_limit_bytes,
+        body_budget_seconds=settings.body_budget_seconds,
+        track_concurrency=settings.track_concurrency,
+        track_budget_seconds=settings.track_budget_ms / 1000,
+        retry_after_seconds=settings.retry_after_seconds,
+    )
+
+
+def cursor_codec(settings: Settings) -> CursorCodec:
+    """The codec of the configured secrets. Raises ConfigurationError."""
+    return CursorCodec(cursor_secrets(settings), settings.cursor_life)
+
+
+def open_observability(settings: Settings) -> tuple[Metrics, Traces | None]:
+    """The metrics, and the traces if an OTLP endpoint is configured. Raises ConfigurationError."""
+    traces = open_traces(
+        settings.otel_exporter_otlp_endpoint,
+        service=settings.otel_service_name,
+        version=service_version(),
+        share=settings.otel_traces_sampler_arg,
+    )
+    return (Metrics() if traces is None else TracedMetrics()), traces
+
+
+def service_version() -> str:
+    """Version of the installed package; "0" in a checkout."""
+    try:
+        return version("feed-recommendation-service")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _discard(user_id: UUID, response: RecommendationResponse) -> None:
+    """Used if responses are not saved."""

@@ -1,0 +1,74 @@
+"""The supervisor repeats the work of the workers in threads, until it is stopped."""
+
+import threading
+
+import pytest
+import structlog
+
+from tests.support.live_feeds import a_service, is_known
+from tests.support.small_service import SmallService
+
+
+def start_with_short_pauses(service: SmallService) -> None:
+    service.set_interval(log_seconds=0.005, registry_seconds=0.005)
+    service.workers.supervisor.start()
+
+
+def wait_until(condition: threading.Event) -> None:
+    assert condition.wait(20)
+
+
+def test_the_threads_follow_the_log_and_stop() -> None:
+    service = a_service()
+    supervisor, follower = service.workers.supervisor, service.workers.follower
+    arrived = threading.Event()
+
+    def poll() -> None:
+        type(follower).poll_log(follower)
+        if is_known(service, "added later"):
+            arrived.set()
+
+    follower.poll_log = poll  # type: ignore[method-assign,union-attr]
+    start_with_short_pauses(service)
+    try:
+        service.add_post("added later", "ann")
+        wait_until(arrived)
+    finally:
+        supervisor.stop()
+
+    assert not any(thread.is_alive() for thread in supervisor._threads)
+
+
+def test_a_worker_that_fails_is_logged_and_tries_again() -> None:
+    service = a_service()
+    watcher, second_try = service.workers.watcher, threading.Event()
+    tries: list[int] = []
+
+    def fail() -> None:
+        tries.append(1)
+        if len(tries) == 3:
+            second_try.set()
+        if len(tries) > 1:  # the first check is made by `start` itself
+            raise RuntimeError("unexpected")
+
+    watcher.check_for_new_model = fail  # type: ignore[method-assign]
+    with structlog.testing.capture_logs() as logs:
+        start_with_short_pauses(service)
+        try:
+            wait_until(second_try)
+        finally:
+            service.workers.supervisor.stop()
+
+    failures = [entry for entry in logs if entry["event"] == "worker.failed"]
+    assert {entry["worker"] for entry in failures} == {"model-watcher"}
+
+
+@pytest.mark.parametrize("database", [True, False])
+def test_without_a_database_only_the_registry_is_watched(database: bool) -> None:
+    service = SmallService(database=database)
+    supervisor = service.workers.supervisor
+    supervisor.start()
+    supervisor.stop()
+
+    with_log = {"log-follower", "outbox-purge", "model-watcher"}
+    assert {thread.name for thread in supervisor._threads} == (with_log if database else {"model-watcher"})
