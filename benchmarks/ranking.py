@@ -59,7 +59,7 @@ def happens(state: FeedState, user: int, post: int, now: float) -> None:
             np.array([user], np.int32),
             np.array([post], np.int32),
             np.array([LIKE], np.uint8),
-            np.array([now]),
+            np.array([now * 1e6]).astype(np.int64),
             np.zeros(1, np.int64),
         )
     )

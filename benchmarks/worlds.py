@@ -9,8 +9,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +18,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
 from app.shared.command_line import OneLineParser, positive, whole_number
-from data.feed_files.reader import read_feed
-from data.generate_fake_data import DEFAULT_UNTIL, write_feed
+from data.generate_fake_data import DEFAULT_UNTIL
 from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, make_feed
 from training.evaluation.acceptance import compare
@@ -42,10 +39,7 @@ def days_for(life_hours: float) -> float:
 
 def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
     """Make the world, replay it, and compare."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "world.parquet"
-        write_feed(make_feed(size), file)
-        history = read_feed(file, None, None, None, {}).dataset()
+    history = make_feed(size)
     replay = Replay(history, ranking_options(read_settings()), targets=target_kinds(history))
     names = (*BASELINES, "learned", "served")
     with progress_bar(f"{size.scenario}, {size.post_half_life_hours:g} h") as progress:

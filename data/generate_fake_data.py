@@ -21,13 +21,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.dataset import FeedDataset, PostColumns, UserColumns
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
 from app.shared.progress import progress_bars
 from data.feed_arguments import timestamp
 from data.feed_files.open_files import sibling
 from data.schemas import FileKind
 from data.synthetic.behaviour import SCENARIOS
-from data.synthetic.feed import COMMENT, LIKE, FeedSize, SyntheticFeed, make_feed
+from data.synthetic.feed import FeedSize, make_feed
 
 DEFAULT_OUTPUT: Final = Path("data/fake_interactions.json")
 DEFAULT_UNTIL: Final = datetime(2026, 1, 31, tzinfo=UTC)
@@ -64,13 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return fail(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
         bars.update(writing, total=size.interactions, completed=size.interactions)
     print(
-        f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows.follower):,} follows, "
-        f"{len(feed.event_user):,} interactions"
+        f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows):,} follows, "
+        f"{len(feed.events):,} interactions"
     )
     return 0
 
 
-def write_feed(feed: SyntheticFeed, output: Path) -> None:
+def write_feed(feed: FeedDataset, output: Path) -> None:
     """Write a feed as JSON or Parquet, by the suffix of `output`. A file appears complete or not at all."""
     output.parent.mkdir(parents=True, exist_ok=True)
     tables = {
@@ -118,63 +119,59 @@ def _write_json(tables: dict[str, Any], path: Path) -> None:
         out.write(b"\n}\n")
 
 
-def _users(feed: SyntheticFeed) -> Any:
-    n = len(feed.usernames)
-    followers = np.bincount(feed.follows.followee, minlength=n)
+def _users(feed: FeedDataset) -> Any:
     return pa.table(
         {
-            "id": _names("user", n),
-            "username": feed.usernames,
-            "follower_count": followers,
-            "created_at": _times(feed.people.joined),
+            "id": feed.users.external_id,
+            "username": feed.users.username,
+            "follower_count": feed.users.follower_count,
+            "created_at": _times(feed.users.created_us),
         }
     )
 
 
-def _posts(feed: SyntheticFeed) -> Any:
-    n = len(feed.texts)
-    names = _names("user", len(feed.usernames))
+def _posts(feed: FeedDataset) -> Any:
+    posts = feed.posts
     return pa.table(
         {
-            "id": _names("post", n),
-            "author_id": names.take(pa.array(feed.posts.author)),
-            "content": feed.texts,
-            "created_at": _times(feed.posts.created),
-            "like_count": np.bincount(feed.event_post[feed.event_kind == LIKE], minlength=n),
-            "comment_count": np.bincount(feed.event_post[feed.event_kind == COMMENT], minlength=n),
-            "tags": pa.array(feed.tags, pa.list_(pa.string())),
+            "id": posts.external_id,
+            "author_id": _ids(feed.users, posts.author),
+            "content": posts.text,
+            "created_at": _times(posts.created_us),
+            "like_count": posts.like_count,
+            "comment_count": posts.comment_count,
+            "tags": pa.array(posts.tags, pa.list_(pa.string())),
         }
     )
 
 
-def _follows(feed: SyntheticFeed) -> Any:
-    names = _names("user", len(feed.usernames))
+def _follows(feed: FeedDataset) -> Any:
     return pa.table(
         {
-            "follower_id": names.take(pa.array(feed.follows.follower)),
-            "followee_id": names.take(pa.array(feed.follows.followee)),
-            "created_at": _times(feed.follows.since),
+            "follower_id": _ids(feed.users, feed.follows.follower),
+            "followee_id": _ids(feed.users, feed.follows.followee),
+            "created_at": _times(feed.follows.since_us),
         }
     )
 
 
-def _interactions(feed: SyntheticFeed) -> Any:
+def _interactions(feed: FeedDataset) -> Any:
     return pa.table(
         {
-            "user_id": _names("user", len(feed.usernames)).take(pa.array(feed.event_user)),
-            "post_id": _names("post", len(feed.texts)).take(pa.array(feed.event_post)),
-            "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(feed.event_kind)),
-            "created_at": _times(feed.event_time),
+            "user_id": _ids(feed.users, feed.events.user),
+            "post_id": _ids(feed.posts, feed.events.post),
+            "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(feed.events.kind)),
+            "created_at": _times(feed.events.time_us),
         }
     )
 
 
-def _names(kind: str, n: int) -> Any:
-    return pa.array([f"{kind}_{number}" for number in range(1, n + 1)], pa.string())
+def _ids(owner: UserColumns | PostColumns, rows: NDArray[np.int32]) -> Any:
+    return pa.array(owner.external_id, pa.string()).take(pa.array(rows))
 
 
-def _times(milliseconds: NDArray[np.int64]) -> Any:
-    return pa.array(milliseconds).cast(pa.timestamp("ms", "UTC"))
+def _times(time_us: NDArray[np.int64] | None) -> Any:
+    return pa.array(time_us).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("ms", "UTC"))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with progress_bars() as bars:
             reading = bars.add_task("reading", total=None)
             feed = read_feed(args.interactions, args.posts, args.users, args.follows, args.event_map)
-            bars.update(reading, total=len(feed.events.time), completed=len(feed.events.time))
+            bars.update(reading, total=len(feed.dataset.events), completed=len(feed.dataset.events))
             with feed_database() as database:
                 counts = database.load(
                     feed, to_now=time.time() if args.shift_to_now else None, progress_bars=bars

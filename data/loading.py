@@ -1,15 +1,18 @@
-"""A feed file on its way into the database that the settings name."""
+"""Loads a feed file into the database of the settings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import Progress
 from sqlalchemy import Engine, text
 
 from app.domain.errors import StorageUnavailable
+from app.domain.feed.dataset import KEY_DTYPE, NO_TIME, FeedDataset
+from app.domain.feed.time_units import DAY
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.bulk_load import (
     LoadCounts,
@@ -24,42 +27,46 @@ from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.schema import SchemaName
 from app.shared.command_line import fail
 from app.shared.exceptions import ConfigurationError
+from data.feed_files.event_ids import event_ids
 from data.feed_files.reader import FeedFile
 from data.feed_files.skipped_rows import SkippedRows
 from data.schemas import FeedFileError
+from data.times import are_storable
 
 
 @dataclass(frozen=True, slots=True)
 class FeedDatabase:
-    """Where feeds are loaded into."""
+    """The database that feeds are loaded into."""
 
     engine: Engine
     schema: SchemaName
 
     def is_empty(self) -> bool:
-        """Whether there is no post yet."""
+        """Whether the database has no post."""
         with self.engine.connect() as connection:
             return not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {self.schema['feed_posts']})"))  # noqa: S608
 
     def load(self, feed: FeedFile, *, to_now: float | None, progress_bars: Progress) -> LoadCounts:
-        """Add what is new; with `to_now` (the time now) moved so that the last interaction is then.
+        """Add the rows that are new. `to_now`, the present time, shifts all times so that the last event is then.
 
-        A feed that was moved before is moved by the same amount again. Raises LoadRejected and StorageUnavailable,
-        with nothing written.
+        A data set that was loaded with a shift gets the same shift again. Raises LoadRejected and
+        StorageUnavailable; then nothing is written.
         """
-        shift = self._shift(feed, to_now) if to_now is not None else None
+        dataset = complete(feed)
+        shift = self._shift(dataset, to_now) if to_now is not None else None
         try:
-            return self._add(feed, shift, progress_bars)
-        except ShiftConflict as other:  # by a load that began beside this one
-            return self._add(feed, other.before, progress_bars)
+            return self._add(dataset, shift, progress_bars)
+        except ShiftConflict as other:  # a concurrent load stored another shift
+            return self._add(dataset, other.before, progress_bars)
 
-    def _add(self, feed: FeedFile, shift: TimeShift | None, progress_bars: Progress) -> LoadCounts:
-        tables = feed.tables(shift.seconds if shift else 0.0)
+    def _add(self, dataset: FeedDataset, shift: TimeShift | None, progress_bars: Progress) -> LoadCounts:
+        if shift is not None:
+            dataset = shifted(dataset, shift.seconds)
         totals = {
-            "users": len(tables.users.key),
-            "posts": len(tables.posts.key),
-            "follows": len(tables.follows.follower),
-            "interactions": len(tables.interactions.user),
+            "users": len(dataset.users),
+            "posts": len(dataset.posts),
+            "follows": len(dataset.follows),
+            "interactions": len(dataset.events),
         }
         bars = {name: progress_bars.add_task(name, total=total) for name, total in totals.items()}
 
@@ -67,26 +74,90 @@ class FeedDatabase:
             if table in bars:
                 progress_bars.update(bars[table], completed=rows)
 
-        return load_feed(self.engine, tables, self.schema, remember=shift, progress=progress)
+        return load_feed(self.engine, dataset, self.schema, remember=shift, progress=progress)
 
-    def _shift(self, feed: FeedFile, now: float) -> TimeShift | None:
-        if len(feed.events.time) == 0:
+    def _shift(self, dataset: FeedDataset, now: float) -> TimeShift | None:
+        if len(dataset.events) == 0:
             return None
-        name = data_set_name(feed)
+        name = data_set_name(dataset)
         before = stored_shift(self.engine, self.schema, name)
-        return TimeShift(name, now - float(feed.events.time[-1]) / 1e6 if before is None else before)
+        return TimeShift(name, now - float(dataset.events.time[-1]) if before is None else before)
 
 
-def data_set_name(feed: FeedFile) -> str:
-    """What a data set is remembered by: its first event. So it is known again when it is longer or elsewhere."""
-    time = feed.events.time
-    earliest = feed.event_ids()[: np.searchsorted(time, time[0], side="right")]
+def complete(feed: FeedFile) -> FeedDataset:
+    """The feed with what the tables need: an id for each event, and a time for each user.
+
+    An event without an id gets one from its original time. A user without a time dates from their first mention.
+    """
+    dataset, missing = feed.dataset, np.flatnonzero(~feed.has_event_id)
+    events = dataset.events
+    ids = np.zeros(len(events), KEY_DTYPE) if events.event_id is None else events.event_id.copy()
+    ids[missing] = event_ids(
+        [UUID(bytes=key.tobytes()) for key in dataset.users.key],
+        [UUID(bytes=key.tobytes()) for key in dataset.posts.key],
+        events.user[missing],
+        events.post[missing],
+        events.kind[missing],
+        events.time_us[missing],
+    )
+    return replace(
+        dataset,
+        users=replace(dataset.users, created_us=_users_created(dataset)),
+        events=replace(events, event_id=ids),
+    )
+
+
+def _users_created(dataset: FeedDataset) -> NDArray[np.int64]:
+    """(n_users,) microseconds: the given time, else that of the first row that mentions the user, else NO_TIME."""
+    users, posts, follows, events = dataset.users, dataset.posts, dataset.follows, dataset.events
+    latest = np.iinfo(np.int64).max
+    first = np.full(len(users), latest)
+    has_author = posts.author >= 0
+    np.minimum.at(first, events.user, events.time_us)
+    np.minimum.at(first, posts.author[has_author], posts.created_us[has_author])
+    since = np.where(follows.since_us == NO_TIME, latest, follows.since_us)
+    np.minimum.at(first, follows.follower, since)
+    np.minimum.at(first, follows.followee, since)
+    first = np.where(first == latest, NO_TIME, first)
+    return (
+        first if users.created_us is None else np.where(users.created_us == NO_TIME, first, users.created_us)
+    )
+
+
+def shifted(dataset: FeedDataset, seconds: float) -> FeedDataset:
+    """The dataset with all times shifted by `seconds`. Raises LoadRejected for a result that the tables reject."""
+    shift_us = round(seconds * 1e6)
+
+    def shift(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
+        known = time_us != NO_TIME
+        after = np.where(known, time_us, 0) + shift_us
+        if (beyond := known & ~are_storable(after)).any():
+            given = np.datetime64(int(time_us[beyond.argmax()]), "us")
+            raise LoadRejected(
+                f"{given}Z, shifted by {seconds / DAY:,.0f} days, is beyond the years 1 to 9999"
+            )
+        return np.where(known, after, NO_TIME)
+
+    users, posts, follows, events = dataset.users, dataset.posts, dataset.follows, dataset.events
+    return FeedDataset(
+        replace(users, created_us=None if users.created_us is None else shift(users.created_us)),
+        replace(posts, created_us=shift(posts.created_us)),
+        replace(follows, since_us=shift(follows.since_us)),
+        replace(events, time_us=shift(events.time_us)),
+    )
+
+
+def data_set_name(dataset: FeedDataset) -> str:
+    """The id of the first event: it identifies a data set that has grown or moved to another file."""
+    events = dataset.events
+    assert events.event_id is not None
+    earliest = events.event_id[: np.searchsorted(events.time_us, events.time_us[0], side="right")]
     return str(UUID(bytes=min(key.tobytes() for key in earliest)))
 
 
 @contextmanager
 def feed_database() -> Iterator[FeedDatabase]:
-    """The database of DATABASE_URL, else the embedded one; its tables are made where there are none.
+    """The database of DATABASE_URL, else the embedded one; missing tables are created.
 
     Raises ConfigurationError, EmbeddedUnavailable, StorageUnavailable.
     """
@@ -110,7 +181,7 @@ def _migrate(engine: Engine, schema: SchemaName) -> None:
 
 
 def run(prog: str, command: Callable[[], None]) -> int:
-    """Run a command; bad input, and a database that is away, give one line and exit code 2."""
+    """Run a command; invalid input and an unavailable database print one line and return exit code 2."""
     try:
         command()
     except (ConfigurationError, FeedFileError, LoadRejected, StorageUnavailable) as error:
@@ -121,7 +192,7 @@ def run(prog: str, command: Callable[[], None]) -> int:
 
 
 def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
-    """What was added, and what of the files was left out, in words."""
+    """One line for the user: the rows added and the rows skipped."""
     added = (
         f"added {counts.users:,} users, {counts.posts:,} posts, {counts.follows:,} follows, "
         f"{counts.interactions:,} interactions"

@@ -5,15 +5,15 @@ Without `--input`, `data/fake_interactions.json` is loaded; if this file does no
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
+
+import numpy as np
 
 from app.shared.command_line import OneLineParser, existing_file
 from app.shared.progress import progress_bars
 from data.feed_files.reader import FeedFile, read_feed
-from data.generate_fake_data import DEFAULT_OUTPUT, DEMO, write_feed
+from data.generate_fake_data import DEFAULT_OUTPUT, DEMO
 from data.loading import feed_database, run, summary
 from data.synthetic.feed import make_feed
 
@@ -39,10 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def demo_feed() -> FeedFile:
     """300 users, 1,500 posts and 20,000 interactions, always the same."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "demo.parquet"
-        write_feed(make_feed(DEMO), path)
-        return read_feed(path)
+    dataset = make_feed(DEMO)
+    return FeedFile(dataset, has_event_id=np.zeros(len(dataset.events), np.bool_))
 
 
 def _parser() -> argparse.ArgumentParser:

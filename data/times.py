@@ -13,8 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-NO_TIME: Final = np.iinfo(np.int64).min
-"""Marks a missing time, like the NaT of numpy."""
+from app.domain.feed.dataset import NO_TIME
 
 _DAY: Final = r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})"
 _CLOCK: Final = r"(?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)?"

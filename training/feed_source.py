@@ -18,7 +18,7 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
         posts = args.posts or posts_beside(
             args.interactions, alone=args.users is None and args.follows is None
         )
-        return read_feed(args.interactions, posts, args.users, args.follows, args.event_map).dataset()
+        return read_feed(args.interactions, posts, args.users, args.follows, args.event_map).dataset
     return read_database(settings).dataset
 
 

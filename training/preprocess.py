@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.domain.feed.dataset import EventColumns
-from app.domain.feed.state import DAY
+from app.domain.feed.time_units import DAY
 from app.infrastructure.ml.collaborative_filter import interaction_matrix
 
 

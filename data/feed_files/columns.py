@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.errors import InvalidId
-from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.dataset import KEY_DTYPE, NO_TIME
 from data.feed_files.file_tables import FileTable
 from data.schemas import (
     COUNT_FORM,
@@ -25,7 +25,7 @@ from data.schemas import (
     parse_metadata,
     parse_tags,
 )
-from data.times import NO_TIME, WHY, to_microseconds
+from data.times import WHY, to_microseconds
 
 MISSING = "is empty"
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from data.synthetic.vocabulary import LANGUAGES, TOPICS, everyday_words, first_names
 
-HOUR: Final = 3_600_000
-DAY: Final = 24 * HOUR
+MS_PER_HOUR: Final = 3_600_000
+MS_PER_DAY: Final = 24 * MS_PER_HOUR
 COMMUNITY_SHARES: Final = (0.7, 0.2, 0.1)
 """Shares of a user's interest in the first, second and third of their communities."""
 # Relative activity in each hour of the local day: low before dawn, with peaks at noon and in the evening.
@@ -41,9 +41,9 @@ class Span:
         hour = np.searchsorted(
             np.cumsum(_HOURLY_ACTIVITY / _HOURLY_ACTIVITY.sum()), rng.random(n), side="right"
         )
-        local = (np.minimum(hour, 23) - zone_hours) * HOUR + rng.integers(0, HOUR, n)
-        days = max(1, -(-(self.until - self.start) // DAY))
-        time = self.start - self.start % DAY + rng.integers(0, days, n) * DAY + local
+        local = (np.minimum(hour, 23) - zone_hours) * MS_PER_HOUR + rng.integers(0, MS_PER_HOUR, n)
+        days = max(1, -(-(self.until - self.start) // MS_PER_DAY))
+        time = self.start - self.start % MS_PER_DAY + rng.integers(0, days, n) * MS_PER_DAY + local
         return self.start + (time - self.start) % (self.until - self.start)
 
 
@@ -100,7 +100,7 @@ def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> P
     language = rng.choice(len(LANGUAGES), n_communities, p=[0.55, 0.15, 0.15, 0.15])
     communities = draw(rng, size, 3 * n).reshape(n, 3)
     zone = np.array([[-5, 0], [1, 1], [1, -3], [1, 1]])[language[communities[:, 0]], rng.integers(0, 2, n)]
-    before = span.start - rng.integers(DAY, 700 * DAY, n)
+    before = span.start - rng.integers(MS_PER_DAY, 700 * MS_PER_DAY, n)
     during = span.start + (rng.random(n) * 0.95 * (span.until - span.start)).astype(np.int64)
     authors = rng.random(n) < 0.35
     return People(
@@ -159,7 +159,7 @@ def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: S
     pair = np.unique((follower * n + followee)[follower != followee])
     follower, followee = pair // n, pair % n
     earliest = np.maximum(people.joined[follower], people.joined[followee])
-    earliest = np.maximum(earliest, span.start - 60 * DAY)
+    earliest = np.maximum(earliest, span.start - 60 * MS_PER_DAY)
     since = earliest + (rng.random(len(pair)) ** 2 * (span.until - earliest)).astype(np.int64)
     return Follows(follower, followee, since)
 

@@ -10,11 +10,13 @@ import numpy as np
 from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
 from app.domain.errors import PositionExpired, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.feed.dataset import (
+    NO_TIME,
     EventColumns,
     FeedDataset,
     FollowColumns,
     PostColumns,
     UserColumns,
+    microseconds,
     uuid_keys,
 )
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
@@ -241,7 +243,7 @@ class InMemoryFeedLog:
                 author=np.array(
                     [-1 if post.author_id is None else user_row[post.author_id] for post in posts], np.int32
                 ),
-                created=np.array([post.created_at.timestamp() for post in posts], np.float64),
+                created_us=np.array([microseconds(post.created_at) for post in posts], np.int64),
                 visible=np.array([post.visible for post in posts], np.bool_),
                 seq=np.array([post.seq for post in posts], np.int64),
                 text=[post.content for post in posts],
@@ -250,13 +252,13 @@ class InMemoryFeedLog:
             FollowColumns(
                 np.array([user_row[follower] for follower, _ in follows], np.int32),
                 np.array([user_row[followee] for _, followee in follows], np.int32),
-                np.array([since.timestamp() if since else np.nan for since in follows.values()], np.float64),
+                np.array([microseconds(since) if since else NO_TIME for since in follows.values()], np.int64),
             ),
             EventColumns(
                 np.array([user_row[one.user_id] for one in did], np.int32),
                 np.array([post_row[one.post_id] for one in did], np.int32),
                 np.array([INTERACTION_TYPES.index(one.interaction_type) for one in did], np.uint8),
-                np.array([one.occurred_at.timestamp() for one in did], np.float64),
+                np.array([microseconds(one.occurred_at) for one in did], np.int64),
                 np.array([one.seq for one in events], np.int64),
             ),
         )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import (
+    NO_TIME,
     EventColumns,
     FeedDataset,
     FollowColumns,
@@ -58,23 +59,26 @@ class Feed:
                 uuid_keys(map(post_uuid, titles)),
                 titles,
                 np.array([post.author for post in self.posts], np.int32),
-                np.array([post.created for post in self.posts], np.float64),
+                _microseconds([post.created for post in self.posts]),
                 np.array([post.visible for post in self.posts], np.bool_),
                 np.arange(1, len(self.posts) + 1),
                 [post.text for post in self.posts],
                 [post.tags for post in self.posts],
             ),
-            FollowColumns(
-                np.array(follower, np.int32), np.array(followee, np.int32), np.array(since, np.float64)
-            ),
+            FollowColumns(np.array(follower, np.int32), np.array(followee, np.int32), _microseconds(since)),
             EventColumns(
                 np.array(user, np.int32),
                 np.array(post, np.int32),
                 np.array(kind, np.uint8),
-                np.array(time, np.float64),
+                _microseconds(time),
                 np.arange(1, len(events) + 1),
             ),
         )
+
+
+def _microseconds(seconds: Sequence[float]) -> np.ndarray:
+    """Times as datasets hold them; NaN, no time, becomes NO_TIME."""
+    return np.array([NO_TIME if np.isnan(one) else round(one * 1e6) for one in seconds], np.int64)
 
 
 @st.composite
@@ -115,14 +119,14 @@ def cut(history: FeedDataset, at: float) -> FeedDataset:
             posts.key[kept],
             [posts.external_id[i] for i in kept],
             posts.author[kept],
-            posts.created[kept],
+            posts.created_us[kept],
             posts.visible[kept],
             posts.seq[kept],
             [posts.text[i] for i in kept],
             [posts.tags[i] for i in kept],
         ),
-        FollowColumns(follows.follower[early], follows.followee[early], follows.since[early]),
-        EventColumns(events.user, row[events.post], events.kind, events.time, events.seq),
+        FollowColumns(follows.follower[early], follows.followee[early], follows.since_us[early]),
+        replace(events, post=row[events.post]),
     )
 
 
@@ -139,14 +143,14 @@ def shuffled(history: FeedDataset, seed: int) -> FeedDataset:
             old.key[posts],
             [old.external_id[i] for i in posts],
             author[posts],
-            old.created[posts],
+            old.created_us[posts],
             old.visible[posts],
             old.seq[posts],
             [old.text[i] for i in posts],
             [old.tags[i] for i in posts],
         ),
         FollowColumns(
-            user_at[history.follows.follower], user_at[history.follows.followee], history.follows.since
+            user_at[history.follows.follower], user_at[history.follows.followee], history.follows.since_us
         ),
         replace(history.events, user=user_at[history.events.user], post=post_at[history.events.post]),
     )
@@ -155,18 +159,10 @@ def shuffled(history: FeedDataset, seed: int) -> FeedDataset:
 def generated(
     users: int = 80, posts: int = 300, interactions: int = 6000, *, world: str = "mixed", seed: int = 3
 ) -> FeedDataset:
-    """A feed of the generator's."""
-    from data.feed_files.reader import read_feed
-    from data.generate_fake_data import write_feed
+    """A feed of the generator."""
     from data.synthetic.feed import FeedSize, make_feed
 
-    size = FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, scenario=world)
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "feed.parquet"
-        write_feed(make_feed(size), path)
-        return read_feed(path).dataset()
+    return make_feed(FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, scenario=world))
 
 
 def forum() -> FeedDataset:
@@ -178,7 +174,7 @@ def forum() -> FeedDataset:
     )
     if not (folder / "interactions.parquet").is_file():
         pytest.skip(f"the real feed is not at {folder} (FEED_DATASETS names the folder above it)")
-    return read_feed(folder / "interactions.parquet", folder / "posts.parquet").dataset()
+    return read_feed(folder / "interactions.parquet", folder / "posts.parquet").dataset
 
 
 def whole_state(history: FeedDataset):

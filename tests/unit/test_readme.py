@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.application.use_cases.get_health_status import HealthStatus, ServiceState
-from app.domain.feed.state import HOUR
+from app.domain.feed.time_units import HOUR
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking import filters, sources, user_features
 from app.domain.ranking.options import RankingOptions

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.dataset import NO_TIME, FeedDataset
 from training.evaluation.metrics import Estimate, bootstrap
 from training.evaluation.timed_replays import TimedReplays
 from training.learning.training_options import TrainingOptions
@@ -64,8 +64,8 @@ def warm_up(dataset: FeedDataset, test_from: float | None) -> FeedDataset:
     return replace(
         dataset,
         events=events[slice(0, int(np.searchsorted(events.time, test_from)))],
-        posts=replace(posts, created=np.where(posts.created < test_from, posts.created, np.inf)),
-        follows=replace(follows, since=np.where(follows.since < test_from, follows.since, np.nan)),
+        posts=replace(posts, created_us=np.where(posts.created < test_from, posts.created_us, NO_TIME)),
+        follows=replace(follows, since_us=np.where(follows.since < test_from, follows.since_us, NO_TIME)),
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.state import DAY, HALF_LIVES, HOUR
+from app.domain.feed.state import HALF_LIVES
+from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.formula_scorer import FormulaScorer

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from app.domain.feed.dataset import EventColumns
-from app.domain.feed.state import DAY
+from app.domain.feed.time_units import DAY
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, NeighbourRecommender
 from training.preprocess import build_interaction_matrix

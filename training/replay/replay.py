@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import EventColumns, FeedDataset
-from app.domain.feed.state import DAY, FeedState
+from app.domain.feed.state import FeedState
+from app.domain.feed.time_units import DAY
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.filters import NotOwn
 from app.domain.ranking.options import RankingOptions

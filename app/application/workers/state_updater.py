@@ -12,7 +12,7 @@ from app.application.workers.follow_difference import follow_difference
 from app.application.workers.post_upsert import upsert_posts
 from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.entities.post import post_text
-from app.domain.feed.dataset import EventColumns
+from app.domain.feed.dataset import EventColumns, microseconds
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
@@ -211,7 +211,7 @@ def _event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> Eve
         np.array([state.user_rows[interaction.user_id.bytes] for interaction in interactions], np.int32),
         np.array([state.post_rows[interaction.post_id.bytes] for interaction in interactions], np.int32),
         np.array(kinds, np.uint8),
-        np.array([interaction.occurred_at.timestamp() for interaction in interactions]),
+        np.array([microseconds(interaction.occurred_at) for interaction in interactions], np.int64),
         np.array([event.seq for event in events], np.int64),
     )
 

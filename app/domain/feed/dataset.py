@@ -1,17 +1,24 @@
-"""A whole feed in columns: what files, the generator and the database are read into, and what training replays.
+"""A whole feed in columns, the form that feed files, the generator, the database and the replay share.
 
-Indices inside a `FeedDataset` refer to rows of its own `users` and `posts`. Times are float64 seconds since the
-Unix epoch, UTC. Keys are UUID bytes, dtype ``V16``.
+`user`, `post`, `author` and the ends of a follow are row numbers of the same dataset. Fields ending in `_us` are int64
+microseconds since the Unix epoch, UTC, NO_TIME where there is no time; the properties `created`, `since` and `time`
+give the same in float64 seconds, NaN where there is no time. Keys are the 16 bytes of a UUID (dtype ``V16``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 KEY_DTYPE = np.dtype("V16")
+NO_TIME: Final = int(np.iinfo(np.int64).min)
+"""Marks a missing time, like numpy's NaT and PostgreSQL's -infinity."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def uuid_keys(ids: Iterable[UUID]) -> NDArray[np.void]:
@@ -19,68 +26,103 @@ def uuid_keys(ids: Iterable[UUID]) -> NDArray[np.void]:
     return np.frombuffer(b"".join(one.bytes for one in ids), dtype=KEY_DTYPE)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def microseconds(time: datetime) -> int:
+    """Microseconds since the Unix epoch of an aware datetime."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def _seconds(time_us: NDArray[np.int64]) -> NDArray[np.float64]:
+    seconds: NDArray[np.float64] = time_us / 1e6
+    seconds[time_us == NO_TIME] = np.nan
+    return seconds
+
+
+@dataclass(frozen=True, eq=False)
 class UserColumns:
-    """(n_users,) users; order is of no meaning."""
+    """(n_users,) users. The optional columns are only loaded into a database."""
 
     key: NDArray[np.void]
     external_id: list[str]
+    username: Sequence[str | None] | None = None
+    follower_count: NDArray[np.int64] | None = None  # -1 unknown
+    created_us: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.key)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PostColumns:
-    """(n_posts,) posts."""
+    """(n_posts,) posts. The counts are only loaded into a database."""
 
     key: NDArray[np.void]
     external_id: list[str]
     author: NDArray[np.int32]  # row of users, -1 unknown
-    created: NDArray[np.float64]
+    created_us: NDArray[np.int64]
     visible: NDArray[np.bool_]
     seq: NDArray[np.int64]
     text: list[str]
     tags: list[tuple[str, ...]]
+    like_count: NDArray[np.int64] | None = None  # -1 unknown
+    comment_count: NDArray[np.int64] | None = None  # -1 unknown
 
     def __len__(self) -> int:
         return len(self.key)
 
+    @cached_property
+    def created(self) -> NDArray[np.float64]:
+        """Creation times in seconds."""
+        return _seconds(self.created_us)
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class FollowColumns:
-    """(n_follows,) edges; `since` is NaN where the edge carries no time."""
+    """(n_follows,) distinct edges between two different users."""
 
     follower: NDArray[np.int32]
     followee: NDArray[np.int32]
-    since: NDArray[np.float64]
+    since_us: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.follower)
 
+    @cached_property
+    def since(self) -> NDArray[np.float64]:
+        """Times of the follows in seconds."""
+        return _seconds(self.since_us)
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class EventColumns:
-    """(n_events,) interactions, sorted by time; ties keep the order of their source."""
+    """(n_events,) interactions, sorted by time; events of one time keep the order of their source.
+
+    `event_id` and `metadata` (JSON objects as text, "{}" for none) are only loaded into a database.
+    """
 
     user: NDArray[np.int32]
     post: NDArray[np.int32]
     kind: NDArray[np.uint8]  # position in INTERACTION_TYPES
-    time: NDArray[np.float64]
+    time_us: NDArray[np.int64]
     seq: NDArray[np.int64]  # number in the log, 0 where the source has none
+    event_id: NDArray[np.void] | None = None
+    metadata: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.user)
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> "EventColumns":
-        return EventColumns(
-            self.user[rows], self.post[rows], self.kind[rows], self.time[rows], self.seq[rows]
-        )
+        columns: list[NDArray[Any] | None] = [getattr(self, name) for name in self.__dataclass_fields__]
+        return EventColumns(*(None if column is None else column[rows] for column in columns))  # type: ignore[arg-type]
+
+    @cached_property
+    def time(self) -> NDArray[np.float64]:
+        """Times in seconds."""
+        return _seconds(self.time_us)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedDataset:
-    """Everything a feed has recorded."""
+    """All users, posts, follows and events of a feed."""
 
     users: UserColumns
     posts: PostColumns

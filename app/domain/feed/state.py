@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.ragged import RaggedArray, grow
+from app.domain.feed.time_units import DAY, HOUR
 
-HOUR, DAY = 3600.0, 86400.0
 HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with posts, seconds: a feed that lives for hours and one that lives for years both find theirs."""
 STRONG_HALF_LIVES = (7 * DAY,)

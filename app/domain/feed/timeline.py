@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.state import FeedState
 
@@ -30,7 +31,7 @@ class FeedTimeline:
 
         first_event = np.full(len(posts), np.inf)
         np.minimum.at(first_event, events.post, events.time)
-        self.exists_since = np.minimum(posts.created, first_event)
+        self.exists_since = np.fmin(posts.created, first_event)  # NaN: no time of its own
         since = np.where(np.isnan(follows.since), np.inf if replay else -np.inf, follows.since)
 
         appears = np.full(len(users), np.inf)
@@ -49,10 +50,10 @@ class FeedTimeline:
             self.user_row[events.user].astype(np.int32),
             self.post_row[events.post].astype(np.int32),
             events.kind,
-            events.time,
+            events.time_us,
             events.seq,
         )
-        self._texts = [" ".join([text, *tags]) for text, tags in zip(posts.text, posts.tags, strict=True)]
+        self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors: NDArray[np.float32] | None = None
         self._posts = self._users = self._events = self._follows = 0
 

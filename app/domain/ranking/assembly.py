@@ -1,6 +1,6 @@
 """The one list of the parts that rank: sources, filters, scorer and page selector."""
 
-from app.domain.feed.state import HOUR
+from app.domain.feed.time_units import HOUR
 from app.domain.ranking import sources
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.filters import NotExcluded, NotOwn, Published

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Reason
 from app.domain.feed.group_sums import group_sums
-from app.domain.feed.state import HOUR
+from app.domain.feed.time_units import HOUR
 from app.domain.ranking.options import FormulaWeights
 from app.domain.ranking.trending_scorer import TrendingScorer
 from app.domain.services.ranking_context import RankingContext

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.group_sums import GroupSums, group_sums
-from app.domain.feed.state import DAY
+from app.domain.feed.time_units import DAY
 from app.domain.services.ranking_context import RankingContext
 
 _MAX_OWN_POSTS = 50  # newest posts of the user

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.ragged import cumulative_count
-from app.domain.feed.state import HOUR
+from app.domain.feed.time_units import HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.selector import Selection
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.state import AUTHOR_HALF_LIVES, DAY, HALF_LIVES, HOUR, STRONG_HALF_LIVES, FeedState
+from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, STRONG_HALF_LIVES, FeedState
+from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking.features import Block, FeatureSet
 
 MINUTE = 60.0

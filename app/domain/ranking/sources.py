@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.state import AUTHOR_HALF_LIVES, DAY, TOP_K_SIZE
+from app.domain.feed.state import AUTHOR_HALF_LIVES, TOP_K_SIZE
+from app.domain.feed.time_units import DAY
 from app.domain.ranking import neighbourhood
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.recommender_interface import Recommender

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from app.domain.entities import Reason
-from app.domain.feed.state import HALF_LIVES, HOUR
+from app.domain.feed.state import HALF_LIVES
+from app.domain.feed.time_units import HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer_interface import Rows, Scored
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.domain.entities import Reason
 from app.domain.feed.group_sums import GroupSums, group_sums
 from app.domain.feed.ragged import sum_by_row
-from app.domain.feed.state import DAY, HOUR
+from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking import neighbourhood
 from app.domain.ranking.features import Block, FeatureSet, InputView
 from app.domain.ranking.post_features import MINUTE, POST_FEATURES, post_inputs

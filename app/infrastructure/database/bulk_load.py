@@ -1,84 +1,35 @@
-"""Loading a whole feed at once: COPY into staging tables, then one INSERT for each table, all in one transaction.
+"""Loads a whole feed at once: COPY into staging tables, then one INSERT per table, all in one transaction.
 
-Loading the same feed again adds nothing: users and posts are told apart by id, follows by their pair, interactions
-by `event_id`.
+Loading the same feed again adds nothing: users and posts are identified by id, follows by their pair of users, and
+interactions by `event_id`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import psycopg2
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.dataset import EventColumns, FeedDataset, FollowColumns, PostColumns, UserColumns
 from app.infrastructure.database.connection import storage_errors
-from app.infrastructure.database.copy_format import NULL, CopySource, number, tags, text, uuid_fields
+from app.infrastructure.database.copy_format import (
+    NULL,
+    CopySource,
+    binary_times,
+    count_fields,
+    tags,
+    text,
+    time_fields,
+    uuid_fields,
+)
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UserRows:
-    """(n_users,) users to load."""
-
-    key: NDArray[np.void]  # V16, the UUID's bytes, see app.domain.feed.dataset.uuid_keys
-    external_id: list[str]
-    created: NDArray[np.float64]  # seconds since the epoch; NaN: the time of loading
-    username: list[str | None] | None = None
-    follower_count: list[int | None] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PostRows:
-    """(n_posts,) posts to load; their `seq` follows the order given here."""
-
-    key: NDArray[np.void]  # V16
-    external_id: list[str]
-    author: NDArray[np.int32]  # row of UserRows, -1 unknown
-    created: NDArray[np.float64]  # seconds since the epoch; NaN: the time of loading
-    content: list[str | None] | None = None
-    tags: list[tuple[str, ...]] | None = None
-    visible: NDArray[np.bool_] | None = None  # None: all visible
-    like_count: list[int | None] | None = None
-    comment_count: list[int | None] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FollowRows:
-    """(n_follows,) edges to load, no user following himself."""
-
-    follower: NDArray[np.int32]  # row of UserRows
-    followee: NDArray[np.int32]  # row of UserRows
-    since: NDArray[np.float64]  # seconds since the epoch, NaN undated
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InteractionRows:
-    """(n_interactions,) events to load; their `seq` follows the order given here, so give them sorted by time."""
-
-    user: NDArray[np.int32]  # row of UserRows
-    post: NDArray[np.int32]  # row of PostRows
-    kind: NDArray[np.uint8]  # position in INTERACTION_TYPES
-    occurred: NDArray[np.float64]  # seconds since the epoch
-    event_id: NDArray[np.void]  # V16
-    metadata: dict[int, str] | None = None  # row -> JSON text of an object; rows not named here have {}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeedTables:
-    """A feed as it goes into the tables. Everything named by a row number exists: users and posts come complete."""
-
-    users: UserRows
-    posts: PostRows
-    follows: FollowRows
-    interactions: InteractionRows
 
 
 @dataclass(frozen=True, slots=True)
 class LoadCounts:
-    """Rows that were new."""
+    """Numbers of new rows."""
 
     users: int
     posts: int
@@ -88,45 +39,51 @@ class LoadCounts:
 
 @dataclass(frozen=True, slots=True)
 class TimeShift:
-    """By how much the times of the data set called `name` were moved when it was first loaded."""
+    """The seconds that were added to all times of the data set `name` at its first load."""
 
     name: str
     seconds: float
 
 
 class LoadRejected(Exception):
-    """The feed cannot go into this database as it is; the message is one line that says why. Nothing was written."""
+    """The feed cannot be loaded into this database; the message is one line. Nothing was written."""
 
 
 class ShiftConflict(LoadRejected):
-    """The data set is there already, moved by another amount."""
+    """The data set was loaded before with another time shift."""
 
     def __init__(self, before: TimeShift, asked: float) -> None:
-        super().__init__(f"{before.name} was loaded moved by {before.seconds} s before, not by {asked} s")
+        super().__init__(
+            f"data set {before.name} was loaded before with its times shifted by {before.seconds} s, "
+            f"not by {asked} s"
+        )
         self.before = before
 
 
 def stored_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
-    """The seconds a data set was moved by when it was first loaded; None: it was not. Raises StorageUnavailable."""
+    """The time shift of a data set's first load in seconds, None before that load. Raises StorageUnavailable."""
     with storage_errors(), engine.connect() as connection:
         return _shift(connection, schema, name)
 
 
 def load_feed(
     engine: Engine,
-    feed: FeedTables,
+    feed: FeedDataset,
     schema: SchemaName | None = None,
     *,
     remember: TimeShift | None = None,
     progress: Callable[[str, int], None] = lambda _table, _rows: None,
 ) -> LoadCounts:
-    """Add what of `feed` is not there yet, in one transaction; `created_at` of an event is when it occurred.
+    """Add the rows of `feed` that the database lacks, in one transaction.
 
-    remember  noted in the same transaction
-    progress  told ("users", "posts", "follows" or "interactions", rows of it that are done) as it goes on
+    Users and posts without a time get the time of loading; the `created_at` of an event is its own time. Events need
+    an `event_id`. `seq` of posts and events follows the order of the rows.
 
-    Raises LoadRejected (tables that are not ours, rows that contradict the database; ShiftConflict for a shift other
-    than the remembered one), StorageUnavailable. Needs COPY, so not in a process that called `install_deadlines`.
+    remember  the time shift of this data set; it is stored in the same transaction
+    progress  is called with ("users", "posts", "follows" or "interactions", number of rows loaded)
+
+    Raises LoadRejected (the tables are not ours, or a row contradicts the database), ShiftConflict (another shift is
+    stored) and StorageUnavailable. It needs COPY, so the process must not have called `install_deadlines`.
     """
     schema = schema or SchemaName()
     try:
@@ -143,7 +100,7 @@ def load_feed(
 
 
 class _Load:
-    """One load: a staging table for each table, filled by COPY, gone at the end of the transaction."""
+    """One load: each table gets a staging table, which the end of the transaction drops."""
 
     def __init__(
         self, connection: Connection, schema: SchemaName, progress: Callable[[str, int], None]
@@ -153,90 +110,87 @@ class _Load:
         self._progress = progress
         self._staged = 0  # rows of the table that is being loaded
 
-    def __call__(self, feed: FeedTables) -> LoadCounts:
-        """Users, then what points to them, then what points to both."""
+    def __call__(self, feed: FeedDataset) -> LoadCounts:
+        """Load the tables in the order of their foreign keys."""
         return LoadCounts(
             self._load_users(feed.users),
             self._load_posts(feed.users, feed.posts),
             self._load_follows(feed.users, feed.follows),
-            self._load_interactions(feed),
+            self._load_interactions(feed.users, feed.posts, feed.events),
         )
 
-    def _load_users(self, users: UserRows) -> int:
-        n = len(users.key)
+    def _load_users(self, users: UserColumns) -> int:
+        n = len(users)
         rows = zip(
-            range(n), uuid_fields(users.key), map(text, users.external_id), map(number, users.created.tolist()),
-            map(text, users.username or [None] * n), map(number, users.follower_count or [None] * n), strict=True,
+            range(n), uuid_fields(users.key), map(text, users.external_id), time_fields(users.created_us, n),
+            map(text, users.username or [None] * n), count_fields(users.follower_count, n), strict=True,
         )  # fmt: skip
-        stage = (
-            "n int PRIMARY KEY, id uuid, external_id text, created float8, username text, follower_count int"
-        )
-        self._copy("users", stage, CopySource.of_rows(rows))
-        return self._insert(
+        self._copy(
             "users",
-            "id, external_id, created_at, username, follower_count",
-            f"id, external_id, {_time('created')}, username, follower_count",
+            "n int PRIMARY KEY, id uuid, external_id text, created timestamptz, username text, follower_count int",
+            CopySource.of_rows(rows),
         )
+        columns = "id, external_id, username, follower_count"
+        return self._insert("users", f"{columns}, created_at", f"{columns}, coalesce(created, now())")
 
-    def _load_posts(self, users: UserRows, posts: PostRows) -> int:
-        n = len(posts.key)
-        author = uuid_fields(users.key)
+    def _load_posts(self, users: UserColumns, posts: PostColumns) -> int:
+        n = len(posts)
+        user_ids = uuid_fields(users.key)
         rows = zip(
             range(n), uuid_fields(posts.key), map(text, posts.external_id),
-            (author[row] if row >= 0 else NULL for row in posts.author.tolist()), map(number, posts.created.tolist()),
-            map(text, posts.content or [None] * n), map(tags, posts.tags or [()] * n),
-            ("ft"[one] for one in (posts.visible.tolist() if posts.visible is not None else [True] * n)),
-            map(number, posts.like_count or [None] * n), map(number, posts.comment_count or [None] * n), strict=True,
+            (user_ids[row] if row >= 0 else NULL for row in posts.author.tolist()), time_fields(posts.created_us, n),
+            map(text, posts.text), map(tags, posts.tags), ("ft"[visible] for visible in posts.visible.tolist()),
+            count_fields(posts.like_count, n), count_fields(posts.comment_count, n), strict=True,
         )  # fmt: skip
         self._copy(
             "posts",
-            "n int PRIMARY KEY, id uuid, external_id text, author_id uuid, created float8, content text, tags text[], "
-            "visible boolean, like_count int, comment_count int",
+            "n int PRIMARY KEY, id uuid, external_id text, author_id uuid, created timestamptz, content text, "
+            "tags text[], visible boolean, like_count int, comment_count int",
             CopySource.of_rows(rows),
         )
-        others = "id, external_id, author_id, content, tags, visible, like_count, comment_count"
-        return self._insert("posts", f"{others}, created_at", f"{others}, {_time('created')}")
+        columns = "id, external_id, author_id, content, tags, visible, like_count, comment_count"
+        return self._insert("posts", f"{columns}, created_at", f"{columns}, coalesce(created, now())")
 
-    def _load_follows(self, users: UserRows, follows: FollowRows) -> int:
+    def _load_follows(self, users: UserColumns, follows: FollowColumns) -> int:
         self._copy(
             "follows",
-            "n int PRIMARY KEY, follower_id uuid, followee_id uuid, since float8",
+            "n int PRIMARY KEY, follower_id uuid, followee_id uuid, since timestamptz",
             CopySource.of_columns(
                 {
                     "follower_id": users.key[follows.follower],
                     "followee_id": users.key[follows.followee],
-                    "since": follows.since.astype(">f8"),
+                    "since": binary_times(follows.since_us),
                 }
             ),
         )
-        since = "to_timestamp(nullif(since, 'NaN'))"
+        since = "nullif(since, '-infinity')"
         return self._insert(
             "follows", "follower_id, followee_id, created_at", f"follower_id, followee_id, {since}"
         )
 
-    def _load_interactions(self, feed: FeedTables) -> int:
-        events = feed.interactions
+    def _load_interactions(self, users: UserColumns, posts: PostColumns, events: EventColumns) -> int:
+        assert events.event_id is not None
         self._copy(
             "user_interaction",
-            "n int PRIMARY KEY, user_id uuid, post_id uuid, kind int2, occurred float8, event_id uuid",
+            "n int PRIMARY KEY, user_id uuid, post_id uuid, kind int2, occurred timestamptz, event_id uuid",
             CopySource.of_columns(
                 {
-                    "user_id": feed.users.key[events.user],
-                    "post_id": feed.posts.key[events.post],
+                    "user_id": users.key[events.user],
+                    "post_id": posts.key[events.post],
                     "kind": events.kind.astype(">i2"),
-                    "occurred": events.occurred.astype(">f8"),
+                    "occurred": binary_times(events.time_us),
                     "event_id": events.event_id,
                 }
             ),
         )
-        described = ((str(row), text(json)) for row, json in sorted((events.metadata or {}).items()))
+        metadata = enumerate(() if events.metadata is None else events.metadata.tolist())
+        described = ((str(row), text(json)) for row, json in metadata if json != "{}")
         self._copy("metadata", "n int PRIMARY KEY, metadata jsonb", CopySource.of_rows(described))
         kinds = ", ".join(f"'{kind}'" for kind in INTERACTION_TYPES)
         return self._insert(
             "user_interaction",
             "user_id, post_id, interaction_type, metadata, created_at, occurred_at, event_id",
-            f"user_id, post_id, (ARRAY[{kinds}])[kind + 1], coalesce(m.metadata, '{{}}'), to_timestamp(occurred), "
-            "to_timestamp(occurred), event_id",
+            f"user_id, post_id, (ARRAY[{kinds}])[kind + 1], coalesce(m.metadata, '{{}}'), occurred, occurred, event_id",
             "LEFT JOIN staged_metadata m USING (n)",
         )
 
@@ -256,7 +210,7 @@ class _Load:
             cursor.execute(f"ANALYZE staged_{name}")
 
     def _insert(self, table: str, columns: str, values: str, joined: str = "") -> int:
-        """Whatever is there already, by any of its keys, stays as it is. In parts, to tell how far it is."""
+        """Insert the staged rows whose keys are all new, in parts, so that the progress can be shown."""
         statement = (
             f"INSERT INTO {self._schema[table]} ({columns}) SELECT {values} FROM staged_{table} {joined} "
             "WHERE n >= %s AND n < %s ORDER BY n ON CONFLICT DO NOTHING"
@@ -272,10 +226,6 @@ class _Load:
 _ROWS_PER_INSERT = 20_000
 
 
-def _time(column: str) -> str:
-    return f"coalesce(to_timestamp(nullif({column}, 'NaN')), now())"
-
-
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
     for table in ("users", "posts", "follows", "user_interaction"):
         mark = connection.exec_driver_sql(
@@ -283,8 +233,8 @@ def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
         )
         if mark.scalar_one() != OWNER_MARK:
             raise LoadRejected(
-                f"{schema[table]} was not made by our migrations (run `python -m alembic upgrade head`, or load into "
-                "a schema of the service's own: DB_SCHEMA)"
+                f"{schema[table]} was not created by the migrations of this service: run `python -m alembic upgrade "
+                "head`, or set DB_SCHEMA to a schema of the service's own"
             )
 
 

@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.dataset import NO_TIME
+
 ROWS_PER_PAGE = 10_000
 NULL = r"\N"
+EPOCH_2000_US = 946_684_800_000_000
+"""PostgreSQL's binary timestamptz counts microseconds from this time, in microseconds since the Unix epoch."""
 _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -30,7 +34,7 @@ class CopySource(io.RawIOBase):
 
     @classmethod
     def of_rows(cls, rows: Iterable[tuple[object, ...]]) -> "CopySource":
-        """Read rows of fields in text format, as `text`, `number`, `tags` and `uuid_fields` return them."""
+        """Rows of fields as `text`, `tags`, `uuid_fields`, `count_fields` and `time_fields` write them."""
         return cls("text", _text_pages(rows))
 
     @classmethod
@@ -65,9 +69,22 @@ def text(value: str | None) -> str:
     return NULL if value is None else value.translate(_ESCAPED)
 
 
-def number(value: float | None) -> str:
-    """Return a field of a numeric type; the text of a Python float is exact."""
-    return NULL if value is None else str(value)
+def count_fields(counts: NDArray[np.int64] | None, n: int) -> list[str]:
+    """`n` fields of a type of whole numbers; a negative count is NULL."""
+    return [NULL] * n if counts is None else [str(count) if count >= 0 else NULL for count in counts.tolist()]
+
+
+def time_fields(time_us: NDArray[np.int64] | None, n: int) -> list[str]:
+    """`n` fields of type timestamptz, from microseconds since the Unix epoch; NO_TIME is NULL."""
+    if time_us is None:
+        return [NULL] * n
+    written = np.datetime_as_string(time_us.view("datetime64[us]")).tolist()
+    return [NULL if time == "NaT" else f"{time}Z" for time in written]
+
+
+def binary_times(time_us: NDArray[np.int64]) -> NDArray[np.signedinteger[Any]]:
+    """Binary fields of type timestamptz, from microseconds since the Unix epoch; NO_TIME is -infinity."""
+    return np.where(time_us == NO_TIME, NO_TIME, time_us - EPOCH_2000_US).astype(">i8")
 
 
 def tags(values: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
-"""The whole feed out of the database, columns straight into arrays.
+"""Reads the whole feed from the database into columns.
 
-Events and follows come as packed records, thousands to a row of the answer: PostgreSQL concatenates the binary forms
-of their fields, and numpy reads the bytes as they are. No event passes through Python by itself.
+Events and follows arrive as packed records, thousands per row of the result: PostgreSQL concatenates the binary forms
+of their fields, and numpy reads the bytes. No Python object is created per event.
 """
 
 from collections.abc import Iterator
@@ -12,28 +12,33 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import EventColumns, FeedDataset, FollowColumns, PostColumns, UserColumns
+from app.domain.feed.dataset import (
+    NO_TIME,
+    EventColumns,
+    FeedDataset,
+    FollowColumns,
+    PostColumns,
+    UserColumns,
+)
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
+from app.infrastructure.database.copy_format import EPOCH_2000_US
 from app.infrastructure.database.schema import SchemaName
 
 RECORDS_PER_PAGE = 100_000
 ROWS_PER_FETCH = 20_000
-EPOCH_2000 = 946_684_800.0
-"""PostgreSQL's binary timestamptz counts microseconds from here."""
 
 EVENT = np.dtype([("user", "V16"), ("post", "V16"), ("kind", ">i2"), ("time", ">i8"), ("seq", ">i8")])
 FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
-UNDATED = np.iinfo(np.int64).min  # how PostgreSQL sends -infinity
 
 POST_READABLE = "seq IS NOT NULL AND created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
-"""What a post of an adopted table must fulfil to be read: a number, and a time that a datetime can hold."""
+"""The condition on posts of an adopted table: a `seq`, and a time that a `datetime` can hold."""
 
 
 def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
-    """Users, posts, follows and events as the connection's transaction sees them (give it a snapshot).
+    """All users, posts, follows and events that the connection's transaction sees; use a repeatable-read snapshot.
 
-    Events and follows of users or posts that the views do not show are left out: tables of others have no
-    foreign keys to ours.
+    Events and follows of users or posts that the views do not contain are skipped: adopted tables have no foreign
+    keys to ours.
     """
     users = _users(connection, schema)
     user_rows = UuidIndex(users.key)
@@ -47,7 +52,7 @@ def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
 
 
 def _streamed(connection: Connection, statement: str) -> Iterator[list[tuple[Any, ...]]]:
-    """The answer in parts, by a cursor of the server's, so that it never lies in memory twice."""
+    """The rows of a statement in parts, through a server-side cursor, so that memory holds them once."""
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor(name="whole_read") as cursor:
@@ -70,7 +75,7 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
     columns: list[list[Any]] = [[] for _ in range(7)]
     statement = (
         "SELECT id::text, coalesce(external_id, id::text), coalesce(author_id, id)::text, author_id IS NOT NULL, "
-        "extract(epoch FROM created_at)::float8, coalesce(visible, true), seq, coalesce(content, ''), tags "
+        "(extract(epoch FROM created_at) * 1000000)::int8, coalesce(visible, true), seq, coalesce(content, ''), tags "
         f"FROM {schema['feed_posts']} WHERE {POST_READABLE}"
     )
     authors: list[str] = []
@@ -85,7 +90,7 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
         key=uuid_keys_from_text(ids),
         external_id=external_ids,
         author=author.astype(np.int32),
-        created=np.array(created, np.float64),
+        created_us=np.array(created, np.int64),
         visible=np.array(visible, np.bool_),
         seq=np.array(seq, np.int64),
         text=text,
@@ -94,7 +99,7 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
 
 
 def clean_tags(tags: list[str | None] | None) -> tuple[str, ...]:
-    """A post's tags without NULLs."""
+    """The tags of a post without NULLs."""
     return tuple(tag for tag in tags or () if tag is not None)
 
 
@@ -111,10 +116,7 @@ def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> Fo
     follower, followee = users.rows(records["follower"]), users.rows(records["followee"])
     known = (follower >= 0) & (followee >= 0)
     since = records["since"].astype(np.int64)
-    finite = np.abs(since.astype(np.float64)) < np.iinfo(np.int64).max
-    return FollowColumns(
-        follower[known], followee[known], np.where(finite, _seconds(since), np.nan)[known].astype(np.float64)
-    )
+    return FollowColumns(follower[known], followee[known], _unix_microseconds(since[known]))
 
 
 def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts: UuidIndex) -> EventColumns:
@@ -126,38 +128,31 @@ def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts:
                        || timestamptz_send(occurred_at) || int8send(seq) AS record, seq
             FROM {schema["user_interaction"]} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""
-    pages: list[EventColumns] = []
+    page = np.empty(0, EVENT)
+    pages: list[tuple[NDArray[Any], ...]] = []
     last = 0
     while True:
+        user, post = users.rows(page["user"]), posts.rows(page["post"])
+        known = (user >= 0) & (post >= 0)
+        time_us = _unix_microseconds(page["time"][known].astype(np.int64))
+        pages.append(
+            (
+                user[known],
+                post[known],
+                page["kind"][known].astype(np.uint8),
+                time_us,
+                page["seq"][known].astype(np.int64),
+            )
+        )
         packed, highest = connection.exec_driver_sql(statement, (last,)).one()
         if packed is None:
             break
-        records, last = np.frombuffer(packed, EVENT), highest
-        user, post = users.rows(records["user"]), posts.rows(records["post"])
-        known = (user >= 0) & (post >= 0)
-        pages.append(
-            EventColumns(
-                user[known],
-                post[known],
-                records["kind"][known].astype(np.uint8),
-                _seconds(records["time"][known].astype(np.int64)),
-                records["seq"][known].astype(np.int64),
-            )
-        )
-    events = _joined(pages)
-    return events[np.lexsort((events.seq, events.time))]
+        page, last = np.frombuffer(packed, EVENT), highest
+    events = EventColumns(*map(np.concatenate, zip(*pages, strict=True)))
+    return events[np.lexsort((events.seq, events.time_us))]
 
 
-def _joined(pages: list[EventColumns]) -> EventColumns:
-    return EventColumns(
-        np.concatenate([np.empty(0, np.int32), *(page.user for page in pages)]),
-        np.concatenate([np.empty(0, np.int32), *(page.post for page in pages)]),
-        np.concatenate([np.empty(0, np.uint8), *(page.kind for page in pages)]),
-        np.concatenate([np.empty(0, np.float64), *(page.time for page in pages)]),
-        np.concatenate([np.empty(0, np.int64), *(page.seq for page in pages)]),
-    )
-
-
-def _seconds(microseconds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Seconds since the Unix epoch; nearest float64 to the microsecond, as `datetime.timestamp` gives it."""
-    return (microseconds + int(EPOCH_2000) * 1_000_000) / 1e6
+def _unix_microseconds(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Binary timestamptz values as microseconds since the Unix epoch; -infinity and infinity give NO_TIME."""
+    infinite = np.abs(microseconds.astype(np.float64)) >= np.iinfo(np.int64).max
+    return np.where(infinite, NO_TIME, microseconds + EPOCH_2000_US)

@@ -23,6 +23,7 @@ from app.infrastructure.ml.registry.signing import model_keys
 from app.main import create_app
 from data.feed_files.reader import read_feed
 from data.generate_fake_data import write_feed
+from data.loading import complete
 from data.synthetic.feed import FeedSize, make_feed
 from tests.support.http_server import served
 from training.evaluation.prequential import replay_rankers
@@ -56,7 +57,7 @@ def test_so_it_is_on_the_development_feed(tmp_path: Path, own_database_url: str)
 
 
 def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url: str) -> None:
-    whole = read_feed(interactions, posts, None, None, {}).dataset()
+    whole = read_feed(interactions, posts, None, None, {}).dataset
     options, learning = RankingOptions(whole_catalogue=300), LearningOptions(requests=learn_from)
     cut = float(whole.events.time[int(0.8 * len(whole.events))])
     past = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
@@ -108,7 +109,7 @@ def _publish_the_past(
     pq.write_table(texts.filter(pc.or_(there, known)), folder / "past_posts.parquet")
     feed = read_feed(folder / "past.parquet", folder / "past_posts.parquet", None, None, {})
     engine = create_feed_engine(url, connect_seconds=10)
-    load_feed(engine, feed.tables(), SchemaName())
+    load_feed(engine, complete(feed), SchemaName())
     past = SqlFeedLog(engine).read_all()
     engine.dispose()
     keys = model_keys(None, [], folder / "keys", signs=True)

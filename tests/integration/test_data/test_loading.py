@@ -209,7 +209,7 @@ def test_a_time_that_would_be_moved_beyond_the_calendar_is_one_line(
     code, _, err = run_import(capsys, "--interactions", path, "--posts", posts, "--shift-to-now")
 
     assert code == 2
-    assert "9999-12-29T00:00:00.000000Z, moved by " in err
+    assert "9999-12-29T00:00:00.000000Z, shifted by " in err
     assert err.endswith("days, is beyond the years 1 to 9999\n")
     assert database.counts() == (0, 0, 0, 0)
 

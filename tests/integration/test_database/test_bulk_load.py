@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from app.domain.feed.dataset import NO_TIME, FeedDataset, microseconds
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.bulk_load import (
-    FeedTables,
     LoadCounts,
     LoadRejected,
     TimeShift,
@@ -56,7 +56,7 @@ def test_what_was_loaded_is_the_feed_that_was_given(engine: Engine) -> None:
     ]  # fmt: skip
     posts = "SELECT external_id, author_id, content, tags, visible, like_count, comment_count FROM posts ORDER BY seq"
     assert rows(engine, posts) == [
-        ("first", user_uuid("anna"), None, [], True, 1, None),
+        ("first", user_uuid("anna"), "", [], True, 1, None),
         (ODD, None, ODD, ["plain", ODD, ""], False, None, 2),
     ]
     assert rows(engine, "SELECT DISTINCT created_at = occurred_at FROM user_interaction") == [(True,)]
@@ -90,14 +90,14 @@ def test_a_load_reaches_a_reader_of_the_log(engine: Engine) -> None:
 def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
     feed, n = small_feed(), 25_000
     many = replace(
-        feed.interactions,
+        feed.events,
         user=np.zeros(n, np.int32), post=np.zeros(n, np.int32), kind=np.zeros(n, np.uint8),
-        occurred=NOON.timestamp() + np.arange(n) // 1000, metadata=None,
+        time_us=microseconds(NOON) + np.arange(n) // 1000 * 1_000_000, metadata=None, seq=np.zeros(n, np.int64),
         event_id=np.frombuffer(np.arange(2 * n, dtype=np.int64).tobytes(), "V16"),
     )  # fmt: skip
 
     told: list[int] = []
-    load_feed(engine, replace(feed, interactions=many), progress=lambda _table, done: told.append(done))
+    load_feed(engine, replace(feed, events=many), progress=lambda _table, done: told.append(done))
 
     assert told[-2:] == [20_000, n]
     ids = rows(engine, "SELECT event_id::text FROM user_interaction ORDER BY seq")
@@ -107,10 +107,10 @@ def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        (small_feed(metadata={1: "{not json"}), "metadata"),
-        (small_feed(occurred=np.array([0.0, np.inf, 0, 0])), "occurred_at"),
+        (small_feed(metadata=np.array(["{}", "{not json", "{}", "{}"], np.object_)), "metadata"),
+        (small_feed(time_us=np.array([0, NO_TIME, 0, 0])), "occurred_at"),
         (small_feed(kind=np.array([0, 9, 0, 0], np.uint8)), "interaction_type"),
-        (replace(small_feed(), posts=replace(small_feed().posts, content=["nul \0", None])), "NUL"),
+        (replace(small_feed(), posts=replace(small_feed().posts, text=["nul \0", ""])), "NUL"),
         (
             replace(small_feed(), users=replace(small_feed().users, username=["\ud800", None, None])),
             "surrogate",
@@ -119,7 +119,7 @@ def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
     ],
 )
 def test_a_feed_that_cannot_be_stored_is_refused_in_one_line_and_nothing_is_left(
-    engine: Engine, broken: FeedTables, says: str
+    engine: Engine, broken: FeedDataset, says: str
 ) -> None:
     with pytest.raises(LoadRejected, match=says) as refused:
         load_feed(engine, broken, remember=TimeShift("feed", 1.5))
@@ -150,7 +150,7 @@ def test_the_shift_of_a_data_set_is_remembered_with_its_load(engine: Engine) -> 
 
     load_feed(engine, small_feed(), remember=TimeShift("forum", 0.1))
     load_feed(engine, small_feed(), remember=TimeShift("forum", 0.1))
-    with pytest.raises(LoadRejected, match=r"forum was loaded moved by 0\.1 s before"):
+    with pytest.raises(LoadRejected, match=r"forum was loaded before with its times shifted by 0\.1 s"):
         load_feed(engine, small_feed(), remember=TimeShift("forum", 2))
 
     assert before is None

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.feed.dataset import NO_TIME
 from data.feed_files.reader import read_feed
 from data.schemas import FeedFileError
-from data.times import NO_TIME, parse_time, to_microseconds
+from data.times import parse_time, to_microseconds
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What else stands in a column must not sway how one value of it is read; each of these sends it another way.

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
@@ -12,20 +13,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.dataset import NO_TIME
 from app.domain.ids import post_uuid, user_uuid
 from data.feed_files.open_files import sibling
 from data.feed_files.reader import FeedFile, read_feed
+from data.loading import complete, shifted
 from tests.support.feed_writing import FORMATS, VIEW, write_rows
 
 
+def list_of(column: np.ndarray | None) -> list[Any]:
+    assert column is not None
+    return column.tolist()  # type: ignore[no-any-return]
+
+
 def events_of(feed: FeedFile) -> list[tuple[str, str, str, float]]:
-    history = feed.dataset()
+    history = feed.dataset
     return [
         (history.users.external_id[user], history.posts.external_id[post], INTERACTION_TYPES[kind], time)
         for user, post, kind, time in zip(
             history.events.user, history.events.post, history.events.kind, history.events.time, strict=True
         )
     ]
+
+
+def event_ids_of(feed: FeedFile) -> list[bytes]:
+    return list_of(complete(feed).events.event_id)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -66,7 +78,7 @@ def test_every_format_gives_the_same_feed(tmp_path: Path, form: str) -> None:
 
     feed = read_feed(interactions, posts, users, follows)
 
-    history, tables = feed.dataset(), feed.tables()
+    history = feed.dataset
     assert events_of(feed) == [("ann", "p1", "view", 1767323045.0), ("ann", "p1", "like", 1767323047.5)]
     assert sorted(history.users.external_id) == ["ann", "bob", "cid"]
     assert history.posts.text == ['two\nlines, "quoted"', ""]
@@ -78,10 +90,10 @@ def test_every_format_gives_the_same_feed(tmp_path: Path, form: str) -> None:
         None,
     ]
     assert np.isnan(history.follows.since).all()
-    assert tables.interactions.metadata == {1: '{"at":"top"}'}
-    assert tables.posts.like_count == [3, None]
-    assert tables.users.username is not None
-    assert tables.users.username[history.users.external_id.index("cid")] == "Cid"
+    assert list_of(history.events.metadata) == ["{}", '{"at":"top"}']
+    assert list_of(history.posts.like_count) == [3, -1]
+    assert history.users.username is not None
+    assert history.users.username[history.users.external_id.index("cid")] == "Cid"
 
 
 def test_keys_are_the_uuids_of_the_given_ids(tmp_path: Path) -> None:
@@ -90,7 +102,7 @@ def test_keys_are_the_uuids_of_the_given_ids(tmp_path: Path) -> None:
         tmp_path / "i.csv", [{**VIEW, "user_id": given_uuid}, {**VIEW, "user_id": given_uuid.lower()}]
     )
 
-    history = read_feed(path).dataset()
+    history = read_feed(path).dataset
 
     assert [UUID(bytes=key.tobytes()) for key in history.users.key] == [user_uuid(given_uuid)]
     assert [UUID(bytes=key.tobytes()) for key in history.posts.key] == [post_uuid("p1")]
@@ -104,7 +116,7 @@ def test_posts_only_named_in_interactions_date_from_the_first_and_have_no_author
         {**VIEW, "created_at": 1700000005},
     ]
 
-    history = read_feed(write_rows(tmp_path / "i.ndjson", rows)).dataset()
+    history = read_feed(write_rows(tmp_path / "i.ndjson", rows)).dataset
 
     assert history.posts.created.tolist() == [1700000003.25]
     assert history.posts.author.tolist() == [-1]
@@ -140,7 +152,7 @@ def test_an_event_without_an_id_gets_one_of_its_original_time_and_number_among_e
         name = f"event:{user_uuid('ann')}|{post_uuid('p1')}|view|{microseconds}|{number}"
         return uuid5(NAMESPACE_URL, name)
 
-    found = [UUID(bytes=key.tobytes()) for key in feed.tables(shift_seconds=99.5).interactions.event_id]
+    found = [UUID(bytes=key) for key in list_of(shifted(complete(feed), 99.5).events.event_id)]
     assert found == [
         made(1767312000_000000, 0),
         made(1767323045_000000, 0),
@@ -163,8 +175,8 @@ def test_event_ids_are_distinct_and_do_not_depend_on_the_order_of_the_file(
     mixed = list(written)
     shuffle.shuffle(mixed)  # type: ignore[attr-defined]
 
-    ids = read_feed(write_rows(folder / "a.csv", header + written)).event_ids().tolist()
-    again = read_feed(write_rows(folder / "b.csv", header + mixed)).event_ids().tolist()
+    ids = event_ids_of(read_feed(write_rows(folder / "a.csv", header + written)))
+    again = event_ids_of(read_feed(write_rows(folder / "b.csv", header + mixed)))
 
     assert len(set(ids)) == len(rows) + 1
     assert set(again) == set(ids)
@@ -183,18 +195,17 @@ def test_moving_the_times_moves_all_of_them_and_leaves_the_event_ids(tmp_path: P
     )
     feed = read_feed(interactions, posts, users, follows)
 
-    here, there = feed.tables(), feed.tables(shift_seconds=86400.5)
+    here = complete(feed)
+    there = shifted(here, 86400.5)
 
     for before, after in [
-        (here.users.created, there.users.created),
-        (here.posts.created, there.posts.created),
-        (here.interactions.occurred, there.interactions.occurred),
-        (here.follows.since, there.follows.since),
+        (here.users.created_us, there.users.created_us),
+        (here.posts.created_us, there.posts.created_us),
+        (here.events.time_us, there.events.time_us),
+        (here.follows.since_us, there.follows.since_us),
     ]:
-        np.testing.assert_allclose(
-            after - before, np.where(np.isnan(before), np.nan, 86400.5), rtol=0, atol=1e-6
-        )
-    assert here.interactions.event_id.tolist() == there.interactions.event_id.tolist()
+        assert list_of(after) == [one if one == NO_TIME else one + 86_400_500_000 for one in list_of(before)]
+    assert list_of(here.events.event_id) == list_of(there.events.event_id)
     assert np.isnan(there.follows.since).tolist() == [False, True]
 
 
@@ -203,12 +214,12 @@ def test_a_user_without_a_time_exists_from_their_first_occurrence(tmp_path: Path
     posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": 40}])
     follows = write_rows(tmp_path / "f.csv", [{"follower_id": "ann", "followee_id": "cid", "created_at": 30}])
 
-    tables = read_feed(interactions, posts, None, follows).tables()
+    users = complete(read_feed(interactions, posts, None, follows)).users
 
-    assert dict(zip(tables.users.external_id, tables.users.created, strict=True)) == {
-        "bob": 40,
-        "ann": 30,
-        "cid": 30,
+    assert dict(zip(users.external_id, list_of(users.created_us), strict=True)) == {
+        "bob": 40_000_000,
+        "ann": 30_000_000,
+        "cid": 30_000_000,
     }
 
 
@@ -231,7 +242,7 @@ def test_duplicate_ids_and_users_who_follow_themselves_are_skipped_and_reported(
 
     feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts, None, follows)
 
-    history = feed.dataset()
+    history = feed.dataset
     assert (history.posts.text, history.posts.created.tolist()) == (["one"], [1.0])
     assert history.follows.since.tolist() == [-8.0]
     assert [str(one) for one in feed.skipped_rows] == [
@@ -248,7 +259,7 @@ def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
     interactions = write_rows(tmp_path / "feed.parquet", [VIEW])
     write_rows(sibling(interactions, "posts"), [{"id": "p9", "created_at": 5, "content": "beside"}])
 
-    assert "p9" in read_feed(interactions).dataset().posts.external_id
+    assert "p9" in read_feed(interactions).dataset.posts.external_id
 
 
 HEADER = b"user_id,post_id,interaction_type,created_at"
@@ -271,19 +282,14 @@ def test_a_file_without_rows_is_an_empty_feed(tmp_path: Path, name: str, content
 
     feed = read_feed(path)
 
-    assert (
-        len(feed.dataset().events)
-        == len(feed.dataset().users)
-        == len(feed.tables().interactions.event_id)
-        == 0
-    )
+    assert len(feed.dataset.events) == len(feed.dataset.users) == len(event_ids_of(feed)) == 0
 
 
 def test_posts_alone_are_a_feed_in_which_nothing_has_happened_yet(tmp_path: Path) -> None:
     path = tmp_path / "feed.json"
     path.write_text(json.dumps({"interactions": [], "posts": [{"id": "p1", "created_at": 5}]}))
 
-    history = read_feed(path).dataset()
+    history = read_feed(path).dataset
 
     assert (history.posts.external_id, len(history.events)) == (["p1"], 0)
 
@@ -292,7 +298,7 @@ def test_a_csv_record_may_be_as_long_as_a_long_post(tmp_path: Path) -> None:
     content = "long " * 600_000
     posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "created_at": "1", "content": content}])
 
-    assert read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts).posts.text == [content]
+    assert read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts).dataset.posts.text == [content]
 
 
 def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: Path) -> None:
@@ -312,8 +318,8 @@ def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: 
     feed = read_feed(tmp_path / "i.parquet")
 
     assert events_of(feed) == [("7", str(UUID(int=1)), "like", 1.0), ("8", str(UUID(int=2)), "view", 2.0)]
-    assert [key.tobytes() for key in feed.event_ids()] == octets
-    assert feed.tables().interactions.metadata == {0: '{"a":1}'}
+    assert event_ids_of(feed) == octets
+    assert list_of(feed.dataset.events.metadata) == ['{"a":1}', "{}"]
 
 
 def test_parquet_columns_may_be_views_of_strings(tmp_path: Path) -> None:
@@ -340,7 +346,7 @@ def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
 
     feed = read_feed(path)
 
-    assert len(feed.dataset().events) == 3
+    assert len(feed.dataset.events) == 3
     assert [str(one) for one in feed.skipped_rows] == [
         (
             f"1 of the interactions ({path}: line 3: column event_id: '{UUID(int=0)}' comes more than once, "

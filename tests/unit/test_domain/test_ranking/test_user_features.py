@@ -26,7 +26,7 @@ def event(user, post, time):
         np.array([user], np.int32),
         np.array([post], np.int32),
         np.array([LIKE], np.uint8),
-        np.array([time]),
+        np.array([time * 1e6]).astype(np.int64),
         np.zeros(1, np.int64),
     )
 
