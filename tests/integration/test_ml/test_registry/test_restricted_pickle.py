@@ -114,12 +114,12 @@ def test_an_artefact_that_was_read_is_written_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("count", [0, True, "5", None])
-def test_stored_neighbours_that_do_not_say_how_many_are_refused(count: object) -> None:
+def test_stored_neighbours_without_a_valid_number_are_rejected(count: object) -> None:
     fitted = NearestNeighbors(algorithm="brute").fit(DENSE)
     fitted.n_neighbors = count
     stored = deserialise(serialise({"model": fitted}))["model"]
 
-    with pytest.raises(ValueError, match="how many"):
+    with pytest.raises(ValueError, match="no valid n_neighbors"):
         _ = stored.n_neighbors
 
 
