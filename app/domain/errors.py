@@ -18,7 +18,7 @@ class ExpiredCursor(DomainError):
 
 
 class InvalidInteraction(DomainError):
-    """An event whose own fields contradict the contract (time out of range, metadata too large)."""
+    """An event with an invalid field: its time is out of range, or its metadata is too large."""
 
 
 class UnknownUser(DomainError):

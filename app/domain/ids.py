@@ -10,7 +10,7 @@ MAX_ID_LENGTH = 128
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
-@lru_cache(maxsize=20_000)  # who asks asks again, and a name's UUID is a hash
+@lru_cache(maxsize=20_000)  # the UUID of a name is a hash, and the same users send many requests
 def user_uuid(given: str) -> UUID:
     """The user's UUID: `given` itself when it is one, else uuid5(NAMESPACE_URL, "user:" + given).
 

@@ -48,7 +48,7 @@ def configure_logging(level: str) -> None:
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.BytesLoggerFactory(),
-        cache_logger_on_first_use=False,  # tests and a second call configure anew
+        cache_logger_on_first_use=False,  # tests and a second call configure logging again
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(

@@ -27,8 +27,8 @@ Family = TypeVar("Family", Counter, Histogram)
 class Metrics:
     """Counters and histograms; also the StageObserver of the ranking pipeline.
 
-    With PROMETHEUS_MULTIPROC_DIR every worker process counts in files of that folder, and each can tell the sums.
-    Raises ConfigurationError where that is no folder to write to.
+    With PROMETHEUS_MULTIPROC_DIR every worker process counts in files of that folder, and each of them returns the
+    sums. Raises ConfigurationError if this folder cannot be written.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Metrics:
         self._of(self._latency, stage).observe(seconds)
 
     def answered(self, source: str, status: int, mode: str) -> None:
-        """One answer of POST /recommendations/generate; "none" stands for what there is not."""
+        """One response of POST /recommendations/generate; a missing value is "none"."""
         self._of(self._answers, source, str(status), mode).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:

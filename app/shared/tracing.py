@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 _LAST_SECONDS = 3.0  # for what waits to be sent when the service stops
 
-_Told = list[tuple[str, int, int]]  # stage, nanoseconds it took, when that was told
-_told: ContextVar[_Told | None] = ContextVar("stages told of", default=None)
+_Stages = list[
+    tuple[str, int, int]
+]  # stage, duration in ns, end of its measurement in ns since the Unix epoch
+_stages: ContextVar[_Stages | None] = ContextVar("stages of the traced request", default=None)
 
 
 class TracedMetrics(Metrics):
@@ -31,9 +33,9 @@ class TracedMetrics(Metrics):
     def observe(self, stage: str, seconds: float) -> None:
         """`stage` of an answer took `seconds`."""
         super().observe(stage, seconds)
-        told = _told.get()
-        if told is not None and stage != "total":  # that is the request's own span
-            told.append((stage, int(seconds * 1e9), time_ns()))
+        stages = _stages.get()
+        if stages is not None and stage != "total":  # the span of the request covers the total
+            stages.append((stage, int(seconds * 1e9), time_ns()))
 
 
 class RequestTrace:
@@ -76,21 +78,21 @@ class Traces:
         from opentelemetry.trace import SpanKind
 
         span = self._tracer.start_span("request", self._caller.extract(headers), SpanKind.SERVER)
-        told: _Told = []
-        token = _told.set(told if span.is_recording() else None)
+        stages: _Stages = []
+        token = _stages.set(stages if span.is_recording() else None)
         try:
             yield RequestTrace(span)
         finally:
-            _told.reset(token)
-            self._add_stages(span, told)
+            _stages.reset(token)
+            self._add_stages(span, stages)
             span.end()
 
-    def _add_stages(self, parent: "Span", told: _Told) -> None:
-        # Some stages are told of together, after their last: one ends when that is told, or where the next begins.
+    def _add_stages(self, parent: "Span", stages: _Stages) -> None:
+        # Some stages are reported together after the last one: a stage ends at its report or at the start of the next.
         from opentelemetry.trace import set_span_in_context
 
         context, latest = set_span_in_context(parent), time_ns()
-        for stage, nanoseconds, at in reversed(told):
+        for stage, nanoseconds, at in reversed(stages):
             end = min(at, latest)
             latest = end - nanoseconds
             self._tracer.start_span(stage, context, start_time=latest).end(end)

@@ -157,12 +157,12 @@ def shuffled(history: FeedDataset, seed: int) -> FeedDataset:
 
 
 def generated(
-    users: int = 80, posts: int = 300, interactions: int = 6000, *, world: str = "mixed", seed: int = 3
+    users: int = 80, posts: int = 300, interactions: int = 6000, *, scenario: str = "mixed", seed: int = 3
 ) -> FeedDataset:
     """A feed of the generator."""
     from data.synthetic.feed import FeedSize, make_feed
 
-    return make_feed(FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, scenario=world))
+    return make_feed(FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, scenario=scenario))
 
 
 def forum() -> FeedDataset:
@@ -178,9 +178,9 @@ def forum() -> FeedDataset:
 
 
 def whole_state(history: FeedDataset):
-    """A state that knows all of the feed, and the chronicle that filled it."""
-    chronicle = FeedTimeline(history, replay=False)
-    return chronicle.apply_all(), chronicle
+    """A state that knows all of the feed, and the timeline that filled it."""
+    timeline = FeedTimeline(history, replay=False)
+    return timeline.apply_all(), timeline
 
 
 def uuid_of(key: np.void) -> UUID:

@@ -19,7 +19,7 @@ class Event:
 
 
 class PlainReplay:
-    """Answers what section 6 of the contract asks, from lists of events."""
+    """Implements docs/evaluation-protocol.md over lists of events."""
 
     def __init__(
         self, history: FeedDataset, targets: frozenset[int], test_from: float, refit_every: float = DAY
@@ -77,10 +77,10 @@ class PlainReplay:
             return {post: float(n[post]) for post in posts}
         if ranker.startswith("trending_"):
             half_life = {"1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "3d": 3 * DAY, "7d": 7 * DAY}[ranker[9:]]
-            heat = defaultdict(float)
+            decayed = defaultdict(float)
             for event in past:
-                heat[event.post] += 0.5 ** ((now - event.time) / half_life)
-            return {post: heat[post] for post in posts}
+                decayed[event.post] += 0.5 ** ((now - event.time) / half_life)
+            return {post: decayed[post] for post in posts}
         if ranker == "hn_hot":
             return {
                 post: max(n[post] - 1, 0) / ((now - self.exists[post]) / HOUR + 2) ** 1.8 for post in posts

@@ -67,7 +67,7 @@ Each planted fault of `test_quality_band.py` lowers the quality by a third or mo
 def feed(name: str) -> FeedDataset:
     """The feed of a scenario, always the same."""
     scenario = SCENARIOS[name]
-    dataset = generated(scenario.users, scenario.posts, scenario.interactions, world=name, seed=1)
+    dataset = generated(scenario.users, scenario.posts, scenario.interactions, scenario=name, seed=1)
     if not scenario.bare_posts:
         return dataset
     posts, n = dataset.posts, len(dataset.posts)

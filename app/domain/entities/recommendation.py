@@ -19,7 +19,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """One post offered to one user, and why."""
+    """One post that is recommended to one user, and the reason."""
 
     post_id: UUID
     score: float  # 0..1, comparable within one answer only

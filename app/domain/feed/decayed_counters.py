@@ -1,4 +1,4 @@
-"""Engagement counts that fade: how hot something is now, at several half-lives at once."""
+"""Event counts with exponential decay, at several half-lives."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,124 +7,88 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.ragged import grow
+from app.domain.feed.top_k import NEVER, TopK
 
-NEVER = -np.inf
-_EXTREME = 1000.0  # log2: what is colder is none, and only events to come are hotter
+_MAX_LOG2 = (
+    1000.0  # counts below 2 ** -1000 are 0; counts above 2 ** 1000 come only from events in the future
+)
 
 
 class DecayedCounters:
-    """Per row and half-life h, the sum over its events of 0.5 ** (age / h).
+    """For each row and half-life h, the sum over its events of 0.5 ** (age / h).
 
-    Kept as K = log2 sum 2 ** (t / h), which an event changes and time does not: heat at `now` is 2 ** (K - now / h),
-    nothing overflows however long the feed, and the order of rows by heat is the order of K at any time.
-    Events of a row are added one after the other whatever batches they come in, so the same events in the same
-    order give the same bits.
+    The counters store K = log2 sum 2 ** (t / h), with the time t of each event. An event changes K, time does not. The
+    count at `now` is 2 ** (K - now / h): nothing overflows, and the order of rows by K is their order at any time.
+    Events of a row are added one by one, so the same events in the same order give the same bits in any batches.
     """
 
     def __init__(self, half_lives: Sequence[float], top_k_size: int = 0) -> None:
-        """`half_lives` in seconds; so many hottest rows, `top_k_size`, are kept at hand for `top_k` once it was
-        asked."""
+        """`half_lives` in seconds; `top_k_size` is the maximum number of rows that `top_k` returns."""
         self.half_lives = np.asarray(half_lives, np.float64)
         self.rows = 0
-        self._level = np.full((len(self.half_lives), 0), NEVER)
-        self._ranked = top_k_size
-        self._order: list[NDArray[np.intp] | None] = [None] * len(self.half_lives)
-        self._floor = np.full(len(self.half_lives), np.inf)  # what is colder is not among them
-        self._risen: list[list[NDArray[np.intp]]] = [[] for _ in self.half_lives]
+        self._log2_counts = np.full((len(self.half_lives), 0), NEVER)
+        self._top_k_size = top_k_size
+        self._top_k = [TopK(top_k_size) for _ in self.half_lives] if top_k_size else []
 
     def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
-        self._level = grow(self._level, rows, NEVER)
+        self._log2_counts = grow(self._log2_counts, rows, NEVER)
         self.rows = max(self.rows, rows)
 
     def add(self, rows: NDArray[np.intp], times: NDArray[np.float64]) -> None:
         """Count one event at `times[i]` (seconds since the epoch) for `rows[i]`, in order."""
         if not len(rows):
             return
-        for level, half_life in zip(self._level, self.half_lives, strict=True):
-            np.logaddexp2.at(level, rows, times / half_life)
-        if all(order is None for order in self._order):
-            return
-        risen = self._level.take(rows, axis=1) >= self._floor[:, None]
-        for column in np.flatnonzero(risen.any(axis=1)).tolist():
-            self._risen[column].append(rows[risen[column]])
-            if sum(map(len, self._risen[column])) > 4 * self._ranked:
-                self._invalidate(column)
+        for log2_counts, half_life in zip(self._log2_counts, self.half_lives, strict=True):
+            np.logaddexp2.at(log2_counts, rows, times / half_life)
+        for top_k, log2_counts in zip(self._top_k, self._log2_counts, strict=False):
+            top_k.notify(log2_counts, rows)
 
     def values(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
-        """Heat of `rows` at `now`, (n_half_lives, n_rows), 0 where less than 1e-301 is left; some `columns` of it."""
-        level = self._level[columns].take(rows, axis=1)
-        level -= (now / self.half_lives[columns])[:, None]
-        warm = level > -_EXTREME
-        # numbers too small to be written in full take thirty times as long
-        np.maximum(level, -_EXTREME, out=level)
-        np.minimum(level, _EXTREME, out=level)
-        np.exp2(level, out=level)
-        level *= warm
-        return level
+        """(n_half_lives, n_rows) counts at `now` for the half-lives in `columns`; 0 for counts below 1e-301."""
+        values = self._log2_counts[columns].take(rows, axis=1)
+        values -= (now / self.half_lives[columns])[:, None]
+        is_positive = values > -_MAX_LOG2
+        # Without the bounds, exp2 of subnormal numbers takes 30 times as long.
+        np.clip(values, -_MAX_LOG2, _MAX_LOG2, out=values)
+        np.exp2(values, out=values)
+        values *= is_positive
+        return values
 
     def log2_values(self, index: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """log2 of heat at one half-life, up to a term that is the same for all rows: orders and compares them at any
-        time. -inf where nothing ever happened."""
-        level: NDArray[np.float64] = self._level[index, rows]
-        return level
+        """(n_rows,) log2 of the counts at one half-life, up to a term that all rows share; -inf without an event.
+
+        It orders and compares rows at any time.
+        """
+        values: NDArray[np.float64] = self._log2_counts[index, rows]
+        return values
 
     def column(self, index: int, now: float) -> NDArray[np.float64]:
-        """Heat of every row at one half-life, (n_rows,)."""
-        heat: NDArray[np.float64] = np.exp2(self._level[index, : self.rows] - now / self.half_lives[index])
-        return heat
+        """(n_rows,) counts of all rows at one half-life."""
+        values: NDArray[np.float64] = np.exp2(
+            self._log2_counts[index, : self.rows] - now / self.half_lives[index]
+        )
+        return values
 
     def top_k(self, index: int, count: int) -> NDArray[np.intp]:
-        """The `count` rows with most heat at a half-life, hottest first (equal ones: the later row first).
+        """The `count` rows with the largest counts at one half-life, largest first; of equal rows the later one first.
 
-        Exact: only a row with a new event can rise, so the last order of the `top_k_size` hottest and the rows that
-        rose to the level of its last one hold them all. `count` must not exceed `top_k_size`.
+        `count` is at most `top_k_size`.
         """
-        order = self._order[index]
-        if order is None or self._risen[index]:
-            order = self._ordered(index)[: self._ranked]
-            self._floor[index] = self._level[index, order[-1]] if len(order) == self._ranked else NEVER
-            self._order[index], self._risen[index] = order, []
-        return order[:count]
+        return self._top_k[index].first(self._log2_counts[index, : self.rows], count)
 
     def to_arrays(self) -> dict[str, Any]:
         """Plain arrays (see `from_arrays`)."""
         return {
             "half_lives": self.half_lives.copy(),
-            "level": self._level[:, : self.rows].copy(),
-            "ranked": self._ranked,
+            "level": self._log2_counts[:, : self.rows].copy(),
+            "ranked": self._top_k_size,
         }
 
     @classmethod
     def from_arrays(cls, saved: dict[str, Any]) -> "DecayedCounters":
         """The inverse of `to_arrays`."""
-        heat = cls(saved["half_lives"], saved["ranked"])
-        heat._level = saved["level"].copy()
-        heat.rows = heat._level.shape[1]
-        return heat
-
-    def _invalidate(self, index: int) -> None:
-        """Of what nobody asks for any more, and of what has changed too much to be worth mending."""
-        self._order[index], self._risen[index], self._floor[index] = None, [], np.inf
-
-    def _ordered(self, index: int) -> NDArray[np.intp]:
-        """Rows among which the hottest are, hottest first."""
-        level, last = self._level[index], self._order[index]
-        if last is None:
-            rows = np.flatnonzero(level[: self.rows] > NEVER)
-            if len(rows) > self._ranked:
-                cut = len(rows) - self._ranked
-                rows = rows[level[rows] >= np.partition(level[rows], cut)[cut]]
-        else:
-            rose = np.concatenate(self._risen[index])
-            place = np.full(self.rows, -1, np.int32)
-            place[rose] = np.arange(len(rose))
-            place[last] = -1
-            rows = np.concatenate([last, rose[place[rose] == np.arange(len(rose))]])
-            # nearly in order already, which a stable sort is quick with
-            order = rows[np.argsort(-level[rows], kind="stable")]
-            equal = level[order[1:]] == level[order[:-1]]
-            if not (equal & (order[1:] > order[:-1])).any():
-                return order
-        latest = np.sort(rows)[::-1]
-        return latest[np.argsort(-level[latest], kind="stable")]
+        counters = cls(saved["half_lives"], saved["ranked"])
+        counters._log2_counts = saved["level"].copy()
+        counters.rows = counters._log2_counts.shape[1]
+        return counters

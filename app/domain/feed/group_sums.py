@@ -1,4 +1,4 @@
-"""Sums by row over few entries."""
+"""Sums of weighted entries by row."""
 
 from functools import cached_property
 from typing import Any, Protocol
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 Block = NDArray[np.float64]
 Rows = NDArray[np.integer[Any]]
 
-# sums of all rows there are cost little; of more than so many, for each entry and besides, some are sooner looked up
-_FEW, _LITTLE = 16, 16_384
+# A dense sum is cheaper up to about 16 rows for each entry, plus 16,384 rows; above, a sparse lookup is faster.
+_ROWS_PER_ENTRY, _FREE_ROWS = 16, 16_384
 
 
 class GroupSums(Protocol):
@@ -27,7 +27,7 @@ class GroupSums(Protocol):
     def sums(self) -> Block: ...
 
     def for_rows(self, rows: Rows) -> Block:
-        """(n_sums, n) sums of `rows`, 0 for those that have none and for -1, nobody."""
+        """(n_sums, n) sums of `rows`; 0 for a row without an entry, and for -1."""
         ...
 
     def to_dense(self) -> Block:
@@ -36,17 +36,17 @@ class GroupSums(Protocol):
 
 
 def group_sums(rows: Rows, weights: Block, size: int) -> GroupSums:
-    """Sums of `weights` (n_sums, n) by the row each belongs to: below `size`, negative ones do not count."""
+    """Sums of `weights` (n_sums, n) by `rows` (n,), which are below `size`; entries of negative rows are ignored."""
     if rows.min(initial=0) < 0:
         known = rows >= 0
         rows, weights = rows[known], weights[:, known]
-    beyond = (size - _FEW * len(rows)) * len(weights)
-    kind = _DenseGroupSums if beyond <= _LITTLE else _SparseGroupSums
+    excess = (size - _ROWS_PER_ENTRY * len(rows)) * len(weights)
+    kind = _DenseGroupSums if excess <= _FREE_ROWS else _SparseGroupSums
     return kind(rows, weights, size)
 
 
 class _DenseGroupSums:
-    """A sum for each row there is, and a last one, nobody's, which -1 asks for."""
+    """One sum for each row, and a last sum of 0, which the index -1 returns."""
 
     def __init__(self, rows: Rows, weights: Block, size: int) -> None:
         self._entries = rows
@@ -71,8 +71,8 @@ class _DenseGroupSums:
 
 
 class _SparseGroupSums:
-    """A sparse set over memory that nobody cleared: a slot counts only if it points back at its row. What it costs
-    grows with its entries, not with the size. Source: P. Briggs, L. Torczon, "An efficient representation for sparse
+    """A sparse set over uninitialised memory: a slot is valid only if it points back at its row. So the cost grows with
+    the entries, not with the size. Source: P. Briggs, L. Torczon, "An efficient representation for sparse
     sets", ACM LOPLAS 2 (1993).
     """
 

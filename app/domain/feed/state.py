@@ -206,14 +206,14 @@ class FeedState:
         self.topic[row] = self._topic(topic)
 
     def remove_post(self, key: bytes) -> None:
-        """Take a post out of every feed; its row stays, so that histories keep their meaning."""
+        """Hide a post from every feed. Its row stays, because events refer to it."""
         row = self.post_rows.pop(key, None)
         if row is not None:
             self._changed(posts=True)
             self.visible[row] = False
 
     def remove_user(self, key: bytes) -> None:
-        """Forget who a row belongs to: the user is a stranger from now on."""
+        """Remove the key of a user, who is unknown from now on."""
         self.user_rows.pop(key, None)
 
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -230,7 +230,7 @@ class FeedState:
         return order[place[there]]
 
     def seen_posts(self, user: int, kinds: frozenset[int] | None = None) -> NDArray[np.int32]:
-        """Rows of the posts that a user (-1: a stranger) has an event with, of some kinds; a post may come twice."""
+        """Rows of the posts with an event of a user (-1: unknown), of some kinds; a post may occur twice."""
         if user < 0:
             return np.empty(0, np.int32)
         posts, _, kind = self.events_by_user.row(user)

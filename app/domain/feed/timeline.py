@@ -10,19 +10,19 @@ from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.state import FeedState
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to (n, d) float32 unit vectors, zero for a text that says nothing."""
+"""Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
 
 
 class FeedTimeline:
-    """A history, in the order in which it became true.
+    """A dataset in order of time.
 
-    A post exists from the earlier of its creation and its first interaction, a user from the first thing that names
-    him. Rows are handed out in that order (ties by key), so the state at a moment is the same whether the history
-    ends there or goes on, and a feed read as a whole numbers its rows as its replay does.
+    A post exists from the earlier of its creation and its first interaction, and a user from their first occurrence.
+    Users and posts get rows in this order (ties by key). So the state at a time does not depend on later rows, and a
+    full read and a replay of a feed number their rows in the same way.
     """
 
     def __init__(self, dataset: FeedDataset, *, replay: bool) -> None:
-        """`replay` leaves out what carries no time (undated follows, what is hidden by now) and dates each post by its
+        """`replay` ignores values without a time (undated follows, present visibility) and dates each post by its
         existence."""
         self.dataset = dataset
         self.state = FeedState()

@@ -9,7 +9,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, Knuth's multiplicat
 
 
 def _mixed(keys: NDArray[np.void]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Each key's two halves (n, 2), and one number that stands for both (n,)."""
+    """Each key's two halves (n, 2), and one number that represents both (n,)."""
     halves = np.ascontiguousarray(keys).view(np.uint64).reshape(-1, 2)
     return halves, halves[:, 0] ^ (halves[:, 1] * _ODD)
 

@@ -39,8 +39,11 @@ class FeedSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class FeedChanges:
-    """What became visible since a position. Rows of transactions that may still be joined by earlier ones come again
-    in the next read: events are told apart by `seq`, the rest is idempotent (upserts carry the current row)."""
+    """The changes since a position.
+
+    A read returns rows again while an earlier transaction may still commit. Events differ by `seq`, and all other
+    changes are idempotent, because upserts contain the current row.
+    """
 
     users: Sequence[User]
     removed_users: Sequence[UUID]
@@ -92,26 +95,23 @@ class FeedLog(Protocol):
         """
 
     def can_resume_from(self, since: LogPosition, events: int) -> bool:
-        """Whether a feed of that many events as of `since` and `read_changes` make up the whole feed.
+        """Whether a snapshot with this number of events at `since`, and `read_changes`, give the whole feed.
 
-        Not so for a position of another database or one that is lost, where events were removed behind the log's back,
-        and while it does not tell all (see `has_complete_change_capture`).
+        False for a position of another database, for an expired position, after events were removed, and if changes
+        are not captured completely (see `has_complete_change_capture`).
         """
 
     def has_complete_change_capture(self) -> bool:
-        """Whether each change of a user, post or follow is told by `read_changes`: tables of others have no triggers of
-        ours, and what the views show of them may change with the hour."""
+        """True if `read_changes` returns every change of a user, post or follow. Adopted tables have no triggers."""
 
     def checksums(self) -> FeedChecksums:
-        """What exists now: lets a reader find what changed without a trace."""
+        """The present keys and checksums: they reveal changes that no trigger captured."""
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
-        """Posts created at or after that time, oldest first: how those that `read_changes` does not tell of are
-        found."""
+        """Posts created at or after a time, oldest first; also those that no trigger captured."""
 
     def purge(self, older_than: timedelta) -> int:
-        """Remove what `read_changes` told that long ago (no less than an hour), and return how much it was. Events
-        stay.
+        """Remove changes, but no events, that are older than `older_than` (at least an hour); return their number.
 
-        Who stands behind what was removed gets PositionExpired.
+        A later read from an older position raises PositionExpired.
         """

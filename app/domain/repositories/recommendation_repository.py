@@ -11,7 +11,7 @@ from app.domain.entities import Recommendation
 
 @dataclass(frozen=True, slots=True)
 class SavedRecommendations:
-    """What one user was offered, and how long it counts."""
+    """The recommendations of one user, and the time at which they expire."""
 
     user_id: UUID
     recommendations: Sequence[Recommendation]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; fixed in tests and replays."""
+    """Returns the time; tests and replays fix it."""
 
     def now(self) -> datetime:
         """The present moment, aware, UTC."""

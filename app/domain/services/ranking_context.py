@@ -15,13 +15,15 @@ _NONE = np.empty(0, np.intp)
 
 
 class RankingContext:
-    """What sources, filters and scorers are asked with. Lives for one request."""
+    """The input of sources, filters and scorers for one request."""
 
     def __init__(
         self, state: FeedState, user: int, now: float, excluded: NDArray[np.integer[Any]] = _NONE
     ) -> None:
-        """`user` is a row of `state`, -1 for a stranger; `now` in seconds since the epoch; `excluded` are rows of posts
-        that this question is not to be answered with: met, excluded or shown before."""
+        """`user` is a row of `state`, or -1 for an unknown user; `now` is in seconds since the Unix epoch.
+
+        `excluded` are rows of posts that must not be returned: seen posts, excluded posts and posts of earlier pages.
+        """
         self.state = state
         self.user = user
         self.now = now
@@ -43,11 +45,11 @@ class RankingContext:
 
     @cached_property
     def followed(self) -> NDArray[np.intp]:
-        """Rows of the users whom the user follows, nobody's for a stranger."""
+        """Rows of the users whom the user follows; empty for an unknown user."""
         return _NONE if self.user < 0 else self.state.follows.row(self.user)[0].astype(np.intp)
 
     def allowed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Which of the posts `rows` are not barred, in the shape of `rows`."""
+        """Whether each of `rows` is not excluded, in the shape of `rows`."""
         return self._allowed_mask[rows] if len(self.excluded) else np.ones(rows.shape, np.bool_)
 
     @cached_property

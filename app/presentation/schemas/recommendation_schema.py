@@ -52,7 +52,7 @@ class GenerateRequest(BaseModel):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     offset: Annotated[int, Field(ge=0, le=LARGEST_OFFSET, description="Pages through the last list made")] = 0
     cursor: str | None = Field(None, description="`metadata.next_cursor` of the page before")
-    # made anew, not copied: a deep copy of a default costs more than the rest of the check
+    # created for each request, because a deep copy of a default costs more than the rest of the check
     exclude_ids: list[GivenId] = Field(
         default_factory=list, max_length=500, json_schema_extra={"default": []}
     )

@@ -258,7 +258,7 @@ def test_a_feed_is_not_loaded_into_tables_of_a_team(empty_engine: Engine) -> Non
     run(empty_engine, TEAMS_TABLES)
     migrate(empty_engine, PUBLIC)
 
-    with pytest.raises(LoadRejected, match="was not made by our migrations"):
+    with pytest.raises(LoadRejected, match="was not created by the migrations of this service"):
         load_feed(empty_engine, small_feed())
 
 

@@ -203,7 +203,7 @@ class FileModelRegistry:
     def import_file(self, path: Path, *, promote: bool = False) -> ModelRecord:
         """Register an exported model, verified; inactive unless `promote`. A second import adds nothing.
 
-        It keeps its version and file name where they are free; else it is signed anew under the next free
+        It keeps its version and file name where they are free; otherwise it is signed again under the next free
         ones, which takes a signing key. Raises InvalidArtifact, ModelUnavailable.
         """
         manifest, content = model_bundle.split_bundle(

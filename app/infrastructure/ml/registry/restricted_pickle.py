@@ -54,7 +54,7 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 
 class _ArrayType:
-    """Stands for `numpy.ndarray` in a pickle, which names the type only to hand it to `_reconstruct`.
+    """Replaces `numpy.ndarray` in a pickle, which contains the type only as an argument of `_reconstruct`.
 
     The real one can be called on a buffer as an array of objects, which reads forged addresses.
     """
