@@ -17,6 +17,17 @@ from app.presentation.api.problems import NOT_READY, ProblemError, error_respons
 from app.presentation.schemas.health_schema import HealthResponse, ProbeResponse
 from app.shared.monitoring import CONTENT_TYPE, Metrics
 
+_METRICS_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/plain": {
+                "schema": {"type": "string"},
+                "example": 'ml_recommendation_latency_seconds_count{stage="total"} 7.0',
+            }
+        }
+    }
+}
+
 
 def health_router(metrics: Metrics) -> APIRouter:
     """The probes and the figures."""
@@ -54,16 +65,7 @@ def health_router(metrics: Metrics) -> APIRouter:
         "/metrics",
         summary="Figures for Prometheus",
         response_class=Response,
-        responses={
-            200: {
-                "content": {
-                    "text/plain": {
-                        "schema": {"type": "string"},
-                        "example": 'ml_recommendation_latency_seconds_count{stage="total"} 7.0',
-                    }
-                }
-            }
-        },
+        responses=_METRICS_RESPONSES,
     )
     async def figures() -> Response:
         """Prometheus text format."""

@@ -1,6 +1,7 @@
 """POST /interactions/track and /interactions/batch: 202 means committed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 from anyio import to_thread
@@ -50,45 +51,52 @@ _PROBLEMS = error_responses(
 )
 
 
+class _Recorder:
+    """Runs the tracking use case in a thread, within its time budget and with bounded concurrency."""
+
+    def __init__(self, options: ApiOptions, metrics: Metrics) -> None:
+        self._options, self._metrics = options, metrics
+        self._limiter: anyio.CapacityLimiter | None = None  # created on the event loop that uses it
+
+    async def __call__(self, request: Request, events: Sequence[TrackedEvent]) -> RecordResult:
+        """Commit all events or none. Raises DomainError."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(self._options.track_concurrency)
+        track = services_of(request.scope).track
+        try:
+            # The budget includes the wait for a thread. A write that is given up may still commit: the client
+            # repeats it with the same event_id.
+            with anyio.fail_after(self._options.track_budget_seconds):
+                result = await to_thread.run_sync(
+                    track, events, limiter=self._limiter, abandon_on_cancel=True
+                )
+        except TimeoutError:
+            self._metrics.tracked({"unavailable": len(events)})
+            raise StorageUnavailable("the time budget of a tracking call was exceeded") from None
+        except DomainError as error:
+            outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
+            self._metrics.tracked({outcome: len(events)})
+            raise
+        self._metrics.tracked({"stored": len(result.stored), "duplicate": result.duplicates})
+        return result
+
+
 def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
-    """The events."""
+    """The routes that track events."""
     router = APIRouter(tags=["interactions"])
-    writers: list[anyio.CapacityLimiter] = []  # made on the loop that uses it
+    record = _Recorder(options, metrics)
 
     async def read(request: Request) -> bytes:
         return await read_body(
             request, max_bytes=options.body_limit_bytes, timeout_seconds=options.body_budget_seconds
         )
 
-    async def record(request: Request, events: Sequence[TrackedEvent]) -> RecordResult:
-        if not writers:
-            writers.append(anyio.CapacityLimiter(options.track_concurrency))
-        track = services_of(request.scope).track
-        try:
-            # the wait for a writer counts as well; a write that is given up may still be committed: the
-            # caller repeats it under the same event_id
-            with anyio.fail_after(options.track_budget_seconds):
-                recorded = await to_thread.run_sync(track, events, limiter=writers[0], abandon_on_cancel=True)
-        except TimeoutError:
-            metrics.tracked({"unavailable": len(events)})
-            raise StorageUnavailable("the budget of a tracking call was spent") from None
-        except DomainError as error:
-            metrics.tracked(
-                {"unavailable" if isinstance(error, StorageUnavailable) else "refused": len(events)}
-            )
-            raise
-        metrics.tracked({"stored": len(recorded.stored), "duplicate": recorded.duplicates})
-        return recorded
-
     @router.post(
         "/interactions/track",
         status_code=202,
         response_model=TrackResponse,
         summary="Store what a user did with a post",
-        responses={
-            202: {"content": {"application/json": {"example": {"status": "tracked"}}}},
-            **_PROBLEMS,
-        },
+        responses=_responses({"status": "tracked"}),
         openapi_extra={"requestBody": request_body(TrackRequest.__name__)},
     )
     async def track(request: Request) -> Response:
@@ -102,23 +110,21 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         status_code=202,
         response_model=BatchResponse,
         summary="Store up to 500 events, all or none",
-        responses={
-            202: {
-                "content": {
-                    "application/json": {"example": {"status": "tracked", "accepted": 3, "duplicates": 0}}
-                }
-            },
-            **_PROBLEMS,
-        },
+        responses=_responses({"status": "tracked", "accepted": 3, "duplicates": 0}),
         openapi_extra={"requestBody": request_body(BatchRequest.__name__)},
     )
     async def batch(request: Request) -> Response:
         """An event whose `event_id` was stored before counts as a duplicate and is no error."""
         body = await read(request)
-        # hundreds of events take milliseconds to check: not on the loop that answers feeds
-        asked = await to_thread.run_sync(decode, body, BatchRequest)
-        recorded = await record(request, [one.event() for one in asked.interactions])
-        answer = BatchResponse(accepted=len(recorded.stored), duplicates=recorded.duplicates)
-        return Response(answer.model_dump_json(), 202, media_type="application/json")
+        # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
+        query = await to_thread.run_sync(decode, body, BatchRequest)
+        result = await record(request, [event.event() for event in query.interactions])
+        response = BatchResponse(accepted=len(result.stored), duplicates=result.duplicates)
+        return Response(response.model_dump_json(), 202, media_type="application/json")
 
     return router
+
+
+def _responses(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` of a tracking route."""
+    return {202: {"content": {"application/json": {"example": example}}}, **_PROBLEMS}
