@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from app.domain.errors import InvalidId
 
 MAX_ID_LENGTH = 128
-UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 
 @lru_cache(maxsize=20_000)  # the UUID of a name is a hash, and the same users send many requests
@@ -31,6 +31,6 @@ def _canonical(kind: str, given: str) -> UUID:
     # str.isprintable is false for control characters, NUL and lone surrogates, none of which PostgreSQL can store
     if not 0 < len(given) <= MAX_ID_LENGTH or not given.isprintable():
         raise InvalidId(f"{kind} id must be 1..{MAX_ID_LENGTH} printable characters, got {given[:40]!r}")
-    if UUID_TEXT.fullmatch(given):
+    if _UUID_TEXT.fullmatch(given):
         return UUID(given)
     return uuid5(NAMESPACE_URL, f"{kind}:{given}")

@@ -11,11 +11,7 @@ import structlog
 from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import InvalidId, InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.interaction_repository import (
-    InteractionRepository,
-    RecordResult,
-    StoredInteraction,
-)
+from app.domain.repositories.interaction_repository import InteractionRepository, StoredInteraction
 from app.domain.services.clock import Clock
 
 log = structlog.get_logger()
@@ -32,6 +28,14 @@ class TrackedEvent:
     event_id: UUID | None = None
     request_id: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """How many events of a call are new, and how many were stored before (same `event_id`)."""
+
+    accepted: int
+    duplicates: int
 
 
 class TrackInteraction:
@@ -56,7 +60,7 @@ class TrackInteraction:
         self._max_age = max_age
         self._max_clock_skew = max_clock_skew
 
-    def __call__(self, events: Sequence[TrackedEvent]) -> RecordResult:
+    def __call__(self, events: Sequence[TrackedEvent]) -> TrackResult:
         """Returns after the commit.
 
         Raises InvalidId and InvalidInteraction (of several events naming the place), UnknownUser, UnknownPost,
@@ -79,7 +83,7 @@ class TrackInteraction:
             self._apply(recorded.stored)
         except Exception:  # they are committed: the tail of the log brings them again
             log.exception("tracking.not_applied", events=len(recorded.stored))
-        return recorded
+        return TrackResult(len(recorded.stored), recorded.duplicates)
 
     def _checked(self, event: TrackedEvent, now: datetime) -> Interaction:
         occurred_at = event.occurred_at or now

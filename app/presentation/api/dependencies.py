@@ -8,8 +8,7 @@ from starlette.types import Scope
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.get_health_status import HealthStatus
-from app.application.use_cases.track_interaction import TrackedEvent
-from app.domain.repositories.interaction_repository import RecordResult
+from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Services:
     """The use cases. `recommend` answers from memory, in about a millisecond; `track` waits."""
 
     recommend: Callable[[RecommendationRequest], RecommendationResponse]
-    track: Callable[[Sequence[TrackedEvent]], RecordResult]
+    track: Callable[[Sequence[TrackedEvent]], TrackResult]
     health: Callable[[], HealthStatus]
 
 

@@ -1,6 +1,7 @@
 """POST /interactions/track and /interactions/batch, as callers see them."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,12 +9,10 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from app.application.use_cases.track_interaction import TrackedEvent
-from app.domain.entities import InteractionType
-from app.domain.entities.interaction import MAX_METADATA_BYTES
-from app.domain.ids import UUID_TEXT
 from app.presentation.schemas.recommendation_schema import GivenId
 
 MAX_METADATA_DEPTH = 32
+MAX_METADATA_BYTES = 4096
 
 
 def _moment(given: object) -> datetime | None:
@@ -35,10 +34,14 @@ def _moment(given: object) -> datetime | None:
 def _event_id(given: object) -> UUID | None:
     if given is None:
         return None
-    # UUID() itself takes braces, underscores, signs and digits of other scripts
-    if not isinstance(given, str) or not UUID_TEXT.fullmatch(given):
-        raise ValueError("must be a UUID string")
-    return UUID(given)
+    if isinstance(given, str):
+        with suppress(ValueError):
+            event_id = UUID(given)
+            if (
+                str(event_id) == given.lower()
+            ):  # UUID() also takes braces, underscores and digits of other scripts
+                return event_id
+    raise ValueError("must be a UUID string")
 
 
 def _storable(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +89,7 @@ class TrackRequest(BaseModel):
 
     user_id: GivenId
     post_id: GivenId
-    interaction_type: InteractionType
+    interaction_type: Literal["view", "click", "like", "comment", "share"]
     metadata: Annotated[dict[str, Any], AfterValidator(_storable)] = Field(
         {}, description=f"Anything, at most {MAX_METADATA_BYTES} bytes of JSON"
     )

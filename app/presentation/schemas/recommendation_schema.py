@@ -4,20 +4,19 @@ Requests are validated with these models; answers are rendered straight from `Re
 tests hold them against these models.
 """
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.application.dto.recommendation_request import Mode
 from app.application.dto.recommendation_response import Source
-from app.domain.entities import Reason
-from app.domain.ids import MAX_ID_LENGTH
 
 GivenId = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=MAX_ID_LENGTH,
+        max_length=128,
         description="A UUID, or any other string of printable characters, which stands for a UUID of its own",
     ),
 ]
@@ -59,6 +58,18 @@ class GenerateRequest(BaseModel):
     context: RequestContext = Field(
         default_factory=RequestContext, json_schema_extra={"default": RequestContext().model_dump()}
     )
+
+
+class Reason(StrEnum):
+    """The component that put a post on the page."""
+
+    COLLABORATIVE_FILTERING = "collaborative_filtering"
+    CONTENT_SIMILARITY = "content_similarity"
+    TRENDING = "trending"
+    RECENT = "recent"
+    POPULAR_AUTHOR = "popular_author"
+    FOLLOWING = "following"
+    EXPLORATION = "exploration"
 
 
 class RecommendedPost(BaseModel):

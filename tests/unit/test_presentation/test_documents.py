@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.domain import errors
+from app.domain import entities, errors, ids
 from app.presentation.api.application import PROBES, create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.presentation.api.problems import DOMAIN_PROBLEMS, problem_of
-from app.presentation.schemas.interaction_schema import TrackRequest
+from app.presentation.schemas.interaction_schema import MAX_METADATA_BYTES, TrackRequest
 from app.presentation.schemas.problem_schema import ProblemResponse
 from app.presentation.schemas.recommendation_schema import EXAMPLE_ANSWER, GenerateRequest, GenerateResponse
 from app.shared.monitoring import Metrics
@@ -92,6 +92,16 @@ def test_keys_are_documented_where_they_are_asked_for() -> None:
     assert "401" in locked["paths"]["/recommendations/generate"]["post"]["responses"]
     for path in PROBES:
         assert locked["paths"][path]["get"]["security"] == []
+
+
+def test_the_schemas_allow_what_the_domain_allows() -> None:
+    schemas = document()["components"]["schemas"]
+    event = schemas["TrackRequest"]["properties"]
+
+    assert event["interaction_type"]["enum"] == list(entities.INTERACTION_TYPES)
+    assert event["user_id"]["maxLength"] == ids.MAX_ID_LENGTH
+    assert entities.interaction.MAX_METADATA_BYTES == MAX_METADATA_BYTES
+    assert schemas["Reason"]["enum"] == list(entities.Reason)
 
 
 def test_every_domain_error_has_its_problem() -> None:

@@ -14,7 +14,9 @@ PLANTED = {
     "app/domain/feed/planted.py": "import app.domain.ranking.planted\n",
     "app/application/planted.py": "import fastapi\n",
     "app/infrastructure/planted.py": "import app.application.dto\n",
-    "app/presentation/planted.py": "import app.domain.feed.state\n",
+    "app/presentation/planted.py": "import app.domain.entities\nimport app.domain.ids\n",
+    "app/presentation/api/planted.py": "import app.domain.repositories.interaction_repository\n",
+    "app/presentation/schemas/planted.py": "import app.application.workers\nimport app.infrastructure.clock\n",
     "app/shared/planted.py": "import app.domain.errors\n",
     "app/unknown_layer.py": "",
     "data/planted.py": "import training.train\n",
@@ -45,3 +47,8 @@ def test_every_contract_reports_the_import_that_is_planted_against_it(tmp_path):
     assert ended.returncode == 1, ended.stdout + ended.stderr
     kept = [one["name"] for one in contracts if f"{one['name']} BROKEN" not in ended.stdout]
     assert not kept, ended.stdout
+    for path, text in PLANTED.items():
+        importer = path.removesuffix(".py").replace("/", ".")
+        for imported in text.replace("import ", "").split():
+            if importer.startswith("app.presentation."):
+                assert f"{importer} imports {imported} " in ended.stdout

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.application.use_cases.track_interaction import TrackedEvent
+from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
 from app.domain.errors import (
     DomainError,
     InvalidId,
@@ -18,7 +18,6 @@ from app.domain.errors import (
     UnknownPost,
     UnknownUser,
 )
-from app.domain.repositories.interaction_repository import RecordResult
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import decode, read_body
 from app.presentation.api.problems import (
@@ -58,7 +57,7 @@ class _Recorder:
         self._options, self._metrics = options, metrics
         self._limiter: anyio.CapacityLimiter | None = None  # created on the event loop that uses it
 
-    async def __call__(self, request: Request, events: Sequence[TrackedEvent]) -> RecordResult:
+    async def __call__(self, request: Request, events: Sequence[TrackedEvent]) -> TrackResult:
         """Commit all events or none. Raises DomainError."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._options.track_concurrency)
@@ -77,7 +76,7 @@ class _Recorder:
             outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
             self._metrics.tracked({outcome: len(events)})
             raise
-        self._metrics.tracked({"stored": len(result.stored), "duplicate": result.duplicates})
+        self._metrics.tracked({"stored": result.accepted, "duplicate": result.duplicates})
         return result
 
 
@@ -119,7 +118,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
         query = await to_thread.run_sync(decode, body, BatchRequest)
         result = await record(request, [event.event() for event in query.interactions])
-        response = BatchResponse(accepted=len(result.stored), duplicates=result.duplicates)
+        response = BatchResponse(accepted=result.accepted, duplicates=result.duplicates)
         return Response(response.model_dump_json(), 202, media_type="application/json")
 
     return router
