@@ -243,3 +243,30 @@ def _random_choice_model() -> ChoiceModel:
     return ChoiceModel(
         inputs, zeros, zeros + 1, weights, np.zeros((len(inputs), 0)), empty, empty, np.zeros(3)
     )
+
+
+def service_with_posts(model: str = "formula", options: RankingOptions = FEW_CANDIDATES) -> SmallService:
+    """60 posts of four authors and of nobody; two hidden, two of tomorrow, two of the reader's own."""
+    service = SmallService(options=options)
+    service.add_users("reader", "newcomer", "other", "ann", "ben", "cay", "dan")
+    for number in range(54):
+        author = ("ann", "ben", "cay", "dan", None)[number % 5]
+        service.add_post(
+            f"p{number}", author, age=timedelta(hours=number), tags=("red", "blue")[number % 2 :]
+        )
+    for number in range(2):
+        service.add_post(f"hidden-{number}", "ann", age=timedelta(hours=1), visible=False)
+        service.add_post(f"tomorrow-{number}", "ben", age=-timedelta(days=1))
+        service.add_post(f"own-{number}", "reader", age=timedelta(hours=1))
+    for author in ("ann", "ben"):
+        service.follow("reader", author)
+        service.follow("newcomer", author)
+    service.catch_up()
+    for number in (0, 1, 2, 6, 11, 30, 31):
+        service.track("reader", f"p{number}", ("view", "click", "like", "comment", "share")[number % 5])
+        service.track("other", f"p{number + 1}", "like")
+        service.track("other", f"p{number}", "view")
+    service.track("reader", "p3", "view")
+    if model != "none":
+        service.publish(learned=model == "learned")
+    return service
