@@ -1,30 +1,32 @@
-"""Loads a whole feed at once: COPY into staging tables, then one INSERT per table, all in one transaction.
+"""Loads a whole feed at once, in one transaction. Each page of rows is one JSON document, which PostgreSQL expands.
 
 Loading the same feed again adds nothing: users and posts are identified by id, follows by their pair of users, and
 interactions by `event_id`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-import psycopg2
+import numpy as np
+import orjson
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import EventColumns, FeedDataset, FollowColumns, PostColumns, UserColumns
+from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.database.connection import storage_errors
-from app.infrastructure.database.copy_format import (
-    NULL,
-    CopySource,
-    binary_times,
-    count_fields,
-    tags,
-    text,
-    time_fields,
-    uuid_fields,
-)
-from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+from app.infrastructure.database.schema import OWNER_MARK, PUBLIC_SCHEMA, SchemaName
+
+_ROWS_PER_INSERT: Final = 5_000
+_WITH_TIME: Final = {"created_at": "coalesce(created_at, now())"}
+_EXPRESSIONS: Final = {
+    "users": _WITH_TIME,
+    "posts": _WITH_TIME,
+    "user_interaction": {"created_at": "occurred_at", "metadata": "(metadata #>> '{}')::jsonb"},
+}
+"""Table -> column -> its value as SQL, for columns that are not stored as they are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def stored_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
 def load_feed(
     engine: Engine,
     feed: FeedDataset,
-    schema: SchemaName | None = None,
+    schema: SchemaName = PUBLIC_SCHEMA,
     *,
     remember: TimeShift | None = None,
     progress: Callable[[str, int], None] = lambda _table, _rows: None,
@@ -83,147 +85,104 @@ def load_feed(
     progress  is called with ("users", "posts", "follows" or "interactions", number of rows loaded)
 
     Raises LoadRejected (the tables are not ours, or a row contradicts the database), ShiftConflict (another shift is
-    stored) and StorageUnavailable. It needs COPY, so the process must not have called `install_deadlines`.
+    stored) and StorageUnavailable.
     """
-    schema = schema or SchemaName()
     try:
         with storage_errors(), engine.connect() as connection, connection.begin():
             connection.exec_driver_sql("SET LOCAL TimeZone TO 'UTC'")
             _must_be_ours(connection, schema)
             if remember is not None:
                 _remember(connection, schema, remember)
-            return _Load(connection, schema, progress)(feed)
+            added = {}
+            for table, columns in _columns(feed).items():  # in the order of the foreign keys
+                name = "interactions" if table == "user_interaction" else table
+                added[name] = 0
+                for rows_loaded, rows_added in _insert(connection, schema, table, columns):
+                    added[name] += rows_added
+                    progress(name, rows_loaded)
+            return LoadCounts(**added)
+    except orjson.JSONEncodeError as error:
+        raise LoadRejected(f"a text cannot be stored: {error}") from error
     except DBAPIError as error:
         raise LoadRejected(str(error.orig).strip().replace("\n", "; ")) from error
-    except psycopg2.Error as error:
-        raise LoadRejected(str(error).strip().replace("\n", "; ")) from error
 
 
-class _Load:
-    """One load: each table gets a staging table, which the end of the transaction drops."""
-
-    def __init__(
-        self, connection: Connection, schema: SchemaName, progress: Callable[[str, int], None]
-    ) -> None:
-        self._connection = connection
-        self._schema = schema
-        self._progress = progress
-        self._staged = 0  # rows of the table that is being loaded
-
-    def __call__(self, feed: FeedDataset) -> LoadCounts:
-        """Load the tables in the order of their foreign keys."""
-        return LoadCounts(
-            self._load_users(feed.users),
-            self._load_posts(feed.users, feed.posts),
-            self._load_follows(feed.users, feed.follows),
-            self._load_interactions(feed.users, feed.posts, feed.events),
-        )
-
-    def _load_users(self, users: UserColumns) -> int:
-        n = len(users)
-        rows = zip(
-            range(n), uuid_fields(users.key), map(text, users.external_id), time_fields(users.created_us, n),
-            map(text, users.username or [None] * n), count_fields(users.follower_count, n), strict=True,
-        )  # fmt: skip
-        self._copy(
-            "users",
-            "n int PRIMARY KEY, id uuid, external_id text, created timestamptz, username text, follower_count int",
-            CopySource.of_rows(rows),
-        )
-        columns = "id, external_id, username, follower_count"
-        return self._insert("users", f"{columns}, created_at", f"{columns}, coalesce(created, now())")
-
-    def _load_posts(self, users: UserColumns, posts: PostColumns) -> int:
-        n = len(posts)
-        user_ids = uuid_fields(users.key)
-        rows = zip(
-            range(n), uuid_fields(posts.key), map(text, posts.external_id),
-            (user_ids[row] if row >= 0 else NULL for row in posts.author.tolist()), time_fields(posts.created_us, n),
-            map(text, posts.text), map(tags, posts.tags), ("ft"[visible] for visible in posts.visible.tolist()),
-            count_fields(posts.like_count, n), count_fields(posts.comment_count, n), strict=True,
-        )  # fmt: skip
-        self._copy(
-            "posts",
-            "n int PRIMARY KEY, id uuid, external_id text, author_id uuid, created timestamptz, content text, "
-            "tags text[], visible boolean, like_count int, comment_count int",
-            CopySource.of_rows(rows),
-        )
-        columns = "id, external_id, author_id, content, tags, visible, like_count, comment_count"
-        return self._insert("posts", f"{columns}, created_at", f"{columns}, coalesce(created, now())")
-
-    def _load_follows(self, users: UserColumns, follows: FollowColumns) -> int:
-        self._copy(
-            "follows",
-            "n int PRIMARY KEY, follower_id uuid, followee_id uuid, since timestamptz",
-            CopySource.of_columns(
-                {
-                    "follower_id": users.key[follows.follower],
-                    "followee_id": users.key[follows.followee],
-                    "since": binary_times(follows.since_us),
-                }
-            ),
-        )
-        since = "nullif(since, '-infinity')"
-        return self._insert(
-            "follows", "follower_id, followee_id, created_at", f"follower_id, followee_id, {since}"
-        )
-
-    def _load_interactions(self, users: UserColumns, posts: PostColumns, events: EventColumns) -> int:
-        assert events.event_id is not None
-        self._copy(
-            "user_interaction",
-            "n int PRIMARY KEY, user_id uuid, post_id uuid, kind int2, occurred timestamptz, event_id uuid",
-            CopySource.of_columns(
-                {
-                    "user_id": users.key[events.user],
-                    "post_id": posts.key[events.post],
-                    "kind": events.kind.astype(">i2"),
-                    "occurred": binary_times(events.time_us),
-                    "event_id": events.event_id,
-                }
-            ),
-        )
-        metadata = enumerate(() if events.metadata is None else events.metadata.tolist())
-        described = ((str(row), text(json)) for row, json in metadata if json != "{}")
-        self._copy("metadata", "n int PRIMARY KEY, metadata jsonb", CopySource.of_rows(described))
-        kinds = ", ".join(f"'{kind}'" for kind in INTERACTION_TYPES)
-        return self._insert(
-            "user_interaction",
-            "user_id, post_id, interaction_type, metadata, created_at, occurred_at, event_id",
-            f"user_id, post_id, (ARRAY[{kinds}])[kind + 1], coalesce(m.metadata, '{{}}'), occurred, occurred, event_id",
-            "LEFT JOIN staged_metadata m USING (n)",
-        )
-
-    def _copy(self, name: str, columns: str, source: CopySource) -> None:
-        driver = self._connection.connection.driver_connection
-        assert driver is not None
-        with driver.cursor() as cursor:
-            cursor.execute(f"CREATE TEMP TABLE staged_{name} ({columns}) ON COMMIT DROP")
-            try:
-                cursor.copy_expert(f"COPY staged_{name} FROM STDIN (FORMAT {source.copy_format})", source)
-            except psycopg2.Error:
-                if source.error is None:
-                    raise
-                raise LoadRejected(f"{name}: {source.error}") from source.error
-            if name != "metadata":
-                self._staged = cursor.rowcount
-            cursor.execute(f"ANALYZE staged_{name}")
-
-    def _insert(self, table: str, columns: str, values: str, joined: str = "") -> int:
-        """Insert the staged rows whose keys are all new, in parts, so that the progress can be shown."""
-        statement = (
-            f"INSERT INTO {self._schema[table]} ({columns}) SELECT {values} FROM staged_{table} {joined} "
-            "WHERE n >= %s AND n < %s ORDER BY n ON CONFLICT DO NOTHING"
-        )
-        added = 0
-        for start in range(0, self._staged, _ROWS_PER_INSERT):
-            end = min(start + _ROWS_PER_INSERT, self._staged)
-            added += self._connection.exec_driver_sql(statement, (start, end)).rowcount
-            self._progress("interactions" if table == "user_interaction" else table, end)
-        return added
+def _columns(feed: FeedDataset) -> dict[str, dict[str, Sequence[Any] | NDArray[Any]]]:
+    """The values of the feed: table -> column -> one value per row."""
+    users, posts, follows, events = feed.users, feed.posts, feed.follows, feed.events
+    assert events.event_id is not None
+    user_ids = _json_values(users.key)
+    return {
+        "users": {
+            "id": user_ids,
+            "external_id": users.external_id,
+            "username": users.username or [None] * len(users),
+            "follower_count": _counts(users.follower_count, len(users)),
+            "created_at": [None] * len(users) if users.created_us is None else _times(users.created_us),
+        },
+        "posts": {
+            "id": posts.key,
+            "external_id": posts.external_id,
+            "author_id": [user_ids[row] if row >= 0 else None for row in posts.author.tolist()],
+            "content": posts.text,
+            "tags": posts.tags,
+            "visible": posts.visible,
+            "like_count": _counts(posts.like_count, len(posts)),
+            "comment_count": _counts(posts.comment_count, len(posts)),
+            "created_at": _times(posts.created_us),
+        },
+        "follows": {
+            "follower_id": users.key[follows.follower],
+            "followee_id": users.key[follows.followee],
+            "created_at": _times(follows.since_us),
+        },
+        "user_interaction": {
+            "user_id": users.key[events.user],
+            "post_id": posts.key[events.post],
+            "interaction_type": np.array([*INTERACTION_TYPES, None], object).take(events.kind, mode="clip"),
+            "metadata": ["{}"] * len(events) if events.metadata is None else events.metadata,
+            "occurred_at": _times(events.time_us),
+            "event_id": events.event_id,
+        },
+    }
 
 
-_ROWS_PER_INSERT = 20_000
+def _times(time_us: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    return time_us.view("datetime64[us]")  # NO_TIME is numpy's NaT
+
+
+def _counts(counts: NDArray[np.int64] | None, n: int) -> list[int | None]:
+    """`n` counts; None for an unknown one."""
+    return [None] * n if counts is None else [count if count >= 0 else None for count in counts.tolist()]
+
+
+def _insert(
+    connection: Connection, schema: SchemaName, table: str, columns: dict[str, Sequence[Any] | NDArray[Any]]
+) -> Iterator[tuple[int, int]]:
+    """Insert the rows whose keys are all new, page by page; yield the rows read so far and the rows added by a page."""
+    expressions = {name: name for name in columns} | _EXPRESSIONS.get(table, {})
+    statement = (
+        f"INSERT INTO {schema[table]} ({', '.join(expressions)}) SELECT {', '.join(expressions.values())} "
+        f"FROM json_populate_recordset(NULL::{schema[table]}, %s) ON CONFLICT DO NOTHING"
+    )
+    n = len(next(iter(columns.values())))
+    for start in range(0, n, _ROWS_PER_INSERT):
+        end = min(start + _ROWS_PER_INSERT, n)
+        values = [_json_values(column[start:end]) for column in columns.values()]
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+        yield end, connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).rowcount
+
+
+def _json_values(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
+    """Values that JSON can hold: UUIDs (V16) as hexadecimal digits, times in ISO 8601, None for an unknown time."""
+    if not isinstance(column, np.ndarray):
+        return column
+    if column.dtype.kind == "V":
+        return [key.hex() for key in column.tolist()]
+    if column.dtype.kind == "M":
+        return [None if time == "NaT" else time for time in np.datetime_as_string(column).tolist()]
+    values: list[Any] = column.tolist()
+    return values
 
 
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:

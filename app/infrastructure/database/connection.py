@@ -27,7 +27,7 @@ DEFAULT_BUDGET_SECONDS: Final = 5.0
 _SCHEMES = re.compile(r"^(?:postgres|postgresql|postgresql\+psycopg2)://")
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """Seconds, seconds, probes: a lost machine is noticed within a minute, even during a long query. tcp_user_timeout would
-also end a COPY that waits for a busy server."""
+also end a long INSERT that waits for a busy server."""
 
 _deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)  # of time.monotonic()
 
@@ -107,8 +107,8 @@ def install_deadlines() -> None:
     """Make psycopg2 respect `deadline` in this whole process.
 
     Only the client can end the wait for a frozen or lost server: such a server answers nothing, and its own
-    statement_timeout does not fire. psycopg2 then runs in its coroutine ("green") mode, which does not support COPY.
-    So this is for processes that serve, not for those that load.
+    statement_timeout does not fire. Each call outside a `deadline` then has DEFAULT_BUDGET_SECONDS, so this is for
+    processes that serve, not for those that load or train.
     """
     pg.set_wait_callback(_wait)
 

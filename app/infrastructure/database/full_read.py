@@ -21,11 +21,12 @@ from app.domain.feed.dataset import (
     UserColumns,
 )
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
-from app.infrastructure.database.copy_format import EPOCH_2000_US
 from app.infrastructure.database.schema import SchemaName
 
 RECORDS_PER_PAGE = 100_000
 ROWS_PER_FETCH = 20_000
+EPOCH_2000_US = 946_684_800_000_000
+"""PostgreSQL's binary timestamptz counts microseconds from this time, in microseconds since the Unix epoch."""
 
 EVENT = np.dtype([("user", "V16"), ("post", "V16"), ("kind", ">i2"), ("time", ">i8"), ("seq", ">i8")])
 FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])

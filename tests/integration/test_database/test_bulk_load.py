@@ -107,10 +107,10 @@ def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        (small_feed(metadata=np.array(["{}", "{not json", "{}", "{}"], np.object_)), "metadata"),
-        (small_feed(time_us=np.array([0, NO_TIME, 0, 0])), "occurred_at"),
+        (small_feed(metadata=np.array(["{}", "{not json", "{}", "{}"], np.object_)), "type json"),
+        (small_feed(time_us=np.array([0, NO_TIME, 0, 0])), "created_at"),
         (small_feed(kind=np.array([0, 9, 0, 0], np.uint8)), "interaction_type"),
-        (replace(small_feed(), posts=replace(small_feed().posts, text=["nul \0", ""])), "NUL"),
+        (replace(small_feed(), posts=replace(small_feed().posts, text=["nul \0", ""])), r"\\u0000 cannot"),
         (
             replace(small_feed(), users=replace(small_feed().users, username=["\ud800", None, None])),
             "surrogate",
