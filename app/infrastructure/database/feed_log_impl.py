@@ -1,11 +1,10 @@
 """FeedLog over PostgreSQL: the whole feed from one snapshot, then the rows that became visible after it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
-from uuid import UUID
+from typing import Any, Final
 
 import psycopg2.errors
 from sqlalchemy import Connection, Engine
@@ -16,8 +15,8 @@ from app.domain.errors import PositionExpired
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
-from app.infrastructure.database.full_read import POST_READABLE, read_feed
-from app.infrastructure.database.post_repository_impl import POST_COLUMNS, post_from_row
+from app.infrastructure.database.full_read import read_feed
+from app.infrastructure.database.post_repository_impl import read_posts
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 from app.infrastructure.database.view_checksums import has_complete_change_capture, read_checksums
 
@@ -26,12 +25,8 @@ MAX_ROWS_PER_READ: Final = 20_000
 MAX_ROWS_PER_PURGE: Final = 10_000
 """Rows removed in one transaction, so that no other transaction waits long for it."""
 
-CHANGE_COLUMNS: Final = "entity, key::text, other::text"
-EVENT_COLUMNS: Final = (
-    "user_id::text, post_id::text, interaction_type, occurred_at, event_id::text, request_id"
-)
-
-_Key = TypeVar("_Key")
+CHANGE_COLUMNS: Final = "entity, key, other"
+EVENT_COLUMNS: Final = "user_id, post_id, interaction_type, occurred_at, event_id, request_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,40 +68,32 @@ class ReadProgress:
         return ReadProgress(delivered=self.target)
 
 
+@dataclass(eq=False)
 class SqlFeedLog:
     """FeedLog over the views, user_interaction and feed_change, through their (xid, seq) indexes."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        schema: SchemaName = PUBLIC_SCHEMA,
-        *,
-        budget_seconds: float = DEFAULT_BUDGET_SECONDS,
-        load_budget_seconds: float = 300.0,
-        max_rows_per_read: int = MAX_ROWS_PER_READ,
-    ) -> None:
-        self._engine = engine
-        self._schema = schema
-        self._budget_seconds = budget_seconds
-        self._load_budget_seconds = load_budget_seconds
-        self._max_rows_per_read = max_rows_per_read
+    engine: Engine
+    schema: SchemaName = PUBLIC_SCHEMA
+    budget_seconds: float = DEFAULT_BUDGET_SECONDS
+    load_budget_seconds: float = 300.0
+    max_rows_per_read: int = MAX_ROWS_PER_READ
 
     def source(self) -> str:
         """Return the identity of cluster, database and table; a restored or re-created one has another."""
-        with transaction(self._engine, self._budget_seconds, snapshot=True) as connection:
+        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
             return self._source(connection)
 
     def read_all(self) -> FeedSnapshot:
         """Read the whole feed from one snapshot. 336k events take about 1.5 s, five million about 15 s."""
         self._number_posts("true")
-        with transaction(self._engine, self._load_budget_seconds, snapshot=True) as connection:
+        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             progress = ReadProgress(_current_snapshot(connection))
             recent = connection.exec_driver_sql(
-                f"SELECT seq FROM {self._schema['user_interaction']} WHERE xid >= %s::text::xid8",
+                f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8",
                 (progress.xmin,),
             )
             return FeedSnapshot(
-                dataset=read_feed(connection, self._schema),
+                dataset=read_feed(connection, self.schema),
                 position=progress.to_position(self._source(connection)),
                 recent=frozenset(recent.scalars()),
             )
@@ -117,29 +104,33 @@ class SqlFeedLog:
         Events have no metadata, because the ranking does not use it. Raises PositionExpired, StorageUnavailable.
         """
         progress = ReadProgress.from_position(since)
-        with transaction(self._engine, self._budget_seconds, snapshot=True) as connection:
+        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
             if self._is_purged_after(connection, progress):
                 raise PositionExpired("the outbox was purged beyond this position; read the whole feed again")
             if not progress.target:
                 progress = replace(progress, target=_current_snapshot(connection))
             changes, progress = self._new_rows(connection, progress, "feed_change", CHANGE_COLUMNS)
             rows, progress = self._new_rows(connection, progress, "user_interaction", EVENT_COLUMNS)
-            events = sorted(map(_event_from_row, rows), key=lambda event: event.seq)
-            position = progress.to_position(since.source)
-            return self._feed_changes(connection, changes, events, position, more=bool(progress.target))
+            events = [StoredInteraction(seq, xid, Interaction(*fields)) for xid, seq, *fields in rows]
+            return FeedChanges(
+                **self._current_rows(connection, changes),
+                events=sorted(events, key=lambda event: event.seq),
+                position=progress.to_position(since.source),
+                more=bool(progress.target),
+            )
 
     def can_resume_from(self, since: LogPosition, events: int) -> bool:
         """As in FeedLog. Counts all events: 336k take about 60 ms."""
         progress = ReadProgress.from_position(since)
-        with transaction(self._engine, self._load_budget_seconds, snapshot=True) as connection:
+        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             if (
                 self._source(connection) != since.source
                 or self._is_purged_after(connection, progress)
-                or not has_complete_change_capture(connection, self._schema)
+                or not has_complete_change_capture(connection, self.schema)
             ):
                 return False
             count = connection.exec_driver_sql(
-                f"SELECT count(*) FROM {self._schema['user_interaction']} "
+                f"SELECT count(*) FROM {self.schema['user_interaction']} "
                 "WHERE pg_visible_in_snapshot(xid, %s::text::pg_snapshot)",
                 (progress.delivered,),
             )
@@ -147,14 +138,14 @@ class SqlFeedLog:
 
     def has_complete_change_capture(self) -> bool:
         """As in FeedLog; reads the definitions of the views and the triggers from the catalogue."""
-        with transaction(self._engine, self._budget_seconds, snapshot=True) as connection:
-            return has_complete_change_capture(connection, self._schema)
+        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+            return has_complete_change_capture(connection, self.schema)
 
     def checksums(self) -> FeedChecksums:
         """As in FeedLog; numbers the posts of an adopted table first."""
         self._number_posts("true")
-        with transaction(self._engine, self._load_budget_seconds, snapshot=True) as connection:
-            return read_checksums(connection, self._schema)
+        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+            return read_checksums(connection, self.schema)
 
     def purge(self, older_than: timedelta) -> int:
         """As in FeedLog. Removes rows in several transactions; concurrent purges do not wait for each other.
@@ -163,9 +154,9 @@ class SqlFeedLog:
         """
         purged = 0
         while True:
-            with transaction(self._engine, self._load_budget_seconds) as connection:
+            with transaction(self.engine, self.load_budget_seconds) as connection:
                 rows: int = connection.exec_driver_sql(
-                    f"SELECT {self._schema['feed_change_sweep']}(make_interval(secs => %s), %s)",
+                    f"SELECT {self.schema['feed_change_sweep']}(make_interval(secs => %s), %s)",
                     (older_than.total_seconds(), MAX_ROWS_PER_PURGE),
                 ).scalar_one()
             purged += rows
@@ -176,18 +167,14 @@ class SqlFeedLog:
         """As in FeedLog; `created` is in seconds since the epoch."""
         created_at = datetime.fromtimestamp(created, UTC)
         self._number_posts("created_at >= %s", created_at)
-        with transaction(self._engine, self._load_budget_seconds, snapshot=True) as connection:
-            rows = connection.exec_driver_sql(
-                f"SELECT {POST_COLUMNS} FROM {self._schema['feed_posts']} "
-                f"WHERE created_at >= %s AND {POST_READABLE} ORDER BY created_at, seq",
-                (created_at,),
-            )
-            return [post_from_row(row) for row in rows]
+        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+            posts = read_posts(connection, self.schema, "created_at >= %s", created_at)
+            return sorted(posts, key=lambda post: post.created_at)
 
     def _source(self, connection: Connection) -> str:
         database, table = connection.exec_driver_sql(
             "SELECT oid, to_regclass(%s)::oid FROM pg_database WHERE datname = current_database()",
-            (self._schema["user_interaction"],),
+            (self.schema["user_interaction"],),
         ).one()
         try:
             with connection.begin_nested():
@@ -198,7 +185,7 @@ class SqlFeedLog:
             if not isinstance(error.orig, psycopg2.errors.InsufficientPrivilege):
                 raise
             cluster = "-"
-        return f"{cluster}/{database}/{self._schema.plain}/{table}"
+        return f"{cluster}/{database}/{self.schema.plain}/{table}"
 
     def _is_purged_after(self, connection: Connection, progress: ReadProgress) -> bool:
         """Return whether outbox rows were removed that this reader may not have read.
@@ -207,7 +194,7 @@ class SqlFeedLog:
         """
         purged = connection.exec_driver_sql(
             "SELECT xid >= %s::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot()) "
-            f"FROM {self._schema['feed_change_swept']}",
+            f"FROM {self.schema['feed_change_swept']}",
             (progress.xmin,),
         )
         return bool(purged.scalar_one_or_none())
@@ -222,13 +209,13 @@ class SqlFeedLog:
         if progress.table != table:
             return [], progress
         statement = (
-            f"SELECT xid::text::bigint, seq, {columns} FROM {self._schema[table]} "
+            f"SELECT xid::text::bigint, seq, {columns} FROM {self.schema[table]} "
             "WHERE xid >= %s::text::xid8 AND (xid, seq) > (%s::text::xid8, %s) "
             "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
             "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid, seq LIMIT %s"
         )
         after = (progress.xmin, str(progress.last_xid), progress.last_seq)
-        limit = self._max_rows_per_read
+        limit = self.max_rows_per_read
         parameters = (*after, progress.delivered, progress.target, limit + 1)
         rows: list[Any] = list(connection.exec_driver_sql(statement, parameters))
         if len(rows) <= limit:
@@ -236,62 +223,45 @@ class SqlFeedLog:
         last_xid, last_seq = rows[limit - 1][:2]
         return rows[:limit], replace(progress, last_xid=last_xid, last_seq=last_seq)
 
-    def _feed_changes(
-        self,
-        connection: Connection,
-        changes: list[Any],
-        events: list[StoredInteraction],
-        position: LogPosition,
-        *,
-        more: bool,
-    ) -> FeedChanges:
-        """Read the current rows of the keys in `changes`; a key that the views do not show is removed."""
-        keys = [(entity, key, other) for _, _, entity, key, other in changes]
-        user_ids = dict.fromkeys(UUID(key) for entity, key, _ in keys if entity == "user")
-        post_ids = dict.fromkeys(UUID(key) for entity, key, _ in keys if entity == "post")
-        pairs = dict.fromkeys((UUID(key), UUID(other)) for entity, key, other in keys if entity == "follow")
-        users = self._users(connection, user_ids)
-        posts = self._posts(connection, post_ids)
-        follows = self._follows(connection, pairs)
-        return FeedChanges(
-            users=users,
-            removed_users=_missing(user_ids, (user.id for user in users)),
-            posts=posts,
-            removed_posts=_missing(post_ids, (post.id for post in posts)),
-            follows=follows,
-            removed_follows=_missing(pairs, follows),
-            events=events,
-            position=position,
-            more=more,
-        )
+    def _current_rows(self, connection: Connection, changes: list[Any]) -> dict[str, Any]:
+        """Return the fields of FeedChanges for users, posts and follows: the current rows of the keys in `changes`.
 
-    def _users(self, connection: Connection, ids: Iterable[UUID]) -> list[User]:
-        query = f"SELECT id::text, external_id FROM {self._schema['feed_users']} WHERE id = ANY(%s::uuid[])"
-        return [User(UUID(row[0]), row[1] or row[0]) for row in _rows_of_keys(connection, query, ids)]
-
-    def _posts(self, connection: Connection, ids: Iterable[UUID]) -> list[Post]:
-        query = (
-            f"SELECT {POST_COLUMNS} FROM {self._schema['feed_posts']} "
-            f"WHERE id = ANY(%s::uuid[]) AND {POST_READABLE} ORDER BY seq"
+        A key that the views do not show is removed.
+        """
+        user_ids, post_ids = (
+            {key for *_, name, key, _ in changes if name == entity} for entity in ("user", "post")
         )
-        return [post_from_row(row) for row in _rows_of_keys(connection, query, ids)]
-
-    def _follows(self, connection: Connection, pairs: Iterable[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
-        query = (
-            f"SELECT follower_id::text, followee_id::text FROM {self._schema['feed_follows']} "
-            "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (follower_id, followee_id) USING (follower_id, followee_id)"
-        )
-        rows = _rows_of_keys(connection, query, *zip(*pairs, strict=True))
-        return [(UUID(follower), UUID(followee)) for follower, followee in rows]
+        pairs = {(key, other) for *_, name, key, other in changes if name == "follow"}
+        users, posts, follows = [], [], []
+        if user_ids:
+            query = f"SELECT id, coalesce(external_id, id::text) FROM {self.schema['feed_users']} WHERE id = ANY(%s)"
+            users = [User(*row) for row in connection.exec_driver_sql(query, (list(user_ids),))]
+        if post_ids:
+            posts = read_posts(connection, self.schema, "id = ANY(%s)", list(post_ids))
+        if pairs:
+            query = (
+                f"SELECT follower_id, followee_id FROM {self.schema['feed_follows']} "
+                "JOIN unnest(%s, %s) AS given (follower_id, followee_id) USING (follower_id, followee_id)"
+            )
+            keys = tuple(map(list, zip(*pairs, strict=True)))
+            follows = [tuple(row) for row in connection.exec_driver_sql(query, keys)]
+        return {
+            "users": users,
+            "removed_users": list(user_ids - {user.id for user in users}),
+            "posts": posts,
+            "removed_posts": list(post_ids - {post.id for post in posts}),
+            "follows": follows,
+            "removed_follows": list(pairs - set(follows)),
+        }
 
     def _number_posts(self, condition: str, *values: object) -> None:
         """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself."""
-        view = self._schema["feed_posts"]
-        with transaction(self._engine, self._load_budget_seconds) as connection:
+        view = self.schema["feed_posts"]
+        with transaction(self.engine, self.load_budget_seconds) as connection:
             unnumbered = f"FROM {view} WHERE seq IS NULL AND {condition}"
             if connection.exec_driver_sql(f"SELECT EXISTS (SELECT {unnumbered})", values).scalar_one():
                 connection.exec_driver_sql(
-                    f"INSERT INTO {self._schema['feed_post_number']} (post_id) SELECT id {unnumbered} "
+                    f"INSERT INTO {self.schema['feed_post_number']} (post_id) SELECT id {unnumbered} "
                     "ORDER BY created_at ON CONFLICT DO NOTHING",
                     values,
                 )
@@ -300,21 +270,3 @@ class SqlFeedLog:
 def _current_snapshot(connection: Connection) -> str:
     text: str = connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one()
     return text
-
-
-def _rows_of_keys(connection: Connection, query: str, *columns: Iterable[UUID]) -> Sequence[Any]:
-    """Run a query whose parameters are arrays of UUIDs, unless there are no keys."""
-    parameters = tuple(list(map(str, column)) for column in columns)
-    return connection.exec_driver_sql(query, parameters).all() if parameters and parameters[0] else []
-
-
-def _missing(keys: Iterable[_Key], found: Iterable[_Key]) -> list[_Key]:
-    present = set(found)
-    return [key for key in keys if key not in present]
-
-
-def _event_from_row(row: Any) -> StoredInteraction:
-    xid, seq, user, post, kind, occurred_at, event, request = row
-    event_id = UUID(event) if event else None
-    interaction = Interaction(UUID(user), UUID(post), kind, occurred_at, event_id, request)
-    return StoredInteraction(seq, xid, interaction)

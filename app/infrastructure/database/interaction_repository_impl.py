@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg2.errors
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import Interaction
 from app.domain.errors import InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
-from app.infrastructure.database.connection import first_line, transaction
+from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 # One round trip for the batch. MATERIALIZED evaluates `given` once, so the new id of a row identifies its place in the
@@ -43,14 +44,13 @@ ORDER BY 1
 """
 
 
+@dataclass(frozen=True, slots=True)
 class SqlInteractionRepository:
     """InteractionRepository over the table user_interaction."""
 
-    def __init__(self, engine: Engine, schema: SchemaName = PUBLIC_SCHEMA, *, budget_seconds: float) -> None:
-        self._engine = engine
-        names = {name: schema[name] for name in ("feed_users", "feed_posts", "user_interaction")}
-        self._record_statement = RECORD_STATEMENT.format(**names)
-        self._budget_seconds = budget_seconds
+    engine: Engine
+    schema: SchemaName = PUBLIC_SCHEMA
+    budget_seconds: float = DEFAULT_BUDGET_SECONDS
 
     def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         """Commit all interactions or none, with one statement; an `event_id` that is stored already is a duplicate.
@@ -61,35 +61,35 @@ class SqlInteractionRepository:
         if not interactions:
             return RecordResult((), 0)
         try:
-            with transaction(self._engine, self._budget_seconds) as connection:
-                stored = self._insert(connection, interactions)
+            columns = zip(*map(_parameters, interactions), strict=True)
+            with transaction(self.engine, self.budget_seconds) as connection:
+                statement = RECORD_STATEMENT.format_map(self.schema)
+                rows = connection.exec_driver_sql(statement, tuple(map(list, columns))).all()
+                for place, *_, unknown in rows:
+                    if unknown == "user":
+                        raise UnknownUser(str(interactions[place - 1].user_id))
+                    if unknown == "post":
+                        raise UnknownPost(str(interactions[place - 1].post_id))
         except DBAPIError as error:
             raise _translate(error) from error
-        return RecordResult(stored, len(interactions) - len(stored))
-
-    def _insert(
-        self, connection: Connection, interactions: Sequence[Interaction]
-    ) -> tuple[StoredInteraction, ...]:
-        try:
-            columns = (
-                [str(one.user_id) for one in interactions],
-                [str(one.post_id) for one in interactions],
-                [one.interaction_type for one in interactions],
-                [json.dumps(dict(one.metadata), allow_nan=False) for one in interactions],
-                [one.occurred_at for one in interactions],
-                [str(one.event_id) if one.event_id else None for one in interactions],
-                [one.request_id for one in interactions],
-            )
-            rows = connection.exec_driver_sql(self._record_statement, columns).all()
         except (ValueError, TypeError) as error:  # of json or psycopg2; SQLAlchemy's errors are neither
             raise InvalidInteraction(f"an interaction cannot be stored: {error}") from error
-        for place, _, _, unknown in rows:
-            one = interactions[place - 1]
-            if unknown == "user":
-                raise UnknownUser(str(one.user_id))
-            if unknown == "post":
-                raise UnknownPost(str(one.post_id))
-        return tuple(StoredInteraction(seq, xid, interactions[place - 1]) for place, seq, xid, _ in rows)
+        stored = tuple(StoredInteraction(seq, xid, interactions[place - 1]) for place, seq, xid, _ in rows)
+        return RecordResult(stored, len(interactions) - len(stored))
+
+
+def _parameters(one: Interaction) -> tuple[object, ...]:
+    """Return the values of one interaction in the order of RECORD_STATEMENT. Raises ValueError, TypeError."""
+    metadata = json.dumps(dict(one.metadata), allow_nan=False)
+    return (
+        one.user_id,
+        one.post_id,
+        one.interaction_type,
+        metadata,
+        one.occurred_at,
+        one.event_id,
+        one.request_id,
+    )
 
 
 def _translate(error: DBAPIError) -> Exception:

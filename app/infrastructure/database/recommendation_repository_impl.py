@@ -1,6 +1,7 @@
 """RecommendationRepository over PostgreSQL."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -26,35 +27,29 @@ WHERE stored.generated_at <= excluded.generated_at
 """
 
 
+@dataclass(frozen=True, slots=True)
 class SqlRecommendationRepository:
     """RecommendationRepository over the table user_recommendation."""
 
-    def __init__(
-        self, engine: Engine, schema: SchemaName = PUBLIC_SCHEMA, *, budget_seconds: float = 2.0
-    ) -> None:
-        self._engine = engine
-        self._table = schema["user_recommendation"]
-        names = {name: schema[name] for name in ("feed_users", "feed_posts", "user_recommendation")}
-        self._save_statement = SAVE_STATEMENT.format(**names)
-        self._budget_seconds = budget_seconds
+    engine: Engine
+    schema: SchemaName = PUBLIC_SCHEMA
+    budget_seconds: float = 2.0
 
     def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
         """Save one row for each user and post, in one statement; newer recommendations replace older ones."""
         newest_by_user = {saved.user_id: saved for saved in recommendations}
-        rows = [_parameters(saved) for saved in newest_by_user.values()]
-        if not rows:
+        if not newest_by_user:
             return
-        with transaction(self._engine, self._budget_seconds) as connection:
-            connection.exec_driver_sql(
-                self._save_statement, tuple(list(column) for column in zip(*rows, strict=True))
-            )
+        columns = zip(*map(_parameters, newest_by_user.values()), strict=True)
+        with transaction(self.engine, self.budget_seconds) as connection:
+            statement = SAVE_STATEMENT.format_map(self.schema)
+            connection.exec_driver_sql(statement, tuple(map(list, columns)))
 
     def remove_expired(self, now: datetime) -> int:
         """Delete the rows that expired before `now`, through idx_user_reco_cleanup; return their number."""
-        with transaction(self._engine, self._budget_seconds) as connection:
-            return connection.exec_driver_sql(
-                f"DELETE FROM {self._table} WHERE expires_at < %s", (now,)
-            ).rowcount
+        statement = f"DELETE FROM {self.schema['user_recommendation']} WHERE expires_at < %s"
+        with transaction(self.engine, self.budget_seconds) as connection:
+            return connection.exec_driver_sql(statement, (now,)).rowcount
 
 
 def _parameters(saved: SavedRecommendations) -> tuple[str, str, str, datetime, datetime]:

@@ -1,11 +1,10 @@
 """Reads checksums of the three views, and whether triggers capture every change of them."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from app.domain.repositories.feed_log import FeedChecksums
-from app.infrastructure.database.full_read import POST_READABLE, RECORDS_PER_PAGE
+from app.infrastructure.database.full_read import POST_READABLE, packed
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
@@ -51,17 +50,15 @@ def has_complete_change_capture(connection: Connection, schema: SchemaName) -> b
 
 def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
     """Read the keys of all users, posts and follows, and a hash of the content of each post."""
-    users = _packed(connection, "uuid_send(id)", schema["feed_users"], _USER_DTYPE)
-    checksum = (
-        "hashtextextended(ROW(external_id, author_id, content, tags, visible, created_at, seq)::text, 0)"
-    )
-    posts = _packed(
+    content = "ROW(external_id, author_id, content, tags, visible, created_at, seq)::text"
+    users = packed(connection, "uuid_send(id)", schema["feed_users"], _USER_DTYPE)
+    posts = packed(
         connection,
-        f"uuid_send(id) || int8send({checksum})",
+        f"uuid_send(id) || int8send(hashtextextended({content}, 0))",
         f"{schema['feed_posts']} WHERE {POST_READABLE}",
         _POST_DTYPE,
     )
-    follows = _packed(
+    follows = packed(
         connection,
         "uuid_send(follower_id) || uuid_send(followee_id)",
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",
@@ -70,12 +67,3 @@ def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
     return FeedChecksums(
         users["id"], posts["id"], posts["checksum"].astype(np.int64), follows["follower"], follows["followee"]
     )
-
-
-def _packed(connection: Connection, record: str, source: str, dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    """Return the binary records of all rows of `source`, which PostgreSQL concatenates page by page."""
-    pages = connection.exec_driver_sql(
-        f"SELECT string_agg(record, ''::bytea) FROM (SELECT {record} AS record, (row_number() OVER () - 1) / "
-        f"{RECORDS_PER_PAGE} AS page FROM {source}) AS packed GROUP BY page"
-    )
-    return np.frombuffer(b"".join(pages.scalars()), dtype)
