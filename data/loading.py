@@ -28,8 +28,7 @@ from app.infrastructure.database.schema import SchemaName
 from app.shared.command_line import fail
 from app.shared.exceptions import ConfigurationError
 from data.feed_files.event_ids import event_ids
-from data.feed_files.reader import FeedFile
-from data.feed_files.skipped_rows import SkippedRows
+from data.feed_files.reader import FeedFile, SkippedRows
 from data.schemas import FeedFileError
 from data.times import are_storable
 
@@ -92,14 +91,7 @@ def complete(feed: FeedFile) -> FeedDataset:
     dataset, missing = feed.dataset, np.flatnonzero(~feed.has_event_id)
     events = dataset.events
     ids = np.zeros(len(events), KEY_DTYPE) if events.event_id is None else events.event_id.copy()
-    ids[missing] = event_ids(
-        [UUID(bytes=key.tobytes()) for key in dataset.users.key],
-        [UUID(bytes=key.tobytes()) for key in dataset.posts.key],
-        events.user[missing],
-        events.post[missing],
-        events.kind[missing],
-        events.time_us[missing],
-    )
+    ids[missing] = event_ids(dataset, events[missing])
     return replace(
         dataset,
         users=replace(dataset.users, created_us=_users_created(dataset)),

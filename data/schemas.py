@@ -1,7 +1,7 @@
 """The schema of feed files, and the error of a file that violates it.
 
-A pydantic model defines one row. Files of millions of rows are checked column by column with the same rules
-(`data.feed_files.columns`); a test compares the results of both.
+A pydantic model defines one row; unknown columns are ignored. Files of millions of rows are checked column by column
+with the same functions (`data.feed_files.columns`); a test compares the results of both.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field
 
 from app.domain.entities import InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
@@ -22,8 +22,6 @@ from data.times import parse_time
 FileKind = Literal["interactions", "posts", "users", "follows"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
-COUNT_FORM: Final = r"[0-9]{1,10}(\.0*)?"
-"""`12`, or `12.0`: programs write whole numbers like this in a column with missing values."""
 FLAGS: Final = dict.fromkeys(("true", "t", "1", "yes", "y", "on"), True) | dict.fromkeys(
     ("false", "f", "0", "no", "n", "off"), False
 )
@@ -45,7 +43,15 @@ class FeedFileError(Exception):
         parts = [str(file), place, f"column {column}" if column else None]
         problem = f"{preview(value)} {why}" if column and value is not None else why
         super().__init__(": ".join([part for part in parts if part] + [problem]))
-        self.file, self.place, self.column, self.value, self.why = file, place, column, value, why
+        self.column = column
+
+
+def parse_id(value: object) -> str:
+    """An id: 1 to 128 printable characters, or a whole number. Raises ValueError for any other value."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_ID_LENGTH or not text.isprintable():
+        raise ValueError(f"is not an id: it needs 1 to {MAX_ID_LENGTH} printable characters")
+    return text
 
 
 def parse_flag(value: object) -> bool:
@@ -59,9 +65,12 @@ def parse_flag(value: object) -> bool:
 
 
 def parse_count(value: object) -> int:
-    """A whole number from 0 to 2,147,483,647. Raises ValueError for any other value."""
-    plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-    if not plain or not re.fullmatch(COUNT_FORM, str(value)) or float(str(value)) > MAX_COUNT:
+    """A whole number from 0 to 2,147,483,647. Raises ValueError for any other value.
+
+    `12.0` is one as well: programs write whole numbers like this in a column with missing values.
+    """
+    is_number = isinstance(value, str | int | float) and not isinstance(value, bool)
+    if not is_number or not re.fullmatch(r"[0-9]{1,10}(\.0*)?", str(value)) or float(str(value)) > MAX_COUNT:
         raise ValueError(f"is not a whole number from 0 to {MAX_COUNT}")
     return int(float(str(value)))
 
@@ -109,30 +118,9 @@ def parse_metadata(value: object) -> dict[str, Any]:
     return value
 
 
-def _as_text(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("is not printable")
-    return value
-
-
-def _storable(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("contains a NUL character")
-    return value
-
-
-GivenId = Annotated[
-    str,
-    BeforeValidator(_as_text),
-    Field(min_length=1, max_length=MAX_ID_LENGTH),
-    AfterValidator(_printable),
-]
+GivenId = Annotated[str, BeforeValidator(parse_id)]
 FeedTime = Annotated[datetime, BeforeValidator(parse_time)]
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL cannot store a NUL character
 Count = Annotated[int, BeforeValidator(parse_count)]
 Flag = Annotated[bool, BeforeValidator(parse_flag)]
 Tags = Annotated[tuple[str, ...], BeforeValidator(parse_tags)]
@@ -140,13 +128,7 @@ Metadata = Annotated[dict[str, Any], BeforeValidator(parse_metadata)]
 EventId = Annotated[UUID, BeforeValidator(parse_uuid)]
 
 
-class FeedRow(BaseModel):
-    """A row of a feed file; unknown columns are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class UserInteraction(FeedRow):
+class UserInteraction(BaseModel):
     """One row of `interactions`."""
 
     user_id: GivenId
@@ -157,7 +139,7 @@ class UserInteraction(FeedRow):
     metadata: Metadata | None = None
 
 
-class FeedPost(FeedRow):
+class FeedPost(BaseModel):
     """One row of `posts`. Without `created_at`, the time of the first interaction is used."""
 
     id: GivenId
@@ -170,7 +152,7 @@ class FeedPost(FeedRow):
     tags: Tags | None = None
 
 
-class FeedUser(FeedRow):
+class FeedUser(BaseModel):
     """One row of `users`."""
 
     id: GivenId
@@ -179,7 +161,7 @@ class FeedUser(FeedRow):
     created_at: FeedTime | None = None
 
 
-class FeedFollow(FeedRow):
+class FeedFollow(BaseModel):
     """One row of `follows`: user `follower_id` follows user `followee_id`."""
 
     follower_id: GivenId
@@ -187,23 +169,9 @@ class FeedFollow(FeedRow):
     created_at: FeedTime | None = None
 
 
-ROWS: Final[dict[FileKind, type[FeedRow]]] = {
+ROWS: Final[dict[FileKind, type[BaseModel]]] = {
     "interactions": UserInteraction,
     "posts": FeedPost,
     "users": FeedUser,
     "follows": FeedFollow,
 }
-
-
-def validate_row(kind: FileKind, row: object, file: Path, place: str) -> FeedRow:
-    """The row as its model. Raises FeedFileError with place, column and value."""
-    try:
-        return ROWS[kind].model_validate(row)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        column = str(first["loc"][0]) if first["loc"] else None
-        if first["type"] == "missing":
-            raise FeedFileError(file, "is missing", place=place, column=column) from None
-        why = first["msg"].removeprefix("Value error, ")
-        problem = why if first["type"] == "value_error" else f"is invalid: {why}"
-        raise FeedFileError(file, problem, place=place, column=column, value=first["input"]) from None

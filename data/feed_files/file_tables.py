@@ -14,7 +14,11 @@ from data.schemas import ROWS, FeedFileError, FileKind
 
 @dataclass(frozen=True, slots=True)
 class FileTable:
-    """The known columns of one file, all of the same length; `place` returns the place of a row in the file."""
+    """The known columns of one file, all of the same length; `place` returns the place of a row in the file.
+
+    A file without rows and columns is valid. Otherwise each required column has a value in every row; else
+    FeedFileError is raised.
+    """
 
     file: Path
     kind: FileKind
@@ -23,10 +27,21 @@ class FileTable:
     place: Callable[[int], str]
 
     def __post_init__(self) -> None:
-        for name, field in ROWS[self.kind].model_fields.items():
-            if field.is_required() and name not in self.columns and (self.rows or self.columns):
+        if not self.columns and not self.rows:
+            return
+        for name in (name for name, field in ROWS[self.kind].model_fields.items() if field.is_required()):
+            if name not in self.columns:
                 there = ", ".join(self.columns) or "none of the known ones"
                 raise FeedFileError(self.file, f"has no column {name!r} for {self.kind} (columns: {there})")
+            if self.columns[name].null_count:
+                empty = self.columns[name].is_null().to_numpy()
+                raise self.error(int(empty.argmax()), name, "is empty")
+
+    def column(self, name: str) -> Any:
+        """A column as pyarrow.ChunkedArray; only nulls if the file does not have it."""
+        if self.rows and name in self.columns:
+            return self.columns[name]
+        return pa.chunked_array([pa.nulls(self.rows, pa.large_string())])
 
     def error(self, row: int, column: str, why: str, value: object = None) -> FeedFileError:
         """The error for a value in a row: `value`, or the one in the file."""
@@ -70,9 +85,10 @@ def known_columns(path: Path, kind: FileKind, names: Sequence[str], place: str |
 
 
 def _plain(column: Any) -> Any:
-    """A column of a dictionary, view or extension type as a column of its value type."""
-    if pa.types.is_string_view(column.type):
-        return column.cast(pa.large_string())
+    """A column of a dictionary or extension type as one of its value type; texts and only nulls as large_string."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.cast(column.type.storage_type)
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    is_text = pa.types.is_string(column.type) or pa.types.is_string_view(column.type)
+    return column.cast(pa.large_string()) if is_text or pa.types.is_null(column.type) else column

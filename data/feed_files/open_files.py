@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from data.feed_files.file_tables import FileTable, read_parquet
 from data.feed_files.text_files import json_table, read_csv, read_json, read_ndjson
 from data.schemas import ROWS, FeedFileError, FileKind
-
-SUFFIXES: Final = (".csv", ".ndjson", ".jsonl", ".json", ".parquet")
 
 
 def sibling(interactions: Path, kind: FileKind) -> Path:
@@ -16,27 +14,24 @@ def sibling(interactions: Path, kind: FileKind) -> Path:
     return interactions.with_name(f"{interactions.stem}.{kind}.parquet")
 
 
-def open_files(paths: Mapping[FileKind, Path]) -> dict[FileKind, FileTable]:
-    """The tables of a feed by kind. Raises FeedFileError for a file that cannot be read.
+def open_files(paths: Mapping[FileKind, Path | None]) -> dict[FileKind, FileTable]:
+    """The table of each kind, empty for a kind without a file. Raises FeedFileError for a file that cannot be read.
 
     `paths` contains at least the interactions. Kinds without a path are read from the same JSON document, or from the
     files beside a Parquet file (`sibling`).
     """
-    tables: dict[FileKind, FileTable] = {}
-    first = paths["interactions"]
-    beside = first.suffix.lower() == ".parquet" and set(paths) == {"interactions"}
-    inside = read_json(first) if first.suffix.lower() == ".json" else {}
-    for kind in ROWS:
-        if kind in inside and (kind not in paths or paths[kind] == first):
-            tables[kind] = json_table(first, kind, inside.pop(kind))
-        elif kind in paths:
-            tables[kind] = _open(paths[kind], kind)
-        elif beside and sibling(first, kind).is_file():
-            tables[kind] = _open(sibling(first, kind), kind)
-    return tables
+    given = {kind: path for kind, path in paths.items() if path is not None}
+    first = given["interactions"]
+    if first.suffix.lower() == ".parquet" and len(given) == 1:
+        siblings = {kind: sibling(first, kind) for kind in ROWS}
+        given |= {kind: path for kind, path in siblings.items() if path.is_file()}
+    documents = {path: read_json(path) for path in set(given.values()) if path.suffix.lower() == ".json"}
+    given = dict.fromkeys(documents.get(first, ()), first) | given
+    empty = {kind: FileTable(first, kind, {}, 0, str) for kind in ROWS}
+    return empty | {kind: _open(path, kind, documents) for kind, path in given.items()}
 
 
-def _open(path: Path, kind: FileKind) -> FileTable:
+def _open(path: Path, kind: FileKind, documents: Mapping[Path, dict[FileKind, list[Any]]]) -> FileTable:
     match path.suffix.lower():
         case ".parquet":
             return read_parquet(path, kind)
@@ -45,10 +40,10 @@ def _open(path: Path, kind: FileKind) -> FileTable:
         case ".ndjson" | ".jsonl":
             return read_ndjson(path, kind)
         case ".json":
-            lists = read_json(path)
-            if kind not in lists:
+            if kind not in documents[path]:
                 raise FeedFileError(path, f"has no list {kind!r}")
-            return json_table(path, kind, lists[kind])
+            return json_table(path, kind, documents[path].pop(kind))  # frees the memory of the list
         case other:
             problem = f"has the unknown suffix {other!r}" if other else "has no suffix"
-            raise FeedFileError(path, f"{problem}: the format is known by one of {', '.join(SUFFIXES)}")
+            known = ".csv, .ndjson, .jsonl, .json, .parquet"
+            raise FeedFileError(path, f"{problem}: the format is known by one of {known}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from app.domain.feed.dataset import (
@@ -29,14 +30,24 @@ from app.domain.feed.dataset import (
 from app.domain.ids import post_uuid, user_uuid
 from data.feed_files import columns
 from data.feed_files.columns import IdIndex
-from data.feed_files.event_ids import numbers_among_equals
 from data.feed_files.file_tables import FileTable
 from data.feed_files.open_files import open_files
-from data.feed_files.skipped_rows import SkippedRows, all_except, repeated_ids, skipped
 from data.schemas import FileKind
 
 _LATEST = np.iinfo(np.int64).max
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRows:
+    """Rows of one file that were skipped for one reason."""
+
+    kind: FileKind
+    rows: int
+    first: str  # place, value and problem of the first of them
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} of the {self.kind} ({self.first})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,34 +76,27 @@ def read_feed(
     (`feed.posts.parquet` beside `feed.parquet`). `event_map` maps names of events to interaction types.
     Raises FeedFileError for the first invalid value.
     """
-    given: dict[FileKind, Path | None] = {
-        "interactions": interactions,
-        "posts": posts,
-        "users": users,
-        "follows": follows,
-    }
-    tables = open_files({kind: path for kind, path in given.items() if path is not None})
+    tables = open_files({"interactions": interactions, "posts": posts, "users": users, "follows": follows})
+    user_table, post_table = tables["users"], tables["posts"]
     user_ids, post_ids = IdIndex(user_uuid), IdIndex(post_uuid)
-    nothing = np.empty(0, dtype=np.int32)
-    user_table, post_table = tables.get("users"), tables.get("posts")
-    user_rows = user_ids.rows(user_table, "id") if user_table else nothing
-    post_rows = post_ids.rows(post_table, "id") if post_table else nothing
-    authors = user_ids.rows(post_table, "author_id", required=False) if post_table else nothing
-    follow_columns, skipped_follows = _follows(tables.get("follows"), user_ids)
-    events, has_event_id, skipped_events = _events(
-        tables["interactions"], user_ids, post_ids, event_map or {}
-    )
+    user_rows = user_ids.rows(user_table, "id")
+    post_rows = post_ids.rows(post_table, "id")
+    authors = user_ids.rows(post_table, "author_id")
+    follow_columns, skipped_follows = _follows(tables["follows"], user_ids)
+    events, has_event_id = _events(tables["interactions"], user_ids, post_ids, event_map or {})
+    order, skipped_events = _distinct_by_time(tables["interactions"], events, has_event_id)
+    duplicate_id = "is a duplicate id; the first row was kept"
     return FeedFile(
         FeedDataset(
             _users(user_table, user_rows, user_ids),
             _posts(post_table, post_rows, post_ids, authors, events),
             follow_columns,
-            events,
+            events[order],
         ),
-        has_event_id,
+        has_event_id[order],
         (
-            *repeated_ids(user_table, user_rows),
-            *repeated_ids(post_table, post_rows),
+            *_skipped(user_table, "id", pd.Series(user_rows).duplicated(), duplicate_id),
+            *_skipped(post_table, "id", pd.Series(post_rows).duplicated(), duplicate_id),
             *skipped_follows,
             *skipped_events,
         ),
@@ -101,37 +105,34 @@ def read_feed(
 
 def _events(
     table: FileTable, users: IdIndex, posts: IdIndex, event_map: Mapping[str, str]
-) -> tuple[EventColumns, NDArray[np.bool_], list[SkippedRows]]:
-    """The events by time, equal times in the order of the file; which have an id; and the repeated ones."""
-    user, post = users.rows(table, "user_id"), posts.rows(table, "post_id")
-    kind, time_us = columns.interaction_codes(table, event_map), columns.times(table, required=True)
-    event_id, has_id = columns.uuids(table)
-    metadata = columns.metadata(table)
-    order = np.argsort(time_us, kind="stable")
-    if has_id.any():
-        high, low = event_id[order].view(">u8").reshape(-1, 2).astype(np.int64).T
-        equal = numbers_among_equals(low, high, has_id[order].view(np.uint8))
-        order = order[~has_id[order] | (equal == 0)]
-    repeated = all_except(order, table.rows)
-    events = EventColumns(
-        user,
-        post,
-        kind,
-        time_us,
+) -> tuple[EventColumns, NDArray[np.bool_]]:
+    """The events in the order of the file, and which of them have an id."""
+    event_id, has_id = columns.event_ids(table)
+    return EventColumns(
+        users.rows(table, "user_id"),
+        posts.rows(table, "post_id"),
+        columns.interaction_codes(table, event_map),
+        columns.times(table),
         np.zeros(table.rows, np.int64),
         event_id,
-        None if metadata is None else np.array(metadata, np.object_),
-    )[order]
-    return (
-        events,
-        has_id[order],
-        skipped(table, "event_id", repeated, "comes more than once, of which the earliest counts"),
-    )
+        columns.metadata(table),
+    ), has_id
 
 
-def _users(table: FileTable | None, listed: NDArray[np.int32], ids: IdIndex) -> UserColumns:
-    if table is None:
-        return UserColumns(ids.keys, ids.given, created_us=np.full(len(ids), NO_TIME))
+def _distinct_by_time(
+    table: FileTable, events: EventColumns, has_id: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], list[SkippedRows]]:
+    """The rows of the events by time, the first of each id; equal times keep the order of the file."""
+    assert events.event_id is not None
+    order = np.argsort(events.time_us, kind="stable")
+    with_id = order[has_id[order]]
+    repeated = np.zeros(len(events), np.bool_)
+    repeated[with_id] = pd.DataFrame(events.event_id[with_id].view(np.int64).reshape(-1, 2)).duplicated()
+    problem = "comes more than once, of which the earliest counts"
+    return order[~repeated[order]], _skipped(table, "event_id", repeated, problem)
+
+
+def _users(table: FileTable, listed: NDArray[np.int32], ids: IdIndex) -> UserColumns:
     row_of = _first_rows(listed, len(ids))
     return UserColumns(
         ids.keys,
@@ -143,20 +144,15 @@ def _users(table: FileTable | None, listed: NDArray[np.int32], ids: IdIndex) -> 
 
 
 def _posts(
-    table: FileTable | None,
+    table: FileTable,
     listed: NDArray[np.int32],
     ids: IdIndex,
     authors: NDArray[np.int32],
     events: EventColumns,
 ) -> PostColumns:
-    n = len(ids)
-    first_event = np.full(n, _LATEST)
+    first_event = np.full(len(ids), _LATEST)
     np.minimum.at(first_event, events.post, events.time_us)
-    seq = np.arange(n, dtype=np.int64)
-    if table is None:
-        author, visible = np.full(n, -1, dtype=np.int32), np.ones(n, dtype=np.bool_)
-        return PostColumns(ids.keys, ids.given, author, first_event, visible, seq, [""] * n, [()] * n)
-    row_of = _first_rows(listed, n)
+    row_of = _first_rows(listed, len(ids))
     created = np.append(columns.times(table), NO_TIME)[row_of]
     created = np.where(created == NO_TIME, first_event, created)
     if (undated := created == _LATEST).any():
@@ -168,7 +164,7 @@ def _posts(
         np.append(authors, np.int32(-1))[row_of],
         created,
         np.append(columns.flags(table, "visible", default=True), True)[row_of],
-        seq,
+        np.arange(len(ids), dtype=np.int64),
         [text or "" for text in _spread(columns.texts(table, "content"), row_of, None)],
         _spread(columns.tags(table), row_of, ()),
         np.append(columns.counts(table, "like_count"), -1)[row_of],
@@ -176,26 +172,31 @@ def _posts(
     )
 
 
-def _follows(table: FileTable | None, users: IdIndex) -> tuple[FollowColumns, list[SkippedRows]]:
+def _follows(table: FileTable, users: IdIndex) -> tuple[FollowColumns, list[SkippedRows]]:
     """The distinct edges in the order of the file, and the rows that repeat one or follow themselves."""
-    if table is None:
-        empty = np.empty(0, dtype=np.int32)
-        return FollowColumns(empty, empty, np.empty(0, dtype=np.int64)), []
     follower, followee = users.rows(table, "follower_id"), users.rows(table, "followee_id")
     since_us = columns.times(table)
-    order = np.lexsort((np.where(since_us == NO_TIME, _LATEST, since_us), followee, follower))
     of_oneself = follower == followee
-    order = order[~of_oneself[order]]
-    first = np.ones(len(order), dtype=np.bool_)  # the earliest dated one of equal edges
-    first[1:] = (np.diff(follower[order]) != 0) | (np.diff(followee[order]) != 0)
-    kept = np.sort(order[first])
-    repeated = all_except(kept, table.rows) & ~of_oneself
+    undated_last = np.argsort(np.where(since_us == NO_TIME, _LATEST, since_us), kind="stable")
+    edges = pd.DataFrame({"follower": follower, "followee": followee}).iloc[undated_last]
+    repeated = edges.duplicated().sort_index().to_numpy() & ~of_oneself
+    kept = ~(of_oneself | repeated)
     return FollowColumns(follower[kept], followee[kept], since_us[kept]), [
-        *skipped(table, "followee_id", of_oneself, "is the follower himself"),
-        *skipped(
+        *_skipped(table, "followee_id", of_oneself, "is the follower himself"),
+        *_skipped(
             table, "followee_id", repeated, "is followed in another row too, of which the earliest counts"
         ),
     ]
+
+
+def _skipped(
+    table: FileTable, column: str, rows: "NDArray[np.bool_] | pd.Series[bool]", problem: str
+) -> list[SkippedRows]:
+    """The report of `rows`, a mask (table.rows,), whose value in `column` is the problem; [] for an empty mask."""
+    if not rows.any():
+        return []
+    first = table.error(int(rows.argmax()), column, problem)
+    return [SkippedRows(table.kind, int(rows.sum()), str(first))]
 
 
 def _first_rows(listed: NDArray[np.int32], n: int) -> NDArray[np.intp]:
