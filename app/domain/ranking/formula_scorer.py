@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.group_sums import group_sums
+from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.time_units import HOUR
 from app.domain.ranking.options import FormulaWeights
 from app.domain.ranking.trending_scorer import TrendingScorer
@@ -81,7 +81,7 @@ def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float6
     profile /= np.linalg.norm(profile) or 1.0
     cosine = state.text.take(rows, axis=0) @ profile
     authors = state.author[posts]
-    events_by_author = group_sums(authors, np.ones((1, len(authors))), state.n_users)
+    events_by_author = GroupSums(authors, np.ones((1, len(authors))), state.n_users)
     author_share = events_by_author.for_rows(state.author[rows])[0] / max(np.count_nonzero(authors >= 0), 1)
     similarity: NDArray[np.float64] = _TEXT_WEIGHT * cosine.clip(0.0, 1.0) + _AUTHOR_WEIGHT * author_share
     return similarity + _ENGAGEMENT_WEIGHT * engagement

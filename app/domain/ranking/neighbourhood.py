@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.group_sums import GroupSums, group_sums
+from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.time_units import DAY
 from app.domain.services.ranking_context import RankingContext
 
@@ -31,7 +31,7 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
     age = context.now - times[-_MAX_OWN_POSTS:]
     weight = np.exp2(-age / _HALF_LIFE) / np.sqrt(1.0 + state.engagements[posts])
     owner, (users,) = state.users_by_post.gather(posts, _MAX_USERS_PER_POST, columns=(0,))
-    overlap = group_sums(users, weight[owner][None], state.n_users)
+    overlap = GroupSums(users, weight[owner][None], state.n_users)
     found = overlap.rows
     similarity = overlap.sums[0] / np.sqrt(4.0 + state.events_by_user.lengths(found))
     similarity[found == context.user] = 0.0
@@ -48,7 +48,7 @@ def user_knn(context: RankingContext) -> GroupSums:
         users, similarity = neighbours(context)
         owner, (posts, times) = state.events_by_user.gather(users, _MAX_POSTS_PER_NEIGHBOUR, columns=(0, 1))
         weight = similarity[owner] * np.exp2((times - context.now) / _HALF_LIFE)
-        return group_sums(posts, weight[None], state.n_posts)
+        return GroupSums(posts, weight[None], state.n_posts)
 
     return context.memoise("user_knn", support)  # a source and a feature read it
 
@@ -70,4 +70,4 @@ def item_transitions(context: RankingContext) -> GroupSums:
     weight = (
         recency[owner[event]] * (times >= engaged_at[event]) / np.sqrt(4.0 + state.engagements[next_posts])
     )
-    return group_sums(next_posts, weight[None], state.n_posts)
+    return GroupSums(next_posts, weight[None], state.n_posts)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
-from app.domain.feed.group_sums import GroupSums, group_sums
+from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.ragged import sum_by_row
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking import neighbourhood
@@ -122,7 +122,7 @@ def seen_before(c: CandidateBatch) -> Block:
         return c.zeros(3)
     age = c.context.now - times
     weights = np.stack([np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY)])
-    return np.log1p(group_sums(posts, weights, c.state.n_posts).for_rows(c.rows))
+    return np.log1p(GroupSums(posts, weights, c.state.n_posts).for_rows(c.rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +148,7 @@ def user_affinities(context: RankingContext) -> UserAffinities:
     weights = np.zeros((3, len(posts) + len(followed)))
     weights[0, : len(posts)], weights[1, : len(posts)] = slow, fast
     weights[2, len(posts) :] = 1.0
-    users = group_sums(np.concatenate([state.author[posts], followed]), weights, state.n_users)
+    users = GroupSums(np.concatenate([state.author[posts], followed]), weights, state.n_users)
     topics = np.empty((2, len(state.topic_ids) + 1))
     topics[0] = sum_by_row(state.topic[posts] + 1, slow, topics.shape[1])
     np.divide(topics[0], topics[0].sum() or 1.0, out=topics[1])

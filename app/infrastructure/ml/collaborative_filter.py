@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from app.domain.feed.group_sums import GroupSums, group_sums
+from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.ragged import ranges_to_indices
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
@@ -77,7 +77,7 @@ class CollaborativeFilter:
         entries, counts = _entries(self._starts, posts)
         products = self._weights.take(entries)
         products *= (weights / length).repeat(counts)
-        similarities = group_sums(self._users.take(entries), products[None], self.shape[0])
+        similarities = GroupSums(self._users.take(entries), products[None], self.shape[0])
         found, similarity = similarities.rows, similarities.sums[0]
         if len(found) > self._n_neighbours + 1:  # one more, since the user may be among them
             some = np.argpartition(-similarity, self._n_neighbours)[: self._n_neighbours + 1]
@@ -137,7 +137,7 @@ class NeighbourRecommender:
 
         def support() -> GroupSums:
             columns, weights = self.model.neighbour_choices(self.neighbours(context))
-            return group_sums(self._post_rows[columns], weights[None], context.state.n_posts)
+            return GroupSums(self._post_rows[columns], weights[None], context.state.n_posts)
 
         return context.memoise((id(self), "support"), support)  # a source and the formula read it
 
@@ -150,7 +150,7 @@ class NeighbourRecommender:
         if self._half_life_seconds is not None:
             # relative to the newest event: a cosine has no scale, and the weights of old events would underflow
             weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life_seconds)
-        own = group_sums(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
+        own = GroupSums(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
         own_row = self._row[context.user] if context.user < len(self._row) else -1
         return self.model.neighbours(own.rows, own.sums[0], exclude_row=int(own_row))
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.dataset import EventColumns
-from app.domain.feed.group_sums import group_sums
+from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.state import FeedState
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.post_features import POST_FEATURES, post_inputs
@@ -34,7 +34,7 @@ def event(user, post, time):
 @given(
     st.lists(st.tuples(st.integers(-1, 19), st.floats(0, 10), st.floats(0, 10)), max_size=40),
     st.lists(st.integers(-1, 19), max_size=30),
-    st.sampled_from([20, 100_000]),  # dense, or sparse
+    st.sampled_from([20, 100_000]),
 )
 def test_group_sums_sum_by_row_and_are_0_for_other_rows(entries, asked, size):
     rows = np.array([row for row, *_ in entries], np.int32)
@@ -44,7 +44,7 @@ def test_group_sums_sum_by_row_and_are_0_for_other_rows(entries, asked, size):
     for total, one in zip(whole, weights, strict=True):
         np.add.at(total, rows[known], one[known])
 
-    found = group_sums(rows, weights, size)
+    found = GroupSums(rows, weights, size)
 
     sums = found.for_rows(np.array(asked, np.intp))
     np.testing.assert_allclose(sums, np.where(np.array(asked) >= 0, whole[:, asked], 0.0).reshape(2, -1))
@@ -53,6 +53,12 @@ def test_group_sums_sum_by_row_and_are_0_for_other_rows(entries, asked, size):
     np.testing.assert_allclose(found.to_dense()[:, :20], whole)
     assert found.to_dense().shape == (2, size)
     assert not found.to_dense()[:, 20:].any()
+
+
+def test_the_row_of_nobody_has_sums_of_0_where_there_are_no_rows():
+    sums = GroupSums(np.full(3, -1), np.ones((2, 3)), 0)
+
+    np.testing.assert_array_equal(sums.for_rows(np.array([-1, -1])), np.zeros((2, 2)))
 
 
 def test_inputs_of_a_post_are_the_same_bits_in_any_batch(state):
