@@ -5,7 +5,6 @@ whole, the artefact before the registry that names it, so a kill at any point le
 """
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,14 +16,17 @@ from filelock import FileLock, Timeout
 
 from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
-from app.infrastructure.ml.registry import model_bundle
 from app.infrastructure.ml.registry import restricted_pickle as plain
 from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, parse_created_at, plain_json
+from app.infrastructure.ml.registry.model_bundle import (
+    MAGIC,
+    MANIFEST_LIMIT_BYTES,
+    split_bundle,
+    write_bundle,
+)
 from app.infrastructure.ml.registry.registry_index import Versions, read_versions, write_versions
 from app.infrastructure.ml.registry.signing import ModelKeys
 from app.shared.atomic_file import remove_drafts, write_atomically
-
-log = logging.getLogger(__name__)
 
 REGISTRY_FILE = "registry.json"
 LOCK_FILE = ".registry.lock"
@@ -57,7 +59,7 @@ class FileModelRegistry:
 
     def records(self) -> tuple[ModelRecord, ...]:
         """All versions, oldest first. Raises InvalidArtifact when registry.json is unreadable."""
-        return tuple(one.record for one in read_versions(self._file).manifests)
+        return tuple(one.record for one in read_versions(self._file).models)
 
     def record(self, version: str) -> ModelRecord:
         """One version. Raises UnknownVersion, InvalidArtifact."""
@@ -90,16 +92,16 @@ class FileModelRegistry:
 
         Raises InvalidArtifact, also when nothing beside `path` vouches for it.
         """
-        content = model_bundle.read_bundle_file(path, self._size_limit_bytes)
-        if model_bundle.is_bundle(content):
-            manifest, content = model_bundle.split_bundle(content, path.name)
+        content = self._read_bundle(path)
+        if content.startswith(MAGIC):
+            manifest, content = split_bundle(content, path.name)
         else:
-            beside = read_versions(path.resolve().parent / REGISTRY_FILE).manifests
-            found = [one for one in beside if one.record.filename == path.resolve().name]
-            if not found:
+            registered = read_versions(path.resolve().parent / REGISTRY_FILE).models
+            found = next((one for one in registered if one.filename == path.resolve().name), None)
+            if found is None:
                 raise InvalidArtifact(f"{path}: no manifest beside it; use the file of training.export_model")
-            manifest = found[0]
-        self._check_size(manifest.record.filename, manifest.record.size_bytes)
+            manifest = found
+        self._check_size(manifest.filename, len(content))
         return manifest.record, manifest.unpack(content, self._keys.trusted)
 
     def publish(
@@ -119,7 +121,6 @@ class FileModelRegistry:
         Raises ValueError for values that are not plain data, InvalidArtifact for an artefact that could not be
         loaded again, ModelUnavailable when the folder cannot be written or another writer does not end.
         """
-        stem = f"model_{parse_created_at(created_at):%Y%m%d_%H%M%S}"
         content = plain.serialise(artifact)
         draft = ModelRecord(
             version="",
@@ -133,7 +134,7 @@ class FileModelRegistry:
             note=note,
         )
         with self._locked() as versions:
-            versions, added = self._add(versions, draft, plain.library_versions(), stem, content)
+            versions, added = self._add(versions, draft, plain.library_versions(), content)
             if status == "active":
                 versions = versions.with_active(added)
             write_versions(self._file, versions)
@@ -146,11 +147,10 @@ class FileModelRegistry:
         """
         with self._locked() as versions:
             manifest = versions.get(version)
-            if manifest.record.status == "rejected":
-                raise InvalidArtifact(f"{version} was rejected: {manifest.record.note or 'no reason noted'}")
+            _check_not_rejected(manifest)
             self._load(manifest)
             before = versions.active
-            if manifest.record.status != "active":
+            if manifest.status != "active":
                 write_versions(self._file, versions.with_active(version))
             return before.record if before else None
 
@@ -164,9 +164,8 @@ class FileModelRegistry:
             if manifest is None:
                 raise UnknownVersion("no version was active before this one")
             self._load(manifest)
-            versions = versions.with_active(manifest.record.version, back=True)
-            write_versions(self._file, versions)
-            return versions.get(manifest.record.version).record
+            write_versions(self._file, versions.with_active(manifest.version, back=True))
+            return manifest.with_status("active").record
 
     def prune(self, keep: int) -> tuple[ModelRecord, ...]:
         """Remove all but the `keep` newest of the versions that neither serve nor are next in rollback.
@@ -178,16 +177,16 @@ class FileModelRegistry:
             raise ValueError(f"keep: {keep} is negative")
         with self._locked() as versions:
             held = (versions.active, versions.previous)
-            spare = [one.record for one in versions.manifests if one not in held]
-            gone = tuple(spare[: len(spare) - keep] if keep < len(spare) else ())
-            versions = versions.remove(record.version for record in gone)
+            spare = [one for one in versions.models if one not in held]
+            gone = spare[: max(len(spare) - keep, 0)]
             if gone:
+                versions = versions.remove([one.version for one in gone])
                 write_versions(self._file, versions)
-            named = {one.record.filename for one in versions.manifests}
+            named = {one.filename for one in versions.models}
             for path in self._folder.iterdir():
                 if FILENAME.fullmatch(path.name) and path.name not in named:
                     path.unlink()
-            return gone
+            return tuple(one.record for one in gone)
 
     def export(self, version: str, output: Path) -> ModelRecord:
         """Write the verified artefact with its manifest and signature to `output`.
@@ -197,7 +196,7 @@ class FileModelRegistry:
         manifest = read_versions(self._file).get(version)
         content = self._content(manifest)
         manifest.unpack(content, self._keys.trusted)
-        model_bundle.write_bundle(output, manifest, content)
+        write_bundle(output, manifest, content)
         return manifest.record
 
     def import_file(self, path: Path, *, promote: bool = False) -> ModelRecord:
@@ -206,21 +205,19 @@ class FileModelRegistry:
         It keeps its version and file name where they are free; otherwise it is signed again under the next free
         ones, which takes a signing key. Raises InvalidArtifact, ModelUnavailable.
         """
-        manifest, content = model_bundle.split_bundle(
-            model_bundle.read_bundle_file(path, self._size_limit_bytes), path.name
-        )
+        manifest, content = split_bundle(self._read_bundle(path), path.name)
         self._check_size(path.name, len(content))
         manifest.unpack(content, self._keys.trusted)
-        record = manifest.record
-        if promote and record.status == "rejected":
-            raise InvalidArtifact(f"{record.version} was rejected: {record.note or 'no reason noted'}")
+        if promote:
+            _check_not_rejected(manifest)
         with self._locked() as versions:
-            present = _same_artifact(versions, record)
+            identity = (manifest.sha256, manifest.created_at)
+            present = next((one for one in versions.models if (one.sha256, one.created_at) == identity), None)
             if present is None:
                 versions, added = self._import(versions, manifest, content)
             else:
                 self._load(present)
-                added = present.record.version
+                added = present.version
             if promote:
                 versions = versions.with_active(added)
             if promote or present is None:
@@ -229,45 +226,48 @@ class FileModelRegistry:
 
     def _import(self, versions: Versions, manifest: Manifest, content: bytes) -> tuple[Versions, str]:
         """Another machine's artefact written here, and the versions with it."""
-        record = manifest.record
-        if record.status == "active":
+        if manifest.status == "active":
             manifest = manifest.with_status("inactive")
-        if self._unused_name(versions, record.filename) and all(
-            one.record.version != record.version for one in versions.manifests
-        ):
-            write_atomically(self._folder / record.filename, [content])
-            return versions.add(manifest), record.version
+        is_new = all(one.version != manifest.version for one in versions.models)
+        if is_new and self._is_unused(versions, manifest.filename):
+            write_atomically(self._folder / manifest.filename, [content])
+            return versions.add(manifest), manifest.version
         if self._keys.signer is None:
             raise InvalidArtifact(
-                f"{record.version} ({record.filename}) is another model here: MODEL_SIGNING_KEY is needed to "
+                f"{manifest.version} ({manifest.filename}) is another model here: MODEL_SIGNING_KEY is needed to "
                 "register this one under a number of its own"
             )
-        note = f"{record.note}; " if record.note else ""
-        draft = replace(manifest.record, note=f"{note}imported, {record.version} where it was made")
-        stem = f"model_{parse_created_at(record.created_at):%Y%m%d_%H%M%S}"
-        return self._add(versions, draft, manifest.libraries, stem, content)
+        note = f"{manifest.note}; " if manifest.note else ""
+        draft = replace(manifest.record, note=f"{note}imported, {manifest.version} where it was made")
+        return self._add(versions, draft, manifest.libraries, content)
 
     def _add(
-        self, versions: Versions, draft: ModelRecord, libraries: Mapping[str, str], stem: str, content: bytes
+        self, versions: Versions, draft: ModelRecord, libraries: Mapping[str, str], content: bytes
     ) -> tuple[Versions, str]:
         """`content` written and signed under the next version, and the versions with it."""
         if self._keys.signer is None:
             raise ModelUnavailable("nothing can be published without a signing key: MODEL_SIGNING_KEY")
+        stem = f"model_{parse_created_at(draft.created_at):%Y%m%d_%H%M%S}"
         filename, number = f"{stem}.pkl", 1
-        while not self._unused_name(versions, filename):
+        while not self._is_unused(versions, filename):
             number += 1
             filename = f"{stem}_{number}.pkl"
         self._check_size(filename, len(content))
         version = f"v{versions.last_number + 1}"
-        record = replace(draft, version=version, filename=filename)
-        manifest = Manifest.sign(record, libraries, self._keys.signer)
+        manifest = Manifest.sign(
+            replace(draft, version=version, filename=filename), libraries, self._keys.signer
+        )
         manifest.check(self._keys.trusted)
         write_atomically(self._folder / filename, [content])
         return versions.add(manifest), version
 
-    def _unused_name(self, versions: Versions, filename: str) -> bool:
-        named = any(one.record.filename == filename for one in versions.manifests)
+    def _is_unused(self, versions: Versions, filename: str) -> bool:
+        named = any(one.filename == filename for one in versions.models)
         return not named and not os.path.lexists(self._folder / filename)
+
+    def _read_bundle(self, path: Path) -> bytes:
+        """The bytes of a file that the caller names, so links are followed. Raises InvalidArtifact."""
+        return plain.read_regular_file(path.resolve(), self._size_limit_bytes + MANIFEST_LIMIT_BYTES)
 
     def _load(self, manifest: Manifest) -> dict[str, Any]:
         return manifest.unpack(self._content(manifest), self._keys.trusted)
@@ -275,8 +275,7 @@ class FileModelRegistry:
     def _content(self, manifest: Manifest) -> bytes:
         """The bytes of a manifest that is trusted; the manifest is checked first, it names the file."""
         manifest.check(self._keys.trusted)
-        self._check_size(manifest.record.filename, manifest.record.size_bytes)
-        return plain.read_regular_file(self._folder / manifest.record.filename, self._size_limit_bytes)
+        return plain.read_regular_file(self._folder / manifest.filename, self._size_limit_bytes)
 
     def _check_size(self, name: str, size_bytes: int) -> None:
         if size_bytes > self._size_limit_bytes:
@@ -300,10 +299,6 @@ class FileModelRegistry:
             raise ModelUnavailable(f"{error.filename or self._folder}: {error.strerror or error}") from error
 
 
-def _same_artifact(versions: Versions, record: ModelRecord) -> Manifest | None:
-    """The version here, if any, that is the imported one: same bytes, made at the same time."""
-    for manifest in versions.manifests:
-        here = manifest.record
-        if (here.sha256, here.created_at) == (record.sha256, record.created_at):
-            return manifest
-    return None
+def _check_not_rejected(manifest: Manifest) -> None:
+    if manifest.status == "rejected":
+        raise InvalidArtifact(f"{manifest.version} was rejected: {manifest.note or 'no reason noted'}")

@@ -5,134 +5,105 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any, Self, get_args
+from typing import Annotated, Any, Final, Never, Self, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact
 from app.infrastructure.ml.registry import restricted_pickle
 from app.infrastructure.ml.registry.signing import PublicKey, Signer
 
-FILENAME = re.compile(r"model_\d{8}_\d{6}(_\d+)?\.pkl", re.ASCII)
-_VERSION = re.compile(r"v[1-9]\d{0,8}", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_TEXTS = ("version", "filename", "created_at", "status", "sha256", "note", "key_id", "signature")
-_OBJECTS = ("metrics", "config", "libraries")
+FILENAME: Final = re.compile(r"model_\d{8}_\d{6}(_\d+)?\.pkl", re.ASCII)
+_RECORD_FIELDS: Final = frozenset(field.name for field in fields(ModelRecord))
+_Model = TypeVar("_Model", bound=BaseModel)
+_Text = Annotated[str, Field(pattern="")]  # with a pattern, pydantic rejects half of a surrogate pair
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """One artefact: its line in the registry, the libraries that made it, who signed, and the signature.
+class Manifest(BaseModel):
+    """One artefact: its `ModelRecord`, the libraries that made it, the id of the key that signed, and the signature.
 
     Everything but `status` is under the signature: an entry's parts cannot be changed or swapped with
     another's, while a service without the private key may still promote one signed version or another.
     """
 
-    record: ModelRecord
-    libraries: Mapping[str, str]
-    key_id: str
-    signature: str
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    version: Annotated[str, Field(pattern="^v[1-9][0-9]{0,8}$")]
+    filename: _Text
+    created_at: _Text
+    metrics: dict[str, Any]
+    config: dict[str, Any]
+    status: ModelStatus
+    note: _Text
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    size_bytes: Annotated[int, Field(ge=0, lt=2**63)]
+    libraries: dict[str, str]
+    key_id: _Text
+    signature: _Text
 
     @classmethod
     def sign(cls, record: ModelRecord, libraries: Mapping[str, str], signer: Signer) -> Self:
         """The manifest of `record` under `signer`'s key."""
-        unsigned = cls(record, libraries, signer.public.key_id, "")
-        return replace(unsigned, signature=signer.sign(unsigned._message()))
+        unsigned = cls(**asdict(record), libraries=dict(libraries), key_id=signer.public.key_id, signature="")
+        return unsigned.model_copy(update={"signature": signer.sign(unsigned._message())})
 
-    @classmethod
-    def from_json(cls, given: object, place: str) -> Self:
-        """Read what `to_json` wrote. Raises InvalidArtifact naming `place` and the field.
-
-        Says nothing about the signature.
-        """
-        if not isinstance(given, dict):
-            raise InvalidArtifact(f"{place}: not an object")
-        values: dict[str, Any] = given
-        for name in (*_TEXTS, *_OBJECTS, "size_bytes"):
-            wanted: type = str if name in _TEXTS else dict if name in _OBJECTS else int
-            if type(values.get(name)) is not wanted:
-                raise InvalidArtifact(f"{place}: {name}: missing, or not of type {wanted.__name__}")
-        for name, valid in (
-            ("version", _VERSION.fullmatch(values["version"])),
-            ("sha256", _SHA256.fullmatch(values["sha256"])),
-            ("status", values["status"] in get_args(ModelStatus)),
-            ("size_bytes", 0 <= values["size_bytes"] < 2**63),
-            *((name, _is_text(values[name])) for name in _TEXTS),
-        ):
-            if not valid:
-                raise InvalidArtifact(f"{place}: {name}: {ascii(values[name])[:80]}")
-        return cls(
-            ModelRecord(**{field.name: values[field.name] for field in fields(ModelRecord)}),
-            {str(name): str(version) for name, version in values["libraries"].items()},
-            values["key_id"],
-            values["signature"],
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """One flat object, the owner's fields first."""
-        record = self.record
-        return {
-            "version": record.version,
-            "filename": record.filename,
-            "created_at": record.created_at,
-            "metrics": dict(record.metrics),
-            "config": dict(record.config),
-            "status": record.status,
-            "note": record.note,
-            "sha256": record.sha256,
-            "size_bytes": record.size_bytes,
-            "libraries": dict(self.libraries),
-            "key_id": self.key_id,
-            "signature": self.signature,
-        }
+    @property
+    def record(self) -> ModelRecord:
+        """The artefact's line in the registry."""
+        return ModelRecord(**self.model_dump(include=set(_RECORD_FIELDS)))
 
     def with_status(self, status: ModelStatus) -> Self:
         """The same artefact in another role; the signature holds."""
-        return replace(self, record=replace(self.record, status=status))
+        return self.model_copy(update={"status": status})
 
     def check(self, trusted: Mapping[str, PublicKey]) -> None:
         """Raise InvalidArtifact unless a trusted key signed this and the libraries here can read it."""
-        record = self.record
-        if not FILENAME.fullmatch(record.filename):
-            raise InvalidArtifact(f"{record.version}: not a plain file name: {record.filename[:80]!r}")
+        if not FILENAME.fullmatch(self.filename):
+            raise InvalidArtifact(f"{self.version}: not a plain file name: {self.filename[:80]!r}")
         key = trusted.get(self.key_id)
         if key is None:
             known = ", ".join(sorted(trusted)) or "none"
-            raise InvalidArtifact(f"{record.version}: signed by key {self.key_id[:32]!r}; trusted: {known}")
+            raise InvalidArtifact(f"{self.version}: signed by key {self.key_id[:32]!r}; trusted: {known}")
         if not key.verifies(self._message(), self.signature):
-            raise InvalidArtifact(f"{record.version}: the signature does not fit the manifest")
+            raise InvalidArtifact(f"{self.version}: the signature does not fit the manifest")
         restricted_pickle.check_versions(self.libraries)
-
-    def check_content(self, content: bytes) -> None:
-        """Raise InvalidArtifact unless `content` is what the manifest describes."""
-        record = self.record
-        if len(content) != record.size_bytes:
-            raise InvalidArtifact(f"{record.filename}: {len(content)} bytes instead of {record.size_bytes}")
-        if hashlib.sha256(content).hexdigest() != record.sha256:
-            raise InvalidArtifact(f"{record.filename}: the SHA-256 is not the registered one")
 
     def unpack(self, content: bytes, trusted: Mapping[str, PublicKey]) -> dict[str, Any]:
         """The artefact in `content`, everything checked before it is unpickled. Raises InvalidArtifact."""
         self.check(trusted)
-        self.check_content(content)
+        if len(content) != self.size_bytes:
+            raise InvalidArtifact(f"{self.filename}: {len(content)} bytes instead of {self.size_bytes}")
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InvalidArtifact(f"{self.filename}: the SHA-256 is not the registered one")
         return restricted_pickle.deserialise(content)
 
     def _message(self) -> bytes:
-        signed = self.to_json()
-        del signed["status"], signed["signature"]
+        signed = self.model_dump(exclude={"status", "signature"})
         try:
             text = json.dumps(signed, sort_keys=True, allow_nan=False)
         except ValueError as error:  # a reader of JSON makes infinity of 1e999
-            raise InvalidArtifact(f"{self.record.version}: a figure of the manifest is no number") from error
+            raise InvalidArtifact(f"{self.version}: a figure of the manifest is no number") from error
         return b"feed model manifest 1\n" + text.encode()
 
 
-def _is_text(value: str) -> bool:
-    """Whether it can be written: JSON may spell half of a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+def parse_json(model: type[_Model], content: bytes, place: str) -> _Model:
+    """Read `model` from JSON. Raises InvalidArtifact with `place`, the field and the problem."""
+    try:
+        return model.model_validate(json.loads(content, parse_constant=_reject_constant))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "content"
+        raise InvalidArtifact(f"{place}: {field}: {first['msg']}; restore it or move it away") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidArtifact(f"{place} is not readable: {error}; restore it or move it away") from error
+
+
+def _reject_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not JSON")
 
 
 def plain_json(value: Any, place: str) -> Any:

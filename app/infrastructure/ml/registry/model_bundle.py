@@ -2,41 +2,27 @@
 
 import json
 from pathlib import Path
+from typing import Final
 
 from app.domain.errors import InvalidArtifact
-from app.infrastructure.ml.registry.manifest import Manifest
-from app.infrastructure.ml.registry.restricted_pickle import read_regular_file
+from app.infrastructure.ml.registry.manifest import Manifest, parse_json
 from app.shared.atomic_file import write_atomically
 
-MAGIC = b"feed-model-bundle 1 "
-_MANIFEST_LIMIT_BYTES = 16 * 1024**2
+MAGIC: Final = b"feed-model-bundle 1 "
+MANIFEST_LIMIT_BYTES: Final = 16 * 1024**2
 
 
 def write_bundle(path: Path, manifest: Manifest, content: bytes) -> None:
     """Write `path` whole or not at all. Raises OSError."""
-    line = json.dumps(manifest.to_json(), allow_nan=False).encode()
+    line = json.dumps(manifest.model_dump(), allow_nan=False).encode()
     write_atomically(path, [MAGIC, line, b"\n", content])
 
 
-def is_bundle(content: bytes) -> bool:
-    """Whether `content` starts as a bundle does."""
-    return content.startswith(MAGIC)
-
-
-def read_bundle_file(path: Path, size_limit_bytes: int) -> bytes:
-    """The bytes of the file (links are followed: the caller names it). Raises InvalidArtifact."""
-    return read_regular_file(path.resolve(), size_limit_bytes + _MANIFEST_LIMIT_BYTES)
-
-
-def split_bundle(content: bytes, place: str) -> tuple[Manifest, bytes]:
+def split_bundle(bundle: bytes, place: str) -> tuple[Manifest, bytes]:
     """Manifest and artefact, neither of them verified. Raises InvalidArtifact naming `place`."""
-    if not is_bundle(content):
+    if not bundle.startswith(MAGIC):
         raise InvalidArtifact(f"{place}: not an exported model")
-    end = content.find(b"\n", 0, _MANIFEST_LIMIT_BYTES)
+    end = bundle.find(b"\n", 0, MANIFEST_LIMIT_BYTES)
     if end < 0:
         raise InvalidArtifact(f"{place}: the manifest has no end")
-    try:
-        given = json.loads(content[len(MAGIC) : end])
-    except (ValueError, RecursionError) as error:
-        raise InvalidArtifact(f"{place}: the manifest is not readable: {error}") from error
-    return Manifest.from_json(given, place), content[end + 1 :]
+    return parse_json(Manifest, bundle[len(MAGIC) : end], f"{place}: the manifest"), bundle[end + 1 :]

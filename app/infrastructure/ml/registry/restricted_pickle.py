@@ -140,29 +140,29 @@ def check_versions(recorded: Mapping[str, str]) -> None:
 
 def _reads(here: str, made: str) -> bool:
     try:
-        major_here, minor_here = (int(part) for part in here.split(".")[:2])
-        major_made, minor_made = (int(part) for part in made.split(".")[:2])
+        major, minor = map(int, made.split(".")[:2])
     except ValueError:
         return False
-    return major_here == major_made and minor_here >= minor_made
+    major_here, minor_here = map(int, here.split(".")[:2])
+    return major == major_here and minor <= minor_here
 
 
 def read_regular_file(path: Path, size_limit_bytes: int) -> bytes:
     """The bytes of `path`, read once. Raises InvalidArtifact unless it is a file, no link, within the limit."""
+
+    def open_file_itself(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            found = os.fstat(descriptor)
+        with open(path, "rb", opener=open_file_itself) as file:
+            found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise InvalidArtifact(f"{path.name}: not a file")
             if found.st_size > size_limit_bytes:
                 raise InvalidArtifact(
                     f"{path.name}: {found.st_size} bytes are more than the {size_limit_bytes} allowed"
                 )
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read(found.st_size)
-        finally:
-            os.close(descriptor)
+            return file.read(found.st_size)
     except OSError as error:
         reason = "is a symbolic link" if path.is_symlink() else error.strerror or str(error)
         raise InvalidArtifact(f"{path.name}: {reason}") from error

@@ -6,13 +6,20 @@ A key is written as base64 of its 32 raw bytes, or as PEM (line breaks may be gi
 import base64
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from app.shared.atomic_file import create_private_file
 from app.shared.exceptions import ConfigurationError
@@ -21,6 +28,7 @@ log = logging.getLogger(__name__)
 
 PRIVATE_FILE = "model_signing.key"
 PUBLIC_FILE = "model_trusted.pub"
+_Key = TypeVar("_Key")
 
 
 class PublicKey:
@@ -34,10 +42,9 @@ class PublicKey:
 
     @classmethod
     def parse(cls, text: str) -> "PublicKey":
-        """Read base64 or PEM. Raises ValueError."""
-        if "-----BEGIN" not in text:
-            return cls(Ed25519PublicKey.from_public_bytes(_raw(text)))
-        key = serialization.load_pem_public_key(_pem(text))
+        """Read base64 or PEM. Raises ValueError, UnsupportedAlgorithm."""
+        pem = _pem(text)
+        key = load_pem_public_key(pem) if pem else Ed25519PublicKey.from_public_bytes(_raw(text))
         if not isinstance(key, Ed25519PublicKey):
             raise ValueError("not an Ed25519 public key")
         return cls(key)
@@ -60,13 +67,9 @@ class Signer:
 
     @classmethod
     def parse(cls, text: str) -> "Signer":
-        """Read base64 or PEM. Raises ValueError."""
-        if "-----BEGIN" not in text:
-            return cls(Ed25519PrivateKey.from_private_bytes(_raw(text)))
-        try:
-            key = serialization.load_pem_private_key(_pem(text), password=None)
-        except (TypeError, UnsupportedAlgorithm) as error:  # TypeError: the PEM is encrypted
-            raise ValueError(str(error)) from None
+        """Read base64 or PEM. Raises ValueError, UnsupportedAlgorithm, TypeError (for an encrypted PEM)."""
+        pem = _pem(text)
+        key = load_pem_private_key(pem, None) if pem else Ed25519PrivateKey.from_private_bytes(_raw(text))
         if not isinstance(key, Ed25519PrivateKey):
             raise ValueError("not an Ed25519 private key")
         return cls(key)
@@ -82,9 +85,7 @@ class Signer:
 
     def pem(self) -> bytes:
         """The private key as unencrypted PKCS #8."""
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,15 @@ def model_keys(
     written, a service trusts nobody (each model is then refused with that reason) and a signer is an error.
     """
     signer: Signer | None = None
-    if signs:
-        signer = _signer(signing_key, keys_dir)
-    trusted = [_parsed_public(text, "MODEL_TRUSTED_KEYS") for text in trusted_keys]
+    if signs and signing_key:
+        signer = _parse(Signer.parse, signing_key, "MODEL_SIGNING_KEY", "private")
+    elif signs:
+        try:
+            signer = _load_or_create_signer(keys_dir)
+        except OSError as error:
+            reason = f"{keys_dir} is of no use: {error.strerror or error}"
+            raise ConfigurationError(f"MODEL_SIGNING_KEY: unset, and {reason}") from None
+    trusted = [_parse(PublicKey.parse, text, "MODEL_TRUSTED_KEYS", "public") for text in trusted_keys]
     if not trusted and not (signing_key and signs):
         trusted = _load_public(keys_dir)
     if signer is not None:
@@ -118,28 +125,13 @@ def model_keys(
     return ModelKeys(signer, {key.key_id: key for key in trusted})
 
 
-def _signer(signing_key: str | None, keys_dir: Path) -> Signer:
-    if signing_key:
-        try:
-            return Signer.parse(signing_key)
-        except ValueError:
-            raise ConfigurationError(
-                "MODEL_SIGNING_KEY: not an Ed25519 private key (base64 of 32 bytes, or PEM)"
-            ) from None
+def _parse(parse: Callable[[str], _Key], text: str, place: str, kind: str) -> _Key:
+    """Read a key of one `kind`. Raises ConfigurationError with `place`, and without the text, which may be secret."""
     try:
-        return _load_or_create_signer(keys_dir)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigurationError(f"MODEL_SIGNING_KEY: unset, and {keys_dir} is of no use: {reason}") from None
-
-
-def _parsed_public(text: str, place: str) -> PublicKey:
-    try:
-        return PublicKey.parse(text)
-    except (ValueError, UnsupportedAlgorithm):
-        raise ConfigurationError(
-            f"{place}: not an Ed25519 public key (base64 of 32 bytes, or PEM): {text[:12]!r}..."
-        ) from None
+        return parse(text)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        problem = f"not an Ed25519 {kind} key (base64 of 32 bytes, or PEM)"
+        raise ConfigurationError(f"{place}: {problem}") from None
 
 
 def _load_public(keys_dir: Path) -> list[PublicKey]:
@@ -147,13 +139,10 @@ def _load_public(keys_dir: Path) -> list[PublicKey]:
     try:
         if not path.exists():
             _load_or_create_signer(keys_dir)
-        return [_parsed_public(path.read_text("ascii", errors="replace"), str(path))]
+        return [_parse(PublicKey.parse, path.read_text("ascii", errors="replace"), str(path), "public")]
     except OSError as error:
-        log.warning(
-            "MODEL_TRUSTED_KEYS is unset and %s cannot be used (%s): no model is trusted",
-            keys_dir,
-            error.strerror,
-        )
+        message = "MODEL_TRUSTED_KEYS is unset and %s cannot be used (%s): no model is trusted"
+        log.warning(message, keys_dir, error.strerror)
         return []
 
 
@@ -162,24 +151,17 @@ def _load_or_create_signer(keys_dir: Path) -> Signer:
     private = keys_dir / PRIVATE_FILE
     if not private.exists() and create_private_file(private, Signer.generate().pem()):
         log.warning("made a model signing key of this machine's own: %s", private)
-    try:
-        signer = Signer.parse(private.read_text("ascii", errors="replace"))
-    except ValueError:
-        raise ConfigurationError(f"{private}: not an Ed25519 private key") from None
+    signer = _parse(Signer.parse, private.read_text("ascii", errors="replace"), str(private), "private")
     create_private_file(keys_dir / PUBLIC_FILE, signer.public.text.encode() + b"\n")
     return signer
 
 
 def _raw(text: str) -> bytes:
+    """The bytes of base64 in either alphabet, with or without padding. Raises ValueError."""
     text = text.strip().replace("-", "+").replace("_", "/")
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        raise ValueError("not base64") from None
-    if len(raw) != 32:
-        raise ValueError(f"a key has 32 bytes, got {len(raw)}")
-    return raw
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def _pem(text: str) -> bytes:
-    return text.replace("\\n", "\n").encode()
+    r"""The PEM in `text`, in which line breaks may be a literal `\n`; nothing for a key in base64."""
+    return text.replace("\\n", "\n").encode() if "-----BEGIN" in text else b""

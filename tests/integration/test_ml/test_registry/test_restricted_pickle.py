@@ -335,7 +335,7 @@ def test_only_a_file_within_the_limit_is_read(tmp_path: Path) -> None:
     for path, reason in (
         (link, "symbolic link"),
         (pipe, "not a file"),
-        (tmp_path, "not a file"),
+        (tmp_path, "Is a directory"),
         (tmp_path / "none", "No such file"),
     ):
         with pytest.raises(InvalidArtifact, match=reason):
