@@ -71,8 +71,8 @@ class Caller(asyncio.Protocol):
             self._transport.close()
 
 
-async def press(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
-    """Requests a second, and the latency in milliseconds, with so many connections for so long."""
+async def run_load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
+    """Send requests for some seconds; returns their number, their rate per second and latencies in milliseconds."""
     loop = asyncio.get_running_loop()
     took: list[float] = []
     began = perf_counter()
@@ -115,7 +115,7 @@ def main() -> None:
         run: Any = asyncio.run
     else:
         run = uvloop.run
-    json.dump(run(press(job["port"], requests, job["connections"], job["seconds"])), sys.stdout)
+    json.dump(run(run_load(job["port"], requests, job["connections"], job["seconds"])), sys.stdout)
 
 
 if __name__ == "__main__":

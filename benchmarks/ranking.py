@@ -1,8 +1,8 @@
 """What one ranking costs inside the process: `python -m benchmarks.ranking --rankings 500 --json`.
 
-The active model of MODELS_DIR ranks the feed that it remembers for users drawn from those with a history, once as it
-was learned and once by the formula; between two questions nothing happens, or one event arrives, as in a live feed
-(what is the same for everybody is then found anew).
+The active model of MODELS_DIR ranks the feed in memory for sampled users with events, once with the learned scorer and
+once with the formula. Each is measured twice: without changes, and with one event before each ranking, as in a live
+feed. An event invalidates what is memoised for all users.
 """
 
 import argparse

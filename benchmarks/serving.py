@@ -1,12 +1,16 @@
-"""How fast the service is, as ratios that another machine may be compared by: `python -m benchmarks.serving`.
+"""Measures the speed of the service, as ratios that compare between machines: `python -m benchmarks.serving`.
 
-In a folder and on a PostgreSQL of its own it makes a feed, loads it, trains, starts the service (one process), and
-measures: requests a second against a constant FastAPI endpoint that returns the same bytes (in turns, in the same run,
-by a client in a third process); what a ranking costs inside the process, how long training takes, and how long it is
-from a start to the first answer. Requests are answered with every answer ranked anew, by the learned blend and by the
-formula, and as the service is shipped, where an answer stands for who asks again: 1,000 users in turns, and 100 of
-them. A measurement lasts as long as an answer stands (ANSWER_STANDS_SECONDS), and between two of the same all have
-ceased to: each user is ranked once in it, as in a service that goes on. Loopback only; ends within --time-limit.
+It generates a feed, loads it into its own PostgreSQL, trains, and starts the service with one process. It measures:
+
+- requests per second, divided by those of a constant FastAPI endpoint that returns the same bytes. Both are measured in
+  turns, by a client in a process of its own;
+- the time of one ranking inside the process;
+- the time of training, and the time from a start to the first response.
+
+The loads are: uncached requests with the learned scorer, uncached requests with the formula, and the default
+configuration with its response cache, for 1,000 users in turns and for 100 of them. A round lasts as long as a cached
+response (ANSWER_STANDS_SECONDS), so that each user is ranked once per round. All traffic is on the loopback interface.
+The command ends within --time-limit.
 """
 
 import argparse
@@ -37,12 +41,12 @@ from training.learning.model_selection import MIN_REQUESTS
 
 PATH = "/recommendations/generate"
 PAGE = 50
-ASKING = 1000  # users who take turns
-AGAIN = 100  # of them, who ask again before their answer has ceased to stand
+MAX_USERS = 1000  # who send requests in turns
+REPEATING_USERS = 100  # of them, who repeat a request while its response is cached
 
 
 class Run:
-    """One run: its folder, its environment, and the time that is left."""
+    """One run of the benchmark: its folder, its environment and its time limit."""
 
     def __init__(self, folder: Path, url: str, seconds: float) -> None:
         self.folder = folder
@@ -62,7 +66,7 @@ class Run:
         return max(self._until - time.monotonic(), 1.0)
 
     def command(self, *words: str, given: str | None = None) -> tuple[str, float]:
-        """What a command of ours printed, and how many seconds it took. Raises SystemExit when it failed."""
+        """Run a command; returns its output and its time in seconds. Raises SystemExit if it fails."""
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", *words],
@@ -80,7 +84,7 @@ class Run:
 
     @contextmanager
     def server(self, application: str, **settings: str) -> Iterator[int]:
-        """A server of one process; the port it will listen on."""
+        """Start a server with one process; yields its port."""
         port = free_port()
         with (self.folder / f"{application.partition(':')[0]}-{port}.log").open("wb") as log:
             process = subprocess.Popen(
@@ -100,7 +104,7 @@ class Run:
                     process.kill()
 
     def first_answer(self, port: int, user: str) -> bytes:
-        """Asks until there is an answer."""
+        """Send a request until there is a response; returns its body. Raises SystemExit after the time limit."""
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             while True:
                 try:
@@ -133,11 +137,11 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
     size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
     run.command("data.generate_fake_data", *size, "--output", feed)
     _, loading = run.command("data.seed_database", "--input", feed)
-    told(f"loaded in {loading:.1f} s; training")
+    report_progress(f"loaded in {loading:.1f} s; training")
     learn_from = ["--learn-from", str(args.learn_from)] if args.learn_from else []
     printed, training = run.command("training.train", "--json", *learn_from)
     record = json.loads(printed)
-    told(f"trained in {training:.1f} s; serving")
+    report_progress(f"trained in {training:.1f} s; serving")
     results: dict[str, Any] = {
         "feed": {"users": args.users, "posts": args.posts, "interactions": args.interactions},
         "load_seconds": loading,
@@ -145,7 +149,7 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         "training_stages": record["stages"],
         "algorithm": record["config"]["algorithm"],
     }
-    users = asking(feed)
+    users = requesting_users(feed)
     began = time.perf_counter()
     with run.server("app.main:app") as service:
         body = run.first_answer(service, users[0])
@@ -154,17 +158,17 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         results["body_bytes"] = len(body)
         results["source"] = json.loads(body)["metadata"]["source"]
         with (
-            run.server("app.main:app", ANSWER_STANDS_SECONDS="0") as anew,
+            run.server("app.main:app", ANSWER_STANDS_SECONDS="0") as uncached,
             run.server(
                 "app.main:app", ANSWER_STANDS_SECONDS="0", MODELS_DIR=str(formula_models(run.folder))
             ) as formula,
             run.server("benchmarks.constant:app", BENCHMARK_BODY=str(run.folder / "body.json")) as constant,
         ):
             loads = {
-                "ranked anew": (anew, users),
-                "ranked anew, formula": (formula, users),
+                "uncached": (uncached, users),
+                "uncached, formula": (formula, users),
                 f"as shipped, {len(users):,} users": (service, users),
-                f"as shipped, {AGAIN} users": (service, users[:AGAIN]),
+                f"as shipped, {REPEATING_USERS} users": (service, users[:REPEATING_USERS]),
                 "constant": (constant, users),
             }
             for port, who in loads.values():
@@ -172,7 +176,7 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
                 run.run_load(port, who, args.connections, min(1.0, args.seconds))  # warms up
             rounds = []
             for number in range(args.rounds):
-                told(f"round {number + 1} of {args.rounds}")
+                report_progress(f"round {number + 1} of {args.rounds}")
                 rounds.append(
                     {
                         name: run.run_load(port, who, args.connections, args.seconds)
@@ -185,7 +189,7 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         for name in loads
         if name != "constant"
     }
-    told("ranking in process")
+    report_progress("ranking in process")
     results["ranking"] = json.loads(
         run.command("benchmarks.ranking", "--json", "--rankings", str(args.rankings))[0]
     )
@@ -193,7 +197,7 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def formula_models(folder: Path) -> Path:
-    """A registry of its own, whose model is the trained one without what it learned: the formula ranks."""
+    """Publish the trained model without its choice model in a second registry, so that the formula ranks."""
     keys = model_keys(None, [], folder / "keys", signs=True)
     trained = FileModelRegistry(folder / "models", keys)
     record = trained.active()
@@ -206,12 +210,12 @@ def formula_models(folder: Path) -> Path:
     return models
 
 
-def asking(feed: str) -> list[str]:
-    """Users with events, as the feed names them, spread evenly."""
+def requesting_users(feed: str) -> list[str]:
+    """External ids of at most about MAX_USERS users with events, spread evenly."""
     import pyarrow.parquet as pq
 
     found = sorted(set(pq.read_table(feed, columns=["user_id"]).column("user_id").to_pylist()))
-    return [str(one) for one in found[:: max(len(found) // ASKING, 1)]]
+    return [str(one) for one in found[:: max(len(found) // MAX_USERS, 1)]]
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -240,8 +244,8 @@ def table(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def told(what: str) -> None:
-    print(f"benchmarks.serving: {what}", file=sys.stderr, flush=True)
+def report_progress(message: str) -> None:
+    print(f"benchmarks.serving: {message}", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

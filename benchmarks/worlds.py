@@ -1,7 +1,8 @@
-"""How the learned ranking fares in feeds of known law: `python -m benchmarks.worlds`.
+"""Compares the learned ranking with baselines on generated feeds: `python -m benchmarks.worlds`.
 
-Each world is made by the generator, replayed with every single baseline, `learned` and `served`, and told in one row:
-`learned` against the best of the baselines on the same requests, with the interval of a paired bootstrap over users.
+For each scenario and post half-life, the generator makes a feed, and the replay ranks it with every baseline, `learned`
+and `served`. One row shows `learned` divided by the best baseline on the same requests, with the interval of a paired
+bootstrap over users.
 """
 
 import argparse
@@ -32,13 +33,13 @@ from training.reporting.console import progress_bar
 POST_HALF_LIVES = (3.0, 72.0, 8760.0)
 
 
-def days_for(life_hours: float) -> float:
-    """How long the feed runs: ten lives and more of a short one, a sixth of a long one."""
-    return 6.0 if life_hours < 24 else 30.0 if life_hours < 720 else max(60.0, life_hours / 6)
+def feed_days(half_life_hours: float) -> float:
+    """The length of the feed in days: at least ten half-lives if posts age fast, less if they age slowly."""
+    return 6.0 if half_life_hours < 24 else 30.0 if half_life_hours < 720 else max(60.0, half_life_hours / 6)
 
 
 def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
-    """Make the world, replay it, and compare."""
+    """Generate the feed of a scenario, replay it, and compare the rankings; returns the JSON fields of one row."""
     history = make_feed(size)
     replay = Replay(history, ranking_options(read_settings()), targets=target_kinds(history))
     names = (*BASELINES, "learned", "served")
@@ -62,40 +63,40 @@ def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
-    table = Table("world", "life")
+    table = Table("scenario", "post half-life")
     for name in ("requests", "learned", "best single", "learned / best", "served / learned"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("chosen", no_wrap=True)
-    told = []
+    rows = []
     with threadpool_limits(limits=1):
-        for life in args.lives:
-            for world in args.worlds:
+        for half_life_hours in args.half_lives:
+            for scenario in args.scenarios:
                 size = FeedSize(
                     args.users,
                     args.posts,
                     args.interactions,
                     args.seed,
                     int(DEFAULT_UNTIL.timestamp() * 1000),
-                    days_for(life),
-                    life,
-                    world,
+                    feed_days(half_life_hours),
+                    half_life_hours,
+                    scenario,
                 )
                 row = measure(size, args.max_requests)
-                told.append({"world": world, "life_hours": life, **row})
+                rows.append({"world": scenario, "life_hours": half_life_hours, **row})
                 ndcg, gain = row["ndcg@10"], row["learned/best"]
-                kept = row["served/learned"]
+                served_share = row["served/learned"]
                 table.add_row(
-                    world,
-                    f"{life:g} h",
+                    scenario,
+                    f"{half_life_hours:g} h",
                     str(row["requests"]),
                     f"{ndcg['learned']:.4f}",
                     f"{row['best']} {ndcg[row['best']]:.4f}",
                     f"{1 + gain['gain']:.2f} [{1 + gain['low']:.2f} {1 + gain['high']:.2f}]",
-                    "-" if kept is None else f"{kept:.2f}",
+                    "-" if served_share is None else f"{served_share:.2f}",
                     row["chosen"] or "nothing learned",
                 )
     if args.json:
-        print(json.dumps(told, indent=2))
+        print(json.dumps(rows, indent=2))
     else:
         Console(width=None if sys.stdout.isatty() else 160).print(table)
     return 0
@@ -104,14 +105,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = OneLineParser(prog="python -m benchmarks.worlds", description=__doc__)
     parser.add_argument(
-        "--worlds", type=_worlds, default=list(SCENARIOS), metavar="A,B,…", help=f"of {', '.join(SCENARIOS)}"
+        "--worlds",
+        dest="scenarios",
+        type=_scenarios,
+        default=list(SCENARIOS),
+        metavar="A,B,…",
+        help=f"scenarios: {', '.join(SCENARIOS)} (default: all)",
     )
     parser.add_argument(
         "--lives",
+        dest="half_lives",
         type=lambda text: [positive(part) for part in text.split(",")],
         default=list(POST_HALF_LIVES),
         metavar="HOURS,…",
-        help="median lives of a post in hours (default: 3,72,8760)",
+        help="median ages of a post when a user sees it, in hours (default: 3,72,8760)",
     )
     parser.add_argument("--users", type=whole_number(2), default=800)
     parser.add_argument("--posts", type=whole_number(1), default=3000)
@@ -122,11 +129,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _worlds(text: str) -> list[str]:
-    named = text.split(",")
-    if wrong := [name for name in named if name not in SCENARIOS]:
-        raise argparse.ArgumentTypeError(f"{wrong[0]!r} is no world (there are {', '.join(SCENARIOS)})")
-    return named
+def _scenarios(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        raise argparse.ArgumentTypeError(
+            f"unknown scenario {unknown[0]!r} (choose from {', '.join(SCENARIOS)})"
+        )
+    return names
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if until - args.days * 86_400_000 < 0:
         return fail(_PROG, f"--until {args.until.isoformat()}: {args.days:g} days before it lie before 1970")
     size = FeedSize(
-        args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.world
+        args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.scenario
     )
     with progress_bars() as bars:
         making = bars.add_task("making", total=None)
@@ -208,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--world",
+        dest="scenario",
         choices=sorted(SCENARIOS),
         default=DEMO.scenario,
         help="scenario: what decides which posts users see, one factor or a mixture (default: %(default)s)",

@@ -191,4 +191,4 @@ def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
     )
     if counts == LoadCounts(0, 0, 0, 0):
         added = "nothing new"
-    return f"{added}; left out {', '.join(map(str, skipped_rows))}" if skipped_rows else added
+    return f"{added}; skipped {', '.join(map(str, skipped_rows))}" if skipped_rows else added

@@ -37,7 +37,7 @@ class Metrics:
             raise ConfigurationError(f"{_SHARED}: {shared!r} is not a folder that can be written to")
         # `labels` takes a lock and reads the environment each time: found once, kept here
         self._children: dict[tuple[object, ...], Any] = {}
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series and nobody asks
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
         self._states = CollectorRegistry()
         self.registry = CollectorRegistry()
         self._answers = Counter(

@@ -182,7 +182,7 @@ def _follows(table: FileTable, users: IdIndex) -> tuple[FollowColumns, list[Skip
     repeated = edges.duplicated().sort_index().to_numpy() & ~of_oneself
     kept = ~(of_oneself | repeated)
     return FollowColumns(follower[kept], followee[kept], since_us[kept]), [
-        *_skipped(table, "followee_id", of_oneself, "is the follower himself"),
+        *_skipped(table, "followee_id", of_oneself, "equals the follower"),
         *_skipped(
             table, "followee_id", repeated, "is followed in another row too, of which the earliest counts"
         ),

@@ -35,9 +35,7 @@ def test_the_benchmark_measures_a_small_feed_from_loading_to_ranking() -> None:
     figures = json.loads(done.stdout)
     assert figures["source"] == "personalized"
     assert all(0 < ratio < 5 for ratio in figures["ratios"].values())
-    assert {"ranked anew", "ranked anew, formula", "as shipped, 100 users", "constant"} <= set(
-        figures["rounds"][0]
-    )
+    assert {"uncached", "uncached, formula", "as shipped, 100 users", "constant"} <= set(figures["rounds"][0])
     for load in figures["rounds"][0].values():
         assert load["requests"] >= 3
     assert {"learned", "formula", "formula, an event before each"} <= set(figures["ranking"])
@@ -47,7 +45,7 @@ def test_the_benchmark_measures_a_small_feed_from_loading_to_ranking() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_small_world_is_made_replayed_and_compared() -> None:
+def test_a_small_scenario_is_generated_replayed_and_compared() -> None:
     size = ["--users", "150", "--posts", "400", "--interactions", "8000", "--max-requests", "100"]
 
     done = subprocess.run(

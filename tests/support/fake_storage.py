@@ -40,7 +40,7 @@ class InMemoryTables:
     next_post: int = 1
     away: bool = False
     source: str = "memory"
-    swept: int = 0  # no change of a later transaction was removed
+    purged: int = 0  # no change of a later transaction was removed
 
     def begin(self) -> int:
         """The number of a new transaction. Raises StorageUnavailable while the store is away."""
@@ -76,7 +76,7 @@ class InMemoryTables:
         self._remove_post(self.begin(), id_)
 
     def remove_user(self, id_: UUID) -> None:
-        """With his posts, follows and events, as the foreign keys do."""
+        """With the posts, follows and events of the user, as the foreign keys do."""
         xid = self.begin()
         del self.users[id_]
         self.changes.append((xid, "user", id_))
@@ -172,8 +172,8 @@ class InMemoryFeedLog:
     def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables
         position = LogPosition(tables.source, tables.begin() + 1)
-        if tables.swept >= since.xid:
-            raise PositionExpired("swept")
+        if tables.purged >= since.xid:
+            raise PositionExpired("purged")
         changed: dict[str, dict[Key, None]] = {"user": {}, "post": {}, "follow": {}}
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
@@ -193,7 +193,7 @@ class InMemoryFeedLog:
         tables = self._tables
         tables.begin()
         known = sum(one.xid < since.xid for one in tables.events)
-        kept = tables.swept < since.xid
+        kept = tables.purged < since.xid
         return (
             self.has_complete_change_capture() and tables.source == since.source and kept and known == events
         )
@@ -219,7 +219,7 @@ class InMemoryFeedLog:
         tables = self._tables
         tables.begin()
         removed = len(tables.changes)
-        tables.swept = max([tables.swept, *(xid for xid, _, _ in tables.changes)])
+        tables.purged = max([tables.purged, *(xid for xid, _, _ in tables.changes)])
         tables.changes.clear()
         return removed
 

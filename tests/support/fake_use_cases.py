@@ -84,7 +84,7 @@ class ListRecommender:
             next_cursor=None
             if len(page) == len(left)
             else self._codec.seal(CursorState(user, request.mode, now, started, seen)),
-            explanations=[{"probability": 0.1, "contributions": {"heat": 0.2}} for _ in page]
+            explanations=[{"probability": 0.1, "contributions": {"age": 0.2}} for _ in page]
             if request.explain
             else (),
         )

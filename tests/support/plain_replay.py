@@ -37,11 +37,11 @@ class PlainReplay:
 
     def requests(self) -> list[int]:
         """Rows of the test part's requests."""
-        met, found = set(), []
+        seen, found = set(), []
         for row, event in enumerate(self.events):
-            if event.kind not in self.targets or (event.user, event.post) in met:
+            if event.kind not in self.targets or (event.user, event.post) in seen:
                 continue
-            met.add((event.user, event.post))
+            seen.add((event.user, event.post))
             if (
                 event.time >= self.test_from
                 and self.author[event.post] != event.user

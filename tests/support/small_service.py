@@ -248,7 +248,7 @@ def _random_choice_model() -> ChoiceModel:
 def service_with_posts(model: str = "formula", options: RankingOptions = FEW_CANDIDATES) -> SmallService:
     """60 posts of four authors and of nobody; two hidden, two of tomorrow, two of the reader's own."""
     service = SmallService(options=options)
-    service.add_users("reader", "newcomer", "other", "ann", "ben", "cay", "dan")
+    service.add_users("reader", "without-events", "other", "ann", "ben", "cay", "dan")
     for number in range(54):
         author = ("ann", "ben", "cay", "dan", None)[number % 5]
         service.add_post(
@@ -260,7 +260,7 @@ def service_with_posts(model: str = "formula", options: RankingOptions = FEW_CAN
         service.add_post(f"own-{number}", "reader", age=timedelta(hours=1))
     for author in ("ann", "ben"):
         service.follow("reader", author)
-        service.follow("newcomer", author)
+        service.follow("without-events", author)
     service.catch_up()
     for number in (0, 1, 2, 6, 11, 30, 31):
         service.track("reader", f"p{number}", ("view", "click", "like", "comment", "share")[number % 5])

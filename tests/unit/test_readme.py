@@ -57,7 +57,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Each command of the shell blocks as words. Continued lines are joined, comments are left out."""
+    """Each command of the shell blocks as words. Continued lines are joined, comments are skipped."""
     for block in blocks(text, "sh"):
         command = ""
         for line in block.replace("\\\n", " ").splitlines():

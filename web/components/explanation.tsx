@@ -4,7 +4,7 @@ import { useId, useRef, useState } from "react";
 import type { PostExplanation } from "@/lib/feed/post";
 import { CloseIcon, SparkIcon } from "./icons";
 import { placeBelow } from "./place-popover";
-import { flattenEvidence, formatNumber, reasonLabel, reasonSentence } from "./reasons";
+import { flattenDetails, formatNumber, reasonLabel, reasonSentence } from "./reasons";
 
 /** A button with the reason for a recommendation. It opens a popover with the numbers behind the score. */
 export function Explanation({ explanation }: { explanation: PostExplanation }) {
@@ -53,7 +53,7 @@ export function Explanation({ explanation }: { explanation: PostExplanation }) {
 }
 
 function ExplanationDetails({ explanation }: { explanation: PostExplanation }) {
-  const facts = flattenEvidence(explanation.evidence);
+  const facts = flattenDetails(explanation.details);
   const numbers = facts.filter((fact): fact is { name: string; value: number } => typeof fact.value === "number");
   const texts = facts.filter((fact) => typeof fact.value === "string");
   const largest = Math.max(...numbers.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
@@ -61,7 +61,7 @@ function ExplanationDetails({ explanation }: { explanation: PostExplanation }) {
     <>
       <p>{reasonSentence(explanation.reason)}</p>
       {numbers.length > 0 && (
-        <dl className="evidence">
+        <dl className="facts">
           {numbers.slice(0, 8).map(({ name, value }) => (
             <div key={name}>
               <dt>{name}</dt>
@@ -74,7 +74,7 @@ function ExplanationDetails({ explanation }: { explanation: PostExplanation }) {
         </dl>
       )}
       {texts.length > 0 && (
-        <dl className="evidence texts">
+        <dl className="facts texts">
           {texts.slice(0, 6).map(({ name, value }) => (
             <div key={name}>
               <dt>{name}</dt>

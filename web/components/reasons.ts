@@ -33,9 +33,9 @@ export interface Fact {
   value: number | string;
 }
 
-/** All values of the service's evidence at any depth, the largest absolute number first. */
-export function flattenEvidence(evidence: Record<string, unknown>, prefix = ""): Fact[] {
-  const facts = Object.entries(evidence).flatMap(([key, value]): Fact[] => {
+/** All values of the details of the service at any depth, the largest absolute number first. */
+export function flattenDetails(details: Record<string, unknown>, prefix = ""): Fact[] {
+  const facts = Object.entries(details).flatMap(([key, value]): Fact[] => {
     const label = key.replaceAll("_", " ");
     const name = prefix ? `${prefix} · ${label}` : label;
     if (typeof value === "number" && Number.isFinite(value)) return [{ name, value }];
@@ -44,9 +44,9 @@ export function flattenEvidence(evidence: Record<string, unknown>, prefix = ""):
       const texts = value.filter((item) => typeof item === "string" || typeof item === "number");
       return texts.length > 0 ? [{ name, value: texts.slice(0, 5).join(", ") }] : [];
     }
-    // The names of the outermost groups, such as "components", are left out.
+    // The names of the outermost groups, such as "components", are omitted.
     if (typeof value === "object" && value !== null) {
-      return flattenEvidence(value as Record<string, unknown>, prefix ? name : "");
+      return flattenDetails(value as Record<string, unknown>, prefix ? name : "");
     }
     return [];
   });

@@ -159,7 +159,7 @@ class FeedState:
         strong = events.kind >= _STRONG
         self.strong_counters.add(posts[strong], events.time[strong])
         author = self.author[posts]
-        others = (author >= 0) & (author != users)  # answering oneself earns no standing
+        others = (author >= 0) & (author != users)  # comments on own posts do not count
         self.author_counters.add(author[others].astype(np.intp), events.time[others])
         np.add.at(self.engagements, posts, 1)
         np.maximum.at(self.last_engaged, posts, events.time)
@@ -217,7 +217,7 @@ class FeedState:
         self.user_rows.pop(key, None)
 
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Rows of the posts with these numbers; numbers the state does not know are left out."""
+        """Rows of the posts with these numbers; unknown numbers are skipped."""
 
         def numbered() -> tuple[NDArray[np.intp], NDArray[np.int64]]:
             order = np.argsort(self.seq[: self.n_posts], kind="stable")
@@ -238,8 +238,8 @@ class FeedState:
             return posts
         counts = np.zeros(256, np.bool_)
         counts[list(kinds)] = True
-        met: NDArray[np.int32] = posts[counts[kind]]
-        return met
+        seen: NDArray[np.int32] = posts[counts[kind]]
+        return seen
 
     # -- snapshot ------------------------------------------------------------------------------------------------
 

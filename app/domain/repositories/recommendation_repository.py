@@ -25,7 +25,7 @@ class RecommendationRepository(Protocol):
     def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
         """Insert or refresh one row per user and post, all or none. Of a user at most one answer, or the last counts.
 
-        Users or posts that no longer exist are left out, not an error. Raises StorageUnavailable.
+        Users or posts that no longer exist are skipped without an error. Raises StorageUnavailable.
         """
 
     def remove_expired(self, now: datetime) -> int:

@@ -122,8 +122,8 @@ class ApiKeyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http" and scope["path"] not in self._open_paths and not self._knows(scope):
-            refused = render(scope, UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
-            await refused(scope, receive, send)
+            unauthorized = render(scope, UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
+            await unauthorized(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

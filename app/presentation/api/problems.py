@@ -60,7 +60,7 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
     errors.InvalidCursor: Problem(
         400, "invalid_cursor", "The cursor cannot be used", "It was altered, or is another user's or mode's"
     ),
-    errors.ExpiredCursor: Problem(410, "expired_cursor", "The cursor is too old", "Start the list anew"),
+    errors.ExpiredCursor: Problem(410, "expired_cursor", "The cursor is too old", "Start the list again"),
     errors.InvalidInteraction: Problem(422, "invalid_interaction", "An interaction cannot be stored"),
     errors.UnknownUser: Problem(404, "unknown_user", "There is no such user"),
     errors.UnknownPost: Problem(404, "unknown_post", "There is no such post"),

@@ -98,7 +98,7 @@ def test_an_event_may_lie_a_week_back_and_a_fast_clock_counts_as_now(
 
 
 @pytest.mark.parametrize("late", [timedelta(days=7, seconds=1), timedelta(minutes=-1), timedelta(days=-9)])
-def test_an_event_outside_of_the_window_is_refused(
+def test_an_event_outside_of_the_window_is_rejected(
     api: httpx.Client, running: Running, late: timedelta
 ) -> None:
     stamp = (NOON - late).astimezone(timezone(timedelta(hours=9))).isoformat()
@@ -144,7 +144,7 @@ def test_a_wrong_field_is_named_alone_and_in_a_batch(
     assert running.interactions.rows == []
 
 
-def test_deep_metadata_is_refused(api: httpx.Client) -> None:
+def test_deep_metadata_is_rejected(api: httpx.Client) -> None:
     deep: Any = 1
     for _ in range(500):
         deep = [deep]

@@ -142,7 +142,7 @@ def test_a_wrong_field_is_named(api: httpx.Client, body: object, pointer: str) -
 
 
 @pytest.mark.parametrize("given", ["a\x00b", "line\nbreak", "zero\u200bwidth"])
-def test_an_id_that_cannot_be_printed_is_refused(api: httpx.Client, given: str) -> None:
+def test_an_id_that_cannot_be_printed_is_rejected(api: httpx.Client, given: str) -> None:
     assert problem(api.post(GENERATE, json={"user_id": given})) == (422, "invalid_id")
     assert problem(api.post(GENERATE, json={"user_id": "a", "exclude_ids": [given]})) == (422, "invalid_id")
 
@@ -183,7 +183,7 @@ def test_a_client_that_hangs_up_leaves_the_service_whole(api: httpx.Client) -> N
     assert page(api, limit=1)["metadata"]["total"] == 1
 
 
-def test_a_failure_of_the_service_is_a_problem_that_tells_nothing_inside(
+def test_a_failure_of_the_service_returns_a_problem_without_internal_details(
     api: httpx.Client, running: Running
 ) -> None:
     running.recommend.fail_with = RuntimeError("password s3cret")

@@ -1,4 +1,4 @@
-"""What a newcomer does first: clone, run one command, ask for a feed."""
+"""What a new developer does first: clone, run one command, ask for a feed."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SETTINGS = {"DATABASE_URL", "MODELS_DIR", "MODEL_PATH", "API_KEYS", "VIRTUAL_ENV
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("newcomer") / "a new folder"
+    place = tmp_path_factory.mktemp("new-developer") / "a new folder"
     subprocess.run(["git", "clone", "--quiet", CHECKOUT, place], check=True)
     return place
 

@@ -37,7 +37,7 @@ def active_user(rows: Any) -> str:
 
 
 def eligible(rows: Any, but: str = "false") -> set[str]:
-    """Posts that may be offered to somebody, without those of whom the condition `but` holds."""
+    """Ids of the posts that may be recommended, except those for which the condition `but` is true."""
     found = rows(f"SELECT id FROM posts p WHERE visible AND created_at <= now() AND NOT ({but})")
     return {str(one) for (one,) in found}
 
@@ -58,7 +58,7 @@ def whole_list(service: Service, user: str, **body: Any) -> tuple[list[str], Any
     raise AssertionError("the list has no end")
 
 
-def test_the_service_is_healthy_with_the_model_and_the_whole_feed(service: Service) -> None:
+def test_the_service_is_healthy_with_the_model_and_all_rows_of_the_feed(service: Service) -> None:
     health = service.health()
 
     assert (health["status"], health["model_version"], health["model_loaded"]) == ("healthy", "v1", True)
@@ -67,7 +67,7 @@ def test_the_service_is_healthy_with_the_model_and_the_whole_feed(service: Servi
     assert health["database"] == "up"
 
 
-def test_a_stranger_gets_a_full_cold_start_page(service: Service) -> None:
+def test_an_unknown_user_gets_a_full_cold_start_page(service: Service) -> None:
     answer = service.generate("test-user")
 
     about = answer["metadata"]
@@ -87,11 +87,13 @@ def test_a_known_user_gets_a_personalized_page_with_falling_scores(
     assert scores == sorted(scores, reverse=True)
 
 
-def test_no_page_offers_a_seen_an_own_or_an_excluded_post(
+def test_no_page_contains_a_seen_an_own_or_an_excluded_post(
     service: Service, rows: Any, active_user: str
 ) -> None:
     user = user_uuid(active_user)
-    met = f"id IN (SELECT post_id FROM user_interaction WHERE user_id = '{user}') OR author_id = '{user}'"
+    seen_or_own = (
+        f"id IN (SELECT post_id FROM user_interaction WHERE user_id = '{user}') OR author_id = '{user}'"
+    )
     excluded = ids(service.generate(active_user, limit=10))
 
     for mode in ("ranked", "newest"):
@@ -99,7 +101,7 @@ def test_no_page_offers_a_seen_an_own_or_an_excluded_post(
             service, active_user, limit=200, exclude_ids=excluded, context={"mode": mode}
         )
         assert len(found) == len(set(found))
-        assert set(found) == eligible(rows, but=met) - set(excluded)
+        assert set(found) == eligible(rows, but=seen_or_own) - set(excluded)
         assert last["metadata"]["exhausted"] is True
 
 
@@ -225,16 +227,16 @@ def test_a_row_written_by_hand_reaches_the_feed_and_a_deleted_one_leaves_it(
 ) -> None:
     [(post,)] = rows("INSERT INTO posts (external_id, content) VALUES ('by-hand', 'x') RETURNING id")
 
-    def offered() -> bool:
+    def is_listed() -> bool:
         return str(post) in ids(service.generate("newest-reader", limit=5, context={"mode": "newest"}))
 
-    service.until(offered)
+    service.until(is_listed)
     rows("UPDATE posts SET visible = false WHERE id = %s", post)
-    service.until(lambda: not offered())
+    service.until(lambda: not is_listed())
     rows("UPDATE posts SET visible = true WHERE id = %s", post)
-    service.until(offered)
+    service.until(is_listed)
     rows("DELETE FROM posts WHERE id = %s", post)
-    service.until(lambda: not offered())
+    service.until(lambda: not is_listed())
 
 
 def test_a_post_dated_in_the_future_waits(service: Service, rows: Any) -> None:

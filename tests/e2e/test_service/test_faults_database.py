@@ -25,7 +25,7 @@ SLACK = 0.7  # for a machine that is busy with other tests
 
 
 class Callers:
-    """Somebody who reads and somebody who tracks, one request after the other, until told to stop."""
+    """Somebody who reads and somebody who tracks, one request after the other, until they are stopped."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

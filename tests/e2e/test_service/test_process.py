@@ -45,7 +45,7 @@ def test_a_bad_environment_ends_the_start_with_one_line_and_exit_code_2(
     assert "secret-word" not in done.stdout + done.stderr
 
 
-def test_more_than_one_worker_process_is_refused(tmp_path: Path) -> None:
+def test_more_than_one_worker_process_is_rejected(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "uvicorn", "app.main:app", "--port", "0", "--workers", "2"],
         cwd=CHECKOUT,
@@ -59,7 +59,7 @@ def test_more_than_one_worker_process_is_refused(tmp_path: Path) -> None:
     assert "Application startup complete" not in done.stderr
 
 
-def test_a_folder_for_the_metrics_of_several_workers_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_folder_for_the_metrics_of_several_workers_that_is_none_is_rejected(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from app.main import app"],
         cwd=CHECKOUT,
@@ -74,7 +74,7 @@ def test_a_folder_for_the_metrics_of_several_workers_that_is_none_is_refused(tmp
     assert done.stderr.count("\n") == 1
 
 
-def test_of_two_workers_each_tells_the_figures_of_both_and_its_own_state(tmp_path: Path) -> None:
+def test_of_two_workers_each_reports_the_figures_of_both_and_its_own_state(tmp_path: Path) -> None:
     shared = tmp_path / "metrics"
     shared.mkdir()
     settings = {"DATABASE_URL": NOWHERE, "PROMETHEUS_MULTIPROC_DIR": str(shared)}
@@ -100,8 +100,8 @@ def test_without_a_model_and_a_database_everybody_is_answered_all_the_same(tmp_p
         assert (health["status"], health["model_loaded"], health["database"]) == ("degraded", False, "down")
         assert (answer["metadata"]["source"], answer["metadata"]["degraded"]) == ("fallback", True)
         assert (ids(answer), answer["metadata"]["exhausted"]) == ([], True)
-        refused = service.track("anyone", "a-post")
-        assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+        rejected = service.track("anyone", "a-post")
+        assert (rejected.status_code, rejected.json()["code"]) == (503, "storage_unavailable")
         assert "ml_degraded 1.0" in service.client.get("/metrics").text
         assert "secret-word" not in service.log_file.read_text()
 
@@ -117,7 +117,7 @@ def test_without_a_database_the_model_alone_fills_the_page(feed_url: str, folder
 
 @pytest.fixture(scope="module")
 def replica(feed_url: str, folder: Path) -> Iterator[Service]:
-    """A second process beside `service`, with the same keys, models and database."""
+    """A replica next to `service`, with the same keys, models and database."""
     with running(folder, DATABASE_URL=feed_url) as one:
         yield one
 
@@ -133,9 +133,9 @@ def test_a_cursor_goes_on_at_another_replica_but_not_under_another_secret(
         cursor = answer["metadata"]["next_cursor"]
     assert len(shown) == len(set(shown)) == 160
 
-    with running(folder, DATABASE_URL=feed_url, CURSOR_SECRET="quite-another-one") as stranger:
-        refused = stranger.client.post(GENERATE, json={"user_id": "pager", "cursor": cursor})
-    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_cursor")
+    with running(folder, DATABASE_URL=feed_url, CURSOR_SECRET="quite-another-one") as other_secret:
+        rejected = other_secret.client.post(GENERATE, json={"user_id": "pager", "cursor": cursor})
+    assert (rejected.status_code, rejected.json()["code"]) == (400, "invalid_cursor")
 
 
 def test_another_replica_hears_of_an_event_within_a_second(

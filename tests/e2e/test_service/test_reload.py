@@ -49,7 +49,7 @@ def publish_again(folder: Path) -> str:
 
 @contextmanager
 def readers(service: Service) -> Iterator[list[httpx.Response]]:
-    """Somebody asks for his feed all the time."""
+    """A user requests their feed all the time."""
     answers: list[httpx.Response] = []
     stop = threading.Event()
 
@@ -107,7 +107,7 @@ def make_active(folder: Path, version: str) -> None:
     write_versions(path, read_versions(path).with_active(version))
 
 
-def test_a_damaged_artefact_is_refused_while_the_old_model_serves_on(
+def test_a_damaged_artefact_is_rejected_while_the_old_model_serves_on(
     service: Service, own_folder: Path
 ) -> None:
     registry = registry_of(own_folder)
@@ -142,7 +142,7 @@ class Intrusion:
         return os.mkdir, (str(self.marker),)
 
 
-def test_a_rightly_signed_pickle_that_would_run_code_is_refused_unrun(
+def test_a_rightly_signed_pickle_that_would_run_code_is_rejected_unrun(
     feed_url: str, own_folder: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "was-run"
@@ -187,11 +187,11 @@ def test_a_killed_service_comes_back_with_all_that_was_acknowledged(own_folder: 
     with running(own_folder, **settings) as again:
         cursor = page["metadata"]["next_cursor"]
         second = again.generate(user, limit=40, cursor=cursor)
-        anew = again.generate(user, limit=200)
+        ranked_again = again.generate(user, limit=200)
 
     assert len(liked) == 5
     assert not set(ids(second)) & set(ids(page))
-    assert not set(ids(anew)) & {*liked, ids(first)[0]}
+    assert not set(ids(ranked_again)) & {*liked, ids(first)[0]}
 
 
 def test_a_database_without_tables_is_answered_and_filled_later_without_a_restart(
@@ -199,7 +199,7 @@ def test_a_database_without_tables_is_answered_and_filled_later_without_a_restar
 ) -> None:
     with running(tmp_path, DATABASE_URL=empty_database_url) as service:
         empty = service.generate("reader")
-        refused = service.track("reader", "post")
+        rejected = service.track("reader", "post")
         migrate(empty_database_url)
         service.until(lambda: service.health()["database"] == "up", seconds=30)
         migrated = service.generate("reader")
@@ -208,7 +208,7 @@ def test_a_database_without_tables_is_answered_and_filled_later_without_a_restar
         filled = service.generate("reader")
 
     assert (ids(empty), empty["metadata"]["degraded"], empty["metadata"]["exhausted"]) == ([], True, True)
-    assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+    assert (rejected.status_code, rejected.json()["code"]) == (503, "storage_unavailable")
     assert (ids(migrated), migrated["metadata"]["source"]) == ([], "fallback")
     assert filled["metadata"]["source"] == "fallback"
 

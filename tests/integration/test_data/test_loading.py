@@ -131,9 +131,9 @@ def test_skipped_rows_are_reported_in_the_summary(
 
     assert code == 0
     assert out == (
-        f"{files['--interactions']}: added 4 users, 2 posts, 1 follows, 4 interactions; left out "
+        f"{files['--interactions']}: added 4 users, 2 posts, 1 follows, 4 interactions; skipped "
         f"2 of the users ({files['--users']}: line 3: column id: 'ann' is a duplicate id; the first row was kept), "
-        f"1 of the follows ({files['--follows']}: line 3: column followee_id: 'dan' is the follower himself)\n"
+        f"1 of the follows ({files['--follows']}: line 3: column followee_id: 'dan' equals the follower)\n"
     )
 
 
@@ -232,11 +232,11 @@ def test_other_event_names_are_mapped_by_an_argument(
 ) -> None:
     path = write_rows(tmp_path / "i.ndjson", [{**VIEW, "interaction_type": "BOOKMARK"}])
 
-    refused = run_import(capsys, "--interactions", path)
+    rejected = run_import(capsys, "--interactions", path)
     mapped = run_import(capsys, "--interactions", path, "--event-map", "VIEW=view,BOOKMARK=like")
 
-    assert refused[0] == 2
-    assert "i.ndjson: line 1: column interaction_type: 'BOOKMARK' is not one of view, click" in refused[2]
+    assert rejected[0] == 2
+    assert "i.ndjson: line 1: column interaction_type: 'BOOKMARK' is not one of view, click" in rejected[2]
     assert mapped[0] == 0
     assert database.rows("SELECT interaction_type FROM user_interaction") == [("like",)]
 

@@ -37,14 +37,14 @@ def is_empty(engine: Engine) -> bool:
 
 
 def test_what_was_loaded_is_the_feed_that_was_given(engine: Engine) -> None:
-    told: list[tuple[str, int]] = []
+    reported: list[tuple[str, int]] = []
 
-    counts = load_feed(engine, small_feed(), progress=lambda table, done: told.append((table, done)))
+    counts = load_feed(engine, small_feed(), progress=lambda table, done: reported.append((table, done)))
 
     noon = NOON.timestamp()
     history = SqlFeedLog(engine).read_all().dataset
     assert counts == LoadCounts(users=3, posts=2, follows=2, interactions=4)
-    assert told == [("users", 3), ("posts", 2), ("follows", 2), ("interactions", 4)]
+    assert reported == [("users", 3), ("posts", 2), ("follows", 2), ("interactions", 4)]
     assert events_of(history) == [
         ("anna", "first", 0, noon),
         ("bert", "first", 2, noon + 1),
@@ -73,8 +73,8 @@ def test_loading_again_adds_nothing_and_changes_nothing(engine: Engine) -> None:
 
     changes = SqlFeedLog(engine).read_changes(position)
     assert again == NOTHING
-    told = [changes.users, changes.posts, changes.follows, changes.events]
-    assert not any(told)
+    read = [changes.users, changes.posts, changes.follows, changes.events]
+    assert not any(read)
 
 
 def test_a_load_reaches_a_reader_of_the_log(engine: Engine) -> None:
@@ -96,10 +96,10 @@ def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
         event_id=np.frombuffer(np.arange(2 * n, dtype=np.int64).tobytes(), "V16"),
     )  # fmt: skip
 
-    told: list[int] = []
-    load_feed(engine, replace(feed, events=many), progress=lambda _table, done: told.append(done))
+    reported: list[int] = []
+    load_feed(engine, replace(feed, events=many), progress=lambda _table, done: reported.append(done))
 
-    assert told[-2:] == [20_000, n]
+    assert reported[-2:] == [20_000, n]
     ids = rows(engine, "SELECT event_id::text FROM user_interaction ORDER BY seq")
     assert [row[0].replace("-", "") for row in ids] == [one.tobytes().hex() for one in many.event_id]
 
@@ -118,13 +118,13 @@ def test_the_numbers_of_events_follow_the_order_given(engine: Engine) -> None:
         (replace(small_feed(), users=replace(small_feed().users, external_id=["", "b", "c"])), "external_id"),
     ],
 )
-def test_a_feed_that_cannot_be_stored_is_refused_in_one_line_and_nothing_is_left(
+def test_a_feed_that_cannot_be_stored_is_rejected_in_one_line_and_nothing_is_left(
     engine: Engine, broken: FeedDataset, says: str
 ) -> None:
-    with pytest.raises(LoadRejected, match=says) as refused:
+    with pytest.raises(LoadRejected, match=says) as rejected:
         load_feed(engine, broken, remember=TimeShift("feed", 1.5))
 
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(rejected.value)
     assert is_empty(engine)
     assert stored_shift(engine, PUBLIC, "feed") is None
 
@@ -136,7 +136,7 @@ def test_a_user_of_that_name_under_another_id_is_a_contradiction(engine: Engine)
         load_feed(engine, small_feed())
 
 
-def test_what_stands_there_already_stays_as_it_is(engine: Engine) -> None:
+def test_rows_that_exist_already_stay_as_they_are(engine: Engine) -> None:
     SqlTables(engine, PUBLIC).add_users(a_user("anna"))
 
     counts = load_feed(engine, small_feed())

@@ -75,13 +75,13 @@ def test_a_silent_database_ends_a_command_with_one_line(
 
     out, err = capsys.readouterr()
     assert (code, out) == (2, "")
-    told = f"the database at {silent} is not available: timeout expired; check that it runs and that DATABASE_URL"
-    assert told in err
+    message = f"the database at {silent} is not available: timeout expired; check that it runs and that DATABASE_URL"
+    assert message in err
     assert err.count("\n") == 1
     assert "secret" not in err
 
 
-def test_a_name_with_several_addresses_and_a_port_that_nobody_listens_on_are_told(
+def test_an_unreachable_database_is_reported_with_each_address_and_port(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = settings_of("postgresql://feed:secret@/feed?host=127.0.0.1:1&host=127.0.0.1:2", monkeypatch)
@@ -125,17 +125,17 @@ def test_a_query_takes_as_long_as_it_takes_on_a_connection_that_is_kept_alive(
         ("SELECT of_nobody FROM posts", 'rejects a statement: column "of_nobody" does not exist'),
     ],
 )
-def test_what_is_wrong_with_a_database_is_told_with_what_to_do(
+def test_a_database_error_is_reported_with_its_remedy(
     database_url: str, monkeypatch: pytest.MonkeyPatch, statement: str, said: str
 ) -> None:
     place = database_url.rpartition("@")[2].partition("/")[0]
 
     with (
-        pytest.raises(StorageUnavailable) as refused,
+        pytest.raises(StorageUnavailable) as rejected,
         cli_engine(settings_of(database_url, monkeypatch)) as engine,
         engine.connect() as connection,
     ):
         connection.execute(text(statement))
 
-    assert str(refused.value).startswith(f"the database at {place} ")
-    assert said in str(refused.value)
+    assert str(rejected.value).startswith(f"the database at {place} ")
+    assert said in str(rejected.value)

@@ -155,27 +155,27 @@ def test_it_comes_back_with_every_committed_row_after_kill_9(checkout: Path) -> 
     server.release()
 
 
-def test_a_stale_pid_file_that_names_a_living_stranger_stops_nobody(checkout: Path) -> None:
+def test_a_stale_pid_file_with_the_id_of_an_unrelated_process_stops_no_process(checkout: Path) -> None:
     server = EmbeddedPostgres(checkout, durable=False)
     url = server.start()
     os.kill(postmaster(checkout), signal.SIGKILL)
     assert wait_until(lambda: not server_lives(checkout), 30)
-    stranger = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    unrelated = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     pid_file = checkout / ".local/postgres/data/postmaster.pid"
     lines = pid_file.read_text().split("\n")
-    pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]))
+    pid_file.write_text("\n".join([str(unrelated.pid), *lines[1:]]))
 
     try:
         assert ask(server.start(), "SELECT 1") == 1
         server.release()
-        assert stranger.poll() is None
+        assert unrelated.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        unrelated.kill()
+        unrelated.wait()
     assert url.startswith("postgresql://")
 
 
-def test_a_port_that_somebody_took_meanwhile_is_left_to_him(checkout: Path) -> None:
+def test_a_port_in_use_by_another_process_is_not_taken(checkout: Path) -> None:
     with EmbeddedPostgres(checkout, durable=False) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
 
@@ -254,13 +254,13 @@ def test_root_drops_to_another_user_where_there_are_no_user_namespaces(
             assert ask(url, "SELECT 1") == 1
             assert owner == nobody
 
-        # Found again without being told: the cluster's owner decides.
+        # No launcher is passed: the owner of the cluster decides.
         with EmbeddedPostgres(root, durable=False) as again:
             assert ask(again, "SELECT 1") == 1
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by PostgreSQL")
-def test_root_without_any_way_to_become_somebody_else_is_told_so(
+def test_root_gets_an_error_if_it_cannot_become_another_user(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
@@ -298,9 +298,9 @@ def test_the_command_starts_finds_and_stops_the_server_of_its_checkout(copied: P
     assert started.returncode == 0, started.stderr
     assert command(copied, "url").stdout == started.stdout
     assert ask(started.stdout.strip(), "SELECT 1") == 1
-    told = command(copied, "status").stdout
-    assert told.startswith("running at 127.0.0.1:")
-    assert "feed:" not in told
+    printed = command(copied, "status").stdout
+    assert printed.startswith("running at 127.0.0.1:")
+    assert "feed:" not in printed
     assert command(copied, "stop").returncode == 0
     assert command(copied, "url").returncode == 1
     assert not server_lives(copied)
@@ -308,10 +308,10 @@ def test_the_command_starts_finds_and_stops_the_server_of_its_checkout(copied: P
 
 def test_the_command_does_not_stop_a_server_in_use_unless_forced(copied: Path) -> None:
     with EmbeddedPostgres(copied, durable=False) as url:
-        refused = command(copied, "stop")
+        rejected = command(copied, "stop")
 
-        assert refused.returncode == 1
-        assert "in use" in refused.stderr
+        assert rejected.returncode == 1
+        assert "in use" in rejected.stderr
         assert ask(url, "SELECT 1") == 1
         assert command(copied, "stop", "--force").returncode == 0
         assert not server_lives(copied)

@@ -88,7 +88,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(root: Path) -> Iterator[Server]:
-    """Started anew where the test before killed it."""
+    """The server, started again if the test before killed it."""
     with EmbeddedPostgres(root, durable=False) as url:
         yield Server(root, url)
 
@@ -277,9 +277,11 @@ def test_an_sqlstate_says_whether_the_database_is_away_or_the_request_is_wrong(
 ) -> None:
     def fail() -> None:
         with storage_errors(), pooled.connect() as connection:
-            connection.exec_driver_sql(f"DO $$ BEGIN RAISE SQLSTATE '{code}' USING MESSAGE = 'told'; END $$")
+            connection.exec_driver_sql(
+                f"DO $$ BEGIN RAISE SQLSTATE '{code}' USING MESSAGE = 'planted'; END $$"
+            )
 
-    with deadline(10), pytest.raises(Exception, match="told") as raised:
+    with deadline(10), pytest.raises(Exception, match="planted") as raised:
         fail()
 
     assert isinstance(raised.value, StorageUnavailable) is away
@@ -375,8 +377,8 @@ def test_every_spelling_of_a_dsn_means_psycopg2(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://a:geheim@b/c", "sqlite://", "postgres://a:geheim@b:port/c", ""])
-def test_a_dsn_that_cannot_be_used_is_refused_without_telling_it(url: str) -> None:
-    with pytest.raises(ValueError, match="DATABASE_URL") as refused:
+def test_a_dsn_that_cannot_be_used_is_rejected_without_its_password_in_the_message(url: str) -> None:
+    with pytest.raises(ValueError, match="DATABASE_URL") as rejected:
         create_feed_engine(url, connect_seconds=10)
 
-    assert "geheim" not in str(refused.value)
+    assert "geheim" not in str(rejected.value)

@@ -75,10 +75,10 @@ def test_a_late_commit_with_an_early_number_is_not_lost(
     assert reader.seen == ["late number, early commit", "early number, late commit"]
 
 
-def test_the_whole_read_hands_over_to_the_changes_without_a_gap(engine: Engine, tables: SqlTables) -> None:
+def test_a_full_read_and_the_changes_after_it_leave_no_gap(engine: Engine, tables: SqlTables) -> None:
     log = SqlFeedLog(engine)
     with engine.connect() as open_one, engine.connect() as other:
-        like(open_one, "open during the whole read")
+        like(open_one, "open during the full read")
         like(other, "committed before it")
         other.commit()
         whole = log.read_all()
@@ -88,7 +88,7 @@ def test_the_whole_read_hands_over_to_the_changes_without_a_gap(engine: Engine, 
     kept = log.read_changes(whole.position).events
     forgotten = log.read_changes(LogPosition(whole.position.source, whole.position.xid)).events
 
-    assert [one.interaction.request_id for one in kept] == ["open during the whole read"]
+    assert [one.interaction.request_id for one in kept] == ["open during the full read"]
     assert len(in_whole) == 1
     assert whole.recent == in_whole
     assert {one.seq for one in forgotten} - whole.recent == {one.seq for one in kept}
@@ -149,7 +149,7 @@ def test_overlapping_transactions_in_every_order_deliver_each_event_once(
     assert forgetful.seen == reader.seen
 
 
-def test_an_open_transaction_that_deletes_a_post_is_told_after_its_commit(
+def test_an_open_transaction_that_deletes_a_post_is_read_after_its_commit(
     engine: Engine, tables: SqlTables
 ) -> None:
     log = SqlFeedLog(engine)
@@ -233,7 +233,7 @@ def test_a_key_that_was_changed_is_one_removed_and_one_added(engine: Engine, tab
     assert list(changes.removed_posts) == [post_uuid("second")]
 
 
-def test_truncating_is_told_like_deleting(engine: Engine, tables: SqlTables) -> None:
+def test_truncated_rows_are_read_as_removed(engine: Engine, tables: SqlTables) -> None:
     tables.add_follow(user_uuid("anna"), user_uuid("bert"))
     log = SqlFeedLog(engine)
     position = log.read_all().position
@@ -267,7 +267,7 @@ def test_rows_written_by_hand_do_not_stop_the_log(engine: Engine, tables: SqlTab
     assert history.posts.text[history.posts.external_id.index("bare")] == ""
 
 
-def test_more_events_than_a_page_of_the_whole_read_all_arrive(
+def test_more_events_than_a_page_of_the_full_read_are_all_read(
     engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.infrastructure.database.full_read.RECORDS_PER_PAGE", 7)
@@ -284,7 +284,7 @@ def test_more_events_than_a_page_of_the_whole_read_all_arrive(
     assert [history.users.external_id[row] for row in history.events.user] == [f"u{n}" for n in range(20)]
 
 
-def test_the_source_tells_databases_schemas_and_rebuilt_tables_apart(engine: Engine) -> None:
+def test_databases_schemas_and_rebuilt_tables_have_different_sources(engine: Engine) -> None:
     other = SchemaName("other")
     migrate(engine, other)
     sources = [SqlFeedLog(engine).source(), SqlFeedLog(engine, other).source()]

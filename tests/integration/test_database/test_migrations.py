@@ -107,7 +107,7 @@ def test_the_owners_indexes_have_their_names_and_columns(engine: Engine) -> None
         "INSERT INTO feed_change (entity, op, key) VALUES ('follow', 'upsert', gen_random_uuid())",
     ],
 )
-def test_the_tables_refuse_what_contradicts_the_feed(engine: Engine, statement: str) -> None:
+def test_the_tables_reject_what_contradicts_the_feed(engine: Engine, statement: str) -> None:
     tables = SqlTables(engine, PUBLIC)
     tables.add_users(a_user("anna"))
     tables.add_posts(a_post("first"))
@@ -153,7 +153,7 @@ def test_a_teams_tables_serve_as_a_feed(empty_engine: Engine) -> None:
     engine = empty_engine
     run(engine, TEAMS_TABLES)
     migrate(engine, PUBLIC)
-    user, author, post, stranger = (UUID(int=n) for n in range(1, 5))
+    user, author, post, unknown = (UUID(int=n) for n in range(1, 5))
     run(
         engine,
         "INSERT INTO users VALUES (%s, 'a@b', '2026-01-01'), (%s, 'c@d', NULL)",
@@ -167,16 +167,16 @@ def test_a_teams_tables_serve_as_a_feed(empty_engine: Engine) -> None:
         str(user),
         str(author),
         str(user),
-        str(stranger),
+        str(unknown),
     )
     log, interactions = SqlFeedLog(engine), SqlInteractionRepository(engine, budget_seconds=20)
 
     before = log.read_all()
     recorded = interactions.record([Interaction(user, post, "like", NOON)])
-    with pytest.raises(UnknownUser, match=str(stranger)):
-        interactions.record([Interaction(stranger, post, "like", NOON)])
-    with pytest.raises(UnknownPost, match=str(stranger)):
-        interactions.record([Interaction(user, stranger, "like", NOON)])
+    with pytest.raises(UnknownUser, match=str(unknown)):
+        interactions.record([Interaction(unknown, post, "like", NOON)])
+    with pytest.raises(UnknownPost, match=str(unknown)):
+        interactions.record([Interaction(user, unknown, "like", NOON)])
     SqlRecommendationRepository(engine).save(
         [SavedRecommendations(user, [Recommendation(post, 0.5, Reason.RECENT)], NOON, NOON)]
     )
@@ -190,7 +190,7 @@ def test_a_teams_tables_serve_as_a_feed(empty_engine: Engine) -> None:
     assert log.read_changes(before.position).events == list(recorded.stored)
 
 
-def test_posts_of_a_team_are_numbered_densely_and_for_good_as_they_are_met(empty_engine: Engine) -> None:
+def test_posts_of_a_team_are_numbered_densely_and_permanently_when_first_read(empty_engine: Engine) -> None:
     engine = empty_engine
     run(engine, TEAMS_TABLES)
     migrate(engine, PUBLIC)
@@ -210,7 +210,7 @@ def test_posts_of_a_team_are_numbered_densely_and_for_good_as_they_are_met(empty
     assert then == {**first, UUID(int=7): 3}
 
 
-def test_events_and_edges_of_users_and_posts_that_a_team_removed_are_left_out(empty_engine: Engine) -> None:
+def test_events_and_follows_of_removed_users_and_posts_are_not_read(empty_engine: Engine) -> None:
     engine = empty_engine
     run(engine, TEAMS_TABLES)
     migrate(engine, PUBLIC)
@@ -244,7 +244,7 @@ def test_tables_without_uuids_give_empty_views_that_the_team_may_redefine(empty_
     assert SqlFeedLog(engine).read_all().dataset.users.external_id == ["anna"]
 
 
-def test_a_log_of_interactions_that_is_not_ours_is_refused_and_nothing_is_made(empty_engine: Engine) -> None:
+def test_a_log_of_interactions_that_is_not_ours_is_rejected_and_nothing_is_made(empty_engine: Engine) -> None:
     run(empty_engine, "CREATE TABLE user_interaction (id uuid)")
     before = catalogue(empty_engine)
 
@@ -302,11 +302,11 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     log = SqlFeedLog(served)
     whole = log.read_all()
     SqlInteractionRepository(served, budget_seconds=20).record([did("anna", "first")])
-    offered = Recommendation(
+    recommendation = Recommendation(
         whole_post := UUID(bytes=next(iter(log.checksums().by_post()))), 0.5, Reason.RECENT
     )
     recommendations = SqlRecommendationRepository(served)
-    recommendations.save([SavedRecommendations(did("anna", "first").user_id, [offered], NOON, NOON)])
+    recommendations.save([SavedRecommendations(did("anna", "first").user_id, [recommendation], NOON, NOON)])
     recommendations.remove_expired(NOON)
 
     assert len(SqlPostRepository(served, budget_seconds=20).posts([whole_post])) == 1

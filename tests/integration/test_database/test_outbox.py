@@ -1,4 +1,4 @@
-"""The outbox when it is swept, and where views show what no trigger writes into it."""
+"""Purging the outbox, and where views show what no trigger writes into it."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ def tables(engine: Engine) -> SqlTables:
 def settle(engine: Engine) -> None:
     """Wait until every transaction that had begun is over, those of other tests too.
 
-    Transaction numbers are the cluster's: one that is open in any database of it holds back what a sweep removes,
+    Transaction numbers are the cluster's: one that is open in any database of it holds back what a purge removes,
     and the place that a new position has in the outbox.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -49,15 +49,17 @@ def changes_kept(engine: Engine) -> int:
         return int(connection.exec_driver_sql("SELECT count(*) FROM feed_change").scalar_one())
 
 
-def test_what_is_old_is_swept_and_who_had_read_it_goes_on(engine: Engine, tables: SqlTables) -> None:
+def test_old_changes_are_purged_and_a_reader_that_had_read_them_continues(
+    engine: Engine, tables: SqlTables
+) -> None:
     log = SqlFeedLog(engine)
     position = log.read_all().position
     tables.run(AGED)
     tables.add_posts(a_post("third"))
 
-    swept = log.purge(WEEK)
+    purged = log.purge(WEEK)
 
-    assert swept == 4
+    assert purged == 4
     assert changes_kept(engine) == 1
     assert [post.external_id for post in log.read_changes(position).posts] == ["third"]
     assert log.can_resume_from(position, 0)
@@ -65,7 +67,7 @@ def test_what_is_old_is_swept_and_who_had_read_it_goes_on(engine: Engine, tables
 
 
 @pytest.mark.parametrize("forgetful", [False, True])
-def test_who_stands_behind_what_was_swept_is_told_so(
+def test_a_position_before_purged_changes_has_expired(
     engine: Engine, tables: SqlTables, forgetful: bool
 ) -> None:
     log = SqlFeedLog(engine)
@@ -84,7 +86,7 @@ def test_who_stands_behind_what_was_swept_is_told_so(
     assert list(log.read_changes(log.read_all().position).posts) == []
 
 
-def test_a_sweep_takes_portions_until_nothing_old_is_left(
+def test_a_purge_removes_portions_until_no_old_change_remains(
     engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.infrastructure.database.feed_log_impl.MAX_ROWS_PER_PURGE", 3)
@@ -102,17 +104,17 @@ def test_a_change_is_kept_while_a_transaction_as_old_as_it_is_open(engine: Engin
         tables.add_posts(a_post("third"))
         tables.run(AGED)
         during = log.purge(WEEK)
-        told = log.read_changes(position)
+        read = log.read_changes(position)
         long_one.commit()
 
     assert during == 4
-    assert [post.external_id for post in told.posts] == ["third"]
+    assert [post.external_id for post in read.posts] == ["third"]
     tables.run(AGED)
     settle(engine)
     assert log.purge(WEEK) == 2
 
 
-def test_a_change_that_was_open_when_a_reader_looked_is_not_swept_unnoticed(
+def test_a_purged_change_that_was_uncommitted_at_the_position_expires_it(
     engine: Engine, tables: SqlTables
 ) -> None:
     log = SqlFeedLog(engine)
@@ -130,12 +132,12 @@ def test_a_change_that_was_open_when_a_reader_looked_is_not_swept_unnoticed(
         log.read_changes(position)
 
 
-def test_what_is_younger_than_an_hour_is_never_swept(engine: Engine, tables: SqlTables) -> None:
+def test_changes_younger_than_an_hour_are_never_purged(engine: Engine, tables: SqlTables) -> None:
     with pytest.raises(InternalError, match="an hour at least"):
         SqlFeedLog(engine).purge(timedelta(minutes=59))
 
 
-def test_how_far_another_cluster_had_swept_says_nothing_here(engine: Engine, tables: SqlTables) -> None:
+def test_the_purged_position_of_another_cluster_is_ignored(engine: Engine, tables: SqlTables) -> None:
     tables.run("UPDATE feed_change_swept SET xid = '999999999'")  # as pg_restore leaves it
     log = SqlFeedLog(engine)
 

@@ -31,7 +31,7 @@ def test_an_empty_store_is_an_empty_feed(storage: Storage) -> None:
     assert storage.log.read_changes(whole.position).events == []
 
 
-def test_the_whole_feed_has_every_user_post_follow_and_event(storage: Storage) -> None:
+def test_the_feed_that_is_read_has_every_user_post_follow_and_event(storage: Storage) -> None:
     filled(storage)
     storage.tables.add_posts(a_post("hidden", visible=False))
     storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
@@ -77,7 +77,7 @@ def test_events_come_sorted_by_time_and_ties_by_their_number(storage: Storage) -
     assert events.seq[0] < events.seq[1]
 
 
-def test_changes_tell_what_was_added_since(storage: Storage) -> None:
+def test_changes_contain_what_was_added_since(storage: Storage) -> None:
     position = storage.log.read_all().position
     filled(storage)
     storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
@@ -98,7 +98,7 @@ def test_changes_tell_what_was_added_since(storage: Storage) -> None:
     assert not changes.removed_follows
 
 
-def test_changes_are_told_until_their_position_is_taken_over(storage: Storage) -> None:
+def test_changes_are_read_again_until_the_position_advances(storage: Storage) -> None:
     start = storage.log.read_all().position
     filled(storage)
 
@@ -148,7 +148,7 @@ def test_removals_reach_the_reader_through_every_cascade(storage: Storage) -> No
     assert events_of(storage.log.read_all().dataset) == [("bert", "second", 0, NOON.timestamp())]
 
 
-def test_a_post_that_came_and_went_is_told_as_removed(storage: Storage) -> None:
+def test_a_post_that_was_added_and_removed_is_read_as_removed(storage: Storage) -> None:
     position = storage.log.read_all().position
     storage.tables.add_posts(a_post("brief"))
     storage.tables.remove_post(post_uuid("brief"))
@@ -207,7 +207,7 @@ def test_a_posts_mark_changes_with_the_post_and_with_nothing_else(storage: Stora
     assert marks[0] == marks[1]
 
 
-def test_the_log_accounts_for_a_feed_while_no_event_is_removed(storage: Storage) -> None:
+def test_the_log_can_resume_while_no_event_is_removed(storage: Storage) -> None:
     filled(storage)
     storage.interactions.record([did("anna", "second"), did("bert", "second")])
     position = storage.log.read_all().position
@@ -231,7 +231,7 @@ def test_posts_are_found_by_their_time_oldest_first(storage: Storage) -> None:
     assert [post.external_id for post in found] == ["third", "second"]
 
 
-def test_posts_are_found_by_id_and_strangers_left_out(storage: Storage) -> None:
+def test_posts_are_found_by_id_and_unknown_ids_are_skipped(storage: Storage) -> None:
     filled(storage)
 
     found = storage.posts.posts([post_uuid("second"), uuid4(), post_uuid("first")])
@@ -287,18 +287,20 @@ def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage:
     filled(storage)
     anna = user_uuid("anna")
     expires = NOON + timedelta(hours=24)
-    offered = [Recommendation(post_uuid(name), 0.5, Reason.RECENT) for name in ("first", "second", "gone")]
+    recommended = [
+        Recommendation(post_uuid(name), 0.5, Reason.RECENT) for name in ("first", "second", "gone")
+    ]
 
     later = timedelta(hours=1)
     storage.recommendations.save(
         [
-            SavedRecommendations(user, offered, NOON, expires)
+            SavedRecommendations(user, recommended, NOON, expires)
             for user in (anna, user_uuid("nobody"), user_uuid("bert"))
         ]
     )
     storage.recommendations.save(
         [
-            SavedRecommendations(anna, offered[:1], NOON + later, expires + later),
+            SavedRecommendations(anna, recommended[:1], NOON + later, expires + later),
             SavedRecommendations(user_uuid("bert"), [], NOON, expires),
         ]
     )
@@ -311,10 +313,10 @@ def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage:
 
 def test_an_older_answer_does_not_replace_a_newer_one(storage: Storage) -> None:
     filled(storage)
-    anna, offered = user_uuid("anna"), [Recommendation(post_uuid("first"), 0.5, Reason.RECENT)]
-    storage.recommendations.save([SavedRecommendations(anna, offered, NOON, NOON + timedelta(hours=2))])
+    anna, recommended = user_uuid("anna"), [Recommendation(post_uuid("first"), 0.5, Reason.RECENT)]
+    storage.recommendations.save([SavedRecommendations(anna, recommended, NOON, NOON + timedelta(hours=2))])
 
     hour = timedelta(hours=1)
-    storage.recommendations.save([SavedRecommendations(anna, offered, NOON - hour, NOON + hour)])
+    storage.recommendations.save([SavedRecommendations(anna, recommended, NOON - hour, NOON + hour)])
 
     assert storage.recommendations.remove_expired(NOON + timedelta(minutes=90)) == 0

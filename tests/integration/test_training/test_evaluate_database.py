@@ -21,11 +21,11 @@ def feed(own_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path):
 def figures(capsys: pytest.CaptureFixture[str], *arguments: str):
     capsys.readouterr()
     assert main([*arguments, "--rankers", "newest,trending_1d,owner_knn,formula", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    for row in told["rankers"].values():
+    printed = json.loads(capsys.readouterr().out)
+    for row in printed["rankers"].values():
         row.pop("seconds")
-    told.pop("seconds")
-    return told
+    printed.pop("seconds")
+    return printed
 
 
 def test_files_and_the_database_that_they_were_loaded_into_give_the_same_figures(feed, tmp_path, capsys):

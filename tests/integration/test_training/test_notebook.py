@@ -10,7 +10,7 @@ NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "exploration.ipynb"
 
 
 @pytest.mark.timeout(300)
-def test_the_notebook_runs_and_tells_how_the_rankers_compare(monkeypatch):
+def test_the_notebook_runs_and_prints_how_the_rankers_compare(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
 

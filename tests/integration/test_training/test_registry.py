@@ -36,8 +36,8 @@ def answer(main: Main, line: str, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def refusal(main: Main, line: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command is refused with."""
+def rejection(main: Main, line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line of the error with which a command ends."""
     capsys.readouterr()
     try:
         code = main(line.split())
@@ -48,7 +48,7 @@ def refusal(main: Main, line: str, capsys: pytest.CaptureFixture[str]) -> str:
     return captured.err
 
 
-def test_list_tells_versions_roles_and_figures(
+def test_list_prints_versions_roles_and_figures(
     training: FileModelRegistry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish(training)
@@ -56,12 +56,12 @@ def test_list_tells_versions_roles_and_figures(
     publish(training, status="rejected", note="worse than [random]")
 
     shown = answer(registry.main, "list", capsys)
-    told = json.loads(answer(registry.main, "list --json", capsys))
+    printed = json.loads(answer(registry.main, "list --json", capsys))
 
     assert [line for line in shown.splitlines() if "v3" in line and "rejected" in line and "[random]" in line]
     assert "ndcg@10 0.300" in shown
-    assert (told["active"], told["previous"]) == ("v2", "v1")
-    assert [model["status"] for model in told["models"]] == ["inactive", "active", "rejected"]
+    assert (printed["active"], printed["previous"]) == ("v2", "v1")
+    assert [model["status"] for model in printed["models"]] == ["inactive", "active", "rejected"]
 
 
 @pytest.mark.parametrize(
@@ -81,21 +81,21 @@ def test_an_empty_registry_is_said_to_be_empty(capsys: pytest.CaptureFixture[str
     assert json.loads(answer(registry.main, "list --json", capsys))["models"] == []
 
 
-def test_show_tells_whether_the_artefact_can_be_loaded(
+def test_show_prints_whether_the_artefact_can_be_loaded(
     training: FileModelRegistry, machine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = publish(training)
     assert "artefact:   verified" in answer(registry.main, "show v1", capsys)
     (machine / "models" / record.filename).write_bytes(b"")
 
-    told = json.loads(answer(registry.main, "show v1 --json", capsys))
+    printed = json.loads(answer(registry.main, "show v1 --json", capsys))
 
     assert "rejected: " in answer(registry.main, "show v1", capsys)
-    assert told["loadable"] is False
-    assert "bytes instead of" in told["refused"]
+    assert printed["loadable"] is False
+    assert "bytes instead of" in printed["refused"]
 
 
-def test_promote_and_rollback_tell_what_serves_now(
+def test_promote_and_rollback_print_what_serves_now(
     training: FileModelRegistry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
@@ -106,7 +106,9 @@ def test_promote_and_rollback_tell_what_serves_now(
     assert json.loads(answer(registry.main, "promote v1 --json", capsys)) == {"active": "v1", "was": "v2"}
 
 
-def test_prune_tells_what_it_removed(training: FileModelRegistry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prune_prints_what_it_removed(
+    training: FileModelRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
     for _ in range(4):
         publish(training)
 
@@ -134,7 +136,7 @@ def test_a_wrong_command_is_one_line_and_changes_nothing(
     publish(training)
     before = training.fingerprint()
 
-    assert said in refusal(registry.main, line, capsys)
+    assert said in rejection(registry.main, line, capsys)
     assert training.fingerprint() == before
 
 
@@ -143,7 +145,7 @@ def test_a_broken_registry_file_is_one_line(machine: Path, capsys: pytest.Captur
     (machine / "models" / "registry.json").write_text("{")
 
     for line in ("list", "show v1", "promote v1", "rollback", "prune"):
-        assert "registry.json is not readable" in refusal(registry.main, line, capsys)
+        assert "registry.json is not readable" in rejection(registry.main, line, capsys)
 
 
 def test_an_exported_model_serves_on_another_machine_that_trusts_the_key(
@@ -160,7 +162,7 @@ def test_an_exported_model_serves_on_another_machine_that_trusts_the_key(
     other.mkdir()
     monkeypatch.chdir(other)
 
-    assert "signed by key" in refusal(export_model.main, f"--import {bundle}", capsys)
+    assert "signed by key" in rejection(export_model.main, f"--import {bundle}", capsys)
     monkeypatch.setenv("MODEL_TRUSTED_KEYS", trusted)
     registered = answer(export_model.main, f"--import {bundle}", capsys)
     promoted = json.loads(answer(export_model.main, f"--import {bundle} --promote --json", capsys))
@@ -192,7 +194,7 @@ def test_a_wrong_export_is_one_line_and_writes_nothing(
     publish(training)
     before = {path for path in machine.rglob("*") if ".lock" not in path.name}
 
-    assert said in refusal(export_model.main, line, capsys)
+    assert said in rejection(export_model.main, line, capsys)
     assert {path for path in machine.rglob("*") if ".lock" not in path.name} == before
 
 
@@ -201,4 +203,4 @@ def test_a_variable_that_holds_no_key_is_named(
 ) -> None:
     monkeypatch.setenv("MODEL_TRUSTED_KEYS", "nonsense")
 
-    assert "MODEL_TRUSTED_KEYS: not an Ed25519 public key" in refusal(registry.main, "list", capsys)
+    assert "MODEL_TRUSTED_KEYS: not an Ed25519 public key" in rejection(registry.main, "list", capsys)

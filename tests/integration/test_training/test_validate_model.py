@@ -117,7 +117,7 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
         ),
     ],
 )
-def test_what_must_not_serve_is_refused_with_the_reason_in_one_line(
+def test_what_must_not_serve_is_rejected_with_the_reason_in_one_line(
     publish: Callable[..., str], capsys: pytest.CaptureFixture[str], published: dict[str, Any], reason: str
 ) -> None:
     publish(**published)
@@ -147,7 +147,7 @@ def test_a_gain_within_what_is_tolerated_is_no_objection(publish: Callable[..., 
         (lambda path: path.write_bytes(b"x" * path.stat().st_size), "the SHA-256 is not the registered one"),
     ],
 )
-def test_a_damaged_artefact_is_refused(
+def test_a_damaged_artefact_is_rejected(
     publish: Callable[..., str],
     registry: FileModelRegistry,
     tmp_path: Path,

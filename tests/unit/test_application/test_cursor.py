@@ -129,7 +129,7 @@ def test_the_first_secret_signs_and_all_verify() -> None:
         old.open(rotated.seal(state()), USER, "ranked", NOON)
 
 
-def test_a_codec_without_a_secret_is_refused() -> None:
+def test_a_codec_without_a_secret_is_rejected() -> None:
     for secrets in ([], [b""], [b"good", b""]):
         with pytest.raises(ValueError, match="secret"):
             CursorCodec(secrets, DAY)

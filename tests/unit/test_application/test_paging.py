@@ -14,7 +14,7 @@ from tests.support.small_service import SmallService, names, service_with_posts
 
 HOUR = timedelta(hours=1)
 MODELS = ["none", "formula", "learned"]
-USERS = ["reader", "newcomer", "stranger"]  # with events; known, without events; unknown
+USERS = ["reader", "without-events", "unknown"]  # with events; known, without events; unknown
 MODES = ["ranked", "newest", "following"]
 
 
@@ -34,7 +34,7 @@ def test_offsets_page_through_the_last_list_without_repeats() -> None:
     assert answer.exhausted
 
 
-def test_an_offset_page_is_full_though_posts_of_the_list_were_met_or_deleted_since() -> None:
+def test_an_offset_page_is_full_though_posts_of_the_list_were_seen_or_deleted_since() -> None:
     service = service_with_posts(options=RankingOptions())
     first = names(service.page("reader", limit=10))
     coming = names(service.page("reader", limit=30))[10:]
@@ -61,10 +61,10 @@ def test_the_cursor_of_an_offset_page_goes_on_after_the_list_so_far() -> None:
 
 def test_a_kept_list_goes_on_under_a_model_of_another_kind() -> None:
     service = service_with_posts("learned")
-    first = service.page("stranger", limit=10)
+    first = service.page("unknown", limit=10)
     service.publish(learned=False)
 
-    second = service.page("stranger", limit=10, offset=10)
+    second = service.page("unknown", limit=10, offset=10)
 
     shown = names(first, second)
     assert len(shown) == len(set(shown)) == 20
@@ -78,8 +78,8 @@ def test_an_offset_page_is_explained_against_the_list_not_against_the_page() -> 
     later = service.page("reader", limit=5, offset=15, explain=True)
 
     assert len(later.post_ids) == 5
-    for post, told in zip(later.post_ids, later.explanations, strict=True):
-        assert told["probability"] == pytest.approx(listed[post]["probability"], rel=0.3)
+    for post, explained in zip(later.post_ids, later.explanations, strict=True):
+        assert explained["probability"] == pytest.approx(listed[post]["probability"], rel=0.3)
 
 
 def test_an_empty_cursor_is_none_that_was_given_out() -> None:
@@ -100,7 +100,7 @@ def test_a_kept_list_ends_with_its_life() -> None:
     assert "p45" in names(service.page("reader", limit=10))
 
 
-def test_offset_paging_survives_that_the_feed_is_read_anew() -> None:
+def test_offset_paging_continues_after_another_full_read() -> None:
     service = service_with_posts()
     service.page("reader", limit=10)
     service.tables.away = True
@@ -116,7 +116,7 @@ def test_offset_paging_survives_that_the_feed_is_read_anew() -> None:
     assert set(shown) <= service.eligible("reader")
 
 
-def test_who_asks_again_at_once_gets_the_answer_that_stands_and_no_second_copy_is_delivered() -> None:
+def test_a_repeated_request_gets_the_cached_response_and_no_second_copy_is_stored() -> None:
     service = service_with_posts("learned")
     first = service.page("reader", limit=10)
     service.pass_time(2)
@@ -131,7 +131,7 @@ def test_who_asks_again_at_once_gets_the_answer_that_stands_and_no_second_copy_i
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_an_answer_stands_for_its_own_question_alone(model: str) -> None:
+def test_a_cached_response_is_returned_only_for_an_identical_request(model: str) -> None:
     service = service_with_posts(model)
     lists = [names(service.page("reader", limit=limit)) for limit in (30, 10, 40, 30)]
     again = [names(service.page("reader", limit=10, offset=start)) for start in (0, 10, 0)]
@@ -144,7 +144,7 @@ def test_an_answer_stands_for_its_own_question_alone(model: str) -> None:
 @pytest.mark.parametrize(
     "happens", ["event", "follow", "unfollow and follow", "post", "hidden", "model", "time"]
 )
-def test_an_answer_stands_no_longer_than_nothing_concerns_its_user(happens: str) -> None:
+def test_a_cached_response_is_dropped_when_something_relevant_changes(happens: str) -> None:
     service = service_with_posts("learned")
     ranked = service.feed.ranker.pipeline
     service.page("reader", limit=10)
@@ -232,7 +232,7 @@ steps = st.lists(
                 "formula",
                 "learned",
                 "away",
-                "anew",
+                "full read",
                 "day",
             ]
         ),
@@ -253,7 +253,7 @@ def happen(service: SmallService, what: str, number: int) -> None:
         service.tables.away = True
         service.catch_up()
         service.tables.away = False
-    elif what == "anew":  # the same rows, read as a whole once more
+    elif what == "full read":  # the same rows
         service.tables.away = True
         service.catch_up()
         service.tables.away, service.tables.source = False, service.tables.source + "'"
@@ -326,14 +326,14 @@ def test_no_page_repeats_and_none_is_short_whatever_happens_in_between(
     mode=st.sampled_from(MODES),
     limit=st.integers(1, 12),
 )
-def test_offset_pages_never_repeat_nor_offer_what_is_not_eligible(
+def test_offset_pages_never_repeat_and_contain_only_eligible_posts(
     what: list[Step], mode: str, limit: int
 ) -> None:
     service = service_with_posts()
     shown: list[str] = []
 
     for one, number in [("page", 0), *what, ("page", 0), ("page", 0)]:
-        if one in {"anew", "day"}:
+        if one in {"full read", "day"}:
             continue  # another feed, or one that is kept no longer, is another list
         if one != "page":
             happen(service, one, number)

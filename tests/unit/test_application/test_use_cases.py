@@ -18,7 +18,7 @@ from tests.support.small_service import FEW_CANDIDATES, names, service_with_post
 
 HOUR = timedelta(hours=1)
 MODELS = ["none", "formula", "learned"]
-USERS = ["reader", "newcomer", "stranger"]  # with events; known, without events; unknown
+USERS = ["reader", "without-events", "unknown"]  # with events; known, without events; unknown
 MODES = ["ranked", "newest", "following"]
 
 # -- GenerateRecommendations: content and order ------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def test_a_list_holds_each_eligible_post_once_and_no_other(
     shown = names(*pages)
     expected = service.eligible(user, exclude_seen=exclude_seen, mode=mode, excluded=excluded)
     assert sorted(shown) == sorted(expected)
-    assert len(expected) > 10 or (mode, user) == ("following", "stranger")
+    assert len(expected) > 10 or (mode, user) == ("following", "unknown")
     for page in pages:
         assert all(0 <= one <= 1 for one in page.scores)
         assert all(later <= earlier for earlier, later in pairwise(page.scores))
@@ -70,11 +70,11 @@ def test_lists_by_time_are_newest_first_on_every_page(model: str, mode: str) -> 
     ("model", "user", "source"),
     [
         ("none", "reader", "fallback"),
-        ("none", "stranger", "fallback"),
-        ("formula", "stranger", "cold_start"),
-        ("formula", "newcomer", "cold_start"),
+        ("none", "unknown", "fallback"),
+        ("formula", "unknown", "cold_start"),
+        ("formula", "without-events", "cold_start"),
         ("formula", "reader", "personalized"),
-        ("learned", "newcomer", "cold_start"),
+        ("learned", "without-events", "cold_start"),
         ("learned", "reader", "personalized"),
     ],
 )
@@ -137,13 +137,13 @@ def test_what_was_just_tracked_is_gone_from_the_next_answer(model: str) -> None:
     assert first in names(*service.all_pages("reader", exclude_seen=False))
 
 
-def test_the_first_event_of_a_newcomer_makes_the_next_answer_personal() -> None:
+def test_the_first_event_of_a_user_makes_the_next_response_personal() -> None:
     service = service_with_posts("learned")
-    before = service.page("newcomer", limit=20)
+    before = service.page("without-events", limit=20)
     liked = names(before)[5]
 
-    service.track("newcomer", liked, "like")
-    after = service.page("newcomer", limit=20)
+    service.track("without-events", liked, "like")
+    after = service.page("without-events", limit=20)
 
     assert (before.source, after.source) == ("cold_start", "personalized")
     assert names(after) != [one for one in names(before) if one != liked]
@@ -177,7 +177,7 @@ def test_following_changes_with_the_follows() -> None:
 
 
 @pytest.mark.parametrize("wishes", [{"user_id": ""}, {"exclude_ids": ["a\nb"]}, {"exclude_ids": ["x" * 129]}])
-def test_an_id_that_is_none_is_refused(wishes: dict[str, object]) -> None:
+def test_an_invalid_id_is_rejected(wishes: dict[str, object]) -> None:
     user = str(wishes.pop("user_id", "reader"))
 
     with pytest.raises(InvalidId):
@@ -207,7 +207,7 @@ def test_a_uuid_is_its_own_name() -> None:
 def test_ranked_answers_to_known_users_are_handed_on_for_copying() -> None:
     service = service_with_posts()
     answer = service.page("reader")
-    service.page("stranger")
+    service.page("unknown")
     service.page("reader", mode="newest")
 
     assert service.served == [(user_uuid("reader"), answer)]
@@ -269,7 +269,7 @@ def test_one_wrong_event_keeps_the_whole_batch_out_and_its_place_is_named(
     assert repository.rows == applied == []
 
 
-def test_what_the_store_refuses_is_not_applied(repository: MemoryInteractions) -> None:
+def test_what_the_store_rejects_is_not_applied(repository: MemoryInteractions) -> None:
     applied: list[StoredInteraction] = []
     track = TrackInteraction(repository, FixedClock(), applied.extend)
 

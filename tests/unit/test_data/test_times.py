@@ -61,7 +61,7 @@ def read(text: str, companions: list[str | None]) -> int | None:
         ("20260102", 20260102.0),
     ],
 )
-def test_a_time_is_read_the_same_whatever_stands_beside_it(text: str, seconds: float) -> None:
+def test_a_time_is_read_the_same_next_to_any_other_values(text: str, seconds: float) -> None:
     for companions in COMPANIONS:
         assert read(text, companions) == round(seconds * 1e6)
 
@@ -76,7 +76,7 @@ def test_a_time_is_read_the_same_whatever_stands_beside_it(text: str, seconds: f
         "0000-01-01", "10000-01-01", "1767323045000", "2026-01-02T10:00:00\n", "\uff12026-01-02",
     ],
 )  # fmt: skip
-def test_what_is_no_time_is_refused_whatever_stands_beside_it(text: str) -> None:
+def test_a_value_that_is_not_a_time_is_rejected_next_to_any_other_values(text: str) -> None:
     for companions in COMPANIONS:
         assert read(text, companions) is None
     with pytest.raises(ValueError, match="is not a time"):

@@ -109,16 +109,16 @@ def test_probes_leave_no_spans(api: httpx.Client, collected: Collected) -> None:
     assert collected.spans() == ()
 
 
-def test_a_refused_request_is_no_error_of_the_service_and_a_failed_one_is(
+def test_a_rejected_request_is_no_error_of_the_service_and_a_failed_one_is(
     api: httpx.Client, collected: Collected, running: Running
 ) -> None:
     generate(api, **{"X-API-Key": "wrong"})
     running.recommend.fail_with = RuntimeError("broken")
     generate(api)
 
-    refused, failed = collected.requests()
-    assert [span.attributes["http.response.status_code"] for span in (refused, failed)] == [401, 500]
-    assert refused.status.status_code is StatusCode.UNSET
+    rejected, failed = collected.requests()
+    assert [span.attributes["http.response.status_code"] for span in (rejected, failed)] == [401, 500]
+    assert rejected.status.status_code is StatusCode.UNSET
     assert failed.status.status_code is StatusCode.ERROR
 
 
@@ -133,7 +133,7 @@ def test_stages_lie_below_their_request_one_after_the_other(collected: Collected
     metrics, traces = TracedMetrics(), Traces(collected.provider)
 
     with traces.request({}) as trace:
-        for stage in ("sources", "filter", "score"):  # told of together
+        for stage in ("sources", "filter", "score"):  # reported together
             metrics.observe(stage, 0.010)
         metrics.observe("select", 0.0)
         metrics.observe("total", 0.5)
@@ -146,7 +146,7 @@ def test_stages_lie_below_their_request_one_after_the_other(collected: Collected
     assert all(before.end_time <= after.start_time for before, after in pairwise(stages))
 
 
-def test_a_request_that_is_left_out_of_the_share_costs_no_spans() -> None:
+def test_a_request_outside_the_sampled_share_creates_no_spans() -> None:
     collected = Collected(share=0.0)
     metrics, traces = TracedMetrics(), Traces(collected.provider)
 

@@ -45,12 +45,12 @@ def test_the_figures_for_a_program_are_those_of_the_dump(feed, tmp_path, capsys)
         ["--interactions", str(feed), *RANKERS, "--max-requests", "30", "--json", "--dump", str(dump)]
     )
 
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
     lines = [json.loads(line) for line in dump.read_text().splitlines()]
     assert code == 0
-    assert told["requests"] == 30 < told["possible"]
-    assert set(told["rankers"]) == {"newest", "trending_1d", "owner_formula"}
-    for name, row in told["rankers"].items():
+    assert printed["requests"] == 30 < printed["possible"]
+    assert set(printed["rankers"]) == {"newest", "trending_1d", "owner_formula"}
+    for name, row in printed["rankers"].items():
         ranks = np.array([line["rank"] for line in lines if line["ranker"] == name])
         ndcg = np.where(ranks <= 10, 1 / np.log2(ranks + 1), 0.0)
         assert row["ndcg@10"]["mean"] == pytest.approx(ndcg.mean())
@@ -90,8 +90,8 @@ def test_a_person_gets_a_table_with_the_best_ranker_first(feed, capsys):
 def test_the_owners_table_is_another_protocol(feed, capsys):
     assert main(["--interactions", str(feed), "--protocol", "owner", "--rankers", "popular", "--json"]) == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert set(told["rankers"]["popular"]) == {"precision@5", "recall@5", "ndcg@5"}
+    printed = json.loads(capsys.readouterr().out)
+    assert set(printed["rankers"]["popular"]) == {"precision@5", "recall@5", "ndcg@5"}
 
 
 def test_posts_parquet_beside_the_interactions_is_read_unasked(feed, tmp_path, capsys):
@@ -113,7 +113,7 @@ def test_posts_parquet_beside_the_interactions_is_read_unasked(feed, tmp_path, c
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--rankers", "best"], "'best' is no ranker"),
         (["--rankers", ","], "has no ranker"),
@@ -129,12 +129,12 @@ def test_posts_parquet_beside_the_interactions_is_read_unasked(feed, tmp_path, c
         (["--interactions", "/nowhere/feed.csv"], "no such file"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_exit_code_2(feed, capsys, arguments, told):
+def test_what_cannot_be_done_is_one_line_and_exit_code_2(feed, capsys, arguments, message):
     code = _exit_code(["--interactions", str(feed), *arguments])
 
     out, err = capsys.readouterr()
     assert code == 2
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
     assert out == ""
 

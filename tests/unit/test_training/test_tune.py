@@ -85,7 +85,7 @@ def test_the_search_excludes_groups_and_inputs_that_exist():
     assert {name for value in LEARNING_VALUES["without"] for name in value} <= known
 
 
-def test_a_group_of_inputs_is_left_out_by_its_name_and_an_input_by_its_own():
+def test_inputs_are_excluded_by_the_name_of_their_group_or_by_their_own():
     names, groups = user_features.names(), user_features.groups()
 
     by_group = user_features.excluded(["usual_age_gap"])
@@ -157,7 +157,7 @@ def test_a_settings_file_is_read_as_it_was_written(tmp_path):
         ('{"ranking": {"neighbours": 0}}', "ranking.neighbours: 0"),
         ('{"ranking": {"candidates": 0}}', "ranking.candidates: 0"),
         ('{"ranking": {"trending_half_life_hours": 0}}', "ranking.trending_half_life_hours: 0"),
-        ('{"ranking": {"formula": {"taste": 1}}}', "ranking.formula.taste: no such option"),
+        ('{"ranking": {"formula": {"fame": 1}}}', "ranking.formula.fame: no such option"),
         ('{"ranking": {"formula": {"recency_tau_hours": 0}}}', "ranking.formula.recency_tau_hours: 0"),
         ('{"ranking": {"interaction_weights": {"love": 1}}}', "ranking.interaction_weights.love"),
         ('{"ranking": {"interaction_weights": {"like": 1e999}}}', "ranking.interaction_weights.like"),

@@ -79,7 +79,7 @@ async function fetchRankedPosts(service: MLServiceClient, userId: string) {
     return {
       posts: posts.map((post) => {
         const item = recommendations.get(post.id);
-        return { ...post, why: item ? { reason: item.reason, score: item.score, evidence: {} } : null };
+        return { ...post, why: item ? { reason: item.reason, score: item.score, details: {} } : null };
       }),
       note: page.metadata.source.replace("_", " ") + (page.metadata.degraded ? ", degraded" : ""),
     };

@@ -20,6 +20,6 @@ export interface PostWithUser {
 /** The service's reason for a recommendation, and the numbers behind its score. */
 export interface PostExplanation {
   reason: string;
-  evidence: Record<string, unknown>;
+  details: Record<string, unknown>;
   score: number;
 }

@@ -155,8 +155,8 @@ export class FeedRepository {
     return posts.map((post) => {
       const recommendation = recommendations.get(post.id);
       if (!recommendation) return post;
-      const { post_id: _id, external_id: _externalId, score, reason, ...evidence } = recommendation;
-      return { ...post, why: { reason, score, evidence } };
+      const { post_id: _id, external_id: _externalId, score, reason, ...details } = recommendation;
+      return { ...post, why: { reason, score, details } };
     });
   }
 

@@ -50,7 +50,7 @@ const FOLLOWED = `EXISTS (SELECT FROM follows f WHERE f.follower_id = $1 AND f.f
 /** Random posts are drawn from this many of the newest eligible posts, so that the cost does not grow with the table. */
 const MAX_RANDOM_CANDIDATES = 2000;
 
-/** The posts with these ids, in the same order. Deleted and hidden posts are left out. */
+/** The posts with these ids, in the same order. Deleted and hidden posts are skipped. */
 export async function findPosts(viewerId: string, postIds: readonly string[]): Promise<PostWithSeq[]> {
   if (postIds.length === 0) return [];
   const rows = await query<PostRow>(

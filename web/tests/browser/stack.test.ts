@@ -133,7 +133,7 @@ describe("the complete system", { skip }, () => {
 
     const dialog = feed.page.getByRole("dialog", { name: "Why this post" });
     await dialog.waitFor();
-    assert.ok((await dialog.locator(".evidence dt").count()) > 0);
+    assert.ok((await dialog.locator(".facts dt").count()) > 0);
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 

@@ -6,7 +6,7 @@ import { CHECKOUT } from "./postgres";
 /** The files that each file imports, type-only imports included. Paths are relative to the checkout. */
 export type ImportGraph = Map<string, string[]>;
 
-/** Reads the imports of every `.ts` and `.tsx` file in the folders. Packages from `node_modules` are left out. */
+/** Reads the imports of every `.ts` and `.tsx` file in the folders. Packages from `node_modules` are skipped. */
 export function readImportGraph(folders: readonly string[]): ImportGraph {
   const options = compilerOptions();
   const graph: ImportGraph = new Map();

@@ -83,7 +83,7 @@ def read_versions(path: Path) -> Versions:
         raise InvalidArtifact(f"{path}: {error.strerror or error}") from error
     versions = parse_json(Versions, read_regular_file(path, _SIZE_LIMIT_BYTES), path.name)
     if len({one.version for one in versions.models}) < len(versions.models):
-        raise InvalidArtifact(f"{path.name}: a version stands there twice")
+        raise InvalidArtifact(f"{path.name}: a version is listed twice")
     if sum(one.status == "active" for one in versions.models) > 1:
         raise InvalidArtifact(f"{path.name}: more than one version is active")
     last_number = max([versions.last_number, *(int(one.version[1:]) for one in versions.models)])

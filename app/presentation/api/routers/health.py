@@ -81,7 +81,7 @@ class StateCollector(Collector):
         self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        """One family for each figure; what is unknown is left out."""
+        """One family for each figure; unknown figures are omitted."""
         health = self._health()
         state = health.state
         model = GaugeMetricFamily("ml_model_info", "The model that serves, as a label", labels=["version"])

@@ -1,4 +1,4 @@
-"""Kills a writer of the registry before lines that it runs, and tells what stands in the folder then.
+"""Kills a writer of the registry before lines that it runs, and prints what is in the folder afterwards.
 
 Run as a program by the test: one process imports everything and forks a writer for each kill.
 """

@@ -87,7 +87,7 @@ def test_a_published_model_is_active_and_a_service_loads_it(
     np.testing.assert_array_equal(loaded["numbers"], np.arange(5.0))
 
 
-def test_a_figure_beyond_all_numbers_is_refused_as_any_altered_manifest_is(
+def test_a_figure_beyond_all_numbers_is_rejected_as_any_altered_manifest_is(
     registry: FileModelRegistry, service: FileModelRegistry, folder: Path
 ) -> None:
     publish(registry, metrics={"figure": 1.0})
@@ -141,7 +141,9 @@ def test_a_file_that_nobody_registered_is_not_overwritten(registry: FileModelReg
     assert (folder / "model_20260113_120000.pkl").read_bytes() == b"someone's"
 
 
-def test_publishing_replaces_the_active_one_unless_it_is_told_not_to(registry: FileModelRegistry) -> None:
+def test_publishing_replaces_the_active_version_only_with_the_status_active(
+    registry: FileModelRegistry,
+) -> None:
     publish(registry)
     publish(registry, status="inactive")
     publish(registry, status="rejected", note="worse than random")
@@ -150,7 +152,7 @@ def test_publishing_replaces_the_active_one_unless_it_is_told_not_to(registry: F
     assert statuses(registry) == {"v1": "inactive", "v2": "inactive", "v3": "rejected", "v4": "active"}
 
 
-def test_promote_tells_which_was_active_before(registry: FileModelRegistry) -> None:
+def test_promote_returns_the_version_that_was_active_before(registry: FileModelRegistry) -> None:
     publish(registry, status="inactive")
     publish(registry, status="inactive")
 
@@ -329,7 +331,7 @@ def test_an_artefact_over_the_size_limit_is_neither_written_nor_read(
 
 
 @pytest.mark.parametrize("created_at", ["yesterday", "2026-01-13T12:00:00", ""])
-def test_a_time_without_zone_or_sense_is_refused(registry: FileModelRegistry, created_at: str) -> None:
+def test_a_time_without_zone_or_sense_is_rejected(registry: FileModelRegistry, created_at: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  the wording is the standard library's
         publish(registry, created_at=created_at)
     assert registry.records() == ()
@@ -372,7 +374,7 @@ def test_every_flipped_bit_of_an_artefact_is_noticed(registry: FileModelRegistry
 
 
 @pytest.mark.parametrize("change", [lambda good: good[:-1], lambda good: b"", lambda good: good + b"x"])
-def test_an_artefact_of_another_length_is_refused(
+def test_an_artefact_of_another_length_is_rejected(
     registry: FileModelRegistry, folder: Path, change: Callable[[bytes], bytes]
 ) -> None:
     file = folder / publish(registry).filename
@@ -409,7 +411,9 @@ def test_no_field_of_an_entry_can_be_changed(
         registry.load("v9" if field == "version" else "v1")
 
 
-def test_swapped_artefacts_and_swapped_entries_are_refused(registry: FileModelRegistry, folder: Path) -> None:
+def test_swapped_artefacts_and_swapped_entries_are_rejected(
+    registry: FileModelRegistry, folder: Path
+) -> None:
     one, two = publish(registry, "one"), publish(registry, "two")
     first, second = folder / one.filename, folder / two.filename
     first.rename(folder / "x")
@@ -439,7 +443,7 @@ def test_swapped_artefacts_and_swapped_entries_are_refused(registry: FileModelRe
         "model_20260113_120000.pkl\n",
     ],
 )
-def test_a_file_name_that_leads_elsewhere_is_refused_even_if_signed(
+def test_a_file_name_that_leads_elsewhere_is_rejected_even_if_signed(
     registry: FileModelRegistry, folder: Path, filename: str
 ) -> None:
     plant(folder, pickle.dumps({"a": 1}, protocol=5), SIGNER, filename=filename)
@@ -457,15 +461,15 @@ def test_a_symbolic_link_is_not_followed(registry: FileModelRegistry, folder: Pa
         registry.load("v1")
 
 
-def test_a_model_signed_by_a_stranger_is_refused(folder: Path, service: FileModelRegistry) -> None:
-    stranger = Signer.generate()
-    publish(FileModelRegistry(folder, training_keys(stranger)))
+def test_a_model_signed_by_an_untrusted_key_is_rejected(folder: Path, service: FileModelRegistry) -> None:
+    untrusted = Signer.generate()
+    publish(FileModelRegistry(folder, training_keys(untrusted)))
 
-    with pytest.raises(InvalidArtifact, match=stranger.public.key_id):
+    with pytest.raises(InvalidArtifact, match=untrusted.public.key_id):
         service.load("v1")
 
 
-def test_a_strangers_signature_under_a_trusted_key_id_is_refused(
+def test_a_signature_of_an_untrusted_key_under_a_trusted_key_id_is_rejected(
     folder: Path, service: FileModelRegistry
 ) -> None:
     publish(FileModelRegistry(folder, training_keys()))
@@ -500,7 +504,7 @@ def test_a_hostile_pickle_does_no_harm_signed_or_not(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_artefact_of_another_scikit_learn_is_refused_before_it_is_read(
+def test_an_artefact_of_another_scikit_learn_is_rejected_before_it_is_read(
     registry: FileModelRegistry, folder: Path
 ) -> None:
     plant(folder, b"never read", SIGNER, libraries=library_versions() | {"scikit-learn": "1.0.2"})
@@ -557,7 +561,7 @@ def test_an_entry_of_the_wrong_shape_is_named(
         registry.records()
 
 
-def test_one_version_twice_or_two_active_ones_are_refused(registry: FileModelRegistry, folder: Path) -> None:
+def test_one_version_twice_or_two_active_ones_are_rejected(registry: FileModelRegistry, folder: Path) -> None:
     publish(registry)
     publish(registry)
     edit(folder, lambda content: content["models"][0].update(status="active"))
@@ -670,7 +674,7 @@ def test_a_single_file_is_loaded_as_a_bundle_or_beside_its_registry(
         assert artifact["name"] == "single"
 
 
-def test_a_single_file_that_nothing_vouches_for_is_refused(
+def test_a_single_file_that_nothing_vouches_for_is_rejected(
     registry: FileModelRegistry, folder: Path, tmp_path: Path
 ) -> None:
     record = publish(registry)

@@ -205,7 +205,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("wrap", [plainly, nested])
-def test_a_pickle_that_calls_something_is_refused_before_it_is_called(
+def test_a_pickle_that_calls_something_is_rejected_before_it_is_called(
     name: str, wrap: Any, tmp_path: Path
 ) -> None:
     named, make = HOSTILE[name]
@@ -220,7 +220,7 @@ def test_a_pickle_that_calls_something_is_refused_before_it_is_called(
     assert mark.exists()
 
 
-def test_a_part_that_the_reader_would_refuse_cannot_be_written() -> None:
+def test_a_part_that_the_reader_would_reject_cannot_be_written() -> None:
     with pytest.raises(InvalidArtifact, match=r"fractions[.]Fraction"):
         serialise({"weight": __import__("fractions").Fraction(1, 2)})
 
@@ -263,7 +263,7 @@ def test_an_artefact_is_a_mapping_by_names(value: object) -> None:
         deserialise(pickle.dumps(value, protocol=5))
 
 
-def test_bytes_after_the_pickle_are_refused() -> None:
+def test_bytes_after_the_pickle_are_rejected() -> None:
     with pytest.raises(InvalidArtifact, match="3 bytes after its end"):
         deserialise(serialise({"a": 1}) + b"abc")
 
@@ -272,12 +272,12 @@ GOOD = serialise({"name": "model", "numbers": np.arange(20.0), "matrix": COUNTS}
 
 
 @given(st.integers(0, len(GOOD) - 1))
-def test_a_pickle_cut_anywhere_is_refused(length: int) -> None:
+def test_a_pickle_cut_anywhere_is_rejected(length: int) -> None:
     with pytest.raises(InvalidArtifact):
         deserialise(GOOD[:length])
 
 
-def test_a_length_beyond_memory_is_refused() -> None:
+def test_a_length_beyond_memory_is_rejected() -> None:
     with pytest.raises(InvalidArtifact):
         deserialise(b"\x80\x05\x8e" + struct.pack("<Q", 2**62) + b"short.")
 

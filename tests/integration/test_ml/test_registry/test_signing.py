@@ -102,7 +102,7 @@ def test_a_service_with_trusted_keys_makes_and_holds_no_private_key(tmp_path: Pa
     assert not (tmp_path / "keys").exists()
 
 
-def test_a_signer_trusts_itself_and_who_it_is_told_to(tmp_path: Path) -> None:
+def test_a_signer_trusts_its_own_key_and_the_configured_keys(tmp_path: Path) -> None:
     other = Signer.generate()
 
     alone = model_keys(SIGNER.pem().decode(), [], tmp_path / "keys", signs=True)

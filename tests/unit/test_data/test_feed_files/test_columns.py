@@ -133,7 +133,7 @@ def test_a_csv_record_that_is_too_long_is_named_by_its_line(tmp_path: Path) -> N
         read_feed(write_rows(tmp_path / "i.csv", [VIEW]), path)
 
 
-def test_a_parquet_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+def test_a_parquet_column_that_is_there_twice_is_rejected(tmp_path: Path) -> None:
     names = [*VIEW, "user_id"]
     path = tmp_path / "i.parquet"
     pq.write_table(pa.table([pa.array([VIEW[name]]) for name in names], names=names), path)
@@ -161,7 +161,7 @@ def test_lines_are_counted_over_quoted_line_breaks_and_empty_lines(tmp_path: Pat
         read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts)
 
 
-def test_a_post_without_any_time_is_refused(tmp_path: Path) -> None:
+def test_a_post_without_any_time_is_rejected(tmp_path: Path) -> None:
     posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "content": ""}, {"id": "p2", "content": ""}])
 
     with pytest.raises(FeedFileError, match="line 3: column id: 'p2' has no created_at, and no interaction"):
@@ -176,7 +176,7 @@ def test_a_post_without_any_time_is_refused(tmp_path: Path) -> None:
         ("interaction_type", pa.array([1])),
     ],
 )
-def test_a_column_of_the_wrong_type_is_refused(tmp_path: Path, column: str, array: Any) -> None:
+def test_a_column_of_the_wrong_type_is_rejected(tmp_path: Path, column: str, array: Any) -> None:
     path = tmp_path / "i.parquet"
     pq.write_table(
         pa.table({name: pa.array([value]) for name, value in VIEW.items()} | {column: array}), path

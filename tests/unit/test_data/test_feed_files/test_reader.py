@@ -247,7 +247,7 @@ def test_duplicate_ids_and_users_who_follow_themselves_are_skipped_and_reported(
     assert history.follows.since.tolist() == [-8.0]
     assert [str(one) for one in feed.skipped_rows] == [
         f"1 of the posts ({posts}: line 3: column id: 'p1' is a duplicate id; the first row was kept)",
-        f"1 of the follows ({follows}: line 2: column followee_id: 'ann' is the follower himself)",
+        f"1 of the follows ({follows}: line 2: column followee_id: 'ann' equals the follower)",
         (
             f"2 of the follows ({follows}: line 3: column followee_id: 'bob' is followed in another row too, "
             "of which the earliest counts)"

@@ -1,4 +1,4 @@
-"""Heat against the sum that it stands for."""
+"""Decayed counters equal the sums of their definition."""
 
 import itertools
 
@@ -16,45 +16,46 @@ EVENTS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 200_000)), min_siz
 )
 
 
-def heated(events, cuts=(), ranked: int = 0) -> DecayedCounters:
-    heat = DecayedCounters(HALF_LIVES, top_k_size=ranked)
-    heat.ensure_rows(8)
+def counters_with(events, cuts=(), ranked: int = 0) -> DecayedCounters:
+    counters = DecayedCounters(HALF_LIVES, top_k_size=ranked)
+    counters.ensure_rows(8)
     rows = np.array([row for row, _ in events], np.intp)
     times = START + np.array([time for _, time in events], np.float64)
     at = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
     for a, b in itertools.pairwise(at):
-        heat.add(rows[a:b], times[a:b])
-    return heat
+        counters.add(rows[a:b], times[a:b])
+    return counters
 
 
 @given(EVENTS, st.integers(200_000, 400_000))
-def test_heat_is_the_sum_over_events_of_a_half_to_the_power_of_age_in_half_lives(events, later):
+def test_a_counter_is_the_sum_over_events_of_a_half_to_the_power_of_age_in_half_lives(events, later):
     now = START + later
-    heat = heated(events)
+    counters = counters_with(events)
 
-    found = heat.values(now, np.arange(8))
+    found = counters.values(now, np.arange(8))
 
     expected = [
         [sum(0.5 ** ((later - time) / h) for row, time in events if row == asked) for asked in range(8)]
         for h in HALF_LIVES
     ]
     assert found == pytest.approx(np.array(expected), rel=1e-6, abs=1e-300)
-    assert np.array_equal(found[1], heat.column(1, now))
+    assert np.array_equal(found[1], counters.column(1, now))
 
 
 @given(EVENTS, st.lists(st.integers(0, 80), max_size=5))
 def test_the_same_events_in_any_batches_give_the_same_bits(events, cuts):
     assert (
-        heated(events).to_arrays()["level"].tobytes() == heated(events, cuts).to_arrays()["level"].tobytes()
+        counters_with(events).to_arrays()["level"].tobytes()
+        == counters_with(events, cuts).to_arrays()["level"].tobytes()
     )
 
 
 def test_years_of_engagement_neither_overflow_nor_lose_the_order():
-    heat = DecayedCounters((900.0,))
-    heat.ensure_rows(3)
-    heat.add(np.array([0, 1, 1]), np.array([0.0, 3e9, 3e9 + 1]))
+    counters = DecayedCounters((900.0,))
+    counters.ensure_rows(3)
+    counters.add(np.array([0, 1, 1]), np.array([0.0, 3e9, 3e9 + 1]))
 
-    now = heat.values(3e9 + 2, np.arange(3))[0]
+    now = counters.values(3e9 + 2, np.arange(3))[0]
 
     assert now[0] == 0.0
     assert 1.9 < now[1] < 2.0
@@ -62,33 +63,33 @@ def test_years_of_engagement_neither_overflow_nor_lose_the_order():
 
 
 @given(st.lists(EVENTS, min_size=1, max_size=4), st.integers(1, 3))
-def test_the_hottest_are_the_rows_with_most_heat_however_it_was_asked_before(parts, ranked):
+def test_the_top_k_are_the_rows_with_the_largest_counters_after_any_calls(parts, ranked):
     events = sorted((event for part in parts for event in part), key=lambda event: event[1])
-    heat = DecayedCounters(HALF_LIVES, top_k_size=ranked)
-    heat.ensure_rows(8)
+    counters = DecayedCounters(HALF_LIVES, top_k_size=ranked)
+    counters.ensure_rows(8)
     step = max(1, len(events) // 5)
 
     for start in range(0, len(events), step):
         some = events[start : start + step]
-        heat.add(
+        counters.add(
             np.array([row for row, _ in some], np.intp),
             START + np.array([time for _, time in some], np.float64),
         )
         for index in range(len(HALF_LIVES)):
-            level = heat.log2_values(index, np.arange(8))
+            level = counters.log2_values(index, np.arange(8))
             touched = [row for row in range(8) if level[row] > -np.inf]
             expected = sorted(touched, key=lambda row: (-level[row], -row))[:ranked]
-            assert heat.top_k(index, ranked).tolist() == expected
+            assert counters.top_k(index, ranked).tolist() == expected
 
 
 @given(EVENTS, EVENTS)
-def test_heat_that_was_saved_and_restored_goes_on_as_the_first_would(before, after):
-    heat = heated(before, ranked=2)
+def test_restored_counters_continue_like_the_saved_ones(before, after):
+    counters = counters_with(before, ranked=2)
 
-    again = DecayedCounters.from_arrays(heat.to_arrays())
+    again = DecayedCounters.from_arrays(counters.to_arrays())
 
     later = START + 200_000 + np.array([time for _, time in after], np.float64)
-    for one in (heat, again):
+    for one in (counters, again):
         one.add(np.array([row for row, _ in after], np.intp), later)
-    assert heat.to_arrays()["level"].tobytes() == again.to_arrays()["level"].tobytes()
-    assert heat.top_k(0, 2).tolist() == again.top_k(0, 2).tolist()
+    assert counters.to_arrays()["level"].tobytes() == again.to_arrays()["level"].tobytes()
+    assert counters.top_k(0, 2).tolist() == again.top_k(0, 2).tolist()

@@ -38,8 +38,8 @@ def embed(texts):
 @given(feeds(), MOMENTS, st.booleans())
 def test_any_steps_lead_to_the_same_bytes(feed, moments, replay):
     at_once, stepwise = (FeedTimeline(feed.dataset(), replay=replay) for _ in range(2))
-    for chronicle in (at_once, stepwise):
-        chronicle.embed_texts(embed)
+    for timeline in (at_once, stepwise):
+        timeline.embed_texts(embed)
 
     for moment in moments:
         stepwise.advance(moment)
@@ -67,11 +67,11 @@ def test_the_state_at_a_moment_does_not_depend_on_the_order_of_the_files_rows(fe
 def test_at_a_moment_everything_strictly_before_it_is_known_and_nothing_else(feed, step):
     moment = step * 1800.0
     history = feed.dataset()
-    chronicle = FeedTimeline(history, replay=True)
+    timeline = FeedTimeline(history, replay=True)
 
-    chronicle.advance(moment)
+    timeline.advance(moment)
 
-    state, past = chronicle.state, [e for e in feed.events if e[3] < moment]
+    state, past = timeline.state, [e for e in feed.events if e[3] < moment]
     first = defaultdict(lambda: np.inf)
     for _, post, _, time in feed.events:
         first[post] = min(first[post], time)
@@ -79,23 +79,21 @@ def test_at_a_moment_everything_strictly_before_it_is_known_and_nothing_else(fee
     known = {i for i, since in exists.items() if since < moment}
     assert state.n_posts == len(known)
     for i in known:
-        row = chronicle.post_row[i]
+        row = timeline.post_row[i]
         assert state.created[row] == exists[i]
         assert state.engagements[row] == sum(1 for e in past if e[1] == i)
         assert state.last_engaged[row] == max((e[3] for e in past if e[1] == i), default=-np.inf)
     for user in range(feed.users):
-        row = int(chronicle.user_row[user])
+        row = int(timeline.user_row[user])
         if row >= state.n_users:
             assert not any(e[0] == user for e in past)
             continue
         mine = [e for e in sorted(feed.events, key=lambda e: e[3]) if e[0] == user and e[3] < moment]
         posts, times, kinds = state.events_by_user.row(row)
-        assert posts.tolist() == [chronicle.post_row[e[1]] for e in mine]
+        assert posts.tolist() == [timeline.post_row[e[1]] for e in mine]
         assert times.tolist() == [e[3] for e in mine]
         assert kinds.tolist() == [e[2] for e in mine]
-        followed = {
-            int(chronicle.user_row[b]) for a, b, since in feed.follows if a == user and since < moment
-        }
+        followed = {int(timeline.user_row[b]) for a, b, since in feed.follows if a == user and since < moment}
         assert (
             set(state.follows.row(row)[0].tolist()) == followed
         )  # an undated edge is never known to a replay
@@ -112,54 +110,54 @@ def test_serving_knows_undated_follows_and_hidden_posts_which_a_replay_cannot_da
 @given(feeds(), st.integers(0, 42), st.integers(0, 42))
 def test_a_snapshot_goes_on_as_the_state_it_was_taken_of(feed, one, other):
     early, late = sorted((one * 1800.0, other * 1800.0))
-    chronicle = FeedTimeline(feed.dataset(), replay=True)
-    chronicle.advance(early)
-    saved = pickle.loads(pickle.dumps(chronicle.state.snapshot()))
+    timeline = FeedTimeline(feed.dataset(), replay=True)
+    timeline.advance(early)
+    saved = pickle.loads(pickle.dumps(timeline.state.snapshot()))
 
     again = FeedState.from_snapshot(saved)
 
-    assert comparable(again) == comparable(chronicle.state)
-    events = chronicle.events
+    assert comparable(again) == comparable(timeline.state)
+    events = timeline.events
     known = (events.time >= early) & (events.time < late)
     known &= (events.user < again.n_users) & (events.post < again.n_posts)
     for state in (again, FeedState.from_snapshot(saved)):
         state.record(events[np.flatnonzero(known)])
-    chronicle.state.record(events[np.flatnonzero(known)])
-    assert comparable(again) == comparable(chronicle.state)
+    timeline.state.record(events[np.flatnonzero(known)])
+    assert comparable(again) == comparable(timeline.state)
     for index in range(3):
         count = min(5, again.n_posts)
         assert (
             again.post_counters.top_k(index, count).tolist()
-            == chronicle.state.post_counters.top_k(index, count).tolist()
+            == timeline.state.post_counters.top_k(index, count).tolist()
         )
 
 
 def test_a_snapshot_shares_nothing_with_the_state():
-    chronicle = FeedTimeline(Feed(2, [Post()], [(0, 0, LIKE, 5.0)]).dataset(), replay=True)
-    state = chronicle.apply_all()
+    timeline = FeedTimeline(Feed(2, [Post()], [(0, 0, LIKE, 5.0)]).dataset(), replay=True)
+    state = timeline.apply_all()
     saved = state.snapshot()
     before = pickle.dumps(_plain(saved))
 
-    state.record(chronicle.events)
-    FeedState.from_snapshot(saved).record(chronicle.events)
+    state.record(timeline.events)
+    FeedState.from_snapshot(saved).record(timeline.events)
 
     assert pickle.dumps(_plain(saved)) == before
 
 
-def test_answering_under_ones_own_post_earns_no_standing():
+def test_comments_under_an_own_post_do_not_count_for_the_author():
     feed = Feed(2, [Post(author=0)], [(0, 0, COMMENT, 5.0), (1, 0, COMMENT, 6.0)])
-    chronicle = FeedTimeline(feed.dataset(), replay=True)
-    state = chronicle.apply_all()
+    timeline = FeedTimeline(feed.dataset(), replay=True)
+    state = timeline.apply_all()
 
-    standing = state.author_counters.values(6.0, chronicle.user_row[[0]])
+    popularity = state.author_counters.values(6.0, timeline.user_row[[0]])
 
-    assert standing[-1, 0] == pytest.approx(1.0)
+    assert popularity[-1, 0] == pytest.approx(1.0)
     assert state.engagements[0] == 2
 
 
 def test_a_look_is_engagement_but_not_strong_engagement():
-    chronicle = FeedTimeline(Feed(1, [Post()], [(0, 0, VIEW, 5.0), (0, 0, LIKE, 6.0)]).dataset(), replay=True)
-    state = chronicle.apply_all()
+    timeline = FeedTimeline(Feed(1, [Post()], [(0, 0, VIEW, 5.0), (0, 0, LIKE, 6.0)]).dataset(), replay=True)
+    state = timeline.apply_all()
 
     assert state.post_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(2.0, rel=1e-6)
     assert state.strong_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(1.0, rel=1e-6)
@@ -181,29 +179,29 @@ def test_a_second_edge_between_two_users_counts_once_and_an_edge_can_be_taken_ba
 
 
 def test_a_removed_post_is_hidden_and_its_key_is_free_but_histories_keep_their_meaning():
-    chronicle = FeedTimeline(Feed(2, [Post(), Post()], [(0, 0, LIKE, 5.0)]).dataset(), replay=True)
-    state = chronicle.apply_all()
-    row = int(chronicle.post_row[0])
-    key = chronicle.dataset.posts.key[0].tobytes()
+    timeline = FeedTimeline(Feed(2, [Post(), Post()], [(0, 0, LIKE, 5.0)]).dataset(), replay=True)
+    state = timeline.apply_all()
+    row = int(timeline.post_row[0])
+    key = timeline.dataset.posts.key[0].tobytes()
 
     state.remove_post(key)
     state.remove_post(key)
 
     assert not state.visible[row]
     assert key not in state.post_rows
-    assert state.events_by_user.row(int(chronicle.user_row[0]))[0].tolist() == [row]
+    assert state.events_by_user.row(int(timeline.user_row[0]))[0].tolist() == [row]
 
 
 def test_a_post_that_gets_another_author_topic_or_time_is_found_under_them():
     feed = Feed(2, [Post(created=1.0, author=0, tags=("old",)), Post(created=2.0, author=0, tags=("old",))])
-    chronicle = FeedTimeline(feed.dataset(), replay=True)
-    state = chronicle.apply_all()
-    row, other = int(chronicle.post_row[0]), int(chronicle.post_row[1])
+    timeline = FeedTimeline(feed.dataset(), replay=True)
+    state = timeline.apply_all()
+    row, other = int(timeline.post_row[0]), int(timeline.post_row[1])
 
-    state.update_post(row, author=int(chronicle.user_row[1]), created=9.0, visible=False, topic="new")
+    state.update_post(row, author=int(timeline.user_row[1]), created=9.0, visible=False, topic="new")
 
-    assert state.posts_by_author.row(int(chronicle.user_row[1]))[0].tolist() == [row]
-    assert state.posts_by_author.row(int(chronicle.user_row[0]))[0].tolist() == [other]
+    assert state.posts_by_author.row(int(timeline.user_row[1]))[0].tolist() == [row]
+    assert state.posts_by_author.row(int(timeline.user_row[0]))[0].tolist() == [other]
     assert state.by_created.tolist() == [other, row]
     assert not state.visible[row]
     assert state.topic[row] == state.topic_ids["new"]
@@ -230,7 +228,7 @@ def test_posts_are_found_by_numbers_however_large():
 
 
 @given(st.lists(st.integers(-3, 30), max_size=12))
-def test_numbers_that_no_post_has_are_left_out(asked):
+def test_unknown_numbers_are_skipped(asked):
     state = FeedTimeline(
         Feed(1, [Post(created=float(i)) for i in range(5)]).dataset(), replay=False
     ).apply_all()

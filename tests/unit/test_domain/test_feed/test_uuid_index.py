@@ -15,7 +15,7 @@ ODD = 0x9E3779B97F4A7C15
 
 
 @given(st.lists(ANY, unique=True), st.lists(ANY))
-def test_every_key_has_its_row_and_a_stranger_none(keys: list[UUID], asked: list[UUID]) -> None:
+def test_every_key_has_its_row_and_an_unknown_key_has_none(keys: list[UUID], asked: list[UUID]) -> None:
     rows = UuidIndex(uuid_keys(keys)).rows(uuid_keys(asked))
 
     place = {key: row for row, key in enumerate(keys)}
@@ -29,16 +29,16 @@ def colliding(low: int) -> UUID:
     return UUID(bytes=mixed.to_bytes(8, "little") + low.to_bytes(8, "little"))
 
 
-def test_keys_that_were_made_to_collide_are_told_apart() -> None:
+def test_keys_that_were_made_to_collide_have_different_rows() -> None:
     keys = [colliding(low) for low in range(1, 50)]
-    stranger = colliding(99)
+    unknown = colliding(99)
 
-    rows = UuidIndex(uuid_keys(keys)).rows(uuid_keys([*reversed(keys), stranger]))
+    rows = UuidIndex(uuid_keys(keys)).rows(uuid_keys([*reversed(keys), unknown]))
 
     assert rows.tolist() == [*reversed(range(49)), -1]
 
 
-def test_a_stranger_that_collides_with_one_key_is_still_a_stranger() -> None:
+def test_an_unknown_key_that_collides_with_a_known_key_has_no_row() -> None:
     assert UuidIndex(uuid_keys([colliding(1)])).rows(uuid_keys([colliding(2)])).tolist() == [-1]
 
 

@@ -43,7 +43,7 @@ def test_precision_recall_and_ndcg_are_those_of_the_first_five():
         missing = len(relevant) - gains.sum()
         precision.append(gains[:5].mean())
         recall.append(gains[:5].sum() / len(relevant))
-        truth = np.r_[gains, np.ones(int(missing))][None]  # what is not in the list stands behind it
+        truth = np.r_[gains, np.ones(int(missing))][None]  # what is not in the list follows it
         ndcg.append(ndcg_score(truth, -np.arange(truth.shape[1], dtype=float)[None], k=5))
 
     assert table["precision@5"].mean == pytest.approx(np.mean(precision))

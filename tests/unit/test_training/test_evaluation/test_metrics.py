@@ -35,11 +35,11 @@ def test_hit_and_reciprocal_rank_count_from_one():
 
 def test_the_interval_comes_from_users_not_from_requests():
     random = np.random.default_rng(0)
-    taste = random.random(40)
+    value_of_user = random.random(40)
     users = np.repeat(np.arange(40), 50)
-    values = taste[users]  # a user's requests tell nothing that his first did not
+    values = value_of_user[users]  # all requests of a user have the same value
 
-    many, one_each = bootstrap(values, users), bootstrap(taste, np.arange(40))
+    many, one_each = bootstrap(values, users), bootstrap(value_of_user, np.arange(40))
 
     assert many.high - many.low == pytest.approx(one_each.high - one_each.low, rel=1e-9)
     assert bootstrap(values, np.arange(len(values))).high - many.mean < (many.high - many.mean) / 3

@@ -172,7 +172,7 @@ def test_processes_fit_into_half_of_what_machine_and_container_have_free(
     assert replay_workers._affordable_processes() == expected
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports it")
 def test_the_size_of_a_process_is_read_from_the_system():
     assert replay_workers._kilobytes(Path("/proc/self/status"), "VmRSS") > 1000
     assert replay_workers._affordable_processes() < np.inf

@@ -76,8 +76,8 @@ def test_a_segment_without_requests_is_null_for_a_program(replayed):
     replay, outcome = replayed
     parts = segments(replay, outcome)
 
-    told = summarise(replay, outcome)["newest"].to_json()
+    summary = summarise(replay, outcome)["newest"].to_json()
 
     for name, those in parts.items():
-        assert told["segments"][name]["n"] == those.sum()
-        assert (told["segments"][name]["mean"] is None) == (not those.any())
+        assert summary["segments"][name]["n"] == those.sum()
+        assert (summary["segments"][name]["mean"] is None) == (not those.any())

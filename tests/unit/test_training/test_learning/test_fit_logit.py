@@ -64,7 +64,7 @@ def test_padding_is_never_chosen_and_changes_nothing(choice_sets):
 
 
 @pytest.mark.parametrize("units", [0, 4])
-def test_what_is_left_out_counts_for_nothing_whatever_it_says(choice_sets, units):
+def test_an_excluded_input_never_changes_the_utilities(choice_sets, units):
     without = standardise(choice_sets, np.array([False, True, False]))
 
     model = fit_choice_model(("a", "b", "c"), without, units=units)

@@ -50,7 +50,7 @@ def test_where_a_second_signal_counts_the_blend_is_taken_and_hears_it():
     assert weights[NAMES.index("affinity author")] == pytest.approx(1.0, abs=0.15)
 
 
-def test_what_was_tried_is_told_with_its_likelihood_and_a_signal_that_is_left_out_is_not_tried():
+def test_tried_specs_are_returned_with_their_likelihood_and_excluded_signals_are_not_tried():
     options = LearningOptions(ridges=(1e-3,), units=(), without=("age in days",))
 
     learned = select_model(choice_sets(lambda x: column(x, "gravity")), [], options)

@@ -15,7 +15,7 @@ from training.replay.replay import Replay, target_kinds
 
 
 def sampled(history, options, ranking) -> tuple[SampledExamples, np.ndarray]:
-    """All examples of a replay, and how many posts each had to choose from besides the chosen one."""
+    """All examples of a replay, and how many posts each could have chosen instead."""
     replay = Replay(history, ranking, targets=target_kinds(history))
     examples = training_examples(replay, options)
     sampler, sets = CandidateSampler(replay, examples, options), SampledExamples(replay, examples, options)

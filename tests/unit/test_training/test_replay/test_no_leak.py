@@ -36,14 +36,14 @@ def dumped(
     seen=None,
     learning=QUICK,
 ) -> bytes:
-    """The dump of a replay; `seen` is told of the replay before it runs."""
+    """The dump of a replay; `seen` is called with the replay before it runs."""
     targets = targets or target_kinds(history)
     replay = Replay(history, RankingOptions(), targets=targets, test_from=test_from)
     if seen is not None:
         seen(replay)
     outcome = replay_rankers(replay, rankers, learning, max_requests=most, workers=1)
     assert not LEARNED_RANKERS & set(rankers) or outcome.fits, (
-        "nothing was learned: the feed is too small to tell"
+        "nothing was learned: the feed is too small for this test"
     )
     write_dump(path, replay, outcome)
     return path.read_bytes()
@@ -219,8 +219,8 @@ def test_the_same_feed_gives_the_same_dump_twice(feed, tmp_path):
 
 
 def _request(line: bytes) -> tuple[str, str]:
-    told = json.loads(line)
-    return told["user_id"], told["target"]
+    row = json.loads(line)
+    return row["user_id"], row["target"]
 
 
 def _ranker(line: bytes) -> str:

@@ -110,14 +110,14 @@ def test_recall_counts_the_chosen_posts_of_a_source_and_unique_recall_those_of_n
 
     replay_rankers(fresh, ["learned"], QUICK, max_requests=60, diagnose=again)
 
-    told = pipeline.sources()
+    by_source = pipeline.sources()
     together = np.sum(list(named.values()), axis=0)
     assert pipeline.requests == len(outcome.requests) == 60
-    assert set(told) == {*named, "all"}
-    assert told["all"].recall == pytest.approx((together > 0).mean())
+    assert set(by_source) == {*named, "all"}
+    assert by_source["all"].recall == pytest.approx((together > 0).mean())
     for name, hits in named.items():
-        assert told[name].recall == pytest.approx(np.mean(hits))
-        assert told[name].unique_recall == pytest.approx((np.array(hits) & (together == 1)).mean())
+        assert by_source[name].recall == pytest.approx(np.mean(hits))
+        assert by_source[name].unique_recall == pytest.approx((np.array(hits) & (together == 1)).mean())
 
 
 def test_reliability_parts_the_served_posts_in_tenths_by_probability(measured):

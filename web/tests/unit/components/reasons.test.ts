@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { flattenEvidence, formatNumber, reasonLabel, reasonSentence } from "@/components/reasons";
+import { flattenDetails, formatNumber, reasonLabel, reasonSentence } from "@/components/reasons";
 import { ageOf } from "@/components/relative-time";
 
 describe("the explanation of a post", () => {
@@ -22,17 +22,17 @@ describe("the explanation of a post", () => {
     assert.equal(reasonLabel("old_friends"), "old friends");
   });
 
-  it("lists the evidence with the largest numbers first, without empty values", () => {
-    const facts = flattenEvidence({
+  it("lists the details with the largest numbers first, without empty values", () => {
+    const facts = flattenDetails({
       recency: 0.1,
       age: -2.8,
       nothing: null,
       tags: ["sea", "salt"],
-      parts: { heat_1d: 5 },
+      parts: { author_7d: 5 },
     });
 
     assert.deepEqual(facts, [
-      { name: "heat 1d", value: 5 },
+      { name: "author 7d", value: 5 },
       { name: "age", value: -2.8 },
       { name: "recency", value: 0.1 },
       { name: "tags", value: "sea, salt" },

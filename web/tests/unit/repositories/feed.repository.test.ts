@@ -48,7 +48,7 @@ describe("the feed repository", () => {
 
       assert.equal(page.source, "ml_recommendations");
       assert.deepEqual(idsOf(page), posts.ids.slice(0, 10));
-      assert.deepEqual(page.posts[0]?.why, { reason: "trending", score: 1, evidence: {} });
+      assert.deepEqual(page.posts[0]?.why, { reason: "trending", score: 1, details: {} });
       assert.deepEqual([page.degraded, page.exhausted, page.modelVersion], [false, false, "v1"]);
     });
 
