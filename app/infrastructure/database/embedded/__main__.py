@@ -34,27 +34,6 @@ def parser() -> argparse.ArgumentParser:
     return commands
 
 
-def start(server: EmbeddedPostgres) -> int:
-    """Start the server and leave it running without a user; the last later user stops it."""
-    print(server.start())
-    server.abandon()
-    return 0
-
-
-def url(server: EmbeddedPostgres) -> int:
-    """Print the DSN with its password."""
-    dsn = server.url()
-    print(dsn or "not running", file=sys.stdout if dsn else sys.stderr)
-    return 0 if dsn else 1
-
-
-def status(server: EmbeddedPostgres) -> int:
-    """Print whether the server runs, and its address without the password."""
-    dsn = server.url()
-    print(f"running at {dsn.rpartition('@')[2]}" if dsn else "not running")
-    return 0 if dsn else 1
-
-
 def run(server: EmbeddedPostgres, command: Sequence[str]) -> int:
     """Use the server while a command runs, and return the exit status of the command."""
     with server, subprocess.Popen(command) as process:
@@ -72,28 +51,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 only after success."""
     commands = parser()
     options = commands.parse_args(arguments)
-    server = EmbeddedPostgres()
+    if options.action == "run" and options.command[:1] == ["--"]:
+        del options.command[0]
+    if options.action == "run" and not options.command:
+        commands.error("run: COMMAND is missing")
     try:
-        match options.action:
-            case "start":
-                return start(server)
-            case "url":
-                return url(server)
-            case "status":
-                return status(server)
-            case "stop":
-                stopped = server.stop(force=options.force)
-                print("stopped" if stopped else IN_USE, file=sys.stdout if stopped else sys.stderr)
-                return 0 if stopped else 1
-        command = options.command[1:] if options.command[:1] == ["--"] else options.command
-        if not command:
-            commands.error("run: COMMAND is missing")
-        return run(server, command)
+        return _act(EmbeddedPostgres(), options)
     except EmbeddedUnavailable as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename or 'embedded PostgreSQL'}: {error.strerror}", file=sys.stderr)
     return 2
+
+
+def _act(server: EmbeddedPostgres, options: argparse.Namespace) -> int:
+    """Perform the action of the command line; return the exit status."""
+    match options.action:
+        case "start":
+            print(server.start())
+            server.abandon()  # it runs on without a user; the last later user stops it
+            return 0
+        case "run":
+            return run(server, options.command)
+        case "stop":
+            succeeded = server.stop(force=options.force)
+            text = "stopped" if succeeded else IN_USE
+        case "url":
+            text = server.url() or "not running"
+            succeeded = text != "not running"
+        case _:  # status: the address without the password
+            dsn = server.url()
+            print(f"running at {dsn.rpartition('@')[2]}" if dsn else "not running")
+            return 0 if dsn else 1
+    print(text, file=sys.stdout if succeeded else sys.stderr)
+    return 0 if succeeded else 1
 
 
 if __name__ == "__main__":

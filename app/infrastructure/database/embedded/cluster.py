@@ -12,13 +12,12 @@ The locks are `flock`s. The kernel releases them when their process ends, so a k
 """
 
 import atexit
-import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Final
+
+from filelock import FileLock
 
 from app.infrastructure.database.embedded.launcher import EmbeddedUnavailable, Launcher, find_programs
 from app.infrastructure.database.embedded.locks import is_free, open_lock
@@ -45,9 +44,7 @@ class EmbeddedPostgres:
     def __enter__(self) -> str:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.release()
 
     def start(self) -> str:
@@ -58,7 +55,7 @@ class EmbeddedPostgres:
         find_programs()  # raises before a file is written
         try:
             self._home.mkdir(parents=True, exist_ok=True)
-            with self._starting_lock():
+            with FileLock(self._home / "starting"):
                 if self._users_lock is None:
                     self._users_lock = open_lock(self._home / "users")
                     fcntl.flock(self._users_lock, fcntl.LOCK_SH)
@@ -71,7 +68,7 @@ class EmbeddedPostgres:
         """End this process's use of the server; the last user stops it."""
         if self._users_lock is None:
             return
-        with self._starting_lock():
+        with FileLock(self._home / "starting"):
             self.abandon()
             if self._has_no_user():
                 self._server.stop()
@@ -87,7 +84,7 @@ class EmbeddedPostgres:
         """Stop the server; return False if a process uses it. `force` stops it in any case."""
         if not self._home.is_dir():
             return True
-        with self._starting_lock():
+        with FileLock(self._home / "starting"):
             if force or self._has_no_user():
                 self._server.stop()
                 return True
@@ -99,12 +96,3 @@ class EmbeddedPostgres:
 
     def _has_no_user(self) -> bool:
         return is_free(self._home / "users", by_sharers=True)
-
-    @contextlib.contextmanager
-    def _starting_lock(self) -> Iterator[None]:
-        lock = open_lock(self._home / "starting")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)

@@ -36,19 +36,13 @@ class Launcher:
     owner: int | None = None  # user id that must own the cluster, if it is not the current user's
 
     @classmethod
-    def as_is(cls) -> Self:
-        """Start the programs as the current user, who must not be root."""
-        return cls()
-
-    @classmethod
-    def in_namespace(cls) -> Self:
-        """Start the programs as root in a user namespace, where they see an ordinary user; root owns their files."""
-        return cls(prefix=("unshare", "-U", "--map-user=1000"))
-
-    @classmethod
     def as_user(cls, uid: int) -> Self:
         """Start the programs as the user `uid`, who must have access to the checkout and the programs."""
-        return cls(identity={"user": uid, "group": primary_group(uid), "extra_groups": []}, owner=uid)
+        try:
+            group = pwd.getpwuid(uid).pw_gid
+        except KeyError:  # the system does not know the user
+            group = uid
+        return cls(identity={"user": uid, "group": group, "extra_groups": []}, owner=uid)
 
     def run(self, command: Iterable[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command to its end. `options` are those of `subprocess.run`."""
@@ -57,14 +51,6 @@ class Launcher:
             **{**self.identity, "stdin": subprocess.DEVNULL, "text": True, "cwd": "/", **options},
             check=False,
         )
-
-
-def primary_group(uid: int) -> int:
-    """Return the primary group of a user; the user id itself if the system does not know the user."""
-    try:
-        return pwd.getpwuid(uid).pw_gid
-    except KeyError:
-        return uid
 
 
 def choose_launcher(programs: Path, cluster: Path) -> Launcher:
@@ -76,13 +62,13 @@ def choose_launcher(programs: Path, cluster: Path) -> Launcher:
     if os.geteuid() != 0:
         if cluster_owner not in (None, os.geteuid()):
             raise EmbeddedUnavailable(f"{cluster} belongs to another user (uid {cluster_owner})")
-        return Launcher.as_is()
-    if cluster_owner:
-        candidates = [Launcher.as_user(cluster_owner)]
-    else:
-        candidates = [Launcher.in_namespace()] if shutil.which("unshare") else []
-        if cluster_owner is None:
-            candidates += [Launcher.as_user(uid) for uid in unprivileged_users(cluster)]
+        return Launcher()
+    candidates = []
+    if not cluster_owner and shutil.which("unshare"):
+        # root in a user namespace: the programs see an ordinary user there, and root owns their files
+        candidates.append(Launcher(prefix=("unshare", "-U", "--map-user=1000")))
+    users = unprivileged_users(cluster) if cluster_owner is None else [cluster_owner]
+    candidates += [Launcher.as_user(uid) for uid in users if uid]
     for launcher in candidates:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             probe = launcher.run([*PROBE, programs / "postgres", cluster.parent], capture_output=True)
@@ -95,10 +81,8 @@ def choose_launcher(programs: Path, cluster: Path) -> Launcher:
 
 
 def unprivileged_users(cluster: Path) -> Iterator[int]:
-    """Yield the ids of users that root may switch to: the owner of the checkout first."""
-    owner = cluster.parent.stat().st_uid
-    if owner:
-        yield owner
+    """Yield the ids of users that root may switch to: the owner of the checkout first (0 if that is root)."""
+    yield cluster.parent.stat().st_uid
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             yield pwd.getpwnam(name).pw_uid

@@ -13,10 +13,10 @@ def open_lock(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def try_lock(descriptor: int) -> bool:
-    """Take the lock exclusively without waiting; return whether that succeeded."""
+def try_lock(descriptor: int, mode: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock in `mode` without waiting; return whether that succeeded."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -30,12 +30,9 @@ def is_free(path: Path, *, by_sharers: bool = False) -> bool:
     """
     lock = open_lock(path)
     try:
-        fcntl.flock(lock, (fcntl.LOCK_EX if by_sharers else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(lock, fcntl.LOCK_EX if by_sharers else fcntl.LOCK_SH)
     finally:
         os.close(lock)
-    return True
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -48,19 +45,12 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Return a TCP port of the loopback interface that no program listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_port_free(port: int) -> bool:
-    """Return whether a server can listen on `port` of the loopback interface; False for port 0."""
+def free_port(preferred: int = 0) -> int:
+    """Return `preferred` if a server can listen on it, else another free TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", preferred))
         except OSError:
-            return False
-    return port != 0
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg2
-from psycopg2 import sql
+import psycopg2.errors
 
 from app.infrastructure.database.embedded.launcher import (
     EmbeddedUnavailable,
@@ -30,14 +30,7 @@ from app.infrastructure.database.embedded.launcher import (
     choose_launcher,
     find_programs,
 )
-from app.infrastructure.database.embedded.locks import (
-    free_port,
-    is_free,
-    is_port_free,
-    open_lock,
-    try_lock,
-    wait_until,
-)
+from app.infrastructure.database.embedded.locks import free_port, is_free, open_lock, try_lock, wait_until
 from app.shared.atomic_file import write_atomically
 
 DATABASE: Final = "feed"
@@ -83,17 +76,9 @@ class EmbeddedServer:
         if not self._is_running() or not self._url_file.exists():
             return None
         url = self._url_file.read_text().strip()
-        deadline = time.monotonic() + START_SECONDS
-        while self._is_running():
-            try:
-                psycopg2.connect(url, connect_timeout=5).close()
-            except psycopg2.OperationalError as error:
-                if time.monotonic() > deadline:
-                    raise self._unavailable("the running server does not answer") from error
-                time.sleep(0.05)
-            else:
-                return url
-        return None
+        if not wait_until(lambda: _answers(url) or not self._is_running(), START_SECONDS):
+            raise self._unavailable("the running server does not answer")
+        return url if self._is_running() else None
 
     def start(self) -> str:
         """Start the server, which must not run, and return its DSN. Create the cluster if there is none.
@@ -111,7 +96,7 @@ class EmbeddedServer:
         url = self._url_file.read_text().strip()
         port = int(url.rpartition(":")[2].partition("/")[0])
         for _ in range(PORT_ATTEMPTS):
-            port = port if is_port_free(port) else free_port()
+            port = free_port(port)
             url = re.sub(r":\d+/", f":{port}/", url)
             _write_private(self._url_file, url)
             if self._start_postmaster(programs, launcher, port):
@@ -125,8 +110,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + STOP_SECONDS
         # First "fast shutdown"; then "immediate shutdown", for a server that cannot end its sessions.
         for number, until in ((signal.SIGINT, deadline - STOP_SECONDS / 2), (signal.SIGQUIT, deadline)):
-            postmaster = self._postmaster_pid()
-            if postmaster is not None:
+            if (postmaster := self._postmaster_pid()) is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(postmaster, number)
             if wait_until(lambda: not self._is_running(), until - time.monotonic()):
@@ -193,11 +177,11 @@ class EmbeddedServer:
         try:
             pid = int((self._cluster / "postmaster.pid").read_text().split("\n", 1)[0])
             command = Path(f"/proc/{pid}/cmdline")
-            has_proc = Path("/proc/self").exists()
-            is_postmaster = not has_proc or str(self._cluster).encode() in command.read_bytes()
+            if Path("/proc/self").exists() and str(self._cluster).encode() not in command.read_bytes():
+                return None
         except (OSError, ValueError):
             return None
-        return pid if is_postmaster else None
+        return pid
 
     def _unavailable(self, problem: str) -> EmbeddedUnavailable:
         """An error with the last error line of the log."""
@@ -212,15 +196,19 @@ def _write_private(path: Path, text: str) -> None:
     write_atomically(path, [text.encode() + b"\n"], private=True)
 
 
+def _answers(url: str) -> bool:
+    """Return whether the server of `url` accepts connections."""
+    try:
+        psycopg2.connect(url, connect_timeout=5).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
 def _ensure_database(url: str) -> None:
     """Create the database of `url` if the server does not have it."""
-    server, _, name = url.rpartition("/")
-    connection = psycopg2.connect(f"{server}/postgres", connect_timeout=10)
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
-            if cursor.fetchone() is None:
-                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    finally:
-        connection.close()
+    connection = psycopg2.connect(f"{url.rpartition('/')[0]}/postgres", connect_timeout=10)
+    connection.autocommit = True
+    existing = contextlib.suppress(psycopg2.errors.DuplicateDatabase)
+    with contextlib.closing(connection), existing, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {DATABASE}")
