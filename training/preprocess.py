@@ -6,7 +6,6 @@ from scipy.sparse import csr_array
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.time_units import DAY
-from app.infrastructure.ml.collaborative_filter import interaction_matrix
 
 
 def build_interaction_matrix(
@@ -23,4 +22,4 @@ def build_interaction_matrix(
     weights = kind_weights[events.kind]
     if decayed_at is not None:
         weights = weights * np.exp2((events.time - decayed_at) / DAY)
-    return interaction_matrix(events.user, events.post, weights, shape)
+    return csr_array((weights, (events.user, events.post)), shape=shape)  # sums equal positions

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import psycopg2.errors
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import ProgrammingError
 
 from app.domain.entities import Interaction, Post, User
 from app.domain.errors import PositionExpired
@@ -88,10 +86,8 @@ class SqlFeedLog:
         self._number_posts("true")
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             progress = ReadProgress(_current_snapshot(connection))
-            recent = connection.exec_driver_sql(
-                f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8",
-                (progress.xmin,),
-            )
+            query = f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8"
+            recent = connection.exec_driver_sql(query, (progress.xmin,))
             return FeedSnapshot(
                 dataset=read_feed(connection, self.schema),
                 position=progress.to_position(self._source(connection)),
@@ -172,19 +168,16 @@ class SqlFeedLog:
             return sorted(posts, key=lambda post: post.created_at)
 
     def _source(self, connection: Connection) -> str:
-        database, table = connection.exec_driver_sql(
-            "SELECT oid, to_regclass(%s)::oid FROM pg_database WHERE datname = current_database()",
+        database, table, may_read_cluster = connection.exec_driver_sql(
+            "SELECT oid, to_regclass(%s)::oid, has_function_privilege('pg_control_system()', 'EXECUTE') "
+            "FROM pg_database WHERE datname = current_database()",
             (self.schema["user_interaction"],),
         ).one()
-        try:
-            with connection.begin_nested():
-                cluster = connection.exec_driver_sql(
-                    "SELECT system_identifier FROM pg_control_system()"
-                ).scalar_one()
-        except ProgrammingError as error:
-            if not isinstance(error.orig, psycopg2.errors.InsufficientPrivilege):
-                raise
-            cluster = "-"
+        cluster = "-"
+        if may_read_cluster:
+            cluster = connection.exec_driver_sql(
+                "SELECT system_identifier FROM pg_control_system()"
+            ).scalar_one()
         return f"{cluster}/{database}/{self.schema.plain}/{table}"
 
     def _is_purged_after(self, connection: Connection, progress: ReadProgress) -> bool:

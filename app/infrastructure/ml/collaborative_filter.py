@@ -153,15 +153,3 @@ class NeighbourRecommender:
         own = GroupSums(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
         own_row = self._row[context.user] if context.user < len(self._row) else -1
         return self.model.neighbours(own.rows, own.sums[0], exclude_row=int(own_row))
-
-
-def interaction_matrix(
-    users: NDArray[np.integer[Any]],
-    posts: NDArray[np.integer[Any]],
-    weights: NDArray[np.float64],
-    shape: tuple[int, int],
-) -> csr_array:
-    """Sparse `shape` (n_users, n_posts): entry i adds weights[i] at (users[i], posts[i])."""
-    matrix = csr_array((weights, (users, posts)), shape=shape)
-    matrix.sum_duplicates()
-    return matrix

@@ -1,7 +1,6 @@
 """Text vectors of posts: TF-IDF over words and tags, projected to 48 dimensions."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,20 +76,19 @@ class TextSpace:
 
     def _tf_idf(self, texts: Sequence[str]) -> csr_array:
         """(n, v) (1 + log(count)) x idf of each known word, rows of length 1."""
-        columns: list[int] = []
-        counts: list[int] = []
-        starts = [0]
-        for text in texts:
-            known = Counter(self._columns[word] for word in words(text) if word in self._columns)
-            for column in sorted(known):
-                columns.append(column)
-                counts.append(known[column])
-            starts.append(len(columns))
-        weights = (np.log(np.array(counts, np.float32)) + 1) * self._idf[columns]
-        rows = np.repeat(np.arange(len(texts)), np.diff(starts))
+        found = [
+            (row, self._columns[word])
+            for row, text in enumerate(texts)
+            for word in words(text)
+            if word in self._columns
+        ]
+        positions = np.array(found, np.intp).reshape(-1, 2).T
+        matrix = csr_array((np.ones(len(found), np.float32), positions), shape=(len(texts), len(self._terms)))
+        weights = (np.log(matrix.data) + 1) * self._idf[matrix.indices]  # scipy has counted equal positions
+        rows = np.repeat(np.arange(len(texts)), np.diff(matrix.indptr))
         length = np.sqrt(np.bincount(rows, weights=weights**2, minlength=len(texts)))
-        weights = (weights / length[rows]).astype(np.float32)
-        return csr_array((weights, columns, starts), shape=(len(texts), len(self._terms)))
+        matrix.data = (weights / length[rows]).astype(np.float32)
+        return matrix
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the artefact; `from_dict` reads it."""

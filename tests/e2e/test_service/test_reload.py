@@ -146,7 +146,7 @@ def test_a_rightly_signed_pickle_that_would_run_code_is_rejected_unrun(
     feed_url: str, own_folder: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "was-run"
-    signer = registry_of(own_folder)._keys.signer
+    signer = registry_of(own_folder).keys.signer
     assert signer is not None
     with running(own_folder, DATABASE_URL=feed_url, REGISTRY_POLL_SECONDS="0.1") as service:
         shutil.rmtree(own_folder / "models")

@@ -10,7 +10,6 @@ from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.collaborative_filter import (
     CollaborativeFilter,
     NeighbourRecommender,
-    interaction_matrix,
 )
 from tests.support.feeds import generated, whole_state
 from training.preprocess import build_interaction_matrix
@@ -147,7 +146,7 @@ def test_an_unknown_user_has_no_neighbours_and_no_support(trained):
 
 
 def test_events_after_training_count_for_the_users_own_row():
-    weights = interaction_matrix(np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([5.0, 5.0, 5.0]), (3, 2))
+    weights = csr_array(([5.0, 5.0, 5.0], ([0, 1, 1], [0, 0, 1])), shape=(3, 2))
     model = CollaborativeFilter.fit(weights, 2)
 
     nearest = model.neighbours(

@@ -1,7 +1,5 @@
 """Default bodies of the three views, over the service's own tables or over adopted tables of the same name."""
 
-import re
-
 from sqlalchemy import Connection, text
 
 from app.infrastructure.database.schema import SchemaName
@@ -50,22 +48,17 @@ CASTABLE = {
 }
 
 
-def _type_family(type_name: str) -> str:
-    """Remove the length or precision of a type: `character varying(40)[]` -> `character varying[]`."""
-    return re.sub(r"\([^)]*\)", "", type_name)
-
-
 def view_over(connection: Connection, schema: SchemaName, view: str, *, adopted: bool) -> str:
     """Return the CREATE VIEW statement of `view` over its table in `schema`, from the columns that the table has."""
     table, view_columns = VIEW_COLUMNS[view]
     rows = connection.execute(
         text(
-            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
             "WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped"
         ),
         {"name": schema[table]},
     )
-    table_columns = {name: _type_family(type_name) for name, type_name in rows}
+    table_columns = {row.attname: row.format_type for row in rows}  # types without length and precision
     columns = []
     for name, (kind, replacement) in view_columns.items():
         if name == "seq" and adopted:  # a column `seq` of an adopted table may have any meaning
@@ -79,9 +72,7 @@ def view_over(connection: Connection, schema: SchemaName, view: str, *, adopted:
             return f"CREATE VIEW {schema[view]} AS SELECT {nulls} WHERE false"
         else:
             columns.append(f'{replacement} AS "{name}"')
-    join = (
-        f" LEFT JOIN {schema['feed_post_number']} n ON n.post_id = t.id"
-        if adopted and "seq" in view_columns
-        else ""
-    )
-    return f"CREATE VIEW {schema[view]} AS SELECT {', '.join(columns)} FROM {schema[table]} t{join}"
+    source = f"{schema[table]} t"
+    if adopted and "seq" in view_columns:
+        source += f" LEFT JOIN {schema['feed_post_number']} n ON n.post_id = t.id"
+    return f"CREATE VIEW {schema[view]} AS SELECT {', '.join(columns)} FROM {source}"

@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ LOCK_FILE = ".registry.lock"
 SIZE_LIMIT_BYTES = 2 * 1024**3
 
 
+@dataclass(frozen=True, slots=True)
 class FileModelRegistry:
     """Versions, artefacts and the active one, in `models_dir`.
 
@@ -43,19 +44,14 @@ class FileModelRegistry:
         lock_wait_seconds: how long a writer waits for another one.
     """
 
-    def __init__(
-        self,
-        models_dir: Path,
-        keys: ModelKeys,
-        *,
-        size_limit_bytes: int = SIZE_LIMIT_BYTES,
-        lock_wait_seconds: float = 60,
-    ) -> None:
-        self._folder = models_dir
-        self._file = models_dir / REGISTRY_FILE
-        self._keys = keys
-        self._size_limit_bytes = size_limit_bytes
-        self._lock_wait_seconds = lock_wait_seconds
+    models_dir: Path
+    keys: ModelKeys
+    size_limit_bytes: int = SIZE_LIMIT_BYTES
+    lock_wait_seconds: float = 60
+
+    @property
+    def _file(self) -> Path:
+        return self.models_dir / REGISTRY_FILE
 
     def records(self) -> tuple[ModelRecord, ...]:
         """All versions, oldest first. Raises InvalidArtifact when registry.json is unreadable."""
@@ -102,7 +98,7 @@ class FileModelRegistry:
                 raise InvalidArtifact(f"{path}: no manifest beside it; use the file of training.export_model")
             manifest = found
         self._check_size(manifest.filename, len(content))
-        return manifest.record, manifest.unpack(content, self._keys.trusted)
+        return manifest.record, manifest.unpack(content, self.keys.trusted)
 
     def publish(
         self,
@@ -183,7 +179,7 @@ class FileModelRegistry:
                 versions = versions.remove([one.version for one in gone])
                 write_versions(self._file, versions)
             named = {one.filename for one in versions.models}
-            for path in self._folder.iterdir():
+            for path in self.models_dir.iterdir():
                 if FILENAME.fullmatch(path.name) and path.name not in named:
                     path.unlink()
             return tuple(one.record for one in gone)
@@ -195,7 +191,7 @@ class FileModelRegistry:
         """
         manifest = read_versions(self._file).get(version)
         content = self._content(manifest)
-        manifest.unpack(content, self._keys.trusted)
+        manifest.unpack(content, self.keys.trusted)
         write_bundle(output, manifest, content)
         return manifest.record
 
@@ -207,7 +203,7 @@ class FileModelRegistry:
         """
         manifest, content = split_bundle(self._read_bundle(path), path.name)
         self._check_size(path.name, len(content))
-        manifest.unpack(content, self._keys.trusted)
+        manifest.unpack(content, self.keys.trusted)
         if promote:
             _check_not_rejected(manifest)
         with self._locked() as versions:
@@ -230,9 +226,9 @@ class FileModelRegistry:
             manifest = manifest.with_status("inactive")
         is_new = all(one.version != manifest.version for one in versions.models)
         if is_new and self._is_unused(versions, manifest.filename):
-            write_atomically(self._folder / manifest.filename, [content])
+            write_atomically(self.models_dir / manifest.filename, [content])
             return versions.add(manifest), manifest.version
-        if self._keys.signer is None:
+        if self.keys.signer is None:
             raise InvalidArtifact(
                 f"{manifest.version} ({manifest.filename}) is another model here: MODEL_SIGNING_KEY is needed to "
                 "register this one under a number of its own"
@@ -245,7 +241,7 @@ class FileModelRegistry:
         self, versions: Versions, draft: ModelRecord, libraries: Mapping[str, str], content: bytes
     ) -> tuple[Versions, str]:
         """`content` written and signed under the next version, and the versions with it."""
-        if self._keys.signer is None:
+        if self.keys.signer is None:
             raise ModelUnavailable("nothing can be published without a signing key: MODEL_SIGNING_KEY")
         stem = f"model_{parse_created_at(draft.created_at):%Y%m%d_%H%M%S}"
         filename, number = f"{stem}.pkl", 1
@@ -255,48 +251,50 @@ class FileModelRegistry:
         self._check_size(filename, len(content))
         version = f"v{versions.last_number + 1}"
         manifest = Manifest.sign(
-            replace(draft, version=version, filename=filename), libraries, self._keys.signer
+            replace(draft, version=version, filename=filename), libraries, self.keys.signer
         )
-        manifest.check(self._keys.trusted)
-        write_atomically(self._folder / filename, [content])
+        manifest.check(self.keys.trusted)
+        write_atomically(self.models_dir / filename, [content])
         return versions.add(manifest), version
 
     def _is_unused(self, versions: Versions, filename: str) -> bool:
         named = any(one.filename == filename for one in versions.models)
-        return not named and not os.path.lexists(self._folder / filename)
+        return not named and not os.path.lexists(self.models_dir / filename)
 
     def _read_bundle(self, path: Path) -> bytes:
         """The bytes of a file that the caller names, so links are followed. Raises InvalidArtifact."""
-        return plain.read_regular_file(path.resolve(), self._size_limit_bytes + MANIFEST_LIMIT_BYTES)
+        return plain.read_regular_file(path.resolve(), self.size_limit_bytes + MANIFEST_LIMIT_BYTES)
 
     def _load(self, manifest: Manifest) -> dict[str, Any]:
-        return manifest.unpack(self._content(manifest), self._keys.trusted)
+        return manifest.unpack(self._content(manifest), self.keys.trusted)
 
     def _content(self, manifest: Manifest) -> bytes:
         """The bytes of a manifest that is trusted; the manifest is checked first, it names the file."""
-        manifest.check(self._keys.trusted)
-        return plain.read_regular_file(self._folder / manifest.filename, self._size_limit_bytes)
+        manifest.check(self.keys.trusted)
+        return plain.read_regular_file(self.models_dir / manifest.filename, self.size_limit_bytes)
 
     def _check_size(self, name: str, size_bytes: int) -> None:
-        if size_bytes > self._size_limit_bytes:
+        if size_bytes > self.size_limit_bytes:
             raise InvalidArtifact(
-                f"{name}: {size_bytes} bytes are more than the {self._size_limit_bytes} allowed"
+                f"{name}: {size_bytes} bytes are more than the {self.size_limit_bytes} allowed"
             )
 
     @contextmanager
     def _locked(self) -> Iterator[Versions]:
         """The versions as they are, under the lock; what killed writers left is cleared away."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._folder / LOCK_FILE, timeout=self._lock_wait_seconds):
-                remove_drafts(self._folder)
+            self.models_dir.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.models_dir / LOCK_FILE, timeout=self.lock_wait_seconds):
+                remove_drafts(self.models_dir)
                 yield read_versions(self._file)
         except Timeout:
             raise ModelUnavailable(
-                f"{self._folder}: another process has been writing for {self._lock_wait_seconds:g} s"
+                f"{self.models_dir}: another process has been writing for {self.lock_wait_seconds:g} s"
             ) from None
         except OSError as error:
-            raise ModelUnavailable(f"{error.filename or self._folder}: {error.strerror or error}") from error
+            raise ModelUnavailable(
+                f"{error.filename or self.models_dir}: {error.strerror or error}"
+            ) from error
 
 
 def _check_not_rejected(manifest: Manifest) -> None:
