@@ -3,21 +3,24 @@
 It is the only module that imports every layer.
 """
 
+import multiprocessing
+import os
+import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
-from uuid import UUID
 
-import anyio.to_thread
 import structlog
+from anyio import to_thread
+from fastapi import FastAPI
 
 from app.application.cursor import CursorCodec
-from app.application.dto import RecommendationResponse
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.response_cache import ListCachePolicy
+from app.application.response_cache import ResponseCache
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.track_interaction import TrackInteraction
@@ -43,7 +46,8 @@ from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
 from app.infrastructure.config.key_files import cursor_secrets
 from app.infrastructure.config.ranking_settings import ranking_options
-from app.infrastructure.config.settings import Settings
+from app.infrastructure.config.server_processes import require_single_process
+from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
@@ -53,10 +57,13 @@ from app.infrastructure.database.recommendation_repository_impl import SqlRecomm
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
-from app.infrastructure.ml.registry.signing import ModelKeys
+from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
+from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions, Services
+from app.shared.exceptions import ConfigurationError
+from app.shared.logging import configure_logging
 from app.shared.monitoring import Metrics
-from app.shared.tracing import TracedMetrics, Traces, open_traces
+from app.shared.tracing import TracedMetrics, open_traces
 
 log = structlog.get_logger()
 
@@ -169,25 +176,6 @@ def build_workers(
     return Workers(feed, updater, watcher, follower, supervisor)
 
 
-def poll_intervals(settings: Settings) -> PollIntervals:
-    """The configured intervals."""
-    return PollIntervals(
-        log_seconds=settings.tail_poll_ms / 1000,
-        registry_seconds=settings.registry_poll_seconds,
-        reconcile_seconds=settings.reconcile_seconds,
-        newest_seconds=settings.newest_poll_seconds,
-        outbox_ttl=timedelta(days=settings.outbox_days),
-    )
-
-
-def recommendation_writer(settings: Settings, storage: Storage, clock: Clock) -> WriteBehind | None:
-    """The writer of served responses; None without a database, or if WRITE_BEHIND_LIMIT is 0."""
-    if storage.recommendations is None or not settings.write_behind_limit:
-        return None
-    ttl = timedelta(hours=settings.recommendation_ttl_hours)
-    return WriteBehind(storage.recommendations, clock, ttl, settings.write_behind_limit)
-
-
 # -- use cases ---------------------------------------------------------------------------------------------------------
 
 
@@ -211,17 +199,17 @@ def build_use_cases(
     interactions: InteractionRepository,
     clocks: Clocks,
     cursors: CursorCodec,
-    on_served: OnServed,
+    on_served: OnServed | None,
     settings: Settings,
 ) -> Services:
     """The use cases on the feed of `workers`. `on_served` gets each ranked response to a known user."""
-    policy = ListCachePolicy(
+    cache = ResponseCache(
         max_lists=settings.offset_lists_limit,
         list_ttl=timedelta(minutes=settings.offset_list_life_minutes),
         response_ttl=timedelta(seconds=settings.answer_stands_seconds),
     )
     return Services(
-        recommend=GenerateRecommendations(workers.feed, cursors, clocks.ranking, on_served, policy),
+        recommend=GenerateRecommendations(workers.feed, cursors, clocks.ranking, on_served, cache),
         track=TrackInteraction(
             interactions,
             clocks.events,
@@ -250,30 +238,47 @@ def bootstrap(
     clocks = Clocks.from_settings(settings)
     storage = storage or open_storage(settings, stack)
     models = models or open_models(settings, keys)
-    writer = recommendation_writer(settings, storage, clocks.events)
-    workers = build_workers(
-        storage, models, ranking_options(settings), metrics, poll_intervals(settings), writer
+    intervals = PollIntervals(
+        log_seconds=settings.tail_poll_ms / 1000,
+        registry_seconds=settings.registry_poll_seconds,
+        reconcile_seconds=settings.reconcile_seconds,
+        newest_seconds=settings.newest_poll_seconds,
+        outbox_ttl=timedelta(days=settings.outbox_days),
     )
+    writer = None
+    if storage.recommendations is not None and settings.write_behind_limit:
+        ttl = timedelta(hours=settings.recommendation_ttl_hours)
+        writer = WriteBehind(storage.recommendations, clocks.events, ttl, settings.write_behind_limit)
+    workers = build_workers(storage, models, ranking_options(settings), metrics, intervals, writer)
     stack.callback(workers.supervisor.stop)
     workers.supervisor.start()
-    on_served = _discard if writer is None else writer.enqueue
+    on_served = None if writer is None else writer.enqueue
     return build_use_cases(workers, storage.interactions, clocks, cursors, on_served, settings)
 
 
-@asynccontextmanager
-async def open_services(
-    settings: Settings, keys: ModelKeys, cursors: CursorCodec, metrics: Metrics, traces: Traces | None
-) -> AsyncIterator[Services]:
-    """The services of the application while it runs."""
-    with ExitStack() as stack:
-        if traces is not None:
-            stack.callback(traces.close)
-        yield await anyio.to_thread.run_sync(lambda: bootstrap(settings, keys, cursors, metrics, stack))
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the API. Its services open when the server starts. Raises ConfigurationError."""
+    settings = settings or read_settings()
+    configure_logging(settings.log_level)
+    require_single_process()
+    keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
+    cursors = CursorCodec(cursor_secrets(settings), timedelta(hours=settings.cursor_life_hours))
+    traces = open_traces(
+        settings.otel_exporter_otlp_endpoint,
+        service=settings.otel_service_name,
+        version=_service_version(),
+        share=settings.otel_traces_sampler_arg,
+    )
+    metrics = Metrics() if traces is None else TracedMetrics()
 
+    @asynccontextmanager
+    async def open_services() -> AsyncIterator[Services]:
+        with ExitStack() as stack:
+            if traces is not None:
+                stack.callback(traces.close)
+            yield await to_thread.run_sync(bootstrap, settings, keys, cursors, metrics, stack)
 
-def api_options(settings: Settings) -> ApiOptions:
-    """The configured limits of the API."""
-    return ApiOptions(
+    options = ApiOptions(
         api_keys=[key.get_secret_value() for key in settings.api_keys],
         metrics_need_key=settings.metrics_need_key,
         body_limit_bytes=settings.body_limit_bytes,
@@ -282,31 +287,23 @@ def api_options(settings: Settings) -> ApiOptions:
         track_budget_seconds=settings.track_budget_ms / 1000,
         retry_after_seconds=settings.retry_after_seconds,
     )
+    return create_api(options, metrics, open_services, version=_service_version(), traces=traces)
 
 
-def cursor_codec(settings: Settings) -> CursorCodec:
-    """The codec of the configured secrets. Raises ConfigurationError."""
-    return CursorCodec(cursor_secrets(settings), settings.cursor_life)
+def create_server_app() -> FastAPI:
+    """Build the API for a server process. A configuration error prints one line and exits with code 2."""
+    try:
+        return create_app()
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        if multiprocessing.parent_process() is not None:
+            os.kill(os.getppid(), signal.SIGTERM)  # --workers and --reload would restart this process forever
+        raise SystemExit(2) from None
 
 
-def open_observability(settings: Settings) -> tuple[Metrics, Traces | None]:
-    """The metrics, and the traces if an OTLP endpoint is configured. Raises ConfigurationError."""
-    traces = open_traces(
-        settings.otel_exporter_otlp_endpoint,
-        service=settings.otel_service_name,
-        version=service_version(),
-        share=settings.otel_traces_sampler_arg,
-    )
-    return (Metrics() if traces is None else TracedMetrics()), traces
-
-
-def service_version() -> str:
+def _service_version() -> str:
     """Version of the installed package; "0" in a checkout."""
     try:
         return version("feed-recommendation-service")
     except PackageNotFoundError:
         return "0"
-
-
-def _discard(user_id: UUID, response: RecommendationResponse) -> None:
-    """Used if responses are not saved."""

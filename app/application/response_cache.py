@@ -15,21 +15,6 @@ MAX_RESPONSE_POSTS = 500_000  # in all cached responses, 100 bytes each
 EXPLAINED_POST_WEIGHT = 40  # an explained post takes this many times the memory of another one
 
 
-@dataclass(frozen=True, slots=True)
-class ListCachePolicy:
-    """Bounds of the caches.
-
-    max_lists     lists, and responses, that are cached
-    list_ttl      time for which a list can be paged by offset
-    response_ttl  time for which identical requests return the cached response, unless the user's events or follows,
-                  any post, or the model changed. Events of other users are at most this old in a response.
-    """
-
-    max_lists: int = 10_000
-    list_ttl: timedelta = timedelta(minutes=10)
-    response_ttl: timedelta = timedelta(seconds=10)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedResponse:
     """A response, the list it is a page of, and what it depends on."""
@@ -42,11 +27,16 @@ class CachedResponse:
 class ResponseCache:
     """Holds the last list of each user and options, and the responses that are pages of it. Not thread-safe."""
 
-    def __init__(self, policy: ListCachePolicy) -> None:
-        self._lists: TtlCache[FeedList] = TtlCache(policy.list_ttl, policy.max_lists, MAX_LISTED_POSTS)
-        self._responses: TtlCache[CachedResponse] = TtlCache(
-            policy.response_ttl, policy.max_lists, MAX_RESPONSE_POSTS
-        )
+    def __init__(self, max_lists: int, list_ttl: timedelta, response_ttl: timedelta) -> None:
+        """Create empty caches.
+
+        max_lists     lists, and responses, that are cached
+        list_ttl      time for which a list can be paged by offset
+        response_ttl  time for which identical requests return the cached response, unless the user's events or
+                      follows, any post, or the model changed. Events of other users are at most this old in a response.
+        """
+        self._lists: TtlCache[FeedList] = TtlCache(list_ttl, max_lists, MAX_LISTED_POSTS)
+        self._responses: TtlCache[CachedResponse] = TtlCache(response_ttl, max_lists, MAX_RESPONSE_POSTS)
         self._state: FeedState | None = None
 
     def bind(self, state: FeedState) -> None:

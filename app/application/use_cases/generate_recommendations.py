@@ -11,7 +11,7 @@ from app.application.dto import RecommendationRequest, RecommendationResponse, S
 from app.application.feed_list import FeedList
 from app.application.feed_query import FeedQuery
 from app.application.live_feed import LiveFeed
-from app.application.response_cache import ListCachePolicy, ResponseCache, cache_validity
+from app.application.response_cache import ResponseCache, cache_validity
 from app.domain.ranking.pipeline import Page
 from app.domain.services.clock import Clock
 from app.domain.services.ranking_context import RankingContext
@@ -23,14 +23,19 @@ class GenerateRecommendations:
     """Answer feed requests from memory. A missing model or database degrades the response, never the request."""
 
     def __init__(
-        self, feed: LiveFeed, cursors: CursorCodec, clock: Clock, on_served: OnServed, policy: ListCachePolicy
+        self,
+        feed: LiveFeed,
+        cursors: CursorCodec,
+        clock: Clock,
+        on_served: OnServed | None,
+        cache: ResponseCache,
     ) -> None:
         """`on_served` gets each ranked response to a known user, except cached ones; it must not block."""
         self._feed = feed
         self._cursors = cursors
         self._clock = clock
         self._on_served = on_served
-        self._cache = ResponseCache(policy)
+        self._cache = cache
 
     def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
         """Return one page. Raises InvalidId, InvalidCursor, ExpiredCursor and nothing else."""
@@ -46,7 +51,7 @@ class GenerateRecommendations:
             feed_list = self._cache.feed_list(query) or self._new_list(query, context)
             response = self._respond(query, context, feed_list)
             self._cache.put(query, validity, feed_list, response)
-        if request.mode == "ranked" and user >= 0 and response.post_ids:
+        if self._on_served is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
             self._on_served(query.user_id, response)
         return response
 

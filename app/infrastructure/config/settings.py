@@ -8,7 +8,7 @@ their values. The defaults of the ranking come from `app.domain.ranking.options`
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -242,11 +242,6 @@ class Settings(BaseSettings):
     def interaction_weights(self) -> Mapping[InteractionType, float]:
         """The weight of each interaction type."""
         return {kind: getattr(self, f"interaction_weight_{kind}") for kind in INTERACTION_TYPES}
-
-    @property
-    def cursor_life(self) -> timedelta:
-        """`cursor_life_hours` as a duration."""
-        return timedelta(hours=self.cursor_life_hours)
 
 
 def read_settings(**overrides: Any) -> Settings:

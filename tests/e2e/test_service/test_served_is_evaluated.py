@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg2.extensions import set_wait_callback
 
+from app.bootstrap import create_app
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.config.settings import Settings
@@ -20,7 +21,6 @@ from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
-from app.main import create_app
 from data.feed_files.reader import read_feed
 from data.generate_fake_data import write_feed
 from data.loading import complete

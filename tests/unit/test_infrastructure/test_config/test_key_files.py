@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from app.bootstrap import create_app
 from app.infrastructure.config.key_files import MIN_SECRET_CHARACTERS, cursor_secrets
 from app.infrastructure.config.settings import Settings
-from app.main import create_app
 from app.shared.exceptions import ConfigurationError
 
 ROOT = Path(__file__).parents[4]

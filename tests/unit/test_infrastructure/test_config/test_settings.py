@@ -28,7 +28,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         0.2,
         0.1,
     )
-    assert settings.cursor_life.total_seconds() == 24 * 3600
+    assert settings.cursor_life_hours == 24
 
 
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
