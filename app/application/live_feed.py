@@ -59,9 +59,4 @@ class LiveFeed:
     @property
     def degraded(self) -> bool:
         """True while the model or the database is missing."""
-        return is_degraded(self.ranker.model_version, self.database_ok)
-
-
-def is_degraded(model_version: str | None, database_ok: bool) -> bool:
-    """True if a part of the service is missing: the model or the database."""
-    return model_version is None or not database_ok
+        return self.ranker.published is None or not self.database_ok

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.application.use_cases.get_health_status import HealthStatus, ServiceState
+from app.application.use_cases.get_health_status import HealthStatus
 from app.domain.feed.time_units import HOUR
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking import filters, sources, user_features
@@ -192,10 +192,15 @@ def test_the_endpoints_of_the_api_page_are_those_of_the_interface() -> None:
 
 def test_the_operations_page_names_every_metric_and_no_other() -> None:
     metrics = Metrics()
-    state = ServiceState(
-        ready=True, model_version="v1", model_created_at=SystemClock().now(), tail_lag_seconds=0
+    health = HealthStatus(
+        ready=True,
+        model_version="v1",
+        tail_lag_seconds=0,
+        status="healthy",
+        timestamp=SystemClock().now(),
+        model_age_seconds=1.0,
     )
-    metrics.add(StateCollector(lambda: HealthStatus("healthy", SystemClock().now(), 1.0, state)))
+    metrics.add(StateCollector(lambda: health))
 
     rendered = set(re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE))
     text = page("docs/operations.md")

@@ -1,16 +1,15 @@
 """Report the status of the service. /health, /readyz and the gauges of /metrics all read it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from app.application.live_feed import is_degraded
 from app.domain.services.clock import Clock
 
 Database = Literal["up", "down", "none"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceState:
     """State of the running parts at one time.
 
@@ -41,7 +40,7 @@ class ServiceState:
     @property
     def degraded(self) -> bool:
         """True while responses lack a part of the service (model, database)."""
-        return not self.ready or is_degraded(self.model_version, self.database == "up")
+        return not (self.ready and self.model_loaded and self.database == "up")
 
 
 class ServiceStatusReader(Protocol):
@@ -52,14 +51,13 @@ class ServiceStatusReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class HealthStatus:
-    """The state of the service with the values that follow from it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthStatus(ServiceState):
+    """The state of the service at `timestamp`, with the values that follow from it."""
 
     status: Literal["healthy", "degraded"]
     timestamp: datetime
     model_age_seconds: float | None
-    state: ServiceState
 
 
 class GetHealthStatus:
@@ -74,4 +72,9 @@ class GetHealthStatus:
         state, now = self._reader.state(), self._clock.now()
         created = state.model_created_at
         age_seconds = None if created is None else max(0.0, (now - created).total_seconds())
-        return HealthStatus("degraded" if state.degraded else "healthy", now, age_seconds, state)
+        return HealthStatus(
+            **asdict(state),
+            status="degraded" if state.degraded else "healthy",
+            timestamp=now,
+            model_age_seconds=age_seconds,
+        )

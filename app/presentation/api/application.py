@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from app.domain.errors import DomainError, StorageUnavailable
 from app.presentation.api.dependencies import ApiOptions, Services
-from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware, TracingMiddleware
+from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware
 from app.presentation.api.problems import (
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -58,9 +58,7 @@ def create_api(
             finally:
                 metrics.remove(state)
 
-    middleware = [Middleware(AccessLogMiddleware, observe=metrics.request)]
-    if traces is not None:
-        middleware.append(Middleware(TracingMiddleware, traces=traces))
+    middleware = [Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces)]
     if options.api_keys:
         open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
         middleware.append(Middleware(ApiKeyMiddleware, keys=options.api_keys, open_paths=open_paths))

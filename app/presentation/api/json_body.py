@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from app.presentation.api.dependencies import ApiOptions
 from app.presentation.api.problems import (
     BODY_TIMEOUT,
     BODY_TOO_LARGE,
@@ -21,22 +22,25 @@ from app.presentation.api.problems import (
 Model = TypeVar("Model", bound=BaseModel)
 _MAX_NAMED_FIELDS = 10
 _MAX_DISCARDED_BYTES = 64 * 2**20
+BODY_PROBLEMS = (MALFORMED_JSON, BODY_TIMEOUT, BODY_TOO_LARGE, INVALID_REQUEST)
+"""What `read_body` and `decode` raise."""
 
 
-async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float) -> bytes:
+async def read_body(request: Request, options: ApiOptions) -> bytes:
     """The whole body of a request.
 
-    Raises ProblemError if the body has more than `max_bytes` or takes longer than `timeout_seconds`, and
-    ClientDisconnect. A body that is too large is read to its end and discarded, up to a bound: a client that still
-    sends when the connection closes cannot read the response.
+    Raises ProblemError if the body is larger or takes longer than `options` allow, and ClientDisconnect. A body that
+    is too large is read to its end and discarded, up to a bound: a client that still sends when the connection closes
+    cannot read the response.
     """
+    max_bytes = options.body_limit_bytes
     announced = request.headers.get("content-length", "")
     too_large = announced.isdecimal() and (len(announced) > len(str(max_bytes)) or int(announced) > max_bytes)
     if too_large and ("expect" in request.headers or len(announced) > len(str(_MAX_DISCARDED_BYTES))):
         raise _too_large(max_bytes)
     body, size = bytearray(), 0
     try:
-        async with asyncio.timeout(timeout_seconds):
+        async with asyncio.timeout(options.body_budget_seconds):
             async for chunk in request.stream():
                 size += len(chunk)
                 too_large = too_large or size > max_bytes

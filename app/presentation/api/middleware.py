@@ -27,11 +27,13 @@ RequestObserver = Callable[[str, str, int, float], None]  # method, route, statu
 
 
 class AccessLogMiddleware:
-    """Gives each request its id, answers failures with a problem, and leaves one line and one count."""
+    """Gives each request its id, answers failures with a problem, and leaves one log line, one count and one span."""
 
-    def __init__(self, app: ASGIApp, observe: RequestObserver) -> None:
+    def __init__(self, app: ASGIApp, observe: RequestObserver, traces: Traces | None) -> None:
+        """Probes are not traced; without `traces` no request is."""
         self._app = app
         self._observe = observe
+        self._traces = traces
         self._access: Any = None  # bound at the first request, when logging is set up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,34 +42,44 @@ class AccessLogMiddleware:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
         request_id = given if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
-        scope["feed.request_id"] = request_id
+        scope["feed.request_id"], scope["feed.status"] = request_id, 0
         bind_log_context(request_id=request_id)
-        status = 0
+        try:
+            if self._traces is None or scope["path"] in _QUIET:
+                await self._answer(scope, receive, send)
+            else:
+                with self._traces.request(headers) as trace:
+                    bind_log_context(request_id=request_id, trace_id=trace.trace_id)
+                    await self._answer(scope, receive, send)
+                    trace.answered(*_method_and_route(scope), scope["feed.status"], request_id)
+        finally:
+            self._record(scope, perf_counter() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application and note the status of its response, 499 if the client closed the connection."""
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                scope["feed.status"] = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = scope["feed.request_id"]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
-            status = _CLIENT_CLOSED
+            scope["feed.status"] = _CLIENT_CLOSED
         except Exception:
             log.exception("request.failed", path=scope["path"])
-            if status == 0:
+            if scope["feed.status"] == 0:
                 await render(scope, INTERNAL_ERROR)(scope, receive, send_with_id)
-        finally:
-            self._record(scope, status, perf_counter() - began)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, seconds: float) -> None:
         if self._access is None:
             self._access = log.bind()
-        method, route = _method_and_route(scope)
+        (method, route), status = _method_and_route(scope), scope["feed.status"]
         self._observe(method, route, status, seconds)
         note = self._access.debug if route in _QUIET else self._access.info
         note(
@@ -80,39 +92,8 @@ class AccessLogMiddleware:
         )
 
 
-class TracingMiddleware:
-    """Traces each request but the probes, under AccessLogMiddleware, whose lines then name the trace."""
-
-    def __init__(self, app: ASGIApp, traces: Traces) -> None:
-        self._app = app
-        self._traces = traces
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] != "http" or scope["path"] in _QUIET:
-            await self._app(scope, receive, send)
-            return
-        status = INTERNAL_ERROR.status  # what AccessLogMiddleware makes of an exception
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        with self._traces.request(Headers(scope=scope)) as trace:
-            bind_log_context(request_id=scope["feed.request_id"], trace_id=trace.trace_id)
-            try:
-                await self._app(scope, receive, send_and_note)
-            except ClientDisconnect:
-                status = _CLIENT_CLOSED
-                raise
-            finally:
-                trace.answered(*_method_and_route(scope), status, scope["feed.request_id"])
-
-
 class ApiKeyMiddleware:
-    """Lets in who shows one of the keys, as `X-API-Key` or `Authorization: Bearer`."""
+    """Requires one of the keys, as `X-API-Key` or `Authorization: Bearer`."""
 
     def __init__(self, app: ASGIApp, keys: Sequence[str], open_paths: frozenset[str]) -> None:
         self._app = app

@@ -1,6 +1,6 @@
 """Every error this API answers with: one table, rendered as RFC 9457 problem+json."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kind of error. `detail`, where given, is said in place of the error's own words."""
+    """A kind of error. `detail`, if given, replaces the message of the error in responses."""
 
     status: int
     code: str
@@ -92,53 +92,38 @@ def render(
 ) -> Response:
     """The answer for a problem."""
     scope["feed.problem"] = problem.code  # for the access line
-    body: dict[str, Any] = {
+    body = _body(problem, detail, scope.get("feed.request_id", ""))
+    if fields:
+        body["errors"] = list(fields)
+    try:
+        content = orjson.dumps(body)
+    except TypeError:  # a lone surrogate in a text that quotes the request
+        content = orjson.dumps({**body, "detail": ascii(body["detail"]), "errors": []})
+    return Response(content, problem.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _body(problem: Problem, detail: str, request_id: str) -> dict[str, Any]:
+    return {
         "type": f"urn:feed:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "code": problem.code,
         "detail": problem.detail or detail or problem.title,
-        "request_id": scope.get("feed.request_id", ""),
+        "request_id": request_id,
     }
-    if fields:
-        body["errors"] = list(fields)
-    return Response(_dumps(body), problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def _dumps(body: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:  # a lone surrogate in words that quote the caller
-        return orjson.dumps({**body, "detail": ascii(body["detail"]), "errors": []})
-
-
-def error_responses(*problems: Problem) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for the problems that an endpoint answers with, each with an example."""
+def error_responses(*kinds: Problem | type[errors.DomainError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` for the errors of an endpoint and a missing API key, each with an example."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for one in _with_common(problems):
+    for kind in (*kinds, UNAUTHORIZED):
+        one = kind if isinstance(kind, Problem) else DOMAIN_PROBLEMS[kind]
         answer = by_status.setdefault(
             one.status,
             {"model": ProblemResponse, "description": one.title, "content": {MEDIA_TYPE: {"examples": {}}}},
         )
         answer["content"][MEDIA_TYPE]["examples"][one.code] = {
             "summary": one.title,
-            "value": {
-                "type": f"urn:feed:problem:{one.code}",
-                "title": one.title,
-                "status": one.status,
-                "code": one.code,
-                "detail": one.detail or one.title,
-                "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
-            },
+            "value": _body(one, "", "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0"),
         }
     return by_status
-
-
-def _with_common(problems: Iterable[Problem]) -> list[Problem]:
-    return [*problems, UNAUTHORIZED]
-
-
-def request_id_of(scope: Scope) -> str:
-    """The id of this request: the caller's, or made for it."""
-    given: str = scope["feed.request_id"]
-    return given

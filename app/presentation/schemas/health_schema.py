@@ -4,14 +4,13 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.application.use_cases.get_health_status import HealthStatus
-
 
 class HealthResponse(BaseModel):
     """How the service is."""
 
     model_config = ConfigDict(
         extra="forbid",
+        from_attributes=True,
         protected_namespaces=(),
         json_schema_extra={
             "examples": [
@@ -43,24 +42,6 @@ class HealthResponse(BaseModel):
     users: int
     posts: int
     interactions: int
-
-    @classmethod
-    def of(cls, health: HealthStatus) -> "HealthResponse":
-        """The answer for a judged state."""
-        state = health.state
-        return cls(
-            status=health.status,
-            timestamp=health.timestamp,
-            model_version=state.model_version,
-            model_loaded=state.model_loaded,
-            model_age_seconds=health.model_age_seconds,
-            last_reload_error=state.last_reload_error,
-            database=state.database,
-            tail_lag_seconds=state.tail_lag_seconds,
-            users=state.users,
-            posts=state.posts,
-            interactions=state.interactions,
-        )
 
 
 class ProbeResponse(BaseModel):

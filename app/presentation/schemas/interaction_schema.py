@@ -44,25 +44,21 @@ def _event_id(given: object) -> UUID | None:
     raise ValueError("must be a UUID string")
 
 
-def _storable(metadata: dict[str, Any]) -> dict[str, Any]:
-    """PostgreSQL's jsonb holds neither NUL nor unbounded depth."""
-    level: list[Any] = [metadata]
-    for _ in range(MAX_METADATA_DEPTH):
-        below: list[Any] = []
-        for value in level:
-            if isinstance(value, str):
-                if "\0" in value:
-                    raise ValueError("must not contain NUL characters")
-            elif isinstance(value, dict):
-                below += value.keys()
-                below += value.values()
-            elif isinstance(value, list):
-                below += value
-        if not below:
-            break
-        level = below
-    else:
+def _check_json(value: object, depth: int = 0) -> None:
+    """Raise ValueError for NUL characters and deep nesting, which PostgreSQL's jsonb cannot hold."""
+    if depth == MAX_METADATA_DEPTH:
         raise ValueError(f"must not be nested deeper than {MAX_METADATA_DEPTH} levels")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("must not contain NUL characters")
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for part in value:
+            _check_json(part, depth + 1)
+
+
+def _storable(metadata: dict[str, Any]) -> dict[str, Any]:
+    _check_json(metadata)
     # not orjson: it writes no integer beyond 64 bits, which JSON and jsonb can hold
     if len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_METADATA_BYTES:
         raise ValueError(f"must be at most {MAX_METADATA_BYTES} bytes of JSON")
@@ -113,17 +109,9 @@ class TrackRequest(BaseModel):
         ),
     ] = None
 
-    def event(self) -> TrackedEvent:
-        """What the use case takes."""
-        return TrackedEvent(
-            self.user_id,
-            self.post_id,
-            self.interaction_type,
-            self.occurred_at,
-            self.event_id,
-            self.request_id,
-            self.metadata,
-        )
+    def to_dto(self) -> TrackedEvent:
+        """The argument of the use case, which has the same fields."""
+        return TrackedEvent(**dict(self))
 
 
 class BatchRequest(BaseModel):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.application.dto.recommendation_request import Mode
+from app.application.dto.recommendation_request import Mode, RecommendationRequest
 from app.application.dto.recommendation_response import Source
 
 GivenId = Annotated[
@@ -58,6 +58,11 @@ class GenerateRequest(BaseModel):
     context: RequestContext = Field(
         default_factory=RequestContext, json_schema_extra={"default": RequestContext().model_dump()}
     )
+
+    def to_dto(self) -> RecommendationRequest:
+        """The argument of the use case: `context` without its nesting."""
+        fields = dict(self)
+        return RecommendationRequest(**dict(fields.pop("context")), **fields)
 
 
 class Reason(StrEnum):

@@ -40,10 +40,10 @@ def health_router(metrics: Metrics) -> APIRouter:
     async def health(request: Request) -> Response:
         """200 while a feed can be answered at all; `degraded` when a part (model, database) is missing."""
         status = services_of(request.scope).health()
-        if not status.state.ready:
+        if not status.ready:
             raise ProblemError(NOT_READY)
         return Response(
-            orjson.dumps(HealthResponse.of(status).model_dump(), option=orjson.OPT_UTC_Z),
+            orjson.dumps(HealthResponse.model_validate(status).model_dump(), option=orjson.OPT_UTC_Z),
             media_type="application/json",
         )
 
@@ -57,7 +57,7 @@ def health_router(metrics: Metrics) -> APIRouter:
     )
     async def readyz(request: Request) -> Response:
         """Does not depend on the database: a degraded feed is better than none."""
-        if not services_of(request.scope).health().state.ready:
+        if not services_of(request.scope).health().ready:
             raise ProblemError(NOT_READY)
         return Response(b'{"status":"ready"}', media_type="application/json")
 
@@ -83,33 +83,32 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family for each figure; unknown figures are omitted."""
         health = self._health()
-        state = health.state
         model = GaugeMetricFamily("ml_model_info", "The model that serves, as a label", labels=["version"])
-        if state.model_version is not None:
-            model.add_metric([state.model_version], 1)
+        if health.model_version is not None:
+            model.add_metric([health.model_version], 1)
         yield model
         gauges: list[tuple[str, str, float | None]] = [
-            ("ml_model_loaded", "1 while a model serves", state.model_loaded),
+            ("ml_model_loaded", "1 while a model serves", health.model_loaded),
             ("ml_model_age_seconds", "Time since the model was made", health.model_age_seconds),
             ("ml_degraded", "1 while a part (model, database) is missing", health.status == "degraded"),
-            ("ml_ready", "1 once a feed can be answered", state.ready),
-            ("ml_database_up", "1 while the database answers", state.database == "up"),
+            ("ml_ready", "1 once a feed can be answered", health.ready),
+            ("ml_database_up", "1 while the database answers", health.database == "up"),
             (
                 "ml_feed_tail_lag_seconds",
                 "Time since the log was last read to its end",
-                state.tail_lag_seconds,
+                health.tail_lag_seconds,
             ),
-            ("ml_feed_users", "Users in memory", state.users),
-            ("ml_feed_posts", "Posts in memory", state.posts),
-            ("ml_feed_interactions", "Interactions in memory", state.interactions),
-            ("ml_write_behind_waiting", "Answers waiting to be copied", state.write_behind_pending),
+            ("ml_feed_users", "Users in memory", health.users),
+            ("ml_feed_posts", "Posts in memory", health.posts),
+            ("ml_feed_interactions", "Interactions in memory", health.interactions),
+            ("ml_write_behind_waiting", "Answers waiting to be copied", health.write_behind_pending),
         ]
         for name, meaning, value in gauges:
             if value is not None:
                 yield GaugeMetricFamily(name, meaning, value=value)
         yield CounterMetricFamily(
-            "ml_model_reload_failures", "Models that were not loaded", state.reload_failures
+            "ml_model_reload_failures", "Models that were not loaded", health.reload_failures
         )
         yield CounterMetricFamily(
-            "ml_write_behind_dropped", "Answers that were not copied", state.write_behind_dropped
+            "ml_write_behind_dropped", "Answers that were not copied", health.write_behind_dropped
         )

@@ -19,15 +19,8 @@ from app.domain.errors import (
     UnknownUser,
 )
 from app.presentation.api.dependencies import ApiOptions, services_of
-from app.presentation.api.json_body import decode, read_body
-from app.presentation.api.problems import (
-    BODY_TIMEOUT,
-    BODY_TOO_LARGE,
-    DOMAIN_PROBLEMS,
-    INVALID_REQUEST,
-    MALFORMED_JSON,
-    error_responses,
-)
+from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
+from app.presentation.api.problems import error_responses
 from app.presentation.api.routers.recommendations import request_body
 from app.presentation.schemas.interaction_schema import (
     BatchRequest,
@@ -38,15 +31,7 @@ from app.presentation.schemas.interaction_schema import (
 from app.shared.monitoring import Metrics
 
 _PROBLEMS = error_responses(
-    MALFORMED_JSON,
-    DOMAIN_PROBLEMS[UnknownUser],
-    DOMAIN_PROBLEMS[UnknownPost],
-    BODY_TIMEOUT,
-    BODY_TOO_LARGE,
-    INVALID_REQUEST,
-    DOMAIN_PROBLEMS[InvalidId],
-    DOMAIN_PROBLEMS[InvalidInteraction],
-    DOMAIN_PROBLEMS[StorageUnavailable],
+    *BODY_PROBLEMS, UnknownUser, UnknownPost, InvalidId, InvalidInteraction, StorageUnavailable
 )
 
 
@@ -54,18 +39,17 @@ class _Recorder:
     """Runs the tracking use case in a thread, within its time budget and with bounded concurrency."""
 
     def __init__(self, options: ApiOptions, metrics: Metrics) -> None:
-        self._options, self._metrics = options, metrics
-        self._limiter: anyio.CapacityLimiter | None = None  # created on the event loop that uses it
+        self._metrics = metrics
+        self._budget_seconds = options.track_budget_seconds
+        self._limiter = anyio.CapacityLimiter(options.track_concurrency)
 
     async def __call__(self, request: Request, events: Sequence[TrackedEvent]) -> TrackResult:
         """Commit all events or none. Raises DomainError."""
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(self._options.track_concurrency)
         track = services_of(request.scope).track
         try:
             # The budget includes the wait for a thread. A write that is given up may still commit: the client
             # repeats it with the same event_id.
-            with anyio.fail_after(self._options.track_budget_seconds):
+            with anyio.fail_after(self._budget_seconds):
                 result = await to_thread.run_sync(
                     track, events, limiter=self._limiter, abandon_on_cancel=True
                 )
@@ -85,11 +69,6 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     router = APIRouter(tags=["interactions"])
     record = _Recorder(options, metrics)
 
-    async def read(request: Request) -> bytes:
-        return await read_body(
-            request, max_bytes=options.body_limit_bytes, timeout_seconds=options.body_budget_seconds
-        )
-
     @router.post(
         "/interactions/track",
         status_code=202,
@@ -100,8 +79,8 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     )
     async def track(request: Request) -> Response:
         """Answers after the commit; the user's next feed knows of it."""
-        body = await read(request)
-        await record(request, [decode(body, TrackRequest).event()])
+        body = await read_body(request, options)
+        await record(request, [decode(body, TrackRequest).to_dto()])
         return Response(b'{"status":"tracked"}', 202, media_type="application/json")
 
     @router.post(
@@ -114,10 +93,10 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     )
     async def batch(request: Request) -> Response:
         """An event whose `event_id` was stored before counts as a duplicate and is no error."""
-        body = await read(request)
+        body = await read_body(request, options)
         # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
         query = await to_thread.run_sync(decode, body, BatchRequest)
-        result = await record(request, [event.event() for event in query.interactions])
+        result = await record(request, [event.to_dto() for event in query.interactions])
         response = BatchResponse(accepted=result.accepted, duplicates=result.duplicates)
         return Response(response.model_dump_json(), 202, media_type="application/json")
 

@@ -9,38 +9,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
 from app.presentation.api.dependencies import ApiOptions, services_of
-from app.presentation.api.json_body import decode, read_body
-from app.presentation.api.problems import (
-    BODY_TIMEOUT,
-    BODY_TOO_LARGE,
-    DOMAIN_PROBLEMS,
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    MALFORMED_JSON,
-    ProblemError,
-    error_responses,
-    problem_of,
-    request_id_of,
-)
+from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
+from app.presentation.api.problems import INTERNAL_ERROR, ProblemError, error_responses, problem_of
 from app.presentation.schemas.recommendation_schema import EXAMPLE_ANSWER, GenerateRequest, GenerateResponse
 from app.shared.monitoring import Metrics
-
-_RENDERING = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY
-
-
-_PROBLEMS = error_responses(
-    MALFORMED_JSON,
-    DOMAIN_PROBLEMS[InvalidCursor],
-    BODY_TIMEOUT,
-    DOMAIN_PROBLEMS[ExpiredCursor],
-    BODY_TOO_LARGE,
-    INVALID_REQUEST,
-    DOMAIN_PROBLEMS[InvalidId],
-)
 
 
 def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
@@ -57,23 +32,21 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
                 "description": "A page; empty, and `exhausted`, when nothing is left",
                 "content": {"application/json": {"example": EXAMPLE_ANSWER}},
             },
-            **_PROBLEMS,
+            **error_responses(*BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId),
         },
         openapi_extra={"requestBody": request_body(GenerateRequest.__name__)},
     )
     async def generate(request: Request) -> Response:
         """An unknown user gets the feed of a new user. No request waits for the database."""
-        body = await read_body(
-            request, max_bytes=options.body_limit_bytes, timeout_seconds=options.body_budget_seconds
-        )
+        body = await read_body(request, options)
         started = perf_counter()
         source, status, mode = "none", INTERNAL_ERROR.status, "none"
         try:
             query = decode(body, GenerateRequest)
             mode = query.context.mode
-            response = services_of(request.scope).recommend(_recommendation_request(query))
+            response = services_of(request.scope).recommend(query.to_dto())
             ranked = perf_counter()
-            content = encode(response, request_id_of(request.scope))
+            content = encode(response, request.scope["feed.request_id"])
             ended = perf_counter()
             metrics.observe("encode", ended - ranked)
             metrics.observe("total", ended - started)
@@ -124,18 +97,5 @@ def encode(response: RecommendationResponse, request_id: str) -> bytes:
                 "next_cursor": response.next_cursor,
             },
         },
-        option=_RENDERING,
-    )
-
-
-def _recommendation_request(query: GenerateRequest) -> RecommendationRequest:
-    return RecommendationRequest(
-        user_id=query.user_id,
-        limit=query.limit,
-        offset=query.offset,
-        cursor=query.cursor,
-        exclude_ids=query.exclude_ids,
-        exclude_seen=query.context.exclude_seen,
-        mode=query.context.mode,
-        explain=query.context.explain,
+        option=orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY,
     )
