@@ -116,8 +116,8 @@ def _body(problem: Problem, detail: str, request_id: str) -> dict[str, Any]:
 def error_responses(*kinds: Problem | type[errors.DomainError]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI `responses` for the errors of an endpoint and a missing API key, each with an example."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for kind in (*kinds, UNAUTHORIZED):
-        one = kind if isinstance(kind, Problem) else DOMAIN_PROBLEMS[kind]
+    problems = [kind if isinstance(kind, Problem) else DOMAIN_PROBLEMS[kind] for kind in kinds]
+    for one in (*sorted(problems, key=lambda problem: problem.status), UNAUTHORIZED):
         answer = by_status.setdefault(
             one.status,
             {"model": ProblemResponse, "description": one.title, "content": {MEDIA_TYPE: {"examples": {}}}},
