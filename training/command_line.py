@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic_core import to_jsonable_python
+
 from app.domain.errors import ModelUnavailable, StorageUnavailable, UnknownVersion
 from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.shared.command_line import fail, whole_number
@@ -61,5 +63,5 @@ def output_file(text: str) -> Path:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document to standard output."""
-    print(json.dumps(value, indent=2))
+    """Print one JSON document to standard output. Dataclasses become objects, and NaN becomes null."""
+    print(json.dumps(to_jsonable_python(value, inf_nan_mode="null"), indent=2))

@@ -25,7 +25,7 @@ from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
 from training.evaluation.prequential import ReplayResult, replay_rankers
 from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
-from training.evaluation.summary import RankerSummary, estimate_json, summarise
+from training.evaluation.summary import RankerSummary, summarise
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
@@ -97,7 +97,7 @@ def _results(
         },
         "learned": [{**asdict(fit.variant), "log_likelihood": fit.tried} for fit in result.fits],
         "sources": {name: row.to_json() for name, row in pipeline.sources().items()} if pipeline else {},
-        "reliability": [one.to_json() for one in pipeline.reliability()] if pipeline else [],
+        "reliability": pipeline.reliability() if pipeline else [],
     }
 
 
@@ -110,8 +110,7 @@ def _evaluate_holdout(args: argparse.Namespace, settings: Settings) -> None:
             f"{_iso(replay.test_from)}; use another --test-from"
         )
     if args.json:
-        rankers = {name: {k: estimate_json(v) for k, v in row.items()} for name, row in rows.items()}
-        print_json({**_protocol(args, replay), "rankers": rankers})
+        print_json({**_protocol(args, replay), "rankers": rows})
         return
     holdout_table(rows, _iso(replay.test_from))
 

@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from time import perf_counter
 from typing import Final
 
@@ -78,8 +77,7 @@ def _ablate(
     whole, results = ablate(replays, options, on_result=progress)
     skipped = len(list(parts(options))) - len(results)
     if args.json:
-        rows = [result.to_json() for result in results]
-        print_json({"served": asdict(whole), "parts": rows, "skipped": skipped})
+        print_json({"served": whole, "parts": results, "skipped": skipped})
         return
     ablation_table(whole, results)
     if skipped:

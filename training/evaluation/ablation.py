@@ -1,14 +1,12 @@
 """Measures the effect of each part of the ranking: refits and replays the served pipeline without it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from app.domain.ranking import user_features
-from app.domain.ranking.assembly import NoObserver, ranking_pipeline
-from app.domain.ranking.choice_model import ChoiceModel
 from training.evaluation.metrics import Estimate, bootstrap
 from training.evaluation.timed_replays import TimedReplays
+from training.learning.negative_sampling import learned_sources
 from training.learning.training_options import TrainingOptions
 
 
@@ -16,29 +14,21 @@ from training.learning.training_options import TrainingOptions
 class Ablation:
     """The effect of removing one part.
 
-    ndcg    NDCG@10 of `served` without the part
-    change  `ndcg` minus that of the whole ranking, paired by request: below 0 if the part helps
+    ndcg     NDCG@10 of `served` without the part
+    change   `ndcg` minus that of the whole ranking, paired by request: below 0 if the part helps
+    matters  whether the interval of the change lies below 0
     """
 
     part: str
     ndcg: Estimate
     change: Estimate
-
-    @property
-    def matters(self) -> bool:
-        """Whether the interval of the change lies below 0."""
-        return self.change.high < 0
-
-    def to_json(self) -> dict[str, Any]:
-        """The effect as JSON values."""
-        return {**asdict(self), "matters": self.matters}
+    matters: bool
 
 
 def parts(options: TrainingOptions) -> Iterator[tuple[str, TrainingOptions]]:
     """The name of each source, half-life of the trending source and group of inputs, with options that exclude it."""
     ranking, learning = options.ranking, options.learning
-    model = ChoiceModel.untrained(user_features.names())
-    for source in ranking_pipeline(ranking, None, model, NoObserver()).sources:
+    for source in learned_sources(ranking):
         excluded = (*ranking.exclude_sources, source.name)
         yield f"source {source.name}", options.with_ranking(exclude_sources=excluded)
     half_lives = ranking.trending_source_half_lives_hours
@@ -58,8 +48,8 @@ def ablate(
     whole, users = replays.ndcg(["served"], options)
     results: list[Ablation] = []
     for name, without in replays.while_time(started, parts(options)):
-        ndcg, _ = replays.ndcg(["served"], without)
-        change = ndcg["served"] - whole["served"]
-        results.append(Ablation(name, bootstrap(ndcg["served"], users), bootstrap(change, users)))
+        ndcg = replays.ndcg(["served"], without)[0]["served"]
+        change = bootstrap(ndcg - whole["served"], users)
+        results.append(Ablation(name, bootstrap(ndcg, users), change, matters=change.high < 0))
         on_result()
     return bootstrap(whole["served"], users), results

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
 from training.evaluation.metrics import Estimate, bootstrap_rows
-from training.evaluation.rankers import LEARNED_RANKERS, RANKERS, ranker
+from training.evaluation.rankers import LEARNED_RANKERS, RANKERS, rank
 from training.replay.replay import Replay
 
 HOLDOUT_RANKERS: Final = tuple(name for name in RANKERS if name not in LEARNED_RANKERS)
@@ -27,39 +27,31 @@ def holdout_metrics(
     """
     held_out_users = held_out(replay, at_most)
     top = {name: np.full((len(held_out_users), _K), -1, np.int64) for name in rankers}
-    rank_with = {name: ranker(name, replay.options, lambda: model) for name in rankers}
-    for row, (user, relevant) in enumerate(held_out_users):
+    for row, (user, relevant) in enumerate(held_out_users.items()):
         request = replay.request_for(user, int(relevant[0]), replay.test_from)
-        for name, rank in rank_with.items():
-            posts = rank(request).top[:_K]
+        for name in rankers:
+            posts = rank(name, replay.options, request, model).top[:_K]
             top[name][row, : len(posts)] = posts
-    users = np.array([user for user, _ in held_out_users], np.int64)
-    relevant_posts = [posts for _, posts in held_out_users]
-    metrics = ("precision@5", "recall@5", "ndcg@5")
-    return {
-        name: dict(
-            zip(metrics, bootstrap_rows(_precision_recall_ndcg(lists, relevant_posts), users), strict=True)
-        )
-        for name, lists in top.items()
-    }
+    users, relevant_posts = np.array([*held_out_users], np.int64), [*held_out_users.values()]
+    summaries = {}
+    for name, lists in top.items():
+        estimates = bootstrap_rows(_precision_recall_ndcg(lists, relevant_posts), users)
+        summaries[name] = dict(zip(("precision@5", "recall@5", "ndcg@5"), estimates, strict=True))
+    return summaries
 
 
-def held_out(replay: Replay, at_most: int) -> list[tuple[int, NDArray[np.intp]]]:
-    """Users with events before the split, each with the rows of the existing posts that they chose after it."""
+def held_out(replay: Replay, at_most: int) -> dict[int, NDArray[np.intp]]:
+    """Users with events before the split -> the rows of the existing posts that they chose after it."""
     events, times = replay.dataset.events, replay.events.time
-    known = np.zeros(len(replay.dataset.users), np.bool_)
-    known[events.user[times < replay.test_from]] = True
     after = replay.test_requests(len(replay.requests))
     existed = replay.timeline.exists_since[events.post[after]] < replay.test_from
-    after = after[existed & known[events.user[after]]]
+    after = after[existed & np.isin(events.user[after], events.user[times < replay.test_from])]
+    after = after[np.argsort(events.user[after], kind="stable")]
     users, first = np.unique(events.user[after], return_index=True)
-    if len(users) > at_most:
-        users = users[np.argsort(replay.hashes(after[first]), kind="stable")[:at_most]]
-    rows = replay.events.post[after].astype(np.intp)
-    order = np.argsort(events.user[after], kind="stable")
-    starts = np.searchsorted(events.user[after][order], users)
-    ends = np.searchsorted(events.user[after][order], users, side="right")
-    return [(int(user), rows[order[start:end]]) for user, start, end in zip(users, starts, ends, strict=True)]
+    rows = np.split(replay.events.post[after].astype(np.intp), first[1:])
+    by_hash = np.argsort(replay.hashes(after[first]), kind="stable")
+    selected = by_hash[:at_most] if len(users) > at_most else range(len(users))
+    return {int(users[i]): rows[i] for i in selected}
 
 
 def _precision_recall_ndcg(

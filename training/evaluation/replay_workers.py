@@ -21,7 +21,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.replay_job import PartialResult, Progress, ReplayJob, ReplayPlan
+from training.evaluation.replay_job import Progress, RankedRequest, ReplayJob, ReplayPlan
+from training.learning.negative_sampling import SampledExample
 
 MAX_WORKERS: Final = 4  # by default
 MIN_EVENTS_PER_WORKER: Final = 500  # by default: a process takes seconds to start
@@ -67,27 +68,26 @@ class ReplayWorkers:
             self._started.append(executor.submit(_create_job, copy, first, count))
 
     def process_until(
-        self, stop: float, model: ChoiceModel | None, progress: Progress | None = None
-    ) -> list[PartialResult]:
-        """Process the remaining requests before the time `stop` with a model, and return the results of each worker.
+        self, stop: float, model: ChoiceModel | None, progress: Progress
+    ) -> list[RankedRequest | SampledExample]:
+        """Process the remaining requests before the time `stop` with a model, and return the results of all workers.
 
         `progress` reports the requests of this process. Raises ChildProcessError when a worker process is killed.
         """
         try:
             others = [executor.submit(_process_until, stop, model) for executor in self._executors]
-            running: list[Future[Any]] = [*self._started, *others]
 
             def check(done: int, total: int) -> None:
-                for future in running:
+                for future in (*self._started, *others):
                     if future.done():
                         future.result()  # raises the error that ended the worker
-                if progress is not None:
-                    progress(done, total)
+                progress(done, total)
 
-            own = self._job.process_until(stop, model, check)
-            for started in self._started:
+            results = self._job.process_until(stop, model, check)
+            for started, other in zip(self._started, others, strict=True):
                 started.result()
-            return [own, *(other.result() for other in others)]
+                results += other.result()
+            return results
         except BrokenProcessPool:
             raise ChildProcessError(
                 "a worker process of the replay ended early; if memory is short, set TRAINING_WORKERS=1"
@@ -98,9 +98,8 @@ class ReplayWorkers:
 
     def __exit__(self, *_: object) -> None:
         """End each worker process after its current request."""
-        if self._executors:
-            self._stopped.set()
         for executor in self._executors:
+            self._stopped.set()
             executor.shutdown(cancel_futures=True)
 
 
@@ -130,13 +129,12 @@ def _create_job(plan: bytes, first: int, count: int) -> None:
     _worker["job"] = ReplayJob(pickle.loads(plan), first, count)  # noqa: S301 - made by `ReplayWorkers`
 
 
-def _process_until(stop: float, model: ChoiceModel | None) -> PartialResult:
+def _process_until(stop: float, model: ChoiceModel | None) -> Any:
     def check(_done: int, _total: int) -> None:
         if _worker["stopped"].is_set():
             raise _Stopped
 
-    partial: PartialResult = _worker["job"].process_until(stop, model, check)
-    return partial
+    return _worker["job"].process_until(stop, model, check)
 
 
 def _affordable_processes() -> float:

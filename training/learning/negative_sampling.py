@@ -10,7 +10,7 @@ from app.domain.ranking import user_features
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
-from app.domain.ranking.pipeline import FeedPipeline
+from app.domain.services.candidate_source import CandidateSource
 from training.learning.calibration import FullChoiceSet
 from training.learning.candidate_sets import ChoiceSets
 from training.learning.model_selection import LearningOptions
@@ -94,7 +94,7 @@ class CandidateSampler:
     def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
         self._examples = examples
         self._options = options
-        self._sources = _untrained_pipeline(replay.options).sources
+        self._sources = learned_sources(replay.options)
         self._seeds = replay.hashes(examples.event_rows).tolist()
 
     def sample(self, number: int, request: ReplayRequest) -> SampledExample:
@@ -162,6 +162,7 @@ class SampledExamples:
         return [replace(full, number=int(position[full.number])) for full in in_order if known[full.number]]
 
 
-def _untrained_pipeline(options: RankingOptions) -> FeedPipeline:
-    """A pipeline for its sources only."""
-    return ranking_pipeline(options, None, ChoiceModel.untrained(user_features.names()), NoObserver())
+def learned_sources(options: RankingOptions) -> Sequence[CandidateSource]:
+    """The candidate sources of a pipeline with a learned model."""
+    model = ChoiceModel.untrained(user_features.names())
+    return ranking_pipeline(options, None, model, NoObserver()).sources

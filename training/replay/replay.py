@@ -1,6 +1,6 @@
 """Replays a feed request by request (docs/evaluation-protocol.md). Each request sees only events strictly before it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -115,11 +115,6 @@ class Replay:
         """
         request_hash = self._hash_requests(self.events.time[requests], self.dataset.events.user[requests])
         return _mix(_mix(request_hash ^ self._post_hash[self.events.post[requests]]))
-
-    def replay_requests(self, requests: NDArray[np.intp]) -> Iterator[ReplayRequest]:
-        """Replay `requests` (event rows, in order of time). A later call must not go back in time."""
-        for event in requests.tolist():
-            yield self.request_at(event)
 
     def request_at(self, event: int) -> ReplayRequest:
         """The request just before an event, for its user and post. Time never goes back."""

@@ -27,7 +27,7 @@ from data.loading import complete
 from data.synthetic.feed import FeedSize, make_feed
 from tests.support.http_server import served
 from training.evaluation.prequential import replay_rankers
-from training.evaluation.rankers import ranker
+from training.evaluation.rankers import rank
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay
 from training.training_run import fit_served_model
@@ -64,7 +64,6 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
     model = replay_rankers(past, ["served"], learning, max_requests=1).fits[0].model
     _publish_the_past(interactions, posts, cut, folder, url, options, model)
     replay = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
-    rank = ranker("served", options, lambda: model)
     settings = Settings(
         database_url=url,
         models_dir=folder / "models",
@@ -77,9 +76,8 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
     with served(create_app(settings)) as client:
         asking = [int(user) for user in dict.fromkeys(whole.events.user[::-7].tolist())][:200]
         for user in asking:
-            expected = [
-                replay.timeline.state.post_ids[row] for row in rank(replay.request_for(user, 0, cut)).top
-            ]
+            expected_rows = rank("served", options, replay.request_for(user, 0, cut), model).top
+            expected = [replay.timeline.state.post_ids[row] for row in expected_rows]
             answer = client.post(
                 "/recommendations/generate", json={"user_id": whole.users.external_id[user]}
             ).json()

@@ -66,6 +66,7 @@ def test_an_ablation_measures_the_ranking_without_each_of_its_parts_until_the_ti
     for one in results:
         assert one.ndcg.mean == pytest.approx(whole.mean + one.change.mean)
         assert one.change.low <= one.change.mean <= one.change.high
+        assert one.matters == (one.change.high < 0)
 
 
 def test_the_parts_of_an_ablation_are_every_source_half_life_and_group_of_inputs_once_each():
@@ -234,8 +235,8 @@ def test_an_ablation_table_starts_with_the_largest_loss_and_marks_what_matters(c
         return Estimate(mean, mean - half, mean + half, 50)
 
     results = [
-        Ablation("source fresh", figure(0.29, 0.01), figure(-0.01, 0.02)),
-        Ablation("inputs usual_age_gap", figure(0.25, 0.01), figure(-0.05, 0.02)),
+        Ablation("source fresh", figure(0.29, 0.01), figure(-0.01, 0.02), matters=False),
+        Ablation("inputs usual_age_gap", figure(0.25, 0.01), figure(-0.05, 0.02), matters=True),
     ]
     ablation_table(figure(0.3, 0.01), results)
 

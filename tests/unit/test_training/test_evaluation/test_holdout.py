@@ -7,7 +7,7 @@ from sklearn.metrics import ndcg_score
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import COMMENT, LIKE, Feed, Post, generated
 from training.evaluation.holdout import held_out, holdout_metrics
-from training.evaluation.rankers import ranker
+from training.evaluation.rankers import rank
 from training.replay.replay import Replay, target_kinds
 
 
@@ -24,7 +24,7 @@ def test_only_what_was_there_at_the_split_and_was_chosen_after_it_by_a_known_use
     history = Feed(3, posts, [*events, *later]).dataset()
     replay = Replay(history, RankingOptions(), targets=target_kinds(history), test_from=400.0)
 
-    found = {user: [int(r) for r in rows] for user, rows in held_out(replay, 10)}
+    found = {user: [int(r) for r in rows] for user, rows in held_out(replay, 10).items()}
 
     assert found == {0: [int(replay.timeline.post_row[1])]}  # new: 2; later: 2; own: 3; met before: user 1
 
@@ -35,10 +35,10 @@ def test_precision_recall_and_ndcg_are_those_of_the_first_five():
     table = holdout_metrics(replay, ["trending_7d"])["trending_7d"]
 
     again = Replay(history, RankingOptions(), targets=target_kinds(history))
-    ask = ranker("trending_7d", again.options, lambda: None)
     precision, recall, ndcg = [], [], []
-    for user, relevant in held_out(again, 10**6):
-        first = ask(again.request_for(user, int(relevant[0]), again.test_from)).top
+    for user, relevant in held_out(again, 10**6).items():
+        request = again.request_for(user, int(relevant[0]), again.test_from)
+        first = rank("trending_7d", again.options, request, None).top
         gains = np.isin(first, relevant).astype(float)
         missing = len(relevant) - gains.sum()
         precision.append(gains[:5].mean())

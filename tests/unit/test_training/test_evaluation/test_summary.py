@@ -1,5 +1,6 @@
 """The columns of the evaluation's table, counted once more by hand."""
 
+import json
 import math
 from collections import Counter
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import generated
+from training.command_line import print_json
 from training.evaluation.prequential import replay_rankers
 from training.evaluation.summary import gini, segments, summarise
 from training.learning.model_selection import LearningOptions
@@ -52,10 +54,8 @@ def test_figures_do_not_depend_on_how_far_this_process_has_replayed(replayed):
     at_its_start = Replay(replay.dataset, replay.options, targets=replay.targets)
 
     assert at_its_start.timeline.state.n_posts < replay.timeline.state.n_posts
-    again, found = summarise(at_its_start, outcome), summarise(replay, outcome)
-    assert {name: one.to_json() for name, one in again.items()} == {
-        name: one.to_json() for name, one in found.items()
-    }
+    # As text, because NaN, the value of an empty segment, does not equal itself.
+    assert repr(summarise(at_its_start, outcome)) == repr(summarise(replay, outcome))
 
 
 def test_segments_part_the_requests_by_what_a_user_had_done_before(replayed):
@@ -72,11 +72,13 @@ def test_segments_part_the_requests_by_what_a_user_had_done_before(replayed):
     assert outcome.history_length[parts["heavy"]].min() > outcome.history_length[parts["returning"]].max()
 
 
-def test_a_segment_without_requests_is_null_for_a_program(replayed):
+def test_a_segment_without_requests_is_null_for_a_program(replayed, capsys):
     replay, outcome = replayed
     parts = segments(replay, outcome)
 
-    summary = summarise(replay, outcome)["newest"].to_json()
+    print_json(summarise(replay, outcome)["newest"].to_json())
+
+    summary = json.loads(capsys.readouterr().out)
 
     for name, those in parts.items():
         assert summary["segments"][name]["n"] == those.sum()

@@ -36,7 +36,7 @@ def test_every_post_that_is_learned_from_was_there_at_that_moment(feed: Feed) ->
 
     contacts = replay.first_interactions(replay.requests)
 
-    for moment in replay.replay_requests(np.unique(contacts)):
+    for moment in map(replay.request_at, np.unique(contacts).tolist()):
         assert moment.target < moment.state.n_posts
 
 

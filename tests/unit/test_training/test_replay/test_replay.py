@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, generated, shuffled
 from tests.support.plain_replay import PlainReplay
-from training.evaluation.rankers import LEARNED_RANKERS, RANKERS, ranker
+from training.evaluation.rankers import LEARNED_RANKERS, RANKERS, rank
 from training.replay.replay import Replay, target_kinds
 
 SIMPLE = [name for name in RANKERS if name not in {*LEARNED_RANKERS, "formula"}]
@@ -38,7 +38,7 @@ def test_a_request_ranks_every_post_that_was_there_but_own_and_chosen_ones(feed,
     replay, plain = replays(feed, start * 1800.0)
     row_of = replay.timeline.post_row
 
-    for moment in replay.replay_requests(replay.test_requests(10**6)):
+    for moment in map(replay.request_at, replay.test_requests(10**6).tolist()):
         wanted = [row_of[post] for post in plain.eligible(moment.user, moment.time)]
         assert sorted(wanted) == moment.eligible.tolist()
         assert moment.target in moment.eligible
@@ -49,11 +49,10 @@ def test_a_request_ranks_every_post_that_was_there_but_own_and_chosen_ones(feed,
 @given(feed=feeds(least_events=8), start=st.integers(2, 20), seed=st.integers(0, 3))
 def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, seed):
     replay, plain = replays(feed, start * 1800.0, seed=seed)
-    ask = ranker(name, replay.options, lambda: None)
     file_row = np.argsort(replay.timeline.post_row)
 
-    for moment in replay.replay_requests(replay.test_requests(10**6)):
-        found = ask(moment)
+    for moment in map(replay.request_at, replay.test_requests(10**6).tolist()):
+        found = rank(name, replay.options, moment, None)
 
         score = plain.scores(name, moment.user, moment.time)
         assume(not getattr(plain, "tied", False))  # which of equal neighbours count is nobody's business
@@ -73,11 +72,10 @@ def test_equal_scores_are_in_an_order_that_knows_neither_the_file_nor_the_posts_
     )
 
     def lists(replay: Replay) -> list[list[str]]:
-        ask = ranker("random", replay.options, lambda: None)
         title = [replay.dataset.posts.external_id[i] for i in np.argsort(replay.timeline.post_row)]
         return [
-            [title[row] for row in ask(moment).top]
-            for moment in replay.replay_requests(replay.test_requests(10**6))
+            [title[row] for row in rank("random", replay.options, moment, None).top]
+            for moment in map(replay.request_at, replay.test_requests(10**6).tolist())
         ]
 
     assert lists(here) == lists(there)
@@ -92,11 +90,10 @@ def test_another_seed_breaks_ties_otherwise_and_the_chosen_post_is_nowhere_prefe
 
     shares, ranks = [], []
     for one in (replay, other):
-        ask = ranker("random", one.options, lambda: None)
-        moments = one.replay_requests(one.test_requests(at_most))
-        found = [(ask(moment).rank, len(moment.eligible)) for moment in moments]
-        ranks.append([rank for rank, _ in found])
-        shares.append(np.array([(rank - 0.5) / among for rank, among in found]))
+        moments = map(one.request_at, one.test_requests(at_most).tolist())
+        found = [(rank("random", one.options, moment, None).rank, len(moment.eligible)) for moment in moments]
+        ranks.append([place for place, _ in found])
+        shares.append(np.array([(place - 0.5) / among for place, among in found]))
 
     assert ranks[0] != ranks[1]
     tenths = np.histogram(shares[0], bins=10, range=(0, 1))[0]
@@ -144,5 +141,5 @@ def test_a_post_is_there_from_its_first_event_even_where_its_row_is_dated_later(
     replay, _ = replays(feed, 0.0)
 
     assert replay.test_requests(9).tolist() == [1]  # at 50 it was not yet there, strictly before
-    (moment,) = replay.replay_requests(replay.test_requests(9))
+    (moment,) = map(replay.request_at, replay.test_requests(9).tolist())
     assert moment.state.created[moment.target] == 50.0
