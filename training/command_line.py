@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic_core import to_jsonable_python
+from pydantic import ConfigDict, TypeAdapter
 
 from app.domain.errors import ModelUnavailable, StorageUnavailable, UnknownVersion
 from app.infrastructure.database.embedded import EmbeddedUnavailable
@@ -25,6 +25,9 @@ COMMAND_ERRORS: Final = (
     OSError,  # a file that cannot be read or written, and ChildProcessError of a killed worker
 )
 """The errors that end a command with one line and exit code 2."""
+
+
+_JSON: Final = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="null"))
 
 
 def run_command(prog: str, command: Callable[[], int | None]) -> int:
@@ -62,6 +65,14 @@ def output_file(text: str) -> Path:
     return path
 
 
+def print_result(args: argparse.Namespace, value: Any, text: str) -> None:
+    """Print a result: as JSON with --json, else as text."""
+    if args.json:
+        print_json(value)
+    else:
+        print(text)
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document to standard output. Dataclasses become objects, and NaN becomes null."""
-    print(json.dumps(to_jsonable_python(value, inf_nan_mode="null"), indent=2))
+    print(json.dumps(_JSON.dump_python(value, mode="json"), indent=2))

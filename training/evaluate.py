@@ -64,8 +64,7 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
             progress=progress,
             diagnose=diagnose,
         )
-    rows = summarise(replay, result, args.seed)
-    pipeline = PipelineSummary(result.diagnoses) if diagnose else None
+    rows, pipeline = summarise(replay, result, args.seed), PipelineSummary(result.diagnoses)
     if args.dump is not None:
         write_dump(args.dump, replay, result)
     if args.html is not None:
@@ -74,30 +73,27 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
         write_report(args.html, replay, result, rows, pipeline)
     seconds = time.perf_counter() - started
     if args.json:
-        results = {
-            "requests": len(result.requests),
-            "possible": n_possible,
-            **_results(result, rows, pipeline),
-        }
-        print_json({**_protocol(args, replay), "seed": args.seed, **results, "seconds": round(seconds, 1)})
+        counts = {"seed": args.seed, "requests": len(result.requests), "possible": n_possible}
+        results = _results(result, rows, pipeline)
+        print_json({**_protocol(args, replay), **counts, **results, "seconds": round(seconds, 1)})
         return
     requests = f"{len(result.requests):,} of {n_possible:,} requests from {_iso(replay.test_from)} on"
     print(f"{requests}, {seconds:.0f} s; 95 % intervals over users")
     summary_table(rows)
-    if pipeline is not None:
+    if pipeline.requests:
         sources_table(pipeline.sources())
 
 
 def _results(
-    result: ReplayResult, rows: dict[str, RankerSummary], pipeline: PipelineSummary | None
+    result: ReplayResult, rows: dict[str, RankerSummary], pipeline: PipelineSummary
 ) -> dict[str, Any]:
     return {
         "rankers": {
             name: {**row.to_json(), "seconds": round(result.seconds[name], 3)} for name, row in rows.items()
         },
         "learned": [{**asdict(fit.variant), "log_likelihood": fit.tried} for fit in result.fits],
-        "sources": {name: row.to_json() for name, row in pipeline.sources().items()} if pipeline else {},
-        "reliability": pipeline.reliability() if pipeline else [],
+        "sources": {name: row.to_json() for name, row in pipeline.sources().items()},
+        "reliability": pipeline.reliability(),
     }
 
 
@@ -111,8 +107,8 @@ def _evaluate_holdout(args: argparse.Namespace, settings: Settings) -> None:
         )
     if args.json:
         print_json({**_protocol(args, replay), "rankers": rows})
-        return
-    holdout_table(rows, _iso(replay.test_from))
+    else:
+        holdout_table(rows, _iso(replay.test_from))
 
 
 def _open_replay(args: argparse.Namespace, settings: Settings) -> Replay:

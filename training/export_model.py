@@ -6,13 +6,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Final
 
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, existing_file
-from training.command_line import output_file, print_json, run_command
+from training.command_line import output_file, print_result, run_command
 
 _PROG: Final = "training.export_model"
 
@@ -31,10 +30,7 @@ def _export_or_import(args: argparse.Namespace) -> None:
     else:
         record = registry.import_file(args.source, promote=args.promote)
         message = f"registered: {record.version} ({record.status})"
-    if args.json:
-        print_json(asdict(record))
-    else:
-        print(message)
+    print_result(args, record, message)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -13,7 +13,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, whole_number
-from training.command_line import print_json, run_command
+from training.command_line import print_result, run_command
 from training.reporting.console import print_table
 
 _PROG: Final = "training.registry"
@@ -28,33 +28,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(registry: FileModelRegistry, args: argparse.Namespace) -> None:
     records, active, previous = registry.records(), registry.active(), registry.previous()
-    if args.json:
-        print_json(
-            {
-                "active": active.version if active else None,
-                "previous": previous.version if previous else None,
-                "models": [asdict(record) for record in records],
-            }
-        )
-    elif records:
+    if records and not args.json:
         _print_table(records)
-    else:
-        print("no model has been published")
+        return
+    versions = {
+        "active": active.version if active else None,
+        "previous": previous.version if previous else None,
+    }
+    print_result(args, {**versions, "models": records}, "no model has been published")
 
 
 def _show(registry: FileModelRegistry, args: argparse.Namespace) -> None:
-    record = registry.record(args.version)
+    values = asdict(registry.record(args.version))
     problem = None
     try:
         registry.load(args.version)
     except InvalidArtifact as error:
         problem = str(error)
-    if args.json:
-        print_json(asdict(record) | {"loadable": problem is None, "refused": problem})
-        return
-    for name, value in asdict(record).items():
-        print(f"{name + ':':<12}{value if isinstance(value, str | int) else json.dumps(value)}")
-    print(f"{'artefact:':<12}{'verified' if problem is None else 'rejected: ' + problem}")
+    lines = [f"{name + ':':<12}{_text(value)}" for name, value in values.items()]
+    lines.append(f"{'artefact:':<12}{'verified' if problem is None else 'rejected: ' + problem}")
+    print_result(args, values | {"loadable": problem is None, "refused": problem}, "\n".join(lines))
+
+
+def _text(value: object) -> object:
+    return value if isinstance(value, str | int) else json.dumps(value)
 
 
 def _promote(registry: FileModelRegistry, args: argparse.Namespace) -> None:
@@ -66,20 +63,14 @@ def _rollback(registry: FileModelRegistry, args: argparse.Namespace) -> None:
     _print_active(args, registry.rollback().version, before)
 
 
-def _prune(registry: FileModelRegistry, args: argparse.Namespace) -> None:
-    removed = [record.version for record in registry.prune(args.keep)]
-    if args.json:
-        print_json({"removed": removed})
-    else:
-        print(f"removed: {', '.join(removed) or 'none'}")
-
-
 def _print_active(args: argparse.Namespace, version: str, before: ModelRecord | None) -> None:
     was = before.version if before else None
-    if args.json:
-        print_json({"active": version, "was": was})
-    else:
-        print(f"active: {version} (was {was or 'none'})")
+    print_result(args, {"active": version, "was": was}, f"active: {version} (was {was or 'none'})")
+
+
+def _prune(registry: FileModelRegistry, args: argparse.Namespace) -> None:
+    removed = [record.version for record in registry.prune(args.keep)]
+    print_result(args, {"removed": removed}, f"removed: {', '.join(removed) or 'none'}")
 
 
 def _print_table(records: Sequence[ModelRecord]) -> None:
@@ -90,7 +81,7 @@ def _print_table(records: Sequence[ModelRecord]) -> None:
     for record in records:
         figures = "  ".join(f"{name} {value:.3f}" for name, value in _figures(record.metrics))
         size = f"{record.size_bytes / 1e6:.1f} MB"
-        cells = (record.version, record.status, record.created_at, size, figures, record.note)
+        cells = record.version, record.status, record.created_at, size, figures, record.note
         table.add_row(*map(Text, cells))
     print_table(table)
 

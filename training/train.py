@@ -16,7 +16,7 @@ from app.domain.entities.model_record import ModelRecord
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, existing_file, whole_number
+from app.shared.command_line import OneLineParser, existing_file, fail, whole_number
 from app.shared.progress import progress_bars
 from training.command_line import add_seed, run_command
 from training.feed_source import read_database
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run_command(_PROG, lambda: _train_and_publish(args))
     except EmptyFeed as error:
-        print(f"{_PROG}: {error}", file=sys.stderr)
+        fail(_PROG, error)
         return 1
 
 
@@ -54,8 +54,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done)
 
-        trained = train(feed, options, registry.active(), progress, settings.training_workers)
-    stopwatch.lap("train")
+        trained = train(feed, options, registry.active(), progress, stopwatch, settings.training_workers)
     record = registry.publish(
         trained.model.to_artifact(),
         metrics=trained.metrics,
@@ -81,8 +80,7 @@ def _options(args: argparse.Namespace, settings: Settings) -> TrainingOptions:
 def _report(
     args: argparse.Namespace, record: ModelRecord, trained: TrainedModel, seconds: Mapping[str, float]
 ) -> None:
-    stages = {"read": seconds["read"], **trained.seconds, "publish": seconds["publish"]}
-    stages = {stage: round(duration, 1) for stage, duration in stages.items()}
+    stages = {stage: round(duration, 1) for stage, duration in seconds.items()}
     total = round(sum(seconds.values()), 1)
     if args.json:
         print(json.dumps({**asdict(record), "seconds": total, "stages": stages}, default=str))
@@ -97,8 +95,7 @@ def _report(
         )
         print(record.note)
     if trained.rejection_reasons:
-        reasons = "; ".join(trained.rejection_reasons)
-        print(f"{_PROG}: {record.version} is not published: {reasons}", file=sys.stderr)
+        fail(_PROG, f"{record.version} is not published: {'; '.join(trained.rejection_reasons)}")
 
 
 def _parser() -> argparse.ArgumentParser:

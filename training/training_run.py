@@ -20,7 +20,6 @@ from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
 from app.shared.exceptions import ConfigurationError
 from training.evaluation.acceptance import (
-    Comparison,
     Selection,
     compare,
     estimates_of,
@@ -34,7 +33,7 @@ from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
 from training.model_config import ModelConfig
 from training.preprocess import build_interaction_matrix
-from training.replay.replay import Replay, target_kinds
+from training.replay.replay import Replay
 
 _RANKERS: Final = ("random", "trending_1h", "trending_1d", "formula", "learned")
 _MAX_REQUESTS: Final = 1000
@@ -46,18 +45,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """A model with its metrics and configuration. It must not be published if there are `rejection_reasons`.
-
-    `seconds` is the time of `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's table,
-    the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
-    """
+    """A model with its metrics and configuration. It must not be published if there are `rejection_reasons`."""
 
     model: ServedModel
     metrics: dict[str, Any]
     config: dict[str, Any]
     selection: Selection
     rejection_reasons: Sequence[str]
-    seconds: dict[str, float]
 
 
 class EmptyFeed(Exception):
@@ -83,27 +77,32 @@ def train(
     options: TrainingOptions,
     active: ModelRecord | None,
     progress: Progress,
+    stopwatch: Stopwatch,
     workers: int | None = None,
 ) -> TrainedModel:
     """Train on a feed. `active` is the published model to compare with; `workers` as in `replay_rankers`.
 
+    The stages of the stopwatch are `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's
+    table, the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
     Raises EmptyFeed, and ChildProcessError when a worker process is killed.
     """
     if not len(feed.dataset.events):
         raise EmptyFeed(
             "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users"
         )
-    stopwatch = Stopwatch()
-    replay = _replay_of(feed, options)
+    replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
     result, holdout = _evaluate(replay, options, progress, workers, stopwatch)
     selection = select_ranker(result.ranks, len(result.requests))
     config = ModelConfig(selection.ranker, options)
-    champion_ranks = _champion_ranks(feed, active, config, progress, workers)
-    comparisons = _compare(replay, result, config.ranker, champion_ranks)
+    others = {"against_random": result.ranks["random"]}
+    others |= _champion_ranks(feed, active, config, progress, workers)
+    users = replay.events.user[result.requests]
+    compared = {name: compare(result.ranks[config.ranker], ranks, users) for name, ranks in others.items()}
+    comparisons = compared if len(users) else {}
     metrics: dict[str, Any] = {
         **{name: estimate.mean for name, estimate in holdout[config.ranker].items()},
-        "prequential": estimates_of(result.ranks, replay.events.user[result.requests]),
-        "requests": len(result.requests),
+        "prequential": estimates_of(result.ranks, users),
+        "requests": len(users),
         **{name: asdict(comparison) for name, comparison in comparisons.items()},
     }
     stopwatch.lap("figures")
@@ -118,8 +117,7 @@ def train(
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     reasons = rejection_reasons(comparisons.get("against_random"), comparisons.get("against_active"))
-    stored_config = config.to_json(fit.variant if fit else None)
-    return TrainedModel(model, metrics, stored_config, selection, reasons, stopwatch.seconds)
+    return TrainedModel(model, metrics, config.to_json(fit.variant if fit else None), selection, reasons)
 
 
 def fit_served_model(
@@ -142,11 +140,6 @@ def fit_served_model(
         position=feed.position,
         figures=metrics,
     )
-
-
-def _replay_of(feed: FeedSnapshot, options: TrainingOptions) -> Replay:
-    targets = target_kinds(feed.dataset)
-    return Replay(feed.dataset, options.ranking, targets=targets, seed=options.learning.seed)
 
 
 def _evaluate(
@@ -180,39 +173,23 @@ def _champion_ranks(
     challenger: ModelConfig,
     progress: Progress,
     workers: int | None,
-) -> NDArray[np.int64] | None:
-    """Ranks by the configuration of the active model, fitted in the same replay; None if there is no other one."""
-    if active is None:
-        return None
+) -> dict[str, NDArray[np.int64]]:
+    """`against_active`: ranks by the configuration of the active model, fitted in the same replay.
+
+    Empty if no model is active, or if it is like the challenger.
+    """
     try:
-        champion = ModelConfig.from_json(active.config)
+        champion = ModelConfig.from_json(active.config if active else {})
     except (KeyError, TypeError, ConfigurationError):
-        return None  # another version of the service made it
+        return {}  # no model is active, or another version of the service made it
     if champion.ranks_like(challenger):
-        return None
-    seed = challenger.options.learning.seed
-    targets = target_kinds(feed.dataset)
+        return {}
     result = replay_rankers(
-        Replay(feed.dataset, champion.options.ranking, targets=targets, seed=seed),
+        Replay(feed.dataset, champion.options.ranking, seed=challenger.options.learning.seed),
         [champion.ranker],
         champion.options.learning,
         max_requests=_MAX_REQUESTS,
         workers=workers,
         progress=partial(progress, "active model"),
     )
-    return result.ranks[champion.ranker]
-
-
-def _compare(
-    replay: Replay, result: ReplayResult, ranker: str, champion_ranks: NDArray[np.int64] | None
-) -> dict[str, Comparison]:
-    """The comparisons of a ranker on the held-out requests, as the registry names them."""
-    if not len(result.requests):
-        return {}
-    others = {"against_random": result.ranks["random"], "against_active": champion_ranks}
-    users = replay.events.user[result.requests]
-    return {
-        name: compare(result.ranks[ranker], ranks, users)
-        for name, ranks in others.items()
-        if ranks is not None
-    }
+    return {"against_active": result.ranks[champion.ranker]}

@@ -30,7 +30,7 @@ from training.evaluation.timed_replays import TimedReplays
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
-from training.replay.replay import Replay, target_kinds
+from training.replay.replay import Replay
 from training.reporting.console import ablation_table, interval, progress_bar
 
 _PROG: Final = "training.tune"
@@ -62,7 +62,7 @@ def _check_size(dataset: FeedDataset, options: TrainingOptions, max_requests: in
     """Raise ConfigurationError if the feed has too few requests to compare options."""
     n_requests = 0
     if len(dataset.events):
-        replay = Replay(dataset, options.ranking, targets=target_kinds(dataset))
+        replay = Replay(dataset, options.ranking)
         n_requests = len(replay.test_requests(max_requests))
     if n_requests < _MIN_REQUESTS:
         raise ConfigurationError(

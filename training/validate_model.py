@@ -6,7 +6,6 @@ Exit code 0: it may. 1: it may not; one line gives the reasons. 2: a bad argumen
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser
+from app.shared.command_line import OneLineParser, fail
 from training.command_line import print_json, run_command
 from training.evaluation.acceptance import Comparison, rejection_reasons
 from training.model_config import RANKER_BY_ALGORITHM
@@ -29,32 +28,63 @@ _PROG: Final = "training.validate_model"
 _PAGE_SIZE: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The reasons not to serve a model. Without reasons it may serve."""
-
-    record: ModelRecord
-    sizes: Mapping[str, int]  # users, posts and interactions of its feed; empty if it cannot be read
-    reasons: Sequence[str]
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _parser().parse_args(argv)
+    return run_command(_PROG, lambda: _validate(args))
 
 
-def validate(registry: FileModelRegistry, record: ModelRecord) -> Verdict:
-    """Load the artefact as the service does, rank with it, and check the metrics of its training."""
+def _validate(args: argparse.Namespace) -> int:
+    registry = open_registry(read_settings())
+    record = _find_record(registry, args.version)
+    sizes, reasons = _check_artefact(registry, record)
+    reasons += recorded_rejection_reasons(record)
+    if args.json:
+        verdict = {"version": record.version, "status": record.status, "valid": not reasons}
+        print_json({**verdict, "reasons": reasons, **sizes, "metrics": record.metrics})
+    if reasons:
+        fail(_PROG, f"{record.version}: {'; '.join(reasons)}")
+        return 1
+    if not args.json:
+        own, random = _ndcg(record)
+        metrics = "without a held-out request"
+        if own["n"]:
+            metrics = f"NDCG@10 {own['mean']:.4f}, random {random['mean']:.4f}, {own['n']} held-out requests"
+        counts = ", ".join(f"{count} {name}" for name, count in sizes.items())
+        print(f"{record.version}: valid ({record.status}); {counts}; {metrics}")
+    return 0
+
+
+def _find_record(registry: FileModelRegistry, version: str | None) -> ModelRecord:
+    """The record of a version, or of the newest one. Raises UnknownVersion and InvalidArtifact."""
+    if version not in (None, "active"):
+        return registry.record(version)
+    record = registry.active() if version else next(reversed(registry.records()), None)
+    if record is None:
+        raise UnknownVersion(
+            "no version is active" if version else "no model has been published: run training.train"
+        )
+    return record
+
+
+def _check_artefact(registry: FileModelRegistry, record: ModelRecord) -> tuple[dict[str, int], list[str]]:
+    """Load the artefact as the service does, and rank with it.
+
+    Returns the numbers of users, posts and interactions of its feed (empty if it cannot be read), and the reasons not
+    to serve it.
+    """
     reasons = []
     if record.status == "rejected":
         reasons.append(f"it was rejected: {record.note or 'no reason noted'}")
-    sizes: dict[str, int] = {}
     try:
         model = ServedModel.from_artifact(registry.load(record.version))
         state = _rank_two_pages(model)
     except InvalidArtifact as error:
-        reasons.append(f"it cannot be read: {error}")
-    else:
-        events = int(state.engagements[: state.n_posts].sum())
-        sizes = {"users": len(state.user_rows), "posts": len(state.post_rows), "interactions": events}
-        if not events or not model.collaborative_filter.matrix.nnz:
-            reasons.append("it was trained on an empty feed: its matrix has no interaction")
-    return Verdict(record, sizes, [*reasons, *recorded_rejection_reasons(record)])
+        return {}, [*reasons, f"it cannot be read: {error}"]
+    events = int(state.engagements[: state.n_posts].sum())
+    if not events or not model.collaborative_filter.matrix.nnz:
+        reasons.append("it was trained on an empty feed: its matrix has no interaction")
+    return {"users": state.n_users, "posts": state.n_posts, "interactions": events}, reasons
 
 
 def recorded_rejection_reasons(record: ModelRecord) -> Sequence[str]:
@@ -66,9 +96,8 @@ def recorded_rejection_reasons(record: ModelRecord) -> Sequence[str]:
             for name in ("against_random", "against_active")
             if name in record.metrics
         }
-        if (
-            own["n"] and "against_random" not in comparisons
-        ):  # another version did not compare request by request
+        # Another version did not compare request by request.
+        if own["n"] and "against_random" not in comparisons:
             base = max(random["mean"], 1e-9)
             gain, low, high = ((own[key] - random["mean"]) / base for key in ("mean", "low", "high"))
             comparisons["against_random"] = Comparison(gain, low, high, own["n"])
@@ -102,62 +131,6 @@ def _rank_two_pages(model: ServedModel) -> FeedState:
         return state
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise InvalidArtifact(f"it cannot rank the feed of its snapshot: {error!r}") from error
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
-    args = _parser().parse_args(argv)
-    return run_command(_PROG, lambda: _validate(args))
-
-
-def _validate(args: argparse.Namespace) -> int:
-    registry = open_registry(read_settings())
-    verdict = validate(registry, _find_record(registry, args.version))
-    record = verdict.record
-    if args.json:
-        print_json(
-            {
-                "version": record.version,
-                "status": record.status,
-                "valid": not verdict.reasons,
-                "reasons": list(verdict.reasons),
-                **verdict.sizes,
-                "metrics": dict(record.metrics),
-            }
-        )
-    if verdict.reasons:
-        print(f"{_PROG}: {record.version}: {' '.join('; '.join(verdict.reasons).split())}", file=sys.stderr)
-        return 1
-    if not args.json:
-        print(_summary(verdict))
-    return 0
-
-
-def _find_record(registry: FileModelRegistry, version: str | None) -> ModelRecord:
-    """The record of a version, or of the newest one. Raises UnknownVersion and InvalidArtifact."""
-    if version == "active":
-        record = registry.active()
-        if record is None:
-            raise UnknownVersion("no version is active")
-        return record
-    if version is not None:
-        return registry.record(version)
-    records = registry.records()
-    if not records:
-        raise UnknownVersion("no model has been published: run training.train")
-    return records[-1]
-
-
-def _summary(verdict: Verdict) -> str:
-    record = verdict.record
-    own, random = _ndcg(record)
-    held_out = (
-        f"NDCG@10 {own['mean']:.4f}, random {random['mean']:.4f}, {own['n']} held-out requests"
-        if own["n"]
-        else "without a held-out request"
-    )
-    sizes = ", ".join(f"{count} {name}" for name, count in verdict.sizes.items())
-    return f"{record.version}: valid ({record.status}); {sizes}; {held_out}"
 
 
 def _parser() -> argparse.ArgumentParser:

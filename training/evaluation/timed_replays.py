@@ -12,7 +12,7 @@ from app.domain.feed.dataset import FeedDataset
 from training.evaluation.metrics import ndcg_of_rank
 from training.evaluation.prequential import replay_rankers
 from training.learning.training_options import TrainingOptions
-from training.replay.replay import Replay, target_kinds
+from training.replay.replay import Replay
 
 Item = TypeVar("Item")
 
@@ -36,8 +36,7 @@ class TimedReplays:
         self, rankers: Sequence[str], options: TrainingOptions
     ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int32]]:
         """ranker -> (n_requests,) NDCG@10, and the user of each request."""
-        targets, seed = target_kinds(self.dataset), options.learning.seed
-        replay = Replay(self.dataset, options.ranking, targets=targets, seed=seed)
+        replay = Replay(self.dataset, options.ranking, seed=options.learning.seed)
         result = replay_rankers(
             replay, rankers, options.learning, max_requests=self.max_requests, workers=self.workers
         )

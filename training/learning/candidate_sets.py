@@ -30,22 +30,15 @@ class ChoiceSets:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StandardChoiceSets:
+class StandardChoiceSets(ChoiceSets):
     """Choice sets with inputs standardised by `mean` and `scale`, both (n_features,)."""
 
-    inputs: NDArray[np.float32]
-    log_weight: NDArray[np.float32]
-    value: NDArray[np.float32]
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
 
-    def __len__(self) -> int:
-        return len(self.inputs)
-
     def __getitem__(self, some: slice | NDArray[np.intp]) -> "StandardChoiceSets":
-        return StandardChoiceSets(
-            self.inputs[some], self.log_weight[some], self.value[some], self.mean, self.scale
-        )
+        arrays = self.inputs[some], self.log_weight[some], self.value[some]
+        return StandardChoiceSets(*arrays, self.mean, self.scale)
 
 
 def standardise(

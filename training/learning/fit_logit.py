@@ -18,6 +18,7 @@ from training.learning.candidate_sets import StandardChoiceSets
 _MAX_CURVATURE_SETS = 1000  # choice sets that estimate the curvature of the likelihood
 _MAX_STEPS = 60  # of L-BFGS
 _FIRST_STEPS = 8  # of L-BFGS, before the curvature is estimated again
+_EPOCHS = 8  # of Adam
 _BATCH_SIZE = 64  # choice sets
 _LEARNING_RATE = 1e-2
 _WARM_UP_SHARE = 0.05  # of Adam's steps
@@ -32,7 +33,6 @@ def fit_choice_model(
     units: int = 0,
     only: str | None = None,
     start: ChoiceModel | None = None,
-    epochs: int = 8,
     seed: int = 0,
 ) -> ChoiceModel:
     """Maximum penalised likelihood: L-BFGS for the linear part, then, with `units`, Adam for all weights.
@@ -40,14 +40,14 @@ def fit_choice_model(
     `ridge` weighs the squared coefficients against the mean log likelihood. `start`, a model of the same inputs, saves
     most of the steps. With `only` the model is linear and uses this one input.
     """
-    if only is not None:
-        linear = _fit_one_input(names.index(only), choice_sets, ridge)
-    else:
-        start_at = None if start is None else start.linear * choice_sets.scale / start.scale
-        linear = _fit_linear(choice_sets, ridge, start_at)
+    columns = slice(None) if only is None else [names.index(only)]
+    used = replace(choice_sets, inputs=np.ascontiguousarray(choice_sets.inputs[..., columns]))
+    start_at = None if start is None else start.linear * choice_sets.scale / start.scale
+    linear = np.zeros(len(names))
+    linear[columns] = _fit_linear(used, ridge, start_at)
     hidden, bias, output = np.zeros((len(linear), 0)), np.zeros(0), np.zeros(0)
     if units:
-        linear, hidden, bias, output = _fit_hidden_layer(choice_sets, linear, units, epochs, seed)
+        linear, hidden, bias, output = _fit_hidden_layer(choice_sets, linear, units, seed)
     mean, scale = choice_sets.mean, choice_sets.scale
     return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output, UNCALIBRATED)
 
@@ -65,19 +65,6 @@ def log_likelihoods(model: ChoiceModel, choice_sets: StandardChoiceSets) -> NDAr
     _, log_chosen = _softmax(utility.reshape(choice_sets.log_weight.shape) + choice_sets.log_weight)
     weighted: NDArray[np.float32] = choice_sets.value * log_chosen
     return weighted
-
-
-def _fit_one_input(column: int, choice_sets: StandardChoiceSets, ridge: float) -> NDArray[np.float64]:
-    """The coefficients of the best model of one input; 0 for all others."""
-    single = replace(
-        choice_sets,
-        inputs=np.ascontiguousarray(choice_sets.inputs[..., [column]]),
-        mean=choice_sets.mean[[column]],
-        scale=choice_sets.scale[[column]],
-    )
-    linear = np.zeros(len(choice_sets.mean))
-    linear[column] = _fit_linear(single, ridge, None)[0]
-    return linear
 
 
 def _fit_linear(
@@ -148,31 +135,36 @@ def _softmax(u: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 def _fit_hidden_layer(
-    choice_sets: StandardChoiceSets, linear: NDArray[np.float64], units: int, epochs: int, seed: int
+    choice_sets: StandardChoiceSets, linear: NDArray[np.float64], units: int, seed: int
 ) -> tuple[NDArray[np.float64], ...]:
-    """Fit all weights with Adam, starting from a linear fit. Returns linear, hidden, bias, output.
+    """Fit all weights with Adam (Kingma & Ba 2015) and weight decay, starting from a linear fit.
+
+    Returns linear, hidden, bias, output.
 
     The learning rate rises at first, because random hidden units would disturb the fitted linear part. Then it falls
     by a cosine (Loshchilov & Hutter 2017).
     """
     random = np.random.default_rng(seed)
     n_requests, _, n_features = choice_sets.inputs.shape
-    adam = _Adam(
-        [
-            linear.astype(np.float32),
-            (random.normal(size=(n_features, units)) / np.sqrt(n_features)).astype(np.float32),
-            np.zeros(units, np.float32),
-            (random.normal(size=units) * 0.1 / np.sqrt(units)).astype(np.float32),
-        ]
-    )
-    batches = max(1, n_requests // _BATCH_SIZE)
-    steps = epochs * batches
-    for _ in range(epochs):
-        for batch in np.array_split(random.permutation(n_requests), batches):
-            warm_up = min(1.0, (adam.step + 1) / (_WARM_UP_SHARE * steps))
-            rate = _LEARNING_RATE * warm_up * 0.5 * (1 + np.cos(np.pi * adam.step / steps))
-            adam.update(_gradients(choice_sets[batch], *adam.weights), rate)
-    return tuple(w.astype(np.float64) for w in adam.weights)
+    hidden = random.normal(size=(n_features, units)) / np.sqrt(n_features)
+    output = random.normal(size=units) * 0.1 / np.sqrt(units)
+    weights = [w.astype(np.float32) for w in (linear, hidden, np.zeros(units), output)]
+    means, squares = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
+    n_batches = max(1, n_requests // _BATCH_SIZE)
+    batches = [
+        batch for _ in range(_EPOCHS) for batch in np.array_split(random.permutation(n_requests), n_batches)
+    ]
+    for step, batch in enumerate(batches):
+        warm_up = min(1.0, (step + 1) / (_WARM_UP_SHARE * len(batches)))
+        rate = _LEARNING_RATE * warm_up * 0.5 * (1 + np.cos(np.pi * step / len(batches)))
+        for i, gradient in enumerate(_gradients(choice_sets[batch], *weights)):
+            gradient = gradient + _WEIGHT_DECAY * weights[i]
+            means[i] = 0.9 * means[i] + 0.1 * gradient
+            squares[i] = 0.999 * squares[i] + 0.001 * gradient**2
+            square = squares[i] / (1 - 0.999 ** (step + 1))
+            direction = means[i] / (1 - 0.9 ** (step + 1)) / (np.sqrt(square) + 1e-8)
+            weights[i] = weights[i] - np.float32(rate) * direction
+    return tuple(w.astype(np.float64) for w in weights)
 
 
 def _gradients(
@@ -194,24 +186,3 @@ def _gradients(
     by_unit = by_utility[:, None] * output
     by_unit *= active > 0
     return [by_utility @ x, x.T @ by_unit, np.ones_like(by_utility) @ by_unit, by_utility @ active]
-
-
-class _Adam:
-    """Adam (Kingma & Ba 2015) with weight decay on float32 arrays."""
-
-    def __init__(self, weights: list[NDArray[np.float32]]) -> None:
-        self.weights = weights
-        self.step = 0
-        self._mean = [np.zeros_like(w) for w in weights]
-        self._square = [np.zeros_like(w) for w in weights]
-
-    def update(self, gradients: Sequence[NDArray[np.float32]], rate: float) -> None:
-        """Take one step against the gradients."""
-        self.step += 1
-        for i, gradient in enumerate(gradients):
-            gradient = gradient + _WEIGHT_DECAY * self.weights[i]
-            self._mean[i] = 0.9 * self._mean[i] + 0.1 * gradient
-            self._square[i] = 0.999 * self._square[i] + 0.001 * gradient**2
-            square = self._square[i] / (1 - 0.999**self.step)
-            direction = self._mean[i] / (1 - 0.9**self.step) / (np.sqrt(square) + 1e-8)
-            self.weights[i] = self.weights[i] - np.float32(rate) * direction

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -57,15 +57,8 @@ class ModelSpec:
         self, choice_sets: StandardChoiceSets, seed: int, start: ChoiceModel | None = None
     ) -> ChoiceModel:
         """The most likely model of this shape; `start` as in `fit_choice_model`."""
-        return fit_choice_model(
-            user_features.names(),
-            choice_sets,
-            ridge=self.ridge,
-            units=self.units,
-            only=self.only,
-            start=start,
-            seed=seed,
-        )
+        names = user_features.names()
+        return fit_choice_model(names, choice_sets, **asdict(self), start=start, seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +86,7 @@ def select_model(
         trials.fit(ModelSpec(ridge), trials.best() if trials.models else None)
     linear = trials.best()
     layers = [ModelSpec(linear.ridge, units) for units in options.units]
-    used = {
-        name for name, is_excluded in zip(user_features.names(), excluded, strict=True) if not is_excluded
-    }
+    used = np.array(user_features.names())[~excluded]
     signals = [ModelSpec(linear.ridge, only=name) for name in _SIGNALS if name in used]
     with ThreadPoolExecutor(_FIT_THREADS) as pool:
         list(pool.map(lambda spec: trials.fit(spec, None if spec.only else linear), layers + signals))

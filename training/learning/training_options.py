@@ -15,6 +15,13 @@ from app.shared.exceptions import ConfigurationError
 from training.learning.model_selection import LearningOptions
 
 Options = TypeVar("Options", RankingOptions, FormulaWeights, LearningOptions)
+_LEARNING_TYPES = get_type_hints(LearningOptions, include_extras=True)
+_BOUNDS: Mapping[type, Mapping[str, TypeAdapter[Any]]] = {
+    RankingOptions: RANKING_BOUNDS,
+    FormulaWeights: FORMULA_BOUNDS,
+    LearningOptions: {name: TypeAdapter(hint) for name, hint in _LEARNING_TYPES.items()},
+}
+"""The type of each option, with its bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +46,8 @@ class TrainingOptions:
             raise ConfigurationError(f"{min(unknown)}: unknown section (use ranking or learning)")
         ranking = _validated("ranking", values.get("ranking", {}), RankingOptions())
         learning = _validated("learning", values.get("learning", {}), LearningOptions())
-        known = {*user_features.names(), *user_features.groups()}
         for name in learning.without:
-            if name not in known:
+            if name not in user_features.names() and name not in user_features.groups():
                 raise ConfigurationError(f"learning.without: {name!r} is no input and no group of inputs")
         return cls(ranking, learning)
 
@@ -64,7 +70,7 @@ def _validated(place: str, values: object, defaults: Options) -> Options:
     """`defaults` with the given values, each within the bounds of its option."""
     if not isinstance(values, dict):
         raise ConfigurationError(f"{place}: must be an object")
-    bounds = _bounds(defaults)
+    bounds = _BOUNDS[type(defaults)]
     changes: dict[str, Any] = {}
     for name, value in values.items():
         if name not in bounds:
@@ -83,13 +89,3 @@ def _validated(place: str, values: object, defaults: Options) -> Options:
             problem = f"{json.dumps(first['input'])[:80]}: {first['msg'].lower()}"
             raise ConfigurationError(f"{place}.{name}{item}: {problem}") from None
     return replace(defaults, **changes)
-
-
-def _bounds(defaults: Options) -> Mapping[str, TypeAdapter[Any]]:
-    """The type of each option, with its bounds."""
-    if isinstance(defaults, RankingOptions):
-        return RANKING_BOUNDS
-    if isinstance(defaults, FormulaWeights):
-        return FORMULA_BOUNDS
-    hints = get_type_hints(type(defaults), include_extras=True)
-    return {name: TypeAdapter(hint) for name, hint in hints.items()}

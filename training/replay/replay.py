@@ -60,15 +60,18 @@ class Replay:
         dataset: FeedDataset,
         options: RankingOptions,
         *,
-        targets: frozenset[int],
+        targets: frozenset[int] | None = None,
         test_from: float | None = None,
         refit_every: float = DAY,
         seed: int = 0,
     ) -> None:
-        """`test_from` and `refit_every` are in seconds. By default the test part starts at row floor(0.8 n)."""
+        """`targets` are as in `target_kinds`; `test_from` and `refit_every` are in seconds.
+
+        By default the test part starts at row floor(0.8 n).
+        """
         self.dataset = dataset
         self.options = options
-        self.targets = targets
+        self.targets = target_kinds(dataset) if targets is None else targets
         self.timeline = FeedTimeline(dataset, replay=True)
         self.events: EventColumns = self.timeline.events
         times = self.events.time

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.shared.atomic_file import write_atomically
@@ -40,26 +39,22 @@ def write_report(
     replay: Replay,
     result: ReplayResult,
     table: Mapping[str, RankerSummary],
-    pipeline: PipelineSummary | None = None,
+    pipeline: PipelineSummary,
 ) -> None:
     """Write the page atomically. Raises OSError."""
     write_atomically(path, [report(replay, result, table, pipeline).encode()])
 
 
 def report(
-    replay: Replay,
-    result: ReplayResult,
-    table: Mapping[str, RankerSummary],
-    pipeline: PipelineSummary | None = None,
+    replay: Replay, result: ReplayResult, table: Mapping[str, RankerSummary], pipeline: PipelineSummary
 ) -> str:
     """The page as HTML, with its tables and plots."""
     parts = [
         _heading(replay, result),
         _section("Rankers", _ranker_table(table, result), plots.ranker_comparison(table)),
         *_by_request(replay, result, table),
+        *_pipeline_sections(pipeline),
     ]
-    if pipeline is not None:
-        parts += _pipeline_sections(pipeline)
     if result.fits:
         last = result.fits[-1]
         text = f"The model was fitted {len(result.fits)} times. The last fit has this shape: {last.variant}."
@@ -100,37 +95,38 @@ def _ranker_table(table: Mapping[str, RankerSummary], result: ReplayResult) -> s
 def _by_request(replay: Replay, result: ReplayResult, table: Mapping[str, RankerSummary]) -> list[str]:
     best = sorted(table, key=lambda name: -table[name].accuracy["ndcg@10"].mean)[:_MAX_LINES]
     ndcg = {name: ndcg_of_rank(result.ranks[name]) for name in best}
-    hour = (replay.events.time[result.requests] // 3600 % 24).astype(np.intp)
-    by_history = _bins(result.history_length, _HISTORY), _HISTORY_LABELS, "events before the request"
-    by_age = _bins(result.post_age, _AGES), _AGE_LABELS, "age"
-    by_hour = hour, [str(number) for number in range(24)], "hour of the day, UTC"
-    return [
-        _section("By the user's history", plots.by_bins(ndcg, *by_history)),
-        _section("By the age of the chosen post", plots.by_bins(ndcg, *by_age)),
-        _section("By hour", plots.by_bins(ndcg, *by_hour)),
-    ]
+    hour = replay.events.time[result.requests] // 3600 % 24
+    sections = []
+    for title, values, edges, labels, axis in (
+        (
+            "By the user's history",
+            result.history_length,
+            _HISTORY,
+            _HISTORY_LABELS,
+            "events before the request",
+        ),
+        ("By the age of the chosen post", result.post_age, _AGES, _AGE_LABELS, "age"),
+        ("By hour", hour, range(24), [str(number) for number in range(24)], "hour of the day, UTC"),
+    ):
+        bins = np.searchsorted(np.asarray(edges, np.float64), values, side="right") - 1
+        sections.append(_section(title, plots.by_bins(ndcg, bins, labels, axis)))
+    return sections
 
 
 def _pipeline_sections(pipeline: PipelineSummary) -> list[str]:
     sections = []
-    bins = pipeline.reliability()
-    if bins:
+    if bins := pipeline.reliability():
+        ratios = ["-" if one.ratio is None else f"{one.ratio:.2f}" for one in bins]
         cells = [
-            [
-                f"{one.predicted:.5f}",
-                f"{one.observed:.5f}",
-                "-" if one.ratio is None else f"{one.ratio:.2f}",
-                f"{one.n:,}",
-            ]
-            for one in bins
+            [f"{one.predicted:.5f}", f"{one.observed:.5f}", ratio, f"{one.n:,}"]
+            for one, ratio in zip(bins, ratios, strict=True)
         ]
         text = (
             "The first 50 posts of each served page, in tenths by the predicted probability of being chosen."
         )
         table = _table(["predicted", "chosen", "ratio", "posts"], cells)
         sections.append(_section("Calibration", _text(text), table, plots.reliability(bins)))
-    sources = pipeline.sources()
-    if sources:
+    if sources := pipeline.sources():
         text = (
             f"Over {pipeline.requests:,} requests: the share of the chosen posts that each source nominated, the share "
             "that only this source nominated, the mean number of nominated posts, and the time of the source by itself."
@@ -138,10 +134,6 @@ def _pipeline_sections(pipeline: PipelineSummary) -> list[str]:
         table = _table(SOURCE_COLUMNS, [[name, *source_cells(row)] for name, row in sources.items()])
         sections.append(_section("Sources", _text(text), table, plots.source_recall(sources)))
     return sections
-
-
-def _bins(values: NDArray[Any], edges: Sequence[float]) -> NDArray[np.intp]:
-    return np.searchsorted(np.asarray(edges, np.float64), values, side="right") - 1
 
 
 def _section(title: str, *parts: str) -> str:

@@ -87,7 +87,7 @@ def test_a_page_without_the_pipeline_and_without_learning_leaves_them_out():
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
     outcome = replay_rankers(replay, ["newest"], QUICK, max_requests=10)
 
-    headings = Page(report(replay, outcome, summarise(replay, outcome))).headings
+    headings = Page(report(replay, outcome, summarise(replay, outcome), PipelineSummary([]))).headings
 
     assert "Sources" not in headings
     assert "Weights of the learned model" not in headings
