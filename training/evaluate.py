@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.domain.entities import INTERACTION_TYPES
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
+from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
 from data.feed_arguments import add_feed_arguments, check_feed_arguments
@@ -68,9 +69,9 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
     if args.dump is not None:
         write_dump(args.dump, replay, result)
     if args.html is not None:
-        from training.reporting.html_report import write_report  # matplotlib takes a second
+        from training.reporting.html_report import report  # matplotlib takes a second
 
-        write_report(args.html, replay, result, rows, pipeline)
+        write_atomically(args.html, [report(replay, result, rows, pipeline).encode()])
     seconds = time.perf_counter() - started
     if args.json:
         counts = {"seed": args.seed, "requests": len(result.requests), "possible": n_possible}

@@ -22,7 +22,7 @@ from training.command_line import add_seed, run_command
 from training.feed_source import read_database
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
 from training.learning.training_options import TrainingOptions
-from training.training_run import EmptyFeed, Stopwatch, TrainedModel, train
+from training.training_run import Stopwatch, TrainedModel, train
 
 _PROG: Final = "training.train"
 
@@ -30,11 +30,7 @@ _PROG: Final = "training.train"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     args = _parser().parse_args(argv)
-    try:
-        return run_command(_PROG, lambda: _train_and_publish(args))
-    except EmptyFeed as error:
-        fail(_PROG, error)
-        return 1
+    return run_command(_PROG, lambda: _train_and_publish(args))
 
 
 def _train_and_publish(args: argparse.Namespace) -> int:
@@ -45,6 +41,9 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     with ThreadPoolExecutor(1) as executor:  # importing scikit-learn takes longer than reading the feed
         executor.submit(import_module, "sklearn.linear_model")
         feed = read_database(settings)
+    if not len(feed.dataset.events):
+        fail(_PROG, "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users")
+        return 1
     stopwatch.lap("read")
     with threadpool_limits(limits=1), progress_bars() as bars:
         tasks: dict[str, Any] = {}
@@ -61,7 +60,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
         config=trained.config,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         status="rejected" if trained.rejection_reasons else "active",
-        note="; ".join([*trained.rejection_reasons, trained.selection.reason]),
+        note="; ".join([*trained.rejection_reasons, trained.selection_reason]),
     )
     stopwatch.lap("publish")
     _report(args, record, trained, stopwatch.seconds)

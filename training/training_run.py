@@ -20,7 +20,6 @@ from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
 from app.shared.exceptions import ConfigurationError
 from training.evaluation.acceptance import (
-    Selection,
     compare,
     estimates_of,
     rejection_reasons,
@@ -50,12 +49,8 @@ class TrainedModel:
     model: ServedModel
     metrics: dict[str, Any]
     config: dict[str, Any]
-    selection: Selection
+    selection_reason: str
     rejection_reasons: Sequence[str]
-
-
-class EmptyFeed(Exception):
-    """The feed has no interaction."""
 
 
 class Stopwatch:
@@ -80,20 +75,16 @@ def train(
     stopwatch: Stopwatch,
     workers: int | None = None,
 ) -> TrainedModel:
-    """Train on a feed. `active` is the published model to compare with; `workers` as in `replay_rankers`.
+    """Train on a feed with interactions. `active` is the published model to compare with.
 
     The stages of the stopwatch are `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's
     table, the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
-    Raises EmptyFeed, and ChildProcessError when a worker process is killed.
+    `workers` is as in `replay_rankers`. Raises ChildProcessError when a worker process is killed.
     """
-    if not len(feed.dataset.events):
-        raise EmptyFeed(
-            "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users"
-        )
     replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
     result, holdout = _evaluate(replay, options, progress, workers, stopwatch)
-    selection = select_ranker(result.ranks, len(result.requests))
-    config = ModelConfig(selection.ranker, options)
+    ranker, reason = select_ranker(result.ranks, len(result.requests))
+    config = ModelConfig(ranker, options)
     others = {"against_random": result.ranks["random"]}
     others |= _champion_ranks(feed, active, config, progress, workers)
     users = replay.events.user[result.requests]
@@ -116,8 +107,8 @@ def train(
     model = fit_served_model(feed, options.ranking, fit.model if fit else None, metrics)
     stopwatch.lap("refit")
     progress("fit", 2, 2)
-    reasons = rejection_reasons(comparisons.get("against_random"), comparisons.get("against_active"))
-    return TrainedModel(model, metrics, config.to_json(fit.variant if fit else None), selection, reasons)
+    stored_config = config.to_json(fit.variant if fit else None)
+    return TrainedModel(model, metrics, stored_config, reason, rejection_reasons(comparisons))
 
 
 def fit_served_model(

@@ -10,13 +10,12 @@ stay honest.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
 from app.shared.atomic_file import write_atomically
@@ -24,9 +23,7 @@ from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
 from data.feed_arguments import add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json, run_command
-from training.evaluation.ablation import ablate, parts
-from training.evaluation.option_search import best_of, search, warm_up
-from training.evaluation.timed_replays import TimedReplays
+from training.evaluation.option_search import TimedReplays, ablate, best_of, parts, search, warm_up
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
@@ -47,34 +44,25 @@ def _tune(args: argparse.Namespace) -> None:
     settings = read_settings()
     dataset = warm_up(read_dataset(args, settings), args.test_from)
     options = TrainingOptions(ranking_options(settings), LearningOptions(seed=args.seed))
-    _check_size(dataset, options, args.requests)
-    replays = TimedReplays(dataset, args.requests, args.time, settings.training_workers)
+    n_requests = len(Replay(dataset, options.ranking).test_requests(args.requests))
+    if n_requests < _MIN_REQUESTS:
+        raise ConfigurationError(
+            f"too little to tune on: {n_requests} requests in the last fifth of the warm-up; "
+            f"use a feed with at least {_MIN_REQUESTS}"
+        )
     with threadpool_limits(limits=1), progress_bar("tune (s)") as bar:
         started = perf_counter()
 
         def progress() -> None:
             bar(int(min(perf_counter() - started, args.time)), int(args.time))
 
-        (_ablate if args.ablate else _search)(args, replays, options, progress)
+        workers = settings.training_workers
+        replays = TimedReplays(dataset, args.requests, args.time, workers, on_replay=progress)
+        (_ablate if args.ablate else _search)(args, replays, options)
 
 
-def _check_size(dataset: FeedDataset, options: TrainingOptions, max_requests: int) -> None:
-    """Raise ConfigurationError if the feed has too few requests to compare options."""
-    n_requests = 0
-    if len(dataset.events):
-        replay = Replay(dataset, options.ranking)
-        n_requests = len(replay.test_requests(max_requests))
-    if n_requests < _MIN_REQUESTS:
-        raise ConfigurationError(
-            f"too little to tune on: {n_requests} requests in the last fifth of the warm-up; "
-            f"use a feed with at least {_MIN_REQUESTS}"
-        )
-
-
-def _ablate(
-    args: argparse.Namespace, replays: TimedReplays, options: TrainingOptions, progress: Callable[[], None]
-) -> None:
-    whole, results = ablate(replays, options, on_result=progress)
+def _ablate(args: argparse.Namespace, replays: TimedReplays, options: TrainingOptions) -> None:
+    whole, results = ablate(replays, options)
     skipped = len(list(parts(options))) - len(results)
     if args.json:
         print_json({"served": whole, "parts": results, "skipped": skipped})
@@ -84,14 +72,12 @@ def _ablate(
         print(f"{skipped} parts were not measured in {args.time:.0f} s; use a longer --time")
 
 
-def _search(
-    args: argparse.Namespace, replays: TimedReplays, options: TrainingOptions, progress: Callable[[], None]
-) -> None:
-    trials = search(replays, options, on_trial=progress)
+def _search(args: argparse.Namespace, replays: TimedReplays, options: TrainingOptions) -> None:
+    trials = search(replays, options)
     best = best_of(trials)
     write_atomically(args.output, [json.dumps(best.options.to_json(), indent=2).encode(), b"\n"])
     if args.json:
-        rows = [trial.to_json() for trial in trials]
+        rows = [{"changed": one.changed, "served": one.served, "formula": one.formula} for one in trials]
         print_json({"best": best.changed, "trials": rows, **best.options.to_json()})
         return
     for trial in trials:

@@ -87,7 +87,7 @@ def _check_artefact(registry: FileModelRegistry, record: ModelRecord) -> tuple[d
     return {"users": state.n_users, "posts": state.n_posts, "interactions": events}, reasons
 
 
-def recorded_rejection_reasons(record: ModelRecord) -> Sequence[str]:
+def recorded_rejection_reasons(record: ModelRecord) -> list[str]:
     """Reasons in the metrics of a model's training. Missing held-out metrics are a reason."""
     try:
         own, random = _ndcg(record)
@@ -101,7 +101,7 @@ def recorded_rejection_reasons(record: ModelRecord) -> Sequence[str]:
             base = max(random["mean"], 1e-9)
             gain, low, high = ((own[key] - random["mean"]) / base for key in ("mean", "low", "high"))
             comparisons["against_random"] = Comparison(gain, low, high, own["n"])
-        return rejection_reasons(comparisons.get("against_random"), comparisons.get("against_active"))
+        return rejection_reasons(comparisons)
     except (KeyError, TypeError, ValueError):
         return ["its training recorded no held-out metrics"]
 

@@ -1,6 +1,6 @@
 """Decides which algorithm is published, and whether a model may be published."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,32 +47,25 @@ def compare(
     return Comparison(difference.mean / base, difference.low / base, difference.high / base, difference.n)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The selected ranker, "learned" or "formula", and the reason."""
-
-    ranker: str
-    reason: str
-
-
-def select_ranker(ranks: Mapping[str, NDArray[np.int64]], n_requests: int) -> Selection:
-    """The better of formula and learned on held-out requests; the formula if there are too few of them."""
+def select_ranker(ranks: Mapping[str, NDArray[np.int64]], n_requests: int) -> tuple[str, str]:
+    """The better of "formula" and "learned" on held-out requests, and the reason. Too few requests: the formula."""
     if n_requests < MIN_HELD_OUT_REQUESTS:
-        return Selection(
-            "formula", f"{n_requests} held-out requests; learning needs at least {MIN_HELD_OUT_REQUESTS}"
-        )
-    if "learned" not in ranks:
-        return Selection("formula", "there is no learned model")
+        reason = f"{n_requests} held-out requests; learning needs at least {MIN_HELD_OUT_REQUESTS}"
+        return "formula", reason
     learned, formula = (float(ndcg_of_rank(ranks[name]).mean()) for name in ("learned", "formula"))
     reason = f"NDCG@10 on {n_requests} held-out requests: learned {learned:.4f}, formula {formula:.4f}"
-    return Selection("learned" if learned > formula else "formula", reason)
+    return "learned" if learned > formula else "formula", reason
 
 
-def rejection_reasons(against_random: Comparison | None, against_active: Comparison | None) -> Sequence[str]:
-    """Reasons not to publish or serve a model; empty if there are none. A comparison is None if it was not made."""
+def rejection_reasons(comparisons: Mapping[str, Comparison]) -> list[str]:
+    """Reasons not to publish or serve a model; empty if there are none.
+
+    `comparisons` may hold `against_random` and `against_active`, as the registry names them.
+    """
     reasons = []
-    if against_random is not None and against_random.high < 0:
-        reasons.append(f"it ranks worse than random: {against_random}")
-    if against_active is not None and against_active.low < MIN_RELATIVE_GAIN:
-        reasons.append(f"it ranks worse than the configuration of the active model: {against_active}")
+    if "against_random" in comparisons and comparisons["against_random"].high < 0:
+        reasons.append(f"it ranks worse than random: {comparisons['against_random']}")
+    if "against_active" in comparisons and comparisons["against_active"].low < MIN_RELATIVE_GAIN:
+        active = comparisons["against_active"]
+        reasons.append(f"it ranks worse than the configuration of the active model: {active}")
     return reasons

@@ -1,7 +1,7 @@
 """Examines the parts of the served pipeline: recall and cost of its sources, and calibration of its probabilities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -36,12 +36,8 @@ class SourceSummary:
 
     def to_json(self) -> dict[str, float]:
         """The summary as JSON values."""
-        return {
-            "recall": round(self.recall, 4),
-            "alone": round(self.unique_recall, 4),
-            "nominated": round(self.nominated, 4),
-            "milliseconds": round(self.milliseconds, 4),
-        }
+        names = ("recall", "alone", "nominated", "milliseconds")
+        return {name: round(value, 4) for name, value in zip(names, astuple(self), strict=True)}
 
 
 @dataclass(frozen=True, slots=True)

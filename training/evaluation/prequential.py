@@ -37,7 +37,8 @@ class ReplayResult:
         self.ranks = {name: np.zeros(n, np.int64) for name in plan.rankers}
         self.lists = {name: np.full((n, TOP_N), -1, np.int32) for name in plan.rankers}
         self.history_length = np.zeros(n, np.int64)
-        self.post_age = np.zeros(n)
+        events, timeline = plan.replay.dataset.events, plan.replay.timeline
+        self.post_age = events.time[plan.requests] - timeline.exists_since[events.post[plan.requests]]
         self.examples = SampledExamples(plan.replay, plan.examples, plan.learning)
         self.seconds = dict.fromkeys(plan.rankers, 0.0)
         self.diagnoses: list[Any] = [None] * n if plan.diagnose else []
@@ -54,7 +55,6 @@ class ReplayResult:
                 self.lists[name][result.number, : len(ranking.top)] = ranking.top
                 self.seconds[name] += seconds
             self.history_length[result.number] = result.history_length
-            self.post_age[result.number] = result.post_age
             if self.diagnoses:
                 self.diagnoses[result.number] = result.diagnosis
 

@@ -53,14 +53,12 @@ class RankedRequest:
     number          of the request in the plan
     ranked          ranker -> its ranking, and its time in seconds
     history_length  events of the user before the request
-    post_age        seconds since the chosen post was created
     diagnosis       what the plan's `diagnose` returned
     """
 
     number: int
     ranked: dict[str, tuple[Ranked, float]]
     history_length: int
-    post_age: float
     diagnosis: Any
 
 
@@ -105,6 +103,5 @@ class ReplayJob:
             started = perf_counter()
             ranking = rank(name, self._plan.replay.options, request, model)
             ranked[name] = ranking, perf_counter() - started
-        age = request.time - float(request.state.created[request.target])
         number = self._request_number[request.event]
-        return RankedRequest(number, ranked, request.context.event_count, age, diagnosis)
+        return RankedRequest(number, ranked, request.context.event_count, diagnosis)

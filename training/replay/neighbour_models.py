@@ -37,11 +37,9 @@ class NeighbourModels:
     @cached_property
     def served(self) -> NeighbourRecommender:
         """The served model, with the options of the replay."""
-        same = (self._options.interaction_weights, self._options.neighbours) == (
-            _FIXED.interaction_weights,
-            _FIXED.neighbours,
-        )
-        return self.owner if same else self._fitted(self._options)
+        given = self._options
+        options = replace(_FIXED, interaction_weights=given.interaction_weights, neighbours=given.neighbours)
+        return self.owner if options == _FIXED else self._fitted(options)
 
     def _fitted(self, options: RankingOptions, half_life: float | None = None) -> NeighbourRecommender:
         past, weights = self._past, options.kind_weights()

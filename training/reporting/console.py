@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from training.evaluation.ablation import Ablation
 from training.evaluation.metrics import Estimate
+from training.evaluation.option_search import Ablation
 from training.evaluation.pipeline_diagnostics import SourceSummary
 from training.evaluation.summary import SEGMENTS, RankerSummary
 

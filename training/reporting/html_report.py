@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from app.domain.entities import INTERACTION_TYPES
-from app.shared.atomic_file import write_atomically
 from training.evaluation.metrics import ndcg_of_rank
 from training.evaluation.pipeline_diagnostics import PipelineSummary
 from training.evaluation.prequential import ReplayResult
@@ -32,17 +30,6 @@ svg{max-width:100%;height:auto}
 .wide{overflow-x:auto}
 p{color:#4a5866}
 """
-
-
-def write_report(
-    path: Path,
-    replay: Replay,
-    result: ReplayResult,
-    table: Mapping[str, RankerSummary],
-    pipeline: PipelineSummary,
-) -> None:
-    """Write the page atomically. Raises OSError."""
-    write_atomically(path, [report(replay, result, table, pipeline).encode()])
 
 
 def report(

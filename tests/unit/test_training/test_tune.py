@@ -11,10 +11,17 @@ from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.shared.exceptions import ConfigurationError
 from data.generate_fake_data import main as generate
 from tests.support.feeds import cut, generated
-from training.evaluation.ablation import Ablation, ablate, parts
 from training.evaluation.metrics import Estimate
-from training.evaluation.option_search import LEARNING_VALUES, best_of, search, warm_up
-from training.evaluation.timed_replays import TimedReplays
+from training.evaluation.option_search import (
+    LEARNING_VALUES,
+    Ablation,
+    TimedReplays,
+    ablate,
+    best_of,
+    parts,
+    search,
+    warm_up,
+)
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
 from training.reporting.console import ablation_table
