@@ -32,20 +32,25 @@ def event_map(text: str) -> dict[str, str]:
     return mapped
 
 
-def add_feed_arguments(parser: argparse.ArgumentParser) -> None:
-    """The files of a feed; without --interactions the database is read."""
-    feed = parser.add_argument_group(
-        "feed", "files (CSV, NDJSON, JSON or Parquet); without files, the database is read"
+def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """The files of a feed. Unless they are required, the database is read without --interactions."""
+    optional = (
+        "; without files, the database is read. --posts: default is posts.parquet beside the interactions"
     )
-    feed.add_argument("--interactions", type=existing_file, metavar="PATH", help="interactions of the feed")
-    feed.add_argument(
-        "--posts", type=existing_file, metavar="PATH", help="default: posts.parquet beside the interactions"
+    group = parser.add_argument_group(
+        "feed", f"files (CSV, NDJSON, JSON or Parquet){'' if required else optional}"
     )
-    feed.add_argument("--users", type=existing_file, metavar="PATH")
-    feed.add_argument("--follows", type=existing_file, metavar="PATH")
-    feed.add_argument(
-        "--event-map", type=event_map, default={}, metavar="A=B,…", help="names of events, e.g. VIEW=view"
-    )
+    columns = {
+        "interactions": "user_id, post_id, interaction_type, created_at, [event_id, metadata]",
+        "posts": "id, [author_id, content, created_at, visible, like_count, comment_count, tags]",
+        "users": "id, [username, follower_count, created_at]",
+        "follows": "follower_id, followee_id, [created_at]",
+    }
+    for kind, names in columns.items():
+        is_required = required and kind == "interactions"
+        group.add_argument(f"--{kind}", type=existing_file, required=is_required, metavar="PATH", help=names)
+    example = "map other names of events, as in VIEW=view,BOOKMARK=like"
+    group.add_argument("--event-map", type=event_map, default={}, metavar="NAME=TYPE,...", help=example)
 
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:

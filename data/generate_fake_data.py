@@ -6,10 +6,8 @@ are in `feed.users.parquet`, `feed.posts.parquet` and `feed.follows.parquet` bes
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import FeedDataset, PostColumns, UserColumns
+from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
 from app.shared.progress import progress_bars
 from data.feed_arguments import timestamp
@@ -52,18 +51,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.scenario
     )
     with progress_bars() as bars:
-        making = bars.add_task("making", total=None)
+        making, writing = bars.add_task("making", total=None), bars.add_task("writing", total=None)
         try:
             feed = make_feed(size)
+            bars.update(making, total=size.interactions, completed=size.interactions)
+            write_feed(feed, args.output)
+            bars.update(writing, total=size.interactions, completed=size.interactions)
         except MemoryError:
             return fail(_PROG, "a feed of this size does not fit into memory")
-        bars.update(making, total=size.interactions, completed=size.interactions)
-        writing = bars.add_task("writing", total=None)
-        try:
-            write_feed(feed, args.output)
         except OSError as error:
             return fail(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
-        bars.update(writing, total=size.interactions, completed=size.interactions)
     print(
         f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows):,} follows, "
         f"{len(feed.events):,} interactions"
@@ -74,96 +71,73 @@ def main(argv: Sequence[str] | None = None) -> int:
 def write_feed(feed: FeedDataset, output: Path) -> None:
     """Write a feed as JSON or Parquet, by the suffix of `output`. A file appears complete or not at all."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    tables = {
-        "users": _users(feed),
-        "posts": _posts(feed),
-        "follows": _follows(feed),
-        "interactions": _interactions(feed),
-    }
+    tables = _tables(feed)
     if output.suffix == ".json":
-        with _atomic(output) as temporary:
-            _write_json(tables, temporary)
+        write_atomically(output, _json(tables))
         return
     # The interactions come last: a reader that finds them finds the other files too.
-    kinds: tuple[FileKind, ...] = ("users", "posts", "follows", "interactions")
-    for kind in kinds:
-        with _atomic(output if kind == "interactions" else sibling(output, kind)) as temporary:
-            pq.write_table(tables[kind], temporary, compression="zstd", row_group_size=1 << 20)
+    for kind, table in tables.items():
+        content = pa.BufferOutputStream()
+        pq.write_table(table, content, compression="zstd", row_group_size=1 << 20)
+        write_atomically(output if kind == "interactions" else sibling(output, kind), [content.getvalue()])
 
 
-@contextmanager
-def _atomic(path: Path) -> Iterator[Path]:
-    """A temporary path that replaces `path` when the block ends without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _json(tables: dict[FileKind, Any]) -> Iterator[bytes]:
+    """One document with a list for each table, one record on each line."""
+    yield b"{"
+    for number, (kind, table) in enumerate(tables.items()):
+        yield b'%b\n"%b": [' % (b"," if number else b"", kind.encode())
+        separator = b"\n"
+        index = table.schema.get_field_index("created_at")
+        for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+            iso = np.datetime_as_string(batch.column(index).to_numpy(zero_copy_only=False), unit="ms")
+            times = pa.array(np.char.add(iso, "Z").tolist(), pa.string())
+            for row in batch.set_column(index, "created_at", times).to_pylist():
+                yield separator + orjson.dumps(row)
+                separator = b",\n"
+        yield b"\n]"
+    yield b"\n}\n"
 
 
-def _write_json(tables: dict[str, Any], path: Path) -> None:
-    with path.open("wb") as out:
-        out.write(b"{")
-        for place, (name, table) in enumerate(tables.items()):
-            out.write(b'%b\n"%b": [' % (b"," if place else b"", name.encode()))
-            first = True
-            for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
-                index = batch.schema.get_field_index("created_at")
-                iso = np.datetime_as_string(batch.column(index).to_numpy(zero_copy_only=False), unit="ms")
-                times = pa.array(np.char.add(iso, "Z").tolist(), pa.string())
-                for row in batch.set_column(index, "created_at", times).to_pylist():
-                    out.write((b"\n" if first else b",\n") + orjson.dumps(row))
-                    first = False
-            out.write(b"\n]")
-        out.write(b"\n}\n")
-
-
-def _users(feed: FeedDataset) -> Any:
-    return pa.table(
-        {
-            "id": feed.users.external_id,
-            "username": feed.users.username,
-            "follower_count": feed.users.follower_count,
-            "created_at": _times(feed.users.created_us),
-        }
-    )
-
-
-def _posts(feed: FeedDataset) -> Any:
-    posts = feed.posts
-    return pa.table(
-        {
-            "id": posts.external_id,
-            "author_id": _ids(feed.users, posts.author),
-            "content": posts.text,
-            "created_at": _times(posts.created_us),
-            "like_count": posts.like_count,
-            "comment_count": posts.comment_count,
-            "tags": pa.array(posts.tags, pa.list_(pa.string())),
-        }
-    )
-
-
-def _follows(feed: FeedDataset) -> Any:
-    return pa.table(
-        {
-            "follower_id": _ids(feed.users, feed.follows.follower),
-            "followee_id": _ids(feed.users, feed.follows.followee),
-            "created_at": _times(feed.follows.since_us),
-        }
-    )
-
-
-def _interactions(feed: FeedDataset) -> Any:
-    return pa.table(
-        {
-            "user_id": _ids(feed.users, feed.events.user),
-            "post_id": _ids(feed.posts, feed.events.post),
-            "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(feed.events.kind)),
-            "created_at": _times(feed.events.time_us),
-        }
-    )
+def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
+    """The Arrow tables of the feed."""
+    users, posts, follows, events = feed.users, feed.posts, feed.follows, feed.events
+    return {
+        "users": pa.table(
+            {
+                "id": users.external_id,
+                "username": users.username,
+                "follower_count": users.follower_count,
+                "created_at": _times(users.created_us),
+            }
+        ),
+        "posts": pa.table(
+            {
+                "id": posts.external_id,
+                "author_id": _ids(users, posts.author),
+                "content": posts.text,
+                "created_at": _times(posts.created_us),
+                "like_count": posts.like_count,
+                "comment_count": posts.comment_count,
+                "tags": pa.array(posts.tags, pa.list_(pa.string())),
+            }
+        ),
+        "follows": pa.table(
+            {
+                "follower_id": _ids(users, follows.follower),
+                "followee_id": _ids(users, follows.followee),
+                "created_at": _times(follows.since_us),
+            }
+        ),
+        "interactions": pa.table(
+            {
+                "user_id": _ids(users, events.user),
+                "post_id": _ids(posts, events.post),
+                "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(events.kind)),
+                "created_at": _times(events.time_us),
+            }
+        ),
+    }
 
 
 def _ids(owner: UserColumns | PostColumns, rows: NDArray[np.int32]) -> Any:
@@ -176,43 +150,19 @@ def _times(time_us: NDArray[np.int64] | None) -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog=_PROG, description="Write a realistic synthetic feed.")
-    parser.add_argument(
-        "--users", type=whole_number(2, _MAX_ROWS), default=100, help="how many (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--posts", type=whole_number(1, _MAX_ROWS), default=500, help="how many (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--interactions",
-        type=whole_number(0, _MAX_ROWS),
-        default=5000,
-        help="how many (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--output", type=Path, default=DEFAULT_OUTPUT, help=".json or .parquet (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=whole_number(0), default=DEMO.seed, help="random seed (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--until", type=timestamp, default=DEFAULT_UNTIL, help="end of the feed (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--days", type=positive, default=DEMO.days, help="length of the feed in days (default: %(default)g)"
-    )
-    parser.add_argument(
-        "--life-hours",
-        type=positive,
-        default=DEMO.post_half_life_hours,
-        help="median age of a post when a user sees it, in scenarios with age (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--world",
-        dest="scenario",
-        choices=sorted(SCENARIOS),
-        default=DEMO.scenario,
-        help="scenario: what decides which posts users see, one factor or a mixture (default: %(default)s)",
-    )
+    how_many, default = "how many (default: %(default)s)", "(default: %(default)s)"
+    add = parser.add_argument
+    add("--users", type=whole_number(2, _MAX_ROWS), default=100, help=how_many)
+    add("--posts", type=whole_number(1, _MAX_ROWS), default=500, help=how_many)
+    add("--interactions", type=whole_number(0, _MAX_ROWS), default=5000, help=how_many)
+    add("--output", type=Path, default=DEFAULT_OUTPUT, help=f".json or .parquet {default}")
+    add("--seed", type=whole_number(0), default=DEMO.seed, help=f"random seed {default}")
+    add("--until", type=timestamp, default=DEFAULT_UNTIL, help=f"end of the feed {default}")
+    add("--days", type=positive, default=DEMO.days, help="length of the feed in days (default: %(default)g)")
+    median = "median age of a post when a user sees it, in scenarios with age (default: %(default)g)"
+    add("--life-hours", type=positive, default=DEMO.post_half_life_hours, help=median)
+    scenario = f"scenario: what decides which posts users see, one factor or a mixture {default}"
+    add("--world", dest="scenario", choices=sorted(SCENARIOS), default=DEMO.scenario, help=scenario)
     return parser
 
 

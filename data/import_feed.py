@@ -5,9 +5,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from app.shared.command_line import OneLineParser, existing_file
+from app.shared.command_line import OneLineParser
 from app.shared.progress import progress_bars
-from data.feed_arguments import event_map
+from data.feed_arguments import add_feed_arguments
 from data.feed_files.reader import read_feed
 from data.loading import feed_database, run, summary
 
@@ -37,33 +37,11 @@ def _parser() -> argparse.ArgumentParser:
         prog=_PROG,
         description="Load a feed from CSV, NDJSON, JSON or Parquet files. Loading it again adds what is new.",
     )
-    add = parser.add_argument
-    add(
-        "--interactions",
-        type=existing_file,
-        required=True,
-        metavar="PATH",
-        help="user_id, post_id, interaction_type, created_at, [event_id, metadata]",
-    )
-    add(
-        "--posts",
-        type=existing_file,
-        metavar="PATH",
-        help="id, author_id, content, created_at, [visible, like_count, comment_count, tags]",
-    )
-    add("--users", type=existing_file, metavar="PATH", help="id, [username, follower_count, created_at]")
-    add("--follows", type=existing_file, metavar="PATH", help="follower_id, followee_id, [created_at]")
-    add(
+    add_feed_arguments(parser, required=True)
+    parser.add_argument(
         "--shift-to-now",
         action="store_true",
         help="move all times so that the last interaction is now; later runs use the amount of the first",
-    )
-    add(
-        "--event-map",
-        type=event_map,
-        default={},
-        metavar="NAME=TYPE,...",
-        help="map other names of events, as in VIEW=view,BOOKMARK=like",
     )
     return parser
 

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from rich.progress import Progress
 from sqlalchemy import Engine, text
 
+from app.domain.entities import INTERACTION_TYPES
 from app.domain.errors import StorageUnavailable
-from app.domain.feed.dataset import KEY_DTYPE, NO_TIME, FeedDataset
+from app.domain.feed.dataset import KEY_DTYPE, NO_TIME, EventColumns, FeedDataset, uuid_keys
 from app.domain.feed.time_units import DAY
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.bulk_load import (
@@ -27,7 +29,6 @@ from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.schema import SchemaName
 from app.shared.command_line import fail
 from app.shared.exceptions import ConfigurationError
-from data.feed_files.event_ids import event_ids
 from data.feed_files.reader import FeedFile, SkippedRows
 from data.schemas import FeedFileError
 from data.times import are_storable
@@ -52,7 +53,11 @@ class FeedDatabase:
         StorageUnavailable; then nothing is written.
         """
         dataset = complete(feed)
-        shift = self._shift(dataset, to_now) if to_now is not None else None
+        shift = None
+        if to_now is not None and len(dataset.events):
+            name = data_set_name(dataset)
+            before = stored_shift(self.engine, self.schema, name)
+            shift = TimeShift(name, to_now - float(dataset.events.time[-1]) if before is None else before)
         try:
             return self._add(dataset, shift, progress_bars)
         except ShiftConflict as other:  # a concurrent load stored another shift
@@ -61,26 +66,18 @@ class FeedDatabase:
     def _add(self, dataset: FeedDataset, shift: TimeShift | None, progress_bars: Progress) -> LoadCounts:
         if shift is not None:
             dataset = shifted(dataset, shift.seconds)
-        totals = {
+        rows = {
             "users": len(dataset.users),
             "posts": len(dataset.posts),
             "follows": len(dataset.follows),
             "interactions": len(dataset.events),
         }
-        bars = {name: progress_bars.add_task(name, total=total) for name, total in totals.items()}
+        bars = {table: progress_bars.add_task(table, total=total) for table, total in rows.items()}
 
         def progress(table: str, rows: int) -> None:
-            if table in bars:
-                progress_bars.update(bars[table], completed=rows)
+            progress_bars.update(bars[table], completed=rows)
 
         return load_feed(self.engine, dataset, self.schema, remember=shift, progress=progress)
-
-    def _shift(self, dataset: FeedDataset, now: float) -> TimeShift | None:
-        if len(dataset.events) == 0:
-            return None
-        name = data_set_name(dataset)
-        before = stored_shift(self.engine, self.schema, name)
-        return TimeShift(name, now - float(dataset.events.time[-1]) if before is None else before)
 
 
 def complete(feed: FeedFile) -> FeedDataset:
@@ -91,11 +88,31 @@ def complete(feed: FeedFile) -> FeedDataset:
     dataset, missing = feed.dataset, np.flatnonzero(~feed.has_event_id)
     events = dataset.events
     ids = np.zeros(len(events), KEY_DTYPE) if events.event_id is None else events.event_id.copy()
-    ids[missing] = event_ids(dataset, events[missing])
+    ids[missing] = _event_ids(dataset, events[missing])
     return replace(
         dataset,
         users=replace(dataset.users, created_us=_users_created(dataset)),
         events=replace(events, event_id=ids),
+    )
+
+
+def _event_ids(dataset: FeedDataset, events: EventColumns) -> NDArray[np.void]:
+    """(n,) ``V16`` ids of `events`, some events of the dataset: every read of the same file gives the same ids.
+
+    uuid5(NAMESPACE_URL, "event:USER|POST|TYPE|MICROSECONDS|NUMBER"): the UUIDs of user and post, the interaction
+    type, the original time as whole microseconds since the Unix epoch, and the event's number (from 0) among rows
+    that are equal in all of these, in the order of the file.
+    """
+    users = [str(UUID(bytes=key.tobytes())) for key in dataset.users.key]
+    posts = [str(UUID(bytes=key.tobytes())) for key in dataset.posts.key]
+    columns = {"user": events.user, "post": events.post, "kind": events.kind, "time_us": events.time_us}
+    rows = pd.DataFrame(columns)
+    rows["number"] = rows.groupby(list(columns), sort=False).cumcount()
+    return uuid_keys(
+        uuid5(
+            NAMESPACE_URL, f"event:{users[user]}|{posts[post]}|{INTERACTION_TYPES[kind]}|{time_us}|{number}"
+        )
+        for user, post, kind, time_us, number in rows.itertuples(index=False)
     )
 
 
@@ -153,23 +170,19 @@ def feed_database() -> Iterator[FeedDatabase]:
 
     Raises ConfigurationError, EmbeddedUnavailable, StorageUnavailable.
     """
+    from app.infrastructure.database.migrate import MigrationRejected, migrate  # imports alembic
+
     settings = read_settings()
     with cli_engine(settings) as engine:
         schema = SchemaName(settings.db_schema)
         with engine.connect() as connection:
             ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
         if ready is None:
-            _migrate(engine, schema)
+            try:
+                migrate(engine, schema)
+            except MigrationRejected as error:
+                raise ConfigurationError(str(error)) from None
         yield FeedDatabase(engine, schema)
-
-
-def _migrate(engine: Engine, schema: SchemaName) -> None:
-    from app.infrastructure.database.migrate import MigrationRejected, migrate
-
-    try:
-        migrate(engine, schema)
-    except MigrationRejected as error:
-        raise ConfigurationError(str(error)) from None
 
 
 def run(prog: str, command: Callable[[], None]) -> int:

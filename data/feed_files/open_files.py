@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data.feed_files.file_tables import FileTable, read_parquet
-from data.feed_files.text_files import json_table, read_csv, read_json, read_ndjson
+from data.feed_files.text_files import object_table, read_csv, read_json, read_ndjson
 from data.schemas import ROWS, FeedFileError, FileKind
 
 
@@ -42,7 +42,8 @@ def _open(path: Path, kind: FileKind, documents: Mapping[Path, dict[FileKind, li
         case ".json":
             if kind not in documents[path]:
                 raise FeedFileError(path, f"has no list {kind!r}")
-            return json_table(path, kind, documents[path].pop(kind))  # frees the memory of the list
+            objects = documents[path].pop(kind)  # so that the memory of the list is freed
+            return object_table(path, kind, iter(objects), lambda row: f"{kind}[{row}]")
         case other:
             problem = f"has the unknown suffix {other!r}" if other else "has no suffix"
             known = ".csv, .ndjson, .jsonl, .json, .parquet"

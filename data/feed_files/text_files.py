@@ -6,7 +6,7 @@ texts. The line of a row is found by reading the file again, only when the row h
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -21,26 +21,31 @@ from data.schemas import ROWS, FeedFileError, FileKind
 _CHUNK_ROWS: Final = 100_000
 _MAX_CSV_RECORD_BYTES: Final = 16 * 1024**2  # Arrow reads every record up to this size
 _EMPTY_COLUMN: Final = pa.chunked_array([], pa.large_string())
-# JSON types that a column accepts, and their name in messages. All other columns accept strings.
+# JSON types that a column accepts beside strings, and the name of all in messages.
 _JSON_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
+    **dict.fromkeys(("interaction_type", "event_id", "content", "username"), ((), "a string")),
     **dict.fromkeys(
         ("id", "user_id", "post_id", "author_id", "follower_id", "followee_id"),
-        ((str, int), "a string or whole number"),
+        ((int,), "a string or whole number"),
     ),
-    "created_at": ((str, int, float), "a string or number"),
-    "visible": ((bool, str, int), "true or false"),
-    **dict.fromkeys(("like_count", "comment_count", "follower_count"), ((int, float, str), "a number")),
-    "tags": ((list, str), "a list"),
-    "metadata": ((dict, str), "an object"),
+    "created_at": ((int, float), "a string or number"),
+    "visible": ((bool, int), "true or false"),
+    **dict.fromkeys(("like_count", "comment_count", "follower_count"), ((int, float), "a number")),
+    "tags": ((list,), "a list"),
+    "metadata": ((dict,), "an object"),
 }
 
 
 def read_csv(path: Path, kind: FileKind) -> FileTable:
     """A CSV file with a header line, UTF-8."""
+
+    def place(row: int) -> str:
+        return f"line {next(islice(_csv_records(path), row + 1, None))[0]}"
+
     names, has_rows = _csv_header(path)
     wanted = known_columns(path, kind, names, "line 1")
     if not has_rows:
-        return FileTable(path, kind, dict.fromkeys(wanted, _EMPTY_COLUMN), 0, "line {}".format)
+        return FileTable(path, kind, dict.fromkeys(wanted, _EMPTY_COLUMN), 0, place)
     convert = pacsv.ConvertOptions(
         include_columns=wanted,
         column_types=dict.fromkeys(wanted, pa.large_string()),
@@ -57,15 +62,15 @@ def read_csv(path: Path, kind: FileKind) -> FileTable:
     except pa.ArrowInvalid as error:
         raise _csv_error(path, len(names), str(error)) from None
     columns = {name: table.column(name) for name in wanted}
-    return FileTable(path, kind, columns, table.num_rows, lambda row: f"line {_csv_line(path, row)}")
+    return FileTable(path, kind, columns, table.num_rows, place)
 
 
 def read_ndjson(path: Path, kind: FileKind) -> FileTable:
     """A file with one JSON object on each line; blank lines are skipped."""
     with file_errors(path), path.open("rb") as lines:
-        objects = _parsed_lines(path, lines)
-        columns, rows = _columns(path, kind, objects, lambda row: f"line {_full_line(path, row)}")
-    return FileTable(path, kind, columns, rows, lambda row: f"line {_full_line(path, row)}")
+        return object_table(
+            path, kind, _parsed_lines(path, lines), lambda row: f"line {_full_line(path, row)}"
+        )
 
 
 def read_json(path: Path) -> dict[FileKind, list[Any]]:
@@ -75,12 +80,10 @@ def read_json(path: Path) -> dict[FileKind, list[Any]]:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        hint = (
-            "; a file with one object on each line needs the suffix .ndjson"
-            if text.lstrip()[:1] == b"{" and error.lineno > 1
-            else ""
-        )
-        raise FeedFileError(path, f"is not JSON: {error.msg}{hint}", place=f"line {error.lineno}") from None
+        problem = f"is not JSON: {error.msg}"
+        if text.lstrip()[:1] == b"{" and error.lineno > 1:
+            problem += "; a file with one object on each line needs the suffix .ndjson"
+        raise FeedFileError(path, problem, place=f"line {error.lineno}") from None
     if not isinstance(document, dict):
         raise FeedFileError(path, "is not an object with the lists interactions, posts, users and follows")
     lists: dict[FileKind, list[Any]] = {kind: document[kind] for kind in ROWS if kind in document}
@@ -90,59 +93,45 @@ def read_json(path: Path) -> dict[FileKind, list[Any]]:
     return lists
 
 
-def json_table(path: Path, kind: FileKind, rows: list[Any]) -> FileTable:
-    """One list of a JSON document as a table."""
+def object_table(path: Path, kind: FileKind, rows: Iterator[Any], place: Callable[[int], str]) -> FileTable:
+    """The table of JSON objects; `place` returns the place of an object in the file.
 
-    def place(row: int) -> str:
-        return f"{kind}[{row}]"
-
-    columns, count = _columns(path, kind, iter(rows), place)
-    return FileTable(path, kind, columns, count, place)
-
-
-def _columns(path: Path, kind: FileKind, rows: Iterator[Any], place: Any) -> tuple[dict[str, Any], int]:
-    """Columns of the objects, and their number. Objects are converted in chunks, to bound the memory they take."""
-    fields = tuple(ROWS[kind].model_fields)
-    chunks: dict[str, list[Any]] = {name: [] for name in fields}
+    Objects are converted in chunks, to bound the memory they take.
+    """
+    chunks: dict[str, list[Any]] = {name: [] for name in ROWS[kind].model_fields}
     count = 0
-    seen: set[str] = set()
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         for at, row in enumerate(chunk):
             if not isinstance(row, dict):
                 raise FeedFileError(path, "is not a JSON object", place=place(count + at))
-        for name in fields:
-            texts = [_as_text(name, row.get(name)) for row in chunk]
+        for name, parts in chunks.items():
+            types, expected = _JSON_TYPES[name]
+            texts = [_as_text(row.get(name), types) for row in chunk]
             if _INVALID in texts:
                 at = texts.index(_INVALID)
-                what = f"is not {_JSON_TYPES.get(name, ((str,), 'a string'))[1]}"
-                raise FeedFileError(path, what, place=place(count + at), column=name, value=chunk[at][name])
-            chunks[name].append(pa.array(texts, pa.large_string()))
-            if name not in seen and any(name in row for row in chunk):
-                seen.add(name)
+                value = chunk[at][name]
+                raise FeedFileError(
+                    path, f"is not {expected}", place=place(count + at), column=name, value=value
+                )
+            parts.append(pa.array(texts, pa.large_string()))
         count += len(chunk)
-    required = {name for name, field in ROWS[kind].model_fields.items() if field.is_required()}
-    kept = [name for name in fields if name in seen or name in required]
-    return {name: pa.chunked_array(chunks[name], pa.large_string()) for name in kept}, count
+    columns = {name: pa.chunked_array(parts, pa.large_string()) for name, parts in chunks.items()}
+    return FileTable(path, kind, columns, count, place)
 
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _INVALID: Final = "\ud800"  # a lone surrogate, which no text from a file can equal
 
 
-def _as_text(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    allowed = _JSON_TYPES.get(name, ((str,), ""))[0]
-    if type(value) not in allowed:  # not isinstance, because a bool is an int
-        return _INVALID
-    if type(value) is str:
+def _as_text(value: Any, types: tuple[type, ...]) -> str | None:
+    if value is None or type(value) is str:
         return value
-    if type(value) in (list, dict):
-        try:
-            return orjson.dumps(value).decode()
-        except TypeError:  # nested too deeply
-            return _INVALID
-    return str(value)
+    if type(value) not in types:  # not isinstance, because a bool is an int
+        return _INVALID
+    try:
+        return orjson.dumps(value).decode() if isinstance(value, list | dict) else str(value)
+    except TypeError:  # nested too deeply
+        return _INVALID
 
 
 def _parsed_lines(path: Path, lines: Iterable[bytes]) -> Iterator[Any]:
@@ -183,21 +172,15 @@ def _csv_header(path: Path) -> tuple[list[str], bool]:
     return header[1], first is not None
 
 
-def _csv_line(path: Path, row: int) -> int:
-    return next(islice(_csv_records(path), row + 1, None))[0]
-
-
 def _csv_error(path: Path, width: int, reason: str) -> FeedFileError:
     """The error of a file that Arrow cannot read: the width, size or encoding of a record, or Arrow's message."""
     for line, record in _csv_records(path):
         if len(record) != width:
-            return FeedFileError(
-                path, f"has {len(record)} values where the header has {width}", place=f"line {line}"
-            )
+            problem = f"has {len(record)} values where the header has {width}"
+            return FeedFileError(path, problem, place=f"line {line}")
         if sum(len(value.encode()) + value.count('"') + 3 for value in record) > _MAX_CSV_RECORD_BYTES:
-            return FeedFileError(
-                path, "is longer than the 16 MiB that a record may have", place=f"line {line}"
-            )
+            problem = "is longer than the 16 MiB that a record may have"
+            return FeedFileError(path, problem, place=f"line {line}")
     with path.open("rb") as lines:
         for number, raw in enumerate(lines, 1):
             try:

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from data.synthetic.population import COMMUNITY_SHARES, Follows, People, Posts, Quality, Span, draw
+from app.domain.feed.dataset import FollowColumns
+from data.synthetic.population import COMMUNITY_SHARES, People, Posts, Quality, Span, draw
 
 _MAX_ROUNDS: Final = 16
 
@@ -28,11 +29,6 @@ class Scenario:
     posted_within: float = 1.0  # posts are created in this first part of the span
     replies: float = 0.0  # share of comments that the author answers under the post
 
-    @property
-    def shares(self) -> tuple[float, float, float, float]:
-        """Shares in the order of the channels RECENT, ANY_AGE, COMMUNITY and FOLLOWED."""
-        return self.recent, self.any_age, self.community, self.followed
-
 
 SCENARIOS: Final = {
     "mixed": Scenario(recent=0.2, any_age=0.05, community=0.5, followed=0.25, quality="heavy", replies=0.12),
@@ -43,21 +39,7 @@ SCENARIOS: Final = {
     "follows": Scenario(followed=1.0),
 }
 RECENT, ANY_AGE, COMMUNITY, FOLLOWED = range(4)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Impressions:
-    """(n,) first impressions of a post on a user, in random order; times in milliseconds."""
-
-    user: NDArray[np.int64]
-    post: NDArray[np.int64]
-    time: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.user)
-
-    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Impressions":
-        return Impressions(self.user[rows], self.post[rows], self.time[rows])
+"""The list that the post of an impression is drawn from."""
 
 
 class _PostLists:
@@ -102,7 +84,7 @@ class BehaviourSimulator:
         scenario: Scenario,
         people: People,
         posts: Posts,
-        follows: Follows,
+        follows: FollowColumns,
         span: Span,
         post_half_life: int,
     ) -> None:
@@ -112,37 +94,43 @@ class BehaviourSimulator:
         self._first_follow = np.searchsorted(follows.follower, np.arange(len(people.activity) + 1))
         self._seen = np.empty(0, dtype=np.int64)
 
-    def impressions(self, n: int) -> Impressions:
-        """`n` more impressions: of unseen posts of other authors, as long as the feed has enough of them."""
-        found: list[Impressions] = []
-        missing, rounds = n, 0
-        while missing > 0 and rounds < _MAX_ROUNDS:
-            unseen = self._unseen(self._draw(int(missing * 1.4) + 64))[:missing]
-            self._seen = np.union1d(self._seen, unseen.user * len(self._posts.author) + unseen.post)
-            found.append(unseen)
-            missing -= len(unseen)
-            rounds += 1
-        if missing > 0:
-            found.append(self._draw_unconstrained(missing))
-        return Impressions(
-            *(np.concatenate([getattr(one, name) for one in found]) for name in ("user", "post", "time"))
-        )
+    def impressions(self, n: int) -> NDArray[np.int64]:
+        """(3, n) user, post and time in milliseconds of `n` more impressions, in random order.
 
-    def _draw(self, n: int) -> Impressions:
+        They are of unseen posts of other authors, as long as the feed has enough of them.
+        """
+        found = []
+        for _ in range(_MAX_ROUNDS):
+            drawn = self._draw(int(n * 1.4) + 64)
+            pair = drawn[0] * len(self._posts.author) + drawn[1]
+            first = np.sort(np.unique(pair, return_index=True)[1])
+            first = first[~np.isin(pair[first], self._seen)][:n]
+            self._seen = np.union1d(self._seen, pair[first])
+            found.append(drawn[:, first])
+            n -= len(first)
+            if n == 0:
+                break
+        else:
+            found.append(self._draw_unconstrained(n))
+        return np.concatenate(found, axis=1)
+
+    def _draw(self, n: int) -> NDArray[np.int64]:
         rng, people = self._rng, self._people
         user = draw(rng, people.activity, n)
         time = self._span.draw_times(rng, people.zone_hours[user])
-        channel = draw(rng, np.array(self._scenario.shares), n)
-        lists = np.zeros(n, dtype=np.int64)
+        scenario = self._scenario
+        shares = [scenario.recent, scenario.any_age, scenario.community, scenario.followed]
+        channel = draw(rng, np.array(shares), n)
         community = people.communities[user, draw(rng, np.array(COMMUNITY_SHARES), n)]
-        lists = np.where(channel == COMMUNITY, 1 + community, lists)
+        lists = np.where(channel == COMMUNITY, 1 + community, 0)
         followed, since = self._followee(user)
         lists = np.where(channel == FOLLOWED, self._lists.first_author + followed, lists)
         by_age = (channel == RECENT) | (channel == FOLLOWED)
-        by_age |= (channel == COMMUNITY) & self._scenario.community_posts_age
+        by_age |= (channel == COMMUNITY) & scenario.community_posts_age
         post = self._post(lists, time, by_age)
         possible = (post >= 0) & (people.joined[user] <= time) & ((channel != FOLLOWED) | (since < time))
-        return Impressions(user, post, time)[possible & (self._posts.author[post] != user)]
+        possible &= self._posts.author[post] != user
+        return np.stack([user, post, time])[:, possible]
 
     def _followee(self, user: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         low, high = self._first_follow[user], self._first_follow[user + 1]
@@ -150,8 +138,8 @@ class BehaviourSimulator:
         if not len(self._follows.follower):
             return np.zeros(len(user), dtype=np.int64), np.full(len(user), self._span.until)
         edge = np.minimum(edge, len(self._follows.follower) - 1)
-        since = np.where(high > low, self._follows.since[edge], self._span.until)
-        return self._follows.followee[edge], since
+        since = np.where(high > low, self._follows.since_us[edge] // 1000, self._span.until)
+        return self._follows.followee[edge].astype(np.int64), since
 
     def _post(
         self, lists: NDArray[np.int64], time: NDArray[np.int64], by_age: NDArray[np.bool_]
@@ -173,13 +161,7 @@ class BehaviourSimulator:
         low = np.where(empty, np.maximum(high - 1, start), low)
         return self._lists.pick(self._rng, np.where(by_age, low, start), np.where(by_age, high, end))
 
-    def _unseen(self, impressions: Impressions) -> Impressions:
-        pair = impressions.user * len(self._posts.author) + impressions.post
-        _, first = np.unique(pair, return_index=True)
-        first = np.sort(first)
-        return impressions[first[~np.isin(pair[first], self._seen)]]
-
-    def _draw_unconstrained(self, n: int) -> Impressions:
+    def _draw_unconstrained(self, n: int) -> NDArray[np.int64]:
         """Impressions of any post at any later time, repeats included: for a feed with too few posts."""
         rng, people = self._rng, self._people
         post = rng.integers(0, len(self._posts.author), n)
@@ -188,4 +170,4 @@ class BehaviourSimulator:
         created = self._posts.created[post]
         time = created + 1 + (rng.random(n) * (self._span.until - 1 - created)).astype(np.int64)
         np.minimum.at(people.joined, user, time)
-        return Impressions(user, post, time)
+        return np.stack([user, post, time])

@@ -16,11 +16,10 @@ from app.domain.feed.dataset import (
     uuid_keys,
 )
 from app.domain.ids import post_uuid, user_uuid
-from data.synthetic.behaviour import SCENARIOS, BehaviourSimulator, Impressions, Scenario
+from data.synthetic.behaviour import SCENARIOS, BehaviourSimulator, Scenario
 from data.synthetic.population import (
     MS_PER_DAY,
     MS_PER_HOUR,
-    Follows,
     People,
     Posts,
     Span,
@@ -75,7 +74,7 @@ def _dataset(
     posts: Posts,
     texts: list[str],
     tags: list[list[str]],
-    follows: Follows,
+    follows: FollowColumns,
     events: NDArray[np.int64],
 ) -> FeedDataset:
     """The columns of the feed; times become microseconds, and events are sorted by time."""
@@ -102,9 +101,7 @@ def _dataset(
             np.bincount(post[kind == LIKE], minlength=len(texts)),
             np.bincount(post[kind == COMMENT], minlength=len(texts)),
         ),
-        FollowColumns(
-            follows.follower.astype(np.int32), follows.followee.astype(np.int32), follows.since * 1000
-        ),
+        follows,
         EventColumns(
             user.astype(np.int32),
             post.astype(np.int32),
@@ -129,12 +126,11 @@ def _events(
 
 
 def _funnel(
-    rng: np.random.Generator, impressions: Impressions, scenario: Scenario, posts: Posts, until: int
+    rng: np.random.Generator, impressions: NDArray[np.int64], scenario: Scenario, posts: Posts, until: int
 ) -> NDArray[np.int64]:
     """(4, n) events of the impressions: user, post, kind and time; those of one visit are adjacent and in order."""
-    n = len(impressions)
-    visit = np.arange(n)
-    rows = [np.stack([visit, impressions.user, impressions.post, np.full(n, VIEW), impressions.time])]
+    user, post, time = impressions
+    rows = [np.stack([np.arange(len(user)), user, post, np.full(len(user), VIEW), time])]
 
     def follow_up(source: NDArray[np.int64], kind: int, share: float) -> NDArray[np.int64]:
         events = source[:, rng.random(source.shape[1]) < share].copy()

@@ -4,13 +4,13 @@ All distributions are heavy-tailed: a few users act, post and are followed far m
 milliseconds since the Unix epoch, UTC.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.dataset import FollowColumns
 from data.synthetic.vocabulary import LANGUAGES, TOPICS, everyday_words, first_names
 
 MS_PER_HOUR: Final = 3_600_000
@@ -68,15 +68,6 @@ class Posts:
     community: NDArray[np.int64]
     created: NDArray[np.int64]
     quality: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Follows:
-    """(n,) edges sorted by follower; no edge occurs twice, and no user follows themselves."""
-
-    follower: NDArray[np.int64]
-    followee: NDArray[np.int64]
-    since: NDArray[np.int64]
 
 
 def draw(rng: np.random.Generator, weight: NDArray[np.float64], n: int) -> NDArray[np.int64]:
@@ -139,8 +130,11 @@ def make_posts(
     return Posts(author, people.communities[author, rank], created, weights[quality])
 
 
-def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: Span) -> Follows:
-    """Each user follows a few authors; two thirds of these are of the user's first community."""
+def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: Span) -> FollowColumns:
+    """Each user follows a few authors; two thirds of these are of the user's first community.
+
+    The edges are sorted by follower; no edge occurs twice, and no user follows themselves.
+    """
     n = len(people.activity)
     popularity = np.bincount(posts.author, minlength=n).astype(np.float64) + 1e-4
     wanted = np.minimum(2 + np.floor(4 * (1 - rng.random(n)) ** (-1 / 1.5)), min(200, n)).astype(np.int64)
@@ -161,7 +155,7 @@ def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: S
     earliest = np.maximum(people.joined[follower], people.joined[followee])
     earliest = np.maximum(earliest, span.start - 60 * MS_PER_DAY)
     since = earliest + (rng.random(len(pair)) ** 2 * (span.until - earliest)).astype(np.int64)
-    return Follows(follower, followee, since)
+    return FollowColumns(follower.astype(np.int32), followee.astype(np.int32), since * 1000)
 
 
 def usernames(people: People, rng: np.random.Generator) -> list[str]:
@@ -179,26 +173,19 @@ def texts_and_tags(
     rng: np.random.Generator, people: People, posts: Posts
 ) -> tuple[list[str], list[list[str]]]:
     """Texts of words of the topic, everyday words and jargon of the community, in its language; and their tags."""
-    jargon = _jargon(rng, len(people.topic_of))
+    syllables = rng.integers(0, len(_SYLLABLES), (len(people.topic_of), 6, 3)).tolist()
+    jargon = [["".join(_SYLLABLES[code] for code in word) for word in words] for words in syllables]
     topics = [[words.split() for words in topic.values()] for topic in TOPICS.values()]
     everyday = [everyday_words(language) for language in LANGUAGES]
-    languages, topic_of = people.language_of.tolist(), people.topic_of.tolist()
-    pools = [
-        pool
-        for community, own_words in enumerate(jargon)
-        for pool in (
-            topics[topic_of[community]][languages[community]],
-            own_words,
-            everyday[languages[community]],
-        )
-    ]
-    sizes = np.array([len(pool) for pool in pools])
-    starts = np.cumsum(sizes) - sizes
-    flat = [word for pool in pools for word in pool]
+    topic_of = people.topic_of.tolist()
+    pools = []
+    for own_words, topic, language in zip(jargon, topic_of, people.language_of.tolist(), strict=True):
+        pools += [topics[topic][language], own_words, everyday[language]]
     length = np.clip(rng.lognormal(2.4, 0.6, len(posts.author)), 3, 80).astype(np.int64)
     pool = 3 * np.repeat(posts.community, length) + rng.choice(3, int(length.sum()), p=[0.45, 0.15, 0.4])
     words = [
-        flat[at] for at in (starts[pool] + np.floor(rng.random(len(pool)) * sizes[pool])).astype(int).tolist()
+        pools[code][int(uniform * len(pools[code]))]
+        for code, uniform in zip(pool.tolist(), rng.random(len(pool)).tolist(), strict=True)
     ]
     ends = np.cumsum(length).tolist()
     texts = [
@@ -212,9 +199,3 @@ def texts_and_tags(
         for community, has_own_tag in zip(posts.community.tolist(), local.tolist(), strict=True)
     ]
     return texts, tags
-
-
-def _jargon(rng: np.random.Generator, n_communities: int) -> Sequence[list[str]]:
-    """Six invented words for each community."""
-    syllables = rng.integers(0, len(_SYLLABLES), (n_communities, 6, 3)).tolist()
-    return [["".join(_SYLLABLES[code] for code in word) for word in words] for words in syllables]
