@@ -34,12 +34,9 @@ def event_map(text: str) -> dict[str, str]:
 
 def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     """The files of a feed. Unless they are required, the database is read without --interactions."""
-    optional = (
-        "; without files, the database is read. --posts: default is posts.parquet beside the interactions"
-    )
-    group = parser.add_argument_group(
-        "feed", f"files (CSV, NDJSON, JSON or Parquet){'' if required else optional}"
-    )
+    optional = "; default: the database. Default of --posts: posts.parquet beside the interactions"
+    files = "files (CSV, NDJSON, JSON or Parquet)"
+    group = parser.add_argument_group("feed", files if required else files + optional)
     columns = {
         "interactions": "user_id, post_id, interaction_type, created_at, [event_id, metadata]",
         "posts": "id, [author_id, content, created_at, visible, like_count, comment_count, tags]",

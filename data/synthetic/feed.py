@@ -65,64 +65,55 @@ def make_feed(size: FeedSize) -> FeedDataset:
     half_life = int(size.post_half_life_hours * MS_PER_HOUR)
     simulator = BehaviourSimulator(rng, scenario, people, posts, follows, span, half_life)
     events = _events(rng, simulator, scenario, posts, size)
-    return _dataset(people, names, posts, texts, tags, follows, events)
-
-
-def _dataset(
-    people: People,
-    names: list[str],
-    posts: Posts,
-    texts: list[str],
-    tags: list[list[str]],
-    follows: FollowColumns,
-    events: NDArray[np.int64],
-) -> FeedDataset:
-    """The columns of the feed; times become microseconds, and events are sorted by time."""
-    user, post, kind, time = events[:, np.argsort(events[3], kind="stable")]
-    user_ids = [f"user_{number}" for number in range(1, len(names) + 1)]
-    post_ids = [f"post_{number}" for number in range(1, len(texts) + 1)]
     return FeedDataset(
-        UserColumns(
-            uuid_keys(map(user_uuid, user_ids)),
-            user_ids,
-            names,
-            np.bincount(follows.followee, minlength=len(names)),
-            people.joined * 1000,
-        ),
-        PostColumns(
-            uuid_keys(map(post_uuid, post_ids)),
-            post_ids,
-            posts.author.astype(np.int32),
-            posts.created * 1000,
-            np.ones(len(texts), np.bool_),
-            np.arange(len(texts), dtype=np.int64),
-            texts,
-            [tuple(one) for one in tags],
-            np.bincount(post[kind == LIKE], minlength=len(texts)),
-            np.bincount(post[kind == COMMENT], minlength=len(texts)),
-        ),
-        follows,
-        EventColumns(
-            user.astype(np.int32),
-            post.astype(np.int32),
-            kind.astype(np.uint8),
-            time * 1000,
-            np.zeros_like(time),
-        ),
+        _user_columns(people, names, follows), _post_columns(posts, texts, tags, events), follows, events
+    )
+
+
+def _user_columns(people: People, names: list[str], follows: FollowColumns) -> UserColumns:
+    ids = [f"user_{number}" for number in range(1, len(names) + 1)]
+    followers = np.bincount(follows.followee, minlength=len(names))
+    return UserColumns(uuid_keys(map(user_uuid, ids)), ids, names, followers, people.joined * 1000)
+
+
+def _post_columns(
+    posts: Posts, texts: list[str], tags: list[tuple[str, ...]], events: EventColumns
+) -> PostColumns:
+    n = len(texts)
+    ids = [f"post_{number}" for number in range(1, n + 1)]
+    return PostColumns(
+        uuid_keys(map(post_uuid, ids)),
+        ids,
+        posts.author.astype(np.int32),
+        posts.created * 1000,
+        np.ones(n, np.bool_),
+        np.arange(n, dtype=np.int64),
+        texts,
+        tags,
+        np.bincount(events.post[events.kind == LIKE], minlength=n),
+        np.bincount(events.post[events.kind == COMMENT], minlength=n),
     )
 
 
 def _events(
     rng: np.random.Generator, simulator: BehaviourSimulator, scenario: Scenario, posts: Posts, size: FeedSize
-) -> NDArray[np.int64]:
-    """(4, `size.interactions`) user, post, kind and time in milliseconds, grouped by visit."""
+) -> EventColumns:
+    """`size.interactions` events by time; those of one visit are in order."""
     parts = [np.empty((4, 0), dtype=np.int64)]
     missing = size.interactions
     while missing > 0:
         impressions = simulator.impressions(int(missing / 1.7) + 16)
         parts.append(_funnel(rng, impressions, scenario, posts, size.until)[:, :missing])
         missing -= parts[-1].shape[1]
-    return np.concatenate(parts, axis=1)
+    user, post, kind, time = np.concatenate(parts, axis=1)
+    events = EventColumns(
+        user.astype(np.int32),
+        post.astype(np.int32),
+        kind.astype(np.uint8),
+        time * 1000,
+        np.zeros_like(time),
+    )
+    return events[np.argsort(time, kind="stable")]
 
 
 def _funnel(

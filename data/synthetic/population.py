@@ -171,7 +171,7 @@ def usernames(people: People, rng: np.random.Generator) -> list[str]:
 
 def texts_and_tags(
     rng: np.random.Generator, people: People, posts: Posts
-) -> tuple[list[str], list[list[str]]]:
+) -> tuple[list[str], list[tuple[str, ...]]]:
     """Texts of words of the topic, everyday words and jargon of the community, in its language; and their tags."""
     syllables = rng.integers(0, len(_SYLLABLES), (len(people.topic_of), 6, 3)).tolist()
     jargon = [["".join(_SYLLABLES[code] for code in word) for word in words] for words in syllables]
@@ -194,8 +194,8 @@ def texts_and_tags(
     ]
     names = list(TOPICS)
     local = rng.random(len(texts)) < 0.5
-    tags = [
-        [names[topic_of[community]], jargon[community][0]] if has_own_tag else [names[topic_of[community]]]
+    tags: list[tuple[str, ...]] = [
+        (names[topic_of[community]], jargon[community][0]) if has_own_tag else (names[topic_of[community]],)
         for community, has_own_tag in zip(posts.community.tolist(), local.tolist(), strict=True)
     ]
     return texts, tags

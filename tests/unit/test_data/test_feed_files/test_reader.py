@@ -353,3 +353,20 @@ def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
             "of which the earliest counts)"
         )
     ]
+
+
+def test_a_post_that_only_a_repeated_event_mentions_dates_from_that_event(tmp_path: Path) -> None:
+    row = {**VIEW, "event_id": str(UUID(int=0)), "created_at": 5}
+    path = write_rows(tmp_path / "i.ndjson", [row, {**row, "post_id": "p2", "created_at": 6}])
+
+    posts = read_feed(path).dataset.posts
+
+    assert dict(zip(posts.external_id, posts.created.tolist(), strict=True)) == {"p1": 5.0, "p2": 6.0}
+
+
+def test_a_parquet_file_without_rows_is_an_empty_feed_whatever_the_types_of_its_columns(
+    tmp_path: Path,
+) -> None:
+    pq.write_table(pa.table({name: pa.array([], pa.float64()) for name in VIEW}), tmp_path / "i.parquet")
+
+    assert len(read_feed(tmp_path / "i.parquet").dataset.events) == 0
