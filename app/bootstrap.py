@@ -167,7 +167,7 @@ def build_workers(
     feed = LiveFeed(FeedState(), ActiveRanker(ranking_pipeline(options, None, None, observer)))
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, options, observer)
-    watcher = ModelWatcher(feed, models, updater, storage.posts)
+    watcher = ModelWatcher(feed, models, updater)
     follower = None
     if storage.feed_log is not None:
         reconciler = Reconciler(storage.feed_log, updater, intervals)

@@ -29,9 +29,7 @@ def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         is_number = text.isascii() and text.isdigit()
-        if is_number and (
-            len(text) > 19 or int(text) > most
-        ):  # Python reads no number of thousands of digits
+        if is_number and (len(text) > 19 or int(text) > most):  # int() rejects thousands of digits
             raise argparse.ArgumentTypeError(f"{preview(text)} is more than {most:,}")
         if not is_number or int(text) < least:
             raise argparse.ArgumentTypeError(f"{preview(text)} is not a whole number of at least {least}")

@@ -63,10 +63,7 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in (
-        "uvicorn",
-        "uvicorn.error",
-    ):  # drop the handlers that uvicorn set up first
+    for name in ("uvicorn", "uvicorn.error"):  # drop the handlers that uvicorn set up first
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     access = logging.getLogger("uvicorn.access")  # our own access line knows the request id and the route

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -21,9 +21,6 @@ _SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the library reads it too, when it is imp
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-Family = TypeVar("Family", Counter, Histogram)
-
-
 class Metrics:
     """Counters and histograms; also the StageObserver of the ranking pipeline.
 
@@ -35,76 +32,59 @@ class Metrics:
         shared = os.environ.get(_SHARED)
         if shared is not None and not (Path(shared).is_dir() and os.access(shared, os.W_OK)):
             raise ConfigurationError(f"{_SHARED}: {shared!r} is not a folder that can be written to")
-        # `labels` takes a lock and reads the environment each time: found once, kept here
-        self._children: dict[tuple[object, ...], Any] = {}
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
         self._states = CollectorRegistry()
         self.registry = CollectorRegistry()
-        self._answers = Counter(
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self._answers = counter(
             "ml_recommendation_requests",
             "Answers to POST /recommendations/generate",
             ["source", "status", "mode"],
-            registry=self.registry,
         )
-        self._latency = Histogram(
+        self._latency = histogram(
             "ml_recommendation_latency_seconds",
             "Time spent on an answer, by stage; `total` is the whole of it",
             ["stage"],
             buckets=_BUCKETS,
-            registry=self.registry,
         )
-        for stage in STAGES:
-            self._latency.labels(stage)
-        self._requests = Counter(
-            "ml_http_requests", "Requests by route", ["method", "route", "status"], registry=self.registry
-        )
-        self._durations = Histogram(
+        self._requests = counter("ml_http_requests", "Requests by route", ["method", "route", "status"])
+        self._durations = histogram(
             "ml_http_request_duration_seconds",
             "Time from a request's first byte to the end of its answer",
             ["route"],
             buckets=_HTTP_BUCKETS,
-            registry=self.registry,
         )
-        self._tracked = Counter(
-            "ml_tracked_events",
-            "Interactions received, by outcome",
-            ["outcome"],
-            registry=self.registry,
-        )
+        self._tracked = counter("ml_tracked_events", "Interactions received, by outcome", ["outcome"])
+        for stage in STAGES:
+            self._latency.labels(stage)
         for outcome in ("stored", "duplicate", "refused", "unavailable"):
             self._tracked.labels(outcome)
 
     def observe(self, stage: str, seconds: float) -> None:
-        """`stage` of an answer took `seconds`."""
-        self._of(self._latency, stage).observe(seconds)
+        """Record that `stage` of a response took `seconds`."""
+        self._latency.labels(stage).observe(seconds)
 
     def answered(self, source: str, status: int, mode: str) -> None:
-        """One response of POST /recommendations/generate; a missing value is "none"."""
-        self._of(self._answers, source, str(status), mode).inc()
+        """Count one response of POST /recommendations/generate; a missing value is "none"."""
+        self._answers.labels(source, status, mode).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One HTTP request; `route` is the path's template, so that there are few."""
-        self._of(self._requests, method, route, str(status)).inc()
-        self._of(self._durations, route).observe(seconds)
+        """Count one HTTP request; `route` is the path's template, so that there are few."""
+        self._requests.labels(method, route, status).inc()
+        self._durations.labels(route).observe(seconds)
 
     def tracked(self, outcomes: Mapping[str, int]) -> None:
-        """So many events were `stored`, `duplicate`, `refused` or lost to an `unavailable` database."""
+        """Count events that were `stored`, `duplicate`, `refused` or lost to an `unavailable` database."""
         for outcome, count in outcomes.items():
-            self._of(self._tracked, outcome).inc(count)
-
-    def _of(self, family: Family, *labels: str) -> Family:
-        key = (family, *labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = family.labels(*labels)
-        return cast("Family", child)
+            self._tracked.labels(outcome).inc(count)
 
     def add(self, collector: Collector) -> None:
-        """Ask `collector` as well at each scrape: of several workers, the one that is scraped answers for itself."""
+        """Read `collector` as well at each scrape; of several worker processes, only that of the scraped one."""
         self._states.register(collector)
 
     def remove(self, collector: Collector) -> None:
-        """Ask it no more."""
+        """Do not read `collector` any more."""
         self._states.unregister(collector)
 
     def render(self) -> bytes:

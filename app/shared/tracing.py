@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 _LAST_SECONDS = 3.0  # for what waits to be sent when the service stops
 
-_Stages = list[
-    tuple[str, int, int]
-]  # stage, duration in ns, end of its measurement in ns since the Unix epoch
+# stage, duration in ns, end of its measurement in ns since the Unix epoch
+_Stages = list[tuple[str, int, int]]
 _stages: ContextVar[_Stages | None] = ContextVar("stages of the traced request", default=None)
 
 

@@ -1,7 +1,7 @@
 """Generate one page of a user's feed."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -19,40 +19,35 @@ from app.domain.services.ranking_context import RankingContext
 OnServed = Callable[[UUID, RecommendationResponse], None]
 
 
+@dataclass(eq=False)
 class GenerateRecommendations:
-    """Answer feed requests from memory. A missing model or database degrades the response, never the request."""
+    """Answer feed requests from memory. A missing model or database degrades the response, never the request.
 
-    def __init__(
-        self,
-        feed: LiveFeed,
-        cursors: CursorCodec,
-        clock: Clock,
-        on_served: OnServed | None,
-        cache: ResponseCache,
-    ) -> None:
-        """`on_served` gets each ranked response to a known user, except cached ones; it must not block."""
-        self._feed = feed
-        self._cursors = cursors
-        self._clock = clock
-        self._on_served = on_served
-        self._cache = cache
+    on_served  gets each ranked response to a known user, except cached ones; it must not block
+    """
+
+    feed: LiveFeed
+    cursors: CursorCodec
+    clock: Clock
+    on_served: OnServed | None
+    cache: ResponseCache
 
     def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
         """Return one page. Raises InvalidId, InvalidCursor, ExpiredCursor and nothing else."""
-        query = FeedQuery.resolve(request, self._cursors, self._clock.now())
-        with self._feed.lock:
-            state = self._feed.state
+        query = FeedQuery.resolve(request, self.cursors, self.clock.now())
+        with self.feed.lock:
+            state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)
-            validity = cache_validity(state, user, self._feed.ranker.model_version)
-            self._cache.bind(state)
-            if (cached := self._cache.response(query, validity)) is not None:
+            validity = cache_validity(state, user, self.feed.ranker.model_version)
+            self.cache.bind(state)
+            if (cached := self.cache.response(query, validity)) is not None:
                 return self._reissue(cached, query)
             context = RankingContext(state, user, query.now.timestamp(), query.excluded_rows(state, user))
-            feed_list = self._cache.feed_list(query) or self._new_list(query, context)
+            feed_list = self.cache.feed_list(query) or self._new_list(query, context)
             response = self._respond(query, context, feed_list)
-            self._cache.put(query, validity, feed_list, response)
-        if self._on_served is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
-            self._on_served(query.user_id, response)
+            self.cache.put(query, validity, feed_list, response)
+        if self.on_served is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
+            self.on_served(query.user_id, response)
         return response
 
     def _reissue(self, cached: RecommendationResponse, query: FeedQuery) -> RecommendationResponse:
@@ -60,20 +55,20 @@ class GenerateRecommendations:
             cached,
             user_id=query.request.user_id,
             generated_at=query.now,
-            degraded=self._feed.degraded,
+            degraded=self.feed.degraded,
         )
 
     def _new_list(self, query: FeedQuery, context: RankingContext) -> FeedList:
         """A list that starts now, or the rest of the list that the cursor started."""
+        mode = query.request.mode
         started_at = query.now if query.cursor is None else query.cursor.started_at
-        if query.request.mode == "ranked":
-            return FeedList.by_rank(started_at, self._feed.ranker.pipeline.rank(context))
-        return FeedList.by_time(started_at, query.request.mode)
+        ranked = self.feed.ranker.pipeline.rank(context) if mode == "ranked" else None
+        return FeedList(mode, started_at, ranked)
 
     def _respond(
         self, query: FeedQuery, context: RankingContext, feed_list: FeedList
     ) -> RecommendationResponse:
-        request, state, ranker = query.request, context.state, self._feed.ranker
+        request, state, ranker = query.request, context.state, self.feed.ranker
         page, exhausted = feed_list.page(ranker.pipeline, context, query.start, query.stop)
         rows = page.rows.tolist()
         return RecommendationResponse(
@@ -83,7 +78,7 @@ class GenerateRecommendations:
             scores=page.values.tolist(),
             reasons=page.reasons,
             source=_source(context, ranker.model_version),
-            degraded=self._feed.degraded,
+            degraded=self.feed.degraded,
             exhausted=exhausted,
             model_version=ranker.model_version,
             generated_at=query.now,
@@ -99,7 +94,7 @@ class GenerateRecommendations:
         else:
             shown = np.union1d(query.cursor.shown, seq[page.rows])
         mode = query.request.mode
-        return self._cursors.seal(CursorState(query.user_id, mode, query.now, feed_list.started_at, shown))
+        return self.cursors.seal(CursorState(query.user_id, mode, query.now, feed_list.started_at, shown))
 
 
 def _source(context: RankingContext, model_version: str | None) -> Source:

@@ -60,16 +60,16 @@ class HealthStatus(ServiceState):
     model_age_seconds: float | None
 
 
+@dataclass(eq=False)
 class GetHealthStatus:
     """Report the status of the service."""
 
-    def __init__(self, reader: ServiceStatusReader, clock: Clock) -> None:
-        self._reader = reader
-        self._clock = clock
+    reader: ServiceStatusReader
+    clock: Clock
 
     def __call__(self) -> HealthStatus:
         """Return the present status. Never raises and never waits for the database."""
-        state, now = self._reader.state(), self._clock.now()
+        state, now = self.reader.state(), self.clock.now()
         created = state.model_created_at
         age_seconds = None if created is None else max(0.0, (now - created).total_seconds())
         return HealthStatus(

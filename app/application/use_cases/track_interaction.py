@@ -38,6 +38,7 @@ class TrackResult:
     duplicates: int
 
 
+@dataclass(eq=False)
 class TrackInteraction:
     """Commit events, all or none, then hand them to `apply`, which makes them count in memory at once.
 
@@ -45,20 +46,11 @@ class TrackInteraction:
     taken as now, so that nothing stored is dated in the future.
     """
 
-    def __init__(
-        self,
-        repository: InteractionRepository,
-        clock: Clock,
-        apply: Callable[[Sequence[StoredInteraction]], None],
-        *,
-        max_age: timedelta = timedelta(days=7),
-        max_clock_skew: timedelta = timedelta(seconds=5),
-    ) -> None:
-        self._repository = repository
-        self._clock = clock
-        self._apply = apply
-        self._max_age = max_age
-        self._max_clock_skew = max_clock_skew
+    repository: InteractionRepository
+    clock: Clock
+    apply: Callable[[Sequence[StoredInteraction]], None]
+    max_age: timedelta = timedelta(days=7)
+    max_clock_skew: timedelta = timedelta(seconds=5)
 
     def __call__(self, events: Sequence[TrackedEvent]) -> TrackResult:
         """Returns after the commit.
@@ -66,7 +58,7 @@ class TrackInteraction:
         Raises InvalidId and InvalidInteraction (of several events naming the place), UnknownUser, UnknownPost,
         StorageUnavailable.
         """
-        now = self._clock.now()
+        now = self.clock.now()
         checked: list[Interaction] = []
         for place, event in enumerate(events):
             try:
@@ -76,21 +68,21 @@ class TrackInteraction:
                     f"interactions[{place}]: {error}" if len(events) > 1 else str(error)
                 ) from None
         try:
-            recorded = self._repository.record(checked)
+            recorded = self.repository.record(checked)
         except (UnknownUser, UnknownPost) as error:
             raise type(error)(_as_given(str(error), checked, events)) from error
         try:
-            self._apply(recorded.stored)
+            self.apply(recorded.stored)
         except Exception:  # they are committed: the tail of the log brings them again
             log.exception("tracking.not_applied", events=len(recorded.stored))
         return TrackResult(len(recorded.stored), recorded.duplicates)
 
     def _checked(self, event: TrackedEvent, now: datetime) -> Interaction:
         occurred_at = event.occurred_at or now
-        if occurred_at > now + self._max_clock_skew:
+        if occurred_at > now + self.max_clock_skew:
             raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies in the future")
-        if occurred_at < now - self._max_age:
-            limit = f"more than {self._max_age / timedelta(days=1):g} days back"
+        if occurred_at < now - self.max_age:
+            limit = f"more than {self.max_age / timedelta(days=1):g} days back"
             raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies {limit}")
         user_id, post_id = user_uuid(event.user_id), post_uuid(event.post_id)
         try:

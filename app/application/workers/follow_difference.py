@@ -1,7 +1,6 @@
 """The difference between the follow edges of a state and those of the tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,7 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.uuid_index import UuidIndex
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FollowDifference:
-    """Edges to add and to remove: (n, 2) user rows of follower and followee."""
-
-    added: NDArray[np.int64]
-    removed: NDArray[np.int64]
+Rows = NDArray[np.int64]
 
 
 def follow_difference(
@@ -24,8 +17,10 @@ def follow_difference(
     edges: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]],
     followers: NDArray[np.void],
     followees: NDArray[np.void],
-) -> FollowDifference:
-    """Compare the edges of a state with those of the tables.
+) -> tuple[Rows, Rows]:
+    """Compare the edges of a state with those of the tables; return the edges to add and those to remove.
+
+    Both are (n, 2) user rows of follower and followee.
 
     user_rows             rows of the state's users by UUID bytes
     edges                 (n,) user rows of followers and of followees in the state
@@ -41,8 +36,4 @@ def follow_difference(
     wanted = np.unique(rows[a[known]] * n_rows + rows[b[known]])
     added = np.setdiff1d(wanted, current, assume_unique=True)
     removed = np.setdiff1d(current, wanted, assume_unique=True)
-    return FollowDifference(_edges(added, n_rows), _edges(removed, n_rows))
-
-
-def _edges(numbers: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
-    return np.column_stack(np.divmod(numbers, n_rows))
+    return np.column_stack(np.divmod(added, n_rows)), np.column_stack(np.divmod(removed, n_rows))

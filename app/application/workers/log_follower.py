@@ -1,6 +1,7 @@
 """Follows the log of the database: reads the whole feed once, then the changes."""
 
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
@@ -19,45 +20,36 @@ log = structlog.get_logger()
 _MAX_RESUME_READS = 5  # reads of changes since a snapshot; with more, a full read is as fast
 
 
+@dataclass(eq=False)
 class LogFollower:
-    """Keeps the served state current with the database."""
+    """Keeps the served state current with the database. `stopping` ends a read between two batches."""
 
-    def __init__(
-        self,
-        feed: LiveFeed,
-        feed_log: FeedLog,
-        updater: StateUpdater,
-        reconciler: Reconciler,
-        outbox_ttl: timedelta,
-        stopping: threading.Event,
-    ) -> None:
-        """`stopping` ends a read between two batches."""
-        self._feed = feed
-        self._log = feed_log
-        self._updater = updater
-        self._reconciler = reconciler
-        self._outbox_ttl = outbox_ttl
-        self._stopping = stopping
+    feed: LiveFeed
+    feed_log: FeedLog
+    updater: StateUpdater
+    reconciler: Reconciler
+    outbox_ttl: timedelta
+    stopping: threading.Event
 
     def poll_log(self) -> None:
         """Read the log to its end. An unavailable database is logged once, and the state stays as it is."""
         try:
-            with self._updater.write_lock:
+            with self.updater.write_lock:
                 self._catch_up()
         except StorageUnavailable as error:
-            if self._feed.database_ok:
+            if self.feed.database_ok:
                 log.warning("database.unavailable", cause=str(error))
-            self._feed.database_ok = False
+            self.feed.database_ok = False
             return
-        if not self._feed.database_ok:
-            log.info("database.available", posts=self._feed.state.n_posts)
-        self._feed.database_ok = True
-        self._feed.caught_up_at = monotonic()
+        if not self.feed.database_ok:
+            log.info("database.available", posts=self.feed.state.n_posts)
+        self.feed.database_ok = True
+        self.feed.caught_up_at = monotonic()
 
     def purge_outbox(self) -> None:
         """Remove rows of the outbox that every process has read long ago."""
         try:
-            removed = self._log.purge(self._outbox_ttl)
+            removed = self.feed_log.purge(self.outbox_ttl)
         except StorageUnavailable as error:
             log.warning("outbox.purge_failed", cause=str(error))
             return
@@ -65,56 +57,58 @@ class LogFollower:
             log.info("outbox.purged", rows=removed)
 
     def _catch_up(self) -> None:
-        if self._feed.caught_up_at is None:
+        if self.feed.caught_up_at is None:
             if not self._resume_from_snapshot():
                 self._read_all()
         elif self._is_another_database():
             self._read_all()
         self._read_changes()
-        self._reconciler.run_if_due()
+        self.reconciler.run_if_due()
 
     def _is_another_database(self) -> bool:
         """After an outage the address may lead to another database, in which the position is meaningless."""
-        position = self._updater.position
-        return not self._feed.database_ok and position is not None and position.source != self._log.source()
+        position = self.updater.position
+        return (
+            not self.feed.database_ok and position is not None and position.source != self.feed_log.source()
+        )
 
     def _resume_from_snapshot(self) -> bool:
         """Apply the changes since the model's snapshot. False if only a full read gives the exact state."""
-        position, state = self._updater.position, self._feed.state
-        if position is None or not self._log.can_resume_from(position, self._feed.interaction_count):
+        position, state = self.updater.position, self.feed.state
+        if position is None or not self.feed_log.can_resume_from(position, self.feed.interaction_count):
             return False
         batches = self._read_batches(position)
         changes = None if batches[-1].more else merge_changes(state, batches)
         if changes is None:
             return False
-        self._updater.apply_changes(changes)
+        self.updater.apply_changes(changes)
         return True
 
     def _read_batches(self, position: LogPosition) -> list[FeedChanges]:
-        batches = [self._log.read_changes(position)]
+        batches = [self.feed_log.read_changes(position)]
         while batches[-1].more and len(batches) < _MAX_RESUME_READS:
-            batches.append(self._log.read_changes(batches[-1].position))
+            batches.append(self.feed_log.read_changes(batches[-1].position))
         return batches
 
     def _read_all(self) -> None:
-        self._reconciler.reset()
-        snapshot = self._log.read_all()
+        self.reconciler.reset()
+        snapshot = self.feed_log.read_all()
         timeline = FeedTimeline(snapshot.dataset, replay=False)
-        timeline.embed_texts(self._feed.ranker.embed)
+        timeline.embed_texts(self.feed.ranker.embed)
         events = snapshot.dataset.events.seq
-        self._updater.replace_state(
-            timeline.apply_all(), self._feed.ranker.published, events, snapshot.position
+        self.updater.replace_state(
+            timeline.apply_all(), self.feed.ranker.published, events, snapshot.position
         )
 
     def _read_changes(self) -> None:
         """Apply batches of changes until one is empty, or the service stops."""
-        while self._updater.position is not None and not self._stopping.is_set():
+        while self.updater.position is not None and not self.stopping.is_set():
             try:
-                changes = self._log.read_changes(self._updater.position)
+                changes = self.feed_log.read_changes(self.updater.position)
             except PositionExpired as error:
                 log.warning("feed.position_expired", cause=str(error))
                 self._read_all()
                 continue
-            self._updater.apply_changes(changes)
+            self.updater.apply_changes(changes)
             if changes.is_empty:
                 return

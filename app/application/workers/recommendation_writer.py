@@ -1,8 +1,8 @@
 """Saves served recommendations to `user_recommendation` off the request path: the newest response of each user."""
 
-import threading
 from collections import OrderedDict
 from datetime import timedelta
+from threading import Lock
 from time import monotonic
 from uuid import UUID
 
@@ -21,11 +21,10 @@ IDLE_TO_BUSY_RATIO = 9  # pause after a statement, in multiples of its duration:
 MIN_PAUSE_SECONDS = 0.25
 PAUSE_AFTER_ERROR_SECONDS = 1.0
 CLEANUP_SECONDS = 600.0
-_JOIN_SECONDS = 5
 
 
 class WriteBehind:
-    """A bounded queue with one writer thread. When it is full, the oldest response is dropped and counted."""
+    """A bounded queue of responses to save. When it is full, the oldest response is dropped and counted."""
 
     def __init__(
         self, repository: RecommendationRepository, clock: Clock, ttl: timedelta, max_pending: int
@@ -36,9 +35,8 @@ class WriteBehind:
         self._ttl = ttl
         self._max_pending = max_pending
         self._pending: OrderedDict[UUID, RecommendationResponse] = OrderedDict()
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._lock = Lock()
+        self._cleaned_at = monotonic()
 
     @property
     def pending(self) -> int:
@@ -54,33 +52,20 @@ class WriteBehind:
                 self._pending.popitem(last=False)
                 self.dropped += 1
 
-    def start(self) -> None:
-        """Start the writer thread."""
-        self._thread = threading.Thread(target=self._run, name="write-behind", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop the thread. Pending responses are discarded: each is a copy of what the user already has."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=_JOIN_SECONDS)
-
-    def _run(self) -> None:
-        cleaned_at = monotonic()
-        pause_seconds = MIN_PAUSE_SECONDS
-        while not self._stopping.wait(pause_seconds):
-            started_at = monotonic()
-            try:
-                if started_at - cleaned_at > CLEANUP_SECONDS:
-                    cleaned_at = started_at
-                    self._repository.remove_expired(self._clock.now())
-                self._save_batch()
-                pause_seconds = max(MIN_PAUSE_SECONDS, IDLE_TO_BUSY_RATIO * (monotonic() - started_at))
-            except StorageUnavailable:
-                pause_seconds = PAUSE_AFTER_ERROR_SECONDS
-            except Exception:  # one response that cannot be saved must not end the thread
-                log.exception("recommendations.save_failed")
-                pause_seconds = PAUSE_AFTER_ERROR_SECONDS
+    def save_pending(self) -> float:
+        """Save the next batch and, from time to time, remove expired rows; return the next pause in seconds."""
+        started_at = monotonic()
+        try:
+            if started_at - self._cleaned_at > CLEANUP_SECONDS:
+                self._cleaned_at = started_at
+                self._repository.remove_expired(self._clock.now())
+            self._save_batch()
+            return max(MIN_PAUSE_SECONDS, IDLE_TO_BUSY_RATIO * (monotonic() - started_at))
+        except StorageUnavailable:
+            pass
+        except Exception:  # one response that cannot be saved must not prevent the others
+            log.exception("recommendations.save_failed")
+        return PAUSE_AFTER_ERROR_SECONDS
 
     def _save_batch(self) -> None:
         with self._lock:

@@ -1,6 +1,7 @@
 """Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from threading import Lock
 from uuid import UUID
 
@@ -24,31 +25,27 @@ from app.domain.services.stage_observer import StageObserver
 
 _BATCH_SIZE = 500  # posts, events or follows applied under one lock: bounds the time that requests wait
 _NEWEST_POSTS = 200
+_ANY_ROW = -1
 _MAX_APPLIED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
 
 
+@dataclass(eq=False)
 class StateUpdater:
     """Writes to the served state, while requests read it.
 
+    posts       None without a database
+    options     of the ranking without a model
     write_lock  held by a worker for several changes that belong together; requests never wait for it
     position    where the log continues after the state; None if only a full read can continue it
     """
 
-    def __init__(
-        self,
-        feed: LiveFeed,
-        posts: PostRepository | None,
-        options: RankingOptions,
-        observer: StageObserver,
-    ) -> None:
-        """`posts` is None without a database. `options` configure the ranking without a model."""
-        self.write_lock = Lock()
-        self.position: LogPosition | None = None
-        self._feed = feed
-        self._posts = posts
-        self._options = options
-        self._observer = observer
-        self._applied: dict[int, None] = {}  # seq of applied events, oldest first
+    feed: LiveFeed
+    posts: PostRepository | None
+    options: RankingOptions
+    observer: StageObserver
+    write_lock: Lock = field(default_factory=Lock, init=False)
+    position: LogPosition | None = field(default=None, init=False)
+    _applied: dict[int, int] = field(default_factory=dict, init=False)  # seq to post row, oldest event first
 
     # -- state and model -----------------------------------------------------------------------------------------
 
@@ -64,13 +61,13 @@ class StateUpdater:
         Raises InvalidArtifact.
         """
         if published is None:
-            pipeline = ranking_pipeline(self._options, None, None, self._observer)
+            pipeline = ranking_pipeline(self.options, None, None, self.observer)
         else:
-            pipeline = published.model.pipeline(state, self._observer)
-        applied = dict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist())
-        with self._feed.lock:  # all at once, so that no event is lost or counted twice
-            self._feed.state = state
-            self._feed.ranker = ActiveRanker(pipeline, published)
+            pipeline = published.model.pipeline(state, self.observer)
+        applied = dict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist(), _ANY_ROW)
+        with self.feed.lock:  # all at once, so that no event is lost or counted twice
+            self.feed.state = state
+            self.feed.ranker = ActiveRanker(pipeline, published)
             self._applied = applied
         self.position = position
 
@@ -79,25 +76,25 @@ class StateUpdater:
 
         Raises InvalidArtifact.
         """
-        state = self._feed.state
-        pipeline = published.model.pipeline(state, self._observer)
-        with self._feed.lock:
+        state = self.feed.state
+        pipeline = published.model.pipeline(state, self.observer)
+        with self.feed.lock:
             state.set_text(np.arange(len(vectors)), vectors)
-            self._feed.ranker = ActiveRanker(pipeline, published)
+            self.feed.ranker = ActiveRanker(pipeline, published)
 
     # -- changes -------------------------------------------------------------------------------------------------
 
     def apply_events(self, stored: Sequence[StoredInteraction]) -> None:
         """Count committed events, each once."""
-        with self._feed.lock:
+        with self.feed.lock:
             self._record(stored)
 
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
         self._upsert_posts(changes.posts)
         self._add_posts_of(changes.events)
-        with self._feed.lock:
-            state = self._feed.state
+        with self.feed.lock:
+            state = self.feed.state
             state.add_users([user.id.bytes for user in changes.users])
             for post_id in changes.removed_posts:
                 state.remove_post(post_id.bytes)
@@ -115,13 +112,13 @@ class StateUpdater:
 
     def newest_posts_since(self) -> float:
         """Creation time of the 200th newest post, in epoch seconds: later posts may be dated in the future."""
-        state = self._feed.state
+        state = self.feed.state
         newest = state.by_created[-_NEWEST_POSTS:]
         return float(state.created[newest[0]]) if len(newest) else 0.0
 
     def add_missing_posts(self, posts: Sequence[Post]) -> None:
         """Add the posts that are not in the state."""
-        known = self._feed.state.post_rows
+        known = self.feed.state.post_rows
         self._upsert_posts([post for post in posts if post.id.bytes not in known])
 
     def reconcile(self, current: FeedChecksums, previous: Mapping[bytes, int]) -> None:
@@ -132,8 +129,8 @@ class StateUpdater:
         """
         checksums = current.by_post()
         users = set(current.users.tolist())
-        with self._feed.lock:
-            state = self._feed.state
+        with self.feed.lock:
+            state = self.feed.state
             known_posts, known_users = set(state.post_rows), set(state.user_rows)
             state.add_users(sorted(users - known_users))
         changed = [
@@ -141,23 +138,23 @@ class StateUpdater:
             for key, checksum in checksums.items()
             if key not in known_posts or previous.get(key) != checksum
         ]
-        self._read_posts(changed)
-        with self._feed.lock:
+        for posts in self.read_posts(changed):
+            self._upsert_posts(posts)
+        with self.feed.lock:
             for key in known_posts - checksums.keys():
                 state.remove_post(key)
         self._reconcile_follows(current)
-        with self._feed.lock:
+        with self.feed.lock:
             for key in known_users - users:
                 state.remove_user(key)
 
     def _reconcile_follows(self, current: FeedChecksums) -> None:
-        with self._feed.lock:
-            state = self._feed.state
+        with self.feed.lock:
+            state = self.feed.state
             user_rows, edges = dict(state.user_rows), state.edges()
-        difference = follow_difference(user_rows, edges, current.followers, current.followees)
-        added, removed = difference.added, difference.removed
+        added, removed = follow_difference(user_rows, edges, current.followers, current.followees)
         for start in range(0, max(len(added), len(removed)), _BATCH_SIZE):
-            with self._feed.lock:
+            with self.feed.lock:
                 for follower, followee in removed[start : start + _BATCH_SIZE].tolist():
                     state.unfollow(follower, followee)
                 state.follow(*added[start : start + _BATCH_SIZE].T)
@@ -166,32 +163,34 @@ class StateUpdater:
 
     def _add_posts_of(self, events: Iterable[StoredInteraction]) -> None:
         """Read the posts of `events` that the log did not contain. Removed posts are not found and are ignored."""
-        known = self._feed.state.post_rows
+        known = self.feed.state.post_rows
         keys = dict.fromkeys(event.interaction.post_id.bytes for event in events)
-        self._read_posts([key for key in keys if key not in known])
+        for posts in self.read_posts([key for key in keys if key not in known]):
+            self._upsert_posts(posts)
 
-    def _read_posts(self, keys: Sequence[bytes]) -> None:
-        """Read posts from the database into the state. Raises StorageUnavailable."""
-        if self._posts is None:
-            return
-        for start in range(0, len(keys), _BATCH_SIZE):
-            batch = [UUID(bytes=key) for key in keys[start : start + _BATCH_SIZE]]
-            self._upsert_posts(self._posts.posts(batch))
+    def read_posts(self, keys: Sequence[bytes]) -> Iterator[Sequence[Post]]:
+        """Read posts from the database in batches; none without a database. Raises StorageUnavailable."""
+        if self.posts is not None:
+            for start in range(0, len(keys), _BATCH_SIZE):
+                yield self.posts.posts([UUID(bytes=key) for key in keys[start : start + _BATCH_SIZE]])
 
     def _upsert_posts(self, posts: Sequence[Post]) -> None:
         for start in range(0, len(posts), _BATCH_SIZE):
             batch = list({post.id: post for post in posts[start : start + _BATCH_SIZE]}.values())
-            vectors = self._feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
-            with self._feed.lock:
-                upsert_posts(self._feed.state, batch, vectors)
+            vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
+            with self.feed.lock:
+                upsert_posts(self.feed.state, batch, vectors)
 
     # -- events --------------------------------------------------------------------------------------------------
 
     def _record(self, stored: Sequence[StoredInteraction]) -> None:
-        """Count each new event of a known post, in order of time."""
-        state = self._feed.state
+        """Count each new event of a known post, in order of time.
+
+        An event counts again if its post was re-created since: a re-created post has another row.
+        """
+        state = self.feed.state
         new = sorted(
-            (event for event in stored if event.seq not in self._applied),
+            (event for event in stored if not self._is_applied(event)),
             key=lambda event: (event.interaction.occurred_at, event.seq),
         )
         # the user of a committed event exists, even if no trigger captured it
@@ -199,9 +198,14 @@ class StateUpdater:
         counted = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
         if counted:
             state.record(_event_columns(state, counted))
-        self._applied.update((event.seq, None) for event in counted)
+        for event in counted:
+            self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
         while len(self._applied) > _MAX_APPLIED_EVENTS:
             self._applied.pop(next(iter(self._applied)))
+
+    def _is_applied(self, event: StoredInteraction) -> bool:
+        row = self.feed.state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)
+        return event.seq in self._applied and (row == _ANY_ROW or self._applied[event.seq] in (_ANY_ROW, row))
 
 
 def _event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> EventColumns:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
@@ -11,57 +12,49 @@ from app.application.use_cases.get_health_status import Database, ServiceState
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
-from app.application.workers.recommendation_writer import WriteBehind
+from app.application.workers.recommendation_writer import MIN_PAUSE_SECONDS, WriteBehind
 
 log = structlog.get_logger()
 
 _JOIN_SECONDS = 10
 
 
+@dataclass(eq=False)
 class WorkerSupervisor:
-    """Repeats the work of each worker in a thread of its own. A failure is logged; the thread goes on."""
+    """Repeats the work of each worker in a thread of its own. A failure is logged; the thread goes on.
 
-    def __init__(
-        self,
-        feed: LiveFeed,
-        watcher: ModelWatcher,
-        follower: LogFollower | None,
-        writer: WriteBehind | None,
-        intervals: PollIntervals,
-        stopping: threading.Event,
-    ) -> None:
-        """`follower` is None without a database. `stopping` also ends long reads of the log."""
-        self._feed = feed
-        self._watcher = watcher
-        self._follower = follower
-        self._writer = writer
-        self._intervals = intervals
-        self._stopping = stopping
-        self._threads: list[threading.Thread] = []
+    follower  None without a database
+    writer    None if responses are not saved
+    stopping  also ends long reads of the log
+    """
+
+    feed: LiveFeed
+    watcher: ModelWatcher
+    follower: LogFollower | None
+    writer: WriteBehind | None
+    intervals: PollIntervals
+    stopping: threading.Event
+    _threads: list[threading.Thread] = field(default_factory=list, init=False)
 
     def start(self) -> None:
         """Load the model and the feed as far as possible, then keep them current in the background."""
-        self._watcher.check_for_new_model()
-        if self._follower is not None:
-            self._follower.poll_log()
+        self.watcher.check_for_new_model()
+        if self.follower is not None:
+            self.follower.poll_log()
         for name, work, pause_seconds in self._schedule():
             thread = threading.Thread(target=self._repeat, args=(work, pause_seconds), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
-        if self._writer is not None:
-            self._writer.start()
 
     def stop(self) -> None:
-        """Stop all threads; waits for running work, for a limited time."""
-        if self._writer is not None:
-            self._writer.stop()
-        self._stopping.set()
+        """Stop all threads; waits for running work, for a limited time. Responses that are not saved are discarded."""
+        self.stopping.set()
         for thread in self._threads:
             thread.join(timeout=_JOIN_SECONDS)
 
     def state(self) -> ServiceState:
         """Return the state of the service from memory, for health and metrics."""
-        feed, watcher, writer = self._feed, self._watcher, self._writer
+        feed, watcher, writer = self.feed, self.watcher, self.writer
         caught_up_at = feed.caught_up_at
         return ServiceState(
             ready=True,
@@ -79,20 +72,23 @@ class WorkerSupervisor:
         )
 
     def _database(self) -> Database:
-        if self._follower is None:
+        if self.follower is None:
             return "none"
-        return "up" if self._feed.database_ok else "down"
+        return "up" if self.feed.database_ok else "down"
 
-    def _schedule(self) -> Iterator[tuple[str, Callable[[], None], float]]:
-        """Name, work and pause in seconds of each thread."""
-        if self._follower is not None:
-            yield "log-follower", self._follower.poll_log, self._intervals.log_seconds
-            yield "outbox-purge", self._follower.purge_outbox, self._intervals.purge_seconds
-        yield "model-watcher", self._watcher.check_for_new_model, self._intervals.registry_seconds
+    def _schedule(self) -> Iterator[tuple[str, Callable[[], float | None], float]]:
+        """Name, work and pause in seconds of each thread; the work may return the pause that follows it."""
+        if self.follower is not None:
+            yield "log-follower", self.follower.poll_log, self.intervals.log_seconds
+            yield "outbox-purge", self.follower.purge_outbox, self.intervals.purge_seconds
+        yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
+        if self.writer is not None:
+            yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS
 
-    def _repeat(self, work: Callable[[], None], pause_seconds: float) -> None:
-        while not self._stopping.wait(pause_seconds):
+    def _repeat(self, work: Callable[[], float | None], pause_seconds: float) -> None:
+        next_pause = pause_seconds
+        while not self.stopping.wait(next_pause):
             try:
-                work()
+                next_pause = work() or pause_seconds
             except Exception:  # a thread that ends would leave the feed outdated unnoticed
                 log.exception("worker.failed", worker=threading.current_thread().name)

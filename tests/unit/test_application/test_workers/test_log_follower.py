@@ -91,6 +91,16 @@ def test_a_batch_is_applied_in_order_of_time() -> None:
     assert applied.tolist() == sorted(at.timestamp() for at in times)
 
 
+def test_an_event_of_a_re_created_post_counts_if_the_process_still_had_the_removed_one() -> None:
+    service = a_service()
+    service.remove_post("p0")
+    service.add_post("p0", "ann")
+    service.track("reader", "p0", "like")
+    service.catch_up()
+
+    assert engagements(service, "p0") == 1
+
+
 @settings(max_examples=40)
 @given(changes=random_changes)
 def test_events_of_this_process_and_the_log_give_the_state_of_a_full_read(changes: list[Change]) -> None:

@@ -1,7 +1,7 @@
 """Responses are saved off the request path, and saving never delays a request."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,32 +20,21 @@ TTL = timedelta(hours=24)
 
 
 class RecordingRepository:
-    """RecommendationRepository that fails with the errors `fail_with`; `called` notifies of each call."""
+    """RecommendationRepository that fails with the errors `fail_with`."""
 
     def __init__(self) -> None:
         self.saved: list[SavedRecommendations] = []
         self.fail_with: list[Exception] = []
         self.cleanups: list[datetime] = []
-        self.calls = 0
-        self.called = threading.Condition()
 
     def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
-        with self.called:
-            self.calls += 1
-            self.called.notify_all()
-            if self.fail_with:
-                raise self.fail_with.pop()
-            self.saved += recommendations
+        if self.fail_with:
+            raise self.fail_with.pop()
+        self.saved += recommendations
 
     def remove_expired(self, now: datetime) -> int:
-        with self.called:
-            self.cleanups.append(now)
-            self.called.notify_all()
+        self.cleanups.append(now)
         return 0
-
-    def wait_for(self, calls: int) -> None:
-        with self.called:
-            assert self.called.wait_for(lambda: self.calls >= calls, 20)
 
 
 @pytest.fixture
@@ -54,11 +43,8 @@ def repository() -> RecordingRepository:
 
 
 @pytest.fixture
-def writer(repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch) -> Iterator[WriteBehind]:
-    monkeypatch.setattr(recommendation_writer, "MIN_PAUSE_SECONDS", 0.001)
-    writer = WriteBehind(repository, FixedClock(), TTL, 2)
-    yield writer
-    writer.stop()
+def writer(repository: RecordingRepository) -> WriteBehind:
+    return WriteBehind(repository, FixedClock(), TTL, 2)
 
 
 def a_response(*posts: str) -> RecommendationResponse:
@@ -80,8 +66,7 @@ def a_response(*posts: str) -> RecommendationResponse:
 
 def test_a_response_is_saved_with_its_expiry(writer: WriteBehind, repository: RecordingRepository) -> None:
     writer.enqueue(ANN, a_response("p1", "p2"))
-    writer.start()
-    repository.wait_for(1)
+    writer.save_pending()
 
     recommendations = [
         Recommendation(post_uuid("p1"), 1.0, Reason.RECENT),
@@ -97,8 +82,7 @@ def test_only_the_newest_response_of_a_user_is_pending(
     writer.enqueue(ANN, a_response("old"))
     writer.enqueue(ANN, a_response("new"))
     assert writer.pending == 1
-    writer.start()
-    repository.wait_for(1)
+    writer.save_pending()
 
     [[recommendation]] = [saved.recommendations for saved in repository.saved]
     assert (recommendation.post_id, writer.dropped) == (post_uuid("new"), 0)
@@ -110,8 +94,7 @@ def test_above_the_limit_the_oldest_pending_response_is_dropped_and_counted(
     for user in (ANN, BEN, ANN, CAY):  # the second response to ann is newer than the one to ben
         writer.enqueue(user, a_response("p1"))
     assert (writer.pending, writer.dropped) == (2, 1)
-    writer.start()
-    repository.wait_for(1)
+    writer.save_pending()
 
     assert [saved.user_id for saved in repository.saved] == [ANN, CAY]
 
@@ -122,8 +105,8 @@ def test_responses_above_the_batch_size_are_saved_by_the_next_statement(
     monkeypatch.setattr(recommendation_writer, "BATCH_SIZE", 1)
     for user in (ANN, BEN):
         writer.enqueue(user, a_response("p1"))
-    writer.start()
-    repository.wait_for(2)
+    writer.save_pending()
+    writer.save_pending()
 
     assert [saved.user_id for saved in repository.saved] == [ANN, BEN]
 
@@ -134,23 +117,22 @@ def test_a_failed_save_does_not_prevent_later_ones(
 ) -> None:
     repository.fail_with = [error]
     writer.enqueue(ANN, a_response("p1"))
-    writer.start()
-    repository.wait_for(1)
+    pause_seconds = writer.save_pending()
     writer.enqueue(BEN, a_response("p2"))
-    repository.wait_for(2)
+    writer.save_pending()
 
     assert [saved.user_id for saved in repository.saved] == [BEN]
+    assert pause_seconds == recommendation_writer.PAUSE_AFTER_ERROR_SECONDS
 
 
 def test_expired_rows_are_removed_from_time_to_time(
     writer: WriteBehind, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recommendation_writer, "CLEANUP_SECONDS", 0.0)
-    writer.start()
+    writer.save_pending()
+    writer.save_pending()
 
-    with repository.called:
-        assert repository.called.wait_for(lambda: len(repository.cleanups) > 1, 20)
-    assert set(repository.cleanups) == {NOON}
+    assert repository.cleanups == [NOON, NOON]
 
 
 def test_enqueue_never_waits_for_a_slow_save(writer: WriteBehind, repository: RecordingRepository) -> None:
@@ -162,21 +144,22 @@ def test_enqueue_never_waits_for_a_slow_save(writer: WriteBehind, repository: Re
 
     repository.save = save_slowly  # type: ignore[method-assign]
     writer.enqueue(ANN, a_response("p1"))
-    writer.start()
+    saving = threading.Thread(target=writer.save_pending)
+    saving.start()
     assert entered.wait(20)
 
     for number in range(1_000):
         writer.enqueue(user_uuid(f"user {number}"), a_response("p1"))
     assert (writer.pending, writer.dropped) == (2, 998)
     release.set()
+    saving.join()
 
 
-def test_stop_ends_the_thread_and_discards_pending_responses(
+def test_the_pause_is_a_multiple_of_the_time_of_the_save(
     writer: WriteBehind, repository: RecordingRepository
 ) -> None:
-    writer.start()
-    writer.stop()
+    repository.save = lambda _: threading.Event().wait(0.05)  # type: ignore[assignment,return-value]
     writer.enqueue(ANN, a_response("p1"))
 
-    assert not [thread for thread in threading.enumerate() if thread.name == "write-behind"]
-    assert repository.saved == []
+    assert writer.save_pending() >= 0.05 * recommendation_writer.IDLE_TO_BUSY_RATIO
+    assert writer.save_pending() == recommendation_writer.MIN_PAUSE_SECONDS

@@ -105,7 +105,7 @@ def test_a_comparison_reads_only_the_posts_that_changed() -> None:
             reads.append(len(ids))
             return super().posts(ids)
 
-    service.workers.updater._posts = CountingPosts(service.tables)
+    service.workers.updater.posts = CountingPosts(service.tables)
     service.add_post("p2", "ann", age=2 * HOUR, tags=("other",))
     reconcile_now(service)
     reconcile_now(service)

@@ -63,6 +63,24 @@ def test_a_worker_that_fails_is_logged_and_tries_again() -> None:
     assert {entry["worker"] for entry in failures} == {"model-watcher"}
 
 
+def test_pending_responses_are_saved_in_a_thread() -> None:
+    service, saved = SmallService(), threading.Event()
+
+    class Writer:
+        def save_pending(self) -> float:
+            saved.set()
+            return 0.01
+
+    service.workers.supervisor.writer = Writer()  # type: ignore[assignment]
+    start_with_short_pauses(service)
+    try:
+        wait_until(saved)
+    finally:
+        service.workers.supervisor.stop()
+
+    assert not [thread for thread in threading.enumerate() if thread.name == "write-behind"]
+
+
 @pytest.mark.parametrize("database", [True, False])
 def test_without_a_database_only_the_registry_is_watched(database: bool) -> None:
     service = SmallService(database=database)
