@@ -1,4 +1,4 @@
--- What the running service may do, and nothing else: it reads the three views and the outbox, sweeps what is old of the
+-- What the running service may do, and nothing else: it reads the three views and the outbox, purges old rows of the
 -- latter, appends to the log of interactions, and keeps its copies of recommendations. It can neither change nor delete
 -- an interaction, and has no right to the tables behind the views.
 --

@@ -162,6 +162,8 @@ EXEMPTIONS: Final = (
     Exemption("app/infrastructure/database/migrations/versions/0002_swept_outbox.py", "sweep", _PUBLISHED),
     Exemption("app/infrastructure/database/migrations/versions/0002_swept_outbox.py", "SWEEP", _PUBLISHED),
     Exemption("tests/integration/test_database/", "feed_change_swept", _TABLE),
+    Exemption("deploy/sql/least_privilege_role.sql", "feed_change_swept", _TABLE),
+    Exemption("deploy/sql/least_privilege_role.sql", "feed_change_sweep", _TABLE),
     Exemption("docs/adr/0015-exact-start-from-a-snapshot.md", "`feed_change_swept`", _TABLE),
     Exemption(
         "app/infrastructure/ml/registry/restricted_pickle.py", "stream.tell()", "a method of Python's files"
@@ -193,15 +195,17 @@ EXEMPTIONS: Final = (
 
 # -- the files ---------------------------------------------------------------------------------------------------
 
-_FOLDERS: Final = ("app", "data", "training", "benchmarks", "scripts", "tests", "web", "packages", "docs")
-_SUFFIXES: Final = (".py", ".md", ".ts", ".tsx", ".sh")
+_CODE: Final = ("app", "data", "training", "benchmarks", "scripts", "tests", "web", "packages")
+_FOLDERS: Final = (*_CODE, "docs", "deploy", "notebooks", ".github")
+_SUFFIXES: Final = (".py", ".md", ".ts", ".tsx", ".sh", ".css", ".sql", ".yml", ".ipynb")
+_AT_THE_ROOT: Final = ("*.md", "*.yml", ".env.example", "pyproject.toml", "Dockerfile")
 _NOT_OURS: Final = {"node_modules", "__pycache__", ".next", "dist", "build"}
 _GENERATED: Final = {"packages/feed-client/src/openapi.ts", "web/next-env.d.ts"}
 
 
 def files(root: Path) -> Iterator[str]:
     """Paths, from the root, of the files that are read for their words."""
-    yield from sorted(path.name for path in (*root.glob("*.md"), *root.glob(".env.example")))
+    yield from sorted(path.name for pattern in _AT_THE_ROOT for path in root.glob(pattern))
     for top in _FOLDERS:
         for folder, below, names in os.walk(root / top):
             below[:] = sorted(set(below) - _NOT_OURS)
@@ -365,6 +369,9 @@ PLANTED: Final[Mapping[str, Sequence[tuple[str, Sequence[str]]]]] = {
         ("FeedAnswer = WholeFeed = FeedAnswers = 1", ["FeedAnswer", "whole feed"]),
     ],
     "tests/unit/test_planted.py": [("def test_that_the_user_is_told_so(): ...", ["told"])],
+    "notebooks/planted.ipynb": [('  "the rankers are told\\n",', ["told"])],
+    "deploy/planted.sql": [("-- whoever reads it", ["whoever"])],
+    "docker-compose.yml": [("# anew", ["anew"])],
     "scripts/planted.sh": [("echo 'the feed is read anew'", ["anew"])],
     "web/components/planted.tsx": [
         ("/* a newcomer */", ["newcomer"]),
