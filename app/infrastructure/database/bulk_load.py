@@ -186,11 +186,10 @@ def _json_values(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
 
 
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
+    """Raise LoadRejected unless the migrations created the tables."""
     for table in ("users", "posts", "follows", "user_interaction"):
-        mark = connection.exec_driver_sql(
-            "SELECT obj_description(to_regclass(%s), 'pg_class')", (schema[table],)
-        )
-        if mark.scalar_one() != OWNER_MARK:
+        query = "SELECT obj_description(to_regclass(%s), 'pg_class')"
+        if connection.exec_driver_sql(query, (schema[table],)).scalar_one() != OWNER_MARK:
             raise LoadRejected(
                 f"{schema[table]} was not created by the migrations of this service: run `python -m alembic upgrade "
                 "head`, or set DB_SCHEMA to a schema of the service's own"

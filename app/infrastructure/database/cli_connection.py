@@ -43,27 +43,11 @@ def cli_engine(settings: Settings) -> Iterator[Engine]:
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         stack.callback(engine.dispose)
-        with _errors_in_one_line(engine):
-            yield engine
-
-
-@contextmanager
-def _errors_in_one_line(engine: Engine) -> Iterator[None]:
-    """Raise StorageUnavailable with the place, the problem and the remedy for every database error inside."""
-    try:
-        with storage_errors():
-            yield
-    except StorageUnavailable as error:
-        cause = error.__cause__
-        sqlstate = getattr(cause.orig if isinstance(cause, DBAPIError) else cause, "pgcode", None)
-        remedy = _REMEDY_BY_SQLSTATE.get(str(sqlstate), _CHECK_SERVER)
-        raise StorageUnavailable(
-            f"the database at {_address(engine)} is not available: {_problem(error)}; {remedy}"
-        ) from error
-    except DBAPIError as error:
-        raise StorageUnavailable(
-            f"the database at {_address(engine)} rejects a statement: {_problem(error)}"
-        ) from error
+        try:
+            with storage_errors():
+                yield engine
+        except (StorageUnavailable, DBAPIError) as error:
+            raise StorageUnavailable(f"the database at {_address(engine)} {_problem(error)}") from error
 
 
 def _address(engine: Engine) -> str:
@@ -74,6 +58,11 @@ def _address(engine: Engine) -> str:
     return ",".join(f"{host}:{port or 5432}" for host, port in zip(hosts, ports * len(hosts), strict=False))
 
 
-def _problem(error: Exception) -> str:
-    """Return the driver's first line without the address, which it may repeat."""
-    return re.sub(r"^connection to server (?:at|on) .*? failed: ", "", first_line(error))
+def _problem(error: StorageUnavailable | DBAPIError) -> str:
+    """Return what the database does not do, with the driver's first line without the address that it may repeat."""
+    reason = re.sub(r"^connection to server (?:at|on) .*? failed: ", "", first_line(error))
+    if isinstance(error, DBAPIError):
+        return f"rejects a statement: {reason}"
+    cause = error.__cause__
+    sqlstate = getattr(cause.orig if isinstance(cause, DBAPIError) else cause, "pgcode", None)
+    return f"is not available: {reason}; {_REMEDY_BY_SQLSTATE.get(str(sqlstate), _CHECK_SERVER)}"

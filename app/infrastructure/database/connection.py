@@ -31,31 +31,23 @@ also end a long INSERT that waits for a busy server."""
 
 _deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)  # of time.monotonic()
 
-_UNAVAILABLE_CLASSES = (
+_UNAVAILABLE: Final = (
     "08",  # connection
+    "25006",  # read-only after a fail-over
+    "28",  # no such role, wrong password
+    "3D",  # no such database
+    "3F",  # no such schema: not migrated
+    "40001",  # serialisation failure
+    "40P01",  # deadlock
+    "42501",  # no right to a table
+    "42P01",  # no such table: not migrated
     "53",  # resources
+    "55P03",  # lock not available
     "57",  # operator intervention
     "58",  # system error
     "XX",  # internal error
 )
-_UNAVAILABLE_CODES = frozenset(
-    {
-        "40001",  # serialisation failure
-        "40P01",  # deadlock
-        "25006",  # read-only after a fail-over
-        "55P03",  # lock not available
-        "3D000",  # no such database
-        "28000",  # no such role
-        "28P01",  # wrong password
-        "42P01",  # no such table: not migrated
-        "3F000",  # no such schema: not migrated
-        "42501",  # no right to a table
-    }
-)
-
-
-class DeadlineMissed(psycopg2.OperationalError):
-    """The server did not answer before the deadline."""
+"""SQLSTATE codes, or their first two characters for a whole class."""
 
 
 def normalise_url(url: str) -> str:
@@ -76,8 +68,12 @@ def create_feed_engine(
     """
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pool_size:
-        pool = {"pool_size": pool_size, "pool_timeout": pool_wait_seconds}
-        pool |= {"max_overflow": 0, "pool_pre_ping": True}
+        pool = {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": pool_wait_seconds,
+            "pool_pre_ping": True,
+        }
     sqlalchemy_url = normalise_url(url)
     try:
         engine = create_engine(sqlalchemy_url, use_native_hstore=False, **pool)
@@ -121,7 +117,7 @@ def _wait(connection: Any) -> None:
     while (state := connection.poll()) != pg.POLL_OK:
         remaining_seconds = until - time.monotonic()
         if remaining_seconds <= 0:
-            raise DeadlineMissed("the database did not answer within its time budget")
+            raise psycopg2.OperationalError("the database did not answer within its time budget")
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN if state == pg.POLL_READ else select.POLLOUT)
         poll.poll(math.ceil(remaining_seconds * 1000))
@@ -133,7 +129,7 @@ def is_unavailable(error: BaseException) -> bool:
     code = getattr(driver_error, "pgcode", None)
     if code is None:
         return isinstance(driver_error, psycopg2.OperationalError | psycopg2.InterfaceError)
-    return str(code).startswith(_UNAVAILABLE_CLASSES) or code in _UNAVAILABLE_CODES
+    return str(code).startswith(_UNAVAILABLE)
 
 
 @contextmanager

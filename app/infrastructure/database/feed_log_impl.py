@@ -23,9 +23,6 @@ MAX_ROWS_PER_READ: Final = 20_000
 MAX_ROWS_PER_PURGE: Final = 10_000
 """Rows removed in one transaction, so that no other transaction waits long for it."""
 
-CHANGE_COLUMNS: Final = "entity, key, other"
-EVENT_COLUMNS: Final = "user_id, post_id, interaction_type, occurred_at, event_id, request_id"
-
 
 @dataclass(frozen=True, slots=True)
 class ReadProgress:
@@ -105,8 +102,9 @@ class SqlFeedLog:
                 raise PositionExpired("the outbox was purged beyond this position; read the whole feed again")
             if not progress.target:
                 progress = replace(progress, target=_current_snapshot(connection))
-            changes, progress = self._new_rows(connection, progress, "feed_change", CHANGE_COLUMNS)
-            rows, progress = self._new_rows(connection, progress, "user_interaction", EVENT_COLUMNS)
+            changes, progress = self._new_rows(connection, progress, "feed_change", "entity, key, other")
+            columns = "user_id, post_id, interaction_type, occurred_at, event_id, request_id"
+            rows, progress = self._new_rows(connection, progress, "user_interaction", columns)
             events = [StoredInteraction(seq, xid, Interaction(*fields)) for xid, seq, *fields in rows]
             return FeedChanges(
                 **self._current_rows(connection, changes),
@@ -119,18 +117,16 @@ class SqlFeedLog:
         """As in FeedLog. Counts all events: 336k take about 60 ms."""
         progress = ReadProgress.from_position(since)
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
-            if (
-                self._source(connection) != since.source
-                or self._is_purged_after(connection, progress)
-                or not has_complete_change_capture(connection, self.schema)
-            ):
-                return False
-            count = connection.exec_driver_sql(
+            query = (
                 f"SELECT count(*) FROM {self.schema['user_interaction']} "
-                "WHERE pg_visible_in_snapshot(xid, %s::text::pg_snapshot)",
-                (progress.delivered,),
+                "WHERE pg_visible_in_snapshot(xid, %s::text::pg_snapshot)"
             )
-            return bool(count.scalar_one() == events)
+            return bool(
+                self._source(connection) == since.source
+                and not self._is_purged_after(connection, progress)
+                and has_complete_change_capture(connection, self.schema)
+                and connection.exec_driver_sql(query, (progress.delivered,)).scalar_one() == events
+            )
 
     def has_complete_change_capture(self) -> bool:
         """As in FeedLog; reads the definitions of the views and the triggers from the catalogue."""
@@ -185,12 +181,11 @@ class SqlFeedLog:
 
         A transaction number that lies ahead of this cluster came with a dump of another one and is ignored.
         """
-        purged = connection.exec_driver_sql(
+        query = (
             "SELECT xid >= %s::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot()) "
-            f"FROM {self.schema['feed_change_swept']}",
-            (progress.xmin,),
+            f"FROM {self.schema['feed_change_swept']}"
         )
-        return bool(purged.scalar_one_or_none())
+        return bool(connection.exec_driver_sql(query, (progress.xmin,)).scalar_one_or_none())
 
     def _new_rows(
         self, connection: Connection, progress: ReadProgress, table: str, columns: str
@@ -207,8 +202,8 @@ class SqlFeedLog:
             "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
             "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid, seq LIMIT %s"
         )
-        after = (progress.xmin, str(progress.last_xid), progress.last_seq)
         limit = self.max_rows_per_read
+        after = (progress.xmin, str(progress.last_xid), progress.last_seq)
         parameters = (*after, progress.delivered, progress.target, limit + 1)
         rows: list[Any] = list(connection.exec_driver_sql(statement, parameters))
         if len(rows) <= limit:

@@ -45,12 +45,9 @@ def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
     users = _users(connection, schema)
     user_rows = UuidIndex(users.key)
     posts = _posts(connection, schema, user_rows)
-    return FeedDataset(
-        users,
-        posts,
-        _follows(connection, schema, user_rows),
-        _events(connection, schema, user_rows, UuidIndex(posts.key)),
-    )
+    follows = _follows(connection, schema, user_rows)
+    events = _events(connection, schema, user_rows, UuidIndex(posts.key))
+    return FeedDataset(users, posts, follows, events)
 
 
 def packed(connection: Connection, record: str, source: str, dtype: np.dtype[np.void]) -> NDArray[np.void]:

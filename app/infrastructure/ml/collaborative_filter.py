@@ -61,12 +61,6 @@ class CollaborativeFilter:
             self._model = self._model.to_estimator()
         return self._model
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n_users, n_posts), the shape of the matrix."""
-        rows, columns = self.matrix.shape
-        return int(rows), int(columns)
-
     def neighbours(
         self, posts: NDArray[np.intp], weights: NDArray[np.float64], exclude_row: int = -1
     ) -> NearestUsers:
@@ -77,7 +71,7 @@ class CollaborativeFilter:
         entries, counts = _entries(self._starts, posts)
         products = self._weights.take(entries)
         products *= (weights / length).repeat(counts)
-        similarities = GroupSums(self._users.take(entries), products[None], self.shape[0])
+        similarities = GroupSums(self._users.take(entries), products[None], self.matrix.shape[0])
         found, similarity = similarities.rows, similarities.sums[0]
         if len(found) > self._n_neighbours + 1:  # one more, since the user may be among them
             some = np.argpartition(-similarity, self._n_neighbours)[: self._n_neighbours + 1]
@@ -150,6 +144,6 @@ class NeighbourRecommender:
         if self._half_life_seconds is not None:
             # relative to the newest event: a cosine has no scale, and the weights of old events would underflow
             weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life_seconds)
-        own = GroupSums(self._column.take(posts, mode="clip"), weights[None], self.model.shape[1])
+        own = GroupSums(self._column.take(posts, mode="clip"), weights[None], self.model.matrix.shape[1])
         own_row = self._row[context.user] if context.user < len(self._row) else -1
         return self.model.neighbours(own.rows, own.sums[0], exclude_row=int(own_row))

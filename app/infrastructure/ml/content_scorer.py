@@ -72,7 +72,12 @@ class TextSpace:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
         if not self._terms or not texts:
             return np.zeros((len(texts), len(self._components)), np.float32)
-        return _unit(np.asarray(self._tf_idf(texts) @ self._components.T, np.float32))
+        vectors = np.asarray(self._tf_idf(texts) @ self._components.T, np.float32)
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = np.divide(
+            vectors, length, out=np.zeros_like(vectors), where=length > 1e-6
+        )
+        return unit
 
     def _tf_idf(self, texts: Sequence[str]) -> csr_array:
         """(n, v) (1 + log(count)) x idf of each known word, rows of length 1."""
@@ -98,10 +103,3 @@ class TextSpace:
     def from_dict(cls, saved: dict[str, Any]) -> "TextSpace":
         """The inverse of `to_dict`."""
         return cls(saved["terms"], saved["idf"], saved["components"])
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows divided by their length; 0 for a row shorter than 1e-6."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-6)
-    return unit

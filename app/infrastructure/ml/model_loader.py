@@ -80,11 +80,9 @@ class ServedModel:
                 post_keys=artifact["post_keys"],
                 collaborative_filter=CollaborativeFilter(matrix, neighbours),
                 text_space=TextSpace.from_dict(artifact["text"]),
-                choice_model=None
-                if artifact["choice"] is None
-                else ChoiceModel.from_dict(artifact["choice"]),
+                choice_model=ChoiceModel.from_dict(artifact["choice"]) if artifact["choice"] else None,
                 snapshot=artifact["snapshot"],
-                position=None if artifact["position"] is None else LogPosition(**artifact["position"]),
+                position=LogPosition(**artifact["position"]) if artifact["position"] else None,
                 figures=artifact["figures"],
             )
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:

@@ -5,10 +5,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
-from app.infrastructure.database.embedded.cluster import EmbeddedPostgres
 from app.infrastructure.database.embedded.launcher import EmbeddedUnavailable
+from app.infrastructure.database.embedded.server import EmbeddedPostgres
 
 IN_USE = "embedded PostgreSQL: in use by another process; --force stops it in any case"
 
@@ -37,11 +36,7 @@ def parser() -> argparse.ArgumentParser:
 def run(server: EmbeddedPostgres, command: Sequence[str]) -> int:
     """Use the server while a command runs, and return the exit status of the command."""
     with server, subprocess.Popen(command) as process:
-
-        def forward(number: int, _frame: FrameType | None) -> None:
-            process.send_signal(number)
-
-        signal.signal(signal.SIGTERM, forward)
+        signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the command as well
         code = process.wait()
     return code if code >= 0 else 128 - code

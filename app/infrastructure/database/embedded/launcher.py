@@ -5,7 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import util
 from pathlib import Path
@@ -67,7 +67,10 @@ def choose_launcher(programs: Path, cluster: Path) -> Launcher:
     if not cluster_owner and shutil.which("unshare"):
         # root in a user namespace: the programs see an ordinary user there, and root owns their files
         candidates.append(Launcher(prefix=("unshare", "-U", "--map-user=1000")))
-    users = unprivileged_users(cluster) if cluster_owner is None else [cluster_owner]
+    users = [cluster_owner]
+    if cluster_owner is None:
+        others = [user.pw_uid for user in pwd.getpwall() if user.pw_name in ("postgres", "nobody")]
+        users = [cluster.parent.stat().st_uid, *others]
     candidates += [Launcher.as_user(uid) for uid in users if uid]
     for launcher in candidates:
         with contextlib.suppress(OSError, subprocess.SubprocessError):
@@ -78,11 +81,3 @@ def choose_launcher(programs: Path, cluster: Path) -> Launcher:
         "PostgreSQL refuses to run as root, and neither a user namespace nor another user "
         f"has access to {cluster.parent}; set DATABASE_URL"
     )
-
-
-def unprivileged_users(cluster: Path) -> Iterator[int]:
-    """Yield the ids of users that root may switch to: the owner of the checkout first (0 if that is root)."""
-    yield cluster.parent.stat().st_uid
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            yield pwd.getpwnam(name).pw_uid

@@ -1,17 +1,24 @@
-"""The server of the embedded PostgreSQL: creates its cluster, starts it, stops it.
+"""The embedded PostgreSQL of a checkout, shared by all its processes; needs neither root nor Docker.
 
-Its caller holds the lock `starting`, so that one process at a time starts or stops the server.
+    with EmbeddedPostgres(checkout) as url: ...
 
-Files in its folder:
+Files in `.local/postgres` of the checkout:
 
     data/     the cluster; created as data.new and renamed, so that it is complete or absent
     url       the DSN with the generated password, 0600
     log       the output of the server
+    starting  a lock held by the process that starts or stops the server (exclusive)
+    users     a lock held by each process that uses the server (shared). A process that can hold it exclusively is
+              the last user, and stops the server
     server    a lock that the postmaster and all its children inherit: if it is free, none of them runs. A
               `postmaster.pid` that says otherwise is stale (kill -9, a reused process id) and safe to remove
+
+The locks are `flock`s. The kernel releases them when their process ends, so a killed process leaves none behind.
 """
 
+import atexit
 import contextlib
+import fcntl
 import os
 import re
 import secrets
@@ -23,6 +30,7 @@ from typing import Any, Final
 
 import psycopg2
 import psycopg2.errors
+from filelock import FileLock
 
 from app.infrastructure.database.embedded.launcher import (
     EmbeddedUnavailable,
@@ -33,6 +41,7 @@ from app.infrastructure.database.embedded.launcher import (
 from app.infrastructure.database.embedded.locks import free_port, is_free, open_lock, try_lock, wait_until
 from app.shared.atomic_file import write_atomically
 
+CHECKOUT: Final = Path(__file__).resolve().parents[4]
 DATABASE: Final = "feed"
 USER: Final = "feed"
 START_SECONDS: Final = 60.0
@@ -57,33 +66,86 @@ max_connections = 200
 """
 
 
-class EmbeddedServer:
-    """The server whose files are in the folder `home`.
+class EmbeddedPostgres:
+    """This process's use of the server in `root`/.local/postgres.
 
+    root      the checkout, or any other folder that needs a database of its own
     durable   False trades safety after a crash for speed, for tests
     launcher  how to start PostgreSQL's programs; None chooses the first way that works
     """
 
-    def __init__(self, home: Path, *, durable: bool, launcher: Launcher | None) -> None:
-        self._home = home
-        self._cluster = home / "data"
-        self._url_file = home / "url"
+    def __init__(
+        self, root: Path = CHECKOUT, *, durable: bool = True, launcher: Launcher | None = None
+    ) -> None:
+        self._home = root.absolute() / ".local" / "postgres"
+        self._cluster = self._home / "data"
+        self._url_file = self._home / "url"
         self._durable = durable
         self._launcher = launcher
+        self._users_lock: int | None = None  # a file descriptor while this process uses the server
+
+    def __enter__(self) -> str:
+        return self.start()
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    def start(self) -> str:
+        """Return the DSN of the running server; start and create it if needed.
+
+        This process uses the server until `release`, or until it ends. Raises EmbeddedUnavailable.
+        """
+        find_programs()  # raises before a file is written
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._home / "starting"):
+                if self._users_lock is None:
+                    self._users_lock = open_lock(self._home / "users")
+                    fcntl.flock(self._users_lock, fcntl.LOCK_SH)
+                    atexit.register(self.release)
+                return self.url() or self._start_server()
+        except OSError as error:
+            raise EmbeddedUnavailable(f"{error.filename or self._home}: {error.strerror}") from error
+
+    def release(self) -> None:
+        """End this process's use of the server; the last user stops it."""
+        if self._users_lock is None:
+            return
+        with FileLock(self._home / "starting"):
+            self.abandon()
+            if self._has_no_user():
+                self._stop_server()
+
+    def abandon(self) -> None:
+        """End this process's use of the server without stopping it."""
+        if self._users_lock is not None:
+            os.close(self._users_lock)
+            self._users_lock = None
+            atexit.unregister(self.release)
+
+    def stop(self, *, force: bool = False) -> bool:
+        """Stop the server; return False if a process uses it. `force` stops it in any case."""
+        if not self._home.is_dir():
+            return True
+        with FileLock(self._home / "starting"):
+            if force or self._has_no_user():
+                self._stop_server()
+                return True
+            return False
 
     def url(self) -> str | None:
         """Return the DSN once the running server accepts connections; None if no server runs."""
-        if not self._is_running() or not self._url_file.exists():
+        if not self._url_file.exists() or not self._is_running():
             return None
         url = self._url_file.read_text().strip()
         if not wait_until(lambda: _answers(url) or not self._is_running(), START_SECONDS):
             raise self._unavailable("the running server does not answer")
         return url if self._is_running() else None
 
-    def start(self) -> str:
-        """Start the server, which must not run, and return its DSN. Create the cluster if there is none.
+    def _start_server(self) -> str:
+        """Start the server, which does not run, and return its DSN; create the cluster if there is none.
 
-        Raises EmbeddedUnavailable, OSError.
+        The caller holds the lock `starting`. Raises EmbeddedUnavailable, OSError.
         """
         programs = find_programs()
         launcher = self._launcher or choose_launcher(programs, self._cluster)
@@ -105,8 +167,8 @@ class EmbeddedServer:
             port = 0  # another process may have taken the port in the meantime: choose a free one
         raise self._unavailable("the server does not start")
 
-    def stop(self) -> None:
-        """Stop the server if it runs. Raises EmbeddedUnavailable if it does not stop."""
+    def _stop_server(self) -> None:
+        """Stop the server if it runs. The caller holds the lock `starting`. Raises EmbeddedUnavailable."""
         deadline = time.monotonic() + STOP_SECONDS
         # First "fast shutdown"; then "immediate shutdown", for a server that cannot end its sessions.
         for number, until in ((signal.SIGINT, deadline - STOP_SECONDS / 2), (signal.SIGQUIT, deadline)):
@@ -116,6 +178,9 @@ class EmbeddedServer:
             if wait_until(lambda: not self._is_running(), until - time.monotonic()):
                 return
         raise self._unavailable("the server does not stop")
+
+    def _has_no_user(self) -> bool:
+        return is_free(self._home / "users", by_sharers=True)
 
     def _is_running(self) -> bool:
         return not is_free(self._home / "server")

@@ -1,6 +1,6 @@
 """Default bodies of the three views, over the service's own tables or over adopted tables of the same name."""
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from app.infrastructure.database.schema import SchemaName
 
@@ -51,13 +51,11 @@ CASTABLE = {
 def view_over(connection: Connection, schema: SchemaName, view: str, *, adopted: bool) -> str:
     """Return the CREATE VIEW statement of `view` over its table in `schema`, from the columns that the table has."""
     table, view_columns = VIEW_COLUMNS[view]
-    rows = connection.execute(
-        text(
-            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
-            "WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped"
-        ),
-        {"name": schema[table]},
+    query = (
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+        "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
     )
+    rows = connection.exec_driver_sql(query, (schema[table],))
     table_columns = {row.attname: row.format_type for row in rows}  # types without length and precision
     columns = []
     for name, (kind, replacement) in view_columns.items():

@@ -19,10 +19,8 @@ from app.shared.exceptions import ConfigurationError
 def run(connection: Connection, schema: SchemaName) -> None:
     with connection.begin():
         connection.execute(text("SET LOCAL TimeZone TO 'UTC'"))
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-            {"name": f"feed migration {schema}"},
-        )
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        connection.execute(lock, {"name": f"feed migration {schema}"})
         # CREATE SCHEMA IF NOT EXISTS needs the right to create schemas even if the schema exists
         if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": str(schema)}) is None:
             connection.execute(text(f"CREATE SCHEMA {schema}"))

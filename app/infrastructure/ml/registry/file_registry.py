@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -244,10 +245,8 @@ class FileModelRegistry:
         if self.keys.signer is None:
             raise ModelUnavailable("nothing can be published without a signing key: MODEL_SIGNING_KEY")
         stem = f"model_{parse_created_at(draft.created_at):%Y%m%d_%H%M%S}"
-        filename, number = f"{stem}.pkl", 1
-        while not self._is_unused(versions, filename):
-            number += 1
-            filename = f"{stem}_{number}.pkl"
+        names = (f"{stem}.pkl" if number == 1 else f"{stem}_{number}.pkl" for number in count(1))
+        filename = next(name for name in names if self._is_unused(versions, name))
         self._check_size(filename, len(content))
         version = f"v{versions.last_number + 1}"
         manifest = Manifest.sign(

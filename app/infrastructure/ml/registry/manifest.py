@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -109,21 +108,17 @@ def _reject_constant(name: str) -> Never:
 def plain_json(value: Any, place: str) -> Any:
     """`value` as JSON keeps it: numpy values as Python's, tuples as lists, a figure that is not finite as null.
 
-    Raises ValueError naming the place of what JSON has no word for.
+    Raises ValueError naming `place` and the type of what JSON has no word for.
     """
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, list | tuple):
-        return [plain_json(item, f"{place}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise ValueError(f"{place}: every key must be a string")
-        return {key: plain_json(item, f"{place}.{key}") for key, item in value.items()}
-    raise ValueError(f"{place}: {type(value).__name__} is not plain data")
+
+    def plain(part: object) -> object:
+        if isinstance(part, np.generic | np.ndarray):
+            return part.tolist()
+        if isinstance(part, Mapping):
+            return dict(part)
+        raise ValueError(f"{place}: {type(part).__name__} is not plain data")
+
+    return json.loads(json.dumps(value, default=plain), parse_constant=lambda _: None)
 
 
 def parse_created_at(text: str) -> datetime:

@@ -76,12 +76,12 @@ class Versions(BaseModel):
 def read_versions(path: Path) -> Versions:
     """The content of `path`, nothing when there is no such file. Raises InvalidArtifact naming the place."""
     try:
-        path.lstat()
-    except FileNotFoundError:
-        return Versions(models=[])
-    except OSError as error:  # the folder is a file, or closed to us
-        raise InvalidArtifact(f"{path}: {error.strerror or error}") from error
-    versions = parse_json(Versions, read_regular_file(path, _SIZE_LIMIT_BYTES), path.name)
+        content = read_regular_file(path, _SIZE_LIMIT_BYTES)
+    except InvalidArtifact as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return Versions(models=[])
+        raise
+    versions = parse_json(Versions, content, path.name)
     if len({one.version for one in versions.models}) < len(versions.models):
         raise InvalidArtifact(f"{path.name}: a version is listed twice")
     if sum(one.status == "active" for one in versions.models) > 1:
