@@ -130,29 +130,7 @@ def database_url(settings: Settings, stack: ExitStack) -> str | None:
     return url
 
 
-# -- model -------------------------------------------------------------------------------------------------------------
-
-
-def open_models(settings: Settings, keys: ModelKeys) -> ModelSource:
-    """The active model of the registry, or the one artefact of MODEL_PATH."""
-    registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
-    if settings.model_path is not None:
-        return FileModelSource(registry, settings.model_path)
-    return RegistryModelSource(registry)
-
-
 # -- workers -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """The served feed and the workers that keep it current. `follower` is None without a database."""
-
-    feed: LiveFeed
-    updater: StateUpdater
-    watcher: ModelWatcher
-    follower: LogFollower | None
-    supervisor: WorkerSupervisor
 
 
 def build_workers(
@@ -162,8 +140,8 @@ def build_workers(
     observer: StageObserver,
     intervals: PollIntervals,
     writer: WriteBehind | None = None,
-) -> Workers:
-    """The workers around an empty feed, not started."""
+) -> WorkerSupervisor:
+    """The supervisor of all workers around an empty feed, not started."""
     feed = LiveFeed(FeedState(), ActiveRanker(ranking_pipeline(options, None, None, observer)))
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, options, observer)
@@ -172,52 +150,40 @@ def build_workers(
     if storage.feed_log is not None:
         reconciler = Reconciler(storage.feed_log, updater, intervals)
         follower = LogFollower(feed, storage.feed_log, updater, reconciler, intervals.outbox_ttl, stopping)
-    supervisor = WorkerSupervisor(feed, watcher, follower, writer, intervals, stopping)
-    return Workers(feed, updater, watcher, follower, supervisor)
+    return WorkerSupervisor(feed, updater, watcher, follower, writer, intervals, stopping)
 
 
 # -- use cases ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """The time of events and of health, and the time of rankings."""
-
-    events: Clock
-    ranking: Clock
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "Clocks":
-        """The machine's time, which the ranking reads in steps, or the fixed time FEED_NOW."""
-        if settings.feed_now:
-            return cls(FixedClock(settings.feed_now), FixedClock(settings.feed_now))
-        return cls(SystemClock(), SteppingClock(timedelta(milliseconds=settings.ranking_tick_ms)))
-
-
 def build_use_cases(
-    workers: Workers,
+    workers: WorkerSupervisor,
     interactions: InteractionRepository,
-    clocks: Clocks,
+    clock: Clock,
+    ranking_clock: Clock,
     cursors: CursorCodec,
     on_served: OnServed | None,
     settings: Settings,
 ) -> Services:
-    """The use cases on the feed of `workers`. `on_served` gets each ranked response to a known user."""
+    """The use cases on the feed of `workers`, with the time of events and of rankings.
+
+    `on_served` gets each ranked response to a known user.
+    """
     cache = ResponseCache(
         max_lists=settings.offset_lists_limit,
         list_ttl=timedelta(minutes=settings.offset_list_life_minutes),
         response_ttl=timedelta(seconds=settings.answer_stands_seconds),
     )
     return Services(
-        recommend=GenerateRecommendations(workers.feed, cursors, clocks.ranking, on_served, cache),
+        recommend=GenerateRecommendations(workers.feed, cursors, ranking_clock, on_served, cache),
         track=TrackInteraction(
             interactions,
-            clocks.events,
+            clock,
             workers.updater.apply_events,
             max_age=timedelta(days=settings.track_back_days),
             max_clock_skew=timedelta(seconds=settings.track_ahead_seconds),
         ),
-        health=GetHealthStatus(workers.supervisor, clocks.events),
+        health=GetHealthStatus(workers.state, clock),
     )
 
 
@@ -235,9 +201,17 @@ def bootstrap(
     models: ModelSource | None = None,
 ) -> Services:
     """Build all parts and start the workers; `stack` stops and closes them. `storage` and `models` may be fakes."""
-    clocks = Clocks.from_settings(settings)
+    clock: Clock = FixedClock(settings.feed_now) if settings.feed_now else SystemClock()
+    ranking_clock = (
+        clock if settings.feed_now else SteppingClock(timedelta(milliseconds=settings.ranking_tick_ms))
+    )
     storage = storage or open_storage(settings, stack)
-    models = models or open_models(settings, keys)
+    if models is None:
+        registry = FileModelRegistry(
+            settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes
+        )
+        path = settings.model_path
+        models = RegistryModelSource(registry) if path is None else FileModelSource(registry, path)
     intervals = PollIntervals(
         log_seconds=settings.tail_poll_ms / 1000,
         registry_seconds=settings.registry_poll_seconds,
@@ -248,12 +222,12 @@ def bootstrap(
     writer = None
     if storage.recommendations is not None and settings.write_behind_limit:
         ttl = timedelta(hours=settings.recommendation_ttl_hours)
-        writer = WriteBehind(storage.recommendations, clocks.events, ttl, settings.write_behind_limit)
+        writer = WriteBehind(storage.recommendations, clock, ttl, settings.write_behind_limit)
     workers = build_workers(storage, models, ranking_options(settings), metrics, intervals, writer)
-    stack.callback(workers.supervisor.stop)
-    workers.supervisor.start()
+    stack.callback(workers.stop)
+    workers.start()
     on_served = None if writer is None else writer.enqueue
-    return build_use_cases(workers, storage.interactions, clocks, cursors, on_served, settings)
+    return build_use_cases(workers, storage.interactions, clock, ranking_clock, cursors, on_served, settings)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

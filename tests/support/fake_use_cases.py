@@ -146,4 +146,4 @@ class Running:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Services]:
-        yield Services(self.recommend, self.track, GetHealthStatus(self, self.clock))
+        yield Services(self.recommend, self.track, GetHealthStatus(self.state, self.clock))

@@ -12,7 +12,7 @@ from app.application.dto import RecommendationRequest, RecommendationResponse
 from app.application.use_cases.get_health_status import ServiceState
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.workers.poll_intervals import PollIntervals
-from app.bootstrap import Clocks, Storage, build_use_cases, build_workers
+from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import InteractionType, Post, User
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import DomainError
@@ -81,7 +81,8 @@ class SmallService:
         use_cases = build_use_cases(
             self.workers,
             self.storage.interactions,
-            Clocks(self.clock, self.clock),
+            self.clock,
+            self.clock,
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
             lambda user, response: self.served.append((user, response)),
             Settings(_env_file=None),
@@ -135,7 +136,7 @@ class SmallService:
 
     @property
     def state(self) -> ServiceState:
-        return self.workers.supervisor.state()
+        return self.workers.state()
 
     def replace_log(self, log: FeedLog) -> None:
         follower = self.workers.follower

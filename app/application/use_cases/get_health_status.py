@@ -1,8 +1,9 @@
 """Report the status of the service. /health, /readyz and the gauges of /metrics all read it."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from app.domain.services.clock import Clock
 
@@ -43,14 +44,6 @@ class ServiceState:
         return not (self.ready and self.model_loaded and self.database == "up")
 
 
-class ServiceStatusReader(Protocol):
-    """Port: reads the state of the running parts from memory, without waiting."""
-
-    def state(self) -> ServiceState:
-        """Return the state at this time."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthStatus(ServiceState):
     """The state of the service at `timestamp`, with the values that follow from it."""
@@ -62,14 +55,14 @@ class HealthStatus(ServiceState):
 
 @dataclass(eq=False)
 class GetHealthStatus:
-    """Report the status of the service."""
+    """Report the status of the service. `read_state` reads the running parts from memory, without waiting."""
 
-    reader: ServiceStatusReader
+    read_state: Callable[[], ServiceState]
     clock: Clock
 
     def __call__(self) -> HealthStatus:
         """Return the present status. Never raises and never waits for the database."""
-        state, now = self.reader.state(), self.clock.now()
+        state, now = self.read_state(), self.clock.now()
         created = state.model_created_at
         age_seconds = None if created is None else max(0.0, (now - created).total_seconds())
         return HealthStatus(

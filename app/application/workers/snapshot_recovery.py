@@ -19,7 +19,7 @@ def merge_changes(state: FeedState, batches: Sequence[FeedChanges]) -> FeedChang
     order.
     """
     first, *later = batches
-    if any(batch.users or batch.posts or batch.follows or _removes(batch) for batch in later):
+    if any(not replace(batch, events=()).is_empty for batch in later):
         return None
     posts = sorted(first.posts, key=lambda post: (post.created_at, post.id.bytes))
     events = sorted(
@@ -36,10 +36,6 @@ def merge_changes(state: FeedState, batches: Sequence[FeedChanges]) -> FeedChang
     ):
         return None
     return replace(first, posts=posts, events=events, position=batches[-1].position)
-
-
-def _removes(batch: FeedChanges) -> bool:
-    return bool(batch.removed_users or batch.removed_posts or batch.removed_follows)
 
 
 def _removes_known(state: FeedState, batch: FeedChanges) -> bool:

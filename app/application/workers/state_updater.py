@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.workers.follow_difference import follow_difference
 from app.application.workers.post_upsert import upsert_posts
 from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.entities.post import post_text
-from app.domain.feed.dataset import EventColumns, microseconds
+from app.domain.feed.dataset import KEY_DTYPE, EventColumns, microseconds
 from app.domain.feed.state import FeedState
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
@@ -152,7 +153,7 @@ class StateUpdater:
         with self.feed.lock:
             state = self.feed.state
             user_rows, edges = dict(state.user_rows), state.edges()
-        added, removed = follow_difference(user_rows, edges, current.followers, current.followees)
+        added, removed = _follow_difference(user_rows, edges, current.followers, current.followees)
         for start in range(0, max(len(added), len(removed)), _BATCH_SIZE):
             with self.feed.lock:
                 for follower, followee in removed[start : start + _BATCH_SIZE].tolist():
@@ -226,3 +227,30 @@ def _known_pairs(state: FeedState, pairs: Iterable[tuple[UUID, UUID]]) -> Iterat
         rows = state.user_rows.get(first.bytes), state.user_rows.get(second.bytes)
         if rows[0] is not None and rows[1] is not None:
             yield rows[0], rows[1]
+
+
+def _follow_difference(
+    user_rows: Mapping[bytes, int],
+    edges: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]],
+    followers: NDArray[np.void],
+    followees: NDArray[np.void],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Compare the edges of a state with those of the tables; return the edges to add and those to remove.
+
+    Both are (n, 2) user rows of follower and followee.
+
+    user_rows             rows of the state's users by UUID bytes
+    edges                 (n,) user rows of followers and of followees in the state
+    followers, followees  (m,) UUID bytes (V16) in the tables; edges of unknown users are ignored
+    """
+    index = UuidIndex(np.frombuffer(b"".join(user_rows), KEY_DTYPE))
+    rows = np.fromiter(user_rows.values(), np.int64, len(user_rows))
+    a, b = index.rows(followers), index.rows(followees)
+    known = (a >= 0) & (b >= 0)
+    # an edge as one number, so that sets of edges are sorted arrays
+    n_rows = 1 + int(max(rows.max(initial=0), *(column.max(initial=0) for column in edges)))
+    current = edges[0] * n_rows + edges[1]
+    wanted = np.unique(rows[a[known]] * n_rows + rows[b[known]])
+    added = np.setdiff1d(wanted, current, assume_unique=True)
+    removed = np.setdiff1d(current, wanted, assume_unique=True)
+    return np.column_stack(np.divmod(added, n_rows)), np.column_stack(np.divmod(removed, n_rows))

@@ -13,6 +13,7 @@ from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.recommendation_writer import MIN_PAUSE_SECONDS, WriteBehind
+from app.application.workers.state_updater import StateUpdater
 
 log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ class WorkerSupervisor:
     """
 
     feed: LiveFeed
+    updater: StateUpdater
     watcher: ModelWatcher
     follower: LogFollower | None
     writer: WriteBehind | None

@@ -1,39 +1,37 @@
 """Converts the settings to ranking options, and holds the bounds of each option."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import TypeAdapter
 
 from app.domain.entities import InteractionType
 from app.domain.ranking.options import FormulaWeights, RankingOptions
-from app.infrastructure.config.settings import (
-    CandidateCount,
-    CatalogueSize,
-    ExplorationShare,
-    Fraction,
-    Hours,
-    NeighbourCount,
-    Settings,
-    Weight,
-)
+from app.infrastructure.config.settings import Hours, Settings, Weight
+
+
+def _bounds_of(setting: str) -> TypeAdapter[Any]:
+    """The type and the bounds of a setting."""
+    field = Settings.model_fields[setting]
+    bounded_type: Any = Annotated[field.annotation, *field.metadata]
+    return TypeAdapter(bounded_type)
+
 
 FORMULA_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
-    "collaborative": TypeAdapter(Fraction),
-    "content": TypeAdapter(Fraction),
-    "recency": TypeAdapter(Fraction),
-    "recency_tau_hours": TypeAdapter(Hours),
+    "collaborative": _bounds_of("weight_collaborative"),
+    "content": _bounds_of("weight_content"),
+    "recency": _bounds_of("weight_recency"),
+    "recency_tau_hours": _bounds_of("recency_tau_hours"),
 }
+_SAME_NAME = (
+    "neighbours", "trending_half_life_hours", "author_repeat_factor", "author_repeat_floor", "exploration_share",
+)  # fmt: skip
 RANKING_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "interaction_weights": TypeAdapter(Mapping[InteractionType, Weight]),
     "formula": TypeAdapter(FormulaWeights),
-    "neighbours": TypeAdapter(NeighbourCount),
-    "trending_half_life_hours": TypeAdapter(Hours),
-    "author_repeat_factor": TypeAdapter(Fraction),
-    "author_repeat_floor": TypeAdapter(Fraction),
-    "exploration_share": TypeAdapter(ExplorationShare),
-    "whole_catalogue": TypeAdapter(CatalogueSize),
-    "candidates": TypeAdapter(CandidateCount),
+    **{name: _bounds_of(name) for name in _SAME_NAME},
+    "whole_catalogue": _bounds_of("ranked_limit"),
+    "candidates": _bounds_of("candidates"),
     "trending_source_half_lives_hours": TypeAdapter(tuple[Hours, ...]),
     "exclude_sources": TypeAdapter(tuple[str, ...]),
 }
@@ -50,11 +48,7 @@ def ranking_options(settings: Settings) -> RankingOptions:
             settings.weight_recency,
             settings.recency_tau_hours,
         ),
-        neighbours=settings.neighbours,
-        trending_half_life_hours=settings.trending_half_life_hours,
-        author_repeat_factor=settings.author_repeat_factor,
-        author_repeat_floor=settings.author_repeat_floor,
-        exploration_share=settings.exploration_share,
+        **{name: getattr(settings, name) for name in _SAME_NAME},
         whole_catalogue=settings.ranked_limit,
         candidates=settings.candidates,
     )

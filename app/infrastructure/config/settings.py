@@ -43,10 +43,6 @@ Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=24 * 3650, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
-NeighbourCount = Annotated[int, Field(ge=1, le=1000)]
-CandidateCount = Annotated[int, Field(ge=20, le=10_000)]
-CatalogueSize = Annotated[int, Field(ge=0, le=1_000_000)]
-ExplorationShare = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
 Comma = NoDecode, BeforeValidator(_split_at_commas)
 
 
@@ -140,7 +136,7 @@ class Settings(BaseSettings):
     """Weight of recency in the formula's score."""
     recency_tau_hours: Hours = _FORMULA.recency_tau_hours
     """Age at which the recency of a post has fallen to 1/e."""
-    neighbours: NeighbourCount = _RANKING.neighbours
+    neighbours: Annotated[int, Field(ge=1, le=1000)] = _RANKING.neighbours
     """Number of similar users whose interactions are used."""
     trending_half_life_hours: Hours = _RANKING.trending_half_life_hours
     """Age at which an interaction has half its weight in trending."""
@@ -148,11 +144,11 @@ class Settings(BaseSettings):
     """Factor on the score of each further post of one author on a page."""
     author_repeat_floor: Fraction = _RANKING.author_repeat_floor
     """Smallest factor on further posts of one author."""
-    exploration_share: ExplorationShare = _RANKING.exploration_share
+    exploration_share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = _RANKING.exploration_share
     """Fraction of a page for posts with little engagement."""
-    ranked_limit: CatalogueSize = _RANKING.whole_catalogue
+    ranked_limit: Annotated[int, Field(ge=0, le=1_000_000)] = _RANKING.whole_catalogue
     """Number of posts up to which every post is a candidate."""
-    candidates: CandidateCount = _RANKING.candidates
+    candidates: Annotated[int, Field(ge=20, le=10_000)] = _RANKING.candidates
     """Number of posts from each of the larger candidate sources."""
 
     cursor_life_hours: Hours = 24

@@ -315,12 +315,12 @@ def test_the_service_is_healthy_only_if_no_part_is_missing(missing: dict[str, ob
     running = Running()
     running.now_with(**missing)
 
-    assert GetHealthStatus(running, FixedClock())().status == status
+    assert GetHealthStatus(running.state, FixedClock())().status == status
 
 
 def test_a_model_has_an_age_that_is_never_negative() -> None:
     running = Running()
-    health = GetHealthStatus(running, FixedClock())
+    health = GetHealthStatus(running.state, FixedClock())
 
     ages = []
     for created_at in (NOON - timedelta(hours=1), NOON + timedelta(hours=1), None):

@@ -11,7 +11,7 @@ from tests.support.small_service import SmallService
 
 def start_with_short_pauses(service: SmallService) -> None:
     service.set_interval(log_seconds=0.005, registry_seconds=0.005)
-    service.workers.supervisor.start()
+    service.workers.start()
 
 
 def wait_until(condition: threading.Event) -> None:
@@ -20,7 +20,7 @@ def wait_until(condition: threading.Event) -> None:
 
 def test_the_threads_follow_the_log_and_stop() -> None:
     service = a_service()
-    supervisor, follower = service.workers.supervisor, service.workers.follower
+    supervisor, follower = service.workers, service.workers.follower
     arrived = threading.Event()
 
     def poll() -> None:
@@ -57,7 +57,7 @@ def test_a_worker_that_fails_is_logged_and_tries_again() -> None:
         try:
             wait_until(second_try)
         finally:
-            service.workers.supervisor.stop()
+            service.workers.stop()
 
     failures = [entry for entry in logs if entry["event"] == "worker.failed"]
     assert {entry["worker"] for entry in failures} == {"model-watcher"}
@@ -71,12 +71,12 @@ def test_pending_responses_are_saved_in_a_thread() -> None:
             saved.set()
             return 0.01
 
-    service.workers.supervisor.writer = Writer()  # type: ignore[assignment]
+    service.workers.writer = Writer()  # type: ignore[assignment]
     start_with_short_pauses(service)
     try:
         wait_until(saved)
     finally:
-        service.workers.supervisor.stop()
+        service.workers.stop()
 
     assert not [thread for thread in threading.enumerate() if thread.name == "write-behind"]
 
@@ -84,7 +84,7 @@ def test_pending_responses_are_saved_in_a_thread() -> None:
 @pytest.mark.parametrize("database", [True, False])
 def test_without_a_database_only_the_registry_is_watched(database: bool) -> None:
     service = SmallService(database=database)
-    supervisor = service.workers.supervisor
+    supervisor = service.workers
     supervisor.start()
     supervisor.stop()
 
