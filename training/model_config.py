@@ -39,7 +39,6 @@ class ModelConfig:
 
     def ranks_like(self, other: "ModelConfig") -> bool:
         """Whether both give the same model on the same feed."""
-        is_same_learning = self.ranker == "formula" or self.options.learning == other.options.learning
-        return (
-            self.ranker == other.ranker and self.options.ranking == other.options.ranking and is_same_learning
-        )
+        if (self.ranker, self.options.ranking) != (other.ranker, other.options.ranking):
+            return False
+        return self.ranker == "formula" or self.options.learning == other.options.learning

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -92,11 +93,10 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         if isinstance(value, float) and name.isprintable():
             yield name, value
     for name in ("formula", "learned"):
-        estimate: Any = metrics
-        for key in ("prequential", name, "ndcg@10"):
-            estimate = estimate.get(key) if isinstance(estimate, Mapping) else None
-        if isinstance(estimate, Mapping) and estimate.get("n") and isinstance(estimate.get("mean"), float):
-            yield f"{name} ndcg@10", estimate["mean"]
+        with suppress(KeyError, TypeError, ValueError):
+            estimate = metrics["prequential"][name]["ndcg@10"]
+            if estimate["n"]:
+                yield f"{name} ndcg@10", float(estimate["mean"])
 
 
 def _parser() -> argparse.ArgumentParser:

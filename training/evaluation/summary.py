@@ -50,12 +50,11 @@ def summarise(replay: Replay, result: ReplayResult, seed: int = 0) -> dict[str, 
         segment: bootstrap_rows(ndcg_of_rank(np.compress(mask, ranks, axis=1)), users[mask], seed)
         for segment, mask in segments(replay, result).items()
     }
-    lists = _ListStatistics(replay, result)
     return {
         name: RankerSummary(
             {metric: estimates[i] for metric, estimates in accuracy.items()},
             {segment: estimates[i] for segment, estimates in by_segment.items()},
-            *lists.measure(result.lists[name][:, :_TOP]),
+            *_list_statistics(replay, result, result.lists[name][:, :_TOP]),
         )
         for i, name in enumerate(result.ranks)
     }
@@ -74,38 +73,33 @@ def segments(replay: Replay, result: ReplayResult) -> dict[str, NDArray[np.bool_
     return {"new": history == 0, "returning": (history > 0) & (history < heavy), "heavy": history >= heavy}
 
 
-class _ListStatistics:
-    """Measures lists of post rows beyond their hits."""
-
-    def __init__(self, replay: Replay, result: ReplayResult) -> None:
-        # Of all posts of the file, because another process may have replayed further than this one.
-        self._author = replay.dataset.posts.author[replay.timeline.post_order]
-        times, posts = replay.events.time, replay.events.post.astype(np.int64)
-        self._n_events = len(posts)
-        self._before = np.searchsorted(times, times[result.requests])
-        self._catalogue = replay.timeline.posts_before(times[result.requests].max(initial=-np.inf))
-        # Events are sorted by time, so smaller row numbers are before a request.
-        self._key = np.sort(posts * (self._n_events + 1) + np.arange(self._n_events))
-
-    def measure(self, lists: NDArray[np.int32]) -> tuple[float, float, float, float]:
-        """Coverage, novelty, Gini and author diversity of (n_requests, n_posts) lists, -1 where a list ends early."""
-        is_listed = lists >= 0
-        if not is_listed.any():
-            return np.nan, np.nan, np.nan, np.nan
-        rows = lists[is_listed].astype(np.int64)
-        times_listed = np.bincount(rows, minlength=self._catalogue)
-        before = np.broadcast_to(self._before[:, None], lists.shape)[is_listed]
-        start = rows * (self._n_events + 1)
-        engaged = np.searchsorted(self._key, start + before) - np.searchsorted(self._key, start)
-        novelty = np.log2((before + 1) / (engaged + 1)).mean()
-        # A post without a known author counts as one more author. An empty position does not count.
-        known, unknown = self._author[lists].astype(np.int64), -2 - np.arange(lists.shape[1])
-        author = np.sort(np.select([~is_listed, known >= 0], [-1, known], unknown), axis=1)
-        distinct = 1 + (np.diff(author, axis=1) != 0).sum(axis=1) - (author == -1).any(axis=1)
-        filled = is_listed.sum(axis=1)
-        diversity = (distinct[filled > 0] / filled[filled > 0]).mean()
-        coverage = (times_listed > 0).sum() / max(self._catalogue, 1)
-        return float(coverage), float(novelty), gini(times_listed), float(diversity)
+def _list_statistics(
+    replay: Replay, result: ReplayResult, lists: NDArray[np.int32]
+) -> tuple[float, float, float, float]:
+    """Coverage, novelty, Gini and author diversity of (n_requests, n_posts) lists, -1 where a list ends early."""
+    is_listed = lists >= 0
+    if not is_listed.any():
+        return np.nan, np.nan, np.nan, np.nan
+    times, request_times = replay.events.time, replay.events.time[result.requests]
+    rows = lists[is_listed].astype(np.int64)
+    n_posts = replay.timeline.posts_before(request_times.max())
+    times_listed = np.bincount(rows, minlength=n_posts)
+    # Events are sorted by time, so smaller row numbers are before a request.
+    key = np.sort(replay.events.post.astype(np.int64) * (len(times) + 1) + np.arange(len(times)))
+    before = np.broadcast_to(np.searchsorted(times, request_times)[:, None], lists.shape)[is_listed]
+    start = rows * (len(times) + 1)
+    engaged = np.searchsorted(key, start + before) - np.searchsorted(key, start)
+    novelty = np.log2((before + 1) / (engaged + 1)).mean()
+    # The authors of the file, because another process may have replayed further than this one. A post without a known
+    # author counts as one more author. An empty position does not count.
+    known = replay.dataset.posts.author[replay.timeline.post_order][lists].astype(np.int64)
+    unknown = -2 - np.arange(lists.shape[1])
+    author = np.sort(np.select([~is_listed, known >= 0], [-1, known], unknown), axis=1)
+    distinct = 1 + (np.diff(author, axis=1) != 0).sum(axis=1) - (author == -1).any(axis=1)
+    filled = is_listed.sum(axis=1)
+    diversity = (distinct[filled > 0] / filled[filled > 0]).mean()
+    coverage = (times_listed > 0).sum() / max(n_posts, 1)
+    return float(coverage), float(novelty), gini(times_listed), float(diversity)
 
 
 def gini(counts: NDArray[np.int64]) -> float:

@@ -1,8 +1,7 @@
 """Replays a feed request by request (docs/evaluation-protocol.md). Each request sees only events strictly before it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ def target_kinds(dataset: FeedDataset, given: Sequence[str] | None = None) -> fr
     return present.difference(map(INTERACTION_TYPES.index, _WEAK_KINDS)) or present
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReplayRequest:
     """One request: the feed just before it, its user, and the post that the user then chose."""
 
@@ -44,12 +43,7 @@ class ReplayRequest:
     eligible: NDArray[np.intp]  # post rows that may be ranked
     context: RankingContext
     neighbour_models: NeighbourModels
-    hash_posts: Callable[[], NDArray[np.uint64]]
-
-    @cached_property
-    def tie_break(self) -> NDArray[np.uint64]:
-        """(n_posts,) hashes of seed, user, time and post. Of equal scores the larger hash ranks first."""
-        return self.hash_posts()
+    tie_break: NDArray[np.uint64]  # (n_posts,) hashes; of equal scores the larger hash ranks first
 
 
 class Replay:
@@ -83,21 +77,24 @@ class Replay:
         self._neighbour_models: tuple[int, NeighbourModels] | None = None
         self._text_round: int | None = None
         self._context: RankingContext | None = None
-        self._not_own = NotOwn()
         self._user_hash = _hash_keys(dataset.users.key)
         self._post_hash = _hash_keys(dataset.posts.key)[self.timeline.post_order]
         self.requests = self._find_requests()
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:
         """Event rows of the test part's requests, in order of time; at most `at_most`, those with the smallest hash."""
-        return self._smallest_hashes(
-            self.requests[self.events.time[self.requests] >= self.test_from], at_most
-        )
+        return self._requests_between(self.test_from, np.inf, at_most)
 
     def warm_up_requests(self, at_most: int, since: float = -np.inf) -> NDArray[np.intp]:
         """The same for the part before the test, from `since` (seconds) on."""
+        return self._requests_between(since, self.test_from, at_most)
+
+    def _requests_between(self, start: float, end: float, at_most: int) -> NDArray[np.intp]:
         times = self.events.time[self.requests]
-        return self._smallest_hashes(self.requests[(times < self.test_from) & (times >= since)], at_most)
+        requests = self.requests[(times >= start) & (times < end)]
+        if len(requests) <= at_most:
+            return requests
+        return np.sort(requests[np.argsort(self.hashes(requests), kind="stable")[:at_most]])
 
     def first_interactions(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
         """The event row of the user's first interaction of any type with each request's post.
@@ -136,22 +133,17 @@ class Replay:
             context = RankingContext(state, user_row, now, state.seen_posts(user_row, self.targets))
             self._context = context  # a view and a choice at the same time share it
         posts = np.arange(state.n_posts)
-        keep = self._not_own(context, posts) & context.allowed(posts)
-
-        def hash_posts() -> NDArray[np.uint64]:
-            request_hash = self._hash_requests(np.array([now]), np.array([user]))
-            return _mix(request_hash ^ self._post_hash[: len(posts)])
-
+        request_hash = self._hash_requests(np.array([now]), np.array([user]))
         return ReplayRequest(
             event=event,
             user=user,
             target=target,
             time=now,
             state=state,
-            eligible=posts[keep],
+            eligible=posts[NotOwn()(context, posts) & context.allowed(posts)],
             context=context,
             neighbour_models=self._neighbour_models_at(now),
-            hash_posts=hash_posts,
+            tie_break=_mix(request_hash ^ self._post_hash[: len(posts)]),
         )
 
     def growth_times(self) -> NDArray[np.float64]:
@@ -179,11 +171,6 @@ class Replay:
         microseconds = np.round(times * 1e6).astype(np.int64).astype(np.uint64)
         time_hash = _mix(microseconds ^ _mix(np.full(len(times), self._seed, np.uint64)))
         return _mix(time_hash ^ self._user_hash[users])
-
-    def _smallest_hashes(self, requests: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
-        if len(requests) <= at_most:
-            return requests
-        return np.sort(requests[np.argsort(self.hashes(requests), kind="stable")[:at_most]])
 
     def _neighbour_models_at(self, now: float) -> NeighbourModels:
         round_ = int(np.floor((now - self.test_from) / self._refit_every))

@@ -71,8 +71,7 @@ def by_bins(
             mean = np.bincount(bins, weights=ndcg, minlength=len(labels)) / np.maximum(counts, 1)
             axes.plot(positions[counts > 0], mean[counts > 0], marker="o", markersize=3, label=name)
         axes.set_xticks(positions, labels)
-        axes.set_xlabel(axis)
-        axes.set_ylabel("NDCG@10")
+        axes.set(xlabel=axis, ylabel="NDCG@10")
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False, fontsize=8)
 
