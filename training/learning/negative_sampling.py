@@ -125,7 +125,7 @@ class SampledExamples:
         events = replay.events
         self._known_at = events.time[examples.requests]
         self._value = replay.options.kind_weights()[events.kind[examples.requests]].astype(np.float32)
-        size = len(examples), options.candidates
+        size = len(examples.requests), options.candidates
         self._inputs = np.zeros((*size, len(user_features.names())), np.float32)
         self._log_weight = np.full(size, -np.inf, np.float32)
         self._full: list[FullChoiceSet] = []

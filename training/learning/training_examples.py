@@ -25,9 +25,6 @@ class TrainingExamples:
     requests: NDArray[np.intp]
     full: NDArray[np.bool_]
 
-    def __len__(self) -> int:
-        return len(self.event_rows)
-
 
 def no_examples() -> TrainingExamples:
     """The examples of a replay that learns nothing."""
