@@ -191,27 +191,18 @@ def build_use_cases(
 
 
 def bootstrap(
-    settings: Settings,
-    keys: ModelKeys,
-    cursors: CursorCodec,
-    metrics: Metrics,
-    stack: ExitStack,
-    *,
-    storage: Storage | None = None,
-    models: ModelSource | None = None,
+    settings: Settings, keys: ModelKeys, cursors: CursorCodec, metrics: Metrics, stack: ExitStack
 ) -> Services:
-    """Build all parts and start the workers; `stack` stops and closes them. `storage` and `models` may be fakes."""
+    """Build all parts and start the workers; `stack` stops and closes them."""
     clock: Clock = FixedClock(settings.feed_now) if settings.feed_now else SystemClock()
     ranking_clock = (
         clock if settings.feed_now else SteppingClock(timedelta(milliseconds=settings.ranking_tick_ms))
     )
-    storage = storage or open_storage(settings, stack)
-    if models is None:
-        registry = FileModelRegistry(
-            settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes
-        )
-        path = settings.model_path
-        models = RegistryModelSource(registry) if path is None else FileModelSource(registry, path)
+    storage = open_storage(settings, stack)
+    registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
+    models: ModelSource = RegistryModelSource(registry)
+    if settings.model_path is not None:
+        models = FileModelSource(registry, settings.model_path)
     intervals = PollIntervals(
         log_seconds=settings.tail_poll_ms / 1000,
         registry_seconds=settings.registry_poll_seconds,

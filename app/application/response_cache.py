@@ -1,7 +1,6 @@
 """Short-lived caches: lists, for paging by offset, and responses, for identical requests."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from app.application.dto import RecommendationResponse
@@ -15,13 +14,8 @@ MAX_RESPONSE_POSTS = 500_000  # in all cached responses, 100 bytes each
 EXPLAINED_POST_WEIGHT = 40  # an explained post takes this many times the memory of another one
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CachedResponse:
-    """A response, the list it is a page of, and what it depends on."""
-
-    feed_list: FeedList
-    validity: Hashable
-    response: RecommendationResponse
+CachedResponse = tuple[RecommendationResponse, FeedList, Hashable]
+"""A response, the list that it is a page of, and what it depends on."""
 
 
 class ResponseCache:
@@ -51,11 +45,11 @@ class ResponseCache:
         if query.cursor is not None:
             return None
         cached = self._responses.get(query.response_key, query.now)
-        if cached is None or cached.validity != validity:
+        if cached is None:
             return None
-        if self._lists.get(query.list_key, query.now) is not cached.feed_list:
-            return None
-        return cached.response
+        response, feed_list, validity_then = cached
+        is_valid = validity_then == validity and self._lists.get(query.list_key, query.now) is feed_list
+        return response if is_valid else None
 
     def feed_list(self, query: FeedQuery) -> FeedList | None:
         """Return the list that an offset continues; None for a first page and for a cursor."""
@@ -74,8 +68,7 @@ class ResponseCache:
         self._lists.put(query.list_key, feed_list.started_at, weight, feed_list)
         if query.now == feed_list.started_at:
             weight = len(response.post_ids) * (EXPLAINED_POST_WEIGHT if query.request.explain else 1)
-            cached = CachedResponse(feed_list, validity, response)
-            self._responses.put(query.response_key, query.now, weight, cached)
+            self._responses.put(query.response_key, query.now, weight, (response, feed_list, validity))
 
 
 def cache_validity(state: FeedState, user: int, model_version: str | None) -> Hashable:

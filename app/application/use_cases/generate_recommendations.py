@@ -52,10 +52,7 @@ class GenerateRecommendations:
 
     def _reissue(self, cached: RecommendationResponse, query: FeedQuery) -> RecommendationResponse:
         return replace(
-            cached,
-            user_id=query.request.user_id,
-            generated_at=query.now,
-            degraded=self.feed.degraded,
+            cached, user_id=query.request.user_id, generated_at=query.now, degraded=self.feed.degraded
         )
 
     def _new_list(self, query: FeedQuery, context: RankingContext) -> FeedList:

@@ -2,25 +2,21 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from app.shared.exceptions import ConfigurationError
 
 
-def require_single_process(
-    arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ
-) -> None:
+def require_single_process() -> None:
     """Reject `--workers` and WEB_CONCURRENCY above 1: feed state and metrics exist once per process.
 
     Raises ConfigurationError unless PROMETHEUS_MULTIPROC_DIR is set.
     """
-    arguments = sys.argv if arguments is None else arguments
-    counts = [value for option, value in pairwise(arguments) if option == "--workers"]
-    counts += [word.partition("=")[2] for word in arguments if word.startswith("--workers=")]
-    counts.append(environment.get("WEB_CONCURRENCY", ""))
+    counts = [value for option, value in pairwise(sys.argv) if option == "--workers"]
+    counts += [word.partition("=")[2] for word in sys.argv if word.startswith("--workers=")]
+    counts.append(os.environ.get("WEB_CONCURRENCY", ""))
     several = any(count.isdigit() and int(count) > 1 for count in counts)
-    if several and not environment.get("PROMETHEUS_MULTIPROC_DIR"):
+    if several and not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         raise ConfigurationError(
             "--workers: one process per container; run more replicas, or set PROMETHEUS_MULTIPROC_DIR"
         )

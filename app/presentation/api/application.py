@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from app.domain.errors import DomainError, StorageUnavailable
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware
 from app.presentation.api.problems import (
+    MEDIA_TYPE,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     Problem,
@@ -104,19 +104,20 @@ def _openapi(app: FastAPI, *, locked: bool) -> dict[str, Any]:
     """The document, with the bodies that endpoints decode themselves and problems under their media type."""
     if app.openapi_schema is not None:
         return app.openapi_schema
-    document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
-    schemas = document["components"]["schemas"]
+    document = FastAPI.openapi(app)
     _, bodies = models_json_schema(
-        [(one, "validation") for one in _BODIES], ref_template="#/components/schemas/{model}"
+        [(body, "validation") for body in _BODIES], ref_template="#/components/schemas/{model}"
     )
-    schemas.update(bodies["$defs"])
+    document["components"]["schemas"].update(bodies["$defs"])
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _problems_under_their_media_type(operation)
             if not locked or path in PROBES:
                 operation["responses"].pop("401", None)
+            for response in operation["responses"].values():
+                content = response.get("content", {})
+                if MEDIA_TYPE in content:
+                    content[MEDIA_TYPE]["schema"] = {"$ref": "#/components/schemas/ProblemResponse"}
+                    content.pop("application/json", None)
     if locked:
         document["components"]["securitySchemes"] = {
             "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -125,13 +126,4 @@ def _openapi(app: FastAPI, *, locked: bool) -> dict[str, Any]:
         document["security"] = [{"ApiKey": []}, {"Bearer": []}]
         for path in PROBES:
             document["paths"][path]["get"]["security"] = []
-    app.openapi_schema = document
     return document
-
-
-def _problems_under_their_media_type(operation: dict[str, Any]) -> None:
-    for answer in operation["responses"].values():
-        content = answer.get("content", {})
-        if "application/problem+json" in content:
-            content["application/problem+json"]["schema"] = {"$ref": "#/components/schemas/ProblemResponse"}
-            content.pop("application/json", None)

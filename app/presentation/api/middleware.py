@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 from time import perf_counter
-from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,7 +33,6 @@ class AccessLogMiddleware:
         self._app = app
         self._observe = observe
         self._traces = traces
-        self._access: Any = None  # bound at the first request, when logging is set up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -77,11 +75,9 @@ class AccessLogMiddleware:
                 await render(scope, INTERNAL_ERROR)(scope, receive, send_with_id)
 
     def _record(self, scope: Scope, seconds: float) -> None:
-        if self._access is None:
-            self._access = log.bind()
         (method, route), status = _method_and_route(scope), scope["feed.status"]
         self._observe(method, route, status, seconds)
-        note = self._access.debug if route in _QUIET else self._access.info
+        note = log.debug if route in _QUIET else log.info
         note(
             "request",
             method=scope["method"],

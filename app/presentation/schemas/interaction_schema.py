@@ -22,11 +22,10 @@ def _moment(given: object) -> datetime | None:
         raise ValueError("must be an ISO 8601 string")
     try:
         moment = datetime.fromisoformat(given)
+        # UTC where no zone is written; astimezone fails at the ends of the calendar
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except ValueError:
         raise ValueError(f"{given[:40]!r} is no ISO 8601 time") from None
-    # UTC where no zone is written; astimezone fails at the ends of the calendar
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"{given[:40]!r} is out of range") from None
 
@@ -37,9 +36,8 @@ def _event_id(given: object) -> UUID | None:
     if isinstance(given, str):
         with suppress(ValueError):
             event_id = UUID(given)
-            if (
-                str(event_id) == given.lower()
-            ):  # UUID() also takes braces, underscores and digits of other scripts
+            # UUID() also takes braces, underscores and digits of other scripts
+            if str(event_id) == given.lower():
                 return event_id
     raise ValueError("must be a UUID string")
 

@@ -62,10 +62,7 @@ def health_router(metrics: Metrics) -> APIRouter:
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     @router.get(
-        "/metrics",
-        summary="Figures for Prometheus",
-        response_class=Response,
-        responses=_METRICS_RESPONSES,
+        "/metrics", summary="Figures for Prometheus", response_class=Response, responses=_METRICS_RESPONSES
     )
     async def figures() -> Response:
         """Prometheus text format."""
