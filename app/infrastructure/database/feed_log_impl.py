@@ -244,9 +244,8 @@ class SqlFeedLog:
 
     def _number_posts(self, condition: str, *values: object) -> None:
         """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself."""
-        view = self.schema["feed_posts"]
         with transaction(self.engine, self.load_budget_seconds) as connection:
-            unnumbered = f"FROM {view} WHERE seq IS NULL AND {condition}"
+            unnumbered = f"FROM {self.schema['feed_posts']} WHERE seq IS NULL AND {condition}"
             if connection.exec_driver_sql(f"SELECT EXISTS (SELECT {unnumbered})", values).scalar_one():
                 connection.exec_driver_sql(
                     f"INSERT INTO {self.schema['feed_post_number']} (post_id) SELECT id {unnumbered} "

@@ -41,10 +41,10 @@ class CollaborativeFilter:
         self._model = model
         self._n_neighbours = int(model.n_neighbors)
         norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-        self._norm = np.where(norms > 0, norms, 1.0)
+        norms[norms == 0] = 1.0
         by_post = matrix.tocsc()
-        self._starts, self._users, self._weights = by_post.indptr, by_post.indices, by_post.data
-        self._weights = self._weights / self._norm[self._users]
+        self._starts, self._users = by_post.indptr, by_post.indices
+        self._weights = by_post.data / norms[by_post.indices]
 
     @classmethod
     def fit(cls, matrix: csr_array, n_neighbours: int) -> "CollaborativeFilter":

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,7 @@ from filelock import FileLock, Timeout
 from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
 from app.infrastructure.ml.registry import restricted_pickle as plain
-from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, parse_created_at, plain_json
-from app.infrastructure.ml.registry.model_bundle import (
-    MAGIC,
-    MANIFEST_LIMIT_BYTES,
-    split_bundle,
-    write_bundle,
-)
+from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, plain_json, read_bundle
 from app.infrastructure.ml.registry.registry_index import Versions, read_versions, write_versions
 from app.infrastructure.ml.registry.signing import ModelKeys
 from app.shared.atomic_file import remove_drafts, write_atomically
@@ -89,15 +84,12 @@ class FileModelRegistry:
 
         Raises InvalidArtifact, also when nothing beside `path` vouches for it.
         """
-        content = self._read_bundle(path)
-        if content.startswith(MAGIC):
-            manifest, content = split_bundle(content, path.name)
-        else:
+        manifest, content = read_bundle(path, self.size_limit_bytes)
+        if manifest is None:
             registered = read_versions(path.resolve().parent / REGISTRY_FILE).models
-            found = next((one for one in registered if one.filename == path.resolve().name), None)
-            if found is None:
-                raise InvalidArtifact(f"{path}: no manifest beside it; use the file of training.export_model")
-            manifest = found
+            manifest = next((one for one in registered if one.filename == path.resolve().name), None)
+        if manifest is None:
+            raise InvalidArtifact(f"{path}: no manifest beside it; use the file of training.export_model")
         self._check_size(manifest.filename, len(content))
         return manifest.record, manifest.unpack(content, self.keys.trusted)
 
@@ -193,7 +185,7 @@ class FileModelRegistry:
         manifest = read_versions(self._file).get(version)
         content = self._content(manifest)
         manifest.unpack(content, self.keys.trusted)
-        write_bundle(output, manifest, content)
+        manifest.write_bundle(output, content)
         return manifest.record
 
     def import_file(self, path: Path, *, promote: bool = False) -> ModelRecord:
@@ -202,7 +194,9 @@ class FileModelRegistry:
         It keeps its version and file name where they are free; otherwise it is signed again under the next free
         ones, which takes a signing key. Raises InvalidArtifact, ModelUnavailable.
         """
-        manifest, content = split_bundle(self._read_bundle(path), path.name)
+        manifest, content = read_bundle(path, self.size_limit_bytes)
+        if manifest is None:
+            raise InvalidArtifact(f"{path.name}: not an exported model")
         self._check_size(path.name, len(content))
         manifest.unpack(content, self.keys.trusted)
         if promote:
@@ -244,7 +238,7 @@ class FileModelRegistry:
         """`content` written and signed under the next version, and the versions with it."""
         if self.keys.signer is None:
             raise ModelUnavailable("nothing can be published without a signing key: MODEL_SIGNING_KEY")
-        stem = f"model_{parse_created_at(draft.created_at):%Y%m%d_%H%M%S}"
+        stem = f"model_{_parse_created_at(draft.created_at):%Y%m%d_%H%M%S}"
         names = (f"{stem}.pkl" if number == 1 else f"{stem}_{number}.pkl" for number in count(1))
         filename = next(name for name in names if self._is_unused(versions, name))
         self._check_size(filename, len(content))
@@ -259,10 +253,6 @@ class FileModelRegistry:
     def _is_unused(self, versions: Versions, filename: str) -> bool:
         named = any(one.filename == filename for one in versions.models)
         return not named and not os.path.lexists(self.models_dir / filename)
-
-    def _read_bundle(self, path: Path) -> bytes:
-        """The bytes of a file that the caller names, so links are followed. Raises InvalidArtifact."""
-        return plain.read_regular_file(path.resolve(), self.size_limit_bytes + MANIFEST_LIMIT_BYTES)
 
     def _load(self, manifest: Manifest) -> dict[str, Any]:
         return manifest.unpack(self._content(manifest), self.keys.trusted)
@@ -299,3 +289,11 @@ class FileModelRegistry:
 def _check_not_rejected(manifest: Manifest) -> None:
     if manifest.status == "rejected":
         raise InvalidArtifact(f"{manifest.version} was rejected: {manifest.note or 'no reason noted'}")
+
+
+def _parse_created_at(text: str) -> datetime:
+    """An aware time in UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"created_at: no zone: {text!r}")
+    return moment.astimezone(UTC)

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final, Never, Self, TypeVar
 
 import numpy as np
@@ -15,9 +15,12 @@ from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact
 from app.infrastructure.ml.registry import restricted_pickle
 from app.infrastructure.ml.registry.signing import PublicKey, Signer
+from app.shared.atomic_file import write_atomically
 
 FILENAME: Final = re.compile(r"model_\d{8}_\d{6}(_\d+)?\.pkl", re.ASCII)
-_RECORD_FIELDS: Final = frozenset(field.name for field in fields(ModelRecord))
+_BUNDLE_MAGIC: Final = b"feed-model-bundle 1 "
+"""Start of a bundle, which is a model as one file: its manifest as a line of JSON, then the artefact's bytes."""
+_MANIFEST_LIMIT_BYTES: Final = 16 * 1024**2
 _Model = TypeVar("_Model", bound=BaseModel)
 _Text = Annotated[str, Field(pattern="")]  # with a pattern, pydantic rejects half of a surrogate pair
 
@@ -53,7 +56,7 @@ class Manifest(BaseModel):
     @property
     def record(self) -> ModelRecord:
         """The artefact's line in the registry."""
-        return ModelRecord(**self.model_dump(include=set(_RECORD_FIELDS)))
+        return ModelRecord(**{field.name: getattr(self, field.name) for field in fields(ModelRecord)})
 
     def with_status(self, status: ModelStatus) -> Self:
         """The same artefact in another role; the signature holds."""
@@ -80,6 +83,11 @@ class Manifest(BaseModel):
             raise InvalidArtifact(f"{self.filename}: the SHA-256 is not the registered one")
         return restricted_pickle.deserialise(content)
 
+    def write_bundle(self, path: Path, content: bytes) -> None:
+        """Export the artefact as one file, whole or not at all; `read_bundle` reads it. Raises OSError."""
+        line = json.dumps(self.model_dump(), allow_nan=False).encode()
+        write_atomically(path, [_BUNDLE_MAGIC, line, b"\n", content])
+
     def _message(self) -> bytes:
         signed = self.model_dump(exclude={"status", "signature"})
         try:
@@ -105,6 +113,21 @@ def _reject_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")
 
 
+def read_bundle(path: Path, size_limit_bytes: int) -> tuple[Manifest | None, bytes]:
+    """Manifest and artefact of an exported model, neither of them verified; of another file, None and its bytes.
+
+    Links are followed, because the caller names the file. Raises InvalidArtifact.
+    """
+    content = restricted_pickle.read_regular_file(path.resolve(), size_limit_bytes + _MANIFEST_LIMIT_BYTES)
+    if not content.startswith(_BUNDLE_MAGIC):
+        return None, content
+    end = content.find(b"\n", 0, _MANIFEST_LIMIT_BYTES)
+    if end < 0:
+        raise InvalidArtifact(f"{path.name}: the manifest has no end")
+    manifest = parse_json(Manifest, content[len(_BUNDLE_MAGIC) : end], f"{path.name}: the manifest")
+    return manifest, content[end + 1 :]
+
+
 def plain_json(value: Any, place: str) -> Any:
     """`value` as JSON keeps it: numpy values as Python's, tuples as lists, a figure that is not finite as null.
 
@@ -119,11 +142,3 @@ def plain_json(value: Any, place: str) -> Any:
         raise ValueError(f"{place}: {type(part).__name__} is not plain data")
 
     return json.loads(json.dumps(value, default=plain), parse_constant=lambda _: None)
-
-
-def parse_created_at(text: str) -> datetime:
-    """An aware time in UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"created_at: no zone: {text!r}")
-    return moment.astimezone(UTC)

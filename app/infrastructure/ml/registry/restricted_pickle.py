@@ -50,8 +50,6 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 """Module -> names a pickle may use: what the pickles of the artefact's parts name, and nothing else."""
 
-LIBRARIES = ("numpy", "scipy", "scikit-learn")
-
 
 class _ArrayType:
     """Replaces `numpy.ndarray` in a pickle, which contains the type only as an argument of `_reconstruct`.
@@ -121,7 +119,7 @@ def deserialise(content: bytes) -> dict[str, Any]:
 
 def library_versions() -> dict[str, str]:
     """The versions of the libraries whose objects an artefact holds, as installed here."""
-    return {name: version(name) for name in LIBRARIES}
+    return {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
 
 
 def check_versions(recorded: Mapping[str, str]) -> None:
