@@ -4,9 +4,8 @@ Source: McFadden, "Conditional logit analysis of qualitative choice behavior" (1
 fits the utilities u.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,15 +81,6 @@ class ChoiceModel:
         z = self.standardised(inputs)
         active = hidden @ z + bias > 0
         return (linear + hidden.T @ (output[:, None] * active)) * z
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as plain arrays; `from_dict` reads them."""
-        return {one.name: getattr(self, one.name) for one in fields(self)}
-
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> "ChoiceModel":
-        """The inverse of `to_dict`."""
-        return cls(**saved)
 
 
 def calibration_inputs(log_share: NDArray[np.float64]) -> NDArray[np.float64]:

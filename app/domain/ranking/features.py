@@ -59,16 +59,3 @@ class FeatureSet(Generic[Batch]):
     def blocks(self, batch: Batch) -> list[Block]:
         """The values of every feature for a batch of n posts, each (n_inputs, n)."""
         return [feature.compute(batch) for feature in self.features]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InputView:
-    """Input values by name. `values` (n_inputs, n_posts) has a row for each of `names`."""
-
-    names: tuple[str, ...]
-    values: NDArray[np.float32]
-
-    def __getitem__(self, name: str) -> NDArray[np.float32]:
-        """(n_posts,) the values of one input."""
-        row: NDArray[np.float32] = self.values[self.names.index(name)]
-        return row

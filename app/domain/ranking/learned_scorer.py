@@ -1,5 +1,7 @@
 """The scorer that training fits to the events of the feed."""
 
+from collections.abc import Mapping
+from math import expm1
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,6 @@ from numpy.typing import NDArray
 from app.domain.entities import Reason
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.choice_model import ChoiceModel
-from app.domain.ranking.features import InputView
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer_interface import Rows, Scored
 
@@ -72,12 +73,11 @@ class LearnedScorer:
         probability = self.model.probabilities(log_share)
         contributions = self.model.contributions(inputs)
         neighbours = neighbours_with(context, rows)
-        facts = _facts(InputView(self.model.names, inputs))
         return [
             {
                 "probability": round(float(probability[post]), 6),
                 "neighbours": neighbours[post],
-                **facts[post],
+                **_facts(dict(zip(self.model.names, inputs[:, post].tolist(), strict=True))),
                 "contributions": _strongest_first(self.model.names, contributions[:, post]),
             }
             for post in range(len(rows))
@@ -93,22 +93,15 @@ def neighbours_with(context: RankingContext, rows: Rows) -> list[int]:
     return counts
 
 
-def _facts(inputs: InputView) -> list[dict[str, Any]]:
+def _facts(inputs: Mapping[str, float]) -> dict[str, Any]:
     """Inputs that a reader understands: decayed engagement, and the user's ties to the author and the topic."""
-
-    def count(name: str, post: int) -> float:
-        return round(float(np.expm1(float(inputs[name][post]))), 3)
-
-    return [
-        {
-            "engagement_last_hour": count("heat 1h", post),
-            "engagement_last_day": count("heat 1d", post),
-            "author_affinity": count("affinity author", post),
-            "topic_affinity": round(float(inputs["topic share"][post]), 3),
-            "follows_author": bool(inputs["follows author"][post] > 0),
-        }
-        for post in range(inputs.values.shape[1])
-    ]
+    return {
+        "engagement_last_hour": round(expm1(inputs["heat 1h"]), 3),
+        "engagement_last_day": round(expm1(inputs["heat 1d"]), 3),
+        "author_affinity": round(expm1(inputs["affinity author"]), 3),
+        "topic_affinity": round(inputs["topic share"], 3),
+        "follows_author": inputs["follows author"] > 0,
+    }
 
 
 def _strongest_first(names: tuple[str, ...], contributions: NDArray[np.float32]) -> dict[str, float]:

@@ -21,25 +21,20 @@ class RankingModel(Protocol):
     @property
     def options(self) -> RankingOptions:
         """The options of its evaluation."""
-        ...
 
     @property
     def snapshot(self) -> dict[str, Any]:
         """The feed at the end of training, for `FeedState.from_snapshot`."""
-        ...
 
     @property
     def position(self) -> LogPosition | None:
         """The position in the log after `snapshot`; None for a feed that was read from files."""
-        ...
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
-        ...
 
     def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
         """The pipeline that ranks `state`. Raises InvalidArtifact if the model has other inputs than this version."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +50,6 @@ class ModelSource(Protocol):
 
     def fingerprint(self) -> object:
         """Return a value that changes when another model is published; cheap enough to poll."""
-        ...
 
     def fetch(self) -> PublishedModel | None:
         """Load the published model; None if there is none. Raises InvalidArtifact, ModelUnavailable."""
-        ...

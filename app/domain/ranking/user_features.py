@@ -1,7 +1,6 @@
 """Inputs that tie a post to the user of the request, and the matrix of all inputs that the learned scorer reads."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +11,7 @@ from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.ragged import sum_by_row
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking import neighbourhood
-from app.domain.ranking.features import Block, FeatureSet, InputView
+from app.domain.ranking.features import Block, FeatureSet
 from app.domain.ranking.post_features import MINUTE, POST_FEATURES, post_inputs
 from app.domain.ranking.text_profile import text_profile
 from app.domain.services.ranking_context import RankingContext
@@ -24,19 +23,16 @@ _AGE_EVENTS = 50  # newest events of the user whose posts give the usual age
 class CandidateBatch:
     """The candidates of one request, with the values that several features need.
 
-    `rows` (n,) are post rows; `posts` holds the inputs of these posts that are the same for every user.
+    `rows` (n,) are post rows; `posts` holds the inputs (n,) of these posts that are the same for every user, by name.
     """
 
-    def __init__(self, context: RankingContext, rows: NDArray[np.intp], posts: InputView) -> None:
+    def __init__(
+        self, context: RankingContext, rows: NDArray[np.intp], posts: Mapping[str, NDArray[np.float32]]
+    ) -> None:
         self.context = context
         self.state = context.state
         self.rows = rows
         self.posts = posts
-
-    @cached_property
-    def author(self) -> NDArray[np.intp]:
-        """(n,) user rows of the authors, -1 unknown."""
-        return self.state.author[self.rows].astype(np.intp)
 
     @cached_property
     def topic(self) -> NDArray[np.intp]:
@@ -44,14 +40,19 @@ class CandidateBatch:
         return self.state.topic[self.rows].astype(np.intp)
 
     @cached_property
-    def affinities(self) -> "UserAffinities":
-        """The affinities of the user of the request."""
-        return user_affinities(self.context)
-
-    @cached_property
     def author_affinities(self) -> NDArray[np.float64]:
-        """(3, n) the sums `UserAffinities.users` of each author."""
-        return self.affinities.users.for_rows(self.author)
+        """(3, n) how much the user engaged with each author.
+
+        The user's events with posts of the author, decayed with half-lives of 30 d and 1 d; 1 for a followed author.
+        """
+        state, followed = self.state, self.context.followed
+        posts, times, _ = self.context.recent_events
+        age = self.context.now - times
+        weights = np.zeros((3, len(posts) + len(followed)))
+        weights[0, : len(posts)], weights[1, : len(posts)] = np.exp2(age / (-30 * DAY)), np.exp2(age / -DAY)
+        weights[2, len(posts) :] = 1.0
+        users = GroupSums(np.concatenate([state.author[posts], followed]), weights, state.n_users)
+        return users.for_rows(state.author[self.rows])
 
     @cached_property
     def newness(self) -> float:
@@ -105,7 +106,7 @@ def excluded(without: Collection[str]) -> NDArray[np.bool_]:
 def matrix(context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float32]:
     """(n_features, n_rows) all inputs of the candidates."""
     posts = post_inputs(context.state, context.now, rows).T
-    batch = CandidateBatch(context, rows, InputView(POST_FEATURES.names(), posts))
+    batch = CandidateBatch(context, rows, dict(zip(POST_FEATURES.names(), posts, strict=True)))
     return np.concatenate([posts, *FEATURES.blocks(batch)], dtype=np.float32)
 
 
@@ -125,37 +126,6 @@ def seen_before(c: CandidateBatch) -> Block:
     return np.log1p(GroupSums(posts, weights, c.state.n_posts).for_rows(c.rows))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class UserAffinities:
-    """How much a user engaged with authors and topics.
-
-    users   three sums by user row: events with posts of that author, decayed with half-lives of 30 d and 1 d, and 1
-            for a followed user
-    topics  (2, 1 + n_topics) events decayed with a half-life of 30 d, and their share of all events; 0 in the first
-            column, posts without a topic
-    """
-
-    users: GroupSums
-    topics: NDArray[np.float64]
-
-
-def user_affinities(context: RankingContext) -> UserAffinities:
-    """The affinities of the user of the request, from their newest events and from follow edges."""
-    state, followed = context.state, context.followed
-    posts, times, _ = context.recent_events
-    age = context.now - times
-    slow, fast = np.exp2(age / (-30 * DAY)), np.exp2(age / -DAY)
-    weights = np.zeros((3, len(posts) + len(followed)))
-    weights[0, : len(posts)], weights[1, : len(posts)] = slow, fast
-    weights[2, len(posts) :] = 1.0
-    users = GroupSums(np.concatenate([state.author[posts], followed]), weights, state.n_users)
-    topics = np.empty((2, len(state.topic_ids) + 1))
-    topics[0] = sum_by_row(state.topic[posts] + 1, slow, topics.shape[1])
-    np.divide(topics[0], topics[0].sum() or 1.0, out=topics[1])
-    topics[:, 0] = 0.0
-    return UserAffinities(users, topics)
-
-
 @feature("affinity author", "affinity author recent", reason=Reason.CONTENT_SIMILARITY)
 def author_affinity(c: CandidateBatch) -> Block:
     """log(1 + the user's decayed events with posts of the author), half-lives of 30 d and 1 d."""
@@ -171,8 +141,15 @@ def follows_author(c: CandidateBatch) -> Block:
 @feature("affinity topic", "topic share", reason=Reason.CONTENT_SIMILARITY)
 def topic_affinity(c: CandidateBatch) -> Block:
     """log(1 + the user's decayed events with the topic), half-life 30 d, and the topic's share of all their events."""
-    decayed, share = c.affinities.topics[:, c.topic + 1]
-    return np.stack([np.log1p(decayed.astype(np.float32)), share])
+    posts, times, _ = c.context.recent_events
+    weights = np.exp2((c.context.now - times) / (-30 * DAY))
+    decayed = sum_by_row(
+        c.state.topic[posts] + 1, weights, len(c.state.topic_ids) + 1
+    )  # the first: without a topic
+    share = decayed / (decayed.sum() or 1.0)
+    decayed[0] = share[0] = 0.0
+    columns = c.topic + 1
+    return np.stack([np.log1p(decayed[columns].astype(np.float32)), share[columns]])
 
 
 @feature("user kNN 30d", "next posts", reason=Reason.COLLABORATIVE_FILTERING)

@@ -11,4 +11,3 @@ class Recommender(Protocol):
 
     def scores(self, context: RankingContext) -> GroupSums:
         """One sum per post row: similarity of each neighbour times the weight of their engagement."""
-        ...

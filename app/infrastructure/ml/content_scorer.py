@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +26,25 @@ def words(text: str) -> list[str]:
     return found
 
 
+@dataclass(frozen=True, eq=False)
 class TextSpace:
     """Latent semantic analysis (Deerwester et al. 1990): the TF-IDF of a text, projected to its leading components.
 
     scikit-learn fits it. A sparse product embeds texts (a test compares the two), so the service does not import
     scikit-learn, which would double its start time.
+
+    terms       (v,) words
+    idf         (v,) their weights
+    components  (d, v) directions; v = d = 0 in an empty space
     """
 
-    def __init__(
-        self, terms: Sequence[str], idf: NDArray[np.float32], components: NDArray[np.float32]
-    ) -> None:
-        """`terms` (v,) words, `idf` (v,) their weights, `components` (d, v) directions; v = d = 0 in an empty space."""
-        self._terms, self._idf, self._components = list(terms), idf, components
-        self._columns = {term: column for column, term in enumerate(self._terms)}
+    terms: list[str]
+    idf: NDArray[np.float32]
+    components: NDArray[np.float32]
+
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        return {term: column for column, term in enumerate(self.terms)}
 
     @classmethod
     def fit(cls, texts: Sequence[str], seed: int = 0) -> "TextSpace":
@@ -70,9 +77,9 @@ class TextSpace:
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
-        if not self._terms or not texts:
-            return np.zeros((len(texts), len(self._components)), np.float32)
-        vectors = np.asarray(self._tf_idf(texts) @ self._components.T, np.float32)
+        if not self.terms or not texts:
+            return np.zeros((len(texts), len(self.components)), np.float32)
+        vectors = np.asarray(self._tf_idf(texts) @ self.components.T, np.float32)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit: NDArray[np.float32] = np.divide(
             vectors, length, out=np.zeros_like(vectors), where=length > 1e-6
@@ -88,18 +95,9 @@ class TextSpace:
             if word in self._columns
         ]
         positions = np.array(found, np.intp).reshape(-1, 2).T
-        matrix = csr_array((np.ones(len(found), np.float32), positions), shape=(len(texts), len(self._terms)))
-        weights = (np.log(matrix.data) + 1) * self._idf[matrix.indices]  # scipy has counted equal positions
+        matrix = csr_array((np.ones(len(found), np.float32), positions), shape=(len(texts), len(self.terms)))
+        weights = (np.log(matrix.data) + 1) * self.idf[matrix.indices]  # scipy has counted equal positions
         rows = np.repeat(np.arange(len(texts)), np.diff(matrix.indptr))
         length = np.sqrt(np.bincount(rows, weights=weights**2, minlength=len(texts)))
         matrix.data = (weights / length[rows]).astype(np.float32)
         return matrix
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for the artefact; `from_dict` reads it."""
-        return {"terms": self._terms, "idf": self._idf, "components": self._components}
-
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> "TextSpace":
-        """The inverse of `to_dict`."""
-        return cls(saved["terms"], saved["idf"], saved["components"])

@@ -8,7 +8,7 @@ import pytest
 from app.domain.entities import Reason
 from app.domain.ranking import user_features
 from app.domain.ranking.choice_model import ChoiceModel
-from app.domain.ranking.features import FeatureSet, InputView
+from app.domain.ranking.features import FeatureSet
 from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.services.ranking_context import RankingContext
 from tests.support.feeds import LIKE, Feed, Post, whole_state
@@ -85,7 +85,7 @@ def test_the_contributions_of_all_inputs_with_one_reason_add_up(context):
 
 def test_two_posts_are_explained_by_their_inputs(context):
     rows = np.arange(context.state.n_posts)
-    inputs = InputView(NAMES, user_features.matrix(context, rows))
+    inputs = dict(zip(NAMES, user_features.matrix(context, rows), strict=True))
 
     first, last = scorer(age=-1.0)(context, rows).explanations(rows[[0, -1]])
 
