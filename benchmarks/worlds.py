@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
 from app.shared.command_line import OneLineParser, positive, whole_number
+from app.shared.progress import progress_bars
 from data.generate_fake_data import DEFAULT_UNTIL
 from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, make_feed
@@ -28,7 +30,6 @@ from training.evaluation.prequential import replay_rankers
 from training.evaluation.rankers import BASELINES
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
-from training.reporting.console import progress_bar
 
 POST_HALF_LIVES = (3.0, 72.0, 8760.0)
 
@@ -43,7 +44,8 @@ def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:
     history = make_feed(size)
     replay = Replay(history, ranking_options(read_settings()), targets=target_kinds(history))
     names = (*BASELINES, "learned", "served")
-    with progress_bar(f"{size.scenario}, {size.post_half_life_hours:g} h") as progress:
+    with progress_bars() as bars:
+        progress = partial(bars, f"{size.scenario}, {size.post_half_life_hours:g} h")
         outcome = replay_rankers(
             replay, names, LearningOptions(), max_requests=max_requests, progress=progress
         )

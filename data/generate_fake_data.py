@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -50,13 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = FeedSize(
         args.users, args.posts, args.interactions, args.seed, until, args.days, args.life_hours, args.scenario
     )
-    with progress_bars() as bars:
-        making, writing = bars.add_task("making", total=None), bars.add_task("writing", total=None)
+    with progress_bars() as progress:
         try:
+            progress("making", 0, None)
             feed = make_feed(size)
-            bars.update(making, total=size.interactions, completed=size.interactions)
+            progress("making", args.interactions, args.interactions)
             write_feed(feed, args.output)
-            bars.update(writing, total=size.interactions, completed=size.interactions)
+            progress("writing", args.interactions, args.interactions)
         except MemoryError:
             return fail(_PROG, "a feed of this size does not fit into memory")
         except OSError as error:
@@ -88,11 +89,10 @@ def _json(tables: dict[FileKind, Any]) -> Iterator[bytes]:
     for number, (kind, table) in enumerate(tables.items()):
         yield b'%b\n"%b": [' % (b"," if number else b"", kind.encode())
         separator = b"\n"
-        index = table.schema.get_field_index("created_at")
-        for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
-            iso = np.datetime_as_string(batch.column(index).to_numpy(zero_copy_only=False), unit="ms")
-            times = pa.array(np.char.add(iso, "Z").tolist(), pa.string())
-            for row in batch.set_column(index, "created_at", times).to_pylist():
+        times = pc.strftime(table["created_at"], "%Y-%m-%dT%H:%M:%SZ")
+        rows = table.set_column(table.schema.get_field_index("created_at"), "created_at", times)
+        for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
+            for row in batch.to_pylist():
                 yield separator + orjson.dumps(row)
                 separator = b",\n"
         yield b"\n]"

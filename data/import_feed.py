@@ -19,14 +19,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
 
     def command() -> None:
-        with progress_bars() as bars:
-            reading = bars.add_task("reading", total=None)
+        with progress_bars() as progress:
+            progress("reading", 0, None)
             feed = read_feed(args.interactions, args.posts, args.users, args.follows, args.event_map)
-            bars.update(reading, total=len(feed.dataset.events), completed=len(feed.dataset.events))
+            progress("reading", len(feed.dataset.events), len(feed.dataset.events))
+            to_now = time.time() if args.shift_to_now else None
             with feed_database() as database:
-                counts = database.load(
-                    feed, to_now=time.time() if args.shift_to_now else None, progress_bars=bars
-                )
+                counts = database.load(feed, to_now=to_now, progress=progress)
         print(f"{args.interactions}: {summary(counts, feed.skipped_rows)}")
 
     return run(_PROG, command)

@@ -1,6 +1,6 @@
 """Loads a feed file into the database of the settings."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -8,7 +8,6 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.progress import Progress
 from sqlalchemy import Engine, text
 
 from app.domain.entities import INTERACTION_TYPES
@@ -29,6 +28,7 @@ from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.schema import SchemaName
 from app.shared.command_line import fail
 from app.shared.exceptions import ConfigurationError
+from app.shared.progress import Progress
 from data.feed_files.reader import FeedFile, SkippedRows
 from data.schemas import FeedFileError
 from data.times import are_storable
@@ -46,7 +46,7 @@ class FeedDatabase:
         with self.engine.connect() as connection:
             return not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {self.schema['feed_posts']})"))  # noqa: S608
 
-    def load(self, feed: FeedFile, *, to_now: float | None, progress_bars: Progress) -> LoadCounts:
+    def load(self, feed: FeedFile, *, to_now: float | None, progress: Progress) -> LoadCounts:
         """Add the rows that are new. `to_now`, the present time, shifts all times so that the last event is then.
 
         A data set that was loaded with a shift gets the same shift again. Raises LoadRejected and
@@ -59,25 +59,20 @@ class FeedDatabase:
             before = stored_shift(self.engine, self.schema, name)
             shift = TimeShift(name, to_now - float(dataset.events.time[-1]) if before is None else before)
         try:
-            return self._add(dataset, shift, progress_bars)
+            return self._add(dataset, shift, progress)
         except ShiftConflict as other:  # a concurrent load stored another shift
-            return self._add(dataset, other.before, progress_bars)
+            return self._add(dataset, other.before, progress)
 
-    def _add(self, dataset: FeedDataset, shift: TimeShift | None, progress_bars: Progress) -> LoadCounts:
+    def _add(self, dataset: FeedDataset, shift: TimeShift | None, progress: Progress) -> LoadCounts:
         if shift is not None:
             dataset = shifted(dataset, shift.seconds)
-        rows = {
-            "users": len(dataset.users),
-            "posts": len(dataset.posts),
-            "follows": len(dataset.follows),
-            "interactions": len(dataset.events),
-        }
-        bars = {table: progress_bars.add_task(table, total=total) for table, total in rows.items()}
+        columns: Mapping[str, Sized]
+        columns = {"users": dataset.users, "posts": dataset.posts, "follows": dataset.follows}
 
-        def progress(table: str, rows: int) -> None:
-            progress_bars.update(bars[table], completed=rows)
+        def table_progress(table: str, rows: int) -> None:
+            progress(table, rows, len(columns.get(table, dataset.events)))
 
-        return load_feed(self.engine, dataset, self.schema, remember=shift, progress=progress)
+        return load_feed(self.engine, dataset, self.schema, remember=shift, progress=table_progress)
 
 
 def complete(feed: FeedFile) -> FeedDataset:

@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.if_empty and not database.is_empty():
                 print("the database already contains a feed")
                 return
-            with progress_bars() as bars:
+            with progress_bars() as progress:
                 feed = demo_feed() if args.input is None else read_feed(args.input)
-                counts = database.load(feed, to_now=time.time(), progress_bars=bars)
+                counts = database.load(feed, to_now=time.time(), progress=progress)
         print(f"{args.input or 'demo feed'}: {summary(counts, feed.skipped_rows)}")
 
     return run(_PROG, command)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -20,6 +21,7 @@ from app.infrastructure.config.settings import Settings, read_settings
 from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
+from app.shared.progress import progress_bars
 from data.feed_arguments import add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json, run_command
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
@@ -30,7 +32,7 @@ from training.evaluation.summary import RankerSummary, summarise
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
-from training.reporting.console import holdout_table, progress_bar, sources_table, summary_table
+from training.reporting.console import holdout_table, sources_table, summary_table
 from training.reporting.ranking_dump import write_dump
 
 _PROG: Final = "training.evaluate"
@@ -55,14 +57,14 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
     rankers = args.rankers or list(RANKERS)
     diagnose = PipelineDiagnostics(replay.options) if "served" in rankers or args.html else None
     # One thread gives the same bits on every machine, and is no slower for matrices of this size.
-    with threadpool_limits(limits=1), progress_bar("replay") as progress:
+    with threadpool_limits(limits=1), progress_bars() as progress:
         result = replay_rankers(
             replay,
             rankers,
             LearningOptions(seed=args.seed),
             max_requests=args.max_requests,
             workers=settings.training_workers,
-            progress=progress,
+            progress=partial(progress, "replay"),
             diagnose=diagnose,
         )
     rows, pipeline = summarise(replay, result, args.seed), PipelineSummary(result.diagnoses)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -45,14 +45,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
         fail(_PROG, "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users")
         return 1
     stopwatch.lap("read")
-    with threadpool_limits(limits=1), progress_bars() as bars:
-        tasks: dict[str, Any] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done)
-
+    with threadpool_limits(limits=1), progress_bars() as progress:
         trained = train(feed, options, registry.active(), progress, stopwatch, settings.training_workers)
     record = registry.publish(
         trained.model.to_artifact(),

@@ -1,7 +1,7 @@
 """Trains a model: replays the feed, selects a ranker on held-out requests, and fits it on everything."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from time import perf_counter
@@ -19,6 +19,7 @@ from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
 from app.shared.exceptions import ConfigurationError
+from app.shared.progress import Progress
 from training.evaluation.acceptance import (
     compare,
     estimates_of,
@@ -37,9 +38,6 @@ from training.replay.replay import Replay
 _RANKERS: Final = ("random", "trending_1h", "trending_1d", "formula", "learned")
 _MAX_REQUESTS: Final = 1000
 _MAX_HOLDOUT_USERS: Final = 500
-
-Progress = Callable[[str, int, int], None]
-"""Receives the name of a stage, the steps that are done, and the number of steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

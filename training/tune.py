@@ -21,6 +21,7 @@ from app.infrastructure.config.settings import read_settings
 from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
+from app.shared.progress import progress_bars
 from data.feed_arguments import add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json, run_command
 from training.evaluation.option_search import TimedReplays, ablate, best_of, parts, search, warm_up
@@ -28,7 +29,7 @@ from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
 from training.replay.replay import Replay
-from training.reporting.console import ablation_table, interval, progress_bar
+from training.reporting.console import ablation_table, interval
 
 _PROG: Final = "training.tune"
 _MIN_REQUESTS: Final = 100
@@ -50,14 +51,14 @@ def _tune(args: argparse.Namespace) -> None:
             f"too little to tune on: {n_requests} requests in the last fifth of the warm-up; "
             f"use a feed with at least {_MIN_REQUESTS}"
         )
-    with threadpool_limits(limits=1), progress_bar("tune (s)") as bar:
+    with threadpool_limits(limits=1), progress_bars() as progress:
         started = perf_counter()
 
-        def progress() -> None:
-            bar(int(min(perf_counter() - started, args.time)), int(args.time))
+        def show_seconds() -> None:
+            progress("tune (s)", int(min(perf_counter() - started, args.time)), int(args.time))
 
         workers = settings.training_workers
-        replays = TimedReplays(dataset, args.requests, args.time, workers, on_replay=progress)
+        replays = TimedReplays(dataset, args.requests, args.time, workers, on_replay=show_seconds)
         (_ablate if args.ablate else _search)(args, replays, options)
 
 

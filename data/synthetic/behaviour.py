@@ -1,4 +1,4 @@
-"""Simulates which posts the users of a synthetic feed see, by the rules of its scenario.
+"""Simulates which posts the users of a synthetic feed see, and what they do with them, by the rules of its scenario.
 
 An impression is (user, post, time). Its post is drawn from one list: the posts of all users, of a community or of a
 followed author. The draw is by quality alone, or at an age that is distributed exponentially.
@@ -10,10 +10,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.dataset import FollowColumns
-from data.synthetic.population import COMMUNITY_SHARES, People, Posts, Quality, Span, draw
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.dataset import EventColumns, FollowColumns
+from data.synthetic.population import COMMUNITY_SHARES, MS_PER_HOUR, People, Posts, Quality, Span, draw
 
 _MAX_ROUNDS: Final = 16
+VIEW, CLICK, LIKE, COMMENT, SHARE = range(len(INTERACTION_TYPES))
+# The share of views that lead to a click, and of clicks that lead to each other type. All events of a visit have the
+# same time, as if a client reported the visit at its end. If the view came before the like, a view would reveal the
+# post that the user likes next, and a replay would learn nothing else.
+_CLICKED: Final = 0.42
+_AFTER_CLICK: Final = {LIKE: 0.5, COMMENT: 0.22, SHARE: 0.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ class _PostLists:
 
 
 class BehaviourSimulator:
-    """Draws impressions; the same generator state gives the same impressions."""
+    """Draws impressions and events; the same generator state gives the same ones."""
 
     def __init__(
         self,
@@ -93,6 +100,43 @@ class BehaviourSimulator:
         self._lists = _PostLists(people, posts, span)
         self._first_follow = np.searchsorted(follows.follower, np.arange(len(people.activity) + 1))
         self._seen = np.empty(0, dtype=np.int64)
+
+    def events(self, n: int) -> EventColumns:
+        """`n` events by time; those of one visit are in order."""
+        parts = [np.empty((4, 0), dtype=np.int64)]
+        missing = n
+        while missing > 0:
+            visits = self._visits(self.impressions(int(missing / 1.7) + 16))
+            parts.append(visits[:, :missing])
+            missing -= parts[-1].shape[1]
+        user, post, kind, time = np.concatenate(parts, axis=1)
+        codes = user.astype(np.int32), post.astype(np.int32), kind.astype(np.uint8)
+        events = EventColumns(*codes, time * 1000, np.zeros_like(time))
+        return events[np.argsort(time, kind="stable")]
+
+    def _visits(self, impressions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(4, n) events of the impressions: user, post, kind and time; those of one visit are adjacent and in order."""
+        user, post, time = impressions
+        rng, reply_share = self._rng, self._scenario.replies
+        rows = [np.stack([np.arange(len(user)), user, post, np.full(len(user), VIEW), time])]
+
+        def follow_up(source: NDArray[np.int64], kind: int, share: float) -> NDArray[np.int64]:
+            events = source[:, rng.random(source.shape[1]) < share].copy()
+            events[3] = kind
+            rows.append(events)
+            return events
+
+        clicks = follow_up(rows[0], CLICK, _CLICKED)
+        after_click = {kind: follow_up(clicks, kind, share) for kind, share in _AFTER_CLICK.items()}
+        if reply_share:
+            answers = follow_up(after_click[COMMENT], COMMENT, reply_share)
+            answers[1] = self._posts.author[answers[2]]
+            delay = np.square(rng.random(answers.shape[1])) * 2 * MS_PER_HOUR
+            answers[4] += 60_000 + np.floor(delay).astype(np.int64)
+        events = np.concatenate(rows, axis=1)
+        events[4] = np.minimum(events[4], self._span.until - 1)
+        grouped: NDArray[np.int64] = events[1:, np.argsort(events[0], kind="stable")]
+        return grouped
 
     def impressions(self, n: int) -> NDArray[np.int64]:
         """(3, n) user, post and time in milliseconds of `n` more impressions, in random order.

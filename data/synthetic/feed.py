@@ -1,12 +1,9 @@
 """Generates a whole feed: users, posts, follows, and what users do with the posts that they see."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
@@ -16,7 +13,7 @@ from app.domain.feed.dataset import (
     uuid_keys,
 )
 from app.domain.ids import post_uuid, user_uuid
-from data.synthetic.behaviour import SCENARIOS, BehaviourSimulator, Scenario
+from data.synthetic.behaviour import COMMENT, LIKE, SCENARIOS, BehaviourSimulator
 from data.synthetic.population import (
     MS_PER_DAY,
     MS_PER_HOUR,
@@ -29,13 +26,6 @@ from data.synthetic.population import (
     texts_and_tags,
     usernames,
 )
-
-VIEW, CLICK, LIKE, COMMENT, SHARE = range(len(INTERACTION_TYPES))
-# The share of views that lead to a click, and of clicks that lead to each other type. All events of a visit have the
-# same time, as if a client reported the visit at its end. If the view came before the like, a view would reveal the
-# post that the user likes next, and a replay would learn nothing else.
-_CLICKED: Final = 0.42
-_AFTER_CLICK: Final = {LIKE: 0.5, COMMENT: 0.22, SHARE: 0.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +54,7 @@ def make_feed(size: FeedSize) -> FeedDataset:
     texts, tags = texts_and_tags(rng, people, posts)
     half_life = int(size.post_half_life_hours * MS_PER_HOUR)
     simulator = BehaviourSimulator(rng, scenario, people, posts, follows, span, half_life)
-    events = _events(rng, simulator, scenario, posts, size)
+    events = simulator.events(size.interactions)
     return FeedDataset(
         _user_columns(people, names, follows), _post_columns(posts, texts, tags, events), follows, events
     )
@@ -93,51 +83,3 @@ def _post_columns(
         np.bincount(events.post[events.kind == LIKE], minlength=n),
         np.bincount(events.post[events.kind == COMMENT], minlength=n),
     )
-
-
-def _events(
-    rng: np.random.Generator, simulator: BehaviourSimulator, scenario: Scenario, posts: Posts, size: FeedSize
-) -> EventColumns:
-    """`size.interactions` events by time; those of one visit are in order."""
-    parts = [np.empty((4, 0), dtype=np.int64)]
-    missing = size.interactions
-    while missing > 0:
-        impressions = simulator.impressions(int(missing / 1.7) + 16)
-        parts.append(_funnel(rng, impressions, scenario, posts, size.until)[:, :missing])
-        missing -= parts[-1].shape[1]
-    user, post, kind, time = np.concatenate(parts, axis=1)
-    events = EventColumns(
-        user.astype(np.int32),
-        post.astype(np.int32),
-        kind.astype(np.uint8),
-        time * 1000,
-        np.zeros_like(time),
-    )
-    return events[np.argsort(time, kind="stable")]
-
-
-def _funnel(
-    rng: np.random.Generator, impressions: NDArray[np.int64], scenario: Scenario, posts: Posts, until: int
-) -> NDArray[np.int64]:
-    """(4, n) events of the impressions: user, post, kind and time; those of one visit are adjacent and in order."""
-    user, post, time = impressions
-    rows = [np.stack([np.arange(len(user)), user, post, np.full(len(user), VIEW), time])]
-
-    def follow_up(source: NDArray[np.int64], kind: int, share: float) -> NDArray[np.int64]:
-        events = source[:, rng.random(source.shape[1]) < share].copy()
-        events[3] = kind
-        rows.append(events)
-        return events
-
-    clicks = follow_up(rows[0], CLICK, _CLICKED)
-    comments = [follow_up(clicks, kind, share) for kind, share in _AFTER_CLICK.items()][COMMENT - LIKE]
-    if scenario.replies:
-        answers = follow_up(comments, COMMENT, scenario.replies)
-        answers[1] = posts.author[answers[2]]
-        answers[4] += 60_000 + np.floor(np.square(rng.random(answers.shape[1])) * 2 * MS_PER_HOUR).astype(
-            np.int64
-        )
-    events = np.concatenate(rows, axis=1)
-    events[4] = np.minimum(events[4], until - 1)
-    grouped: NDArray[np.int64] = events[1:, np.argsort(events[0], kind="stable")]
-    return grouped

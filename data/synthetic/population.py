@@ -38,10 +38,7 @@ class Span:
     def draw_times(self, rng: np.random.Generator, zone_hours: NDArray[np.int64]) -> NDArray[np.int64]:
         """(n,) times by the hourly activity of the local day, for (n,) offsets from UTC in hours."""
         n = len(zone_hours)
-        hour = np.searchsorted(
-            np.cumsum(_HOURLY_ACTIVITY / _HOURLY_ACTIVITY.sum()), rng.random(n), side="right"
-        )
-        local = (np.minimum(hour, 23) - zone_hours) * MS_PER_HOUR + rng.integers(0, MS_PER_HOUR, n)
+        local = (draw(rng, _HOURLY_ACTIVITY, n) - zone_hours) * MS_PER_HOUR + rng.integers(0, MS_PER_HOUR, n)
         days = max(1, -(-(self.until - self.start) // MS_PER_DAY))
         time = self.start - self.start % MS_PER_DAY + rng.integers(0, days, n) * MS_PER_DAY + local
         return self.start + (time - self.start) % (self.until - self.start)
@@ -72,10 +69,7 @@ class Posts:
 
 def draw(rng: np.random.Generator, weight: NDArray[np.float64], n: int) -> NDArray[np.int64]:
     """`n` rows drawn by weight, with replacement."""
-    cumulative = np.cumsum(weight)
-    rows = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
-    last: NDArray[np.int64] = np.minimum(rows, len(weight) - 1).astype(np.int64)
-    return last
+    return rng.choice(len(weight), n, p=weight / weight.sum())
 
 
 def _zipf(rng: np.random.Generator, n: int, exponent: float, flat: float) -> NDArray[np.float64]:

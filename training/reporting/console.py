@@ -1,11 +1,9 @@
-"""Console output of the commands: progress on standard error, tables on standard output."""
+"""Tables on standard output."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from training.evaluation.metrics import Estimate
@@ -14,17 +12,6 @@ from training.evaluation.pipeline_diagnostics import SourceSummary
 from training.evaluation.summary import SEGMENTS, RankerSummary
 
 SOURCE_COLUMNS: Final = ("source", "recall", "only", "posts", "ms")
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error. The returned function sets (done, total)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(title, total=None)
-
-        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def summary_table(rows: Mapping[str, RankerSummary]) -> None:
