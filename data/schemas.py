@@ -8,10 +8,9 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from app.domain.entities import InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
@@ -22,9 +21,6 @@ from data.times import parse_time
 FileKind = Literal["interactions", "posts", "users", "follows"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
-FLAGS: Final = dict.fromkeys(("true", "t", "1", "yes", "y", "on"), True) | dict.fromkeys(
-    ("false", "f", "0", "no", "n", "off"), False
-)
 UUID_FORM: Final = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
 
@@ -55,13 +51,11 @@ def parse_id(value: object) -> str:
 
 
 def parse_flag(value: object) -> bool:
-    """A boolean in one of the usual spellings. Raises ValueError for any other value."""
-    if isinstance(value, bool):
-        return value
-    flag = FLAGS.get(str(value).lower()) if isinstance(value, str | int) else None
-    if flag is None:
-        raise ValueError("is not true or false")
-    return flag
+    """A boolean in one of the spellings that pydantic knows. Raises ValueError for any other value."""
+    try:
+        return TypeAdapter(bool).validate_python(value)
+    except ValidationError:
+        raise ValueError("is not true or false") from None
 
 
 def parse_count(value: object) -> int:
@@ -73,15 +67,6 @@ def parse_count(value: object) -> int:
     if not is_number or not re.fullmatch(r"[0-9]{1,10}(\.0*)?", str(value)) or float(str(value)) > MAX_COUNT:
         raise ValueError(f"is not a whole number from 0 to {MAX_COUNT}")
     return int(float(str(value)))
-
-
-def parse_uuid(value: object) -> UUID:
-    """A UUID of 32 hexadecimal digits, with or without hyphens. Raises ValueError for any other value."""
-    if isinstance(value, UUID):
-        return value
-    if not isinstance(value, str) or not re.fullmatch(UUID_FORM, value):
-        raise ValueError("is not a UUID")
-    return UUID(value)
 
 
 def parse_tags(value: object) -> tuple[str, ...]:
@@ -125,7 +110,7 @@ Count = Annotated[int, BeforeValidator(parse_count)]
 Flag = Annotated[bool, BeforeValidator(parse_flag)]
 Tags = Annotated[tuple[str, ...], BeforeValidator(parse_tags)]
 Metadata = Annotated[dict[str, Any], BeforeValidator(parse_metadata)]
-EventId = Annotated[UUID, BeforeValidator(parse_uuid)]
+EventId = Annotated[str, Field(pattern=f"^{UUID_FORM}$")]
 
 
 class UserInteraction(BaseModel):

@@ -4,7 +4,7 @@ Single values are parsed by the functions of `data.schemas`, each distinct value
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -18,8 +18,6 @@ from app.domain.feed.dataset import KEY_DTYPE
 from data.feed_files.file_tables import FileTable
 from data.schemas import UUID_FORM, parse_count, parse_flag, parse_id, parse_metadata, parse_tags
 from data.times import WHY, to_microseconds
-
-T = TypeVar("T")
 
 
 class IdIndex:
@@ -40,8 +38,7 @@ class IdIndex:
 
     def rows(self, table: FileTable, name: str) -> NDArray[np.int32]:
         """(n,) the row of each id in a column, -1 for an empty value. A new id gets the next row."""
-        codes, rows = _parsed(table, name, _id_text(table, name), self._row_of, default=-1)
-        return np.array(rows, dtype=np.int32)[codes]
+        return _parsed(table, name, _id_text(table, name), self._row_of, -1, np.int32)
 
     def _row_of(self, given: str) -> int:
         row = self._row.setdefault(self._uuid_of(parse_id(given)).bytes, len(self._row))
@@ -62,18 +59,16 @@ def times(table: FileTable, name: str = "created_at") -> NDArray[np.int64]:
 
 def interaction_codes(table: FileTable, event_map: Mapping[str, str]) -> NDArray[np.uint8]:
     """(n,) positions in INTERACTION_TYPES, after `event_map` was applied."""
-    code_of: Mapping[str, int] = {kind: code for code, kind in enumerate(INTERACTION_TYPES)}
-    allowed = ", ".join(INTERACTION_TYPES)
 
     def parse(given: str) -> int:
-        code = code_of.get(event_map.get(given, given))
-        if code is None:
+        kind = event_map.get(given, given)
+        if kind not in INTERACTION_TYPES:
+            allowed = ", ".join(INTERACTION_TYPES)
             raise ValueError(f"is not one of {allowed}; map other names with --event-map")
-        return code
+        return INTERACTION_TYPES.index(kind)
 
     name = "interaction_type"
-    codes, kinds = _parsed(table, name, _text(table, name), parse, default=0)
-    return np.array(kinds, dtype=np.uint8)[codes]
+    return _parsed(table, name, _text(table, name), parse, 0, np.uint8)
 
 
 def texts(table: FileTable, name: str) -> list[str | None]:
@@ -86,8 +81,7 @@ def texts(table: FileTable, name: str) -> list[str | None]:
 
 def flags(table: FileTable, name: str, *, default: bool) -> NDArray[np.bool_]:
     """(n,) booleans in the usual spellings; `default` for an empty value."""
-    codes, found = _parsed(table, name, table.column(name), parse_flag, default)
-    return np.array(found, dtype=np.bool_)[codes]
+    return _parsed(table, name, table.column(name), parse_flag, default, np.bool_)
 
 
 def counts(table: FileTable, name: str) -> NDArray[np.int64]:
@@ -95,15 +89,15 @@ def counts(table: FileTable, name: str) -> NDArray[np.int64]:
     column = table.column(name)
     if pa.types.is_floating(column.type):  # pandas writes missing numbers as NaN
         column = pc.if_else(pc.is_nan(column), None, column)
-    codes, numbers = _parsed(table, name, column, parse_count, default=-1)
-    return np.array(numbers, dtype=np.int64)[codes]
+    return _parsed(table, name, column, parse_count, -1, np.int64)
 
 
 def tags(table: FileTable) -> list[tuple[str, ...]]:
     """The tags of each row, () for an empty value."""
-    none: tuple[str, ...] = ()
-    codes, found = _parsed(table, "tags", table.column("tags"), parse_tags, default=none)
-    return [found[code] for code in codes.tolist()]
+    values: list[tuple[str, ...]] = _parsed(
+        table, "tags", table.column("tags"), parse_tags, (), np.object_
+    ).tolist()
+    return values
 
 
 def metadata(table: FileTable) -> NDArray[np.object_] | None:
@@ -111,8 +105,7 @@ def metadata(table: FileTable) -> NDArray[np.object_] | None:
     column = table.column("metadata")
     if column.null_count == table.rows:
         return None
-    codes, found = _parsed(table, "metadata", column, _metadata_text, default="{}")
-    return np.array(found, dtype=np.object_)[codes]
+    return _parsed(table, "metadata", column, _metadata_text, "{}", np.object_)
 
 
 def event_ids(table: FileTable) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
@@ -136,12 +129,9 @@ def _metadata_text(value: object) -> str:
 
 
 def _parsed(
-    table: FileTable, name: str, column: Any, parse: Callable[[Any], T], default: T
-) -> tuple[NDArray[np.intp], list[T]]:
-    """(codes (n,), the parsed distinct values and `default`): row i has the value `values[codes[i]]`.
-
-    Empty values are not parsed; they have the default.
-    """
+    table: FileTable, name: str, column: Any, parse: Callable[[Any], object], default: object, dtype: type
+) -> NDArray[Any]:
+    """(n,) the parsed values of a column, `default` for an empty one. Each distinct value is parsed once."""
     if pa.types.is_nested(column.type):  # Arrow cannot find the distinct ones of these
         values = column.to_pylist()
         codes = np.arange(len(values))
@@ -155,7 +145,7 @@ def _parsed(
             found.append(default if value is None else parse(value))
         except (ValueError, TypeError) as error:
             raise table.error(int((codes == code).argmax()), name, str(error), value) from None
-    return codes, [*found, default]
+    return np.fromiter([*found, default], dtype)[codes]  # an empty value has code -1 or is None
 
 
 def _text(table: FileTable, name: str) -> Any:

@@ -31,7 +31,7 @@ def open_files(paths: Mapping[FileKind, Path | None]) -> dict[FileKind, FileTabl
     return empty | {kind: _open(path, kind, documents) for kind, path in given.items()}
 
 
-def _open(path: Path, kind: FileKind, documents: Mapping[Path, dict[FileKind, list[Any]]]) -> FileTable:
+def _open(path: Path, kind: FileKind, documents: Mapping[Path, dict[FileKind, Any]]) -> FileTable:
     match path.suffix.lower():
         case ".parquet":
             return read_parquet(path, kind)
@@ -40,9 +40,9 @@ def _open(path: Path, kind: FileKind, documents: Mapping[Path, dict[FileKind, li
         case ".ndjson" | ".jsonl":
             return read_ndjson(path, kind)
         case ".json":
-            if kind not in documents[path]:
+            objects = documents[path].pop(kind, None)  # so that the memory of the list is freed
+            if not isinstance(objects, list):
                 raise FeedFileError(path, f"has no list {kind!r}")
-            objects = documents[path].pop(kind)  # so that the memory of the list is freed
             return object_table(path, kind, iter(objects), lambda row: f"{kind}[{row}]")
         case other:
             problem = f"has the unknown suffix {other!r}" if other else "has no suffix"

@@ -21,18 +21,13 @@ from data.schemas import ROWS, FeedFileError, FileKind
 _CHUNK_ROWS: Final = 100_000
 _MAX_CSV_RECORD_BYTES: Final = 16 * 1024**2  # Arrow reads every record up to this size
 _EMPTY_COLUMN: Final = pa.chunked_array([], pa.large_string())
-# JSON types that a column accepts beside strings, and the name of all in messages.
-_JSON_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
-    **dict.fromkeys(("interaction_type", "event_id", "content", "username"), ((), "a string")),
-    **dict.fromkeys(
-        ("id", "user_id", "post_id", "author_id", "follower_id", "followee_id"),
-        ((int,), "a string or whole number"),
-    ),
-    "created_at": ((int, float), "a string or number"),
-    "visible": ((bool, int), "true or false"),
-    **dict.fromkeys(("like_count", "comment_count", "follower_count"), ((int, float), "a number")),
-    "tags": ((list,), "a list"),
-    "metadata": ((dict,), "an object"),
+# Types of JSON values that a column accepts beside strings.
+_JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("id", "user_id", "post_id", "author_id", "follower_id", "followee_id"), (int,)),
+    **dict.fromkeys(("created_at", "like_count", "comment_count", "follower_count"), (int, float)),
+    "visible": (bool, int),
+    "tags": (list,),
+    "metadata": (dict,),
 }
 
 
@@ -73,8 +68,8 @@ def read_ndjson(path: Path, kind: FileKind) -> FileTable:
         )
 
 
-def read_json(path: Path) -> dict[FileKind, list[Any]]:
-    """The lists of a JSON document: an object with `interactions`, `posts`, `users` and `follows`."""
+def read_json(path: Path) -> dict[FileKind, Any]:
+    """The values of `interactions`, `posts`, `users` and `follows` in a JSON document, as far as it has them."""
     with file_errors(path):
         text = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     try:
@@ -86,11 +81,7 @@ def read_json(path: Path) -> dict[FileKind, list[Any]]:
         raise FeedFileError(path, problem, place=f"line {error.lineno}") from None
     if not isinstance(document, dict):
         raise FeedFileError(path, "is not an object with the lists interactions, posts, users and follows")
-    lists: dict[FileKind, list[Any]] = {kind: document[kind] for kind in ROWS if kind in document}
-    for kind, rows in lists.items():
-        if not isinstance(rows, list):
-            raise FeedFileError(path, f"has no list {kind!r}")
-    return lists
+    return {kind: document[kind] for kind in ROWS if kind in document}
 
 
 def object_table(path: Path, kind: FileKind, rows: Iterator[Any], place: Callable[[int], str]) -> FileTable:
@@ -105,14 +96,13 @@ def object_table(path: Path, kind: FileKind, rows: Iterator[Any], place: Callabl
             if not isinstance(row, dict):
                 raise FeedFileError(path, "is not a JSON object", place=place(count + at))
         for name, parts in chunks.items():
-            types, expected = _JSON_TYPES[name]
+            types = _JSON_TYPES.get(name, ())
             texts = [_as_text(row.get(name), types) for row in chunk]
             if _INVALID in texts:
                 at = texts.index(_INVALID)
+                problem = " or ".join(["is not a string", *(one.__name__ for one in types)])
                 value = chunk[at][name]
-                raise FeedFileError(
-                    path, f"is not {expected}", place=place(count + at), column=name, value=value
-                )
+                raise FeedFileError(path, problem, place=place(count + at), column=name, value=value)
             parts.append(pa.array(texts, pa.large_string()))
         count += len(chunk)
     columns = {name: pa.chunked_array(parts, pa.large_string()) for name, parts in chunks.items()}
