@@ -6,11 +6,10 @@ not depend on the number of workers.
 
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.synchronize import Event
@@ -49,7 +48,6 @@ class ReplayWorkers:
     def __init__(self, plan: ReplayPlan, count: int) -> None:
         self._job = ReplayJob(plan, 0, count)
         self._executors: list[ProcessPoolExecutor] = []
-        self._started: list[Future[None]] = []
         if count == 1:
             return
         # A fork of this process would copy locks that its other threads hold. A fork server imports this module once;
@@ -57,15 +55,14 @@ class ReplayWorkers:
         context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         context.set_forkserver_preload([__name__])
         self._stopped = context.Event()
-        # Pickled here, because an executor pickles in its own thread while this process changes the replay.
-        copy = pickle.dumps(plan)
-        for first in range(1, count):
-            # One executor for each process, because a worker keeps its replay from one call to the next.
-            executor = ProcessPoolExecutor(
-                1, mp_context=context, initializer=_prepare, initargs=(self._stopped,)
+        # One executor for each process, because a worker keeps its replay from one call to the next. Each process
+        # starts with the first call, and receives the plan before this process changes the replay.
+        self._executors = [
+            ProcessPoolExecutor(
+                1, mp_context=context, initializer=_prepare, initargs=(self._stopped, plan, first, count)
             )
-            self._executors.append(executor)
-            self._started.append(executor.submit(_create_job, copy, first, count))
+            for first in range(1, count)
+        ]
 
     def process_until(
         self, stop: float, model: ChoiceModel | None, progress: Progress
@@ -78,14 +75,13 @@ class ReplayWorkers:
             others = [executor.submit(_process_until, stop, model) for executor in self._executors]
 
             def check(done: int, total: int) -> None:
-                for future in (*self._started, *others):
+                for future in others:
                     if future.done():
                         future.result()  # raises the error that ended the worker
                 progress(done, total)
 
             results = self._job.process_until(stop, model, check)
-            for started, other in zip(self._started, others, strict=True):
-                started.result()
+            for other in others:
                 results += other.result()
             return results
         except BrokenProcessPool:
@@ -110,12 +106,12 @@ class _Stopped(Exception):
 _worker: dict[str, Any] = {}  # of a worker process: its "job", and the event "stopped"
 
 
-def _prepare(stopped: Event) -> None:
+def _prepare(stopped: Event, plan: ReplayPlan, first: int, count: int) -> None:
     """Prepare a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process stops the others
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     threadpool_limits(limits=1)
-    _worker["stopped"] = stopped
+    _worker.update(stopped=stopped, job=ReplayJob(plan, first, count))
 
 
 def _exit_with_parent() -> None:
@@ -123,10 +119,6 @@ def _exit_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _create_job(plan: bytes, first: int, count: int) -> None:
-    _worker["job"] = ReplayJob(pickle.loads(plan), first, count)  # noqa: S301 - made by `ReplayWorkers`
 
 
 def _process_until(stop: float, model: ChoiceModel | None) -> Any:
