@@ -25,6 +25,9 @@ _WARM_UP_SHARE = 0.05  # of Adam's steps
 _WEIGHT_DECAY = 1e-3
 
 
+Weights = NDArray[np.float32]
+
+
 def fit_choice_model(
     names: Sequence[str],
     choice_sets: StandardChoiceSets,
@@ -57,12 +60,8 @@ def log_likelihoods(model: ChoiceModel, choice_sets: StandardChoiceSets) -> NDAr
 
     The model must have been fitted on choice sets of the same mean and scale.
     """
-    z = choice_sets.inputs.reshape(-1, len(model.linear))
-    utility = z @ model.linear.astype(np.float32)
-    if len(model.output):
-        active = np.maximum(z @ model.hidden.astype(np.float32) + model.bias.astype(np.float32), 0)
-        utility += active @ model.output.astype(np.float32)
-    _, log_chosen = _softmax(utility.reshape(choice_sets.log_weight.shape) + choice_sets.log_weight)
+    weights = [w.astype(np.float32) for w in (model.linear, model.hidden, model.bias, model.output)]
+    _, _, log_chosen = _forward(choice_sets, *weights)
     weighted: NDArray[np.float32] = choice_sets.value * log_chosen
     return weighted
 
@@ -167,19 +166,21 @@ def _fit_hidden_layer(
     return tuple(w.astype(np.float64) for w in weights)
 
 
-def _gradients(
-    batch: StandardChoiceSets,
-    linear: NDArray[np.float32],
-    hidden: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    output: NDArray[np.float32],
-) -> list[NDArray[np.float32]]:
-    """Gradients of the mean negative log likelihood with respect to each array of weights."""
-    x = batch.inputs.reshape(-1, len(linear))
+def _forward(choice_sets: StandardChoiceSets, *weights: Weights) -> tuple[Weights, Weights, Weights]:
+    """Activations of the hidden units, shares as in `_softmax`, and the log share of each chosen post."""
+    linear, hidden, bias, output = weights
+    x = choice_sets.inputs.reshape(-1, len(linear))
     active = x @ hidden
     active += bias
     np.maximum(active, 0, out=active)
-    share, _ = _softmax((active @ output + x @ linear).reshape(batch.log_weight.shape) + batch.log_weight)
+    utility = (active @ output + x @ linear).reshape(choice_sets.log_weight.shape)
+    return active, *_softmax(utility + choice_sets.log_weight)
+
+
+def _gradients(batch: StandardChoiceSets, *weights: Weights) -> list[Weights]:
+    """Gradients of the mean negative log likelihood with respect to linear, hidden, bias and output."""
+    x, output = batch.inputs.reshape(-1, len(weights[0])), weights[3]
+    active, share, _ = _forward(batch, *weights)
     share[:, 0] -= 1
     share *= batch.value[:, None] / len(batch)
     by_utility = share.ravel()
