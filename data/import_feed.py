@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from app.shared.command_line import OneLineParser
 from app.shared.progress import progress_bars
+from data.command_line import run_command
 from data.feed_arguments import add_feed_arguments
 from data.feed_files.reader import read_feed
-from data.loading import feed_database, run, summary
+from data.loading import feed_database, summary
 
 _PROG = "python -m data.import_feed"
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 counts = database.load(feed, to_now=to_now, progress=progress)
         print(f"{args.interactions}: {summary(counts, feed.skipped_rows)}")
 
-    return run(_PROG, command)
+    return run_command(_PROG, command)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """Loads a feed file into the database of the settings."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.errors import StorageUnavailable
 from app.domain.feed.dataset import KEY_DTYPE, NO_TIME, EventColumns, FeedDataset, uuid_keys
 from app.domain.feed.time_units import DAY
 from app.infrastructure.config.settings import read_settings
@@ -21,16 +20,11 @@ from app.infrastructure.database.bulk_load import (
     ShiftConflict,
     TimeShift,
     load_feed,
-    stored_shift,
 )
 from app.infrastructure.database.cli_connection import cli_engine
-from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.schema import SchemaName
-from app.shared.command_line import fail
-from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress
 from data.feed_files.reader import FeedFile, SkippedRows
-from data.schemas import FeedFileError
 from data.times import are_storable
 
 
@@ -55,12 +49,10 @@ class FeedDatabase:
         dataset = complete(feed)
         shift = None
         if to_now is not None and len(dataset.events):
-            name = data_set_name(dataset)
-            before = stored_shift(self.engine, self.schema, name)
-            shift = TimeShift(name, to_now - float(dataset.events.time[-1]) if before is None else before)
+            shift = TimeShift(data_set_name(dataset), to_now - float(dataset.events.time[-1]))
         try:
             return self._add(dataset, shift, progress)
-        except ShiftConflict as other:  # a concurrent load stored another shift
+        except ShiftConflict as other:  # an earlier load stored another shift
             return self._add(dataset, other.before, progress)
 
     def _add(self, dataset: FeedDataset, shift: TimeShift | None, progress: Progress) -> LoadCounts:
@@ -165,7 +157,7 @@ def feed_database() -> Iterator[FeedDatabase]:
 
     Raises ConfigurationError, EmbeddedUnavailable, StorageUnavailable.
     """
-    from app.infrastructure.database.migrate import MigrationRejected, migrate  # imports alembic
+    from app.infrastructure.database.migrate import migrate  # imports alembic
 
     settings = read_settings()
     with cli_engine(settings) as engine:
@@ -173,22 +165,8 @@ def feed_database() -> Iterator[FeedDatabase]:
         with engine.connect() as connection:
             ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
         if ready is None:
-            try:
-                migrate(engine, schema)
-            except MigrationRejected as error:
-                raise ConfigurationError(str(error)) from None
+            migrate(engine, schema)
         yield FeedDatabase(engine, schema)
-
-
-def run(prog: str, command: Callable[[], None]) -> int:
-    """Run a command; invalid input and an unavailable database print one line and return exit code 2."""
-    try:
-        command()
-    except (ConfigurationError, FeedFileError, LoadRejected, StorageUnavailable) as error:
-        return fail(prog, error)
-    except EmbeddedUnavailable as error:
-        return fail(prog, f"DATABASE_URL is not set, and {error}")
-    return 0
 
 
 def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:

@@ -16,6 +16,7 @@ from app.domain.entities import InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.ids import MAX_ID_LENGTH
 from app.shared.command_line import preview
+from app.shared.exceptions import ConfigurationError
 from data.times import parse_time
 
 FileKind = Literal["interactions", "posts", "users", "follows"]
@@ -24,7 +25,7 @@ MAX_COUNT: Final = 2**31 - 1
 UUID_FORM: Final = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
 
-class FeedFileError(Exception):
+class FeedFileError(ConfigurationError):
     """A feed file that cannot be read. The message is one line: file, place, column, value and problem."""
 
     def __init__(

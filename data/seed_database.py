@@ -12,9 +12,10 @@ import numpy as np
 
 from app.shared.command_line import OneLineParser, existing_file
 from app.shared.progress import progress_bars
+from data.command_line import run_command
 from data.feed_files.reader import FeedFile, read_feed
 from data.generate_fake_data import DEFAULT_OUTPUT, DEMO
-from data.loading import feed_database, run, summary
+from data.loading import feed_database, summary
 from data.synthetic.feed import make_feed
 
 _PROG = "python -m data.seed_database"
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 counts = database.load(feed, to_now=time.time(), progress=progress)
         print(f"{args.input or 'demo feed'}: {summary(counts, feed.skipped_rows)}")
 
-    return run(_PROG, command)
+    return run_command(_PROG, command)
 
 
 def demo_feed() -> FeedFile:

@@ -1,41 +1,16 @@
-"""Shared by the commands of training: their errors, arguments and JSON output."""
+"""Shared by the commands of training: their arguments and JSON output."""
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter
 
-from app.domain.errors import ModelUnavailable, StorageUnavailable, UnknownVersion
-from app.infrastructure.database.embedded import EmbeddedUnavailable
-from app.shared.command_line import fail, whole_number
-from app.shared.exceptions import ConfigurationError
+from app.shared.command_line import whole_number
 from data.feed_arguments import timestamp
-from data.schemas import FeedFileError
-
-COMMAND_ERRORS: Final = (
-    ConfigurationError,
-    FeedFileError,
-    StorageUnavailable,
-    EmbeddedUnavailable,
-    ModelUnavailable,
-    UnknownVersion,
-    OSError,  # a file that cannot be read or written, and ChildProcessError of a killed worker
-)
-"""The errors that end a command with one line and exit code 2."""
-
 
 _JSON: Final = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="null"))
-
-
-def run_command(prog: str, command: Callable[[], int | None]) -> int:
-    """Run a command and return its exit code."""
-    try:
-        return command() or 0
-    except COMMAND_ERRORS as error:
-        return fail(prog, error)
 
 
 def add_seed(parser: argparse.ArgumentParser) -> None:

@@ -22,8 +22,9 @@ from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
+from data.command_line import run_command
 from data.feed_arguments import add_feed_arguments, check_feed_arguments
-from training.command_line import add_seed, add_test_from, output_file, print_json, run_command
+from training.command_line import add_seed, add_test_from, output_file, print_json
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
 from training.evaluation.prequential import ReplayResult, replay_rankers

@@ -11,7 +11,8 @@ from typing import Final
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, existing_file
-from training.command_line import output_file, print_result, run_command
+from data.command_line import run_command
+from training.command_line import output_file, print_result
 
 _PROG: Final = "training.export_model"
 

@@ -13,7 +13,7 @@ from data.feed_files.reader import read_feed
 
 
 def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
-    """The feed of the arguments. Raises errors of `COMMAND_ERRORS`."""
+    """The feed of the arguments. Raises FeedFileError, and the errors of `read_database`."""
     if args.interactions is not None:
         posts = args.posts or posts_beside(
             args.interactions, alone=args.users is None and args.follows is None
@@ -23,7 +23,7 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
 
 
 def read_database(settings: Settings) -> FeedSnapshot:
-    """The feed in the database of the settings. Raises errors of `COMMAND_ERRORS`."""
+    """The feed in the database of the settings. Raises the errors of `cli_engine`."""
     with cli_engine(settings) as engine:
         return SqlFeedLog(
             engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds

@@ -14,7 +14,8 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, whole_number
-from training.command_line import print_result, run_command
+from data.command_line import run_command
+from training.command_line import print_result
 from training.reporting.console import print_table
 
 _PROG: Final = "training.registry"

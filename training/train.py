@@ -18,7 +18,8 @@ from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, existing_file, fail, whole_number
 from app.shared.progress import progress_bars
-from training.command_line import add_seed, run_command
+from data.command_line import run_command
+from training.command_line import add_seed
 from training.feed_source import read_database
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
 from training.learning.training_options import TrainingOptions

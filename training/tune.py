@@ -22,8 +22,9 @@ from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
+from data.command_line import run_command
 from data.feed_arguments import add_feed_arguments, check_feed_arguments
-from training.command_line import add_seed, add_test_from, output_file, print_json, run_command
+from training.command_line import add_seed, add_test_from, output_file, print_json
 from training.evaluation.option_search import TimedReplays, ablate, best_of, parts, search, warm_up
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions

@@ -20,7 +20,8 @@ from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, fail
-from training.command_line import print_json, run_command
+from data.command_line import run_command
+from training.command_line import print_json
 from training.evaluation.acceptance import Comparison, rejection_reasons
 from training.model_config import RANKER_BY_ALGORITHM
 
@@ -90,18 +91,10 @@ def _check_artefact(registry: FileModelRegistry, record: ModelRecord) -> tuple[d
 def recorded_rejection_reasons(record: ModelRecord) -> list[str]:
     """Reasons in the metrics of a model's training. Missing held-out metrics are a reason."""
     try:
-        own, random = _ndcg(record)
-        comparisons = {
-            name: Comparison(**record.metrics[name])
-            for name in ("against_random", "against_active")
-            if name in record.metrics
-        }
-        # Another version did not compare request by request.
-        if own["n"] and "against_random" not in comparisons:
-            base = max(random["mean"], 1e-9)
-            gain, low, high = ((own[key] - random["mean"]) / base for key in ("mean", "low", "high"))
-            comparisons["against_random"] = Comparison(gain, low, high, own["n"])
-        return rejection_reasons(comparisons)
+        own, _ = _ndcg(record)
+        names = ["against_random"] if own["n"] else []
+        names += ["against_active"] if "against_active" in record.metrics else []
+        return rejection_reasons({name: Comparison(**record.metrics[name]) for name in names})
     except (KeyError, TypeError, ValueError):
         return ["its training recorded no held-out metrics"]
 

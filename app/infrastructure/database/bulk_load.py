@@ -18,6 +18,7 @@ from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.schema import OWNER_MARK, PUBLIC_SCHEMA, SchemaName
+from app.shared.exceptions import ConfigurationError
 
 _ROWS_PER_INSERT: Final = 5_000
 _WITH_TIME: Final = {"created_at": "coalesce(created_at, now())"}
@@ -47,7 +48,7 @@ class TimeShift:
     seconds: float
 
 
-class LoadRejected(Exception):
+class LoadRejected(ConfigurationError):
     """The feed cannot be loaded into this database; the message is one line. Nothing was written."""
 
 
@@ -60,12 +61,6 @@ class ShiftConflict(LoadRejected):
             f"not by {asked} s"
         )
         self.before = before
-
-
-def stored_shift(engine: Engine, schema: SchemaName, name: str) -> float | None:
-    """The time shift of a data set's first load in seconds, None before that load. Raises StorageUnavailable."""
-    with storage_errors(), engine.connect() as connection:
-        return _shift(connection, schema, name)
 
 
 def load_feed(
@@ -196,17 +191,12 @@ def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
             )
 
 
-def _shift(connection: Connection, schema: SchemaName, name: str) -> float | None:
-    query = f"SELECT shift_seconds FROM {schema['feed_import']} WHERE name = %s"
-    found: float | None = connection.exec_driver_sql(query, (name,)).scalar_one_or_none()
-    return found
-
-
 def _remember(connection: Connection, schema: SchemaName, shift: TimeShift) -> None:
     connection.exec_driver_sql(
         f"INSERT INTO {schema['feed_import']} (name, shift_seconds) VALUES (%s, %s) ON CONFLICT DO NOTHING",
         (shift.name, shift.seconds),
     )
-    known = _shift(connection, schema, shift.name)
-    if known is not None and known != shift.seconds:
+    query = f"SELECT shift_seconds FROM {schema['feed_import']} WHERE name = %s"
+    known: float = connection.exec_driver_sql(query, (shift.name,)).scalar_one()
+    if known != shift.seconds:
         raise ShiftConflict(TimeShift(shift.name, known), shift.seconds)

@@ -8,6 +8,7 @@ from alembic.config import Config
 from sqlalchemy import Engine
 
 from app.infrastructure.database.schema import SchemaName
+from app.shared.exceptions import ConfigurationError
 
 VERSION_TABLE: Final = "feed_alembic_version"
 """Differs from Alembic's default name, which another application in the same schema may use."""
@@ -15,7 +16,7 @@ VERSION_TABLE: Final = "feed_alembic_version"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class MigrationRejected(Exception):
+class MigrationRejected(ConfigurationError):
     """The schema has a table that the migrations must not alter; the message names the remedy."""
 
 

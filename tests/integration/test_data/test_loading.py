@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from app.domain.ids import post_uuid, user_uuid
-from data import import_feed, loading, seed_database
+from data import import_feed, seed_database
 from data.generate_fake_data import main as generate
 from tests.support.feed_writing import VIEW, write_rows
 
@@ -184,20 +184,6 @@ def test_shift_to_now_ends_the_feed_now_and_remembers_by_how_much(
     ][0]
     assert times[3] - post == pytest.approx(2 * DAY, abs=1e-3)
     assert database.rows("SELECT count(*) FROM feed_import") == [(1,)]
-
-
-def test_of_two_first_loads_at_once_the_later_one_moves_as_the_earlier_did(
-    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = feed_files(tmp_path)
-    assert run_import(capsys, *arguments(files), "--shift-to-now")[0] == 0
-    before = database.everything()
-    monkeypatch.setattr(loading, "stored_shift", lambda *_: None)  # asked before the other was committed
-
-    code, out, _ = run_import(capsys, *arguments(files), "--shift-to-now")
-
-    assert (code, out.endswith("nothing new\n")) == (0, True)
-    assert database.everything() == before
 
 
 def test_a_time_that_would_be_moved_beyond_the_calendar_is_one_line(

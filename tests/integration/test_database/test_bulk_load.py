@@ -14,7 +14,6 @@ from app.infrastructure.database.bulk_load import (
     LoadRejected,
     TimeShift,
     load_feed,
-    stored_shift,
 )
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.migrate import migrate
@@ -126,7 +125,7 @@ def test_a_feed_that_cannot_be_stored_is_rejected_in_one_line_and_nothing_is_lef
 
     assert "\n" not in str(rejected.value)
     assert is_empty(engine)
-    assert stored_shift(engine, PUBLIC, "feed") is None
+    assert rows(engine, "SELECT FROM feed_import") == []
 
 
 def test_a_user_of_that_name_under_another_id_is_a_contradiction(engine: Engine) -> None:
@@ -146,15 +145,12 @@ def test_rows_that_exist_already_stay_as_they_are(engine: Engine) -> None:
 
 
 def test_the_shift_of_a_data_set_is_remembered_with_its_load(engine: Engine) -> None:
-    before = stored_shift(engine, PUBLIC, "forum")
-
     load_feed(engine, small_feed(), remember=TimeShift("forum", 0.1))
     load_feed(engine, small_feed(), remember=TimeShift("forum", 0.1))
     with pytest.raises(LoadRejected, match=r"forum was loaded before with its times shifted by 0\.1 s"):
         load_feed(engine, small_feed(), remember=TimeShift("forum", 2))
 
-    assert before is None
-    assert stored_shift(engine, PUBLIC, "forum") == 0.1
+    assert rows(engine, "SELECT name, shift_seconds FROM feed_import") == [("forum", 0.1)]
 
 
 def test_a_feed_loads_into_another_schema(engine: Engine) -> None:

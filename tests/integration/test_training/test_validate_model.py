@@ -21,7 +21,14 @@ def figure(mean: float | None, n: int = 700) -> dict[str, Any]:
     return {"ndcg@10": {"mean": mean, "low": mean, "high": mean, "n": n}}
 
 
-GOOD: dict[str, Any] = {"prequential": {"random": figure(0.02), "formula": figure(0.3)}}
+def gain(value: float) -> dict[str, Any]:
+    return {"gain": value, "low": value, "high": value, "n": 700}
+
+
+GOOD: dict[str, Any] = {
+    "prequential": {"random": figure(0.02), "formula": figure(0.3)},
+    "against_random": gain(14.0),
+}
 FORMULA = {"algorithm": "collaborative_filtering"}
 
 
@@ -95,7 +102,7 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
         ({"events": 0}, "it was trained on an empty feed: its matrix has no interaction"),
         ({"status": "rejected", "note": "it ranks 9.0% worse"}, "it was rejected: it ranks 9.0% worse"),
         (
-            {"metrics": {"prequential": {"random": figure(0.2), "formula": figure(0.1)}}},
+            {"metrics": {**GOOD, "against_random": gain(-0.5)}},
             "it ranks worse than random: -50.0% (95 % interval -50.0% to -50.0%, 700 held-out requests)",
         ),
         (

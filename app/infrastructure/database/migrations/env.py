@@ -11,7 +11,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.connection import first_line
 from app.infrastructure.database.embedded import EmbeddedUnavailable
-from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected
+from app.infrastructure.database.migrate import VERSION_TABLE
 from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
 
@@ -62,6 +62,6 @@ if (connection := context.config.attributes.get("connection")) is not None:
 else:
     try:
         run_by_command()
-    except (ConfigurationError, EmbeddedUnavailable, MigrationRejected, StorageUnavailable) as error:
+    except (ConfigurationError, EmbeddedUnavailable, StorageUnavailable) as error:
         print(f"migrations: {first_line(error)}", file=sys.stderr)
         sys.exit(2)
