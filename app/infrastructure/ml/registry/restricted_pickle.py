@@ -26,27 +26,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "numpy._core.multiarray": frozenset({"_reconstruct", "scalar"}),
     "numpy._core.numeric": frozenset({"_frombuffer"}),
     "scipy.sparse._csr": frozenset({"csr_matrix", "csr_array"}),
-    # neighbours, text, reduction, scaling, logistic regression
     "sklearn.neighbors._unsupervised": frozenset({"NearestNeighbors"}),
-    "sklearn.feature_extraction.text": frozenset(
-        {"CountVectorizer", "HashingVectorizer", "TfidfTransformer", "TfidfVectorizer"}
-    ),
-    "sklearn.decomposition._truncated_svd": frozenset({"TruncatedSVD"}),
-    "sklearn.preprocessing._data": frozenset({"StandardScaler"}),
-    "sklearn.preprocessing._label": frozenset({"LabelEncoder"}),
-    "sklearn.linear_model._logistic": frozenset({"LogisticRegression"}),
-    # gradient boosting of two classes, with the generator that it keeps
-    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": frozenset(
-        {"HistGradientBoostingClassifier"}
-    ),
-    "sklearn.ensemble._hist_gradient_boosting.binning": frozenset({"_BinMapper"}),
-    "sklearn.ensemble._hist_gradient_boosting.predictor": frozenset({"TreePredictor"}),
-    "sklearn._loss.loss": frozenset({"HalfBinomialLoss"}),
-    "sklearn._loss._loss": frozenset({"CyHalfBinomialLoss"}),
-    "sklearn._loss.link": frozenset({"Interval", "LogitLink"}),
-    "numpy.random._pickle": frozenset({"__bit_generator_ctor", "__generator_ctor"}),
-    "numpy.random._pcg64": frozenset({"PCG64"}),
-    "numpy.random.bit_generator": frozenset({"SeedSequence", "__pyx_unpickle_SeedSequence"}),
 }
 """Module -> names a pickle may use: what the pickles of the artefact's parts name, and nothing else."""
 
