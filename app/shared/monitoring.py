@@ -7,7 +7,6 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
 
 from app.shared.exceptions import ConfigurationError
 
@@ -24,6 +23,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """Counters and histograms; also the StageObserver of the ranking pipeline.
 
+    registry  of what is counted
+    states    of collectors that are read at each scrape; of several worker processes, only those of the scraped one
+
     With PROMETHEUS_MULTIPROC_DIR every worker process counts in files of that folder, and each of them returns the
     sums. Raises ConfigurationError if this folder cannot be written.
     """
@@ -33,7 +35,7 @@ class Metrics:
         if shared is not None and not (Path(shared).is_dir() and os.access(shared, os.W_OK)):
             raise ConfigurationError(f"{_SHARED}: {shared!r} is not a folder that can be written to")
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
-        self._states = CollectorRegistry()
+        self.states = CollectorRegistry()
         self.registry = CollectorRegistry()
         counter = partial(Counter, registry=self.registry)
         histogram = partial(Histogram, registry=self.registry)
@@ -79,18 +81,10 @@ class Metrics:
         for outcome, count in outcomes.items():
             self._tracked.labels(outcome).inc(count)
 
-    def add(self, collector: Collector) -> None:
-        """Read `collector` as well at each scrape; of several worker processes, only that of the scraped one."""
-        self._states.register(collector)
-
-    def remove(self, collector: Collector) -> None:
-        """Do not read `collector` any more."""
-        self._states.unregister(collector)
-
     def render(self) -> bytes:
         """All figures as text; what is counted, over all worker processes."""
         counted = self.registry
         if _SHARED in os.environ:
             counted = CollectorRegistry()
             MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
-        return generate_latest(counted) + generate_latest(self._states)
+        return generate_latest(counted) + generate_latest(self.states)

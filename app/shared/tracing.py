@@ -37,30 +37,6 @@ class TracedMetrics(Metrics):
             stages.append((stage, int(seconds * 1e9), time_ns()))
 
 
-class RequestTrace:
-    """The open span of a request."""
-
-    def __init__(self, span: "Span") -> None:
-        self._span = span
-        self.trace_id = f"{span.get_span_context().trace_id:032x}"
-
-    def answered(self, method: str, route: str, status: int, request_id: str) -> None:
-        """What became of it; `route` is the path's template, `status` that of the answer."""
-        from opentelemetry.trace import StatusCode
-
-        self._span.update_name(f"{method} {route}")
-        self._span.set_attributes(
-            {
-                "http.request.method": method,
-                "http.route": route,
-                "http.response.status_code": status,
-                "feed.request_id": request_id,
-            }
-        )
-        if status >= 500:
-            self._span.set_status(StatusCode.ERROR)
-
-
 class Traces:
     """Opens spans and has them sent, from a thread of its own."""
 
@@ -72,7 +48,7 @@ class Traces:
         self._caller = TraceContextTextMapPropagator()
 
     @contextmanager
-    def request(self, headers: Mapping[str, str]) -> Iterator[RequestTrace]:
+    def request(self, headers: Mapping[str, str]) -> Iterator["Span"]:
         """A span for what happens inside; part of the caller's trace where `traceparent` names one."""
         from opentelemetry.trace import SpanKind
 
@@ -80,7 +56,7 @@ class Traces:
         stages: _Stages = []
         token = _stages.set(stages if span.is_recording() else None)
         try:
-            yield RequestTrace(span)
+            yield span
         finally:
             _stages.reset(token)
             self._add_stages(span, stages)
@@ -101,6 +77,23 @@ class Traces:
         last = Thread(target=self._provider.shutdown, daemon=True)
         last.start()
         last.join(_LAST_SECONDS)
+
+
+def describe_request(span: "Span", method: str, route: str, status: int, request_id: str) -> None:
+    """Set the name and the attributes of the span of a request; `route` is the path's template."""
+    from opentelemetry.trace import StatusCode
+
+    span.update_name(f"{method} {route}")
+    span.set_attributes(
+        {
+            "http.request.method": method,
+            "http.route": route,
+            "http.response.status_code": status,
+            "feed.request_id": request_id,
+        }
+    )
+    if status >= 500:
+        span.set_status(StatusCode.ERROR)
 
 
 def open_traces(endpoint: str | None, *, service: str, version: str, share: float) -> Traces | None:

@@ -200,7 +200,7 @@ def test_the_operations_page_names_every_metric_and_no_other() -> None:
         timestamp=SystemClock().now(),
         model_age_seconds=1.0,
     )
-    metrics.add(StateCollector(lambda: health))
+    metrics.states.register(StateCollector(lambda: health))
 
     rendered = set(re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE))
     text = page("docs/operations.md")

@@ -2,5 +2,6 @@
 
 from app.application.dto.recommendation_request import Mode, RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse, Source
+from app.domain.entities import Reason
 
-__all__ = ["Mode", "RecommendationRequest", "RecommendationResponse", "Source"]
+__all__ = ["Mode", "Reason", "RecommendationRequest", "RecommendationResponse", "Source"]

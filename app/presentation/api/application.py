@@ -52,11 +52,11 @@ def create_api(
         async with open_services() as services:
             app.state.services = services
             state = StateCollector(services.health)
-            metrics.add(state)
+            metrics.states.register(state)
             try:
                 yield
             finally:
-                metrics.remove(state)
+                metrics.states.unregister(state)
 
     middleware = [Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces)]
     if options.api_keys:

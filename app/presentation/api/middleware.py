@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
 from app.shared.logging import bind_log_context
-from app.shared.tracing import Traces
+from app.shared.tracing import Traces, describe_request
 
 log = structlog.get_logger("access")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -49,10 +49,11 @@ class AccessLogMiddleware:
             if self._traces is None or scope["path"] in _QUIET:
                 await self._answer(scope, receive, send)
             else:
-                with self._traces.request(headers) as trace:
-                    bind_log_context(request_id=request_id, trace_id=trace.trace_id)
+                with self._traces.request(headers) as span:
+                    trace_id = f"{span.get_span_context().trace_id:032x}"
+                    bind_log_context(request_id=request_id, trace_id=trace_id)
                     await self._answer(scope, receive, send)
-                    trace.answered(*_method_and_route(scope), scope["feed.status"], request_id)
+                    describe_request(span, *_method_and_route(scope), scope["feed.status"], request_id)
         finally:
             self._record(scope, perf_counter() - began)
 

@@ -4,13 +4,11 @@ Requests are validated with these models; answers are rendered straight from `Re
 tests hold them against these models.
 """
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.application.dto.recommendation_request import Mode, RecommendationRequest
-from app.application.dto.recommendation_response import Source
+from app.application.dto import Mode, Reason, RecommendationRequest, Source
 
 GivenId = Annotated[
     str,
@@ -63,18 +61,6 @@ class GenerateRequest(BaseModel):
         """The argument of the use case: `context` without its nesting."""
         fields = dict(self)
         return RecommendationRequest(**dict(fields.pop("context")), **fields)
-
-
-class Reason(StrEnum):
-    """The component that put a post on the page."""
-
-    COLLABORATIVE_FILTERING = "collaborative_filtering"
-    CONTENT_SIMILARITY = "content_similarity"
-    TRENDING = "trending"
-    RECENT = "recent"
-    POPULAR_AUTHOR = "popular_author"
-    FOLLOWING = "following"
-    EXPLORATION = "exploration"
 
 
 class RecommendedPost(BaseModel):

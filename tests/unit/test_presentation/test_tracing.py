@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
-from app.shared.tracing import TracedMetrics, Traces, open_traces
+from app.shared.tracing import TracedMetrics, Traces, describe_request, open_traces
 from tests.support.fake_use_cases import Running
 from tests.support.http_server import served
 
@@ -132,12 +132,12 @@ def test_paths_that_nobody_serves_share_one_name(api: httpx.Client, collected: C
 def test_stages_lie_below_their_request_one_after_the_other(collected: Collected) -> None:
     metrics, traces = TracedMetrics(), Traces(collected.provider)
 
-    with traces.request({}) as trace:
+    with traces.request({}) as span:
         for stage in ("sources", "filter", "score"):  # reported together
             metrics.observe(stage, 0.010)
         metrics.observe("select", 0.0)
         metrics.observe("total", 0.5)
-        trace.answered("POST", "/x", 200, "id")
+        describe_request(span, "POST", "/x", 200, "id")
 
     *stages, request = sorted(collected.spans(), key=lambda span: (span.parent is None, span.start_time))
     assert [span.name for span in stages] == ["sources", "filter", "score", "select"]
@@ -150,9 +150,9 @@ def test_a_request_outside_the_sampled_share_creates_no_spans() -> None:
     collected = Collected(share=0.0)
     metrics, traces = TracedMetrics(), Traces(collected.provider)
 
-    with traces.request({}) as trace:
+    with traces.request({}) as span:
         metrics.observe("score", 0.01)
-        trace.answered("POST", "/x", 200, "id")
+        describe_request(span, "POST", "/x", 200, "id")
 
     assert collected.spans() == ()
     assert 'ml_recommendation_latency_seconds_count{stage="score"} 1.0' in metrics.render().decode()
