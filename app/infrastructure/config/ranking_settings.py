@@ -17,21 +17,29 @@ def _bounds_of(setting: str) -> TypeAdapter[Any]:
     return TypeAdapter(bounded_type)
 
 
-FORMULA_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
-    "collaborative": _bounds_of("weight_collaborative"),
-    "content": _bounds_of("weight_content"),
-    "recency": _bounds_of("weight_recency"),
-    "recency_tau_hours": _bounds_of("recency_tau_hours"),
+_FORMULA_SETTINGS: Final = {
+    "collaborative": "weight_collaborative",
+    "content": "weight_content",
+    "recency": "weight_recency",
+    "recency_tau_hours": "recency_tau_hours",
 }
-_SAME_NAME = (
-    "neighbours", "trending_half_life_hours", "author_repeat_factor", "author_repeat_floor", "exploration_share",
-)  # fmt: skip
+_RANKING_SETTINGS: Final = {
+    "neighbours": "neighbours",
+    "trending_half_life_hours": "trending_half_life_hours",
+    "author_repeat_factor": "author_repeat_factor",
+    "author_repeat_floor": "author_repeat_floor",
+    "exploration_share": "exploration_share",
+    "whole_catalogue": "ranked_limit",
+    "candidates": "candidates",
+}
+"""Option -> setting."""
+FORMULA_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
+    option: _bounds_of(setting) for option, setting in _FORMULA_SETTINGS.items()
+}
 RANKING_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "interaction_weights": TypeAdapter(Mapping[InteractionType, Weight]),
     "formula": TypeAdapter(FormulaWeights),
-    **{name: _bounds_of(name) for name in _SAME_NAME},
-    "whole_catalogue": _bounds_of("ranked_limit"),
-    "candidates": _bounds_of("candidates"),
+    **{option: _bounds_of(setting) for option, setting in _RANKING_SETTINGS.items()},
     "trending_source_half_lives_hours": TypeAdapter(tuple[Hours, ...]),
     "exclude_sources": TypeAdapter(tuple[str, ...]),
 }
@@ -40,15 +48,9 @@ RANKING_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
 
 def ranking_options(settings: Settings) -> RankingOptions:
     """Return the ranking options of the settings. A trained model replaces them with those of its evaluation."""
+    formula = {option: getattr(settings, setting) for option, setting in _FORMULA_SETTINGS.items()}
     return RankingOptions(
         interaction_weights=dict(settings.interaction_weights),
-        formula=FormulaWeights(
-            settings.weight_collaborative,
-            settings.weight_content,
-            settings.weight_recency,
-            settings.recency_tau_hours,
-        ),
-        **{name: getattr(settings, name) for name in _SAME_NAME},
-        whole_catalogue=settings.ranked_limit,
-        candidates=settings.candidates,
+        formula=FormulaWeights(**formula),
+        **{option: getattr(settings, setting) for option, setting in _RANKING_SETTINGS.items()},
     )

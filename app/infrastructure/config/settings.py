@@ -14,12 +14,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -28,7 +28,7 @@ from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.ranking.options import RankingOptions
 from app.shared.exceptions import ConfigurationError
 
-_DSN_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
+_DSN_STARTS = ("postgres://", "postgresql://", "postgresql+psycopg2://")
 _RANKING = RankingOptions()
 _FORMULA, _WEIGHTS = _RANKING.formula, _RANKING.interaction_weights
 
@@ -38,11 +38,24 @@ def _split_at_commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _check_dsn(dsn: SecretStr) -> SecretStr:
+    """Return `dsn` if it is one of PostgreSQL. The ValueError of another one does not quote it."""
+    text = dsn.get_secret_value()
+    try:
+        is_valid = text.startswith(_DSN_STARTS) and urlsplit(text).port != 0
+    except ValueError:  # its message may quote the password
+        is_valid = False
+    if not is_valid:
+        raise ValueError("must be a DSN such as postgresql://user:password@host:5432/database")
+    return dsn
+
+
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=24 * 3650, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
+_LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Comma = NoDecode, BeforeValidator(_split_at_commas)
 
 
@@ -74,7 +87,7 @@ class Settings(BaseSettings):
     }
     """The title in `.env.example` above the first setting of each section."""
 
-    database_url: SecretStr | None = None
+    database_url: Annotated[SecretStr, AfterValidator(_check_dsn)] | None = None
     """PostgreSQL DSN. Unset: the embedded PostgreSQL in .local/postgres, if its package is installed."""
     db_schema: str = Field("public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     """Schema of the service's tables and views; migrations create it."""
@@ -94,7 +107,7 @@ class Settings(BaseSettings):
     """Address that the service listens on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port that the service listens on."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    log_level: Annotated[_LogLevel, BeforeValidator(str.upper)] = "INFO"
     """Lowest level that is logged."""
     feed_now: AwareDatetime | None = None
     """Fixed time for tests and replays (ISO 8601 with zone); rejected if API_KEYS is set."""
@@ -207,24 +220,6 @@ class Settings(BaseSettings):
 
     training_workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4."""
-
-    @field_validator("database_url")
-    @classmethod
-    def _check_dsn(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            try:
-                parts = urlsplit(value.get_secret_value())
-                is_valid = parts.scheme in _DSN_SCHEMES and (parts.port is None or parts.port > 0)
-            except ValueError:  # its message may quote the password
-                is_valid = False
-            if not is_valid:
-                raise ValueError("must be a DSN such as postgresql://user:password@host:5432/database")
-        return value
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _to_upper_case(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check_feed_now(self) -> Self:

@@ -12,7 +12,6 @@ from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.connection import create_feed_engine, first_line, storage_errors
 from app.infrastructure.database.embedded import EmbeddedPostgres
-from app.shared.exceptions import ConfigurationError
 
 _MIGRATE: Final = "run `python -m alembic upgrade head`"
 _REMEDY_BY_SQLSTATE: Final = {
@@ -30,18 +29,15 @@ def cli_engine(settings: Settings) -> Iterator[Engine]:
 
     COMMAND_CONNECT_SECONDS limits the time to open a connection; statements have no limit.
 
-    Raises ConfigurationError, EmbeddedUnavailable, and StorageUnavailable for every database error inside. Its message
-    is one line with the place, the problem and the remedy.
+    Raises EmbeddedUnavailable, and StorageUnavailable for every database error inside. Its message is one line with the
+    place, the problem and the remedy.
     """
     with ExitStack() as stack:
         url = settings.database_url.get_secret_value() if settings.database_url else None
-        try:
-            engine = create_feed_engine(
-                url or stack.enter_context(EmbeddedPostgres()),
-                connect_seconds=settings.command_connect_seconds,
-            )
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from None
+        engine = create_feed_engine(
+            url or stack.enter_context(EmbeddedPostgres()),
+            connect_seconds=settings.command_connect_seconds,
+        )
         stack.callback(engine.dispose)
         try:
             with storage_errors():

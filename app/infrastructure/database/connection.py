@@ -5,7 +5,6 @@ be in between. SET LOCAL at the start of a transaction sets what it needs.
 """
 
 import math
-import re
 import select
 import time
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ from typing import Any, Final
 
 import psycopg2
 import psycopg2.extensions as pg
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import StorageUnavailable
@@ -24,7 +23,6 @@ from app.domain.errors import StorageUnavailable
 DEFAULT_BUDGET_SECONDS: Final = 5.0
 """Time for reads outside requests, and for driver calls outside every `deadline`, such as a rollback by the pool."""
 
-_SCHEMES = re.compile(r"^(?:postgres|postgresql|postgresql\+psycopg2)://")
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """Seconds, seconds, probes: a lost machine is noticed within a minute, even during a long query. tcp_user_timeout would
 also end a long INSERT that waits for a busy server."""
@@ -50,17 +48,10 @@ _UNAVAILABLE: Final = (
 """SQLSTATE codes, or their first two characters for a whole class."""
 
 
-def normalise_url(url: str) -> str:
-    """Return a PostgreSQL DSN in the form of SQLAlchemy for psycopg2. Raises ValueError, without the secret."""
-    if not _SCHEMES.match(url):
-        raise ValueError("DATABASE_URL must start with postgres://, postgresql:// or postgresql+psycopg2://")
-    return _SCHEMES.sub("postgresql+psycopg2://", url, count=1)
-
-
 def create_feed_engine(
     url: str, *, connect_seconds: float, pool_size: int = 0, pool_wait_seconds: float = 0
 ) -> Engine:
-    """Return an engine that has not connected yet. Raises ValueError for an invalid URL.
+    """Return an engine that has not connected yet. `url` is a DSN of PostgreSQL, as `Settings` checks it.
 
     connect_seconds    time to open a connection; without `install_deadlines`, in whole seconds and for each address
     pool_size          maximum number of connections; 0 opens a new connection for each use
@@ -74,11 +65,8 @@ def create_feed_engine(
             "pool_timeout": pool_wait_seconds,
             "pool_pre_ping": True,
         }
-    sqlalchemy_url = normalise_url(url)
-    try:
-        engine = create_engine(sqlalchemy_url, use_native_hstore=False, **pool)
-    except (ArgumentError, ValueError):  # ValueError: the port is not a number
-        raise ValueError("DATABASE_URL cannot be read as a PostgreSQL DSN") from None
+    psycopg2_url = make_url(url).set(drivername="postgresql+psycopg2")
+    engine = create_engine(psycopg2_url, use_native_hstore=False, **pool)
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:

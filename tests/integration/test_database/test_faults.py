@@ -23,7 +23,6 @@ from app.infrastructure.database.connection import (
     deadline,
     install_deadlines,
     is_unavailable,
-    normalise_url,
     storage_errors,
     transaction,
 )
@@ -373,12 +372,6 @@ def test_one_event_sent_twice_at_the_same_time_is_stored_once(server: Server, po
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_every_spelling_of_a_dsn_means_psycopg2(scheme: str) -> None:
-    assert normalise_url(f"{scheme}://a:b@c/d") == "postgresql+psycopg2://a:b@c/d"
+    engine = create_feed_engine(f"{scheme}://a:b@c/d", connect_seconds=10)
 
-
-@pytest.mark.parametrize("url", ["mysql://a:geheim@b/c", "sqlite://", "postgres://a:geheim@b:port/c", ""])
-def test_a_dsn_that_cannot_be_used_is_rejected_without_its_password_in_the_message(url: str) -> None:
-    with pytest.raises(ValueError, match="DATABASE_URL") as rejected:
-        create_feed_engine(url, connect_seconds=10)
-
-    assert "geheim" not in str(rejected.value)
+    assert engine.url.render_as_string(hide_password=False) == "postgresql+psycopg2://a:b@c/d"

@@ -13,15 +13,12 @@ from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
-TABLES = ("users", "posts", "follows", "user_interaction", "user_recommendation", "feed_change", "feed_post_number",
-          "feed_import")  # fmt: skip
 ADOPTABLE = {"users", "posts", "follows", "user_recommendation"}
 VIEWS = {"feed_users": "users", "feed_posts": "posts", "feed_follows": "follows"}
 
-USERS = """
+TABLES = {
+    "users": """
 CREATE TABLE {users} (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     external_id text NOT NULL UNIQUE CHECK (external_id <> ''),
@@ -30,9 +27,8 @@ CREATE TABLE {users} (
     created_at timestamptz NOT NULL DEFAULT now() CHECK (created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'),
     seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE
 )
-"""
-
-POSTS = """
+""",
+    "posts": """
 CREATE TABLE {posts} (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     external_id text NOT NULL UNIQUE CHECK (external_id <> ''),
@@ -47,9 +43,8 @@ CREATE TABLE {posts} (
 );
 CREATE INDEX idx_posts_author ON {posts} (author_id);
 CREATE INDEX idx_posts_created ON {posts} (created_at)
-"""
-
-FOLLOWS = """
+""",
+    "follows": """
 CREATE TABLE {follows} (
     follower_id uuid NOT NULL {references_users},
     followee_id uuid NOT NULL {references_users},
@@ -58,10 +53,9 @@ CREATE TABLE {follows} (
     CHECK (follower_id <> followee_id)
 );
 CREATE INDEX idx_follows_followee ON {follows} (followee_id)
-"""
-
-# `xid` is the transaction that wrote the row. New rows are read by xid, because a late commit may have an early seq.
-USER_INTERACTION = """
+""",
+    # `xid` is the transaction that wrote the row. New rows are read by xid: a late commit may have an early seq.
+    "user_interaction": """
 CREATE TABLE {user_interaction} (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id uuid NOT NULL {references_users},
@@ -80,9 +74,8 @@ CREATE INDEX idx_user_interaction_user ON {user_interaction} (user_id, created_a
 CREATE INDEX idx_user_interaction_post ON {user_interaction} (post_id, created_at);
 CREATE INDEX idx_user_interaction_time ON {user_interaction} (created_at);
 CREATE INDEX idx_user_interaction_xid ON {user_interaction} (xid, seq)
-"""
-
-USER_RECOMMENDATION = """
+""",
+    "user_recommendation": """
 CREATE TABLE {user_recommendation} (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id uuid NOT NULL {references_users},
@@ -96,9 +89,8 @@ CREATE INDEX idx_user_reco_user_score ON {user_recommendation} (user_id, score D
 CREATE INDEX idx_user_reco_expires ON {user_recommendation} (user_id, expires_at);
 CREATE INDEX idx_user_reco_cleanup ON {user_recommendation} (expires_at);
 CREATE INDEX idx_user_reco_post ON {user_recommendation} (post_id)
-"""
-
-FEED_CHANGE = """
+""",
+    "feed_change": """
 CREATE TABLE {feed_change} (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -109,29 +101,22 @@ CREATE TABLE {feed_change} (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX idx_feed_change_xid ON {feed_change} (xid, seq)
-"""
-
-# Dense numbers for posts of adopted tables, which have no `seq`; the service adds them when it first reads a post.
-FEED_POST_NUMBER = """
+""",
+    # Dense numbers for posts of adopted tables, which have no `seq`; the service adds them when it first reads a post.
+    "feed_post_number": """
 CREATE TABLE {feed_post_number} (
     post_id uuid PRIMARY KEY,
     seq bigint GENERATED ALWAYS AS IDENTITY UNIQUE
 )
-"""
-
-FEED_IMPORT = """
+""",
+    "feed_import": """
 CREATE TABLE {feed_import} (
     name text PRIMARY KEY,
     shift_seconds double precision NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 )
-"""
-
-BODIES = {
-    "users": USERS, "posts": POSTS, "follows": FOLLOWS, "user_interaction": USER_INTERACTION,
-    "user_recommendation": USER_RECOMMENDATION, "feed_change": FEED_CHANGE, "feed_post_number": FEED_POST_NUMBER,
-    "feed_import": FEED_IMPORT,
-}  # fmt: skip
+""",
+}
 
 # Statement triggers with transition tables: a bulk load needs one INSERT, not one for each row. They have the rights of
 # the schema's owner, so that a role that writes `posts` needs no right on the outbox.
@@ -215,7 +200,7 @@ def upgrade() -> None:
     schema = schema_name()
     names = {table: schema[table] for table in TABLES}
     ours: set[str] = set()
-    for table in TABLES:
+    for table, statements in TABLES.items():
         if is_ours(schema, table) is not None:
             if table not in ADOPTABLE:
                 raise MigrationRejected(
@@ -229,7 +214,7 @@ def upgrade() -> None:
             else ""
             for other in ("users", "posts")
         }
-        op.execute(BODIES[table].format(**names, **references))
+        op.execute(statements.format(**names, **references))
         op.execute(f"COMMENT ON TABLE {schema[table]} IS '{OWNER_MARK}'")
         ours.add(table)
     for entity, (table, _, _) in WATCHED.items():

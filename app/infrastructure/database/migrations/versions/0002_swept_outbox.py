@@ -10,8 +10,6 @@ from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 # `xid`: no row of a later transaction was purged
 SWEPT = """
