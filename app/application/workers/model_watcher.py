@@ -38,32 +38,20 @@ class ModelWatcher:
         is_retry = fingerprint == self._last_fingerprint
         if is_retry and self.last_error is None:
             return
-        self._last_fingerprint = fingerprint
+        if not is_retry:
+            self._last_fingerprint, self._pending = fingerprint, None
         try:
-            installed = self._load_and_install(is_retry)
+            published = self._pending = self._pending or self.models.fetch()
+            if published is not None and not self._is_active(published):
+                with self.updater.write_lock:
+                    self._install(published)
+                log.info("model.loaded", version=published.record.version)
+            self._pending = self.last_error = None
         except (ModelUnavailable, StorageUnavailable) as error:
             if not is_retry:
                 self.failures += 1
                 log.warning("model.reload_failed", cause=str(error), active=self.feed.ranker.model_version)
             self.last_error = str(error)
-            return
-        self.last_error = None
-        if installed is not None:
-            log.info("model.loaded", version=installed.record.version)
-
-    def _load_and_install(self, is_retry: bool) -> PublishedModel | None:
-        """Return the model that was installed; None if nothing is published or it is active already."""
-        published = (self._pending if is_retry else None) or self.models.fetch()
-        self._pending = None
-        if published is None or self._is_active(published):
-            return None
-        with self.updater.write_lock:
-            try:
-                self._install(published)
-            except StorageUnavailable:
-                self._pending = published
-                raise
-        return published
 
     def _is_active(self, published: PublishedModel) -> bool:
         """Compare the hash as well: a re-created registry restarts at v1."""
