@@ -142,7 +142,8 @@ def build_workers(
     writer: WriteBehind | None = None,
 ) -> WorkerSupervisor:
     """The supervisor of all workers around an empty feed, not started."""
-    feed = LiveFeed(FeedState(), ActiveRanker(ranking_pipeline(options, None, None, observer)))
+    state = FeedState(options.counting)
+    feed = LiveFeed(state, ActiveRanker(ranking_pipeline(options, None, None, observer)))
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, options, observer)
     watcher = ModelWatcher(feed, models, updater)

@@ -113,11 +113,15 @@ def fit_served_model(
     feed: FeedSnapshot, ranking: RankingOptions, choice_model: ChoiceModel | None, metrics: dict[str, Any]
 ) -> ServedModel:
     """Fit the neighbour model and the text space on the whole feed, and add the snapshot of its state."""
-    timeline = FeedTimeline(feed.dataset, replay=False)
+    timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting)
     text_space = TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
     state = timeline.apply_all()
-    matrix = build_interaction_matrix(timeline.events, ranking.kind_weights(), (state.n_users, state.n_posts))
+    matrix = build_interaction_matrix(
+        timeline.events[np.flatnonzero(timeline.counted)],
+        ranking.kind_weights(),
+        (state.n_users, state.n_posts),
+    )
     return ServedModel(
         options=ranking,
         user_keys=list(state.user_rows),

@@ -53,8 +53,8 @@ class LiveFeed:
 
     @property
     def interaction_count(self) -> int:
-        """Number of interactions with all posts in memory."""
-        return int(self.state.engagements[: self.state.n_posts].sum())
+        """Number of interactions with all posts in memory, with those that do not count."""
+        return self.state.n_events
 
     @property
     def degraded(self) -> bool:

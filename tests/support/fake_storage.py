@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -37,6 +37,7 @@ class InMemoryTables:
     changes: list[tuple[int, str, Key]] = field(default_factory=list)
     next_xid: int = 1
     next_event: int = 1
+    received_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # of the last event; it never goes back
     next_post: int = 1
     away: bool = False
     source: str = "memory"
@@ -114,7 +115,8 @@ class InMemoryInteractions:
                 if one.event_id in seen:
                     continue
                 seen.add(one.event_id)
-            stored.append(StoredInteraction(tables.next_event, xid, one))
+            tables.received_at = max(tables.received_at, one.occurred_at)
+            stored.append(StoredInteraction(tables.next_event, xid, tables.received_at, one))
             tables.next_event += 1
         tables.events += stored
         return RecordResult(tuple(stored), len(interactions) - len(stored))
@@ -260,6 +262,7 @@ class InMemoryFeedLog:
                 np.array([INTERACTION_TYPES.index(one.interaction_type) for one in did], np.uint8),
                 np.array([microseconds(one.occurred_at) for one in did], np.int64),
                 np.array([one.seq for one in events], np.int64),
+                received_us=np.array([microseconds(one.received_at) for one in events], np.int64),
             ),
         )
 

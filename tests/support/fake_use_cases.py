@@ -119,7 +119,7 @@ class MemoryInteractions:
             if one.event_id:
                 known.add(one.event_id)
             self.rows.append(one)
-            stored.append(StoredInteraction(len(self.rows), 1, one))
+            stored.append(StoredInteraction(len(self.rows), 1, one.occurred_at, one))
         return RecordResult(tuple(stored), duplicates)
 
 

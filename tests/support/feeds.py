@@ -20,6 +20,7 @@ from app.domain.feed.dataset import (
     UserColumns,
     uuid_keys,
 )
+from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
 
@@ -45,6 +46,18 @@ class Feed:
     posts: Sequence[Post]
     events: Sequence[tuple[int, int, int, float]] = ()
     follows: Sequence[tuple[int, int, float]] = field(default=())
+
+    @property
+    def counted_events(self) -> list[tuple[int, int, int, float]]:
+        """The events that count by the default rule, where each was received at its own time; oldest first."""
+        rule, counted = CountingRule(), []
+        received: dict[tuple[int, int, int], list[float]] = {}
+        for user, post, kind, time in sorted(self.events, key=lambda event: event[3]):
+            earlier = received.setdefault((user, post, kind), [])
+            if self.posts[post].author != user and rule.allows(time, earlier):
+                earlier.append(time)
+                counted.append((user, post, kind, time))
+        return counted
 
     def dataset(self) -> FeedDataset:
         """As columns, events sorted by time, ties as they stand."""

@@ -91,7 +91,7 @@ def same_counts(first: FeedState, second: FeedState, now: float) -> bool:
 def _events(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:
     """Events of a user with posts of the state."""
     known = set(state.post_rows.values())
-    columns = state.events_by_user.row(state.user_rows[user])
+    columns = state.events_by_user.row(state.user_rows[user])[:3]
     events = zip(*(column.tolist() for column in columns), strict=True)
     return sorted((state.post_ids[post], at, kind) for post, at, kind in events if post in known)
 

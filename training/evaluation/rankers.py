@@ -69,11 +69,11 @@ def _top(values: Scores, tie_break: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 def _trending(half_life: float) -> Callable[[ReplayRequest], Scores]:
     column = HALF_LIVES.index(half_life)
-    return lambda request: request.state.post_counters.column(column, request.time)
+    return lambda request: request.uncapped().state.post_counters.column(column, request.time)
 
 
 def _popular(request: ReplayRequest) -> Scores:
-    return request.state.engagements[: request.state.n_posts].astype(np.float64)
+    return request.uncapped().state.engagements[: request.state.n_posts].astype(np.float64)
 
 
 def _age(request: ReplayRequest) -> Scores:
@@ -85,7 +85,7 @@ def _hn_hot(request: ReplayRequest) -> Scores:
 
 
 def _neighbour_scores(recommender: NeighbourRecommender, request: ReplayRequest) -> Scores:
-    scores: Scores = recommender.scores(request.context).to_dense()[0]
+    scores: Scores = recommender.scores(request.uncapped()).to_dense()[0]
     return scores
 
 

@@ -20,29 +20,32 @@ class NeighbourModels:
     Each is fitted at its first use, because a replay that only samples training examples uses none.
     """
 
-    def __init__(self, past: EventColumns, at: float, options: RankingOptions) -> None:
-        """`past` holds the events before `at`, the time of the refit in seconds, with rows of the state."""
-        self._past, self._at, self._options = past, at, options
+    def __init__(self, past: EventColumns, counted: EventColumns, at: float, options: RankingOptions) -> None:
+        """`past` holds the events before `at`, the time of the refit in seconds, with rows of the state.
+
+        `counted` holds those of them that count (see `CountingRule`); the served model reads only these.
+        """
+        self._past, self._counted, self._at, self._options = past, counted, at, options
 
     @cached_property
     def owner(self) -> NeighbourRecommender:
         """The owner's method: 10 neighbours, undecayed weights."""
-        return self._fitted(_FIXED)
+        return self._fitted(self._past, _FIXED)
 
     @cached_property
     def decayed(self) -> NeighbourRecommender:
         """200 neighbours; each event's weight is halved per day of age."""
-        return self._fitted(replace(_FIXED, neighbours=200), half_life=DAY)
+        return self._fitted(self._past, replace(_FIXED, neighbours=200), half_life=DAY)
 
     @cached_property
     def served(self) -> NeighbourRecommender:
         """The served model, with the options of the replay."""
-        given = self._options
-        options = replace(_FIXED, interaction_weights=given.interaction_weights, neighbours=given.neighbours)
-        return self.owner if options == _FIXED else self._fitted(options)
+        return self._fitted(self._counted, self._options)
 
-    def _fitted(self, options: RankingOptions, half_life: float | None = None) -> NeighbourRecommender:
-        past, weights = self._past, options.kind_weights()
+    def _fitted(
+        self, past: EventColumns, options: RankingOptions, half_life: float | None = None
+    ) -> NeighbourRecommender:
+        weights = options.kind_weights()
         shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
         at = None if half_life is None else self._at
         matrix = build_interaction_matrix(past, weights, shape, decayed_at=at)

@@ -1,7 +1,8 @@
 """Replays a feed request by request (docs/evaluation-protocol.md). Each request sees only events strictly before it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class ReplayRequest:
     context: RankingContext
     neighbour_models: NeighbourModels
     tie_break: NDArray[np.uint64]  # (n_posts,) hashes; of equal scores the larger hash ranks first
+    uncapped: Callable[[], RankingContext]
+    """The request in a state with the same rows that counts every event, as the simple rankers are defined."""
 
 
 class Replay:
@@ -66,7 +69,7 @@ class Replay:
         self.dataset = dataset
         self.options = options
         self.targets = target_kinds(dataset) if targets is None else targets
-        self.timeline = FeedTimeline(dataset, replay=True)
+        self.timeline = FeedTimeline(dataset, replay=True, counting=options.counting)
         self.events: EventColumns = self.timeline.events
         times = self.events.time
         if test_from is None:
@@ -144,7 +147,16 @@ class Replay:
             context=context,
             neighbour_models=self._neighbour_models_at(now),
             tie_break=_mix(request_hash ^ self._post_hash[: len(posts)]),
+            uncapped=cache(partial(self._uncapped_context, user_row, now)),
         )
+
+    def _uncapped_context(self, user: int, now: float) -> RankingContext:
+        self._uncapped_timeline.advance(now)
+        return RankingContext(self._uncapped_timeline.state, user, now)
+
+    @cached_property
+    def _uncapped_timeline(self) -> FeedTimeline:
+        return FeedTimeline(self.dataset, replay=True, counting=None)
 
     def growth_times(self) -> NDArray[np.float64]:
         """The times after `test_from` at which the number of events has grown by another 30 %."""
@@ -176,8 +188,9 @@ class Replay:
         round_ = int(np.floor((now - self.test_from) / self._refit_every))
         if self._neighbour_models is None or self._neighbour_models[0] != round_:
             at = self.test_from + round_ * self._refit_every
-            past = self.events[slice(0, int(np.searchsorted(self.events.time, at)))]
-            self._neighbour_models = round_, NeighbourModels(past, at, self.options)
+            end = int(np.searchsorted(self.events.time, at))
+            counted = self.events[np.flatnonzero(self.timeline.counted[:end])]
+            self._neighbour_models = round_, NeighbourModels(self.events[:end], counted, at, self.options)
         return self._neighbour_models[1]
 
     def _fit_text(self, now: float) -> None:

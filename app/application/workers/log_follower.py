@@ -93,7 +93,7 @@ class LogFollower:
     def _read_all(self) -> None:
         self.reconciler.reset()
         snapshot = self.feed_log.read_all()
-        timeline = FeedTimeline(snapshot.dataset, replay=False)
+        timeline = FeedTimeline(snapshot.dataset, replay=False, counting=self.feed.state.counting)
         timeline.embed_texts(self.feed.ranker.embed)
         events = snapshot.dataset.events.seq
         self.updater.replace_state(

@@ -218,6 +218,7 @@ def _event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> Eve
         np.array(kinds, np.uint8),
         np.array([microseconds(interaction.occurred_at) for interaction in interactions], np.int64),
         np.array([event.seq for event in events], np.int64),
+        received_us=np.array([microseconds(event.received_at) for event in events], np.int64),
     )
 
 

@@ -96,7 +96,8 @@ class FollowColumns:
 class EventColumns:
     """(n_events,) interactions, sorted by time; events of one time keep the order of their source.
 
-    `event_id` and `metadata` (JSON objects as text, "{}" for none) are only loaded into a database.
+    `event_id` and `metadata` (JSON objects as text, "{}" for none) are only loaded into a database. `received_us` is
+    the time of receipt; None if it is the event's own time.
     """
 
     user: NDArray[np.int32]
@@ -106,6 +107,7 @@ class EventColumns:
     seq: NDArray[np.int64]  # number in the log, 0 where the source has none
     event_id: NDArray[np.void] | None = None
     metadata: NDArray[np.object_] | None = None
+    received_us: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -118,6 +120,11 @@ class EventColumns:
     def time(self) -> NDArray[np.float64]:
         """Times in seconds."""
         return _seconds(self.time_us)
+
+    @cached_property
+    def received(self) -> NDArray[np.float64]:
+        """Times of receipt in seconds."""
+        return self.time if self.received_us is None else _seconds(self.received_us)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

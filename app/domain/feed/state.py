@@ -1,6 +1,7 @@
 """The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
+from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.time_units import DAY, HOUR
 
@@ -20,6 +22,7 @@ AUTHOR_HALF_LIVES = (DAY, 7 * DAY)
 
 T = TypeVar("T")
 TOP_K_SIZE = 400
+_DEFAULT_RULE = CountingRule()
 _STRONG = 2  # kinds from like on say more than a look
 
 
@@ -27,10 +30,13 @@ class FeedState:
     """A function of what was added to it, in order; it knows no clock and no database.
 
     Users and posts have rows, dense and in order of arrival. Everything indexed by post has `n_posts` entries that
-    count (the arrays are longer). Not thread-safe: the owner takes turns.
+    count (the arrays are longer). Not thread-safe: the owner takes turns. Only events that count under `counting` leave
+    a trace (see CountingRule); None counts every row, for reference rankers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, counting: CountingRule | None = _DEFAULT_RULE) -> None:
+        self.counting = counting
+        self.n_events = 0  # rows of the log, counted or not
         self.n_users = 0
         self.n_posts = 0
         self.user_rows: dict[bytes, int] = {}
@@ -56,7 +62,8 @@ class FeedState:
         self.strong_counters = DecayedCounters(STRONG_HALF_LIVES)  # likes, comments and shares only
         self.author_counters = DecayedCounters(AUTHOR_HALF_LIVES)
 
-        self.events_by_user = RaggedArray(np.int32, np.float64, np.uint8)  # by user: post, time, kind
+        # by user: post, time, kind, time of receipt
+        self.events_by_user = RaggedArray(np.int32, np.float64, np.uint8, np.float64)
         self.users_by_post = RaggedArray(np.int32, np.float64)  # by post: user, time
         self.posts_by_author = RaggedArray(np.int32)  # by user: post
         self.follows = RaggedArray(np.int32)  # by user: followed user
@@ -149,8 +156,17 @@ class FeedState:
             self.text = np.zeros((len(self.created), vectors.shape[1]), np.float32)
         self.text[rows] = vectors
 
-    def record(self, events: EventColumns) -> None:
-        """Count events, given with rows of this state and in order of time."""
+    def record(self, events: EventColumns, counted: NDArray[np.bool_] | None = None) -> None:
+        """Apply events, given with rows of this state and in order of time.
+
+        `counted` (n_events,) marks those that count, if the caller knows it (`counted_events`); None applies the rule
+        here.
+        """
+        self.n_events += len(events)
+        if counted is None and self.counting is not None:
+            counted = self._counted(events)
+        if counted is not None and not counted.all():
+            events = events[np.flatnonzero(counted)]
         if not len(events):
             return
         self._changed(posts=False)
@@ -163,8 +179,27 @@ class FeedState:
         self.author_counters.add(author[others].astype(np.intp), events.time[others])
         np.add.at(self.engagements, posts, 1)
         np.maximum.at(self.last_engaged, posts, events.time)
-        self.events_by_user.append(users, events.post, events.time, events.kind)
+        self.events_by_user.append(users, events.post, events.time, events.kind, events.received)
         self.users_by_post.append(posts, events.user, events.time)
+
+    def _counted(self, events: EventColumns) -> NDArray[np.bool_]:
+        """(n_events,) true for the events that count after those that this state has counted."""
+        assert self.counting is not None
+        counted = np.zeros(len(events), np.bool_)
+        received_by_group: dict[tuple[int, int, int], list[float]] = {}
+        for place in np.lexsort((events.seq, events.received)).tolist():
+            user, post, kind = (int(column[place]) for column in (events.user, events.post, events.kind))
+            if self.author[post] == user:
+                continue
+            group = user, post, kind
+            if group not in received_by_group:
+                posts, _, kinds, received = self.events_by_user.row(user)
+                received_by_group[group] = received[(posts == post) & (kinds == kind)].tolist()
+            earlier = received_by_group[group]
+            if self.counting.allows(float(events.received[place]), earlier):
+                earlier.append(float(events.received[place]))
+                counted[place] = True
+        return counted
 
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
@@ -233,7 +268,7 @@ class FeedState:
         """Rows of the posts with an event of a user (-1: unknown), of some kinds; a post may occur twice."""
         if user < 0:
             return np.empty(0, np.int32)
-        posts, _, kind = self.events_by_user.row(user)
+        posts, _, kind, _ = self.events_by_user.row(user)
         if kinds is None:
             return posts
         counts = np.zeros(256, np.bool_)
@@ -247,9 +282,11 @@ class FeedState:
         """Everything as plain data for the artefact (see `restored`)."""
         posts = self.n_posts
         return {
+            "counting": None if self.counting is None else asdict(self.counting),
             "user_keys": list(self.user_rows.items()),
             "post_keys": list(self.post_rows.items()),
             "n_users": self.n_users,
+            "n_events": self.n_events,
             "post_ids": list(self.post_ids),
             "external_ids": list(self.external_ids),
             "topic_ids": dict(self.topic_ids),
@@ -262,9 +299,10 @@ class FeedState:
     @classmethod
     def from_snapshot(cls, saved: dict[str, Any]) -> "FeedState":
         """The inverse of `snapshot`."""
-        state = cls()
+        state = cls(None if saved["counting"] is None else CountingRule(**saved["counting"]))
         state.user_rows, state.post_rows = dict(saved["user_keys"]), dict(saved["post_keys"])
         state.n_users, state.n_posts = saved["n_users"], len(saved["post_ids"])
+        state.n_events = saved["n_events"]
         state.post_ids, state.external_ids = list(saved["post_ids"]), list(saved["external_ids"])
         state.topic_ids = dict(saved["topic_ids"])
         for name in _POST_COLUMNS:

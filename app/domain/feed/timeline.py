@@ -7,10 +7,14 @@ from numpy.typing import NDArray
 
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset
+from app.domain.feed.event_counting import CountingRule, counted_events
 from app.domain.feed.state import FeedState
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
+
+
+_DEFAULT_RULE = CountingRule()
 
 
 class FeedTimeline:
@@ -21,11 +25,13 @@ class FeedTimeline:
     full read and a replay of a feed number their rows in the same way.
     """
 
-    def __init__(self, dataset: FeedDataset, *, replay: bool) -> None:
+    def __init__(
+        self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = _DEFAULT_RULE
+    ) -> None:
         """`replay` ignores values without a time (undated follows, present visibility) and dates each post by its
-        existence."""
+        existence. `counting` says which events count; None counts all."""
         self.dataset = dataset
-        self.state = FeedState()
+        self.state = FeedState(counting)
         self._replay = replay
         users, posts, events, follows = dataset.users, dataset.posts, dataset.events, dataset.follows
 
@@ -52,7 +58,11 @@ class FeedTimeline:
             events.kind,
             events.time_us,
             events.seq,
+            received_us=None if replay else events.received_us,
         )
+        self.counted = np.ones(len(events), np.bool_)
+        if counting is not None:
+            self.counted = counted_events(counting, self.events, self._author_rows(self.post_order))
         self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors: NDArray[np.float32] | None = None
         self._posts = self._users = self._events = self._follows = 0
@@ -76,7 +86,8 @@ class FeedTimeline:
             self._follows = follows
         events = int(np.searchsorted(self.events.time, until))
         if events > self._events:
-            self.state.record(self.events[self._events : events])
+            these = slice(self._events, events)
+            self.state.record(self.events[these], self.counted[these])
             self._events = events
 
     def apply_all(self) -> FeedState:
@@ -104,9 +115,13 @@ class FeedTimeline:
         self._vectors[self.post_order[:count]] = vectors
         self.state.set_text(np.arange(self._posts), self._vectors[self.post_order[: self._posts]])
 
+    def _author_rows(self, those: NDArray[np.intp]) -> NDArray[np.int32]:
+        """(n,) user rows of the state of the authors of some posts of the dataset, -1 unknown."""
+        authors = self.dataset.posts.author[those]
+        return np.where(authors >= 0, self.user_row[authors], -1).astype(np.int32)
+
     def _add_posts(self, those: NDArray[np.intp]) -> None:
         posts = self.dataset.posts
-        authors = np.where(posts.author[those] >= 0, self.user_row[posts.author[those]], -1)
         keys = posts.key[those].tolist()
         ids = [_text_of(key) for key in keys]
         given = [posts.external_id[i] for i in those]
@@ -114,7 +129,7 @@ class FeedTimeline:
             keys,
             ids=ids,
             external_ids=[None if one == known else one for one, known in zip(given, ids, strict=True)],
-            author=authors.astype(np.int32),
+            author=self._author_rows(those),
             created=self.exists_since[those] if self._replay else posts.created[those],
             visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
             seq=posts.seq[those],

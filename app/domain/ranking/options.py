@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES, InteractionType
+from app.domain.feed.event_counting import CountingRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class RankingOptions:
     interaction_weights: Mapping[InteractionType, float] = field(
         default_factory=lambda: dict(_INTERACTION_WEIGHTS)
     )
+    counting: CountingRule = field(default_factory=CountingRule)
     formula: FormulaWeights = field(default_factory=FormulaWeights)
     neighbours: int = 10
     trending_half_life_hours: float = 24

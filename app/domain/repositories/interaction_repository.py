@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from app.domain.entities import Interaction
@@ -9,10 +10,16 @@ from app.domain.entities import Interaction
 
 @dataclass(frozen=True, slots=True)
 class StoredInteraction:
-    """An event and its place in the append-only log: `seq`, its number, and `xid`, the transaction that wrote it."""
+    """An event in the append-only log.
+
+    seq          its number
+    xid          the transaction that wrote it
+    received_at  when that transaction began
+    """
 
     seq: int
     xid: int
+    received_at: datetime
     interaction: Interaction
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import TypeAdapter
 
 from app.domain.entities import InteractionType
+from app.domain.feed.event_counting import CountingRule
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.settings import Hours, Settings, Weight
 
@@ -38,6 +39,7 @@ FORMULA_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
 }
 RANKING_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "interaction_weights": TypeAdapter(Mapping[InteractionType, Weight]),
+    "counting": TypeAdapter(CountingRule),
     "formula": TypeAdapter(FormulaWeights),
     **{option: _bounds_of(setting) for option, setting in _RANKING_SETTINGS.items()},
     "trending_source_half_lives_hours": TypeAdapter(tuple[Hours, ...]),
@@ -51,6 +53,7 @@ def ranking_options(settings: Settings) -> RankingOptions:
     formula = {option: getattr(settings, setting) for option, setting in _FORMULA_SETTINGS.items()}
     return RankingOptions(
         interaction_weights=dict(settings.interaction_weights),
+        counting=CountingRule(settings.count_window_minutes, settings.count_limit),
         formula=FormulaWeights(**formula),
         **{option: getattr(settings, setting) for option, setting in _RANKING_SETTINGS.items()},
     )

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
         "otel_exporter_otlp_endpoint": "Traces (packages: requirements-tracing.lock)",
         "api_keys": "Keys",
         "interaction_weight_view": "Interaction weights",
+        "count_window_minutes": "Counting people",
         "weight_collaborative": "Ranking",
         "cursor_life_hours": "Paging",
         "pool_size": "Time budgets of the database (client 3 s > server 0.8 s > pool 0.2 s)",
@@ -140,6 +141,13 @@ class Settings(BaseSettings):
     """Weight of a comment."""
     interaction_weight_share: Weight = _WEIGHTS["share"]
     """Weight of a share."""
+
+    count_window_minutes: Annotated[float, Field(ge=0, le=525_600, allow_inf_nan=False)] = (
+        _RANKING.counting.window_minutes
+    )
+    """Time from receipt in which events of one user, post and type count once for others."""
+    count_limit: Annotated[int, Field(ge=1, le=1000)] = _RANKING.counting.limit
+    """Number of times that events of one user, post and type count for others in all."""
 
     weight_collaborative: Fraction = _FORMULA.collaborative
     """Weight of similar users' interactions in the formula's score."""

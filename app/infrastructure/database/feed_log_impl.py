@@ -103,9 +103,12 @@ class SqlFeedLog:
             if not progress.target:
                 progress = replace(progress, target=_current_snapshot(connection))
             changes, progress = self._new_rows(connection, progress, "feed_change", "entity, key, other")
-            columns = "user_id, post_id, interaction_type, occurred_at, event_id, request_id"
+            columns = "created_at, user_id, post_id, interaction_type, occurred_at, event_id, request_id"
             rows, progress = self._new_rows(connection, progress, "user_interaction", columns)
-            events = [StoredInteraction(seq, xid, Interaction(*fields)) for xid, seq, *fields in rows]
+            events = [
+                StoredInteraction(seq, xid, received_at, Interaction(*fields))
+                for xid, seq, received_at, *fields in rows
+            ]
             return FeedChanges(
                 **self._current_rows(connection, changes),
                 events=sorted(events, key=lambda event: event.seq),

@@ -27,7 +27,9 @@ ROWS_PER_FETCH = 20_000
 EPOCH_2000_US = 946_684_800_000_000
 """PostgreSQL's binary timestamptz counts microseconds from this time, in microseconds since the Unix epoch."""
 
-EVENT = np.dtype([("user", "V16"), ("post", "V16"), ("kind", ">i2"), ("time", ">i8"), ("seq", ">i8")])
+EVENT = np.dtype(
+    [("user", "V16"), ("post", "V16"), ("kind", ">i2"), ("time", ">i8"), ("received", ">i8"), ("seq", ">i8")]
+)
 FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
 
 POST_READABLE = "seq IS NOT NULL AND created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
@@ -127,22 +129,29 @@ def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts:
         SELECT string_agg(record, ''::bytea), max(seq) FROM (
             SELECT uuid_send(user_id) || uuid_send(post_id)
                        || int2send((CASE interaction_type {kinds} END)::int2)
-                       || timestamptz_send(occurred_at) || int8send(seq) AS record, seq
+                       || timestamptz_send(occurred_at) || timestamptz_send(created_at)
+                       || int8send(seq) AS record, seq
             FROM {schema["user_interaction"]} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""
     page, last = np.empty(0, EVENT), 0
     pages: list[EventColumns] = []
     while True:
         user, post = users.rows(page["user"]), posts.rows(page["post"])
-        time_us, kind, seq = _unix_microseconds(page["time"]), page["kind"].astype(np.uint8), page["seq"]
-        columns = EventColumns(user, post, kind, time_us, seq.astype(np.int64))
+        columns = EventColumns(
+            user,
+            post,
+            page["kind"].astype(np.uint8),
+            _unix_microseconds(page["time"]),
+            page["seq"].astype(np.int64),
+            received_us=_unix_microseconds(page["received"]),
+        )
         pages.append(columns[np.flatnonzero((user >= 0) & (post >= 0))])
         content, highest = connection.exec_driver_sql(statement, (last,)).one()
         if content is None:
             break
         page, last = np.frombuffer(content, EVENT), highest
-    names = ("user", "post", "kind", "time_us", "seq")
-    events = EventColumns(*(np.concatenate([getattr(one, name) for one in pages]) for name in names))
+    names = ("user", "post", "kind", "time_us", "seq", "received_us")
+    events = EventColumns(**{name: np.concatenate([getattr(one, name) for one in pages]) for name in names})
     return events[np.lexsort((events.seq, events.time_us))]
 
 

@@ -35,11 +35,11 @@ WITH given AS MATERIALIZED (
     WHERE unknown_user.place IS NULL AND unknown_post.place IS NULL
     ORDER BY given.place
     ON CONFLICT (event_id) DO NOTHING
-    RETURNING id, seq, xid::text::bigint AS xid
+    RETURNING id, seq, xid::text::bigint AS xid, created_at
 )
-SELECT given.place, added.seq, added.xid, NULL AS unknown FROM added JOIN given USING (id)
-UNION ALL SELECT place, NULL, NULL, 'user' FROM unknown_user WHERE place IS NOT NULL
-UNION ALL SELECT place, NULL, NULL, 'post' FROM unknown_post WHERE place IS NOT NULL
+SELECT given.place, added.seq, added.xid, added.created_at, NULL AS unknown FROM added JOIN given USING (id)
+UNION ALL SELECT place, NULL, NULL, NULL, 'user' FROM unknown_user WHERE place IS NOT NULL
+UNION ALL SELECT place, NULL, NULL, NULL, 'post' FROM unknown_post WHERE place IS NOT NULL
 ORDER BY 1
 """
 
@@ -74,7 +74,10 @@ class SqlInteractionRepository:
             raise _translate(error) from error
         except (ValueError, TypeError) as error:  # of json or psycopg2; SQLAlchemy's errors are neither
             raise InvalidInteraction(f"an interaction cannot be stored: {error}") from error
-        stored = tuple(StoredInteraction(seq, xid, interactions[place - 1]) for place, seq, xid, _ in rows)
+        stored = tuple(
+            StoredInteraction(seq, xid, received_at, interactions[place - 1])
+            for place, seq, xid, received_at, _ in rows
+        )
         return RecordResult(stored, len(interactions) - len(stored))
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.domain.errors import InvalidArtifact
+from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
@@ -20,7 +21,7 @@ from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, Neig
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +76,13 @@ class ServedModel:
                 raise InvalidArtifact("the artefact's matrix does not fit its users and posts: train again")
             options = dict(artifact["options"])
             return cls(
-                options=RankingOptions(**{**options, "formula": FormulaWeights(**options["formula"])}),
+                options=RankingOptions(
+                    **options
+                    | {
+                        "counting": CountingRule(**options["counting"]),
+                        "formula": FormulaWeights(**options["formula"]),
+                    }
+                ),
                 user_keys=artifact["user_keys"],
                 post_keys=artifact["post_keys"],
                 collaborative_filter=CollaborativeFilter(matrix, neighbours),

@@ -79,7 +79,7 @@ def test_a_batch_is_applied_in_order_of_time() -> None:
     times = [service.clock.at - hours * HOUR for hours in (1, 5, 3)]
     events = [
         StoredInteraction(
-            100 + number, 1, Interaction(user_uuid("reader"), post_uuid(f"p{number}"), "view", at)
+            100 + number, 1, at, Interaction(user_uuid("reader"), post_uuid(f"p{number}"), "view", at)
         )
         for number, at in enumerate(times)
     ]
@@ -87,7 +87,7 @@ def test_a_batch_is_applied_in_order_of_time() -> None:
     service.workers.updater.apply_events(events)
 
     state = service.feed.state
-    _, applied, _ = state.events_by_user.row(state.user_rows[user_uuid("reader").bytes])
+    _, applied, *_ = state.events_by_user.row(state.user_rows[user_uuid("reader").bytes])
     assert applied.tolist() == sorted(at.timestamp() for at in times)
 
 

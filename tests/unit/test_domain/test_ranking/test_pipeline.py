@@ -211,8 +211,8 @@ def test_exploration_gives_places_in_the_second_half_to_posts_with_few_engagemen
 
 def test_a_post_of_the_page_that_is_drawn_for_exploration_is_not_on_the_page_twice():
     posts = [Post(created=float(i)) for i in range(30)]
-    events = [(0, i, LIKE, 100.0 + i) for i in range(30) if i != 18 for _ in range(3)]
-    state, timeline = whole_state(Feed(1, posts, events).dataset())
+    events = [(user, i, LIKE, 100.0 + i) for i in range(30) if i != 18 for user in range(3)]
+    state, timeline = whole_state(Feed(3, posts, events).dataset())
     scores = np.zeros(30)
     scores[timeline.post_row] = 1.0 - np.arange(30) / 30
     pipe = pipeline([FixedSource(tuple(range(30)))], scores, PageSelector(exploration=0.1))

@@ -86,7 +86,7 @@ def test_trending_posts_have_the_largest_decayed_engagement(feed, limit):
     found = numbers_of(sources.Trending((DAY,), limit), feed)
 
     decayed = Counter()
-    for _, post, _, time in feed.events:
+    for _, post, _, time in feed.counted_events:
         decayed[post] += 0.5 ** ((NOW - time) / 86_400)
     best = sorted(decayed.values(), reverse=True)[:limit]
     assert [decayed[post] for post in found] == pytest.approx(best)
@@ -114,7 +114,7 @@ def test_posts_that_followed_users_engaged_with_come_latest_first(feed):
 
     followed = {b for a, b, _ in feed.follows if a == 0}
     last = {}
-    for user, post, _, time in feed.events:
+    for user, post, _, time in feed.counted_events:
         if user in followed:
             last[post] = max(last.get(post, -math.inf), time)
     assert set(found) == set(last)

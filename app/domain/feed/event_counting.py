@@ -1,0 +1,78 @@
+"""Which events count. Whatever ranks counts people, not rows: repeating an event moves nobody's feed further."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.dataset import EventColumns
+
+
+@dataclass(frozen=True, slots=True)
+class CountingRule:
+    """Events of one user with one post and one type count once in `window_minutes` of receipt, `limit` times in all.
+
+    The earliest received event of a window counts, at its own time. A later window begins with the first event that
+    was received `window_minutes` or more after the last one that counted. An author's events on own posts never count.
+    """
+
+    window_minutes: float = 60.0
+    limit: int = 3
+
+    @property
+    def window_seconds(self) -> float:
+        """The length of a window in seconds."""
+        return 60.0 * self.window_minutes
+
+    def allows(self, received: float, counted: Iterable[float]) -> bool:
+        """Whether an event received at `received` counts after those received at `counted` (seconds)."""
+        times = tuple(counted)
+        return len(times) < self.limit and (not times or received - max(times) >= self.window_seconds)
+
+
+def counted_events(
+    rule: CountingRule, events: EventColumns, author_of_post: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """(n_events,) true for the events that count, of a feed that has counted none before.
+
+    `author_of_post` (n_posts,) are user rows, -1 unknown. An event's result does not depend on later received events.
+    """
+    counts = np.zeros(len(events), np.bool_)
+    foreign = np.flatnonzero(author_of_post[events.post] != events.user)
+    # one number for each (user, post, kind); only those with several events need the windows
+    group = events.user[foreign].astype(np.int64) * len(author_of_post) + events.post[foreign]
+    group = group * 256 + events.kind[foreign]
+    _, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    counts[foreign] = True
+    repeated = sizes[group] > 1
+    rows = foreign[repeated]
+    counts[rows] = _first_of_windows(rule, group[repeated], events.received[rows], events.seq[rows])
+    return counts
+
+
+def _first_of_windows(
+    rule: CountingRule,
+    group: NDArray[np.intp],
+    received: NDArray[np.float64],
+    seq: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """(n,) true for the first event of each of the first `limit` windows of a group; of equal times by `seq`."""
+    counts = np.zeros(len(group), np.bool_)
+    if not len(group):
+        return counts
+    order = np.lexsort((seq, received, group))
+    group, times = group[order], received[order]
+    # Sort key of (group, time) without rounding: times are replaced by their ranks.
+    ascending = np.sort(times)
+    key = group * (len(ascending) + 1) + np.searchsorted(ascending, times)
+    position = np.flatnonzero(np.diff(group, prepend=-1))
+    for _ in range(rule.limit):
+        counts[order[position]] = True
+        window_end = np.searchsorted(ascending, times[position] + rule.window_seconds)
+        following = np.searchsorted(key, group[position] * (len(ascending) + 1) + window_end)
+        following = np.maximum(following, position + 1)  # with a window of 0
+        in_group = following < len(group)
+        in_group[in_group] = group[following[in_group]] == group[position[in_group]]
+        position = following[in_group]
+    return counts
