@@ -44,6 +44,13 @@ class DecayedCounters:
         for top_k, log2_counts in zip(self._top_k, self._log2_counts, strict=False):
             top_k.notify(log2_counts, rows)
 
+    def recount(self, row: int, times: NDArray[np.float64]) -> None:
+        """Make the events at `times` (seconds since the epoch, in any order) the only ones of `row`."""
+        self._log2_counts[:, row] = NEVER
+        self.add(np.full(len(times), row), times)
+        for top_k in self._top_k:
+            top_k.invalidate()
+
     def values(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
         """(n_half_lives, n_rows) counts at `now` for the half-lives in `columns`; 0 for counts below 1e-301."""
         values = self._log2_counts[columns].take(rows, axis=1)

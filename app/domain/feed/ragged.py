@@ -105,6 +105,11 @@ class RaggedArray:
         pools = self._pools if columns is None else [self._pools[column] for column in columns]
         return owner, tuple(pool[place] for pool in pools)
 
+    def replace(self, row: int, *values: NDArray[Any]) -> None:
+        """Make `values` the columns of a row."""
+        self._length[row] = 0
+        self.append(np.full(len(values[0]), row), *values)
+
     def discard(self, row: int, value: int) -> None:
         """Remove the entries of `row` whose first column equals `value`."""
         columns = self.row(row)

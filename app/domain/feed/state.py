@@ -37,6 +37,7 @@ class FeedState:
     def __init__(self, counting: CountingRule | None = _DEFAULT_RULE) -> None:
         self.counting = counting
         self.n_events = 0  # rows of the log, counted or not
+        self.retractions = 0  # how often events were replaced
         self.n_users = 0
         self.n_posts = 0
         self.user_rows: dict[bytes, int] = {}
@@ -62,9 +63,9 @@ class FeedState:
         self.strong_counters = DecayedCounters(STRONG_HALF_LIVES)  # likes, comments and shares only
         self.author_counters = DecayedCounters(AUTHOR_HALF_LIVES)
 
-        # by user: post, time, kind, time of receipt
-        self.events_by_user = RaggedArray(np.int32, np.float64, np.uint8, np.float64)
-        self.users_by_post = RaggedArray(np.int32, np.float64)  # by post: user, time
+        # by user: post, time, kind, time of receipt, number in the log
+        self.events_by_user = RaggedArray(np.int32, np.float64, np.uint8, np.float64, np.int64)
+        self.users_by_post = RaggedArray(np.int32, np.float64, np.uint8)  # by post: user, time, kind
         self.posts_by_author = RaggedArray(np.int32)  # by user: post
         self.follows = RaggedArray(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
@@ -87,6 +88,15 @@ class FeedState:
         """How many posts are out: created at `now` or before, the first so many of `by_created`."""
         created = self.memoised("created in order", lambda: self.created[self.by_created], posts_only=True)
         return int(np.searchsorted(created, now, side="right"))
+
+    @staticmethod
+    def is_strong(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """True for likes, comments and shares."""
+        return kinds >= _STRONG
+
+    def invalidate_events(self) -> None:
+        """Forget what was memoised and depends on events."""
+        self._changed(posts=False)
 
     def _changed(self, *, posts: bool) -> None:
         self._of_all = {}
@@ -172,15 +182,15 @@ class FeedState:
         self._changed(posts=False)
         users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
         self.post_counters.add(posts, events.time)
-        strong = events.kind >= _STRONG
+        strong = self.is_strong(events.kind)
         self.strong_counters.add(posts[strong], events.time[strong])
         author = self.author[posts]
         others = (author >= 0) & (author != users)  # comments on own posts do not count
         self.author_counters.add(author[others].astype(np.intp), events.time[others])
         np.add.at(self.engagements, posts, 1)
         np.maximum.at(self.last_engaged, posts, events.time)
-        self.events_by_user.append(users, events.post, events.time, events.kind, events.received)
-        self.users_by_post.append(posts, events.user, events.time)
+        self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
+        self.users_by_post.append(posts, events.user, events.time, events.kind)
 
     def _counted(self, events: EventColumns) -> NDArray[np.bool_]:
         """(n_events,) true for the events that count after those that this state has counted."""
@@ -193,7 +203,7 @@ class FeedState:
                 continue
             group = user, post, kind
             if group not in received_by_group:
-                posts, _, kinds, received = self.events_by_user.row(user)
+                posts, _, kinds, received, _ = self.events_by_user.row(user)
                 received_by_group[group] = received[(posts == post) & (kinds == kind)].tolist()
             earlier = received_by_group[group]
             if self.counting.allows(float(events.received[place]), earlier):
@@ -268,7 +278,7 @@ class FeedState:
         """Rows of the posts with an event of a user (-1: unknown), of some kinds; a post may occur twice."""
         if user < 0:
             return np.empty(0, np.int32)
-        posts, _, kind, _ = self.events_by_user.row(user)
+        posts, _, kind, *_ = self.events_by_user.row(user)
         if kinds is None:
             return posts
         counts = np.zeros(256, np.bool_)

@@ -20,6 +20,10 @@ class TopK:
         self._min_value = np.inf  # log2 count of the last row in `_order`
         self._risen: list[NDArray[np.intp]] = []
 
+    def invalidate(self) -> None:
+        """Note that a count fell: the next result is sorted from all rows."""
+        self._order, self._risen = None, []
+
     def notify(self, log2_counts: NDArray[np.float64], rows: NDArray[np.intp]) -> None:
         """Note that the counts of `rows` rose. `log2_counts` (n_rows,) are the counts of all rows."""
         if self._order is None:

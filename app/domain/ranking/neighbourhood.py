@@ -60,7 +60,7 @@ def item_transitions(context: RankingContext) -> GroupSums:
     """
     state = context.state
     posts = context.recent_events[0][-_MAX_PER_TRANSITION:].astype(np.intp)
-    owner, (users, engaged_at) = state.users_by_post.gather(posts, _MAX_PER_TRANSITION)
+    owner, (users, engaged_at) = state.users_by_post.gather(posts, _MAX_PER_TRANSITION, columns=(0, 1))
     others = users != context.user
     owner, users, engaged_at = owner[others], users[others], engaged_at[others]
     event, (next_posts, times) = state.events_by_user.gather(

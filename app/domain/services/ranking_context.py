@@ -35,7 +35,7 @@ class RankingContext:
         """The user's newest events, oldest first: post rows, times, kinds."""
         if self.user < 0:
             return np.empty(0, np.int32), np.empty(0), np.empty(0, np.uint8)
-        posts, times, kinds, _ = self.state.events_by_user.row(self.user, _RECENT_EVENTS)
+        posts, times, kinds, *_ = self.state.events_by_user.row(self.user, _RECENT_EVENTS)
         return posts, times, kinds
 
     @cached_property

@@ -97,7 +97,7 @@ def test_events_received_in_two_parts_count_as_those_received_at_once(rows, spli
     assert state.n_events == len(rows)
     assert state.engagements[:3].tolist() == np.bincount(counted.post, minlength=3).tolist()
     for user in range(3):
-        posts, times, kinds, received = state.events_by_user.row(user)
+        posts, times, kinds, received, _ = state.events_by_user.row(user)
         of_user = counted.user == user
         assert sorted(zip(posts, times, kinds, received, strict=True)) == sorted(
             zip(

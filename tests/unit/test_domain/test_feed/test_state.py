@@ -89,7 +89,7 @@ def test_at_a_moment_everything_strictly_before_it_is_known_and_nothing_else(fee
             assert not any(e[0] == user and e[3] < moment for e in feed.events)
             continue
         mine = [e for e in past if e[0] == user]
-        posts, times, kinds, _ = state.events_by_user.row(row)
+        posts, times, kinds, *_ = state.events_by_user.row(row)
         assert posts.tolist() == [timeline.post_row[e[1]] for e in mine]
         assert times.tolist() == [e[3] for e in mine]
         assert kinds.tolist() == [e[2] for e in mine]
