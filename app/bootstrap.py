@@ -13,6 +13,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from uuid import UUID
 
 import structlog
 from anyio import to_thread
@@ -23,6 +24,7 @@ from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.response_cache import ResponseCache
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed
 from app.application.use_cases.get_health_status import GetHealthStatus
+from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
@@ -31,14 +33,19 @@ from app.application.workers.recommendation_writer import WriteBehind
 from app.application.workers.reconciler import Reconciler
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.supervisor import WorkerSupervisor
-from app.domain.entities import Interaction
+from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedLog
-from app.domain.repositories.interaction_repository import InteractionRepository, RecordResult
+from app.domain.repositories.interaction_repository import (
+    InteractionRepository,
+    RecordResult,
+    RemovedEvents,
+    StoredInteraction,
+)
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
 from app.domain.services.clock import Clock
@@ -89,7 +96,26 @@ class NoDatabase:
     def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         """Raises StorageUnavailable."""
         del interactions
-        raise StorageUnavailable("no database is configured: set DATABASE_URL")
+        raise _no_database()
+
+    def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
+        """Raises StorageUnavailable."""
+        del user_id, post_id, interaction_type
+        raise _no_database()
+
+    def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
+        """Raises StorageUnavailable."""
+        del user_id, event_id
+        raise _no_database()
+
+    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+        """No event."""
+        del pairs
+        return ()
+
+
+def _no_database() -> StorageUnavailable:
+    return StorageUnavailable("no database is configured: set DATABASE_URL")
 
 
 def open_storage(settings: Settings, stack: ExitStack) -> Storage:
@@ -145,7 +171,7 @@ def build_workers(
     state = FeedState(options.counting)
     feed = LiveFeed(state, ActiveRanker(ranking_pipeline(options, None, None, observer)))
     stopping = threading.Event()
-    updater = StateUpdater(feed, storage.posts, options, observer)
+    updater = StateUpdater(feed, storage.posts, storage.interactions, options, observer)
     watcher = ModelWatcher(feed, models, updater)
     follower = None
     if storage.feed_log is not None:
@@ -184,6 +210,7 @@ def build_use_cases(
             max_age=timedelta(days=settings.track_back_days),
             max_clock_skew=timedelta(seconds=settings.track_ahead_seconds),
         ),
+        retract=RetractInteraction(interactions, workers.updater.remove_events),
         health=GetHealthStatus(workers.state, clock),
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
+from app.domain.entities import INTERACTION_TYPES, Interaction, InteractionType, Post, User
 from app.domain.errors import PositionExpired, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.feed.dataset import (
     NO_TIME,
@@ -20,7 +20,7 @@ from app.domain.feed.dataset import (
     uuid_keys,
 )
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
-from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
+from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
 from app.domain.repositories.recommendation_repository import SavedRecommendations
 
 Key = UUID | tuple[UUID, UUID]
@@ -35,6 +35,7 @@ class InMemoryTables:
     follows: dict[tuple[UUID, UUID], datetime | None] = field(default_factory=dict)
     events: list[StoredInteraction] = field(default_factory=list)
     changes: list[tuple[int, str, Key]] = field(default_factory=list)
+    removed_events: list[tuple[int, tuple[UUID, UUID], list[int]]] = field(default_factory=list)
     next_xid: int = 1
     next_event: int = 1
     received_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # of the last event; it never goes back
@@ -86,12 +87,32 @@ class InMemoryTables:
         for pair in [pair for pair in self.follows if id_ in pair]:
             del self.follows[pair]
             self.changes.append((xid, "follow", pair))
-        self.events = [one for one in self.events if one.interaction.user_id != id_]
+        self._remove_all(xid, [one for one in self.events if one.interaction.user_id == id_])
+
+    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> list[StoredInteraction]:
+        return [one for one in self.events if (one.interaction.user_id, one.interaction.post_id) in pairs]
+
+    def remove_events(self, chosen: Sequence[StoredInteraction]) -> RemovedEvents | None:
+        """Remove events of one user with one post, as one transaction."""
+        xid = self.begin()
+        if not chosen:
+            return None
+        self._remove_all(xid, chosen)
+        _, pair, seqs = self.removed_events[-1]
+        return RemovedEvents(*pair, seqs, self.events_of([pair]))
+
+    def _remove_all(self, xid: int, chosen: Sequence[StoredInteraction]) -> None:
+        """As the trigger on deleted events does: one row of the outbox for each user and post."""
+        removed: dict[tuple[UUID, UUID], list[int]] = {}
+        for one in chosen:
+            removed.setdefault((one.interaction.user_id, one.interaction.post_id), []).append(one.seq)
+        self.events = [one for one in self.events if one not in chosen]
+        self.removed_events += [(xid, pair, seqs) for pair, seqs in removed.items()]
 
     def _remove_post(self, xid: int, id_: UUID) -> None:
         del self.posts[id_]
         self.changes.append((xid, "post", id_))
-        self.events = [one for one in self.events if one.interaction.post_id != id_]
+        self._remove_all(xid, [one for one in self.events if one.interaction.post_id == id_])
 
 
 class InMemoryInteractions:
@@ -120,6 +141,33 @@ class InMemoryInteractions:
             tables.next_event += 1
         tables.events += stored
         return RecordResult(tuple(stored), len(interactions) - len(stored))
+
+    def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
+        tables = self._tables
+        if user_id not in tables.users:
+            raise UnknownUser(str(user_id))
+        if post_id not in tables.posts:
+            raise UnknownPost(str(post_id))
+        chosen = [
+            one
+            for one in tables.events
+            if (one.interaction.user_id, one.interaction.post_id, one.interaction.interaction_type)
+            == (user_id, post_id, interaction_type)
+        ]
+        return tables.remove_events(chosen) or RemovedEvents(user_id, post_id, (), ())
+
+    def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
+        tables = self._tables
+        if user_id not in tables.users:
+            raise UnknownUser(str(user_id))
+        ids = (user_id, event_id)
+        return tables.remove_events(
+            [one for one in tables.events if (one.interaction.user_id, one.interaction.event_id) == ids]
+        )
+
+    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+        self._tables.begin()
+        return self._tables.events_of(pairs)
 
 
 class InMemoryPosts:
@@ -188,6 +236,11 @@ class InMemoryFeedLog:
             follows=[pair for pair in changed["follow"] if pair in tables.follows],
             removed_follows=_absent(changed["follow"], tables.follows),
             events=[one for one in tables.events if one.xid >= since.xid],
+            removed_events=[
+                RemovedEvents(*pair, seqs, tables.events_of([pair]))
+                for xid, pair, seqs in tables.removed_events
+                if xid >= since.xid
+            ],
             position=position,
         )
 

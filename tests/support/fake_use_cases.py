@@ -13,11 +13,12 @@ from app.application.cursor import CursorCodec, CursorState
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
+from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
-from app.domain.entities import Interaction, Reason
+from app.domain.entities import Interaction, InteractionType, Reason
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
+from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
 from app.presentation.api.dependencies import Services
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -122,6 +123,29 @@ class MemoryInteractions:
             stored.append(StoredInteraction(len(self.rows), 1, one.occurred_at, one))
         return RecordResult(tuple(stored), duplicates)
 
+    def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
+        if post_id not in self.posts:
+            raise UnknownPost(str(post_id))
+        chosen = [
+            row for row in self.rows if (row.post_id, row.interaction_type) == (post_id, interaction_type)
+        ]
+        return self._remove(user_id, chosen) or RemovedEvents(user_id, post_id, (), ())
+
+    def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
+        return self._remove(user_id, [row for row in self.rows if row.event_id == event_id])
+
+    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+        return ()
+
+    def _remove(self, user_id: UUID, chosen: Sequence[Interaction]) -> RemovedEvents | None:
+        if self.away:
+            raise StorageUnavailable("connection to server at 10.9.8.7 failed, password s3cret")
+        if user_id not in self.users:
+            raise UnknownUser(str(user_id))
+        chosen = [row for row in chosen if row.user_id == user_id]
+        self.rows = [row for row in self.rows if row not in chosen]
+        return RemovedEvents(user_id, chosen[0].post_id, [1] * len(chosen), ()) if chosen else None
+
 
 @dataclass
 class Running:
@@ -137,6 +161,7 @@ class Running:
             {user_uuid("alice"), user_uuid("bob")}, {post_uuid(f"post-{one}") for one in range(300)}
         )
         self.track = TrackInteraction(self.interactions, self.clock, self.applied.extend)
+        self.retract = RetractInteraction(self.interactions, lambda removed: None)
 
     def state(self) -> ServiceState:
         return self.state_now
@@ -146,4 +171,4 @@ class Running:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Services]:
-        yield Services(self.recommend, self.track, GetHealthStatus(self.state, self.clock))
+        yield Services(self.recommend, self.track, self.retract, GetHealthStatus(self.state, self.clock))

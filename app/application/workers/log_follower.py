@@ -77,7 +77,10 @@ class LogFollower:
         position, state = self.updater.position, self.feed.state
         if position is None or not self.feed_log.can_resume_from(position, self.feed.interaction_count):
             return False
-        batches = self._read_batches(position)
+        try:
+            batches = self._read_batches(position)
+        except PositionExpired:
+            return False
         changes = None if batches[-1].more else merge_changes(state, batches)
         if changes is None:
             return False

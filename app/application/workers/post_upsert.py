@@ -1,28 +1,46 @@
 """Adds posts to a state, or updates the ones that it has."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Post
+from app.domain.feed.retraction import recount_author
 from app.domain.feed.state import FeedState
 
 
-def upsert_posts(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
-    """Update known posts and append new ones. `vectors` are the (n, d) text vectors of the n `posts`."""
+def upsert_posts(
+    state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]
+) -> list[tuple[UUID, UUID]]:
+    """Update known posts and append new ones. `vectors` are the (n, d) text vectors of the n `posts`.
+
+    Returns the previous and the present author of each post whose author changed, with the post.
+    """
     state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
     _restore_hidden(state, posts)
     new: list[int] = []
+    changed_authors: list[tuple[int, UUID]] = []
     for index, post in enumerate(posts):
         row = state.post_rows.get(post.id.bytes)
         if row is not None and state.seq[row] == post.seq:
+            author = int(state.author[row])
             _update(state, row, post, vectors[index : index + 1])
+            if author != state.author[row]:
+                recount_author(state, author)
+                changed_authors += [(author, post.id), (int(state.author[row]), post.id)]
         else:  # a re-created post has another number: it is a new post
             state.remove_post(post.id.bytes)
             new.append(index)
     if new:
         _append(state, [posts[index] for index in new], vectors[new])
+    if not changed_authors:
+        return []
+    key_of_row = {row: key for key, row in state.user_rows.items()}
+    return [
+        (UUID(bytes=key_of_row[author]), post) for author, post in changed_authors if author in key_of_row
+    ]
 
 
 def _restore_hidden(state: FeedState, posts: Sequence[Post]) -> None:

@@ -39,9 +39,11 @@ def merge_changes(state: FeedState, batches: Sequence[FeedChanges]) -> FeedChang
 
 
 def _removes_known(state: FeedState, batch: FeedChanges) -> bool:
-    """True if the batch removes a post or a user of `state`. A removed follow leaves no trace, so it is allowed."""
-    return any(post.bytes in state.post_rows for post in batch.removed_posts) or any(
-        user.bytes in state.user_rows for user in batch.removed_users
+    """True if the batch removes events, or a post or a user of `state`. A removed follow leaves no trace: allowed."""
+    return (
+        bool(batch.removed_events)
+        or any(post.bytes in state.post_rows for post in batch.removed_posts)
+        or any(user.bytes in state.user_rows for user in batch.removed_users)
     )
 
 

@@ -14,13 +14,18 @@ from app.application.workers.post_upsert import upsert_posts
 from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import KEY_DTYPE, EventColumns, microseconds
+from app.domain.feed.retraction import replace_events
 from app.domain.feed.state import FeedState
 from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, LogPosition
-from app.domain.repositories.interaction_repository import StoredInteraction
+from app.domain.repositories.interaction_repository import (
+    InteractionRepository,
+    RemovedEvents,
+    StoredInteraction,
+)
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.services.stage_observer import StageObserver
 
@@ -42,10 +47,12 @@ class StateUpdater:
 
     feed: LiveFeed
     posts: PostRepository | None
+    interactions: InteractionRepository
     options: RankingOptions
     observer: StageObserver
     write_lock: Lock = field(default_factory=Lock, init=False)
     position: LogPosition | None = field(default=None, init=False)
+    _removed: dict[int, None] = field(default_factory=dict, init=False)  # seq of removed events, oldest first
     _applied: dict[int, int] = field(default_factory=dict, init=False)  # seq to post row, oldest event first
 
     # -- state and model -----------------------------------------------------------------------------------------
@@ -90,8 +97,21 @@ class StateUpdater:
         with self.feed.lock:
             self._record(stored)
 
+    def remove_events(self, removed: Sequence[RemovedEvents]) -> None:
+        """Take removed events back; again is no difference."""
+        for start in range(0, len(removed), _BATCH_SIZE):
+            with self.feed.lock:
+                for one in removed[start : start + _BATCH_SIZE]:
+                    new = [seq for seq in one.seqs if seq not in self._removed]
+                    self._removed.update(dict.fromkeys(new))
+                    self.feed.state.n_events -= len(new)
+                    self._replace_events(one.user_id, one.post_id, one.seqs, one.remaining)
+                while len(self._removed) > _MAX_APPLIED_EVENTS:
+                    self._removed.pop(next(iter(self._removed)))
+
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
+        self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
         self._upsert_posts(changes.posts)
         self._add_posts_of(changes.events)
         with self.feed.lock:
@@ -180,7 +200,8 @@ class StateUpdater:
             batch = list({post.id: post for post in posts[start : start + _BATCH_SIZE]}.values())
             vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
             with self.feed.lock:
-                upsert_posts(self.feed.state, batch, vectors)
+                pairs = upsert_posts(self.feed.state, batch, vectors)
+            self._count_again(pairs)
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -203,6 +224,23 @@ class StateUpdater:
             self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
         while len(self._applied) > _MAX_APPLIED_EVENTS:
             self._applied.pop(next(iter(self._applied)))
+
+    def _count_again(self, pairs: Sequence[tuple[UUID, UUID]]) -> None:
+        """Count the events of users with posts again, because events on own posts do not count."""
+        stored = self.interactions.events_of(pairs) if pairs else ()
+        with self.feed.lock:
+            for user_id, post_id in pairs:
+                key = (user_id, post_id)
+                of_pair = [one for one in stored if (one.interaction.user_id, one.interaction.post_id) == key]
+                self._replace_events(user_id, post_id, (), of_pair)
+
+    def _replace_events(
+        self, user_id: UUID, post_id: UUID, removed: Sequence[int], remaining: Sequence[StoredInteraction]
+    ) -> None:
+        state = self.feed.state
+        user, post = state.user_rows.get(user_id.bytes), state.post_rows.get(post_id.bytes)
+        if user is not None and post is not None:
+            replace_events(state, user, post, removed, _event_columns(state, remaining))
 
     def _is_applied(self, event: StoredInteraction) -> bool:
         row = self.feed.state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)

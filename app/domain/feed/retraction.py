@@ -85,7 +85,11 @@ def _recount(state: FeedState, post: int) -> None:
     state.last_engaged[post] = times.max(initial=-np.inf)
     state.post_counters.recount(post, times)
     state.strong_counters.recount(post, times[state.is_strong(kinds)])
-    author = int(state.author[post])
+    recount_author(state, int(state.author[post]))
+
+
+def recount_author(state: FeedState, author: int) -> None:
+    """Count the events of an author's posts again. -1 is no author."""
     if author >= 0:
         posts = state.posts_by_author.row(author)[0].astype(np.intp)
         longest = int(state.users_by_post.lengths(posts).max(initial=0))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import FeedDataset
-from app.domain.repositories.interaction_repository import StoredInteraction
+from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class FeedChanges:
     follows: Sequence[tuple[UUID, UUID]]
     removed_follows: Sequence[tuple[UUID, UUID]]
     events: Sequence[StoredInteraction]
+    removed_events: Sequence[RemovedEvents]
     position: LogPosition
     more: bool = False
     """Cut off: the next read goes on towards the same moment."""
@@ -61,7 +62,7 @@ class FeedChanges:
         """True if nothing changed."""
         upserts = self.users or self.posts or self.follows
         removals = self.removed_users or self.removed_posts or self.removed_follows
-        return not (upserts or removals or self.events)
+        return not (upserts or removals or self.events or self.removed_events)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ class FeedLog(Protocol):
     def read_changes(self, since: LogPosition) -> FeedChanges:
         """Everything committed since, late commits included (see LogPosition).
 
-        Raises PositionExpired when the log is no longer kept from there on.
+        Raises PositionExpired when the log is no longer kept from there on, or all events were removed at once.
         """
 
     def can_resume_from(self, since: LogPosition, events: int) -> bool:

@@ -1,11 +1,12 @@
-"""Port: recording what users did."""
+"""Port: recording what users did, and taking it back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
-from app.domain.entities import Interaction
+from app.domain.entities import Interaction, InteractionType
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,22 @@ class RecordResult:
     duplicates: int
 
 
+@dataclass(frozen=True, slots=True)
+class RemovedEvents:
+    """Events of one user with one post that were removed from the log.
+
+    seqs       the numbers of the removed events
+    remaining  all events of the user with the post that are left
+    """
+
+    user_id: UUID
+    post_id: UUID
+    seqs: Sequence[int]
+    remaining: Sequence[StoredInteraction]
+
+
 class InteractionRepository(Protocol):
-    """The append-only log of events, written."""
+    """The log of events, written. Every method raises StorageUnavailable when the store misses its budget."""
 
     def record(self, interactions: Sequence[Interaction]) -> RecordResult:
         """Commit all of `interactions` or none; returns only after the commit.
@@ -40,3 +55,15 @@ class InteractionRepository(Protocol):
         An event whose `event_id` is in the log (or twice in the call) is counted as a duplicate and stored once.
         Raises UnknownUser or UnknownPost naming the id, StorageUnavailable when the store misses its budget.
         """
+
+    def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
+        """Remove all events of a type of the user with the post; returns after the commit.
+
+        Raises UnknownUser or UnknownPost naming the id.
+        """
+
+    def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
+        """Remove the event with an `event_id`; None if the user has none with it. Raises UnknownUser."""
+
+    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+        """All events of the given users with the given posts, (user, post) by (user, post)."""

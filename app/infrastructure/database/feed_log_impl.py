@@ -1,19 +1,26 @@
 """FeedLog over PostgreSQL: the whole feed from one snapshot, then the rows that became visible after it."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from app.domain.entities import Interaction, Post, User
+from app.domain.entities import Post, User
 from app.domain.errors import PositionExpired
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
-from app.domain.repositories.interaction_repository import StoredInteraction
+from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
 from app.infrastructure.database.full_read import read_feed
+from app.infrastructure.database.interaction_repository_impl import (
+    EVENT_COLUMNS,
+    event_from_row,
+    read_events_of,
+)
 from app.infrastructure.database.post_repository_impl import read_posts
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 from app.infrastructure.database.view_checksums import has_complete_change_capture, read_checksums
@@ -102,13 +109,10 @@ class SqlFeedLog:
                 raise PositionExpired("the outbox was purged beyond this position; read the whole feed again")
             if not progress.target:
                 progress = replace(progress, target=_current_snapshot(connection))
-            changes, progress = self._new_rows(connection, progress, "feed_change", "entity, key, other")
-            columns = "created_at, user_id, post_id, interaction_type, occurred_at, event_id, request_id"
-            rows, progress = self._new_rows(connection, progress, "user_interaction", columns)
-            events = [
-                StoredInteraction(seq, xid, received_at, Interaction(*fields))
-                for xid, seq, received_at, *fields in rows
-            ]
+            columns = "entity, key, other, event_seqs"
+            changes, progress = self._new_rows(connection, progress, "feed_change", columns)
+            rows, progress = self._new_rows(connection, progress, "user_interaction", EVENT_COLUMNS)
+            events = [event_from_row(*row) for row in rows]
             return FeedChanges(
                 **self._current_rows(connection, changes),
                 events=sorted(events, key=lambda event: event.seq),
@@ -220,9 +224,9 @@ class SqlFeedLog:
         A key that the views do not show is removed.
         """
         user_ids, post_ids = (
-            {key for *_, name, key, _ in changes if name == entity} for entity in ("user", "post")
+            {key for _, _, name, key, *_ in changes if name == entity} for entity in ("user", "post")
         )
-        pairs = {(key, other) for *_, name, key, other in changes if name == "follow"}
+        pairs = {(key, other) for _, _, name, key, other, _ in changes if name == "follow"}
         users, posts, follows = [], [], []
         if user_ids:
             query = f"SELECT id, coalesce(external_id, id::text) FROM {self.schema['feed_users']} WHERE id = ANY(%s)"
@@ -243,7 +247,21 @@ class SqlFeedLog:
             "removed_posts": list(post_ids - {post.id for post in posts}),
             "follows": follows,
             "removed_follows": list(pairs - set(follows)),
+            "removed_events": self._removed_events(connection, changes),
         }
+
+    def _removed_events(self, connection: Connection, changes: list[Any]) -> list[RemovedEvents]:
+        """Return the removed events in `changes` by user and post. Raises PositionExpired after a TRUNCATE."""
+        seqs: dict[tuple[UUID, UUID], list[int]] = defaultdict(list)
+        for _, _, entity, user_id, post_id, event_seqs in changes:
+            if entity == "event":
+                if event_seqs is None:
+                    raise PositionExpired("all events were removed; read the whole feed again")
+                seqs[user_id, post_id] += event_seqs
+        remaining: dict[tuple[UUID, UUID], list[StoredInteraction]] = defaultdict(list)
+        for event in read_events_of(connection, self.schema, list(seqs)):
+            remaining[event.interaction.user_id, event.interaction.post_id].append(event)
+        return [RemovedEvents(*pair, removed, remaining[pair]) for pair, removed in seqs.items()]
 
     def _number_posts(self, condition: str, *values: object) -> None:
         """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself."""

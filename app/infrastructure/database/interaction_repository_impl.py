@@ -3,14 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import psycopg2.errors
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.entities import Interaction
+from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import InvalidInteraction, UnknownPost, UnknownUser
-from app.domain.repositories.interaction_repository import RecordResult, StoredInteraction
+from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
@@ -42,6 +45,20 @@ UNION ALL SELECT place, NULL, NULL, NULL, 'user' FROM unknown_user WHERE place I
 UNION ALL SELECT place, NULL, NULL, NULL, 'post' FROM unknown_post WHERE place IS NOT NULL
 ORDER BY 1
 """
+
+
+RETRACT_STATEMENT = """
+WITH gone AS (
+    DELETE FROM {user_interaction}
+    WHERE user_id = %s::uuid AND ((post_id = %s::uuid AND interaction_type = %s) OR event_id = %s::uuid)
+    RETURNING seq, post_id
+)
+SELECT EXISTS (SELECT FROM {feed_users} WHERE id = %s::uuid), EXISTS (SELECT FROM {feed_posts} WHERE id = %s::uuid),
+    (SELECT array_agg(seq) FROM gone), (SELECT post_id FROM gone LIMIT 1)
+"""
+
+EVENT_COLUMNS = "created_at, user_id, post_id, interaction_type, occurred_at, event_id, request_id"
+"""The columns of a stored event, after its xid and seq."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +96,57 @@ class SqlInteractionRepository:
             for place, seq, xid, received_at, _ in rows
         )
         return RecordResult(stored, len(interactions) - len(stored))
+
+    def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
+        """As in InteractionRepository; one transaction."""
+        removed = self._retract(user_id, post_id, interaction_type, None)
+        return removed or RemovedEvents(user_id, post_id, (), ())
+
+    def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
+        """As in InteractionRepository; one transaction."""
+        return self._retract(user_id, None, None, event_id)
+
+    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+        """As in InteractionRepository."""
+        with transaction(self.engine, self.budget_seconds) as connection:
+            return read_events_of(connection, self.schema, pairs)
+
+    def _retract(
+        self, user_id: UUID, post_id: UUID | None, kind: str | None, event_id: UUID | None
+    ) -> RemovedEvents | None:
+        with transaction(self.engine, self.budget_seconds) as connection:
+            knows_user, knows_post, seqs, post = connection.exec_driver_sql(
+                RETRACT_STATEMENT.format_map(self.schema),
+                (user_id, post_id, kind, event_id, user_id, post_id),
+            ).one()
+            if not knows_user:
+                raise UnknownUser(str(user_id))
+            if post_id is not None and not knows_post:
+                raise UnknownPost(str(post_id))
+            if not seqs:
+                return None
+            return RemovedEvents(
+                user_id, post, seqs, read_events_of(connection, self.schema, [(user_id, post)])
+            )
+
+
+def read_events_of(
+    connection: Connection, schema: SchemaName, pairs: Sequence[tuple[UUID, UUID]]
+) -> list[StoredInteraction]:
+    """Return all events of the given users with the given posts, oldest number first."""
+    if not pairs:
+        return []
+    query = (
+        f"SELECT xid::text::bigint, seq, {EVENT_COLUMNS} FROM {schema['user_interaction']} "
+        "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (user_id, post_id) USING (user_id, post_id) ORDER BY seq"
+    )
+    keys = tuple(map(list, zip(*pairs, strict=True)))
+    return [event_from_row(*row) for row in connection.exec_driver_sql(query, keys)]
+
+
+def event_from_row(xid: int, seq: int, received_at: datetime, *fields: Any) -> StoredInteraction:
+    """Return the event of a row of xid, seq and EVENT_COLUMNS, without metadata, which the ranking does not use."""
+    return StoredInteraction(seq, xid, received_at, Interaction(*fields))
 
 
 def _parameters(one: Interaction) -> tuple[object, ...]:

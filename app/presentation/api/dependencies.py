@@ -8,6 +8,7 @@ from starlette.types import Scope
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.get_health_status import HealthStatus
+from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
 
 
@@ -26,10 +27,11 @@ class ApiOptions:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases. `recommend` answers from memory, in about a millisecond; `track` waits."""
+    """The use cases. `recommend` answers from memory, in about a millisecond; the others wait."""
 
     recommend: Callable[[RecommendationRequest], RecommendationResponse]
     track: Callable[[Sequence[TrackedEvent]], TrackResult]
+    retract: Callable[[Retraction], int]
     health: Callable[[], HealthStatus]
 
 

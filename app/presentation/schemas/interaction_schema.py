@@ -1,13 +1,22 @@
-"""POST /interactions/track and /interactions/batch, as callers see them."""
+"""POST /interactions/track, /interactions/batch and /interactions/retract, as callers see them."""
 
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
+from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.presentation.schemas.recommendation_schema import GivenId
 
@@ -63,6 +72,14 @@ def _storable(metadata: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
+EventId = Annotated[
+    UUID | None,
+    BeforeValidator(_event_id),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}),
+]
+InteractionName = Literal["view", "click", "like", "comment", "share"]
+
+
 class TrackRequest(BaseModel):
     """What one user did with one post."""
 
@@ -83,15 +100,12 @@ class TrackRequest(BaseModel):
 
     user_id: GivenId
     post_id: GivenId
-    interaction_type: Literal["view", "click", "like", "comment", "share"]
+    interaction_type: InteractionName
     metadata: Annotated[dict[str, Any], AfterValidator(_storable)] = Field(
         {}, description=f"Anything, at most {MAX_METADATA_BYTES} bytes of JSON"
     )
     event_id: Annotated[
-        UUID | None,
-        BeforeValidator(_event_id),
-        WithJsonSchema({"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}),
-        Field(description="The same id is stored once, so a call can be repeated"),
+        EventId, Field(description="The same id is stored once, so a call can be repeated")
     ] = None
     occurred_at: Annotated[
         datetime | None,
@@ -138,3 +152,39 @@ class BatchResponse(BaseModel):
     duplicates: int = Field(
         ge=0, description="Events whose `event_id` was stored before, or twice in the call"
     )
+
+
+class RetractRequest(BaseModel):
+    """What to take back: all events of a type with a post, or one event by its id."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [{"user_id": "test-user", "post_id": "post-17", "interaction_type": "like"}]
+        },
+    )
+
+    user_id: GivenId
+    post_id: GivenId | None = None
+    interaction_type: InteractionName | None = None
+    event_id: Annotated[EventId, Field(description="Instead of post_id and interaction_type")] = None
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> Self:
+        target = self.post_id is not None, self.interaction_type is not None, self.event_id is not None
+        if target not in {(True, True, False), (False, False, True)}:
+            raise ValueError("give either post_id and interaction_type, or event_id")
+        return self
+
+    def to_dto(self) -> Retraction:
+        """The argument of the use case, which has the same fields."""
+        return Retraction(**dict(self))
+
+
+class RetractResponse(BaseModel):
+    """The events are removed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["retracted"] = "retracted"
+    removed: int = Field(ge=0, description="Events that this call removed")

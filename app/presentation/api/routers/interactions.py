@@ -1,7 +1,7 @@
-"""POST /interactions/track and /interactions/batch: 202 means committed."""
+"""POST /interactions/track, /interactions/batch and /interactions/retract: 202 means committed."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -25,6 +25,8 @@ from app.presentation.api.routers.recommendations import request_body
 from app.presentation.schemas.interaction_schema import (
     BatchRequest,
     BatchResponse,
+    RetractRequest,
+    RetractResponse,
     TrackRequest,
     TrackResponse,
 )
@@ -35,27 +37,22 @@ _PROBLEMS = error_responses(
 )
 
 
+T = TypeVar("T")
+
+
 class _Recorder:
-    """Runs the tracking use case in a thread, within its time budget and with bounded concurrency."""
+    """Runs the use cases that write in a thread, within a time budget and with bounded concurrency."""
 
     def __init__(self, options: ApiOptions, metrics: Metrics) -> None:
         self._metrics = metrics
         self._budget_seconds = options.track_budget_seconds
         self._limiter = anyio.CapacityLimiter(options.track_concurrency)
 
-    async def __call__(self, request: Request, events: Sequence[TrackedEvent]) -> TrackResult:
+    async def track(self, request: Request, events: Sequence[TrackedEvent]) -> TrackResult:
         """Commit all events or none. Raises DomainError."""
         track = services_of(request.scope).track
         try:
-            # The budget includes the wait for a thread. A write that is given up may still commit: the client
-            # repeats it with the same event_id.
-            with anyio.fail_after(self._budget_seconds):
-                result = await to_thread.run_sync(
-                    track, events, limiter=self._limiter, abandon_on_cancel=True
-                )
-        except TimeoutError:
-            self._metrics.tracked({"unavailable": len(events)})
-            raise StorageUnavailable("the time budget of a tracking call was exceeded") from None
+            result = await self.in_thread(lambda: track(events))
         except DomainError as error:
             outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
             self._metrics.tracked({outcome: len(events)})
@@ -63,11 +60,21 @@ class _Recorder:
         self._metrics.tracked({"stored": result.accepted, "duplicate": result.duplicates})
         return result
 
+    async def in_thread(self, write: Callable[[], T]) -> T:
+        """The result of `write`. Raises StorageUnavailable when the budget is exceeded."""
+        try:
+            # The budget includes the wait for a thread. A write that is given up may still commit: the client
+            # repeats it with the same event_id.
+            with anyio.fail_after(self._budget_seconds):
+                return await to_thread.run_sync(write, limiter=self._limiter, abandon_on_cancel=True)
+        except TimeoutError:
+            raise StorageUnavailable("the time budget of a tracking call was exceeded") from None
+
 
 def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
-    """The routes that track events."""
+    """The routes that track events and take them back."""
     router = APIRouter(tags=["interactions"])
-    record = _Recorder(options, metrics)
+    recorder = _Recorder(options, metrics)
 
     @router.post(
         "/interactions/track",
@@ -80,7 +87,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     async def track(request: Request) -> Response:
         """Answers after the commit; the user's next feed knows of it."""
         body = await read_body(request, options)
-        await record(request, [decode(body, TrackRequest).to_dto()])
+        await recorder.track(request, [decode(body, TrackRequest).to_dto()])
         return Response(b'{"status":"tracked"}', 202, media_type="application/json")
 
     @router.post(
@@ -96,9 +103,26 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         body = await read_body(request, options)
         # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
         query = await to_thread.run_sync(decode, body, BatchRequest)
-        result = await record(request, [event.to_dto() for event in query.interactions])
+        result = await recorder.track(request, [event.to_dto() for event in query.interactions])
         response = BatchResponse(accepted=result.accepted, duplicates=result.duplicates)
         return Response(response.model_dump_json(), 202, media_type="application/json")
+
+    @router.post(
+        "/interactions/retract",
+        status_code=202,
+        response_model=RetractResponse,
+        summary="Take back what a user did: an unlike",
+        responses=_responses({"status": "retracted", "removed": 1}),
+        openapi_extra={"requestBody": request_body(RetractRequest.__name__)},
+    )
+    async def retract(request: Request) -> Response:
+        """From the next answer on, the events have never been. Retracting again removes nothing and is no error."""
+        query = decode(await read_body(request, options), RetractRequest)
+        retract_events = services_of(request.scope).retract
+        removed = await recorder.in_thread(lambda: retract_events(query.to_dto()))
+        return Response(
+            RetractResponse(removed=removed).model_dump_json(), 202, media_type="application/json"
+        )
 
     return router
 
