@@ -1,6 +1,6 @@
 -- What the running service may do, and nothing else: it reads the three views and the outbox, purges old rows of the
--- latter, appends to the log of interactions, and keeps its copies of recommendations. It can neither change nor delete
--- an interaction, and has no right to the tables behind the views.
+-- latter, appends to the log of interactions and removes what users take back, and keeps its copies of recommendations.
+-- It cannot change an interaction, and has no right to the tables behind the views.
 --
 -- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
 -- nothing. Names other than the defaults are set first, in the same session:
@@ -22,7 +22,7 @@ BEGIN
         EXECUTE format('GRANT SELECT ON %I.%I TO %I', schema, one, role);
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_change_sweep(interval, integer) TO %I', schema, role);
-    EXECUTE format('GRANT SELECT, INSERT ON %I.user_interaction TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);
     -- numbers for the posts of adopted tables; our own table numbers its posts itself
     EXECUTE format('GRANT SELECT, INSERT ON %I.feed_post_number TO %I', schema, role);

@@ -43,7 +43,7 @@ class LogWithoutTriggers(InMemoryFeedLog):
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         changes = super().read_changes(since)
-        return FeedChanges([], [], [], [], [], [], changes.events, changes.position)
+        return FeedChanges([], [], [], [], [], [], changes.events, changes.removed_events, changes.position)
 
     def has_complete_change_capture(self) -> bool:
         return False
@@ -103,7 +103,9 @@ def _followed(state: FeedState, user: bytes) -> set[bytes]:
 
 random_changes = st.lists(
     st.tuples(
-        st.sampled_from(["event", "event", "event", "post", "hide", "delete", "follow", "unfollow", "poll"]),
+        st.sampled_from(
+            ["event", "event", "event", "retract", "post", "hide", "delete", "follow", "unfollow", "poll"]
+        ),
         st.integers(0, 2),
         st.integers(0, 13),
     ),
@@ -123,6 +125,8 @@ def make_changes(changes: list[Change], service: SmallService, writer: SmallServ
         if what == "event" and exists:
             occurred_at = service.clock.at - (number % 4) * HOUR
             writer.track(user, post, INTERACTION_TYPES[number % 5], occurred_at)
+        elif what == "retract" and exists:
+            writer.retract(user, post, INTERACTION_TYPES[number % 5])
         elif what in {"post", "hide"}:
             service.add_post(post, user, age=number * HOUR, visible=what == "post")
         elif what == "delete" and exists:

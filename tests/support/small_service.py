@@ -10,6 +10,7 @@ import numpy as np
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse
 from app.application.use_cases.get_health_status import ServiceState
+from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
@@ -89,6 +90,7 @@ class SmallService:
         )
         self.feed = self.workers.feed
         self.generate, self._track = use_cases.recommend, use_cases.track
+        self._retract = use_cases.retract
 
     # -- the tables ----------------------------------------------------------------------------------------------
 
@@ -161,6 +163,9 @@ class SmallService:
 
     def track(self, user: str, post: str, kind: InteractionType = "view", at: datetime | None = None) -> None:
         self._track([TrackedEvent(user, post, kind, at)])
+
+    def retract(self, user: str, post: str, kind: InteractionType = "view") -> int:
+        return self._retract(Retraction(user, post, kind))
 
     # -- models --------------------------------------------------------------------------------------------------
 

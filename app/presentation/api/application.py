@@ -26,13 +26,13 @@ from app.presentation.api.problems import (
 from app.presentation.api.routers.health import StateCollector, health_router
 from app.presentation.api.routers.interactions import interactions_router
 from app.presentation.api.routers.recommendations import recommendations_router
-from app.presentation.schemas.interaction_schema import BatchRequest, TrackRequest
+from app.presentation.schemas.interaction_schema import BatchRequest, RetractRequest, TrackRequest
 from app.presentation.schemas.recommendation_schema import GenerateRequest
 from app.shared.monitoring import Metrics
 from app.shared.tracing import Traces
 
 PROBES = frozenset({"/health", "/livez", "/readyz"})
-_BODIES: list[type[BaseModel]] = [GenerateRequest, TrackRequest, BatchRequest]
+_BODIES: list[type[BaseModel]] = [GenerateRequest, TrackRequest, BatchRequest, RetractRequest]
 
 OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
 

@@ -15,7 +15,7 @@ from app.presentation.schemas.interaction_schema import BatchResponse, TrackResp
 from tests.e2e.test_api.test_recommendations import problem
 from tests.support.fake_use_cases import NOON, Running
 
-TRACK, BATCH = "/interactions/track", "/interactions/batch"
+TRACK, BATCH, RETRACT = "/interactions/track", "/interactions/batch", "/interactions/retract"
 
 
 def event(**changes: Any) -> dict[str, Any]:
@@ -222,3 +222,49 @@ def test_events_stored_after_their_caller_gave_up_count_all_the_same(
 
     assert again.status_code == 202
     assert len(running.interactions.rows) == len(running.applied) == 1
+
+
+# -- retraction --------------------------------------------------------------------------------------------------------
+
+
+def test_a_like_is_taken_back_by_its_type_and_an_event_by_its_id(api: httpx.Client, running: Running) -> None:
+    event_id = str(uuid4())
+    api.post(BATCH, json={"interactions": [event(interaction_type="like"), event(event_id=event_id)]})
+
+    by_type = api.post(RETRACT, json=event(interaction_type="like"))
+    by_id = api.post(RETRACT, json={"user_id": "alice", "event_id": event_id})
+    again = api.post(RETRACT, json={"user_id": "alice", "event_id": event_id})
+
+    assert [answer.status_code for answer in (by_type, by_id, again)] == [202, 202, 202]
+    assert by_type.json() == by_id.json() == {"status": "retracted", "removed": 1}
+    assert again.json()["removed"] == 0
+    assert running.interactions.rows == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"user_id": "alice"}, 422, "invalid_request"),
+        ({"user_id": "alice", "post_id": "post-1"}, 422, "invalid_request"),
+        ({"user_id": "alice", "post_id": "post-1", "event_id": str(uuid4())}, 422, "invalid_request"),
+        ({"user_id": "alice", "post_id": "post-1", "interaction_type": "hug"}, 422, "invalid_request"),
+        ({"user_id": "nobody", "post_id": "post-1", "interaction_type": "like"}, 404, "unknown_user"),
+        ({"user_id": "alice", "post_id": "nothing", "interaction_type": "like"}, 404, "unknown_post"),
+    ],
+)
+def test_a_retraction_without_one_clear_target_is_a_problem(
+    api: httpx.Client, body: dict[str, Any], status: int, code: str
+) -> None:
+    answer = api.post(RETRACT, json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_retraction_while_the_database_is_away_is_a_503(api: httpx.Client, running: Running) -> None:
+    running.interactions.away = True
+
+    answer = api.post(RETRACT, json=event(interaction_type="like"))
+
+    assert answer.status_code == 503
+    assert "Retry-After" in answer.headers
+    assert "s3cret" not in answer.text

@@ -279,6 +279,60 @@ def test_an_unknown_user_or_post_is_named_and_nothing_of_the_call_is_stored(stor
     assert len(storage.log.read_all().dataset.events) == 0
 
 
+def test_retracted_events_are_removed_and_the_others_of_the_pair_remain(storage: Storage) -> None:
+    filled(storage)
+    liked = storage.interactions.record([did("anna", "second", "like"), did("anna", "second", "like")]).stored
+    viewed = storage.interactions.record([did("anna", "second", "view"), did("anna", "first", "like")]).stored
+    position = storage.log.read_all().position
+
+    removed = storage.interactions.retract(user_uuid("anna"), post_uuid("second"), "like")
+    again = storage.interactions.retract(user_uuid("anna"), post_uuid("second"), "like")
+
+    assert sorted(removed.seqs) == [one.seq for one in liked]
+    assert list(removed.remaining) == [viewed[0]]
+    assert list(again.seqs) == []
+    [captured] = storage.log.read_changes(position).removed_events
+    assert (captured.user_id, captured.post_id) == (user_uuid("anna"), post_uuid("second"))
+    assert sorted(captured.seqs) == sorted(removed.seqs)
+    assert list(captured.remaining) == [viewed[0]]
+
+
+def test_an_event_is_retracted_by_its_id_only_by_its_user(storage: Storage) -> None:
+    filled(storage)
+    event = uuid4()
+    [stored] = storage.interactions.record([did("anna", "second", event=event)]).stored
+
+    assert storage.interactions.retract_event(user_uuid("bert"), event) is None
+    removed = storage.interactions.retract_event(user_uuid("anna"), event)
+    assert removed is not None
+    assert (removed.post_id, list(removed.seqs)) == (post_uuid("second"), [stored.seq])
+    assert storage.interactions.retract_event(user_uuid("anna"), event) is None
+
+
+def test_retracting_of_an_unknown_user_or_post_names_it(storage: Storage) -> None:
+    filled(storage)
+
+    with pytest.raises(UnknownUser, match=str(user_uuid("nobody"))):
+        storage.interactions.retract(user_uuid("nobody"), post_uuid("first"), "like")
+    with pytest.raises(UnknownPost, match=str(post_uuid("nothing"))):
+        storage.interactions.retract(user_uuid("anna"), post_uuid("nothing"), "like")
+    with pytest.raises(UnknownUser, match=str(user_uuid("nobody"))):
+        storage.interactions.retract_event(user_uuid("nobody"), uuid4())
+
+
+def test_the_events_of_a_removed_post_are_removed_events(storage: Storage) -> None:
+    filled(storage)
+    stored = storage.interactions.record([did("anna", "second"), did("bert", "second")]).stored
+    position = storage.log.read_all().position
+
+    storage.tables.remove_post(post_uuid("second"))
+
+    removed = storage.log.read_changes(position).removed_events
+    assert {(one.user_id, tuple(one.seqs)) for one in removed} == {
+        (one.interaction.user_id, (one.seq,)) for one in stored
+    }
+
+
 def test_recording_nothing_is_no_error(storage: Storage) -> None:
     assert storage.interactions.record([]).stored == ()
 

@@ -8,11 +8,18 @@ from uuid import UUID
 import pytest
 
 from app.application.use_cases.get_health_status import GetHealthStatus
+from app.application.use_cases.retract_interaction import RetractInteraction, Retraction
 from app.application.use_cases.track_interaction import TrackedEvent, TrackInteraction
-from app.domain.errors import InvalidId, InvalidInteraction, StorageUnavailable, UnknownPost
+from app.domain.errors import (
+    InvalidId,
+    InvalidInteraction,
+    StorageUnavailable,
+    UnknownPost,
+    UnknownUser,
+)
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.options import RankingOptions
-from app.domain.repositories.interaction_repository import StoredInteraction
+from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 from tests.support.fake_use_cases import NOON, FixedClock, MemoryInteractions, Running
 from tests.support.small_service import FEW_CANDIDATES, names, service_with_posts
 
@@ -211,6 +218,45 @@ def test_ranked_answers_to_known_users_are_handed_on_for_copying() -> None:
     service.page("reader", mode="newest")
 
     assert service.served == [(user_uuid("reader"), answer)]
+
+
+# -- RetractInteraction ------------------------------------------------------------------------------------------------
+
+
+def test_a_retraction_is_applied_after_the_commit_and_once_more_removes_nothing(
+    repository: MemoryInteractions,
+) -> None:
+    TrackInteraction(repository, FixedClock(), lambda stored: None)([viewed(), viewed()])
+    rows_when_applied: list[int] = []
+    retract = RetractInteraction(repository, lambda removed: rows_when_applied.append(len(repository.rows)))
+
+    assert retract(Retraction("alice", "post-1", "view")) == 2
+    assert retract(Retraction("alice", "post-1", "view")) == 0
+    assert rows_when_applied[0] == 0
+
+
+def test_a_feed_that_cannot_take_events_back_does_not_fail_the_retraction(
+    repository: MemoryInteractions,
+) -> None:
+    def broken(removed: Sequence[RemovedEvents]) -> None:
+        raise RuntimeError("the feed is being swapped")
+
+    TrackInteraction(repository, FixedClock(), lambda stored: None)([viewed()])
+
+    assert RetractInteraction(repository, broken)(Retraction("alice", "post-1", "view")) == 1
+
+
+def test_unknown_ids_of_a_retraction_are_named_as_the_caller_wrote_them(
+    repository: MemoryInteractions,
+) -> None:
+    retract = RetractInteraction(repository, lambda removed: None)
+
+    with pytest.raises(UnknownUser, match="nobody"):
+        retract(Retraction("nobody", "post-1", "view"))
+    with pytest.raises(UnknownPost, match="nothing"):
+        retract(Retraction("alice", "nothing", "view"))
+    with pytest.raises(InvalidId):
+        retract(Retraction("", "post-1", "view"))
 
 
 # -- TrackInteraction --------------------------------------------------------------------------------------------------

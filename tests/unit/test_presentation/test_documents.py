@@ -21,6 +21,7 @@ ENDPOINTS = {
     "/recommendations/generate": "post",
     "/interactions/track": "post",
     "/interactions/batch": "post",
+    "/interactions/retract": "post",
     "/health": "get",
     "/livez": "get",
     "/readyz": "get",

@@ -1,5 +1,6 @@
 """The served state follows the log and the events that this process commits."""
 
+import pytest
 from hypothesis import given, settings
 
 from app.domain.entities import Interaction
@@ -119,6 +120,29 @@ def test_events_of_another_process_give_the_state_of_a_full_read(changes: list[C
     service.catch_up()
 
     assert same_counts(service.feed.state, fully_read_state(service), service.clock.at.timestamp())
+
+
+def test_a_retracted_like_leaves_the_lists_as_they_were_on_both_processes() -> None:
+    service = a_service()
+    service.track("other", "p2", "share")
+    other = SmallService(tables=service.tables)
+    other.catch_up()
+    before = {process: process.page("reader", limit=10) for process in (service, other)}
+
+    service.track("reader", "p1", "like")
+    while_liked = service.page("reader", limit=10)
+    other.catch_up()
+    removed = service.retract("reader", "p1", "like")
+    other.catch_up()
+
+    assert removed == 1
+    assert "p1" not in names(while_liked)
+    for process in (service, other):
+        after = process.page("reader", limit=10)
+        assert names(after) == names(before[process])
+        assert after.scores == pytest.approx(before[process].scores, abs=1e-9)
+    service.catch_up()  # the outbox names the removed event again
+    assert service.state.interactions == other.state.interactions == 1
 
 
 def test_a_removed_user_is_unknown_and_their_posts_are_removed() -> None:

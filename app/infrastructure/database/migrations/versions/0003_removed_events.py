@@ -31,7 +31,7 @@ BEGIN
     RETURN NULL;
 END $body$
 """
-DELETED = "SELECT 'event', 'delete', o.user_id, o.post_id, array_agg(o.seq) FROM old_rows o GROUP BY o.user_id, o.post_id"
+DELETED = "SELECT 'event', 'delete', user_id, post_id, array_agg(seq) FROM old_rows GROUP BY user_id, post_id"
 TRUNCATED = f"SELECT 'event', 'delete', '{0:032x}'::uuid, '{0:032x}'::uuid, NULL::bigint[]"
 
 TRIGGERS = """
