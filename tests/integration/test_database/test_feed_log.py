@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Interaction
+from app.domain.errors import PositionExpired
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedLog, LogPosition
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
@@ -238,12 +239,40 @@ def test_truncated_rows_are_read_as_removed(engine: Engine, tables: SqlTables) -
     log = SqlFeedLog(engine)
     position = log.read_all().position
 
-    tables.run("TRUNCATE {users} CASCADE")
+    tables.run("TRUNCATE {follows}")
 
     changes = log.read_changes(position)
-    assert set(changes.removed_users) == {user_uuid("anna"), user_uuid("bert")}
-    assert set(changes.removed_posts) == {post_uuid("first"), post_uuid("second")}
     assert list(changes.removed_follows) == [(user_uuid("anna"), user_uuid("bert"))]
+
+
+@pytest.mark.parametrize("table", ["user_interaction", "users"])
+def test_truncated_events_expire_the_position(engine: Engine, tables: SqlTables, table: str) -> None:
+    log = SqlFeedLog(engine)
+    position = log.read_all().position
+
+    tables.run(f"TRUNCATE {{{table}}} CASCADE")
+
+    with pytest.raises(PositionExpired, match="all events were removed"):
+        log.read_changes(position)
+    assert log.read_changes(log.read_all().position).is_empty
+
+
+def test_events_deleted_by_sql_are_read_as_removed_for_each_user_and_post(
+    engine: Engine, tables: SqlTables
+) -> None:
+    given = [did("anna", "first"), did("anna", "first"), did("bert", "first"), did("bert", "second")]
+    stored = SqlInteractionRepository(engine, budget_seconds=20).record(given).stored
+    log = SqlFeedLog(engine)
+    position = log.read_all().position
+
+    tables.run("DELETE FROM {user_interaction} WHERE seq = ANY(%s)", [one.seq for one in stored[1:3]])
+
+    removed = {(one.user_id, one.post_id): one for one in log.read_changes(position).removed_events}
+    anna = removed.pop((user_uuid("anna"), post_uuid("first")))
+    bert = removed.pop((user_uuid("bert"), post_uuid("first")))
+    assert not removed
+    assert (list(anna.seqs), list(anna.remaining)) == ([stored[1].seq], [stored[0]])
+    assert (list(bert.seqs), list(bert.remaining)) == ([stored[2].seq], [])
 
 
 def test_rows_written_by_hand_do_not_stop_the_log(engine: Engine, tables: SqlTables) -> None:
