@@ -174,7 +174,7 @@ class SmallService:
         self.models.version += 1
         number = self.models.version
         model = fit_served_model(
-            self.log.read_all(), self.options, _random_choice_model() if learned else None, {}
+            self.log.read_all(), self.options, random_choice_model() if learned else None, {}
         )
         record = ModelRecord(
             version=version or f"v{number}",
@@ -241,7 +241,7 @@ def names(*responses: RecommendationResponse) -> list[str]:
     return [str(name) for response in responses for name in response.external_ids]
 
 
-def _random_choice_model() -> ChoiceModel:
+def random_choice_model() -> ChoiceModel:
     """A choice model with random weights: any weights give a list."""
     inputs = user_features.names()
     zeros, empty = np.zeros(len(inputs)), np.zeros(0)
