@@ -1,4 +1,13 @@
-import type { BatchResult, Health, Interaction, Problem, RecommendationPage, RecommendationRequest } from "./types";
+import type {
+  BatchResult,
+  Health,
+  Interaction,
+  Problem,
+  RecommendationPage,
+  RecommendationRequest,
+  Retraction,
+  RetractResult,
+} from "./types";
 
 export type FailureKind = "timeout" | "network" | "problem" | "malformed";
 
@@ -95,6 +104,19 @@ export class FeedServiceClient {
       throw new FeedServiceError("malformed", "POST /interactions/batch: the response does not confirm the events");
     }
     return body as unknown as BatchResult;
+  }
+
+  /** Takes events back, such as a like, and returns after the commit. Repeating the call removes nothing more. */
+  async retract(retraction: Retraction, options: { signal?: AbortSignal } = {}): Promise<RetractResult> {
+    const body = await this.call("POST", "/interactions/retract", {
+      body: retraction,
+      idempotent: true,
+      signal: options.signal,
+    });
+    if (!isRecord(body) || body["status"] !== "retracted") {
+      throw new FeedServiceError("malformed", "POST /interactions/retract: the response does not confirm the removal");
+    }
+    return body as unknown as RetractResult;
   }
 
   /** The health report of the service. */

@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/interactions/retract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back what a user did: an unlike
+         * @description From the next answer on, the events have never been. Retracting again removes nothing and is no error.
+         */
+        post: operations["retract_interactions_retract_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -367,6 +387,23 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * RetractResponse
+         * @description The events are removed.
+         */
+        RetractResponse: {
+            /**
+             * Status
+             * @default retracted
+             * @constant
+             */
+            status?: "retracted";
+            /**
+             * Removed
+             * @description Events that this call removed
+             */
+            removed: number;
+        };
+        /**
          * TrackResponse
          * @description The event is committed.
          */
@@ -459,6 +496,38 @@ export interface components {
              * @default false
              */
             explain?: boolean;
+        };
+        /**
+         * RetractRequest
+         * @description What to take back: all events of a type with a post, or one event by its id.
+         * @example {
+         *       "interaction_type": "like",
+         *       "post_id": "post-17",
+         *       "user_id": "test-user"
+         *     }
+         */
+        RetractRequest: {
+            /**
+             * User Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            user_id: string;
+            /**
+             * Post Id
+             * @default null
+             */
+            post_id?: string | null;
+            /**
+             * Interaction Type
+             * @default null
+             */
+            interaction_type?: ("view" | "click" | "like" | "comment" | "share") | null;
+            /**
+             * Event Id
+             * @description Instead of post_id and interaction_type
+             * @default null
+             */
+            event_id?: string | null;
         };
         /**
          * TrackRequest
@@ -732,6 +801,90 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["BatchResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    retract_interactions_retract_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetractRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "retracted",
+                     *       "removed": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RetractResponse"];
                 };
             };
             /** @description The body is not JSON */

@@ -14,6 +14,11 @@ export type RecommendationPage = Schemas["GenerateResponse"];
 export type Interaction = Schemas["TrackRequest"];
 export type InteractionType = Interaction["interaction_type"];
 export type BatchResult = Schemas["BatchResponse"];
+/** What to take back: all events of a type with a post, or the one event with an `event_id`. */
+export type Retraction =
+  | { user_id: string; post_id: string; interaction_type: InteractionType }
+  | { user_id: string; event_id: string };
+export type RetractResult = Schemas["RetractResponse"];
 export type Health = Schemas["HealthResponse"];
 /** An error response in the format of RFC 9457, with a stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;

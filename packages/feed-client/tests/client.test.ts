@@ -148,4 +148,12 @@ describe("the service client", () => {
 
     assert.deepEqual(result, { status: "tracked", accepted: 0, duplicates: 1 });
   });
+
+  it("takes a like back once", async () => {
+    const like = { user_id: "ann", post_id: POST, interaction_type: "like" as const };
+    await client.track({ ...like, event_id: EVENT });
+
+    assert.deepEqual(await client.retract(like), { status: "retracted", removed: 1 });
+    assert.deepEqual(await client.retract({ user_id: "ann", event_id: EVENT }), { status: "retracted", removed: 0 });
+  });
 });

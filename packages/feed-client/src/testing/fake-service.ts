@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Interaction, RecommendationRequest } from "../types";
+import type { Interaction, RecommendationRequest, Retraction } from "../types";
 
 /** How the fake service responds. */
 export type Behaviour =
@@ -90,6 +90,7 @@ export class FakeFeedService {
       return this.track(response, (body as { interactions: Interaction[] }).interactions);
     }
     if (path === "/interactions/track") return this.track(response, [body as Interaction]);
+    if (path === "/interactions/retract") return this.retract(response, body as Retraction);
     if (path === "/health") {
       return send(response, 200, {
         status: "healthy",
@@ -138,6 +139,18 @@ export class FakeFeedService {
         next_cursor: page.length === 0 ? null : cursor,
       },
     });
+  }
+
+  private retract(response: ServerResponse, retraction: Retraction): void {
+    let removed = 0;
+    for (const [id, event] of this.events) {
+      const isChosen =
+        "event_id" in retraction
+          ? id === retraction.event_id
+          : event.post_id === retraction.post_id && event.interaction_type === retraction.interaction_type;
+      if (isChosen && event.user_id === retraction.user_id && this.events.delete(id)) removed += 1;
+    }
+    send(response, 202, { status: "retracted", removed });
   }
 
   private track(response: ServerResponse, interactions: Interaction[]): void {
