@@ -64,14 +64,12 @@ def test_support_is_the_neighbours_rows_weighted_by_similarity(matrix, user):
 def trained():
     history = generated(users=120, posts=250, interactions=5000)
     state, timeline = whole_state(history)
-    matrix = build_interaction_matrix(timeline.events, WEIGHTS, (state.n_users, state.n_posts))
-    return state, timeline, matrix
+    counted = timeline.events[np.flatnonzero(timeline.counted)]
+    return state, counted, build_interaction_matrix(counted, WEIGHTS, (state.n_users, state.n_posts))
 
 
 def test_the_matrix_holds_the_summed_weight_of_each_pair(trained):
-    state, timeline, matrix = trained
-    events = timeline.events
-
+    state, events, matrix = trained
     dense = np.zeros((state.n_users, state.n_posts))
     np.add.at(dense, (events.user, events.post), WEIGHTS[events.kind])
 
@@ -80,8 +78,8 @@ def test_the_matrix_holds_the_summed_weight_of_each_pair(trained):
 
 
 def test_a_decayed_matrix_halves_every_weight_per_day(trained):
-    state, timeline, _ = trained
-    events, now = timeline.events, float(timeline.events.time[-1])
+    state, events, _ = trained
+    now = float(events.time[-1])
 
     decayed = build_interaction_matrix(events, WEIGHTS, (state.n_users, state.n_posts), decayed_at=now)
 
@@ -91,10 +89,10 @@ def test_a_decayed_matrix_halves_every_weight_per_day(trained):
 
 
 def test_users_of_a_generated_feed_get_the_neighbours_of_scikit_learn(trained):
-    state, timeline, matrix = trained
+    state, events, matrix = trained
     model = CollaborativeFilter.fit(matrix, 10)
     recommender = NeighbourRecommender(model, np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS)
-    now = float(timeline.events.time[-1]) + 1
+    now = float(events.time[-1]) + 1
     compared = 0
 
     for user in np.flatnonzero(np.diff(matrix.indptr))[:60].tolist():
@@ -110,13 +108,13 @@ def test_users_of_a_generated_feed_get_the_neighbours_of_scikit_learn(trained):
 
 
 def test_rows_of_a_feed_that_was_loaded_in_another_order_are_mapped(trained):
-    state, timeline, matrix = trained
+    state, events, matrix = trained
     order = np.random.default_rng(0).permutation(state.n_posts)
     user_order = np.random.default_rng(1).permutation(state.n_users)
     moved = csr_array(
         matrix.toarray()[np.argsort(user_order)][:, np.argsort(order)]
     )  # row user_order[i] was row i
-    now = float(timeline.events.time[-1]) + 1
+    now = float(events.time[-1]) + 1
     same_order = NeighbourRecommender(
         CollaborativeFilter.fit(matrix, 10), np.arange(state.n_users), np.arange(state.n_posts), WEIGHTS
     )
