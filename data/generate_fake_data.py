@@ -102,42 +102,35 @@ def _json(tables: dict[FileKind, Any]) -> Iterator[bytes]:
 def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
     """The Arrow tables of the feed."""
     users, posts, follows, events = feed.users, feed.posts, feed.follows, feed.events
-    return {
-        "users": pa.table(
-            {
-                "id": users.external_id,
-                "username": users.username,
-                "follower_count": users.follower_count,
-                "created_at": _times(users.created_us),
-            }
-        ),
-        "posts": pa.table(
-            {
-                "id": posts.external_id,
-                "author_id": _ids(users, posts.author),
-                "content": posts.text,
-                "created_at": _times(posts.created_us),
-                "like_count": posts.like_count,
-                "comment_count": posts.comment_count,
-                "tags": pa.array(posts.tags, pa.list_(pa.string())),
-            }
-        ),
-        "follows": pa.table(
-            {
-                "follower_id": _ids(users, follows.follower),
-                "followee_id": _ids(users, follows.followee),
-                "created_at": _times(follows.since_us),
-            }
-        ),
-        "interactions": pa.table(
-            {
-                "user_id": _ids(users, events.user),
-                "post_id": _ids(posts, events.post),
-                "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(events.kind)),
-                "created_at": _times(events.time_us),
-            }
-        ),
+    columns: dict[FileKind, dict[str, Any]] = {
+        "users": {
+            "id": users.external_id,
+            "username": users.username,
+            "follower_count": users.follower_count,
+            "created_at": _times(users.created_us),
+        },
+        "posts": {
+            "id": posts.external_id,
+            "author_id": _ids(users, posts.author),
+            "content": posts.text,
+            "created_at": _times(posts.created_us),
+            "like_count": posts.like_count,
+            "comment_count": posts.comment_count,
+            "tags": pa.array(posts.tags, pa.list_(pa.string())),
+        },
+        "follows": {
+            "follower_id": _ids(users, follows.follower),
+            "followee_id": _ids(users, follows.followee),
+            "created_at": _times(follows.since_us),
+        },
+        "interactions": {
+            "user_id": _ids(users, events.user),
+            "post_id": _ids(posts, events.post),
+            "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(events.kind)),
+            "created_at": _times(events.time_us),
+        },
     }
+    return {kind: pa.table(values) for kind, values in columns.items()}
 
 
 def _ids(owner: UserColumns | PostColumns, rows: NDArray[np.int32]) -> Any:

@@ -115,9 +115,8 @@ def _users_created(dataset: FeedDataset) -> NDArray[np.int64]:
     np.minimum.at(first, follows.follower, since)
     np.minimum.at(first, follows.followee, since)
     first = np.where(first == latest, NO_TIME, first)
-    return (
-        first if users.created_us is None else np.where(users.created_us == NO_TIME, first, users.created_us)
-    )
+    assert users.created_us is not None
+    return np.where(users.created_us == NO_TIME, first, users.created_us)
 
 
 def shifted(dataset: FeedDataset, seconds: float) -> FeedDataset:

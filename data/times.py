@@ -48,8 +48,6 @@ def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 def parse_time(value: object) -> datetime:
     """One value, parsed by the rules of `to_microseconds`, as an aware datetime. Raises ValueError."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.utcoffset() is None else value.astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(WHY)
     micro, invalid = to_microseconds(pa.chunked_array([[str(value)]], pa.large_string()))
@@ -84,14 +82,10 @@ def _from_seconds(column: Any) -> NDArray[np.int64]:
 
 def _from_text(column: Any) -> NDArray[np.int64]:
     micro = np.full(len(column), NO_TIME)
-    for pattern, parse in ((_SECONDS, _from_numerals), (f"{_ISO}|{_BASIC}", _from_iso)):
+    for pattern, parse in ((_SECONDS, _from_seconds), (f"{_ISO}|{_BASIC}", _from_iso)):
         matches = pc.fill_null(pc.match_substring_regex(column, pattern), fill_value=False)
         micro[matches.to_numpy()] = parse(column.filter(matches))
     return micro
-
-
-def _from_numerals(texts: Any) -> NDArray[np.int64]:
-    return _from_seconds(texts.cast(pa.float64()))
 
 
 def _from_iso(texts: Any) -> NDArray[np.int64]:

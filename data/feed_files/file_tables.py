@@ -1,7 +1,6 @@
 """Files as tables of Arrow columns, with the place of each row in its file."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,24 +53,15 @@ class FileTable:
         return FeedFileError(self.file, why, place=self.place(row), column=column, value=value)
 
 
-@contextmanager
-def file_errors(path: Path) -> Iterator[None]:
-    """Raise FeedFileError for an OSError of a file."""
-    try:
-        yield
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise FeedFileError(path, f"cannot be read: {why}") from None
-
-
 def read_parquet(path: Path, kind: FileKind) -> FileTable:
     """A Parquet file; columns keep their types."""
-    try:
-        with file_errors(path), path.open("rb") as file, pq.ParquetFile(file) as source:
+    with path.open("rb") as file:
+        try:
+            source = pq.ParquetFile(file)
             names = known_columns(path, kind, source.schema_arrow.names)
             table = source.read(columns=names)
-    except pa.ArrowException as error:
-        raise FeedFileError(path, f"is not a Parquet file: {str(error).splitlines()[0]}") from None
+        except (pa.ArrowException, OSError) as error:  # OSError: damaged pages
+            raise FeedFileError(path, f"is not a Parquet file: {str(error).splitlines()[0]}") from None
     columns = {name: _plain(table.column(name)) for name in names}
     return FileTable(path, kind, columns, table.num_rows, lambda row: f"row {row + 1}")
 

@@ -15,7 +15,7 @@ def sibling(interactions: Path, kind: FileKind) -> Path:
 
 
 def open_files(paths: Mapping[FileKind, Path | None]) -> dict[FileKind, FileTable]:
-    """The table of each kind, empty for a kind without a file. Raises FeedFileError for a file that cannot be read.
+    """The table of each kind, empty for a kind without a file. Raises FeedFileError and OSError.
 
     `paths` contains at least the interactions. Kinds without a path are read from the same JSON document, or from the
     files beside a Parquet file (`sibling`).

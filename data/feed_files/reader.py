@@ -74,7 +74,7 @@ def read_feed(
 
     A `.json` document may hold all four lists. If only a `.parquet` file is given, its siblings are read too
     (`feed.posts.parquet` beside `feed.parquet`). `event_map` maps names of events to interaction types.
-    Raises FeedFileError for the first invalid value.
+    Raises FeedFileError for the first invalid value, and OSError for a file that cannot be read.
     """
     tables = open_files({"interactions": interactions, "posts": posts, "users": users, "follows": follows})
     user_table, post_table = tables["users"], tables["posts"]

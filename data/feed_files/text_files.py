@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from data.feed_files.file_tables import FileTable, file_errors, known_columns
+from data.feed_files.file_tables import FileTable, known_columns
 from data.schemas import ROWS, FeedFileError, FileKind
 
 _CHUNK_ROWS: Final = 100_000
@@ -62,7 +62,7 @@ def read_csv(path: Path, kind: FileKind) -> FileTable:
 
 def read_ndjson(path: Path, kind: FileKind) -> FileTable:
     """A file with one JSON object on each line; blank lines are skipped."""
-    with file_errors(path), path.open("rb") as lines:
+    with path.open("rb") as lines:
         return object_table(
             path, kind, _parsed_lines(path, lines), lambda row: f"line {_full_line(path, row)}"
         )
@@ -70,8 +70,7 @@ def read_ndjson(path: Path, kind: FileKind) -> FileTable:
 
 def read_json(path: Path) -> dict[FileKind, Any]:
     """The values of `interactions`, `posts`, `users` and `follows` in a JSON document, as far as it has them."""
-    with file_errors(path):
-        text = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+    text = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -155,8 +154,7 @@ def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _csv_header(path: Path) -> tuple[list[str], bool]:
     """The names of the columns, and whether a record follows."""
     records = _csv_records(path)
-    with file_errors(path):
-        header, first = next(records, None), next(records, None)
+    header, first = next(records, None), next(records, None)
     if header is None:
         raise FeedFileError(path, "is empty: the first line must contain the names of the columns")
     return header[1], first is not None

@@ -5,6 +5,7 @@ milliseconds since the Unix epoch, UTC.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal
 
 import numpy as np
@@ -177,15 +178,11 @@ def texts_and_tags(
         pools += [topics[topic][language], own_words, everyday[language]]
     length = np.clip(rng.lognormal(2.4, 0.6, len(posts.author)), 3, 80).astype(np.int64)
     pool = 3 * np.repeat(posts.community, length) + rng.choice(3, int(length.sum()), p=[0.45, 0.15, 0.4])
-    words = [
+    words = (
         pools[code][int(uniform * len(pools[code]))]
         for code, uniform in zip(pool.tolist(), rng.random(len(pool)).tolist(), strict=True)
-    ]
-    ends = np.cumsum(length).tolist()
-    texts = [
-        " ".join(words[end - n : end]).capitalize() + "."
-        for end, n in zip(ends, length.tolist(), strict=True)
-    ]
+    )
+    texts = [" ".join(islice(words, n)).capitalize() + "." for n in length.tolist()]
     names = list(TOPICS)
     local = rng.random(len(texts)) < 0.5
     tags: list[tuple[str, ...]] = [
