@@ -4,10 +4,8 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -39,9 +37,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     settings = read_settings()
     options = _options(args, settings)
     registry = open_registry(settings, publishes=True)
-    with ThreadPoolExecutor(1) as executor:  # importing scikit-learn takes longer than reading the feed
-        executor.submit(import_module, "sklearn.linear_model")
-        feed = read_database(settings)
+    feed = read_database(settings)
     if not len(feed.dataset.events):
         fail(_PROG, "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users")
         return 1

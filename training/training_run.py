@@ -20,12 +20,7 @@ from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress
-from training.evaluation.acceptance import (
-    compare,
-    estimates_of,
-    rejection_reasons,
-    select_ranker,
-)
+from training.evaluation.acceptance import compare, estimates_of, rejection_reasons, select_ranker
 from training.evaluation.holdout import holdout_metrics
 from training.evaluation.metrics import Estimate
 from training.evaluation.prequential import ReplayResult, replay_rankers

@@ -11,7 +11,7 @@ from training.evaluation.replay_job import Diagnose, Progress, RankedRequest, Re
 from training.evaluation.replay_workers import ReplayWorkers, worker_count
 from training.learning.model_selection import FitResult, LearningOptions, select_model
 from training.learning.negative_sampling import SampledExample, SampledExamples
-from training.learning.training_examples import no_examples, training_examples
+from training.learning.training_examples import TrainingExamples, training_examples
 from training.replay.replay import Replay
 
 _MIN_EXAMPLES = 200
@@ -79,7 +79,7 @@ def replay_rankers(
     if there are too few examples for one). The number of `workers` (default: see `worker_count`) changes the time only.
     Raises ChildProcessError when a worker process is killed.
     """
-    fit_times, examples = [replay.test_from], no_examples()
+    fit_times, examples = [replay.test_from], TrainingExamples()
     if LEARNED_RANKERS & set(rankers):
         fit_times += replay.growth_times().tolist()
         until = np.inf if samples_all else fit_times[-1]

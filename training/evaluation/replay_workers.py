@@ -84,7 +84,7 @@ class ReplayWorkers:
             for other in others:
                 results += other.result()
             return results
-        except BrokenProcessPool:
+        except (BrokenProcessPool, BrokenPipeError):
             raise ChildProcessError(
                 "a worker process of the replay ended early; if memory is short, set TRAINING_WORKERS=1"
             ) from None

@@ -1,6 +1,6 @@
 """Selects the requests of a replay that the model learns from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +14,16 @@ _MIN_FULL_STRIDE, _MAX_FULL_SETS = 2, 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingExamples:
-    """The training examples of a replay, in order of time.
+    """The training examples of a replay, in order of time. By default there are none.
 
     event_rows  (n,) rows of the dataset's events; candidates are sampled from the feed just before each
     requests    (n,) row of the request with the choice of the example: the event itself, or a later one
     full        (n,) whether the example keeps all nominated candidates in addition to its sample
     """
 
-    event_rows: NDArray[np.intp]
-    requests: NDArray[np.intp]
-    full: NDArray[np.bool_]
-
-
-def no_examples() -> TrainingExamples:
-    """The examples of a replay that learns nothing."""
-    none = np.empty(0, np.intp)
-    return TrainingExamples(none, none, np.empty(0, np.bool_))
+    event_rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    requests: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    full: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
 
 def training_examples(

@@ -103,14 +103,11 @@ def _by_request(replay: Replay, result: ReplayResult, table: Mapping[str, Ranker
 def _pipeline_sections(pipeline: PipelineSummary) -> list[str]:
     sections = []
     if bins := pipeline.reliability():
-        ratios = ["-" if one.ratio is None else f"{one.ratio:.2f}" for one in bins]
-        cells = [
-            [f"{one.predicted:.5f}", f"{one.observed:.5f}", ratio, f"{one.n:,}"]
-            for one, ratio in zip(bins, ratios, strict=True)
-        ]
-        text = (
-            "The first 50 posts of each served page, in tenths by the predicted probability of being chosen."
-        )
+        cells = []
+        for one in bins:
+            ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
+            cells.append([f"{one.predicted:.5f}", f"{one.observed:.5f}", ratio, f"{one.n:,}"])
+        text = "The first 50 posts of each served page, in tenths by predicted probability of being chosen."
         table = _table(["predicted", "chosen", "ratio", "posts"], cells)
         sections.append(_section("Calibration", _text(text), table, plots.reliability(bins)))
     if sources := pipeline.sources():
