@@ -5,28 +5,12 @@ Every line has `timestamp`, `level`, `event` and, inside a request, `request_id`
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import structlog
-from structlog.typing import EventDict, Processor
-
-_of_request: ContextVar[Mapping[str, str]] = ContextVar(
-    "what the lines of this request name", default=MappingProxyType({})
-)
-
-
-def bind_log_context(**names: str) -> None:
-    """Name these, and no others, in each further line of this request (of this task)."""
-    _of_request.set(names)
-
-
-def _with_names(logger: Any, method: str, event: EventDict) -> EventDict:
-    del logger, method
-    return {**_of_request.get(), **event}
+from structlog.typing import Processor
 
 
 def _json(event: Any, **_: Any) -> bytes:
@@ -39,7 +23,7 @@ def _json(event: Any, **_: Any) -> bytes:
 def configure_logging(level: str) -> None:
     """Send everything at `level` (a name of `logging`) or above to standard output. May be called again."""
     shared: Sequence[Processor] = (
-        _with_names,
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -11,9 +11,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
-from app.shared.logging import bind_log_context
 from app.shared.tracing import Traces, describe_request
 
 log = structlog.get_logger("access")
@@ -44,14 +44,15 @@ class AccessLogMiddleware:
         given = headers.get("x-request-id", "")
         request_id = given if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
         scope["feed.request_id"], scope["feed.status"] = request_id, 0
-        bind_log_context(request_id=request_id)
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
         try:
             if self._traces is None or scope["path"] in _QUIET:
                 await self._answer(scope, receive, send)
             else:
                 with self._traces.request(headers) as span:
                     trace_id = f"{span.get_span_context().trace_id:032x}"
-                    bind_log_context(request_id=request_id, trace_id=trace_id)
+                    bind_contextvars(trace_id=trace_id)
                     await self._answer(scope, receive, send)
                     describe_request(span, *_method_and_route(scope), scope["feed.status"], request_id)
         finally:
