@@ -74,18 +74,12 @@ class ModelWatcher:
         """(n_posts, d) text vectors of all posts, from the model's snapshot or, for newer posts, from the database."""
         stored: NDArray[np.float32] = model.snapshot["columns"]["text"]
         stored_rows = dict(model.snapshot["post_keys"])
-        state = self.feed.state
-        vectors = np.zeros((state.n_posts, stored.shape[1]), np.float32)
-        missing: dict[bytes, int] = {}
-        for key, row in list(state.post_rows.items()):
-            if key in stored_rows:
-                vectors[row] = stored[stored_rows[key]]
-            else:
-                missing[key] = row
-        if not stored.shape[1]:
-            return vectors
-        for posts in self.updater.read_posts(list(missing)):
+        rows = dict(self.feed.state.post_rows)
+        vectors = np.zeros((self.feed.state.n_posts, stored.shape[1]), np.float32)
+        known = [key for key in rows if key in stored_rows]
+        vectors[[rows[key] for key in known]] = stored[[stored_rows[key] for key in known]]
+        missing = [key for key in rows if key not in stored_rows] if stored.shape[1] else []
+        for posts in self.updater.read_posts(missing):
             embedded = model.embed([post_text(post.content, post.tags) for post in posts])
-            for post, vector in zip(posts, embedded, strict=True):
-                vectors[missing[post.id.bytes]] = vector
+            vectors[[rows[post.id.bytes] for post in posts]] = embedded
         return vectors
