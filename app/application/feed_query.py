@@ -66,8 +66,6 @@ class FeedQuery:
     def excluded_rows(self, state: FeedState, user: int) -> NDArray[np.integer[Any]]:
         """Rows of the posts that the response must not contain: seen, excluded or on an earlier page."""
         seen = state.seen_posts(user) if self.request.exclude_seen else _NO_ROWS
-        if not self.excluded_keys and self.cursor is None:
-            return seen
         excluded = [row for key in self.excluded_keys if (row := state.post_rows.get(key)) is not None]
         earlier = _NO_ROWS if self.cursor is None else state.rows_of_seq(self.cursor.shown)
         return np.concatenate([np.array(excluded, np.intp), seen, earlier])

@@ -53,9 +53,8 @@ class RankedList:
 
     def truncated(self, size: int) -> "RankedList":
         """A copy of the first `size` posts without the scorer's result."""
-        rows, values, source = self.rows, self.values, self.source
-        if len(rows) > size:  # a slice would keep the whole arrays in memory
-            rows, values, source = rows[:size].copy(), values[:size].copy(), source[:size].copy()
+        # copies, because a slice would keep the whole arrays in memory
+        rows, values, source = self.rows[:size].copy(), self.values[:size].copy(), self.source[:size].copy()
         return RankedList(rows, values, source, self.source_reasons, None, np.empty(0, np.intp))
 
 
@@ -68,23 +67,15 @@ class Page:
     reasons: list[Reason]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class FeedPipeline:
     """Collects candidates, filters and scores them, and selects pages."""
 
-    def __init__(
-        self,
-        sources: Sequence[CandidateSource],
-        filters: Sequence[EligibilityFilter],
-        scorer: Scorer,
-        selector: Selector,
-        observer: StageObserver,
-    ) -> None:
-        self.sources = tuple(sources)
-        self._source_reasons = tuple(source.reason for source in sources)
-        self.scorer = scorer
-        self._filters = tuple(filters)
-        self._selector = selector
-        self._observer = observer
+    sources: Sequence[CandidateSource]
+    filters: Sequence[EligibilityFilter]
+    scorer: Scorer
+    selector: Selector
+    observer: StageObserver
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
@@ -98,30 +89,31 @@ class FeedPipeline:
     def eligible(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         """(n,) true for the posts of `rows` that every filter allows."""
         keep = np.ones(len(rows), np.bool_)
-        for allows in self._filters:
+        for allows in self.filters:
             keep &= allows(context, rows)
         return keep
 
     def rank(self, context: RankingContext) -> RankedList:
         """All eligible candidates, sorted by score; the later row first if scores are equal."""
         started = perf_counter()
-        rows, source = self.candidates(context)
+        rows, found_by = self.candidates(context)
         sourced = perf_counter()
         keep = self.eligible(context, rows)
-        rows, source = rows[keep], source[keep]
+        rows, found_by = rows[keep], found_by[keep]
         filtered = perf_counter()
         scored = self.scorer(context, rows)
         values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
         order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
-        self._observer.observe("sources", sourced - started)
-        self._observer.observe("filter", filtered - sourced)
-        self._observer.observe("score", perf_counter() - filtered)
-        return RankedList(rows[order], values[order], source[order], self._source_reasons, scored, order)
+        self.observer.observe("sources", sourced - started)
+        self.observer.observe("filter", filtered - sourced)
+        self.observer.observe("score", perf_counter() - filtered)
+        source_reasons = [source.reason for source in self.sources]
+        return RankedList(rows[order], values[order], found_by[order], source_reasons, scored, order)
 
     def page(self, context: RankingContext, ranked: RankedList, size: int) -> Page:
         """The first `size` posts of a list, or all of a shorter one."""
         started = perf_counter()
-        selected = self._selector(context, ranked.rows, ranked.values, size)
+        selected = self.selector(context, ranked.rows, ranked.values, size)
         rows = ranked.rows[selected.positions]
         if ranked.scored is None:
             scored, scored_at = self.scorer(context, rows), np.arange(len(rows))
@@ -136,7 +128,7 @@ class FeedPipeline:
                 strict=True,
             )
         ]
-        self._observer.observe("select", perf_counter() - started)
+        self.observer.observe("select", perf_counter() - started)
         return Page(rows, selected.values, reasons)
 
     def explain(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Reason
 from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, STRONG_HALF_LIVES, FeedState
-from app.domain.feed.time_units import DAY, HOUR
+from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking.features import Block, FeatureSet
 
-MINUTE = 60.0
 _MIN_COUNT = 1e-6  # added to a decayed count before its logarithm
 _MAX_PRECOMPUTED = 8192  # posts whose inputs are computed before a request needs them
 _MIN_TOPIC_RATIO = -8.0  # natural logarithm
@@ -154,48 +153,40 @@ def _log_event_count(posts: PostBatch) -> NDArray[np.float32]:
     return np.log1p(posts.state.engagements[posts.rows].astype(np.float32))
 
 
+_MAX_RECENT = 4000  # newest published posts that are counted per topic
+
+
 @post_feature("newer posts", "newer in topic", reason=Reason.RECENT)
 def newer_posts(posts: PostBatch) -> Block:
     """log(1 + number of newer published posts), among all posts and among recent posts of the same topic."""
     state = posts.state
     published = state.published_count(posts.now)
-    order = state.memoised(
-        "creation order", lambda: _CreationOrder(state, published), posts_only=True, now=published
+    created, recent_keys = state.memoised(
+        "creation order", lambda: _creation_order(state, published), posts_only=True, now=published
     )
-    return np.log1p(order.newer(posts.rows))
+    rank = np.searchsorted(created, state.created[posts.rows], side="right")
+    first_key = _first_key(state, posts.rows)
+    topic_end = np.searchsorted(recent_keys, first_key + state.n_posts, side="right")
+    not_newer = np.searchsorted(recent_keys, first_key + rank, side="right")
+    counts = np.stack([np.maximum(published - rank, 0), topic_end - not_newer])
+    return np.log1p(counts.astype(np.float32))
 
 
-_MAX_RECENT = 4000  # newest published posts that are counted per topic
+def _creation_order(state: FeedState, published: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The times of creation of all posts, ascending, and the keys of the recent ones of the `published` oldest posts.
 
-
-class _CreationOrder:
-    """Counts published posts that are newer than a post.
-
-    `published` is the number of published posts. Each recent post has a key, topic * (n_posts + 1) + creation rank,
-    so one search in the sorted keys counts the posts of a topic up to a rank.
+    The key of a post is topic * (n_posts + 1) + creation rank, so one search in the sorted keys counts the posts of a
+    topic up to a rank.
     """
+    created = state.created[state.by_created]
+    recent = state.by_created[max(0, published - _MAX_RECENT) : published]
+    rank = np.searchsorted(created, state.created[recent], side="right")
+    return created, np.sort(_first_key(state, recent) + rank)
 
-    def __init__(self, state: FeedState, published: int) -> None:
-        self._state, self._published = state, published
-        self._created = state.created[state.by_created]
-        recent = state.by_created[max(0, published - _MAX_RECENT) : published]
-        self._recent_keys = np.sort(self._first_key(recent) + self._rank(recent))
 
-    def newer(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(2, n_rows) the numbers of newer posts: of all, and of recent ones with the same topic."""
-        rank, first_key = self._rank(rows), self._first_key(rows)
-        topic_end = np.searchsorted(self._recent_keys, first_key + self._state.n_posts, side="right")
-        not_newer = np.searchsorted(self._recent_keys, first_key + rank, side="right")
-        counts = np.stack([np.maximum(self._published - rank, 0), topic_end - not_newer])
-        return counts.astype(np.float32)
-
-    def _rank(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """(n_rows,) how many posts were created when each of `rows` was, or earlier."""
-        return np.searchsorted(self._created, self._state.created[rows], side="right")
-
-    def _first_key(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """(n_rows,) the smallest key of the topic of each of `rows`."""
-        return self._state.topic[rows].astype(np.intp) * (self._state.n_posts + 1)
+def _first_key(state: FeedState, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """(n_rows,) the smallest key of the topic of each of `rows`."""
+    return state.topic[rows].astype(np.intp) * (state.n_posts + 1)
 
 
 @post_feature("heat in topic", reason=Reason.TRENDING)

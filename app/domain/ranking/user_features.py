@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from app.domain.entities import Reason
 from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.ragged import sum_by_row
-from app.domain.feed.time_units import DAY, HOUR
+from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking import neighbourhood
 from app.domain.ranking.features import Block, FeatureSet
-from app.domain.ranking.post_features import MINUTE, POST_FEATURES, post_inputs
-from app.domain.ranking.text_profile import text_profile
+from app.domain.ranking.post_features import POST_FEATURES, post_inputs
 from app.domain.services.ranking_context import RankingContext
 
 _MIN_SUPPORT = 1e-3  # added to the support of neighbours before its logarithm
+_TEXT_EVENTS = 50  # newest events of the user whose posts give the text profile
+_TEXT_DECAY = (0.9 ** np.arange(_TEXT_EVENTS)[::-1]).astype(np.float32)  # the newest counts 1
 _AGE_EVENTS = 50  # newest events of the user whose posts give the usual age
 
 
@@ -112,15 +113,8 @@ def matrix(context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float3
 
 @feature("met", "met within 1h", "met within 1d", reason=None)
 def seen_before(c: CandidateBatch) -> Block:
-    """log(1 + the user's own events with the post), counted in full and decayed with half-lives of 1 h and 1 d.
-
-    0 on a page of unseen posts.
-    """
+    """log(1 + the user's own events with the post), counted in full and decayed with half-lives of 1 h and 1 d."""
     posts, times, _ = c.context.recent_events
-    seen = np.zeros(c.state.n_posts, np.bool_)
-    seen[posts] = True
-    if not seen[c.rows].any():
-        return c.zeros(3)
     age = c.context.now - times
     weights = np.stack([np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY)])
     return np.log1p(GroupSums(posts, weights, c.state.n_posts).for_rows(c.rows))
@@ -166,11 +160,12 @@ def knn_support(c: CandidateBatch) -> Block:
 
 @feature("text like history", reason=Reason.CONTENT_SIMILARITY)
 def text_similarity(c: CandidateBatch) -> Block:
-    """Cosine of the post's text vector and the user's text profile."""
-    profile = text_profile(c.context)
-    if profile is None:
+    """Cosine of the post's text vector and the user's text profile: the decayed mean of the vectors of their posts."""
+    posts, text = c.context.recent_events[0][-_TEXT_EVENTS:], c.state.text
+    if not len(posts) or not text.shape[1]:
         return c.zeros(1)
-    cosine: Block = c.state.text.take(c.rows, axis=0) @ profile
+    profile = _TEXT_DECAY[-len(posts) :] @ text.take(posts, axis=0)
+    cosine: Block = text.take(c.rows, axis=0) @ (profile / (np.linalg.norm(profile) + 1e-9))
     return cosine[None]
 
 
