@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from app.domain.errors import DomainError, StorageUnavailable
+from app.domain.errors import DomainError
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware
 from app.presentation.api.problems import (
@@ -81,23 +81,21 @@ def create_api(
 
 
 def _answer_errors(app: FastAPI, options: ApiOptions) -> None:
-    retry = {"retry-after": str(options.retry_after_seconds)}
+    @app.exception_handler(ProblemError)
+    async def problem(request: Request, error: ProblemError) -> Response:
+        if error.problem.status == 503:
+            error.headers["retry-after"] = str(options.retry_after_seconds)
+        return render(request.scope, error)
 
     @app.exception_handler(DomainError)
     async def domain_error(request: Request, error: DomainError) -> Response:
-        headers = retry if isinstance(error, StorageUnavailable) else None
-        return render(request.scope, problem_of(error), str(error), headers=headers)
-
-    @app.exception_handler(ProblemError)
-    async def problem(request: Request, error: ProblemError) -> Response:
-        headers = {**retry, **error.headers} if error.problem.status == 503 else error.headers
-        return render(request.scope, error.problem, str(error), headers=headers, fields=error.fields)
+        return await problem(request, ProblemError(problem_of(error), str(error)))
 
     @app.exception_handler(HTTPException)
     async def framework_error(request: Request, error: HTTPException) -> Response:
         known = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}.get(error.status_code)
         kind = known or Problem(error.status_code, f"http_{error.status_code}", "The request was refused")
-        return render(request.scope, kind, str(error.detail), headers=error.headers)
+        return render(request.scope, ProblemError(kind, str(error.detail), headers=error.headers))
 
 
 def _openapi(app: FastAPI, *, locked: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, render
+from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, ProblemError, render
 from app.shared.tracing import Traces, describe_request
 
 log = structlog.get_logger("access")
@@ -74,7 +74,7 @@ class AccessLogMiddleware:
         except Exception:
             log.exception("request.failed", path=scope["path"])
             if scope["feed.status"] == 0:
-                await render(scope, INTERNAL_ERROR)(scope, receive, send_with_id)
+                await render(scope, ProblemError(INTERNAL_ERROR))(scope, receive, send_with_id)
 
     def _record(self, scope: Scope, seconds: float) -> None:
         (method, route), status = _method_and_route(scope), scope["feed.status"]
@@ -101,8 +101,8 @@ class ApiKeyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http" and scope["path"] not in self._open_paths and not self._knows(scope):
-            unauthorized = render(scope, UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
-            await unauthorized(scope, receive, send)
+            unauthorized = ProblemError(UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
+            await render(scope, unauthorized)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -82,24 +82,18 @@ def problem_of(error: ProblemError | errors.DomainError) -> Problem:
     return next(DOMAIN_PROBLEMS[kind] for kind in type(error).__mro__ if kind in DOMAIN_PROBLEMS)
 
 
-def render(
-    scope: Scope,
-    problem: Problem,
-    detail: str = "",
-    *,
-    headers: Mapping[str, str] | None = None,
-    fields: Sequence[Mapping[str, str]] = (),
-) -> Response:
-    """The answer for a problem."""
+def render(scope: Scope, error: ProblemError) -> Response:
+    """The response for a problem."""
+    problem = error.problem
     scope["feed.problem"] = problem.code  # for the access line
-    body = _body(problem, detail, scope.get("feed.request_id", ""))
-    if fields:
-        body["errors"] = list(fields)
+    body = _body(problem, str(error), scope.get("feed.request_id", ""))
+    if error.fields:
+        body["errors"] = list(error.fields)
     try:
         content = orjson.dumps(body)
     except TypeError:  # a lone surrogate in a text that quotes the request
         content = orjson.dumps({**body, "detail": ascii(body["detail"]), "errors": []})
-    return Response(content, problem.status, headers=headers, media_type=MEDIA_TYPE)
+    return Response(content, problem.status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
 def _body(problem: Problem, detail: str, request_id: str) -> dict[str, Any]:
