@@ -33,8 +33,6 @@ class Interaction:
             )
         if self.occurred_at.utcoffset() is None:
             raise ValueError("occurred_at must carry a time zone")
-        compact = (
-            json.dumps(self.metadata, ensure_ascii=False, separators=(",", ":")) if self.metadata else ""
-        )
+        compact = json.dumps(self.metadata, ensure_ascii=False, separators=(",", ":"))
         if len(compact.encode()) > MAX_METADATA_BYTES:
             raise ValueError(f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import TypeAdapter
 
-from app.domain.entities import InteractionType
+from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.feed.event_counting import CountingRule
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.settings import Hours, Settings, Weight
@@ -52,7 +52,9 @@ def ranking_options(settings: Settings) -> RankingOptions:
     """Return the ranking options of the settings. A trained model replaces them with those of its evaluation."""
     formula = {option: getattr(settings, setting) for option, setting in _FORMULA_SETTINGS.items()}
     return RankingOptions(
-        interaction_weights=dict(settings.interaction_weights),
+        interaction_weights={
+            kind: getattr(settings, f"interaction_weight_{kind}") for kind in INTERACTION_TYPES
+        },
         counting=CountingRule(settings.count_window_minutes, settings.count_limit),
         formula=FormulaWeights(**formula),
         **{option: getattr(settings, setting) for option, setting in _RANKING_SETTINGS.items()},

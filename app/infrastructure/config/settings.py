@@ -24,7 +24,6 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.ranking.options import RankingOptions
 from app.shared.exceptions import ConfigurationError
 
@@ -236,11 +235,6 @@ class Settings(BaseSettings):
                 "FEED_NOW: must be unset if API_KEYS is set, because it fixes the clock for tests"
             )
         return self
-
-    @property
-    def interaction_weights(self) -> Mapping[InteractionType, float]:
-        """The weight of each interaction type."""
-        return {kind: getattr(self, f"interaction_weight_{kind}") for kind in INTERACTION_TYPES}
 
 
 def read_settings(**overrides: Any) -> Settings:

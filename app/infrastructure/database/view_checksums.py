@@ -8,10 +8,6 @@ from app.infrastructure.database.full_read import POST_READABLE, packed
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
-_USER_DTYPE = np.dtype([("id", "V16")])
-_POST_DTYPE = np.dtype([("id", "V16"), ("checksum", ">i8")])
-_FOLLOW_DTYPE = np.dtype([("follower", "V16"), ("followee", "V16")])
-
 # True if the triggers on `tab` capture every change of `view`: the migrations made the table; the view has all its rows
 # (no WHERE), unchanged columns (they are updatable) and no other source; all four triggers are enabled.
 _IS_CAPTURED = r"""
@@ -51,18 +47,18 @@ def has_complete_change_capture(connection: Connection, schema: SchemaName) -> b
 def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
     """Read the keys of all users, posts and follows, and a hash of the content of each post."""
     content = "ROW(external_id, author_id, content, tags, visible, created_at, seq)::text"
-    users = packed(connection, "uuid_send(id)", schema["feed_users"], _USER_DTYPE)
+    users = packed(connection, "uuid_send(id)", schema["feed_users"], np.dtype([("id", "V16")]))
     posts = packed(
         connection,
         f"uuid_send(id) || int8send(hashtextextended({content}, 0))",
         f"{schema['feed_posts']} WHERE {POST_READABLE}",
-        _POST_DTYPE,
+        np.dtype([("id", "V16"), ("checksum", ">i8")]),
     )
     follows = packed(
         connection,
         "uuid_send(follower_id) || uuid_send(followee_id)",
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",
-        _FOLLOW_DTYPE,
+        np.dtype([("follower", "V16"), ("followee", "V16")]),
     )
     return FeedChecksums(
         users["id"], posts["id"], posts["checksum"].astype(np.int64), follows["follower"], follows["followee"]

@@ -22,7 +22,6 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
 
     assert settings.database_url is None
     assert (settings.db_schema, str(settings.models_dir), settings.port) == ("public", "models", 8000)
-    assert settings.interaction_weights == {"view": 1, "click": 2, "like": 5, "comment": 7, "share": 10}
     assert (settings.weight_collaborative, settings.weight_content, settings.weight_recency) == (
         0.7,
         0.2,
