@@ -57,8 +57,10 @@ def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
             parser.error(f"argument --{name.replace('_', '-')}: goes with --interactions")
 
 
-def posts_beside(interactions: Path, *, alone: bool) -> Path | None:
+def posts_beside(args: argparse.Namespace) -> Path | None:
     """The default of --posts: posts.parquet in the folder of the interactions, if it exists."""
+    interactions: Path = args.interactions
+    alone = args.users is None and args.follows is None
     if interactions.suffix.lower() == ".json" or (alone and sibling(interactions, "posts").is_file()):
         return None  # the feed contains its posts
     beside = interactions.with_name("posts.parquet")

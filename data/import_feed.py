@@ -1,6 +1,5 @@
 """Load a real feed into the database: `python -m data.import_feed --help`. Loading it again adds what is new."""
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +16,14 @@ _PROG = "python -m data.import_feed"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = _parser().parse_args(argv)
+    parser = OneLineParser(
+        prog=_PROG,
+        description="Load a feed from CSV, NDJSON, JSON or Parquet files. Loading it again adds what is new.",
+    )
+    add_feed_arguments(parser, required=True)
+    shift_help = "move all times so that the last interaction is now; later runs use the amount of the first"
+    parser.add_argument("--shift-to-now", action="store_true", help=shift_help)
+    args = parser.parse_args(argv)
 
     def command() -> None:
         with progress_bars() as progress:
@@ -30,20 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{args.interactions}: {summary(counts, feed.skipped_rows)}")
 
     return run_command(_PROG, command)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog=_PROG,
-        description="Load a feed from CSV, NDJSON, JSON or Parquet files. Loading it again adds what is new.",
-    )
-    add_feed_arguments(parser, required=True)
-    parser.add_argument(
-        "--shift-to-now",
-        action="store_true",
-        help="move all times so that the last interaction is now; later runs use the amount of the first",
-    )
-    return parser
 
 
 if __name__ == "__main__":

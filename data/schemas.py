@@ -108,10 +108,6 @@ GivenId = Annotated[str, BeforeValidator(parse_id)]
 FeedTime = Annotated[datetime, BeforeValidator(parse_time)]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]  # PostgreSQL cannot store a NUL character
 Count = Annotated[int, BeforeValidator(parse_count)]
-Flag = Annotated[bool, BeforeValidator(parse_flag)]
-Tags = Annotated[tuple[str, ...], BeforeValidator(parse_tags)]
-Metadata = Annotated[dict[str, Any], BeforeValidator(parse_metadata)]
-EventId = Annotated[str, Field(pattern=f"^{UUID_FORM}$")]
 
 
 class UserInteraction(BaseModel):
@@ -121,8 +117,8 @@ class UserInteraction(BaseModel):
     post_id: GivenId
     interaction_type: InteractionType
     created_at: FeedTime
-    event_id: EventId | None = None
-    metadata: Metadata | None = None
+    event_id: Annotated[str, Field(pattern=f"^{UUID_FORM}$")] | None = None
+    metadata: Annotated[dict[str, Any], BeforeValidator(parse_metadata)] | None = None
 
 
 class FeedPost(BaseModel):
@@ -132,10 +128,10 @@ class FeedPost(BaseModel):
     author_id: GivenId | None = None
     content: Text | None = None
     created_at: FeedTime | None = None
-    visible: Flag | None = None
+    visible: bool | None = None
     like_count: Count | None = None
     comment_count: Count | None = None
-    tags: Tags | None = None
+    tags: Annotated[tuple[str, ...], BeforeValidator(parse_tags)] | None = None
 
 
 class FeedUser(BaseModel):

@@ -3,7 +3,6 @@
 Without `--input`, `data/fake_interactions.json` is loaded; if this file does not exist, a demo feed.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +22,18 @@ _PROG = "python -m data.seed_database"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = _parser().parse_args(argv)
+    parser = OneLineParser(
+        prog=_PROG, description="Load a generated feed, moved in time so that it ends now."
+    )
+    parser.add_argument(
+        "--input",
+        type=existing_file,
+        default=DEFAULT_OUTPUT if DEFAULT_OUTPUT.is_file() else None,
+        metavar="PATH",
+        help=f"file of generate_fake_data (default: {DEFAULT_OUTPUT}, or a demo feed if it does not exist)",
+    )
+    parser.add_argument("--if-empty", action="store_true", help="load only if the database has no post")
+    args = parser.parse_args(argv)
 
     def command() -> None:
         with feed_database() as database:
@@ -42,21 +52,6 @@ def demo_feed() -> FeedFile:
     """300 users, 1,500 posts and 20,000 interactions, always the same."""
     dataset = make_feed(DEMO)
     return FeedFile(dataset, has_event_id=np.zeros(len(dataset.events), np.bool_))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog=_PROG, description="Load a generated feed, moved in time so that it ends now."
-    )
-    parser.add_argument(
-        "--input",
-        type=existing_file,
-        default=DEFAULT_OUTPUT if DEFAULT_OUTPUT.is_file() else None,
-        metavar="PATH",
-        help=f"file of generate_fake_data (default: {DEFAULT_OUTPUT}, or a demo feed if it does not exist)",
-    )
-    parser.add_argument("--if-empty", action="store_true", help="load only if the database has no post")
-    return parser
 
 
 if __name__ == "__main__":

@@ -19,22 +19,6 @@ _PROG: Final = "training.export_model"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = _arguments(argv)
-    return run_command(_PROG, lambda: _export_or_import(args))
-
-
-def _export_or_import(args: argparse.Namespace) -> None:
-    registry = open_registry(read_settings())
-    if args.source is None:
-        record = registry.export(args.version, args.output)
-        message = f"{args.output}: {record.version}, {args.output.stat().st_size / 1e6:.1f} MB"
-    else:
-        record = registry.import_file(args.source, promote=args.promote)
-        message = f"registered: {record.version} ({record.status})"
-    print_result(args, record, message)
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = OneLineParser(
         prog=_PROG,
         description="Write a version with its manifest and signature to one file, or register such a file.",
@@ -58,7 +42,18 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("argument --promote: requires --import")
     if args.source is not None and args.output is not None:
         parser.error("argument --output: requires --version")
-    return args
+    return run_command(_PROG, lambda: _export_or_import(args))
+
+
+def _export_or_import(args: argparse.Namespace) -> None:
+    registry = open_registry(read_settings())
+    if args.source is None:
+        record = registry.export(args.version, args.output)
+        message = f"{args.output}: {record.version}, {args.output.stat().st_size / 1e6:.1f} MB"
+    else:
+        record = registry.import_file(args.source, promote=args.promote)
+        message = f"registered: {record.version} ({record.status})"
+    print_result(args, record, message)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ from data.feed_files.reader import read_feed
 def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
     """The feed of the arguments. Raises FeedFileError, and the errors of `read_database`."""
     if args.interactions is not None:
-        posts = args.posts or posts_beside(
-            args.interactions, alone=args.users is None and args.follows is None
-        )
+        posts = args.posts or posts_beside(args)
         return read_feed(args.interactions, posts, args.users, args.follows, args.event_map).dataset
     return read_database(settings).dataset
 

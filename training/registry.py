@@ -8,6 +8,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
+from rich.table import Table
+from rich.text import Text
+
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import InvalidArtifact
 from app.infrastructure.config.settings import read_settings
@@ -30,14 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _list(registry: FileModelRegistry, args: argparse.Namespace) -> None:
     records, active, previous = registry.records(), registry.active(), registry.previous()
-    if records and not args.json:
-        _print_table(records)
+    if args.json or not records:
+        versions = {
+            "active": active.version if active else None,
+            "previous": previous.version if previous else None,
+        }
+        print_result(args, {**versions, "models": records}, "no model has been published")
         return
-    versions = {
-        "active": active.version if active else None,
-        "previous": previous.version if previous else None,
-    }
-    print_result(args, {**versions, "models": records}, "no model has been published")
+    table = Table("version", "status", "created", "size", "figures", "note")
+    for record in records:
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in _figures(record.metrics))
+        size = f"{record.size_bytes / 1e6:.1f} MB"
+        cells = record.version, record.status, record.created_at, size, figures, record.note
+        table.add_row(*map(Text, cells))
+    print_table(table)
 
 
 def _show(registry: FileModelRegistry, args: argparse.Namespace) -> None:
@@ -47,13 +56,12 @@ def _show(registry: FileModelRegistry, args: argparse.Namespace) -> None:
         registry.load(args.version)
     except InvalidArtifact as error:
         problem = str(error)
-    lines = [f"{name + ':':<12}{_text(value)}" for name, value in values.items()]
+    lines = [
+        f"{name + ':':<12}{value if isinstance(value, str | int) else json.dumps(value)}"
+        for name, value in values.items()
+    ]
     lines.append(f"{'artefact:':<12}{'verified' if problem is None else 'rejected: ' + problem}")
     print_result(args, values | {"loadable": problem is None, "refused": problem}, "\n".join(lines))
-
-
-def _text(value: object) -> object:
-    return value if isinstance(value, str | int) else json.dumps(value)
 
 
 def _promote(registry: FileModelRegistry, args: argparse.Namespace) -> None:
@@ -73,19 +81,6 @@ def _print_active(args: argparse.Namespace, version: str, before: ModelRecord | 
 def _prune(registry: FileModelRegistry, args: argparse.Namespace) -> None:
     removed = [record.version for record in registry.prune(args.keep)]
     print_result(args, {"removed": removed}, f"removed: {', '.join(removed) or 'none'}")
-
-
-def _print_table(records: Sequence[ModelRecord]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("version", "status", "created", "size", "figures", "note")
-    for record in records:
-        figures = "  ".join(f"{name} {value:.3f}" for name, value in _figures(record.metrics))
-        size = f"{record.size_bytes / 1e6:.1f} MB"
-        cells = record.version, record.status, record.created_at, size, figures, record.note
-        table.add_row(*map(Text, cells))
-    print_table(table)
 
 
 def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

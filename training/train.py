@@ -28,7 +28,24 @@ _PROG: Final = "training.train"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = _parser().parse_args(argv)
+    parser = OneLineParser(
+        prog=_PROG, description="Train on the feed in the database, evaluate the model, and publish it."
+    )
+    parser.add_argument("--json", action="store_true", help="print the registry's record as JSON")
+    add_seed(parser)
+    parser.add_argument(
+        "--learn-from",
+        type=whole_number(MIN_REQUESTS),
+        metavar="N",
+        help=f"number of past requests to learn from (default: {LearningOptions().requests}, or that of --settings)",
+    )
+    parser.add_argument(
+        "--settings",
+        type=existing_file,
+        metavar="FILE",
+        help="options from training.tune, instead of the environment's",
+    )
+    args = parser.parse_args(argv)
     return run_command(_PROG, lambda: _train_and_publish(args))
 
 
@@ -85,27 +102,6 @@ def _report(
         print(record.note)
     if trained.rejection_reasons:
         fail(_PROG, f"{record.version} is not published: {'; '.join(trained.rejection_reasons)}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog=_PROG, description="Train on the feed in the database, evaluate the model, and publish it."
-    )
-    parser.add_argument("--json", action="store_true", help="print the registry's record as JSON")
-    add_seed(parser)
-    parser.add_argument(
-        "--learn-from",
-        type=whole_number(MIN_REQUESTS),
-        metavar="N",
-        help=f"number of past requests to learn from (default: {LearningOptions().requests}, or that of --settings)",
-    )
-    parser.add_argument(
-        "--settings",
-        type=existing_file,
-        metavar="FILE",
-        help="options from training.tune, instead of the environment's",
-    )
-    return parser
 
 
 if __name__ == "__main__":

@@ -31,7 +31,15 @@ _PAGE_SIZE: Final = 50
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = _parser().parse_args(argv)
+    parser = OneLineParser(
+        prog=_PROG,
+        description="Verify a registered model, rank with it, and check the metrics of its training.",
+    )
+    parser.add_argument(
+        "--version", metavar="V", help="e.g. v3, or active (default: the newest version with any status)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    args = parser.parse_args(argv)
     return run_command(_PROG, lambda: _validate(args))
 
 
@@ -124,18 +132,6 @@ def _rank_two_pages(model: ServedModel) -> FeedState:
         return state
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise InvalidArtifact(f"it cannot rank the feed of its snapshot: {error!r}") from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog=_PROG,
-        description="Verify a registered model, rank with it, and check the metrics of its training.",
-    )
-    parser.add_argument(
-        "--version", metavar="V", help="e.g. v3, or active (default: the newest version with any status)"
-    )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    return parser
 
 
 if __name__ == "__main__":

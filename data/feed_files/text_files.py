@@ -37,9 +37,12 @@ def read_csv(path: Path, kind: FileKind) -> FileTable:
     def place(row: int) -> str:
         return f"line {next(islice(_csv_records(path), row + 1, None))[0]}"
 
-    names, has_rows = _csv_header(path)
-    wanted = known_columns(path, kind, names, "line 1")
-    if not has_rows:
+    records = _csv_records(path)
+    header, first = next(records, None), next(records, None)
+    if header is None:
+        raise FeedFileError(path, "is empty: the first line must contain the names of the columns")
+    wanted = known_columns(path, kind, header[1], "line 1")
+    if first is None:
         return FileTable(path, kind, dict.fromkeys(wanted, _EMPTY_COLUMN), 0, place)
     convert = pacsv.ConvertOptions(
         include_columns=wanted,
@@ -55,7 +58,7 @@ def read_csv(path: Path, kind: FileKind) -> FileTable:
             convert_options=convert,
         )
     except pa.ArrowInvalid as error:
-        raise _csv_error(path, len(names), str(error)) from None
+        raise _csv_error(path, len(header[1]), str(error)) from None
     columns = {name: table.column(name) for name in wanted}
     return FileTable(path, kind, columns, table.num_rows, place)
 
@@ -149,15 +152,6 @@ def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             if record:
                 yield start, record
             start = reader.line_num + 1
-
-
-def _csv_header(path: Path) -> tuple[list[str], bool]:
-    """The names of the columns, and whether a record follows."""
-    records = _csv_records(path)
-    header, first = next(records, None), next(records, None)
-    if header is None:
-        raise FeedFileError(path, "is empty: the first line must contain the names of the columns")
-    return header[1], first is not None
 
 
 def _csv_error(path: Path, width: int, reason: str) -> FeedFileError:

@@ -81,7 +81,7 @@ class _Found(Exception):
 def _parser_of(name: str) -> argparse.ArgumentParser | None:
     """The argument parser of a command; None for a command that has none."""
     module = import_module(name)
-    if not hasattr(module, "argparse"):
+    if not {"argparse", "OneLineParser"} & vars(module).keys():
         return None
 
     def stop(parser: argparse.ArgumentParser, *_: object) -> None:
