@@ -51,10 +51,10 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = Fals
 
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Fail on arguments that do not go together."""
+    """End with an error if a file or --event-map is given without --interactions."""
     for name in ("posts", "users", "follows", "event_map"):
         if getattr(args, name) and args.interactions is None:
-            parser.error(f"argument --{name.replace('_', '-')}: goes with --interactions")
+            parser.error(f"argument --{name.replace('_', '-')}: needs --interactions")
 
 
 def posts_beside(args: argparse.Namespace) -> Path | None:

@@ -25,17 +25,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shift-to-now", action="store_true", help=shift_help)
     args = parser.parse_args(argv)
 
-    def command() -> None:
+    def import_files() -> None:
+        """Read the files, load them into the database, and print what was added and skipped."""
         with progress_bars() as progress:
             progress("reading", 0, None)
             feed = read_feed(args.interactions, args.posts, args.users, args.follows, args.event_map)
             progress("reading", len(feed.dataset.events), len(feed.dataset.events))
-            to_now = time.time() if args.shift_to_now else None
+            now = time.time() if args.shift_to_now else None
             with feed_database() as database:
-                counts = database.load(feed, to_now=to_now, progress=progress)
+                counts = database.load(feed, shift_last_event_to=now, progress=progress)
         print(f"{args.interactions}: {summary(counts, feed.skipped_rows)}")
 
-    return run_command(_PROG, command)
+    return run_command(_PROG, import_files)
 
 
 if __name__ == "__main__":

@@ -40,16 +40,20 @@ class FeedDatabase:
         with self.engine.connect() as connection:
             return not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {self.schema['feed_posts']})"))  # noqa: S608
 
-    def load(self, feed: FeedFile, *, to_now: float | None, progress: Progress) -> LoadCounts:
-        """Add the rows that are new. `to_now`, the present time, shifts all times so that the last event is then.
+    def load(self, feed: FeedFile, *, shift_last_event_to: float | None, progress: Progress) -> LoadCounts:
+        """Add the rows that are new.
+
+        shift_last_event_to  seconds since the epoch: all times are shifted by one amount, so that the last event has
+                             this time; None shifts nothing
 
         A data set that was loaded with a shift gets the same shift again. Raises LoadRejected and
         StorageUnavailable; then nothing is written.
         """
         dataset = complete(feed)
         shift = None
-        if to_now is not None and len(dataset.events):
-            shift = TimeShift(data_set_name(dataset), to_now - float(dataset.events.time[-1]))
+        if shift_last_event_to is not None and len(dataset.events):
+            seconds = shift_last_event_to - float(dataset.events.time[-1])
+            shift = TimeShift(data_set_name(dataset), seconds)
         try:
             return self._add(dataset, shift, progress)
         except ShiftConflict as other:  # an earlier load stored another shift

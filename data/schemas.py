@@ -2,6 +2,9 @@
 
 A pydantic model defines one row; unknown columns are ignored. Files of millions of rows are checked column by column
 with the same functions (`data.feed_files.columns`); a test compares the results of both.
+
+The `parse_` functions raise ValueError with the problem only, such as "is not true or false". Error messages put the
+column and the value before it.
 """
 
 import re
@@ -31,15 +34,15 @@ class FeedFileError(ConfigurationError):
     def __init__(
         self,
         file: Path,
-        why: str,
+        problem: str,
         *,
         place: str | None = None,
         column: str | None = None,
         value: object = None,
     ) -> None:
         parts = [str(file), place, f"column {column}" if column else None]
-        problem = f"{preview(value)} {why}" if column and value is not None else why
-        super().__init__(": ".join([part for part in parts if part] + [problem]))
+        sentence = f"{preview(value)} {problem}" if column and value is not None else problem
+        super().__init__(": ".join([part for part in parts if part] + [sentence]))
         self.column = column
 
 

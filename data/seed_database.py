@@ -35,17 +35,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--if-empty", action="store_true", help="load only if the database has no post")
     args = parser.parse_args(argv)
 
-    def command() -> None:
+    def seed() -> None:
+        """Load the file or the demo feed, and print what was added and skipped."""
         with feed_database() as database:
             if args.if_empty and not database.is_empty():
                 print("the database already contains a feed")
                 return
             with progress_bars() as progress:
                 feed = demo_feed() if args.input is None else read_feed(args.input)
-                counts = database.load(feed, to_now=time.time(), progress=progress)
+                counts = database.load(feed, shift_last_event_to=time.time(), progress=progress)
         print(f"{args.input or 'demo feed'}: {summary(counts, feed.skipped_rows)}")
 
-    return run_command(_PROG, command)
+    return run_command(_PROG, seed)
 
 
 def demo_feed() -> FeedFile:

@@ -24,7 +24,8 @@ _SECONDS: Final = r"^[+-]?\d+(\.\d*)?$"
 _FIRST: Final = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())
 _LAST: Final = int(datetime(9999, 12, 30, tzinfo=UTC).timestamp())
 _TICKS: Final = {"s": 1, "ms": 1_000, "us": 1_000_000}  # per second
-WHY: Final = "is not a time (ISO 8601 or Unix seconds)"
+INVALID_TIME: Final = "is not a time (ISO 8601 or Unix seconds)"
+"""The problem of a value, in error messages that start with the value."""
 
 
 def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -49,10 +50,10 @@ def to_microseconds(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 def parse_time(value: object) -> datetime:
     """One value, parsed by the rules of `to_microseconds`, as an aware datetime. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(WHY)
+        raise ValueError(INVALID_TIME)
     micro, invalid = to_microseconds(pa.chunked_array([[str(value)]], pa.large_string()))
     if invalid[0]:
-        raise ValueError(WHY)
+        raise ValueError(INVALID_TIME)
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micro[0]))
 
 
@@ -100,10 +101,14 @@ def _from_iso(texts: Any) -> NDArray[np.int64]:
 
 
 def _iso_microseconds(text: str) -> int:
-    """The time in microseconds, NO_TIME if there is no such day or hour."""
-    clock = text[11:].replace(" ", "").upper()  # fromisoformat rejects a space before the zone
+    """Microseconds since the epoch of a text that matches `_ISO` or `_BASIC`, in UTC if it has no zone.
+
+    NO_TIME if the day or the time of day does not exist, such as February 30 or 10:75.
+    """
+    # fromisoformat accepts a space after the date (one of the first 11 characters), but rejects one before the zone.
+    start, rest = text[:11], text[11:].replace(" ", "").upper()
     try:
-        time = datetime.fromisoformat(text[:11] + clock)
+        time = datetime.fromisoformat(start + rest)
     except ValueError:
         return NO_TIME
     return microseconds(time if time.tzinfo else time.replace(tzinfo=UTC))

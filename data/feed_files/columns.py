@@ -1,6 +1,6 @@
 """Checks the columns of a feed file and converts them to arrays. The first invalid value raises FeedFileError.
 
-Single values are parsed by the functions of `data.schemas`, each distinct value once.
+Single values are parsed by the functions of `data.schemas`. An empty value is a null of Arrow.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import KEY_DTYPE
 from data.feed_files.file_tables import FileTable
 from data.schemas import UUID_FORM, parse_count, parse_flag, parse_id, parse_metadata, parse_tags
-from data.times import WHY, to_microseconds
+from data.times import INVALID_TIME, to_microseconds
 
 
 class IdIndex:
@@ -38,7 +38,7 @@ class IdIndex:
 
     def rows(self, table: FileTable, name: str) -> NDArray[np.int32]:
         """(n,) the row of each id in a column, -1 for an empty value. A new id gets the next row."""
-        return _parsed(table, name, _id_text(table, name), self._row_of, -1, np.int32)
+        return _parse_column(table, name, _id_text(table, name), self._row_of, -1, np.int32)
 
     def _row_of(self, given: str) -> int:
         row = self._row.setdefault(self._uuid_of(parse_id(given)).bytes, len(self._row))
@@ -48,12 +48,12 @@ class IdIndex:
 
 
 def times(table: FileTable, name: str = "created_at") -> NDArray[np.int64]:
-    """(n,) microseconds since the Unix epoch, NO_TIME for an empty value."""
+    """(n,) microseconds since the Unix epoch, NO_TIME for an empty value. Raises FeedFileError for an invalid one."""
     try:
         micro, invalid = to_microseconds(table.column(name))
     except TypeError:
         raise _wrong_type(table, name, "times") from None
-    _fail_if_any(table, name, invalid, WHY)
+    _fail_if_any(table, name, invalid, INVALID_TIME)
     return micro
 
 
@@ -68,7 +68,7 @@ def interaction_codes(table: FileTable, event_map: Mapping[str, str]) -> NDArray
         return INTERACTION_TYPES.index(kind)
 
     name = "interaction_type"
-    return _parsed(table, name, _text(table, name), parse, 0, np.uint8)
+    return _parse_column(table, name, _text(table, name), parse, 0, np.uint8)
 
 
 def texts(table: FileTable, name: str) -> list[str | None]:
@@ -81,7 +81,7 @@ def texts(table: FileTable, name: str) -> list[str | None]:
 
 def flags(table: FileTable, name: str, *, default: bool) -> NDArray[np.bool_]:
     """(n,) booleans in the usual spellings; `default` for an empty value."""
-    return _parsed(table, name, table.column(name), parse_flag, default, np.bool_)
+    return _parse_column(table, name, table.column(name), parse_flag, default, np.bool_)
 
 
 def counts(table: FileTable, name: str) -> NDArray[np.int64]:
@@ -89,12 +89,12 @@ def counts(table: FileTable, name: str) -> NDArray[np.int64]:
     column = table.column(name)
     if pa.types.is_floating(column.type):  # pandas writes missing numbers as NaN
         column = pc.if_else(pc.is_nan(column), None, column)
-    return _parsed(table, name, column, parse_count, -1, np.int64)
+    return _parse_column(table, name, column, parse_count, -1, np.int64)
 
 
 def tags(table: FileTable) -> list[tuple[str, ...]]:
     """The tags of each row, () for an empty value."""
-    values: list[tuple[str, ...]] = _parsed(
+    values: list[tuple[str, ...]] = _parse_column(
         table, "tags", table.column("tags"), parse_tags, (), np.object_
     ).tolist()
     return values
@@ -105,7 +105,7 @@ def metadata(table: FileTable) -> NDArray[np.object_] | None:
     column = table.column("metadata")
     if column.null_count == table.rows:
         return None
-    return _parsed(table, "metadata", column, _metadata_text, "{}", np.object_)
+    return _parse_column(table, "metadata", column, _metadata_text, "{}", np.object_)
 
 
 def event_ids(table: FileTable) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
@@ -128,24 +128,28 @@ def _metadata_text(value: object) -> str:
     return orjson.dumps(parse_metadata(value)).decode()
 
 
-def _parsed(
+def _parse_column(
     table: FileTable, name: str, column: Any, parse: Callable[[Any], object], default: object, dtype: type
 ) -> NDArray[Any]:
-    """(n,) the parsed values of a column, `default` for an empty one. Each distinct value is parsed once."""
-    if pa.types.is_nested(column.type):  # Arrow cannot find the distinct ones of these
+    """(n,) the values of a column, each parsed by `parse`; `default` for an empty value.
+
+    Each distinct value is parsed once, except lists and structs: Arrow cannot encode nested values as a dictionary.
+    Raises FeedFileError at the first row of a value that `parse` rejects.
+    """
+    if pa.types.is_nested(column.type):
         values = column.to_pylist()
         codes = np.arange(len(values))
     else:
         encoded = column.combine_chunks().dictionary_encode()
         values = encoded.dictionary.to_pylist()
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.intp)
-    found = []
+    parsed = []
     for code, value in enumerate(values):
         try:
-            found.append(default if value is None else parse(value))
+            parsed.append(default if value is None else parse(value))
         except (ValueError, TypeError) as error:
             raise table.error(int((codes == code).argmax()), name, str(error), value) from None
-    return np.fromiter([*found, default], dtype)[codes]  # an empty value has code -1 or is None
+    return np.fromiter([*parsed, default], dtype)[codes]  # code -1, of an empty value, selects `default`
 
 
 def _text(table: FileTable, name: str) -> Any:
@@ -177,6 +181,6 @@ def _true(booleans: Any) -> NDArray[np.bool_]:
     return is_true
 
 
-def _fail_if_any(table: FileTable, name: str, bad: NDArray[np.bool_], why: str) -> None:
+def _fail_if_any(table: FileTable, name: str, bad: NDArray[np.bool_], problem: str) -> None:
     if bad.any():
-        raise table.error(int(bad.argmax()), name, why)
+        raise table.error(int(bad.argmax()), name, problem)

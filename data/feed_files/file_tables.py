@@ -42,7 +42,7 @@ class FileTable:
             return self.columns[name]
         return pa.chunked_array([pa.nulls(self.rows, pa.large_string())])
 
-    def error(self, row: int, column: str, why: str, value: object = None) -> FeedFileError:
+    def error(self, row: int, column: str, problem: str, value: object = None) -> FeedFileError:
         """The error for a value in a row: `value`, or the one in the file."""
         if value is None:
             cell = self.columns[column][row]
@@ -50,7 +50,7 @@ class FileTable:
                 value = cell.as_py()
             except (OverflowError, ValueError):  # a time outside the range of Python's datetime
                 value = cell.cast("int64").as_py()
-        return FeedFileError(self.file, why, place=self.place(row), column=column, value=value)
+        return FeedFileError(self.file, problem, place=self.place(row), column=column, value=value)
 
 
 def read_parquet(path: Path, kind: FileKind) -> FileTable:

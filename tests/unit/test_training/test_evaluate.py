@@ -141,7 +141,7 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(feed, capsys, arguments
 
 def test_posts_without_interactions_make_no_feed(feed, capsys):
     assert _exit_code(["--posts", str(feed)]) == 2
-    assert "goes with --interactions" in capsys.readouterr().err
+    assert "needs --interactions" in capsys.readouterr().err
 
 
 def test_a_bad_row_is_named_and_no_dump_is_left(tmp_path, capsys):
