@@ -82,8 +82,8 @@ class CursorCodec:
         return CursorState(user, mode, issued_at, _EPOCH + started * _MICROSECOND, shown)
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+def _microseconds(time: datetime) -> int:
+    return (time - _EPOCH) // _MICROSECOND
 
 
 def _mac(key: bytes, user: UUID, mode: str, payload: bytes) -> bytes:

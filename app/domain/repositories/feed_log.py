@@ -55,7 +55,7 @@ class FeedChanges:
     removed_events: Sequence[RemovedEvents]
     position: LogPosition
     more: bool = False
-    """Cut off: the next read goes on towards the same moment."""
+    """True if the read reached its limit: the next read continues towards the same database snapshot."""
 
     @property
     def is_empty(self) -> bool:
@@ -67,7 +67,7 @@ class FeedChanges:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedChecksums:
-    """Which users, posts and follows exist, by UUID bytes (V16), and a number for each post that changes with it."""
+    """The ids of all users, posts and follows as UUID bytes (V16), and a checksum of the content of each post."""
 
     users: NDArray[np.void]
     posts: NDArray[np.void]
@@ -76,7 +76,7 @@ class FeedChecksums:
     followees: NDArray[np.void]
 
     def by_post(self) -> dict[bytes, int]:
-        """The mark of each post."""
+        """The checksum of each post, by its UUID bytes."""
         return dict(zip(self.posts.tolist(), self.checksums.tolist(), strict=True))
 
 
@@ -106,7 +106,7 @@ class FeedLog(Protocol):
         """True if `read_changes` returns every change of a user, post or follow. Adopted tables have no triggers."""
 
     def checksums(self) -> FeedChecksums:
-        """The present keys and checksums: they reveal changes that no trigger captured."""
+        """The current ids and checksums, to find changes that no trigger captured."""
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
         """Posts created at or after a time, oldest first; also those that no trigger captured."""

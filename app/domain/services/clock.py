@@ -8,4 +8,4 @@ class Clock(Protocol):
     """Returns the time; tests and replays fix it."""
 
     def now(self) -> datetime:
-        """The present moment, aware, UTC."""
+        """The current time, aware, UTC."""

@@ -69,10 +69,12 @@ def create_feed_engine(
     engine = create_engine(psycopg2_url, use_native_hstore=False, **pool)
 
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> Any:
-        limits = {"connect_timeout": math.ceil(connect_seconds), **_KEEPALIVE}
+    def connect(_dialect: object, _record: object, arguments: Any, url_options: Any) -> Any:
+        """Open a connection. Raises psycopg2.OperationalError after `connect_seconds`."""
+        # `deadline` works only after `install_deadlines`; libpq then ignores connect_timeout.
+        defaults = {"connect_timeout": math.ceil(connect_seconds), **_KEEPALIVE}
         with deadline(connect_seconds):
-            return psycopg2.connect(*arguments, **{**limits, **options})
+            return psycopg2.connect(*arguments, **{**defaults, **url_options})
 
     return engine
 

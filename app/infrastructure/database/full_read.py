@@ -32,8 +32,8 @@ EVENT = np.dtype(
 )
 FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
 
-POST_READABLE = "seq IS NOT NULL AND created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
-"""The condition on posts of an adopted table: a `seq`, and a time that a `datetime` can hold."""
+READABLE_POST = "seq IS NOT NULL AND created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
+"""SQL condition of the posts that are read: a `seq`, and a time that a `datetime` can hold."""
 
 POST_TAGS = "coalesce(array_remove(tags, NULL), '{}')"
 
@@ -52,10 +52,13 @@ def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
     return FeedDataset(users, posts, follows, events)
 
 
-def packed(connection: Connection, record: str, source: str, dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    """(n,) binary records of all rows of `source`, which PostgreSQL concatenates page by page.
+def read_packed(
+    connection: Connection, record: str, source: str, dtype: np.dtype[np.void]
+) -> NDArray[np.void]:
+    """Read all rows of `source` as (n,) records of `dtype`. PostgreSQL concatenates the bytes page by page.
 
-    record  SQL expression for the bytes of one record of `dtype`
+    record  SQL expression for the bytes of one record
+    source  a view, with or without a WHERE condition
     """
     pages = connection.exec_driver_sql(
         f"SELECT string_agg(record, ''::bytea) FROM (SELECT {record} AS record, (row_number() OVER () - 1) / "
@@ -97,7 +100,7 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
         "coalesce(content, '')",
         POST_TAGS,
     )
-    source = f"{schema['feed_posts']} WHERE {POST_READABLE}"
+    source = f"{schema['feed_posts']} WHERE {READABLE_POST}"
     ids, external_ids, authors, created, visible, seq, text, tags = _columns(connection, expressions, source)
     return PostColumns(
         key=uuid_keys_from_text(ids),
@@ -112,7 +115,7 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
 
 
 def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> FollowColumns:
-    records = packed(
+    records = read_packed(
         connection,
         "uuid_send(follower_id) || uuid_send(followee_id) || timestamptz_send(coalesce(created_at, '-infinity'))",
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",

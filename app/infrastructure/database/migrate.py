@@ -21,7 +21,11 @@ class MigrationRejected(ConfigurationError):
 
 
 def migrate(engine: Engine, schema: SchemaName, revision: str = "head") -> None:
-    """Bring `schema` to a revision ("head", "base" or a number) in one transaction. Raises MigrationRejected."""
+    """Upgrade `schema` to `revision`, "head" or a number such as "0003"; "base" removes all that was created.
+
+    It runs in one transaction (`migrations/env.py`). Raises MigrationRejected if the schema already has a table of
+    another application with the name of one of the service's own tables.
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.connect() as connection:

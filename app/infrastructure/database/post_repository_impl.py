@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Post
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
-from app.infrastructure.database.full_read import POST_READABLE, POST_TAGS
+from app.infrastructure.database.full_read import POST_TAGS, READABLE_POST
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 _POST_COLUMNS: Final = (
@@ -20,7 +20,7 @@ _POST_COLUMNS: Final = (
 
 def read_posts(connection: Connection, schema: SchemaName, condition: str, value: object) -> list[Post]:
     """Return the posts of the view feed_posts that fulfil a condition with one placeholder, in the order of `seq`."""
-    query = f"SELECT {_POST_COLUMNS} FROM {schema['feed_posts']} WHERE {condition} AND {POST_READABLE} ORDER BY seq"
+    query = f"SELECT {_POST_COLUMNS} FROM {schema['feed_posts']} WHERE {condition} AND {READABLE_POST} ORDER BY seq"
     rows = connection.exec_driver_sql(query, (value,))
     return [
         Post(id_, external_id, author_id, created_at, seq, content, tuple(tags), visible)

@@ -4,7 +4,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from app.domain.repositories.feed_log import FeedChecksums
-from app.infrastructure.database.full_read import POST_READABLE, packed
+from app.infrastructure.database.full_read import READABLE_POST, read_packed
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
@@ -37,7 +37,9 @@ def has_complete_change_capture(connection: Connection, schema: SchemaName) -> b
                 "view": schema[view],
                 "table": schema[table],
                 "columns": list(columns),
-                "triggers": [f"feed_{table}_{event}" for event in ("insert", "update", "delete", "truncate")],
+                "triggers": [
+                    f"feed_{table}_{operation}" for operation in ("insert", "update", "delete", "truncate")
+                ],
             },
         ).scalar_one_or_none()
         for view, (table, columns) in VIEW_COLUMNS.items()
@@ -45,16 +47,19 @@ def has_complete_change_capture(connection: Connection, schema: SchemaName) -> b
 
 
 def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
-    """Read the keys of all users, posts and follows, and a hash of the content of each post."""
+    """Read the ids of all users, posts and follows, and a checksum of the content of each post.
+
+    The reconciler compares them with the state, to find changes that no trigger captured.
+    """
     content = "ROW(external_id, author_id, content, tags, visible, created_at, seq)::text"
-    users = packed(connection, "uuid_send(id)", schema["feed_users"], np.dtype([("id", "V16")]))
-    posts = packed(
+    users = read_packed(connection, "uuid_send(id)", schema["feed_users"], np.dtype([("id", "V16")]))
+    posts = read_packed(
         connection,
         f"uuid_send(id) || int8send(hashtextextended({content}, 0))",
-        f"{schema['feed_posts']} WHERE {POST_READABLE}",
+        f"{schema['feed_posts']} WHERE {READABLE_POST}",
         np.dtype([("id", "V16"), ("checksum", ">i8")]),
     )
-    follows = packed(
+    follows = read_packed(
         connection,
         "uuid_send(follower_id) || uuid_send(followee_id)",
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",

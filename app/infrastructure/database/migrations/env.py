@@ -17,8 +17,12 @@ from app.shared.exceptions import ConfigurationError
 
 
 def run(connection: Connection, schema: SchemaName) -> None:
+    """Run the migrations in one transaction; create the schema if it is missing.
+
+    An advisory lock makes concurrent migrations of one schema wait for each other.
+    """
     with connection.begin():
-        connection.execute(text("SET LOCAL TimeZone TO 'UTC'"))
+        connection.execute(text("SET LOCAL TimeZone TO 'UTC'"))  # no result depends on the server's time zone
         lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
         connection.execute(lock, {"name": f"feed migration {schema}"})
         # CREATE SCHEMA IF NOT EXISTS needs the right to create schemas even if the schema exists
@@ -31,14 +35,14 @@ def run(connection: Connection, schema: SchemaName) -> None:
             feed_schema=schema.plain,
         )
         context.run_migrations()
-        _reset_future_transactions(connection, schema)
+        _reset_future_transactions(connection, schema)  # after a restore from a dump of another cluster
 
 
 def _reset_future_transactions(connection: Connection, schema: SchemaName) -> None:
-    """Set transaction numbers that this cluster has not reached to 0, which every reader has passed.
+    """Set the transaction number of a row to 0 if this cluster has not reached it; every reader has passed 0.
 
-    They come from a dump of a cluster with more transactions. Readers would read these rows again when this cluster
-    reaches the numbers.
+    Such rows come from a dump of a cluster with more transactions. Without the reset, readers would read the rows again
+    when this cluster reaches their numbers.
     """
     for table in ("user_interaction", "feed_change", "feed_change_swept"):
         if connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": schema[table]}):

@@ -293,7 +293,7 @@ def _check_not_rejected(manifest: Manifest) -> None:
 
 def _parse_created_at(text: str) -> datetime:
     """An aware time in UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
         raise ValueError(f"created_at: no zone: {text!r}")
-    return moment.astimezone(UTC)
+    return time.astimezone(UTC)

@@ -185,14 +185,14 @@ def create_triggers(schema: SchemaName, entity: str) -> None:
         "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
         "truncate": "",
     }
-    for event, body in bodies.items():
-        name = f"feed_{table}_{event}"
+    for operation, body in bodies.items():
+        name = f"feed_{table}_{operation}"
         op.execute(
             TRIGGER_FUNCTION.format(schema=schema, name=name, feed_change=schema["feed_change"], select=body)
         )
         op.execute(
-            f"CREATE TRIGGER {name} {'BEFORE' if event == 'truncate' else 'AFTER'} {event} ON {schema[table]} "
-            f"{tables[event]} FOR EACH STATEMENT EXECUTE FUNCTION {schema}.{name}()"
+            f"CREATE TRIGGER {name} {'BEFORE' if operation == 'truncate' else 'AFTER'} {operation} ON {schema[table]} "
+            f"{tables[operation]} FOR EACH STATEMENT EXECUTE FUNCTION {schema}.{name}()"
         )
 
 
@@ -232,5 +232,5 @@ def downgrade() -> None:
         if is_ours(schema, table):
             op.execute(f"DROP TABLE {schema[table]}")
     for table, _, _ in WATCHED.values():
-        for event in ("insert", "update", "delete", "truncate"):
-            op.execute(f"DROP FUNCTION IF EXISTS {schema}.feed_{table}_{event}()")
+        for operation in ("insert", "update", "delete", "truncate"):
+            op.execute(f"DROP FUNCTION IF EXISTS {schema}.feed_{table}_{operation}()")
