@@ -69,7 +69,7 @@ def _top(values: Scores, tie_break: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 def _trending(half_life: float) -> Callable[[ReplayRequest], Scores]:
     column = HALF_LIVES.index(half_life)
-    return lambda request: request.uncapped().state.post_counters.column(column, request.time)
+    return lambda request: request.uncapped().state.post_counters.all_values(column, request.time)
 
 
 def _popular(request: ReplayRequest) -> Scores:

@@ -1,4 +1,4 @@
-"""What the service answers with."""
+"""One recommended post and the reason for it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +22,7 @@ class Recommendation:
     """One post that is recommended to one user, and the reason."""
 
     post_id: UUID
-    score: float  # 0..1, comparable within one answer only
+    score: float  # 0..1, comparable within one response only
     reason: Reason
 
     def __post_init__(self) -> None:

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from app.domain.feed.ragged import grow
 from app.domain.feed.top_k import NEVER, TopK
 
-_MAX_LOG2 = (
-    1000.0  # counts below 2 ** -1000 are 0; counts above 2 ** 1000 come only from events in the future
-)
+# Counts below 2 ** -1000 (about 1e-301) are 0. Counts above 2 ** 1000, of events in the future, are 2 ** 1000.
+_MAX_LOG2 = 1000.0
 
 
 class DecayedCounters:
@@ -28,7 +27,9 @@ class DecayedCounters:
         self.rows = 0
         self._log2_counts = np.full((len(self.half_lives), 0), NEVER)
         self._top_k_size = top_k_size
-        self._top_k = [TopK(top_k_size) for _ in self.half_lives] if top_k_size else []
+        self._top_k = (
+            [TopK(top_k_size) for _ in self.half_lives] if top_k_size else []
+        )  # one per half-life, or none
 
     def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
@@ -36,9 +37,13 @@ class DecayedCounters:
         self.rows = max(self.rows, rows)
 
     def add(self, rows: NDArray[np.intp], times: NDArray[np.float64]) -> None:
-        """Count one event at `times[i]` (seconds since the epoch) for `rows[i]`, in order."""
+        """Count one event at `times[i]` (seconds since the epoch) for `rows[i]`, in the order of the arrays.
+
+        The order matters to the last bit, because floating-point sums depend on it.
+        """
         if not len(rows):
             return
+        # An event at t adds 2 ** (t / half_life) to the sum; `values` divides the sum by 2 ** (now / half_life).
         for log2_counts, half_life in zip(self._log2_counts, self.half_lives, strict=True):
             np.logaddexp2.at(log2_counts, rows, times / half_life)
         for top_k, log2_counts in zip(self._top_k, self._log2_counts, strict=False):
@@ -51,36 +56,36 @@ class DecayedCounters:
         for top_k in self._top_k:
             top_k.invalidate()
 
-    def values(self, now: float, rows: NDArray[np.intp], columns: slice = slice(None)) -> NDArray[np.float64]:
-        """(n_half_lives, n_rows) counts at `now` for the half-lives in `columns`; 0 for counts below 1e-301."""
-        values = self._log2_counts[columns].take(rows, axis=1)
-        values -= (now / self.half_lives[columns])[:, None]
+    def values(self, now: float, rows: NDArray[np.intp], indices: slice = slice(None)) -> NDArray[np.float64]:
+        """(n_half_lives, n_rows) decayed counts of `rows` at `now`, for `half_lives[indices]`; 0 if below 1e-301."""
+        values = self._log2_counts[indices].take(rows, axis=1)
+        values -= (now / self.half_lives[indices])[:, None]
         is_positive = values > -_MAX_LOG2
-        # Without the bounds, exp2 of subnormal numbers takes 30 times as long.
+        # The lower bound avoids subnormal numbers, for which exp2 takes 30 times as long; the upper one, overflow.
         np.clip(values, -_MAX_LOG2, _MAX_LOG2, out=values)
         np.exp2(values, out=values)
         values *= is_positive
         return values
 
     def log2_values(self, index: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """(n_rows,) log2 of the counts at one half-life, up to a term that all rows share; -inf without an event.
+        """(n_rows,) log2 of the decayed counts for `half_lives[index]`, up to a term that all rows share.
 
-        It orders and compares rows at any time.
+        -inf for a row without an event. The values order and compare rows at any time.
         """
         values: NDArray[np.float64] = self._log2_counts[index, rows]
         return values
 
-    def column(self, index: int, now: float) -> NDArray[np.float64]:
-        """(n_rows,) counts of all rows at one half-life."""
+    def all_values(self, index: int, now: float) -> NDArray[np.float64]:
+        """(n_rows,) decayed counts of all rows at `now`, for `half_lives[index]`."""
         values: NDArray[np.float64] = np.exp2(
             self._log2_counts[index, : self.rows] - now / self.half_lives[index]
         )
         return values
 
     def top_k(self, index: int, count: int) -> NDArray[np.intp]:
-        """The `count` rows with the largest counts at one half-life, largest first; of equal rows the later one first.
+        """The `count` rows with the largest decayed counts for `half_lives[index]`, largest first.
 
-        `count` is at most `top_k_size`.
+        Of rows with equal counts, the higher row is first. `count` is at most `top_k_size`.
         """
         return self._top_k[index].first(self._log2_counts[index, : self.rows], count)
 

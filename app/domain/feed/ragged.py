@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-_FIRST_CAPACITY = 4
+_MIN_CAPACITY = 4  # entries of a row that has any
 
 
 def grow(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
@@ -20,11 +20,11 @@ def grow(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
 
 
 def cumulative_count(rows: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
-    """How often each entry's value stood earlier in `rows`: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
+    """(n,) the number of earlier occurrences of each entry's value: [7, 3, 7, 7] -> [0, 0, 1, 2]."""
     order = rows.argsort(kind="stable")
     ordered = rows[order]
     place = np.arange(len(rows))
-    start = np.zeros(len(rows), np.intp)  # of the run of equal values that each stands in
+    start = np.zeros(len(rows), np.intp)  # the first place with the same value as each place of `ordered`
     np.multiply(place[1:], ordered[1:] != ordered[:-1], out=start[1:])
     np.maximum.accumulate(start, out=start)
     result = np.empty(len(rows), np.intp)
@@ -33,7 +33,7 @@ def cumulative_count(rows: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
 
 
 def sum_by_row(rows: NDArray[Any], weights: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """(size,) sums of `weights` by the row each belongs to."""
+    """(size,) the sum of `weights[i]` over all i with `rows[i]` = r, for each row r."""
     totals: NDArray[np.float64] = np.bincount(rows, weights=weights, minlength=size).astype(
         np.float64, copy=False
     )
@@ -41,17 +41,20 @@ def sum_by_row(rows: NDArray[Any], weights: NDArray[np.float64], size: int) -> N
 
 
 def ranges_to_indices(end: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
-    """Positions of the runs of `length[i]` entries before `end[i]`, run by run: [5, 9], [2, 1] -> [3, 4, 8]."""
+    """The indices of the ranges `end[i] - length[i]`..`end[i] - 1`, one range after the other.
+
+    [5, 9], [2, 1] -> [3, 4, 8].
+    """
     place: NDArray[Any] = (end - length.cumsum()).repeat(length)
     place += np.arange(len(place))
     return place
 
 
 class RaggedArray:
-    """Rows of unequal length over shared columns, appended at the end: each row reads oldest first.
+    """Rows of unequal length that grow at their end. Every entry has one value in each of several columns.
 
-    A row that outgrows its place moves to the end of the pool with twice the room, as a list would, but all rows
-    of a batch move at once, and any set of rows is gathered by one fancy index.
+    The entries of all rows share one flat array (pool) per column. A row that exceeds its capacity moves to the end of
+    the pool and gets twice the capacity. All rows of a batch move at once, and one fancy index reads any set of rows.
     """
 
     def __init__(self, *dtypes: DTypeLike) -> None:
@@ -59,12 +62,12 @@ class RaggedArray:
         self._used = 0
         self._start = np.zeros(0, np.int64)
         self._length = np.zeros(0, np.int64)
-        self._room = np.zeros(0, np.int64)
+        self._capacity = np.zeros(0, np.int64)
 
     def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
-        self._start, self._length, self._room = (
-            grow(a, rows) for a in (self._start, self._length, self._room)
+        self._start, self._length, self._capacity = (
+            grow(a, rows) for a in (self._start, self._length, self._capacity)
         )
 
     def length(self, row: int) -> int:
@@ -80,14 +83,14 @@ class RaggedArray:
         if not len(rows):
             return
         touched, counts = np.unique(rows, return_counts=True)
-        self._make_room(touched, self._length[touched] + counts)
+        self._ensure_capacity(touched, self._length[touched] + counts)
         place = self._start[rows] + self._length[rows] + cumulative_count(rows)
         for pool, column in zip(self._pools, values, strict=True):
             pool[place] = column
         self._length[touched] += counts
 
     def row(self, row: int, last: int | None = None) -> tuple[NDArray[Any], ...]:
-        """Views of a row's columns, its newest `last` entries."""
+        """Views of the columns of one row, oldest entry first; with `last`, only of its newest `last` entries."""
         start, length = self._start.item(row), self._length.item(row)
         end = start + length
         if last is not None:
@@ -97,13 +100,17 @@ class RaggedArray:
     def gather(
         self, rows: NDArray[np.intp], last: int, columns: Sequence[int] | None = None
     ) -> tuple[NDArray[np.intp], tuple[NDArray[Any], ...]]:
-        """The newest `last` entries of each of `rows`: the position in `rows` each belongs to, and (some) columns."""
-        have = self._length[rows]
-        length = np.minimum(have, last)
-        owner = np.arange(len(rows)).repeat(length)
-        place = ranges_to_indices(self._start[rows] + have, length)
+        """The newest `last` entries of each of `rows`, flat: one row after the other, oldest entry first.
+
+        Returns (positions (n,), values): entry i belongs to `rows[positions[i]]`, and `values` has an array (n,) for
+        each of `columns` (default: all).
+        """
+        full_length = self._length[rows]
+        length = np.minimum(full_length, last)
+        positions = np.arange(len(rows)).repeat(length)
+        place = ranges_to_indices(self._start[rows] + full_length, length)
         pools = self._pools if columns is None else [self._pools[column] for column in columns]
-        return owner, tuple(pool[place] for pool in pools)
+        return positions, tuple(pool[place] for pool in pools)
 
     def replace(self, row: int, *values: NDArray[Any]) -> None:
         """Make `values` the columns of a row."""
@@ -119,9 +126,12 @@ class RaggedArray:
         self._length[row] = keep.sum()
 
     def to_arrays(self) -> dict[str, Any]:
-        """The rows as plain arrays without unused room (see `from_arrays`)."""
-        rows = np.arange(len(self._length))
-        _, columns = self.gather(rows, int(self._length.max(initial=0)))
+        """The length of each row, and the columns with the entries of all rows, one row after the other.
+
+        The arrays have no spare capacity. `from_arrays` is the inverse.
+        """
+        every_row = np.arange(len(self._length))
+        _positions, columns = self.gather(every_row, int(self._length.max(initial=0)))
         return {"length": self._length.copy(), "columns": list(columns)}
 
     @classmethod
@@ -131,20 +141,20 @@ class RaggedArray:
         result = cls(*(column.dtype for column in columns))
         result._pools = [column.copy() for column in columns]
         result._length = saved["length"].copy()
-        result._room = saved["length"].copy()
+        result._capacity = saved["length"].copy()
         result._start = np.cumsum(result._length) - result._length
         result._used = int(result._length.sum())
         return result
 
-    def _make_room(self, rows: NDArray[np.intp], needed: NDArray[np.int64]) -> None:
-        short = needed > self._room[rows]
+    def _ensure_capacity(self, rows: NDArray[np.intp], needed: NDArray[np.int64]) -> None:
+        short = needed > self._capacity[rows]
         if not short.any():
             return
         moving, needed = rows[short], needed[short]
-        room = np.maximum(2 * needed, _FIRST_CAPACITY)
-        start = self._used + np.cumsum(room) - room
+        capacity = np.maximum(2 * needed, _MIN_CAPACITY)
+        start = self._used + np.cumsum(capacity) - capacity
         length = self._length[moving]
-        self._used += int(room.sum())
+        self._used += int(capacity.sum())
         self._pools = [grow(pool, self._used) for pool in self._pools]
         source, target = (
             ranges_to_indices(self._start[moving] + length, length),
@@ -152,4 +162,4 @@ class RaggedArray:
         )
         for pool in self._pools:
             pool[target] = pool[source]
-        self._start[moving], self._room[moving] = start, room
+        self._start[moving], self._capacity[moving] = start, capacity

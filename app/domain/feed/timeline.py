@@ -1,4 +1,4 @@
-"""Plays a recorded history into a feed state: all of it at once to serve, or up to a moment to replay."""
+"""Applies recorded events to a feed state: all of them at once for serving, or those up to a time for the replay."""
 
 from collections.abc import Callable, Sequence
 

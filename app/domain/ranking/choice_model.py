@@ -14,6 +14,7 @@ UNCALIBRATED = np.array([0.0, 1.0, 0.0])
 """The calibration that leaves the logit equal to the log share."""
 CLIP = 6.0
 """Standard deviations; standardised inputs are limited to [-CLIP, CLIP], since training saw few beyond."""
+_MIN_LOG_SHARE = -20.0  # a probability of 2e-9; the calibration does not distinguish smaller ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,9 @@ class ChoiceModel:
     def probabilities(self, log_share: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n,) the calibrated probability that the user chooses each of n posts near the top of a list.
 
-        `log_share` (n,) is u - log sum exp(u) over the choice set. The logistic curve of it was fitted on requests that
-        the model was not fitted on (Platt 1999).
+        `log_share` (n,) is u - log sum exp(u) over the choice set: the logarithm of the softmax probability. A logistic
+        curve turns it into the probability. The curve was fitted on requests that the model was not fitted on (Platt
+        1999).
         """
         logit = calibration_inputs(log_share) @ self.calibration[1:] + self.calibration[0]
         probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit.clip(-50, 50)))
@@ -84,6 +86,10 @@ class ChoiceModel:
 
 
 def calibration_inputs(log_share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 2) the inputs of the curve in `ChoiceModel.probabilities`: the log share in [-20, 0], and its square / 10."""
-    share = log_share.clip(-20, 0)
-    return np.stack([share, share**2 / 10], axis=-1)
+    """(n, 2) the inputs of the logistic curve that calibrates `ChoiceModel.probabilities`.
+
+    `log_share` (n,) is the logarithm of a post's softmax probability in its choice set. The inputs are the log share,
+    limited to [_MIN_LOG_SHARE, 0], and its square. The division by 10 gives both a similar scale.
+    """
+    limited = log_share.clip(_MIN_LOG_SHARE, 0)
+    return np.stack([limited, limited**2 / 10], axis=-1)

@@ -36,7 +36,10 @@ class FeatureSet(Generic[Batch]):
         self.features: list[Feature[Batch]] = []
 
     def register(self, *names: str, reason: Reason | None) -> Callable[[Compute[Batch]], Compute[Batch]]:
-        """Decorator that adds a function as the feature of the inputs `names`."""
+        """Decorator that adds a function as the feature of the inputs `names`.
+
+        `reason` is shown to users with a post whose score comes most from these inputs (see `Feature`).
+        """
 
         def add(compute: Compute[Batch]) -> Compute[Batch]:
             self.features.append(Feature(names, compute, reason))

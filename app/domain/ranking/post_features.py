@@ -1,4 +1,7 @@
-"""Inputs that describe a post and are the same for every user.
+"""Inputs of the learned scorer that describe a post and are the same for every user.
+
+Decayed engagement is a decayed count of events; strong engagement counts only likes, comments and shares. The names of
+the inputs are keys of the model artefact, so some keep older words than the functions.
 
 Counts are logarithms, and so are most ages: the model standardises them, so feeds of hours and of years look similar.
 """
@@ -14,12 +17,15 @@ from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking.features import Block, FeatureSet
 
 _MIN_COUNT = 1e-6  # added to a decayed count before its logarithm
-_MAX_PRECOMPUTED = 8192  # posts whose inputs are computed before a request needs them
+_MAX_PRECOMPUTED = 8192  # limit of computed posts, up to which posts are added that no request needs yet
 _MIN_TOPIC_RATIO = -8.0  # natural logarithm
 
 
 def _single_precision(counts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Decayed counts as float32, limited to its normal numbers."""
+    """Decayed counts as float32, which the model computes in.
+
+    The limits keep them in the range of normal numbers: subnormal ones are slow, and larger ones are infinite.
+    """
     return counts.clip(1e-36, 1e36).astype(np.float32)
 
 
@@ -50,13 +56,16 @@ post_feature = POST_FEATURES.register
 
 
 def post_inputs(state: FeedState, now: float, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """(n_rows, n_inputs) the inputs of some posts at `now`, computed once per post, time and change of the feed."""
+    """(n_rows, n_inputs) the model inputs of the posts `rows` at `now`.
+
+    They are computed once for each post, until the time or the feed changes.
+    """
     cache = state.memoised("post inputs", lambda: _PostFeatureCache(state, now), now=now)
     return cache.inputs(rows)
 
 
 class _PostFeatureCache:
-    """The inputs of the posts that were requested at one time.
+    """The model inputs of posts at one time, computed when a request needs them.
 
     Without it, a ranking costs 1.20 x the CPU at 60 requests per second without events, and no more with events.
     """
@@ -67,27 +76,34 @@ class _PostFeatureCache:
         self._computed = np.zeros(state.n_posts, np.bool_)
 
     def inputs(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(n_rows, n_inputs) the inputs of `rows`."""
+        """(n_rows, n_inputs) the model inputs of the posts `rows`.
+
+        If some are missing, the newest missing posts are computed in the same batch, because later requests will need
+        them: as many as were computed before, up to _MAX_PRECOMPUTED in all. So a cache that serves a single request
+        computes nothing in advance.
+        """
         missing = rows[~self._computed[rows]]
         if len(missing):
-            computed_before = int(np.count_nonzero(self._computed))
-            self._computed[missing] = True
-            added = np.concatenate([missing, self._newest_missing(computed_before)])
+            n_computed = int(np.count_nonzero(self._computed))
+            self._computed[missing] = (
+                True  # first, so that `_newest_missing` does not return these rows again
+            )
+            in_advance = self._newest_missing(min(n_computed, _MAX_PRECOMPUTED - n_computed))
+            added = np.concatenate([missing, in_advance])
             self._computed[added] = True
             blocks = POST_FEATURES.blocks(PostBatch(self._state, self._now, added))
             self._inputs[added] = np.concatenate(blocks, dtype=np.float32).T
         return self._inputs.take(rows, axis=0)
 
-    def _newest_missing(self, computed_before: int) -> NDArray[np.intp]:
-        """As many of the newest missing posts as were `computed_before`.
+    def _newest_missing(self, count: int) -> NDArray[np.intp]:
+        """The rows of the `count` newest posts that are not computed; none if `count` is negative.
 
         Without it, a ranking costs 1.12 x the CPU at 60 requests per second without events.
         """
-        room = min(computed_before, _MAX_PRECOMPUTED - computed_before)
-        if room <= 0:
+        if count <= 0:
             return np.empty(0, np.intp)
         newest_first = self._computed[::-1]
-        return len(newest_first) - 1 - np.flatnonzero(~newest_first)[:room]
+        return len(newest_first) - 1 - np.flatnonzero(~newest_first)[:count]
 
 
 def _label(seconds: float) -> str:

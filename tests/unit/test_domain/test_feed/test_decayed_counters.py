@@ -39,7 +39,7 @@ def test_a_counter_is_the_sum_over_events_of_a_half_to_the_power_of_age_in_half_
         for h in HALF_LIVES
     ]
     assert found == pytest.approx(np.array(expected), rel=1e-6, abs=1e-300)
-    assert np.array_equal(found[1], counters.column(1, now))
+    assert np.array_equal(found[1], counters.all_values(1, now))
 
 
 @given(EVENTS, st.lists(st.integers(0, 80), max_size=5))
