@@ -50,6 +50,6 @@ def configure_logging(level: str) -> None:
     for name in ("uvicorn", "uvicorn.error"):  # drop the handlers that uvicorn set up first
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    access = logging.getLogger("uvicorn.access")  # our own access line knows the request id and the route
+    access = logging.getLogger("uvicorn.access")  # our access log has the request id and the route
     access.handlers.clear()
     access.propagate = False

@@ -1,4 +1,4 @@
-"""What the service counts and times. One `Metrics` a process, with a registry of its own."""
+"""The Prometheus metrics of the service. Each process has one `Metrics` with its own registry."""
 
 import os
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """Counters and histograms; also the StageObserver of the ranking pipeline.
 
-    registry  of what is counted
-    states    of collectors that are read at each scrape; of several worker processes, only those of the scraped one
+    registry  the counters and histograms
+    states    collectors that are read at each scrape; of several worker processes, only those of the scraped one
 
     With PROMETHEUS_MULTIPROC_DIR every worker process counts in files of that folder, and each of them returns the
     sums. Raises ConfigurationError if this folder cannot be written.
@@ -39,21 +39,21 @@ class Metrics:
         self.registry = CollectorRegistry()
         counter = partial(Counter, registry=self.registry)
         histogram = partial(Histogram, registry=self.registry)
-        self._answers = counter(
+        self._responses = counter(
             "ml_recommendation_requests",
-            "Answers to POST /recommendations/generate",
+            "Responses of POST /recommendations/generate",
             ["source", "status", "mode"],
         )
         self._latency = histogram(
             "ml_recommendation_latency_seconds",
-            "Time spent on an answer, by stage; `total` is the whole of it",
+            "Time of a response by stage; `total` is all stages from the decoded request on",
             ["stage"],
             buckets=_BUCKETS,
         )
         self._requests = counter("ml_http_requests", "Requests by route", ["method", "route", "status"])
         self._durations = histogram(
             "ml_http_request_duration_seconds",
-            "Time from a request's first byte to the end of its answer",
+            "Time from the start of a request to the end of its response",
             ["route"],
             buckets=_HTTP_BUCKETS,
         )
@@ -67,22 +67,22 @@ class Metrics:
         """Record that `stage` of a response took `seconds`."""
         self._latency.labels(stage).observe(seconds)
 
-    def answered(self, source: str, status: int, mode: str) -> None:
+    def count_response(self, source: str, status: int, mode: str) -> None:
         """Count one response of POST /recommendations/generate; a missing value is "none"."""
-        self._answers.labels(source, status, mode).inc()
+        self._responses.labels(source, status, mode).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request; `route` is the path's template, so that there are few."""
         self._requests.labels(method, route, status).inc()
         self._durations.labels(route).observe(seconds)
 
-    def tracked(self, outcomes: Mapping[str, int]) -> None:
+    def count_events(self, outcomes: Mapping[str, int]) -> None:
         """Count events that were `stored`, `duplicate`, `refused` or lost to an `unavailable` database."""
         for outcome, count in outcomes.items():
             self._tracked.labels(outcome).inc(count)
 
     def render(self) -> bytes:
-        """All figures as text; what is counted, over all worker processes."""
+        """All metrics in the text format of Prometheus; counters and histograms are sums over all worker processes."""
         counted = self.registry
         if _SHARED in os.environ:
             counted = CollectorRegistry()

@@ -1,6 +1,6 @@
-"""Traces by OpenTelemetry: a span for each request, and one below it for each stage of its answer.
+"""Traces by OpenTelemetry: a span for each request, with a child span for each stage of its response.
 
-Off unless it is asked for: no request does anything for it then, and the packages (extra `tracing`) stay unimported.
+Off unless an endpoint is configured: then no request has a span, and the packages (extra `tracing`) are not imported.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 log = structlog.get_logger()
-_LAST_SECONDS = 3.0  # for what waits to be sent when the service stops
+_CLOSE_SECONDS = 3.0  # time to send the remaining spans when the service stops
 
 # stage, duration in ns, end of its measurement in ns since the Unix epoch
 _Stages = list[tuple[str, int, int]]
@@ -27,10 +27,10 @@ _stages: ContextVar[_Stages | None] = ContextVar("stages of the traced request",
 
 
 class TracedMetrics(Metrics):
-    """Metrics that also note the stages of a request that is traced."""
+    """Metrics that also record the stages of a traced request."""
 
     def observe(self, stage: str, seconds: float) -> None:
-        """`stage` of an answer took `seconds`."""
+        """Record that `stage` of a response took `seconds`."""
         super().observe(stage, seconds)
         stages = _stages.get()
         if stages is not None and stage != "total":  # the span of the request covers the total
@@ -38,7 +38,7 @@ class TracedMetrics(Metrics):
 
 
 class Traces:
-    """Opens spans and has them sent, from a thread of its own."""
+    """Opens spans; the exporter of the provider sends them in its own thread."""
 
     def __init__(self, provider: "TracerProvider") -> None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -49,7 +49,7 @@ class Traces:
 
     @contextmanager
     def request(self, headers: Mapping[str, str]) -> Iterator["Span"]:
-        """A span for what happens inside; part of the caller's trace where `traceparent` names one."""
+        """A span around the code inside; part of the caller's trace if the header `traceparent` is given."""
         from opentelemetry.trace import SpanKind
 
         span = self._tracer.start_span("request", self._caller.extract(headers), SpanKind.SERVER)
@@ -73,10 +73,10 @@ class Traces:
             self._tracer.start_span(stage, context, start_time=latest).end(end)
 
     def close(self) -> None:
-        """Send what waits. A collector that does not answer holds nothing up for more than 3 s."""
-        last = Thread(target=self._provider.shutdown, daemon=True)
-        last.start()
-        last.join(_LAST_SECONDS)
+        """Send the remaining spans, for at most 3 s, even if the collector does not respond."""
+        sender = Thread(target=self._provider.shutdown, daemon=True)
+        sender.start()
+        sender.join(_CLOSE_SECONDS)
 
 
 def describe_request(span: "Span", method: str, route: str, status: int, request_id: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["ranked", "following", "newest"]
+"""The kind of feed: ranked by the active ranker, or in order of time, of followed authors or of all."""
 
 
 @dataclass(frozen=True, slots=True)

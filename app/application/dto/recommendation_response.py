@@ -8,12 +8,16 @@ from typing import Any, Literal
 from app.domain.entities import Reason
 
 Source = Literal["personalized", "cold_start", "fallback"]
+"""How the page was ranked: for a user with events, for a user without events, or without a model (by trending)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecommendationResponse:
-    """One page. The four sequences run in parallel, best post first; `external_ids` holds None where the given id
-    is the post's UUID itself; `explanations` is empty unless asked for."""
+    """One page. `post_ids`, `external_ids`, `scores` and `reasons` have one entry for each post, best post first.
+
+    external_ids  None for a post whose given id is its UUID
+    explanations  one for each post if the request has `explain`, else empty
+    """
 
     user_id: str
     post_ids: Sequence[str]

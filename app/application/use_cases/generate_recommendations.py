@@ -74,7 +74,7 @@ class GenerateRecommendations:
             external_ids=[state.external_ids[row] for row in rows],
             scores=page.values.tolist(),
             reasons=page.reasons,
-            source=_source(context, ranker.model_version),
+            source=_response_source(context, ranker.model_version),
             degraded=self.feed.degraded,
             exhausted=exhausted,
             model_version=ranker.model_version,
@@ -94,7 +94,8 @@ class GenerateRecommendations:
         return self.cursors.seal(CursorState(query.user_id, mode, query.now, feed_list.started_at, shown))
 
 
-def _source(context: RankingContext, model_version: str | None) -> Source:
+def _response_source(context: RankingContext, model_version: str | None) -> Source:
+    """The `source` of a response: "fallback" without a model, else by whether the user has events."""
     if model_version is None:
         return "fallback"
     return "personalized" if context.event_count else "cold_start"

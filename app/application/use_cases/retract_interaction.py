@@ -1,4 +1,4 @@
-"""Take back what users did: removed from the log, committed, and then gone from this process's next answer."""
+"""Remove events of users from the log; the next response of this process no longer counts them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Record what users did: checked, committed, and then known to this process's next answer."""
+"""Check and commit the events of users; the next response of this process counts them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

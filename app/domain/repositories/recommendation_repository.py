@@ -1,4 +1,4 @@
-"""Port: the copy of answers that is kept for others to read."""
+"""Port: stores a copy of the responses, which other applications can read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class RecommendationRepository(Protocol):
     """`user_recommendation`: each user's last recommendations, with their time to live."""
 
     def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
-        """Insert or refresh one row per user and post, all or none. Of a user at most one answer, or the last counts.
+        """Insert or refresh one row per user and post, all or none. If a user occurs twice, the last entry counts.
 
         Users or posts that no longer exist are skipped without an error. Raises StorageUnavailable.
         """

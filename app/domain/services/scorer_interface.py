@@ -17,7 +17,7 @@ Rows = NDArray[np.intp]
 class Scored:
     """Scores of candidates and, for those that make it to a page, what carried them.
 
-    `values` (n,) in [0, 1], comparable within one answer. `reasons` and `explanations` take positions in `values`.
+    `values` (n,) in [0, 1], comparable within one response. `reasons` and `explanations` take positions in `values`.
     """
 
     values: NDArray[np.float64]

@@ -1,10 +1,10 @@
-"""Port: how long the stages of an answer take."""
+"""Port: receives the time of each stage of a response."""
 
 from typing import Protocol
 
 
 class StageObserver(Protocol):
-    """Called after each stage of a request. It must be fast and never raise."""
+    """Its method is called after each stage of a request. It must be fast and never raise."""
 
     def observe(self, stage: str, seconds: float) -> None:
-        """`stage` (sources, filter, score, select, encode, total) took `seconds`."""
+        """Record that `stage` (sources, filter, score, select, encode, total) took `seconds`."""

@@ -27,7 +27,7 @@ BODY_PROBLEMS = (MALFORMED_JSON, BODY_TIMEOUT, BODY_TOO_LARGE, INVALID_REQUEST)
 
 
 async def read_body(request: Request, options: ApiOptions) -> bytes:
-    """The whole body of a request.
+    """Read the whole body of a request.
 
     Raises ProblemError if the body is larger or takes longer than `options` allow, and ClientDisconnect. A body that
     is too large is read to its end and discarded, up to a bound: a client that still sends when the connection closes
@@ -79,16 +79,18 @@ def _pointer(location: Sequence[str | int]) -> str:
 
 
 def _strict_json(body: bytes) -> Any:
-    # orjson rejects NaN, infinities, lone surrogates, bad UTF-8 and deep nesting. The standard library reports
-    # duplicate keys: some parsers use the first value of such a key, others the last.
+    """The decoded body. Raises ProblemError for JSON that parsers could read differently."""
+    # orjson rejects NaN, infinities, lone surrogates, bad UTF-8 and deep nesting. The hook of the standard decoder
+    # rejects duplicate keys: some parsers use the first value of such a key, others the last.
     try:
         orjson.loads(body)
-        return _UNIQUE_KEYS.decode(body.decode())
+        return _DECODER_WITHOUT_DUPLICATES.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise ProblemError(MALFORMED_JSON, str(error)[:200]) from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """One JSON object from its (key, value) pairs. Raises ValueError for a duplicate key."""
     unique = dict(pairs)
     if len(unique) != len(pairs):
         duplicate = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
@@ -96,4 +98,4 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return unique
 
 
-_UNIQUE_KEYS = json.JSONDecoder(object_pairs_hook=_unique)
+_DECODER_WITHOUT_DUPLICATES = json.JSONDecoder(object_pairs_hook=_object_without_duplicates)

@@ -17,16 +17,16 @@ from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, ProblemE
 from app.shared.tracing import Traces, describe_request
 
 log = structlog.get_logger("access")
-_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _draw = Random().getrandbits  # noqa: S311  an id names a request and keeps no secret: no system call for each
 _CLIENT_CLOSED = 499
-_QUIET = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # asked every few seconds
+_PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # requested every few seconds
 
 RequestObserver = Callable[[str, str, int, float], None]  # method, route, status, seconds
 
 
 class AccessLogMiddleware:
-    """Gives each request its id, answers failures with a problem, and leaves one log line, one count and one span."""
+    """Sets the id of each request, turns exceptions into problem responses, and writes log line, metrics and span."""
 
     def __init__(self, app: ASGIApp, observe: RequestObserver, traces: Traces | None) -> None:
         """Probes are not traced; without `traces` no request is."""
@@ -42,24 +42,24 @@ class AccessLogMiddleware:
         began = perf_counter()
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        request_id = given if _SANE_ID.fullmatch(given) else f"{_draw(128):032x}"
+        request_id = given if _VALID_REQUEST_ID.fullmatch(given) else f"{_draw(128):032x}"
         scope["feed.request_id"], scope["feed.status"] = request_id, 0
         clear_contextvars()
         bind_contextvars(request_id=request_id)
         try:
-            if self._traces is None or scope["path"] in _QUIET:
-                await self._answer(scope, receive, send)
+            if self._traces is None or scope["path"] in _PROBES:
+                await self._respond(scope, receive, send)
             else:
                 with self._traces.request(headers) as span:
                     trace_id = f"{span.get_span_context().trace_id:032x}"
                     bind_contextvars(trace_id=trace_id)
-                    await self._answer(scope, receive, send)
+                    await self._respond(scope, receive, send)
                     describe_request(span, *_method_and_route(scope), scope["feed.status"], request_id)
         finally:
             self._record(scope, perf_counter() - began)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application and note the status of its response, 499 if the client closed the connection."""
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application and store the status of its response in the scope; 499 if the client disconnected."""
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -79,8 +79,8 @@ class AccessLogMiddleware:
     def _record(self, scope: Scope, seconds: float) -> None:
         (method, route), status = _method_and_route(scope), scope["feed.status"]
         self._observe(method, route, status, seconds)
-        note = log.debug if route in _QUIET else log.info
-        note(
+        write_line = log.debug if route in _PROBES else log.info
+        write_line(
             "request",
             method=scope["method"],
             path=scope["path"][:200],
@@ -100,19 +100,24 @@ class ApiKeyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] == "http" and scope["path"] not in self._open_paths and not self._knows(scope):
+        if (
+            scope["type"] == "http"
+            and scope["path"] not in self._open_paths
+            and not self._has_valid_key(scope)
+        ):
             unauthorized = ProblemError(UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
             await render(scope, unauthorized)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _knows(self, scope: Scope) -> bool:
+    def _has_valid_key(self, scope: Scope) -> bool:
+        """Whether the request has one of the configured keys."""
         headers = Headers(scope=scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
         # Digests of equal length, and every key is compared: the time reveals neither a key's length nor its position.
         digest = _digest(key.encode("latin-1"))
-        return sum([hmac.compare_digest(digest, one) for one in self._digests]) > 0
+        return sum([hmac.compare_digest(digest, valid) for valid in self._digests]) > 0
 
 
 def _method_and_route(scope: Scope) -> tuple[str, str]:

@@ -55,9 +55,9 @@ class _Recorder:
             result = await self.in_thread(lambda: track(events))
         except DomainError as error:
             outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
-            self._metrics.tracked({outcome: len(events)})
+            self._metrics.count_events({outcome: len(events)})
             raise
-        self._metrics.tracked({"stored": result.accepted, "duplicate": result.duplicates})
+        self._metrics.count_events({"stored": result.accepted, "duplicate": result.duplicates})
         return result
 
     async def in_thread(self, write: Callable[[], T]) -> T:

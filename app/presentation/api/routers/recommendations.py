@@ -19,7 +19,7 @@ from app.shared.monitoring import Metrics
 
 
 def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
-    """The route of the feed."""
+    """The route POST /recommendations/generate, which returns one page of a feed."""
     router = APIRouter(tags=["recommendations"])
 
     @router.post(
@@ -39,7 +39,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     async def generate(request: Request) -> Response:
         """An unknown user gets the feed of a new user. No request waits for the database."""
         body = await read_body(request, options)
-        started = perf_counter()
+        started = perf_counter()  # "total" excludes the time in which the client sends the body
         source, status, mode = "none", INTERNAL_ERROR.status, "none"
         try:
             query = decode(body, GenerateRequest)
@@ -55,7 +55,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
             status = problem_of(error).status
             raise
         finally:
-            metrics.answered(source, status, mode)
+            metrics.count_response(source, status, mode)
         return Response(content, media_type="application/json")
 
     return router
