@@ -33,7 +33,7 @@ from training.evaluation.summary import RankerSummary, summarise
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
-from training.reporting.console import holdout_table, sources_table, summary_table
+from training.reporting.console import print_holdout_table, print_sources_table, print_summary_table
 from training.reporting.ranking_dump import write_dump
 
 _PROG: Final = "training.evaluate"
@@ -83,9 +83,9 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
         return
     requests = f"{len(result.requests):,} of {n_possible:,} requests from {_iso(replay.test_from)} on"
     print(f"{requests}, {seconds:.0f} s; 95 % intervals over users")
-    summary_table(rows)
+    print_summary_table(rows)
     if pipeline.requests:
-        sources_table(pipeline.sources())
+        print_sources_table(pipeline.sources())
 
 
 def _results(
@@ -112,7 +112,7 @@ def _evaluate_holdout(args: argparse.Namespace, settings: Settings) -> None:
     if args.json:
         print_json({**_protocol(args, replay), "rankers": rows})
     else:
-        holdout_table(rows, _iso(replay.test_from))
+        print_holdout_table(rows, _iso(replay.test_from))
 
 
 def _open_replay(args: argparse.Namespace, settings: Settings) -> Replay:

@@ -30,7 +30,7 @@ from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
 from training.replay.replay import Replay
-from training.reporting.console import ablation_table, interval
+from training.reporting.console import interval, print_ablation_table
 
 _PROG: Final = "training.tune"
 _MIN_REQUESTS: Final = 100
@@ -69,7 +69,7 @@ def _ablate(args: argparse.Namespace, replays: TimedReplays, options: TrainingOp
     if args.json:
         print_json({"served": whole, "parts": results, "skipped": skipped})
         return
-    ablation_table(whole, results)
+    print_ablation_table(whole, results)
     if skipped:
         print(f"{skipped} parts were not measured in {args.time:.0f} s; use a longer --time")
 

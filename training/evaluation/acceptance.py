@@ -17,7 +17,11 @@ MIN_RELATIVE_GAIN = -0.02
 
 
 def estimates_of(ranks: Mapping[str, NDArray[np.int64]], users: NDArray[np.integer[Any]]) -> dict[str, Any]:
-    """ranker -> metric -> {mean, low, high, n}, for the registry."""
+    """ranker -> metric -> {mean, low, high, n}, for the entry of a model in `models/registry.json`.
+
+    ranks  of the chosen post of each request (n,), for each ranker
+    users  (n,) the user of each request: the intervals come from a bootstrap over users
+    """
     return {
         name: {metric: asdict(bootstrap(of_rank(rank), users)) for metric, of_rank in METRICS.items()}
         for name, rank in ranks.items()

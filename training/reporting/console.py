@@ -14,7 +14,7 @@ from training.evaluation.summary import SEGMENTS, RankerSummary
 SOURCE_COLUMNS: Final = ("source", "recall", "only", "posts", "ms")
 
 
-def summary_table(rows: Mapping[str, RankerSummary]) -> None:
+def print_summary_table(rows: Mapping[str, RankerSummary]) -> None:
     """Print the rankers, largest NDCG first: accuracy with intervals, NDCG by segment, statistics of the lists."""
     counts = next(iter(rows.values())).segments
     segments = [f"{name}\nn={counts[name].n}" for name in SEGMENTS]
@@ -24,17 +24,17 @@ def summary_table(rows: Mapping[str, RankerSummary]) -> None:
     print_table(table)
 
 
-def holdout_table(rows: Mapping[str, Mapping[str, Estimate]], since: str) -> None:
-    """Print precision@5, recall@5 and ndcg@5 of each ranker."""
+def print_holdout_table(rows: Mapping[str, Mapping[str, Estimate]], split_at: str) -> None:
+    """Print the metrics of each ranker with intervals, largest NDCG@5 first; `split_at` is the time of the split."""
     first = next(iter(rows.values()))
     table = _table("ranker", *first)
     for name, row in sorted(rows.items(), key=lambda item: -item[1]["ndcg@5"].mean):
         table.add_row(name, *map(interval, row.values()))
-    print(f"{first['ndcg@5'].n:,} users, split at {since}; 95 % intervals over users")
+    print(f"{first['ndcg@5'].n:,} users, split at {split_at}; 95 % intervals over users")
     print_table(table)
 
 
-def sources_table(rows: Mapping[str, SourceSummary]) -> None:
+def print_sources_table(rows: Mapping[str, SourceSummary]) -> None:
     """Print recall, number of posts and time of each source of the served pipeline."""
     table = _table(*SOURCE_COLUMNS)
     for name, row in rows.items():
@@ -42,7 +42,7 @@ def sources_table(rows: Mapping[str, SourceSummary]) -> None:
     print_table(table)
 
 
-def ablation_table(whole: Estimate, results: Sequence[Ablation]) -> None:
+def print_ablation_table(whole: Estimate, results: Sequence[Ablation]) -> None:
     """Print NDCG@10 of `served` without each part, largest loss first."""
     table = _table("without", "ndcg@10", "change", "95 % interval of the change", "matters")
     table.add_row("nothing (the whole ranking)", interval(whole), "", "", "")

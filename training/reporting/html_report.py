@@ -37,7 +37,7 @@ def report(
 ) -> str:
     """The page as HTML, with its tables and plots."""
     parts = [
-        _heading(replay, result),
+        _introduction(replay, result),
         _section("Rankers", _ranker_table(table, result), plots.ranker_comparison(table)),
         *_by_request(replay, result, table),
         *_pipeline_sections(pipeline),
@@ -54,14 +54,15 @@ def report(
     )
 
 
-def _heading(replay: Replay, result: ReplayResult) -> str:
+def _introduction(replay: Replay, result: ReplayResult) -> str:
+    """The title of the page, and a paragraph about how the evaluation was made."""
     since = datetime.fromtimestamp(replay.test_from, UTC).isoformat(timespec="minutes")
-    kinds = ", ".join(INTERACTION_TYPES[kind] for kind in sorted(replay.targets))
+    target_types = ", ".join(INTERACTION_TYPES[kind] for kind in sorted(replay.targets))
     feed = replay.dataset
     text = (
         f"The replay ranked {len(result.requests):,} requests from {since} on. For each request, every ranker knew "
         f"only earlier events and ranked all existing posts. The metrics use the rank of the post that the user chose "
-        f"({kinds}). The feed has {len(feed.users):,} users, {len(feed.posts):,} posts and {len(feed.events):,} "
+        f"({target_types}). The feed has {len(feed.users):,} users, {len(feed.posts):,} posts and {len(feed.events):,} "
         f"interactions. Intervals are 95 %, by bootstrap over users."
     )
     return f"<h1>Evaluation of the feed</h1>{_text(text)}"

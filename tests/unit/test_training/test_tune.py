@@ -24,7 +24,7 @@ from training.evaluation.option_search import (
 )
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
-from training.reporting.console import ablation_table
+from training.reporting.console import print_ablation_table
 from training.tune import main
 
 QUICK = TrainingOptions(
@@ -245,7 +245,7 @@ def test_an_ablation_table_starts_with_the_largest_loss_and_marks_what_matters(c
         Ablation("source fresh", figure(0.29, 0.01), figure(-0.01, 0.02), matters=False),
         Ablation("inputs usual_age_gap", figure(0.25, 0.01), figure(-0.05, 0.02), matters=True),
     ]
-    ablation_table(figure(0.3, 0.01), results)
+    print_ablation_table(figure(0.3, 0.01), results)
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("50 requests")
