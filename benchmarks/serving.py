@@ -103,7 +103,7 @@ class Run:
                 except subprocess.TimeoutExpired:
                     process.kill()
 
-    def first_answer(self, port: int, user: str) -> bytes:
+    def first_response(self, port: int, user: str) -> bytes:
         """Send a request until there is a response; returns its body. Raises SystemExit after the time limit."""
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             while True:
@@ -152,7 +152,7 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
     users = requesting_users(feed)
     began = time.perf_counter()
     with run.server("app.main:app") as service:
-        body = run.first_answer(service, users[0])
+        body = run.first_response(service, users[0])
         results["start_to_first_answer_seconds"] = time.perf_counter() - began
         (run.folder / "body.json").write_bytes(body)
         results["body_bytes"] = len(body)
@@ -172,7 +172,7 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
                 "constant": (constant, users),
             }
             for port, who in loads.values():
-                run.first_answer(port, who[0])
+                run.first_response(port, who[0])
                 run.run_load(port, who, args.connections, min(1.0, args.seconds))  # warms up
             rounds = []
             for number in range(args.rounds):
@@ -221,7 +221,7 @@ def requesting_users(feed: str) -> list[str]:
 def table(results: Mapping[str, Any]) -> str:
     feed = results["feed"]
     size = f"{feed['users']:,} users x {feed['posts']:,} posts x {feed['interactions']:,} interactions"
-    lines = [f"{size}, {results['algorithm']}, {results['body_bytes']:,} bytes an answer", ""]
+    lines = [f"{size}, {results['algorithm']}, {results['body_bytes']:,} bytes per response", ""]
     lines.append(f"{'requests':<44}{'1/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
     for name in results["rounds"][0]:
         middle = [
@@ -239,7 +239,7 @@ def table(results: Mapping[str, Any]) -> str:
         f"{'loading the feed':<44}{results['load_seconds']:>9.1f} s",
         f"{'training, from the database to published':<44}{results['training_seconds']:>9.1f} s",
         *(f"  {stage:<42}{seconds:>9.1f} s" for stage, seconds in results["training_stages"].items()),
-        f"{'start to first answer':<44}{results['start_to_first_answer_seconds']:>9.1f} s",
+        f"{'start to first response':<44}{results['start_to_first_answer_seconds']:>9.1f} s",
     ]
     return "\n".join(lines)
 

@@ -47,18 +47,18 @@ class Visitor:
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
 
     def get(self, url: str, seconds: float = 10) -> str:
-        with self._opener.open(url, timeout=seconds) as answer:
-            return str(answer.read().decode())
+        with self._opener.open(url, timeout=seconds) as response:
+            return str(response.read().decode())
 
     def json(self, url: str, body: object = None, seconds: float = 10) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if data else {}
         request = urllib.request.Request(url, data, headers)
-        with self._opener.open(request, timeout=seconds) as answer:
-            return dict(json.load(answer))
+        with self._opener.open(request, timeout=seconds) as response:
+            return dict(json.load(response))
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     try:
         Visitor().get(url, 2)
     except OSError:
@@ -113,15 +113,15 @@ class System:
     def serve(
         self, url: str, command: Sequence[str], folder: Path, **environment: str
     ) -> subprocess.Popen[str]:
-        """A server in the background, once it answers at `url`."""
+        """A server in the background, once it responds at `url`."""
         log = self._stack.enter_context((self._work / f"{time.monotonic_ns()}.log").open("w+"))
         server = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log, text=True
         )
         self._stack.callback(end, server)
-        up = wait_until(lambda: server.poll() is not None or answers(url), START_SECONDS)
+        up = wait_until(lambda: server.poll() is not None or responds(url), START_SECONDS)
         log.seek(0)
-        require(up and server.poll() is None, f"{url} does not answer:\n{log.read()[-1800:]}")
+        require(up and server.poll() is None, f"{url} does not respond:\n{log.read()[-1800:]}")
         return server
 
     @made_once
@@ -225,12 +225,12 @@ def pipeline(system: System) -> None:
 
 def scored_posts(system: System) -> None:
     """Recommendations API returns scored posts"""
-    answer = system.visitor.json(
+    response = system.visitor.json(
         f"{system.service[0]}/recommendations/generate", {"user_id": "user_1", "limit": 50}
     )
-    scores = [one["score"] for one in answer["recommendations"]]
+    scores = [one["score"] for one in response["recommendations"]]
 
-    require(len(scores) == 50, answer)
+    require(len(scores) == 50, response)
     require(all(0 <= score <= 1 for score in scores), scores)
     require(scores == sorted(scores, reverse=True), scores)
 
@@ -273,7 +273,7 @@ def composed(system: System) -> None:
         page = visitor.json(f"{web}/api/feeds", seconds=60)
         require(page["source"] == "ml_recommendations" and len(page["posts"]) > 0, page)
         ready = f"http://127.0.0.1:{ports['PROMETHEUS_PORT']}/-/ready"
-        require(answers(ready), f"{ready} does not answer")
+        require(responds(ready), f"{ready} does not respond")
     finally:
         system.run(*compose, "down", "--volumes", "--remove-orphans", **ports)
 

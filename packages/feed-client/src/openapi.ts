@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Store what a user did with a post
-         * @description Answers after the commit; the user's next feed knows of it.
+         * @description Responds after the commit. The user's next feed counts the event.
          */
         post: operations["track_interactions_track_post"];
         delete?: never;
@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * Take back what a user did: an unlike
-         * @description From the next answer on, the events have never been. Retracting again removes nothing and is no error.
+         * @description The next response is as if the events had never been stored. A repeated call removes nothing and is no error.
          */
         post: operations["retract_interactions_retract_post"];
         delete?: never;

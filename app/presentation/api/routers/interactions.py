@@ -85,7 +85,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         openapi_extra={"requestBody": request_body(TrackRequest.__name__)},
     )
     async def track(request: Request) -> Response:
-        """Answers after the commit; the user's next feed knows of it."""
+        """Responds after the commit. The user's next feed counts the event."""
         body = await read_body(request, options)
         await recorder.track(request, [decode(body, TrackRequest).to_dto()])
         return Response(b'{"status":"tracked"}', 202, media_type="application/json")
@@ -116,7 +116,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         openapi_extra={"requestBody": request_body(RetractRequest.__name__)},
     )
     async def retract(request: Request) -> Response:
-        """From the next answer on, the events have never been. Retracting again removes nothing and is no error."""
+        """The next response is as if the events had never been stored. A repeated call removes nothing and is no error."""
         query = decode(await read_body(request, options), RetractRequest)
         retract_events = services_of(request.scope).retract
         removed = await recorder.in_thread(lambda: retract_events(query.to_dto()))
