@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * Take back what a user did: an unlike
-         * @description The next response is as if the events had never been stored. A repeated call removes nothing and is no error.
+         * @description The next response is as if the events had never been stored. A repeated call removes nothing and succeeds.
          */
         post: operations["retract_interactions_retract_post"];
         delete?: never;

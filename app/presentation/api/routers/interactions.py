@@ -116,7 +116,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         openapi_extra={"requestBody": request_body(RetractRequest.__name__)},
     )
     async def retract(request: Request) -> Response:
-        """The next response is as if the events had never been stored. A repeated call removes nothing and is no error."""
+        """The next response is as if the events had never been stored. A repeated call removes nothing and succeeds."""
         query = decode(await read_body(request, options), RetractRequest)
         retract_events = services_of(request.scope).retract
         removed = await recorder.in_thread(lambda: retract_events(query.to_dto()))
