@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TrackedEvent:
-    """One event as the caller gave it: ids in the caller's spelling, `occurred_at` aware or None for now."""
+    """One event as the caller sent it, with unresolved ids. `occurred_at` is aware; None means now."""
 
     user_id: str
     post_id: str
@@ -40,10 +40,10 @@ class TrackResult:
 
 @dataclass(eq=False)
 class TrackInteraction:
-    """Commit events, all or none, then hand them to `apply`, which makes them count in memory at once.
+    """Commit events, all or none, then pass them to `apply`, which adds them to the feed state.
 
-    An event may lie `max_age` in the past and, for clocks that run ahead, `max_clock_skew` in the future; those are
-    taken as now, so that nothing stored is dated in the future.
+    max_age         maximum time in the past of an event
+    max_clock_skew  maximum time in the future, for clocks that run ahead; such an event is stored with the present time
     """
 
     repository: InteractionRepository

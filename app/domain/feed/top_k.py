@@ -8,7 +8,7 @@ NEVER = -np.inf
 
 
 class TopK:
-    """The first `size` rows by log2 count, largest first; of equal rows the later one first.
+    """The first `size` rows by log2 count, largest first; of rows with equal counts, the higher row first.
 
     The result is exact. A count only rises by an event, and time does not change the order. So the new top rows are
     among the last top rows and the rows that rose to the count of the last one of these.

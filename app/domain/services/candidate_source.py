@@ -1,4 +1,4 @@
-"""Port: nominating posts."""
+"""Port: returns candidates for a feed."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from app.domain.services.ranking_context import RankingContext
 
 
 class CandidateSource(Protocol):
-    """Names posts a user may want; eligibility and order are others' business."""
+    """Returns posts that may interest a user. Filters decide eligibility, and the scorer decides the order."""
 
     @property
     def name(self) -> str:
@@ -18,7 +18,7 @@ class CandidateSource(Protocol):
 
     @property
     def reason(self) -> Reason:
-        """What a post that only this source explains is shown for."""
+        """The reason to show a post of this source if the scorer gives none."""
 
     def __call__(self, context: RankingContext) -> NDArray[np.intp]:
-        """Post rows, best first, without repeats."""
+        """(n,) post rows, best first, without duplicates."""

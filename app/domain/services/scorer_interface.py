@@ -1,4 +1,4 @@
-"""Port: how good each candidate is for this user now."""
+"""Port: scores candidates for one user at one time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +15,11 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """Scores of candidates and, for those that make it to a page, what carried them.
+    """The scores of n candidates, and functions that explain them, which are called for the posts of a page only.
 
-    `values` (n,) in [0, 1], comparable within one response. `reasons` and `explanations` take positions in `values`.
+    values        (n,) in [0, 1], comparable within one response
+    reasons       positions in `values` -> the reason to show each post; None: the reason of the post's source
+    explanations  positions in `values` -> the parts of each score, for `explain`
     """
 
     values: NDArray[np.float64]
@@ -26,7 +28,7 @@ class Scored:
 
 
 class Scorer(Protocol):
-    """Scores whole arrays; no post is looked at alone."""
+    """Scores all candidates of a request in one call."""
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
-        """Scores of the posts `rows`. A reason of None leaves it to the source that nominated the post."""
+        """The scores of the posts `rows` (n,)."""

@@ -1,4 +1,4 @@
-"""Port: making a page of scored posts."""
+"""Port: selects the posts of a page from the ranked list."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,8 +11,12 @@ from app.domain.services.ranking_context import RankingContext
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What stands on a page: `positions` in the ranked list, `values` never rising, and which are `explored`, put
-    there to learn about them rather than for their score."""
+    """The n posts of a page, in order.
+
+    positions  (n,) positions in the ranked list
+    values     (n,) scores, which never rise down the page
+    explored   (n,) whether the post is shown to learn about it (exploration), not for its score
+    """
 
     positions: NDArray[np.intp]
     values: NDArray[np.float64]
@@ -20,9 +24,9 @@ class Selection:
 
 
 class Selector(Protocol):
-    """Chooses and orders what stands on one page."""
+    """Selects and orders the posts of one page."""
 
     def __call__(
         self, context: RankingContext, rows: NDArray[np.intp], values: NDArray[np.float64], size: int
     ) -> Selection:
-        """A page of at most `size` of the posts `rows`, which come sorted by `values`, best first."""
+        """At most `size` of the posts `rows`, which are sorted by their scores `values`, best first."""
