@@ -122,7 +122,11 @@ def test_a_query_takes_as_long_as_it_takes_on_a_connection_that_is_kept_alive(
             "SET LOCAL statement_timeout TO 1; SELECT pg_sleep(1)",
             "timeout; LOAD_BUDGET_SECONDS allows longer",
         ),
-        ("SELECT of_nobody FROM posts", 'rejects a statement: column "of_nobody" does not exist'),
+        (
+            "SELECT of_nobody FROM posts",
+            'is not available: column "of_nobody" does not exist; run `python -m alembic upgrade head`',
+        ),
+        ("SELECT 1 FROM posts GROUP", "rejects a statement: syntax error"),
     ],
 )
 def test_a_database_error_is_reported_with_its_remedy(
