@@ -10,9 +10,11 @@ import {
   ViewTracker,
 } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
+import { postJson } from "./post-json";
 
 /** The user's actions on this page. The counts from the server do not include them yet. */
 export interface LocalEngagement {
+  /** True after a like and false after its removal; undefined without either. */
   liked?: boolean;
   shared?: boolean;
   comments?: number;
@@ -29,6 +31,8 @@ interface EventsContext {
     type: Exclude<InteractionType, "view">,
     details?: { requestId?: string | null; metadata?: Record<string, unknown> },
   ) => void;
+  /** Removes the user's like from a post. Restores it and throws if the server does not confirm the removal. */
+  unlike: (postId: string) => Promise<void>;
   /** Sends pending events. Resolves when they are sent, or after `timeoutMs`. */
   flush: (timeoutMs: number) => Promise<void>;
   /** Sends pending events and stops the queue. Call it before the session switches to another user. */
@@ -37,6 +41,7 @@ interface EventsContext {
 
 const Context = createContext<EventsContext | null>(null);
 const ENDPOINT = "/api/events";
+const RETRACTION_ENDPOINT = "/api/events/retract";
 const SEND_TIMEOUT_MS = 5000;
 const END_SESSION_TIMEOUT_MS = 1500;
 const NO_ENGAGEMENT: LocalEngagement = {};
@@ -65,6 +70,21 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
     [sender],
   );
 
+  const unlike = useCallback<EventsContext["unlike"]>(
+    async (postId) => {
+      const setLiked = (liked: boolean) =>
+        setEngagements((previous) => ({ ...previous, [postId]: { ...previous[postId], liked } }));
+      setLiked(false);
+      try {
+        await sender?.retract(postId, "like");
+      } catch (error) {
+        setLiked(true);
+        throw error;
+      }
+    },
+    [sender],
+  );
+
   const value = useMemo<EventsContext>(() => {
     const flush = async (timeoutMs: number) => sender?.flush(timeoutMs);
     return {
@@ -72,6 +92,7 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
       tracker: sender?.tracker ?? null,
       engagementOf: (postId) => engagements[postId] ?? NO_ENGAGEMENT,
       record,
+      unlike,
       flush,
       endSession: async () => {
         sender?.tracker.finalizeAll();
@@ -79,14 +100,14 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
         sender?.queue.close();
       },
     };
-  }, [user, sender, engagements, record]);
+  }, [user, sender, engagements, record, unlike]);
 
   return <Context.Provider value={value}>{children}</Context.Provider>;
 }
 
 function withAction({ liked, shared, comments = 0 }: LocalEngagement, type: InteractionType): LocalEngagement {
   return {
-    liked: liked || type === "like",
+    liked: type === "like" ? true : liked,
     shared: shared || type === "share",
     comments: comments + (type === "comment" ? 1 : 0),
   };
@@ -97,7 +118,7 @@ class EventSender {
   readonly queue: EventQueue;
   readonly tracker: ViewTracker;
 
-  constructor(user: string) {
+  constructor(private readonly user: string) {
     this.queue = new EventQueue({
       store: createStore(user),
       send: (events) => send(user, events),
@@ -127,6 +148,17 @@ class EventSender {
       document.removeEventListener("visibilitychange", onVisibilityChange);
       this.queue.close();
     };
+  }
+
+  /** Takes back the user's events of a type with a post. Pending ones are not sent. Throws if that fails. */
+  async retract(postId: string, type: InteractionType): Promise<void> {
+    const withdrawn = await this.queue.withdraw((event) => event.post_id === postId && event.interaction_type === type);
+    try {
+      await postJson(RETRACTION_ENDPOINT, { user: this.user, post_id: postId, interaction_type: type });
+    } catch (error) {
+      for (const event of withdrawn) this.queue.add(event);
+      throw error;
+    }
   }
 
   /** Sends pending events. Resolves when they are sent, or after `timeoutMs`. */

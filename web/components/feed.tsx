@@ -5,13 +5,15 @@ import { type Feed as FeedState, useFeed } from "@feed/client/react";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
+import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
+import { useFeedback } from "./feedback-provider";
 import { CheckIcon, RefreshIcon } from "./icons";
 import { ModeSwitch } from "./mode-switch";
-import { PostCard } from "./post-card";
+import { PostEntry } from "./post-entry";
 import { Skeletons } from "./skeletons";
 
-/** A new list is requested after pending events are sent, or after this time. */
+/** A new list is requested after pending events and feedback are sent, or after this time. */
 const FLUSH_TIMEOUT_MS = 800;
 const EMPTY_NOTICE: Record<FeedMode, { title: string; text: string }> = {
   ranked: { title: "No posts yet", text: "New posts appear here." },
@@ -26,7 +28,10 @@ const EMPTY_NOTICE: Record<FeedMode, { title: string; text: string }> = {
 export function Feed() {
   const { user, flush } = useEvents();
   const [mode, setMode] = useState<FeedMode>("ranked");
-  const beforeFirstPage = useCallback(() => flush(FLUSH_TIMEOUT_MS), [flush]);
+  const { settle } = useFeedback();
+  const beforeFirstPage = useCallback(async () => {
+    await Promise.all([flush(FLUSH_TIMEOUT_MS), settle(FLUSH_TIMEOUT_MS)]);
+  }, [flush, settle]);
   const feed = useFeed<PostWithUser>({ mode, user, beforeFirstPage });
   const { announce, announcer } = useAnnouncer();
 
@@ -73,6 +78,7 @@ interface ListProps {
 
 function List({ feed, mode, announce }: ListProps) {
   const list = useRef<HTMLDivElement>(null);
+  const { dismissals } = useFeedback();
   const { entries, status } = feed;
 
   if (status === "loading") return <Skeletons count={5} label="Loading your feed" />;
@@ -88,18 +94,21 @@ function List({ feed, mode, announce }: ListProps) {
   }
 
   const firstSeenIndex = feed.firstSeenIndex ?? entries.length;
-  const card = ({ post, requestId }: (typeof entries)[number], index: number) => (
-    <PostCard key={post.id} post={post} requestId={requestId} position={index + 1} announce={announce} />
+  const isEntryListed = ({ post }: (typeof entries)[number]) => isListed(post, dismissals);
+  const unseen = entries.slice(0, firstSeenIndex).filter(isEntryListed);
+  const seen = entries.slice(firstSeenIndex).filter(isEntryListed);
+  const item = ({ post, requestId }: (typeof entries)[number], index: number) => (
+    <PostEntry key={post.id} post={post} requestId={requestId} position={index + 1} announce={announce} />
   );
   return (
     <div ref={list} onKeyDown={(event) => moveBetweenPosts(event, list.current)}>
       <div role="feed" aria-label="Posts" aria-busy={feed.fetchingMore}>
-        {entries.slice(0, firstSeenIndex).map(card)}
+        {unseen.map(item)}
       </div>
       {(feed.caughtUp || feed.firstSeenIndex !== null) && <CaughtUp onShowSeen={feed.showSeen} />}
-      {firstSeenIndex < entries.length && (
+      {seen.length > 0 && (
         <div role="feed" aria-label="Posts you've already seen" aria-busy={feed.fetchingMore} className="seen">
-          {entries.slice(firstSeenIndex).map((entry, index) => card(entry, firstSeenIndex + index))}
+          {seen.map((entry, index) => item(entry, unseen.length + index))}
         </div>
       )}
       <Continuation feed={feed} />

@@ -5,15 +5,17 @@ import { memo, useEffect, useId, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
 import { Avatar } from "./avatar";
 import { Comments } from "./comments";
+import { feedbackChoices } from "./dismissals";
 import { useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
+import { useFeedback } from "./feedback-provider";
 import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
 import { PostMenu } from "./post-menu";
 import { RelativeTime } from "./relative-time";
 
 const MAX_TAGS = 5;
 
-interface PostCardProps {
+export interface PostCardProps {
   post: PostWithUser;
   requestId: string | null;
   /** The position in a feed, from 1. */
@@ -76,7 +78,8 @@ export const PostCard = memo(function PostCard({ post, requestId, position, sing
 type ActionProps = Pick<PostCardProps, "post" | "requestId" | "announce">;
 
 function PostHeader({ post, requestId, authorElementId, announce }: ActionProps & { authorElementId: string }) {
-  const { record } = useEvents();
+  const { user, record } = useEvents();
+  const { dismiss } = useFeedback();
   const recordClick = () => record(post.id, "click", { requestId });
   return (
     <header>
@@ -86,7 +89,15 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
       <Link href={pathOf(post)} className="when" prefetch={false} onClick={recordClick}>
         <RelativeTime iso={post.createdAt} />
       </Link>
-      <PostMenu href={pathOf(post)} onCopy={() => void copyLink(post, announce)} onOpen={recordClick} />
+      <PostMenu
+        href={pathOf(post)}
+        choices={feedbackChoices(post, user)}
+        onCopy={() => void copyLink(post, announce)}
+        onOpen={recordClick}
+        onFeedback={(action) => {
+          dismiss(post, action).catch(() => announce("This could not be saved. Please try again."));
+        }}
+      />
     </header>
   );
 }
@@ -103,14 +114,26 @@ function Tags({ tags }: { tags: string[] }) {
 }
 
 function LikeButton({ post, requestId, announce }: ActionProps) {
-  const { engagementOf, record } = useEvents();
-  const likedHere = engagementOf(post.id).liked === true && !post.liked;
-  const liked = post.liked || likedHere;
-  const count = post.likeCount + (likedHere ? 1 : 0);
-  const like = () => {
-    if (liked) return;
-    record(post.id, "like", { requestId });
-    announce("Liked");
+  const { engagementOf, record, unlike } = useEvents();
+  const liked = engagementOf(post.id).liked ?? post.liked;
+  const count = Math.max(0, post.likeCount + Number(liked) - Number(post.liked));
+  const unlikeIsPending = useRef(false);
+  const toggle = async () => {
+    if (unlikeIsPending.current) return; // a new like must not arrive before the old one is removed
+    if (!liked) {
+      record(post.id, "like", { requestId });
+      announce("Liked");
+      return;
+    }
+    unlikeIsPending.current = true;
+    try {
+      announce("Like removed");
+      await unlike(post.id);
+    } catch {
+      announce("The like could not be removed. Please try again.");
+    } finally {
+      unlikeIsPending.current = false;
+    }
   };
   return (
     <button
@@ -118,7 +141,7 @@ function LikeButton({ post, requestId, announce }: ActionProps) {
       className="action like"
       aria-pressed={liked}
       aria-label={`Like, ${pluralise(count, "like")}`}
-      onClick={like}
+      onClick={() => void toggle()}
     >
       <HeartIcon filled={liked} />
       <Count value={count} />

@@ -2,14 +2,14 @@
 
 import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
-import { PostCard } from "./post-card";
+import { PostEntry } from "./post-entry";
 
 /** The content of a page with a single post. */
 export function SinglePost({ post }: { post: PostWithUser }) {
   const { announce, announcer } = useAnnouncer();
   return (
     <div className="feed-column">
-      <PostCard post={post} requestId={null} single announce={announce} />
+      <PostEntry post={post} requestId={null} single announce={announce} />
       {announcer}
     </div>
   );

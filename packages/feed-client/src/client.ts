@@ -1,5 +1,6 @@
 import type {
   BatchResult,
+  Feedback,
   Health,
   Interaction,
   Problem,
@@ -7,6 +8,7 @@ import type {
   RecommendationRequest,
   Retraction,
   RetractResult,
+  UserControls,
 } from "./types";
 
 export type FailureKind = "timeout" | "network" | "problem" | "malformed";
@@ -117,6 +119,31 @@ export class FeedServiceClient {
       throw new FeedServiceError("malformed", "POST /interactions/retract: the response does not confirm the removal");
     }
     return body as unknown as RetractResult;
+  }
+
+  /**
+   * Sets a control of a user, such as a hidden post or a muted author, or takes it back with `undo`. Returns after the
+   * commit. The call is repeated only if it has an `event_id`.
+   */
+  async feedback(feedback: Feedback, options: { signal?: AbortSignal } = {}): Promise<void> {
+    const body = await this.call("POST", "/feedback", {
+      body: feedback,
+      idempotent: feedback.event_id != null,
+      signal: options.signal,
+    });
+    if (!isRecord(body) || body["status"] !== "recorded") {
+      throw new FeedServiceError("malformed", "POST /feedback: the response does not confirm the feedback");
+    }
+  }
+
+  /** The controls of a user that are in force. */
+  async controls(userId: string, options: { signal?: AbortSignal } = {}): Promise<UserControls> {
+    const path = `/users/${encodeURIComponent(userId)}/controls`;
+    const body = await this.call("GET", path, { idempotent: true, signal: options.signal });
+    if (!isRecord(body) || !Array.isArray(body["controls"])) {
+      throw new FeedServiceError("malformed", `GET ${path}: the response is not a list of controls`);
+    }
+    return body as unknown as UserControls;
   }
 
   /** The health report of the service. */

@@ -85,6 +85,19 @@ export class EventQueue {
     this.scheduleAfterChange(false);
   }
 
+  /**
+   * Removes the pending events that match, after the end of a running delivery, and returns them. The server may have
+   * stored some of them, if the response to their delivery was lost.
+   */
+  async withdraw(matches: (event: FeedEvent) => boolean): Promise<FeedEvent[]> {
+    while (this.delivery) await this.delivery;
+    const withdrawn = this.options.store.all().filter(matches);
+    const ids = withdrawn.map((event) => event.event_id);
+    for (const id of ids) this.draftIds.delete(id);
+    this.options.store.remove(ids);
+    return withdrawn;
+  }
+
   /** The number of events that the server has not settled yet. */
   get pendingCount(): number {
     return this.options.store.all().length;

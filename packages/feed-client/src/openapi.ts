@@ -84,6 +84,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hide, mute, block or report, and take it back
+         * @description Answers after the commit; it holds from the user's next feed on, in every mode and on every page.
+         */
+        post: operations["give_feedback_feedback_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user_id}/controls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The controls of a user that hold now
+         * @description Oldest first. Ids of targets are UUIDs.
+         */
+        get: operations["list_controls_users__user_id__controls_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -232,6 +272,57 @@ export interface components {
              * @description Events whose `event_id` was stored before, or twice in the call
              */
             duplicates: number;
+        };
+        /**
+         * ControlItem
+         * @description One control that holds. Exactly one of `post_id` and `author_id` is its target.
+         */
+        ControlItem: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "hide_post" | "not_interested" | "mute_author" | "block_author" | "report_post";
+            /** Post Id */
+            post_id: string | null;
+            /** Author Id */
+            author_id: string | null;
+            /** Created At */
+            created_at: string | null;
+            /** Until */
+            until: string | null;
+        };
+        /**
+         * ControlsResponse
+         * @description The controls of a user that hold now, oldest first.
+         * @example {
+         *       "controls": [
+         *         {
+         *           "action": "mute_author",
+         *           "author_id": "0b7c8f6e-54a1-5b0e-9a3d-1f6c0d2e4a5b",
+         *           "created_at": "2026-03-01T12:00:00Z"
+         *         }
+         *       ],
+         *       "user_id": "test-user"
+         *     }
+         */
+        ControlsResponse: {
+            /** User Id */
+            user_id: string;
+            /** Controls */
+            controls: components["schemas"]["ControlItem"][];
+        };
+        /**
+         * FeedbackResponse
+         * @description The action is committed.
+         */
+        FeedbackResponse: {
+            /**
+             * Status
+             * @default recorded
+             * @constant
+             */
+            status?: "recorded";
         };
         /**
          * FieldProblem
@@ -422,6 +513,57 @@ export interface components {
         BatchRequest: {
             /** Interactions */
             interactions: components["schemas"]["TrackRequest"][];
+        };
+        /**
+         * FeedbackRequest
+         * @description What one user does not want to see, or does not mind any more.
+         * @example {
+         *       "action": "mute_author",
+         *       "author_id": "user_7",
+         *       "user_id": "test-user"
+         *     }
+         */
+        FeedbackRequest: {
+            /**
+             * User Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            user_id: string;
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "hide_post" | "not_interested" | "mute_author" | "block_author" | "report_post";
+            /**
+             * Post Id
+             * @description Target of hide_post, not_interested and report_post
+             * @default null
+             */
+            post_id?: string | null;
+            /**
+             * Author Id
+             * @description Target of mute_author and block_author
+             * @default null
+             */
+            author_id?: string | null;
+            /**
+             * Undo
+             * @description Takes the action back
+             * @default false
+             */
+            undo?: boolean;
+            /**
+             * Until
+             * @description When the action ends by itself; default: never
+             * @default null
+             */
+            until?: string | null;
+            /**
+             * Event Id
+             * @description The same id is stored once
+             * @default null
+             */
+            event_id?: string | null;
         };
         /**
          * GenerateRequest
@@ -924,6 +1066,138 @@ export interface operations {
                 };
             };
             /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    give_feedback_feedback_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "recorded"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FeedbackResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    list_controls_users__user_id__controls_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlsResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -16,9 +16,36 @@ export type InteractionType = Interaction["interaction_type"];
 export type BatchResult = Schemas["BatchResponse"];
 /** What to take back: all events of a type with a post, or the one event with an `event_id`. */
 export type Retraction =
-  | { user_id: string; post_id: string; interaction_type: InteractionType }
-  | { user_id: string; event_id: string };
+  { user_id: string; post_id: string; interaction_type: InteractionType } | { user_id: string; event_id: string };
 export type RetractResult = Schemas["RetractResponse"];
+export type PostFeedbackAction = "hide_post" | "not_interested" | "report_post";
+export type AuthorFeedbackAction = "mute_author" | "block_author";
+export type FeedbackAction = PostFeedbackAction | AuthorFeedbackAction;
+/** What a user does not want to see: a post or an author. */
+export type FeedbackTarget =
+  { action: PostFeedbackAction; post_id: string } | { action: AuthorFeedbackAction; author_id: string };
+/** Sets a control of a user, or takes it back. */
+export type Feedback = FeedbackTarget & {
+  user_id: string;
+  /** True takes back an earlier control with the same action and target. Default: false. */
+  undo?: boolean;
+  /** The time, in ISO 8601, at which the control ends. Default: it holds until the user takes it back. */
+  until?: string | null;
+  /** The same id is stored once. */
+  event_id?: string | null;
+};
+/** A control that is in force. Exactly one of `post_id` and `author_id` is set. */
+export interface UserControl {
+  action: FeedbackAction;
+  post_id: string | null;
+  author_id: string | null;
+  created_at: string;
+  until: string | null;
+}
+export interface UserControls {
+  user_id: string;
+  controls: UserControl[];
+}
 export type Health = Schemas["HealthResponse"];
 /** An error response in the format of RFC 9457, with a stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;

@@ -17,6 +17,9 @@ describe("the service client", () => {
     service.nextBehaviours.length = 0;
     service.requests.length = 0;
     service.events.clear();
+    service.controls.clear();
+    service.feedbackIds.clear();
+    service.authors.clear();
     client = new FeedServiceClient({ baseUrl: service.url, timeoutMs: 400, random: () => 0 });
   });
 
@@ -155,5 +158,75 @@ describe("the service client", () => {
 
     assert.deepEqual(await client.retract(like), { status: "retracted", removed: 1 });
     assert.deepEqual(await client.retract({ user_id: "ann", event_id: EVENT }), { status: "retracted", removed: 0 });
+  });
+
+  const recommendedTo = async (user_id: string) =>
+    (await client.recommendations({ user_id })).recommendations.map(({ post_id }) => post_id);
+
+  it("hides a post from one user until they take it back", async () => {
+    const hide = { user_id: "ann", action: "hide_post" as const, post_id: POST };
+
+    await client.feedback(hide);
+    assert.deepEqual([await recommendedTo("ann"), await recommendedTo("bob")], [[], [POST]]);
+
+    await client.feedback({ ...hide, undo: true });
+    assert.deepEqual(await recommendedTo("ann"), [POST]);
+  });
+
+  it("hides the posts of a muted author from the user, and those of a blocked author from both", async () => {
+    service.authors.set(POST, "bob");
+
+    await client.feedback({ user_id: "ann", action: "mute_author", author_id: "bob" });
+    await client.feedback({ user_id: "bob", action: "block_author", author_id: "cem" });
+
+    assert.deepEqual(await Promise.all(["ann", "cem", "dan"].map(recommendedTo)), [[], [], [POST]]);
+  });
+
+  it("lists the controls that are in force", async () => {
+    const until = "2100-01-01T00:00:00Z";
+    await client.feedback({ user_id: "ann/1", action: "mute_author", author_id: "bob", until });
+    await client.feedback({ user_id: "ann/1", action: "hide_post", post_id: POST, until: "2020-01-01T00:00:00Z" });
+
+    const { user_id, controls } = await client.controls("ann/1");
+
+    assert.equal(user_id, "ann/1");
+    assert.deepEqual(
+      controls.map(({ created_at: _createdAt, ...control }) => control),
+      [{ action: "mute_author", post_id: null, author_id: "bob", until }],
+    );
+  });
+
+  it("repeats feedback only if it has an id", async () => {
+    const hide = { user_id: "ann", action: "hide_post" as const, post_id: POST };
+    service.nextBehaviours.push({ kind: "status", status: 503 });
+    await failure(client.feedback(hide));
+    assert.equal(service.requests.length, 1);
+
+    service.nextBehaviours.push({ kind: "status", status: 503 });
+    await client.feedback({ ...hide, event_id: EVENT });
+
+    assert.equal(service.requests.length, 3);
+  });
+
+  it("stores feedback with the same id once", async () => {
+    const hide = { user_id: "ann", action: "hide_post" as const, post_id: POST };
+    await client.feedback({ ...hide, event_id: EVENT });
+    await client.feedback({ ...hide, undo: true });
+
+    await client.feedback({ ...hide, event_id: EVENT });
+
+    assert.deepEqual((await client.controls("ann")).controls, []);
+  });
+
+  it("reports an unconfirmed control as malformed", async () => {
+    service.behaviour = { kind: "wrong shape" };
+
+    const hide = { user_id: "ann", action: "hide_post" as const, post_id: POST };
+    const errors = [await failure(client.feedback(hide)), await failure(client.controls("ann"))];
+
+    assert.deepEqual(
+      errors.map(({ kind }) => kind),
+      ["malformed", "malformed"],
+    );
   });
 });

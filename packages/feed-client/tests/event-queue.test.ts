@@ -242,6 +242,31 @@ describe("the event queue", () => {
     assert.deepEqual(delaysMs, [1000, 2000, 4000, 8000]);
   });
 
+  it("does not send events that were withdrawn", async () => {
+    const queue = openPage();
+    queue.add({ post_id: POST, interaction_type: "like" });
+    queue.add({ post_id: POST, interaction_type: "share" });
+
+    const withdrawn = await queue.withdraw((event) => event.interaction_type === "like");
+    await queue.flush();
+
+    assert.deepEqual(
+      [withdrawn, [...server.stored.values()]].map((events) => events.map((event) => event.interaction_type)),
+      [["like"], ["share"]],
+    );
+  });
+
+  it("withdraws nothing that a running delivery has stored", async () => {
+    const queue = openPage();
+    queue.add({ post_id: POST, interaction_type: "like" });
+    const delivery = queue.flush();
+
+    const withdrawn = await queue.withdraw(() => true);
+    await delivery;
+
+    assert.deepEqual([withdrawn, server.stored.size], [[], 1]);
+  });
+
   it("works without browser storage while the page is open", async () => {
     const queue = new EventQueue({ store: new MemoryEventStore(), send: server.send, schedule: clock.schedule });
     queue.add({ post_id: POST, interaction_type: "like" });

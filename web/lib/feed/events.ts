@@ -1,7 +1,7 @@
 import { type Delivery, type FeedEvent, FeedServiceError, type Interaction, type InteractionType } from "@feed/client";
 import { isUuid } from "@/lib/platform/ids";
 
-const INTERACTION_TYPES: readonly InteractionType[] = ["view", "click", "like", "comment", "share"];
+export const INTERACTION_TYPES: readonly InteractionType[] = ["view", "click", "like", "comment", "share"];
 export const MAX_EVENTS = 200;
 /** A smaller difference to the browser's clock is not corrected, because it includes the delay of the network. */
 const TOLERATED_CLOCK_SKEW_MS = 2000;

@@ -12,5 +12,6 @@ const TITLES: Record<number, string> = {
   404: "Not found",
   409: "Conflict",
   413: "Too large",
+  422: "Unprocessable content",
   503: "Service unavailable",
 };

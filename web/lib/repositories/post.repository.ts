@@ -42,19 +42,25 @@ const JOINS = `
     FROM user_interaction i WHERE i.post_id = p.id
   ) e`;
 
-/** Leaves out hidden posts, posts from the future and the viewer's own posts. */
-const ELIGIBLE = `p.visible AND p.created_at <= now() AND p.author_id IS DISTINCT FROM $1`;
+/**
+ * Leaves out posts that the viewer may not see or does not want to see: invisible posts, hidden posts, and those of
+ * muted or blocked authors. The function belongs to the service. OFFSET 0 makes PostgreSQL check post by post. Without
+ * it, the query for the newest posts may read the whole table: 450 ms instead of 150 for 200,000 posts and 500 controls.
+ */
+const VISIBLE = `EXISTS (SELECT FROM feed_visible_posts($1::uuid) AS v(post_id) WHERE v.post_id = p.id OFFSET 0)`;
+/** Leaves out posts from the future and the viewer's own posts as well. */
+const ELIGIBLE = `p.visible AND p.created_at <= now() AND p.author_id IS DISTINCT FROM $1 AND ${VISIBLE}`;
 const UNSEEN = `NOT EXISTS (SELECT FROM user_interaction s WHERE s.user_id = $1 AND s.post_id = p.id)`;
 const FOLLOWED = `EXISTS (SELECT FROM follows f WHERE f.follower_id = $1 AND f.followee_id = p.author_id)`;
 
 /** Random posts are drawn from this many of the newest eligible posts, so that the cost does not grow with the table. */
 const MAX_RANDOM_CANDIDATES = 2000;
 
-/** The posts with these ids, in the same order. Deleted and hidden posts are skipped. */
+/** The posts with these ids, in the same order. Posts that are deleted or not visible to the viewer are skipped. */
 export async function findPosts(viewerId: string, postIds: readonly string[]): Promise<PostWithSeq[]> {
   if (postIds.length === 0) return [];
   const rows = await query<PostRow>(
-    `SELECT ${COLUMNS} FROM posts p ${JOINS} WHERE p.id = ANY($2::uuid[]) AND p.visible`,
+    `SELECT ${COLUMNS} FROM posts p ${JOINS} WHERE p.id = ANY($2::uuid[]) AND p.visible AND ${VISIBLE}`,
     [userUuid(viewerId), postIds],
   );
   const found = new Map(rows.map((row) => [row.id, postFromRow(row)]));

@@ -1,5 +1,6 @@
 import {
   type BatchResult,
+  type Feedback,
   FeedServiceClient,
   FeedServiceError,
   type Health,
@@ -7,6 +8,8 @@ import {
   type Recommendation,
   type RecommendationPage,
   type RecommendationRequest,
+  type Retraction,
+  type RetractResult,
 } from "@feed/client";
 import { logger } from "@/lib/logger";
 import { config } from "@/lib/platform/config";
@@ -80,6 +83,16 @@ export class MLServiceClient {
   /** Stores events. Throws FeedServiceError when the service has not confirmed that they are committed. */
   async track(interactions: Interaction[]): Promise<BatchResult> {
     return this.client.trackBatch(interactions, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
+  }
+
+  /** Takes events back. Throws FeedServiceError when the service has not confirmed that the removal is committed. */
+  async retract(retraction: Retraction): Promise<RetractResult> {
+    return this.client.retract(retraction, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
+  }
+
+  /** Sets or takes back a control. Throws FeedServiceError when the service has not confirmed that it is committed. */
+  async feedback(feedback: Feedback): Promise<void> {
+    return this.client.feedback(feedback, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
   }
 
   /** The service's health report; null when the service does not return one within a second. */

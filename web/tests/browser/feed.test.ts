@@ -36,6 +36,8 @@ describe("the feed page", { skip }, () => {
     service.nextBehaviours.length = 0;
     service.requests.length = 0;
     service.events.clear();
+    service.controls.clear();
+    service.feedbackIds.clear();
     service.catalogue = catalogue;
     service.knownUsers = null;
   });
@@ -201,6 +203,28 @@ describe("the feed page", { skip }, () => {
     catalogue = catalogue.filter((id) => id !== deleted);
   });
 
+  it("shows no hidden post and no post of a muted author in the fallback", async () => {
+    const [hidden = ""] = catalogue.slice(-1);
+    const user = userUuid("user-13");
+    const muted = userUuid("user-14");
+    await query("INSERT INTO user_feedback (user_id, action, post_id) VALUES ($1, 'hide_post', $2)", [user, hidden]);
+    await query("INSERT INTO user_feedback (user_id, action, author_id) VALUES ($1, 'mute_author', $2)", [user, muted]);
+    const posts = await query<{ id: string }>("SELECT id FROM posts WHERE author_id = $1", [muted]);
+    const absent = new Set([hidden, ...posts.map(({ id }) => id)]);
+    service.behaviour = { kind: "status", status: 503 };
+
+    const feed = await openFeed({ user: "user-13" });
+    await feed.waitForPosts();
+    while (!(await feed.page.getByText("You are all caught up").count())) await feed.scroll(1);
+    const ids = await feed.ids();
+
+    assert.ok(absent.size > 1 && ids.length > 200);
+    assert.deepEqual(
+      ids.filter((id) => absent.has(id)),
+      [],
+    );
+  });
+
   it("shows the end of the unseen posts, and continues with seen posts on request", async () => {
     service.catalogue = catalogue.slice(0, 30);
     for (const id of catalogue.slice(25, 30)) {
@@ -316,6 +340,122 @@ describe("the feed page", { skip }, () => {
     assert.equal(await post.getByRole("button", { name: /^Like/ }).getAttribute("aria-pressed"), "true");
     assert.match(await post.innerText(), /Well said/);
     assert.deepEqual(await feed.accessibilityViolations(), []);
+  });
+
+  it("removes a like that is clicked again", async () => {
+    const feed = await openFeed({ user: "user-6" });
+    await feed.waitForPosts();
+    const notLiked = feed.posts.filter({ has: feed.page.locator(".like[aria-pressed=false]") });
+    const id = await notLiked.first().getAttribute("data-post");
+    const button = feed.page.locator(`article[data-post="${id}"] .like`);
+    const label = await button.getAttribute("aria-label");
+    const likes = () => [...service.events.values()].filter((event) => event.interaction_type === "like");
+
+    await button.click();
+    await waitUntil(() => likes().length === 1, "stored like");
+    await button.click();
+    await waitUntil(() => likes().length === 0, "removed like");
+
+    assert.deepEqual(
+      [await button.getAttribute("aria-pressed"), await button.getAttribute("aria-label")],
+      ["false", label],
+    );
+  });
+
+  it("does not send a like that is removed while the service is unavailable", async () => {
+    const feed = await openFeed({ user: "user-6" });
+    await feed.waitForPosts();
+    const button = feed.posts.first().locator(".like");
+    service.behaviour = { kind: "status", status: 503 };
+    await button.click();
+    await waitUntil(() => service.requests.some(({ path }) => path === "/interactions/batch"), "first delivery");
+    await button.click();
+    await waitUntil(() => service.requests.some(({ path }) => path === "/interactions/retract"), "retraction");
+    service.behaviour = { kind: "healthy" };
+
+    await feed.page.waitForTimeout(3000); // a pending event would be sent again by now
+
+    assert.deepEqual(
+      [...service.events.values()].filter((event) => event.interaction_type === "like"),
+      [],
+    );
+    assert.equal(await button.getAttribute("aria-pressed"), "false");
+  });
+
+  it("hides a post by keyboard, and shows it again after Undo", async () => {
+    const feed = await openFeed({ user: "user-12" });
+    await feed.waitForPosts();
+    const [hiddenId = ""] = await feed.ids();
+    const focusedText = () => feed.page.evaluate(() => document.activeElement?.textContent);
+
+    await feed.posts.first().getByRole("button", { name: "More actions" }).focus();
+    await feed.page.keyboard.press("Enter");
+    assert.deepEqual(await feed.accessibilityViolations(), []);
+    assert.equal(await focusedText(), "Hide this post");
+    await feed.page.keyboard.press("ArrowDown");
+    assert.equal(await focusedText(), "Not interested");
+    await feed.page.keyboard.press("ArrowUp");
+    await feed.page.keyboard.press("Enter");
+    const line = feed.page.getByRole("article", { name: "Post hidden." });
+    await line.waitFor();
+    await waitUntil(() => service.controls.get("user-12")?.length === 1, "stored control");
+    assert.equal(service.controls.get("user-12")?.[0]?.post_id, hiddenId);
+    assert.equal((await feed.ids()).includes(hiddenId), false);
+    assert.equal(await focusedText(), "Undo");
+    assert.deepEqual(await feed.accessibilityViolations(), []);
+
+    await feed.page.keyboard.press("Enter");
+    await line.waitFor({ state: "detached" });
+    await waitUntil(() => service.controls.get("user-12")?.length === 0, "undone control");
+
+    assert.equal((await feed.ids())[0], hiddenId);
+    const focusedId = await feed.page.evaluate(() => document.activeElement?.getAttribute("data-post"));
+    assert.equal(focusedId, hiddenId);
+    assert.deepEqual(feed.consoleErrors, []);
+  });
+
+  it("shows the line with Undo for ten seconds", async () => {
+    const feed = await openFeed({ user: "user-12" });
+    await feed.waitForPosts();
+    await feed.choose(feed.posts.first(), "Report post");
+    const line = feed.page.getByRole("article", { name: "Post reported and hidden." });
+    await line.waitFor();
+
+    await feed.page.waitForTimeout(8500);
+    assert.equal(await line.count(), 1);
+
+    await line.waitFor({ state: "detached", timeout: 3000 });
+    assert.equal(service.controls.get("user-12")?.[0]?.action, "report_post");
+  });
+
+  it("removes all posts of a muted author, and restores them after Undo", async () => {
+    const feed = await openFeed({ user: "user-12" });
+    await feed.waitForPosts(20);
+    await feed.scroll(2);
+    const name = (await feed.posts.first().locator(".author").textContent()) ?? "";
+    const byAuthor = feed.posts.filter({ has: feed.page.locator(".author", { hasText: name }) });
+    const before = await byAuthor.count();
+    assert.ok(before > 1);
+
+    await feed.choose(feed.posts.first(), `Mute @${name}`);
+    await waitUntil(() => service.controls.get("user-12")?.[0]?.action === "mute_author", "stored control");
+    assert.equal(await byAuthor.count(), 0);
+
+    await feed.page.getByRole("button", { name: "Undo" }).click();
+    await waitUntil(() => service.controls.get("user-12")?.length === 0, "undone control");
+    assert.equal(await byAuthor.count(), before);
+  });
+
+  it("shows a hidden post again if the service cannot store the feedback", async () => {
+    const feed = await openFeed({ user: "user-12" });
+    await feed.waitForPosts();
+    const idsBefore = await feed.ids();
+    service.behaviour = { kind: "status", status: 503 };
+
+    await feed.choose(feed.posts.first(), "Not interested");
+
+    await feed.page.getByText("This could not be saved").waitFor();
+    assert.deepEqual((await feed.ids()).slice(0, 5), idsBefore.slice(0, 5));
   });
 
   it("requests the list that the user selects", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
 import { CHECKOUT } from "./postgres";
 
 const AXE = readFileSync(path.join(CHECKOUT, "node_modules", "axe-core", "axe.min.js"), "utf8");
@@ -40,7 +40,7 @@ export class FeedPage {
   }
 
   get posts() {
-    return this.page.locator("article");
+    return this.page.locator("article[data-post]");
   }
 
   async waitForPosts(count = 1): Promise<void> {
@@ -48,9 +48,15 @@ export class FeedPage {
   }
 
   async ids(): Promise<string[]> {
-    return this.page.$$eval("article", (articles) =>
+    return this.page.$$eval("article[data-post]", (articles) =>
       articles.map((article) => article.getAttribute("data-post") ?? ""),
     );
+  }
+
+  /** Opens the menu of a post and chooses the entry with this name. */
+  async choose(post: Locator, name: string | RegExp): Promise<void> {
+    await post.getByRole("button", { name: "More actions" }).click();
+    await post.getByRole("button", { name }).click();
   }
 
   /** Scrolls until `count` more pages are loaded. */

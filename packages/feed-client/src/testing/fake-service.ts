@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Interaction, RecommendationRequest, Retraction } from "../types";
+import type { Feedback, Interaction, RecommendationRequest, Retraction, UserControl } from "../types";
 
 /** How the fake service responds. */
 export type Behaviour =
@@ -13,7 +13,7 @@ export type Behaviour =
 
 /**
  * A feed service over real HTTP for tests. `behaviour` selects how it responds. It implements the parts of the API that
- * clients depend on: pages, cursors, seen posts and idempotent events.
+ * clients depend on: pages, cursors, seen posts, idempotent events and the controls of users.
  */
 export class FakeFeedService {
   behaviour: Behaviour = { kind: "healthy" };
@@ -26,7 +26,13 @@ export class FakeFeedService {
   receivedEvents = 0;
   /** The ids of all posts, in the order in which they are recommended. */
   catalogue: string[];
-  /** The users that may send events; null if every user may. */
+  /** The authors of posts, by the id of the post. Other posts have no author. */
+  readonly authors = new Map<string, string>();
+  /** The controls by user. Some may have ended. */
+  readonly controls = new Map<string, UserControl[]>();
+  /** The `event_id` of all feedback. */
+  readonly feedbackIds = new Set<string>();
+  /** The users that may send events and feedback; null if every user may. */
   knownUsers: Set<string> | null = null;
   private server: Server | null = null;
   private port = 0;
@@ -91,6 +97,9 @@ export class FakeFeedService {
     }
     if (path === "/interactions/track") return this.track(response, [body as Interaction]);
     if (path === "/interactions/retract") return this.retract(response, body as Retraction);
+    if (path === "/feedback") return this.recordFeedback(response, body as Feedback);
+    const controlsUser = /^\/users\/([^/]+)\/controls$/.exec(path)?.[1];
+    if (controlsUser !== undefined) return this.listControls(response, decodeURIComponent(controlsUser));
     if (path === "/health") {
       return send(response, 200, {
         status: "healthy",
@@ -116,6 +125,7 @@ export class FakeFeedService {
     const eligible = this.catalogue.filter(
       (id) =>
         !shownPrefixes.includes(prefixOf(id)) &&
+        !this.isHiddenFrom(request.user_id, id) &&
         !(request.exclude_ids ?? []).includes(id) &&
         !(request.context?.exclude_seen !== false && seen.has(id)),
     );
@@ -151,6 +161,46 @@ export class FakeFeedService {
       if (isChosen && event.user_id === retraction.user_id && this.events.delete(id)) removed += 1;
     }
     send(response, 202, { status: "retracted", removed });
+  }
+
+  private recordFeedback(response: ServerResponse, feedback: Feedback): void {
+    const { user_id, action, undo = false, until = null, event_id = null } = feedback;
+    const post_id = "post_id" in feedback ? feedback.post_id : null;
+    const author_id = "author_id" in feedback ? feedback.author_id : null;
+    if (this.knownUsers && !this.knownUsers.has(user_id)) return send(response, 404, { code: "unknown_user" });
+    if (post_id !== null && !this.catalogue.includes(post_id)) return send(response, 404, { code: "unknown_post" });
+    const isDuplicate = event_id !== null && this.feedbackIds.has(event_id);
+    if (!isDuplicate) {
+      if (event_id !== null) this.feedbackIds.add(event_id);
+      const others = (this.controls.get(user_id) ?? []).filter(
+        (control) => control.action !== action || control.post_id !== post_id || control.author_id !== author_id,
+      );
+      const control = { action, post_id, author_id, created_at: new Date().toISOString(), until };
+      this.controls.set(user_id, undo ? others : [...others, control]);
+    }
+    send(response, 202, { status: "recorded" });
+  }
+
+  private listControls(response: ServerResponse, userId: string): void {
+    if (this.knownUsers && !this.knownUsers.has(userId)) return send(response, 404, { code: "unknown_user" });
+    send(response, 200, { user_id: userId, controls: this.controlsInForce(userId) });
+  }
+
+  private controlsInForce(userId: string): UserControl[] {
+    const isInForce = ({ until }: UserControl) => until === null || Date.parse(until) > Date.now();
+    return (this.controls.get(userId) ?? []).filter(isInForce);
+  }
+
+  /** True if the user has hidden the post or muted its author, or if one of the user and the author blocks the other. */
+  private isHiddenFrom(userId: string, postId: string): boolean {
+    const author = this.authors.get(postId);
+    const isTarget = (control: UserControl) =>
+      control.post_id === postId || (author !== undefined && control.author_id === author);
+    const isBlock = (control: UserControl) => control.action === "block_author" && control.author_id === userId;
+    return (
+      this.controlsInForce(userId).some(isTarget) ||
+      (author !== undefined && this.controlsInForce(author).some(isBlock))
+    );
   }
 
   private track(response: ServerResponse, interactions: Interaction[]): void {

@@ -1,0 +1,47 @@
+import { FeedServiceError } from "@feed/client";
+import type { NextRequest } from "next/server";
+import { isFinalRejection, parseFeedback, sendFeedback } from "@/lib/feed/feedback";
+import { logger } from "@/lib/logger";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { metrics } from "@/lib/platform/metrics";
+import { problem } from "@/lib/platform/problem";
+import { readUserRequest } from "@/lib/platform/user-request";
+import { registerVisitor } from "@/lib/repositories/user.repository";
+import { MLServiceClient } from "@/lib/services/ml-service";
+
+export const dynamic = "force-dynamic";
+
+const RULES = { parse: parseFeedback, invalidCode: "invalid_feedback", maxLength: 4096 };
+
+/**
+ * `POST /api/feedback`: sets a control of the session's user, such as a hidden post, or takes it back. The body is
+ * `{user, action, post_id | author_id, event_id, undo}`. After 503 the same body can be sent again.
+ */
+export async function POST(request: NextRequest): Promise<Response> {
+  const read = await readUserRequest(request, RULES);
+  if (read instanceof Response) return read;
+  const { userId } = read;
+  const { feedback } = read.body;
+  const count = (result: string) => metrics.count("web_feedback_total", { action: feedback.action, result });
+
+  try {
+    await sendFeedback(MLServiceClient.withTraceOf(request), { user_id: userId, ...feedback }, () =>
+      registerVisitor(userId),
+    );
+    count(feedback.undo ? "undone" : "recorded");
+    return Response.json({ status: "recorded" }, { status: 202 });
+  } catch (error) {
+    if (!(error instanceof FeedServiceError || error instanceof DatabaseUnavailable)) throw error;
+    if (error instanceof FeedServiceError && isFinalRejection(error)) {
+      count("refused");
+      logger.warn("feedback.rejected", { action: feedback.action, error });
+      return problem(error.status ?? 409, error.code ?? "rejected", error.message);
+    }
+    count("failed");
+    logger.warn("feedback.failed", { action: feedback.action, error });
+    const retryAfterSeconds = error instanceof FeedServiceError ? (error.retryAfterSeconds ?? 1) : 1;
+    return problem(503, "feedback_unavailable", "the feedback cannot be stored; try again later", {
+      "Retry-After": String(retryAfterSeconds),
+    });
+  }
+}

@@ -1,0 +1,95 @@
+"use client";
+
+import { type FeedbackAction, newUuid } from "@feed/client";
+import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
+import type { PostWithUser } from "@/lib/feed/post";
+import { type Dismissal, type Dismissals, dismissalOf } from "./dismissals";
+import { postJson } from "./post-json";
+
+interface FeedbackContext {
+  dismissals: Dismissals;
+  /** Removes the post from the page and sends the feedback. Restores the post and throws if it cannot be stored. */
+  dismiss: (post: PostWithUser, action: FeedbackAction) => Promise<void>;
+  /** Shows the post again and takes the feedback back. Removes the post again and throws if that cannot be stored. */
+  undo: (dismissal: Dismissal) => Promise<void>;
+  /** Ends the time in which a dismissal can be undone. */
+  expire: (postId: string) => void;
+  /** Resolves when all feedback is sent, or after `timeoutMs`. */
+  settle: (timeoutMs: number) => Promise<void>;
+}
+
+const Context = createContext<FeedbackContext | null>(null);
+const ENDPOINT = "/api/feedback";
+
+export function useFeedback(): FeedbackContext {
+  const feedback = useContext(Context);
+  if (!feedback) throw new Error("useFeedback: no FeedbackProvider above the component; wrap the page in Providers");
+  return feedback;
+}
+
+/** Holds what the user has removed from this page, and sends it to the server. */
+export function FeedbackProvider({ user, children }: { user: string; children: ReactNode }) {
+  const [dismissals, setDismissals] = useState<Dismissals>({});
+  const lastCall = useRef<Promise<void>>(Promise.resolve());
+
+  const put = useCallback(
+    (dismissal: Dismissal) => setDismissals((previous) => ({ ...previous, [dismissal.postId]: dismissal })),
+    [],
+  );
+  const remove = useCallback((postId: string) => setDismissals(({ [postId]: _removed, ...others }) => others), []);
+  /** One call at a time, so that an undo never arrives before the action that it takes back. */
+  const send = useCallback(
+    (dismissal: Dismissal, undo: boolean): Promise<void> => {
+      const body = { user, ...dismissal.target, undo, event_id: newUuid() };
+      const call = lastCall.current.then(() => postJson(ENDPOINT, body));
+      lastCall.current = call.catch(() => undefined);
+      return call;
+    },
+    [user],
+  );
+
+  const dismiss = useCallback<FeedbackContext["dismiss"]>(
+    async (post, action) => {
+      const dismissal = dismissalOf(post, action);
+      put(dismissal);
+      try {
+        await send(dismissal, false);
+      } catch (error) {
+        remove(post.id);
+        throw error;
+      }
+    },
+    [put, remove, send],
+  );
+  const undo = useCallback<FeedbackContext["undo"]>(
+    async (dismissal) => {
+      remove(dismissal.postId);
+      try {
+        await send(dismissal, true);
+      } catch (error) {
+        put(dismissal);
+        throw error;
+      }
+    },
+    [put, remove, send],
+  );
+  const expire = useCallback(
+    (postId: string) =>
+      setDismissals((previous) => {
+        const dismissal = previous[postId];
+        return dismissal ? { ...previous, [postId]: { ...dismissal, undoable: false } } : previous;
+      }),
+    [],
+  );
+  const settle = useCallback(
+    (timeoutMs: number) =>
+      Promise.race([lastCall.current, new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]),
+    [],
+  );
+
+  const value = useMemo(
+    () => ({ dismissals, dismiss, undo, expire, settle }),
+    [dismissals, dismiss, undo, expire, settle],
+  );
+  return <Context.Provider value={value}>{children}</Context.Provider>;
+}

@@ -1,0 +1,26 @@
+"use client";
+
+import { useEffect, useRef } from "react";
+import { DismissedPost } from "./dismissed-post";
+import { useFeedback } from "./feedback-provider";
+import { PostCard, type PostCardProps } from "./post-card";
+
+/** One post, or a line with "Undo" in its place after the user has removed it. */
+export function PostEntry(props: PostCardProps) {
+  const { post, position, announce } = props;
+  const dismissal = useFeedback().dismissals[post.id];
+  const dismissed = dismissal !== undefined;
+
+  const wasDismissed = useRef(false);
+  useEffect(() => {
+    const restored = wasDismissed.current && !dismissed;
+    wasDismissed.current = dismissed;
+    if (!restored || document.activeElement !== document.body) return;
+    // The button that had the focus is gone.
+    document.querySelector<HTMLElement>(`article[data-post="${post.id}"]`)?.focus({ preventScroll: true });
+  }, [dismissed, post.id]);
+
+  if (!dismissal) return <PostCard {...props} />;
+  if (!dismissal.undoable) return <p className="the-end">This post is hidden.</p>;
+  return <DismissedPost dismissal={dismissal} position={position} announce={announce} />;
+}

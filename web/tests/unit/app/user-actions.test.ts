@@ -1,0 +1,123 @@
+/** The routes that change data of the session's user, with a fake service. */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { FakeFeedService } from "@feed/client/testing";
+import { NextRequest } from "next/server";
+import { POST as postRetraction } from "@/app/api/events/retract/route";
+import { POST as postEvents } from "@/app/api/events/route";
+import { POST as postFeedback } from "@/app/api/feedback/route";
+
+const ID = "11111111-1111-4111-8111-111111111111";
+const HIDE = { action: "hide_post", post_id: ID, event_id: "22222222-2222-4222-8222-222222222222" };
+const LIKE = { post_id: ID, interaction_type: "like" };
+const EVENT = { ...LIKE, event_id: "33333333-3333-4333-8333-333333333333", occurred_at: "2026-03-01T12:00:00.000Z" };
+
+const service = new FakeFeedService([ID]);
+
+before(async () => {
+  await service.start();
+  process.env["ML_SERVICE_URL"] = service.url;
+});
+after(async () => {
+  delete process.env["ML_SERVICE_URL"];
+  await service.stop();
+});
+beforeEach(() => {
+  service.behaviour = { kind: "healthy" };
+  service.requests.length = 0;
+  service.events.clear();
+  service.controls.clear();
+  service.feedbackIds.clear();
+});
+
+const requestOf = (body: unknown, headers: Record<string, string> = {}) =>
+  new NextRequest("http://feed.example/api", {
+    method: "POST",
+    headers: { cookie: "feed_user=ann", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+const resultOf = async (response: Response) => {
+  const { code = null } = (await response.json()) as { code?: string };
+  return [response.status, code];
+};
+
+for (const [name, post, body, invalidCode] of [
+  ["POST /api/events", postEvents, { events: [EVENT] }, "invalid_events"],
+  ["POST /api/events/retract", postRetraction, LIKE, "invalid_retraction"],
+  ["POST /api/feedback", postFeedback, HIDE, "invalid_feedback"],
+] as const) {
+  describe(name, () => {
+    it("accepts the action of the session's user", async () => {
+      const response = await post(requestOf({ ...body, user: "ann" }));
+
+      assert.equal(response.status, 202);
+      assert.equal(service.requests.length, 1);
+    });
+
+    for (const [problem, request, expected] of [
+      ["no session", requestOf(body, { cookie: "" }), [400, "no_user"]],
+      ["another site", requestOf(body, { "sec-fetch-site": "cross-site" }), [403, "foreign_origin"]],
+      ["another user", requestOf({ ...body, user: "bob" }), [409, "other_user"]],
+      ["an invalid body", requestOf({ user: "ann" }), [400, invalidCode]],
+      ["a body that is not JSON", requestOf("{"), [400, invalidCode]],
+      ["a long body", requestOf({ ...body, filler: "x".repeat(600_000) }), [413, "too_large"]],
+    ] as const) {
+      it(`rejects a request with ${problem}`, async () => {
+        assert.deepEqual(await resultOf(await post(request)), expected);
+        assert.equal(service.requests.length, 0);
+      });
+    }
+
+    it("returns 503 while the service is unavailable", async () => {
+      service.behaviour = { kind: "status", status: 503, retryAfter: 7 };
+
+      const response = await post(requestOf(body));
+
+      assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "7"]);
+    });
+  });
+}
+
+describe("feedback", () => {
+  it("is stored for the session's user, and undo takes it back", async () => {
+    await postFeedback(requestOf(HIDE));
+    assert.deepEqual(
+      service.controls.get("ann")?.map(({ action, post_id }) => [action, post_id]),
+      [["hide_post", ID]],
+    );
+
+    await postFeedback(requestOf({ ...HIDE, event_id: EVENT.event_id, undo: true }));
+    assert.deepEqual(service.controls.get("ann"), []);
+  });
+
+  it("is sent with its event_id, so that a repetition is stored once", async () => {
+    await postFeedback(requestOf(HIDE));
+    await postFeedback(requestOf(HIDE));
+
+    assert.equal(service.feedbackIds.size, 1);
+    assert.equal((service.requests[1]?.body as { event_id: string }).event_id, HIDE.event_id);
+  });
+
+  for (const [status, code] of [
+    [404, "unknown_post"],
+    [409, "managed_elsewhere"],
+  ] as const) {
+    it(`returns the final answer ${code} of the service`, async () => {
+      service.behaviour = { kind: "status", status, code };
+
+      assert.deepEqual(await resultOf(await postFeedback(requestOf(HIDE))), [status, code]);
+    });
+  }
+});
+
+describe("a retraction", () => {
+  it("takes back the like of the session's user only", async () => {
+    service.events.set("1", { user_id: "ann", post_id: ID, interaction_type: "like" });
+    service.events.set("2", { user_id: "bob", post_id: ID, interaction_type: "like" });
+
+    const response = await postRetraction(requestOf({ ...LIKE, user_id: "bob" }));
+
+    assert.deepEqual(await response.json(), { status: "retracted", removed: 1 });
+    assert.deepEqual([...service.events.keys()], ["2"]);
+  });
+});
