@@ -24,6 +24,7 @@ from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.response_cache import ResponseCache
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed
 from app.application.use_cases.get_health_status import GetHealthStatus
+from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.workers.log_follower import LogFollower
@@ -34,11 +35,13 @@ from app.application.workers.reconciler import Reconciler
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.supervisor import WorkerSupervisor
 from app.domain.entities import Interaction, InteractionType
+from app.domain.entities.control import Control
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
+from app.domain.repositories.control_repository import ControlRepository, UserControls
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.interaction_repository import (
     InteractionRepository,
@@ -56,6 +59,7 @@ from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
+from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
@@ -82,9 +86,10 @@ _POSTS_BUDGET_SECONDS = 5.0  # workers read posts, no request waits
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The database, as the ports of the domain. Only `interactions` is set without a database."""
+    """The database, as the ports of the domain. Without a database, only `interactions` and `controls` are set."""
 
     interactions: InteractionRepository
+    controls: ControlRepository
     feed_log: FeedLog | None = None
     posts: PostRepository | None = None
     recommendations: RecommendationRepository | None = None
@@ -114,6 +119,20 @@ class NoDatabase:
         return ()
 
 
+class NoControls:
+    """ControlRepository without a database."""
+
+    def record(self, control: Control, *, undo: bool, event_id: UUID | None) -> UserControls:
+        """Raises StorageUnavailable."""
+        del control, undo, event_id
+        raise _no_database()
+
+    def controls_of(self, user_id: UUID) -> UserControls:
+        """Raises StorageUnavailable."""
+        del user_id
+        raise _no_database()
+
+
 def _no_database() -> StorageUnavailable:
     return StorageUnavailable("no database is configured: set DATABASE_URL")
 
@@ -122,7 +141,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     """Connect to the configured database; `stack` closes it."""
     url = database_url(settings, stack)
     if url is None:
-        return Storage(NoDatabase())
+        return Storage(NoDatabase(), NoControls())
     install_deadlines()
     engine = create_feed_engine(
         url,
@@ -136,6 +155,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         interactions=SqlInteractionRepository(
             engine, schema, budget_seconds=settings.statement_budget_ms / 1000
         ),
+        controls=SqlControlRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
         feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
@@ -185,7 +205,7 @@ def build_workers(
 
 def build_use_cases(
     workers: WorkerSupervisor,
-    interactions: InteractionRepository,
+    storage: Storage,
     clock: Clock,
     ranking_clock: Clock,
     cursors: CursorCodec,
@@ -204,13 +224,15 @@ def build_use_cases(
     return Services(
         recommend=GenerateRecommendations(workers.feed, cursors, ranking_clock, on_served, cache),
         track=TrackInteraction(
-            interactions,
+            storage.interactions,
             clock,
             workers.updater.apply_events,
             max_age=timedelta(days=settings.track_back_days),
             max_clock_skew=timedelta(seconds=settings.track_ahead_seconds),
         ),
-        retract=RetractInteraction(interactions, workers.updater.remove_events),
+        give_feedback=GiveFeedback(storage.controls, clock, workers.updater.apply_controls),
+        list_controls=ListControls(storage.controls, clock),
+        retract=RetractInteraction(storage.interactions, workers.updater.remove_events),
         health=GetHealthStatus(workers.state, clock),
     )
 
@@ -246,7 +268,7 @@ def bootstrap(
     stack.callback(workers.stop)
     workers.start()
     on_served = None if writer is None else writer.enqueue
-    return build_use_cases(workers, storage.interactions, clock, ranking_clock, cursors, on_served, settings)
+    return build_use_cases(workers, storage, clock, ranking_clock, cursors, on_served, settings)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

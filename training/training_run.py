@@ -112,6 +112,8 @@ def fit_served_model(
     text_space = TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
     state = timeline.apply_all()
+    for controls in feed.controls:
+        state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
     matrix = build_interaction_matrix(
         timeline.events[np.flatnonzero(timeline.counted)],
         ranking.kind_weights(),

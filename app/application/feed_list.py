@@ -27,12 +27,14 @@ class FeedList:
     ranked  the ranked candidates of a list in mode `ranked`; the rest of the catalogue follows, newest first, with
             score 0. None for a list by time: it holds the posts that existed at `started_at`, newest first, with score
             1 / (1 + age in days); in mode `following` only posts of followed authors
-    listed  the posts of all pages so far
+    earlier  posts of the pages before this list, if it continues the list of a cursor
+    listed   the posts of all pages so far
     """
 
     mode: Mode
     started_at: datetime
     ranked: RankedList | None
+    earlier: Rows
     listed: Page = _NO_POSTS
 
     def page(
@@ -73,7 +75,9 @@ class FeedList:
         if len(self.listed.rows):
             ineligible = ranked.rows[~pipeline.eligible(context, ranked.rows)]
             ranked = ranked.excluding(np.concatenate([self.listed.rows, ineligible]), context.state.n_posts)
-        return pipeline.page(context, ranked, count) if len(ranked.rows) else _NO_POSTS
+        if not len(ranked.rows):
+            return _NO_POSTS
+        return pipeline.page(context, ranked, count, np.concatenate([self.earlier, self.listed.rows]))
 
     def _next_by_time(self, pipeline: FeedPipeline, context: RankingContext, count: int) -> Page:
         state, reason = context.state, Reason.RECENT

@@ -67,8 +67,11 @@ class FeedQuery:
         """Rows of the posts that the response must not contain: seen, excluded or on an earlier page."""
         seen = state.seen_posts(user) if self.request.exclude_seen else _NO_ROWS
         excluded = [row for key in self.excluded_keys if (row := state.post_rows.get(key)) is not None]
-        earlier = _NO_ROWS if self.cursor is None else state.rows_of_seq(self.cursor.shown)
-        return np.concatenate([np.array(excluded, np.intp), seen, earlier])
+        return np.concatenate([np.array(excluded, np.intp), seen, self.earlier_rows(state)])
+
+    def earlier_rows(self, state: FeedState) -> NDArray[np.intp]:
+        """Rows of the posts on earlier pages of the cursor's list."""
+        return _NO_ROWS if self.cursor is None else state.rows_of_seq(self.cursor.shown)
 
 
 def _digest(keys: list[bytes]) -> bytes:

@@ -77,7 +77,7 @@ def cache_validity(state: FeedState, user: int, model_version: str | None) -> Ha
     `user` is a row of `state`, -1 for an unknown user. Equal values mean that a cached response is still valid.
     """
     if user < 0:
-        return model_version, state.posts_version, state.retractions
+        return model_version, state.posts_version, state.retractions, state.controls.version
     follows = state.follows.row(user)[0].tobytes()
-    events = state.events_by_user.length(user), state.retractions
+    events = state.events_by_user.length(user), state.retractions, state.controls.version
     return model_version, state.posts_version, user, events, follows

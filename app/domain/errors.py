@@ -29,6 +29,14 @@ class UnknownPost(DomainError):
     """No such post."""
 
 
+class UnknownAuthor(DomainError):
+    """No such user who could be muted or blocked."""
+
+
+class InvalidControl(DomainError):
+    """A control with a wrong target or time."""
+
+
 class StorageUnavailable(DomainError):
     """The database did not answer within its budget."""
 

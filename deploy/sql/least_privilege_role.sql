@@ -1,6 +1,7 @@
--- What the running service may do, and nothing else: it reads the three views and the outbox, purges old rows of the
--- latter, appends to the log of interactions and removes what users take back, and keeps its copies of recommendations.
--- It cannot change an interaction, and has no right to the tables behind the views.
+-- What the running service may do, and nothing else: it reads the views and the outbox, purges old rows of the latter,
+-- appends to the log of interactions and removes what users take back, appends to the log of their controls, and keeps
+-- its copies of recommendations. It cannot change an interaction or a control, and has no right to the tables of users,
+-- posts and follows behind the views.
 --
 -- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
 -- nothing. Names other than the defaults are set first, in the same session:
@@ -17,11 +18,13 @@ BEGIN
     END IF;
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, role);
-    FOREACH one IN ARRAY ARRAY['feed_users', 'feed_posts', 'feed_follows', 'feed_change', 'feed_change_swept',
-                             'feed_alembic_version'] LOOP
+    FOREACH one IN ARRAY ARRAY['feed_users', 'feed_posts', 'feed_follows', 'feed_controls', 'feed_change',
+                             'feed_change_swept', 'feed_alembic_version'] LOOP
         EXECUTE format('GRANT SELECT ON %I.%I TO %I', schema, one, role);
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_change_sweep(interval, integer) TO %I', schema, role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_visible_posts(uuid) TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);
     -- numbers for the posts of adopted tables; our own table numbers its posts itself

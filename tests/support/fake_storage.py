@@ -8,7 +8,8 @@ from uuid import UUID
 import numpy as np
 
 from app.domain.entities import INTERACTION_TYPES, Interaction, InteractionType, Post, User
-from app.domain.errors import PositionExpired, StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.entities.control import Control
+from app.domain.errors import PositionExpired, StorageUnavailable, UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.feed.dataset import (
     NO_TIME,
     EventColumns,
@@ -19,11 +20,22 @@ from app.domain.feed.dataset import (
     microseconds,
     uuid_keys,
 )
+from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
 from app.domain.repositories.recommendation_repository import SavedRecommendations
 
 Key = UUID | tuple[UUID, UUID]
+
+
+@dataclass(frozen=True)
+class StoredControl:
+    """A row of the log of controls."""
+
+    seq: int
+    control: Control
+    undo: bool
+    event_id: UUID | None
 
 
 @dataclass
@@ -36,6 +48,9 @@ class InMemoryTables:
     events: list[StoredInteraction] = field(default_factory=list)
     changes: list[tuple[int, str, Key]] = field(default_factory=list)
     removed_events: list[tuple[int, tuple[UUID, UUID], list[int]]] = field(default_factory=list)
+    feedback: list[StoredControl] = field(default_factory=list)
+    removed_feedback: dict[UUID, int] = field(default_factory=dict)  # user -> number of the removal
+    next_feedback: int = 1
     next_xid: int = 1
     next_event: int = 1
     received_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # of the last event; it never goes back
@@ -78,7 +93,7 @@ class InMemoryTables:
         self._remove_post(self.begin(), id_)
 
     def remove_user(self, id_: UUID) -> None:
-        """With the posts, follows and events of the user, as the foreign keys do."""
+        """With the posts, follows, events and controls of the user, as the foreign keys do."""
         xid = self.begin()
         del self.users[id_]
         self.changes.append((xid, "user", id_))
@@ -88,6 +103,21 @@ class InMemoryTables:
             del self.follows[pair]
             self.changes.append((xid, "follow", pair))
         self._remove_all(xid, [one for one in self.events if one.interaction.user_id == id_])
+        self._remove_controls(xid, id_)
+
+    def add_control(self, control: Control, *, undo: bool, event_id: UUID | None) -> None:
+        xid = self.begin()
+        self.feedback.append(StoredControl(self.next_feedback, control, undo, event_id))
+        self.next_feedback += 1
+        self.changes.append((xid, "control", control.user_id))
+
+    def controls_of(self, user_id: UUID) -> UserControls:
+        """The last row of each action and target counts."""
+        rows = [row for row in self.feedback if row.control.user_id == user_id]
+        last = {(row.control.action, row.control.post_id, row.control.author_id): row for row in rows}
+        present = sorted((row for row in last.values() if not row.undo), key=lambda row: row.seq)
+        seq = max((row.seq for row in rows), default=0)
+        return UserControls(user_id, tuple(row.control for row in present), seq)
 
     def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> list[StoredInteraction]:
         return [one for one in self.events if (one.interaction.user_id, one.interaction.post_id) in pairs]
@@ -108,6 +138,15 @@ class InMemoryTables:
             removed.setdefault((one.interaction.user_id, one.interaction.post_id), []).append(one.seq)
         self.events = [one for one in self.events if one not in chosen]
         self.removed_events += [(xid, pair, seqs) for pair, seqs in removed.items()]
+
+    def _remove_controls(self, xid: int, user_id: UUID) -> None:
+        """As the trigger on deleted controls does: the removal gets a number of the log."""
+        kept = [row for row in self.feedback if row.control.user_id != user_id]
+        if len(kept) < len(self.feedback):
+            self.feedback = kept
+            self.removed_feedback[user_id] = self.next_feedback
+            self.next_feedback += 1
+            self.changes.append((xid, "control", user_id))
 
     def _remove_post(self, xid: int, id_: UUID) -> None:
         del self.posts[id_]
@@ -170,6 +209,33 @@ class InMemoryInteractions:
         return self._tables.events_of(pairs)
 
 
+class InMemoryControls:
+    """ControlRepository."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+
+    def record(self, control: Control, *, undo: bool, event_id: UUID | None) -> UserControls:
+        tables = self._tables
+        tables.begin()
+        if control.user_id not in tables.users:
+            raise UnknownUser(str(control.user_id))
+        if control.post_id is not None and control.post_id not in tables.posts:
+            raise UnknownPost(str(control.post_id))
+        if control.author_id is not None and control.author_id not in tables.users:
+            raise UnknownAuthor(str(control.author_id))
+        if event_id is None or all(row.event_id != event_id for row in tables.feedback):
+            created_at = control.created_at or datetime.now(UTC)
+            tables.add_control(replace(control, created_at=created_at), undo=undo, event_id=event_id)
+        return tables.controls_of(control.user_id)
+
+    def controls_of(self, user_id: UUID) -> UserControls:
+        self._tables.begin()
+        if user_id not in self._tables.users:
+            raise UnknownUser(str(user_id))
+        return self._tables.controls_of(user_id)
+
+
 class InMemoryPosts:
     """PostRepository."""
 
@@ -217,14 +283,16 @@ class InMemoryFeedLog:
 
     def read_all(self) -> FeedSnapshot:
         position = LogPosition(self._tables.source, self._tables.begin() + 1)
-        return FeedSnapshot(self._history(), position, frozenset())
+        controlling = {row.control.user_id: None for row in self._tables.feedback}
+        controls = [self._tables.controls_of(user_id) for user_id in controlling]
+        return FeedSnapshot(self._history(), position, frozenset(), controls)
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables
         position = LogPosition(tables.source, tables.begin() + 1)
         if tables.purged >= since.xid:
             raise PositionExpired("purged")
-        changed: dict[str, dict[Key, None]] = {"user": {}, "post": {}, "follow": {}}
+        changed: dict[str, dict[Key, None]] = {"user": {}, "post": {}, "follow": {}, "control": {}}
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
                 changed[entity][key] = None
@@ -241,8 +309,13 @@ class InMemoryFeedLog:
                 for xid, pair, seqs in tables.removed_events
                 if xid >= since.xid
             ],
+            controls=[self._controls_after_removal(user_id) for user_id in changed["control"]],
             position=position,
         )
+
+    def _controls_after_removal(self, user_id: UUID) -> UserControls:
+        controls = self._tables.controls_of(user_id)
+        return replace(controls, seq=max(controls.seq, self._tables.removed_feedback.get(user_id, 0)))
 
     def can_resume_from(self, since: LogPosition, events: int) -> bool:
         tables = self._tables

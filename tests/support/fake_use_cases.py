@@ -13,13 +13,15 @@ from app.application.cursor import CursorCodec, CursorState
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
+from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
-from app.domain.entities import Interaction, InteractionType, Reason
+from app.domain.entities import Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
 from app.presentation.api.dependencies import Services
+from tests.support.fake_storage import InMemoryControls, InMemoryTables
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -161,6 +163,10 @@ class Running:
             {user_uuid("alice"), user_uuid("bob")}, {post_uuid(f"post-{one}") for one in range(300)}
         )
         self.track = TrackInteraction(self.interactions, self.clock, self.applied.extend)
+        tables = InMemoryTables()
+        tables.add_users(*(User(user_uuid(name), name) for name in ("alice", "bob")))
+        tables.add_posts(Post(post_uuid("post-1"), "post-1", None, NOON, 0, "", (), True))
+        self.controls = InMemoryControls(tables)
         self.retract = RetractInteraction(self.interactions, lambda removed: None)
 
     def state(self) -> ServiceState:
@@ -171,4 +177,11 @@ class Running:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Services]:
-        yield Services(self.recommend, self.track, self.retract, GetHealthStatus(self.state, self.clock))
+        yield Services(
+            self.recommend,
+            self.track,
+            self.retract,
+            GiveFeedback(self.controls, self.clock, lambda controls: None),
+            ListControls(self.controls, self.clock),
+            GetHealthStatus(self.state, self.clock),
+        )

@@ -10,11 +10,13 @@ import numpy as np
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse
 from app.application.use_cases.get_health_status import ServiceState
+from app.application.use_cases.give_feedback import Feedback
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import InteractionType, Post, User
+from app.domain.entities.control import AUTHOR_ACTIONS, ControlAction
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import DomainError
 from app.domain.ids import post_uuid, user_uuid
@@ -25,7 +27,13 @@ from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedLog
 from app.infrastructure.config.settings import Settings
-from tests.support.fake_storage import InMemoryFeedLog, InMemoryInteractions, InMemoryPosts, InMemoryTables
+from tests.support.fake_storage import (
+    InMemoryControls,
+    InMemoryFeedLog,
+    InMemoryInteractions,
+    InMemoryPosts,
+    InMemoryTables,
+)
 from tests.support.fake_use_cases import FixedClock
 from training.training_run import fit_served_model
 
@@ -54,7 +62,9 @@ class FakeModels:
 
 def in_memory_storage(tables: InMemoryTables) -> Storage:
     """All ports over the same tables, except for saved recommendations."""
-    return Storage(InMemoryInteractions(tables), InMemoryFeedLog(tables), InMemoryPosts(tables))
+    return Storage(
+        InMemoryInteractions(tables), InMemoryControls(tables), InMemoryFeedLog(tables), InMemoryPosts(tables)
+    )
 
 
 class SmallService:
@@ -77,11 +87,11 @@ class SmallService:
         self.served: list[tuple[UUID, RecommendationResponse]] = []
         self.storage = in_memory_storage(self.tables) if storage is None else storage
         if not database:
-            self.storage = Storage(self.storage.interactions)
+            self.storage = Storage(self.storage.interactions, self.storage.controls)
         self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
         use_cases = build_use_cases(
             self.workers,
-            self.storage.interactions,
+            self.storage,
             self.clock,
             self.clock,
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
@@ -91,6 +101,7 @@ class SmallService:
         self.feed = self.workers.feed
         self.generate, self._track = use_cases.recommend, use_cases.track
         self._retract = use_cases.retract
+        self._give_feedback, self.list_controls = use_cases.give_feedback, use_cases.list_controls
 
     # -- the tables ----------------------------------------------------------------------------------------------
 
@@ -166,6 +177,11 @@ class SmallService:
 
     def retract(self, user: str, post: str, kind: InteractionType = "view") -> int:
         return self._retract(Retraction(user, post, kind))
+
+    def feedback(self, user: str, action: ControlAction, target: str, **changes: Any) -> None:
+        """`target` is an author for actions on authors, else a post."""
+        field = "author_id" if action in AUTHOR_ACTIONS else "post_id"
+        self._give_feedback(Feedback(user, action, **{field: target}, **changes))
 
     # -- models --------------------------------------------------------------------------------------------------
 

@@ -8,18 +8,22 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from app.domain.entities import Interaction, InteractionType, Post, User
+from app.domain.entities.control import AUTHOR_ACTIONS, Control, ControlAction
 from app.domain.feed.dataset import FeedDataset
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.control_repository import ControlRepository
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.interaction_repository import InteractionRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
+from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
 from tests.support.fake_storage import (
+    InMemoryControls,
     InMemoryFeedLog,
     InMemoryInteractions,
     InMemoryPosts,
@@ -49,7 +53,10 @@ class SqlTables:
         self.schema = schema
 
     def run(self, statement: str, *values: object) -> None:
-        names = {name: self.schema[name] for name in ("users", "posts", "follows", "user_interaction")}
+        names = {
+            name: self.schema[name]
+            for name in ("users", "posts", "follows", "user_interaction", "user_feedback")
+        }
         with self.engine.begin() as connection:
             connection.exec_driver_sql(statement.format(**names), values)
 
@@ -92,6 +99,7 @@ class Storage:
     interactions: InteractionRepository
     posts: PostRepository
     recommendations: RecommendationRepository
+    controls: ControlRepository
 
     @classmethod
     def in_memory(cls) -> "Storage":
@@ -102,6 +110,7 @@ class Storage:
             InMemoryInteractions(tables),
             InMemoryPosts(tables),
             InMemoryRecommendations(tables),
+            InMemoryControls(tables),
         )
 
     @classmethod
@@ -112,6 +121,7 @@ class Storage:
             SqlInteractionRepository(engine, schema, budget_seconds=20),
             SqlPostRepository(engine, schema, budget_seconds=20),
             SqlRecommendationRepository(engine, schema, budget_seconds=20),
+            SqlControlRepository(engine, schema, budget_seconds=20),
         )
 
 
@@ -136,6 +146,15 @@ def did(
     user: str, post: str, kind: InteractionType = "view", *, at: datetime = NOON, event: UUID | None = None
 ) -> Interaction:
     return Interaction(user_uuid(user), post_uuid(post), kind, at, event)
+
+
+def control_of(
+    user: str, action: ControlAction, target: str, *, at: datetime = NOON, until: datetime | None = None
+) -> Control:
+    """`target` is the external id of a post, or of an author if the action needs one."""
+    if action in AUTHOR_ACTIONS:
+        return Control(user_uuid(user), action, author_id=user_uuid(target), created_at=at, until=until)
+    return Control(user_uuid(user), action, post_uuid(target), created_at=at, until=until)
 
 
 def events_of(history: FeedDataset) -> list[tuple[str, str, int, float]]:

@@ -60,7 +60,7 @@ class GenerateRecommendations:
         mode = query.request.mode
         started_at = query.now if query.cursor is None else query.cursor.started_at
         ranked = self.feed.ranker.pipeline.rank(context) if mode == "ranked" else None
-        return FeedList(mode, started_at, ranked)
+        return FeedList(mode, started_at, ranked, query.earlier_rows(context.state))
 
     def _respond(
         self, query: FeedQuery, context: RankingContext, feed_list: FeedList

@@ -98,10 +98,11 @@ class LogFollower:
         snapshot = self.feed_log.read_all()
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=self.feed.state.counting)
         timeline.embed_texts(self.feed.ranker.embed)
+        state = timeline.apply_all()
+        for controls in snapshot.controls:
+            state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
         events = snapshot.dataset.events.seq
-        self.updater.replace_state(
-            timeline.apply_all(), self.feed.ranker.published, events, snapshot.position
-        )
+        self.updater.replace_state(state, self.feed.ranker.published, events, snapshot.position)
 
     def _read_changes(self) -> None:
         """Apply batches of changes until one is empty, or the service stops."""

@@ -35,7 +35,8 @@ def merge_changes(state: FeedState, batches: Sequence[FeedChanges]) -> FeedChang
         or not _events_are_newest(state, new_posts, events)
     ):
         return None
-    return replace(first, posts=posts, events=events, position=batches[-1].position)
+    controls = [one for batch in batches for one in batch.controls]
+    return replace(first, posts=posts, events=events, controls=controls, position=batches[-1].position)
 
 
 def _removes_known(state: FeedState, batch: FeedChanges) -> bool:

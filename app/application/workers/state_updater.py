@@ -20,6 +20,7 @@ from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
+from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, LogPosition
 from app.domain.repositories.interaction_repository import (
     InteractionRepository,
@@ -109,6 +110,11 @@ class StateUpdater:
                 while len(self._removed) > _MAX_APPLIED_EVENTS:
                     self._removed.pop(next(iter(self._removed)))
 
+    def apply_controls(self, controls: UserControls) -> None:
+        """Make these the controls of the user, unless later ones are known."""
+        with self.feed.lock:
+            self.feed.state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
+
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
         self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
@@ -125,6 +131,8 @@ class StateUpdater:
                 state.unfollow(follower, followee)
             for follower, followee in _known_pairs(state, changes.follows):
                 state.follow(np.array([follower]), np.array([followee]))
+        for controls in changes.controls:
+            self.apply_controls(controls)
         for start in range(0, len(changes.events), _BATCH_SIZE):
             self.apply_events(changes.events[start : start + _BATCH_SIZE])
         self.position = changes.position

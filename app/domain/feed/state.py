@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities.control import Control
+from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import CountingRule
@@ -69,6 +71,7 @@ class FeedState:
         self.posts_by_author = RaggedArray(np.int32)  # by user: post
         self.follows = RaggedArray(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
+        self.controls = FeedControls()
 
     def memoised(
         self, key: object, compute: Callable[[], T], *, posts_only: bool = False, now: float | None = None
@@ -250,6 +253,25 @@ class FeedState:
         self.visible[row] = visible
         self.topic[row] = self._topic(topic)
 
+    def set_controls(self, user: bytes, controls: Sequence[Control], seq: int) -> None:
+        """Make these the controls of a user (UUID bytes), unless later ones (by `seq`) are known.
+
+        Adds the user and the authors if they are unknown.
+        """
+        authors = [control.author_id.bytes for control in controls if control.author_id is not None]
+        self.add_users([user, *authors])
+        entries = [
+            ControlEntry(
+                control.action,
+                None if control.post_id is None else control.post_id.bytes,
+                None if control.author_id is None else self.user_rows[control.author_id.bytes],
+                0.0 if control.created_at is None else control.created_at.timestamp(),
+                None if control.until is None else control.until.timestamp(),
+            )
+            for control in controls
+        ]
+        self.controls.replace(self.user_rows[user], seq, entries)
+
     def remove_post(self, key: bytes) -> None:
         """Hide a post from every feed. Its row stays, because events refer to it."""
         row = self.post_rows.pop(key, None)
@@ -302,6 +324,7 @@ class FeedState:
             "topic_ids": dict(self.topic_ids),
             "columns": {name: getattr(self, name)[:posts].copy() for name in _POST_COLUMNS},
             "followers": self.followers[: self.n_users].copy(),
+            "controls": self.controls.snapshot(),
             "heat": {key: getattr(self, name).to_arrays() for key, name in _COUNTERS.items()},
             "rows": {key: getattr(self, name).to_arrays() for key, name in _RAGGED.items()},
         }
@@ -318,6 +341,7 @@ class FeedState:
         for name in _POST_COLUMNS:
             setattr(state, name, saved["columns"][name].copy())
         state.followers = saved["followers"].copy()
+        state.controls = FeedControls.from_snapshot(saved["controls"])
         for key, name in _COUNTERS.items():
             setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
         for key, name in _RAGGED.items():

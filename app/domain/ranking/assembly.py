@@ -6,6 +6,7 @@ from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.filters import NotExcluded, NotOwn, Published
 from app.domain.ranking.formula_scorer import FormulaScorer
 from app.domain.ranking.learned_scorer import LearnedScorer
+from app.domain.ranking.not_interested import NotInterested
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.page_selector import PageSelector
 from app.domain.ranking.pipeline import FeedPipeline
@@ -51,6 +52,7 @@ def ranking_pipeline(
             options.author_repeat_factor, options.author_repeat_floor, options.exploration_share
         ),
         observer=observer,
+        not_interested=NotInterested(options.not_interested_factor, options.not_interested_days),
     )
 
 

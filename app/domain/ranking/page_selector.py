@@ -33,11 +33,17 @@ class PageSelector:
     exploration: float = 0.04
 
     def __call__(
-        self, context: RankingContext, rows: NDArray[np.intp], values: Values, size: int
+        self,
+        context: RankingContext,
+        rows: NDArray[np.intp],
+        values: Values,
+        size: int,
+        earlier: NDArray[np.intp],
     ) -> Selection:
         """See `Selector`."""
         rows, values = rows[: _LOOK_AHEAD_PAGES * size], values[: _LOOK_AHEAD_PAGES * size]
-        spaced = spaced_values(values, context.state.author[rows], self.repeat_factor, self.repeat_floor)
+        author = context.state.author
+        spaced = spaced_values(values, author[rows], author[earlier], self.repeat_factor, self.repeat_floor)
         order = (-spaced).argsort(kind="stable")
         seed = exploration_seed(context.user, context.now)
         slots = min(slot_count(self.exploration, size, seed / 2**64), max(len(rows) - size, 0))
@@ -48,13 +54,18 @@ class PageSelector:
 
 
 def spaced_values(
-    values: Values, authors: NDArray[np.integer], repeat_factor: float, repeat_floor: float
+    values: Values,
+    authors: NDArray[np.integer],
+    earlier_authors: NDArray[np.integer],
+    repeat_factor: float,
+    repeat_floor: float,
 ) -> Values:
     """Scores times max(repeat_factor ** (n - 1), repeat_floor) for the n-th post of an author; author -1 never repeats.
 
-    `values` (n,) are sorted, best first; `authors` (n,) are user rows.
+    `values` (n,) are sorted, best first; `authors` (n,) are user rows; `earlier_authors` wrote the posts of earlier
+    pages of the list, which count as well.
     """
-    repeats = cumulative_count(authors)
+    repeats = cumulative_count(np.concatenate([earlier_authors, authors]))[len(earlier_authors) :]
     repeats[authors < 0] = 0
     spaced: Values = values * np.maximum(repeat_factor**repeats, repeat_floor)
     return spaced

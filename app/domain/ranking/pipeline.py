@@ -1,7 +1,7 @@
 """The ranking pipeline: sources, filters, scorer and page selector. Serving, evaluation and training use it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
+from app.domain.ranking.not_interested import NotInterested
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.eligibility_filter import EligibilityFilter
 from app.domain.services.ranking_context import RankingContext
@@ -17,6 +18,7 @@ from app.domain.services.selector import Selector
 from app.domain.services.stage_observer import StageObserver
 
 Rows = NDArray[np.intp]
+_NO_ROWS = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,7 @@ class FeedPipeline:
     scorer: Scorer
     selector: Selector
     observer: StageObserver
+    not_interested: NotInterested = field(default_factory=NotInterested)
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
@@ -103,6 +106,7 @@ class FeedPipeline:
         filtered = perf_counter()
         scored = self.scorer(context, rows)
         values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
+        values *= self.not_interested(context, rows)
         order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
         self.observer.observe("sources", sourced - started)
         self.observer.observe("filter", filtered - sourced)
@@ -110,10 +114,10 @@ class FeedPipeline:
         source_reasons = [source.reason for source in self.sources]
         return RankedList(rows[order], values[order], found_by[order], source_reasons, scored, order)
 
-    def page(self, context: RankingContext, ranked: RankedList, size: int) -> Page:
-        """The first `size` posts of a list, or all of a shorter one."""
+    def page(self, context: RankingContext, ranked: RankedList, size: int, earlier: Rows = _NO_ROWS) -> Page:
+        """The first `size` posts of a list, or all of a shorter one. `earlier` are the posts of its earlier pages."""
         started = perf_counter()
-        selected = self.selector(context, ranked.rows, ranked.values, size)
+        selected = self.selector(context, ranked.rows, ranked.values, size, earlier)
         rows = ranked.rows[selected.positions]
         if ranked.scored is None:
             scored, scored_at = self.scorer(context, rows), np.arange(len(rows))

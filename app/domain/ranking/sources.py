@@ -167,7 +167,8 @@ class EngagedByFollowed:
         if not len(context.followed):
             return np.empty(0, np.intp)
         events = context.state.events_by_user
-        _, (posts, times) = events.gather(context.followed, self.per_user, columns=(0, 1))
+        users = context.followed[~np.isin(context.followed, context.controls.authors)]
+        _, (posts, times) = events.gather(users, self.per_user, columns=(0, 1))
         allowed = context.allowed(posts)
         posts, times = posts[allowed], times[allowed]
         return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import FeedDataset
+from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 
 
@@ -35,6 +36,7 @@ class FeedSnapshot:
     dataset: FeedDataset
     position: LogPosition
     recent: frozenset[int]
+    controls: Sequence[UserControls] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class FeedChanges:
     removed_follows: Sequence[tuple[UUID, UUID]]
     events: Sequence[StoredInteraction]
     removed_events: Sequence[RemovedEvents]
+    controls: Sequence[UserControls]
+    """The present controls of each user whose controls changed."""
     position: LogPosition
     more: bool = False
     """True if the read reached its limit: the next read continues towards the same database snapshot."""
@@ -62,7 +66,7 @@ class FeedChanges:
         """True if nothing changed."""
         upserts = self.users or self.posts or self.follows
         removals = self.removed_users or self.removed_posts or self.removed_follows
-        return not (upserts or removals or self.events or self.removed_events)
+        return not (upserts or removals or self.events or self.removed_events or self.controls)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,11 +23,17 @@ class RankingContext:
         """`user` is a row of `state`, or -1 for an unknown user; `now` is in seconds since the Unix epoch.
 
         `excluded` are rows of posts that must not be returned: seen posts, excluded posts and posts of earlier pages.
+        The posts that the user's controls hide are added to them.
         """
         self.state = state
         self.user = user
         self.now = now
+        self.controls = state.controls.active(user, now, state.post_rows.get)
         self.excluded = excluded
+        if len(self.controls.posts) or len(self.controls.authors):
+            authors = self.controls.authors
+            _, (by_author,) = state.posts_by_author.gather(authors, state.n_posts)
+            self.excluded = np.concatenate([excluded, self.controls.posts, by_author])
         self._found: dict[object, Any] = {}
 
     @cached_property

@@ -27,6 +27,14 @@ class Selector(Protocol):
     """Selects and orders the posts of one page."""
 
     def __call__(
-        self, context: RankingContext, rows: NDArray[np.intp], values: NDArray[np.float64], size: int
+        self,
+        context: RankingContext,
+        rows: NDArray[np.intp],
+        values: NDArray[np.float64],
+        size: int,
+        earlier: NDArray[np.intp],
     ) -> Selection:
-        """At most `size` of the posts `rows`, which are sorted by their scores `values`, best first."""
+        """At most `size` of the posts `rows`, which are sorted by their scores `values`, best first.
+
+        `earlier` are the posts of earlier pages of the same list.
+        """

@@ -30,6 +30,8 @@ _RANKING_SETTINGS: Final = {
     "author_repeat_factor": "author_repeat_factor",
     "author_repeat_floor": "author_repeat_floor",
     "exploration_share": "exploration_share",
+    "not_interested_factor": "not_interested_factor",
+    "not_interested_days": "not_interested_days",
     "whole_catalogue": "ranked_limit",
     "candidates": "candidates",
 }

@@ -166,6 +166,12 @@ class Settings(BaseSettings):
     """Smallest factor on further posts of one author."""
     exploration_share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)] = _RANKING.exploration_share
     """Fraction of a page for posts with little engagement."""
+    not_interested_factor: Fraction = _RANKING.not_interested_factor
+    """Factor on the scores of the author and first tag of a post in which the user was not interested."""
+    not_interested_days: Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)] = (
+        _RANKING.not_interested_days
+    )
+    """Time in which this factor rises to 1 in a straight line."""
     ranked_limit: Annotated[int, Field(ge=0, le=1_000_000)] = _RANKING.whole_catalogue
     """Number of posts up to which every post is a candidate."""
     candidates: Annotated[int, Field(ge=20, le=10_000)] = _RANKING.candidates

@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Post, User
 from app.domain.errors import PositionExpired
+from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
+from app.infrastructure.database.control_repository_impl import read_controls
 from app.infrastructure.database.full_read import read_feed
 from app.infrastructure.database.interaction_repository_impl import (
     EVENT_COLUMNS,
@@ -96,6 +98,7 @@ class SqlFeedLog:
                 dataset=read_feed(connection, self.schema),
                 position=progress.to_position(self._source(connection)),
                 recent=frozenset(recent.scalars()),
+                controls=self._all_controls(connection),
             )
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
@@ -219,7 +222,7 @@ class SqlFeedLog:
         return rows[:limit], replace(progress, last_xid=last_xid, last_seq=last_seq)
 
     def _current_rows(self, connection: Connection, changes: list[Any]) -> dict[str, Any]:
-        """Return the fields of FeedChanges for users, posts and follows: the current rows of the keys in `changes`.
+        """Return the fields of FeedChanges but the events: the current rows of the keys in `changes`.
 
         A key that the views do not show is removed.
         """
@@ -248,7 +251,29 @@ class SqlFeedLog:
             "follows": follows,
             "removed_follows": list(pairs - set(follows)),
             "removed_events": self._removed_events(connection, changes),
+            "controls": self._changed_controls(connection, changes),
         }
+
+    def _all_controls(self, connection: Connection) -> list[UserControls]:
+        """Return the controls of all users. A schema that an earlier version migrated has none."""
+        query = "SELECT to_regclass(%s) IS NULL"
+        if connection.exec_driver_sql(query, (self.schema["user_feedback"],)).scalar_one():
+            return []
+        return read_controls(connection, self.schema, None)
+
+    def _changed_controls(self, connection: Connection, changes: list[Any]) -> list[UserControls]:
+        """Return the current controls of the users whose controls changed.
+
+        The number of an update or a removal is in the outbox, because no row of user_feedback has it.
+        """
+        numbers: dict[UUID, int] = {}
+        for _, _, entity, user_id, _, drawn in changes:
+            if entity == "control":
+                numbers[user_id] = max([numbers.get(user_id, 0), *(drawn or ())])
+        return [
+            replace(controls, seq=max(controls.seq, numbers[controls.user_id]))
+            for controls in read_controls(connection, self.schema, list(numbers))
+        ]
 
     def _removed_events(self, connection: Connection, changes: list[Any]) -> list[RemovedEvents]:
         """Return the removed events in `changes` by user and post. Raises PositionExpired after a TRUNCATE."""

@@ -1,5 +1,6 @@
 """User-based collaborative filtering: the nearest users by cosine similarity, and the posts they support."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,9 @@ class CollaborativeFilter:
         return self._model
 
     def neighbours(
-        self, posts: NDArray[np.intp], weights: NDArray[np.float64], exclude_row: int = -1
+        self, posts: NDArray[np.intp], weights: NDArray[np.float64], exclude_rows: Collection[int] = ()
     ) -> NearestUsers:
-        """The users nearest to a row that has `weights` in the distinct columns `posts`, without `exclude_row`."""
+        """The users nearest to a row that has `weights` in the distinct columns `posts`, without `exclude_rows`."""
         length = np.sqrt(weights @ weights)
         if not len(posts) or length == 0:
             return NearestUsers(np.empty(0, np.intp), np.empty(0))
@@ -73,10 +74,11 @@ class CollaborativeFilter:
         products *= (weights / length).repeat(counts)
         similarities = GroupSums(self._users.take(entries), products[None], self.matrix.shape[0])
         found, similarity = similarities.rows, similarities.sums[0]
-        if len(found) > self._n_neighbours + 1:  # one more, since the user may be among them
-            some = np.argpartition(-similarity, self._n_neighbours)[: self._n_neighbours + 1]
+        count = self._n_neighbours + len(exclude_rows)
+        if len(found) > count:
+            some = np.argpartition(-similarity, count - 1)[:count]
             found, similarity = found[some], similarity[some]
-        others = (similarity > 0) & (found != exclude_row)
+        others = (similarity > 0) & ~np.isin(found, list(exclude_rows))
         found, similarity = found[others], similarity[others]
         order = np.lexsort((found, -similarity))[: self._n_neighbours]
         return NearestUsers(found[order], similarity[order])
@@ -145,5 +147,6 @@ class NeighbourRecommender:
             # relative to the newest event: a cosine has no scale, and the weights of old events would underflow
             weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life_seconds)
         own = GroupSums(self._column.take(posts, mode="clip"), weights[None], self.model.matrix.shape[1])
-        own_row = self._row[context.user] if context.user < len(self._row) else -1
-        return self.model.neighbours(own.rows, own.sums[0], exclude_row=int(own_row))
+        users = np.array([context.user, *context.controls.blocked])
+        excluded = self._row[users[users < len(self._row)]]
+        return self.model.neighbours(own.rows, own.sums[0], excluded[excluded >= 0].tolist())

@@ -8,6 +8,7 @@ from starlette.types import Scope
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.get_health_status import HealthStatus
+from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
 
@@ -32,6 +33,8 @@ class Services:
     recommend: Callable[[RecommendationRequest], RecommendationResponse]
     track: Callable[[Sequence[TrackedEvent]], TrackResult]
     retract: Callable[[Retraction], int]
+    give_feedback: Callable[[Feedback], None]
+    list_controls: Callable[[str], Sequence[ActiveControl]]
     health: Callable[[], HealthStatus]
 
 

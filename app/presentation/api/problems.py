@@ -64,6 +64,8 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
     errors.InvalidInteraction: Problem(422, "invalid_interaction", "An interaction cannot be stored"),
     errors.UnknownUser: Problem(404, "unknown_user", "There is no such user"),
     errors.UnknownPost: Problem(404, "unknown_post", "There is no such post"),
+    errors.UnknownAuthor: Problem(404, "unknown_author", "There is no such author"),
+    errors.InvalidControl: Problem(422, "invalid_control", "The action cannot be stored"),
     errors.StorageUnavailable: Problem(
         503, "storage_unavailable", "The database did not answer", "Nothing is lost by repeating the call"
     ),

@@ -24,7 +24,8 @@ MAX_METADATA_DEPTH = 32
 MAX_METADATA_BYTES = 4096
 
 
-def _moment(given: object) -> datetime | None:
+def parse_time(given: object) -> datetime | None:
+    """An ISO 8601 text as an aware time; UTC if it has no zone. Raises ValueError."""
     if given is None:
         return None
     if not isinstance(given, str):
@@ -109,7 +110,7 @@ class TrackRequest(BaseModel):
     ] = None
     occurred_at: Annotated[
         datetime | None,
-        BeforeValidator(_moment),
+        BeforeValidator(parse_time),
         WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
         Field(description="When it happened: at most 7 days back, not in the future; default: now"),
     ] = None

@@ -14,11 +14,13 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from app.domain.entities import Interaction, Reason, Recommendation
+from app.domain.entities.control import Control
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.recommendation_repository import SavedRecommendations
 from app.infrastructure.database.bulk_load import LoadRejected, load_feed
 from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected, migrate
@@ -45,6 +47,7 @@ CATALOGUE = """
     ORDER BY 1, 2, 3
 """
 EVENT = "INSERT INTO user_interaction (user_id, post_id, interaction_type, event_id)"
+FEEDBACK = "INSERT INTO user_feedback (user_id, action, post_id, author_id, tag)"
 TEAMS_TABLES = """
 CREATE TABLE users (id uuid PRIMARY KEY, email text, created_at timestamp);
 CREATE TABLE posts (id uuid PRIMARY KEY, author_id uuid, content varchar(500), seq integer, created_at timestamp);
@@ -106,6 +109,11 @@ def test_the_owners_indexes_have_their_names_and_columns(engine: Engine) -> None
         f"{EVENT} SELECT u.id, u.id, 'view', NULL FROM users u",
         f"{EVENT} SELECT u.id, p.id, 'view', p.id FROM users u, posts p, generate_series(1, 2)",
         "INSERT INTO feed_change (entity, op, key) VALUES ('follow', 'upsert', gen_random_uuid())",
+        f"{FEEDBACK} SELECT u.id, 'ignore', p.id, NULL, NULL FROM users u, posts p",
+        f"{FEEDBACK} SELECT u.id, 'hide_post', NULL, u.id, NULL FROM users u",
+        f"{FEEDBACK} SELECT u.id, 'block_author', p.id, u.id, NULL FROM users u, posts p",
+        f"{FEEDBACK} SELECT u.id, 'mute_tag', NULL, NULL, '' FROM users u",
+        f"{FEEDBACK} SELECT p.id, 'hide_post', p.id, NULL, NULL FROM posts p",
     ],
 )
 def test_the_tables_reject_what_contradicts_the_feed(engine: Engine, statement: str) -> None:
@@ -143,7 +151,10 @@ def test_a_teams_tables_are_adopted_and_left_as_they_are(empty_engine: Engine) -
     theirs = [row for row in catalogue(empty_engine) if row[1].partition(".")[0] in kept]
     assert theirs == [row for row in before if row[1].partition(".")[0] in kept]
     triggers = {row[1] for row in catalogue(empty_engine) if row[0] == "trigger"}
-    assert triggers == {"feed_user_interaction_delete", "feed_user_interaction_truncate"}  # of our own log
+    assert triggers == {  # of our own logs
+        "feed_user_interaction_delete", "feed_user_interaction_truncate", "feed_user_feedback_insert",
+        "feed_user_feedback_update", "feed_user_feedback_delete", "feed_user_feedback_truncate",
+    }  # fmt: skip
 
     migrate(empty_engine, PUBLIC, "base")
     left = [row for row in catalogue(empty_engine) if VERSION_TABLE not in row[1]]
@@ -255,6 +266,17 @@ def test_a_log_of_interactions_that_is_not_ours_is_rejected_and_nothing_is_made(
     assert catalogue(empty_engine) == before
 
 
+def test_a_log_of_controls_that_is_not_ours_is_rejected_and_left_as_it_is(empty_engine: Engine) -> None:
+    migrate(empty_engine, PUBLIC, "0003")
+    run(empty_engine, "CREATE TABLE user_feedback (id uuid)")
+    before = catalogue(empty_engine)
+
+    with pytest.raises(MigrationRejected, match="DB_SCHEMA"):
+        migrate(empty_engine, PUBLIC)
+
+    assert catalogue(empty_engine) == before
+
+
 def test_a_feed_is_not_loaded_into_tables_of_a_team(empty_engine: Engine) -> None:
     run(empty_engine, TEAMS_TABLES)
     migrate(empty_engine, PUBLIC)
@@ -288,6 +310,18 @@ def test_a_database_that_is_not_migrated_counts_as_away(empty_engine: Engine) ->
         SqlFeedLog(empty_engine).read_all()
 
 
+def test_tables_of_the_version_before_are_unavailable_until_they_are_migrated(empty_engine: Engine) -> None:
+    migrate(empty_engine, PUBLIC, "0002")
+    log = SqlFeedLog(empty_engine)
+    position = log.read_all().position
+
+    with pytest.raises(StorageUnavailable, match="event_seqs"):
+        log.read_changes(position)
+
+    migrate(empty_engine, PUBLIC)
+    assert log.read_changes(position).is_empty
+
+
 def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None:
     tables = SqlTables(engine, PUBLIC)
     tables.add_users(a_user("anna"))
@@ -305,6 +339,10 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     SqlInteractionRepository(served, budget_seconds=20).record([did("anna", "first")])
     SqlInteractionRepository(served, budget_seconds=20).record([did("anna", "first", "like")])
     SqlInteractionRepository(served).retract(user_uuid("anna"), post_uuid("first"), "like")
+    controls = SqlControlRepository(served, budget_seconds=20)
+    hidden = controls.record(
+        Control(user_uuid("anna"), "hide_post", post_uuid("first")), undo=False, event_id=uuid4()
+    )
     recommendation = Recommendation(
         whole_post := UUID(bytes=next(iter(log.checksums().by_post()))), 0.5, Reason.RECENT
     )
@@ -314,11 +352,16 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
 
     assert len(SqlPostRepository(served, budget_seconds=20).posts([whole_post])) == 1
     assert len(log.read_changes(whole.position).events) == 1
+    assert log.read_changes(whole.position).controls == [hidden]
+    assert controls.controls_of(user_uuid("anna")) == hidden
+    run(served, "SELECT feed_visible_posts(gen_random_uuid())")
     assert log.can_resume_from(whole.position, 0)
     assert log.purge(timedelta(hours=1)) == 0
     for forbidden in (
         "UPDATE user_interaction SET metadata = '{}'",
         "TRUNCATE user_interaction",
+        "UPDATE user_feedback SET undo = true",
+        "DELETE FROM user_feedback",
         "SELECT * FROM users",
         "UPDATE posts SET visible = false",
         "INSERT INTO feed_change (entity, op, key) VALUES ('user', 'delete', gen_random_uuid())",

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from app.domain.entities import Reason, Recommendation
-from app.domain.errors import UnknownPost, UnknownUser
+from app.domain.entities.control import Control
+from app.domain.errors import UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.feed.dataset import uuid_keys
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.repositories.recommendation_repository import SavedRecommendations
-from tests.support.storage_under_test import NOON, Storage, a_post, a_user, did, events_of
+from tests.support.storage_under_test import NOON, Storage, a_post, a_user, control_of, did, events_of
 
 
 def filled(storage: Storage) -> Storage:
@@ -374,3 +375,141 @@ def test_an_older_answer_does_not_replace_a_newer_one(storage: Storage) -> None:
     storage.recommendations.save([SavedRecommendations(anna, recommended, NOON - hour, NOON + hour)])
 
     assert storage.recommendations.remove_expired(NOON + timedelta(minutes=90)) == 0
+
+
+def test_controls_are_recorded_in_their_order_with_rising_numbers(storage: Storage) -> None:
+    filled(storage)
+    hidden = control_of("anna", "hide_post", "second", at=NOON + timedelta(hours=1))
+    blocked = control_of("anna", "block_author", "bert", until=NOON + timedelta(days=1))
+
+    first = storage.controls.record(hidden, undo=False, event_id=None)
+    second = storage.controls.record(blocked, undo=False, event_id=uuid4())
+
+    assert list(first.controls) == [hidden]
+    assert list(second.controls) == [hidden, blocked]
+    assert second.user_id == user_uuid("anna")
+    assert 0 < first.seq < second.seq
+    assert storage.controls.controls_of(user_uuid("anna")) == second
+    assert list(storage.controls.controls_of(user_uuid("bert")).controls) == []
+    assert storage.controls.controls_of(user_uuid("bert")).seq == 0
+
+
+def test_a_control_without_a_time_has_the_time_of_storing(storage: Storage) -> None:
+    filled(storage)
+
+    state = storage.controls.record(
+        Control(user_uuid("anna"), "report_post", post_uuid("second")), undo=False, event_id=None
+    )
+
+    assert state.controls[0].created_at is not None
+    assert state.controls[0].created_at > NOON
+
+
+def test_a_control_that_is_set_again_replaces_the_one_before(storage: Storage) -> None:
+    filled(storage)
+    ends = control_of("anna", "mute_author", "bert", until=NOON + timedelta(days=1))
+    endless = control_of("anna", "mute_author", "bert", at=NOON + timedelta(hours=1))
+    storage.controls.record(ends, undo=False, event_id=None)
+
+    assert list(storage.controls.record(endless, undo=False, event_id=None).controls) == [endless]
+
+
+def test_undo_takes_back_one_action_on_one_target_alone(storage: Storage) -> None:
+    filled(storage)
+    hidden, reported = (control_of("anna", action, "second") for action in ("hide_post", "report_post"))
+    for control in (hidden, reported, control_of("anna", "hide_post", "first")):
+        before = storage.controls.record(control, undo=False, event_id=None)
+    storage.controls.record(control_of("bert", "hide_post", "second"), undo=False, event_id=None)
+
+    after = storage.controls.record(hidden, undo=True, event_id=None)
+    again = storage.controls.record(hidden, undo=False, event_id=None)
+
+    assert list(after.controls) == [reported, control_of("anna", "hide_post", "first")]
+    assert after.seq > before.seq
+    assert list(again.controls) == [*after.controls, hidden]
+    assert len(storage.controls.controls_of(user_uuid("bert")).controls) == 1
+
+
+def test_the_same_control_event_is_stored_once(storage: Storage) -> None:
+    filled(storage)
+    event, hidden = uuid4(), control_of("anna", "hide_post", "second")
+    storage.controls.record(hidden, undo=False, event_id=event)
+    undone = storage.controls.record(hidden, undo=True, event_id=uuid4())
+    position = storage.log.read_all().position
+
+    again = storage.controls.record(hidden, undo=False, event_id=event)
+
+    assert again == undone
+    assert list(again.controls) == []
+    assert storage.log.read_changes(position).is_empty
+
+
+def test_an_unknown_user_post_or_author_of_a_control_is_named_and_nothing_is_stored(storage: Storage) -> None:
+    filled(storage)
+    position = storage.log.read_all().position
+
+    with pytest.raises(UnknownUser, match=str(user_uuid("nobody"))):
+        storage.controls.record(control_of("nobody", "hide_post", "nothing"), undo=False, event_id=None)
+    with pytest.raises(UnknownPost, match=str(post_uuid("nothing"))):
+        storage.controls.record(control_of("anna", "hide_post", "nothing"), undo=False, event_id=None)
+    with pytest.raises(UnknownAuthor, match=str(user_uuid("nobody"))):
+        storage.controls.record(control_of("anna", "block_author", "nobody"), undo=False, event_id=None)
+    with pytest.raises(UnknownUser, match=str(user_uuid("nobody"))):
+        storage.controls.controls_of(user_uuid("nobody"))
+
+    assert storage.log.read_changes(position).is_empty
+
+
+def test_changes_contain_the_present_controls_of_each_user_who_changed_theirs(storage: Storage) -> None:
+    filled(storage)
+    storage.controls.record(control_of("anna", "hide_post", "first"), undo=False, event_id=None)
+    storage.controls.record(control_of("bert", "hide_post", "first"), undo=False, event_id=None)
+    position = storage.log.read_all().position
+    storage.controls.record(control_of("anna", "mute_author", "bert"), undo=False, event_id=None)
+    present = storage.controls.record(control_of("anna", "hide_post", "second"), undo=False, event_id=None)
+
+    changes = storage.log.read_changes(position)
+
+    assert not changes.is_empty
+    assert list(changes.controls) == [present]
+    assert len(present.controls) == 3
+    assert list(storage.log.read_changes(changes.position).controls) == []
+
+
+def test_the_feed_that_is_read_has_the_controls_of_every_user(storage: Storage) -> None:
+    filled(storage)
+    hidden = control_of("bert", "hide_post", "second")
+    muted = storage.controls.record(control_of("anna", "mute_author", "bert"), undo=False, event_id=None)
+    storage.controls.record(hidden, undo=False, event_id=None)
+    undone = storage.controls.record(hidden, undo=True, event_id=None)
+
+    controls = {one.user_id: one for one in storage.log.read_all().controls}
+
+    assert controls == {user_uuid("anna"): muted, user_uuid("bert"): undone}
+    assert list(undone.controls) == []
+
+
+def test_controls_taken_back_are_changes_without_controls(storage: Storage) -> None:
+    filled(storage)
+    hidden = control_of("anna", "hide_post", "second")
+    storage.controls.record(hidden, undo=False, event_id=None)
+    position = storage.log.read_all().position
+
+    undone = storage.controls.record(hidden, undo=True, event_id=None)
+
+    assert list(storage.log.read_changes(position).controls) == [undone]
+    assert list(undone.controls) == []
+
+
+def test_the_controls_of_a_removed_user_are_gone(storage: Storage) -> None:
+    filled(storage)
+    before = storage.controls.record(control_of("bert", "hide_post", "second"), undo=False, event_id=None)
+    kept = storage.controls.record(control_of("anna", "hide_post", "second"), undo=False, event_id=None)
+    position = storage.log.read_all().position
+
+    storage.tables.remove_user(user_uuid("bert"))
+
+    [gone] = storage.log.read_changes(position).controls
+    assert (gone.user_id, list(gone.controls)) == (user_uuid("bert"), [])
+    assert gone.seq > before.seq
+    assert list(storage.log.read_all().controls) == [kept]

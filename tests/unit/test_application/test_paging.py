@@ -1,5 +1,6 @@
 """Paging by cursor and by offset: no page repeats a post or is short. Identical requests are served from a cache."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -342,3 +343,22 @@ def test_offset_pages_never_repeat_and_contain_only_eligible_posts(
         assert set(page) <= service.eligible("reader", mode=mode)
         assert not set(page) & set(shown)
         shown += page
+
+
+@pytest.mark.parametrize("by", ["cursor", "offset"])
+def test_an_author_of_an_earlier_page_gives_way_to_others_on_the_next(by: str) -> None:
+    service = SmallService(options=replace(RankingOptions(), exploration_share=0.0))
+    service.add_users("ann", "bea", "reader")
+    for name, author in (("ann1", "ann"), ("ann2", "ann"), ("bea1", "bea")):
+        service.add_post(name, author)
+    service.catch_up()
+    service.track("ann", "bea1", "like", service.clock.at - HOUR)  # a little less popular than the others
+    for name in ("ann1", "ann2"):
+        service.track("bea", name, "like")
+
+    first = service.page("reader", limit=1)
+    where = {"cursor": first.next_cursor} if by == "cursor" else {"offset": 1}
+    second = service.page("reader", limit=1, **where)
+
+    assert names(first)[0] in {"ann1", "ann2"}
+    assert names(second) == ["bea1"]

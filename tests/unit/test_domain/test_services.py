@@ -90,7 +90,7 @@ def test_a_selector_fills_a_page_with_distinct_posts_and_scores_that_never_rise(
     context = context_of(feed)
     rows = np.arange(context.state.n_posts)
 
-    selection = PageSelector(0.5, 0.25, 0.2)(context, rows, np.linspace(1.0, 0.1, len(rows)), size)
+    selection = PageSelector(0.5, 0.25, 0.2)(context, rows, np.linspace(1.0, 0.1, len(rows)), size, rows[:0])
 
     positions = selection.positions.tolist()
     assert len(positions) == len(set(positions)) == min(size, len(rows))

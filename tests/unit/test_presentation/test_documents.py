@@ -22,6 +22,8 @@ ENDPOINTS = {
     "/interactions/track": "post",
     "/interactions/batch": "post",
     "/interactions/retract": "post",
+    "/feedback": "post",
+    "/users/{user_id}/controls": "get",
     "/health": "get",
     "/livez": "get",
     "/readyz": "get",

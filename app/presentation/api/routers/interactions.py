@@ -1,9 +1,8 @@
 """POST /interactions/track, /interactions/batch and /interactions/retract: 202 means committed."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-import anyio
 from anyio import to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import error_responses
 from app.presentation.api.routers.recommendations import request_body
+from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.interaction_schema import (
     BatchRequest,
     BatchResponse,
@@ -37,44 +37,20 @@ _PROBLEMS = error_responses(
 )
 
 
-T = TypeVar("T")
-
-
-class _Recorder:
-    """Runs the use cases that write in a thread, within a time budget and with bounded concurrency."""
-
-    def __init__(self, options: ApiOptions, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._budget_seconds = options.track_budget_seconds
-        self._limiter = anyio.CapacityLimiter(options.track_concurrency)
-
-    async def track(self, request: Request, events: Sequence[TrackedEvent]) -> TrackResult:
-        """Commit all events or none. Raises DomainError."""
-        track = services_of(request.scope).track
-        try:
-            result = await self.in_thread(lambda: track(events))
-        except DomainError as error:
-            outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
-            self._metrics.count_events({outcome: len(events)})
-            raise
-        self._metrics.count_events({"stored": result.accepted, "duplicate": result.duplicates})
-        return result
-
-    async def in_thread(self, write: Callable[[], T]) -> T:
-        """The result of `write`. Raises StorageUnavailable when the budget is exceeded."""
-        try:
-            # The budget includes the wait for a thread. A write that is given up may still commit: the client
-            # repeats it with the same event_id.
-            with anyio.fail_after(self._budget_seconds):
-                return await to_thread.run_sync(write, limiter=self._limiter, abandon_on_cancel=True)
-        except TimeoutError:
-            raise StorageUnavailable("the time budget of a tracking call was exceeded") from None
-
-
-def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
+def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThreads) -> APIRouter:
     """The routes that track events and take them back."""
     router = APIRouter(tags=["interactions"])
-    recorder = _Recorder(options, metrics)
+
+    async def record(request: Request, events: Sequence[TrackedEvent]) -> TrackResult:
+        track_events = services_of(request.scope).track
+        try:
+            result = await threads.run(lambda: track_events(events))
+        except DomainError as error:
+            outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
+            metrics.count_events({outcome: len(events)})
+            raise
+        metrics.count_events({"stored": result.accepted, "duplicate": result.duplicates})
+        return result
 
     @router.post(
         "/interactions/track",
@@ -87,7 +63,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     async def track(request: Request) -> Response:
         """Responds after the commit. The user's next feed counts the event."""
         body = await read_body(request, options)
-        await recorder.track(request, [decode(body, TrackRequest).to_dto()])
+        await record(request, [decode(body, TrackRequest).to_dto()])
         return Response(b'{"status":"tracked"}', 202, media_type="application/json")
 
     @router.post(
@@ -103,7 +79,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         body = await read_body(request, options)
         # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
         query = await to_thread.run_sync(decode, body, BatchRequest)
-        result = await recorder.track(request, [event.to_dto() for event in query.interactions])
+        result = await record(request, [event.to_dto() for event in query.interactions])
         response = BatchResponse(accepted=result.accepted, duplicates=result.duplicates)
         return Response(response.model_dump_json(), 202, media_type="application/json")
 
@@ -119,7 +95,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         """The next response is as if the events had never been stored. A repeated call removes nothing and succeeds."""
         query = decode(await read_body(request, options), RetractRequest)
         retract_events = services_of(request.scope).retract
-        removed = await recorder.in_thread(lambda: retract_events(query.to_dto()))
+        removed = await threads.run(lambda: retract_events(query.to_dto()))
         return Response(
             RetractResponse(removed=removed).model_dump_json(), 202, media_type="application/json"
         )

@@ -15,6 +15,7 @@ from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import migrate
@@ -68,7 +69,10 @@ def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[Sm
     """Another process of the service, which has started."""
     log = CountingLog(engine)
     storage = Storage(
-        SqlInteractionRepository(engine, budget_seconds=20), log, SqlPostRepository(engine, budget_seconds=20)
+        SqlInteractionRepository(engine, budget_seconds=20),
+        SqlControlRepository(engine, budget_seconds=20),
+        log,
+        SqlPostRepository(engine, budget_seconds=20),
     )
     service = SmallService(storage=storage)
     service.clock.at = NOON + timedelta(days=1)

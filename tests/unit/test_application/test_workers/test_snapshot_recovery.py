@@ -11,7 +11,7 @@ from app.bootstrap import Storage
 from app.domain.ids import user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.feed_log import FeedSnapshot
-from tests.support.fake_storage import InMemoryFeedLog, InMemoryInteractions, InMemoryPosts
+from tests.support.fake_storage import InMemoryControls, InMemoryFeedLog, InMemoryInteractions, InMemoryPosts
 from tests.support.live_feeds import (
     HOUR,
     Change,
@@ -39,7 +39,8 @@ def restarted(service: SmallService, trained: PublishedModel) -> tuple[SmallServ
     tables = service.tables
     log = CountingLog(tables)
     other = SmallService(
-        tables=tables, storage=Storage(InMemoryInteractions(tables), log, InMemoryPosts(tables))
+        tables=tables,
+        storage=Storage(InMemoryInteractions(tables), InMemoryControls(tables), log, InMemoryPosts(tables)),
     )
     other.clock.at = service.clock.at
     other.publish(trained)

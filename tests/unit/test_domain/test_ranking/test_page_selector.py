@@ -13,15 +13,27 @@ from app.domain.ranking.page_selector import (
     spaced_values,
 )
 
+NO_AUTHORS = np.empty(0, np.int32)
+
 
 def test_spacing_multiplies_each_further_post_of_an_author_by_the_factor_down_to_the_floor():
-    spaced = spaced_values(np.ones(5), np.array([3, 3, 7, 3, 3]), 0.5, 0.25)
+    spaced = spaced_values(np.ones(5), np.array([3, 3, 7, 3, 3]), NO_AUTHORS, 0.5, 0.25)
 
     assert spaced.tolist() == [1.0, 0.5, 1.0, 0.25, 0.25]
 
 
+def test_posts_of_earlier_pages_count_as_posts_of_their_authors():
+    spaced = spaced_values(np.ones(3), np.array([3, 7, 3]), np.array([3, 5, -1]), 0.5, 0.25)
+
+    assert spaced.tolist() == [0.5, 1.0, 0.25]
+
+
 def test_spacing_leaves_posts_with_unknown_authors_alone():
-    assert spaced_values(np.ones(3), np.array([-1, -1, -1]), 0.5, 0.25).tolist() == [1.0, 1.0, 1.0]
+    assert spaced_values(np.ones(3), np.array([-1, -1, -1]), NO_AUTHORS, 0.5, 0.25).tolist() == [
+        1.0,
+        1.0,
+        1.0,
+    ]
 
 
 @pytest.mark.parametrize(
