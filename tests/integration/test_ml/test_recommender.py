@@ -32,7 +32,7 @@ def test_the_product_finds_the_neighbours_and_similarities_of_scikit_learn(matri
     model = CollaborativeFilter.fit(matrix, min(k, matrix.shape[0]))
     own = matrix[[user], :]
 
-    found = model.neighbours(own.indices.astype(np.intp), own.data, exclude_row=user)
+    found = model.neighbours(own.indices.astype(np.intp), own.data, exclude_rows=[user])
 
     distance, order = model.model.kneighbors(own, n_neighbors=matrix.shape[0])
     similarity = 1.0 - distance[0]
@@ -50,7 +50,7 @@ def test_support_is_the_neighbours_rows_weighted_by_similarity(matrix, user):
     user %= matrix.shape[0]
     model = CollaborativeFilter.fit(matrix, min(3, matrix.shape[0]))
     own = matrix[[user], :]
-    nearest = model.neighbours(own.indices.astype(np.intp), own.data, exclude_row=user)
+    nearest = model.neighbours(own.indices.astype(np.intp), own.data, exclude_rows=[user])
 
     columns, weights = model.neighbour_choices(nearest)
     support = np.bincount(columns, weights, matrix.shape[1])
@@ -148,7 +148,7 @@ def test_events_after_training_count_for_the_users_own_row():
     model = CollaborativeFilter.fit(weights, 2)
 
     nearest = model.neighbours(
-        np.array([0]), np.array([1.0]), exclude_row=2
+        np.array([0]), np.array([1.0]), exclude_rows=[2]
     )  # user 2 had no events at training
 
     assert nearest.rows.tolist() == [0, 1]

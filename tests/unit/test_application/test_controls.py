@@ -92,7 +92,7 @@ def test_a_control_with_an_end_stops_at_it() -> None:
     assert service.list_controls("reader") == []
 
 
-def test_a_post_on_a_later_page_of_a_list_is_left_out_once_it_is_hidden() -> None:
+def test_a_post_on_a_later_page_of_a_list_is_omitted_once_it_is_hidden() -> None:
     service = service_with_authors()
     whole = names(service.page("reader", limit=6))
     first = service.page("reader", limit=2)
