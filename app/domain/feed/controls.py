@@ -1,14 +1,14 @@
 """The controls of users in the feed state, as rows that the ranking reads."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities.control import ControlAction
+from app.domain.entities.control import Control, ControlAction
 
 Rows = NDArray[np.intp]
 _NONE = np.empty(0, np.intp)
@@ -24,6 +24,17 @@ class ControlEntry:
     author: int | None
     created: float
     until: float | None
+
+    @classmethod
+    def of(cls, control: Control, user_rows: Mapping[bytes, int]) -> "ControlEntry":
+        """The entry of a control whose author is in `user_rows` (row by UUID bytes)."""
+        return cls(
+            control.action,
+            None if control.post_id is None else control.post_id.bytes,
+            None if control.author_id is None else user_rows[control.author_id.bytes],
+            0.0 if control.created_at is None else control.created_at.timestamp(),
+            None if control.until is None else control.until.timestamp(),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
+from app.domain.feed.ragged import RaggedArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +76,28 @@ def _first_of_windows(
         in_group = following < len(group)
         in_group[in_group] = group[following[in_group]] == group[position[in_group]]
         position = following[in_group]
+    return counts
+
+
+def newly_counted_events(
+    rule: CountingRule, events: EventColumns, author_of_post: NDArray[np.int32], counted_by_user: RaggedArray
+) -> NDArray[np.bool_]:
+    """(n_events,) true for the events that count after those that a state has counted.
+
+    `counted_by_user` holds these by user row: post, time, kind, time of receipt, number in the log.
+    """
+    counts = np.zeros(len(events), np.bool_)
+    received_by_group: dict[tuple[int, int, int], list[float]] = {}
+    for place in np.lexsort((events.seq, events.received)).tolist():
+        user, post, kind = (int(column[place]) for column in (events.user, events.post, events.kind))
+        if author_of_post[post] == user:
+            continue
+        group = user, post, kind
+        if group not in received_by_group:
+            posts, _, kinds, received, _ = counted_by_user.row(user)
+            received_by_group[group] = received[(posts == post) & (kinds == kind)].tolist()
+        earlier = received_by_group[group]
+        if rule.allows(float(events.received[place]), earlier):
+            earlier.append(float(events.received[place]))
+            counts[place] = True
     return counts

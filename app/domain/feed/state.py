@@ -11,7 +11,7 @@ from app.domain.entities.control import Control
 from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
-from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.event_counting import CountingRule, newly_counted_events
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.time_units import DAY, HOUR
 
@@ -177,7 +177,7 @@ class FeedState:
         """
         self.n_events += len(events)
         if counted is None and self.counting is not None:
-            counted = self._counted(events)
+            counted = newly_counted_events(self.counting, events, self.author, self.events_by_user)
         if counted is not None and not counted.all():
             events = events[np.flatnonzero(counted)]
         if not len(events):
@@ -194,25 +194,6 @@ class FeedState:
         np.maximum.at(self.last_engaged, posts, events.time)
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)
-
-    def _counted(self, events: EventColumns) -> NDArray[np.bool_]:
-        """(n_events,) true for the events that count after those that this state has counted."""
-        assert self.counting is not None
-        counted = np.zeros(len(events), np.bool_)
-        received_by_group: dict[tuple[int, int, int], list[float]] = {}
-        for place in np.lexsort((events.seq, events.received)).tolist():
-            user, post, kind = (int(column[place]) for column in (events.user, events.post, events.kind))
-            if self.author[post] == user:
-                continue
-            group = user, post, kind
-            if group not in received_by_group:
-                posts, _, kinds, received, _ = self.events_by_user.row(user)
-                received_by_group[group] = received[(posts == post) & (kinds == kind)].tolist()
-            earlier = received_by_group[group]
-            if self.counting.allows(float(events.received[place]), earlier):
-                earlier.append(float(events.received[place]))
-                counted[place] = True
-        return counted
 
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
@@ -260,16 +241,7 @@ class FeedState:
         """
         authors = [control.author_id.bytes for control in controls if control.author_id is not None]
         self.add_users([user, *authors])
-        entries = [
-            ControlEntry(
-                control.action,
-                None if control.post_id is None else control.post_id.bytes,
-                None if control.author_id is None else self.user_rows[control.author_id.bytes],
-                0.0 if control.created_at is None else control.created_at.timestamp(),
-                None if control.until is None else control.until.timestamp(),
-            )
-            for control in controls
-        ]
+        entries = [ControlEntry.of(control, self.user_rows) for control in controls]
         self.controls.replace(self.user_rows[user], seq, entries)
 
     def remove_post(self, key: bytes) -> None:

@@ -1,10 +1,12 @@
 """POST /interactions/track, /interactions/batch and /interactions/retract: 202 means committed."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,68 +43,66 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
     """The routes that track events and take them back."""
     router = APIRouter(tags=["interactions"])
 
-    async def record(request: Request, events: Sequence[TrackedEvent]) -> TrackResult:
-        track_events = services_of(request.scope).track
-        try:
-            result = await threads.run(lambda: track_events(events))
-        except DomainError as error:
-            outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
-            metrics.count_events({outcome: len(events)})
-            raise
-        metrics.count_events({"stored": result.accepted, "duplicate": result.duplicates})
-        return result
-
     @router.post(
         "/interactions/track",
-        status_code=202,
-        response_model=TrackResponse,
         summary="Store what a user did with a post",
-        responses=_responses({"status": "tracked"}),
-        openapi_extra={"requestBody": request_body(TrackRequest.__name__)},
+        **_accepted(TrackRequest, TrackResponse, {"status": "tracked"}),
     )
     async def track(request: Request) -> Response:
         """Responds after the commit. The user's next feed counts the event."""
         body = await read_body(request, options)
-        await record(request, [decode(body, TrackRequest).to_dto()])
+        await _record(threads, metrics, request, [decode(body, TrackRequest).to_dto()])
         return Response(b'{"status":"tracked"}', 202, media_type="application/json")
 
     @router.post(
         "/interactions/batch",
-        status_code=202,
-        response_model=BatchResponse,
         summary="Store up to 500 events, all or none",
-        responses=_responses({"status": "tracked", "accepted": 3, "duplicates": 0}),
-        openapi_extra={"requestBody": request_body(BatchRequest.__name__)},
+        **_accepted(BatchRequest, BatchResponse, {"status": "tracked", "accepted": 3, "duplicates": 0}),
     )
     async def batch(request: Request) -> Response:
         """An event whose `event_id` was stored before counts as a duplicate and is no error."""
         body = await read_body(request, options)
         # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
         query = await to_thread.run_sync(decode, body, BatchRequest)
-        result = await record(request, [event.to_dto() for event in query.interactions])
+        result = await _record(threads, metrics, request, [event.to_dto() for event in query.interactions])
         response = BatchResponse(accepted=result.accepted, duplicates=result.duplicates)
         return Response(response.model_dump_json(), 202, media_type="application/json")
 
     @router.post(
         "/interactions/retract",
-        status_code=202,
-        response_model=RetractResponse,
         summary="Take back what a user did: an unlike",
-        responses=_responses({"status": "retracted", "removed": 1}),
-        openapi_extra={"requestBody": request_body(RetractRequest.__name__)},
+        **_accepted(RetractRequest, RetractResponse, {"status": "retracted", "removed": 1}),
     )
     async def retract(request: Request) -> Response:
         """The next response is as if the events had never been stored. A repeated call removes nothing and succeeds."""
         query = decode(await read_body(request, options), RetractRequest)
-        retract_events = services_of(request.scope).retract
-        removed = await threads.run(lambda: retract_events(query.to_dto()))
-        return Response(
-            RetractResponse(removed=removed).model_dump_json(), 202, media_type="application/json"
-        )
+        removed = await threads.run(partial(services_of(request.scope).retract, query.to_dto()))
+        response = RetractResponse(removed=removed)
+        return Response(response.model_dump_json(), 202, media_type="application/json")
 
     return router
 
 
-def _responses(example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` of a tracking route."""
-    return {202: {"content": {"application/json": {"example": example}}}, **_PROBLEMS}
+async def _record(
+    threads: WriteThreads, metrics: Metrics, request: Request, events: Sequence[TrackedEvent]
+) -> TrackResult:
+    """Commit all events or none, and count them in the metrics. Raises DomainError."""
+    track_events = services_of(request.scope).track
+    try:
+        result = await threads.run(lambda: track_events(events))
+    except DomainError as error:
+        outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
+        metrics.count_events({outcome: len(events)})
+        raise
+    metrics.count_events({"stored": result.accepted, "duplicate": result.duplicates})
+    return result
+
+
+def _accepted(body: type[BaseModel], response: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a route that decodes `body` itself and responds 202 after the commit."""
+    return {
+        "status_code": 202,
+        "response_model": response,
+        "responses": {202: {"content": {"application/json": {"example": example}}}, **_PROBLEMS},
+        "openapi_extra": {"requestBody": request_body(body.__name__)},
+    }
