@@ -36,7 +36,7 @@ class ReplayResult:
         n = len(plan.requests)
         self.ranks = {name: np.zeros(n, np.int64) for name in plan.rankers}
         self.lists = {name: np.full((n, TOP_N), -1, np.int32) for name in plan.rankers}
-        self.history_length = np.zeros(n, np.int64)
+        self.history_length = plan.replay.history_lengths(plan.requests)
         events, timeline = plan.replay.dataset.events, plan.replay.timeline
         self.post_age = events.time[plan.requests] - timeline.exists_since[events.post[plan.requests]]
         self.examples = SampledExamples(plan.replay, plan.examples, plan.learning)
@@ -54,7 +54,6 @@ class ReplayResult:
                 self.ranks[name][result.number] = ranking.rank
                 self.lists[name][result.number, : len(ranking.top)] = ranking.top
                 self.seconds[name] += seconds
-            self.history_length[result.number] = result.history_length
             if self.diagnoses:
                 self.diagnoses[result.number] = result.diagnosis
 

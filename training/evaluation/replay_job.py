@@ -50,15 +50,13 @@ class ReplayPlan:
 class RankedRequest:
     """The results of one test request.
 
-    number          of the request in the plan
-    ranked          ranker -> its ranking, and its time in seconds
-    history_length  events of the user before the request
-    diagnosis       what the plan's `diagnose` returned
+    number     of the request in the plan
+    ranked     ranker -> its ranking, and its time in seconds
+    diagnosis  what the plan's `diagnose` returned
     """
 
     number: int
     ranked: dict[str, tuple[Ranked, float]]
-    history_length: int
     diagnosis: Any
 
 
@@ -104,4 +102,4 @@ class ReplayJob:
             ranking = rank(name, self._plan.replay.options, request, model)
             ranked[name] = ranking, perf_counter() - started
         number = self._request_number[request.event]
-        return RankedRequest(number, ranked, request.context.event_count, diagnosis)
+        return RankedRequest(number, ranked, diagnosis)

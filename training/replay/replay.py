@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import EventColumns, FeedDataset
+from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_units import DAY
 from app.domain.feed.timeline import FeedTimeline
@@ -109,6 +110,14 @@ class Replay:
         existed = self.timeline.exists_since[self.dataset.events.post[first]] < self.events.time[first]
         rows: NDArray[np.intp] = np.where(existed, first, requests)
         return rows
+
+    def history_lengths(self, requests: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The number of events, counted or not, that each request's user had strictly before it."""
+        user, time = self.events.user.astype(np.int64), self.events.time
+        user_and_time = user * len(time) + np.searchsorted(time, time)  # one number for each user and time
+        _, first, same = np.unique(user_and_time, return_index=True, return_inverse=True)
+        lengths: NDArray[np.intp] = cumulative_count(user)[first[same]][requests]
+        return lengths
 
     def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
         """The hashes of (seed, user, post, time) that select requests.

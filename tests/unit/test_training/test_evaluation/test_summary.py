@@ -66,8 +66,7 @@ def test_segments_part_the_requests_by_what_a_user_had_done_before(replayed):
 
     assert (sum(one.astype(int) for one in parts.values()) == 1).all()
     for at, request in enumerate(outcome.requests):
-        is_earlier = events.time < events.time[request]
-        before = (replay.timeline.counted & (events.user == events.user[request]) & is_earlier).sum()
+        before = ((events.user == events.user[request]) & (events.time < events.time[request])).sum()
         assert outcome.history_length[at] == before
         assert parts["new"][at] == (before == 0)
     assert outcome.history_length[parts["heavy"]].min() > outcome.history_length[parts["returning"]].max()
