@@ -191,7 +191,7 @@ class StateUpdater:
     # -- posts ---------------------------------------------------------------------------------------------------
 
     def _add_posts_of(self, events: Iterable[StoredInteraction]) -> None:
-        """Read the posts of `events` that the log did not contain. Removed posts are not found and are ignored."""
+        """Read the posts of `events` that the state does not have. Removed posts are not found and are ignored."""
         known = self.feed.state.post_rows
         keys = dict.fromkeys(event.interaction.post_id.bytes for event in events)
         for posts in self.read_posts([key for key in keys if key not in known]):

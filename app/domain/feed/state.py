@@ -283,7 +283,7 @@ class FeedState:
     # -- snapshot ------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything as plain data for the artefact (see `restored`)."""
+        """Everything as dicts, lists and arrays, which the artefact of a model stores (see `from_snapshot`)."""
         posts = self.n_posts
         return {
             "counting": None if self.counting is None else asdict(self.counting),

@@ -13,7 +13,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-OUTBOX = """
+ALTER_OUTBOX = """
 ALTER TABLE {feed_change} ADD COLUMN event_seqs bigint[];
 ALTER TABLE {feed_change} DROP CONSTRAINT feed_change_entity_check;
 ALTER TABLE {feed_change} DROP CONSTRAINT feed_change_check;
@@ -31,8 +31,10 @@ BEGIN
     RETURN NULL;
 END $body$
 """
-DELETED = "SELECT 'event', 'delete', user_id, post_id, array_agg(seq) FROM old_rows GROUP BY user_id, post_id"
-TRUNCATED = f"SELECT 'event', 'delete', '{0:032x}'::uuid, '{0:032x}'::uuid, NULL::bigint[]"
+SELECT_DELETED = (
+    "SELECT 'event', 'delete', user_id, post_id, array_agg(seq) FROM old_rows GROUP BY user_id, post_id"
+)
+SELECT_TRUNCATED = f"SELECT 'event', 'delete', '{0:032x}'::uuid, '{0:032x}'::uuid, NULL::bigint[]"
 
 TRIGGERS = """
 CREATE TRIGGER feed_user_interaction_delete AFTER DELETE ON {user_interaction}
@@ -50,17 +52,17 @@ def upgrade() -> None:
         "feed_change": schema["feed_change"],
         "user_interaction": schema["user_interaction"],
     }
-    op.execute(OUTBOX.format(**names))
-    for event, select in (("delete", DELETED), ("truncate", TRUNCATED)):
-        op.execute(FUNCTION.format(name=f"feed_user_interaction_{event}", select=select, **names))
+    op.execute(ALTER_OUTBOX.format(**names))
+    for operation, select in (("delete", SELECT_DELETED), ("truncate", SELECT_TRUNCATED)):
+        op.execute(FUNCTION.format(name=f"feed_user_interaction_{operation}", select=select, **names))
     op.execute(TRIGGERS.format(**names))
 
 
 def downgrade() -> None:
     schema = SchemaName(op.get_context().opts["feed_schema"])
     feed_change = schema["feed_change"]
-    for event in ("delete", "truncate"):
-        op.execute(f"DROP FUNCTION {schema}.feed_user_interaction_{event}() CASCADE")
+    for operation in ("delete", "truncate"):
+        op.execute(f"DROP FUNCTION {schema}.feed_user_interaction_{operation}() CASCADE")
     op.execute(f"DELETE FROM {feed_change} WHERE entity = 'event'")
     op.execute(f"ALTER TABLE {feed_change} DROP CONSTRAINT feed_change_entity_check")
     op.execute(f"ALTER TABLE {feed_change} DROP CONSTRAINT feed_change_check")
