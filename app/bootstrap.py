@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,6 +48,7 @@ from app.domain.repositories.interaction_repository import (
     RecordResult,
     RemovedEvents,
     StoredInteraction,
+    UserAndPost,
 )
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
@@ -113,10 +114,9 @@ class NoDatabase:
         del user_id, event_id
         raise _no_database()
 
-    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """No event."""
-        del pairs
-        return ()
+        return dict.fromkeys(pairs, ())
 
 
 class NoControls:

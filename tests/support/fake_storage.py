@@ -22,7 +22,12 @@ from app.domain.feed.dataset import (
 )
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
-from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
+from app.domain.repositories.interaction_repository import (
+    RecordResult,
+    RemovedEvents,
+    StoredInteraction,
+    UserAndPost,
+)
 from app.domain.repositories.recommendation_repository import SavedRecommendations
 
 Key = UUID | tuple[UUID, UUID]
@@ -204,9 +209,9 @@ class InMemoryInteractions:
             [one for one in tables.events if (one.interaction.user_id, one.interaction.event_id) == ids]
         )
 
-    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         self._tables.begin()
-        return self._tables.events_of(pairs)
+        return {pair: self._tables.events_of([pair]) for pair in pairs}
 
 
 class InMemoryControls:

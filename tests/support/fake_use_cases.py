@@ -1,7 +1,7 @@
 """The use cases as small real objects, so that the API can be run without ranking and without a database."""
 
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,12 @@ from app.application.use_cases.track_interaction import TrackInteraction
 from app.domain.entities import Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
+from app.domain.repositories.interaction_repository import (
+    RecordResult,
+    RemovedEvents,
+    StoredInteraction,
+    UserAndPost,
+)
 from app.presentation.api.dependencies import Services
 from tests.support.fake_storage import InMemoryControls, InMemoryTables
 
@@ -136,8 +141,8 @@ class MemoryInteractions:
     def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
         return self._remove(user_id, [row for row in self.rows if row.event_id == event_id])
 
-    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
-        return ()
+    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+        return dict.fromkeys(pairs, ())
 
     def _remove(self, user_id: UUID, chosen: Sequence[Interaction]) -> RemovedEvents | None:
         if self.away:

@@ -9,19 +9,13 @@ from numpy.typing import NDArray
 from app.domain.entities import Post
 from app.domain.feed.retraction import recount_author
 from app.domain.feed.state import FeedState
+from app.domain.repositories.interaction_repository import UserAndPost
 
 
-def upsert_posts(
-    state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]
-) -> list[tuple[UUID, UUID]]:
-    """Update known posts and append new ones. `vectors` are the (n, d) text vectors of the n `posts`.
-
-    Returns the previous and the present author of each post whose author changed, with the post.
-    """
+def upsert_posts(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
+    """Update known posts and append new ones. `vectors` are the (n, d) text vectors of the n `posts`."""
     state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
-    _restore_hidden(state, posts)
     new: list[int] = []
-    changed_authors: list[tuple[int, UUID]] = []
     for index, post in enumerate(posts):
         row = state.post_rows.get(post.id.bytes)
         if row is not None and state.seq[row] == post.seq:
@@ -29,21 +23,38 @@ def upsert_posts(
             _update(state, row, post, vectors[index : index + 1])
             if author != state.author[row]:
                 recount_author(state, author)
-                changed_authors += [(author, post.id), (int(state.author[row]), post.id)]
+                recount_author(state, int(state.author[row]))
         else:  # a re-created post has another number: it is a new post
             state.remove_post(post.id.bytes)
             new.append(index)
     if new:
         _append(state, [posts[index] for index in new], vectors[new])
-    if not changed_authors:
-        return []
-    key_of_row = {row: key for key, row in state.user_rows.items()}
-    return [
-        (UUID(bytes=key_of_row[author]), post) for author, post in changed_authors if author in key_of_row
-    ]
 
 
-def _restore_hidden(state: FeedState, posts: Sequence[Post]) -> None:
+def changed_authors(state: FeedState, posts: Sequence[Post]) -> list[UserAndPost]:
+    """The previous and the present author of each known post whose author differs from that in `state`."""
+    previous: dict[UUID, int] = {}
+    pairs: list[UserAndPost] = []
+    for post in posts:
+        row = state.post_rows.get(post.id.bytes)
+        if row is None or state.seq[row] != post.seq:
+            continue
+        author = -1 if post.author_id is None else state.user_rows.get(post.author_id.bytes, -2)
+        if author != state.author[row]:
+            previous[post.id] = int(state.author[row])
+            if post.author_id is not None:
+                pairs.append((post.author_id, post.id))
+    if previous:
+        key_of_row = {row: key for key, row in state.user_rows.items()}
+        pairs += [
+            (UUID(bytes=key_of_row[author]), post)
+            for post, author in previous.items()
+            if author in key_of_row
+        ]
+    return pairs
+
+
+def restore_hidden_posts(state: FeedState, posts: Sequence[Post]) -> None:
     """Restore posts that a view hid and shows again: they keep their number, so their row and events stay valid."""
     unknown = {post.seq: post for post in posts if post.id.bytes not in state.post_rows}
     for row in state.rows_of_seq(np.array(list(unknown), np.int64)).tolist():

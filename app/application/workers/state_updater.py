@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.workers.post_upsert import upsert_posts
+from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
 from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import KEY_DTYPE, EventColumns, microseconds
@@ -208,8 +208,14 @@ class StateUpdater:
             batch = list({post.id: post for post in posts[start : start + _BATCH_SIZE]}.values())
             vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
             with self.feed.lock:
-                pairs = upsert_posts(self.feed.state, batch, vectors)
-            self._count_again(pairs)
+                restore_hidden_posts(self.feed.state, batch)
+                changed = changed_authors(self.feed.state, batch)
+            # Read first: if the database is away, the batch comes again and its authors still differ.
+            events = self.interactions.events_of(changed) if changed else {}
+            with self.feed.lock:
+                upsert_posts(self.feed.state, batch, vectors)
+                for pair, remaining in events.items():  # events on own posts do not count
+                    self._replace_events(*pair, (), remaining)
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -226,21 +232,15 @@ class StateUpdater:
         # the user of a committed event exists, even if no trigger captured it
         state.add_users([event.interaction.user_id.bytes for event in new])
         counted = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
-        if counted:
-            state.record(_event_columns(state, counted))
+        # `remove_events` may have counted an event of this batch already, as one that remains
+        uncounted = [event for event in counted if not _is_counted(state, event)]
+        state.n_events += len(counted) - len(uncounted)
+        if uncounted:
+            state.record(_event_columns(state, uncounted))
         for event in counted:
             self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
         while len(self._applied) > _MAX_APPLIED_EVENTS:
             self._applied.pop(next(iter(self._applied)))
-
-    def _count_again(self, pairs: Sequence[tuple[UUID, UUID]]) -> None:
-        """Count the events of users with posts again, because events on own posts do not count."""
-        stored = self.interactions.events_of(pairs) if pairs else ()
-        with self.feed.lock:
-            for user_id, post_id in pairs:
-                key = (user_id, post_id)
-                of_pair = [one for one in stored if (one.interaction.user_id, one.interaction.post_id) == key]
-                self._replace_events(user_id, post_id, (), of_pair)
 
     def _replace_events(
         self, user_id: UUID, post_id: UUID, removed: Sequence[int], remaining: Sequence[StoredInteraction]
@@ -266,6 +266,12 @@ def _event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> Eve
         np.array([event.seq for event in events], np.int64),
         received_us=np.array([microseconds(event.received_at) for event in events], np.int64),
     )
+
+
+def _is_counted(state: FeedState, event: StoredInteraction) -> bool:
+    interaction = event.interaction
+    user, post = state.user_rows[interaction.user_id.bytes], state.post_rows[interaction.post_id.bytes]
+    return state.has_counted(user, post, event.seq)
 
 
 def _known_pairs(state: FeedState, pairs: Iterable[tuple[UUID, UUID]]) -> Iterator[tuple[int, int]]:

@@ -195,6 +195,11 @@ class FeedState:
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)
 
+    def has_counted(self, user: int, post: int, seq: int) -> bool:
+        """True if the event with this number in the log, of a user row with a post row, counts in this state."""
+        posts, *_, seqs = self.events_by_user.row(user)
+        return bool(((seqs == seq) & (posts == post)).any())
+
     def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
         """Add edges between user rows; an edge that is there is left alone."""
         self._changed(posts=False)

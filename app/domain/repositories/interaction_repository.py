@@ -1,12 +1,14 @@
 """Port: recording what users did, and taking it back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from app.domain.entities import Interaction, InteractionType
+
+UserAndPost = tuple[UUID, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +67,5 @@ class InteractionRepository(Protocol):
     def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
         """Remove the event with an `event_id`; None if the user has none with it. Raises UnknownUser."""
 
-    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
-        """All events of the given users with the given posts, (user, post) by (user, post)."""
+    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+        """All events of each of the given users with the given post, in the order of their numbers."""

@@ -14,7 +14,7 @@ from app.domain.entities import Post, User
 from app.domain.errors import PositionExpired
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
-from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
+from app.domain.repositories.interaction_repository import RemovedEvents, UserAndPost
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
 from app.infrastructure.database.control_repository_impl import read_controls
 from app.infrastructure.database.full_read import read_feed
@@ -277,15 +277,13 @@ class SqlFeedLog:
 
     def _removed_events(self, connection: Connection, changes: list[Any]) -> list[RemovedEvents]:
         """Return the removed events in `changes` by user and post. Raises PositionExpired after a TRUNCATE."""
-        seqs: dict[tuple[UUID, UUID], list[int]] = defaultdict(list)
+        seqs: dict[UserAndPost, list[int]] = defaultdict(list)
         for _, _, entity, user_id, post_id, event_seqs in changes:
             if entity == "event":
                 if event_seqs is None:
                     raise PositionExpired("all events were removed; read the whole feed again")
                 seqs[user_id, post_id] += event_seqs
-        remaining: dict[tuple[UUID, UUID], list[StoredInteraction]] = defaultdict(list)
-        for event in read_events_of(connection, self.schema, list(seqs)):
-            remaining[event.interaction.user_id, event.interaction.post_id].append(event)
+        remaining = read_events_of(connection, self.schema, list(seqs))
         return [RemovedEvents(*pair, removed, remaining[pair]) for pair, removed in seqs.items()]
 
     def _number_posts(self, condition: str, *values: object) -> None:

@@ -1,7 +1,7 @@
 """InteractionRepository over PostgreSQL."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import InvalidInteraction, UnknownPost, UnknownUser
-from app.domain.repositories.interaction_repository import RecordResult, RemovedEvents, StoredInteraction
+from app.domain.repositories.interaction_repository import (
+    RecordResult,
+    RemovedEvents,
+    StoredInteraction,
+    UserAndPost,
+)
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
@@ -106,7 +111,7 @@ class SqlInteractionRepository:
         """As in InteractionRepository; one transaction."""
         return self._retract(user_id, None, None, event_id)
 
-    def events_of(self, pairs: Sequence[tuple[UUID, UUID]]) -> Sequence[StoredInteraction]:
+    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """As in InteractionRepository."""
         with transaction(self.engine, self.budget_seconds) as connection:
             return read_events_of(connection, self.schema, pairs)
@@ -125,23 +130,26 @@ class SqlInteractionRepository:
                 raise UnknownPost(str(post_id))
             if not seqs:
                 return None
-            return RemovedEvents(
-                user_id, post, seqs, read_events_of(connection, self.schema, [(user_id, post)])
-            )
+            pair = user_id, post
+            return RemovedEvents(*pair, seqs, read_events_of(connection, self.schema, [pair])[pair])
 
 
 def read_events_of(
-    connection: Connection, schema: SchemaName, pairs: Sequence[tuple[UUID, UUID]]
-) -> list[StoredInteraction]:
-    """Return all events of the given users with the given posts, oldest number first."""
+    connection: Connection, schema: SchemaName, pairs: Sequence[UserAndPost]
+) -> dict[UserAndPost, list[StoredInteraction]]:
+    """Return all events of each of the given users with the given post, in the order of their numbers."""
+    events: dict[UserAndPost, list[StoredInteraction]] = {pair: [] for pair in pairs}
     if not pairs:
-        return []
+        return events
     query = (
         f"SELECT xid::text::bigint, seq, {EVENT_COLUMNS} FROM {schema['user_interaction']} "
         "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (user_id, post_id) USING (user_id, post_id) ORDER BY seq"
     )
     keys = tuple(map(list, zip(*pairs, strict=True)))
-    return [event_from_row(*row) for row in connection.exec_driver_sql(query, keys)]
+    for row in connection.exec_driver_sql(query, keys):
+        event = event_from_row(*row)
+        events[event.interaction.user_id, event.interaction.post_id].append(event)
+    return events
 
 
 def event_from_row(xid: int, seq: int, received_at: datetime, *fields: Any) -> StoredInteraction:

@@ -1,14 +1,26 @@
 """The served state follows the log and the events that this process commits."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from app.bootstrap import Storage
 from app.domain.entities import Interaction
 from app.domain.errors import StorageUnavailable
+from app.domain.feed.event_counting import CountingRule
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedChanges, FeedSnapshot, LogPosition
-from app.domain.repositories.interaction_repository import StoredInteraction
-from tests.support.fake_storage import InMemoryFeedLog
+from app.domain.repositories.interaction_repository import StoredInteraction, UserAndPost
+from tests.support.fake_storage import (
+    InMemoryControls,
+    InMemoryFeedLog,
+    InMemoryInteractions,
+    InMemoryPosts,
+    InMemoryTables,
+)
 from tests.support.live_feeds import (
     HOUR,
     Change,
@@ -19,7 +31,7 @@ from tests.support.live_feeds import (
     random_changes,
     same_counts,
 )
-from tests.support.small_service import SmallService, names
+from tests.support.small_service import FEW_CANDIDATES, SmallService, names
 
 # -- the log -----------------------------------------------------------------------------------------------------------
 
@@ -143,6 +155,65 @@ def test_a_retracted_like_leaves_the_lists_as_they_were_on_both_processes() -> N
         assert after.scores == pytest.approx(before[process].scores, abs=1e-9)
     service.catch_up()  # the outbox names the removed event again
     assert service.state.interactions == other.state.interactions == 1
+
+
+def test_an_event_that_arrives_with_the_removal_of_another_counts_once() -> None:
+    options = replace(FEW_CANDIDATES, counting=CountingRule(window_minutes=0.0, limit=10))
+    other = SmallService(options=options)
+    other.add_users("ann", "reader")
+    other.add_post("p1", "ann")
+    service = SmallService(options=options, tables=other.tables)
+    for process in (service, other):
+        process.catch_up()
+
+    other.track("reader", "p1", "like")
+    service.catch_up()
+    other.retract("reader", "p1", "like")
+    other.track("reader", "p1", "like")
+    service.catch_up()
+
+    assert engagements(service, "p1") == engagements(other, "p1") == 1
+    assert service.state.interactions == other.state.interactions == 1
+
+
+def test_a_new_author_is_counted_as_by_a_full_read_though_the_database_was_away() -> None:
+    class AwayOnce(InMemoryInteractions):
+        was_away = False
+
+        def events_of(
+            self, pairs: Sequence[UserAndPost]
+        ) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+            if not self.was_away:
+                self.was_away = True
+                raise StorageUnavailable("the store is away")
+            return super().events_of(pairs)
+
+    tables = InMemoryTables()
+    service = SmallService(
+        tables=tables,
+        storage=Storage(
+            AwayOnce(tables), InMemoryControls(tables), InMemoryFeedLog(tables), InMemoryPosts(tables)
+        ),
+    )
+    service.add_users("ann", "bea", "reader")
+    service.add_post("p1", "ann")
+    service.catch_up()
+    for user in ("ann", "bea", "reader"):
+        service.track(user, "p1", "like")
+
+    service.add_post("p1", "bea")  # ann's event counts now, and bea's does not
+    for _ in range(2):
+        service.catch_up()
+
+    expected, now = fully_read_state(service), service.clock.at.timestamp()
+    assert same_counts(service.feed.state, expected, now)
+    for author in ("ann", "bea"):
+        rows = [state.user_rows[user_uuid(author).bytes] for state in (service.feed.state, expected)]
+        here, there = (
+            state.author_counters.values(now, np.array([row]))
+            for state, row in zip((service.feed.state, expected), rows, strict=True)
+        )
+        np.testing.assert_allclose(here, there, rtol=1e-9)
 
 
 def test_a_removed_user_is_unknown_and_their_posts_are_removed() -> None:
