@@ -111,9 +111,8 @@ def _pack_set(numbers: NDArray[np.int64]) -> bytes:
     deflate = zlib.compressobj()
     code = bytes([gap_bytes])
     for column in gaps.astype("<i8").view(np.uint8).reshape(-1, 8).T[:gap_bytes]:
-        code += deflate.compress(column.tobytes()) + deflate.flush(
-            zlib.Z_BLOCK
-        )  # a block has its own Huffman code
+        code += deflate.compress(column.tobytes())
+        code += deflate.flush(zlib.Z_BLOCK)  # a block has its own Huffman code
     return code + deflate.flush()
 
 

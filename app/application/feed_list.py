@@ -24,9 +24,9 @@ _SECONDS_PER_DAY = 86400.0
 class FeedList:
     """A list that grows on demand. Posts that were listed keep their positions.
 
-    ranked  the ranked candidates of a list in mode `ranked`; the rest of the catalogue follows, newest first, with
-            score 0. None for a list by time: it holds the posts that existed at `started_at`, newest first, with score
-            1 / (1 + age in days); in mode `following` only posts of followed authors
+    ranked   the ranked candidates of a list in mode `ranked`; the rest of the catalogue follows, newest first, with
+             score 0. None for a list by time: it holds the posts that existed at `started_at`, newest first, with score
+             1 / (1 + age in days); in mode `following` only posts of followed authors
     earlier  posts of the pages before this list, if it continues the list of a cursor
     listed   the posts of all pages so far
     """

@@ -63,11 +63,13 @@ class FeedQuery:
         """Identifies the response: equal for identical requests."""
         return self.list_key, self.request.limit, self.request.offset, self.request.explain
 
-    def excluded_rows(self, state: FeedState, user: int) -> NDArray[np.integer[Any]]:
-        """Rows of the posts that the response must not contain: seen, excluded or on an earlier page."""
+    def excluded_rows(
+        self, state: FeedState, user: int, earlier: NDArray[np.intp]
+    ) -> NDArray[np.integer[Any]]:
+        """Rows of the posts that the response must not contain: seen, excluded, or `earlier` (see `earlier_rows`)."""
         seen = state.seen_posts(user) if self.request.exclude_seen else _NO_ROWS
         excluded = [row for key in self.excluded_keys if (row := state.post_rows.get(key)) is not None]
-        return np.concatenate([np.array(excluded, np.intp), seen, self.earlier_rows(state)])
+        return np.concatenate([np.array(excluded, np.intp), seen, earlier])
 
     def earlier_rows(self, state: FeedState) -> NDArray[np.intp]:
         """Rows of the posts on earlier pages of the cursor's list."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.application.cursor import CursorCodec, CursorState
 from app.application.dto import RecommendationRequest, RecommendationResponse, Source
@@ -42,8 +43,10 @@ class GenerateRecommendations:
             self.cache.bind(state)
             if (cached := self.cache.response(query, validity)) is not None:
                 return self._reissue(cached, query)
-            context = RankingContext(state, user, query.now.timestamp(), query.excluded_rows(state, user))
-            feed_list = self.cache.feed_list(query) or self._new_list(query, context)
+            earlier = query.earlier_rows(state)
+            excluded = query.excluded_rows(state, user, earlier)
+            context = RankingContext(state, user, query.now.timestamp(), excluded)
+            feed_list = self.cache.feed_list(query) or self._new_list(query, context, earlier)
             response = self._respond(query, context, feed_list)
             self.cache.put(query, validity, feed_list, response)
         if self.on_served is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
@@ -55,12 +58,12 @@ class GenerateRecommendations:
             cached, user_id=query.request.user_id, generated_at=query.now, degraded=self.feed.degraded
         )
 
-    def _new_list(self, query: FeedQuery, context: RankingContext) -> FeedList:
+    def _new_list(self, query: FeedQuery, context: RankingContext, earlier: NDArray[np.intp]) -> FeedList:
         """A list that starts now, or the rest of the list that the cursor started."""
         mode = query.request.mode
         started_at = query.now if query.cursor is None else query.cursor.started_at
         ranked = self.feed.ranker.pipeline.rank(context) if mode == "ranked" else None
-        return FeedList(mode, started_at, ranked, query.earlier_rows(context.state))
+        return FeedList(mode, started_at, ranked, earlier)
 
     def _respond(
         self, query: FeedQuery, context: RankingContext, feed_list: FeedList
