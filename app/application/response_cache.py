@@ -76,8 +76,8 @@ def cache_validity(state: FeedState, user: int, model_version: str | None) -> Ha
 
     `user` is a row of `state`, -1 for an unknown user. Equal values mean that a cached response is still valid.
     """
+    of_all = model_version, state.posts_version, state.retractions
     if user < 0:
-        return model_version, state.posts_version, state.retractions, state.controls.version
-    follows = state.follows.row(user)[0].tobytes()
-    events = state.events_by_user.length(user), state.retractions, state.controls.version
-    return model_version, state.posts_version, user, events, follows
+        return of_all
+    events, follows = state.events_by_user.length(user), state.follows.row(user)[0].tobytes()
+    return of_all, user, events, follows, state.controls.changes[user]

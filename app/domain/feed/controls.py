@@ -1,6 +1,6 @@
 """The controls of users in the feed state, as rows that the ranking reads."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +12,19 @@ from app.domain.entities.control import Control, ControlAction
 
 Rows = NDArray[np.intp]
 _NONE = np.empty(0, np.intp)
-_HIDES_POST: frozenset[ControlAction] = frozenset({"hide_post", "not_interested", "report_post"})
 
 
 @dataclass(frozen=True, slots=True)
 class ControlEntry:
-    """One control. `post` is a UUID key and may be unknown to the state; `author` is a user row. Times in seconds."""
+    """One control, of a post or of an author. Times in seconds.
+
+    post    UUID bytes, which the state may not know; empty for a control of an author
+    author  user row; -1 for a control of a post
+    """
 
     action: ControlAction
-    post: bytes | None
-    author: int | None
+    post: bytes
+    author: int
     created: float
     until: float | None
 
@@ -30,8 +33,8 @@ class ControlEntry:
         """The entry of a control whose author is in `user_rows` (row by UUID bytes)."""
         return cls(
             control.action,
-            None if control.post_id is None else control.post_id.bytes,
-            None if control.author_id is None else user_rows[control.author_id.bytes],
+            b"" if control.post_id is None else control.post_id.bytes,
+            -1 if control.author_id is None else user_rows[control.author_id.bytes],
             0.0 if control.created_at is None else control.created_at.timestamp(),
             None if control.until is None else control.until.timestamp(),
         )
@@ -57,51 +60,45 @@ NO_CONTROLS = ActiveControls(_NONE, _NONE, _NONE, (_NONE, np.empty(0)))
 
 
 class FeedControls:
-    """All controls by user row. `version` changes with every change."""
+    """All controls by user row."""
 
     def __init__(self) -> None:
-        self.version = 0
+        self.changes: Counter[int] = Counter()  # user row -> how often what the user may see changed
         self._entries: dict[int, tuple[int, tuple[ControlEntry, ...]]] = {}  # user row -> seq, controls
-        self._blocking: defaultdict[int, set[int]] = defaultdict(
-            set
-        )  # author row -> rows of users who block them
+        # author row -> rows of the users who block the author
+        self._blocking: defaultdict[int, set[int]] = defaultdict(set)
 
     def replace(self, user: int, seq: int, entries: Sequence[ControlEntry]) -> None:
         """Make `entries` the controls of a user, unless later ones (by `seq`) are known."""
         known_seq, known = self._entries.get(user, (-1, ()))
         if seq < known_seq:
             return
-        for entry in known:
-            if entry.action == "block_author" and entry.author is not None:
-                self._blocking[entry.author].discard(user)
         self._entries[user] = seq, tuple(entries)
-        for entry in entries:
-            if entry.action == "block_author" and entry.author is not None:
-                self._blocking[entry.author].add(user)
-        self.version += 1
+        before, now = _blocked(known), _blocked(entries)
+        for author in before:
+            self._blocking[author].discard(user)
+        for author in now:
+            self._blocking[author].add(user)
+        self.changes.update({user} | (before ^ now))
 
     def active(self, user: int, now: float, row_of_post: Callable[[bytes], int | None]) -> ActiveControls:
         """The controls of a user row (-1: unknown user) at `now` in seconds."""
-        blocking = {other for other in self._blocking.get(user, ()) if self._blocks(other, user, now)}
+        blocking = {
+            other for other in self._blocking.get(user, ()) if user in _blocked(self._held(other, now))
+        }
         if user not in self._entries and not blocking:
             return NO_CONTROLS
-        entries = [entry for entry in self._entries.get(user, (0, ()))[1] if _holds(entry, now)]
-        posts = [
-            (row, entry)
-            for entry in entries
-            if entry.action in _HIDES_POST
-            and entry.post is not None
-            and (row := row_of_post(entry.post)) is not None
-        ]
-        muted = {entry.author for entry in entries if entry.action == "mute_author"}
-        blocked = {entry.author for entry in entries if entry.action == "block_author"} | blocking
+        entries = self._held(user, now)
+        posts = [(row, entry) for entry in entries if (row := row_of_post(entry.post)) is not None]
+        authors = {entry.author for entry in entries if entry.author >= 0} | blocking
+        blocked = _blocked(entries) | blocking
         not_interested = [
             (row, now - entry.created) for row, entry in posts if entry.action == "not_interested"
         ]
         return ActiveControls(
             posts=np.array([row for row, _ in posts], np.intp),
-            authors=np.array(sorted(muted | blocked), np.intp),  # type: ignore[type-var]
-            blocked=np.array(sorted(blocked), np.intp),  # type: ignore[type-var]
+            authors=np.array(sorted(authors), np.intp),
+            blocked=np.array(sorted(blocked), np.intp),
             not_interested=(
                 np.array([row for row, _ in not_interested], np.intp),
                 np.array([age for _, age in not_interested], np.float64),
@@ -123,12 +120,12 @@ class FeedControls:
             controls.replace(user, seq, [ControlEntry(*entry) for entry in entries])
         return controls
 
-    def _blocks(self, user: int, author: int, now: float) -> bool:
-        return any(
-            entry.action == "block_author" and entry.author == author and _holds(entry, now)
-            for entry in self._entries[user][1]
-        )
+    def _held(self, user: int, now: float) -> list[ControlEntry]:
+        """The controls of a user row that have not ended at `now`."""
+        _, entries = self._entries.get(user, (0, ()))
+        return [entry for entry in entries if entry.until is None or now < entry.until]
 
 
-def _holds(entry: ControlEntry, now: float) -> bool:
-    return entry.until is None or now < entry.until
+def _blocked(entries: Sequence[ControlEntry]) -> set[int]:
+    """User rows of the blocked authors."""
+    return {entry.author for entry in entries if entry.action == "block_author"}

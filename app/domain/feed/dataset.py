@@ -116,6 +116,17 @@ class EventColumns:
         columns: list[NDArray[Any] | None] = [getattr(self, name) for name in self.__dataclass_fields__]
         return EventColumns(*(None if column is None else column[rows] for column in columns))  # type: ignore[arg-type]
 
+    @classmethod
+    def concatenate(cls, parts: Sequence["EventColumns"]) -> "EventColumns":
+        """The events of all parts, one part after the other. An optional column is None if the first part has none."""
+        columns: list[NDArray[Any] | None] = [
+            None
+            if getattr(parts[0], name) is None
+            else np.concatenate([getattr(part, name) for part in parts])
+            for name in cls.__dataclass_fields__
+        ]
+        return cls(*columns)  # type: ignore[arg-type]
+
     @cached_property
     def time(self) -> NDArray[np.float64]:
         """Times in seconds."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ class CountingRule:
         """Whether an event received at `received` counts after those received at `counted` (seconds)."""
         times = tuple(counted)
         return len(times) < self.limit and (not times or received - max(times) >= self.window_seconds)
+
+
+DEFAULT_RULE: Final = CountingRule()
 
 
 def counted_events(

@@ -22,7 +22,6 @@ def replace_events(
     log found. Events that were applied after that read stay. If a removed event was the one that counted in its window,
     the next one counts. The cost grows with the events of the post and of its author, which are counted again.
     """
-    state.retractions += 1
     own = state.events_by_user.row(user)
     of_pair = np.flatnonzero(own[0] == post)
     present = EventColumns(
@@ -34,7 +33,7 @@ def replace_events(
         received_us=np.round(own[3][of_pair] * 1e6).astype(np.int64),
     )
     later = present[np.flatnonzero(~np.isin(present.seq, [*removed, *stored.seq]))]
-    everything = _concatenated(stored, later)
+    everything = EventColumns.concatenate([stored, later])
     if state.counting is not None:
         everything = everything[np.flatnonzero(counted_events(state.counting, everything, state.author))]
     gone = np.flatnonzero(~np.isin(present.seq, everything.seq))
@@ -42,17 +41,10 @@ def replace_events(
     new = new[np.argsort(new.time, kind="stable")]
     if not len(gone) and not len(new):
         return
-    state.invalidate_events()
+    state.events_replaced()
     _rewrite_user(state, user, of_pair[gone], new)
     _rewrite_post(state, user, post, present[gone], new)
     _recount(state, post)
-
-
-def _concatenated(first: EventColumns, second: EventColumns) -> EventColumns:
-    names = ("user", "post", "kind", "time_us", "seq")
-    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
-    received = np.concatenate([first.received, second.received])
-    return EventColumns(**columns, received_us=np.round(received * 1e6).astype(np.int64))
 
 
 def _rewrite_user(state: FeedState, user: int, gone: NDArray[np.intp], new: EventColumns) -> None:

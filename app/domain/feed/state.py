@@ -11,7 +11,7 @@ from app.domain.entities.control import Control
 from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
-from app.domain.feed.event_counting import CountingRule, newly_counted_events
+from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, newly_counted_events
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.time_units import DAY, HOUR
 
@@ -24,7 +24,6 @@ AUTHOR_HALF_LIVES = (DAY, 7 * DAY)
 
 T = TypeVar("T")
 TOP_K_SIZE = 400
-_DEFAULT_RULE = CountingRule()
 _STRONG = 2  # kinds from like on say more than a look
 
 
@@ -36,10 +35,10 @@ class FeedState:
     a trace (see CountingRule); None counts every row, for reference rankers.
     """
 
-    def __init__(self, counting: CountingRule | None = _DEFAULT_RULE) -> None:
+    def __init__(self, counting: CountingRule | None = DEFAULT_RULE) -> None:
         self.counting = counting
         self.n_events = 0  # rows of the log, counted or not
-        self.retractions = 0  # how often events were replaced
+        self.retractions = 0  # how often counted events were replaced
         self.n_users = 0
         self.n_posts = 0
         self.user_rows: dict[bytes, int] = {}
@@ -97,8 +96,9 @@ class FeedState:
         """True for likes, comments and shares."""
         return kinds >= _STRONG
 
-    def invalidate_events(self) -> None:
-        """Forget what was memoised and depends on events."""
+    def events_replaced(self) -> None:
+        """Note that counted events were replaced: what was memoised and depends on events is invalid."""
+        self.retractions += 1
         self._changed(posts=False)
 
     def _changed(self, *, posts: bool) -> None:

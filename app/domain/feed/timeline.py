@@ -7,14 +7,11 @@ from numpy.typing import NDArray
 
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset
-from app.domain.feed.event_counting import CountingRule, counted_events
+from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
 from app.domain.feed.state import FeedState
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
-
-
-_DEFAULT_RULE = CountingRule()
 
 
 class FeedTimeline:
@@ -26,7 +23,7 @@ class FeedTimeline:
     """
 
     def __init__(
-        self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = _DEFAULT_RULE
+        self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = DEFAULT_RULE
     ) -> None:
         """`replay` ignores values without a time (undated follows, present visibility) and dates each post by its
         existence. `counting` says which events count; None counts all."""

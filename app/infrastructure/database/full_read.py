@@ -153,8 +153,7 @@ def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts:
         if content is None:
             break
         page, last = np.frombuffer(content, EVENT), highest
-    names = ("user", "post", "kind", "time_us", "seq", "received_us")
-    events = EventColumns(**{name: np.concatenate([getattr(one, name) for one in pages]) for name in names})
+    events = EventColumns.concatenate(pages)
     return events[np.lexsort((events.seq, events.time_us))]
 
 

@@ -1,5 +1,6 @@
 """Paging by cursor and by offset: no page repeats a post or is short. Identical requests are served from a cache."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -173,6 +174,42 @@ def test_a_cached_response_is_dropped_when_something_relevant_changes(happens: s
 
     assert len(service.served) == delivered + 1
     assert (service.feed.ranker.pipeline is ranked) == (happens != "model")
+
+
+TAKEN_BACK_OR_HIDDEN: dict[str, Callable[[SmallService], object]] = {
+    "retraction": lambda service: service.retract("reader", "p44", "share"),
+    "retraction by another user": lambda service: service.retract("other", "p45", "share"),
+    "control": lambda service: service.feedback("reader", "mute_author", "cay"),
+    "block by an author": lambda service: service.feedback("cay", "block_author", "reader"),
+}
+
+
+@pytest.mark.parametrize("change", TAKEN_BACK_OR_HIDDEN.values(), ids=TAKEN_BACK_OR_HIDDEN)
+def test_a_cached_response_is_dropped_by_retractions_and_by_controls_that_concern_the_user(
+    change: Callable[[SmallService], object],
+) -> None:
+    service = service_with_posts("learned")
+    service.track("other", "p45", "share")
+    service.track("reader", "p44", "share")
+    service.page("reader", limit=10)
+
+    change(service)
+    service.page("reader", limit=10)
+
+    assert len(service.served) == 2
+
+
+def test_a_cached_response_stays_when_others_set_controls_or_retract_nothing() -> None:
+    service = service_with_posts("learned")
+    first = service.page("reader", limit=10)
+
+    service.feedback("other", "mute_author", "cay")
+    service.feedback("other", "block_author", "ann")
+    service.retract("other", "p45", "share")
+    service.catch_up()
+
+    assert names(service.page("reader", limit=10)) == names(first)
+    assert len(service.served) == 1
 
 
 def test_an_offset_beyond_the_end_is_empty_and_exhausted() -> None:
