@@ -1,10 +1,11 @@
 /** The calls of the design document. `npm run typecheck` checks their types, and these tests run them. */
 import assert from "node:assert/strict";
-import { after, before, it } from "node:test";
+import { it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
 import type { PostWithUser } from "@/lib/feed/post";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
+import { useFeedService } from "@/tests/support/fake-feed-service";
 import { InMemoryPosts } from "@/tests/support/in-memory-posts";
 
 /** The interface of the design document. */
@@ -28,14 +29,7 @@ interface DesignedRepository {
 const posts = new InMemoryPosts(5);
 const service = new FakeFeedService(posts.ids);
 
-before(async () => {
-  await service.start();
-  process.env["ML_SERVICE_URL"] = service.url;
-});
-after(async () => {
-  delete process.env["ML_SERVICE_URL"];
-  await service.stop();
-});
+useFeedService(service);
 
 it("the recommendations of the design's client have a post id, a score and a reason", async () => {
   const mlClient: DesignedClient = new MLServiceClient();

@@ -1,11 +1,12 @@
 /** The routes that change data of the session's user, with a fake service. */
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
 import { POST as postRetraction } from "@/app/api/events/retract/route";
 import { POST as postEvents } from "@/app/api/events/route";
 import { POST as postFeedback } from "@/app/api/feedback/route";
+import { useFeedService } from "@/tests/support/fake-feed-service";
 
 const ID = "11111111-1111-4111-8111-111111111111";
 const HIDE = { action: "hide_post", post_id: ID, event_id: "22222222-2222-4222-8222-222222222222" };
@@ -14,14 +15,7 @@ const EVENT = { ...LIKE, event_id: "33333333-3333-4333-8333-333333333333", occur
 
 const service = new FakeFeedService([ID]);
 
-before(async () => {
-  await service.start();
-  process.env["ML_SERVICE_URL"] = service.url;
-});
-after(async () => {
-  delete process.env["ML_SERVICE_URL"];
-  await service.stop();
-});
+useFeedService(service);
 beforeEach(() => {
   service.behaviour = { kind: "healthy" };
   service.requests.length = 0;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import type { Recommendation, RecommendationRequest } from "@feed/client";
 import { FakeFeedService } from "@feed/client/testing";
 import { MLServiceClient, ServiceCursorRejected } from "@/lib/services/ml-service";
+import { useFeedService } from "@/tests/support/fake-feed-service";
 
 const POST_IDS = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
 const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -11,14 +12,7 @@ describe("the client of the recommendation service", () => {
   const service = new FakeFeedService(POST_IDS);
   let client: MLServiceClient;
 
-  before(async () => {
-    await service.start();
-    process.env["ML_SERVICE_URL"] = service.url;
-  });
-  after(async () => {
-    delete process.env["ML_SERVICE_URL"];
-    await service.stop();
-  });
+  useFeedService(service);
   beforeEach(() => {
     service.behaviour = { kind: "healthy" };
     service.requests.length = 0;
