@@ -2,15 +2,18 @@
 
 import inspect
 import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from app.domain import entities, errors, ids
+from app.domain.entities.control import AUTHOR_ACTIONS, CONTROL_ACTIONS, ControlAction
 from app.presentation.api.application import PROBES, create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.presentation.api.problems import DOMAIN_PROBLEMS, problem_of
+from app.presentation.schemas.feedback_schema import FeedbackRequest
 from app.presentation.schemas.interaction_schema import MAX_METADATA_BYTES, TrackRequest
 from app.presentation.schemas.problem_schema import ProblemResponse
 from app.presentation.schemas.recommendation_schema import EXAMPLE_ANSWER, GenerateRequest, GenerateResponse
@@ -105,6 +108,18 @@ def test_the_schemas_allow_what_the_domain_allows() -> None:
     assert event["user_id"]["maxLength"] == ids.MAX_ID_LENGTH
     assert entities.interaction.MAX_METADATA_BYTES == MAX_METADATA_BYTES
     assert schemas["Reason"]["enum"] == list(entities.Reason)
+    for schema in ("FeedbackRequest", "ControlItem"):
+        assert schemas[schema]["properties"]["action"]["enum"] == list(CONTROL_ACTIONS)
+
+
+@pytest.mark.parametrize("action", CONTROL_ACTIONS)
+def test_a_feedback_request_takes_the_target_that_the_domain_takes(action: ControlAction) -> None:
+    targets = {"post_id": "a post", "author_id": "an author"}
+    allowed = "author_id" if action in AUTHOR_ACTIONS else "post_id"
+
+    for name, target in targets.items():
+        with nullcontext() if name == allowed else pytest.raises(ValidationError):
+            FeedbackRequest.model_validate({"user_id": "user", "action": action, name: target})
 
 
 def test_every_domain_error_has_its_problem() -> None:
