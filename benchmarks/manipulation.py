@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 
 import numpy as np
@@ -35,19 +35,6 @@ KINDS = len(INTERACTION_TYPES)
 _BATCH = 500  # events of one call of POST /interactions/batch
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Events:
-    """Events on the attacked post in order of receipt: account (0..n - 1), kind, and both times in seconds."""
-
-    account: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    occurred: NDArray[np.float64]
-    received: NDArray[np.float64]
-
-    def __getitem__(self, rows: NDArray[np.intp]) -> "Events":
-        return Events(self.account[rows], self.kind[rows], self.occurred[rows], self.received[rows])
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """One attack. The ranks are medians over the uninvolved users; `same_lists` compares posts and scores."""
@@ -61,6 +48,7 @@ class Result:
     same_lists: bool
 
 
+Seconds = NDArray[np.float64]
 Lists = list[tuple[NDArray[np.intp], NDArray[np.float64]]]
 
 
@@ -81,27 +69,19 @@ class Arena:
         self.post = int(unseen[:200][np.argsort(ranks)[len(ranks) // 2]])  # a post of a middle rank
         self.author = int(state.author[self.post])
 
-    def lists(self, events: Events, now: float, accounts: Sequence[int] | None = None) -> Lists:
+    def lists(self, events: EventColumns, now: float, accounts: Sequence[int] | None = None) -> Lists:
         """The ranked lists of the uninvolved users at `now`, after events of new accounts or of given user rows."""
         state = FeedState.from_snapshot(self.model.snapshot)
         rows = np.array(accounts if accounts is not None else [], np.int32)
         if accounts is None:
-            count = int(events.account.max(initial=-1)) + 1
+            count = int(events.user.max(initial=-1)) + 1
             rows = np.arange(state.n_users, state.n_users + count, dtype=np.int32)
             state.add_users([b"puppet" + account.to_bytes(10) for account in range(count)])
-        for start in range(0, len(events.kind), _BATCH):
-            batch = events[np.arange(start, min(start + _BATCH, len(events.kind)))]
-            order = np.argsort(batch.occurred, kind="stable")
-            state.record(
-                EventColumns(
-                    rows[batch.account[order]],
-                    np.full(len(order), self.post, np.int32),
-                    batch.kind[order].astype(np.uint8),
-                    np.round(batch.occurred[order] * 1e6).astype(np.int64),
-                    (start + order).astype(np.int64),
-                    received_us=np.round(batch.received[order] * 1e6).astype(np.int64),
-                )
-            )
+        for start in range(0, len(events), _BATCH):
+            batch = events[start : start + _BATCH]
+            batch = batch[np.argsort(batch.time_us, kind="stable")]
+            post = np.full(len(batch), self.post, np.int32)
+            state.record(replace(batch, user=rows[batch.user], post=post))
         pipeline = self.model.pipeline(state, NoObserver())
         ranked = [pipeline.rank(RankingContext(state, int(user), now)) for user in self.users]
         return [(one.rows, one.values) for one in ranked]
@@ -118,8 +98,8 @@ class Arena:
     def compare(
         self,
         attack: str,
-        events: Events,
-        reference: Events,
+        events: EventColumns,
+        reference: EventColumns,
         now: float,
         accounts: Sequence[int] | None = None,
     ) -> Result:
@@ -129,11 +109,11 @@ class Arena:
             np.array_equal(rows, honest_rows) and np.array_equal(values, honest_values)
             for (rows, values), (honest_rows, honest_values) in zip(after, honest, strict=True)
         )
-        n_accounts = int(events.account.max(initial=-1)) + 1
+        n_accounts = int(events.user.max(initial=-1)) + 1
         return Result(
             attack,
             n_accounts,
-            len(events.kind),
+            len(events),
             self.rank(before),
             self.rank(after),
             self.rank(honest),
@@ -141,37 +121,53 @@ class Arena:
         )
 
 
-def _none() -> Events:
-    return Events(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+def events_on_the_post(
+    account: NDArray[np.integer], kind: NDArray[np.integer], occurred: Seconds, received: Seconds
+) -> EventColumns:
+    """Events in order of receipt. `account` (n,) takes the place of user rows; the post is set by the arena."""
+    return EventColumns(
+        user=account.astype(np.int32),
+        post=np.zeros(len(account), np.int32),
+        kind=kind.astype(np.uint8),
+        time_us=np.round(occurred * 1e6).astype(np.int64),
+        seq=np.arange(len(account)),
+        received_us=np.round(received * 1e6).astype(np.int64),
+    )
 
 
-def burst(accounts: int, events: int, start: float, random: np.random.Generator) -> Events:
+def _none() -> EventColumns:
+    return events_on_the_post(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+
+def burst(accounts: int, events: int, start: float, random: np.random.Generator) -> EventColumns:
     """`events` of each account in one minute, of any kind, backdated over 7 days."""
     total = accounts * events
     received = start + np.sort(random.uniform(0, 60, total))
     occurred = received - random.uniform(0, 7 * DAY, total)
     account = random.permutation(np.repeat(np.arange(accounts), events))
-    return Events(account, random.integers(0, KINDS, total), occurred, received)
+    return events_on_the_post(account, random.integers(0, KINDS, total), occurred, received)
 
 
-def week(events: int, start: float, random: np.random.Generator) -> Events:
+def week(events: int, start: float, random: np.random.Generator) -> EventColumns:
     """`events` of one account of any kind, spread over a week."""
     received = start + np.sort(random.uniform(0, 7 * DAY, events))
-    return Events(np.zeros(events, np.int64), random.integers(0, KINDS, events), received, received)
+    return events_on_the_post(
+        np.zeros(events, np.int64), random.integers(0, KINDS, events), received, received
+    )
 
 
-def one_of_each_kind(accounts: int, start: float, kinds: int = KINDS) -> Events:
+def one_of_each_kind(accounts: int, start: float, kinds: int = KINDS) -> EventColumns:
     """One event of each kind by each account, a second apart."""
     total = accounts * kinds
     received = start + np.arange(total) / max(total, 1) * 60
-    return Events(np.arange(total) // kinds, np.arange(total) % kinds, received, received)
+    return events_on_the_post(np.arange(total) // kinds, np.arange(total) % kinds, received, received)
 
 
-def honest_part(events: Events, rule: CountingRule) -> Events:
+def honest_part(events: EventColumns, rule: CountingRule) -> EventColumns:
     """What honest users would have sent: the first event of each window, up to the limit."""
     earlier: dict[tuple[int, int], list[float]] = {}
     kept = []
-    for place, key in enumerate(zip(events.account.tolist(), events.kind.tolist(), strict=True)):
+    for place, key in enumerate(zip(events.user.tolist(), events.kind.tolist(), strict=True)):
         received = float(events.received[place])
         if rule.allows(received, earlier.setdefault(key, [])):
             earlier[key].append(received)
@@ -185,7 +181,7 @@ def measure(
     """All attacks on one post of the model's feed."""
     arena = Arena(model, uninvolved, seed)
     start, soon, later = arena.start, arena.start + HOUR, arena.start + 8 * DAY
-    attacks: list[tuple[str, Callable[[np.random.Generator], Events], float]] = [
+    attacks: list[tuple[str, Callable[[np.random.Generator], EventColumns], float]] = [
         ("one account, at once, backdated over 7 days", lambda r: burst(1, events, start, r), soon),
         ("one account, over a week", lambda r: week(events, start, r), later),
         ("20 accounts x 50 events", lambda r: burst(20, 50, start, r), soon),
