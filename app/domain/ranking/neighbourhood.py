@@ -34,7 +34,7 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
     overlap = GroupSums(users, weight[owner][None], state.n_users)
     found = overlap.rows
     similarity = overlap.sums[0] / np.sqrt(4.0 + state.events_by_user.lengths(found))
-    similarity[(found == context.user) | np.isin(found, context.controls.blocked)] = 0.0
+    similarity[context.excluded_as_neighbours(found)] = 0.0
     best = np.lexsort((found, -similarity))[:_MAX_NEIGHBOURS]
     best = best[similarity[best] > 0]
     return found[best], similarity[best]
@@ -61,7 +61,7 @@ def item_transitions(context: RankingContext) -> GroupSums:
     state = context.state
     posts = context.recent_events[0][-_MAX_PER_TRANSITION:].astype(np.intp)
     owner, (users, engaged_at) = state.users_by_post.gather(posts, _MAX_PER_TRANSITION, columns=(0, 1))
-    others = (users != context.user) & ~np.isin(users, context.controls.blocked)
+    others = ~context.excluded_as_neighbours(users)
     owner, users, engaged_at = owner[others], users[others], engaged_at[others]
     event, (next_posts, times) = state.events_by_user.gather(
         users.astype(np.intp), _MAX_PER_TRANSITION, columns=(0, 1)

@@ -20,8 +20,6 @@ class NotInterested:
         """(n,) factors of the scores of `rows`; 1 for a post of another author and topic."""
         posts, age_seconds = context.controls.not_interested
         factors = np.ones(len(rows))
-        if not len(posts):
-            return factors
         state = context.state
         of_post = self.factor + (1 - self.factor) * (age_seconds / (self.days * DAY)).clip(0, 1)
         for column in (state.author, state.topic):

@@ -106,7 +106,8 @@ class FeedPipeline:
         filtered = perf_counter()
         scored = self.scorer(context, rows)
         values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
-        values *= self.not_interested(context, rows)
+        if len(context.controls.not_interested[0]):
+            values *= self.not_interested(context, rows)
         order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
         self.observer.observe("sources", sourced - started)
         self.observer.observe("filter", filtered - sourced)

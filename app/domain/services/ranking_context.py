@@ -54,6 +54,13 @@ class RankingContext:
         """Rows of the users whom the user follows; empty for an unknown user."""
         return _NONE if self.user < 0 else self.state.follows.row(self.user)[0].astype(np.intp)
 
+    def excluded_as_neighbours(self, users: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """(n,) true for the user of the request, and for users who block them or whom they block."""
+        excluded: NDArray[np.bool_] = users == self.user
+        for blocked in self.controls.blocked.tolist():
+            excluded |= users == blocked
+        return excluded
+
     def allowed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Whether each of `rows` is not excluded, in the shape of `rows`."""
         return self._allowed_mask[rows] if len(self.excluded) else np.ones(rows.shape, np.bool_)

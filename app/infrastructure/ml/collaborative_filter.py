@@ -78,7 +78,9 @@ class CollaborativeFilter:
         if len(found) > count:
             some = np.argpartition(-similarity, count - 1)[:count]
             found, similarity = found[some], similarity[some]
-        others = (similarity > 0) & ~np.isin(found, list(exclude_rows))
+        others = similarity > 0
+        for row in exclude_rows:  # the user, and rarely a blocked one
+            others &= found != row
         found, similarity = found[others], similarity[others]
         order = np.lexsort((found, -similarity))[: self._n_neighbours]
         return NearestUsers(found[order], similarity[order])
@@ -147,6 +149,6 @@ class NeighbourRecommender:
             # relative to the newest event: a cosine has no scale, and the weights of old events would underflow
             weights = weights * np.exp2((times - times.max(initial=-np.inf)) / self._half_life_seconds)
         own = GroupSums(self._column.take(posts, mode="clip"), weights[None], self.model.matrix.shape[1])
-        users = np.array([context.user, *context.controls.blocked])
-        excluded = self._row[users[users < len(self._row)]]
-        return self.model.neighbours(own.rows, own.sums[0], excluded[excluded >= 0].tolist())
+        users = [context.user, *context.controls.blocked.tolist()]
+        excluded = [self._row.item(user) for user in users if user < len(self._row)]
+        return self.model.neighbours(own.rows, own.sums[0], [row for row in excluded if row >= 0])
