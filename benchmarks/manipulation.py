@@ -21,7 +21,7 @@ from rich.table import Table
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.event_counting import CountingRule
-from app.domain.feed.state import FeedState
+from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.model_interface import RankingModel
@@ -57,7 +57,7 @@ class Arena:
 
     def __init__(self, model: RankingModel, uninvolved: int, seed: int) -> None:
         self.model = model
-        state = FeedState.from_snapshot(model.snapshot)
+        state = from_snapshot(model.snapshot)
         random = np.random.default_rng(seed)
         self.start = float(state.last_engaged[: state.n_posts].max(initial=0.0)) + 1.0
         known = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))
@@ -71,7 +71,7 @@ class Arena:
 
     def lists(self, events: EventColumns, now: float, accounts: Sequence[int] | None = None) -> Lists:
         """The ranked lists of the uninvolved users at `now`, after events of new accounts or of given user rows."""
-        state = FeedState.from_snapshot(self.model.snapshot)
+        state = from_snapshot(self.model.snapshot)
         rows = np.array(accounts if accounts is not None else [], np.int32)
         if accounts is None:
             count = int(events.user.max(initial=-1)) + 1

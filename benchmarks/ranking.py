@@ -17,6 +17,7 @@ import numpy as np
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.state import FeedState
+from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.services.ranking_context import RankingContext
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == "learned" and trained.choice_model is None:
             continue
         for events in (False, True):
-            state = FeedState.from_snapshot(model.snapshot)
+            state = from_snapshot(model.snapshot)
             now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
             pipeline = model.pipeline(state, NoObserver())
             key = f"{name}, an event before each" if events else name

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities.model_record import ModelRecord
+from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
@@ -126,7 +127,7 @@ def fit_served_model(
         collaborative_filter=CollaborativeFilter.fit(matrix, min(ranking.neighbours, state.n_users)),
         text_space=text_space,
         choice_model=choice_model,
-        snapshot=state.snapshot(),
+        snapshot=to_snapshot(state),
         position=feed.position,
         figures=metrics,
     )

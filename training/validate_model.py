@@ -13,6 +13,7 @@ import numpy as np
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import InvalidArtifact, UnknownVersion
 from app.domain.feed.state import FeedState
+from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.ranking.assembly import NoObserver
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
@@ -120,7 +121,7 @@ def _rank_two_pages(model: ServedModel) -> FeedState:
     Raises InvalidArtifact if the model cannot rank.
     """
     try:
-        state = FeedState.from_snapshot(model.snapshot)
+        state = from_snapshot(model.snapshot)
         pipeline = model.pipeline(state, NoObserver())
         now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
         lengths = state.events_by_user.lengths(np.arange(state.n_users))

@@ -10,7 +10,7 @@ from app.application.live_feed import LiveFeed
 from app.application.workers.state_updater import StateUpdater
 from app.domain.entities.post import post_text
 from app.domain.errors import ModelUnavailable, StorageUnavailable
-from app.domain.feed.state import FeedState
+from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.ranking.model_interface import ModelSource, PublishedModel, RankingModel
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class ModelWatcher:
         """Rank the running feed with the model. Before the first read of a database, its snapshot is the feed."""
         model = published.model
         if self.feed.caught_up_at is None:
-            state = FeedState.from_snapshot(model.snapshot)
+            state = from_snapshot(model.snapshot)
             self.updater.replace_state(state, published, np.empty(0, np.int64), model.position)
         else:
             self.updater.replace_model(published, self._text_vectors(model))

@@ -1,7 +1,6 @@
 """The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -285,46 +284,6 @@ class FeedState:
         seen: NDArray[np.int32] = posts[counts[kind]]
         return seen
 
-    # -- snapshot ------------------------------------------------------------------------------------------------
-
-    def snapshot(self) -> dict[str, Any]:
-        """Everything as dicts, lists and arrays, which the artefact of a model stores (see `from_snapshot`)."""
-        posts = self.n_posts
-        return {
-            "counting": None if self.counting is None else asdict(self.counting),
-            "user_keys": list(self.user_rows.items()),
-            "post_keys": list(self.post_rows.items()),
-            "n_users": self.n_users,
-            "n_events": self.n_events,
-            "post_ids": list(self.post_ids),
-            "external_ids": list(self.external_ids),
-            "topic_ids": dict(self.topic_ids),
-            "columns": {name: getattr(self, name)[:posts].copy() for name in _POST_COLUMNS},
-            "followers": self.followers[: self.n_users].copy(),
-            "controls": self.controls.snapshot(),
-            "heat": {key: getattr(self, name).to_arrays() for key, name in _COUNTERS.items()},
-            "rows": {key: getattr(self, name).to_arrays() for key, name in _RAGGED.items()},
-        }
-
-    @classmethod
-    def from_snapshot(cls, saved: dict[str, Any]) -> "FeedState":
-        """The inverse of `snapshot`."""
-        state = cls(None if saved["counting"] is None else CountingRule(**saved["counting"]))
-        state.user_rows, state.post_rows = dict(saved["user_keys"]), dict(saved["post_keys"])
-        state.n_users, state.n_posts = saved["n_users"], len(saved["post_ids"])
-        state.n_events = saved["n_events"]
-        state.post_ids, state.external_ids = list(saved["post_ids"]), list(saved["external_ids"])
-        state.topic_ids = dict(saved["topic_ids"])
-        for name in _POST_COLUMNS:
-            setattr(state, name, saved["columns"][name].copy())
-        state.followers = saved["followers"].copy()
-        state.controls = FeedControls.from_snapshot(saved["controls"])
-        for key, name in _COUNTERS.items():
-            setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
-        for key, name in _RAGGED.items():
-            setattr(state, name, RaggedArray.from_arrays(saved["rows"][key]))
-        return state
-
     def _topic(self, tag: str | None) -> int:
         if tag is None:
             return -1
@@ -339,24 +298,3 @@ def _move(rows: RaggedArray, post: int, before: int, now: int) -> None:
         rows.discard(before, post)
     if now >= 0:
         rows.append(np.array([now]), np.array([post], np.int32))
-
-
-_POST_COLUMNS = (
-    "created",
-    "author",
-    "topic",
-    "visible",
-    "seq",
-    "text",
-    "by_created",
-    "engagements",
-    "last_engaged",
-)
-# key in the artefact -> attribute
-_COUNTERS = {"heat": "post_counters", "strong_heat": "strong_counters", "author_heat": "author_counters"}
-_RAGGED = {
-    "histories": "events_by_user",
-    "audiences": "users_by_post",
-    "authored": "posts_by_author",
-    "follows": "follows",
-}

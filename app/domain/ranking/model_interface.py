@@ -24,7 +24,7 @@ class RankingModel(Protocol):
 
     @property
     def snapshot(self) -> dict[str, Any]:
-        """The feed at the end of training, for `FeedState.from_snapshot`."""
+        """The feed at the end of training, for `state_snapshot.from_snapshot`."""
 
     @property
     def position(self) -> LogPosition | None:

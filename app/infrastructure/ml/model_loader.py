@@ -30,7 +30,7 @@ class ServedModel:
 
     user_keys, post_keys  UUIDs (16 bytes) of the rows and columns of the filter's matrix, in order
     choice_model          None if the formula ranks
-    snapshot              `FeedState.snapshot()` of the feed; a service starts from it
+    snapshot              `to_snapshot` of the feed; a service starts from it
     position              position in the log after `snapshot`; None for a feed that was read from files
     figures               results of the evaluation
     """

@@ -1,0 +1,69 @@
+"""The snapshot of a feed state: plain data that the artefact of a model stores."""
+
+from dataclasses import asdict
+from typing import Any
+
+from app.domain.feed.controls import FeedControls
+from app.domain.feed.decayed_counters import DecayedCounters
+from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.ragged import RaggedArray
+from app.domain.feed.state import FeedState
+
+_POST_COLUMNS = (
+    "created",
+    "author",
+    "topic",
+    "visible",
+    "seq",
+    "text",
+    "by_created",
+    "engagements",
+    "last_engaged",
+)
+# key in the artefact -> attribute
+_COUNTERS = {"heat": "post_counters", "strong_heat": "strong_counters", "author_heat": "author_counters"}
+_RAGGED = {
+    "histories": "events_by_user",
+    "audiences": "users_by_post",
+    "authored": "posts_by_author",
+    "follows": "follows",
+}
+
+
+def to_snapshot(state: FeedState) -> dict[str, Any]:
+    """The state as dicts, lists and arrays, which the artefact of a model stores (see `from_snapshot`)."""
+    posts = state.n_posts
+    return {
+        "counting": None if state.counting is None else asdict(state.counting),
+        "user_keys": list(state.user_rows.items()),
+        "post_keys": list(state.post_rows.items()),
+        "n_users": state.n_users,
+        "n_events": state.n_events,
+        "post_ids": list(state.post_ids),
+        "external_ids": list(state.external_ids),
+        "topic_ids": dict(state.topic_ids),
+        "columns": {name: getattr(state, name)[:posts].copy() for name in _POST_COLUMNS},
+        "followers": state.followers[: state.n_users].copy(),
+        "controls": state.controls.snapshot(),
+        "heat": {key: getattr(state, name).to_arrays() for key, name in _COUNTERS.items()},
+        "rows": {key: getattr(state, name).to_arrays() for key, name in _RAGGED.items()},
+    }
+
+
+def from_snapshot(saved: dict[str, Any]) -> FeedState:
+    """The inverse of `to_snapshot`."""
+    state = FeedState(None if saved["counting"] is None else CountingRule(**saved["counting"]))
+    state.user_rows, state.post_rows = dict(saved["user_keys"]), dict(saved["post_keys"])
+    state.n_users, state.n_posts = saved["n_users"], len(saved["post_ids"])
+    state.n_events = saved["n_events"]
+    state.post_ids, state.external_ids = list(saved["post_ids"]), list(saved["external_ids"])
+    state.topic_ids = dict(saved["topic_ids"])
+    for name in _POST_COLUMNS:
+        setattr(state, name, saved["columns"][name].copy())
+    state.followers = saved["followers"].copy()
+    state.controls = FeedControls.from_snapshot(saved["controls"])
+    for key, name in _COUNTERS.items():
+        setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
+    for key, name in _RAGGED.items():
+        setattr(state, name, RaggedArray.from_arrays(saved["rows"][key]))
+    return state
