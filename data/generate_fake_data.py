@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import FeedDataset, PostColumns, UserColumns
+from app.domain.feed.dataset import EventColumns, FeedDataset, PostColumns, UserColumns
 from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
 from app.shared.progress import progress_bars
@@ -93,7 +93,11 @@ def _json(tables: dict[FileKind, Any]) -> Iterator[bytes]:
         rows = table.set_column(table.schema.get_field_index("created_at"), "created_at", times)
         for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
             for row in batch.to_pylist():
-                yield separator + orjson.dumps(row)
+                if row.get("metadata") is not None:
+                    row["metadata"] = orjson.Fragment(row["metadata"])
+                yield separator + orjson.dumps(
+                    {name: value for name, value in row.items() if value is not None}
+                )
                 separator = b",\n"
         yield b"\n]"
     yield b"\n}\n"
@@ -128,6 +132,7 @@ def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
             "post_id": _ids(posts, events.post),
             "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(events.kind)),
             "created_at": _times(events.time_us),
+            "metadata": _metadata(events),
         },
     }
     return {kind: pa.table(values) for kind, values in columns.items()}
@@ -135,6 +140,13 @@ def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
 
 def _ids(owner: UserColumns | PostColumns, rows: NDArray[np.int32]) -> Any:
     return pa.array(owner.external_id, pa.string()).take(pa.array(rows))
+
+
+def _metadata(events: EventColumns) -> Any:
+    """JSON objects as text, null for an empty one."""
+    if events.metadata is None:
+        return pa.nulls(len(events), pa.string())
+    return pa.array(events.metadata, pa.string(), mask=events.metadata == "{}")
 
 
 def _times(time_us: NDArray[np.int64] | None) -> Any:

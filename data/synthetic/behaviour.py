@@ -58,7 +58,7 @@ class _PostLists:
     def __init__(self, people: People, posts: Posts, span: Span) -> None:
         self._span = span
         self._width = 2 * (span.until - span.start)
-        self.first_author = 1 + len(people.topic_of)
+        self.first_author = 1 + len(people.subject_of)
         row = np.arange(len(posts.author))
         lists = np.concatenate([np.zeros_like(row), 1 + posts.community, self.first_author + posts.author])
         row = np.tile(row, 3)

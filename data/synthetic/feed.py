@@ -1,6 +1,6 @@
 """Generates a whole feed: users, posts, follows, and what users do with the posts that they see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,9 +23,9 @@ from data.synthetic.population import (
     make_follows,
     make_people,
     make_posts,
-    texts_and_tags,
-    usernames,
+    skip_draws_of_words,
 )
+from data.synthetic.texts import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,22 @@ def make_feed(size: FeedSize) -> FeedDataset:
     people = make_people(rng, size.users, size.posts, span)
     posts = make_posts(rng, size.posts, people, span, scenario.quality, scenario.posted_within)
     follows = make_follows(rng, people, posts, span)
-    names = usernames(people, rng)
-    texts, tags = texts_and_tags(rng, people, posts)
+    skip_draws_of_words(rng, people, posts)
     half_life = int(size.post_half_life_hours * MS_PER_HOUR)
     simulator = BehaviourSimulator(rng, scenario, people, posts, follows, span, half_life)
     events = simulator.events(size.interactions)
+    writer = Writer(_stream(size.seed, "texts"), people, posts)
     return FeedDataset(
-        _user_columns(people, names, follows), _post_columns(posts, texts, tags, events), follows, events
+        _user_columns(people, writer.usernames(), follows),
+        _post_columns(posts, writer.post_texts(), writer.post_tags(), events),
+        follows,
+        replace(events, metadata=writer.metadata(events)),
     )
+
+
+def _stream(seed: int, name: str) -> np.random.Generator:
+    """A random stream of one part of the feed: a further draw in it changes no other part."""
+    return np.random.default_rng([seed, *name.encode()])
 
 
 def _user_columns(people: People, names: list[str], follows: FollowColumns) -> UserColumns:

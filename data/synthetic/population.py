@@ -5,14 +5,12 @@ milliseconds since the Unix epoch, UTC.
 """
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.dataset import FollowColumns
-from data.synthetic.vocabulary import LANGUAGES, TOPICS, everyday_words, first_names
 
 MS_PER_HOUR: Final = 3_600_000
 MS_PER_DAY: Final = 24 * MS_PER_HOUR
@@ -23,9 +21,9 @@ _HOURLY_ACTIVITY: Final = np.array(
     [30, 18, 10, 7, 6, 8, 18, 40, 60, 66, 68, 74, 84, 76, 66, 64, 66, 72, 80, 92, 100, 96, 78, 52],
     dtype=np.float64,
 )
-_SYLLABLES: Final = (
-    "ba", "ko", "li", "ne", "ru", "sta", "vi", "mo", "ze", "tar", "pu", "gil", "ora", "den", "fi", "qua",
-)  # fmt: skip
+_ZONE_HOURS: Final = np.array([[-5, 0], [1, 1], [1, -3], [1, 1]])  # two offsets from UTC for each region
+GERMAN: Final = 1
+"""The region of the German communities."""
 Quality = Literal["flat", "heavy", "zipf"]
 
 
@@ -54,8 +52,8 @@ class People:
     authorship: NDArray[np.float64]
     zone_hours: NDArray[np.int64]
     joined: NDArray[np.int64]
-    topic_of: NDArray[np.int64]  # (n_communities,) position in TOPICS
-    language_of: NDArray[np.int64]  # (n_communities,) position in LANGUAGES
+    subject_of: NDArray[np.int64]  # (n_communities,) a permutation; the number of what a community is about
+    region_of: NDArray[np.int64]  # (n_communities,) row of the time zones of its members
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +81,9 @@ def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> P
     """Users in communities of about 40; a quarter of the users joins during the span."""
     n_communities = int(np.clip(min(n // 40, n_posts // 15), 4, 240))
     size = np.power(np.arange(n_communities) + 3.0, -0.6).astype(np.float64)
-    language = rng.choice(len(LANGUAGES), n_communities, p=[0.55, 0.15, 0.15, 0.15])
+    region = rng.choice(len(_ZONE_HOURS), n_communities, p=[0.55, 0.15, 0.15, 0.15])
     communities = draw(rng, size, 3 * n).reshape(n, 3)
-    zone = np.array([[-5, 0], [1, 1], [1, -3], [1, 1]])[language[communities[:, 0]], rng.integers(0, 2, n)]
+    zone = _ZONE_HOURS[region[communities[:, 0]], rng.integers(0, 2, n)]
     before = span.start - rng.integers(MS_PER_DAY, 700 * MS_PER_DAY, n)
     during = span.start + (rng.random(n) * 0.95 * (span.until - span.start)).astype(np.int64)
     authors = rng.random(n) < 0.35
@@ -95,8 +93,8 @@ def make_people(rng: np.random.Generator, n: int, n_posts: int, span: Span) -> P
         authorship=_zipf(rng, n, 0.9, 3.0) * np.where(authors, 1.0, 1e-3),
         zone_hours=zone,
         joined=np.where(rng.random(n) < 0.75, before, during),
-        topic_of=rng.permutation(n_communities) % len(TOPICS),
-        language_of=language,
+        subject_of=rng.permutation(n_communities),
+        region_of=region,
     )
 
 
@@ -153,40 +151,9 @@ def make_follows(rng: np.random.Generator, people: People, posts: Posts, span: S
     return FollowColumns(follower.astype(np.int32), followee.astype(np.int32), since * 1000)
 
 
-def usernames(people: People, rng: np.random.Generator) -> list[str]:
-    """A first name in the language of the user's first community, with the user's number: all differ."""
-    pools = [first_names(language) for language in LANGUAGES]
-    language = people.language_of[people.communities[:, 0]]
-    uniform = rng.random(len(language))
-    return [
-        f"{pools[code][int(u * len(pools[code]))].lower().replace(' ', '_')}{number}"
-        for number, (code, u) in enumerate(zip(language.tolist(), uniform.tolist(), strict=True), 1)
-    ]
-
-
-def texts_and_tags(
-    rng: np.random.Generator, people: People, posts: Posts
-) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Texts of words of the topic, everyday words and jargon of the community, in its language; and their tags."""
-    syllables = rng.integers(0, len(_SYLLABLES), (len(people.topic_of), 6, 3)).tolist()
-    jargon = [["".join(_SYLLABLES[code] for code in word) for word in words] for words in syllables]
-    topics = [[words.split() for words in topic.values()] for topic in TOPICS.values()]
-    everyday = [everyday_words(language) for language in LANGUAGES]
-    topic_of = people.topic_of.tolist()
-    pools = []
-    for own_words, topic, language in zip(jargon, topic_of, people.language_of.tolist(), strict=True):
-        pools += [topics[topic][language], own_words, everyday[language]]
-    length = np.clip(rng.lognormal(2.4, 0.6, len(posts.author)), 3, 80).astype(np.int64)
-    pool = 3 * np.repeat(posts.community, length) + rng.choice(3, int(length.sum()), p=[0.45, 0.15, 0.4])
-    words = (
-        pools[code][int(uniform * len(pools[code]))]
-        for code, uniform in zip(pool.tolist(), rng.random(len(pool)).tolist(), strict=True)
-    )
-    texts = [" ".join(islice(words, n)).capitalize() + "." for n in length.tolist()]
-    names = list(TOPICS)
-    local = rng.random(len(texts)) < 0.5
-    tags: list[tuple[str, ...]] = [
-        (names[topic_of[community]], jargon[community][0]) if has_own_tag else (names[topic_of[community]],)
-        for community, has_own_tag in zip(posts.community.tolist(), local.tolist(), strict=True)
-    ]
-    return texts, tags
+def skip_draws_of_words(rng: np.random.Generator, people: People, posts: Posts) -> None:
+    """Advance `rng` past the draws of an earlier way to write texts, so that the events of a seed stay the same."""
+    rng.random(len(people.activity))
+    rng.integers(0, 16, (len(people.subject_of), 6, 3))
+    words = np.clip(rng.lognormal(2.4, 0.6, len(posts.author)), 3, 80).astype(np.int64)
+    rng.random(2 * int(words.sum()) + len(posts.author))

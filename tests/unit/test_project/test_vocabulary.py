@@ -186,9 +186,6 @@ EXEMPTIONS: Final = (
     Exemption("data/synthetic/behaviour.py", '"taste"', _SCENARIO),
     Exemption("tests/integration/test_training/test_quality_band.py", '"taste"', _SCENARIO),
     Exemption("tests/support/quality_band.py", '"taste"', _SCENARIO),
-    Exemption(
-        "data/synthetic/vocabulary.py", "penalty keeper coach", "text of generated posts about football"
-    ),
     Exemption("web/components/icons.tsx", "<circle", _SVG),
 )
 
