@@ -22,6 +22,8 @@ from fastapi import FastAPI
 from app.application.cursor import CursorCodec
 from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.response_cache import ResponseCache
+from app.application.use_cases.change_follow import ChangeFollow
+from app.application.use_cases.count_updates import CountUpdates
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
@@ -43,6 +45,7 @@ from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import ControlRepository, UserControls
 from app.domain.repositories.feed_log import FeedLog
+from app.domain.repositories.follow_repository import FollowChange, FollowRepository
 from app.domain.repositories.interaction_repository import (
     InteractionRepository,
     RecordResult,
@@ -63,6 +66,7 @@ from app.infrastructure.database.connection import create_feed_engine, install_d
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
@@ -87,10 +91,11 @@ _POSTS_BUDGET_SECONDS = 5.0  # workers read posts, no request waits
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The database, as the ports of the domain. Without a database, only `interactions` and `controls` are set."""
+    """The database, as the ports of the domain. Without a database, the ports with a default are not set."""
 
     interactions: InteractionRepository
     controls: ControlRepository
+    follows: FollowRepository
     feed_log: FeedLog | None = None
     posts: PostRepository | None = None
     recommendations: RecommendationRepository | None = None
@@ -133,6 +138,15 @@ class NoControls:
         raise _no_database()
 
 
+class NoFollows:
+    """FollowRepository without a database."""
+
+    def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
+        """Raises StorageUnavailable."""
+        del follower_id, followee_id, follows
+        raise _no_database()
+
+
 def _no_database() -> StorageUnavailable:
     return StorageUnavailable("no database is configured: set DATABASE_URL")
 
@@ -141,7 +155,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     """Connect to the configured database; `stack` closes it."""
     url = database_url(settings, stack)
     if url is None:
-        return Storage(NoDatabase(), NoControls())
+        return Storage(NoDatabase(), NoControls(), NoFollows())
     install_deadlines()
     engine = create_feed_engine(
         url,
@@ -156,6 +170,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
             engine, schema, budget_seconds=settings.statement_budget_ms / 1000
         ),
         controls=SqlControlRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
+        follows=SqlFollowRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
         feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
@@ -232,6 +247,8 @@ def build_use_cases(
         ),
         give_feedback=GiveFeedback(storage.controls, clock, workers.updater.apply_controls),
         list_controls=ListControls(storage.controls, clock),
+        change_follow=ChangeFollow(storage.follows, workers.updater.apply_follow),
+        count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events),
         health=GetHealthStatus(workers.state, clock),
     )

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from struct import Struct
+from typing import get_args
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.application.dto.recommendation_request import Mode
 from app.domain.errors import ExpiredCursor, InvalidCursor
 
 _VERSION = 3
@@ -67,10 +69,24 @@ class CursorCodec:
         Raises InvalidCursor unless one of the secrets sealed exactly this token for this user and mode, and
         ExpiredCursor when that was longer ago than the codec's life.
         """
+        return self._open(token, user, [mode], now)
+
+    def open_any_mode(self, token: str, user: UUID, now: datetime) -> CursorState:
+        """As `open`, for a cursor of any mode."""
+        return self._open(token, user, get_args(Mode), now)
+
+    def _open(self, token: str, user: UUID, modes: Sequence[str], now: datetime) -> CursorState:
         sealed = _decode(token)
         mac, payload = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
         # the user and the mode are not in the token: they are bound to it by the signature
-        if not any(hmac.compare_digest(mac, _mac(key, user, mode, payload)) for key in self._keys):
+        sealed_for = (
+            mode
+            for mode in modes
+            for key in self._keys
+            if hmac.compare_digest(mac, _mac(key, user, mode, payload))
+        )
+        mode = next(sealed_for, None)
+        if mode is None:
             raise InvalidCursor("the cursor was altered, or belongs to another user or mode")
         version, issued, started = _TIMES.unpack_from(payload)
         if version != _VERSION:

@@ -15,7 +15,8 @@ from app.domain.services.ranking_context import RankingContext
 
 Rows = NDArray[np.intp]
 TRUNCATED_LENGTH = 500  # ranked posts that a cached list keeps for the next pages
-_NO_POSTS = Page(np.empty(0, np.intp), np.empty(0), [])
+_NO_ROWS = np.empty(0, np.intp)
+_NO_POSTS = Page(_NO_ROWS, np.empty(0), [])
 _FIRST_SCAN = 256  # posts
 _SECONDS_PER_DAY = 86400.0
 
@@ -54,6 +55,8 @@ class FeedList:
         page = Page(self.listed.rows[start:stop], values, self.listed.reasons[start:stop])
         if length_before:
             keep = pipeline.eligible(context, page.rows)
+            if self.mode == "following":  # the user may have unfollowed an author since
+                keep &= context.by_followed(page.rows)
             page = Page(page.rows[keep], values[keep], list(compress(page.reasons, keep.tolist())))
         return page, len(self.listed.rows) < stop
 
@@ -86,7 +89,7 @@ class FeedList:
             rows, reason = _posts_of_followed(context), Reason.FOLLOWING
         if self.ranked is None:
             rows = rows[state.created[rows] <= self.started_at.timestamp()]
-        rows = _first_eligible(pipeline, context, rows, self.listed.rows, count)
+        rows = first_eligible(pipeline, context, rows, count, self.listed.rows)
         by_age = 1.0 / (1.0 + _age_days(context, rows))
         return Page(rows, by_age if self.ranked is None else np.zeros(len(rows)), [reason] * len(rows))
 
@@ -107,8 +110,8 @@ def _posts_of_followed(context: RankingContext) -> Rows:
     return rows[np.lexsort((-rows, -state.created[rows]))]
 
 
-def _first_eligible(
-    pipeline: FeedPipeline, context: RankingContext, rows: Rows, listed: Rows, count: int
+def first_eligible(
+    pipeline: FeedPipeline, context: RankingContext, rows: Rows, count: int, listed: Rows = _NO_ROWS
 ) -> Rows:
     """The first `count` eligible posts of `rows` that are not listed. Scans in growing blocks and stops early."""
     is_listed = np.zeros(context.state.n_posts, np.bool_)

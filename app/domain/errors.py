@@ -37,6 +37,14 @@ class InvalidControl(DomainError):
     """A control with a wrong target or time."""
 
 
+class InvalidFollow(DomainError):
+    """A user who follows themselves."""
+
+
+class ManagedElsewhere(DomainError):
+    """Data that another application stores, so that they must be changed there."""
+
+
 class StorageUnavailable(DomainError):
     """The database did not answer within its budget."""
 

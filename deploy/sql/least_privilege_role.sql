@@ -1,7 +1,7 @@
 -- What the running service may do, and nothing else: it reads the views and the outbox, purges old rows of the latter,
--- appends to the log of interactions and removes what users take back, appends to the log of their controls, and keeps
--- its copies of recommendations. It cannot change an interaction or a control, and has no right to the tables of users,
--- posts and follows behind the views.
+-- appends to the log of interactions and removes what users take back, appends to the log of their controls, adds and
+-- removes follows in a table of the service, and keeps its copies of recommendations. It cannot change an interaction or
+-- a control, and has no right to the tables of users and posts behind the views, nor to another application's follows.
 --
 -- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
 -- nothing. Names other than the defaults are set first, in the same session:
@@ -27,6 +27,10 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);
+    IF obj_description(to_regclass(format('%I.follows', schema)), 'pg_class')
+            = 'made by the feed recommendation service' THEN
+        EXECUTE format('GRANT SELECT (follower_id, followee_id), INSERT, DELETE ON %I.follows TO %I', schema, role);
+    END IF;
     -- numbers for the posts of adopted tables; our own table numbers its posts itself
     EXECUTE format('GRANT SELECT, INSERT ON %I.feed_post_number TO %I', schema, role);
 END

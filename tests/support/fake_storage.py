@@ -9,7 +9,14 @@ import numpy as np
 
 from app.domain.entities import INTERACTION_TYPES, Interaction, InteractionType, Post, User
 from app.domain.entities.control import Control
-from app.domain.errors import PositionExpired, StorageUnavailable, UnknownAuthor, UnknownPost, UnknownUser
+from app.domain.errors import (
+    ManagedElsewhere,
+    PositionExpired,
+    StorageUnavailable,
+    UnknownAuthor,
+    UnknownPost,
+    UnknownUser,
+)
 from app.domain.feed.dataset import (
     NO_TIME,
     EventColumns,
@@ -22,6 +29,7 @@ from app.domain.feed.dataset import (
 )
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
+from app.domain.repositories.follow_repository import FollowChange
 from app.domain.repositories.interaction_repository import (
     RecordResult,
     RemovedEvents,
@@ -241,6 +249,30 @@ class InMemoryControls:
         return self._tables.controls_of(user_id)
 
 
+class InMemoryFollows:
+    """FollowRepository; `managed_elsewhere` as if another application stored the follows."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+        self.managed_elsewhere = False
+
+    def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
+        tables, pair = self._tables, (follower_id, followee_id)
+        tables.begin()
+        if self.managed_elsewhere:
+            raise ManagedElsewhere("feed_follows: another application stores the follows")
+        for user_id in pair:
+            if user_id not in tables.users:
+                raise UnknownUser(str(user_id))
+        if (pair in tables.follows) == follows:
+            return FollowChange(*pair, follows, None)
+        if follows:
+            tables.add_follow(*pair, datetime.now(UTC))
+        else:
+            tables.remove_follow(*pair)
+        return FollowChange(*pair, follows, tables.changes[-1][0])
+
+
 class InMemoryPosts:
     """PostRepository."""
 
@@ -297,10 +329,10 @@ class InMemoryFeedLog:
         position = LogPosition(tables.source, tables.begin() + 1)
         if tables.purged >= since.xid:
             raise PositionExpired("purged")
-        changed: dict[str, dict[Key, None]] = {"user": {}, "post": {}, "follow": {}, "control": {}}
+        changed: dict[str, dict[Key, int]] = {"user": {}, "post": {}, "follow": {}, "control": {}}
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
-                changed[entity][key] = None
+                changed[entity][key] = xid
         return FeedChanges(
             users=_present(changed["user"], tables.users),
             removed_users=_absent(changed["user"], tables.users),
@@ -308,6 +340,7 @@ class InMemoryFeedLog:
             removed_posts=_absent(changed["post"], tables.posts),
             follows=[pair for pair in changed["follow"] if pair in tables.follows],
             removed_follows=_absent(changed["follow"], tables.follows),
+            follow_seqs=changed["follow"],
             events=[one for one in tables.events if one.xid >= since.xid],
             removed_events=[
                 RemovedEvents(*pair, seqs, tables.events_of([pair]))

@@ -12,6 +12,8 @@ import numpy as np
 from app.application.cursor import CursorCodec, CursorState
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
+from app.application.use_cases.change_follow import ChangeFollow
+from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.retract_interaction import RetractInteraction
@@ -26,7 +28,7 @@ from app.domain.repositories.interaction_repository import (
     UserAndPost,
 )
 from app.presentation.api.dependencies import Services
-from tests.support.fake_storage import InMemoryControls, InMemoryTables
+from tests.support.fake_storage import InMemoryControls, InMemoryFollows, InMemoryTables
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -60,7 +62,7 @@ class ListRecommender:
         self._external = [f"post-{one}" for one in range(posts)]
         self._uuids = [post_uuid(one) for one in self._external]
         self._clock = clock
-        self._codec = CursorCodec([b"secret of the tests"], timedelta(hours=24))
+        self.codec = CursorCodec([b"secret of the tests"], timedelta(hours=24))
         self.fail_with: Exception | None = None
 
     def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
@@ -71,7 +73,7 @@ class ListRecommender:
         shown: set[int] = set(range(min(request.offset, len(self._uuids))))
         started = now
         if request.cursor is not None:
-            state = self._codec.open(request.cursor, user, request.mode, now)
+            state = self.codec.open(request.cursor, user, request.mode, now)
             shown, started = set(state.shown.tolist()), state.started_at
         left = [
             one for one in range(len(self._uuids)) if one not in shown and self._uuids[one] not in excluded
@@ -91,7 +93,7 @@ class ListRecommender:
             generated_at=now,
             next_cursor=None
             if len(page) == len(left)
-            else self._codec.seal(CursorState(user, request.mode, now, started, seen)),
+            else self.codec.seal(CursorState(user, request.mode, now, started, seen)),
             explanations=[{"probability": 0.1, "contributions": {"age": 0.2}} for _ in page]
             if request.explain
             else (),
@@ -168,11 +170,16 @@ class Running:
             {user_uuid("alice"), user_uuid("bob")}, {post_uuid(f"post-{one}") for one in range(300)}
         )
         self.track = TrackInteraction(self.interactions, self.clock, self.applied.extend)
-        tables = InMemoryTables()
+        self.tables = tables = InMemoryTables()
         tables.add_users(*(User(user_uuid(name), name) for name in ("alice", "bob")))
         tables.add_posts(Post(post_uuid("post-1"), "post-1", None, NOON, 0, "", (), True))
-        self.controls = InMemoryControls(tables)
+        self.controls, self.follows = InMemoryControls(tables), InMemoryFollows(tables)
         self.retract = RetractInteraction(self.interactions, lambda removed: None)
+
+    def count_updates(self, user_id: str, cursor: str) -> Updates:
+        """Three posts are new for each list."""
+        self.recommend.codec.open_any_mode(cursor, user_uuid(user_id), self.clock.now())
+        return Updates(3, capped=False)
 
     def state(self) -> ServiceState:
         return self.state_now
@@ -188,5 +195,7 @@ class Running:
             self.retract,
             GiveFeedback(self.controls, self.clock, lambda controls: None),
             ListControls(self.controls, self.clock),
+            ChangeFollow(self.follows, lambda change: None),
+            self.count_updates,
             GetHealthStatus(self.state, self.clock),
         )

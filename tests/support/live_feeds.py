@@ -110,7 +110,10 @@ def _followed(state: FeedState, user: bytes) -> set[bytes]:
 random_changes = st.lists(
     st.tuples(
         st.sampled_from(
-            ["event", "event", "event", "retract", "post", "hide", "delete", "follow", "unfollow", "poll"]
+            [
+                *("event", "event", "event", "retract", "post", "hide", "delete"),
+                *("follow", "unfollow", "follow by the API", "unfollow by the API", "poll"),
+            ]
         ),
         st.integers(0, 2),
         st.integers(0, 13),
@@ -141,5 +144,7 @@ def make_changes(changes: list[Change], service: SmallService, writer: SmallServ
             service.follow(user, next_user)
         elif what == "unfollow" and pair in service.tables.follows:
             service.tables.remove_follow(*pair)
+        elif what.endswith("by the API"):
+            writer.set_follow(user, next_user, follows=what.startswith("follow"))
         elif what == "poll":
             service.catch_up()

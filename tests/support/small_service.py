@@ -9,6 +9,7 @@ import numpy as np
 
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse
+from app.application.use_cases.change_follow import Follow
 from app.application.use_cases.get_health_status import ServiceState
 from app.application.use_cases.give_feedback import Feedback
 from app.application.use_cases.retract_interaction import Retraction
@@ -30,6 +31,7 @@ from app.infrastructure.config.settings import Settings
 from tests.support.fake_storage import (
     InMemoryControls,
     InMemoryFeedLog,
+    InMemoryFollows,
     InMemoryInteractions,
     InMemoryPosts,
     InMemoryTables,
@@ -63,7 +65,11 @@ class FakeModels:
 def in_memory_storage(tables: InMemoryTables) -> Storage:
     """All ports over the same tables, except for saved recommendations."""
     return Storage(
-        InMemoryInteractions(tables), InMemoryControls(tables), InMemoryFeedLog(tables), InMemoryPosts(tables)
+        InMemoryInteractions(tables),
+        InMemoryControls(tables),
+        InMemoryFollows(tables),
+        InMemoryFeedLog(tables),
+        InMemoryPosts(tables),
     )
 
 
@@ -87,7 +93,7 @@ class SmallService:
         self.served: list[tuple[UUID, RecommendationResponse]] = []
         self.storage = in_memory_storage(self.tables) if storage is None else storage
         if not database:
-            self.storage = Storage(self.storage.interactions, self.storage.controls)
+            self.storage = Storage(self.storage.interactions, self.storage.controls, self.storage.follows)
         self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
         use_cases = build_use_cases(
             self.workers,
@@ -101,6 +107,7 @@ class SmallService:
         self.feed = self.workers.feed
         self.generate, self._track = use_cases.recommend, use_cases.track
         self._retract = use_cases.retract
+        self._change_follow, self.count_updates = use_cases.change_follow, use_cases.count_updates
         self._give_feedback, self.list_controls = use_cases.give_feedback, use_cases.list_controls
 
     # -- the tables ----------------------------------------------------------------------------------------------
@@ -177,6 +184,10 @@ class SmallService:
 
     def retract(self, user: str, post: str, kind: InteractionType = "view") -> int:
         return self._retract(Retraction(user, post, kind))
+
+    def set_follow(self, user: str, followee: str, *, follows: bool = True) -> None:
+        """By the API; `follow` changes the table alone."""
+        self._change_follow(Follow(user, followee, follows))
 
     def feedback(self, user: str, action: ControlAction, target: str, **changes: Any) -> None:
         """`target` is an author for actions on authors, else a post."""

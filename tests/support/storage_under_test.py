@@ -13,11 +13,13 @@ from app.domain.feed.dataset import FeedDataset
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.control_repository import ControlRepository
 from app.domain.repositories.feed_log import FeedLog
+from app.domain.repositories.follow_repository import FollowRepository
 from app.domain.repositories.interaction_repository import InteractionRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
@@ -25,6 +27,7 @@ from app.infrastructure.database.schema import SchemaName
 from tests.support.fake_storage import (
     InMemoryControls,
     InMemoryFeedLog,
+    InMemoryFollows,
     InMemoryInteractions,
     InMemoryPosts,
     InMemoryRecommendations,
@@ -100,6 +103,7 @@ class Storage:
     posts: PostRepository
     recommendations: RecommendationRepository
     controls: ControlRepository
+    follows: FollowRepository
 
     @classmethod
     def in_memory(cls) -> "Storage":
@@ -111,6 +115,7 @@ class Storage:
             InMemoryPosts(tables),
             InMemoryRecommendations(tables),
             InMemoryControls(tables),
+            InMemoryFollows(tables),
         )
 
     @classmethod
@@ -122,6 +127,7 @@ class Storage:
             SqlPostRepository(engine, schema, budget_seconds=20),
             SqlRecommendationRepository(engine, schema, budget_seconds=20),
             SqlControlRepository(engine, schema, budget_seconds=20),
+            SqlFollowRepository(engine, schema, budget_seconds=20),
         )
 
 

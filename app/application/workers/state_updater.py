@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.workers.follow_updates import FollowUpdates, follow_difference
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
 from app.domain.entities import INTERACTION_TYPES, Post
 from app.domain.entities.post import post_text
-from app.domain.feed.dataset import KEY_DTYPE, EventColumns, microseconds
+from app.domain.feed.dataset import EventColumns, microseconds
 from app.domain.feed.retraction import replace_events
 from app.domain.feed.state import FeedState
-from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, LogPosition
+from app.domain.repositories.follow_repository import FollowChange
 from app.domain.repositories.interaction_repository import (
     InteractionRepository,
     RemovedEvents,
@@ -53,6 +53,7 @@ class StateUpdater:
     observer: StageObserver
     write_lock: Lock = field(default_factory=Lock, init=False)
     position: LogPosition | None = field(default=None, init=False)
+    _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _removed: dict[int, None] = field(default_factory=dict, init=False)  # seq of removed events, oldest first
     _applied: dict[int, int] = field(default_factory=dict, init=False)  # seq to post row, oldest event first
 
@@ -78,6 +79,7 @@ class StateUpdater:
             self.feed.state = state
             self.feed.ranker = ActiveRanker(pipeline, published)
             self._applied = applied
+            self._follows = FollowUpdates()
         self.position = position
 
     def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32]) -> None:
@@ -115,6 +117,11 @@ class StateUpdater:
         with self.feed.lock:
             self.feed.state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
 
+    def apply_follow(self, change: FollowChange) -> None:
+        """Apply a committed follow, or its end."""
+        with self.feed.lock:
+            self._follows.apply_own(self.feed.state, change)
+
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
         self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
@@ -127,10 +134,7 @@ class StateUpdater:
                 state.remove_post(post_id.bytes)
             for user_id in changes.removed_users:
                 state.remove_user(user_id.bytes)
-            for follower, followee in _known_pairs(state, changes.removed_follows):
-                state.unfollow(follower, followee)
-            for follower, followee in _known_pairs(state, changes.follows):
-                state.follow(np.array([follower]), np.array([followee]))
+            self._follows.apply(state, changes)
         for controls in changes.controls:
             self.apply_controls(controls)
         for start in range(0, len(changes.events), _BATCH_SIZE):
@@ -181,7 +185,7 @@ class StateUpdater:
         with self.feed.lock:
             state = self.feed.state
             user_rows, edges = dict(state.user_rows), state.edges()
-        added, removed = _follow_difference(user_rows, edges, current.followers, current.followees)
+        added, removed = follow_difference(user_rows, edges, current.followers, current.followees)
         for start in range(0, max(len(added), len(removed)), _BATCH_SIZE):
             with self.feed.lock:
                 for follower, followee in removed[start : start + _BATCH_SIZE].tolist():
@@ -272,38 +276,3 @@ def _is_counted(state: FeedState, event: StoredInteraction) -> bool:
     interaction = event.interaction
     user, post = state.user_rows[interaction.user_id.bytes], state.post_rows[interaction.post_id.bytes]
     return state.has_counted(user, post, event.seq)
-
-
-def _known_pairs(state: FeedState, pairs: Iterable[tuple[UUID, UUID]]) -> Iterator[tuple[int, int]]:
-    """User rows of the pairs of which both users are in the state."""
-    for first, second in pairs:
-        rows = state.user_rows.get(first.bytes), state.user_rows.get(second.bytes)
-        if rows[0] is not None and rows[1] is not None:
-            yield rows[0], rows[1]
-
-
-def _follow_difference(
-    user_rows: Mapping[bytes, int],
-    edges: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]],
-    followers: NDArray[np.void],
-    followees: NDArray[np.void],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Compare the edges of a state with those of the tables; return the edges to add and those to remove.
-
-    Both are (n, 2) user rows of follower and followee.
-
-    user_rows             rows of the state's users by UUID bytes
-    edges                 (n,) user rows of followers and of followees in the state
-    followers, followees  (m,) UUID bytes (V16) in the tables; edges of unknown users are ignored
-    """
-    index = UuidIndex(np.frombuffer(b"".join(user_rows), KEY_DTYPE))
-    rows = np.fromiter(user_rows.values(), np.int64, len(user_rows))
-    a, b = index.rows(followers), index.rows(followees)
-    known = (a >= 0) & (b >= 0)
-    # an edge as one number, so that sets of edges are sorted arrays
-    n_rows = 1 + int(max(rows.max(initial=0), *(column.max(initial=0) for column in edges)))
-    current = edges[0] * n_rows + edges[1]
-    wanted = np.unique(rows[a[known]] * n_rows + rows[b[known]])
-    added = np.setdiff1d(wanted, current, assume_unique=True)
-    removed = np.setdiff1d(current, wanted, assume_unique=True)
-    return np.column_stack(np.divmod(added, n_rows)), np.column_stack(np.divmod(removed, n_rows))

@@ -1,7 +1,7 @@
 """Port: reading the feed, once as a whole and then as it changes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -58,6 +58,8 @@ class FeedChanges:
     controls: Sequence[UserControls]
     """The present controls of each user whose controls changed."""
     position: LogPosition
+    follow_seqs: Mapping[tuple[UUID, UUID], int] = field(default_factory=dict)
+    """Number of the latest change of each pair in `follows` and `removed_follows`."""
     more: bool = False
     """True if the read reached its limit: the next read continues towards the same database snapshot."""
 

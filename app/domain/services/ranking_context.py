@@ -54,6 +54,10 @@ class RankingContext:
         """Rows of the users whom the user follows; empty for an unknown user."""
         return _NONE if self.user < 0 else self.state.follows.row(self.user)[0].astype(np.intp)
 
+    def by_followed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """(n,) true for the posts of authors whom the user follows."""
+        return np.isin(self.state.author[rows], self.followed)
+
     def excluded_as_neighbours(self, users: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """(n,) true for the user of the request, and for users who block them or whom they block."""
         excluded: NDArray[np.bool_] = users == self.user

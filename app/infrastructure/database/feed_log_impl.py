@@ -229,7 +229,10 @@ class SqlFeedLog:
         user_ids, post_ids = (
             {key for _, _, name, key, *_ in changes if name == entity} for entity in ("user", "post")
         )
-        pairs = {(key, other) for _, _, name, key, other, _ in changes if name == "follow"}
+        pairs: dict[tuple[UUID, UUID], int] = {}  # of follower and followee: the number of the latest change
+        for _, seq, name, key, other, _ in changes:
+            if name == "follow":
+                pairs[key, other] = max(seq, pairs.get((key, other), 0))
         users, posts, follows = [], [], []
         if user_ids:
             query = f"SELECT id, coalesce(external_id, id::text) FROM {self.schema['feed_users']} WHERE id = ANY(%s)"
@@ -249,7 +252,8 @@ class SqlFeedLog:
             "posts": posts,
             "removed_posts": list(post_ids - {post.id for post in posts}),
             "follows": follows,
-            "removed_follows": list(pairs - set(follows)),
+            "removed_follows": list(pairs.keys() - set(follows)),
+            "follow_seqs": pairs,
             "removed_events": self._removed_events(connection, changes),
             "controls": self._changed_controls(connection, changes),
         }

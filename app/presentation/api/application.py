@@ -24,19 +24,21 @@ from app.presentation.api.problems import (
     render,
 )
 from app.presentation.api.routers.feedback import feedback_router
+from app.presentation.api.routers.follows import follows_router
 from app.presentation.api.routers.health import StateCollector, health_router
 from app.presentation.api.routers.interactions import interactions_router
 from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.feedback_schema import FeedbackRequest
 from app.presentation.schemas.interaction_schema import BatchRequest, RetractRequest, TrackRequest
-from app.presentation.schemas.recommendation_schema import GenerateRequest
+from app.presentation.schemas.recommendation_schema import GenerateRequest, UpdatesRequest
 from app.shared.monitoring import Metrics
 from app.shared.tracing import Traces
 
 PROBES = frozenset({"/health", "/livez", "/readyz"})
 _BODIES: list[type[BaseModel]] = [
     GenerateRequest,
+    UpdatesRequest,
     TrackRequest,
     BatchRequest,
     RetractRequest,
@@ -85,6 +87,7 @@ def create_api(
     threads = WriteThreads(options)
     app.include_router(interactions_router(options, metrics, threads))
     app.include_router(feedback_router(options, threads))
+    app.include_router(follows_router(threads))
     app.include_router(health_router(metrics))
     _answer_errors(app, options)
     app.openapi = lambda: _openapi(app, locked=bool(options.api_keys))  # type: ignore[method-assign]

@@ -7,6 +7,8 @@ from starlette.types import Scope
 
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
+from app.application.use_cases.change_follow import Follow
+from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.application.use_cases.retract_interaction import Retraction
@@ -28,13 +30,15 @@ class ApiOptions:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases. `recommend` answers from memory, in about a millisecond; the others wait."""
+    """The use cases. `recommend` and `count_updates` answer from memory, in a millisecond or so; the others wait."""
 
     recommend: Callable[[RecommendationRequest], RecommendationResponse]
     track: Callable[[Sequence[TrackedEvent]], TrackResult]
     retract: Callable[[Retraction], int]
     give_feedback: Callable[[Feedback], None]
     list_controls: Callable[[str], Sequence[ActiveControl]]
+    change_follow: Callable[[Follow], None]
+    count_updates: Callable[[str, str], Updates]
     health: Callable[[], HealthStatus]
 
 

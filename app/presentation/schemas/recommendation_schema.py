@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.application.dto import Mode, Reason, RecommendationRequest, Source
+from app.application.use_cases.count_updates import MAX_COUNT
 
 GivenId = Annotated[
     str,
@@ -99,6 +100,26 @@ class GenerateResponse(BaseModel):
     user_id: str = Field(description="As it was given")
     recommendations: list[RecommendedPost]
     metadata: AnswerMetadata
+
+
+class UpdatesRequest(BaseModel):
+    """A list that the user has on screen."""
+
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"examples": [{"user_id": "test-user", "cursor": "q83vEjRWeJq83vAB"}]}
+    )
+
+    user_id: GivenId
+    cursor: str = Field(description="`metadata.next_cursor` of any page of the list")
+
+
+class UpdatesResponse(BaseModel):
+    """How many posts are new for a list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    new: int = Field(ge=0, le=MAX_COUNT, description="Eligible posts published since the list began")
+    capped: bool = Field(description="There are more")
 
 
 EXAMPLE_ANSWER: dict[str, Any] = {

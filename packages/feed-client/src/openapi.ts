@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/recommendations/updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * How many posts are new since a list began
+         * @description Counts posts that a new list can show and that this one did not show. No request waits for the database.
+         */
+        post: operations["updates_recommendations_updates_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/interactions/track": {
         parameters: {
             query?: never;
@@ -119,6 +139,30 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user_id}/follows/{followee_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Follow a user
+         * @description Responds after the commit; it holds from the user's next feed on. Repeating the call changes nothing.
+         */
+        put: operations["follow_users__user_id__follows__followee_id__put"];
+        post?: never;
+        /**
+         * Follow a user no longer
+         * @description As the follow. Their posts leave the mode `following` at once.
+         */
+        delete: operations["unfollow_users__user_id__follows__followee_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -338,6 +382,17 @@ export interface components {
             detail: string;
         };
         /**
+         * FollowResponse
+         * @description The follow, or its end, is committed.
+         */
+        FollowResponse: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "followed" | "unfollowed";
+        };
+        /**
          * GenerateResponse
          * @description One page, best post first.
          */
@@ -505,6 +560,22 @@ export interface components {
              * @constant
              */
             status?: "tracked";
+        };
+        /**
+         * UpdatesResponse
+         * @description How many posts are new for a list.
+         */
+        UpdatesResponse: {
+            /**
+             * New
+             * @description Eligible posts published since the list began
+             */
+            new: number;
+            /**
+             * Capped
+             * @description There are more
+             */
+            capped: boolean;
         };
         /**
          * BatchRequest
@@ -727,6 +798,26 @@ export interface components {
              */
             request_id?: string | null;
         };
+        /**
+         * UpdatesRequest
+         * @description A list that the user has on screen.
+         * @example {
+         *       "cursor": "q83vEjRWeJq83vAB",
+         *       "user_id": "test-user"
+         *     }
+         */
+        UpdatesRequest: {
+            /**
+             * User Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            user_id: string;
+            /**
+             * Cursor
+             * @description `metadata.next_cursor` of any page of the list
+             */
+            cursor: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -784,6 +875,81 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["GenerateResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The cursor is too old */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    updates_recommendations_updates_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdatesRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "new": 3,
+                     *       "capped": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UpdatesResponse"];
                 };
             };
             /** @description The body is not JSON */
@@ -1139,6 +1305,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description Another application stores these data */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -1190,6 +1365,134 @@ export interface operations {
             };
             /** @description There is no such user */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    follow_users__user_id__follows__followee_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                followee_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "followed"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FollowResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Another application stores these data */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    unfollow_users__user_id__follows__followee_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                followee_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "unfollowed"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FollowResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Another application stores these data */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -17,7 +17,12 @@ from app.shared.monitoring import Metrics
 from tests.support.fake_use_cases import Running
 from tests.support.http_server import served
 
-PATHS = ("/recommendations/generate", "/interactions/track", "/interactions/batch")
+PATHS = (
+    "/recommendations/generate",
+    "/recommendations/updates",
+    "/interactions/track",
+    "/interactions/batch",
+)
 EVENT = b'"post_id":"post-1","interaction_type":"view"'
 
 CORPUS: dict[str, bytes] = {
@@ -135,7 +140,7 @@ schema = schemathesis.openapi.from_asgi(
 )
 
 
-@schema.include(path_regex="^/(recommendations|interactions|health|livez|readyz)").parametrize()
+@schema.include(path_regex="^/(recommendations|interactions|users|health|livez|readyz)").parametrize()
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_answers_are_what_the_own_document_says(api: httpx.Client, case: schemathesis.Case) -> None:
     case.call_and_validate(

@@ -22,6 +22,7 @@ from app.infrastructure.database.bulk_load import LoadRejected, load_feed
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected, migrate
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
@@ -324,7 +325,7 @@ def test_tables_of_the_version_before_are_unavailable_until_they_are_migrated(em
 
 def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None:
     tables = SqlTables(engine, PUBLIC)
-    tables.add_users(a_user("anna"))
+    tables.add_users(a_user("anna"), a_user("bert"))
     tables.add_posts(a_post("first"))
     role = f"feed_service_{uuid4().hex[:8]}"  # roles belong to the server, not to this test's database
     grants = (ROOT / "deploy/sql/least_privilege_role.sql").read_text()
@@ -343,6 +344,8 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     hidden = controls.record(
         Control(user_uuid("anna"), "hide_post", post_uuid("first")), undo=False, event_id=uuid4()
     )
+    follows, pair = SqlFollowRepository(served, budget_seconds=20), (user_uuid("anna"), user_uuid("bert"))
+    numbers = [follows.set_follow(*pair, follows=one).seq for one in (True, True, False)]
     recommendation = Recommendation(
         whole_post := UUID(bytes=next(iter(log.checksums().by_post()))), 0.5, Reason.RECENT
     )
@@ -354,6 +357,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     assert len(log.read_changes(whole.position).events) == 1
     assert log.read_changes(whole.position).controls == [hidden]
     assert controls.controls_of(user_uuid("anna")) == hidden
+    assert [number is None for number in numbers] == [False, True, False]
     run(served, "SELECT feed_visible_posts(gen_random_uuid())")
     assert log.can_resume_from(whole.position, 0)
     assert log.purge(timedelta(hours=1)) == 0
@@ -362,6 +366,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
         "TRUNCATE user_interaction",
         "UPDATE user_feedback SET undo = true",
         "DELETE FROM user_feedback",
+        "UPDATE follows SET created_at = NULL",
         "SELECT * FROM users",
         "UPDATE posts SET visible = false",
         "INSERT INTO feed_change (entity, op, key) VALUES ('user', 'delete', gen_random_uuid())",

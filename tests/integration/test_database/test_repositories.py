@@ -513,3 +513,45 @@ def test_the_controls_of_a_removed_user_are_gone(storage: Storage) -> None:
     assert (gone.user_id, list(gone.controls)) == (user_uuid("bert"), [])
     assert gone.seq > before.seq
     assert list(storage.log.read_all().controls) == [kept]
+
+
+def test_a_follow_and_its_end_are_changes_with_rising_numbers(storage: Storage) -> None:
+    filled(storage)
+    position = storage.log.read_all().position
+    pair = user_uuid("bert"), user_uuid("anna")
+
+    followed = storage.follows.set_follow(*pair, follows=True)
+    after_follow = storage.log.read_changes(position)
+    unfollowed = storage.follows.set_follow(*pair, follows=False)
+    after_end = storage.log.read_changes(position)
+
+    assert (list(after_follow.follows), list(after_follow.removed_follows)) == ([pair], [])
+    assert (list(after_end.follows), list(after_end.removed_follows)) == ([], [pair])
+    assert followed.seq is not None
+    assert unfollowed.seq is not None
+    assert followed.seq < unfollowed.seq
+    assert after_follow.follow_seqs == {pair: followed.seq}
+    assert after_end.follow_seqs == {pair: unfollowed.seq}
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_follow_that_is_so_already_is_no_change(storage: Storage, follows: bool) -> None:
+    filled(storage)
+    pair = user_uuid("bert"), user_uuid("anna")
+    storage.follows.set_follow(*pair, follows=True)
+    storage.follows.set_follow(*pair, follows=follows)
+    position = storage.log.read_all().position
+
+    again = storage.follows.set_follow(*pair, follows=follows)
+
+    assert (again.follows, again.seq) == (follows, None)
+    assert storage.log.read_changes(position).is_empty
+
+
+@pytest.mark.parametrize("pair", [("anna", "nobody"), ("nobody", "anna")])
+@pytest.mark.parametrize("follows", [True, False])
+def test_an_unknown_user_of_a_follow_is_named(storage: Storage, pair: tuple[str, str], follows: bool) -> None:
+    filled(storage)
+
+    with pytest.raises(UnknownUser, match=str(user_uuid("nobody"))):
+        storage.follows.set_follow(*map(user_uuid, pair), follows=follows)

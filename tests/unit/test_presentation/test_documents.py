@@ -22,11 +22,13 @@ from tests.support.fake_use_cases import Running
 
 ENDPOINTS = {
     "/recommendations/generate": "post",
+    "/recommendations/updates": "post",
     "/interactions/track": "post",
     "/interactions/batch": "post",
     "/interactions/retract": "post",
     "/feedback": "post",
     "/users/{user_id}/controls": "get",
+    "/users/{user_id}/follows/{followee_id}": "put",
     "/health": "get",
     "/livez": "get",
     "/readyz": "get",

@@ -1,4 +1,7 @@
-"""POST /recommendations/generate. A response model of pydantic would cost as much as a ranking; orjson encodes it."""
+"""POST /recommendations/generate and /recommendations/updates.
+
+A response model of pydantic for a page would cost as much as a ranking; orjson encodes it.
+"""
 
 from collections.abc import Mapping
 from time import perf_counter
@@ -14,12 +17,18 @@ from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, Invalid
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import INTERNAL_ERROR, ProblemError, error_responses, problem_of
-from app.presentation.schemas.recommendation_schema import EXAMPLE_ANSWER, GenerateRequest, GenerateResponse
+from app.presentation.schemas.recommendation_schema import (
+    EXAMPLE_ANSWER,
+    GenerateRequest,
+    GenerateResponse,
+    UpdatesRequest,
+    UpdatesResponse,
+)
 from app.shared.monitoring import Metrics
 
 
 def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
-    """The route POST /recommendations/generate, which returns one page of a feed."""
+    """The routes that return pages of a feed, and what is new for one."""
     router = APIRouter(tags=["recommendations"])
 
     @router.post(
@@ -57,6 +66,23 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         finally:
             metrics.count_response(source, status, mode)
         return Response(content, media_type="application/json")
+
+    @router.post(
+        "/recommendations/updates",
+        response_model=UpdatesResponse,
+        summary="How many posts are new since a list began",
+        responses={
+            200: {"content": {"application/json": {"example": {"new": 3, "capped": False}}}},
+            **error_responses(*BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId),
+        },
+        openapi_extra={"requestBody": request_body(UpdatesRequest.__name__)},
+    )
+    async def updates(request: Request) -> Response:
+        """Counts posts that a new list can show and that this one did not show. No request waits for the database."""
+        query = decode(await read_body(request, options), UpdatesRequest)
+        found = services_of(request.scope).count_updates(query.user_id, query.cursor)
+        response = UpdatesResponse(new=found.new, capped=found.capped)
+        return Response(response.model_dump_json(), media_type="application/json")
 
     return router
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from app.bootstrap import Storage
 from app.domain.entities import Interaction
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.event_counting import CountingRule
@@ -15,10 +14,8 @@ from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedChanges, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import StoredInteraction, UserAndPost
 from tests.support.fake_storage import (
-    InMemoryControls,
     InMemoryFeedLog,
     InMemoryInteractions,
-    InMemoryPosts,
     InMemoryTables,
 )
 from tests.support.live_feeds import (
@@ -31,7 +28,7 @@ from tests.support.live_feeds import (
     random_changes,
     same_counts,
 )
-from tests.support.small_service import FEW_CANDIDATES, SmallService, names
+from tests.support.small_service import FEW_CANDIDATES, SmallService, in_memory_storage, names
 
 # -- the log -----------------------------------------------------------------------------------------------------------
 
@@ -194,9 +191,7 @@ def test_a_new_author_is_counted_as_by_a_full_read_though_the_database_was_away(
     tables = InMemoryTables()
     service = SmallService(
         tables=tables,
-        storage=Storage(
-            AwayOnce(tables), InMemoryControls(tables), InMemoryFeedLog(tables), InMemoryPosts(tables)
-        ),
+        storage=replace(in_memory_storage(tables), interactions=AwayOnce(tables)),
     )
     service.add_users("ann", "bea", "reader")
     service.add_post("p1", "ann")

@@ -7,11 +7,10 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
-from app.bootstrap import Storage
 from app.domain.ids import user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.feed_log import FeedSnapshot
-from tests.support.fake_storage import InMemoryControls, InMemoryFeedLog, InMemoryInteractions, InMemoryPosts
+from tests.support.fake_storage import InMemoryFeedLog
 from tests.support.live_feeds import (
     HOUR,
     Change,
@@ -23,7 +22,7 @@ from tests.support.live_feeds import (
     random_changes,
     same_counts,
 )
-from tests.support.small_service import SmallService, names
+from tests.support.small_service import SmallService, in_memory_storage, names
 
 
 class CountingLog(InMemoryFeedLog):
@@ -40,7 +39,7 @@ def restarted(service: SmallService, trained: PublishedModel) -> tuple[SmallServ
     log = CountingLog(tables)
     other = SmallService(
         tables=tables,
-        storage=Storage(InMemoryInteractions(tables), InMemoryControls(tables), log, InMemoryPosts(tables)),
+        storage=replace(in_memory_storage(tables), feed_log=log),
     )
     other.clock.at = service.clock.at
     other.publish(trained)

@@ -1,0 +1,50 @@
+"""Let users follow each other, and end it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from app.domain.errors import InvalidFollow, UnknownUser
+from app.domain.ids import user_uuid
+from app.domain.repositories.follow_repository import FollowChange, FollowRepository
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What one user wants: to follow another user, or (`follows` false) to follow them no longer.
+
+    Ids are in the caller's spelling.
+    """
+
+    user_id: str
+    followee_id: str
+    follows: bool = True
+
+
+@dataclass(eq=False)
+class ChangeFollow:
+    """Commit a follow or its end, then hand it to `apply`, which makes it hold in memory at once."""
+
+    repository: FollowRepository
+    apply: Callable[[FollowChange], None]
+
+    def __call__(self, follow: Follow) -> None:
+        """Returns after the commit.
+
+        Raises InvalidId, InvalidFollow, UnknownUser, ManagedElsewhere, StorageUnavailable.
+        """
+        user_id, followee_id = user_uuid(follow.user_id), user_uuid(follow.followee_id)
+        if user_id == followee_id:
+            raise InvalidFollow(f"{follow.user_id}: users cannot follow themselves; name another user")
+        try:
+            change = self.repository.set_follow(user_id, followee_id, follows=follow.follows)
+        except UnknownUser as error:
+            given = follow.user_id if str(error) == str(user_id) else follow.followee_id
+            raise UnknownUser(given) from error
+        try:
+            self.apply(change)
+        except Exception:  # it is committed: the outbox brings it again
+            log.exception("follow.not_applied")

@@ -1,0 +1,30 @@
+"""Port: who follows whom."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FollowChange:
+    """A committed follow, or its end.
+
+    follows  whether `follower_id` follows `followee_id` from now on
+    seq      number of the change in the outbox (see FeedChanges.follow_seqs); None if it was so before
+    """
+
+    follower_id: UUID
+    followee_id: UUID
+    follows: bool
+    seq: int | None
+
+
+class FollowRepository(Protocol):
+    """The follows of users, written."""
+
+    def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
+        """Commit that one user follows another, or does not; returns after the commit. Repeating it changes nothing.
+
+        Raises UnknownUser naming the id, ManagedElsewhere if another application stores the follows, and
+        StorageUnavailable.
+        """
