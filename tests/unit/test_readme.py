@@ -22,7 +22,12 @@ from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT
 from app.presentation.api.routers.health import StateCollector
 from app.presentation.schemas.interaction_schema import TrackRequest
-from app.presentation.schemas.recommendation_schema import GenerateRequest, GenerateResponse
+from app.presentation.schemas.recommendation_schema import (
+    GenerateRequest,
+    GenerateResponse,
+    UpdatesRequest,
+    UpdatesResponse,
+)
 from app.shared.monitoring import Metrics
 from tests.support.feeds import generated
 from training.evaluation.acceptance import MIN_HELD_OUT_REQUESTS
@@ -284,9 +289,11 @@ def test_requests_and_responses_of_the_documents_have_the_shape_of_the_interface
             url = next(word for word in words if word.startswith("http"))
             sent[url.removeprefix("http://localhost:8000")] = words[words.index("-d") + 1]
     [response] = blocks(page("README.md"), "json")
-    [tracked] = blocks(page("docs/api.md"), "json")
+    updates, tracked = blocks(page("docs/api.md"), "json")
 
     request = GenerateRequest.model_validate_json(sent["/recommendations/generate"])
+    UpdatesRequest.model_validate_json(sent["/recommendations/updates"])
+    UpdatesResponse.model_validate_json(updates)
     TrackRequest.model_validate_json(sent["/interactions/track"])
     answer = GenerateResponse.model_validate_json(response)
 

@@ -40,7 +40,7 @@ class GiveFeedback:
     def __call__(self, feedback: Feedback) -> None:
         """Returns after the commit.
 
-        Raises InvalidId, InvalidControl, UnknownUser, UnknownPost, UnknownAuthor, StorageUnavailable.
+        Raises InvalidId, InvalidControl, UnknownUser, UnknownPost, UnknownAuthor, ManagedElsewhere, StorageUnavailable.
         """
         user_id = user_uuid(feedback.user_id)
         post_id = None if feedback.post_id is None else post_uuid(feedback.post_id)

@@ -27,7 +27,7 @@ class ControlRepository(Protocol):
         """Commit a control, or its end if `undo`, and return the user's controls after it.
 
         An `event_id` that is stored already changes nothing. Raises UnknownUser, UnknownPost, or UnknownAuthor naming
-        the id.
+        the id, and ManagedElsewhere if another application stores the controls.
         """
 
     def controls_of(self, user_id: UUID) -> UserControls:

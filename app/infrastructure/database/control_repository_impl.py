@@ -10,9 +10,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities.control import AUTHOR_ACTIONS, CONTROL_ACTIONS, Control
-from app.domain.errors import InvalidControl, UnknownAuthor, UnknownPost, UnknownUser
+from app.domain.errors import InvalidControl, ManagedElsewhere, UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.repositories.control_repository import UserControls
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
+from app.infrastructure.database.own_views import shows_own_table
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 # Unknown ids are found through the views, because adopted tables have no foreign keys.
@@ -76,10 +77,15 @@ class SqlControlRepository:
         )
         try:
             with transaction(self.engine, self.budget_seconds) as connection:
-                connection.exec_driver_sql(
-                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                is_own = shows_own_table(self.schema, "feed_controls", "user_feedback")
+                shown, _ = connection.exec_driver_sql(
+                    f"SELECT {is_own}, pg_advisory_xact_lock(hashtextextended(%s, 0))",
                     (f"feed controls {self.schema} {control.user_id}",),
-                )
+                ).one()
+                if not shown:
+                    raise ManagedElsewhere(
+                        "feed_controls: the view shows the table of another application; change the control there"
+                    )
                 statement = RECORD_STATEMENT.format_map(self.schema)
                 knows_user, knows_post, knows_author = connection.exec_driver_sql(statement, values).one()
                 if not knows_user:

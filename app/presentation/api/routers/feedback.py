@@ -7,6 +7,7 @@ from starlette.responses import Response
 from app.domain.errors import (
     InvalidControl,
     InvalidId,
+    ManagedElsewhere,
     StorageUnavailable,
     UnknownAuthor,
     UnknownPost,
@@ -43,6 +44,7 @@ def feedback_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
                 UnknownAuthor,
                 InvalidId,
                 InvalidControl,
+                ManagedElsewhere,
                 StorageUnavailable,
             ),
         },
