@@ -17,7 +17,7 @@ from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import InteractionType, Post, User
-from app.domain.entities.control import AUTHOR_ACTIONS, ControlAction
+from app.domain.entities.control import TARGET_FIELDS, ControlAction
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import DomainError
 from app.domain.ids import post_uuid, user_uuid
@@ -123,10 +123,11 @@ class SmallService:
         age: timedelta = timedelta(0),
         visible: bool = True,
         tags: tuple[str, ...] = (),
+        content: str = "",
     ) -> None:
         author_id = None if author is None else user_uuid(author)
         created_at = self.clock.at - age
-        self.tables.add_posts(Post(post_uuid(name), name, author_id, created_at, 0, "", tags, visible))
+        self.tables.add_posts(Post(post_uuid(name), name, author_id, created_at, 0, content, tags, visible))
 
     def remove_post(self, name: str) -> None:
         self.tables.remove_post(post_uuid(name))
@@ -190,9 +191,8 @@ class SmallService:
         self._change_follow(Follow(user, followee, follows))
 
     def feedback(self, user: str, action: ControlAction, target: str, **changes: Any) -> None:
-        """`target` is an author for actions on authors, else a post."""
-        field = "author_id" if action in AUTHOR_ACTIONS else "post_id"
-        self._give_feedback(Feedback(user, action, **{field: target}, **changes))
+        """`target` is a post, an author, a tag or a word, as the action needs it."""
+        self._give_feedback(Feedback(user, action, **{TARGET_FIELDS[action]: target}, **changes))
 
     # -- models --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from app.domain.entities import Interaction, InteractionType, Post, User
-from app.domain.entities.control import AUTHOR_ACTIONS, Control, ControlAction
+from app.domain.entities.control import TARGET_FIELDS, Control, ControlAction
 from app.domain.feed.dataset import FeedDataset
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.control_repository import ControlRepository
@@ -157,10 +157,10 @@ def did(
 def control_of(
     user: str, action: ControlAction, target: str, *, at: datetime = NOON, until: datetime | None = None
 ) -> Control:
-    """`target` is the external id of a post, or of an author if the action needs one."""
-    if action in AUTHOR_ACTIONS:
-        return Control(user_uuid(user), action, author_id=user_uuid(target), created_at=at, until=until)
-    return Control(user_uuid(user), action, post_uuid(target), created_at=at, until=until)
+    """`target` is the external id of a post or an author, a tag or a word, as the action needs it."""
+    field = TARGET_FIELDS[action]
+    value = {"post_id": post_uuid, "author_id": user_uuid}.get(field, str)(target)
+    return Control(user_uuid(user), action, **{field: value}, created_at=at, until=until)
 
 
 def events_of(history: FeedDataset) -> list[tuple[str, str, int, float]]:

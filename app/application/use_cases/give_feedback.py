@@ -12,6 +12,7 @@ from app.domain.errors import InvalidControl, UnknownAuthor, UnknownPost, Unknow
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.control_repository import ControlRepository, UserControls
 from app.domain.services.clock import Clock
+from app.domain.words import normal_phrase, normal_tag
 
 log = structlog.get_logger()
 
@@ -24,6 +25,8 @@ class Feedback:
     action: ControlAction
     post_id: str | None = None
     author_id: str | None = None
+    tag: str | None = None
+    word: str | None = None
     undo: bool = False
     until: datetime | None = None
     event_id: UUID | None = None
@@ -50,7 +53,15 @@ class GiveFeedback:
         if feedback.until is not None and feedback.until <= self.clock.now():
             raise InvalidControl(f"until {feedback.until.isoformat()} lies in the past")
         try:
-            control = Control(user_id, feedback.action, post_id, author_id, until=feedback.until)
+            control = Control(
+                user_id,
+                feedback.action,
+                post_id,
+                author_id,
+                None if feedback.tag is None else normal_tag(feedback.tag),
+                None if feedback.word is None else normal_phrase(feedback.word),
+                until=feedback.until,
+            )
         except ValueError as error:  # the entity's own invariants
             raise InvalidControl(str(error)) from None
         try:
@@ -69,11 +80,13 @@ class GiveFeedback:
 
 @dataclass(frozen=True, slots=True)
 class ActiveControl:
-    """A control that holds, with the UUIDs of its target."""
+    """A control that holds: exactly one target is not None, ids are UUIDs."""
 
     action: ControlAction
     post_id: str | None
     author_id: str | None
+    tag: str | None
+    word: str | None
     created_at: datetime | None
     until: datetime | None
 
@@ -97,6 +110,8 @@ class ListControls:
                 control.action,
                 None if control.post_id is None else str(control.post_id),
                 None if control.author_id is None else str(control.author_id),
+                control.tag,
+                control.word,
                 control.created_at,
                 control.until,
             )

@@ -69,7 +69,8 @@ def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32])
         author=_author_row(state, post),
         created=post.created_at.timestamp(),
         visible=post.visible,
-        topic=_topic(post),
+        text=post.content,
+        tags=post.tags,
     )
     state.set_text(np.array([row]), vector)
 
@@ -83,15 +84,12 @@ def _append(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32
         created=np.array([post.created_at.timestamp() for post in posts]),
         visible=np.array([post.visible for post in posts]),
         seq=np.array([post.seq for post in posts]),
-        topics=[_topic(post) for post in posts],
-        text=vectors,
+        texts=[post.content for post in posts],
+        tags=[post.tags for post in posts],
+        vectors=vectors,
     )
 
 
 def _author_row(state: FeedState, post: Post) -> int:
     """User row of the author, -1 for an unknown author."""
     return -1 if post.author_id is None else state.user_rows[post.author_id.bytes]
-
-
-def _topic(post: Post) -> str | None:
-    return post.tags[0] if post.tags else None

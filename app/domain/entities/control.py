@@ -5,16 +5,28 @@ from datetime import datetime
 from typing import Literal, get_args
 from uuid import UUID
 
-ControlAction = Literal["hide_post", "not_interested", "mute_author", "block_author", "report_post"]
+ControlAction = Literal[
+    "hide_post", "not_interested", "mute_author", "block_author", "mute_tag", "mute_word", "report_post"
+]
 CONTROL_ACTIONS: tuple[ControlAction, ...] = get_args(ControlAction)
-AUTHOR_ACTIONS: frozenset[ControlAction] = frozenset({"mute_author", "block_author"})
-"""The actions whose target is an author; the target of the others is a post."""
+TARGET_FIELDS: dict[ControlAction, str] = {
+    "hide_post": "post_id",
+    "not_interested": "post_id",
+    "report_post": "post_id",
+    "mute_author": "author_id",
+    "block_author": "author_id",
+    "mute_tag": "tag",
+    "mute_word": "word",
+}
+"""The field of `Control` that holds the target of each action."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One control of a user. Exactly one of `post_id` and `author_id` is its target.
+    """One control of a user. Exactly one of `post_id`, `author_id`, `tag` and `word` is its target.
 
+    tag         in the form of `normal_tag`
+    word        one or several words in the form of `normal_phrase`
     created_at  aware time at which the user set it; None: the time of storing
     until       aware time at which it ends; None: it holds until the user takes it back
     """
@@ -23,13 +35,17 @@ class Control:
     action: ControlAction
     post_id: UUID | None = None
     author_id: UUID | None = None
+    tag: str | None = None
+    word: str | None = None
     created_at: datetime | None = None
     until: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.action not in CONTROL_ACTIONS:
             raise ValueError(f"action must be one of {CONTROL_ACTIONS}, got {self.action!r}")
-        given = (self.post_id is not None, self.author_id is not None)
-        if given != (self.action not in AUTHOR_ACTIONS, self.action in AUTHOR_ACTIONS):
-            target = "author_id" if self.action in AUTHOR_ACTIONS else "post_id"
+        target = TARGET_FIELDS[self.action]
+        given = [field for field in set(TARGET_FIELDS.values()) if getattr(self, field) is not None]
+        if given != [target]:
             raise ValueError(f"{self.action} needs {target} and no other target")
+        if "" in (self.tag, self.word):
+            raise ValueError(f"{target} has no letters or digits")

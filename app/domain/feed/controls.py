@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities.control import Control, ControlAction
+from app.domain.words import tag_codes, word_codes
 
 Rows = NDArray[np.intp]
 _NONE = np.empty(0, np.intp)
@@ -16,10 +17,11 @@ _NONE = np.empty(0, np.intp)
 
 @dataclass(frozen=True, slots=True)
 class ControlEntry:
-    """One control, of a post or of an author. Times in seconds.
+    """One control, of a post, an author, a tag or a word. Times in seconds.
 
-    post    UUID bytes, which the state may not know; empty for a control of an author
-    author  user row; -1 for a control of a post
+    post    UUID bytes, which the state may not know; empty for other controls
+    author  user row; -1 for other controls
+    codes   of the tag, or of the words in order (see `app.domain.words`); empty for other controls
     """
 
     action: ControlAction
@@ -27,6 +29,7 @@ class ControlEntry:
     author: int
     created: float
     until: float | None
+    codes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, control: Control, user_rows: Mapping[bytes, int]) -> "ControlEntry":
@@ -37,6 +40,7 @@ class ControlEntry:
             -1 if control.author_id is None else user_rows[control.author_id.bytes],
             0.0 if control.created_at is None else control.created_at.timestamp(),
             None if control.until is None else control.until.timestamp(),
+            _codes(control),
         )
 
 
@@ -48,15 +52,20 @@ class ActiveControls:
     authors         rows of users whose posts and engagement the user does not see: muted, blocked, or blocking the user
     blocked         those of them that are blocked or blocking
     not_interested  (n,) rows of posts, and (n,) seconds since the user was not interested in each
+    tags            (n,) uint32 codes of muted tags
+    phrases         codes of each muted word, or of several words that follow each other
     """
 
     posts: Rows
     authors: Rows
     blocked: Rows
     not_interested: tuple[Rows, NDArray[np.float64]]
+    tags: NDArray[np.uint32]
+    phrases: Sequence[NDArray[np.uint32]]
 
 
-NO_CONTROLS = ActiveControls(_NONE, _NONE, _NONE, (_NONE, np.empty(0)))
+_NO_CODES = np.empty(0, np.uint32)
+NO_CONTROLS = ActiveControls(_NONE, _NONE, _NONE, (_NONE, np.empty(0)), _NO_CODES, ())
 
 
 class FeedControls:
@@ -103,12 +112,14 @@ class FeedControls:
                 np.array([row for row, _ in not_interested], np.intp),
                 np.array([age for _, age in not_interested], np.float64),
             ),
+            tags=np.array([e.codes[0] for e in entries if e.action == "mute_tag"], np.uint32),
+            phrases=[np.array(e.codes, np.uint32) for e in entries if e.action == "mute_word"],
         )
 
     def snapshot(self) -> list[Any]:
         """Plain data (see `from_snapshot`)."""
         return [
-            (user, seq, [(e.action, e.post, e.author, e.created, e.until) for e in entries])
+            (user, seq, [(e.action, e.post, e.author, e.created, e.until, e.codes) for e in entries])
             for user, (seq, entries) in self._entries.items()
         ]
 
@@ -124,6 +135,12 @@ class FeedControls:
         """The controls of a user row that have not ended at `now`."""
         _, entries = self._entries.get(user, (0, ()))
         return [entry for entry in entries if entry.until is None or now < entry.until]
+
+
+def _codes(control: Control) -> tuple[int, ...]:
+    if control.tag is not None:
+        return tuple(tag_codes((control.tag,)).tolist())
+    return () if control.word is None else tuple(word_codes(control.word).tolist())
 
 
 def _blocked(entries: Sequence[ControlEntry]) -> set[int]:

@@ -11,6 +11,7 @@ from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, newly_counted_events
+from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.time_units import DAY, HOUR
 
@@ -70,6 +71,7 @@ class FeedState:
         self.follows = RaggedArray(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
         self.controls = FeedControls()
+        self.post_words = PostWords()
 
     def memoised(
         self, key: object, compute: Callable[[], T], *, posts_only: bool = False, now: float | None = None
@@ -129,10 +131,14 @@ class FeedState:
         created: NDArray[np.float64],
         visible: NDArray[np.bool_],
         seq: NDArray[np.int64],
-        topics: Sequence[str | None],
-        text: NDArray[np.float32] | None = None,
+        texts: Sequence[str],
+        tags: Sequence[Sequence[str]],
+        vectors: NDArray[np.float32] | None = None,
     ) -> NDArray[np.intp]:
-        """Append posts (all new; `author` as user rows) and return their rows."""
+        """Append posts (all new; `author` as user rows) and return their rows.
+
+        `vectors` (n, d) are the vectors of `texts`; None leaves them zero.
+        """
         rows = np.arange(self.n_posts, self.n_posts + len(keys))
         self.n_posts += len(keys)
         self.post_rows.update(zip(keys, rows.tolist(), strict=True))
@@ -149,9 +155,10 @@ class FeedState:
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
         self._changed(posts=True)
-        self.topic[rows] = [self._topic(topic) for topic in topics]
-        if text is not None:
-            self.set_text(rows, text)
+        self.topic[rows] = [self._topic(of_post) for of_post in tags]
+        self.post_words.append(rows, texts, tags)
+        if vectors is not None:
+            self.set_text(rows, vectors)
         order = rows[np.argsort(created, kind="stable")]
         place = np.searchsorted(self.created[self.by_created], self.created[order], side="right")
         self.by_created = np.insert(self.by_created, place, order)
@@ -227,7 +234,9 @@ class FeedState:
         follower, (followee,) = self.follows.gather(users, longest)
         return follower, followee
 
-    def update_post(self, row: int, *, author: int, created: float, visible: bool, topic: str | None) -> None:
+    def update_post(
+        self, row: int, *, author: int, created: float, visible: bool, text: str, tags: Sequence[str]
+    ) -> None:
         """Bring a known post up to date."""
         self._changed(posts=True)
         _move(self.posts_by_author, row, int(self.author[row]), author)
@@ -236,7 +245,8 @@ class FeedState:
             self.created[row] = created
             self.by_created = np.argsort(self.created[: self.n_posts], kind="stable")
         self.visible[row] = visible
-        self.topic[row] = self._topic(topic)
+        self.topic[row] = self._topic(tags)
+        self.post_words.replace(row, text, tags)
 
     def set_controls(self, user: bytes, controls: Sequence[Control], seq: int) -> None:
         """Make these the controls of a user (UUID bytes), unless later ones (by `seq`) are known.
@@ -284,10 +294,9 @@ class FeedState:
         seen: NDArray[np.int32] = posts[counts[kind]]
         return seen
 
-    def _topic(self, tag: str | None) -> int:
-        if tag is None:
-            return -1
-        return self.topic_ids.setdefault(tag, len(self.topic_ids))
+    def _topic(self, tags: Sequence[str]) -> int:
+        """The number of the first tag, -1 without tags."""
+        return self.topic_ids.setdefault(tags[0], len(self.topic_ids)) if tags else -1
 
 
 def _move(rows: RaggedArray, post: int, before: int, now: int) -> None:

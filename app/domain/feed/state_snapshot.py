@@ -45,6 +45,8 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "columns": {name: getattr(state, name)[:posts].copy() for name in _POST_COLUMNS},
         "followers": state.followers[: state.n_users].copy(),
         "controls": state.controls.snapshot(),
+        "post_words": state.post_words.words.to_arrays(),
+        "post_tags": state.post_words.tags.to_arrays(),
         "heat": {key: getattr(state, name).to_arrays() for key, name in _COUNTERS.items()},
         "rows": {key: getattr(state, name).to_arrays() for key, name in _RAGGED.items()},
     }
@@ -62,6 +64,8 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
         setattr(state, name, saved["columns"][name].copy())
     state.followers = saved["followers"].copy()
     state.controls = FeedControls.from_snapshot(saved["controls"])
+    state.post_words.words = RaggedArray.from_arrays(saved["post_words"])
+    state.post_words.tags = RaggedArray.from_arrays(saved["post_tags"])
     for key, name in _COUNTERS.items():
         setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
     for key, name in _RAGGED.items():

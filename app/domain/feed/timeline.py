@@ -130,8 +130,9 @@ class FeedTimeline:
             created=self.exists_since[those] if self._replay else posts.created[those],
             visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
             seq=posts.seq[those],
-            topics=[posts.tags[i][0] if posts.tags[i] else None for i in those],
-            text=None if self._vectors is None else self._vectors[those],
+            texts=[posts.text[i] for i in those],
+            tags=[posts.tags[i] for i in those],
+            vectors=None if self._vectors is None else self._vectors[those],
         )
 
 

@@ -29,3 +29,16 @@ class NotExcluded:
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         return context.allowed(rows)
+
+
+class NotMuted:
+    """Allows posts without a tag or a word that the user muted."""
+
+    def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
+        controls, words = context.controls, context.state.post_words
+        muted = np.zeros(len(rows), np.bool_)
+        if len(controls.tags):
+            muted |= words.with_any_tag(rows, controls.tags)
+        if controls.phrases:
+            muted |= words.with_any_phrase(rows, controls.phrases)
+        return ~muted

@@ -9,9 +9,10 @@ import psycopg2.errors
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.entities.control import AUTHOR_ACTIONS, CONTROL_ACTIONS, Control
+from app.domain.entities.control import TARGET_FIELDS, Control
 from app.domain.errors import InvalidControl, ManagedElsewhere, UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.repositories.control_repository import UserControls
+from app.domain.words import normal_phrase, normal_tag
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
 from app.infrastructure.database.own_views import shows_own_table
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
@@ -20,6 +21,7 @@ from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 RECORD_STATEMENT: Final = """
 WITH given AS MATERIALIZED (
     SELECT %s::uuid AS user_id, %s::text AS action, %s::uuid AS post_id, %s::uuid AS author_id,
+        %s::text AS tag, %s::text AS word,
         %s::timestamptz AS created_at, %s::timestamptz AS until, %s::boolean AS undo, %s::uuid AS event_id
 ), checked AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM {feed_users} u WHERE u.id = given.user_id) AS knows_user,
@@ -27,8 +29,8 @@ WITH given AS MATERIALIZED (
         given.author_id IS NULL OR EXISTS (SELECT FROM {feed_users} a WHERE a.id = given.author_id) AS knows_author
     FROM given
 ), added AS (
-    INSERT INTO {user_feedback} (user_id, action, post_id, author_id, created_at, until, undo, event_id)
-    SELECT user_id, action, post_id, author_id, coalesce(created_at, now()), until, undo, event_id
+    INSERT INTO {user_feedback} (user_id, action, post_id, author_id, tag, word, created_at, until, undo, event_id)
+    SELECT user_id, action, post_id, author_id, tag, word, coalesce(created_at, now()), until, undo, event_id
     FROM given, checked WHERE knows_user AND knows_post AND knows_author
     ON CONFLICT (event_id) DO NOTHING
 )
@@ -39,14 +41,14 @@ SELECT knows_user, knows_post, knows_author FROM checked
 # numbers, and rows of actions or targets that this version does not know.
 READ_STATEMENT: Final = """
 WITH control AS (
-    SELECT user_id, action, target_post_id, target_user_id, created_at, until, seq FROM {feed_controls}
+    SELECT user_id, action, target_post_id, target_user_id, tag, word, created_at, until, seq FROM {feed_controls}
     WHERE {condition}
 ), state AS (
     SELECT user_id, coalesce(max(seq), 0) AS seq FROM (
         SELECT user_id, seq FROM {user_feedback} WHERE {condition} UNION ALL SELECT user_id, seq FROM control
     ) AS rows GROUP BY user_id
 )
-SELECT user_id, state.seq, action, target_post_id, target_user_id, control.created_at, until
+SELECT user_id, state.seq, action, target_post_id, target_user_id, tag, word, control.created_at, until
 FROM state LEFT JOIN control USING (user_id) ORDER BY user_id, control.seq
 """
 
@@ -70,6 +72,8 @@ class SqlControlRepository:
             control.action,
             control.post_id,
             control.author_id,
+            control.tag,
+            control.word,
             control.created_at,
             control.until,
             undo,
@@ -129,12 +133,18 @@ def read_controls(
     )
     controls: dict[UUID, list[Control]] = {user_id: [] for user_id in user_ids or ()}
     seqs: dict[UUID, int] = dict.fromkeys(controls, 0)
-    for user_id, seq, action, post_id, author_id, *times in connection.exec_driver_sql(statement, parameters):
+    for user_id, seq, action, post_id, author_id, tag, word, created_at, until in connection.exec_driver_sql(
+        statement, parameters
+    ):
         of_user = controls.setdefault(user_id, [])
         seqs[user_id] = seq
-        target = author_id if action in AUTHOR_ACTIONS else post_id
-        if action not in CONTROL_ACTIONS or target is None:
-            continue
-        targets = (None, target) if action in AUTHOR_ACTIONS else (target, None)
-        of_user.append(Control(user_id, action, *targets, *times))
+        targets = {
+            "post_id": post_id,
+            "author_id": author_id,
+            "tag": normal_tag(tag or ""),
+            "word": normal_phrase(word or ""),
+        }
+        field = TARGET_FIELDS.get(action, "")
+        if target := targets.get(field):
+            of_user.append(Control(user_id, action, **{field: target}, created_at=created_at, until=until))
     return [UserControls(user_id, tuple(of_user), seqs[user_id]) for user_id, of_user in controls.items()]

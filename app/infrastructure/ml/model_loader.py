@@ -21,7 +21,7 @@ from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, Neig
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,11 @@ from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.presentation.schemas.interaction_schema import EventId, parse_time
 from app.presentation.schemas.recommendation_schema import GivenId
 
-ActionName = Literal["hide_post", "not_interested", "mute_author", "block_author", "report_post"]
+ActionName = Literal[
+    "hide_post", "not_interested", "mute_author", "block_author", "mute_tag", "mute_word", "report_post"
+]
+Term = Annotated[str, Field(min_length=1, max_length=100)]
+_TARGETS = {"mute_author": "author_id", "block_author": "author_id", "mute_tag": "tag", "mute_word": "word"}
 
 
 class FeedbackRequest(BaseModel):
@@ -28,6 +32,13 @@ class FeedbackRequest(BaseModel):
         GivenId | None, Field(description="Target of hide_post, not_interested and report_post")
     ] = None
     author_id: Annotated[GivenId | None, Field(description="Target of mute_author and block_author")] = None
+    tag: Annotated[Term | None, Field(description="Target of mute_tag; # and case do not matter")] = None
+    word: Annotated[
+        Term | None,
+        Field(
+            description="Target of mute_word: a whole word, or several in this order; case does not matter"
+        ),
+    ] = None
     undo: Annotated[bool, Field(description="Takes the action back")] = False
     until: Annotated[
         datetime | None,
@@ -39,11 +50,12 @@ class FeedbackRequest(BaseModel):
 
     @model_validator(mode="after")
     def _has_its_target(self) -> Self:
-        needs_author = self.action in ("mute_author", "block_author")
-        if (self.post_id is None, self.author_id is None) != (needs_author, not needs_author):
-            raise ValueError(
-                f"{self.action} needs {'author_id' if needs_author else 'post_id'} and no other target"
-            )
+        target = _TARGETS.get(self.action, "post_id")
+        given = [
+            field for field in ("post_id", "author_id", "tag", "word") if getattr(self, field) is not None
+        ]
+        if given != [target]:
+            raise ValueError(f"{self.action} needs {target} and no other target")
         return self
 
     def to_dto(self) -> Feedback:
@@ -60,13 +72,15 @@ class FeedbackResponse(BaseModel):
 
 
 class ControlItem(BaseModel):
-    """One control that holds. Exactly one of `post_id` and `author_id` is its target."""
+    """One control that holds. Exactly one of `post_id`, `author_id`, `tag` and `word` is its target."""
 
     model_config = ConfigDict(extra="forbid")
 
     action: ActionName
     post_id: str | None
     author_id: str | None
+    tag: str | None
+    word: str | None
     created_at: datetime | None
     until: datetime | None
 
@@ -77,6 +91,8 @@ class ControlItem(BaseModel):
             action=control.action,
             post_id=control.post_id,
             author_id=control.author_id,
+            tag=control.tag,
+            word=control.word,
             created_at=control.created_at,
             until=control.until,
         )
@@ -96,6 +112,8 @@ class ControlsResponse(BaseModel):
                             "action": "mute_author",
                             "post_id": None,
                             "author_id": "0b7c8f6e-54a1-5b0e-9a3d-1f6c0d2e4a5b",
+                            "tag": None,
+                            "word": None,
                             "created_at": "2026-03-01T12:00:00Z",
                             "until": None,
                         }

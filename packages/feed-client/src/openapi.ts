@@ -319,18 +319,22 @@ export interface components {
         };
         /**
          * ControlItem
-         * @description One control that holds. Exactly one of `post_id` and `author_id` is its target.
+         * @description One control that holds. Exactly one of `post_id`, `author_id`, `tag` and `word` is its target.
          */
         ControlItem: {
             /**
              * Action
              * @enum {string}
              */
-            action: "hide_post" | "not_interested" | "mute_author" | "block_author" | "report_post";
+            action: "hide_post" | "not_interested" | "mute_author" | "block_author" | "mute_tag" | "mute_word" | "report_post";
             /** Post Id */
             post_id: string | null;
             /** Author Id */
             author_id: string | null;
+            /** Tag */
+            tag: string | null;
+            /** Word */
+            word: string | null;
             /** Created At */
             created_at: string | null;
             /** Until */
@@ -604,7 +608,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "hide_post" | "not_interested" | "mute_author" | "block_author" | "report_post";
+            action: "hide_post" | "not_interested" | "mute_author" | "block_author" | "mute_tag" | "mute_word" | "report_post";
             /**
              * Post Id
              * @description Target of hide_post, not_interested and report_post
@@ -617,6 +621,18 @@ export interface components {
              * @default null
              */
             author_id?: string | null;
+            /**
+             * Tag
+             * @description Target of mute_tag; # and case do not matter
+             * @default null
+             */
+            tag?: string | null;
+            /**
+             * Word
+             * @description Target of mute_word: a whole word, or several in this order; case does not matter
+             * @default null
+             */
+            word?: string | null;
             /**
              * Undo
              * @description Takes the action back

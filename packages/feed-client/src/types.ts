@@ -20,10 +20,13 @@ export type Retraction =
 export type RetractResult = Schemas["RetractResponse"];
 export type PostFeedbackAction = "hide_post" | "not_interested" | "report_post";
 export type AuthorFeedbackAction = "mute_author" | "block_author";
-export type FeedbackAction = PostFeedbackAction | AuthorFeedbackAction;
-/** What a user does not want to see: a post or an author. */
+export type FeedbackAction = PostFeedbackAction | AuthorFeedbackAction | "mute_tag" | "mute_word";
+/** What a user does not want to see: a post, an author, a tag or a word. */
 export type FeedbackTarget =
-  { action: PostFeedbackAction; post_id: string } | { action: AuthorFeedbackAction; author_id: string };
+  | { action: PostFeedbackAction; post_id: string }
+  | { action: AuthorFeedbackAction; author_id: string }
+  | { action: "mute_tag"; tag: string }
+  | { action: "mute_word"; word: string };
 /** Sets a control of a user, or takes it back. */
 export type Feedback = FeedbackTarget & {
   user_id: string;
@@ -34,11 +37,13 @@ export type Feedback = FeedbackTarget & {
   /** The same id is stored once. */
   event_id?: string | null;
 };
-/** A control that is in force. Exactly one of `post_id` and `author_id` is set. */
+/** A control that is in force. Exactly one of `post_id`, `author_id`, `tag` and `word` is set. */
 export interface UserControl {
   action: FeedbackAction;
   post_id: string | null;
   author_id: string | null;
+  tag: string | null;
+  word: string | null;
   created_at: string;
   until: string | null;
 }

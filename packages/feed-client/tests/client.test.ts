@@ -192,7 +192,7 @@ describe("the service client", () => {
     assert.equal(user_id, "ann/1");
     assert.deepEqual(
       controls.map(({ created_at: _createdAt, ...control }) => control),
-      [{ action: "mute_author", post_id: null, author_id: "bob", until }],
+      [{ action: "mute_author", post_id: null, author_id: "bob", tag: null, word: null, until }],
     );
   });
 

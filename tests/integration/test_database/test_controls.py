@@ -1,15 +1,21 @@
 """The controls of users in PostgreSQL: what SQL reads and writes, and writes at the same time."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from app.domain import words
 from app.domain.entities.control import Control, ControlAction
 from app.domain.errors import InvalidControl
+from app.domain.feed.post_words import PostWords
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.words import normal_phrase, normal_tag, word_codes
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.migrate import migrate
@@ -158,11 +164,9 @@ def test_of_controls_recorded_at_the_same_time_the_later_state_contains_the_earl
     assert [len(state.controls) for state in states] == [1, 2, 3, 4]
 
 
-def test_actions_that_this_version_does_not_know_are_not_read(
-    tables: SqlTables, controls: SqlControlRepository
-) -> None:
+def test_a_word_without_letters_is_not_read(tables: SqlTables, controls: SqlControlRepository) -> None:
     tables.run(
-        "INSERT INTO {user_feedback} (user_id, action, tag) VALUES (%s, 'mute_tag', 'news')",
+        "INSERT INTO {user_feedback} (user_id, action, word) VALUES (%s, 'mute_word', '...')",
         str(user_uuid("carl")),
     )
 
@@ -202,3 +206,60 @@ def test_a_team_may_map_its_own_controls_through_the_view(engine: Engine, tables
     assert [(one.action, one.author_id) for one in state.controls] == [("block_author", user_uuid("anna"))]
     assert state.seq == 0
     assert visible_to(engine, "carl") == {"third", "fourth"}
+
+
+# every character of these is a letter or a mark, so all databases agree on lower case; capitals are ASCII or Latin-1
+MUTED = ["Hund", "HUND", "straße", "a b", "東京", "ç", "\u03c3", "c++"]
+CONTENTS = [
+    "Der Hund, bellt",
+    "Hunde",
+    "a  B",
+    "a, b c",
+    "ab",
+    "STRASSE",
+    "いま東京は",
+    "京東",
+    "Ç",
+    "\u0391\u03a3 \u03c2",
+    "C",
+    "wau🐕hund",
+    "",
+]
+
+
+@pytest.mark.parametrize("word", MUTED)
+def test_sql_and_memory_agree_on_posts_with_a_muted_word(
+    engine: Engine, tables: SqlTables, controls: SqlControlRepository, word: str
+) -> None:
+    posts = [replace(a_post(f"text {number}"), content=content) for number, content in enumerate(CONTENTS)]
+    tables.add_posts(*posts)
+    record(controls, "carl", "mute_word", normal_phrase(word))
+    with engine.connect() as connection:
+        visible = set(
+            connection.exec_driver_sql(
+                "SELECT v::text FROM feed_visible_posts(%s) v", (str(user_uuid("carl")),)
+            ).scalars()
+        )
+
+    in_memory = PostWords()
+    in_memory.append(np.arange(len(posts)), CONTENTS, [()] * len(posts))
+    has_word = in_memory.with_any_phrase(np.arange(len(posts)), [word_codes(word)])
+
+    assert [str(post.id) not in visible for post in posts] == has_word.tolist()
+
+
+@pytest.mark.parametrize(("tag", "hidden"), [("NEWS", True), ("# news", True), ("new", False)])
+def test_a_muted_tag_hides_its_posts_in_sql(
+    engine: Engine, tables: SqlTables, controls: SqlControlRepository, tag: str, hidden: bool
+) -> None:
+    tables.run("UPDATE {posts} SET tags = ARRAY['first', 'News'] WHERE external_id = 'first'")
+    record(controls, "carl", "mute_tag", normal_tag(tag))
+
+    assert ("first" not in visible_to(engine, "carl")) is hidden
+
+
+def test_the_migration_and_memory_read_words_by_the_same_characters() -> None:
+    migration = import_module("app.infrastructure.database.migrations.versions.0005_muted_words")
+
+    assert migration.SINGLE_CHARACTERS == words.SINGLE_CHARACTERS
+    assert migration.SEPARATORS == words.SEPARATORS

@@ -17,7 +17,13 @@ def service_with_authors() -> SmallService:
     service.add_users("ann", "bea", "cem", "reader", "twin")
     for age, author in enumerate(("ann", "bea", "cem")):
         for number in (1, 2):
-            service.add_post(f"{author}{number}", author, age=timedelta(hours=age), tags=(f"about {author}",))
+            service.add_post(
+                f"{author}{number}",
+                author,
+                age=timedelta(hours=age),
+                tags=(f"about {author}", f"Tag{number}"),
+                content=f"{author.title()}'s post {number}: news",
+            )
         service.follow("reader", author)
     service.catch_up()
     return service
@@ -41,6 +47,10 @@ ACTIONS: list[tuple[str, str, set[str]]] = [
     ("report_post", "ann1", {"ann1"}),
     ("mute_author", "ann", {"ann1", "ann2"}),
     ("block_author", "ann", {"ann1", "ann2"}),
+    ("mute_tag", " #tag1", {"ann1", "bea1", "cem1"}),
+    ("mute_tag", "About Ann", {"ann1", "ann2"}),
+    ("mute_word", "ANN", {"ann1", "ann2"}),
+    ("mute_word", "post 2", {"ann2", "bea2", "cem2"}),
 ]
 
 
@@ -133,14 +143,30 @@ def test_a_snapshot_keeps_controls_for_a_start_without_the_database() -> None:
     assert "ann1" not in names(alone.page("reader", limit=6))
 
 
+def test_a_muted_word_hides_posts_that_get_it_later() -> None:
+    service = service_with_authors()
+    service.feedback("reader", "mute_word", "spoiler")
+
+    service.add_post("ann1", "ann", age=timedelta(hours=1), content="the spoiler")
+    service.add_post("bea1", "bea", age=timedelta(hours=1), content="no spoilers")
+    service.add_post("new", "bea", content="a Spoiler!")
+    service.catch_up()
+
+    assert {"ann1", "new"}.isdisjoint(lists(service))
+    assert "bea1" in lists(service)
+
+
 def test_controls_in_force_are_listed_oldest_first() -> None:
     service = service_with_authors()
     service.feedback("reader", "mute_author", "ann")
     service.feedback("reader", "hide_post", "bea1")
     service.feedback("reader", "hide_post", "bea2")
     service.feedback("reader", "hide_post", "bea2", undo=True)
+    service.feedback("reader", "mute_word", "Two  WORDS")
 
-    assert [control.action for control in service.list_controls("reader")] == ["mute_author", "hide_post"]
+    listed = service.list_controls("reader")
+    assert [control.action for control in listed] == ["mute_author", "hide_post", "mute_word"]
+    assert listed[-1].word == "two words"
 
 
 @pytest.mark.parametrize(
@@ -150,6 +176,8 @@ def test_controls_in_force_are_listed_oldest_first() -> None:
         (lambda s: s.feedback("reader", "hide_post", "nothing"), UnknownPost, "nothing"),
         (lambda s: s.feedback("reader", "mute_author", "nobody"), UnknownAuthor, "nobody"),
         (lambda s: s.feedback("reader", "block_author", "reader"), InvalidControl, "themselves"),
+        (lambda s: s.feedback("reader", "mute_word", "?!"), InvalidControl, "no letters"),
+        (lambda s: s.feedback("reader", "mute_tag", "#"), InvalidControl, "no letters"),
         (
             lambda s: s.feedback("reader", "hide_post", "ann1", until=s.clock.at),
             InvalidControl,

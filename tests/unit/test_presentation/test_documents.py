@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain import entities, errors, ids
-from app.domain.entities.control import AUTHOR_ACTIONS, CONTROL_ACTIONS, ControlAction
+from app.domain.entities.control import CONTROL_ACTIONS, TARGET_FIELDS, ControlAction
 from app.presentation.api.application import PROBES, create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.presentation.api.problems import DOMAIN_PROBLEMS, problem_of
@@ -116,8 +116,8 @@ def test_the_schemas_allow_what_the_domain_allows() -> None:
 
 @pytest.mark.parametrize("action", CONTROL_ACTIONS)
 def test_a_feedback_request_takes_the_target_that_the_domain_takes(action: ControlAction) -> None:
-    targets = {"post_id": "a post", "author_id": "an author"}
-    allowed = "author_id" if action in AUTHOR_ACTIONS else "post_id"
+    targets = {"post_id": "a post", "author_id": "an author", "tag": "a tag", "word": "a word"}
+    allowed = TARGET_FIELDS[action]
 
     for name, target in targets.items():
         with nullcontext() if name == allowed else pytest.raises(ValidationError):

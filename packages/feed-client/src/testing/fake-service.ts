@@ -167,15 +167,22 @@ export class FakeFeedService {
     const { user_id, action, undo = false, until = null, event_id = null } = feedback;
     const post_id = "post_id" in feedback ? feedback.post_id : null;
     const author_id = "author_id" in feedback ? feedback.author_id : null;
+    const tag = "tag" in feedback ? feedback.tag : null;
+    const word = "word" in feedback ? feedback.word : null;
     if (this.knownUsers && !this.knownUsers.has(user_id)) return send(response, 404, { code: "unknown_user" });
     if (post_id !== null && !this.catalogue.includes(post_id)) return send(response, 404, { code: "unknown_post" });
     const isDuplicate = event_id !== null && this.feedbackIds.has(event_id);
     if (!isDuplicate) {
       if (event_id !== null) this.feedbackIds.add(event_id);
+      const control = { action, post_id, author_id, tag, word, created_at: new Date().toISOString(), until };
       const others = (this.controls.get(user_id) ?? []).filter(
-        (control) => control.action !== action || control.post_id !== post_id || control.author_id !== author_id,
+        (other) =>
+          other.action !== action ||
+          other.post_id !== post_id ||
+          other.author_id !== author_id ||
+          other.tag !== tag ||
+          other.word !== word,
       );
-      const control = { action, post_id, author_id, created_at: new Date().toISOString(), until };
       this.controls.set(user_id, undo ? others : [...others, control]);
     }
     send(response, 202, { status: "recorded" });

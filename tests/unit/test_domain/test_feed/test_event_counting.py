@@ -73,7 +73,8 @@ def empty_state() -> FeedState:
         created=np.zeros(3),
         visible=np.ones(3, np.bool_),
         seq=np.arange(3),
-        topics=[None] * 3,
+        texts=[""] * 3,
+        tags=[()] * 3,
     )
     return state
 

@@ -199,7 +199,9 @@ def test_a_post_that_gets_another_author_topic_or_time_is_found_under_them():
     state = timeline.apply_all()
     row, other = int(timeline.post_row[0]), int(timeline.post_row[1])
 
-    state.update_post(row, author=int(timeline.user_row[1]), created=9.0, visible=False, topic="new")
+    state.update_post(
+        row, author=int(timeline.user_row[1]), created=9.0, visible=False, text="", tags=("new",)
+    )
 
     assert state.posts_by_author.row(int(timeline.user_row[1]))[0].tolist() == [row]
     assert state.posts_by_author.row(int(timeline.user_row[0]))[0].tolist() == [other]

@@ -143,7 +143,8 @@ def test_newer_posts_are_the_published_ones_created_later_in_all_and_in_the_topi
         created=created,
         visible=np.ones(len(posts), np.bool_),
         seq=np.arange(len(posts)),
-        topics=[topic for _, topic in posts],
+        texts=[""] * len(posts),
+        tags=[() if topic is None else (topic,) for _, topic in posts],
     )
     later = (created[None] > created[:, None]) & (created[None] <= now)
     same_topic = np.array([[a == b for _, b in posts] for _, a in posts])
