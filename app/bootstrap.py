@@ -24,7 +24,7 @@ from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.response_cache import ResponseCache
 from app.application.use_cases.change_follow import ChangeFollow
 from app.application.use_cases.count_updates import CountUpdates
-from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed
+from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed, OnShown
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.retract_interaction import RetractInteraction
@@ -225,11 +225,12 @@ def build_use_cases(
     ranking_clock: Clock,
     cursors: CursorCodec,
     on_served: OnServed | None,
+    on_shown: OnShown | None,
     settings: Settings,
 ) -> Services:
     """The use cases on the feed of `workers`, with the time of events and of rankings.
 
-    `on_served` gets each ranked response to a known user.
+    `on_served` and `on_shown` are those of GenerateRecommendations.
     """
     cache = ResponseCache(
         max_lists=settings.offset_lists_limit,
@@ -237,7 +238,7 @@ def build_use_cases(
         response_ttl=timedelta(seconds=settings.answer_stands_seconds),
     )
     return Services(
-        recommend=GenerateRecommendations(workers.feed, cursors, ranking_clock, on_served, cache),
+        recommend=GenerateRecommendations(workers.feed, cursors, ranking_clock, on_served, on_shown, cache),
         track=TrackInteraction(
             storage.interactions,
             clock,
@@ -285,7 +286,7 @@ def bootstrap(
     stack.callback(workers.stop)
     workers.start()
     on_served = None if writer is None else writer.enqueue
-    return build_use_cases(workers, storage, clock, ranking_clock, cursors, on_served, settings)
+    return build_use_cases(workers, storage, clock, ranking_clock, cursors, on_served, None, settings)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

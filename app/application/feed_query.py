@@ -14,6 +14,7 @@ from app.application.cursor import CursorCodec, CursorState
 from app.application.dto import RecommendationRequest
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.ranking.sink import ignored_impressions
 
 _NO_ROWS = np.empty(0, np.intp)
 
@@ -56,7 +57,7 @@ class FeedQuery:
     def list_key(self) -> Hashable:
         """Identifies the list: equal for all pages of it."""
         request = self.request
-        return self.user_id, request.mode, request.exclude_seen, _digest(self.excluded_keys)
+        return self.user_id, request.mode, request.exclude_seen, request.shown, _digest(self.excluded_keys)
 
     @property
     def response_key(self) -> Hashable:
@@ -66,10 +67,17 @@ class FeedQuery:
     def excluded_rows(
         self, state: FeedState, user: int, earlier: NDArray[np.intp]
     ) -> NDArray[np.integer[Any]]:
-        """Rows of the posts that the response must not contain: seen, excluded, or `earlier` (see `earlier_rows`)."""
-        seen = state.seen_posts(user) if self.request.exclude_seen else _NO_ROWS
+        """Rows of the posts that the response must not contain: seen, shown, excluded, or `earlier`.
+
+        See `earlier_rows`. Shown posts are excluded if the request requires it.
+        """
         excluded = [row for key in self.excluded_keys if (row := state.post_rows.get(key)) is not None]
-        return np.concatenate([np.array(excluded, np.intp), seen, earlier])
+        rows: list[NDArray[np.integer[Any]]] = [np.array(excluded, np.intp), earlier]
+        if self.request.exclude_seen:
+            rows.append(state.seen_posts(user))
+        if self.request.shown == "exclude" and self.request.mode == "ranked":
+            rows.append(ignored_impressions(state, user, self.now.timestamp()).posts)
+        return np.concatenate(rows)
 
     def earlier_rows(self, state: FeedState) -> NDArray[np.intp]:
         """Rows of the posts on earlier pages of the cursor's list."""

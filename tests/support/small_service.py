@@ -16,7 +16,7 @@ from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
-from app.domain.entities import InteractionType, Post, User
+from app.domain.entities import Impression, InteractionType, Post, User
 from app.domain.entities.control import TARGET_FIELDS, ControlAction
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import DomainError
@@ -91,6 +91,7 @@ class SmallService:
         self.models = FakeModels()
         self.intervals = PollIntervals()
         self.served: list[tuple[UUID, RecommendationResponse]] = []
+        self.shown: list[Impression] = []
         self.storage = in_memory_storage(self.tables) if storage is None else storage
         if not database:
             self.storage = Storage(self.storage.interactions, self.storage.controls, self.storage.follows)
@@ -102,6 +103,7 @@ class SmallService:
             self.clock,
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
             lambda user, response: self.served.append((user, response)),
+            self.shown.append,
             Settings(_env_file=None),
         )
         self.feed = self.workers.feed

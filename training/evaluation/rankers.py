@@ -20,6 +20,8 @@ from training.replay.replay import ReplayRequest
 TOP_N = 50
 """The number of posts that are stored of each list."""
 _PAGE_SIZE = 50
+_SHOWN = 20
+"""Posts of a page that count as shown to the user."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,10 +122,15 @@ BASELINES = tuple(name for name in _SIMPLE if name not in ("random", "owner_form
 
 
 def _served(options: RankingOptions, request: ReplayRequest, model: ChoiceModel | None) -> Ranked:
-    """Rank as the service does: the page, the rest of the ranked list, and then the rest of the catalogue."""
+    """Rank as the service does: the page, the rest of the ranked list, and then the rest of the catalogue.
+
+    The first posts count as shown, so that later pages of the user do not repeat them.
+    """
     pipeline = ranking_pipeline(options, request.neighbour_models.served, model, NoObserver())
     ranked = pipeline.rank(request.context)
     page = pipeline.page(request.context, ranked, _PAGE_SIZE).rows
+    if request.context.user >= 0:
+        request.state.impressions.record(request.context.user, page[:_SHOWN], request.time)
     below = ranked.excluding(page, request.state.n_posts).rows
     position = np.flatnonzero(np.concatenate([page, below]) == request.target)
     if len(position):

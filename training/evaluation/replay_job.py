@@ -18,7 +18,7 @@ from training.replay.replay import Replay, ReplayRequest
 Diagnose = Callable[[ReplayRequest, ChoiceModel | None], Any]
 """Examines one test request with the current model. It and what it returns are sent to and from workers by pickle."""
 Progress = Callable[[int, int], None]
-"""Is called with the number of times that are processed, and of all."""
+"""Is called with the number of event rows that are processed, and of all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,16 +61,17 @@ class RankedRequest:
 
 
 class ReplayJob:
-    """Processes every `step`-th time of a plan, starting with number `first`.
+    """Processes the event rows of a plan whose user row is `first` modulo `step`.
 
-    The results depend on the plan and the models only, not on the number of workers.
+    The pages that were shown to a user affect later pages, so one worker processes all rows of a user. The results
+    depend on the plan and the models only, not on the number of workers.
     """
 
     def __init__(self, plan: ReplayPlan, first: int = 0, step: int = 1) -> None:
-        self._plan, self._next, self._step = plan, first, step
-        # A view and a choice at the same time share their ranking context, so the same worker processes both.
-        self._times, starts = np.unique(plan.replay.events.time[plan.event_rows], return_index=True)
-        self._groups = np.split(plan.event_rows, starts[1:])
+        self._plan, self._next = plan, 0
+        users = plan.replay.dataset.events.user[plan.event_rows]
+        self._events = plan.event_rows[users % step == first]
+        self._times = plan.replay.events.time[self._events]
         self._request_number = {event: number for number, event in enumerate(plan.requests.tolist())}
         self._example_number = {
             event: number for number, event in enumerate(plan.examples.event_rows.tolist())
@@ -82,16 +83,16 @@ class ReplayJob:
     ) -> list[RankedRequest | SampledExample]:
         """Process the remaining event rows before the time `stop` with a model, and return the results."""
         results: list[RankedRequest | SampledExample] = []
-        total = len(self._times)
+        total = len(self._events)
         while self._next < total and self._times[self._next] < stop:
-            for event in self._groups[self._next].tolist():
-                request = self._plan.replay.request_at(event)
-                if event in self._request_number:
-                    results.append(self._rank(request, model))
-                if event in self._example_number:
-                    results.append(self._sampler.sample(self._example_number[event], request))
-            self._next += self._step
-            progress(min(self._next, total), total)
+            event = self._events.item(self._next)
+            request = self._plan.replay.request_at(event)
+            if event in self._request_number:
+                results.append(self._rank(request, model))
+            if event in self._example_number:
+                results.append(self._sampler.sample(self._example_number[event], request))
+            self._next += 1
+            progress(self._next, total)
         return results
 
     def _rank(self, request: ReplayRequest, model: ChoiceModel | None) -> RankedRequest:

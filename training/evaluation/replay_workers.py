@@ -1,6 +1,6 @@
 """Processes that share the work of a replay.
 
-Each worker holds its own replay, applies the whole feed, and processes its stride of the requests. So the results do
+Each worker holds its own replay, applies the whole feed, and processes the requests of its users. So the results do
 not depend on the number of workers.
 """
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from app.domain.ranking import user_features
 from app.domain.ranking.choice_model import ChoiceModel
-from app.infrastructure.config.settings import Fraction
+from app.infrastructure.config.setting_types import Fraction
 from training.learning.calibration import FullChoiceSet, fit_calibration
 from training.learning.candidate_sets import ChoiceSets, StandardChoiceSets, standardise
 from training.learning.fit_logit import fit_choice_model, log_likelihoods

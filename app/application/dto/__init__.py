@@ -1,7 +1,7 @@
 """What goes in and out of the use cases."""
 
-from app.application.dto.recommendation_request import Mode, RecommendationRequest
+from app.application.dto.recommendation_request import Mode, RecommendationRequest, Shown
 from app.application.dto.recommendation_response import RecommendationResponse, Source
 from app.domain.entities import Reason
 
-__all__ = ["Mode", "Reason", "RecommendationRequest", "RecommendationResponse", "Source"]
+__all__ = ["Mode", "Reason", "RecommendationRequest", "RecommendationResponse", "Shown", "Source"]

@@ -7,10 +7,13 @@ from typing import Literal
 Mode = Literal["ranked", "following", "newest"]
 """The kind of feed: ranked by the active ranker, or in order of time, of followed authors or of all."""
 
+Shown = Literal["sink", "exclude", "ignore"]
+"""What happens to posts that were shown before without any engagement: they rank lower, are excluded, or neither."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecommendationRequest:
-    """Ids are as the caller gave them (see app.domain.ids)."""
+    """Ids are as the caller gave them (see app.domain.ids). `request_id` identifies the response in impressions."""
 
     user_id: str
     limit: int = 50
@@ -20,3 +23,5 @@ class RecommendationRequest:
     exclude_seen: bool = True
     mode: Mode = "ranked"
     explain: bool = False
+    shown: Shown = "sink"
+    request_id: str = ""

@@ -13,8 +13,9 @@ Source = Literal["personalized", "cold_start", "fallback"]
 
 @dataclass(frozen=True, slots=True)
 class RecommendationResponse:
-    """One page. `post_ids`, `external_ids`, `scores` and `reasons` have one entry for each post, best post first.
+    """One page, best post first. `post_ids`, `external_ids`, `scores`, `reasons` and `post_seqs` have one entry a post.
 
+    post_seqs     numbers of the posts (`Post.seq`)
     external_ids  None for a post whose given id is its UUID
     explanations  one for each post if the request has `explain`, else empty
     """
@@ -31,3 +32,4 @@ class RecommendationResponse:
     generated_at: datetime
     next_cursor: str | None
     explanations: Sequence[Mapping[str, Any]] = ()
+    post_seqs: Sequence[int] = ()

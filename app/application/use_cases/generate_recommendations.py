@@ -13,11 +13,13 @@ from app.application.feed_list import FeedList
 from app.application.feed_query import FeedQuery
 from app.application.live_feed import LiveFeed
 from app.application.response_cache import ResponseCache, cache_validity
+from app.domain.entities import Impression
 from app.domain.ranking.pipeline import Page
 from app.domain.services.clock import Clock
 from app.domain.services.ranking_context import RankingContext
 
 OnServed = Callable[[UUID, RecommendationResponse], None]
+OnShown = Callable[[Impression], None]
 
 
 @dataclass(eq=False)
@@ -25,12 +27,14 @@ class GenerateRecommendations:
     """Answer feed requests from memory. A missing model or database degrades the response, never the request.
 
     on_served  gets each ranked response to a known user, except cached ones; it must not block
+    on_shown   gets each ranked page of a known user; it must not block
     """
 
     feed: LiveFeed
     cursors: CursorCodec
     clock: Clock
     on_served: OnServed | None
+    on_shown: OnShown | None
     cache: ResponseCache
 
     def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
@@ -42,16 +46,35 @@ class GenerateRecommendations:
             validity = cache_validity(state, user, self.feed.ranker.model_version)
             self.cache.bind(state)
             if (cached := self.cache.response(query, validity)) is not None:
+                self._report_shown(query, user, cached)
                 return self._reissue(cached, query)
             earlier = query.earlier_rows(state)
             excluded = query.excluded_rows(state, user, earlier)
-            context = RankingContext(state, user, query.now.timestamp(), excluded)
+            sinks_shown = request.shown == "sink"
+            context = RankingContext(state, user, query.now.timestamp(), excluded, sinks_shown=sinks_shown)
             feed_list = self.cache.feed_list(query) or self._new_list(query, context, earlier)
             response = self._respond(query, context, feed_list)
             self.cache.put(query, validity, feed_list, response)
+        self._report_shown(query, user, response)
         if self.on_served is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
             self.on_served(query.user_id, response)
         return response
+
+    def _report_shown(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
+        """Pass a ranked page of a known user on; a cached page keeps the time at which it was made."""
+        request = query.request
+        if self.on_shown is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
+            self.on_shown(
+                Impression(
+                    request_id=request.request_id,
+                    user_id=query.user_id,
+                    shown_at=response.generated_at,
+                    mode=request.mode,
+                    model_version=response.model_version,
+                    posts=response.post_seqs,
+                    reasons=response.reasons,
+                )
+            )
 
     def _reissue(self, cached: RecommendationResponse, query: FeedQuery) -> RecommendationResponse:
         return replace(
@@ -70,6 +93,8 @@ class GenerateRecommendations:
     ) -> RecommendationResponse:
         request, state, ranker = query.request, context.state, self.feed.ranker
         page, exhausted = feed_list.page(ranker.pipeline, context, query.start, query.stop)
+        if request.mode == "ranked" and context.user >= 0:
+            state.impressions.record(context.user, page.rows, context.now)
         rows = page.rows.tolist()
         return RecommendationResponse(
             user_id=request.user_id,
@@ -84,6 +109,7 @@ class GenerateRecommendations:
             generated_at=query.now,
             next_cursor=None if exhausted else self._next_cursor(query, context, feed_list, page),
             explanations=feed_list.explain(ranker.pipeline, context, page) if request.explain else [],
+            post_seqs=state.seq[page.rows].tolist(),
         )
 
     def _next_cursor(self, query: FeedQuery, context: RankingContext, feed_list: FeedList, page: Page) -> str:

@@ -1,8 +1,18 @@
 """Frozen values with their invariants."""
 
+from app.domain.entities.impression import Impression
 from app.domain.entities.interaction import INTERACTION_TYPES, Interaction, InteractionType
 from app.domain.entities.post import Post
 from app.domain.entities.recommendation import Reason, Recommendation
 from app.domain.entities.user import User
 
-__all__ = ["INTERACTION_TYPES", "Interaction", "InteractionType", "Post", "Reason", "Recommendation", "User"]
+__all__ = [
+    "INTERACTION_TYPES",
+    "Impression",
+    "Interaction",
+    "InteractionType",
+    "Post",
+    "Reason",
+    "Recommendation",
+    "User",
+]

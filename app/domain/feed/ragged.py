@@ -132,6 +132,15 @@ class RaggedArray:
             column[: keep.sum()] = column[keep]
         self._length[row] = keep.sum()
 
+    def move(self, value: int, before: int, now: int) -> None:
+        """Take a value of an array with one column from a row to the end of another; -1: from or to no row."""
+        if before == now:
+            return
+        if before >= 0:
+            self.discard(before, value)
+        if now >= 0:
+            self.append(np.array([now]), np.array([value]))
+
     def to_arrays(self) -> dict[str, Any]:
         """The length of each row, and the columns with the entries of all rows, one row after the other.
 

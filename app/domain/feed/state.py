@@ -11,6 +11,7 @@ from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, newly_counted_events
+from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.time_units import DAY, HOUR
@@ -72,6 +73,7 @@ class FeedState:
         self.followers = np.zeros(0, np.int64)  # by user
         self.controls = FeedControls()
         self.post_words = PostWords()
+        self.impressions = FeedImpressions()
 
     def memoised(
         self, key: object, compute: Callable[[], T], *, posts_only: bool = False, now: float | None = None
@@ -239,7 +241,7 @@ class FeedState:
     ) -> None:
         """Bring a known post up to date."""
         self._changed(posts=True)
-        _move(self.posts_by_author, row, int(self.author[row]), author)
+        self.posts_by_author.move(row, int(self.author[row]), author)
         self.author[row] = author
         if created != self.created[row]:
             self.created[row] = created
@@ -267,7 +269,9 @@ class FeedState:
 
     def remove_user(self, key: bytes) -> None:
         """Remove the key of a user, who is unknown from now on."""
-        self.user_rows.pop(key, None)
+        row = self.user_rows.pop(key, None)
+        if row is not None:
+            self.impressions.remove(row)
 
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
         """Rows of the posts with these numbers; unknown numbers are skipped."""
@@ -297,13 +301,3 @@ class FeedState:
     def _topic(self, tags: Sequence[str]) -> int:
         """The number of the first tag, -1 without tags."""
         return self.topic_ids.setdefault(tags[0], len(self.topic_ids)) if tags else -1
-
-
-def _move(rows: RaggedArray, post: int, before: int, now: int) -> None:
-    """Take a post from the row of what it belonged to into another; -1 is nothing's."""
-    if before == now:
-        return
-    if before >= 0:
-        rows.discard(before, post)
-    if now >= 0:
-        rows.append(np.array([now]), np.array([post], np.int32))

@@ -6,6 +6,7 @@ from typing import Any
 from app.domain.feed.controls import FeedControls
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.state import FeedState
 
@@ -47,6 +48,7 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "controls": state.controls.snapshot(),
         "post_words": state.post_words.words.to_arrays(),
         "post_tags": state.post_words.tags.to_arrays(),
+        "impressions": state.impressions.snapshot(),
         "heat": {key: getattr(state, name).to_arrays() for key, name in _COUNTERS.items()},
         "rows": {key: getattr(state, name).to_arrays() for key, name in _RAGGED.items()},
     }
@@ -66,6 +68,8 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
     state.controls = FeedControls.from_snapshot(saved["controls"])
     state.post_words.words = RaggedArray.from_arrays(saved["post_words"])
     state.post_words.tags = RaggedArray.from_arrays(saved["post_tags"])
+    if "impressions" in saved:  # not in artefacts of earlier versions
+        state.impressions = FeedImpressions.from_snapshot(saved["impressions"])
     for key, name in _COUNTERS.items():
         setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
     for key, name in _RAGGED.items():

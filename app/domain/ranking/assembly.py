@@ -10,6 +10,7 @@ from app.domain.ranking.not_interested import NotInterested
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.page_selector import PageSelector
 from app.domain.ranking.pipeline import FeedPipeline
+from app.domain.ranking.sink import ImpressionSink
 from app.domain.ranking.trending_scorer import TrendingScorer, nearest_half_life
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.recommender_interface import Recommender
@@ -53,6 +54,7 @@ def ranking_pipeline(
         ),
         observer=observer,
         not_interested=NotInterested(options.not_interested_factor, options.not_interested_days),
+        sink=ImpressionSink(options.impression_sink_factor, options.impression_sink_hours),
     )
 
 

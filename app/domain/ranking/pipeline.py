@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Reason
 from app.domain.ranking.not_interested import NotInterested
+from app.domain.ranking.sink import ImpressionSink
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.eligibility_filter import EligibilityFilter
 from app.domain.services.ranking_context import RankingContext
@@ -79,6 +80,7 @@ class FeedPipeline:
     selector: Selector
     observer: StageObserver
     not_interested: NotInterested = field(default_factory=NotInterested)
+    sink: ImpressionSink = field(default_factory=ImpressionSink)
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
@@ -108,6 +110,8 @@ class FeedPipeline:
         values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
         if len(context.controls.not_interested[0]):
             values *= self.not_interested(context, rows)
+        if context.sinks_shown and len(context.state.impressions.of(context.user)):
+            values *= self.sink(context, rows)
         order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
         self.observer.observe("sources", sourced - started)
         self.observer.observe("filter", filtered - sourced)

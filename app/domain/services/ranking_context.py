@@ -18,16 +18,24 @@ class RankingContext:
     """The input of sources, filters and scorers for one request."""
 
     def __init__(
-        self, state: FeedState, user: int, now: float, excluded: NDArray[np.integer[Any]] = _NONE
+        self,
+        state: FeedState,
+        user: int,
+        now: float,
+        excluded: NDArray[np.integer[Any]] = _NONE,
+        *,
+        sinks_shown: bool = True,
     ) -> None:
         """`user` is a row of `state`, or -1 for an unknown user; `now` is in seconds since the Unix epoch.
 
         `excluded` are rows of posts that must not be returned: seen posts, excluded posts and posts of earlier pages.
-        The posts that the user's controls hide are added to them.
+        The posts that the user's controls hide are added to them. `sinks_shown`: posts that were shown without any
+        engagement rank lower.
         """
         self.state = state
         self.user = user
         self.now = now
+        self.sinks_shown = sinks_shown
         self.controls = state.controls.active(user, now, state.post_rows.get)
         self.excluded = excluded
         if len(self.controls.posts) or len(self.controls.authors):

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.feed.event_counting import CountingRule
 from app.domain.ranking.options import FormulaWeights, RankingOptions
-from app.infrastructure.config.settings import Hours, Settings, Weight
+from app.infrastructure.config.setting_types import Hours, Weight
+from app.infrastructure.config.settings import Settings
 
 
 def _bounds_of(setting: str) -> TypeAdapter[Any]:
@@ -32,6 +33,8 @@ _RANKING_SETTINGS: Final = {
     "exploration_share": "exploration_share",
     "not_interested_factor": "not_interested_factor",
     "not_interested_days": "not_interested_days",
+    "impression_sink_factor": "impression_sink_factor",
+    "impression_sink_hours": "impression_sink_hours",
     "whole_catalogue": "ranked_limit",
     "candidates": "candidates",
 }

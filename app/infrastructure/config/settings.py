@@ -10,52 +10,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.ranking.options import RankingOptions
+from app.infrastructure.config.setting_types import (
+    Comma,
+    Dsn,
+    Fraction,
+    Hours,
+    LogLevel,
+    Milliseconds,
+    Seconds,
+    Weight,
+)
 from app.shared.exceptions import ConfigurationError
 
-_DSN_STARTS = ("postgres://", "postgresql://", "postgresql+psycopg2://")
 _RANKING = RankingOptions()
 _FORMULA, _WEIGHTS = _RANKING.formula, _RANKING.interaction_weights
-
-
-def _split_at_commas(value: object) -> object:
-    """Split a text at its commas into its non-empty parts; return any other value as it is."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _check_dsn(dsn: SecretStr) -> SecretStr:
-    """Return `dsn` if it is one of PostgreSQL. The ValueError of another one does not quote it."""
-    text = dsn.get_secret_value()
-    try:
-        is_valid = text.startswith(_DSN_STARTS) and urlsplit(text).port != 0
-    except ValueError:  # its message may quote the password
-        is_valid = False
-    if not is_valid:
-        raise ValueError("must be a DSN such as postgresql://user:password@host:5432/database")
-    return dsn
-
-
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
-Hours = Annotated[float, Field(gt=0, le=24 * 3650, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
-_LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-Comma = NoDecode, BeforeValidator(_split_at_commas)
 
 
 class Settings(BaseSettings):
@@ -87,7 +61,7 @@ class Settings(BaseSettings):
     }
     """The title in `.env.example` above the first setting of each section."""
 
-    database_url: Annotated[SecretStr, AfterValidator(_check_dsn)] | None = None
+    database_url: Dsn | None = None
     """PostgreSQL DSN. Unset: the embedded PostgreSQL in .local/postgres, if its package is installed."""
     db_schema: str = Field("public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     """Schema of the service's tables and views; migrations create it."""
@@ -107,7 +81,7 @@ class Settings(BaseSettings):
     """Address that the service listens on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port that the service listens on."""
-    log_level: Annotated[_LogLevel, BeforeValidator(str.upper)] = "INFO"
+    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
     """Lowest level that is logged."""
     feed_now: AwareDatetime | None = None
     """Fixed time for tests and replays (ISO 8601 with zone); rejected if API_KEYS is set."""
@@ -172,6 +146,10 @@ class Settings(BaseSettings):
         _RANKING.not_interested_days
     )
     """Time in which this factor rises to 1 in a straight line."""
+    impression_sink_factor: Fraction = _RANKING.impression_sink_factor
+    """Factor on the score of a post for each time that it was shown to the user without any engagement."""
+    impression_sink_hours: Hours = _RANKING.impression_sink_hours
+    """Time in which the effect of showing a post falls to a half."""
     ranked_limit: Annotated[int, Field(ge=0, le=1_000_000)] = _RANKING.whole_catalogue
     """Number of posts up to which every post is a candidate."""
     candidates: Annotated[int, Field(ge=20, le=10_000)] = _RANKING.candidates

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.application.dto import Mode, Reason, RecommendationRequest, Source
+from app.application.dto import Mode, Reason, RecommendationRequest, Shown, Source
 from app.application.use_cases.count_updates import MAX_COUNT
 
 GivenId = Annotated[
@@ -32,6 +32,11 @@ class RequestContext(BaseModel):
         "ranked", description="The ranked feed, every post newest first, or followed authors only"
     )
     explain: bool = Field(False, description="Say of each post what put it there")
+    shown: Shown = Field(
+        "sink",
+        description="Posts that were shown before without any engagement rank lower (`sink`), are excluded "
+        "(`exclude`), or are ranked as all others (`ignore`); in mode `ranked`",
+    )
 
 
 class GenerateRequest(BaseModel):
@@ -58,10 +63,10 @@ class GenerateRequest(BaseModel):
         default_factory=RequestContext, json_schema_extra={"default": RequestContext().model_dump()}
     )
 
-    def to_dto(self) -> RecommendationRequest:
-        """The argument of the use case: `context` without its nesting."""
+    def to_dto(self, request_id: str) -> RecommendationRequest:
+        """The argument of the use case: `context` without its nesting, and the id of the response."""
         fields = dict(self)
-        return RecommendationRequest(**dict(fields.pop("context")), **fields)
+        return RecommendationRequest(**dict(fields.pop("context")), **fields, request_id=request_id)
 
 
 class RecommendedPost(BaseModel):

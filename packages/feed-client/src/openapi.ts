@@ -696,7 +696,8 @@ export interface components {
              * @default {
              *       "exclude_seen": true,
              *       "mode": "ranked",
-             *       "explain": false
+             *       "explain": false,
+             *       "shown": "sink"
              *     }
              */
             context?: components["schemas"]["RequestContext"];
@@ -725,6 +726,13 @@ export interface components {
              * @default false
              */
             explain?: boolean;
+            /**
+             * Shown
+             * @description Posts that were shown before without any engagement rank lower (`sink`), are excluded (`exclude`), or are ranked as all others (`ignore`); in mode `ranked`
+             * @default sink
+             * @enum {string}
+             */
+            shown?: "sink" | "exclude" | "ignore";
         };
         /**
          * RetractRequest

@@ -53,7 +53,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         try:
             query = decode(body, GenerateRequest)
             mode = query.context.mode
-            response = services_of(request.scope).recommend(query.to_dto())
+            response = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
             ranked = perf_counter()
             content = encode(response, request.scope["feed.request_id"])
             ended = perf_counter()

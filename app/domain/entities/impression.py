@@ -1,0 +1,27 @@
+"""One page of a feed that was shown to a user."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.entities.recommendation import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """A page: `posts` and `reasons` have one entry for each place.
+
+    request_id     of the response; a client may use one id for several
+    shown_at       aware time at which the page was made
+    model_version  None without a model
+    posts          numbers of the posts (`Post.seq`)
+    """
+
+    request_id: str
+    user_id: UUID
+    shown_at: datetime
+    mode: str
+    model_version: str | None
+    posts: Sequence[int]
+    reasons: Sequence[Reason]

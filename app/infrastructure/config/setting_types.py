@@ -1,0 +1,36 @@
+"""The types of settings: what their values may be."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+_DSN_STARTS = ("postgres://", "postgresql://", "postgresql+psycopg2://")
+
+
+def _split_at_commas(value: object) -> object:
+    """Split a text at its commas into its non-empty parts; return any other value as it is."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _check_dsn(dsn: SecretStr) -> SecretStr:
+    """Return `dsn` if it is one of PostgreSQL. The ValueError of another one does not quote it."""
+    text = dsn.get_secret_value()
+    try:
+        is_valid = text.startswith(_DSN_STARTS) and urlsplit(text).port != 0
+    except ValueError:  # its message may quote the password
+        is_valid = False
+    if not is_valid:
+        raise ValueError("must be a DSN such as postgresql://user:password@host:5432/database")
+    return dsn
+
+
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+Hours = Annotated[float, Field(gt=0, le=24 * 3650, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Comma = NoDecode, BeforeValidator(_split_at_commas)
+Dsn = Annotated[SecretStr, AfterValidator(_check_dsn)]

@@ -1,0 +1,131 @@
+"""Pages that were shown affect later pages: ignored posts sink, so that a refresh shows others."""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.application.dto import RecommendationResponse, Shown
+from app.domain.feed.state_snapshot import from_snapshot
+from app.domain.ids import user_uuid
+from app.domain.ranking.assembly import NoObserver
+from app.domain.ranking.options import RankingOptions
+from app.domain.repositories.feed_log import FeedSnapshot, LogPosition
+from app.domain.services.ranking_context import RankingContext
+from tests.support.feeds import generated
+from tests.support.small_service import SmallService, names, service_with_posts
+from training.training_run import fit_served_model
+
+LATER = 11  # seconds: longer than a response is cached
+
+
+def refreshed(service: SmallService, **options: Any) -> RecommendationResponse:
+    service.pass_time(LATER)
+    return service.page("reader", limit=5, **options)
+
+
+@pytest.mark.parametrize("model", ["formula", "learned"])
+def test_a_refresh_shows_other_posts_and_the_order_before_if_shown_posts_are_ignored(model: str) -> None:
+    service = service_with_posts(model)
+    first = service.page("reader", limit=5)
+
+    second = refreshed(service)
+    unchanged = refreshed(service, shown="ignore")
+
+    assert set(names(second)) - set(names(first))
+    assert names(unchanged) == names(first)
+
+
+def test_excluded_shown_posts_never_come_back_until_the_list_ends() -> None:
+    service = service_with_posts()
+    shown: list[str] = []
+    while names(page := refreshed(service, shown="exclude")):
+        shown += names(page)
+
+    assert len(shown) == len(set(shown))
+    assert set(shown) == service.eligible("reader")
+    assert names(refreshed(service, shown="sink"))
+
+
+def test_the_pages_of_a_list_repeat_nothing_and_end_after_every_eligible_post() -> None:
+    service = service_with_posts()
+    service.all_pages("reader", limit=7)
+    service.pass_time(LATER)
+
+    pages = []
+    page = service.page("reader", limit=7)
+    while page.next_cursor is not None:
+        pages.append(page)
+        service.pass_time(LATER)
+        page = service.page("reader", limit=7, cursor=page.next_cursor)
+
+    listed = names(*pages, page)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == service.eligible("reader")
+
+
+def test_a_repeated_request_gets_the_cached_page_and_counts_once() -> None:
+    service = service_with_posts()
+    first = service.page("reader", limit=5, request_id="first")
+    service.pass_time(5)
+
+    assert names(service.page("reader", limit=5, request_id="second")) == names(first)
+
+    impressions = service.feed.state.impressions
+    assert len(impressions.of(service.feed.state.user_rows[user_uuid("reader").bytes])) == 5
+    assert [one.request_id for one in service.shown] == ["first", "second"]
+    assert {one.shown_at for one in service.shown} == {first.generated_at}
+
+
+@pytest.mark.parametrize("mode", ["newest", "following"])
+@pytest.mark.parametrize("shown", ["sink", "exclude"])
+def test_lists_by_time_do_not_depend_on_what_was_shown(mode: str, shown: Shown) -> None:
+    service = service_with_posts()
+    options: dict[str, Any] = {"mode": mode, "shown": shown}
+    first = service.page("reader", limit=5, **options)
+    refreshed(service)
+
+    assert names(refreshed(service, **options)) == names(first)
+
+
+def test_each_ranked_page_of_a_known_user_is_passed_on_with_its_posts_in_order() -> None:
+    service = service_with_posts()
+    service.page("nobody-knows-them", limit=5)
+    service.page("reader", limit=5, mode="newest")
+    page = service.page("reader", limit=5, request_id="r1")
+
+    [shown] = service.shown
+    numbers = {post.seq: post.external_id for post in service.tables.posts.values()}
+    assert [numbers[seq] for seq in shown.posts] == names(page)
+    assert (shown.request_id, shown.user_id, shown.mode) == ("r1", user_uuid("reader"), "ranked")
+    assert (shown.model_version, list(shown.reasons)) == (page.model_version, page.reasons)
+
+
+def test_what_was_shown_to_one_user_does_not_change_the_feed_of_another() -> None:
+    service = service_with_posts()
+    before = service.page("other", limit=10)
+    service.page("reader", limit=10)
+    service.clock.at += timedelta(seconds=LATER)
+
+    assert names(service.page("other", limit=10, shown="ignore")) == names(before)
+
+
+def test_most_places_of_nine_refreshes_show_a_post_of_no_earlier_one() -> None:
+    feed = FeedSnapshot(generated(100, 500, 5000), LogPosition("generated", 1), frozenset())
+    model = fit_served_model(feed, RankingOptions(), None, {})
+    state = from_snapshot(model.snapshot)
+    pipeline = model.pipeline(state, NoObserver())
+    active = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))[:25]
+    new_places = 0
+    for user in active.tolist():
+        now, shown = float(state.last_engaged[: state.n_posts].max()), set[int]()
+        for refresh in range(10):
+            now += LATER
+            context = RankingContext(state, user, now, state.seen_posts(user))
+            page = pipeline.page(context, pipeline.rank(context), 20).rows
+            state.impressions.record(user, page, now)
+            new_places += 0 if refresh == 0 else len(set(page.tolist()) - shown)
+            shown |= set(page.tolist())
+
+    assert new_places / (25 * 180) >= 0.6
