@@ -42,6 +42,7 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = Fals
         "posts": "id, [author_id, content, created_at, visible, like_count, comment_count, tags]",
         "users": "id, [username, follower_count, created_at]",
         "follows": "follower_id, followee_id, [created_at]",
+        "controls": "user_id, action, one of post_id, author_id, tag and word, [created_at, until]",
     }
     for kind, names in columns.items():
         is_required = required and kind == "interactions"
@@ -52,7 +53,7 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = Fals
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with an error if a file or --event-map is given without --interactions."""
-    for name in ("posts", "users", "follows", "event_map"):
+    for name in ("posts", "users", "follows", "controls", "event_map"):
         if getattr(args, name) and args.interactions is None:
             parser.error(f"argument --{name.replace('_', '-')}: needs --interactions")
 
@@ -60,7 +61,7 @@ def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
 def posts_beside(args: argparse.Namespace) -> Path | None:
     """The default of --posts: posts.parquet in the folder of the interactions, if it exists."""
     interactions: Path = args.interactions
-    alone = args.users is None and args.follows is None
+    alone = args.users is args.follows is args.controls is None
     if interactions.suffix.lower() == ".json" or (alone and sibling(interactions, "posts").is_file()):
         return None  # the feed contains its posts
     beside = interactions.with_name("posts.parquet")

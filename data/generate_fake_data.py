@@ -1,8 +1,8 @@
 """Write a realistic synthetic feed: `python -m data.generate_fake_data --help`.
 
-The same arguments give the same bytes. `--output feed.json` holds users, posts, follows and interactions in one
-document, one record on each line. `--output feed.parquet`, for large feeds, holds the interactions; the other records
-are in `feed.users.parquet`, `feed.posts.parquet` and `feed.follows.parquet` beside it, where readers find them.
+The same arguments give the same bytes. `--output feed.json` holds users, posts, follows, interactions and
+controls in one document, one record on each line. `--output feed.parquet`, for large feeds, holds the interactions; the
+other records are in `feed.users.parquet`, `feed.posts.parquet` and so on beside it, where readers find them.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return fail(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
     print(
         f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows):,} follows, "
-        f"{len(feed.events):,} interactions"
+        f"{len(feed.events):,} interactions, {len(feed.controls):,} controls"
     )
     return 0
 
@@ -89,8 +90,11 @@ def _json(tables: dict[FileKind, Any]) -> Iterator[bytes]:
     for number, (kind, table) in enumerate(tables.items()):
         yield b'%b\n"%b": [' % (b"," if number else b"", kind.encode())
         separator = b"\n"
-        times = pc.strftime(table["created_at"], "%Y-%m-%dT%H:%M:%SZ")
-        rows = table.set_column(table.schema.get_field_index("created_at"), "created_at", times)
+        rows = table
+        for column, field in enumerate(table.schema):
+            if pa.types.is_timestamp(field.type):
+                text = pc.strftime(table[field.name], "%Y-%m-%dT%H:%M:%SZ")
+                rows = rows.set_column(column, field.name, text)
         for batch in rows.to_batches(max_chunksize=_BATCH_ROWS):
             for row in batch.to_pylist():
                 if row.get("metadata") is not None:
@@ -105,7 +109,9 @@ def _json(tables: dict[FileKind, Any]) -> Iterator[bytes]:
 
 def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
     """The Arrow tables of the feed."""
-    users, posts, follows, events = feed.users, feed.posts, feed.follows, feed.events
+    users, posts, follows, events, controls = feed.users, feed.posts, feed.follows, feed.events, feed.controls
+    ids = zip((*users.key, *posts.key), (*users.external_id, *posts.external_id), strict=True)
+    id_of = {UUID(bytes=key.tobytes()): external_id for key, external_id in ids}
     columns: dict[FileKind, dict[str, Any]] = {
         "users": {
             "id": users.external_id,
@@ -133,6 +139,14 @@ def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
             "interaction_type": pa.array(INTERACTION_TYPES).take(pa.array(events.kind)),
             "created_at": _times(events.time_us),
             "metadata": _metadata(events),
+        },
+        "controls": {
+            "user_id": [id_of[one.user_id] for one in controls],
+            "action": pa.array([one.action for one in controls], pa.string()),
+            "post_id": pa.array([one.post_id and id_of[one.post_id] for one in controls], pa.string()),
+            "author_id": pa.array([one.author_id and id_of[one.author_id] for one in controls], pa.string()),
+            "created_at": pa.array([one.created_at for one in controls], pa.timestamp("ms", "UTC")),
+            "until": pa.array([one.until for one in controls], pa.timestamp("ms", "UTC")),
         },
     }
     return {kind: pa.table(values) for kind, values in columns.items()}

@@ -29,7 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         """Read the files, load them into the database, and print what was added and skipped."""
         with progress_bars() as progress:
             progress("reading", 0, None)
-            feed = read_feed(args.interactions, args.posts, args.users, args.follows, args.event_map)
+            feed = read_feed(
+                args.interactions,
+                args.posts,
+                args.users,
+                args.follows,
+                args.event_map,
+                controls=args.controls,
+            )
             progress("reading", len(feed.dataset.events), len(feed.dataset.events))
             now = time.time() if args.shift_to_now else None
             with feed_database() as database:

@@ -1,6 +1,6 @@
 """Loads a feed file into the database of the settings."""
 
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import KEY_DTYPE, NO_TIME, EventColumns, FeedDataset, uuid_keys
+from app.domain.entities.control import Control
+from app.domain.feed.dataset import (
+    KEY_DTYPE,
+    NO_TIME,
+    EventColumns,
+    FeedDataset,
+    microseconds,
+    time_of,
+    uuid_keys,
+)
 from app.domain.feed.time_units import DAY
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.bulk_load import (
@@ -63,7 +72,12 @@ class FeedDatabase:
         if shift is not None:
             dataset = shifted(dataset, shift.seconds)
         columns: Mapping[str, Sized]
-        columns = {"users": dataset.users, "posts": dataset.posts, "follows": dataset.follows}
+        columns = {
+            "users": dataset.users,
+            "posts": dataset.posts,
+            "follows": dataset.follows,
+            "controls": dataset.controls,
+        }
 
         def table_progress(table: str, rows: int) -> None:
             progress(table, rows, len(columns.get(table, dataset.events)))
@@ -143,7 +157,20 @@ def shifted(dataset: FeedDataset, seconds: float) -> FeedDataset:
         replace(posts, created_us=shift(posts.created_us)),
         replace(follows, since_us=shift(follows.since_us)),
         replace(events, time_us=shift(events.time_us)),
+        _shifted_controls(dataset.controls, shift),
     )
+
+
+def _shifted_controls(
+    controls: Sequence[Control], shift: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+) -> list[Control]:
+    given = [(control.created_at, control.until) for control in controls]
+    times_us = [NO_TIME if time is None else microseconds(time) for pair in given for time in pair]
+    times = map(time_of, shift(np.array(times_us, np.int64)).tolist())
+    return [
+        replace(control, created_at=created_at, until=until)
+        for control, created_at, until in zip(controls, times, times, strict=True)
+    ]
 
 
 def data_set_name(dataset: FeedDataset) -> str:
@@ -178,6 +205,8 @@ def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
         f"added {counts.users:,} users, {counts.posts:,} posts, {counts.follows:,} follows, "
         f"{counts.interactions:,} interactions"
     )
+    if counts.controls:
+        added += f", {counts.controls:,} controls"
     if counts == LoadCounts(0, 0, 0, 0):
         added = "nothing new"
     return f"{added}; skipped {', '.join(map(str, skipped_rows))}" if skipped_rows else added

@@ -16,13 +16,14 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from app.domain.entities import InteractionType
+from app.domain.entities.control import ControlAction
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.ids import MAX_ID_LENGTH
 from app.shared.command_line import preview
 from app.shared.exceptions import ConfigurationError
 from data.times import parse_time
 
-FileKind = Literal["interactions", "posts", "users", "follows"]
+FileKind = Literal["interactions", "posts", "users", "follows", "controls"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
 UUID_FORM: Final = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
@@ -154,9 +155,23 @@ class FeedFollow(BaseModel):
     created_at: FeedTime | None = None
 
 
+class FeedControl(BaseModel):
+    """One row of `controls`. Each action has one target (`TARGET_FIELDS`)."""
+
+    user_id: GivenId
+    action: ControlAction
+    post_id: GivenId | None = None
+    author_id: GivenId | None = None
+    tag: Text | None = None
+    word: Text | None = None
+    created_at: FeedTime | None = None
+    until: FeedTime | None = None
+
+
 ROWS: Final[dict[FileKind, type[BaseModel]]] = {
     "interactions": UserInteraction,
     "posts": FeedPost,
     "users": FeedUser,
     "follows": FeedFollow,
+    "controls": FeedControl,
 }

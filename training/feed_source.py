@@ -16,7 +16,9 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
     """The feed of the arguments. Raises FeedFileError, and the errors of `read_database`."""
     if args.interactions is not None:
         posts = args.posts or posts_beside(args)
-        return read_feed(args.interactions, posts, args.users, args.follows, args.event_map).dataset
+        return read_feed(
+            args.interactions, posts, args.users, args.follows, args.event_map, controls=args.controls
+        ).dataset
     return read_database(settings).dataset
 
 

@@ -4,21 +4,25 @@
 `posts`: id, [author_id, content, created_at, visible, like_count, comment_count, tags]
 `users`: id, [username, follower_count, created_at]
 `follows`: follower_id, followee_id, [created_at]
+`controls`: user_id, action, one of post_id, author_id, tag and word, [created_at, until]
 
 The dataset also holds users and posts that only other rows mention. A post without a time dates from its first
 interaction. The first of several rows with one id is kept, and the earliest of several equal follows or event ids. A
-user cannot follow themselves. `FeedFile.skipped_rows` reports the rows that these rules skip.
+user cannot follow, mute or block themselves. A control needs a post that another row mentions.
+`FeedFile.skipped_rows` reports the rows that these rules skip.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from app.domain.entities.control import Control
 from app.domain.feed.dataset import (
     NO_TIME,
     EventColumns,
@@ -26,8 +30,10 @@ from app.domain.feed.dataset import (
     FollowColumns,
     PostColumns,
     UserColumns,
+    time_of,
 )
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.words import normal_phrase, normal_tag
 from data.feed_files import columns
 from data.feed_files.columns import IdIndex
 from data.feed_files.file_tables import FileTable
@@ -69,14 +75,17 @@ def read_feed(
     users: Path | None = None,
     follows: Path | None = None,
     event_map: Mapping[str, str] | None = None,
+    *,
+    controls: Path | None = None,
 ) -> FeedFile:
     """Read the files of one feed; the suffix gives the format: .csv, .ndjson, .jsonl, .json or .parquet.
 
-    A `.json` document may hold all four lists. If only a `.parquet` file is given, its siblings are read too
+    A `.json` document may hold all lists. If only a `.parquet` file is given, its siblings are read too
     (`feed.posts.parquet` beside `feed.parquet`). `event_map` maps names of events to interaction types.
     Raises FeedFileError for the first invalid value, and OSError for a file that cannot be read.
     """
-    tables = open_files({"interactions": interactions, "posts": posts, "users": users, "follows": follows})
+    paths: dict[FileKind, Path | None] = {"interactions": interactions, "posts": posts, "users": users}
+    tables = open_files({**paths, "follows": follows, "controls": controls})
     user_table, post_table = tables["users"], tables["posts"]
     user_ids, post_ids = IdIndex(user_uuid), IdIndex(post_uuid)
     user_rows = user_ids.rows(user_table, "id")
@@ -85,13 +94,16 @@ def read_feed(
     follow_columns, skipped_follows = _follows(tables["follows"], user_ids)
     events, has_event_id = _events(tables["interactions"], user_ids, post_ids, event_map or {})
     order, skipped_events = _distinct_by_time(tables["interactions"], events, has_event_id)
+    post_columns = _posts(post_table, post_rows, post_ids, authors, events)
+    control_columns, skipped_controls = _controls(tables["controls"], user_ids, post_ids, len(post_columns))
     duplicate_id = "is a duplicate id; the first row was kept"
     return FeedFile(
         FeedDataset(
             _users(user_table, user_rows, user_ids),
-            _posts(post_table, post_rows, post_ids, authors, events),
+            post_columns,
             follow_columns,
             events[order],
+            control_columns,
         ),
         has_event_id[order],
         (
@@ -99,6 +111,7 @@ def read_feed(
             *_skipped(post_table, "id", pd.Series(post_rows).duplicated(), duplicate_id),
             *skipped_follows,
             *skipped_events,
+            *skipped_controls,
         ),
     )
 
@@ -160,7 +173,7 @@ def _posts(
         raise table.error(row, "id", "has no created_at, and no interaction to date it by")
     return PostColumns(
         ids.keys,
-        ids.given,
+        list(ids.given),  # rows of other files extend it
         np.append(authors, np.int32(-1))[row_of],
         created,
         np.append(columns.flags(table, "visible", default=True), True)[row_of],
@@ -187,6 +200,43 @@ def _follows(table: FileTable, users: IdIndex) -> tuple[FollowColumns, list[Skip
             table, "followee_id", repeated, "is followed in another row too, of which the earliest counts"
         ),
     ]
+
+
+def _controls(
+    table: FileTable, users: IdIndex, posts: IdIndex, n_posts: int
+) -> tuple[list[Control], list[SkippedRows]]:
+    """The controls by time, those without a time first, and the rows that are skipped."""
+    user, author = users.rows(table, "user_id"), users.rows(table, "author_id")
+    post, time_us = posts.rows(table, "post_id"), columns.times(table)
+    values = zip(
+        _uuids(users, user),
+        columns.texts(table, "action"),
+        _uuids(posts, post),
+        _uuids(users, author),
+        (None if tag is None else normal_tag(tag) for tag in columns.texts(table, "tag")),
+        (None if word is None else normal_phrase(word) for word in columns.texts(table, "word")),
+        map(time_of, time_us.tolist()),
+        map(time_of, columns.times(table, "until").tolist()),
+        strict=True,
+    )
+    controls = []
+    for row, fields in enumerate(values):
+        try:
+            controls.append(Control(*fields))
+        except ValueError as error:
+            raise table.error(row, "action", f"is invalid: {error}") from None
+    of_oneself, unknown = author == user, post >= n_posts
+    order = np.argsort(time_us, kind="stable")  # NO_TIME is the smallest number
+    return [controls[row] for row in order.tolist() if not (of_oneself | unknown)[row]], [
+        *_skipped(table, "author_id", of_oneself, "equals the user"),
+        *_skipped(table, "post_id", unknown, "is a post that no other row mentions"),
+    ]
+
+
+def _uuids(ids: IdIndex, rows: NDArray[np.int32]) -> list[UUID | None]:
+    """The UUID of each row, None for -1."""
+    keys = ids.keys
+    return [UUID(bytes=keys[row].tobytes()) if row >= 0 else None for row in rows.tolist()]
 
 
 def _skipped(

@@ -24,7 +24,7 @@ _EMPTY_COLUMN: Final = pa.chunked_array([], pa.large_string())
 # Types of JSON values that a column accepts beside strings.
 _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(("id", "user_id", "post_id", "author_id", "follower_id", "followee_id"), (int,)),
-    **dict.fromkeys(("created_at", "like_count", "comment_count", "follower_count"), (int, float)),
+    **dict.fromkeys(("created_at", "until", "like_count", "comment_count", "follower_count"), (int, float)),
     "visible": (bool, int),
     "tags": (list,),
     "metadata": (dict,),
@@ -72,7 +72,7 @@ def read_ndjson(path: Path, kind: FileKind) -> FileTable:
 
 
 def read_json(path: Path) -> dict[FileKind, Any]:
-    """The values of `interactions`, `posts`, `users` and `follows` in a JSON document, as far as it has them."""
+    """The values of each list of a feed (`ROWS`) in a JSON document, as far as it has them."""
     text = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     try:
         document = orjson.loads(text)

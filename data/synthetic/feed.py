@@ -1,4 +1,4 @@
-"""Generates a whole feed: users, posts, follows, and what users do with the posts that they see."""
+"""Generates a whole feed: users, posts, follows, what users do with the posts that they see, and what they hide."""
 
 from dataclasses import dataclass, replace
 
@@ -14,6 +14,7 @@ from app.domain.feed.dataset import (
 )
 from app.domain.ids import post_uuid, user_uuid
 from data.synthetic.behaviour import COMMENT, LIKE, SCENARIOS, BehaviourSimulator
+from data.synthetic.controls import make_controls
 from data.synthetic.population import (
     MS_PER_DAY,
     MS_PER_HOUR,
@@ -55,12 +56,11 @@ def make_feed(size: FeedSize) -> FeedDataset:
     simulator = BehaviourSimulator(rng, scenario, people, posts, follows, span, half_life)
     events = simulator.events(size.interactions)
     writer = Writer(_stream(size.seed, "texts"), people, posts)
-    return FeedDataset(
-        _user_columns(people, writer.usernames(), follows),
-        _post_columns(posts, writer.post_texts(), writer.post_tags(), events),
-        follows,
-        replace(events, metadata=writer.metadata(events)),
-    )
+    users = _user_columns(people, writer.usernames(), follows)
+    post_columns = _post_columns(posts, writer.post_texts(), writer.post_tags(), events)
+    controls = make_controls(_stream(size.seed, "controls"), users, post_columns, follows, events)
+    events = replace(events, metadata=writer.metadata(events))
+    return FeedDataset(users, post_columns, follows, events, controls)
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:

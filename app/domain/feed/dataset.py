@@ -15,6 +15,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities.control import Control
+
 KEY_DTYPE = np.dtype("V16")
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 """Marks a missing time, like numpy's NaT and PostgreSQL's -infinity."""
@@ -29,6 +31,11 @@ def uuid_keys(ids: Iterable[UUID]) -> NDArray[np.void]:
 def microseconds(time: datetime) -> int:
     """Microseconds since the Unix epoch of an aware datetime."""
     return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def time_of(time_us: int) -> datetime | None:
+    """The aware datetime of microseconds since the Unix epoch; None for NO_TIME."""
+    return None if time_us == NO_TIME else _EPOCH + timedelta(microseconds=time_us)
 
 
 def _seconds(time_us: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -140,9 +147,10 @@ class EventColumns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedDataset:
-    """All users, posts, follows and events of a feed."""
+    """All users, posts, follows and events of a feed, and its controls by time, those without a time first."""
 
     users: UserColumns
     posts: PostColumns
     follows: FollowColumns
     events: EventColumns
+    controls: Sequence[Control] = ()

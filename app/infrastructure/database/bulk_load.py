@@ -1,12 +1,14 @@
 """Loads a whole feed at once, in one transaction. Each page of rows is one JSON document, which PostgreSQL expands.
 
 Loading the same feed again adds nothing: users and posts are identified by id, follows by their pair of users, and
-interactions by `event_id`.
+interactions by `event_id`, and controls by user, action, target and number.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
 import orjson
@@ -15,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.entities.control import TARGET_FIELDS, Control
 from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.schema import OWNER_MARK, PUBLIC_SCHEMA, SchemaName
@@ -25,9 +28,13 @@ _WITH_TIME: Final = {"created_at": "coalesce(created_at, now())"}
 _EXPRESSIONS: Final = {
     "users": _WITH_TIME,
     "posts": _WITH_TIME,
+    "user_feedback": _WITH_TIME,
     "user_interaction": {"created_at": "occurred_at", "metadata": "(metadata #>> '{}')::jsonb"},
 }
 """Table -> column -> its value as SQL, for columns that are not stored as they are given."""
+_CONTROL_FIELDS: Final = ("user_id", "action", "post_id", "author_id", "tag", "word", "created_at", "until")
+_NAMES: Final = {"user_interaction": "interactions", "user_feedback": "controls"}
+"""Table -> its field in LoadCounts, where the two differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class LoadCounts:
     posts: int
     follows: int
     interactions: int
+    controls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +81,11 @@ def load_feed(
 ) -> LoadCounts:
     """Add the rows of `feed` that the database lacks, in one transaction.
 
-    Users and posts without a time get the time of loading; the `created_at` of an event is its own time. Events need
-    an `event_id`. `seq` of posts and events follows the order of the rows.
+    Users, posts and controls without a time get the time of loading; the `created_at` of an event is its own time.
+    Events need an `event_id`. `seq` of posts, events and controls follows the order of the rows.
 
     remember  the time shift of this data set; it is stored in the same transaction
-    progress  is called with ("users", "posts", "follows" or "interactions", number of rows loaded)
+    progress  is called with ("users", "posts", "follows", "interactions" or "controls", number of rows loaded)
 
     Raises LoadRejected (the tables are not ours, or a row contradicts the database), ShiftConflict (another shift is
     stored) and StorageUnavailable.
@@ -90,7 +98,7 @@ def load_feed(
                 _remember(connection, schema, remember)
             added = {}
             for table, columns in _columns(feed).items():  # in the order of the foreign keys
-                name = "interactions" if table == "user_interaction" else table
+                name = _NAMES.get(table, table)
                 added[name] = 0
                 for rows_loaded, rows_added in _insert(connection, schema, table, columns):
                     added[name] += rows_added
@@ -104,7 +112,7 @@ def load_feed(
 
 def _columns(feed: FeedDataset) -> dict[str, dict[str, Sequence[Any] | NDArray[Any]]]:
     """The values of the feed: table -> column -> one value per row."""
-    users, posts, follows, events = feed.users, feed.posts, feed.follows, feed.events
+    users, posts, follows, events, controls = feed.users, feed.posts, feed.follows, feed.events, feed.controls
     assert events.event_id is not None
     user_ids = _json_values(users.key)
     return {
@@ -139,7 +147,22 @@ def _columns(feed: FeedDataset) -> dict[str, dict[str, Sequence[Any] | NDArray[A
             "occurred_at": _times(events.time_us),
             "event_id": events.event_id,
         },
+        "user_feedback": {
+            **{name: [getattr(one, name) for one in controls] for name in _CONTROL_FIELDS},
+            "event_id": _control_ids(controls),
+        },
     }
+
+
+def _control_ids(controls: Sequence[Control]) -> list[UUID]:
+    """The n-th control of a user with one action and target gets the same id in each load, whatever its time."""
+    seen: Counter[tuple[Any, ...]] = Counter()
+    ids = []
+    for control in controls:
+        key = (control.user_id, control.action, getattr(control, TARGET_FIELDS[control.action]))
+        ids.append(uuid5(NAMESPACE_URL, "control:" + "|".join(map(str, (*key, seen[key])))))
+        seen[key] += 1
+    return ids
 
 
 def _times(time_us: NDArray[np.int64]) -> NDArray[np.datetime64]:
@@ -182,7 +205,7 @@ def _json_values(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
 
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
     """Raise LoadRejected unless the migrations created the tables."""
-    for table in ("users", "posts", "follows", "user_interaction"):
+    for table in ("users", "posts", "follows", "user_interaction", "user_feedback"):
         query = "SELECT obj_description(to_regclass(%s), 'pg_class')"
         if connection.exec_driver_sql(query, (schema[table],)).scalar_one() != OWNER_MARK:
             raise LoadRejected(

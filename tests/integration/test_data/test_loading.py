@@ -117,6 +117,37 @@ def test_all_values_of_the_files_are_in_the_tables(
     ]
 
 
+def test_controls_of_a_file_hold_in_the_database_and_are_loaded_once(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {
+            "user_id": "ann",
+            "action": "hide_post",
+            "post_id": "p2",
+            "created_at": "2026-01-03",
+            "until": "2026-02-03",
+        },
+        {"user_id": "bob", "action": "block_author", "author_id": "cid"},
+    ]
+    files = {**feed_files(tmp_path), "--controls": write_rows(tmp_path / "c.ndjson", rows, "controls")}
+
+    first, second = run_import(capsys, *arguments(files)), run_import(capsys, *arguments(files))
+
+    assert first[1].endswith("added 4 users, 2 posts, 1 follows, 4 interactions, 2 controls\n")
+    assert second[1].endswith("nothing new\n")
+    assert database.rows(
+        "SELECT user_id::text, action, target_post_id::text, target_user_id::text, until::text FROM feed_controls "
+        "ORDER BY action DESC"
+    ) == [
+        (str(user_uuid("ann")), "hide_post", str(post_uuid("p2")), None, "2026-02-03 00:00:00+00"),
+        (str(user_uuid("bob")), "block_author", None, str(user_uuid("cid")), None),
+    ]
+    assert database.rows("SELECT created_at::text FROM user_feedback WHERE action = 'hide_post'") == [
+        ("2026-01-03 00:00:00+00",)
+    ]
+
+
 def test_skipped_rows_are_reported_in_the_summary(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

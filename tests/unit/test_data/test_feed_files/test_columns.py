@@ -22,6 +22,7 @@ GOOD: Mapping[FileKind, Mapping[str, Any]] = {
     "posts": {"id": "p1", "author_id": "ann", "created_at": "2026-01-01"},
     "users": {"id": "ann", "created_at": "2026-01-01"},
     "follows": {"follower_id": "ann", "followee_id": "bob", "created_at": "2026-01-01"},
+    "controls": {"user_id": "ann", "action": "hide_post", "post_id": "p1", "created_at": "2026-01-01"},
 }
 BAD: list[tuple[FileKind, str, Any, str]] = [
     ("interactions", "user_id", None, "is empty"),
@@ -60,6 +61,12 @@ BAD: list[tuple[FileKind, str, Any, str]] = [
     ("users", "username", "\x00", "contains a NUL character"),
     ("follows", "followee_id", None, "is empty"),
     ("follows", "created_at", "x", "is not a time"),
+    ("controls", "user_id", None, "is empty"),
+    ("controls", "action", None, "is empty"),
+    ("controls", "action", "ignore", "action must be one of"),
+    ("controls", "action", "mute_author", "mute_author needs author_id and no other target"),
+    ("controls", "post_id", "a\tb", "is not an id"),
+    ("controls", "until", "soon", "is not a time"),
 ]
 
 
@@ -198,6 +205,7 @@ TEXTS = st.one_of(
 CELLS: Mapping[FileKind, tuple[str, ...]] = {
     "interactions": ("user_id", "post_id", "interaction_type", "created_at", "event_id", "metadata"),
     "posts": ("id", "author_id", "content", "created_at", "visible", "like_count", "tags"),
+    "controls": ("user_id", "created_at", "until"),
 }
 
 

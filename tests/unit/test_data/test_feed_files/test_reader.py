@@ -1,6 +1,7 @@
 """Feed files have the same meaning in every format."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.entities.control import Control
 from app.domain.feed.dataset import NO_TIME
 from app.domain.ids import post_uuid, user_uuid
 from data.feed_files.open_files import sibling
@@ -252,6 +254,49 @@ def test_duplicate_ids_and_users_who_follow_themselves_are_skipped_and_reported(
             f"2 of the follows ({follows}: line 3: column followee_id: 'bob' is followed in another row too, "
             "of which the earliest counts)"
         ),
+    ]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_controls_are_sorted_by_time_and_may_mention_new_users(tmp_path: Path, form: str) -> None:
+    names = ("user_id", "action", "post_id", "author_id", "word", "created_at", "until")
+    values = [
+        ("ann", "hide_post", "p1", None, None, 20, None),
+        ("dan", "block_author", None, "eve", None, 10, 30),
+        ("ann", "mute_author", None, "dan", None, None, None),
+        ("ann", "mute_word", None, None, "Red  Fox", None, None),
+    ]
+    rows = [dict(zip(names, row, strict=True)) for row in values]
+    controls = write_rows(tmp_path / f"c.{form}", rows, "controls")
+
+    feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), controls=controls)
+
+    ann, dan, eve = map(user_uuid, ("ann", "dan", "eve"))
+    second = [datetime.fromtimestamp(seconds, UTC) for seconds in range(40)]
+    assert {"dan", "eve"} <= set(feed.dataset.users.external_id)
+    assert feed.dataset.controls == [
+        Control(ann, "mute_author", author_id=dan),
+        Control(ann, "mute_word", word="red fox"),
+        Control(dan, "block_author", author_id=eve, created_at=second[10], until=second[30]),
+        Control(ann, "hide_post", post_uuid("p1"), created_at=second[20]),
+    ]
+    assert not feed.skipped_rows
+
+
+def test_controls_of_oneself_and_of_unknown_posts_are_skipped_and_reported(tmp_path: Path) -> None:
+    rows = [
+        {"user_id": "ann", "action": "mute_author", "author_id": "ann"},
+        {"user_id": "ann", "action": "hide_post", "post_id": "p9"},
+    ]
+    controls = write_rows(tmp_path / "c.csv", rows, "controls")
+
+    feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), controls=controls)
+
+    assert not feed.dataset.controls
+    assert feed.dataset.posts.external_id == ["p1"]
+    assert [str(one) for one in feed.skipped_rows] == [
+        f"1 of the controls ({controls}: line 2: column author_id: 'ann' equals the user)",
+        f"1 of the controls ({controls}: line 3: column post_id: 'p9' is a post that no other row mentions)",
     ]
 
 
