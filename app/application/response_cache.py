@@ -80,4 +80,4 @@ def cache_validity(state: FeedState, user: int, model_version: str | None) -> Ha
     if user < 0:
         return of_all
     events, follows = state.events_by_user.length(user), state.follows.row(user)[0].tobytes()
-    return of_all, user, events, follows, state.controls.changes[user]
+    return of_all, user, events, follows, state.controls.changes[user], state.visibility.changes[user]

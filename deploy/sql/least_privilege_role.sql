@@ -18,12 +18,15 @@ BEGIN
     END IF;
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, role);
-    FOREACH one IN ARRAY ARRAY['feed_users', 'feed_posts', 'feed_follows', 'feed_controls', 'feed_change',
-                             'feed_change_swept', 'feed_alembic_version'] LOOP
+    FOREACH one IN ARRAY ARRAY['feed_users', 'feed_posts', 'feed_follows', 'feed_memberships', 'feed_user_settings',
+                             'feed_post_settings', 'feed_controls', 'feed_change', 'feed_change_swept', 'feed_alembic_version'] LOOP
         EXECUTE format('GRANT SELECT ON %I.%I TO %I', schema, one, role);
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_change_sweep(interval, integer) TO %I', schema, role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_visible_posts(uuid) TO %I', schema, role);
+    FOREACH one IN ARRAY ARRAY['feed_complete_users()', 'feed_complete_posts()', 'feed_readable_posts(uuid)',
+                               'feed_visible_posts(uuid)'] LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%s TO %I', schema, one, role);
+    END LOOP;
     EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);

@@ -22,6 +22,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    MembershipColumns,
     PostColumns,
     UserColumns,
     microseconds,
@@ -93,6 +94,18 @@ class InMemoryTables:
             self.posts[post.id] = replace(post, seq=known.seq if known else self.next_post)
             self.next_post += known is None
             self.changes.append((xid, "post", post.id))
+
+    def is_readable(self, user_id: UUID, post_id: UUID) -> bool:
+        """Whether the post exists and the user may see it."""
+        post = self.posts.get(post_id)
+        if post is None:
+            return False
+        return (
+            post.visibility == "public"
+            or post.author_id == user_id
+            or (post.visibility == "followers" and (user_id, post.author_id) in self.follows)
+            or (post.visibility == "members" and post.audience_id in self.users[user_id].audiences)
+        )
 
     def add_follow(self, follower: UUID, followee: UUID, since: datetime | None = None) -> None:
         self.changes.append((self.begin(), "follow", (follower, followee)))
@@ -179,7 +192,7 @@ class InMemoryInteractions:
         for one in interactions:
             if one.user_id not in tables.users:
                 raise UnknownUser(str(one.user_id))
-            if one.post_id not in tables.posts:
+            if not tables.is_readable(one.user_id, one.post_id):
                 raise UnknownPost(str(one.post_id))
         seen = {one.interaction.event_id for one in tables.events} - {None}
         stored = []
@@ -198,7 +211,7 @@ class InMemoryInteractions:
         tables = self._tables
         if user_id not in tables.users:
             raise UnknownUser(str(user_id))
-        if post_id not in tables.posts:
+        if not tables.is_readable(user_id, post_id):
             raise UnknownPost(str(post_id))
         chosen = [
             one
@@ -233,7 +246,7 @@ class InMemoryControls:
         tables.begin()
         if control.user_id not in tables.users:
             raise UnknownUser(str(control.user_id))
-        if control.post_id is not None and control.post_id not in tables.posts:
+        if control.post_id is not None and not tables.is_readable(control.user_id, control.post_id):
             raise UnknownPost(str(control.post_id))
         if control.author_id is not None and control.author_id not in tables.users:
             raise UnknownAuthor(str(control.author_id))
@@ -374,11 +387,16 @@ class InMemoryFeedLog:
         marks = [hash(post) for post in tables.posts.values()]
         return FeedChecksums(
             users=uuid_keys(tables.users),
+            user_checksums=np.array([hash(user) for user in tables.users.values()], np.int64),
             posts=uuid_keys(tables.posts),
             checksums=np.array(marks, np.int64),
             followers=uuid_keys(follower for follower, _ in tables.follows),
             followees=uuid_keys(followee for _, followee in tables.follows),
         )
+
+    def users(self, ids: Sequence[UUID]) -> Sequence[User]:
+        self._tables.begin()
+        return [self._tables.users[one] for one in ids if one in self._tables.users]
 
     def purge(self, older_than: timedelta) -> int:
         """Every change is old enough."""
@@ -402,7 +420,14 @@ class InMemoryFeedLog:
         events = sorted(self._tables.events, key=lambda one: (one.interaction.occurred_at, one.seq))
         did = [one.interaction for one in events]
         return FeedDataset(
-            UserColumns(uuid_keys(user.id for user in users), [user.external_id for user in users]),
+            UserColumns(
+                uuid_keys(user.id for user in users),
+                [user.external_id for user in users],
+                discoverable=np.array([user.discoverable for user in users], np.bool_),
+                personalised=np.array([user.personalised for user in users], np.bool_),
+                show_sensitive=np.array([user.show_sensitive for user in users], np.bool_),
+                languages=[user.languages for user in users],
+            ),
             PostColumns(
                 key=uuid_keys(post.id for post in posts),
                 external_id=[post.external_id for post in posts],
@@ -414,6 +439,12 @@ class InMemoryFeedLog:
                 seq=np.array([post.seq for post in posts], np.int64),
                 text=[post.content for post in posts],
                 tags=[post.tags for post in posts],
+                visibility=[post.visibility for post in posts],
+                audience_id=[post.audience_id for post in posts],
+                language=[post.language for post in posts],
+                sensitive=np.array([post.sensitive for post in posts], np.bool_),
+                root_id=[post.root_id for post in posts],
+                repost_of=[post.repost_of for post in posts],
             ),
             FollowColumns(
                 np.array([user_row[follower] for follower, _ in follows], np.int32),
@@ -427,6 +458,10 @@ class InMemoryFeedLog:
                 np.array([microseconds(one.occurred_at) for one in did], np.int64),
                 np.array([one.seq for one in events], np.int64),
                 received_us=np.array([microseconds(one.received_at) for one in events], np.int64),
+            ),
+            memberships=MembershipColumns(
+                np.array([user_row[user.id] for user in users for _ in user.audiences], np.int32),
+                [audience for user in users for audience in user.audiences],
             ),
         )
 

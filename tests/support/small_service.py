@@ -114,8 +114,9 @@ class SmallService:
 
     # -- the tables ----------------------------------------------------------------------------------------------
 
-    def add_users(self, *names: str) -> None:
-        self.tables.add_users(*(User(user_uuid(name), name) for name in names))
+    def add_users(self, *names: str, **settings: Any) -> None:
+        """`settings` are fields of User; given again, they replace those of before."""
+        self.tables.add_users(*(User(user_uuid(name), name, **settings) for name in names))
 
     def add_post(
         self,
@@ -126,10 +127,13 @@ class SmallService:
         visible: bool = True,
         tags: tuple[str, ...] = (),
         content: str = "",
+        **settings: Any,
     ) -> None:
         author_id = None if author is None else user_uuid(author)
         created_at = self.clock.at - age
-        self.tables.add_posts(Post(post_uuid(name), name, author_id, created_at, 0, content, tags, visible))
+        self.tables.add_posts(
+            Post(post_uuid(name), name, author_id, created_at, 0, content, tags, visible, **settings)
+        )
 
     def remove_post(self, name: str) -> None:
         self.tables.remove_post(post_uuid(name))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -58,24 +58,38 @@ class SqlTables:
     def run(self, statement: str, *values: object) -> None:
         names = {
             name: self.schema[name]
-            for name in ("users", "posts", "follows", "user_interaction", "user_feedback")
+            for name in ("users", "posts", "follows", "memberships", "user_interaction", "user_feedback")
         }
         with self.engine.begin() as connection:
             connection.exec_driver_sql(statement.format(**names), values)
 
     def add_users(self, *users: User) -> None:
+        """Add users, or replace their settings and audiences."""
         for user in users:
-            self.run("INSERT INTO {users} (id, external_id) VALUES (%s, %s)", str(user.id), user.external_id)
+            id_ = str(user.id)
+            self.run(
+                "INSERT INTO {users} AS u (id, external_id, discoverable, personalised, languages, show_sensitive) "
+                "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET discoverable = excluded.discoverable, "
+                "personalised = excluded.personalised, languages = excluded.languages, "
+                "show_sensitive = excluded.show_sensitive",
+                id_, user.external_id, user.discoverable, user.personalised, list(user.languages), user.show_sensitive,
+            )  # fmt: skip
+            self.run("DELETE FROM {memberships} WHERE user_id = %s", id_)
+            self.run("INSERT INTO {memberships} SELECT %s, unnest(%s::text[])", id_, list(user.audiences))
 
     def add_posts(self, *posts: Post) -> None:
         for post in posts:
             author = str(post.author_id) if post.author_id else None
             self.run(
-                "INSERT INTO {posts} AS p (id, external_id, author_id, content, tags, visible, created_at) "
-                "VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET external_id = "
-                "excluded.external_id, author_id = excluded.author_id, content = excluded.content, "
-                "tags = excluded.tags, visible = excluded.visible, created_at = excluded.created_at",
+                "INSERT INTO {posts} AS p (id, external_id, author_id, content, tags, visible, created_at, visibility, "
+                "audience_id, language, sensitive, root_id, repost_of) "
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET "
+                "external_id = excluded.external_id, author_id = excluded.author_id, content = excluded.content, "
+                "tags = excluded.tags, visible = excluded.visible, created_at = excluded.created_at, "
+                "visibility = excluded.visibility, audience_id = excluded.audience_id, language = excluded.language, "
+                "sensitive = excluded.sensitive, root_id = excluded.root_id, repost_of = excluded.repost_of",
                 str(post.id), post.external_id, author, post.content, list(post.tags), post.visible, post.created_at,
+                post.visibility, post.audience_id, post.language, post.sensitive, post.root_id, post.repost_of,
             )  # fmt: skip
 
     def add_follow(self, follower: UUID, followee: UUID, since: datetime | None = None) -> None:
@@ -131,11 +145,13 @@ class Storage:
         )
 
 
-def a_user(name: str) -> User:
-    return User(user_uuid(name), name)
+def a_user(name: str, **settings: Any) -> User:
+    return User(user_uuid(name), name, **settings)
 
 
-def a_post(name: str, author: str | None = None, *, at: datetime = NOON, visible: bool = True) -> Post:
+def a_post(
+    name: str, author: str | None = None, *, at: datetime = NOON, visible: bool = True, **settings: Any
+) -> Post:
     return Post(
         id=post_uuid(name),
         external_id=name,
@@ -145,6 +161,7 @@ def a_post(name: str, author: str | None = None, *, at: datetime = NOON, visible
         content=f"about {name}",
         tags=("news", 'odd "{,}\\ tag'),
         visible=visible,
+        **settings,
     )
 
 

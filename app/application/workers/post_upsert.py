@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.domain.entities import Post
 from app.domain.feed.retraction import recount_author
 from app.domain.feed.state import FeedState
+from app.domain.feed.visibility import PostSettings
 from app.domain.repositories.interaction_repository import UserAndPost
 
 
@@ -65,12 +66,13 @@ def restore_hidden_posts(state: FeedState, posts: Sequence[Post]) -> None:
 
 def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32]) -> None:
     state.update_post(
-        row,
+        post.id.bytes,
         author=_author_row(state, post),
         created=post.created_at.timestamp(),
         visible=post.visible,
         text=post.content,
         tags=post.tags,
+        settings=PostSettings.of_posts([post]),
     )
     state.set_text(np.array([row]), vector)
 
@@ -87,6 +89,7 @@ def _append(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32
         texts=[post.content for post in posts],
         tags=[post.tags for post in posts],
         vectors=vectors,
+        settings=PostSettings.of_posts(posts),
     )
 
 

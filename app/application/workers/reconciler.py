@@ -1,10 +1,11 @@
 """Finds changes that no trigger captured: adopted tables may have no triggers."""
 
 from time import monotonic
+from uuid import UUID
 
 from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.state_updater import StateUpdater
-from app.domain.repositories.feed_log import FeedLog
+from app.domain.repositories.feed_log import FeedChecksums, FeedLog
 
 
 class Reconciler:
@@ -18,7 +19,9 @@ class Reconciler:
         self._updater = updater
         self._intervals = intervals
         self._all_captured = False
-        self._checksums: dict[bytes, int] = {}  # of each post, by key, as of the last comparison
+        # by key, as of the last comparison
+        self._user_checksums: dict[bytes, int] = {}
+        self._checksums: dict[bytes, int] = {}  # of each post
         self._reconciled_at = self._newest_read_at = monotonic()
 
     def reset(self) -> None:
@@ -27,7 +30,7 @@ class Reconciler:
         Raises StorageUnavailable.
         """
         self._all_captured = self._log.has_complete_change_capture()
-        self._checksums = {} if self._all_captured else self._log.checksums().by_post()
+        self._remember(None if self._all_captured else self._log.checksums())
         self._reconciled_at = self._newest_read_at = monotonic()
 
     def run_if_due(self) -> None:
@@ -43,8 +46,15 @@ class Reconciler:
     def _reconcile(self) -> None:
         self._all_captured = self._log.has_complete_change_capture()  # views can be redefined at any time
         if self._all_captured:
-            self._checksums = {}
+            self._remember(None)
             return
         current = self._log.checksums()
         self._updater.reconcile(current, self._checksums)
-        self._checksums = current.by_post()
+        of_users = current.by_user().items()
+        changed = [key for key, checksum in of_users if self._user_checksums.get(key) != checksum]
+        self._updater.set_users(self._log.users([UUID(bytes=key) for key in changed]))
+        self._remember(current)
+
+    def _remember(self, checksums: FeedChecksums | None) -> None:
+        self._user_checksums = checksums.by_user() if checksums else {}
+        self._checksums = checksums.by_post() if checksums else {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.workers.follow_updates import FollowUpdates, follow_difference
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
-from app.domain.entities import INTERACTION_TYPES, Post
+from app.domain.entities import INTERACTION_TYPES, Post, User
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, microseconds
 from app.domain.feed.retraction import replace_events
@@ -127,9 +127,9 @@ class StateUpdater:
         self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
         self._upsert_posts(changes.posts)
         self._add_posts_of(changes.events)
+        self.set_users(changes.users)
         with self.feed.lock:
             state = self.feed.state
-            state.add_users([user.id.bytes for user in changes.users])
             for post_id in changes.removed_posts:
                 state.remove_post(post_id.bytes)
             for user_id in changes.removed_users:
@@ -140,6 +140,13 @@ class StateUpdater:
         for start in range(0, len(changes.events), _BATCH_SIZE):
             self.apply_events(changes.events[start : start + _BATCH_SIZE])
         self.position = changes.position
+
+    def set_users(self, users: Sequence[User]) -> None:
+        """Make these the settings and audiences of users."""
+        for start in range(0, len(users), _BATCH_SIZE):
+            with self.feed.lock:
+                for user in users[start : start + _BATCH_SIZE]:
+                    self.feed.state.set_user(user)
 
     # -- comparison with the tables ------------------------------------------------------------------------------
 

@@ -3,12 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
 from uuid import UUID
+
+Visibility = Literal["public", "followers", "members"]
+VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
+"""Who may see a post: everybody, followers of its author, or members of its audience. The author always may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post as the feed sees it; `seq` is its dense number in the database, `author_id` None when unknown."""
+    """A post as the feed sees it.
+
+    author_id    None if it is unknown
+    seq          dense number in the database
+    visibility   one of VISIBILITIES; a post with any other value is shown to nobody
+    audience_id  the audience of a post for members
+    language     BCP 47 tag that the author declared; None if there is none
+    root_id      first post of the thread, None for a post that is no reply
+    repost_of    the original of a repost
+    """
 
     id: UUID
     external_id: str
@@ -18,6 +32,12 @@ class Post:
     content: str = ""
     tags: tuple[str, ...] = ()
     visible: bool = True
+    visibility: str = "public"
+    audience_id: str | None = None
+    language: str | None = None
+    sensitive: bool = False
+    root_id: UUID | None = None
+    repost_of: UUID | None = None
 
     def __post_init__(self) -> None:
         if self.created_at.utcoffset() is None:

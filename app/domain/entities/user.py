@@ -6,10 +6,22 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may ask for a feed."""
+    """Somebody who may ask for a feed.
+
+    discoverable    False: only followers get the user's posts
+    personalised    False: the user's own events do not rank the user's feed
+    languages       BCP 47 tags of the languages that the user reads; none: all languages
+    show_sensitive  whether the user wants to see sensitive posts
+    audiences       audiences that the user is a member of
+    """
 
     id: UUID
     external_id: str
+    discoverable: bool = True
+    personalised: bool = True
+    languages: tuple[str, ...] = ()
+    show_sensitive: bool = False
+    audiences: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.external_id:

@@ -6,7 +6,7 @@ give the same in float64 seconds, NaN where there is no time. Keys are the 16 by
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
@@ -46,13 +46,20 @@ def _seconds(time_us: NDArray[np.int64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class UserColumns:
-    """(n_users,) users. The optional columns are only loaded into a database."""
+    """(n_users,) users. The first three optional columns are only loaded into a database.
+
+    The others are as in User; None stands for the default of every user.
+    """
 
     key: NDArray[np.void]
     external_id: list[str]
     username: Sequence[str | None] | None = None
     follower_count: NDArray[np.int64] | None = None  # -1 unknown
     created_us: NDArray[np.int64] | None = None
+    discoverable: NDArray[np.bool_] | None = None
+    personalised: NDArray[np.bool_] | None = None
+    show_sensitive: NDArray[np.bool_] | None = None
+    languages: list[tuple[str, ...]] | None = None
 
     def __len__(self) -> int:
         return len(self.key)
@@ -60,7 +67,11 @@ class UserColumns:
 
 @dataclass(frozen=True, eq=False)
 class PostColumns:
-    """(n_posts,) posts. The counts are only loaded into a database."""
+    """(n_posts,) posts. The counts and `reply_to` are only loaded into a database.
+
+    The columns from `visibility` on are as in Post; None stands for the default of every post. `reply_to`, `root_id`
+    and `repost_of` hold UUIDs, which the dataset may not have as posts.
+    """
 
     key: NDArray[np.void]
     external_id: list[str]
@@ -72,6 +83,13 @@ class PostColumns:
     tags: list[tuple[str, ...]]
     like_count: NDArray[np.int64] | None = None  # -1 unknown
     comment_count: NDArray[np.int64] | None = None  # -1 unknown
+    visibility: list[str] | None = None
+    audience_id: list[str | None] | None = None
+    language: list[str | None] | None = None
+    sensitive: NDArray[np.bool_] | None = None
+    reply_to: list[UUID | None] | None = None
+    root_id: list[UUID | None] | None = None
+    repost_of: list[UUID | None] | None = None
 
     def __len__(self) -> int:
         return len(self.key)
@@ -146,11 +164,25 @@ class EventColumns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MembershipColumns:
+    """(n_memberships,) distinct memberships of users in audiences."""
+
+    user: NDArray[np.int32]
+    audience_id: list[str]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FeedDataset:
-    """All users, posts, follows and events of a feed, and its controls by time, those without a time first."""
+    """All users, posts, follows, events and memberships of a feed, and its controls by time, undated first."""
 
     users: UserColumns
     posts: PostColumns
     follows: FollowColumns
     events: EventColumns
     controls: Sequence[Control] = ()
+    memberships: MembershipColumns = field(
+        default_factory=lambda: MembershipColumns(np.empty(0, np.int32), [])
+    )

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities import User
 from app.domain.entities.control import Control
 from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
@@ -15,6 +16,7 @@ from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.time_units import DAY, HOUR
+from app.domain.feed.visibility import FeedVisibility, PostSettings
 
 HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with posts, seconds: a feed that lives for hours and one that lives for years both find theirs."""
@@ -74,6 +76,7 @@ class FeedState:
         self.controls = FeedControls()
         self.post_words = PostWords()
         self.impressions = FeedImpressions()
+        self.visibility = FeedVisibility()
 
     def memoised(
         self, key: object, compute: Callable[[], T], *, posts_only: bool = False, now: float | None = None
@@ -121,6 +124,7 @@ class FeedState:
         for rows in (self.events_by_user, self.posts_by_author, self.follows):
             rows.ensure_rows(self.n_users)
         self.author_counters.ensure_rows(self.n_users)
+        self.visibility.ensure_rows(self.n_users, self.n_posts)
         self.followers = grow(self.followers, self.n_users)
 
     def add_posts(
@@ -136,10 +140,11 @@ class FeedState:
         texts: Sequence[str],
         tags: Sequence[Sequence[str]],
         vectors: NDArray[np.float32] | None = None,
+        settings: PostSettings | None = None,
     ) -> NDArray[np.intp]:
         """Append posts (all new; `author` as user rows) and return their rows.
 
-        `vectors` (n, d) are the vectors of `texts`; None leaves them zero.
+        `vectors` (n, d) are the vectors of `texts`; None leaves them zero. Without `settings`, everybody may see them.
         """
         rows = np.arange(self.n_posts, self.n_posts + len(keys))
         self.n_posts += len(keys)
@@ -159,6 +164,9 @@ class FeedState:
         self._changed(posts=True)
         self.topic[rows] = [self._topic(of_post) for of_post in tags]
         self.post_words.append(rows, texts, tags)
+        self.visibility.ensure_rows(self.n_users, size)
+        if settings is not None:
+            self.visibility.set_posts(rows, keys, settings, self.post_rows.get)
         if vectors is not None:
             self.set_text(rows, vectors)
         order = rows[np.argsort(created, kind="stable")]
@@ -237,9 +245,18 @@ class FeedState:
         return follower, followee
 
     def update_post(
-        self, row: int, *, author: int, created: float, visible: bool, text: str, tags: Sequence[str]
+        self,
+        key: bytes,
+        *,
+        author: int,
+        created: float,
+        visible: bool,
+        text: str,
+        tags: Sequence[str],
+        settings: PostSettings,
     ) -> None:
-        """Bring a known post up to date."""
+        """Bring a known post up to date; `settings` are those of this one post."""
+        row = self.post_rows[key]
         self._changed(posts=True)
         self.posts_by_author.move(row, int(self.author[row]), author)
         self.author[row] = author
@@ -249,6 +266,15 @@ class FeedState:
         self.visible[row] = visible
         self.topic[row] = self._topic(tags)
         self.post_words.replace(row, text, tags)
+        self.visibility.set_posts(np.array([row]), [key], settings, self.post_rows.get)
+
+    def set_user(self, user: User) -> None:
+        """Make these the settings and audiences of a user, who is added if they are unknown."""
+        self.add_users([user.id.bytes])
+        row = self.user_rows[user.id.bytes]
+        if user.discoverable != self.visibility.discoverable[row]:
+            self._changed(posts=True)  # concerns every other user
+        self.visibility.set_user(row, user)
 
     def set_controls(self, user: bytes, controls: Sequence[Control], seq: int) -> None:
         """Make these the controls of a user (UUID bytes), unless later ones (by `seq`) are known.

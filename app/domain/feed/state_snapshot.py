@@ -9,6 +9,7 @@ from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.state import FeedState
+from app.domain.feed.visibility import FeedVisibility
 
 _POST_COLUMNS = (
     "created",
@@ -49,6 +50,7 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "post_words": state.post_words.words.to_arrays(),
         "post_tags": state.post_words.tags.to_arrays(),
         "impressions": state.impressions.snapshot(),
+        "visibility": state.visibility.snapshot(state.n_users, posts),
         "heat": {key: getattr(state, name).to_arrays() for key, name in _COUNTERS.items()},
         "rows": {key: getattr(state, name).to_arrays() for key, name in _RAGGED.items()},
     }
@@ -70,6 +72,9 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
     state.post_words.tags = RaggedArray.from_arrays(saved["post_tags"])
     if "impressions" in saved:  # not in artefacts of earlier versions
         state.impressions = FeedImpressions.from_snapshot(saved["impressions"])
+    if "visibility" in saved:
+        state.visibility = FeedVisibility.from_snapshot(saved["visibility"])
+    state.visibility.ensure_rows(state.n_users, state.n_posts)  # a snapshot of an earlier version has none
     for key, name in _COUNTERS.items():
         setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
     for key, name in _RAGGED.items():

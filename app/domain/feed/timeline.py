@@ -9,6 +9,7 @@ from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
 from app.domain.feed.state import FeedState
+from app.domain.feed.visibility import PostSettings, user_settings
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
@@ -25,8 +26,8 @@ class FeedTimeline:
     def __init__(
         self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = DEFAULT_RULE
     ) -> None:
-        """`replay` ignores values without a time (undated follows, present visibility) and dates each post by its
-        existence. `counting` says which events count; None counts all."""
+        """`replay` ignores values without a time (undated follows, present visibility, settings of users) and dates
+        each post by its existence. `counting` says which events count; None counts all."""
         self.dataset = dataset
         self.state = FeedState(counting)
         self._replay = replay
@@ -93,6 +94,8 @@ class FeedTimeline:
         self.state.add_users(self.dataset.users.key[self._user_order[self._users :]].tolist())
         self._users = len(self._user_order)
         if not self._replay:
+            for user in user_settings(self.dataset):
+                self.state.set_user(user)
             self._follow_times = np.full(len(self._follow_times), -np.inf)
             self.advance(np.inf)
         return self.state
@@ -119,6 +122,7 @@ class FeedTimeline:
 
     def _add_posts(self, those: NDArray[np.intp]) -> None:
         posts = self.dataset.posts
+        settings = PostSettings.of_columns(posts, those)
         keys = posts.key[those].tolist()
         ids = [_text_of(key) for key in keys]
         given = [posts.external_id[i] for i in those]
@@ -133,6 +137,7 @@ class FeedTimeline:
             texts=[posts.text[i] for i in those],
             tags=[posts.tags[i] for i in those],
             vectors=None if self._vectors is None else self._vectors[those],
+            settings=settings.public() if settings is not None and self._replay else settings,
         )
 
 

@@ -3,7 +3,7 @@
 from app.domain.feed.time_units import HOUR
 from app.domain.ranking import sources
 from app.domain.ranking.choice_model import ChoiceModel
-from app.domain.ranking.filters import NotExcluded, NotMuted, NotOwn, Published
+from app.domain.ranking.filters import NotExcluded, NotMuted, NotOwn, Published, VisibleToUser
 from app.domain.ranking.formula_scorer import FormulaScorer
 from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.ranking.not_interested import NotInterested
@@ -47,7 +47,7 @@ def ranking_pipeline(
             for source in _sources(options, recommender, learned is not None)
             if source.name not in options.exclude_sources
         ],
-        filters=[Published(), NotOwn(), NotExcluded(), NotMuted()],
+        filters=[Published(), NotOwn(), NotExcluded(), NotMuted(), VisibleToUser()],
         scorer=scorer,
         selector=PageSelector(
             options.author_repeat_factor, options.author_repeat_floor, options.exploration_share

@@ -28,7 +28,7 @@ class NotExcluded:
     """Allows posts that the request does not exclude: seen posts, posts in `exclude`, posts of earlier pages."""
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
-        return context.allowed(rows)
+        return context.not_excluded(rows)
 
 
 class NotMuted:
@@ -42,3 +42,10 @@ class NotMuted:
         if controls.phrases:
             muted |= words.with_any_phrase(rows, controls.phrases)
         return ~muted
+
+
+class VisibleToUser:
+    """Allows posts that the user may see: by visibility, audience, language and sensitivity (see FeedVisibility)."""
+
+    def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
+        return context.visible(rows)

@@ -18,7 +18,7 @@ _WEEK = AUTHOR_HALF_LIVES.index(7 * DAY)
 
 
 def top_by_value(context: RankingContext, rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
-    """The `limit` rows with the largest positive values, largest first, without excluded posts."""
+    """The `limit` rows with the largest positive values, largest first, of the allowed posts."""
     found = ((values > 0) & context.allowed(rows)).nonzero()[0]
     if len(found) > limit:  # no faster than the sort alone, which would select other posts among equal values
         found = found[(-values[found]).argpartition(limit - 1)[:limit]]
@@ -26,8 +26,8 @@ def top_by_value(context: RankingContext, rows: Rows, values: NDArray[np.float64
 
 
 def newest(context: RankingContext, limit: int) -> Rows:
-    """The `limit` newest published posts, newest first, without excluded posts."""
-    rows = _newest_published(context, limit + len(context.excluded))
+    """The `limit` newest published posts that are allowed, newest first."""
+    rows = _newest_published(context, context.look_ahead(limit))
     return rows[context.allowed(rows)][:limit]
 
 
@@ -92,7 +92,7 @@ class Trending:
 
     def __call__(self, context: RankingContext) -> Rows:
         counters = context.state.post_counters
-        count = min(self.limit + len(context.excluded), TOP_K_SIZE)
+        count = min(context.look_ahead(self.limit), TOP_K_SIZE)
         top = np.stack([counters.top_k(index, TOP_K_SIZE)[:count] for index in self.half_lives], axis=1)
         allowed = context.allowed(top)
         return top[allowed & (allowed.cumsum(axis=0) <= self.limit)]

@@ -73,13 +73,21 @@ class FeedChanges:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedChecksums:
-    """The ids of all users, posts and follows as UUID bytes (V16), and a checksum of the content of each post."""
+    """The ids of all users, posts and follows as UUID bytes (V16), and checksums of what users and posts contain.
+
+    The checksum of a user covers the settings and the memberships.
+    """
 
     users: NDArray[np.void]
+    user_checksums: NDArray[np.int64]
     posts: NDArray[np.void]
     checksums: NDArray[np.int64]  # by post
     followers: NDArray[np.void]
     followees: NDArray[np.void]
+
+    def by_user(self) -> dict[bytes, int]:
+        """The checksum of each user, by their UUID bytes."""
+        return dict(zip(self.users.tolist(), self.user_checksums.tolist(), strict=True))
 
     def by_post(self) -> dict[bytes, int]:
         """The checksum of each post, by its UUID bytes."""
@@ -113,6 +121,9 @@ class FeedLog(Protocol):
 
     def checksums(self) -> FeedChecksums:
         """The current ids and checksums, to find changes that no trigger captured."""
+
+    def users(self, ids: Sequence[UUID]) -> Sequence[User]:
+        """The users among `ids` that exist, in any order."""
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
         """Posts created at or after a time, oldest first; also those that no trigger captured."""

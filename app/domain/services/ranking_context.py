@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.state import FeedState
+from app.domain.feed.visibility import Viewer
 
 T = TypeVar("T")
 _RECENT_EVENTS = 256
@@ -25,17 +26,19 @@ class RankingContext:
         excluded: NDArray[np.integer[Any]] = _NONE,
         *,
         sinks_shown: bool = True,
+        public_only: bool = False,
     ) -> None:
         """`user` is a row of `state`, or -1 for an unknown user; `now` is in seconds since the Unix epoch.
 
         `excluded` are rows of posts that must not be returned: seen posts, excluded posts and posts of earlier pages.
         The posts that the user's controls hide are added to them. `sinks_shown`: posts that were shown without any
-        engagement rank lower.
+        engagement rank lower. `public_only`: posts for followers or members are visible to nobody.
         """
         self.state = state
         self.user = user
         self.now = now
         self.sinks_shown = sinks_shown
+        self.public_only = public_only
         self.controls = state.controls.active(user, now, state.post_rows.get)
         self.excluded = excluded
         if len(self.controls.posts) or len(self.controls.authors):
@@ -45,17 +48,22 @@ class RankingContext:
         self._found: dict[object, Any] = {}
 
     @cached_property
+    def history_user(self) -> int:
+        """The row of the user whose own events rank; -1 for an unknown user, and for one who does not want that."""
+        return self.user if self.user >= 0 and self.state.visibility.is_personalised(self.user) else -1
+
+    @cached_property
     def recent_events(self) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.uint8]]:
         """The user's newest events, oldest first: post rows, times, kinds."""
-        if self.user < 0:
+        if self.history_user < 0:
             return np.empty(0, np.int32), np.empty(0), np.empty(0, np.uint8)
-        posts, times, kinds, *_ = self.state.events_by_user.row(self.user, _RECENT_EVENTS)
+        posts, times, kinds, *_ = self.state.events_by_user.row(self.history_user, _RECENT_EVENTS)
         return posts, times, kinds
 
     @cached_property
     def event_count(self) -> int:
-        """All events of the user."""
-        return 0 if self.user < 0 else self.state.events_by_user.length(self.user)
+        """All events of the user that rank."""
+        return 0 if self.history_user < 0 else self.state.events_by_user.length(self.history_user)
 
     @cached_property
     def followed(self) -> NDArray[np.intp]:
@@ -73,12 +81,28 @@ class RankingContext:
             excluded |= users == blocked
         return excluded
 
-    def allowed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    def visible(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Whether the user may see each of `rows`, in the shape of `rows` (see FeedVisibility)."""
+        return self.state.visibility.visible_to(self._viewer, rows, self.state.author[rows])
+
+    def not_excluded(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Whether each of `rows` is not excluded, in the shape of `rows`."""
-        return self._allowed_mask[rows] if len(self.excluded) else np.ones(rows.shape, np.bool_)
+        return self._not_excluded_mask[rows] if len(self.excluded) else np.ones(rows.shape, np.bool_)
+
+    def allowed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Whether each of `rows` is visible to the user and not excluded, in the shape of `rows`."""
+        return self.not_excluded(rows) & self.visible(rows)
+
+    def look_ahead(self, limit: int) -> int:
+        """How many posts a source considers in order to find `limit` allowed ones."""
+        return (4 * limit if self.state.visibility.restricts else limit) + len(self.excluded)
 
     @cached_property
-    def _allowed_mask(self) -> NDArray[np.bool_]:
+    def _viewer(self) -> Viewer:
+        return Viewer(self.user, self.followed, self.public_only)
+
+    @cached_property
+    def _not_excluded_mask(self) -> NDArray[np.bool_]:
         admitted = np.ones(self.state.n_posts, np.bool_)
         admitted[self.excluded] = False
         return admitted

@@ -38,6 +38,7 @@ _UNAVAILABLE: Final = (
     "40001",  # serialisation failure
     "40P01",  # deadlock
     "42501",  # no right to a table
+    "42883",  # no such function: migrated by an earlier version
     "42703",  # no such column: migrated by an earlier version
     "42P01",  # no such table: not migrated
     "53",  # resources

@@ -25,7 +25,9 @@ WITH given AS MATERIALIZED (
         %s::timestamptz AS created_at, %s::timestamptz AS until, %s::boolean AS undo, %s::uuid AS event_id
 ), checked AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM {feed_users} u WHERE u.id = given.user_id) AS knows_user,
-        given.post_id IS NULL OR EXISTS (SELECT FROM {feed_posts} p WHERE p.id = given.post_id) AS knows_post,
+        given.post_id IS NULL OR EXISTS (
+            SELECT FROM {feed_readable_posts}(given.user_id) AS p (id) WHERE p.id = given.post_id
+        ) AS knows_post,
         given.author_id IS NULL OR EXISTS (SELECT FROM {feed_users} a WHERE a.id = given.author_id) AS knows_author
     FROM given
 ), added AS (

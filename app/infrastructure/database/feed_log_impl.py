@@ -25,6 +25,7 @@ from app.infrastructure.database.interaction_repository_impl import (
 )
 from app.infrastructure.database.post_repository_impl import read_posts
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.user_rows import read_users
 from app.infrastructure.database.view_checksums import has_complete_change_capture, read_checksums
 
 MAX_ROWS_PER_READ: Final = 20_000
@@ -173,6 +174,11 @@ class SqlFeedLog:
             posts = read_posts(connection, self.schema, "created_at >= %s", created_at)
             return sorted(posts, key=lambda post: post.created_at)
 
+    def users(self, ids: Sequence[UUID]) -> Sequence[User]:
+        """As in FeedLog."""
+        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+            return read_users(connection, self.schema, ids)
+
     def _source(self, connection: Connection) -> str:
         database, table, may_read_cluster = connection.exec_driver_sql(
             "SELECT oid, to_regclass(%s)::oid, has_function_privilege('pg_control_system()', 'EXECUTE') "
@@ -235,8 +241,7 @@ class SqlFeedLog:
                 pairs[key, other] = max(seq, pairs.get((key, other), 0))
         users, posts, follows = [], [], []
         if user_ids:
-            query = f"SELECT id, coalesce(external_id, id::text) FROM {self.schema['feed_users']} WHERE id = ANY(%s)"
-            users = [User(*row) for row in connection.exec_driver_sql(query, (list(user_ids),))]
+            users = read_users(connection, self.schema, list(user_ids))
         if post_ids:
             posts = read_posts(connection, self.schema, "id = ANY(%s)", list(post_ids))
         if pairs:

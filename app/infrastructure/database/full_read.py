@@ -4,6 +4,7 @@ Events and follows arrive as packed records, thousands per row of the result: Po
 of their fields, and numpy reads the bytes. No Python object is created per event.
 """
 
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    MembershipColumns,
     PostColumns,
     UserColumns,
 )
@@ -35,7 +37,9 @@ FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
 READABLE_POST = "seq IS NOT NULL AND created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
 """SQL condition of the posts that are read: a `seq`, and a time that a `datetime` can hold."""
 
-POST_TAGS = "coalesce(array_remove(tags, NULL), '{}')"
+
+SETTINGS = ("visibility", "audience_id", "language", "sensitive", "root_id", "repost_of")
+"""Columns of `feed_complete_posts` that decide who may see a post, and what it belongs to."""
 
 
 def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
@@ -49,7 +53,8 @@ def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
     posts = _posts(connection, schema, user_rows)
     follows = _follows(connection, schema, user_rows)
     events = _events(connection, schema, user_rows, UuidIndex(posts.key))
-    return FeedDataset(users, posts, follows, events)
+    memberships = _memberships(connection, schema, user_rows)
+    return FeedDataset(users, posts, follows, events, memberships=memberships)
 
 
 def read_packed(
@@ -83,10 +88,34 @@ def _columns(connection: Connection, expressions: tuple[str, ...], source: str) 
 
 
 def _users(connection: Connection, schema: SchemaName) -> UserColumns:
-    ids, external_ids = _columns(
-        connection, ("id::text", "coalesce(external_id, id::text)"), schema["feed_users"]
+    expressions = (
+        "id::text",
+        "coalesce(external_id, id::text)",
+        "discoverable",
+        "personalised",
+        "show_sensitive",
+        "languages",
     )
-    return UserColumns(uuid_keys_from_text(ids), external_ids)
+    source = f"{schema['feed_complete_users']}()"
+    ids, external_ids, discoverable, personalised, show_sensitive, languages = _columns(
+        connection, expressions, source
+    )
+    return UserColumns(
+        uuid_keys_from_text(ids),
+        external_ids,
+        discoverable=np.array(discoverable, np.bool_),
+        personalised=np.array(personalised, np.bool_),
+        show_sensitive=np.array(show_sensitive, np.bool_),
+        languages=[tuple(one) for one in languages],
+    )
+
+
+def _memberships(connection: Connection, schema: SchemaName, users: UuidIndex) -> MembershipColumns:
+    source = f"{schema['feed_memberships']} WHERE audience_id IS NOT NULL"
+    ids, audiences = _columns(connection, ("DISTINCT user_id::text", "audience_id::text"), source)
+    rows = users.rows(uuid_keys_from_text(ids))
+    known = rows >= 0
+    return MembershipColumns(rows[known], list(compress(audiences, known.tolist())))
 
 
 def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> PostColumns:
@@ -95,13 +124,17 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
         "coalesce(external_id, id::text)",
         "coalesce(author_id, gen_random_uuid())::text",  # a random UUID is no user: row -1
         "(extract(epoch FROM created_at) * 1000000)::int8",
-        "coalesce(visible, true)",
+        "visible",
         "seq",
-        "coalesce(content, '')",
-        POST_TAGS,
+        "content",
+        "tags",
+        *SETTINGS,
     )
-    source = f"{schema['feed_posts']} WHERE {READABLE_POST}"
-    ids, external_ids, authors, created, visible, seq, text, tags = _columns(connection, expressions, source)
+    source = f"{schema['feed_complete_posts']}() WHERE {READABLE_POST}"
+    ids, external_ids, authors, created, visible, seq, text, tags, *settings = _columns(
+        connection, expressions, source
+    )
+    visibility, audience_id, language, sensitive, root_id, repost_of = settings
     return PostColumns(
         key=uuid_keys_from_text(ids),
         external_id=external_ids,
@@ -111,6 +144,12 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
         seq=np.array(seq, np.int64),
         text=text,
         tags=[tuple(one) for one in tags],
+        visibility=visibility,
+        audience_id=audience_id,
+        language=language,
+        sensitive=np.array(sensitive, np.bool_),
+        root_id=root_id,
+        repost_of=repost_of,
     )
 
 

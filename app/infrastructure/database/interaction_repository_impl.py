@@ -34,7 +34,7 @@ WITH given AS MATERIALIZED (
     WHERE NOT EXISTS (SELECT FROM {feed_users} u WHERE u.id = given.user_id)
 ), unknown_post AS (
     SELECT min(place) AS place FROM given
-    WHERE NOT EXISTS (SELECT FROM {feed_posts} p WHERE p.id = given.post_id)
+    WHERE NOT EXISTS (SELECT FROM {feed_readable_posts}(given.user_id) AS p (id) WHERE p.id = given.post_id)
 ), added AS (
     INSERT INTO {user_interaction}
         (id, user_id, post_id, interaction_type, metadata, occurred_at, event_id, request_id)
@@ -58,7 +58,8 @@ WITH gone AS (
     WHERE user_id = %s::uuid AND ((post_id = %s::uuid AND interaction_type = %s) OR event_id = %s::uuid)
     RETURNING seq, post_id
 )
-SELECT EXISTS (SELECT FROM {feed_users} WHERE id = %s::uuid), EXISTS (SELECT FROM {feed_posts} WHERE id = %s::uuid),
+SELECT EXISTS (SELECT FROM {feed_users} WHERE id = %s::uuid),
+    EXISTS (SELECT FROM {feed_readable_posts}(%s::uuid) AS p (id) WHERE p.id = %s::uuid),
     (SELECT array_agg(seq) FROM gone), (SELECT post_id FROM gone LIMIT 1)
 """
 
@@ -122,7 +123,7 @@ class SqlInteractionRepository:
         with transaction(self.engine, self.budget_seconds) as connection:
             knows_user, knows_post, seqs, post = connection.exec_driver_sql(
                 RETRACT_STATEMENT.format_map(self.schema),
-                (user_id, post_id, kind, event_id, user_id, post_id),
+                (user_id, post_id, kind, event_id, user_id, user_id, post_id),
             ).one()
             if not knows_user:
                 raise UnknownUser(str(user_id))

@@ -9,22 +9,23 @@ from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Post
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
-from app.infrastructure.database.full_read import POST_TAGS, READABLE_POST
+from app.infrastructure.database.full_read import READABLE_POST, SETTINGS
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 _POST_COLUMNS: Final = (
-    "id, coalesce(external_id, id::text), author_id, created_at, seq, coalesce(content, ''), "
-    f"{POST_TAGS}, coalesce(visible, true)"
+    "id, coalesce(external_id, id::text), author_id, created_at, seq, content, tags, visible, "
+    + ", ".join(SETTINGS)
 )
 
 
 def read_posts(connection: Connection, schema: SchemaName, condition: str, value: object) -> list[Post]:
     """Return the posts of the view feed_posts that fulfil a condition with one placeholder, in the order of `seq`."""
-    query = f"SELECT {_POST_COLUMNS} FROM {schema['feed_posts']} WHERE {condition} AND {READABLE_POST} ORDER BY seq"
+    source = f"{schema['feed_complete_posts']}()"
+    query = f"SELECT {_POST_COLUMNS} FROM {source} WHERE {condition} AND {READABLE_POST} ORDER BY seq"
     rows = connection.exec_driver_sql(query, (value,))
     return [
-        Post(id_, external_id, author_id, created_at, seq, content, tuple(tags), visible)
-        for id_, external_id, author_id, created_at, seq, content, tags, visible in rows
+        Post(id_, external_id, author_id, created_at, seq, content, tuple(tags), *settings)
+        for id_, external_id, author_id, created_at, seq, content, tags, *settings in rows
     ]
 
 

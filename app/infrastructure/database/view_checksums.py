@@ -1,10 +1,13 @@
-"""Reads checksums of the three views, and whether triggers capture every change of them."""
+"""Reads checksums of the views, and whether triggers capture every change of them."""
+
+from collections.abc import Iterable
+from typing import Final
 
 import numpy as np
 from sqlalchemy import Connection
 
 from app.domain.repositories.feed_log import FeedChecksums
-from app.infrastructure.database.full_read import READABLE_POST, read_packed
+from app.infrastructure.database.full_read import READABLE_POST, SETTINGS, read_packed
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
@@ -27,8 +30,15 @@ WHERE view IS NOT NULL AND tab IS NOT NULL
 """
 
 
+_CAPTURED: Final[dict[str, tuple[str, Iterable[str]]]] = {
+    **VIEW_COLUMNS,
+    "feed_memberships": ("memberships", ("user_id", "audience_id")),
+}
+"""The table of each view, and the columns whose changes the triggers on it capture."""
+
+
 def has_complete_change_capture(connection: Connection, schema: SchemaName) -> bool:
-    """Return whether the service's triggers write every change of the three views into the outbox."""
+    """Return whether the service's triggers write every change of the views into the outbox."""
     return all(
         connection.exec_driver_sql(
             _IS_CAPTURED,
@@ -42,21 +52,33 @@ def has_complete_change_capture(connection: Connection, schema: SchemaName) -> b
                 ],
             },
         ).scalar_one_or_none()
-        for view, (table, columns) in VIEW_COLUMNS.items()
+        for view, (table, columns) in _CAPTURED.items()
     )
 
 
 def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
-    """Read the ids of all users, posts and follows, and a checksum of the content of each post.
+    """Read the ids of all users, posts and follows, and a checksum of the content of each user and post.
 
     The reconciler compares them with the state, to find changes that no trigger captured.
     """
-    content = "ROW(external_id, author_id, content, tags, visible, created_at, seq)::text"
-    users = read_packed(connection, "uuid_send(id)", schema["feed_users"], np.dtype([("id", "V16")]))
+    of_user = "ROW(discoverable, personalised, languages, show_sensitive, audiences)::text"
+    memberships = (
+        "SELECT user_id, array_agg(DISTINCT audience_id ORDER BY audience_id) AS audiences "
+        f"FROM {schema['feed_memberships']} GROUP BY user_id"
+    )
+    users = read_packed(
+        connection,
+        f"uuid_send(id) || int8send(hashtextextended({of_user}, 0))",
+        f"{schema['feed_complete_users']}() AS u LEFT JOIN ({memberships}) AS m ON m.user_id = u.id",
+        np.dtype([("id", "V16"), ("checksum", ">i8")]),
+    )
+    content = (
+        f"ROW(external_id, author_id, content, tags, visible, created_at, seq, {', '.join(SETTINGS)})::text"
+    )
     posts = read_packed(
         connection,
         f"uuid_send(id) || int8send(hashtextextended({content}, 0))",
-        f"{schema['feed_posts']} WHERE {READABLE_POST}",
+        f"{schema['feed_complete_posts']}() WHERE {READABLE_POST}",
         np.dtype([("id", "V16"), ("checksum", ">i8")]),
     )
     follows = read_packed(
@@ -66,5 +88,10 @@ def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
         np.dtype([("follower", "V16"), ("followee", "V16")]),
     )
     return FeedChecksums(
-        users["id"], posts["id"], posts["checksum"].astype(np.int64), follows["follower"], follows["followee"]
+        users["id"],
+        users["checksum"].astype(np.int64),
+        posts["id"],
+        posts["checksum"].astype(np.int64),
+        follows["follower"],
+        follows["followee"],
     )

@@ -140,10 +140,10 @@ class NeighbourRecommender:
         return context.memoise((id(self), "support"), support)  # a source and the formula read it
 
     def neighbours(self, context: RankingContext) -> NearestUsers:
-        """The neighbours of the user of the request; none for an unknown user."""
-        if context.user < 0:
+        """The neighbours of the user of the request; none without events that rank."""
+        if context.history_user < 0:
             return NearestUsers(np.empty(0, np.intp), np.empty(0))
-        posts, times, kinds, *_ = context.state.events_by_user.row(context.user)
+        posts, times, kinds, *_ = context.state.events_by_user.row(context.history_user)
         weights = self._weights.take(kinds)
         if self._half_life_seconds is not None:
             # relative to the newest event: a cosine has no scale, and the weights of old events would underflow

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_snapshot import from_snapshot, to_snapshot
 from app.domain.feed.timeline import FeedTimeline
+from app.domain.feed.visibility import PostSettings
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, shuffled
 
 MOMENTS = st.lists(st.integers(0, 42).map(lambda step: step * 1800.0), max_size=8).map(sorted)
@@ -200,7 +201,13 @@ def test_a_post_that_gets_another_author_topic_or_time_is_found_under_them():
     row, other = int(timeline.post_row[0]), int(timeline.post_row[1])
 
     state.update_post(
-        row, author=int(timeline.user_row[1]), created=9.0, visible=False, text="", tags=("new",)
+        timeline.dataset.posts.key[0].tobytes(),
+        author=int(timeline.user_row[1]),
+        created=9.0,
+        visible=False,
+        text="",
+        tags=("new",),
+        settings=PostSettings(["public"], [None], [None], [False], [None], [None]),
     )
 
     assert state.posts_by_author.row(int(timeline.user_row[1]))[0].tolist() == [row]

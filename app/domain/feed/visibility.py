@@ -1,0 +1,299 @@
+"""Who may see which post: visibility, audiences, languages and sensitive posts; also threads and reposts."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.entities.post import VISIBILITIES, Post
+from app.domain.entities.user import User
+from app.domain.feed.dataset import FeedDataset, PostColumns
+from app.domain.feed.ragged import grow
+
+PUBLIC, FOLLOWERS, MEMBERS, NOBODY = range(len(VISIBILITIES) + 1)
+"""Codes of visibility: positions in VISIBILITIES; NOBODY for any other value, and for MEMBERS without an audience."""
+NO_ID: Final = -1
+
+Rows = NDArray[np.integer[Any]]
+_NONE = np.empty(0, np.int32)
+# arrays by post, and the value of a new post
+_POST_ARRAYS: Final = {
+    "visibility": PUBLIC,
+    "audience": NO_ID,
+    "language": NO_ID,
+    "sensitive": False,
+    "thread": NO_ID,
+    "original": NO_ID,
+}
+_POST_FIELDS: Final = ("visibility", "audience_id", "language", "sensitive", "root_id", "repost_of")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PostSettings:
+    """What decides who may see each of n posts, and what each belongs to. Fields as in Post, one value per post."""
+
+    visibility: Sequence[str]
+    audience_id: Sequence[str | None]
+    language: Sequence[str | None]
+    sensitive: Sequence[bool]
+    root_id: Sequence[UUID | None]
+    repost_of: Sequence[UUID | None]
+
+    @classmethod
+    def of_posts(cls, posts: Sequence[Post]) -> "PostSettings":
+        """The settings of some posts."""
+        return cls(*([getattr(post, name) for post in posts] for name in _POST_FIELDS))
+
+    @classmethod
+    def of_columns(cls, posts: PostColumns, those: NDArray[np.intp]) -> "PostSettings | None":
+        """The settings of the rows `those` of a dataset; None if it has no settings."""
+        given = {name: column for name in _POST_FIELDS if (column := getattr(posts, name)) is not None}
+        if not given:
+            return None
+        rows = those.tolist()
+        none: list[Any] = [None] * len(rows)
+        defaults = {**dict.fromkeys(_POST_FIELDS, none), "visibility": ["public"] * len(rows)}
+        defaults["sensitive"] = [False] * len(rows)
+        return cls(**defaults | {name: [column[row] for row in rows] for name, column in given.items()})
+
+    def public(self) -> "PostSettings":
+        """The threads and reposts alone, as if everybody might see every post."""
+        none = [None] * len(self.visibility)
+        everybody = ["public"] * len(none)
+        return PostSettings(everybody, none, none, [False] * len(none), self.root_id, self.repost_of)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Viewer:
+    """The user of a request.
+
+    user         row, -1 for an unknown user
+    followed     rows of the users whom they follow
+    public_only  they get public posts only, because the other rules are unknown or outdated
+    """
+
+    user: int
+    followed: Rows
+    public_only: bool = False
+
+
+class FeedVisibility:
+    """Arrays by post row, and the settings of users by user row. Codes of texts are positions of first use.
+
+    visibility   PUBLIC, FOLLOWERS, MEMBERS or NOBODY
+    audience     code of the audience, NO_ID for none; so are `language`, `thread` and `original`
+    thread       equal for all posts of a thread, NO_ID for a post without replies
+    original     equal for a post and its reposts, NO_ID for a post without reposts
+    restricts    False while everybody may see every post: nothing needs to be looked up
+    """
+
+    def __init__(self) -> None:
+        self.visibility = np.zeros(0, np.uint8)
+        self.audience = np.zeros(0, np.int32)
+        self.language = np.zeros(0, np.int32)
+        self.sensitive = np.zeros(0, np.bool_)
+        self.thread = np.zeros(0, np.int32)
+        self.original = np.zeros(0, np.int32)
+        self.discoverable = np.ones(0, np.bool_)  # by user
+        self.not_personalised: set[int] = set()
+        self.show_sensitive: set[int] = set()
+        self.languages: dict[int, NDArray[np.int32]] = {}  # only of users who chose some
+        self.audiences: dict[int, NDArray[np.int32]] = {}
+        self.changes: Counter[int] = Counter()  # user row -> how often the user's settings changed
+        self.restricts = False
+        self._audience_codes: dict[str, int] = {}
+        self._language_codes: dict[str, int] = {}
+        self._thread_codes: dict[bytes, int] = {}  # by UUID bytes of the root
+        self._original_codes: dict[bytes, int] = {}  # by UUID bytes of the original
+
+    def ensure_rows(self, users: int, posts: int) -> None:
+        """Make user rows and post rows addressable; new ones have the defaults."""
+        self.discoverable = grow(self.discoverable, users, fill=True)
+        if posts > len(self.visibility):
+            for name, default in _POST_ARRAYS.items():
+                setattr(self, name, grow(getattr(self, name), posts, default))
+
+    def set_posts(
+        self, rows: Rows, keys: Sequence[bytes], settings: PostSettings, row_of: Callable[[bytes], int | None]
+    ) -> None:
+        """Set the settings of the posts `rows` with the UUIDs `keys`; `row_of` returns the row of a known post."""
+        codes = [
+            _visibility_code(*pair) for pair in zip(settings.visibility, settings.audience_id, strict=True)
+        ]
+        self.visibility[rows] = codes
+        self.audience[rows] = _codes(self._audience_codes, settings.audience_id)
+        self.language[rows] = _codes(self._language_codes, map(_primary_subtag, settings.language))
+        self.sensitive[rows] = settings.sensitive
+        self.restricts = self.restricts or bool(
+            (self.visibility[rows] != PUBLIC).any()
+            or (self.language[rows] != NO_ID).any()
+            or self.sensitive[rows].any()
+        )
+        _set_groups(self.thread, self._thread_codes, rows, keys, settings.root_id, row_of)
+        _set_groups(self.original, self._original_codes, rows, keys, settings.repost_of, row_of)
+
+    def set_user(self, row: int, user: User) -> None:
+        """Set the settings and audiences of the user with this row."""
+        self.discoverable[row] = user.discoverable
+        self.restricts = self.restricts or not user.discoverable
+        _put(self.not_personalised, row, not user.personalised)
+        _put(self.show_sensitive, row, user.show_sensitive)
+        languages = _codes(self._language_codes, filter(None, map(_primary_subtag, user.languages)))
+        _put_array(self.languages, row, languages)
+        _put_array(self.audiences, row, _codes(self._audience_codes, user.audiences))
+        self.changes[row] += 1
+
+    def visible_to(self, viewer: Viewer, rows: Rows, authors: Rows) -> NDArray[np.bool_]:
+        """Whether the viewer may see each of the posts `rows`, in the shape of `rows`; `authors` are their user rows.
+
+        Authors may see their own posts.
+        """
+        if not self.restricts:
+            return np.ones(rows.shape, np.bool_)
+        visibility, language = self.visibility[rows], self.language[rows]
+        follows = np.isin(authors, viewer.followed)
+        allowed: NDArray[np.bool_] = visibility == PUBLIC
+        if not viewer.public_only:
+            audiences = self.audiences.get(viewer.user, _NONE)
+            allowed |= (visibility == FOLLOWERS) & follows
+            allowed |= (visibility == MEMBERS) & np.isin(self.audience[rows], audiences)
+        allowed &= follows | (authors < 0) | self.discoverable[authors]
+        if viewer.user in self.languages:
+            allowed &= (language == NO_ID) | np.isin(language, self.languages[viewer.user])
+        if viewer.user not in self.show_sensitive:
+            allowed &= ~self.sensitive[rows]
+        allowed |= (authors == viewer.user) & (authors >= 0)
+        return allowed
+
+    def is_personalised(self, user: int) -> bool:
+        """False for a user row whose own events must not rank the user's feed."""
+        return user not in self.not_personalised
+
+    # -- snapshot ------------------------------------------------------------------------------------------------
+
+    def snapshot(self, users: int, posts: int) -> dict[str, Any]:
+        """Plain data of the first `users` and `posts` rows (see `from_snapshot`)."""
+        return {
+            "posts": {name: getattr(self, name)[:posts].copy() for name in _POST_ARRAYS},
+            "discoverable": self.discoverable[:users].copy(),
+            "not_personalised": sorted(self.not_personalised),
+            "show_sensitive": sorted(self.show_sensitive),
+            "languages": {row: codes.tolist() for row, codes in self.languages.items()},
+            "audiences": {row: codes.tolist() for row, codes in self.audiences.items()},
+            "restricts": self.restricts,
+            "codes": [
+                dict(codes)
+                for codes in (
+                    self._audience_codes,
+                    self._language_codes,
+                    self._thread_codes,
+                    self._original_codes,
+                )
+            ],
+        }
+
+    @classmethod
+    def from_snapshot(cls, saved: Mapping[str, Any]) -> "FeedVisibility":
+        """The inverse of `snapshot`."""
+        visibility = cls()
+        for name in _POST_ARRAYS:
+            setattr(visibility, name, saved["posts"][name].copy())
+        visibility.discoverable = saved["discoverable"].copy()
+        visibility.not_personalised = set(saved["not_personalised"])
+        visibility.show_sensitive = set(saved["show_sensitive"])
+        visibility.languages = {row: np.array(codes, np.int32) for row, codes in saved["languages"].items()}
+        visibility.audiences = {row: np.array(codes, np.int32) for row, codes in saved["audiences"].items()}
+        visibility.restricts = saved["restricts"]
+        audiences, languages, threads, originals = map(dict, saved["codes"])
+        visibility._audience_codes, visibility._language_codes = audiences, languages
+        visibility._thread_codes, visibility._original_codes = threads, originals
+        return visibility
+
+
+def user_settings(dataset: FeedDataset) -> Iterator[User]:
+    """The users of a dataset who have other settings than the default, or are members of an audience."""
+    users = dataset.users
+    audiences: defaultdict[int, list[str]] = defaultdict(list)
+    for row, audience_id in zip(
+        dataset.memberships.user.tolist(), dataset.memberships.audience_id, strict=True
+    ):
+        audiences[row].append(audience_id)
+    differs = np.zeros(len(users), np.bool_)
+    differs[list(audiences)] = True
+    if users.discoverable is not None:
+        differs |= ~users.discoverable
+    if users.personalised is not None:
+        differs |= ~users.personalised
+    if users.show_sensitive is not None:
+        differs |= users.show_sensitive
+    if users.languages is not None:
+        differs |= np.array([bool(languages) for languages in users.languages], np.bool_)
+    for row in differs.nonzero()[0].tolist():
+        yield User(
+            UUID(bytes=users.key[row].tobytes()),
+            users.external_id[row],
+            discoverable=users.discoverable is None or bool(users.discoverable[row]),
+            personalised=users.personalised is None or bool(users.personalised[row]),
+            show_sensitive=users.show_sensitive is not None and bool(users.show_sensitive[row]),
+            languages=() if users.languages is None else users.languages[row],
+            audiences=tuple(audiences[row]),
+        )
+
+
+def _visibility_code(visibility: str, audience_id: str | None) -> int:
+    if visibility not in VISIBILITIES or (visibility == "members" and audience_id is None):
+        return NOBODY
+    return VISIBILITIES.index(visibility)
+
+
+def _primary_subtag(language: str | None) -> str | None:
+    """The language without region and script, in lower case: "de" for "de-AT"."""
+    return language.partition("-")[0].lower() or None if language else None
+
+
+def _codes(codes: dict[Any, int], values: Iterable[Any]) -> NDArray[np.int32]:
+    """The code of each value, NO_ID for None. A new value gets the next code."""
+    return np.array(
+        [NO_ID if value is None else codes.setdefault(value, len(codes)) for value in values], np.int32
+    )
+
+
+def _set_groups(
+    groups: NDArray[np.int32],
+    codes: dict[bytes, int],
+    rows: Rows,
+    keys: Sequence[bytes],
+    heads: Sequence[UUID | None],
+    row_of: Callable[[bytes], int | None],
+) -> None:
+    """Give the posts `rows` the group of their head: a thread's root, or a repost's original; the head joins as well.
+
+    A head that is unknown joins the group when it arrives.
+    """
+    for head in {head.bytes for head in heads if head is not None}:
+        if head not in codes:
+            codes[head] = len(codes)
+            if (row := row_of(head)) is not None and groups[row] == NO_ID:
+                groups[row] = codes[head]
+    groups[rows] = [
+        codes.get(key, NO_ID) if head is None else codes[head.bytes]
+        for key, head in zip(keys, heads, strict=True)
+    ]
+
+
+def _put(rows: set[int], row: int, is_member: bool) -> None:
+    if is_member:
+        rows.add(row)
+    else:
+        rows.discard(row)
+
+
+def _put_array(by_row: dict[int, NDArray[np.int32]], row: int, codes: NDArray[np.int32]) -> None:
+    if len(codes):
+        by_row[row] = codes
+    else:
+        by_row.pop(row, None)

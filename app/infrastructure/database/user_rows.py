@@ -1,0 +1,26 @@
+"""Reads users with their settings and audiences."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.domain.entities import User
+from app.infrastructure.database.schema import SchemaName
+
+_STATEMENT = """
+SELECT id, coalesce(external_id, id::text), discoverable, personalised, languages, show_sensitive, ARRAY(
+    SELECT DISTINCT audience_id::text FROM {feed_memberships} m
+    WHERE m.user_id = u.id AND audience_id IS NOT NULL ORDER BY 1
+)
+FROM {feed_complete_users}() AS u WHERE id = ANY(%s)
+"""
+
+
+def read_users(connection: Connection, schema: SchemaName, ids: Sequence[UUID]) -> list[User]:
+    """Return the users of `ids` that the view feed_users shows."""
+    rows = connection.exec_driver_sql(_STATEMENT.format_map(schema), (list(ids),))
+    return [
+        User(id_, external_id, discoverable, personalised, tuple(languages), show_sensitive, tuple(audiences))
+        for id_, external_id, discoverable, personalised, languages, show_sensitive, audiences in rows
+    ]
