@@ -1,6 +1,7 @@
 import type {
   BatchResult,
   Feedback,
+  FollowResult,
   Health,
   Interaction,
   Problem,
@@ -8,6 +9,8 @@ import type {
   RecommendationRequest,
   Retraction,
   RetractResult,
+  Updates,
+  UpdatesRequest,
   UserControls,
 } from "./types";
 
@@ -146,6 +149,29 @@ export class FeedServiceClient {
     return body as unknown as UserControls;
   }
 
+  /** Makes one user follow another, and returns after the commit. Repeating the call changes nothing. */
+  async follow(userId: string, followeeId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.setFollow("PUT", "followed", userId, followeeId, options);
+  }
+
+  /** Ends a follow, and returns after the commit. Repeating the call changes nothing. */
+  async unfollow(userId: string, followeeId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.setFollow("DELETE", "unfollowed", userId, followeeId, options);
+  }
+
+  /** How many posts are new since the list of a cursor began. A new list shows them. */
+  async updates(request: UpdatesRequest, options: { signal?: AbortSignal } = {}): Promise<Updates> {
+    const body = await this.call("POST", "/recommendations/updates", {
+      body: request,
+      idempotent: true,
+      signal: options.signal,
+    });
+    if (!isRecord(body) || typeof body["new"] !== "number") {
+      throw new FeedServiceError("malformed", "POST /recommendations/updates: the response has no number of new posts");
+    }
+    return body as unknown as Updates;
+  }
+
   /** The health report of the service. */
   async health(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Health> {
     const body = await this.call("GET", "/health", { idempotent: true, ...options });
@@ -155,8 +181,22 @@ export class FeedServiceClient {
     return body as unknown as Health;
   }
 
+  private async setFollow(
+    method: "PUT" | "DELETE",
+    status: FollowResult["status"],
+    userId: string,
+    followeeId: string,
+    options: { signal?: AbortSignal },
+  ): Promise<void> {
+    const path = `/users/${encodeURIComponent(userId)}/follows/${encodeURIComponent(followeeId)}`;
+    const body = await this.call(method, path, { idempotent: true, signal: options.signal });
+    if (!isRecord(body) || body["status"] !== status) {
+      throw new FeedServiceError("malformed", `${method} ${path}: the response does not confirm the change`);
+    }
+  }
+
   private async call(
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "PUT" | "DELETE",
     path: string,
     options: { body?: unknown; idempotent: boolean; signal?: AbortSignal; timeoutMs?: number },
   ): Promise<unknown> {

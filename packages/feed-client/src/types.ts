@@ -51,6 +51,11 @@ export interface UserControls {
   user_id: string;
   controls: UserControl[];
 }
+export type FollowResult = Schemas["FollowResponse"];
+/** A list that the user has on screen, by the cursor of any of its pages. */
+export type UpdatesRequest = Schemas["UpdatesRequest"];
+/** The number of new posts, at most 100. `capped` is true if there are more. */
+export type Updates = Schemas["UpdatesResponse"];
 export type Health = Schemas["HealthResponse"];
 /** An error response in the format of RFC 9457, with a stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;

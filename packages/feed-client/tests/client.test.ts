@@ -20,6 +20,7 @@ describe("the service client", () => {
     service.controls.clear();
     service.feedbackIds.clear();
     service.authors.clear();
+    service.follows.clear();
     client = new FeedServiceClient({ baseUrl: service.url, timeoutMs: 400, random: () => 0 });
   });
 
@@ -228,5 +229,42 @@ describe("the service client", () => {
       errors.map(({ kind }) => kind),
       ["malformed", "malformed"],
     );
+  });
+
+  it("follows and unfollows, and repeats the call after a failure", async () => {
+    service.nextBehaviours.push({ kind: "status", status: 503 });
+
+    await client.follow("ann/1", "bob");
+    assert.deepEqual([...(service.follows.get("ann/1") ?? [])], ["bob"]);
+
+    await client.unfollow("ann/1", "bob");
+    assert.equal(service.follows.get("ann/1")?.size, 0);
+    assert.equal(service.requests.length, 3);
+  });
+
+  it("reports a rejected follow with its code", async () => {
+    const error = await failure(client.follow("ann", "ann"));
+
+    assert.deepEqual([error.status, error.code, error.transient], [422, "invalid_follow", false]);
+  });
+
+  it("returns the number of new posts of a list", async () => {
+    service.newPosts = 101;
+    const { next_cursor } = (await client.recommendations({ user_id: "ann" })).metadata;
+
+    assert.deepEqual(await client.updates({ user_id: "ann", cursor: next_cursor ?? "" }), { new: 100, capped: true });
+    assert.equal((await failure(client.updates({ user_id: "bob", cursor: next_cursor ?? "" }))).code, "invalid_cursor");
+  });
+
+  it("reports an unconfirmed follow and a missing number as malformed", async () => {
+    service.behaviour = { kind: "wrong shape" };
+
+    const calls = [
+      client.follow("ann", "bob"),
+      client.unfollow("ann", "bob"),
+      client.updates({ user_id: "ann", cursor: "x" }),
+    ];
+
+    for (const call of calls) assert.equal((await failure(call)).kind, "malformed");
   });
 });

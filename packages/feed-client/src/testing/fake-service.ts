@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Feedback, Interaction, RecommendationRequest, Retraction, UserControl } from "../types";
+import type { Feedback, Interaction, RecommendationRequest, Retraction, UpdatesRequest, UserControl } from "../types";
 
 /** How the fake service responds. */
 export type Behaviour =
@@ -13,7 +13,7 @@ export type Behaviour =
 
 /**
  * A feed service over real HTTP for tests. `behaviour` selects how it responds. It implements the parts of the API that
- * clients depend on: pages, cursors, seen posts, idempotent events and the controls of users.
+ * clients depend on: pages, cursors, new posts, seen posts, idempotent events, and the controls and follows of users.
  */
 export class FakeFeedService {
   behaviour: Behaviour = { kind: "healthy" };
@@ -32,6 +32,10 @@ export class FakeFeedService {
   readonly controls = new Map<string, UserControl[]>();
   /** The `event_id` of all feedback. */
   readonly feedbackIds = new Set<string>();
+  /** The users whom each user follows. */
+  readonly follows = new Map<string, Set<string>>();
+  /** The number of posts that are new for every list. */
+  newPosts = 0;
   /** The users that may send events and feedback; null if every user may. */
   knownUsers: Set<string> | null = null;
   private server: Server | null = null;
@@ -98,6 +102,12 @@ export class FakeFeedService {
     if (path === "/interactions/track") return this.track(response, [body as Interaction]);
     if (path === "/interactions/retract") return this.retract(response, body as Retraction);
     if (path === "/feedback") return this.recordFeedback(response, body as Feedback);
+    if (path === "/recommendations/updates") return this.countUpdates(response, body as UpdatesRequest);
+    const [follower, followee] = /^\/users\/([^/]+)\/follows\/([^/]+)$/.exec(path)?.slice(1) ?? [];
+    if (follower && followee) {
+      const pair = [decodeURIComponent(follower), decodeURIComponent(followee)] as const;
+      return this.setFollow(response, ...pair, request.method === "PUT");
+    }
     const controlsUser = /^\/users\/([^/]+)\/controls$/.exec(path)?.[1];
     if (controlsUser !== undefined) return this.listControls(response, decodeURIComponent(controlsUser));
     if (path === "/health") {
@@ -149,6 +159,21 @@ export class FakeFeedService {
         next_cursor: page.length === 0 ? null : cursor,
       },
     });
+  }
+
+  private countUpdates(response: ServerResponse, { user_id, cursor }: UpdatesRequest): void {
+    if (cursor.split("|")[0] !== user_id) return send(response, 400, { code: "invalid_cursor" });
+    send(response, 200, { new: Math.min(this.newPosts, 100), capped: this.newPosts > 100 });
+  }
+
+  private setFollow(response: ServerResponse, userId: string, followeeId: string, follows: boolean): void {
+    if (this.knownUsers && !this.knownUsers.has(userId)) return send(response, 404, { code: "unknown_user" });
+    if (userId === followeeId) return send(response, 422, { code: "invalid_follow" });
+    const followed = this.follows.get(userId) ?? new Set();
+    this.follows.set(userId, followed);
+    if (follows) followed.add(followeeId);
+    else followed.delete(followeeId);
+    send(response, 202, { status: follows ? "followed" : "unfollowed" });
   }
 
   private retract(response: ServerResponse, retraction: Retraction): void {
