@@ -1,5 +1,8 @@
-import type { FeedbackAction, FeedbackTarget } from "@feed/client";
+import type { AuthorFeedbackAction, FeedbackTarget, PostFeedbackAction } from "@feed/client";
 import type { PostWithUser } from "@/lib/feed/post";
+
+/** An action in the menu of a post. */
+export type DismissalAction = PostFeedbackAction | AuthorFeedbackAction;
 
 /** A post that the user has removed from this page, with the action that removed it. */
 export interface Dismissal {
@@ -17,7 +20,7 @@ export interface Dismissal {
 export type Dismissals = Readonly<Record<string, Dismissal>>;
 
 export interface FeedbackChoice {
-  action: FeedbackAction;
+  action: DismissalAction;
   label: string;
 }
 
@@ -39,7 +42,7 @@ export function feedbackChoices(post: PostWithUser, user: string): FeedbackChoic
 }
 
 /** The dismissal that an action on a post causes. Throws if the action needs an author and the post has none. */
-export function dismissalOf(post: PostWithUser, action: FeedbackAction): Dismissal {
+export function dismissalOf(post: PostWithUser, action: DismissalAction): Dismissal {
   if (action === "mute_author" || action === "block_author") {
     if (!post.author) throw new Error(`${action}: post ${post.id} has no author`);
     const { id, name } = post.author;

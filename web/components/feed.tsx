@@ -8,12 +8,14 @@ import { useAnnouncer } from "./announcer";
 import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
 import { useFeedback } from "./feedback-provider";
+import { useFollows } from "./follows-provider";
 import { CheckIcon, RefreshIcon } from "./icons";
 import { ModeSwitch } from "./mode-switch";
+import { NewPosts } from "./new-posts";
 import { PostEntry } from "./post-entry";
 import { Skeletons } from "./skeletons";
 
-/** A new list is requested after pending events and feedback are sent, or after this time. */
+/** A new list is requested after pending events, feedback and follows are sent, or after this time. */
 const FLUSH_TIMEOUT_MS = 800;
 const EMPTY_NOTICE: Record<FeedMode, { title: string; text: string }> = {
   ranked: { title: "No posts yet", text: "New posts appear here." },
@@ -29,12 +31,14 @@ export function Feed() {
   const { user, flush } = useEvents();
   const [mode, setMode] = useState<FeedMode>("ranked");
   const { settle } = useFeedback();
+  const { settle: settleFollows } = useFollows();
   const beforeFirstPage = useCallback(async () => {
-    await Promise.all([flush(FLUSH_TIMEOUT_MS), settle(FLUSH_TIMEOUT_MS)]);
-  }, [flush, settle]);
+    await Promise.all([flush(FLUSH_TIMEOUT_MS), settle(FLUSH_TIMEOUT_MS), settleFollows(FLUSH_TIMEOUT_MS)]);
+  }, [flush, settle, settleFollows]);
   const feed = useFeed<PostWithUser>({ mode, user, beforeFirstPage });
   const { announce, announcer } = useAnnouncer();
 
+  const cursor = feed.lastPage?.nextCursor ?? feed.lastPage?.rewindCursor ?? null;
   const loadNewList = async () => {
     scrollTo({ top: 0 });
     await feed.refresh();
@@ -47,6 +51,9 @@ export function Feed() {
         <button type="button" className="icon-button" aria-label="Load a new list" onClick={() => void loadNewList()}>
           <RefreshIcon />
         </button>
+      </div>
+      <div role="status" className="new-posts-place">
+        <NewPosts list={feed.entries[0]?.requestId ?? null} cursor={cursor} onShow={() => void loadNewList()} />
       </div>
       <SourceNote feed={feed} />
       <List feed={feed} mode={mode} announce={announce} />

@@ -1,15 +1,15 @@
 "use client";
 
-import { type FeedbackAction, newUuid } from "@feed/client";
+import { newUuid } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
-import { type Dismissal, type Dismissals, dismissalOf } from "./dismissals";
+import { type Dismissal, type DismissalAction, type Dismissals, dismissalOf } from "./dismissals";
 import { postJson } from "./post-json";
 
 interface FeedbackContext {
   dismissals: Dismissals;
   /** Removes the post from the page and sends the feedback. Restores the post and throws if it cannot be stored. */
-  dismiss: (post: PostWithUser, action: FeedbackAction) => Promise<void>;
+  dismiss: (post: PostWithUser, action: DismissalAction) => Promise<void>;
   /** Shows the post again and takes the feedback back. Removes the post again and throws if that cannot be stored. */
   undo: (dismissal: Dismissal) => Promise<void>;
   /** Ends the time in which a dismissal can be undone. */

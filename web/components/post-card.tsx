@@ -9,6 +9,7 @@ import { feedbackChoices } from "./dismissals";
 import { useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
 import { useFeedback } from "./feedback-provider";
+import { useFollows } from "./follows-provider";
 import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
 import { PostMenu } from "./post-menu";
 import { RelativeTime } from "./relative-time";
@@ -80,6 +81,7 @@ type ActionProps = Pick<PostCardProps, "post" | "requestId" | "announce">;
 function PostHeader({ post, requestId, authorElementId, announce }: ActionProps & { authorElementId: string }) {
   const { user, record } = useEvents();
   const { dismiss } = useFeedback();
+  const follow = useFollowChoice(post, announce);
   const recordClick = () => record(post.id, "click", { requestId });
   return (
     <header>
@@ -92,6 +94,7 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
       <PostMenu
         href={pathOf(post)}
         choices={feedbackChoices(post, user)}
+        follow={follow}
         onCopy={() => void copyLink(post, announce)}
         onOpen={recordClick}
         onFeedback={(action) => {
@@ -100,6 +103,21 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
       />
     </header>
   );
+}
+
+/** The entry of the menu that follows or unfollows the author. Null for the user's own posts and without an author. */
+function useFollowChoice({ author }: PostWithUser, announce: (message: string) => void) {
+  const { user } = useEvents();
+  const { isFollowing, setFollow } = useFollows();
+  if (author === null || author.id === user) return null;
+  const follows = isFollowing(author);
+  return {
+    label: `${follows ? "Unfollow" : "Follow"} @${author.name}`,
+    onChoose: () => {
+      announce(follows ? `You no longer follow @${author.name}` : `You follow @${author.name}`);
+      setFollow(author, !follows).catch(() => announce("This could not be saved. Please try again."));
+    },
+  };
 }
 
 function Tags({ tags }: { tags: string[] }) {

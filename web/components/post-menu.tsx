@@ -1,22 +1,23 @@
 "use client";
 
-import type { FeedbackAction } from "@feed/client";
 import Link from "next/link";
 import { useId, useRef } from "react";
-import type { FeedbackChoice } from "./dismissals";
+import type { DismissalAction, FeedbackChoice } from "./dismissals";
 import { MoreIcon } from "./icons";
 import { placeBelow } from "./place-popover";
 
 interface PostMenuProps {
   href: string;
   choices: FeedbackChoice[];
+  /** The entry that follows or unfollows the author; null if there is none. */
+  follow: { label: string; onChoose: () => void } | null;
   onCopy: () => void;
   onOpen: () => void;
-  onFeedback: (action: FeedbackAction) => void;
+  onFeedback: (action: DismissalAction) => void;
 }
 
 /** Further actions for a post. The arrow keys move between them, and Escape closes the menu. */
-export function PostMenu({ href, choices, onCopy, onOpen, onFeedback }: PostMenuProps) {
+export function PostMenu({ href, choices, follow, onCopy, onOpen, onFeedback }: PostMenuProps) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLMenuElement>(null);
@@ -59,6 +60,19 @@ export function PostMenu({ href, choices, onCopy, onOpen, onFeedback }: PostMenu
             </button>
           </li>
         ))}
+        {follow && (
+          <li>
+            <button
+              type="button"
+              onClick={() => {
+                close();
+                follow.onChoose();
+              }}
+            >
+              {follow.label}
+            </button>
+          </li>
+        )}
         <li>
           <button
             type="button"

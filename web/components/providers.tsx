@@ -4,13 +4,16 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { EventsProvider } from "./events-provider";
 import { FeedbackProvider } from "./feedback-provider";
+import { FollowsProvider } from "./follows-provider";
 
 export function Providers({ user, children }: { user: string; children: ReactNode }) {
   const [client] = useState(() => new QueryClient());
   return (
     <QueryClientProvider client={client}>
       <EventsProvider user={user} key={user}>
-        <FeedbackProvider user={user}>{children}</FeedbackProvider>
+        <FeedbackProvider user={user}>
+          <FollowsProvider user={user}>{children}</FollowsProvider>
+        </FeedbackProvider>
       </EventsProvider>
     </QueryClientProvider>
   );

@@ -10,7 +10,6 @@ interface DemoUser {
   id: string;
   name: string;
   followerCount: number;
-  events: number;
 }
 
 /** Switches the session to another user of the demo data, or to a new visitor. */
@@ -84,7 +83,7 @@ function UserSearch({ open, searchInput }: { open: boolean; searchInput: RefObje
             <UserRow
               avatar={other.name}
               name={other.name}
-              details={`${other.events} events · ${other.followerCount} followers`}
+              details={`${other.followerCount} followers`}
               current={other.id === user}
               onClick={() => void switchTo(other.id)}
             />

@@ -35,7 +35,7 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
       findEligiblePosts(userId, { mode: "newest", limit: POSTS_PER_LIST, excludeSeqs: new Set(), includeSeen: true }),
     ),
     nullIfUnavailable(() => findTrendingPosts(userId, POSTS_PER_LIST)),
-    nullIfUnavailable(() => findUsers("", MAX_SUGGESTED_USERS)),
+    nullIfUnavailable(() => findUsers(viewer.id, "", MAX_SUGGESTED_USERS)),
   ]);
 
   return (

@@ -43,16 +43,16 @@ export function encodeFeedCursor(userId: string, position: FeedPosition): string
 }
 
 /**
- * Decodes a cursor of this user and mode; throws InvalidFeedCursor for any other text. A scroll of newest posts also
- * continues when the ranked list is requested: a roll-out may reach its user in the middle of a scroll.
+ * Decodes a cursor of this user and mode (null: any mode); throws InvalidFeedCursor for any other text. A scroll of
+ * newest posts also continues when the ranked list is requested: a roll-out may reach its user in the middle of a scroll.
  */
-export function decodeFeedCursor(userId: string, requestedMode: FeedMode, cursor: string): FeedPosition {
+export function decodeFeedCursor(userId: string, requestedMode: FeedMode | null, cursor: string): FeedPosition {
   const [header = "", shown = "", excluded = "", ...serviceCursor] = cursor.split("~");
   const mode = MODES[Number(header[1])];
   if (header[0] !== VERSION || mode === undefined || header.slice(3) !== userFingerprint(userId)) {
     throw new InvalidFeedCursor("cursor: belongs to another user's list; request the first page without a cursor");
   }
-  if (mode !== requestedMode && !(mode === "newest" && requestedMode === "ranked")) {
+  if (requestedMode !== null && mode !== requestedMode && !(mode === "newest" && requestedMode === "ranked")) {
     throw new InvalidFeedCursor(`cursor: belongs to mode ${mode}; request the first page without a cursor`);
   }
   return {

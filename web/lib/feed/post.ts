@@ -5,7 +5,7 @@ export interface PostWithUser {
   content: string | null;
   tags: string[];
   createdAt: string;
-  author: { id: string; name: string; followerCount: number } | null;
+  author: PostAuthor | null;
   likeCount: number;
   commentCount: number;
   shareCount: number;
@@ -15,6 +15,14 @@ export interface PostWithUser {
   shared: boolean;
   /** Why the post was recommended; null if the service did not recommend it. */
   why: PostExplanation | null;
+}
+
+export interface PostAuthor {
+  id: string;
+  name: string;
+  followerCount: number;
+  /** Whether the viewer follows the author. */
+  followed: boolean;
 }
 
 /** The service's reason for a recommendation, and the numbers behind its score. */

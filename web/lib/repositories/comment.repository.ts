@@ -1,4 +1,7 @@
 import { query } from "@/lib/platform/database";
+import { userUuid } from "@/lib/platform/ids";
+import { VISIBLE } from "./post.repository";
+import { userName } from "./user.repository";
 
 export interface Comment {
   id: string;
@@ -7,16 +10,28 @@ export interface Comment {
   createdAt: string;
 }
 
-/** The newest comments of a post, in order of time. The text of a comment is in the metadata of its event. */
-export async function findComments(postId: string, limit: number): Promise<Comment[]> {
+/** Leaves out comments of authors whom the viewer mutes or blocks, and of those who block the viewer. */
+const BY_VISIBLE_AUTHOR = `NOT EXISTS (
+  SELECT FROM feed_controls k WHERE (k.until IS NULL OR k.until > now()) AND (
+    (k.user_id = $1 AND k.target_user_id = i.user_id AND k.action IN ('mute_author', 'block_author'))
+    OR (k.user_id = i.user_id AND k.target_user_id = $1 AND k.action = 'block_author')))`;
+
+/**
+ * The newest comments of a post that the viewer may see, in order of time; null if they may not see the post. The text
+ * of a comment is in the metadata of its event.
+ */
+export async function findComments(viewerId: string, postId: string, limit: number): Promise<Comment[] | null> {
+  const viewer = userUuid(viewerId);
+  const posts = await query(`SELECT FROM feed_posts p WHERE p.id = $2 AND ${VISIBLE}`, [viewer, postId]);
+  if (posts.length === 0) return null;
   const rows = await query<{ id: string; author: string; text: string; occurred_at: Date }>(
     `SELECT * FROM (
-       SELECT i.id, COALESCE(NULLIF(u.username, ''), u.external_id) AS author, i.metadata->>'text' AS text, i.occurred_at
-       FROM user_interaction i JOIN users u ON u.id = i.user_id
-       WHERE i.post_id = $1 AND i.interaction_type = 'comment' AND i.metadata->>'text' <> ''
-       ORDER BY i.occurred_at DESC LIMIT $2) newest
+       SELECT i.id, ${userName("u", "n")} AS author, i.metadata->>'text' AS text, i.occurred_at
+       FROM user_interaction i JOIN feed_users u ON u.id = i.user_id LEFT JOIN feed_user_names n ON n.id = u.id
+       WHERE i.post_id = $2 AND i.interaction_type = 'comment' AND i.metadata->>'text' <> '' AND ${BY_VISIBLE_AUTHOR}
+       ORDER BY i.occurred_at DESC LIMIT $3) newest
      ORDER BY occurred_at`,
-    [postId, limit],
+    [viewer, postId, limit],
   );
   return rows.map(({ occurred_at, ...comment }) => ({ ...comment, createdAt: occurred_at.toISOString() }));
 }

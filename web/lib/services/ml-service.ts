@@ -10,6 +10,7 @@ import {
   type RecommendationRequest,
   type Retraction,
   type RetractResult,
+  type Updates,
 } from "@feed/client";
 import { logger } from "@/lib/logger";
 import { config } from "@/lib/platform/config";
@@ -93,6 +94,20 @@ export class MLServiceClient {
   /** Sets or takes back a control. Throws FeedServiceError when the service has not confirmed that it is committed. */
   async feedback(feedback: Feedback): Promise<void> {
     return this.client.feedback(feedback, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
+  }
+
+  /** Makes a user follow another, or ends it. Throws FeedServiceError when the service has not confirmed the commit. */
+  async setFollow(userId: string, followeeId: string, follows: boolean): Promise<void> {
+    const options = { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) };
+    await (follows
+      ? this.client.follow(userId, followeeId, options)
+      : this.client.unfollow(userId, followeeId, options));
+  }
+
+  /** How many posts are new since the list of a cursor began. Throws FeedServiceError. */
+  async countUpdates(userId: string, cursor: string): Promise<Updates> {
+    const options = { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) };
+    return this.client.updates({ user_id: userId, cursor }, options);
   }
 
   /** The service's health report; null when the service does not return one within a second. */

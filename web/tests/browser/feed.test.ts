@@ -38,6 +38,8 @@ describe("the feed page", { skip }, () => {
     service.events.clear();
     service.controls.clear();
     service.feedbackIds.clear();
+    service.follows.clear();
+    service.newPosts = 0;
     service.catalogue = catalogue;
     service.knownUsers = null;
   });
@@ -456,6 +458,66 @@ describe("the feed page", { skip }, () => {
 
     await feed.page.getByText("This could not be saved").waitFor();
     assert.deepEqual((await feed.ids()).slice(0, 5), idsBefore.slice(0, 5));
+  });
+
+  it("follows the author of a post, and ends it", async () => {
+    const feed = await openFeed({ user: "new-user" });
+    await feed.waitForPosts(20);
+    const name = (await feed.posts.first().locator(".author").textContent()) ?? "";
+    const followed = () => service.follows.get("new-user")?.size ?? 0;
+
+    await feed.choose(feed.posts.first(), `Follow @${name}`);
+    await waitUntil(() => followed() === 1, "stored follow");
+
+    await feed.choose(feed.posts.first(), `Unfollow @${name}`);
+    await waitUntil(() => followed() === 0, "end of the follow");
+    assert.deepEqual(feed.consoleErrors, []);
+  });
+
+  it("shows an author as not followed if the service cannot store the follow", async () => {
+    const feed = await openFeed({ user: "new-user" });
+    await feed.waitForPosts();
+    const name = (await feed.posts.first().locator(".author").textContent()) ?? "";
+    service.behaviour = { kind: "status", status: 503 };
+
+    await feed.choose(feed.posts.first(), `Follow @${name}`);
+    await feed.page.getByText("This could not be saved").waitFor();
+
+    await feed.posts.first().getByRole("button", { name: "More actions" }).click();
+    await feed.posts
+      .first()
+      .getByRole("button", { name: `Follow @${name}`, exact: true })
+      .waitFor();
+  });
+
+  it("counts new posts while the page is open, and shows a new list on request", async () => {
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+    await context.clock.install();
+    const feed = await FeedPage.open(context, web.url);
+    await feed.waitForPosts(20);
+    await feed.scroll(1);
+    const button = feed.page.getByRole("button", { name: "3 new posts" });
+    const calls = () => service.requests.filter(({ path }) => path === "/recommendations/updates").length;
+
+    await service.stop();
+    await context.clock.runFor(50_000);
+    await feed.page.waitForResponse((response) => response.url().includes("/api/updates")).catch(() => null);
+    assert.equal(await button.count(), 0);
+
+    await service.start();
+    service.newPosts = 3;
+    await context.clock.runFor(50_000);
+    await button.waitFor();
+    assert.deepEqual(await feed.accessibilityViolations(), []);
+    const callsBefore = calls();
+    service.catalogue = [...catalogue.slice(-3), ...catalogue];
+    await button.click();
+
+    await waitUntil(async () => (await feed.ids())[0] === catalogue.at(-3), "new list");
+    assert.equal(await button.count(), 0);
+    assert.equal(await feed.page.evaluate(() => scrollY), 0);
+    assert.equal(calls(), callsBefore);
+    assert.deepEqual(feed.consoleErrors, []);
   });
 
   it("requests the list that the user selects", async () => {

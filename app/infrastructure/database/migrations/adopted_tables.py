@@ -1,5 +1,7 @@
 """Default bodies of the three views, over the service's own tables or over adopted tables of the same name."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 
 from app.infrastructure.database.schema import SchemaName
@@ -50,7 +52,19 @@ CASTABLE = {
 
 def view_over(connection: Connection, schema: SchemaName, view: str, *, adopted: bool) -> str:
     """Return the CREATE VIEW statement of `view` over its table in `schema`, from the columns that the table has."""
-    table, view_columns = VIEW_COLUMNS[view]
+    return view_of_columns(connection, schema, view, *VIEW_COLUMNS[view], adopted=adopted)
+
+
+def view_of_columns(
+    connection: Connection,
+    schema: SchemaName,
+    view: str,
+    table: str,
+    view_columns: Mapping[str, tuple[str, str | None]],
+    *,
+    adopted: bool,
+) -> str:
+    """As `view_over`, for a view of `view_columns` over `table` (see VIEW_COLUMNS)."""
     query = (
         "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
         "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"

@@ -5,6 +5,7 @@ import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
 import { POST as postRetraction } from "@/app/api/events/retract/route";
 import { POST as postEvents } from "@/app/api/events/route";
+import { POST as postFollow } from "@/app/api/follows/route";
 import { POST as postFeedback } from "@/app/api/feedback/route";
 import { useFeedService } from "@/tests/support/fake-feed-service";
 
@@ -12,6 +13,8 @@ const ID = "11111111-1111-4111-8111-111111111111";
 const HIDE = { action: "hide_post", post_id: ID, event_id: "22222222-2222-4222-8222-222222222222" };
 const LIKE = { post_id: ID, interaction_type: "like" };
 const EVENT = { ...LIKE, event_id: "33333333-3333-4333-8333-333333333333", occurred_at: "2026-03-01T12:00:00.000Z" };
+
+const FOLLOW = { author_id: "bob", follows: true };
 
 const service = new FakeFeedService([ID]);
 
@@ -22,6 +25,7 @@ beforeEach(() => {
   service.events.clear();
   service.controls.clear();
   service.feedbackIds.clear();
+  service.follows.clear();
 });
 
 const requestOf = (body: unknown, headers: Record<string, string> = {}) =>
@@ -39,6 +43,7 @@ for (const [name, post, body, invalidCode] of [
   ["POST /api/events", postEvents, { events: [EVENT] }, "invalid_events"],
   ["POST /api/events/retract", postRetraction, LIKE, "invalid_retraction"],
   ["POST /api/feedback", postFeedback, HIDE, "invalid_feedback"],
+  ["POST /api/follows", postFollow, FOLLOW, "invalid_follow"],
 ] as const) {
   describe(name, () => {
     it("accepts the action of the session's user", async () => {
@@ -113,5 +118,32 @@ describe("a retraction", () => {
 
     assert.deepEqual(await response.json(), { status: "retracted", removed: 1 });
     assert.deepEqual([...service.events.keys()], ["2"]);
+  });
+});
+
+describe("a follow", () => {
+  it("is stored for the session's user, and ends", async () => {
+    await postFollow(requestOf({ ...FOLLOW, user_id: "eve" }));
+    assert.deepEqual([...(service.follows.get("ann") ?? [])], ["bob"]);
+
+    const response = await postFollow(requestOf({ ...FOLLOW, follows: false }));
+    assert.deepEqual([response.status, await response.json()], [202, { status: "unfollowed" }]);
+    assert.equal(service.follows.get("ann")?.size, 0);
+  });
+
+  for (const [body, expected] of [
+    [{ author_id: "bob", follows: "yes" }, [400, "invalid_follow"]],
+    [{ author_id: "", follows: true }, [400, "invalid_follow"]],
+    [{ author_id: "ann", follows: true }, [422, "invalid_follow"]],
+  ] as const) {
+    it(`with ${JSON.stringify(body)} is rejected`, async () => {
+      assert.deepEqual(await resultOf(await postFollow(requestOf(body))), expected);
+    });
+  }
+
+  it("returns the final answer of a service that does not store follows", async () => {
+    service.behaviour = { kind: "status", status: 409, code: "managed_elsewhere" };
+
+    assert.deepEqual(await resultOf(await postFollow(requestOf(FOLLOW))), [409, "managed_elsewhere"]);
   });
 });

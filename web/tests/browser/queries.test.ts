@@ -1,0 +1,140 @@
+/** The queries of the application on a real PostgreSQL: what viewers may see, and views of another application. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { closeDatabase, query } from "@/lib/platform/database";
+import { userUuid } from "@/lib/platform/ids";
+import { findComments } from "@/lib/repositories/comment.repository";
+import { findEligiblePosts, findPostIds, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
+import { findUserName, findUsers, registerVisitor } from "@/lib/repositories/user.repository";
+import { Postgres } from "@/tests/support/postgres";
+import { loadSmallFeed } from "@/tests/support/small-feed";
+
+const NEWEST = { mode: "newest", limit: 500, excludeSeqs: new Set<number>(), includeSeen: true } as const;
+
+describe("the queries", () => {
+  let postgres: Postgres;
+
+  before(async () => {
+    postgres = await Postgres.start();
+    process.env["DATABASE_URL"] = postgres.url;
+    await loadSmallFeed(postgres.url);
+  });
+  after(async () => {
+    await closeDatabase();
+    delete process.env["DATABASE_URL"];
+    await postgres?.end();
+  });
+  afterEach(() => query("DELETE FROM user_feedback"));
+
+  const control = (user: string, action: string, target: string, until: string | null = null) =>
+    query(
+      `INSERT INTO user_feedback (user_id, action, ${action.endsWith("author") ? "author_id" : "post_id"}, until)
+       VALUES ($1, $2, $3, $4)`,
+      [userUuid(user), action, target, until],
+    );
+  const postOf = async (author: string): Promise<string> => {
+    const rows = await query<{ id: string }>("SELECT id FROM posts WHERE author_id = $1 LIMIT 1", [userUuid(author)]);
+    return rows[0]?.id ?? "";
+  };
+  const comment = (user: string, post: string, text: string) =>
+    query(
+      `INSERT INTO user_interaction (user_id, post_id, interaction_type, metadata)
+       VALUES ($1, $2, 'comment', jsonb_build_object('text', $3::text))`,
+      [userUuid(user), post, text],
+    );
+
+  it("show no comment of a muted or blocked author, and none of an author who blocks the viewer", async () => {
+    const post = await postOf("user-20");
+    for (const user of ["user-1", "user-2", "user-3", "user-4", "user-5"]) await comment(user, post, `by ${user}`);
+    await control("user-9", "mute_author", userUuid("user-1"));
+    await control("user-9", "block_author", userUuid("user-2"));
+    await control("user-3", "block_author", userUuid("user-9"));
+    await control("user-4", "mute_author", userUuid("user-9"));
+    await control("user-9", "mute_author", userUuid("user-5"), "2020-01-01T00:00:00Z");
+
+    const texts = async (viewer: string) => (await findComments(viewer, post, 50))?.map(({ text }) => text);
+
+    assert.deepEqual(await texts("user-9"), ["by user-4", "by user-5"]);
+    assert.equal((await texts("user-8"))?.length, 5);
+  });
+
+  it("show the comments of visible posts only", async () => {
+    const [hidden, muted] = [await postOf("user-21"), await postOf("user-22")];
+    await control("user-9", "hide_post", hidden);
+    await control("user-9", "mute_author", userUuid("user-22"));
+
+    const missing = "00000000-0000-4000-8000-000000000000";
+    for (const post of [hidden, muted, missing]) assert.equal(await findComments("user-9", post, 50), null);
+    assert.deepEqual(await findComments("user-8", hidden, 50), []);
+  });
+
+  it("list the users of the demo without those who block the viewer", async () => {
+    await control("user-3", "block_author", userUuid("user-9"));
+
+    const ids = async (viewer: string) => new Set((await findUsers(viewer, "", 50)).map(({ id }) => id));
+
+    assert.equal((await ids("user-9")).has("user-3"), false);
+    assert.equal((await ids("user-8")).has("user-3"), true);
+    assert.deepEqual(Object.keys((await findUsers("user-8", "user-3", 1))[0] ?? {}).sort(), [
+      "followerCount",
+      "id",
+      "name",
+    ]);
+  });
+
+  it("return whether the viewer follows the author of a post", async () => {
+    const followees = await query<{ id: string }>("SELECT followee_id AS id FROM follows WHERE follower_id = $1", [
+      userUuid("user-9"),
+    ]);
+    const followed = new Set(followees.map(({ id }) => id));
+
+    const posts = await findEligiblePosts("user-9", NEWEST);
+
+    assert.ok(followed.size > 0);
+    for (const { author } of posts) assert.equal(author?.followed, followed.has(userUuid(author?.id ?? "")));
+    const following = await findEligiblePosts("user-9", { ...NEWEST, mode: "following" });
+    assert.equal(following.length, posts.filter(({ author }) => author?.followed).length);
+  });
+
+  it("read users, posts and follows of another application through the views", async () => {
+    const [before, names] = [await findEligiblePosts("user-9", NEWEST), await findUsers("user-9", "", 50)];
+    await query(`ALTER TABLE users RENAME TO members`);
+    await query(`ALTER TABLE posts RENAME TO articles`);
+    await query(`ALTER TABLE follows RENAME TO subscriptions`);
+    await query(`CREATE TABLE users (id integer, external_id integer)`);
+    await query(`DROP VIEW feed_user_names, feed_post_counts`);
+    await query(
+      `CREATE VIEW feed_user_names AS SELECT NULL::uuid AS id, NULL::text AS username, NULL::bigint AS follower_count WHERE false`,
+    );
+    await query(
+      `CREATE VIEW feed_post_counts AS SELECT NULL::uuid AS id, NULL::bigint AS like_count, NULL::bigint AS comment_count WHERE false`,
+    );
+
+    const posts = await findEligiblePosts("user-9", NEWEST);
+
+    assert.deepEqual(
+      posts.map(({ id }) => id),
+      before.map(({ id }) => id),
+    );
+    assert.equal(posts[0]?.author?.name, posts[0]?.author?.id);
+    const some = posts.slice(0, 3);
+    assert.equal(
+      (
+        await findPosts(
+          "user-9",
+          some.map(({ id }) => id),
+        )
+      ).length,
+      3,
+    );
+    assert.equal((await findPostIds(new Set(some.map(({ seq }) => seq)), 10)).length, 3);
+    assert.ok((await findTrendingPosts("user-9", 5)).length > 0);
+    assert.equal((await findUsers("user-9", "", 50)).length, names.length);
+    assert.equal(await findUserName("user-9"), "user-9");
+    await registerVisitor("a visitor");
+    assert.equal(await findUserName("a visitor"), null);
+
+    await query(`CREATE OR REPLACE VIEW feed_users AS SELECT id, external_id, created_at, username FROM members`);
+    assert.equal(await findUserName("user-9"), names.find(({ id }) => id === "user-9")?.name);
+  });
+});
