@@ -1,6 +1,7 @@
 """The service in one process and one thread: the real wiring over tables in memory."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -59,7 +60,9 @@ class FakeModels:
         self.fetches += 1
         if self.error is not None:
             raise self.error
-        return self.published
+        return deepcopy(
+            self.published
+        )  # like a file that is read again: its installation releases the snapshot
 
 
 def in_memory_storage(tables: InMemoryTables) -> Storage:

@@ -69,6 +69,7 @@ class ModelWatcher:
             self.updater.replace_state(state, published, np.empty(0, np.int64), model.position)
         else:
             self.updater.replace_model(published, self._text_vectors(model))
+        model.release_snapshot()
 
     def _text_vectors(self, model: RankingModel) -> NDArray[np.float32]:
         """(n_posts, d) text vectors of all posts, from the model's snapshot or, for newer posts, from the database."""

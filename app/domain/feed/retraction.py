@@ -41,7 +41,7 @@ def replace_events(
     new = new[np.argsort(new.time, kind="stable")]
     if not len(gone) and not len(new):
         return
-    state.events_replaced()
+    state.events_replaced(post)
     _rewrite_user(state, user, of_pair[gone], new)
     _rewrite_post(state, user, post, present[gone], new)
     _recount(state, post)
@@ -73,7 +73,10 @@ def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
 def _recount(state: FeedState, post: int) -> None:
     """Count the events of a post and of its author again: a counter that only adds would drift when it subtracts."""
     _, times, kinds = state.users_by_post.row(post)
+    was_largest = state.engagements[post] == state.largest_engagement
     state.engagements[post] = len(times)
+    if was_largest:
+        state.largest_engagement = int(state.engagements.max())
     state.last_engaged[post] = times.max(initial=-np.inf)
     state.post_counters.recount(post, times)
     state.strong_counters.recount(post, times[state.is_strong(kinds)])

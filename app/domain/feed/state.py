@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import User
 from app.domain.entities.control import Control
+from app.domain.feed.changed_rows import ChangedRows
 from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
@@ -62,7 +63,9 @@ class FeedState:
         self.by_created = np.zeros(0, np.intp)  # rows, oldest first
 
         self.engagements = np.zeros(0, np.int64)  # events of any kind, by post
+        self.largest_engagement = 0  # of `engagements`
         self.last_engaged = np.zeros(0)  # time of the last event, -inf before the first
+        self.engaged = ChangedRows()  # posts whose engagement changed
         self.post_counters = DecayedCounters(HALF_LIVES, top_k_size=TOP_K_SIZE)
         self.strong_counters = DecayedCounters(STRONG_HALF_LIVES)  # likes, comments and shares only
         self.author_counters = DecayedCounters(AUTHOR_HALF_LIVES)
@@ -83,8 +86,8 @@ class FeedState:
     ) -> T:
         """`compute()`, kept until the state changes: for what is the same for every user.
 
-        `posts_only`: it depends on posts alone, and survives events and follows. `now`: it also depends on this moment,
-        and is kept while the moment stays the same.
+        `posts_only`: it survives events and follows, because it depends on posts alone, or looks at `engaged` itself.
+        `now`: it also depends on this moment, and is kept while the moment stays the same.
         """
         kept = self._of_posts if posts_only else self._of_all
         found = kept.get(key)
@@ -102,9 +105,10 @@ class FeedState:
         """True for likes, comments and shares."""
         return kinds >= _STRONG
 
-    def events_replaced(self) -> None:
-        """Note that counted events were replaced: what was memoised and depends on events is invalid."""
+    def events_replaced(self, post: int) -> None:
+        """Note that counted events of a post were replaced: what was memoised and depends on events is invalid."""
         self.retractions += 1
+        self.engaged.append(np.array([post]))
         self._changed(posts=False)
 
     def _changed(self, *, posts: bool) -> None:
@@ -207,6 +211,8 @@ class FeedState:
         others = (author >= 0) & (author != users)  # comments on own posts do not count
         self.author_counters.add(author[others].astype(np.intp), events.time[others])
         np.add.at(self.engagements, posts, 1)
+        self.largest_engagement = max(self.largest_engagement, int(self.engagements[posts].max()))
+        self.engaged.append(posts)
         np.maximum.at(self.last_engaged, posts, events.time)
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)

@@ -66,6 +66,7 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
     state.topic_ids = dict(saved["topic_ids"])
     for name in _POST_COLUMNS:
         setattr(state, name, saved["columns"][name].copy())
+    state.largest_engagement = int(state.engagements.max(initial=0))
     state.followers = saved["followers"].copy()
     state.controls = FeedControls.from_snapshot(saved["controls"])
     state.post_words.words = RaggedArray.from_arrays(saved["post_words"])

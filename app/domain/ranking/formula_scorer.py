@@ -69,11 +69,8 @@ def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float6
     """
     state = context.state
 
-    def largest_log_engagement() -> float:
-        return float(np.log1p(state.engagements[: state.n_posts].max(initial=0))) or 1.0
-
     engagement: NDArray[np.float64] = np.log1p(state.engagements[rows])
-    engagement /= state.memoised("largest log engagement", largest_log_engagement)
+    engagement /= np.log1p(state.largest_engagement) or 1.0
     posts = context.recent_events[0][-_MAX_POSTS:].astype(np.intp)
     if not len(posts) or not state.text.shape[1]:
         return engagement

@@ -26,6 +26,9 @@ class RankingModel(Protocol):
     def snapshot(self) -> dict[str, Any]:
         """The feed at the end of training, for `state_snapshot.from_snapshot`."""
 
+    def release_snapshot(self) -> None:
+        """Empty `snapshot`, to free its memory once a state is made of it."""
+
     @property
     def position(self) -> LogPosition | None:
         """The position in the log after `snapshot`; None for a feed that was read from files."""

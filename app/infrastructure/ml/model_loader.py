@@ -97,6 +97,10 @@ class ServedModel:
                 f"the artefact lacks a part or has one of another shape: {error!r}; train again"
             ) from error
 
+    def release_snapshot(self) -> None:
+        """See RankingModel."""
+        self.snapshot.clear()
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
         return self.text_space(texts)

@@ -140,7 +140,8 @@ def test_a_re_created_registry_may_reuse_a_version() -> None:
     service.track("reader", "p1", "like")
     service.publish(second := service.train(version="v1"))
 
-    assert service.feed.ranker.published is second
+    assert service.feed.ranker.published is not None
+    assert service.feed.ranker.published.record == second.record
 
 
 def test_an_emptied_registry_leaves_the_active_model() -> None:
@@ -152,3 +153,12 @@ def test_an_emptied_registry_leaves_the_active_model() -> None:
 
     assert service.page("reader").model_version == "v1"
     assert service.state.last_reload_error is None
+
+
+def test_an_installed_model_keeps_no_snapshot_in_memory() -> None:
+    service = a_service()
+    service.publish()
+
+    published = service.feed.ranker.published
+    assert published is not None
+    assert published.model.snapshot == {}

@@ -1,5 +1,7 @@
 """The inputs of the learned scorer: correct, in order, and never stale."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.group_sums import GroupSums
+from app.domain.feed.retraction import replace_events
 from app.domain.feed.state import FeedState
+from app.domain.feed.state_snapshot import from_snapshot, to_snapshot
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.post_features import POST_FEATURES, post_inputs
 from app.domain.services.ranking_context import RankingContext
@@ -65,7 +69,7 @@ def test_inputs_of_a_post_are_the_same_bits_in_any_batch(state):
     every = np.arange(state.n_posts)
     whole = post_inputs(state, 100.0, every)
 
-    state.memoised("post inputs", lambda: None, now=-1.0)  # empties the cache
+    state.memoised("post inputs", lambda: None, posts_only=True, now=-1.0)  # empties the cache
     one_by_one = np.concatenate([post_inputs(state, 100.0, row[None]) for row in every[::-1]])[::-1]
 
     np.testing.assert_array_equal(one_by_one, whole)
@@ -86,6 +90,30 @@ def test_inputs_of_posts_change_with_time_and_events(state):
 
     of_author = state.author[rows] == state.author[5]
     assert ((column("author 7d", 100.0) > author_before) == of_author).all()
+
+
+CHANGE = st.one_of(  # an event (user, post, time), or the retraction of all events (user, post)
+    st.tuples(st.integers(2, 3), st.integers(0, 4), st.floats(0, 5e4)),
+    st.tuples(st.integers(2, 3), st.integers(0, 4)),
+)
+
+
+@given(st.lists(st.tuples(CHANGE, st.sets(st.integers(0, 4))), max_size=8))
+def test_inputs_that_are_kept_equal_those_of_a_new_state(steps):
+    authors, tags = (0, 1, 0, 1, -1), (("a",), ("a",), ("b",), (), ("b",))
+    posts = [Post(created=float(i), author=authors[i], tags=tags[i]) for i in range(5)]
+    state, _ = whole_state(Feed(4, posts, [(2, i, LIKE, 100.0 * i) for i in range(5)]).dataset())
+
+    for number, (change, asked) in enumerate([*steps, ((0, 0), set(range(5)))]):
+        rows = np.array(sorted(asked), np.intp)
+        post_inputs(state, 5e4, rows)
+        if len(change) == 3:
+            state.record(replace(event(*change), seq=np.array([100 + number])))
+        else:
+            numbers = set(state.events_by_user.row(change[0])[4].tolist())
+            replace_events(state, *change, numbers, event(0, 0, 0.0)[np.empty(0, np.intp)])
+        fresh = post_inputs(from_snapshot(to_snapshot(state)), 5e4, rows)
+        np.testing.assert_array_equal(post_inputs(state, 5e4, rows), fresh)
 
 
 def test_a_follow_edge_is_an_input_of_the_follower_only(state):
