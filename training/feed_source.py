@@ -1,6 +1,8 @@
 """Reads the feed of a command: from the files on the command line, else from the database."""
 
 import argparse
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from app.domain.feed.dataset import FeedDataset
 from app.domain.repositories.feed_log import FeedSnapshot
@@ -10,6 +12,8 @@ from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.schema import SchemaName
 from data.feed_arguments import posts_beside
 from data.feed_files.reader import read_feed
+
+_UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
 def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
@@ -23,8 +27,14 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
 
 
 def read_database(settings: Settings) -> FeedSnapshot:
-    """The feed in the database of the settings. Raises the errors of `cli_engine`."""
+    """The feed in the database of the settings. Raises the errors of `cli_engine`.
+
+    Its dataset contains the controls that were not taken back, so that a replay applies them.
+    """
     with cli_engine(settings) as engine:
-        return SqlFeedLog(
+        snapshot = SqlFeedLog(
             engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
         ).read_all()
+    controls = [control for of_user in snapshot.controls for control in of_user.controls]
+    controls.sort(key=lambda control: control.created_at or _UNDATED)
+    return replace(snapshot, dataset=replace(snapshot.dataset, controls=controls))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.entities.control import CONTROL_ACTIONS, TARGET_FIELDS, Control, ControlAction
 from app.domain.feed.dataset import (
     NO_TIME,
     EventColumns,
@@ -46,6 +48,8 @@ class Feed:
     posts: Sequence[Post]
     events: Sequence[tuple[int, int, int, float]] = ()
     follows: Sequence[tuple[int, int, float]] = field(default=())
+    controls: Sequence[tuple[int, ControlAction, int | str, float, float]] = field(default=())
+    """As (user, action, number of the post or author or the word or tag, time, end), end NaN for none."""
 
     @property
     def counted_events(self) -> list[tuple[int, int, int, float]]:
@@ -86,7 +90,19 @@ class Feed:
                 _microseconds(time),
                 np.arange(1, len(events) + 1),
             ),
+            [_control(*control) for control in sorted(self.controls, key=lambda control: control[3])],
         )
+
+
+def _control(user: int, action: ControlAction, target: int | str, time: float, end: float) -> Control:
+    ids = {"post_id": post_uuid(f"post {target}"), "author_id": user_uuid(f"user {target}")}
+    return Control(
+        user_uuid(f"user {user}"),
+        action,
+        **{TARGET_FIELDS[action]: ids.get(TARGET_FIELDS[action], target)},
+        created_at=datetime.fromtimestamp(time, UTC),
+        until=None if np.isnan(end) else datetime.fromtimestamp(end, UTC),
+    )
 
 
 def _microseconds(seconds: Sequence[float]) -> np.ndarray:
@@ -95,8 +111,11 @@ def _microseconds(seconds: Sequence[float]) -> np.ndarray:
 
 
 @st.composite
-def feeds(draw: st.DrawFn, least_events: int = 1, most_events: int = 60) -> Feed:
-    """Any small feed: ties in time, posts dated after their first event, own posts, unknown authors, all types."""
+def feeds(draw: st.DrawFn, least_events: int = 1, most_events: int = 60, most_controls: int = 0) -> Feed:
+    """Any small feed: ties in time, posts dated after their first event, own posts, unknown authors, all types.
+
+    With `most_controls`, users hide posts, tags and words, and mute and block each other.
+    """
     users, posts = draw(st.integers(1, 7)), draw(st.integers(1, 10))
     moment = st.integers(0, 40).map(lambda step: step * 1800.0)
     author = st.integers(-1, users - 1)
@@ -110,13 +129,25 @@ def feeds(draw: st.DrawFn, least_events: int = 1, most_events: int = 60) -> Feed
     pair = st.tuples(st.integers(0, users - 1), st.integers(0, users - 1)).filter(lambda p: p[0] != p[1])
     pairs = draw(st.lists(pair, max_size=8, unique=True)) if users > 1 else []
     follows = [(a, b, draw(st.one_of(moment, st.just(np.nan)))) for a, b in pairs]
-    return Feed(users, made, events, follows)
+    targets = {
+        "post_id": st.integers(0, posts - 1),
+        "author_id": st.integers(0, users - 1),
+        "tag": st.sampled_from("ab"),
+        "word": st.sampled_from(["red", "blue fox"]),
+    }
+    controls = []
+    for user in draw(st.lists(st.integers(0, users - 1), max_size=most_controls)):
+        action = draw(st.sampled_from(CONTROL_ACTIONS))
+        target = draw(targets[TARGET_FIELDS[action]])
+        if (TARGET_FIELDS[action], target) != ("author_id", user):
+            controls.append((user, action, target, draw(moment), draw(st.one_of(moment, st.just(np.nan)))))
+    return Feed(users, made, events, follows, controls)
 
 
 def cut(history: FeedDataset, at: float) -> FeedDataset:
     """The feed as its file would stand had it been written at `at`: nothing of that time or later in it.
 
-    Users stay, as nothing dates them. Posts that were made later go, as do later events and follows.
+    Users stay, as nothing dates them. Posts that were made later go, as do later events, follows and controls.
     """
     posts, events, follows = history.posts, history.events, history.follows
     events = events[np.flatnonzero(events.time < at)]
@@ -140,6 +171,7 @@ def cut(history: FeedDataset, at: float) -> FeedDataset:
         ),
         FollowColumns(follows.follower[early], follows.followee[early], follows.since_us[early]),
         replace(events, post=row[events.post]),
+        [one for one in history.controls if one.created_at is not None and one.created_at.timestamp() < at],
     )
 
 
@@ -166,6 +198,7 @@ def shuffled(history: FeedDataset, seed: int) -> FeedDataset:
             user_at[history.follows.follower], user_at[history.follows.followee], history.follows.since_us
         ),
         replace(history.events, user=user_at[history.events.user], post=post_at[history.events.post]),
+        history.controls,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from uuid import UUID
 
 from app.domain.feed.dataset import FeedDataset
 
@@ -34,6 +35,7 @@ class PlainReplay:
         for event in self.events:
             self.exists[event.post] = min(self.exists[event.post], event.time)
         self.targets, self.test_from, self.refit_every = targets, test_from, refit_every
+        self.history = history
 
     def requests(self) -> list[int]:
         """Rows of the test part's requests."""
@@ -56,8 +58,33 @@ class PlainReplay:
         return [
             post
             for post, since in enumerate(self.exists)
-            if since < now and self.author[post] != user and post not in chosen
+            if since < now
+            and self.author[post] != user
+            and post not in chosen
+            and not self.hidden(user, post, now)
         ]
+
+    def hidden(self, user: int, post: int, now: float) -> bool:
+        """Whether a control that was set strictly before `now`, and has not ended, hides a post from a user."""
+        posts, users = self.history.posts, self.history.users.key
+        viewer = UUID(bytes=users[user].tobytes())
+        author = UUID(bytes=users[self.author[post]].tobytes()) if self.author[post] >= 0 else None
+        return any(
+            (
+                viewer == control.user_id
+                and (
+                    control.post_id == UUID(bytes=posts.key[post].tobytes())
+                    or (control.author_id is not None and control.author_id == author)
+                    or control.tag in posts.tags[post]
+                    or (control.word is not None and control.word in posts.text[post])
+                )
+            )
+            or (control.action == "block_author" and (control.user_id, control.author_id) == (author, viewer))
+            for control in self.history.controls
+            if control.created_at is not None
+            and control.created_at.timestamp() < now
+            and (control.until is None or now < control.until.timestamp())
+        )
 
     def before(self, now: float) -> list[Event]:
         return [event for event in self.events if event.time < now]

@@ -54,11 +54,17 @@ def rank(name: str, options: RankingOptions, request: ReplayRequest, model: Choi
 
 
 def _by_score(request: ReplayRequest, values: Scores) -> Ranked:
-    """Rank by one value per eligible post, largest first. The request's hash breaks ties."""
+    """Rank by one value per eligible post, largest first. The request's hash breaks ties.
+
+    A chosen post that a control of the user hides ranks last.
+    """
     tie_break = request.tie_break[request.eligible]
+    top = request.eligible[_top(values, tie_break)]
+    if request.target not in request.eligible:
+        return Ranked(len(request.eligible) + 1, top)
     chosen = int(np.searchsorted(request.eligible, request.target))
     is_ahead = (values > values[chosen]) | ((values == values[chosen]) & (tie_break > tie_break[chosen]))
-    return Ranked(int(is_ahead.sum()) + 1, request.eligible[_top(values, tie_break)])
+    return Ranked(int(is_ahead.sum()) + 1, top)
 
 
 def _top(values: Scores, tie_break: NDArray[np.uint64]) -> NDArray[np.intp]:
@@ -137,4 +143,5 @@ def _served(options: RankingOptions, request: ReplayRequest, model: ChoiceModel 
         return Ranked(int(position[0]) + 1, page)
     # The service lists the posts that are no candidates after the others, newest first.
     created, rest = request.state.created, np.setdiff1d(request.eligible, ranked.rows)
-    return Ranked(len(ranked.rows) + int((created[rest] > created[request.target]).sum()) + 1, page)
+    is_ahead = (created[rest] > created[request.target]) | (request.target not in rest)
+    return Ranked(len(ranked.rows) + int(is_ahead.sum()) + 1, page)

@@ -14,7 +14,7 @@ from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_units import DAY
 from app.domain.feed.timeline import FeedTimeline
-from app.domain.ranking.filters import NotOwn
+from app.domain.ranking.filters import NotMuted, NotOwn
 from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.content_scorer import TextSpace
@@ -42,7 +42,7 @@ class ReplayRequest:
     target: int  # post row of the state
     time: float  # seconds
     state: FeedState
-    eligible: NDArray[np.intp]  # post rows that may be ranked
+    eligible: NDArray[np.intp]  # post rows that may be ranked; without the target if a control hides it
     context: RankingContext
     neighbour_models: NeighbourModels
     tie_break: NDArray[np.uint64]  # (n_posts,) hashes; of equal scores the larger hash ranks first
@@ -152,7 +152,7 @@ class Replay:
             target=target,
             time=now,
             state=state,
-            eligible=posts[NotOwn()(context, posts) & context.allowed(posts)],
+            eligible=posts[NotOwn()(context, posts) & context.allowed(posts) & NotMuted()(context, posts)],
             context=context,
             neighbour_models=self._neighbour_models_at(now),
             tie_break=_mix(request_hash ^ self._post_hash[: len(posts)]),

@@ -1,10 +1,14 @@
 """Applies recorded events to a feed state: all of them at once for serving, or those up to a time for the replay."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.entities.control import Control
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
@@ -26,8 +30,9 @@ class FeedTimeline:
     def __init__(
         self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = DEFAULT_RULE
     ) -> None:
-        """`replay` ignores values without a time (undated follows, present visibility, settings of users) and dates
-        each post by its existence. `counting` says which events count; None counts all."""
+        """`replay` ignores values without a time (undated follows, present visibility, settings of users), dates each
+        post by its existence, and applies the controls that have a time. `counting` says which events count; None
+        counts all and applies no controls, as the simple rankers are defined."""
         self.dataset = dataset
         self.state = FeedState(counting)
         self._replay = replay
@@ -44,6 +49,9 @@ class FeedTimeline:
         np.minimum.at(appears, events.user, events.time)
         for side in (follows.follower, follows.followee):
             np.minimum.at(appears, side, since)
+        self._controls = _DatedControls.of(dataset) if replay else _DatedControls()
+        for row, time in self._controls.mentions:
+            appears[row] = min(appears[row], time)
 
         # the history's row of each of the state's, and the other way round
         self.post_order, self._post_times, self.post_row = _by_time(self.exists_since, posts.key)
@@ -64,6 +72,7 @@ class FeedTimeline:
         self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors: NDArray[np.float32] | None = None
         self._posts = self._users = self._events = self._follows = 0
+        self._applies_controls = counting is not None
 
     def advance(self, until: float) -> None:
         """Apply everything strictly before `until`, which never goes back."""
@@ -87,6 +96,8 @@ class FeedTimeline:
             these = slice(self._events, events)
             self.state.record(self.events[these], self.counted[these])
             self._events = events
+        if self._applies_controls:
+            self._controls.apply(self.state, until)
 
     def apply_all(self) -> FeedState:
         """Apply all the rest, users that nothing names included."""
@@ -139,6 +150,44 @@ class FeedTimeline:
             vectors=None if self._vectors is None else self._vectors[those],
             settings=settings.public() if settings is not None and self._replay else settings,
         )
+
+
+@dataclass(slots=True)
+class _DatedControls:
+    """The controls of a dataset that have a time, in order of time. None by default.
+
+    mentions  user rows of the dataset, and the time in seconds at which a control mentions each
+    """
+
+    controls: Sequence[Control] = ()
+    times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    mentions: Sequence[tuple[int, float]] = ()
+    _by_user: defaultdict[UUID, list[Control]] = field(default_factory=lambda: defaultdict(list))
+    _applied: int = 0
+
+    @classmethod
+    def of(cls, dataset: FeedDataset) -> "_DatedControls":
+        """Skips controls of users, and of authors, that the dataset does not contain."""
+        if not dataset.controls:
+            return cls()
+        rows = {key: row for row, key in enumerate(dataset.users.key.tolist())}
+        controls, mentions = [], []
+        for control in dataset.controls:
+            ids = [one for one in (control.user_id, control.author_id) if one is not None]
+            if control.created_at is not None and all(one.bytes in rows for one in ids):
+                controls.append(control)
+                mentions += [(rows[one.bytes], control.created_at.timestamp()) for one in ids]
+        times = np.array([control.created_at.timestamp() for control in controls if control.created_at])
+        return cls(controls, times, mentions)
+
+    def apply(self, state: FeedState, until: float) -> None:
+        """Apply the next controls strictly before `until` in seconds."""
+        end = int(np.searchsorted(self.times, until))
+        for control in self.controls[self._applied : end]:
+            of_user = self._by_user[control.user_id]
+            of_user.append(control)
+            state.set_controls(control.user_id.bytes, of_user, len(of_user))
+        self._applied = max(self._applied, end)
 
 
 def _by_time(

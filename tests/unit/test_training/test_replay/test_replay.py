@@ -33,15 +33,27 @@ def test_requests_are_those_that_the_protocol_names(feed, start):
     assert replay.test_requests(10**6).tolist() == plain.requests()
 
 
-@given(feeds(), st.integers(0, 40))
-def test_a_request_ranks_every_post_that_was_there_but_own_and_chosen_ones(feed, start):
+@given(feeds(most_controls=6), st.integers(0, 40))
+def test_a_request_ranks_every_post_that_was_there_but_own_chosen_and_hidden_ones(feed, start):
     replay, plain = replays(feed, start * 1800.0)
     row_of = replay.timeline.post_row
 
     for moment in map(replay.request_at, replay.test_requests(10**6).tolist()):
         wanted = [row_of[post] for post in plain.eligible(moment.user, moment.time)]
         assert sorted(wanted) == moment.eligible.tolist()
-        assert moment.target in moment.eligible
+        is_hidden = plain.hidden(moment.user, int(replay.timeline.post_order[moment.target]), moment.time)
+        assert (moment.target in moment.eligible) != is_hidden
+
+
+@settings(max_examples=60)
+@given(feeds(least_events=8, most_controls=8), st.integers(0, 20))
+def test_served_lists_hold_no_post_that_a_control_hides_at_that_time(feed, start):
+    replay, _ = replays(feed, start * 1800.0)
+
+    for moment in map(replay.request_at, replay.test_requests(10**6).tolist()):
+        found = rank("served", replay.options, moment, None)
+        assert set(found.top.tolist()) <= set(moment.eligible.tolist())
+        assert 1 <= found.rank <= len(moment.eligible) + 1
 
 
 @pytest.mark.parametrize("name", SIMPLE)
