@@ -35,7 +35,8 @@ def holdout_metrics(
     users, relevant_posts = np.array([*held_out_users], np.int64), [*held_out_users.values()]
     summaries = {}
     for name, lists in top.items():
-        estimates = bootstrap_rows(_precision_recall_ndcg(lists, relevant_posts), users)
+        numbers = replay.timeline.user_row[users]  # by first occurrence, in whatever order the feed was read
+        estimates = bootstrap_rows(_precision_recall_ndcg(lists, relevant_posts), numbers)
         summaries[name] = dict(zip(("precision@5", "recall@5", "ndcg@5"), estimates, strict=True))
     return summaries
 

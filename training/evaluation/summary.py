@@ -43,7 +43,9 @@ class RankerSummary:
 
 def summarise(replay: Replay, result: ReplayResult, seed: int = 0) -> dict[str, RankerSummary]:
     """The row of each ranker. All intervals come from the same resamples of users."""
-    users = replay.dataset.events.user[result.requests]
+    users = replay.events.user[
+        result.requests
+    ]  # numbered by first occurrence, in whatever order the feed was read
     ranks = np.stack(list(result.ranks.values()))
     accuracy = {metric: bootstrap_rows(of_rank(ranks), users, seed) for metric, of_rank in METRICS.items()}
     by_segment = {
