@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.application.dto.recommendation_request import Mode
 from app.domain.entities import Reason
+from app.domain.ranking.page_selector import one_per_thread
 from app.domain.ranking.pipeline import FeedPipeline, Page, RankedList
 from app.domain.services.ranking_context import RankingContext
 
@@ -48,7 +49,10 @@ class FeedList:
         length_before = len(self.listed.rows)
         if length_before < stop and self.ranked is not None:
             self._append(self._next_ranked(self.ranked, pipeline, context, stop - length_before))
-        if len(self.listed.rows) < stop:
+        if len(self.listed.rows) < stop and self.ranked is not None:
+            missing, on_page = stop - len(self.listed.rows), self.listed.rows[length_before:]
+            self._append(self._next_by_time(pipeline, context, missing, on_page))
+        if len(self.listed.rows) < stop:  # also of threads that the page has, because no others are left
             self._append(self._next_by_time(pipeline, context, stop - len(self.listed.rows)))
         # scores never rise from one post to the next
         values = np.minimum.accumulate(self.listed.values[start:stop])
@@ -82,14 +86,17 @@ class FeedList:
             return _NO_POSTS
         return pipeline.page(context, ranked, count, np.concatenate([self.earlier, self.listed.rows]))
 
-    def _next_by_time(self, pipeline: FeedPipeline, context: RankingContext, count: int) -> Page:
+    def _next_by_time(
+        self, pipeline: FeedPipeline, context: RankingContext, count: int, on_page: Rows | None = None
+    ) -> Page:
+        """The newest `count` posts that are not listed; with `on_page`, one of each thread that `on_page` lacks."""
         state, reason = context.state, Reason.RECENT
         rows = state.by_created[::-1]
         if self.mode == "following":
             rows, reason = _posts_of_followed(context), Reason.FOLLOWING
         if self.ranked is None:
             rows = rows[state.created[rows] <= self.started_at.timestamp()]
-        rows = first_eligible(pipeline, context, rows, count, self.listed.rows)
+        rows = first_eligible(pipeline, context, rows, count, self.listed.rows, on_page)
         by_age = 1.0 / (1.0 + _age_days(context, rows))
         return Page(rows, by_age if self.ranked is None else np.zeros(len(rows)), [reason] * len(rows))
 
@@ -111,9 +118,17 @@ def _posts_of_followed(context: RankingContext) -> Rows:
 
 
 def first_eligible(
-    pipeline: FeedPipeline, context: RankingContext, rows: Rows, count: int, listed: Rows = _NO_ROWS
+    pipeline: FeedPipeline,
+    context: RankingContext,
+    rows: Rows,
+    count: int,
+    listed: Rows = _NO_ROWS,
+    on_page: Rows | None = None,
 ) -> Rows:
-    """The first `count` eligible posts of `rows` that are not listed. Scans in growing blocks and stops early."""
+    """The first `count` eligible posts of `rows` that are not listed. Scans in growing blocks and stops early.
+
+    With `on_page`, only the first post of each thread that the posts `on_page` lack (see `one_per_thread`).
+    """
     is_listed = np.zeros(context.state.n_posts, np.bool_)
     is_listed[listed] = True
     found = [rows[:0]]
@@ -121,7 +136,10 @@ def first_eligible(
     while missing > 0 and start < len(rows):
         block = rows[start : start + block_size]
         block = block[~is_listed[block]]
-        block = block[pipeline.eligible(context, block)][:missing]
+        block = block[pipeline.eligible(context, block)]
+        if on_page is not None:
+            block = block[one_per_thread(context.state.visibility, block, np.concatenate([on_page, *found]))]
+        block = block[:missing]
         found.append(block)
         missing -= len(block)
         start, block_size = start + block_size, 2 * block_size

@@ -1,4 +1,4 @@
-"""Selects a page from a ranked list: limits repeated authors and adds posts with little engagement."""
+"""Selects a page from a ranked list: one post of a thread, few of an author, some with little engagement."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.time_units import HOUR
+from app.domain.feed.visibility import NO_ID, FeedVisibility
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.selector import Selection
 
@@ -15,6 +16,7 @@ _UNDEREXPOSED = 3  # engagements; a post with fewer can be drawn for exploration
 _GOLDEN = (
     0x9E3779B97F4A7C15  # 2 ** 64 / golden ratio: spreads consecutive numbers evenly (Knuth, TAOCP 3, 6.4)
 )
+_NO_ROWS = np.empty(0, np.intp)
 
 Positions = NDArray[np.intp]
 Values = NDArray[np.float64]
@@ -22,9 +24,9 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PageSelector:
-    """Makes a page in four steps: spacing of authors, number of slots, draw, interleaving.
+    """Makes a page in five steps: one post of each thread, spacing of authors, number of slots, draw, interleaving.
 
-    repeat_factor, repeat_floor  see `spaced_values`
+    repeat_factor, repeat_floor  see `spaced_values`: for authors, and for threads that earlier pages showed
     exploration                  share of the places of a page for posts with little engagement, see `slot_count`
     """
 
@@ -40,33 +42,55 @@ class PageSelector:
         size: int,
         earlier: NDArray[np.intp],
     ) -> Selection:
-        """See `Selector`."""
-        rows, values = rows[: _LOOK_AHEAD_PAGES * size], values[: _LOOK_AHEAD_PAGES * size]
-        author = context.state.author
-        spaced = spaced_values(values, author[rows], author[earlier], self.repeat_factor, self.repeat_floor)
+        """See `Selector`. Returns fewer posts if fewer threads are left."""
+        state = context.state
+        chosen = one_per_thread(state.visibility, rows).nonzero()[0][: _LOOK_AHEAD_PAGES * size]
+        rows, spaced = rows[chosen], values[chosen]
+        for group in (state.author, state.visibility.thread, state.visibility.original):
+            spaced = spaced_values(spaced, group[rows], group[earlier], self.repeat_factor, self.repeat_floor)
         order = (-spaced).argsort(kind="stable")
         seed = exploration_seed(context.user, context.now)
         slots = min(slot_count(self.exploration, size, seed / 2**64), max(len(rows) - size, 0))
         below = order[size - slots :] if slots else order[:0]
         drawn = draw_underexposed(rows, context.state.engagements[rows], below, slots, seed)
         kept = order[~np.isin(order, drawn)][: size - len(drawn)]
-        return interleave(kept, spaced[kept], drawn)
+        page = interleave(kept, spaced[kept], drawn)
+        return Selection(chosen[page.positions], page.values, page.explored)
+
+
+def one_per_thread(
+    visibility: FeedVisibility, rows: NDArray[np.intp], page: NDArray[np.intp] = _NO_ROWS
+) -> NDArray[np.bool_]:
+    """(n,) true for the first of the posts `rows` of each thread, and of each original with its reposts.
+
+    Posts of a thread, or reposts of an original, that the posts `page` contain are false.
+    """
+    keep = np.ones(len(rows), np.bool_)
+    for group in (visibility.thread, visibility.original):
+        grouped = (keep & (group[rows] != NO_ID)).nonzero()[0]
+        if len(grouped):
+            codes = group[rows[grouped]]
+            repeats = cumulative_count(codes) > 0
+            keep[grouped[repeats | np.isin(codes, group[page])]] = False
+    return keep
 
 
 def spaced_values(
     values: Values,
-    authors: NDArray[np.integer],
-    earlier_authors: NDArray[np.integer],
+    groups: NDArray[np.integer],
+    earlier_groups: NDArray[np.integer],
     repeat_factor: float,
     repeat_floor: float,
 ) -> Values:
-    """Scores times max(repeat_factor ** (n - 1), repeat_floor) for the n-th post of an author; author -1 never repeats.
+    """Scores times max(repeat_factor ** (n - 1), repeat_floor) for the n-th post of a group; group -1 never repeats.
 
-    `values` (n,) are sorted, best first; `authors` (n,) are user rows; `earlier_authors` wrote the posts of earlier
-    pages of the list, which count as well.
+    `values` (n,) are sorted, best first; `groups` (n,) are authors (user rows), threads or originals; `earlier_groups`
+    are those of the posts on earlier pages of the list, which count as well.
     """
-    repeats = cumulative_count(np.concatenate([earlier_authors, authors]))[len(earlier_authors) :]
-    repeats[authors < 0] = 0
+    if (groups < 0).all():
+        return values
+    repeats = cumulative_count(np.concatenate([earlier_groups, groups]))[len(earlier_groups) :]
+    repeats[groups < 0] = 0
     spaced: Values = values * np.maximum(repeat_factor**repeats, repeat_floor)
     return spaced
 

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.feed.visibility import FeedVisibility
 from app.domain.ranking.page_selector import (
     draw_underexposed,
     exploration_seed,
     interleave,
+    one_per_thread,
     slot_count,
     spaced_values,
 )
@@ -85,3 +87,55 @@ def test_interleaving_keeps_every_post_once_and_scores_that_never_rise(kept, dra
     assert sorted(page.positions.tolist()) == [*range(kept), *range(100, 100 + drawn)]
     assert page.positions[~page.explored].tolist() == list(range(kept))
     assert (np.diff(page.values) <= 0).all()
+
+
+def visibility_with(threads: list[int], originals: list[int]) -> FeedVisibility:
+    visibility = FeedVisibility()
+    visibility.thread, visibility.original = np.array(threads, np.int32), np.array(originals, np.int32)
+    return visibility
+
+
+def test_the_best_post_of_each_thread_and_of_each_original_is_chosen():
+    visibility = visibility_with([0, 0, -1, 1, -1, 1], [-1, -1, 0, -1, 0, -1])
+
+    assert one_per_thread(visibility, np.array([5, 4, 3, 2, 1, 0])).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert one_per_thread(visibility, np.arange(6), np.array([1, 4])).tolist() == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1, 2), st.integers(-1, 2)), min_size=1, max_size=12),
+    st.lists(st.integers(0, 11), max_size=2),
+)
+def test_no_thread_and_no_original_is_chosen_twice_and_none_is_omitted_without_need(groups, page):
+    threads, originals = map(list, zip(*groups, strict=True))
+    visibility, rows = visibility_with(threads, originals), np.arange(len(groups))
+    on_page = np.array([row for row in page if row < len(groups)], np.intp)
+
+    chosen = rows[one_per_thread(visibility, rows, on_page)]
+
+    for group in (visibility.thread, visibility.original):
+        codes = [*dict.fromkeys(group[on_page].tolist()), *group[chosen].tolist()]
+        assert len(codes) - codes.count(-1) == len(set(codes) - {-1})
+    for row in set(rows.tolist()) - set(chosen.tolist()):
+        others = set(rows.tolist()) - {row} | set(on_page.tolist())
+        mine = {("thread", threads[row]), ("original", originals[row])}
+        theirs = {
+            (kind, group[other])
+            for kind, group in (("thread", threads), ("original", originals))
+            for other in others
+        }
+        assert (mine & theirs) - {("thread", -1), ("original", -1)} or row in on_page
