@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,31 +27,27 @@ from app.application.use_cases.count_updates import CountUpdates
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed, OnShown
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
+from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
-from app.application.workers.recommendation_writer import WriteBehind
+from app.application.workers.recommendation_writer import RecommendationWriter
 from app.application.workers.reconciler import Reconciler
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.supervisor import WorkerSupervisor
-from app.domain.entities import Interaction, InteractionType
-from app.domain.entities.control import Control
-from app.domain.errors import StorageUnavailable
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
-from app.domain.repositories.control_repository import ControlRepository, UserControls
+from app.domain.repositories.control_repository import ControlRepository
 from app.domain.repositories.feed_log import FeedLog
-from app.domain.repositories.follow_repository import FollowChange, FollowRepository
+from app.domain.repositories.follow_repository import FollowRepository
+from app.domain.repositories.impression_repository import ImpressionRepository
 from app.domain.repositories.interaction_repository import (
     InteractionRepository,
-    RecordResult,
-    RemovedEvents,
-    StoredInteraction,
-    UserAndPost,
 )
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
@@ -67,7 +63,9 @@ from app.infrastructure.database.control_repository_impl import SqlControlReposi
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
+from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from app.infrastructure.database.no_database import NoControls, NoFollows, NoImpressions, NoInteractions
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
@@ -96,66 +94,17 @@ class Storage:
     interactions: InteractionRepository
     controls: ControlRepository
     follows: FollowRepository
+    impressions: ImpressionRepository
     feed_log: FeedLog | None = None
     posts: PostRepository | None = None
     recommendations: RecommendationRepository | None = None
-
-
-class NoDatabase:
-    """InteractionRepository without a database."""
-
-    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
-        """Raises StorageUnavailable."""
-        del interactions
-        raise _no_database()
-
-    def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
-        """Raises StorageUnavailable."""
-        del user_id, post_id, interaction_type
-        raise _no_database()
-
-    def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
-        """Raises StorageUnavailable."""
-        del user_id, event_id
-        raise _no_database()
-
-    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
-        """No event."""
-        return dict.fromkeys(pairs, ())
-
-
-class NoControls:
-    """ControlRepository without a database."""
-
-    def record(self, control: Control, *, undo: bool, event_id: UUID | None) -> UserControls:
-        """Raises StorageUnavailable."""
-        del control, undo, event_id
-        raise _no_database()
-
-    def controls_of(self, user_id: UUID) -> UserControls:
-        """Raises StorageUnavailable."""
-        del user_id
-        raise _no_database()
-
-
-class NoFollows:
-    """FollowRepository without a database."""
-
-    def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
-        """Raises StorageUnavailable."""
-        del follower_id, followee_id, follows
-        raise _no_database()
-
-
-def _no_database() -> StorageUnavailable:
-    return StorageUnavailable("no database is configured: set DATABASE_URL")
 
 
 def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     """Connect to the configured database; `stack` closes it."""
     url = database_url(settings, stack)
     if url is None:
-        return Storage(NoDatabase(), NoControls(), NoFollows())
+        return Storage(NoInteractions(), NoControls(), NoFollows(), NoImpressions())
     install_deadlines()
     engine = create_feed_engine(
         url,
@@ -171,6 +120,9 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         ),
         controls=SqlControlRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
         follows=SqlFollowRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
+        impressions=SqlImpressionRepository(
+            engine, schema, budget_seconds=settings.statement_budget_ms / 1000
+        ),
         feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
@@ -200,7 +152,8 @@ def build_workers(
     options: RankingOptions,
     observer: StageObserver,
     intervals: PollIntervals,
-    writer: WriteBehind | None = None,
+    writer: RecommendationWriter | None = None,
+    impression_writer: ImpressionWriter | None = None,
 ) -> WorkerSupervisor:
     """The supervisor of all workers around an empty feed, not started."""
     state = FeedState(options.counting)
@@ -212,7 +165,7 @@ def build_workers(
     if storage.feed_log is not None:
         reconciler = Reconciler(storage.feed_log, updater, intervals)
         follower = LogFollower(feed, storage.feed_log, updater, reconciler, intervals.outbox_ttl, stopping)
-    return WorkerSupervisor(feed, updater, watcher, follower, writer, intervals, stopping)
+    return WorkerSupervisor(feed, updater, watcher, follower, writer, impression_writer, intervals, stopping)
 
 
 # -- use cases ---------------------------------------------------------------------------------------------------------
@@ -226,11 +179,12 @@ def build_use_cases(
     cursors: CursorCodec,
     on_served: OnServed | None,
     on_shown: OnShown | None,
+    flush_pages: Callable[[UUID, str], None],
     settings: Settings,
 ) -> Services:
     """The use cases on the feed of `workers`, with the time of events and of rankings.
 
-    `on_served` and `on_shown` are those of GenerateRecommendations.
+    `on_served` and `on_shown` are those of GenerateRecommendations, `flush_pages` is that of ReportSeen.
     """
     cache = ResponseCache(
         max_lists=settings.offset_lists_limit,
@@ -251,6 +205,8 @@ def build_use_cases(
         change_follow=ChangeFollow(storage.follows, workers.updater.apply_follow),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events),
+        report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages),
+        read_reach=ReadReach(storage.impressions),
         health=GetHealthStatus(workers.state, clock),
     )
 
@@ -281,12 +237,25 @@ def bootstrap(
     writer = None
     if storage.recommendations is not None and settings.write_behind_limit:
         ttl = timedelta(hours=settings.recommendation_ttl_hours)
-        writer = WriteBehind(storage.recommendations, clock, ttl, settings.write_behind_limit)
-    workers = build_workers(storage, models, ranking_options(settings), metrics, intervals, writer)
+        writer = RecommendationWriter(storage.recommendations, clock, ttl, settings.write_behind_limit)
+    pages = ImpressionWriter(storage.impressions, settings.impression_days, settings.impression_queue_limit)
+    stores_pages = storage.feed_log is not None and settings.impression_queue_limit > 0
+    workers = build_workers(
+        storage,
+        models,
+        ranking_options(settings),
+        metrics,
+        intervals,
+        writer,
+        pages if stores_pages else None,
+    )
     stack.callback(workers.stop)
     workers.start()
     on_served = None if writer is None else writer.enqueue
-    return build_use_cases(workers, storage, clock, ranking_clock, cursors, on_served, None, settings)
+    on_shown = pages.enqueue if stores_pages else None
+    return build_use_cases(
+        workers, storage, clock, ranking_clock, cursors, on_served, on_shown, pages.flush, settings
+    )
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

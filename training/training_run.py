@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities.model_record import ModelRecord
+from app.domain.feed.shown_pages import record_pages
 from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.choice_model import ChoiceModel
@@ -115,6 +116,7 @@ def fit_served_model(
     state = timeline.apply_all()
     for controls in feed.controls:
         state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
+    record_pages(state, feed.pages)
     matrix = build_interaction_matrix(
         timeline.events[np.flatnonzero(timeline.counted)],
         ranking.kind_weights(),

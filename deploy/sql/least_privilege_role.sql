@@ -1,7 +1,8 @@
 -- What the running service may do, and nothing else: it reads the views and the outbox, purges old rows of the latter,
 -- appends to the log of interactions and removes what users take back, appends to the log of their controls, adds and
--- removes follows in a table of the service, and keeps its copies of recommendations. It cannot change an interaction or
--- a control, and has no right to the tables of users and posts behind the views, nor to another application's follows.
+-- removes follows in a table of the service, stores what was shown, and keeps its copies of recommendations. It cannot
+-- change an interaction or a control, and has no right to the tables of users and posts behind the views, nor to another
+-- application's follows.
 --
 -- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
 -- nothing. Names other than the defaults are set first, in the same session:
@@ -27,6 +28,11 @@ BEGIN
                                'feed_visible_posts(uuid)'] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%s TO %I', schema, one, role);
     END LOOP;
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_partition(date) TO %I', schema, role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_purge(integer) TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression_count TO %I', schema, role);
+    EXECUTE format('GRANT SELECT ON %I.interaction_impression TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from app.domain.entities import INTERACTION_TYPES, Interaction, InteractionType, Post, User
+from app.domain.entities import INTERACTION_TYPES, Impression, Interaction, InteractionType, Post, User
 from app.domain.entities.control import Control
 from app.domain.errors import (
     ManagedElsewhere,
@@ -28,9 +28,11 @@ from app.domain.feed.dataset import (
     microseconds,
     uuid_keys,
 )
+from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
 from app.domain.repositories.follow_repository import FollowChange
+from app.domain.repositories.impression_repository import MAX_REACH_POSTS, PostReach
 from app.domain.repositories.interaction_repository import (
     RecordResult,
     RemovedEvents,
@@ -52,6 +54,15 @@ class StoredControl:
     event_id: UUID | None
 
 
+@dataclass(frozen=True)
+class StoredPage:
+    """A page that was shown, and the transaction that wrote it last."""
+
+    xid: int
+    request_id: str
+    page: ShownPage
+
+
 @dataclass
 class InMemoryTables:
     """What the adapters below share. Every method is one committed transaction; `away` makes all of them fail."""
@@ -63,6 +74,7 @@ class InMemoryTables:
     changes: list[tuple[int, str, Key]] = field(default_factory=list)
     removed_events: list[tuple[int, tuple[UUID, UUID], list[int]]] = field(default_factory=list)
     feedback: list[StoredControl] = field(default_factory=list)
+    pages: list[StoredPage] = field(default_factory=list)
     removed_feedback: dict[UUID, int] = field(default_factory=dict)  # user -> number of the removal
     next_feedback: int = 1
     next_xid: int = 1
@@ -130,6 +142,7 @@ class InMemoryTables:
             self.changes.append((xid, "follow", pair))
         self._remove_all(xid, [one for one in self.events if one.interaction.user_id == id_])
         self._remove_controls(xid, id_)
+        self.pages = [row for row in self.pages if row.page.user_id != id_]
 
     def add_control(self, control: Control, *, undo: bool, event_id: UUID | None) -> None:
         xid = self.begin()
@@ -286,6 +299,67 @@ class InMemoryFollows:
         return FollowChange(*pair, follows, tables.changes[-1][0])
 
 
+class InMemoryImpressions:
+    """ImpressionRepository; the pages are in `tables.pages`."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+
+    def save(self, impressions: Sequence[Impression]) -> None:
+        tables = self._tables
+        xid = tables.begin()
+        for one in impressions:
+            if one.user_id in tables.users:
+                posts = np.array(one.posts, np.int64)
+                page = ShownPage(one.user_id, one.shown_at, posts, np.zeros(len(posts), np.bool_))
+                tables.pages.append(StoredPage(xid, one.request_id, page))
+
+    def report_seen(self, user_id: UUID, request_id: str, post_ids: Sequence[UUID]) -> Sequence[ShownPage]:
+        tables = self._tables
+        xid = tables.begin()
+        if user_id not in tables.users:
+            raise UnknownUser(str(user_id))
+        numbers = [tables.posts[post_id].seq for post_id in post_ids if post_id in tables.posts]
+        found = []
+        for place, row in enumerate(tables.pages):
+            if (row.page.user_id, row.request_id) == (user_id, request_id):
+                page = replace(row.page, seen=row.page.seen | np.isin(row.page.posts, numbers))
+                tables.pages[place] = StoredPage(xid, request_id, page)
+                found.append(page)
+        return found
+
+    def maintain(self, keep_days: int) -> int:
+        oldest = datetime.now(UTC).date() - timedelta(days=keep_days)
+        days = {row.page.shown_at.date() for row in self._tables.pages}
+        self._tables.pages = [row for row in self._tables.pages if row.page.shown_at.date() >= oldest]
+        return sum(day < oldest for day in days)
+
+    def reach(self, author_id: UUID) -> Sequence[PostReach]:
+        tables = self._tables
+        tables.begin()
+        if author_id not in tables.users:
+            raise UnknownUser(str(author_id))
+        posts = [post for post in tables.posts.values() if post.author_id == author_id and post.visible]
+        newest = sorted(posts, key=lambda post: (post.created_at, post.seq), reverse=True)
+        return [self._reach_of(post) for post in newest[:MAX_REACH_POSTS]]
+
+    def _reach_of(self, post: Post) -> PostReach:
+        flags = [row.page.seen[row.page.posts == post.seq] for row in self._tables.pages]
+        kinds = [
+            one.interaction.interaction_type
+            for one in self._tables.events
+            if one.interaction.post_id == post.id
+        ]
+        return PostReach(
+            post.id,
+            post.external_id,
+            post.created_at,
+            shown=sum(map(len, flags)),
+            seen=int(sum(flag.sum() for flag in flags)),
+            interactions={kind: kinds.count(kind) for kind in INTERACTION_TYPES},
+        )
+
+
 class InMemoryPosts:
     """PostRepository."""
 
@@ -335,7 +409,8 @@ class InMemoryFeedLog:
         position = LogPosition(self._tables.source, self._tables.begin() + 1)
         controlling = {row.control.user_id: None for row in self._tables.feedback}
         controls = [self._tables.controls_of(user_id) for user_id in controlling]
-        return FeedSnapshot(self._history(), position, frozenset(), controls)
+        pages = sorted((row.page for row in self._tables.pages), key=lambda page: page.shown_at)
+        return FeedSnapshot(self._history(), position, frozenset(), controls, pages)
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables
@@ -362,6 +437,7 @@ class InMemoryFeedLog:
             ],
             controls=[self._controls_after_removal(user_id) for user_id in changed["control"]],
             position=position,
+            pages=[row.page for row in tables.pages if row.xid >= since.xid],
         )
 
     def _controls_after_removal(self, user_id: UUID) -> UserControls:

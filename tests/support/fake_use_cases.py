@@ -16,6 +16,7 @@ from app.application.use_cases.change_follow import ChangeFollow
 from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
+from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.domain.entities import Interaction, InteractionType, Post, Reason, User
@@ -28,7 +29,7 @@ from app.domain.repositories.interaction_repository import (
     UserAndPost,
 )
 from app.presentation.api.dependencies import Services
-from tests.support.fake_storage import InMemoryControls, InMemoryFollows, InMemoryTables
+from tests.support.fake_storage import InMemoryControls, InMemoryFollows, InMemoryImpressions, InMemoryTables
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -174,6 +175,7 @@ class Running:
         tables.add_users(*(User(user_uuid(name), name) for name in ("alice", "bob")))
         tables.add_posts(Post(post_uuid("post-1"), "post-1", None, NOON, 0, "", (), True))
         self.controls, self.follows = InMemoryControls(tables), InMemoryFollows(tables)
+        self.impressions = InMemoryImpressions(tables)
         self.retract = RetractInteraction(self.interactions, lambda removed: None)
 
     def count_updates(self, user_id: str, cursor: str) -> Updates:
@@ -197,5 +199,7 @@ class Running:
             ListControls(self.controls, self.clock),
             ChangeFollow(self.follows, lambda change: None),
             self.count_updates,
+            ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None),
+            ReadReach(self.impressions),
             GetHealthStatus(self.state, self.clock),
         )

@@ -13,6 +13,7 @@ from app.application.dto import RecommendationRequest, RecommendationResponse
 from app.application.use_cases.change_follow import Follow
 from app.application.use_cases.get_health_status import ServiceState
 from app.application.use_cases.give_feedback import Feedback
+from app.application.use_cases.report_seen import SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.workers.poll_intervals import PollIntervals
@@ -33,6 +34,7 @@ from tests.support.fake_storage import (
     InMemoryControls,
     InMemoryFeedLog,
     InMemoryFollows,
+    InMemoryImpressions,
     InMemoryInteractions,
     InMemoryPosts,
     InMemoryTables,
@@ -71,6 +73,7 @@ def in_memory_storage(tables: InMemoryTables) -> Storage:
         InMemoryInteractions(tables),
         InMemoryControls(tables),
         InMemoryFollows(tables),
+        InMemoryImpressions(tables),
         InMemoryFeedLog(tables),
         InMemoryPosts(tables),
     )
@@ -95,9 +98,11 @@ class SmallService:
         self.intervals = PollIntervals()
         self.served: list[tuple[UUID, RecommendationResponse]] = []
         self.shown: list[Impression] = []
+        self._saved_pages = 0
         self.storage = in_memory_storage(self.tables) if storage is None else storage
         if not database:
-            self.storage = Storage(self.storage.interactions, self.storage.controls, self.storage.follows)
+            given = self.storage
+            self.storage = Storage(given.interactions, given.controls, given.follows, given.impressions)
         self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
         use_cases = build_use_cases(
             self.workers,
@@ -107,11 +112,12 @@ class SmallService:
             CursorCodec([b"secret of the tests"], timedelta(hours=24)),
             lambda user, response: self.served.append((user, response)),
             self.shown.append,
+            lambda _user, _request_id: self.save_pages(),
             Settings(_env_file=None),
         )
         self.feed = self.workers.feed
         self.generate, self._track = use_cases.recommend, use_cases.track
-        self._retract = use_cases.retract
+        self._retract, self._report_seen = use_cases.retract, use_cases.report_seen
         self._change_follow, self.count_updates = use_cases.change_follow, use_cases.count_updates
         self._give_feedback, self.list_controls = use_cases.give_feedback, use_cases.list_controls
 
@@ -198,6 +204,14 @@ class SmallService:
     def set_follow(self, user: str, followee: str, *, follows: bool = True) -> None:
         """By the API; `follow` changes the table alone."""
         self._change_follow(Follow(user, followee, follows))
+
+    def save_pages(self) -> None:
+        """Store the pages that were shown, as the writer does some time after each response."""
+        self.storage.impressions.save(self.shown[self._saved_pages :])
+        self._saved_pages = len(self.shown)
+
+    def report_seen(self, user: str, request_id: str, *posts: str) -> int:
+        return self._report_seen(SeenPosts(user, request_id, posts))
 
     def feedback(self, user: str, action: ControlAction, target: str, **changes: Any) -> None:
         """`target` is a post, an author, a tag or a word, as the action needs it."""

@@ -14,12 +14,14 @@ from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.control_repository import ControlRepository
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.follow_repository import FollowRepository
+from app.domain.repositories.impression_repository import ImpressionRepository
 from app.domain.repositories.interaction_repository import InteractionRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
+from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
@@ -28,6 +30,7 @@ from tests.support.fake_storage import (
     InMemoryControls,
     InMemoryFeedLog,
     InMemoryFollows,
+    InMemoryImpressions,
     InMemoryInteractions,
     InMemoryPosts,
     InMemoryRecommendations,
@@ -118,6 +121,7 @@ class Storage:
     recommendations: RecommendationRepository
     controls: ControlRepository
     follows: FollowRepository
+    impressions: ImpressionRepository
 
     @classmethod
     def in_memory(cls) -> "Storage":
@@ -130,6 +134,7 @@ class Storage:
             InMemoryRecommendations(tables),
             InMemoryControls(tables),
             InMemoryFollows(tables),
+            InMemoryImpressions(tables),
         )
 
     @classmethod
@@ -142,6 +147,7 @@ class Storage:
             SqlRecommendationRepository(engine, schema, budget_seconds=20),
             SqlControlRepository(engine, schema, budget_seconds=20),
             SqlFollowRepository(engine, schema, budget_seconds=20),
+            SqlImpressionRepository(engine, schema, budget_seconds=20),
         )
 
 

@@ -32,6 +32,8 @@ class ServiceState:
     interactions: int = 0
     write_behind_pending: int = 0
     write_behind_dropped: int = 0
+    impressions_pending: int = 0
+    impressions_dropped: int = 0
 
     @property
     def model_loaded(self) -> bool:

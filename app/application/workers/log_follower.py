@@ -12,6 +12,7 @@ from app.application.workers.reconciler import Reconciler
 from app.application.workers.snapshot_recovery import merge_changes
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import PositionExpired, StorageUnavailable
+from app.domain.feed.shown_pages import record_pages
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition
 
@@ -101,6 +102,7 @@ class LogFollower:
         state = timeline.apply_all()
         for controls in snapshot.controls:
             state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
+        record_pages(state, snapshot.pages)
         events = snapshot.dataset.events.seq
         self.updater.replace_state(state, self.feed.ranker.published, events, snapshot.position)
 

@@ -19,7 +19,7 @@ def merge_changes(state: FeedState, batches: Sequence[FeedChanges]) -> FeedChang
     order.
     """
     first, *later = batches
-    if any(not replace(batch, events=()).is_empty for batch in later):
+    if any(not replace(batch, events=(), pages=()).is_empty for batch in later):
         return None
     posts = sorted(first.posts, key=lambda post: (post.created_at, post.id.bytes))
     events = sorted(
@@ -36,7 +36,9 @@ def merge_changes(state: FeedState, batches: Sequence[FeedChanges]) -> FeedChang
     ):
         return None
     controls = [one for batch in batches for one in batch.controls]
-    return replace(first, posts=posts, events=events, controls=controls, position=batches[-1].position)
+    pages = [page for batch in batches for page in batch.pages]
+    position = batches[-1].position
+    return replace(first, posts=posts, events=events, controls=controls, pages=pages, position=position)
 
 
 def _removes_known(state: FeedState, batch: FeedChanges) -> bool:

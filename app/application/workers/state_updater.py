@@ -15,6 +15,7 @@ from app.domain.entities import INTERACTION_TYPES, Post, User
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, microseconds
 from app.domain.feed.retraction import replace_events
+from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
@@ -122,6 +123,12 @@ class StateUpdater:
         with self.feed.lock:
             self._follows.apply_own(self.feed.state, change)
 
+    def apply_pages(self, pages: Sequence[ShownPage]) -> None:
+        """Add pages that were shown, each once; again it changes only which posts were seen."""
+        for start in range(0, len(pages), _BATCH_SIZE):
+            with self.feed.lock:
+                record_pages(self.feed.state, pages[start : start + _BATCH_SIZE])
+
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
         self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
@@ -139,6 +146,7 @@ class StateUpdater:
             self.apply_controls(controls)
         for start in range(0, len(changes.events), _BATCH_SIZE):
             self.apply_events(changes.events[start : start + _BATCH_SIZE])
+        self.apply_pages(changes.pages)
         self.position = changes.position
 
     def set_users(self, users: Sequence[User]) -> None:

@@ -9,11 +9,13 @@ import structlog
 
 from app.application.live_feed import LiveFeed
 from app.application.use_cases.get_health_status import Database, ServiceState
+from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
-from app.application.workers.recommendation_writer import MIN_PAUSE_SECONDS, WriteBehind
+from app.application.workers.recommendation_writer import RecommendationWriter
 from app.application.workers.state_updater import StateUpdater
+from app.application.workers.write_behind import MIN_PAUSE_SECONDS
 
 log = structlog.get_logger()
 
@@ -24,16 +26,18 @@ _JOIN_SECONDS = 10
 class WorkerSupervisor:
     """Repeats the work of each worker in a thread of its own. A failure is logged; the thread goes on.
 
-    follower  None without a database
-    writer    None if responses are not saved
-    stopping  also ends long reads of the log
+    follower           None without a database
+    writer             None if responses are not saved
+    impression_writer  saves the pages that were shown; None if they are not saved
+    stopping           also ends long reads of the log
     """
 
     feed: LiveFeed
     updater: StateUpdater
     watcher: ModelWatcher
     follower: LogFollower | None
-    writer: WriteBehind | None
+    writer: RecommendationWriter | None
+    impression_writer: ImpressionWriter | None
     intervals: PollIntervals
     stopping: threading.Event
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
@@ -56,7 +60,7 @@ class WorkerSupervisor:
 
     def state(self) -> ServiceState:
         """Return the state of the service from memory, for health and metrics."""
-        feed, watcher, writer = self.feed, self.watcher, self.writer
+        feed, watcher, writer, impressions = self.feed, self.watcher, self.writer, self.impression_writer
         caught_up_at = feed.caught_up_at
         return ServiceState(
             ready=True,
@@ -71,6 +75,8 @@ class WorkerSupervisor:
             interactions=feed.interaction_count,
             write_behind_pending=writer.pending if writer else 0,
             write_behind_dropped=writer.dropped if writer else 0,
+            impressions_pending=impressions.pending if impressions else 0,
+            impressions_dropped=impressions.dropped if impressions else 0,
         )
 
     def _database(self) -> Database:
@@ -86,6 +92,8 @@ class WorkerSupervisor:
         yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
         if self.writer is not None:
             yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS
+        if self.impression_writer is not None:
+            yield "impression-writer", self.impression_writer.save_pending, MIN_PAUSE_SECONDS
 
     def _repeat(self, work: Callable[[], float | None], pause_seconds: float) -> None:
         next_pause = pause_seconds

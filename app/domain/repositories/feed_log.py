@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 
@@ -37,6 +38,8 @@ class FeedSnapshot:
     position: LogPosition
     recent: frozenset[int]
     controls: Sequence[UserControls] = ()
+    pages: Sequence[ShownPage] = ()
+    """The newest pages that were shown to users, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,15 @@ class FeedChanges:
     """Number of the latest change of each pair in `follows` and `removed_follows`."""
     more: bool = False
     """True if the read reached its limit: the next read continues towards the same database snapshot."""
+    pages: Sequence[ShownPage] = ()
+    """Pages that were shown to users, or whose posts were reported as seen."""
 
     @property
     def is_empty(self) -> bool:
         """True if nothing changed."""
         upserts = self.users or self.posts or self.follows
         removals = self.removed_users or self.removed_posts or self.removed_follows
-        return not (upserts or removals or self.events or self.removed_events or self.controls)
+        return not (upserts or removals or self.events or self.removed_events or self.controls or self.pages)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

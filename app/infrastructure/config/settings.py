@@ -198,6 +198,11 @@ class Settings(BaseSettings):
     write_behind_limit: int = Field(1000, ge=0, le=1_000_000)
     """Number of responses that wait to be copied to user_recommendation; 0: no copies."""
 
+    impression_days: int = Field(30, ge=1, le=3650)
+    """How long the pages that were shown to users are kept."""
+    impression_queue_limit: int = Field(2000, ge=0, le=1_000_000)
+    """Number of pages that wait to be stored as impressions; more are dropped. 0: none is stored."""
+
     body_limit_bytes: int = Field(1024**2, ge=1024, le=64 * 1024**2)
     """Size limit of a request body; a larger one is rejected with 413."""
     body_budget_seconds: Seconds = 10

@@ -18,6 +18,11 @@ from app.domain.repositories.interaction_repository import RemovedEvents, UserAn
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
 from app.infrastructure.database.control_repository_impl import read_controls
 from app.infrastructure.database.full_read import read_feed
+from app.infrastructure.database.impression_repository_impl import (
+    PAGE_COLUMNS,
+    page_from_row,
+    read_newest_pages,
+)
 from app.infrastructure.database.interaction_repository_impl import (
     EVENT_COLUMNS,
     event_from_row,
@@ -34,6 +39,9 @@ MAX_ROWS_PER_PURGE: Final = 10_000
 """Rows removed in one transaction, so that no other transaction waits long for it."""
 
 
+_TABLES: Final = ("feed_change", "user_interaction", "impression")
+
+
 @dataclass(frozen=True, slots=True)
 class ReadProgress:
     """Which rows of the log were returned; `LogPosition.detail` holds it as JSON.
@@ -42,8 +50,8 @@ class ReadProgress:
     a later snapshot shows and the previous one does not, so late commits are never missed and no row comes twice.
 
     If the new rows exceed one result, `target` keeps the later snapshot until all its rows are read: first the
-    outbox `feed_change`, then `user_interaction`, whose events may need posts of the outbox. Each table is read in
-    the order (xid, seq).
+    outbox `feed_change`, then `user_interaction`, whose events may need posts of the outbox, then `impression`. The
+    first two are read in the order (xid, seq), the last one in that of xid.
     """
 
     delivered: str  # snapshot: all rows visible in it were returned
@@ -68,8 +76,9 @@ class ReadProgress:
 
     def after_table(self) -> "ReadProgress":
         """The progress when all rows of `table` up to `target` were returned."""
-        if self.table == "feed_change":
-            return ReadProgress(self.delivered, self.target, "user_interaction")
+        following = _TABLES[_TABLES.index(self.table) + 1 :]
+        if following:
+            return ReadProgress(self.delivered, self.target, following[0])
         return ReadProgress(delivered=self.target)
 
 
@@ -100,6 +109,7 @@ class SqlFeedLog:
                 position=progress.to_position(self._source(connection)),
                 recent=frozenset(recent.scalars()),
                 controls=self._all_controls(connection),
+                pages=read_newest_pages(connection, self.schema),
             )
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
@@ -117,11 +127,13 @@ class SqlFeedLog:
             changes, progress = self._new_rows(connection, progress, "feed_change", columns)
             rows, progress = self._new_rows(connection, progress, "user_interaction", EVENT_COLUMNS)
             events = [event_from_row(*row) for row in rows]
+            shown, progress = self._new_pages(connection, progress)
             return FeedChanges(
                 **self._current_rows(connection, changes),
                 events=sorted(events, key=lambda event: event.seq),
                 position=progress.to_position(since.source),
                 more=bool(progress.target),
+                pages=[page_from_row(*row) for row in shown],
             )
 
     def can_resume_from(self, since: LogPosition, events: int) -> bool:
@@ -226,6 +238,24 @@ class SqlFeedLog:
             return rows, progress.after_table()
         last_xid, last_seq = rows[limit - 1][:2]
         return rows[:limit], replace(progress, last_xid=last_xid, last_seq=last_seq)
+
+    def _new_pages(self, connection: Connection, progress: ReadProgress) -> tuple[list[Any], ReadProgress]:
+        """Return new rows (PAGE_COLUMNS) of `impression`, and the progress after them. A transaction is not divided."""
+        if progress.table != "impression":
+            return [], progress
+        statement = (
+            f"SELECT xid::text::bigint, {PAGE_COLUMNS} FROM {self.schema['impression']} "
+            "WHERE xid >= %s::text::xid8 AND xid > %s::text::xid8 "
+            "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
+            "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid FETCH FIRST %s ROWS WITH TIES"
+        )
+        limit = self.max_rows_per_read
+        parameters = (progress.xmin, str(progress.last_xid), progress.delivered, progress.target, limit)
+        rows: list[Any] = list(connection.exec_driver_sql(statement, parameters))
+        pages = [row[1:] for row in rows]
+        if len(rows) < limit:
+            return pages, progress.after_table()
+        return pages, replace(progress, last_xid=rows[-1][0])
 
     def _current_rows(self, connection: Connection, changes: list[Any]) -> dict[str, Any]:
         """Return the fields of FeedChanges but the events: the current rows of the keys in `changes`.

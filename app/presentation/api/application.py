@@ -26,10 +26,12 @@ from app.presentation.api.problems import (
 from app.presentation.api.routers.feedback import feedback_router
 from app.presentation.api.routers.follows import follows_router
 from app.presentation.api.routers.health import StateCollector, health_router
+from app.presentation.api.routers.impressions import impressions_router
 from app.presentation.api.routers.interactions import interactions_router
 from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.feedback_schema import FeedbackRequest
+from app.presentation.schemas.impression_schema import ImpressionsRequest
 from app.presentation.schemas.interaction_schema import BatchRequest, RetractRequest, TrackRequest
 from app.presentation.schemas.recommendation_schema import GenerateRequest, UpdatesRequest
 from app.shared.monitoring import Metrics
@@ -43,6 +45,7 @@ _BODIES: list[type[BaseModel]] = [
     BatchRequest,
     RetractRequest,
     FeedbackRequest,
+    ImpressionsRequest,
 ]
 
 OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
@@ -88,6 +91,7 @@ def create_api(
     app.include_router(interactions_router(options, metrics, threads))
     app.include_router(feedback_router(options, threads))
     app.include_router(follows_router(threads))
+    app.include_router(impressions_router(options, threads))
     app.include_router(health_router(metrics))
     _answer_errors(app, options)
     app.openapi = lambda: _openapi(app, locked=bool(options.api_keys))  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ from app.application.use_cases.change_follow import Follow
 from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
+from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
 
@@ -39,6 +40,8 @@ class Services:
     list_controls: Callable[[str], Sequence[ActiveControl]]
     change_follow: Callable[[Follow], None]
     count_updates: Callable[[str, str], Updates]
+    report_seen: Callable[[SeenPosts], int]
+    read_reach: Callable[[str], Sequence[PostReach]]
     health: Callable[[], HealthStatus]
 
 

@@ -18,7 +18,7 @@ from pydantic import (
 
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
-from app.presentation.schemas.recommendation_schema import GivenId
+from app.presentation.schemas.recommendation_schema import GivenId, RequestId
 
 MAX_METADATA_DEPTH = 32
 MAX_METADATA_BYTES = 4096
@@ -114,13 +114,7 @@ class TrackRequest(BaseModel):
         WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
         Field(description="When it happened: at most 7 days back, not in the future; default: now"),
     ] = None
-    request_id: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[\x21-\x7e]{1,128}$",
-            description="`metadata.request_id` of the answer that showed the post",
-        ),
-    ] = None
+    request_id: RequestId | None = None
 
     def to_dto(self) -> TrackedEvent:
         """The argument of the use case, which has the same fields."""

@@ -19,6 +19,13 @@ GivenId = Annotated[
         description="A UUID, or any other string of printable characters, which stands for a UUID of its own",
     ),
 ]
+RequestId = Annotated[
+    str,
+    Field(
+        pattern=r"^[\x21-\x7e]{1,128}$",
+        description="`metadata.request_id` of the answer that showed the post",
+    ),
+]
 LARGEST_OFFSET = 2**53 - 1  # what every JSON parser keeps exact
 
 

@@ -168,6 +168,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/impressions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report which posts of a page were on screen
+         * @description Responds after the commit; a repetition changes nothing. Posts and pages that are not stored are ignored.
+         */
+        post: operations["report_impressions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/authors/{author_id}/reach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How often the posts of an author were shown, seen and engaged with
+         * @description The 100 newest visible posts, newest first. At most 10,000 events of each post are counted.
+         */
+        get: operations["reach_authors__author_id__reach_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -466,6 +506,23 @@ export interface components {
             interactions: number;
         };
         /**
+         * ImpressionsResponse
+         * @description The report is committed.
+         */
+        ImpressionsResponse: {
+            /**
+             * Status
+             * @default recorded
+             * @constant
+             */
+            status?: "recorded";
+            /**
+             * Seen
+             * @description Posts of the stored page that are marked as seen
+             */
+            seen: number;
+        };
+        /**
          * ProbeResponse
          * @description The answer of a probe.
          * @example {
@@ -504,6 +561,73 @@ export interface components {
             request_id: string;
             /** Errors */
             errors?: components["schemas"]["FieldProblem"][] | null;
+        };
+        /**
+         * ReachItem
+         * @description One post: how often it was on a page, how often on screen, and its events by type.
+         */
+        ReachItem: {
+            /**
+             * Post Id
+             * @description The post's UUID
+             */
+            post_id: string;
+            /** External Id */
+            external_id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Shown
+             * @description Pages that contained the post
+             */
+            shown: number;
+            /**
+             * Seen
+             * @description Pages on which the post was reported as seen
+             */
+            seen: number;
+            /**
+             * Interactions
+             * @description Events by type, at most 10,000 in all
+             */
+            interactions: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ReachResponse
+         * @description The newest posts of an author, newest first.
+         * @example {
+         *       "author_id": "user_7",
+         *       "posts": [
+         *         {
+         *           "created_at": "2026-03-01T12:00:00Z",
+         *           "external_id": "post-17",
+         *           "interactions": {
+         *             "click": 3,
+         *             "comment": 1,
+         *             "like": 2,
+         *             "share": 0,
+         *             "view": 12
+         *           },
+         *           "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+         *           "seen": 64,
+         *           "shown": 120
+         *         }
+         *       ]
+         *     }
+         */
+        ReachResponse: {
+            /**
+             * Author Id
+             * @description As it was given
+             */
+            author_id: string;
+            /** Posts */
+            posts: components["schemas"]["ReachItem"][];
         };
         /**
          * Reason
@@ -703,6 +827,32 @@ export interface components {
             context?: components["schemas"]["RequestContext"];
         };
         /**
+         * ImpressionsRequest
+         * @description Which posts of one page were on screen, also for less than a second.
+         * @example {
+         *       "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
+         *       "seen": [
+         *         "post-17",
+         *         "post-4"
+         *       ],
+         *       "user_id": "test-user"
+         *     }
+         */
+        ImpressionsRequest: {
+            /**
+             * User Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            user_id: string;
+            /**
+             * Request Id
+             * @description `metadata.request_id` of the answer that showed the post
+             */
+            request_id: string;
+            /** Seen */
+            seen: string[];
+        };
+        /**
          * RequestContext
          * @description How the list is made. Unknown keys are ignored.
          */
@@ -817,7 +967,6 @@ export interface components {
             occurred_at?: string | null;
             /**
              * Request Id
-             * @description `metadata.request_id` of the answer that showed the post
              * @default null
              */
             request_id?: string | null;
@@ -1517,6 +1666,139 @@ export interface operations {
             };
             /** @description Another application stores these data */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    report_impressions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImpressionsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "recorded",
+                     *       "seen": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImpressionsResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    reach_authors__author_id__reach_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                author_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReachResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

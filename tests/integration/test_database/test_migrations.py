@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from app.domain.entities import Interaction, Reason, Recommendation
+from app.domain.entities import Impression, Interaction, Reason, Recommendation
 from app.domain.entities.control import Control
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
@@ -23,6 +23,7 @@ from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
+from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected, migrate
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
@@ -352,6 +353,11 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     recommendations = SqlRecommendationRepository(served)
     recommendations.save([SavedRecommendations(did("anna", "first").user_id, [recommendation], NOON, NOON)])
     recommendations.remove_expired(NOON)
+    impressions = SqlImpressionRepository(served, budget_seconds=20)
+    impressions.maintain(30)
+    impressions.save([Impression("r1", user_uuid("anna"), NOON, "ranked", None, [1], [Reason.RECENT])])
+    impressions.report_seen(user_uuid("anna"), "r1", [post_uuid("first")])
+    impressions.reach(user_uuid("anna"))
 
     assert len(SqlPostRepository(served, budget_seconds=20).posts([whole_post])) == 1
     assert len(log.read_changes(whole.position).events) == 1
@@ -366,6 +372,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
         "TRUNCATE user_interaction",
         "UPDATE user_feedback SET undo = true",
         "DELETE FROM user_feedback",
+        "DELETE FROM impression",
         "UPDATE follows SET created_at = NULL",
         "SELECT * FROM users",
         "UPDATE posts SET visible = false",

@@ -111,6 +111,73 @@ def test_what_was_shown_to_one_user_does_not_change_the_feed_of_another() -> Non
     assert names(service.page("other", limit=10, shown="ignore")) == names(before)
 
 
+def impressions_of(service: SmallService, user: str) -> list[tuple[str | None, float, bool]]:
+    """External ids of posts, times and whether they were seen, in order of posts and times."""
+    state = service.feed.state
+    entries = state.impressions.of(state.user_rows[user_uuid(user).bytes]).tolist()
+    return sorted((state.external_ids[post] or "", time, seen) for post, time, seen in entries)
+
+
+def test_once_the_client_reports_what_was_seen_only_those_posts_sink() -> None:
+    service = service_with_posts()
+    first = service.page("reader", limit=5, request_id="r1")
+
+    reported = service.report_seen("reader", "r1", *names(first)[:2], "p-unknown")
+
+    assert reported == 2
+    seen = {post for post, _, was_seen in impressions_of(service, "reader") if was_seen}
+    assert seen == set(names(first)[:2])
+    service.pass_time(LATER)
+    rest = service.page("reader", limit=200, shown="exclude")
+    assert set(names(rest)) == service.eligible("reader") - seen
+
+
+def test_a_page_of_another_process_arrives_with_the_next_poll_and_so_does_what_was_seen() -> None:
+    service = service_with_posts()
+    other = SmallService(tables=service.tables)
+    other.catch_up()
+    page = service.page("reader", limit=5, request_id="r1")
+    service.save_pages()
+
+    other.catch_up()
+    shown = impressions_of(other, "reader")
+    other.report_seen("reader", "r1", *names(page)[:1])
+    service.catch_up()
+
+    assert shown == [(post, page.generated_at.timestamp(), False) for post in sorted(names(page))]
+    assert impressions_of(service, "reader") == impressions_of(other, "reader") != shown
+
+
+def test_a_restart_knows_what_was_shown_with_and_without_a_snapshot() -> None:
+    service = service_with_posts()
+    service.page("reader", limit=5, request_id="before")
+    service.save_pages()
+    trained = service.train()
+    service.pass_time(LATER)
+    service.page("reader", limit=5, request_id="after")
+    service.save_pages()
+
+    fully_read, from_snapshot_ = SmallService(tables=service.tables), SmallService(tables=service.tables)
+    from_snapshot_.publish(trained)
+    for started in (fully_read, from_snapshot_):
+        started.catch_up()
+
+    assert len(impressions_of(service, "reader")) == 10
+    for started in (fully_read, from_snapshot_):
+        assert impressions_of(started, "reader") == impressions_of(service, "reader")
+
+
+def test_what_was_shown_to_a_deleted_user_is_forgotten() -> None:
+    service = service_with_posts()
+    service.page("reader", limit=5)
+    row = service.feed.state.user_rows[user_uuid("reader").bytes]
+
+    service.tables.remove_user(user_uuid("reader"))
+    service.catch_up()
+
+    assert len(service.feed.state.impressions.of(row)) == 0
+
+
 def test_most_places_of_nine_refreshes_show_a_post_of_no_earlier_one() -> None:
     feed = FeedSnapshot(generated(100, 500, 5000), LogPosition("generated", 1), frozenset())
     model = fit_served_model(feed, RankingOptions(), None, {})

@@ -29,6 +29,8 @@ ENDPOINTS = {
     "/feedback": "post",
     "/users/{user_id}/controls": "get",
     "/users/{user_id}/follows/{followee_id}": "put",
+    "/impressions": "post",
+    "/authors/{author_id}/reach": "get",
     "/health": "get",
     "/livez": "get",
     "/readyz": "get",

@@ -44,7 +44,7 @@ def _reset_future_transactions(connection: Connection, schema: SchemaName) -> No
     Such rows come from a dump of a cluster with more transactions. Without the reset, readers would read the rows again
     when this cluster reaches their numbers.
     """
-    for table in ("user_interaction", "user_feedback", "feed_change", "feed_change_swept"):
+    for table in ("user_interaction", "user_feedback", "feed_change", "feed_change_swept", "impression"):
         if connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": schema[table]}):
             future = "xid >= pg_snapshot_xmax(pg_current_snapshot())"
             connection.execute(text(f"UPDATE {schema[table]} SET xid = '0' WHERE {future}"))

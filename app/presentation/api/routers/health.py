@@ -99,6 +99,11 @@ class StateCollector(Collector):
             ("ml_feed_posts", "Posts in memory", health.posts),
             ("ml_feed_interactions", "Interactions in memory", health.interactions),
             ("ml_write_behind_waiting", "Answers waiting to be copied", health.write_behind_pending),
+            (
+                "ml_impressions_waiting",
+                "Pages waiting to be stored as impressions",
+                health.impressions_pending,
+            ),
         ]
         for name, meaning, value in gauges:
             if value is not None:
@@ -108,4 +113,7 @@ class StateCollector(Collector):
         )
         yield CounterMetricFamily(
             "ml_write_behind_dropped", "Answers that were not copied", health.write_behind_dropped
+        )
+        yield CounterMetricFamily(
+            "ml_impressions_dropped", "Pages that were not stored as impressions", health.impressions_dropped
         )

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from app.application.dto import RecommendationResponse
-from app.application.workers import recommendation_writer
-from app.application.workers.recommendation_writer import WriteBehind
+from app.application.workers import write_behind
+from app.application.workers.recommendation_writer import RecommendationWriter
 from app.domain.entities import Reason, Recommendation
 from app.domain.errors import StorageUnavailable
 from app.domain.ids import post_uuid, user_uuid
@@ -43,8 +43,8 @@ def repository() -> RecordingRepository:
 
 
 @pytest.fixture
-def writer(repository: RecordingRepository) -> WriteBehind:
-    return WriteBehind(repository, FixedClock(), TTL, 2)
+def writer(repository: RecordingRepository) -> RecommendationWriter:
+    return RecommendationWriter(repository, FixedClock(), TTL, 2)
 
 
 def a_response(*posts: str) -> RecommendationResponse:
@@ -64,7 +64,9 @@ def a_response(*posts: str) -> RecommendationResponse:
     )
 
 
-def test_a_response_is_saved_with_its_expiry(writer: WriteBehind, repository: RecordingRepository) -> None:
+def test_a_response_is_saved_with_its_expiry(
+    writer: RecommendationWriter, repository: RecordingRepository
+) -> None:
     writer.enqueue(ANN, a_response("p1", "p2"))
     writer.save_pending()
 
@@ -77,7 +79,7 @@ def test_a_response_is_saved_with_its_expiry(writer: WriteBehind, repository: Re
 
 
 def test_only_the_newest_response_of_a_user_is_pending(
-    writer: WriteBehind, repository: RecordingRepository
+    writer: RecommendationWriter, repository: RecordingRepository
 ) -> None:
     writer.enqueue(ANN, a_response("old"))
     writer.enqueue(ANN, a_response("new"))
@@ -89,7 +91,7 @@ def test_only_the_newest_response_of_a_user_is_pending(
 
 
 def test_above_the_limit_the_oldest_pending_response_is_dropped_and_counted(
-    writer: WriteBehind, repository: RecordingRepository
+    writer: RecommendationWriter, repository: RecordingRepository
 ) -> None:
     for user in (ANN, BEN, ANN, CAY):  # the second response to ann is newer than the one to ben
         writer.enqueue(user, a_response("p1"))
@@ -100,9 +102,9 @@ def test_above_the_limit_the_oldest_pending_response_is_dropped_and_counted(
 
 
 def test_responses_above_the_batch_size_are_saved_by_the_next_statement(
-    writer: WriteBehind, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
+    writer: RecommendationWriter, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recommendation_writer, "BATCH_SIZE", 1)
+    monkeypatch.setattr(RecommendationWriter, "batch_size", 1)
     for user in (ANN, BEN):
         writer.enqueue(user, a_response("p1"))
     writer.save_pending()
@@ -113,7 +115,7 @@ def test_responses_above_the_batch_size_are_saved_by_the_next_statement(
 
 @pytest.mark.parametrize("error", [StorageUnavailable("unavailable"), ValueError("unexpected")])
 def test_a_failed_save_does_not_prevent_later_ones(
-    writer: WriteBehind, repository: RecordingRepository, error: Exception
+    writer: RecommendationWriter, repository: RecordingRepository, error: Exception
 ) -> None:
     repository.fail_with = [error]
     writer.enqueue(ANN, a_response("p1"))
@@ -122,20 +124,22 @@ def test_a_failed_save_does_not_prevent_later_ones(
     writer.save_pending()
 
     assert [saved.user_id for saved in repository.saved] == [BEN]
-    assert pause_seconds == recommendation_writer.PAUSE_AFTER_ERROR_SECONDS
+    assert pause_seconds == write_behind.PAUSE_AFTER_ERROR_SECONDS
 
 
 def test_expired_rows_are_removed_from_time_to_time(
-    writer: WriteBehind, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
+    writer: RecommendationWriter, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recommendation_writer, "CLEANUP_SECONDS", 0.0)
+    monkeypatch.setattr(write_behind, "CLEANUP_SECONDS", 0.0)
     writer.save_pending()
     writer.save_pending()
 
     assert repository.cleanups == [NOON, NOON]
 
 
-def test_enqueue_never_waits_for_a_slow_save(writer: WriteBehind, repository: RecordingRepository) -> None:
+def test_enqueue_never_waits_for_a_slow_save(
+    writer: RecommendationWriter, repository: RecordingRepository
+) -> None:
     entered, release = threading.Event(), threading.Event()
 
     def save_slowly(*_: object) -> None:
@@ -156,10 +160,10 @@ def test_enqueue_never_waits_for_a_slow_save(writer: WriteBehind, repository: Re
 
 
 def test_the_pause_is_a_multiple_of_the_time_of_the_save(
-    writer: WriteBehind, repository: RecordingRepository
+    writer: RecommendationWriter, repository: RecordingRepository
 ) -> None:
     repository.save = lambda _: threading.Event().wait(0.05)  # type: ignore[assignment,return-value]
     writer.enqueue(ANN, a_response("p1"))
 
-    assert writer.save_pending() >= 0.05 * recommendation_writer.IDLE_TO_BUSY_RATIO
-    assert writer.save_pending() == recommendation_writer.MIN_PAUSE_SECONDS
+    assert writer.save_pending() >= 0.05 * write_behind.IDLE_TO_BUSY_RATIO
+    assert writer.save_pending() == write_behind.MIN_PAUSE_SECONDS

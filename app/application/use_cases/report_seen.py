@@ -1,0 +1,68 @@
+"""Store which posts of a page were on screen."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from app.domain.errors import UnknownUser
+from app.domain.feed.shown_pages import ShownPage
+from app.domain.ids import post_uuid, user_uuid
+from app.domain.repositories.impression_repository import ImpressionRepository, PostReach
+
+__all__ = ["PostReach", "ReadReach", "ReportSeen", "SeenPosts"]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPosts:
+    """What one page had on screen, as the caller sent it, with unresolved ids."""
+
+    user_id: str
+    request_id: str
+    seen: Sequence[str]
+
+
+@dataclass(eq=False)
+class ReportSeen:
+    """Commit which posts were on screen, then pass the pages to `apply`, which adds them to the feed state.
+
+    flush  saves the pages of a response that wait in this process
+    """
+
+    repository: ImpressionRepository
+    flush: Callable[[UUID, str], None]
+    apply: Callable[[Sequence[ShownPage]], None]
+
+    def __call__(self, report: SeenPosts) -> int:
+        """Return after the commit how many posts of the response's stored pages are marked as seen.
+
+        It is 0 for an unknown request id, or one of another user. Raises InvalidId, UnknownUser, StorageUnavailable.
+        """
+        user_id, post_ids = user_uuid(report.user_id), [post_uuid(post_id) for post_id in report.seen]
+        self.flush(user_id, report.request_id)
+        try:
+            pages = self.repository.report_seen(user_id, report.request_id, post_ids)
+        except UnknownUser as error:
+            raise UnknownUser(report.user_id) from error
+        try:
+            self.apply(pages)
+        except Exception:  # they are committed: the log returns them again
+            log.exception("impressions.not_applied")
+        return sum(int(page.seen.sum()) for page in pages)
+
+
+@dataclass(eq=False)
+class ReadReach:
+    """How often the posts of an author were shown, seen and engaged with."""
+
+    repository: ImpressionRepository
+
+    def __call__(self, author_id: str) -> Sequence[PostReach]:
+        """Newest post first. Raises InvalidId, UnknownUser, StorageUnavailable."""
+        try:
+            return self.repository.reach(user_uuid(author_id))
+        except UnknownUser as error:
+            raise UnknownUser(author_id) from error

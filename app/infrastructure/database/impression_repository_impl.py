@@ -1,0 +1,214 @@
+"""ImpressionRepository over PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import psycopg2.errors
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from app.domain.entities import INTERACTION_TYPES, Impression
+from app.domain.errors import UnknownUser
+from app.domain.feed.shown_pages import ShownPage
+from app.domain.repositories.impression_repository import MAX_REACH_EVENTS, MAX_REACH_POSTS, PostReach
+from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
+from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+
+MAX_PAGES_READ: Final = 200_000
+"""Pages in a full read, the newest; 20 posts each take 50 MB in the feed state."""
+PAGE_COLUMNS: Final = "user_id, time, posts, seen"
+"""The columns of a stored page that the feed state needs."""
+_DAYS_AHEAD = 3
+
+# The join with the view skips users that no longer exist. Counts are changed in order of their key, so that concurrent
+# statements lock them in the same order and cannot deadlock.
+SAVE_STATEMENT: Final = """
+WITH added AS (
+    INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources)
+    SELECT u.id, given.time, request_id, mode, model_version, posts::integer[], sources
+    FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        AS given (user_id, time, request_id, mode, model_version, posts, sources)
+    JOIN {feed_users} u ON u.id = given.user_id
+    RETURNING posts
+)
+INSERT INTO {impression_count} AS counted (post, shown)
+SELECT post, count(*) FROM added CROSS JOIN unnest(added.posts) AS post GROUP BY post ORDER BY post
+ON CONFLICT (post) DO UPDATE SET shown = counted.shown + excluded.shown
+"""
+
+PAGES_STATEMENT: Final = f"""
+SELECT {PAGE_COLUMNS} FROM {{impression}} WHERE user_id = %s AND request_id = %s FOR UPDATE
+"""
+SEEN_STATEMENT: Final = """
+UPDATE {impression} SET seen = %s::varbit, xid = pg_current_xact_id()
+WHERE user_id = %s AND time = %s AND request_id = %s AND posts = %s::integer[]
+"""
+COUNT_SEEN_STATEMENT: Final = """
+UPDATE {impression_count} counted SET seen = counted.seen + 1
+FROM (SELECT post FROM {impression_count} WHERE post = ANY(%s) ORDER BY post FOR UPDATE) AS locked
+WHERE counted.post = locked.post
+"""
+
+REACH_STATEMENT: Final = f"""
+SELECT p.id, coalesce(p.external_id, p.id::text), p.created_at, coalesce(c.shown, 0), coalesce(c.seen, 0), events.counts
+FROM (
+    SELECT id, external_id, created_at, seq FROM {{feed_posts}}
+    WHERE author_id = %s AND coalesce(visible, true) ORDER BY created_at DESC, seq DESC LIMIT {MAX_REACH_POSTS}
+) AS p
+LEFT JOIN {{impression_count}} c ON c.post = p.seq
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_object_agg(interaction_type, number), '{{{{}}}}') AS counts FROM (
+        SELECT interaction_type, count(*) AS number FROM (
+            SELECT interaction_type FROM {{user_interaction}} WHERE post_id = p.id ORDER BY created_at
+            LIMIT {MAX_REACH_EVENTS}
+        ) AS first_events GROUP BY interaction_type
+    ) AS by_type
+) AS events
+ORDER BY p.created_at DESC, p.seq DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlImpressionRepository:
+    """ImpressionRepository over the partitioned table impression and the table impression_count.
+
+    Post numbers are stored in four bytes, so a page with a number above 2,147,483,647 cannot be stored.
+    """
+
+    engine: Engine
+    schema: SchemaName = PUBLIC_SCHEMA
+    budget_seconds: float = DEFAULT_BUDGET_SECONDS
+    _days: set[date] = field(default_factory=set, init=False)  # days whose partitions exist
+
+    def save(self, impressions: Sequence[Impression]) -> None:
+        """As in ImpressionRepository; one statement. Missing partitions are created first."""
+        if not impressions:
+            return
+        days = {impression.shown_at.astimezone(UTC).date() for impression in impressions}
+        for attempt in (1, 2):
+            with transaction(self.engine, self.budget_seconds) as connection:
+                self._create_partitions(connection, days - self._days)
+            self._days.update(days)
+            try:
+                self._insert(impressions)
+                return
+            except DBAPIError as error:  # a partition was dropped since
+                if attempt == 2 or not isinstance(error.orig, psycopg2.errors.CheckViolation):
+                    raise
+                self._days.clear()
+
+    def report_seen(self, user_id: UUID, request_id: str, post_ids: Sequence[UUID]) -> Sequence[ShownPage]:
+        """As in ImpressionRepository; one transaction."""
+        with transaction(self.engine, self.budget_seconds) as connection:
+            known, numbers = connection.exec_driver_sql(
+                f"SELECT EXISTS (SELECT FROM {self.schema['feed_users']} WHERE id = %s), "
+                f"ARRAY(SELECT seq FROM {self.schema['feed_posts']} WHERE id = ANY(%s))",
+                (user_id, list(post_ids)),
+            ).one()
+            if not known:
+                raise UnknownUser(str(user_id))
+            pages = [
+                page_from_row(*row)
+                for row in connection.exec_driver_sql(
+                    PAGES_STATEMENT.format_map(self.schema), (user_id, request_id)
+                )
+            ]
+            return [self._mark(connection, page, request_id, numbers) for page in pages]
+
+    def maintain(self, keep_days: int) -> int:
+        """As in ImpressionRepository; each call of a function is a transaction of its own."""
+        today = datetime.now(UTC).date()
+        with transaction(self.engine, self.budget_seconds) as connection:
+            days = {today + timedelta(days=ahead) for ahead in range(_DAYS_AHEAD)}
+            self._create_partitions(connection, days)
+        with transaction(self.engine, self.budget_seconds) as connection:
+            statement = f"SELECT {self.schema['feed_impression_purge']}(%s)"
+            dropped: int = connection.exec_driver_sql(statement, (keep_days,)).scalar_one()
+        return dropped
+
+    def reach(self, author_id: UUID) -> Sequence[PostReach]:
+        """As in ImpressionRepository."""
+        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+            query = f"SELECT EXISTS (SELECT FROM {self.schema['feed_users']} WHERE id = %s)"
+            if not connection.exec_driver_sql(query, (author_id,)).scalar_one():
+                raise UnknownUser(str(author_id))
+            rows = connection.exec_driver_sql(REACH_STATEMENT.format_map(self.schema), (author_id,))
+            return [
+                PostReach(
+                    post_id,
+                    name,
+                    created_at,
+                    shown,
+                    seen,
+                    {kind: counts.get(kind, 0) for kind in INTERACTION_TYPES},
+                )
+                for post_id, name, created_at, shown, seen, counts in rows
+            ]
+
+    def _create_partitions(self, connection: Connection, days: set[date]) -> None:
+        for day in sorted(days):
+            connection.exec_driver_sql(f"SELECT {self.schema['feed_impression_partition']}(%s)", (day,))
+
+    def _insert(self, impressions: Sequence[Impression]) -> None:
+        columns = zip(*map(_parameters, impressions), strict=True)
+        with transaction(self.engine, self.budget_seconds) as connection:
+            connection.exec_driver_sql(SAVE_STATEMENT.format_map(self.schema), tuple(map(list, columns)))
+
+    def _mark(
+        self, connection: Connection, page: ShownPage, request_id: str, numbers: Sequence[int]
+    ) -> ShownPage:
+        """Mark the posts with these numbers as seen, and return the page. A page without a new one is not written."""
+        seen = page.seen | np.isin(page.posts, numbers)
+        new = page.posts[seen & ~page.seen].tolist()
+        if new:
+            bits = "".join(map(str, seen.astype(int).tolist()))
+            key = page.user_id, page.shown_at, request_id, page.posts.tolist()
+            connection.exec_driver_sql(SEEN_STATEMENT.format_map(self.schema), (bits, *key))
+            connection.exec_driver_sql(COUNT_SEEN_STATEMENT.format_map(self.schema), (new,))
+        return ShownPage(page.user_id, page.shown_at, page.posts, seen)
+
+
+def page_from_row(user_id: UUID, shown_at: datetime, posts: list[int], seen: str | None) -> ShownPage:
+    """The page of a row of PAGE_COLUMNS."""
+    bits = [bit == "1" for bit in seen] if seen else [False] * len(posts)
+    return ShownPage(user_id, shown_at, np.array(posts, np.int64), np.array(bits, np.bool_))
+
+
+def read_newest_pages(connection: Connection, schema: SchemaName) -> list[ShownPage]:
+    """The newest MAX_PAGES_READ pages and those of the same day, oldest first.
+
+    Reads one partition after another, the newest day first. A schema that an earlier version migrated has none.
+    """
+    partitions = connection.exec_driver_sql(
+        "SELECT right(c.relname, 8) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent = to_regclass(%s) ORDER BY 1 DESC",
+        (schema["impression"],),
+    )
+    query = f"SELECT {PAGE_COLUMNS} FROM {schema['impression']} WHERE time >= %s AND time < %s"
+    pages: list[ShownPage] = []
+    for name in partitions.scalars().all():
+        start = datetime.strptime(name, "%Y%m%d").replace(tzinfo=UTC)
+        rows: Any = connection.exec_driver_sql(query, (start, start + timedelta(days=1)))
+        pages += [page_from_row(*row) for row in rows]
+        if len(pages) >= MAX_PAGES_READ:
+            break
+    return sorted(pages, key=lambda page: page.shown_at)
+
+
+def _parameters(one: Impression) -> tuple[object, ...]:
+    """The values of one page in the order of SAVE_STATEMENT; the posts are written as a PostgreSQL array."""
+    posts = ",".join(map(str, one.posts))
+    sources = "".join(reason[0] for reason in one.reasons)
+    return (
+        one.user_id,
+        one.shown_at,
+        one.request_id,
+        one.mode,
+        one.model_version,
+        f"{{{posts}}}",
+        sources,
+    )
