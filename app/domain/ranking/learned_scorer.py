@@ -47,6 +47,8 @@ class LearnedScorer:
             return self._strongest_reasons(inputs[:, at])
 
         def explanations(at: Rows) -> list[dict[str, Any]]:
+            if not len(at):  # no post was ranked
+                return []
             log_share = utility[at] - (utility.max() + np.log(values.sum()))
             return self._explanations(context, rows[at], inputs[:, at], log_share)
 

@@ -119,3 +119,11 @@ def test_features_keep_the_order_of_their_registration():
     assert features.reasons() == (Reason.RECENT, Reason.RECENT, None)
     assert features.groups() == {"first": ("one", "two"), "second": ("three",)}
     assert [block.shape for block in features.blocks(4)] == [(2, 4), (1, 4)]
+
+
+def test_no_post_has_no_score_no_reason_and_no_explanation(context):
+    none = np.empty(0, np.intp)
+
+    scored = scorer(age=1.0)(context, none)
+
+    assert (len(scored.values), scored.reasons(none), scored.explanations(none)) == (0, [], [])
