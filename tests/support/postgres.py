@@ -37,6 +37,15 @@ class TestServer:
         finally:
             self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)"), name)
 
+    def set_reachable(self, url: str, *, reachable: bool) -> None:
+        """Let the database of `url` accept connections, or close them and reject new ones."""
+        name = url.rpartition("/")[2]
+        allowed = "true" if reachable else "false"
+        self._run(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS " + allowed), name)
+        if not reachable:
+            ended = sql.SQL("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = ")
+            self._run(ended + sql.Literal(name))
+
     def _template(self) -> str:
         """Migrated once for the whole run, by whichever worker comes first."""
         marker = self._folder / "template.name"
@@ -52,12 +61,14 @@ class TestServer:
     def _url_of(self, name: str) -> str:
         return f"{self.url.rpartition('/')[0]}/{name}"
 
-    def _run(self, statement: sql.SQL, *names: str) -> None:
+    def _run(self, statement: sql.SQL | sql.Composed, *names: str) -> None:
         connection = psycopg2.connect(self.url)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute(statement.format(*map(sql.Identifier, names)))
+                if isinstance(statement, sql.SQL):
+                    statement = statement.format(*map(sql.Identifier, names))
+                cursor.execute(statement)
         finally:
             connection.close()
 

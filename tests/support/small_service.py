@@ -89,11 +89,12 @@ class SmallService:
         tables: InMemoryTables | None = None,
         storage: Storage | None = None,
         database: bool = True,
+        clock: FixedClock | None = None,
     ) -> None:
-        """`tables` may be shared by several services. `storage` replaces the adapters of the tables."""
+        """`tables` and `clock` may be shared by several services. `storage` replaces the adapters of the tables."""
         self.options = options
         self.tables = InMemoryTables() if tables is None else tables
-        self.clock = FixedClock()
+        self.clock = clock or FixedClock()
         self.models = FakeModels()
         self.intervals = PollIntervals()
         self.served: list[tuple[UUID, RecommendationResponse]] = []
@@ -104,7 +105,7 @@ class SmallService:
             given = self.storage
             self.storage = Storage(given.interactions, given.controls, given.follows, given.impressions)
         self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
-        use_cases = build_use_cases(
+        self.use_cases = use_cases = build_use_cases(
             self.workers,
             self.storage,
             self.clock,
