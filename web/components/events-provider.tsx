@@ -7,6 +7,7 @@ import {
   type FeedEvent,
   type InteractionType,
   MemoryEventStore,
+  SeenReporter,
   ViewTracker,
 } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
@@ -41,6 +42,7 @@ interface EventsContext {
 
 const Context = createContext<EventsContext | null>(null);
 const ENDPOINT = "/api/events";
+const SEEN_ENDPOINT = "/api/impressions";
 const RETRACTION_ENDPOINT = "/api/events/retract";
 const SEND_TIMEOUT_MS = 5000;
 const END_SESSION_TIMEOUT_MS = 1500;
@@ -113,19 +115,26 @@ function withAction({ liked, shared, comments = 0 }: LocalEngagement, type: Inte
   };
 }
 
-/** Sends the events of one user, and the rest of them when the page is hidden or closed. */
+/** Sends the events of one user and what they saw, and the rest of both when the page is hidden or closed. */
 class EventSender {
   readonly queue: EventQueue;
   readonly tracker: ViewTracker;
+  private readonly seen: SeenReporter;
 
   constructor(private readonly user: string) {
     this.queue = new EventQueue({
       store: createStore(user),
       send: (events) => send(user, events),
-      beacon: (events) =>
-        navigator.sendBeacon(ENDPOINT, new Blob([requestBody(user, events)], { type: "application/json" })),
+      beacon: (events) => sendBeacon(ENDPOINT, requestBody(user, events)),
     });
-    this.tracker = new ViewTracker({ queue: this.queue });
+    this.seen = new SeenReporter({
+      send: (pages) => postJson(SEEN_ENDPOINT, { user, pages }),
+      beacon: (pages) => sendBeacon(SEEN_ENDPOINT, JSON.stringify({ user, pages })),
+    });
+    this.tracker = new ViewTracker({
+      queue: this.queue,
+      onVisible: (postId, requestId) => this.seen.add(postId, requestId),
+    });
   }
 
   /** Opens the queue and listens to the events of the page. Returns a function that stops both. */
@@ -133,6 +142,7 @@ class EventSender {
     const sendAll = () => {
       this.tracker.finalizeAll();
       this.queue.sendBeacons();
+      this.seen.sendBeacon();
     };
     const onVisibilityChange = () => {
       if (document.visibilityState === "hidden") sendAll();
@@ -163,8 +173,8 @@ class EventSender {
 
   /** Sends pending events. Resolves when they are sent, or after `timeoutMs`. */
   async flush(timeoutMs: number): Promise<void> {
-    if (this.queue.pendingCount === 0) return;
-    await Promise.race([this.queue.flush(), new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]);
+    const sent = Promise.all([this.seen.flush(), this.queue.pendingCount > 0 && this.queue.flush()]);
+    await Promise.race([sent, new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]);
   }
 }
 
@@ -174,6 +184,10 @@ function createStore(user: string) {
   } catch {
     return new MemoryEventStore(); // the browser forbids storage
   }
+}
+
+function sendBeacon(endpoint: string, body: string): boolean {
+  return navigator.sendBeacon(endpoint, new Blob([body], { type: "application/json" }));
 }
 
 function requestBody(user: string, events: FeedEvent[]): string {

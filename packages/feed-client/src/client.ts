@@ -11,6 +11,8 @@ import type {
   RetractResult,
   Updates,
   UpdatesRequest,
+  SeenReport,
+  SeenResult,
   UserControls,
 } from "./types";
 
@@ -170,6 +172,15 @@ export class FeedServiceClient {
       throw new FeedServiceError("malformed", "POST /recommendations/updates: the response has no number of new posts");
     }
     return body as unknown as Updates;
+  }
+
+  /** Reports which posts of a page were on screen, and returns after the commit. Repeating the call changes nothing. */
+  async reportSeen(report: SeenReport, options: { signal?: AbortSignal } = {}): Promise<SeenResult> {
+    const body = await this.call("POST", "/impressions", { body: report, idempotent: true, signal: options.signal });
+    if (!isRecord(body) || body["status"] !== "recorded") {
+      throw new FeedServiceError("malformed", "POST /impressions: the response does not confirm the report");
+    }
+    return body as unknown as SeenResult;
   }
 
   /** The health report of the service. */

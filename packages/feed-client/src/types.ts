@@ -56,6 +56,9 @@ export type FollowResult = Schemas["FollowResponse"];
 export type UpdatesRequest = Schemas["UpdatesRequest"];
 /** The number of new posts, at most 100. `capped` is true if there are more. */
 export type Updates = Schemas["UpdatesResponse"];
+/** The posts of one page that were on screen, also for less than a second. */
+export type SeenReport = Schemas["ImpressionsRequest"];
+export type SeenResult = Schemas["ImpressionsResponse"];
 export type Health = Schemas["HealthResponse"];
 /** An error response in the format of RFC 9457, with a stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;

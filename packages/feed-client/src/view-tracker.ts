@@ -7,6 +7,8 @@ export interface ViewTrackerOptions {
   viewAfterMs?: number;
   /** A post is on screen if this fraction of it is visible, or if it fills this fraction of the screen. Default: 0.5. */
   visibleFraction?: number;
+  /** Is called each time that a watched post comes on screen, also for less than `viewAfterMs`. */
+  onVisible?: (postId: string, requestId: string | null) => void;
   now?: () => number;
 }
 
@@ -49,7 +51,6 @@ export class ViewTracker {
 
   /** Starts to watch the element of a post. Returns a function that stops it. */
   watch(element: Element, postId: string, requestId: string | null): () => void {
-    if (this.viewedPostIds.has(postId)) return () => undefined;
     this.watchedPosts.set(element, {
       postId,
       requestId,
@@ -74,7 +75,9 @@ export class ViewTracker {
 
   private update(element: Element, visible: boolean): void {
     const post = this.watchedPosts.get(element);
-    if (!post || post.finalized) return;
+    if (!post) return;
+    if (visible && post.visibleSinceMs === null) this.options.onVisible?.(post.postId, post.requestId);
+    if (post.finalized) return;
     if (visible && post.visibleSinceMs === null) {
       post.visibleSinceMs = this.now();
       post.timer = setTimeout(() => this.startView(post), Math.max(0, this.viewAfterMs - post.dwellMs));

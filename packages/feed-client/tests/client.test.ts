@@ -18,6 +18,7 @@ describe("the service client", () => {
     service.requests.length = 0;
     service.events.clear();
     service.controls.clear();
+    service.seenReports.length = 0;
     service.feedbackIds.clear();
     service.authors.clear();
     service.follows.clear();
@@ -51,6 +52,17 @@ describe("the service client", () => {
       service.requests.map(({ headers }) => headers["x-api-key"]),
       [undefined, "k-1"],
     );
+  });
+
+  it("reports what was seen, and repeats the report after a 503", async () => {
+    const report = { user_id: "ann", request_id: "r1", seen: [POST] };
+    service.nextBehaviours.push({ kind: "status", status: 503 });
+
+    assert.deepEqual(await client.reportSeen(report), { status: "recorded", seen: 1 });
+
+    assert.deepEqual(service.seenReports, [report]);
+    service.nextBehaviours.push({ kind: "wrong shape" });
+    assert.equal((await failure(client.reportSeen(report))).kind, "malformed");
   });
 
   it("repeats an idempotent call once after a 503", async () => {

@@ -11,6 +11,8 @@ import {
   type Retraction,
   type RetractResult,
   type Updates,
+  type SeenReport,
+  type SeenResult,
 } from "@feed/client";
 import { logger } from "@/lib/logger";
 import { config } from "@/lib/platform/config";
@@ -108,6 +110,11 @@ export class MLServiceClient {
   async countUpdates(userId: string, cursor: string): Promise<Updates> {
     const options = { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) };
     return this.client.updates({ user_id: userId, cursor }, options);
+  }
+
+  /** Reports which posts of a page were on screen. Throws FeedServiceError when the service has not confirmed it. */
+  async reportSeen(report: SeenReport): Promise<SeenResult> {
+    return this.client.reportSeen(report, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
   }
 
   /** The service's health report; null when the service does not return one within a second. */

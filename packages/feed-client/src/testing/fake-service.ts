@@ -1,6 +1,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Feedback, Interaction, RecommendationRequest, Retraction, UpdatesRequest, UserControl } from "../types";
+import type {
+  Feedback,
+  Interaction,
+  RecommendationRequest,
+  Retraction,
+  SeenReport,
+  UpdatesRequest,
+  UserControl,
+} from "../types";
 
 /** How the fake service responds. */
 export type Behaviour =
@@ -36,6 +44,8 @@ export class FakeFeedService {
   readonly follows = new Map<string, Set<string>>();
   /** The number of posts that are new for every list. */
   newPosts = 0;
+  /** The reports of posts that were on screen. */
+  readonly seenReports: SeenReport[] = [];
   /** The users that may send events and feedback; null if every user may. */
   knownUsers: Set<string> | null = null;
   private server: Server | null = null;
@@ -101,6 +111,7 @@ export class FakeFeedService {
     }
     if (path === "/interactions/track") return this.track(response, [body as Interaction]);
     if (path === "/interactions/retract") return this.retract(response, body as Retraction);
+    if (path === "/impressions") return this.recordSeen(response, body as SeenReport);
     if (path === "/feedback") return this.recordFeedback(response, body as Feedback);
     if (path === "/recommendations/updates") return this.countUpdates(response, body as UpdatesRequest);
     const [follower, followee] = /^\/users\/([^/]+)\/follows\/([^/]+)$/.exec(path)?.slice(1) ?? [];
@@ -119,6 +130,14 @@ export class FakeFeedService {
       });
     }
     return send(response, 404, { status: 404, code: "not_found" });
+  }
+
+  private recordSeen(response: ServerResponse, report: SeenReport): void {
+    if (this.knownUsers && !this.knownUsers.has(report.user_id)) {
+      return send(response, 404, { status: 404, code: "unknown_user" });
+    }
+    this.seenReports.push(report);
+    send(response, 202, { status: "recorded", seen: report.seen.length });
   }
 
   private recommend(response: ServerResponse, request: RecommendationRequest): void {

@@ -7,6 +7,7 @@ import { POST as postRetraction } from "@/app/api/events/retract/route";
 import { POST as postEvents } from "@/app/api/events/route";
 import { POST as postFollow } from "@/app/api/follows/route";
 import { POST as postFeedback } from "@/app/api/feedback/route";
+import { POST as postImpressions } from "@/app/api/impressions/route";
 import { useFeedService } from "@/tests/support/fake-feed-service";
 
 const ID = "11111111-1111-4111-8111-111111111111";
@@ -15,6 +16,7 @@ const LIKE = { post_id: ID, interaction_type: "like" };
 const EVENT = { ...LIKE, event_id: "33333333-3333-4333-8333-333333333333", occurred_at: "2026-03-01T12:00:00.000Z" };
 
 const FOLLOW = { author_id: "bob", follows: true };
+const SEEN = { pages: [{ request_id: "r1", seen: [ID] }] };
 
 const service = new FakeFeedService([ID]);
 
@@ -24,6 +26,7 @@ beforeEach(() => {
   service.requests.length = 0;
   service.events.clear();
   service.controls.clear();
+  service.seenReports.length = 0;
   service.feedbackIds.clear();
   service.follows.clear();
 });
@@ -44,6 +47,7 @@ for (const [name, post, body, invalidCode] of [
   ["POST /api/events/retract", postRetraction, LIKE, "invalid_retraction"],
   ["POST /api/feedback", postFeedback, HIDE, "invalid_feedback"],
   ["POST /api/follows", postFollow, FOLLOW, "invalid_follow"],
+  ["POST /api/impressions", postImpressions, SEEN, "invalid_impressions"],
 ] as const) {
   describe(name, () => {
     it("accepts the action of the session's user", async () => {
@@ -76,6 +80,25 @@ for (const [name, post, body, invalidCode] of [
     });
   });
 }
+
+describe("what was seen", () => {
+  it("is reported for the session's user, page by page", async () => {
+    const pages = ["r1", "r2"].map((request_id) => ({ request_id, seen: [ID] }));
+
+    await postImpressions(requestOf({ pages: pages.map((page) => ({ ...page, user_id: "eve" })) }));
+
+    assert.deepEqual(
+      service.seenReports,
+      pages.map((page) => ({ user_id: "ann", ...page })),
+    );
+  });
+
+  it("is accepted for a visitor whom the service does not know", async () => {
+    service.behaviour = { kind: "status", status: 404, code: "unknown_user" };
+
+    assert.equal((await postImpressions(requestOf(SEEN))).status, 202);
+  });
+});
 
 describe("feedback", () => {
   it("is stored for the session's user, and undo takes it back", async () => {
