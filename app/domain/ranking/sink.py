@@ -35,21 +35,33 @@ def ignored_impressions(state: FeedState, user: int, now: float) -> IgnoredImpre
     If the user's client reports which posts were on screen, only those count.
     """
     shown = state.impressions.of(user)
-    if not len(shown):
-        return IgnoredImpressions(shown["post"], shown["time"], np.empty(0))
+    counts = shown["time"] <= now - REPEAT_SECONDS
     if shown["seen"].any():
-        shown = shown[shown["seen"]]
-    shown = shown[shown["time"] <= now - REPEAT_SECONDS]
-    posts, times, *_ = state.events_by_user.row(user)
-    distinct, place = np.unique(shown["post"], return_inverse=True)
+        counts &= shown["seen"]
+    posts, times = shown["post"][counts], shown["time"][counts]
+    weights = np.ones(len(posts))
+    engaged = _engaged(state, user, posts, times)
+    if engaged.any():
+        weights[np.isin(times, times[engaged])] = ENGAGED_PAGE_WEIGHT
+        posts, times, weights = posts[~engaged], times[~engaged], weights[~engaged]
+    return IgnoredImpressions(posts, now - times, weights)
+
+
+def _engaged(
+    state: FeedState, user: int, posts: NDArray[np.int32], times: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """(n,) true where an event of the user with the post followed. `posts` and `times` (n,) are of impressions."""
+    if not len(posts):
+        return np.zeros(0, np.bool_)
+    event_posts, event_times, *_ = state.events_by_user.row(user)
+    relevant = event_times >= times.min()
+    relevant[relevant] = np.isin(event_posts[relevant], posts)
+    if not relevant.any():
+        return np.zeros(len(posts), np.bool_)
+    distinct, place = np.unique(posts, return_inverse=True)
     last_event = np.full(len(distinct), -np.inf)
-    known = np.isin(posts, distinct)
-    np.maximum.at(last_event, np.searchsorted(distinct, posts[known]), times[known])
-    engaged = shown["time"] <= last_event[place]
-    on_engaged_page = np.isin(shown["time"], shown["time"][engaged])[~engaged]
-    shown = shown[~engaged]
-    weights = np.where(on_engaged_page, ENGAGED_PAGE_WEIGHT, 1.0)
-    return IgnoredImpressions(shown["post"], now - shown["time"], weights)
+    np.maximum.at(last_event, np.searchsorted(distinct, event_posts[relevant]), event_times[relevant])
+    return times <= last_event[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +79,9 @@ class ImpressionSink:
         ignored = ignored_impressions(context.state, context.user, context.now)
         place = np.searchsorted(rows, ignored.posts)
         listed = np.append(rows, -1)[place] == ignored.posts
-        exponents = ignored.weights * 0.5 ** (ignored.ages / (self.half_life_hours * HOUR))
-        return np.power(self.factor, np.bincount(place[listed], exponents[listed], minlength=len(rows)))
+        exponents = ignored.weights * np.exp2(-ignored.ages / (self.half_life_hours * HOUR))
+        sums = np.bincount(place[listed], exponents[listed], minlength=len(rows))
+        factors = np.ones(len(rows))
+        sunk = sums.nonzero()[0]
+        factors[sunk] = self.factor ** sums[sunk]
+        return factors
