@@ -250,6 +250,7 @@ def bootstrap(
         pages if stores_pages else None,
     )
     stack.callback(workers.stop)
+    workers.feed.needs_controls = storage.feed_log is not None and not settings.serve_without_controls
     workers.start()
     on_served = None if writer is None else writer.enqueue
     on_shown = pages.enqueue if stores_pages else None

@@ -40,8 +40,9 @@ class ActiveRanker:
 class LiveFeed:
     """Shared by requests, which read, and by workers, which write. Both hold `lock` for a short time.
 
-    database_ok   the last read of the log succeeded
-    caught_up_at  monotonic seconds of the last complete read of the log; None before the first one
+    database_ok             the last read of the log succeeded
+    caught_up_at            monotonic seconds of the last complete read of the log; None before the first one
+    needs_controls          an empty feed before the first read is not ready: the users' controls are unknown
     """
 
     def __init__(self, state: FeedState, ranker: ActiveRanker) -> None:
@@ -50,11 +51,22 @@ class LiveFeed:
         self.ranker = ranker
         self.database_ok = False
         self.caught_up_at: float | None = None
+        self.needs_controls = False
 
     @property
     def interaction_count(self) -> int:
         """Number of interactions with all posts in memory, with those that do not count."""
         return self.state.n_events
+
+    @property
+    def has_controls(self) -> bool:
+        """False before the first read of the database without a model, whose snapshot has the controls of users."""
+        return not self.needs_controls or self.caught_up_at is not None or self.ranker.published is not None
+
+    @property
+    def public_only(self) -> bool:
+        """True before the first read of the database: the audiences of a snapshot may be outdated."""
+        return self.caught_up_at is None
 
     @property
     def degraded(self) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from app.application.dto import RecommendationResponse
 from app.application.feed_list import TRUNCATED_LENGTH, FeedList
 from app.application.feed_query import FeedQuery
+from app.application.live_feed import LiveFeed
 from app.application.ttl_cache import TtlCache
 from app.domain.feed.state import FeedState
 
@@ -71,12 +72,13 @@ class ResponseCache:
             self._responses.put(query.response_key, query.now, weight, (response, feed_list, validity))
 
 
-def cache_validity(state: FeedState, user: int, model_version: str | None) -> Hashable:
+def cache_validity(feed: LiveFeed, user: int) -> Hashable:
     """What a response to this user depends on, except for events of other users.
 
-    `user` is a row of `state`, -1 for an unknown user. Equal values mean that a cached response is still valid.
+    `user` is a row of the state, -1 for an unknown user. Equal values mean that a cached response is still valid.
     """
-    of_all = model_version, state.posts_version, state.retractions
+    state = feed.state
+    of_all = feed.ranker.model_version, feed.public_only, state.posts_version, state.retractions
     if user < 0:
         return of_all
     events, follows = state.events_by_user.length(user), state.follows.row(user)[0].tobytes()

@@ -52,7 +52,7 @@ class Service:
         while time.monotonic() < until:
             assert self.process.poll() is None, self.log_file.read_text()
             try:
-                if self.client.get("/readyz").status_code == 200:
+                if self.client.get("/livez").status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)  # nothing listens yet

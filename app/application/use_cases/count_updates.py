@@ -43,7 +43,7 @@ class CountUpdates:
             state = self.feed.state
             row = state.user_rows.get(user.bytes, -1)
             excluded = np.concatenate([state.seen_posts(row), state.rows_of_seq(opened.shown)])
-            context = RankingContext(state, row, now.timestamp(), excluded)
+            context = RankingContext(state, row, now.timestamp(), excluded, public_only=self.feed.public_only)
             published, before = (state.published_count(time.timestamp()) for time in (now, opened.started_at))
             rows = state.by_created[before:published][::-1]
             if opened.mode == "following":

@@ -43,7 +43,7 @@ class GenerateRecommendations:
         with self.feed.lock:
             state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)
-            validity = cache_validity(state, user, self.feed.ranker.model_version)
+            validity = cache_validity(self.feed, user)
             self.cache.bind(state)
             if (cached := self.cache.response(query, validity)) is not None:
                 self._report_shown(query, user, cached)
@@ -51,7 +51,14 @@ class GenerateRecommendations:
             earlier = query.earlier_rows(state)
             excluded = query.excluded_rows(state, user, earlier)
             sinks_shown = request.shown == "sink"
-            context = RankingContext(state, user, query.now.timestamp(), excluded, sinks_shown=sinks_shown)
+            context = RankingContext(
+                state,
+                user,
+                query.now.timestamp(),
+                excluded,
+                sinks_shown=sinks_shown,
+                public_only=self.feed.public_only,
+            )
             feed_list = self.cache.feed_list(query) or self._new_list(query, context, earlier)
             response = self._respond(query, context, feed_list)
             self.cache.put(query, validity, feed_list, response)
@@ -93,6 +100,7 @@ class GenerateRecommendations:
     ) -> RecommendationResponse:
         request, state, ranker = query.request, context.state, self.feed.ranker
         page, exhausted = feed_list.page(ranker.pipeline, context, query.start, query.stop)
+        exhausted &= self.feed.has_controls  # else the feed is not loaded yet
         if request.mode == "ranked" and context.user >= 0:
             state.impressions.record(context.user, page.rows, context.now)
         rows = page.rows.tolist()

@@ -15,12 +15,14 @@ class ServiceState:
     """State of the running parts at one time.
 
     ready             the service can answer a feed request
+    has_controls      it can show posts: it knows what users hid, or SERVE_WITHOUT_CONTROLS is set
     model_version     None while no model is loaded
     database          `none`: no database is configured
     tail_lag_seconds  time since the last complete read of the log; None before the first one
     """
 
     ready: bool
+    has_controls: bool = True
     model_version: str | None = None
     model_created_at: datetime | None = None
     last_reload_error: str | None = None

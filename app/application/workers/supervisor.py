@@ -64,6 +64,7 @@ class WorkerSupervisor:
         caught_up_at = feed.caught_up_at
         return ServiceState(
             ready=True,
+            has_controls=feed.has_controls,
             model_version=feed.ranker.model_version,
             model_created_at=feed.ranker.model_created_at,
             last_reload_error=watcher.last_error,

@@ -257,7 +257,7 @@ export interface paths {
         };
         /**
          * May it be sent requests
-         * @description Does not depend on the database: a degraded feed is better than none.
+         * @description 503 until the process can show posts; afterwards it does not depend on the database.
          */
         get: operations["readyz_readyz_get"];
         put?: never;

@@ -99,7 +99,8 @@ def test_without_a_model_and_a_database_everybody_is_answered_all_the_same(tmp_p
 
         assert (health["status"], health["model_loaded"], health["database"]) == ("degraded", False, "down")
         assert (answer["metadata"]["source"], answer["metadata"]["degraded"]) == ("fallback", True)
-        assert (ids(answer), answer["metadata"]["exhausted"]) == ([], True)
+        assert (ids(answer), answer["metadata"]["exhausted"]) == ([], False)
+        assert service.client.get("/readyz").status_code == 503
         rejected = service.track("anyone", "a-post")
         assert (rejected.status_code, rejected.json()["code"]) == (503, "storage_unavailable")
         assert "ml_degraded 1.0" in service.client.get("/metrics").text

@@ -184,3 +184,42 @@ def test_a_start_from_a_snapshot_keeps_who_may_see_what() -> None:
 def all_names() -> list[str]:
     kinds = ("public", "followers", "club", "other", "nobody", "unknown")
     return [f"{kind}{number}" for kind in kinds for number in range(3)]
+
+
+def test_a_start_without_the_database_shows_public_posts_alone_until_it_is_read() -> None:
+    service = a_club()
+    service.feedback("member", "hide_post", "public0")
+    trained = service.train()
+    process = SmallService(tables=service.tables)
+    process.feed.needs_controls = True
+    process.tables.away = True
+
+    process.publish(trained)
+    process.catch_up()
+    during = {user: set(names(*process.all_pages(user))) for user in ("member", "fan", "ann")}
+    process.reconnect()
+
+    assert process.state.has_controls
+    assert during == {
+        "member": {"public1", "public2"},
+        "fan": {"public0", "public1", "public2"},
+        "ann": set(),
+    }
+    assert shown(process, "member") == {"public", "club"}
+    assert shown(process, "fan") == {"public", "followers"}
+
+
+def test_a_start_without_database_and_model_is_not_ready_and_its_empty_list_has_not_ended() -> None:
+    process = SmallService(tables=a_club().tables)
+    process.feed.needs_controls = True
+    process.tables.away = True
+    process.catch_up()
+
+    page = process.page("member", limit=50)
+    ready = process.state.has_controls
+    process.reconnect()
+    rest = process.page("member", limit=50, cursor=page.next_cursor)
+
+    assert (page.post_ids, page.degraded, page.exhausted, ready) == ([], True, False, False)
+    assert {name.rstrip("012") for name in names(rest)} == {"public", "club"}
+    assert process.state.has_controls

@@ -56,8 +56,9 @@ def health_router(metrics: Metrics) -> APIRouter:
         "/readyz", response_model=ProbeResponse, summary="May it be sent requests", responses={**not_ready}
     )
     async def readyz(request: Request) -> Response:
-        """Does not depend on the database: a degraded feed is better than none."""
-        if not services_of(request.scope).health().ready:
+        """503 until the process can show posts; afterwards it does not depend on the database."""
+        status = services_of(request.scope).health()
+        if not (status.ready and status.has_controls):
             raise ProblemError(NOT_READY)
         return Response(b'{"status":"ready"}', media_type="application/json")
 
