@@ -142,6 +142,9 @@ class Walk:
         assert len(set(page)) == len(page), "a page repeats a post"
         assert set(page) <= eligible, f"not eligible: {set(page) - eligible}"
         assert len(page) == min(limit, len(eligible)), f"not full: {limit}, {eligible - set(page)} are left"
+        if feed.mode == "ranked" and max(self.model.threads(page).values(), default=0) > 1:
+            left = self.model.threads(eligible)
+            assert len(left) < limit, f"repeats a thread while others are left: {page}, {left}"
         assert metadata["degraded"] == (self.is_away or self.published is None)
         scores = [post["score"] for post in answer["recommendations"]]
         assert scores == sorted(scores, reverse=True)
@@ -267,6 +270,8 @@ class Walk:
             language=self.random.choice((None, None, "de", "en")),
             sensitive=self.random.random() < 0.1,
         )
+        if self.model.posts and self.random.random() < 0.3:
+            post.root = self.random.choice(sorted(self.model.posts))
         if post.visibility == "members":
             post.audience = self.random.choice(AUDIENCES)
         self.model.posts[name] = post
@@ -286,7 +291,8 @@ class Walk:
     def _store(self, name: str, post: ModelPost) -> None:
         self._run_sql(
             "INSERT INTO {posts} AS p (id, external_id, author_id, content, tags, visible, created_at, visibility, "
-            "audience_id, language, sensitive) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "audience_id, language, sensitive, root_id) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
             "ON CONFLICT (id) DO UPDATE SET content = excluded.content, visible = excluded.visible, "
             "visibility = excluded.visibility, audience_id = excluded.audience_id, sensitive = excluded.sensitive",
             str(post_uuid(name)),
@@ -300,6 +306,7 @@ class Walk:
             post.audience,
             post.language,
             post.sensitive,
+            None if post.root is None else str(post_uuid(post.root)),
         )
 
     def delete_post(self) -> None:

@@ -1,7 +1,7 @@
 """A simple model of a feed: who may see which post. It looks at one post after the other."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,12 @@ AUTHOR_ACTIONS = ("mute_author", "block_author")
 
 @dataclass
 class ModelPost:
-    """A post in the database; `words` are its text. `audience` is of a post with the visibility "members"."""
+    """A post in the database.
+
+    words     its text
+    audience  of a post with the visibility "members"
+    root      the first post of its thread; None for a first post
+    """
 
     author: str | None
     created: datetime
@@ -21,6 +26,7 @@ class ModelPost:
     audience: str | None = None
     language: str | None = None
     sensitive: bool = False
+    root: str | None = None
     visible: bool = True
 
 
@@ -62,6 +68,10 @@ class FeedModel:
         is_member = post.audience in self.users[user].audiences
         rules = {"public": True, "followers": follows, "members": is_member}
         return post.author == user or rules[post.visibility]
+
+    def threads(self, names: Iterable[str]) -> Counter[str]:
+        """How many of the posts each thread has, by its first post."""
+        return Counter(self.posts[name].root or name for name in names)
 
     def has_seen(self, user: str, post: str) -> bool:
         return bool(self.events.get((user, post), Counter()).total())
