@@ -39,10 +39,12 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = Fals
     group = parser.add_argument_group("feed", files if required else files + optional)
     columns = {
         "interactions": "user_id, post_id, interaction_type, created_at, [event_id, metadata]",
-        "posts": "id, [author_id, content, created_at, visible, like_count, comment_count, tags]",
-        "users": "id, [username, follower_count, created_at]",
+        "posts": "id, [author_id, content, created_at, visible, like_count, comment_count, tags, visibility, "
+        "audience_id, language, sensitive, reply_to, root_id, repost_of]",
+        "users": "id, [username, follower_count, created_at, discoverable, personalised, languages, show_sensitive]",
         "follows": "follower_id, followee_id, [created_at]",
         "controls": "user_id, action, one of post_id, author_id, tag and word, [created_at, until]",
+        "memberships": "user_id, audience_id",
     }
     for kind, names in columns.items():
         is_required = required and kind == "interactions"
@@ -53,7 +55,7 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = Fals
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with an error if a file or --event-map is given without --interactions."""
-    for name in ("posts", "users", "follows", "controls", "event_map"):
+    for name in ("posts", "users", "follows", "controls", "memberships", "event_map"):
         if getattr(args, name) and args.interactions is None:
             parser.error(f"argument --{name.replace('_', '-')}: needs --interactions")
 
@@ -61,7 +63,7 @@ def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
 def posts_beside(args: argparse.Namespace) -> Path | None:
     """The default of --posts: posts.parquet in the folder of the interactions, if it exists."""
     interactions: Path = args.interactions
-    alone = args.users is args.follows is args.controls is None
+    alone = not any((args.users, args.follows, args.controls, args.memberships))
     if interactions.suffix.lower() == ".json" or (alone and sibling(interactions, "posts").is_file()):
         return None  # the feed contains its posts
     beside = interactions.with_name("posts.parquet")

@@ -7,7 +7,7 @@ other records are in `feed.users.parquet`, `feed.posts.parquet` and so on beside
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.entities.control import Control
 from app.domain.feed.dataset import EventColumns, FeedDataset, PostColumns, UserColumns
 from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
@@ -109,7 +110,7 @@ def _json(tables: dict[FileKind, Any]) -> Iterator[bytes]:
 
 def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
     """The Arrow tables of the feed."""
-    users, posts, follows, events, controls = feed.users, feed.posts, feed.follows, feed.events, feed.controls
+    users, posts, follows, events = feed.users, feed.posts, feed.follows, feed.events
     ids = zip((*users.key, *posts.key), (*users.external_id, *posts.external_id), strict=True)
     id_of = {UUID(bytes=key.tobytes()): external_id for key, external_id in ids}
     columns: dict[FileKind, dict[str, Any]] = {
@@ -118,6 +119,10 @@ def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
             "username": users.username,
             "follower_count": users.follower_count,
             "created_at": _times(users.created_us),
+            "discoverable": users.discoverable,
+            "personalised": users.personalised,
+            "languages": pa.array(users.languages, pa.list_(pa.string())),
+            "show_sensitive": users.show_sensitive,
         },
         "posts": {
             "id": posts.external_id,
@@ -127,6 +132,14 @@ def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
             "like_count": posts.like_count,
             "comment_count": posts.comment_count,
             "tags": pa.array(posts.tags, pa.list_(pa.string())),
+            "visibility": posts.visibility,
+            "audience_id": pa.array(posts.audience_id, pa.string()),
+            "language": pa.array(posts.language, pa.string()),
+            "sensitive": posts.sensitive,
+            **{
+                name: pa.array([one and id_of[one] for one in getattr(posts, name)], pa.string())
+                for name in ("reply_to", "root_id", "repost_of")
+            },
         },
         "follows": {
             "follower_id": _ids(users, follows.follower),
@@ -140,16 +153,24 @@ def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
             "created_at": _times(events.time_us),
             "metadata": _metadata(events),
         },
-        "controls": {
-            "user_id": [id_of[one.user_id] for one in controls],
-            "action": pa.array([one.action for one in controls], pa.string()),
-            "post_id": pa.array([one.post_id and id_of[one.post_id] for one in controls], pa.string()),
-            "author_id": pa.array([one.author_id and id_of[one.author_id] for one in controls], pa.string()),
-            "created_at": pa.array([one.created_at for one in controls], pa.timestamp("ms", "UTC")),
-            "until": pa.array([one.until for one in controls], pa.timestamp("ms", "UTC")),
+        "controls": _control_columns(feed.controls, id_of),
+        "memberships": {
+            "user_id": _ids(users, feed.memberships.user),
+            "audience_id": pa.array(feed.memberships.audience_id, pa.string()),
         },
     }
     return {kind: pa.table(values) for kind, values in columns.items()}
+
+
+def _control_columns(controls: Sequence[Control], id_of: Mapping[UUID, str]) -> dict[str, Any]:
+    return {
+        "user_id": [id_of[one.user_id] for one in controls],
+        "action": pa.array([one.action for one in controls], pa.string()),
+        "post_id": pa.array([one.post_id and id_of[one.post_id] for one in controls], pa.string()),
+        "author_id": pa.array([one.author_id and id_of[one.author_id] for one in controls], pa.string()),
+        "created_at": pa.array([one.created_at for one in controls], pa.timestamp("ms", "UTC")),
+        "until": pa.array([one.until for one in controls], pa.timestamp("ms", "UTC")),
+    }
 
 
 def _ids(owner: UserColumns | PostColumns, rows: NDArray[np.int32]) -> Any:

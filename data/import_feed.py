@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 args.follows,
                 args.event_map,
                 controls=args.controls,
+                memberships=args.memberships,
             )
             progress("reading", len(feed.dataset.events), len(feed.dataset.events))
             now = time.time() if args.shift_to_now else None

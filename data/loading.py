@@ -77,6 +77,7 @@ class FeedDatabase:
             "posts": dataset.posts,
             "follows": dataset.follows,
             "controls": dataset.controls,
+            "memberships": dataset.memberships,
         }
 
         def table_progress(table: str, rows: int) -> None:
@@ -152,12 +153,13 @@ def shifted(dataset: FeedDataset, seconds: float) -> FeedDataset:
         return np.where(known, after, NO_TIME)
 
     users, posts, follows, events = dataset.users, dataset.posts, dataset.follows, dataset.events
-    return FeedDataset(
-        replace(users, created_us=None if users.created_us is None else shift(users.created_us)),
-        replace(posts, created_us=shift(posts.created_us)),
-        replace(follows, since_us=shift(follows.since_us)),
-        replace(events, time_us=shift(events.time_us)),
-        _shifted_controls(dataset.controls, shift),
+    return replace(
+        dataset,
+        users=replace(users, created_us=None if users.created_us is None else shift(users.created_us)),
+        posts=replace(posts, created_us=shift(posts.created_us)),
+        follows=replace(follows, since_us=shift(follows.since_us)),
+        events=replace(events, time_us=shift(events.time_us)),
+        controls=_shifted_controls(dataset.controls, shift),
     )
 
 
@@ -205,8 +207,8 @@ def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
         f"added {counts.users:,} users, {counts.posts:,} posts, {counts.follows:,} follows, "
         f"{counts.interactions:,} interactions"
     )
-    if counts.controls:
-        added += f", {counts.controls:,} controls"
+    for name, rows in (("controls", counts.controls), ("memberships", counts.memberships)):
+        added += f", {rows:,} {name}" if rows else ""
     if counts == LoadCounts(0, 0, 0, 0):
         added = "nothing new"
     return f"{added}; skipped {', '.join(map(str, skipped_rows))}" if skipped_rows else added

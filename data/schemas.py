@@ -18,12 +18,13 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 from app.domain.entities import InteractionType
 from app.domain.entities.control import ControlAction
 from app.domain.entities.interaction import MAX_METADATA_BYTES
+from app.domain.entities.post import Visibility
 from app.domain.ids import MAX_ID_LENGTH
 from app.shared.command_line import preview
 from app.shared.exceptions import ConfigurationError
 from data.times import parse_time
 
-FileKind = Literal["interactions", "posts", "users", "follows", "controls"]
+FileKind = Literal["interactions", "posts", "users", "follows", "controls", "memberships"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
 UUID_FORM: Final = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
@@ -136,6 +137,13 @@ class FeedPost(BaseModel):
     like_count: Count | None = None
     comment_count: Count | None = None
     tags: Annotated[tuple[str, ...], BeforeValidator(parse_tags)] | None = None
+    visibility: Visibility | None = None
+    audience_id: Text | None = None
+    language: Text | None = None
+    sensitive: bool | None = None
+    reply_to: GivenId | None = None
+    root_id: GivenId | None = None
+    repost_of: GivenId | None = None
 
 
 class FeedUser(BaseModel):
@@ -145,6 +153,10 @@ class FeedUser(BaseModel):
     username: Text | None = None
     follower_count: Count | None = None
     created_at: FeedTime | None = None
+    discoverable: bool | None = None
+    personalised: bool | None = None
+    languages: Annotated[tuple[str, ...], BeforeValidator(parse_tags)] | None = None
+    show_sensitive: bool | None = None
 
 
 class FeedFollow(BaseModel):
@@ -168,10 +180,18 @@ class FeedControl(BaseModel):
     until: FeedTime | None = None
 
 
+class FeedMembership(BaseModel):
+    """One row of `memberships`: the user may see posts of the audience."""
+
+    user_id: GivenId
+    audience_id: Annotated[Text, Field(min_length=1)]
+
+
 ROWS: Final[dict[FileKind, type[BaseModel]]] = {
     "interactions": UserInteraction,
     "posts": FeedPost,
     "users": FeedUser,
     "follows": FeedFollow,
     "controls": FeedControl,
+    "memberships": FeedMembership,
 }

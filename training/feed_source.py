@@ -21,7 +21,13 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
     if args.interactions is not None:
         posts = args.posts or posts_beside(args)
         return read_feed(
-            args.interactions, posts, args.users, args.follows, args.event_map, controls=args.controls
+            args.interactions,
+            posts,
+            args.users,
+            args.follows,
+            args.event_map,
+            controls=args.controls,
+            memberships=args.memberships,
         ).dataset
     return read_database(settings).dataset
 

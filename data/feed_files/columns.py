@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.entities.post import VISIBILITIES
 from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.ids import post_uuid
 from data.feed_files.file_tables import FileTable
 from data.schemas import UUID_FORM, parse_count, parse_flag, parse_id, parse_metadata, parse_tags
 from data.times import INVALID_TIME, to_microseconds
@@ -92,11 +94,34 @@ def counts(table: FileTable, name: str) -> NDArray[np.int64]:
     return _parse_column(table, name, column, parse_count, -1, np.int64)
 
 
-def tags(table: FileTable) -> list[tuple[str, ...]]:
-    """The tags of each row, () for an empty value."""
+def tags(table: FileTable, name: str = "tags") -> list[tuple[str, ...]]:
+    """The texts of a list in each row, () for an empty value."""
     values: list[tuple[str, ...]] = _parse_column(
-        table, "tags", table.column("tags"), parse_tags, (), np.object_
+        table, name, table.column(name), parse_tags, (), np.object_
     ).tolist()
+    return values
+
+
+def visibilities(table: FileTable, name: str = "visibility") -> list[str]:
+    """Values of VISIBILITIES, "public" for an empty one."""
+
+    def parse(given: str) -> str:
+        if given not in VISIBILITIES:
+            raise ValueError(f"is not one of {', '.join(VISIBILITIES)}")
+        return given
+
+    values: list[str] = _parse_column(table, name, _text(table, name), parse, "public", np.object_).tolist()
+    return values
+
+
+def post_ids(table: FileTable, name: str) -> list[UUID | None]:
+    """The UUIDs of posts, which the feed need not contain; None for an empty value."""
+
+    def parse(given: str) -> UUID:
+        return post_uuid(parse_id(given))
+
+    column = _id_text(table, name)
+    values: list[UUID | None] = _parse_column(table, name, column, parse, None, np.object_).tolist()
     return values
 
 

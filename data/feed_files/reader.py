@@ -1,10 +1,12 @@
 """Reads feed files into one checked FeedDataset.
 
 `interactions`: user_id, post_id, interaction_type, created_at, [event_id, metadata]
-`posts`: id, [author_id, content, created_at, visible, like_count, comment_count, tags]
-`users`: id, [username, follower_count, created_at]
+`posts`: id, [author_id, content, created_at, visible, like_count, comment_count, tags], [visibility, audience_id,
+    language, sensitive, reply_to, root_id, repost_of]
+`users`: id, [username, follower_count, created_at, discoverable, personalised, languages, show_sensitive]
 `follows`: follower_id, followee_id, [created_at]
 `controls`: user_id, action, one of post_id, author_id, tag and word, [created_at, until]
+`memberships`: user_id, audience_id
 
 The dataset also holds users and posts that only other rows mention. A post without a time dates from its first
 interaction. The first of several rows with one id is kept, and the earliest of several equal follows or event ids. A
@@ -12,8 +14,9 @@ user cannot follow, mute or block themselves. A control needs a post that anothe
 `FeedFile.skipped_rows` reports the rows that these rules skip.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -28,6 +31,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    MembershipColumns,
     PostColumns,
     UserColumns,
     time_of,
@@ -77,6 +81,7 @@ def read_feed(
     event_map: Mapping[str, str] | None = None,
     *,
     controls: Path | None = None,
+    memberships: Path | None = None,
 ) -> FeedFile:
     """Read the files of one feed; the suffix gives the format: .csv, .ndjson, .jsonl, .json or .parquet.
 
@@ -85,7 +90,8 @@ def read_feed(
     Raises FeedFileError for the first invalid value, and OSError for a file that cannot be read.
     """
     paths: dict[FileKind, Path | None] = {"interactions": interactions, "posts": posts, "users": users}
-    tables = open_files({**paths, "follows": follows, "controls": controls})
+    paths |= {"follows": follows, "controls": controls, "memberships": memberships}
+    tables = open_files(paths)
     user_table, post_table = tables["users"], tables["posts"]
     user_ids, post_ids = IdIndex(user_uuid), IdIndex(post_uuid)
     user_rows = user_ids.rows(user_table, "id")
@@ -96,6 +102,7 @@ def read_feed(
     order, skipped_events = _distinct_by_time(tables["interactions"], events, has_event_id)
     post_columns = _posts(post_table, post_rows, post_ids, authors, events)
     control_columns, skipped_controls = _controls(tables["controls"], user_ids, post_ids, len(post_columns))
+    membership_columns, skipped_memberships = _memberships(tables["memberships"], user_ids)
     duplicate_id = "is a duplicate id; the first row was kept"
     return FeedFile(
         FeedDataset(
@@ -104,6 +111,7 @@ def read_feed(
             follow_columns,
             events[order],
             control_columns,
+            membership_columns,
         ),
         has_event_id[order],
         (
@@ -112,6 +120,7 @@ def read_feed(
             *skipped_follows,
             *skipped_events,
             *skipped_controls,
+            *skipped_memberships,
         ),
     )
 
@@ -153,6 +162,11 @@ def _users(table: FileTable, listed: NDArray[np.int32], ids: IdIndex) -> UserCol
         _spread(columns.texts(table, "username"), row_of, None),
         np.append(columns.counts(table, "follower_count"), -1)[row_of],
         np.append(columns.times(table), NO_TIME)[row_of],
+        **{
+            name: _flags(table, name, row_of, default=name != "show_sensitive")
+            for name in ("discoverable", "personalised", "show_sensitive")
+        },
+        languages=_optional(table, "languages", columns.tags, row_of, ()),
     )
 
 
@@ -182,7 +196,37 @@ def _posts(
         _spread(columns.tags(table), row_of, ()),
         np.append(columns.counts(table, "like_count"), -1)[row_of],
         np.append(columns.counts(table, "comment_count"), -1)[row_of],
+        _optional(table, "visibility", columns.visibilities, row_of, "public"),
+        _optional(table, "audience_id", columns.texts, row_of, None),
+        _optional(table, "language", columns.texts, row_of, None),
+        _flags(table, "sensitive", row_of, default=False),
+        *(
+            _optional(table, name, columns.post_ids, row_of, None)
+            for name in ("reply_to", "root_id", "repost_of")
+        ),
     )
+
+
+def _flags(
+    table: FileTable, name: str, row_of: NDArray[np.intp], *, default: bool
+) -> NDArray[np.bool_] | None:
+    """The booleans of an optional column, as in `_optional`."""
+    read = partial(columns.flags, default=default)
+    values = _optional(table, name, lambda *column: read(*column).tolist(), row_of, default)
+    return None if values is None else np.array(values, np.bool_)
+
+
+def _optional(
+    table: FileTable,
+    name: str,
+    read: Callable[[FileTable, str], list[T]],
+    row_of: NDArray[np.intp],
+    default: T,
+) -> list[T] | None:
+    """The values of a column at `row_of`, `default` where it is -1; None if no row has a value."""
+    if table.column(name).null_count == table.rows:
+        return None
+    return _spread(read(table, name), row_of, default)
 
 
 def _follows(table: FileTable, users: IdIndex) -> tuple[FollowColumns, list[SkippedRows]]:
@@ -231,6 +275,18 @@ def _controls(
         *_skipped(table, "author_id", of_oneself, "equals the user"),
         *_skipped(table, "post_id", unknown, "is a post that no other row mentions"),
     ]
+
+
+def _memberships(table: FileTable, users: IdIndex) -> tuple[MembershipColumns, list[SkippedRows]]:
+    """The distinct memberships in the order of the file, and the rows that repeat one."""
+    user, audiences = users.rows(table, "user_id"), columns.texts(table, "audience_id")
+    if "" in audiences:
+        raise table.error(audiences.index(""), "audience_id", "is empty")
+    repeated = pd.DataFrame({"user": user, "audience": audiences}).duplicated().to_numpy()
+    kept = np.flatnonzero(~repeated)
+    return MembershipColumns(user[kept], [str(audiences[row]) for row in kept.tolist()]), _skipped(
+        table, "audience_id", repeated, "is an audience of the user in another row too"
+    )
 
 
 def _uuids(ids: IdIndex, rows: NDArray[np.int32]) -> list[UUID | None]:

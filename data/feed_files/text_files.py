@@ -23,10 +23,23 @@ _MAX_CSV_RECORD_BYTES: Final = 16 * 1024**2  # Arrow reads every record up to th
 _EMPTY_COLUMN: Final = pa.chunked_array([], pa.large_string())
 # Types of JSON values that a column accepts beside strings.
 _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    **dict.fromkeys(("id", "user_id", "post_id", "author_id", "follower_id", "followee_id"), (int,)),
+    **dict.fromkeys(
+        (
+            "id",
+            "user_id",
+            "post_id",
+            "author_id",
+            "follower_id",
+            "followee_id",
+            "reply_to",
+            "root_id",
+            "repost_of",
+        ),
+        (int,),
+    ),
     **dict.fromkeys(("created_at", "until", "like_count", "comment_count", "follower_count"), (int, float)),
-    "visible": (bool, int),
-    "tags": (list,),
+    **dict.fromkeys(("visible", "sensitive", "discoverable", "personalised", "show_sensitive"), (bool, int)),
+    **dict.fromkeys(("tags", "languages"), (list,)),
     "metadata": (dict,),
 }
 

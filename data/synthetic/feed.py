@@ -13,6 +13,7 @@ from app.domain.feed.dataset import (
     uuid_keys,
 )
 from app.domain.ids import post_uuid, user_uuid
+from data.synthetic.audiences import Audiences
 from data.synthetic.behaviour import COMMENT, LIKE, SCENARIOS, BehaviourSimulator
 from data.synthetic.controls import make_controls
 from data.synthetic.population import (
@@ -27,6 +28,7 @@ from data.synthetic.population import (
     skip_draws_of_words,
 )
 from data.synthetic.texts import Writer
+from data.synthetic.threads import Threads, make_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,17 @@ def make_feed(size: FeedSize) -> FeedDataset:
     half_life = int(size.post_half_life_hours * MS_PER_HOUR)
     simulator = BehaviourSimulator(rng, scenario, people, posts, follows, span, half_life)
     events = simulator.events(size.interactions)
+    threads = make_threads(_stream(size.seed, "threads"), posts)
     writer = Writer(_stream(size.seed, "texts"), people, posts)
-    users = _user_columns(people, writer.usernames(), follows)
-    post_columns = _post_columns(posts, writer.post_texts(), writer.post_tags(), events)
+    audiences = Audiences(_stream(size.seed, "audiences"), people, posts, follows, events, writer.language_of)
+    users, post_columns, memberships = audiences.restrict(
+        _user_columns(people, writer.usernames(), follows),
+        _post_columns(posts, threads, writer.post_texts(threads.reply_to >= 0), writer.post_tags(), events),
+        threads.alone,
+    )
     controls = make_controls(_stream(size.seed, "controls"), users, post_columns, follows, events)
     events = replace(events, metadata=writer.metadata(events))
-    return FeedDataset(users, post_columns, follows, events, controls)
+    return FeedDataset(users, post_columns, follows, events, controls, memberships)
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
@@ -75,12 +82,17 @@ def _user_columns(people: People, names: list[str], follows: FollowColumns) -> U
 
 
 def _post_columns(
-    posts: Posts, texts: list[str], tags: list[tuple[str, ...]], events: EventColumns
+    posts: Posts, threads: Threads, texts: list[str], tags: list[tuple[str, ...]], events: EventColumns
 ) -> PostColumns:
     n = len(texts)
     ids = [f"post_{number}" for number in range(1, n + 1)]
+    uuids = list(map(post_uuid, ids))
+    reply_to, root_id, repost_of = (
+        [None if row < 0 else uuids[row] for row in rows.tolist()]
+        for rows in (threads.reply_to, threads.root, threads.repost_of)
+    )
     return PostColumns(
-        uuid_keys(map(post_uuid, ids)),
+        uuid_keys(uuids),
         ids,
         posts.author.astype(np.int32),
         posts.created * 1000,
@@ -90,4 +102,7 @@ def _post_columns(
         tags,
         np.bincount(events.post[events.kind == LIKE], minlength=n),
         np.bincount(events.post[events.kind == COMMENT], minlength=n),
+        reply_to=reply_to,
+        root_id=root_id,
+        repost_of=repost_of,
     )

@@ -97,14 +97,19 @@ class Writer:
             names.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
         return names
 
-    def post_texts(self) -> list[str]:
-        """A text for each post: a sentence about a thing, up to three facts, and maybe a closing sentence."""
+    def post_texts(self, is_reply: NDArray[np.bool_]) -> list[str]:
+        """A text for each post: a sentence about a thing, up to three facts, and maybe a closing sentence.
+
+        A reply, by the mask (n_posts,), has the text of a comment about its sub-topic.
+        """
         languages = self.language_of[self._posts.author].tolist()
         communities = self._posts.community.tolist()
         return [
-            self._post(code, community, draws)
-            for code, community, draws in zip(
-                languages, communities, self._draws(len(languages), 7), strict=True
+            self._comment(code, community, (0.3 + 0.7 * draws[0], *draws[1:3]))
+            if reply
+            else self._post(code, community, draws)
+            for code, community, draws, reply in zip(
+                languages, communities, self._draws(len(languages), 7), is_reply.tolist(), strict=True
             )
         ]
 

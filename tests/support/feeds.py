@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -26,6 +27,7 @@ from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
 
+Columns = TypeVar("Columns", UserColumns, PostColumns)
 VIEW, CLICK, LIKE, COMMENT, SHARE = range(len(INTERACTION_TYPES))
 
 
@@ -159,19 +161,11 @@ def cut(history: FeedDataset, at: float) -> FeedDataset:
     early = ~(follows.since >= at)
     return FeedDataset(
         history.users,
-        PostColumns(
-            posts.key[kept],
-            [posts.external_id[i] for i in kept],
-            posts.author[kept],
-            posts.created_us[kept],
-            posts.visible[kept],
-            posts.seq[kept],
-            [posts.text[i] for i in kept],
-            [posts.tags[i] for i in kept],
-        ),
+        _rows(posts, kept),
         FollowColumns(follows.follower[early], follows.followee[early], follows.since_us[early]),
         replace(events, post=row[events.post]),
         [one for one in history.controls if one.created_at is not None and one.created_at.timestamp() < at],
+        history.memberships,
     )
 
 
@@ -183,22 +177,29 @@ def shuffled(history: FeedDataset, seed: int) -> FeedDataset:
     old = history.posts
     author = np.where(old.author >= 0, user_at[old.author], -1).astype(np.int32)
     return FeedDataset(
-        UserColumns(history.users.key[users], [history.users.external_id[i] for i in users]),
-        PostColumns(
-            old.key[posts],
-            [old.external_id[i] for i in posts],
-            author[posts],
-            old.created_us[posts],
-            old.visible[posts],
-            old.seq[posts],
-            [old.text[i] for i in posts],
-            [old.tags[i] for i in posts],
-        ),
+        _rows(history.users, users),
+        replace(_rows(old, posts), author=author[posts]),
         FollowColumns(
             user_at[history.follows.follower], user_at[history.follows.followee], history.follows.since_us
         ),
         replace(history.events, user=user_at[history.events.user], post=post_at[history.events.post]),
         history.controls,
+        replace(history.memberships, user=user_at[history.memberships.user]),
+    )
+
+
+def _rows(columns: Columns, rows: np.ndarray) -> Columns:
+    """Some rows of users or posts."""
+    values = {one.name: getattr(columns, one.name) for one in fields(columns)}
+    return type(columns)(
+        **{
+            name: [value[row] for row in rows]
+            if isinstance(value, list)
+            else value
+            if value is None
+            else value[rows]
+            for name, value in values.items()
+        }
     )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.entities.control import TARGET_FIELDS, Control
-from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.dataset import FeedDataset, PostColumns, UserColumns
 from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.schema import OWNER_MARK, PUBLIC_SCHEMA, SchemaName
 from app.shared.exceptions import ConfigurationError
@@ -46,6 +46,7 @@ class LoadCounts:
     follows: int
     interactions: int
     controls: int = 0
+    memberships: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def load_feed(
     Events need an `event_id`. `seq` of posts, events and controls follows the order of the rows.
 
     remember  the time shift of this data set; it is stored in the same transaction
-    progress  is called with ("users", "posts", "follows", "interactions" or "controls", number of rows loaded)
+    progress  is called with a field of LoadCounts, and the number of its rows loaded
 
     Raises LoadRejected (the tables are not ours, or a row contradicts the database), ShiftConflict (another shift is
     stored) and StorageUnavailable.
@@ -122,6 +123,7 @@ def _columns(feed: FeedDataset) -> dict[str, dict[str, Sequence[Any] | NDArray[A
             "username": users.username or [None] * len(users),
             "follower_count": _counts(users.follower_count, len(users)),
             "created_at": [None] * len(users) if users.created_us is None else _times(users.created_us),
+            **_given(users, ("discoverable", "personalised", "languages", "show_sensitive")),
         },
         "posts": {
             "id": posts.key,
@@ -133,6 +135,10 @@ def _columns(feed: FeedDataset) -> dict[str, dict[str, Sequence[Any] | NDArray[A
             "like_count": _counts(posts.like_count, len(posts)),
             "comment_count": _counts(posts.comment_count, len(posts)),
             "created_at": _times(posts.created_us),
+            **_given(
+                posts,
+                ("visibility", "audience_id", "language", "sensitive", "reply_to", "root_id", "repost_of"),
+            ),
         },
         "follows": {
             "follower_id": users.key[follows.follower],
@@ -151,7 +157,18 @@ def _columns(feed: FeedDataset) -> dict[str, dict[str, Sequence[Any] | NDArray[A
             **{name: [getattr(one, name) for one in controls] for name in _CONTROL_FIELDS},
             "event_id": _control_ids(controls),
         },
+        "memberships": {
+            "user_id": users.key[feed.memberships.user],
+            "audience_id": feed.memberships.audience_id,
+        },
     }
+
+
+def _given(
+    columns: UserColumns | PostColumns, names: Sequence[str]
+) -> dict[str, Sequence[Any] | NDArray[Any]]:
+    """The optional columns that are not None; the others take the defaults of the table."""
+    return {name: column for name in names if (column := getattr(columns, name)) is not None}
 
 
 def _control_ids(controls: Sequence[Control]) -> list[UUID]:
@@ -205,7 +222,7 @@ def _json_values(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
 
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
     """Raise LoadRejected unless the migrations created the tables."""
-    for table in ("users", "posts", "follows", "user_interaction", "user_feedback"):
+    for table in ("users", "posts", "follows", "user_interaction", "user_feedback", "memberships"):
         query = "SELECT obj_description(to_regclass(%s), 'pg_class')"
         if connection.exec_driver_sql(query, (schema[table],)).scalar_one() != OWNER_MARK:
             raise LoadRejected(

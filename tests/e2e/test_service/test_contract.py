@@ -36,9 +36,10 @@ def active_user(rows: Any) -> str:
     return str(user)
 
 
-def eligible(rows: Any, but: str = "false") -> set[str]:
-    """Ids of the posts that may be recommended, except those for which the condition `but` is true."""
-    found = rows(f"SELECT id FROM posts p WHERE visible AND created_at <= now() AND NOT ({but})")
+def eligible(rows: Any, user: str, but: str = "false") -> set[str]:
+    """Ids of the posts that may be recommended to a user, except those for which the condition `but` is true."""
+    visible = f"SELECT feed_visible_posts('{user_uuid(user)}')"
+    found = rows(f"SELECT id FROM posts p WHERE id IN ({visible}) AND NOT ({but})")
     return {str(one) for (one,) in found}
 
 
@@ -101,14 +102,14 @@ def test_no_page_contains_a_seen_an_own_or_an_excluded_post(
             service, active_user, limit=200, exclude_ids=excluded, context={"mode": mode}
         )
         assert len(found) == len(set(found))
-        assert set(found) == eligible(rows, but=seen_or_own) - set(excluded)
+        assert set(found) == eligible(rows, active_user, but=seen_or_own) - set(excluded)
         assert last["metadata"]["exhausted"] is True
 
 
 def test_seen_posts_come_back_when_asked_for(service: Service, rows: Any, active_user: str) -> None:
     found, _ = whole_list(service, active_user, limit=200, context={"exclude_seen": False})
 
-    assert set(found) == eligible(rows, but=f"author_id = '{user_uuid(active_user)}'")
+    assert set(found) == eligible(rows, active_user, but=f"author_id = '{user_uuid(active_user)}'")
 
 
 def test_newest_is_by_time_and_following_holds_followed_authors_only(service: Service, rows: Any) -> None:
@@ -119,6 +120,7 @@ def test_newest_is_by_time_and_following_holds_followed_authors_only(service: Se
     created = {str(one): at for one, at in rows("SELECT id, created_at FROM posts")}
     followed = eligible(
         rows,
+        user,
         but=f"author_id IS NULL OR author_id NOT IN"
         f" (SELECT followee_id FROM follows WHERE follower_id = '{user_uuid(user)}')",
     )

@@ -148,6 +148,42 @@ def test_controls_of_a_file_hold_in_the_database_and_are_loaded_once(
     ]
 
 
+def test_audiences_languages_and_threads_of_files_are_in_the_views(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    post = {"id": "p1", "created_at": 1, "visibility": "members", "audience_id": "choir", "language": "de",
+            "sensitive": True, "reply_to": "p2", "root_id": "p2", "repost_of": None}  # fmt: skip
+    user = {
+        "id": "ann",
+        "discoverable": False,
+        "personalised": False,
+        "languages": ["de"],
+        "show_sensitive": True,
+    }
+    files = {
+        "--interactions": write_rows(tmp_path / "i.csv", [VIEW, {**VIEW, "post_id": "p2"}]),
+        "--posts": write_rows(tmp_path / "p.csv", [post]),
+        "--users": write_rows(tmp_path / "u.csv", [user]),
+        "--memberships": write_rows(tmp_path / "m.csv", [{"user_id": "ann", "audience_id": "choir"}]),
+    }
+
+    first, second = run_import(capsys, *arguments(files)), run_import(capsys, *arguments(files))
+
+    assert first[1].endswith("added 1 users, 2 posts, 0 follows, 2 interactions, 1 memberships\n")
+    assert second[1].endswith("nothing new\n")
+    root = str(post_uuid("p2"))
+    assert database.rows(
+        "SELECT external_id, visibility, audience_id, language, sensitive, reply_to::text, root_id::text FROM posts "
+        "ORDER BY 1"
+    ) == [("p1", "members", "choir", "de", True, root, root), ("p2", "public", None, None, False, None, None)]
+    assert database.rows("SELECT discoverable, personalised, languages, show_sensitive FROM users") == [
+        (False, False, ["de"], True)
+    ]
+    assert database.rows("SELECT user_id::text, audience_id FROM feed_memberships") == [
+        (str(user_uuid("ann")), "choir")
+    ]
+
+
 def test_skipped_rows_are_reported_in_the_summary(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

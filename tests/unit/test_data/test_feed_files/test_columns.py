@@ -22,6 +22,7 @@ GOOD: Mapping[FileKind, Mapping[str, Any]] = {
     "posts": {"id": "p1", "author_id": "ann", "created_at": "2026-01-01"},
     "users": {"id": "ann", "created_at": "2026-01-01"},
     "follows": {"follower_id": "ann", "followee_id": "bob", "created_at": "2026-01-01"},
+    "memberships": {"user_id": "ann", "audience_id": "choir"},
     "controls": {"user_id": "ann", "action": "hide_post", "post_id": "p1", "created_at": "2026-01-01"},
 }
 BAD: list[tuple[FileKind, str, Any, str]] = [
@@ -61,6 +62,13 @@ BAD: list[tuple[FileKind, str, Any, str]] = [
     ("users", "username", "\x00", "contains a NUL character"),
     ("follows", "followee_id", None, "is empty"),
     ("follows", "created_at", "x", "is not a time"),
+    ("posts", "visibility", "friends", "is not one of public, followers, members"),
+    ("posts", "audience_id", "\x00", "contains a NUL character"),
+    ("posts", "sensitive", "perhaps", "is not true or false"),
+    ("posts", "repost_of", "a\tb", "is not an id"),
+    ("users", "languages", "[1]", "is not a list of tags"),
+    ("users", "discoverable", "perhaps", "is not true or false"),
+    ("memberships", "audience_id", None, "is empty"),
     ("controls", "user_id", None, "is empty"),
     ("controls", "action", None, "is empty"),
     ("controls", "action", "ignore", "action must be one of"),
@@ -204,7 +212,20 @@ TEXTS = st.one_of(
 )
 CELLS: Mapping[FileKind, tuple[str, ...]] = {
     "interactions": ("user_id", "post_id", "interaction_type", "created_at", "event_id", "metadata"),
-    "posts": ("id", "author_id", "content", "created_at", "visible", "like_count", "tags"),
+    "posts": (
+        "id",
+        "author_id",
+        "content",
+        "created_at",
+        "visible",
+        "like_count",
+        "tags",
+        "visibility",
+        "sensitive",
+        "language",
+        "root_id",
+    ),
+    "memberships": ("user_id", "audience_id"),
     "controls": ("user_id", "created_at", "until"),
 }
 

@@ -300,6 +300,50 @@ def test_controls_of_oneself_and_of_unknown_posts_are_skipped_and_reported(tmp_p
     ]
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_files_may_say_who_sees_a_post_and_what_it_answers(tmp_path: Path, form: str) -> None:
+    posts = [
+        {"id": "p1", "created_at": 1, "visibility": "members", "audience_id": "choir", "language": "de",
+         "sensitive": True, "reply_to": "p2", "root_id": "p0", "repost_of": None},
+        {"id": "p2", "created_at": 2, "visibility": None, "audience_id": None, "language": None, "sensitive": None,
+         "reply_to": None, "root_id": None, "repost_of": "p1"},
+    ]  # fmt: skip
+    users = [
+        {
+            "id": "ann",
+            "discoverable": False,
+            "personalised": False,
+            "languages": ["de", "en"],
+            "show_sensitive": True,
+        },
+        {"id": "bob", "discoverable": None, "personalised": None, "languages": None, "show_sensitive": None},
+    ]
+    memberships = [{"user_id": name, "audience_id": "choir"} for name in ("cid", "ann", "cid")]
+
+    feed = read_feed(
+        write_rows(tmp_path / f"i.{form}", [VIEW]),
+        write_rows(tmp_path / f"p.{form}", posts, "posts"),
+        write_rows(tmp_path / f"u.{form}", users, "users"),
+        memberships=write_rows(tmp_path / f"m.{form}", memberships, "memberships"),
+    )
+
+    read, people, members = feed.dataset.posts, feed.dataset.users, feed.dataset.memberships
+    assert (read.visibility, read.audience_id) == (["members", "public"], ["choir", None])
+    assert (read.language, list_of(read.sensitive)) == (["de", None], [True, False])
+    assert read.reply_to == [post_uuid("p2"), None]
+    assert read.root_id == [post_uuid("p0"), None]
+    assert read.repost_of == [None, post_uuid("p1")]
+    assert people.external_id == ["ann", "bob", "cid"]
+    assert list_of(people.discoverable) == list_of(people.personalised) == [False, True, True]
+    assert (people.languages, list_of(people.show_sensitive)) == (
+        [("de", "en"), (), ()],
+        [True, False, False],
+    )
+    assert [people.external_id[row] for row in members.user] == ["cid", "ann"]
+    assert members.audience_id == ["choir", "choir"]
+    assert [one.kind for one in feed.skipped_rows] == ["memberships"]
+
+
 def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
     interactions = write_rows(tmp_path / "feed.parquet", [VIEW])
     write_rows(sibling(interactions, "posts"), [{"id": "p9", "created_at": 5, "content": "beside"}])
