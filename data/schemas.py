@@ -92,6 +92,18 @@ def parse_tags(value: object) -> tuple[str, ...]:
     return tuple(tag for tag in value if tag)
 
 
+def parse_language(value: object) -> str:
+    """A language tag of BCP 47, such as "de" or "de-AT". Raises ValueError for any other value."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*", value):
+        raise ValueError('is not a language tag such as "de" or "de-AT"')
+    return value
+
+
+def parse_languages(value: object) -> tuple[str, ...]:
+    """Language tags, written as tags are. Raises ValueError for any other value."""
+    return tuple(map(parse_language, parse_tags(value)))
+
+
 def parse_metadata(value: object) -> dict[str, Any]:
     """An object of at most 4 KiB, as a dict or as JSON text. Raises ValueError for any other value."""
     if isinstance(value, str):
@@ -139,7 +151,7 @@ class FeedPost(BaseModel):
     tags: Annotated[tuple[str, ...], BeforeValidator(parse_tags)] | None = None
     visibility: Visibility | None = None
     audience_id: Text | None = None
-    language: Text | None = None
+    language: Annotated[str, BeforeValidator(parse_language)] | None = None
     sensitive: bool | None = None
     reply_to: GivenId | None = None
     root_id: GivenId | None = None
@@ -155,7 +167,7 @@ class FeedUser(BaseModel):
     created_at: FeedTime | None = None
     discoverable: bool | None = None
     personalised: bool | None = None
-    languages: Annotated[tuple[str, ...], BeforeValidator(parse_tags)] | None = None
+    languages: Annotated[tuple[str, ...], BeforeValidator(parse_languages)] | None = None
     show_sensitive: bool | None = None
 
 

@@ -18,7 +18,16 @@ from app.domain.entities.post import VISIBILITIES
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.ids import post_uuid
 from data.feed_files.file_tables import FileTable
-from data.schemas import UUID_FORM, parse_count, parse_flag, parse_id, parse_metadata, parse_tags
+from data.schemas import (
+    UUID_FORM,
+    parse_count,
+    parse_flag,
+    parse_id,
+    parse_language,
+    parse_languages,
+    parse_metadata,
+    parse_tags,
+)
 from data.times import INVALID_TIME, to_microseconds
 
 
@@ -98,6 +107,22 @@ def tags(table: FileTable, name: str = "tags") -> list[tuple[str, ...]]:
     """The texts of a list in each row, () for an empty value."""
     values: list[tuple[str, ...]] = _parse_column(
         table, name, table.column(name), parse_tags, (), np.object_
+    ).tolist()
+    return values
+
+
+def language(table: FileTable, name: str) -> list[str | None]:
+    """Language tags, None for an empty value."""
+    values: list[str | None] = _parse_column(
+        table, name, _text(table, name), parse_language, None, np.object_
+    ).tolist()
+    return values
+
+
+def languages(table: FileTable, name: str) -> list[tuple[str, ...]]:
+    """The language tags of each row, () for an empty value."""
+    values: list[tuple[str, ...]] = _parse_column(
+        table, name, table.column(name), parse_languages, (), np.object_
     ).tolist()
     return values
 

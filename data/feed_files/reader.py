@@ -166,7 +166,7 @@ def _users(table: FileTable, listed: NDArray[np.int32], ids: IdIndex) -> UserCol
             name: _flags(table, name, row_of, default=name != "show_sensitive")
             for name in ("discoverable", "personalised", "show_sensitive")
         },
-        languages=_optional(table, "languages", columns.tags, row_of, ()),
+        languages=_optional(table, "languages", columns.languages, row_of, ()),
     )
 
 
@@ -198,7 +198,7 @@ def _posts(
         np.append(columns.counts(table, "comment_count"), -1)[row_of],
         _optional(table, "visibility", columns.visibilities, row_of, "public"),
         _optional(table, "audience_id", columns.texts, row_of, None),
-        _optional(table, "language", columns.texts, row_of, None),
+        _optional(table, "language", columns.language, row_of, None),
         _flags(table, "sensitive", row_of, default=False),
         *(
             _optional(table, name, columns.post_ids, row_of, None)

@@ -58,6 +58,8 @@ BAD: list[tuple[FileKind, str, Any, str]] = [
     ("posts", "comment_count", "2147483648", "is not a whole number"),
     ("posts", "tags", "[1]", "is not a list of tags"),
     ("posts", "tags", "[x", "is not a JSON array of tags"),
+    ("posts", "language", "deutsch!", 'is not a language tag such as "de" or "de-AT"'),
+    ("users", "languages", "de|?", "is not a language tag"),
     ("users", "follower_count", "many", "is not a whole number"),
     ("users", "username", "\x00", "contains a NUL character"),
     ("follows", "followee_id", None, "is empty"),
