@@ -499,6 +499,10 @@ class InMemoryFeedLog:
             UserColumns(
                 uuid_keys(user.id for user in users),
                 [user.external_id for user in users],
+                created_us=np.array(
+                    [NO_TIME if user.created_at is None else microseconds(user.created_at) for user in users],
+                    np.int64,
+                ),
                 discoverable=np.array([user.discoverable for user in users], np.bool_),
                 personalised=np.array([user.personalised for user in users], np.bool_),
                 show_sensitive=np.array([user.show_sensitive for user in users], np.bool_),

@@ -71,11 +71,12 @@ class SqlTables:
         for user in users:
             id_ = str(user.id)
             self.run(
-                "INSERT INTO {users} AS u (id, external_id, discoverable, personalised, languages, show_sensitive) "
-                "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET discoverable = excluded.discoverable, "
-                "personalised = excluded.personalised, languages = excluded.languages, "
-                "show_sensitive = excluded.show_sensitive",
-                id_, user.external_id, user.discoverable, user.personalised, list(user.languages), user.show_sensitive,
+                "INSERT INTO {users} AS u (id, external_id, created_at, discoverable, personalised, languages, "
+                "show_sensitive) VALUES (%s, %s, coalesce(%s, now()), %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE "
+                "SET discoverable = excluded.discoverable, personalised = excluded.personalised, "
+                "languages = excluded.languages, show_sensitive = excluded.show_sensitive",
+                id_, user.external_id, user.created_at, user.discoverable, user.personalised,
+                list(user.languages), user.show_sensitive,
             )  # fmt: skip
             self.run("DELETE FROM {memberships} WHERE user_id = %s", id_)
             self.run("INSERT INTO {memberships} SELECT %s, unnest(%s::text[])", id_, list(user.audiences))
@@ -152,7 +153,7 @@ class Storage:
 
 
 def a_user(name: str, **settings: Any) -> User:
-    return User(user_uuid(name), name, **settings)
+    return User(user_uuid(name), name, NOON, **settings)
 
 
 def a_post(

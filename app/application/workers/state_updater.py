@@ -14,7 +14,7 @@ from app.application.workers.post_upsert import changed_authors, restore_hidden_
 from app.domain.entities import INTERACTION_TYPES, Post, User
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, microseconds
-from app.domain.feed.retraction import replace_events
+from app.domain.feed.retraction import replace_events, set_account_created
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
@@ -155,6 +155,8 @@ class StateUpdater:
             with self.feed.lock:
                 for user in users[start : start + _BATCH_SIZE]:
                     self.feed.state.set_user(user)
+                    created = -np.inf if user.created_at is None else user.created_at.timestamp()
+                    set_account_created(self.feed.state, self.feed.state.user_rows[user.id.bytes], created)
 
     # -- comparison with the tables ------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class UserColumns:
     external_id: list[str]
     username: Sequence[str | None] | None = None
     follower_count: NDArray[np.int64] | None = None  # -1 unknown
-    created_us: NDArray[np.int64] | None = None
+    created_us: NDArray[np.int64] | None = None  # of the account
     discoverable: NDArray[np.bool_] | None = None
     personalised: NDArray[np.bool_] | None = None
     show_sensitive: NDArray[np.bool_] | None = None
@@ -63,6 +63,11 @@ class UserColumns:
 
     def __len__(self) -> int:
         return len(self.key)
+
+    @cached_property
+    def created(self) -> NDArray[np.float64]:
+        """Creation times of the accounts in seconds."""
+        return np.full(len(self.key), np.nan) if self.created_us is None else _seconds(self.created_us)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Event counts with exponential decay, at several half-lives."""
+"""Weighted event counts with exponential decay, at several half-lives."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,11 @@ _MAX_LOG2 = 1000.0
 
 
 class DecayedCounters:
-    """For each row and half-life h, the sum over its events of 0.5 ** (age / h).
+    """For each row and half-life h, the sum over its events of weight x 0.5 ** (age / h).
 
-    The counters store K = log2 sum 2 ** (t / h), with the time t of each event. An event changes K, time does not. The
-    count at `now` is 2 ** (K - now / h): nothing overflows, and the order of rows by K is their order at any time.
+    The counters store K = log2 sum weight x 2 ** (t / h), with the time t of each event. An event changes K, time does
+    not. The count at `now` is 2 ** (K - now / h): nothing overflows, and the order of rows by K is their order at any
+    time.
     Events of a row are added one by one, so the same events in the same order give the same bits in any batches.
     """
 
@@ -36,23 +37,26 @@ class DecayedCounters:
         self._log2_counts = grow(self._log2_counts, rows, NEVER)
         self.rows = max(self.rows, rows)
 
-    def add(self, rows: NDArray[np.intp], times: NDArray[np.float64]) -> None:
-        """Count one event at `times[i]` (seconds since the epoch) for `rows[i]`, in the order of the arrays.
+    def add(self, rows: NDArray[np.intp], times: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        """Count an event at `times[i]` (seconds since the epoch) for `rows[i]`, in the order of the arrays.
 
-        The order matters to the last bit, because floating-point sums depend on it.
+        `weights` (n,) are not negative. The order matters to the last bit, because floating-point sums depend on it.
         """
+        counts = weights > 0  # an event without weight leaves no trace
+        rows, times, weights = rows[counts], times[counts], weights[counts]
         if not len(rows):
             return
         # An event at t adds 2 ** (t / half_life) to the sum; `values` divides the sum by 2 ** (now / half_life).
+        log2_weights = np.log2(weights)
         for log2_counts, half_life in zip(self._log2_counts, self.half_lives, strict=True):
-            np.logaddexp2.at(log2_counts, rows, times / half_life)
+            np.logaddexp2.at(log2_counts, rows, times / half_life + log2_weights)
         for top_k, log2_counts in zip(self._top_k, self._log2_counts, strict=False):
             top_k.notify(log2_counts, rows)
 
-    def recount(self, row: int, times: NDArray[np.float64]) -> None:
+    def recount(self, row: int, times: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
         """Make the events at `times` (seconds since the epoch, in any order) the only ones of `row`."""
         self._log2_counts[:, row] = NEVER
-        self.add(np.full(len(times), row), times)
+        self.add(np.full(len(times), row), times, weights)
         for top_k in self._top_k:
             top_k.invalidate()
 

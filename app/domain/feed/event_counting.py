@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.ragged import RaggedArray
+from app.domain.feed.time_units import DAY, HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,17 @@ class CountingRule:
 
     The earliest received event of a window counts, at its own time. A later window begins with the first event that
     was received `window_minutes` or more after the last one that counted. An author's events on own posts never count.
+
+    A counted event adds the weight of its kind to decayed counts: `kind_weights` (5,), in the order of
+    INTERACTION_TYPES. Events in the first `new_account_hours` of an account are multiplied by `new_account_weight`, and
+    backdated ones as well. Events long before the account are imported: then the time of sign-up is not known.
     """
 
     window_minutes: float = 60.0
     limit: int = 3
+    kind_weights: tuple[float, ...] = (1 / 7, 2 / 7, 5 / 7, 1.0, 10 / 7)
+    new_account_weight: float = 1.0
+    new_account_hours: float = 24.0
 
     @property
     def window_seconds(self) -> float:
@@ -32,7 +40,19 @@ class CountingRule:
         times = tuple(counted)
         return len(times) < self.limit and (not times or received - max(times) >= self.window_seconds)
 
+    def weights(
+        self, kinds: NDArray[np.uint8], times: NDArray[np.float64], accounts_created: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(n_events,) what events add to decayed counts.
 
+        `times` of the events and of the creation of their users' accounts (n_events,) in seconds; -inf: long ago.
+        """
+        age = times - accounts_created
+        is_new = (age >= -MAX_BACKDATED_SECONDS) & (age < self.new_account_hours * HOUR)
+        return np.array(self.kind_weights)[kinds] * np.where(is_new, self.new_account_weight, 1.0)
+
+
+MAX_BACKDATED_SECONDS: Final = 7 * DAY  # the API rejects older events
 DEFAULT_RULE: Final = CountingRule()
 
 

@@ -72,14 +72,16 @@ def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
 
 def _recount(state: FeedState, post: int) -> None:
     """Count the events of a post and of its author again: a counter that only adds would drift when it subtracts."""
-    _, times, kinds = state.users_by_post.row(post)
+    users, times, kinds = state.users_by_post.row(post)
+    weights = state.event_weights(users.astype(np.intp), kinds, times)
     was_largest = state.engagements[post] == state.largest_engagement
     state.engagements[post] = len(times)
     if was_largest:
         state.largest_engagement = int(state.engagements.max())
     state.last_engaged[post] = times.max(initial=-np.inf)
-    state.post_counters.recount(post, times)
-    state.strong_counters.recount(post, times[state.is_strong(kinds)])
+    state.post_counters.recount(post, times, weights)
+    strong = state.is_strong(kinds)
+    state.strong_counters.recount(post, times[strong], weights[strong])
     recount_author(state, int(state.author[post]))
 
 
@@ -88,5 +90,20 @@ def recount_author(state: FeedState, author: int) -> None:
     if author >= 0:
         posts = state.posts_by_author.row(author)[0].astype(np.intp)
         longest = int(state.users_by_post.lengths(posts).max(initial=0))
-        _, (users, times) = state.users_by_post.gather(posts, longest, columns=(0, 1))
-        state.author_counters.recount(author, np.sort(times[users != author]))
+        _, (users, times, kinds) = state.users_by_post.gather(posts, longest)
+        weights = state.event_weights(users.astype(np.intp), kinds, times)
+        others = np.flatnonzero(users != author)
+        in_order = others[np.argsort(times[others], kind="stable")]
+        state.author_counters.recount(author, times[in_order], weights[in_order])
+
+
+def set_account_created(state: FeedState, user: int, created: float) -> None:
+    """Date a user's account (seconds, -inf unknown). Counts the user's events again if that changes their weights."""
+    posts, times, kinds, *_ = state.events_by_user.row(user)
+    users = np.full(len(posts), user)
+    before = state.event_weights(users, kinds, times)
+    state.accounts_created[user] = created
+    changed = before != state.event_weights(users, kinds, times)
+    for post in np.unique(posts[changed]).tolist():
+        state.events_replaced(post)
+        _recount(state, post)

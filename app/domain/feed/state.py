@@ -76,6 +76,7 @@ class FeedState:
         self.posts_by_author = RaggedArray(np.int32)  # by user: post
         self.follows = RaggedArray(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
+        self.accounts_created = np.zeros(0)  # by user: seconds, -inf unknown
         self.controls = FeedControls()
         self.post_words = PostWords()
         self.impressions = FeedImpressions()
@@ -130,6 +131,7 @@ class FeedState:
         self.author_counters.ensure_rows(self.n_users)
         self.visibility.ensure_rows(self.n_users, self.n_posts)
         self.followers = grow(self.followers, self.n_users)
+        self.accounts_created = grow(self.accounts_created, self.n_users, -np.inf)
 
     def add_posts(
         self,
@@ -204,18 +206,27 @@ class FeedState:
             return
         self._changed(posts=False)
         users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
-        self.post_counters.add(posts, events.time)
+        weights = self.event_weights(users, events.kind, events.time)
+        self.post_counters.add(posts, events.time, weights)
         strong = self.is_strong(events.kind)
-        self.strong_counters.add(posts[strong], events.time[strong])
+        self.strong_counters.add(posts[strong], events.time[strong], weights[strong])
         author = self.author[posts]
         others = (author >= 0) & (author != users)  # comments on own posts do not count
-        self.author_counters.add(author[others].astype(np.intp), events.time[others])
+        self.author_counters.add(author[others].astype(np.intp), events.time[others], weights[others])
         np.add.at(self.engagements, posts, 1)
         self.largest_engagement = max(self.largest_engagement, int(self.engagements[posts].max()))
         self.engaged.append(posts)
         np.maximum.at(self.last_engaged, posts, events.time)
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)
+
+    def event_weights(
+        self, users: NDArray[np.intp], kinds: NDArray[np.uint8], times: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(n_events,) what events add to decayed counts (see CountingRule.weights)."""
+        if self.counting is None:
+            return np.ones(len(kinds))
+        return self.counting.weights(kinds, times, self.accounts_created[users])
 
     def has_counted(self, user: int, post: int, seq: int) -> bool:
         """True if the event with this number in the log, of a user row with a post row, counts in this state."""

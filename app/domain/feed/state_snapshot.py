@@ -46,6 +46,7 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "topic_ids": dict(state.topic_ids),
         "columns": {name: getattr(state, name)[:posts].copy() for name in _POST_COLUMNS},
         "followers": state.followers[: state.n_users].copy(),
+        "accounts_created": state.accounts_created[: state.n_users].copy(),
         "controls": state.controls.snapshot(),
         "post_words": state.post_words.words.to_arrays(),
         "post_tags": state.post_words.tags.to_arrays(),
@@ -68,6 +69,7 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
         setattr(state, name, saved["columns"][name].copy())
     state.largest_engagement = int(state.engagements.max(initial=0))
     state.followers = saved["followers"].copy()
+    state.accounts_created = saved["accounts_created"].copy()
     state.controls = FeedControls.from_snapshot(saved["controls"])
     state.post_words.words = RaggedArray.from_arrays(saved["post_words"])
     state.post_words.tags = RaggedArray.from_arrays(saved["post_tags"])

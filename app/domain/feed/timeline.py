@@ -78,9 +78,7 @@ class FeedTimeline:
         """Apply everything strictly before `until`, which never goes back."""
         users = int(np.searchsorted(self._user_times, until))
         if users > self._users:
-            keys = self.dataset.users.key[self._user_order[self._users : users]].tolist()
-            self.state.add_users(keys)
-            self._users = users
+            self._add_users(users)
         posts = int(np.searchsorted(self._post_times, until))
         if posts > self._posts:
             self._add_posts(self.post_order[self._posts : posts])
@@ -102,8 +100,7 @@ class FeedTimeline:
     def apply_all(self) -> FeedState:
         """Apply all the rest, users that nothing names included."""
         self.advance(np.inf)
-        self.state.add_users(self.dataset.users.key[self._user_order[self._users :]].tolist())
-        self._users = len(self._user_order)
+        self._add_users(len(self._user_order))
         if not self._replay:
             for user in user_settings(self.dataset):
                 self.state.set_user(user)
@@ -125,6 +122,15 @@ class FeedTimeline:
         self._vectors = np.zeros((len(self._texts), vectors.shape[1]), np.float32)
         self._vectors[self.post_order[:count]] = vectors
         self.state.set_text(np.arange(self._posts), self._vectors[self.post_order[: self._posts]])
+
+    def _add_users(self, until: int) -> None:
+        """Add users up to position `until` of the order in which they appear."""
+        those = self._user_order[self._users : until]
+        users, rows = self.dataset.users, slice(self._users, until)
+        self.state.add_users(users.key[those].tolist())
+        created = users.created[those]
+        self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
+        self._users = until
 
     def _author_rows(self, those: NDArray[np.intp]) -> NDArray[np.int32]:
         """(n,) user rows of the state of the authors of some posts of the dataset, -1 unknown."""

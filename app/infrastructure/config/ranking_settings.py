@@ -60,7 +60,20 @@ def ranking_options(settings: Settings) -> RankingOptions:
         interaction_weights={
             kind: getattr(settings, f"interaction_weight_{kind}") for kind in INTERACTION_TYPES
         },
-        counting=CountingRule(settings.count_window_minutes, settings.count_limit),
+        counting=CountingRule(
+            settings.count_window_minutes,
+            settings.count_limit,
+            _relative_weights(settings),
+            settings.new_account_weight,
+            settings.new_account_hours,
+        ),
         formula=FormulaWeights(**formula),
         **{option: getattr(settings, setting) for option, setting in _RANKING_SETTINGS.items()},
     )
+
+
+def _relative_weights(settings: Settings) -> tuple[float, ...]:
+    """Return the interaction weights divided by that of a comment, or by the largest if a comment has none."""
+    weights = [getattr(settings, f"interaction_weight_{kind}") for kind in INTERACTION_TYPES]
+    unit = settings.interaction_weight_comment or max(weights) or 1.0
+    return tuple(weight / unit for weight in weights)

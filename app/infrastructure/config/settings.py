@@ -121,6 +121,12 @@ class Settings(BaseSettings):
     """Time from receipt in which events of one user, post and type count once for others."""
     count_limit: Annotated[int, Field(ge=1, le=1000)] = _RANKING.counting.limit
     """Number of times that events of one user, post and type count for others in all."""
+    new_account_weight: Fraction = _RANKING.counting.new_account_weight
+    """Factor on the weight of events in the first NEW_ACCOUNT_HOURS of an account; needs times of sign-up."""
+    new_account_hours: Annotated[float, Field(ge=0, le=8760, allow_inf_nan=False)] = (
+        _RANKING.counting.new_account_hours
+    )
+    """Time after sign-up in which an account is new. Accounts without a time of sign-up are not new."""
 
     weight_collaborative: Fraction = _FORMULA.collaborative
     """Weight of similar users' interactions in the formula's score."""

@@ -34,7 +34,8 @@ EVENT = np.dtype(
 )
 FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
 
-READABLE_POST = "seq IS NOT NULL AND created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
+READABLE_TIME = "created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
+READABLE_POST = f"seq IS NOT NULL AND {READABLE_TIME}"
 """SQL condition of the posts that are read: a `seq`, and a time that a `datetime` can hold."""
 
 
@@ -91,18 +92,20 @@ def _users(connection: Connection, schema: SchemaName) -> UserColumns:
     expressions = (
         "id::text",
         "coalesce(external_id, id::text)",
+        f"CASE WHEN {READABLE_TIME} THEN (extract(epoch FROM created_at) * 1000000)::int8 ELSE {NO_TIME} END",
         "discoverable",
         "personalised",
         "show_sensitive",
         "languages",
     )
     source = f"{schema['feed_complete_users']}()"
-    ids, external_ids, discoverable, personalised, show_sensitive, languages = _columns(
+    ids, external_ids, created, discoverable, personalised, show_sensitive, languages = _columns(
         connection, expressions, source
     )
     return UserColumns(
         uuid_keys_from_text(ids),
         external_ids,
+        created_us=np.array(created, np.int64),
         discoverable=np.array(discoverable, np.bool_),
         personalised=np.array(personalised, np.bool_),
         show_sensitive=np.array(show_sensitive, np.bool_),

@@ -9,7 +9,9 @@ from app.domain.entities import User
 from app.infrastructure.database.schema import SchemaName
 
 _STATEMENT = """
-SELECT id, coalesce(external_id, id::text), discoverable, personalised, languages, show_sensitive, ARRAY(
+SELECT id, coalesce(external_id, id::text),
+    CASE WHEN created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN created_at END,
+    discoverable, personalised, languages, show_sensitive, ARRAY(
     SELECT DISTINCT audience_id::text FROM {feed_memberships} m
     WHERE m.user_id = u.id AND audience_id IS NOT NULL ORDER BY 1
 )
@@ -21,6 +23,15 @@ def read_users(connection: Connection, schema: SchemaName, ids: Sequence[UUID]) 
     """Return the users of `ids` that the view feed_users shows."""
     rows = connection.exec_driver_sql(_STATEMENT.format_map(schema), (list(ids),))
     return [
-        User(id_, external_id, discoverable, personalised, tuple(languages), show_sensitive, tuple(audiences))
-        for id_, external_id, discoverable, personalised, languages, show_sensitive, audiences in rows
+        User(
+            id_,
+            external_id,
+            created_at,
+            discoverable,
+            personalised,
+            tuple(languages),
+            show_sensitive,
+            tuple(audiences),
+        )
+        for id_, external_id, created_at, discoverable, personalised, languages, show_sensitive, audiences in rows
     ]

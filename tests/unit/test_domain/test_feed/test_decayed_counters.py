@@ -11,31 +11,41 @@ from app.domain.feed.decayed_counters import DecayedCounters
 
 HALF_LIVES = (900.0, 86_400.0, 180 * 86_400.0)
 START = 1.7e9
-EVENTS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 200_000)), min_size=1, max_size=80).map(
+# row, seconds after START, weight
+EVENT = st.tuples(st.integers(0, 7), st.integers(0, 200_000), st.sampled_from([0.0, 0.2, 1.0, 1.5]))
+EVENTS = st.lists(EVENT, min_size=1, max_size=80).map(
     lambda events: sorted(events, key=lambda event: event[1])
 )
+
+
+def columns(events):
+    """Rows, times and weights."""
+    rows, times, weights = (np.array(column) for column in zip(*events, strict=True))
+    return rows.astype(np.intp), START + times.astype(np.float64), weights.astype(np.float64)
 
 
 def counters_with(events, cuts=(), ranked: int = 0) -> DecayedCounters:
     counters = DecayedCounters(HALF_LIVES, top_k_size=ranked)
     counters.ensure_rows(8)
-    rows = np.array([row for row, _ in events], np.intp)
-    times = START + np.array([time for _, time in events], np.float64)
     at = [0, *sorted(min(cut, len(events)) for cut in cuts), len(events)]
     for a, b in itertools.pairwise(at):
-        counters.add(rows[a:b], times[a:b])
+        if a < b:
+            counters.add(*columns(events[a:b]))
     return counters
 
 
 @given(EVENTS, st.integers(200_000, 400_000))
-def test_a_counter_is_the_sum_over_events_of_a_half_to_the_power_of_age_in_half_lives(events, later):
+def test_a_counter_is_the_weighted_sum_over_events_of_a_half_to_the_power_of_age_in_half_lives(events, later):
     now = START + later
     counters = counters_with(events)
 
     found = counters.values(now, np.arange(8))
 
     expected = [
-        [sum(0.5 ** ((later - time) / h) for row, time in events if row == asked) for asked in range(8)]
+        [
+            sum(w * 0.5 ** ((later - time) / h) for row, time, w in events if row == asked)
+            for asked in range(8)
+        ]
         for h in HALF_LIVES
     ]
     assert found == pytest.approx(np.array(expected), rel=1e-6, abs=1e-300)
@@ -53,7 +63,7 @@ def test_the_same_events_in_any_batches_give_the_same_bits(events, cuts):
 def test_years_of_engagement_neither_overflow_nor_lose_the_order():
     counters = DecayedCounters((900.0,))
     counters.ensure_rows(3)
-    counters.add(np.array([0, 1, 1]), np.array([0.0, 3e9, 3e9 + 1]))
+    counters.add(np.array([0, 1, 1]), np.array([0.0, 3e9, 3e9 + 1]), np.ones(3))
 
     now = counters.values(3e9 + 2, np.arange(3))[0]
 
@@ -71,10 +81,7 @@ def test_the_top_k_are_the_rows_with_the_largest_counters_after_any_calls(parts,
 
     for start in range(0, len(events), step):
         some = events[start : start + step]
-        counters.add(
-            np.array([row for row, _ in some], np.intp),
-            START + np.array([time for _, time in some], np.float64),
-        )
+        counters.add(*columns(some))
         for index in range(len(HALF_LIVES)):
             level = counters.log2_values(index, np.arange(8))
             touched = [row for row in range(8) if level[row] > -np.inf]
@@ -88,8 +95,8 @@ def test_restored_counters_continue_like_the_saved_ones(before, after):
 
     again = DecayedCounters.from_arrays(counters.to_arrays())
 
-    later = START + 200_000 + np.array([time for _, time in after], np.float64)
+    rows, times, weights = columns(after)
     for one in (counters, again):
-        one.add(np.array([row for row, _ in after], np.intp), later)
+        one.add(rows, times + 200_000, weights)
     assert counters.to_arrays()["level"].tobytes() == again.to_arrays()["level"].tobytes()
     assert counters.top_k(0, 2).tolist() == again.top_k(0, 2).tolist()

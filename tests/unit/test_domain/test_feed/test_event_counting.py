@@ -1,6 +1,7 @@
 """Whatever ranks counts people: repeated events of one user move no other user's feed further."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.event_counting import CountingRule, counted_events
+from app.domain.feed.retraction import set_account_created
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.feed.timeline import FeedTimeline
@@ -62,8 +64,8 @@ def expected(given_events: EventColumns, rule: CountingRule) -> list[bool]:
     return result
 
 
-def empty_state() -> FeedState:
-    state = FeedState(RULE)
+def empty_state(rule: CountingRule = RULE) -> FeedState:
+    state = FeedState(rule)
     state.add_users([bytes([user]) * 16 for user in range(3)])
     state.add_posts(
         [bytes([100 + post]) * 16 for post in range(3)],
@@ -126,6 +128,33 @@ def test_a_burst_leaves_the_state_that_its_first_event_leaves(count, minute):
     np.testing.assert_array_equal(
         often.author_counters.values(9e4, rows), once.author_counters.values(9e4, rows)
     )
+
+
+def test_an_event_adds_the_weight_of_its_kind_and_less_from_a_new_account():
+    rule = CountingRule(kind_weights=(0.1, 0.2, 0.7, 1.0, 1.5), new_account_weight=0.5, new_account_hours=2)
+    created = np.array([-np.inf, -np.inf, 1e6, 1e6, 1e6, 1e6])
+    times = np.array([0.0, 9e9, 1e6 - 7 * 86_400 - 1, 1e6 - 7 * 86_400, 1e6 + 7_199, 1e6 + 7_200])
+
+    weights = rule.weights(np.array([0, 4, 3, 3, 3, 3], np.uint8), times, created)
+
+    assert weights.tolist() == [0.1, 1.5, 1.0, 0.5, 0.5, 1.0]
+
+
+@given(events, st.lists(st.sampled_from([-np.inf, 0.0, 3_600.0, 2e5]), min_size=3, max_size=3))
+def test_a_time_of_sign_up_that_comes_late_counts_like_one_that_was_known(rows, created):
+    rule = replace(RULE, new_account_weight=0.2)
+    late, known = empty_state(rule), empty_state(rule)
+    known.accounts_created[:3] = created
+    known.record(columns(rows))
+
+    late.record(columns(rows))
+    for user, time in enumerate(created):
+        set_account_created(late, user, time)
+
+    rows = np.arange(3)
+    for name in ("post_counters", "strong_counters", "author_counters"):
+        found, expected_values = (getattr(one, name).values(9e4, rows) for one in (late, known))
+        np.testing.assert_allclose(found, expected_values, rtol=1e-9)
 
 
 def test_a_replay_counts_by_the_events_own_times_and_a_reference_ranker_counts_every_row():

@@ -161,8 +161,8 @@ def test_a_look_is_engagement_but_not_strong_engagement():
     timeline = FeedTimeline(Feed(1, [Post()], [(0, 0, VIEW, 5.0), (0, 0, LIKE, 6.0)]).dataset(), replay=True)
     state = timeline.apply_all()
 
-    assert state.post_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(2.0, rel=1e-6)
-    assert state.strong_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(1.0, rel=1e-6)
+    assert state.post_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(6 / 7, rel=1e-6)
+    assert state.strong_counters.values(6.0, np.array([0]))[-1, 0] == pytest.approx(5 / 7, rel=1e-6)
 
 
 def test_a_second_edge_between_two_users_counts_once_and_an_edge_can_be_taken_back():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.feed.event_counting import DEFAULT_RULE
 from app.domain.feed.state import HALF_LIVES
 from app.domain.ranking import sources
 from app.domain.services.ranking_context import RankingContext
@@ -86,8 +87,8 @@ def test_trending_posts_have_the_largest_decayed_engagement(feed, limit):
     found = numbers_of(sources.Trending((DAY,), limit), feed)
 
     decayed = Counter()
-    for _, post, _, time in feed.counted_events:
-        decayed[post] += 0.5 ** ((NOW - time) / 86_400)
+    for _, post, kind, time in feed.counted_events:
+        decayed[post] += DEFAULT_RULE.kind_weights[kind] * 0.5 ** ((NOW - time) / 86_400)
     best = sorted(decayed.values(), reverse=True)[:limit]
     assert [decayed[post] for post in found] == pytest.approx(best)
 
