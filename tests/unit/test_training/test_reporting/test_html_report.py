@@ -98,7 +98,7 @@ def test_recall_counts_the_chosen_posts_of_a_source_and_unique_recall_those_of_n
     def again(moment, model):
         from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 
-        both = [ranking_pipeline(fresh.options, moment.neighbour_models.owner, None, NoObserver())]
+        both = [ranking_pipeline(fresh.options, moment.neighbour_models.served, None, NoObserver())]
         both += [ranking_pipeline(fresh.options, None, model, NoObserver())] if model else []
         found = {one.name: moment.target in one(moment.context) for pipe in both for one in pipe.sources}
         for name, hit in found.items():
