@@ -23,6 +23,7 @@ from app.application.cursor import CursorCodec
 from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.response_cache import ResponseCache
 from app.application.use_cases.change_follow import ChangeFollow
+from app.application.use_cases.change_membership import ChangeMembership
 from app.application.use_cases.count_updates import CountUpdates
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed, OnShown
 from app.application.use_cases.get_health_status import GetHealthStatus
@@ -49,6 +50,7 @@ from app.domain.repositories.impression_repository import ImpressionRepository
 from app.domain.repositories.interaction_repository import (
     InteractionRepository,
 )
+from app.domain.repositories.membership_repository import MembershipRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
 from app.domain.services.clock import Clock
@@ -65,7 +67,14 @@ from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
-from app.infrastructure.database.no_database import NoControls, NoFollows, NoImpressions, NoInteractions
+from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
+from app.infrastructure.database.no_database import (
+    NoControls,
+    NoFollows,
+    NoImpressions,
+    NoInteractions,
+    NoMemberships,
+)
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
@@ -94,6 +103,7 @@ class Storage:
     interactions: InteractionRepository
     controls: ControlRepository
     follows: FollowRepository
+    memberships: MembershipRepository
     impressions: ImpressionRepository
     feed_log: FeedLog | None = None
     posts: PostRepository | None = None
@@ -104,7 +114,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     """Connect to the configured database; `stack` closes it."""
     url = database_url(settings, stack)
     if url is None:
-        return Storage(NoInteractions(), NoControls(), NoFollows(), NoImpressions())
+        return Storage(NoInteractions(), NoControls(), NoFollows(), NoMemberships(), NoImpressions())
     install_deadlines()
     engine = create_feed_engine(
         url,
@@ -120,6 +130,9 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         ),
         controls=SqlControlRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
         follows=SqlFollowRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
+        memberships=SqlMembershipRepository(
+            engine, schema, budget_seconds=settings.statement_budget_ms / 1000
+        ),
         impressions=SqlImpressionRepository(
             engine, schema, budget_seconds=settings.statement_budget_ms / 1000
         ),
@@ -203,6 +216,7 @@ def build_use_cases(
         give_feedback=GiveFeedback(storage.controls, clock, workers.updater.apply_controls),
         list_controls=ListControls(storage.controls, clock),
         change_follow=ChangeFollow(storage.follows, workers.updater.apply_follow),
+        change_membership=ChangeMembership(storage.memberships, workers.updater.apply_membership),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events),
         report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages),

@@ -27,10 +27,16 @@ def post_uuid(given: str) -> UUID:
     return _canonical("post", given)
 
 
-def _canonical(kind: str, given: str) -> UUID:
+def checked_id(kind: str, given: str) -> str:
+    """`given`. Raises InvalidId, which names the `kind` of id, unless it is 1..128 printable characters."""
     # str.isprintable is false for control characters, NUL and lone surrogates, none of which PostgreSQL can store
     if not 0 < len(given) <= MAX_ID_LENGTH or not given.isprintable():
         raise InvalidId(f"{kind} id must be 1..{MAX_ID_LENGTH} printable characters, got {given[:40]!r}")
+    return given
+
+
+def _canonical(kind: str, given: str) -> UUID:
+    checked_id(kind, given)
     if _UUID_TEXT.fullmatch(given):
         return UUID(given)
     return uuid5(NAMESPACE_URL, f"{kind}:{given}")

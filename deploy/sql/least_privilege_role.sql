@@ -1,6 +1,6 @@
 -- What the running service may do, and nothing else: it reads the views and the outbox, purges old rows of the latter,
 -- appends to the log of interactions and removes what users take back, appends to the log of their controls, adds and
--- removes follows in a table of the service, stores what was shown, and keeps its copies of recommendations. It cannot
+-- removes follows and memberships in tables of the service, stores what was shown, and keeps its copies of recommendations. It cannot
 -- change an interaction or a control, and has no right to the tables of users and posts behind the views, nor to another
 -- application's follows.
 --
@@ -39,6 +39,10 @@ BEGIN
     IF obj_description(to_regclass(format('%I.follows', schema)), 'pg_class')
             = 'made by the feed recommendation service' THEN
         EXECUTE format('GRANT SELECT (follower_id, followee_id), INSERT, DELETE ON %I.follows TO %I', schema, role);
+    END IF;
+    IF obj_description(to_regclass(format('%I.memberships', schema)), 'pg_class')
+            = 'made by the feed recommendation service' THEN
+        EXECUTE format('GRANT SELECT (user_id, audience_id), INSERT, DELETE ON %I.memberships TO %I', schema, role);
     END IF;
     -- numbers for the posts of adopted tables; our own table numbers its posts itself
     EXECUTE format('GRANT SELECT, INSERT ON %I.feed_post_number TO %I', schema, role);

@@ -39,6 +39,7 @@ from app.domain.repositories.interaction_repository import (
     StoredInteraction,
     UserAndPost,
 )
+from app.domain.repositories.membership_repository import UserChange
 from app.domain.repositories.recommendation_repository import SavedRecommendations
 
 Key = UUID | tuple[UUID, UUID]
@@ -153,7 +154,7 @@ class InMemoryTables:
     def controls_of(self, user_id: UUID) -> UserControls:
         """The last row of each action and target counts."""
         rows = [row for row in self.feedback if row.control.user_id == user_id]
-        last = {(row.control.action, row.control.post_id, row.control.author_id): row for row in rows}
+        last = {replace(row.control, created_at=None, until=None): row for row in rows}
         present = sorted((row for row in last.values() if not row.undo), key=lambda row: row.seq)
         seq = max((row.seq for row in rows), default=0)
         return UserControls(user_id, tuple(row.control for row in present), seq)
@@ -299,6 +300,28 @@ class InMemoryFollows:
         return FollowChange(*pair, follows, tables.changes[-1][0])
 
 
+class InMemoryMemberships:
+    """MembershipRepository; `managed_elsewhere` as if another application stored the memberships."""
+
+    def __init__(self, tables: InMemoryTables) -> None:
+        self._tables = tables
+        self.managed_elsewhere = False
+
+    def set_membership(self, user_id: UUID, audience_id: str, *, is_member: bool) -> UserChange:
+        tables = self._tables
+        tables.begin()
+        if self.managed_elsewhere:
+            raise ManagedElsewhere("feed_memberships: another application stores the memberships")
+        if user_id not in tables.users:
+            raise UnknownUser(str(user_id))
+        user = tables.users[user_id]
+        if (audience_id in user.audiences) == is_member:
+            return UserChange(user, None)
+        others = tuple(one for one in user.audiences if one != audience_id)
+        tables.add_users(replace(user, audiences=(*others, audience_id) if is_member else others))
+        return UserChange(tables.users[user_id], tables.changes[-1][0])
+
+
 class InMemoryImpressions:
     """ImpressionRepository; the pages are in `tables.pages`."""
 
@@ -429,6 +452,7 @@ class InMemoryFeedLog:
             follows=[pair for pair in changed["follow"] if pair in tables.follows],
             removed_follows=_absent(changed["follow"], tables.follows),
             follow_seqs=changed["follow"],
+            user_seqs=changed["user"],
             events=[one for one in tables.events if one.xid >= since.xid],
             removed_events=[
                 RemovedEvents(*pair, seqs, tables.events_of([pair]))

@@ -13,6 +13,7 @@ from app.application.cursor import CursorCodec, CursorState
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.change_follow import ChangeFollow
+from app.application.use_cases.change_membership import ChangeMembership
 from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
@@ -29,7 +30,13 @@ from app.domain.repositories.interaction_repository import (
     UserAndPost,
 )
 from app.presentation.api.dependencies import Services
-from tests.support.fake_storage import InMemoryControls, InMemoryFollows, InMemoryImpressions, InMemoryTables
+from tests.support.fake_storage import (
+    InMemoryControls,
+    InMemoryFollows,
+    InMemoryImpressions,
+    InMemoryMemberships,
+    InMemoryTables,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -175,6 +182,7 @@ class Running:
         tables.add_users(*(User(user_uuid(name), name) for name in ("alice", "bob")))
         tables.add_posts(Post(post_uuid("post-1"), "post-1", None, NOON, 0, "", (), True))
         self.controls, self.follows = InMemoryControls(tables), InMemoryFollows(tables)
+        self.memberships = InMemoryMemberships(tables)
         self.impressions = InMemoryImpressions(tables)
         self.retract = RetractInteraction(self.interactions, lambda removed: None)
 
@@ -198,6 +206,7 @@ class Running:
             GiveFeedback(self.controls, self.clock, lambda controls: None),
             ListControls(self.controls, self.clock),
             ChangeFollow(self.follows, lambda change: None),
+            ChangeMembership(self.memberships, lambda change: None),
             self.count_updates,
             ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None),
             ReadReach(self.impressions),

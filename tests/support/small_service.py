@@ -11,6 +11,7 @@ import numpy as np
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse
 from app.application.use_cases.change_follow import Follow
+from app.application.use_cases.change_membership import Membership
 from app.application.use_cases.get_health_status import ServiceState
 from app.application.use_cases.give_feedback import Feedback
 from app.application.use_cases.report_seen import SeenPosts
@@ -36,6 +37,7 @@ from tests.support.fake_storage import (
     InMemoryFollows,
     InMemoryImpressions,
     InMemoryInteractions,
+    InMemoryMemberships,
     InMemoryPosts,
     InMemoryTables,
 )
@@ -73,6 +75,7 @@ def in_memory_storage(tables: InMemoryTables) -> Storage:
         InMemoryInteractions(tables),
         InMemoryControls(tables),
         InMemoryFollows(tables),
+        InMemoryMemberships(tables),
         InMemoryImpressions(tables),
         InMemoryFeedLog(tables),
         InMemoryPosts(tables),
@@ -103,7 +106,9 @@ class SmallService:
         self.storage = in_memory_storage(self.tables) if storage is None else storage
         if not database:
             given = self.storage
-            self.storage = Storage(given.interactions, given.controls, given.follows, given.impressions)
+            self.storage = Storage(
+                given.interactions, given.controls, given.follows, given.memberships, given.impressions
+            )
         self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
         self.use_cases = use_cases = build_use_cases(
             self.workers,
@@ -120,6 +125,7 @@ class SmallService:
         self.generate, self._track = use_cases.recommend, use_cases.track
         self._retract, self._report_seen = use_cases.retract, use_cases.report_seen
         self._change_follow, self.count_updates = use_cases.change_follow, use_cases.count_updates
+        self._change_membership = use_cases.change_membership
         self._give_feedback, self.list_controls = use_cases.give_feedback, use_cases.list_controls
 
     # -- the tables ----------------------------------------------------------------------------------------------
@@ -201,6 +207,10 @@ class SmallService:
 
     def retract(self, user: str, post: str, kind: InteractionType = "view") -> int:
         return self._retract(Retraction(user, post, kind))
+
+    def set_membership(self, user: str, audience: str, *, is_member: bool = True) -> None:
+        """By the API."""
+        self._change_membership(Membership(audience, user, is_member))
 
     def set_follow(self, user: str, followee: str, *, follows: bool = True) -> None:
         """By the API; `follow` changes the table alone."""

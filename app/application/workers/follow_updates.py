@@ -7,6 +7,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from app.application.workers.latest_changes import LatestChanges
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.state import FeedState
 from app.domain.feed.uuid_index import UuidIndex
@@ -14,38 +15,26 @@ from app.domain.repositories.feed_log import FeedChanges
 from app.domain.repositories.follow_repository import FollowChange
 
 Pair = tuple[UUID, UUID]
-_MAX_PAIRS = 100_000  # by then the log has returned the change
 
 
 class FollowUpdates:
-    """Applies changes of this process at once, and those of the log, which may have been read before them.
-
-    Of two changes of a pair, the one with the larger number in the outbox is later.
-    """
+    """Applies changes of this process at once, and those of the log, which may have been read before them."""
 
     def __init__(self) -> None:
-        self._seqs: dict[Pair, int] = {}  # number of the last change that was applied, by pair
+        self._latest = LatestChanges()
 
     def apply_own(self, state: FeedState, change: FollowChange) -> None:
         """Apply a change that this process committed. Both users exist, even if no trigger captured them."""
         pair = change.follower_id, change.followee_id
-        if change.seq is None or self._is_latest(pair, change.seq):
+        if self._latest.accepts(pair, change.seq):
             state.add_users([user.bytes for user in pair])
             _set_follows(state, [pair], follows=change.follows)
 
     def apply(self, state: FeedState, changes: FeedChanges) -> None:
         """Apply changes of the log, except for pairs that this process changed after the log was read."""
-        stale = {pair for pair, seq in changes.follow_seqs.items() if not self._is_latest(pair, seq)}
+        stale = {pair for pair, seq in changes.follow_seqs.items() if not self._latest.accepts(pair, seq)}
         for pairs, follows in ((changes.removed_follows, False), (changes.follows, True)):
             _set_follows(state, (pair for pair in pairs if pair not in stale), follows=follows)
-
-    def _is_latest(self, pair: Pair, seq: int) -> bool:
-        """Remember the number. False if a later change of the pair was applied already."""
-        latest = max(seq, self._seqs.pop(pair, 0))
-        self._seqs[pair] = latest
-        if len(self._seqs) > _MAX_PAIRS:
-            self._seqs.pop(next(iter(self._seqs)))
-        return seq == latest
 
 
 def _set_follows(state: FeedState, pairs: Iterable[Pair], *, follows: bool) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.workers.follow_updates import FollowUpdates, follow_difference
+from app.application.workers.latest_changes import LatestChanges
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
 from app.domain.entities import INTERACTION_TYPES, Post, User
 from app.domain.entities.post import post_text
@@ -28,6 +29,7 @@ from app.domain.repositories.interaction_repository import (
     RemovedEvents,
     StoredInteraction,
 )
+from app.domain.repositories.membership_repository import UserChange
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.services.stage_observer import StageObserver
 
@@ -55,6 +57,7 @@ class StateUpdater:
     write_lock: Lock = field(default_factory=Lock, init=False)
     position: LogPosition | None = field(default=None, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
+    _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _removed: dict[int, None] = field(default_factory=dict, init=False)  # seq of removed events, oldest first
     _applied: dict[int, int] = field(default_factory=dict, init=False)  # seq to post row, oldest event first
 
@@ -123,6 +126,11 @@ class StateUpdater:
         with self.feed.lock:
             self._follows.apply_own(self.feed.state, change)
 
+    def apply_membership(self, change: UserChange) -> None:
+        """Apply a committed membership, or its end."""
+        if self._latest_of_users.accepts(change.user.id, change.seq):
+            self.set_users([change.user])
+
     def apply_pages(self, pages: Sequence[ShownPage]) -> None:
         """Add pages that were shown, each once; again it changes only which posts were seen."""
         for start in range(0, len(pages), _BATCH_SIZE):
@@ -134,7 +142,13 @@ class StateUpdater:
         self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
         self._upsert_posts(changes.posts)
         self._add_posts_of(changes.events)
-        self.set_users(changes.users)
+        self.set_users(
+            [
+                user
+                for user in changes.users
+                if self._latest_of_users.accepts(user.id, changes.user_seqs.get(user.id))
+            ]
+        )
         with self.feed.lock:
             state = self.feed.state
             for post_id in changes.removed_posts:

@@ -63,6 +63,8 @@ class FeedChanges:
     position: LogPosition
     follow_seqs: Mapping[tuple[UUID, UUID], int] = field(default_factory=dict)
     """Number of the latest change of each pair in `follows` and `removed_follows`."""
+    user_seqs: Mapping[UUID, int] = field(default_factory=dict)
+    """Number in the outbox of the latest change of each of `users`."""
     more: bool = False
     """True if the read reached its limit: the next read continues towards the same database snapshot."""
     pages: Sequence[ShownPage] = ()

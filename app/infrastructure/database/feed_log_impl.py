@@ -262,12 +262,13 @@ class SqlFeedLog:
 
         A key that the views do not show is removed.
         """
-        user_ids, post_ids = (
-            {key for _, _, name, key, *_ in changes if name == entity} for entity in ("user", "post")
-        )
+        user_ids: dict[UUID, int] = {}  # the number of the latest change
+        post_ids = {key for _, _, name, key, *_ in changes if name == "post"}
         pairs: dict[tuple[UUID, UUID], int] = {}  # of follower and followee: the number of the latest change
         for _, seq, name, key, other, _ in changes:
-            if name == "follow":
+            if name == "user":
+                user_ids[key] = max(seq, user_ids.get(key, 0))
+            elif name == "follow":
                 pairs[key, other] = max(seq, pairs.get((key, other), 0))
         users, posts, follows = [], [], []
         if user_ids:
@@ -283,7 +284,8 @@ class SqlFeedLog:
             follows = [tuple(row) for row in connection.exec_driver_sql(query, keys)]
         return {
             "users": users,
-            "removed_users": list(user_ids - {user.id for user in users}),
+            "removed_users": list(user_ids.keys() - {user.id for user in users}),
+            "user_seqs": user_ids,
             "posts": posts,
             "removed_posts": list(post_ids - {post.id for post in posts}),
             "follows": follows,

@@ -16,6 +16,7 @@ from app.domain.repositories.interaction_repository import (
     StoredInteraction,
     UserAndPost,
 )
+from app.domain.repositories.membership_repository import UserChange
 
 
 class NoInteractions:
@@ -61,6 +62,15 @@ class NoFollows:
     def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
         """Raises StorageUnavailable."""
         del follower_id, followee_id, follows
+        raise _no_database()
+
+
+class NoMemberships:
+    """MembershipRepository without a database."""
+
+    def set_membership(self, user_id: UUID, audience_id: str, *, is_member: bool) -> UserChange:
+        """Raises StorageUnavailable."""
+        del user_id, audience_id, is_member
         raise _no_database()
 
 

@@ -23,6 +23,7 @@ from app.presentation.api.problems import (
     problem_of,
     render,
 )
+from app.presentation.api.routers.audiences import audiences_router
 from app.presentation.api.routers.feedback import feedback_router
 from app.presentation.api.routers.follows import follows_router
 from app.presentation.api.routers.health import StateCollector, health_router
@@ -91,6 +92,7 @@ def create_api(
     app.include_router(interactions_router(options, metrics, threads))
     app.include_router(feedback_router(options, threads))
     app.include_router(follows_router(threads))
+    app.include_router(audiences_router(threads))
     app.include_router(impressions_router(options, threads))
     app.include_router(health_router(metrics))
     _answer_errors(app, options)

@@ -8,6 +8,7 @@ from starlette.types import Scope
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.change_follow import Follow
+from app.application.use_cases.change_membership import Membership
 from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
@@ -39,6 +40,7 @@ class Services:
     give_feedback: Callable[[Feedback], None]
     list_controls: Callable[[str], Sequence[ActiveControl]]
     change_follow: Callable[[Follow], None]
+    change_membership: Callable[[Membership], None]
     count_updates: Callable[[str, str], Updates]
     report_seen: Callable[[SeenPosts], int]
     read_reach: Callable[[str], Sequence[PostReach]]

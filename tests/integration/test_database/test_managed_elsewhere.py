@@ -7,6 +7,7 @@ from app.domain.errors import ManagedElsewhere
 from app.domain.ids import user_uuid
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
+from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
 from tests.support.storage_under_test import SqlTables, a_post, a_user, control_of
@@ -71,6 +72,18 @@ def test_a_follow_is_stored_where_the_view_shows_the_own_table_among_others(tabl
     SqlFollowRepository(tables.engine).set_follow(user_uuid("anna"), user_uuid("bert"), follows=True)
 
     assert count(tables, "feed_follows") == 1
+
+
+def test_a_membership_is_rejected_where_the_view_shows_the_table_of_a_team(tables: SqlTables) -> None:
+    tables.run(
+        "CREATE OR REPLACE VIEW feed_memberships AS SELECT id AS user_id, 'club' AS audience_id FROM users"
+    )
+    memberships = SqlMembershipRepository(tables.engine)
+
+    with pytest.raises(ManagedElsewhere, match="feed_memberships"):
+        memberships.set_membership(user_uuid("anna"), "team", is_member=True)
+
+    assert count(tables, "memberships") == 0
 
 
 def test_a_control_is_rejected_where_the_view_shows_the_table_of_a_team(tables: SqlTables) -> None:

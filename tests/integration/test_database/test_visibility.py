@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
 from app.domain.entities.post import VISIBILITIES
-from app.domain.errors import UnknownPost
+from app.domain.errors import UnknownPost, UnknownUser
 from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.filters import NotExcluded, Published, VisibleToUser
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
 from tests.support.storage_under_test import NOON, SqlTables, Storage, a_post, a_user, control_of, did
@@ -288,3 +289,23 @@ def test_checksums_differ_after_each_change_of_a_user_or_post(engine: Engine) ->
         of_post |= set(log.checksums().by_post().values())
 
     assert (len(of_user), len(of_post)) == (6, 7)
+
+
+def test_a_membership_is_stored_with_the_number_of_its_change(engine: Engine) -> None:
+    tables, log, memberships = SqlTables(engine, PUBLIC), SqlFeedLog(engine), SqlMembershipRepository(engine)
+    tables.add_users(a_user("anna"))
+    position = log.read_all().position
+
+    joined = memberships.set_membership(user_uuid("anna"), "club", is_member=True)
+    again = memberships.set_membership(user_uuid("anna"), "club", is_member=True)
+    after_join = log.read_changes(position)
+    left = memberships.set_membership(user_uuid("anna"), "club", is_member=False)
+    after_end = log.read_changes(after_join.position)
+
+    assert (joined.user, again.seq) == (a_user("anna", audiences=("club",)), None)
+    assert after_join.users == [joined.user]
+    assert after_join.user_seqs == {user_uuid("anna"): joined.seq}
+    assert after_end.users == [left.user] == [a_user("anna")]
+    assert after_end.user_seqs == {user_uuid("anna"): left.seq}
+    with pytest.raises(UnknownUser):
+        memberships.set_membership(user_uuid("nobody"), "club", is_member=True)

@@ -29,6 +29,7 @@ ENDPOINTS = {
     "/feedback": "post",
     "/users/{user_id}/controls": "get",
     "/users/{user_id}/follows/{followee_id}": "put",
+    "/audiences/{audience_id}/members/{user_id}": "put",
     "/impressions": "post",
     "/authors/{author_id}/reach": "get",
     "/health": "get",

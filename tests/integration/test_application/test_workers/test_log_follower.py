@@ -20,6 +20,7 @@ from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.schema import SchemaName
@@ -74,6 +75,7 @@ def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[Sm
         SqlInteractionRepository(engine, budget_seconds=20),
         SqlControlRepository(engine, budget_seconds=20),
         SqlFollowRepository(engine, budget_seconds=20),
+        SqlMembershipRepository(engine, budget_seconds=20),
         SqlImpressionRepository(engine, budget_seconds=20),
         log,
         SqlPostRepository(engine, budget_seconds=20),

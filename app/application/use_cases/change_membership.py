@@ -1,0 +1,42 @@
+"""Let users join and leave audiences."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from app.domain.errors import UnknownUser
+from app.domain.ids import checked_id, user_uuid
+from app.domain.repositories.membership_repository import MembershipRepository, UserChange
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A user joins an audience, or (`is_member` false) leaves it. Ids are in the caller's spelling."""
+
+    audience_id: str
+    user_id: str
+    is_member: bool = True
+
+
+@dataclass(eq=False)
+class ChangeMembership:
+    """Commit a membership or its end, then hand the user to `apply`, which makes it hold in memory at once."""
+
+    repository: MembershipRepository
+    apply: Callable[[UserChange], None]
+
+    def __call__(self, membership: Membership) -> None:
+        """Returns after the commit. Raises InvalidId, UnknownUser, ManagedElsewhere, StorageUnavailable."""
+        user_id = user_uuid(membership.user_id)
+        audience_id = checked_id("audience", membership.audience_id)
+        try:
+            change = self.repository.set_membership(user_id, audience_id, is_member=membership.is_member)
+        except UnknownUser as error:
+            raise UnknownUser(membership.user_id) from error
+        try:
+            self.apply(change)
+        except Exception:  # it is committed: the outbox brings it again
+            log.exception("membership.not_applied")

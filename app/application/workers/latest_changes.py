@@ -1,0 +1,25 @@
+"""Which change of each key is the latest."""
+
+from collections.abc import Hashable
+
+_MAX_KEYS = 100_000  # by then the log has returned the change
+
+
+class LatestChanges:
+    """Changes of keys arrive from this process at once, and from the log, which may have been read before them.
+
+    Of two changes of a key, the one with the larger number in the outbox is later.
+    """
+
+    def __init__(self) -> None:
+        self._seqs: dict[Hashable, int] = {}  # number of the last change that was applied, by key
+
+    def accepts(self, key: Hashable, seq: int | None) -> bool:
+        """Remember the number. False if a later change of the key was applied already. None: it was so before."""
+        if seq is None:
+            return True
+        latest = max(seq, self._seqs.pop(key, 0))
+        self._seqs[key] = latest
+        if len(self._seqs) > _MAX_KEYS:
+            self._seqs.pop(next(iter(self._seqs)))
+        return seq == latest
