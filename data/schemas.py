@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from app.domain.entities import InteractionType
 from app.domain.entities.control import ControlAction
@@ -27,6 +35,8 @@ from data.times import parse_time
 FileKind = Literal["interactions", "posts", "users", "follows", "controls", "memberships"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
+NO_AUDIENCE: Final = "needs an audience_id, because only members of that audience see the post"
+"""The problem of a post for members that has no audience: nobody could see it."""
 UUID_FORM: Final = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
 
@@ -149,13 +159,20 @@ class FeedPost(BaseModel):
     like_count: Count | None = None
     comment_count: Count | None = None
     tags: Annotated[tuple[str, ...], BeforeValidator(parse_tags)] | None = None
-    visibility: Visibility | None = None
     audience_id: Text | None = None
+    visibility: Visibility | None = None
     language: Annotated[str, BeforeValidator(parse_language)] | None = None
     sensitive: bool | None = None
     reply_to: GivenId | None = None
     root_id: GivenId | None = None
     repost_of: GivenId | None = None
+
+    @field_validator("visibility")
+    @classmethod
+    def _has_audience(cls, visibility: Visibility | None, info: ValidationInfo) -> Visibility | None:
+        if visibility == "members" and not info.data.get("audience_id"):
+            raise ValueError(NO_AUDIENCE)
+        return visibility
 
 
 class FeedUser(BaseModel):

@@ -19,6 +19,7 @@ from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.ids import post_uuid
 from data.feed_files.file_tables import FileTable
 from data.schemas import (
+    NO_AUDIENCE,
     UUID_FORM,
     parse_count,
     parse_flag,
@@ -128,15 +129,18 @@ def languages(table: FileTable, name: str) -> list[tuple[str, ...]]:
 
 
 def visibilities(table: FileTable, name: str = "visibility") -> list[str]:
-    """Values of VISIBILITIES, "public" for an empty one."""
+    """Values of VISIBILITIES, "public" for an empty one. A post for members needs an audience."""
 
     def parse(given: str) -> str:
         if given not in VISIBILITIES:
             raise ValueError(f"is not one of {', '.join(VISIBILITIES)}")
         return given
 
-    values: list[str] = _parse_column(table, name, _text(table, name), parse, "public", np.object_).tolist()
-    return values
+    values = _parse_column(table, name, _text(table, name), parse, "public", np.object_)
+    has_audience = np.array([bool(audience) for audience in texts(table, "audience_id")], np.bool_)
+    _fail_if_any(table, name, (values == "members") & ~has_audience, NO_AUDIENCE)
+    visibility: list[str] = values.tolist()
+    return visibility
 
 
 def post_ids(table: FileTable, name: str) -> list[UUID | None]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.entities.post import VISIBILITIES
 from data.feed_files.reader import read_feed
 from data.schemas import ROWS, FeedFileError, FileKind
 from tests.support.feed_writing import FORMATS, VIEW, write_rows
@@ -65,6 +66,7 @@ BAD: list[tuple[FileKind, str, Any, str]] = [
     ("follows", "followee_id", None, "is empty"),
     ("follows", "created_at", "x", "is not a time"),
     ("posts", "visibility", "friends", "is not one of public, followers, members"),
+    ("posts", "visibility", "members", "needs an audience_id, because only members of that audience see"),
     ("posts", "audience_id", "\x00", "contains a NUL character"),
     ("posts", "sensitive", "perhaps", "is not true or false"),
     ("posts", "repost_of", "a\tb", "is not an id"),
@@ -206,7 +208,19 @@ def test_a_column_of_the_wrong_type_is_rejected(tmp_path: Path, column: str, arr
 TEXTS = st.one_of(
     st.text(max_size=12).filter(lambda text: text.isprintable() and text.strip() == text),
     st.sampled_from(
-        ["2026-01-02", "2026-13-02", "17", "1.5", "+5", "{}", "yes", "[]", "a|b", *INTERACTION_TYPES]
+        [
+            "2026-01-02",
+            "2026-13-02",
+            "17",
+            "1.5",
+            "+5",
+            "{}",
+            "yes",
+            "[]",
+            "a|b",
+            *INTERACTION_TYPES,
+            *VISIBILITIES,
+        ]
     ),
     st.datetimes().map(str),
     st.uuids().map(str),
@@ -223,6 +237,7 @@ CELLS: Mapping[FileKind, tuple[str, ...]] = {
         "like_count",
         "tags",
         "visibility",
+        "audience_id",
         "sensitive",
         "language",
         "root_id",
