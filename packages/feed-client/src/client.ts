@@ -52,6 +52,8 @@ export interface FeedServiceOptions {
 
 const RETRIED_STATUSES = new Set([502, 503, 504]);
 const RETRY_DELAY_MS = 60;
+/** The service stores a page within this time after its response, unless it is under load. */
+const PAGE_STORED_DELAY_MS = 500;
 
 /**
  * An HTTP client of the feed service. A failed idempotent call is repeated once after a random delay, within the same
@@ -174,8 +176,18 @@ export class FeedServiceClient {
     return body as unknown as Updates;
   }
 
-  /** Reports which posts of a page were on screen, and returns after the commit. Repeating the call changes nothing. */
+  /**
+   * Reports which posts of a page were on screen, and returns after the commit. Repeating the call changes nothing. If
+   * the page is not stored yet, because another process of the service made it just now, the call is repeated once.
+   */
   async reportSeen(report: SeenReport, options: { signal?: AbortSignal } = {}): Promise<SeenResult> {
+    const result = await this.sendSeen(report, options);
+    if (result.seen > 0) return result;
+    await delay(PAGE_STORED_DELAY_MS, options.signal);
+    return options.signal?.aborted ? result : this.sendSeen(report, options);
+  }
+
+  private async sendSeen(report: SeenReport, options: { signal?: AbortSignal }): Promise<SeenResult> {
     const body = await this.call("POST", "/impressions", { body: report, idempotent: true, signal: options.signal });
     if (!isRecord(body) || body["status"] !== "recorded") {
       throw new FeedServiceError("malformed", "POST /impressions: the response does not confirm the report");
@@ -279,13 +291,13 @@ function errorFromProblem(response: Response, text: string): FeedServiceError {
   );
 }
 
-function delay(ms: number, signal: AbortSignal): Promise<void> {
+function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
+    signal?.addEventListener("abort", done, { once: true });
     function done() {
       clearTimeout(timer);
-      signal.removeEventListener("abort", done);
+      signal?.removeEventListener("abort", done);
       resolve();
     }
   });

@@ -65,6 +65,18 @@ describe("the service client", () => {
     assert.equal((await failure(client.reportSeen(report))).kind, "malformed");
   });
 
+  it("repeats a report once if its page is not stored yet", async () => {
+    const report = { user_id: "ann", request_id: "r1", seen: [POST] };
+    service.earlyReports = 1;
+
+    assert.deepEqual(await client.reportSeen(report), { status: "recorded", seen: 1 });
+
+    service.earlyReports = 3;
+    assert.deepEqual(await client.reportSeen(report), { status: "recorded", seen: 0 });
+    assert.equal(service.earlyReports, 1);
+    service.earlyReports = 0;
+  });
+
   it("repeats an idempotent call once after a 503", async () => {
     service.nextBehaviours.push({ kind: "status", status: 503 });
 

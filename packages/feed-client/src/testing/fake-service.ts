@@ -44,6 +44,8 @@ export class FakeFeedService {
   readonly follows = new Map<string, Set<string>>();
   /** The number of posts that are new for every list. */
   newPosts = 0;
+  /** The number of reports of posts that arrive before their page is stored. They are ignored. */
+  earlyReports = 0;
   /** The reports of posts that were on screen. */
   readonly seenReports: SeenReport[] = [];
   /** The users that may send events and feedback; null if every user may. */
@@ -135,6 +137,10 @@ export class FakeFeedService {
   private recordSeen(response: ServerResponse, report: SeenReport): void {
     if (this.knownUsers && !this.knownUsers.has(report.user_id)) {
       return send(response, 404, { status: 404, code: "unknown_user" });
+    }
+    if (this.earlyReports > 0) {
+      this.earlyReports -= 1;
+      return send(response, 202, { status: "recorded", seen: 0 });
     }
     this.seenReports.push(report);
     send(response, 202, { status: "recorded", seen: report.seen.length });
