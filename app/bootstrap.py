@@ -253,7 +253,6 @@ def bootstrap(
         ttl = timedelta(hours=settings.recommendation_ttl_hours)
         writer = RecommendationWriter(storage.recommendations, clock, ttl, settings.write_behind_limit)
     pages = ImpressionWriter(storage.impressions, settings.impression_days, settings.impression_queue_limit)
-    stores_pages = storage.feed_log is not None and settings.impression_queue_limit > 0
     workers = build_workers(
         storage,
         models,
@@ -261,12 +260,13 @@ def bootstrap(
         metrics,
         intervals,
         writer,
-        pages if stores_pages else None,
+        pages if storage.feed_log is not None else None,  # it removes old pages though it may store none
     )
     stack.callback(workers.stop)
     workers.feed.needs_controls = storage.feed_log is not None and not settings.serve_without_controls
     workers.start()
     on_served = None if writer is None else writer.enqueue
+    stores_pages = storage.feed_log is not None and settings.impression_queue_limit > 0
     on_shown = pages.enqueue if stores_pages else None
     return build_use_cases(
         workers, storage, clock, ranking_clock, cursors, on_served, on_shown, pages.flush, settings

@@ -328,20 +328,19 @@ class InMemoryImpressions:
     def __init__(self, tables: InMemoryTables) -> None:
         self._tables = tables
 
-    def save(self, impressions: Sequence[Impression]) -> None:
+    def save(self, impressions: Sequence[Impression]) -> int:
         tables = self._tables
         xid = tables.begin()
         for one in impressions:
-            if one.user_id in tables.users:
+            if one.user_id in tables.users or not one.known_user:
                 posts = np.array(one.posts, np.int64)
                 page = ShownPage(one.user_id, one.shown_at, posts, np.zeros(len(posts), np.bool_))
                 tables.pages.append(StoredPage(xid, one.request_id, page))
+        return 0
 
     def report_seen(self, user_id: UUID, request_id: str, post_ids: Sequence[UUID]) -> Sequence[ShownPage]:
         tables = self._tables
         xid = tables.begin()
-        if user_id not in tables.users:
-            raise UnknownUser(str(user_id))
         numbers = [tables.posts[post_id].seq for post_id in post_ids if post_id in tables.posts]
         found = []
         for place, row in enumerate(tables.pages):
@@ -349,6 +348,8 @@ class InMemoryImpressions:
                 page = replace(row.page, seen=row.page.seen | np.isin(row.page.posts, numbers))
                 tables.pages[place] = StoredPage(xid, request_id, page)
                 found.append(page)
+        if user_id not in tables.users and not found:
+            raise UnknownUser(str(user_id))
         return found
 
     def maintain(self, keep_days: int) -> int:

@@ -27,7 +27,7 @@ class GenerateRecommendations:
     """Answer feed requests from memory. A missing model or database degrades the response, never the request.
 
     on_served  gets each ranked response to a known user, except cached ones; it must not block
-    on_shown   gets each ranked page of a known user; it must not block
+    on_shown   gets each ranked page; it must not block
     """
 
     feed: LiveFeed
@@ -68,9 +68,9 @@ class GenerateRecommendations:
         return response
 
     def _report_shown(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
-        """Pass a ranked page of a known user on; a cached page keeps the time at which it was made."""
+        """Pass a ranked page on; a cached page keeps the time at which it was made."""
         request = query.request
-        if self.on_shown is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
+        if self.on_shown is not None and request.mode == "ranked" and response.post_ids:
             self.on_shown(
                 Impression(
                     request_id=request.request_id,
@@ -80,6 +80,7 @@ class GenerateRecommendations:
                     model_version=response.model_version,
                     posts=response.post_seqs,
                     reasons=response.reasons,
+                    known_user=user >= 0,
                 )
             )
 

@@ -47,7 +47,7 @@ class ImpressionWriter(WriteBehind[Impression]):
 
     def _save(self, items: Sequence[Impression]) -> None:
         try:
-            self._repository.save(items)
+            self.dropped += self._repository.save(items)
         except Exception:
             self.dropped += len(items)
             raise

@@ -16,6 +16,7 @@ class Impression:
     shown_at       aware time at which the page was made
     model_version  None without a model
     posts          numbers of the posts (`Post.seq`)
+    known_user     false for new visitors, whom the service knows from their first event on
     """
 
     request_id: str
@@ -25,3 +26,4 @@ class Impression:
     model_version: str | None
     posts: Sequence[int]
     reasons: Sequence[Reason]
+    known_user: bool = True

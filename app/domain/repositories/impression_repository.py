@@ -30,14 +30,17 @@ class PostReach:
 class ImpressionRepository(Protocol):
     """Stored impressions. Every method raises StorageUnavailable when the store misses its budget."""
 
-    def save(self, impressions: Sequence[Impression]) -> None:
-        """Commit pages, all or none. Pages of users that no longer exist are skipped without an error."""
+    def save(self, impressions: Sequence[Impression]) -> int:
+        """Commit pages, all or none, and return how many are omitted because the store cannot hold their numbers.
+
+        Pages of known users that no longer exist are skipped. Pages of unknown users are stored.
+        """
 
     def report_seen(self, user_id: UUID, request_id: str, post_ids: Sequence[UUID]) -> Sequence[ShownPage]:
         """Mark posts on the pages of one response to a user as seen, and return these pages after the commit.
 
         Posts that are not on them are ignored. No page if none of the user is stored under the request id. Raises
-        UnknownUser.
+        UnknownUser, if there is no page either.
         """
 
     def maintain(self, keep_days: int) -> int:

@@ -22,17 +22,21 @@ MAX_PAGES_READ: Final = 200_000
 """Pages in a full read, the newest; 20 posts each take 50 MB in the feed state."""
 PAGE_COLUMNS: Final = "user_id, time, posts, seen"
 """The columns of a stored page that the feed state needs."""
+MAX_POST_NUMBER: Final = 2**31 - 1
+"""The largest number of a post (`Post.seq`) that fits into the four bytes of a place."""
 _DAYS_AHEAD = 3
 
-# The join with the view skips users that no longer exist. Counts are changed in order of their key, so that concurrent
-# statements lock them in the same order and cannot deadlock.
+# The join with the view skips known users that no longer exist. Counts are changed in order of their key, so that
+# concurrent statements lock them in the same order and cannot deadlock.
 SAVE_STATEMENT: Final = """
 WITH added AS (
     INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources)
-    SELECT u.id, given.time, request_id, mode, model_version, posts::integer[], sources
-    FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-        AS given (user_id, time, request_id, mode, model_version, posts, sources)
-    JOIN {feed_users} u ON u.id = given.user_id
+    SELECT given.user_id, given.time, request_id, mode, model_version, posts::integer[], sources
+    FROM unnest(
+        %s::uuid[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
+    ) AS given (user_id, known_user, time, request_id, mode, model_version, posts, sources)
+    LEFT JOIN {feed_users} u ON u.id = given.user_id
+    WHERE u.id IS NOT NULL OR NOT given.known_user
     RETURNING posts
 )
 INSERT INTO {impression_count} AS counted (post, shown)
@@ -76,7 +80,7 @@ ORDER BY p.created_at DESC, p.seq DESC
 class SqlImpressionRepository:
     """ImpressionRepository over the partitioned table impression and the table impression_count.
 
-    Post numbers are stored in four bytes, so a page with a number above 2,147,483,647 cannot be stored.
+    A page with a post number above MAX_POST_NUMBER is omitted.
     """
 
     engine: Engine
@@ -84,10 +88,14 @@ class SqlImpressionRepository:
     budget_seconds: float = DEFAULT_BUDGET_SECONDS
     _days: set[date] = field(default_factory=set, init=False)  # days whose partitions exist
 
-    def save(self, impressions: Sequence[Impression]) -> None:
+    def save(self, impressions: Sequence[Impression]) -> int:
         """As in ImpressionRepository; one statement. Missing partitions are created first."""
-        if not impressions:
-            return
+        storable = [page for page in impressions if max(page.posts, default=0) <= MAX_POST_NUMBER]
+        if storable:
+            self._save(storable)
+        return len(impressions) - len(storable)
+
+    def _save(self, impressions: Sequence[Impression]) -> None:
         days = {impression.shown_at.astimezone(UTC).date() for impression in impressions}
         for attempt in (1, 2):
             with transaction(self.engine, self.budget_seconds) as connection:
@@ -109,14 +117,14 @@ class SqlImpressionRepository:
                 f"ARRAY(SELECT seq FROM {self.schema['feed_posts']} WHERE id = ANY(%s))",
                 (user_id, list(post_ids)),
             ).one()
-            if not known:
-                raise UnknownUser(str(user_id))
             pages = [
                 page_from_row(*row)
                 for row in connection.exec_driver_sql(
                     PAGES_STATEMENT.format_map(self.schema), (user_id, request_id)
                 )
             ]
+            if not known and not pages:
+                raise UnknownUser(str(user_id))
             return [self._mark(connection, page, request_id, numbers) for page in pages]
 
     def maintain(self, keep_days: int) -> int:
@@ -205,6 +213,7 @@ def _parameters(one: Impression) -> tuple[object, ...]:
     sources = "".join(reason[0] for reason in one.reasons)
     return (
         one.user_id,
+        one.known_user,
         one.shown_at,
         one.request_id,
         one.mode,

@@ -77,7 +77,7 @@ class NoMemberships:
 class NoImpressions:
     """ImpressionRepository without a database."""
 
-    def save(self, impressions: Sequence[Impression]) -> None:
+    def save(self, impressions: Sequence[Impression]) -> int:
         """Raises StorageUnavailable."""
         del impressions
         raise _no_database()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -85,7 +86,7 @@ def test_only_the_users_own_pages_can_be_reported(storage: Storage, user: str, r
     assert rows(storage.log.read_all().pages)[0][2] == [False]
 
 
-def test_unknown_users_have_no_pages(storage: Storage) -> None:
+def test_pages_of_users_who_were_deleted_since_are_not_stored(storage: Storage) -> None:
     first, *_ = filled(storage)
 
     storage.impressions.save([page("anna", [first]), page("carl", [first])])
@@ -95,6 +96,36 @@ def test_unknown_users_have_no_pages(storage: Storage) -> None:
         storage.impressions.reach(user_uuid("carl"))
 
     assert len(storage.log.read_all().pages) == 1
+
+
+def test_pages_of_visitors_are_stored_and_can_be_reported(storage: Storage) -> None:
+    first, *_ = filled(storage)
+    storage.impressions.save([replace(page("visitor", [first]), known_user=False)])
+
+    [reported] = storage.impressions.report_seen(user_uuid("visitor"), "r1", [post_uuid("first")])
+
+    assert reported.seen.tolist() == [True]
+    with pytest.raises(UnknownUser):
+        storage.impressions.report_seen(user_uuid("visitor"), "r2", [post_uuid("first")])
+
+
+def test_a_page_with_a_number_above_four_bytes_is_omitted_and_its_events_do_not_join(engine: Engine) -> None:
+    storage = Storage.on_postgres(engine, PUBLIC)
+    first, *_ = filled(storage)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SELECT setval(pg_get_serial_sequence('posts', 'seq'), 2147483647)")
+    storage.tables.add_posts(a_post("large", "anna"))
+    pages = [page("bert", [first, 2**31]), page("bert", [first], request="r2")]
+
+    assert storage.impressions.save(pages) == 1
+
+    events = [did("bert", post, "like") for post in ("first", "large")]
+    SqlInteractionRepository(engine, budget_seconds=20).record(
+        [type(one)(one.user_id, one.post_id, "like", NOON, uuid4(), "r2") for one in events]
+    )
+    with engine.connect() as connection:
+        joined = connection.exec_driver_sql("SELECT post_id::text FROM interaction_impression").scalars()
+        assert list(joined) == [str(post_uuid("first"))]
 
 
 def test_the_pages_of_a_deleted_user_are_removed(storage: Storage) -> None:

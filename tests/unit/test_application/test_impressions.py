@@ -89,9 +89,8 @@ def test_lists_by_time_do_not_depend_on_what_was_shown(mode: str, shown: Shown) 
     assert names(refreshed(service, **options)) == names(first)
 
 
-def test_each_ranked_page_of_a_known_user_is_passed_on_with_its_posts_in_order() -> None:
+def test_each_ranked_page_is_passed_on_with_its_posts_in_order() -> None:
     service = service_with_posts()
-    service.page("nobody-knows-them", limit=5)
     service.page("reader", limit=5, mode="newest")
     page = service.page("reader", limit=5, request_id="r1")
 
@@ -100,6 +99,15 @@ def test_each_ranked_page_of_a_known_user_is_passed_on_with_its_posts_in_order()
     assert [numbers[seq] for seq in shown.posts] == names(page)
     assert (shown.request_id, shown.user_id, shown.mode) == ("r1", user_uuid("reader"), "ranked")
     assert (shown.model_version, list(shown.reasons)) == (page.model_version, page.reasons)
+    assert shown.known_user
+
+
+def test_the_page_of_a_visitor_is_stored_so_that_their_first_event_joins_it() -> None:
+    service = service_with_posts()
+    page = service.page("visitor", limit=5, request_id="r1")
+    service.save_pages()
+
+    assert service.report_seen("visitor", "r1", *names(page)[:2]) == 2
 
 
 def test_what_was_shown_to_one_user_does_not_change_the_feed_of_another() -> None:

@@ -13,14 +13,20 @@ from tests.support.fake_use_cases import NOON
 from tests.support.storage_under_test import a_user
 
 ANN = user_uuid("ann")
+TOO_LARGE = 2**31  # the store of these tests cannot hold posts with larger numbers
 
 
 class RecordingImpressions(InMemoryImpressions):
-    """Notes the days of each maintenance."""
+    """Notes the days of each maintenance, and holds no large numbers of posts."""
 
     def __init__(self, tables: InMemoryTables) -> None:
         super().__init__(tables)
         self.maintained: list[int] = []
+
+    def save(self, impressions: Sequence[Impression]) -> int:
+        storable = [page for page in impressions if max(page.posts) < TOO_LARGE]
+        super().save(storable)
+        return len(impressions) - len(storable)
 
     def maintain(self, keep_days: int) -> int:
         self.maintained.append(keep_days)
@@ -86,6 +92,16 @@ def test_pages_that_cannot_be_stored_are_dropped_and_counted(
     writer.save_pending()
 
     assert (stored(tables), writer.dropped, writer.pending) == (["r3"], 2, 0)
+
+
+def test_pages_that_the_store_leaves_out_are_counted_and_the_others_stored(
+    writer: ImpressionWriter, tables: InMemoryTables
+) -> None:
+    writer.enqueue(page("r1", [1, TOO_LARGE]))
+    writer.enqueue(page("r2"))
+    writer.save_pending()
+
+    assert (stored(tables), writer.dropped, writer.pending) == (["r2"], 1, 0)
 
 
 def test_flush_stores_the_pages_of_one_response_only(

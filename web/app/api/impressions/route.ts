@@ -12,7 +12,7 @@ const RULES = { parse: parseSeen, invalidCode: "invalid_impressions", maxLength:
 
 /**
  * `POST /api/impressions`: reports which posts of pages were on the screen of the session's user. The body is
- * `{user, pages: [{request_id, seen}]}`. The service stores no pages of visitors whom it does not know.
+ * `{user, pages: [{request_id, seen}]}`. Reports of pages that the service has not stored are ignored.
  */
 export async function POST(request: NextRequest): Promise<Response> {
   const read = await readUserRequest(request, RULES);
