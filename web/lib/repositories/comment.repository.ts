@@ -1,7 +1,7 @@
 import { query } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { VISIBLE } from "./post.repository";
-import { userName } from "./user.repository";
+import { HIDDEN_USERS, userName } from "./user.repository";
 
 export interface Comment {
   id: string;
@@ -9,12 +9,6 @@ export interface Comment {
   text: string;
   createdAt: string;
 }
-
-/** Leaves out comments of authors whom the viewer mutes or blocks, and of those who block the viewer. */
-const BY_VISIBLE_AUTHOR = `NOT EXISTS (
-  SELECT FROM feed_controls k WHERE (k.until IS NULL OR k.until > now()) AND (
-    (k.user_id = $1 AND k.target_user_id = i.user_id AND k.action IN ('mute_author', 'block_author'))
-    OR (k.user_id = i.user_id AND k.target_user_id = $1 AND k.action = 'block_author')))`;
 
 /**
  * The newest comments of a post that the viewer may see, in order of time; null if they may not see the post. The text
@@ -28,7 +22,8 @@ export async function findComments(viewerId: string, postId: string, limit: numb
     `SELECT * FROM (
        SELECT i.id, ${userName("u", "n")} AS author, i.metadata->>'text' AS text, i.occurred_at
        FROM user_interaction i JOIN feed_users u ON u.id = i.user_id LEFT JOIN feed_user_names n ON n.id = u.id
-       WHERE i.post_id = $2 AND i.interaction_type = 'comment' AND i.metadata->>'text' <> '' AND ${BY_VISIBLE_AUTHOR}
+       WHERE i.post_id = $2 AND i.interaction_type = 'comment' AND i.metadata->>'text' <> ''
+         AND (i.user_id IN (${HIDDEN_USERS})) IS NOT TRUE
        ORDER BY i.occurred_at DESC LIMIT $3) newest
      ORDER BY occurred_at`,
     [viewer, postId, limit],

@@ -2,7 +2,7 @@ import type { FeedMode } from "@feed/client";
 import type { PostWithUser } from "@/lib/feed/post";
 import { query } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
-import { userName } from "./user.repository";
+import { HIDDEN_USERS, userName } from "./user.repository";
 
 /** A post with its dense number `seq`. Cursors store the `seq` of shown posts, because it is shorter than the id. */
 export type PostWithSeq = PostWithUser & { seq: number };
@@ -30,7 +30,7 @@ const COLUMNS = `
   COALESCE(a.external_id, a.id::text) AS author_id, ${userName("a", "n")} AS author_name, n.follower_count,
   EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = $1 AND f.followee_id = a.id) AS author_followed,
   GREATEST(COALESCE(c.like_count, 0), e.likes) AS likes,
-  GREATEST(COALESCE(c.comment_count, 0), e.comments) AS comments,
+  GREATEST(COALESCE(c.comment_count, 0), e.comments) - e.hidden_comments AS comments,
   e.shares, e.liked, e.shared`;
 
 // The counts use idx_user_interaction_post and are computed for the posts of one page only.
@@ -41,6 +41,7 @@ const JOINS = `
   CROSS JOIN LATERAL (
     SELECT count(DISTINCT i.user_id) FILTER (WHERE i.interaction_type = 'like') AS likes,
            count(*) FILTER (WHERE i.interaction_type = 'comment') AS comments,
+           count(*) FILTER (WHERE i.interaction_type = 'comment' AND i.user_id IN (${HIDDEN_USERS})) AS hidden_comments,
            count(*) FILTER (WHERE i.interaction_type = 'share') AS shares,
            COALESCE(bool_or(i.interaction_type = 'like' AND i.user_id = $1), false) AS liked,
            COALESCE(bool_or(i.interaction_type = 'share' AND i.user_id = $1), false) AS shared

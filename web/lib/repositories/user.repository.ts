@@ -19,6 +19,17 @@ export function userName(user: string, names: string): string {
 }
 
 /**
+ * SQL for the users whose posts and comments the viewer $1 does not see: those whom the viewer mutes or blocks, and those
+ * who block the viewer.
+ */
+export const HIDDEN_USERS = `
+  SELECT k.target_user_id FROM feed_controls k
+  WHERE k.user_id = $1 AND k.action IN ('mute_author', 'block_author') AND (k.until IS NULL OR k.until > now())
+  UNION ALL
+  SELECT k.user_id FROM feed_controls k
+  WHERE k.target_user_id = $1 AND k.action = 'block_author' AND (k.until IS NULL OR k.until > now())`;
+
+/**
  * Users that a visitor of the demo can act as: those that match the search, in the order of their creation, without
  * users who block the viewer.
  */

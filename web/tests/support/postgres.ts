@@ -25,7 +25,8 @@ export class Postgres {
 
   static async start(): Promise<Postgres> {
     const folder = mkdtempSync(path.join(tmpdir(), "feed-web-"));
-    const child = spawn(python(), ["-m", "tests.web.postgres_process", folder], { cwd: CHECKOUT });
+    const { LOG_LEVEL: _ofTheWebApplication, ...env } = process.env;
+    const child = spawn(python(), ["-m", "tests.web.postgres_process", folder], { cwd: CHECKOUT, env });
     child.stderr.pipe(process.stderr);
     const reader: Interface = createInterface(child.stdout);
     const lines = reader[Symbol.asyncIterator]() as AsyncIterableIterator<string>;

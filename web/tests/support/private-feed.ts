@@ -1,0 +1,238 @@
+import pg from "pg";
+import { postUuid, userUuid } from "@/lib/platform/ids";
+
+const AUDIENCES = ["chess", "choir", "staff"];
+const TAGS = ["garden", "maps", "tea"];
+const MAX_AGE_MINUTES = 60 * 24 * 30;
+
+interface PrivatePost {
+  id: string;
+  author: string;
+  visibility: "public" | "followers" | "members";
+  audience: string | null;
+  sensitive: boolean;
+  language: string | null;
+  tag: string;
+  visible: boolean;
+  ageMinutes: number;
+}
+
+interface FeedComment {
+  post: string;
+  user: string;
+}
+
+/**
+ * A random feed with private posts, comments, mutes and blocks, and the rules that say who may see what in plain
+ * TypeScript. The text of a post contains `text-of:` and its id.
+ */
+export class PrivateFeed {
+  readonly authors = names("author", 8);
+  readonly readers: string[];
+  readonly posts: PrivatePost[];
+  readonly comments: FeedComment[];
+  private readonly hermits: Set<string>;
+  private readonly showsSensitive: Set<string>;
+  private readonly languages: Map<string, string[]>;
+  private readonly members: Set<string>;
+  private readonly followed: Set<string>;
+  private readonly hidden: Set<string>;
+  private readonly mutedTags: Set<string>;
+  private readonly muted: Set<string>;
+  private readonly blocked: Set<string>;
+
+  constructor(
+    postCount: number,
+    readerCount: number,
+    private readonly random: () => number = seeded(7),
+  ) {
+    this.readers = names("reader", readerCount);
+    const everybody = this.users;
+    this.hermits = new Set(this.authors.slice(0, 2)); // not discoverable
+    this.showsSensitive = new Set(this.readers.filter(() => this.chance(0.5)));
+    this.languages = new Map(this.readers.map((reader) => [reader, this.pick([[], ["en"], ["en", "de"]])]));
+    this.members = this.pairs(this.readers, AUDIENCES, 0.4);
+    this.followed = this.pairs(this.readers, this.authors, 0.3);
+    this.muted = this.pairs(this.readers, everybody, 0.1);
+    this.blocked = new Set([
+      ...this.pairs(this.readers, everybody, 0.05),
+      ...this.pairs(this.authors, everybody, 0.05),
+    ]);
+    this.mutedTags = this.pairs(this.readers.slice(1), TAGS, 0.15);
+    this.posts = Array.from({ length: postCount }, (_, number) => this.makePost(number));
+    const ids = this.posts.map(({ id }) => id);
+    this.hidden = this.pairs(this.readers, ids, 0.02);
+    this.comments = ids.flatMap((post) => [1, 2].map(() => ({ post, user: this.pick(everybody) })));
+  }
+
+  get users(): string[] {
+    return [...this.authors, ...this.readers];
+  }
+
+  /** Whether the viewer may see the post, and wants to. */
+  isVisible(viewer: string, post: PrivatePost): boolean {
+    if (!post.visible || this.hidden.has(pair(viewer, post.id)) || this.mutedTags.has(pair(viewer, post.tag))) {
+      return false;
+    }
+    if (viewer === post.author) return true;
+    const follows = this.followed.has(pair(viewer, post.author));
+    const languages = this.languages.get(viewer) ?? [];
+    return (
+      this.isHeard(viewer, post.author) &&
+      (post.visibility !== "followers" || follows) &&
+      (post.visibility !== "members" || this.members.has(pair(viewer, post.audience ?? ""))) &&
+      (follows || !this.hermits.has(post.author)) &&
+      (!post.sensitive || this.showsSensitive.has(viewer)) &&
+      (post.language === null || languages.length === 0 || languages.includes(post.language))
+    );
+  }
+
+  /** Whether the fallback may show the post to the viewer. */
+  isEligible(viewer: string, post: PrivatePost, mode: string): boolean {
+    const isInMode = mode !== "following" || this.followed.has(pair(viewer, post.author));
+    const hasSeen = this.comments.some((comment) => comment.post === post.id && comment.user === viewer);
+    return isInMode && !hasSeen && viewer !== post.author && this.isVisible(viewer, post);
+  }
+
+  /** Whether posts and comments of the user are shown to the viewer: no mute, and no block in either direction. */
+  isHeard(viewer: string, user: string): boolean {
+    return !this.muted.has(pair(viewer, user)) && !this.blocked.has(pair(viewer, user)) && !this.blocks(user, viewer);
+  }
+
+  blocks(user: string, other: string): boolean {
+    return this.blocked.has(pair(user, other));
+  }
+
+  /** Writes the feed into the tables of the service. */
+  async store(url: string): Promise<void> {
+    const client = new pg.Client(url);
+    await client.connect();
+    const insert = (table: string, rows: object[]) =>
+      client.query(
+        `INSERT INTO ${table} (${Object.keys(rows[0] ?? {}).join(", ")})
+         SELECT ${Object.keys(rows[0] ?? {}).join(", ")} FROM json_populate_recordset(NULL::${table}, $1)`,
+        [JSON.stringify(rows)],
+      );
+    try {
+      await insert("users", this.users.map(this.userRow));
+      await insert("posts", this.posts.map(postRow));
+      await insert("memberships", splitPairs(this.members, "user_id", "audience_id"));
+      await insert("follows", splitPairs(this.followed, "follower_id", "followee_id"));
+      for (const [action, target, pairs] of this.controls) {
+        const rows = splitPairs(pairs, "user_id", target);
+        await insert(
+          "user_feedback",
+          rows.map((row) => ({ ...row, action })),
+        );
+      }
+      await insert("user_interaction", this.comments.map(commentRow));
+    } finally {
+      await client.end();
+    }
+  }
+
+  private get controls(): [action: string, target: string, pairs: Set<string>][] {
+    return [
+      ["hide_post", "post_id", this.hidden],
+      ["mute_tag", "tag", this.mutedTags],
+      ["mute_author", "author_id", this.muted],
+      ["block_author", "author_id", this.blocked],
+    ];
+  }
+
+  private readonly userRow = (user: string) => ({
+    id: userUuid(user),
+    external_id: user,
+    created_at: "2026-01-01T00:00:00Z",
+    discoverable: !this.hermits.has(user),
+    languages: this.languages.get(user) ?? [],
+    show_sensitive: this.showsSensitive.has(user),
+  });
+
+  private makePost(number: number): PrivatePost {
+    const visibility = this.pick(["public", "followers", "members"] as const);
+    return {
+      id: postUuid(`post-${number}`),
+      author: this.pick(this.authors),
+      visibility,
+      audience: visibility === "members" ? this.pick(AUDIENCES) : null,
+      sensitive: this.chance(0.2),
+      language: this.pick([null, "en", "de"]),
+      tag: this.pick(TAGS),
+      visible: this.chance(0.95),
+      ageMinutes: 1 + Math.floor(this.random() * MAX_AGE_MINUTES),
+    };
+  }
+
+  private chance(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  private pick<Item>(items: readonly Item[]): Item {
+    return items[Math.floor(this.random() * items.length)] as Item;
+  }
+
+  private pairs(first: readonly string[], second: readonly string[], probability: number): Set<string> {
+    const all = first.flatMap((one) => second.filter((other) => other !== one).map((other) => pair(one, other)));
+    return new Set(all.filter(() => this.chance(probability)));
+  }
+}
+
+function names(kind: string, count: number): string[] {
+  return Array.from({ length: count }, (_, number) => `${kind}-${number}`);
+}
+
+function pair(one: string, other: string): string {
+  return `${one} ${other}`;
+}
+
+/** Rows with these columns; names of users become their UUIDs. */
+function splitPairs(pairs: Set<string>, first: string, second: string): Record<string, unknown>[] {
+  const isUser = (column: string) => /^(user|author|followe[re])_id$/.test(column);
+  const valueOf = (column: string, name: string) => (isUser(column) ? userUuid(name) : name);
+  return [...pairs].map((text) => {
+    const [one = "", other = ""] = text.split(" ");
+    return { [first]: valueOf(first, one), [second]: valueOf(second, other) };
+  });
+}
+
+function minutesAgo(minutes: number): string {
+  return new Date(Date.now() - minutes * 60_000).toISOString();
+}
+
+function postRow({ id, author, audience, tag, ageMinutes, ...post }: PrivatePost) {
+  return {
+    ...post,
+    id,
+    external_id: id,
+    author_id: userUuid(author),
+    content: `text-of:${id}`,
+    audience_id: audience,
+    tags: [tag],
+    created_at: minutesAgo(ageMinutes),
+  };
+}
+
+function commentRow({ post, user }: FeedComment) {
+  const at = minutesAgo(0);
+  const metadata = { text: `by ${user}` };
+  return {
+    user_id: userUuid(user),
+    post_id: post,
+    interaction_type: "comment",
+    metadata,
+    created_at: at,
+    occurred_at: at,
+  };
+}
+
+/** Random numbers in [0, 1) that are the same in each run (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
