@@ -65,6 +65,39 @@ describe("the complete system", { skip }, () => {
       [userUuid(user), type],
     );
 
+  /** The types of the user's events that join their place on a page. */
+  const joinedEvents = async (user: string): Promise<string[]> => {
+    const rows = await query<{ interaction_type: string }>(
+      "SELECT interaction_type FROM interaction_impression WHERE user_id = $1 AND place IS NOT NULL",
+      [userUuid(user)],
+    );
+    return rows.map(({ interaction_type }) => interaction_type);
+  };
+  /** Reads three pages of a user through the routes, and sends an event of each fourth post. Returns their ids. */
+  const sendEventsOfPages = async (user: string): Promise<string[]> => {
+    const headers = { cookie: `feed_user=${user}`, "Content-Type": "application/json" };
+    const ids: string[] = [];
+    for (let cursor = "", pages = 0; pages < 3; pages += 1) {
+      const response = await fetch(`${web.url}/api/feeds?${new URLSearchParams({ cursor })}`, { headers });
+      const page = (await response.json()) as { posts: { id: string }[]; requestId: string; nextCursor: string };
+      cursor = page.nextCursor;
+      const events = page.posts
+        .filter((_, index) => index % 4 === 0)
+        .map(({ id }) => ({
+          event_id: newUuid(),
+          post_id: id,
+          interaction_type: "like",
+          occurred_at: new Date().toISOString(),
+          request_id: page.requestId,
+        }));
+      ids.push(...events.map(({ event_id }) => event_id));
+      const body = JSON.stringify({ user, events, sent_at: new Date().toISOString() });
+      const send = () => fetch(`${web.url}/api/events`, { method: "POST", headers, body });
+      await waitUntil(async () => (await send()).status === 202, "stored events");
+    }
+    return ids;
+  };
+
   it("shows a feed to a new visitor, and stores their first like", async () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
@@ -74,7 +107,32 @@ describe("the complete system", { skip }, () => {
     await feed.page.locator("article .like").first().click();
 
     await waitUntil(async () => (await storedEvents(visitor, "like")).length === 1, "stored like");
+    await waitUntil(async () => (await joinedEvents(visitor)).includes("like"), "like that joins its page");
     assert.deepEqual(feed.consoleErrors, []);
+  });
+
+  it("stores events that join their place on a page, also those of new visitors", async () => {
+    const users = Array.from({ length: 30 }, (_, index) => (index % 2 ? newUuid() : `user_${20 + index}`));
+
+    const eventIds = (await Promise.all(users.map(sendEventsOfPages))).flat();
+
+    const countEvents = async () => {
+      const [row] = await query<{ stored: number; joined: number }>(
+        `SELECT count(*)::integer AS stored, count(j.place)::integer AS joined
+         FROM user_interaction i LEFT JOIN interaction_impression j ON j.interaction_id = i.id
+         WHERE i.event_id = ANY($1::uuid[])`,
+        [eventIds],
+      );
+      return row ?? { stored: 0, joined: 0 };
+    };
+    // pages are stored some time after their response
+    await waitUntil(
+      async () => (await countEvents()).joined >= 0.995 * eventIds.length,
+      "joins of 99.5 % of the events",
+    );
+    const { stored, joined } = await countEvents();
+    assert.equal(stored, eventIds.length);
+    console.log(`${joined} of ${stored} events join a place`);
   });
 
   it("scrolls through ten pages without a repeated post", async () => {
