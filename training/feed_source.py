@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.shown_pages import page_columns
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.cli_connection import cli_engine
@@ -35,7 +36,7 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
 def read_database(settings: Settings) -> FeedSnapshot:
     """The feed in the database of the settings. Raises the errors of `cli_engine`.
 
-    Its dataset contains the controls that were not taken back, so that a replay applies them.
+    Its dataset contains the controls that were not taken back and the newest pages, so that a replay applies them.
     """
     with cli_engine(settings) as engine:
         snapshot = SqlFeedLog(
@@ -43,4 +44,5 @@ def read_database(settings: Settings) -> FeedSnapshot:
         ).read_all()
     controls = [control for of_user in snapshot.controls for control in of_user.controls]
     controls.sort(key=lambda control: control.created_at or _UNDATED)
-    return replace(snapshot, dataset=replace(snapshot.dataset, controls=controls))
+    pages = page_columns(snapshot.pages, snapshot.dataset)
+    return replace(snapshot, dataset=replace(snapshot.dataset, controls=controls, pages=pages))

@@ -19,6 +19,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    PageColumns,
     PostColumns,
     UserColumns,
     uuid_keys,
@@ -52,6 +53,8 @@ class Feed:
     follows: Sequence[tuple[int, int, float]] = field(default=())
     controls: Sequence[tuple[int, ControlAction, int | str, float, float]] = field(default=())
     """As (user, action, number of the post or author or the word or tag, time, end), end NaN for none."""
+    pages: Sequence[tuple[int, float, Sequence[int], Sequence[int]]] = field(default=())
+    """As (user, time, posts, those of them that were seen)."""
 
     @property
     def counted_events(self) -> list[tuple[int, int, int, float]]:
@@ -93,7 +96,18 @@ class Feed:
                 np.arange(1, len(events) + 1),
             ),
             [_control(*control) for control in sorted(self.controls, key=lambda control: control[3])],
+            pages=_pages(sorted(self.pages, key=lambda page: page[1])),
         )
+
+
+def _pages(pages: Sequence[tuple[int, float, Sequence[int], Sequence[int]]]) -> PageColumns:
+    return PageColumns(
+        np.array([user for user, *_ in pages], np.int32),
+        _microseconds([time for _, time, *_ in pages]),
+        np.array([len(posts) for *_, posts, _ in pages], np.int64),
+        np.array([post for *_, posts, _ in pages for post in posts], np.int32),
+        np.array([post in seen for *_, posts, seen in pages for post in posts], np.bool_),
+    )
 
 
 def _control(user: int, action: ControlAction, target: int | str, time: float, end: float) -> Control:
@@ -113,10 +127,17 @@ def _microseconds(seconds: Sequence[float]) -> np.ndarray:
 
 
 @st.composite
-def feeds(draw: st.DrawFn, least_events: int = 1, most_events: int = 60, most_controls: int = 0) -> Feed:
+def feeds(
+    draw: st.DrawFn,
+    least_events: int = 1,
+    most_events: int = 60,
+    most_controls: int = 0,
+    most_pages: int = 0,
+) -> Feed:
     """Any small feed: ties in time, posts dated after their first event, own posts, unknown authors, all types.
 
-    With `most_controls`, users hide posts, tags and words, and mute and block each other.
+    With `most_controls`, users hide posts, tags and words, and mute and block each other. With `most_pages`, pages were
+    shown to users, also of posts that did not exist yet.
     """
     users, posts = draw(st.integers(1, 7)), draw(st.integers(1, 10))
     moment = st.integers(0, 40).map(lambda step: step * 1800.0)
@@ -143,7 +164,10 @@ def feeds(draw: st.DrawFn, least_events: int = 1, most_events: int = 60, most_co
         target = draw(targets[TARGET_FIELDS[action]])
         if (TARGET_FIELDS[action], target) != ("author_id", user):
             controls.append((user, action, target, draw(moment), draw(st.one_of(moment, st.just(np.nan)))))
-    return Feed(users, made, events, follows, controls)
+    shown = st.lists(st.integers(0, posts - 1), unique=True)
+    page = st.tuples(st.integers(0, users - 1), moment, shown, shown)
+    pages = draw(st.lists(page, max_size=most_pages, unique_by=lambda one: one[:2]))
+    return Feed(users, made, events, follows, controls, pages)
 
 
 def cut(history: FeedDataset, at: float) -> FeedDataset:
@@ -166,6 +190,23 @@ def cut(history: FeedDataset, at: float) -> FeedDataset:
         replace(events, post=row[events.post]),
         [one for one in history.controls if one.created_at is not None and one.created_at.timestamp() < at],
         history.memberships,
+        _page_rows(history.pages, np.flatnonzero(history.pages.time < at), row),
+    )
+
+
+def _page_rows(pages: PageColumns, some: np.ndarray, post_row: np.ndarray) -> PageColumns:
+    """Some pages, with the posts that have a row of at least 0."""
+    parts = [pages.places(page) for page in some.tolist()]
+    posts = [post_row[pages.post[part]] for part in parts]
+    kept = [rows >= 0 for rows in posts]
+    return PageColumns(
+        pages.user[some],
+        pages.time_us[some],
+        np.array([one.sum() for one in kept], np.int64),
+        np.concatenate([np.empty(0, np.int32), *(rows[one] for rows, one in zip(posts, kept, strict=True))]),
+        np.concatenate(
+            [np.empty(0, np.bool_), *(pages.seen[part][one] for part, one in zip(parts, kept, strict=True))]
+        ),
     )
 
 
@@ -185,6 +226,7 @@ def shuffled(history: FeedDataset, seed: int) -> FeedDataset:
         replace(history.events, user=user_at[history.events.user], post=post_at[history.events.post]),
         history.controls,
         replace(history.memberships, user=user_at[history.memberships.user]),
+        replace(history.pages, user=user_at[history.pages.user], post=post_at[history.pages.post]),
     )
 
 

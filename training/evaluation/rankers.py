@@ -130,12 +130,12 @@ BASELINES = tuple(name for name in _SIMPLE if name not in ("random", "owner_form
 def _served(options: RankingOptions, request: ReplayRequest, model: ChoiceModel | None) -> Ranked:
     """Rank as the service does: the page, the rest of the ranked list, and then the rest of the catalogue.
 
-    The first posts count as shown, so that later pages of the user do not repeat them.
+    Unless the feed has pages, the first posts count as shown, so that later pages of the user do not repeat them.
     """
     pipeline = ranking_pipeline(options, request.neighbour_models.served, model, NoObserver())
     ranked = pipeline.rank(request.context)
     page = pipeline.page(request.context, ranked, _PAGE_SIZE).rows
-    if request.context.user >= 0:
+    if request.context.user >= 0 and not request.feed_has_pages:
         request.state.impressions.record(request.context.user, page[:_SHOWN], request.time)
     below = ranked.excluding(page, request.state.n_posts).rows
     position = np.flatnonzero(np.concatenate([page, below]) == request.target)

@@ -18,6 +18,7 @@ from app.domain.ranking.filters import NotMuted, NotOwn
 from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.content_scorer import TextSpace
+from training.replay.choice_pages import ChoicePages
 from training.replay.neighbour_models import NeighbourModels
 
 GROWTH = 1.3
@@ -44,6 +45,8 @@ class ReplayRequest:
     state: FeedState
     eligible: NDArray[np.intp]  # post rows that may be ranked; without the target if a control hides it
     context: RankingContext
+    page: int  # page of `Replay.pages` on which the user made the choice, -1 unknown
+    feed_has_pages: bool
     neighbour_models: NeighbourModels
     tie_break: NDArray[np.uint64]  # (n_posts,) hashes; of equal scores the larger hash ranks first
     uncapped: Callable[[], RankingContext]
@@ -72,6 +75,7 @@ class Replay:
         self.targets = target_kinds(dataset) if targets is None else targets
         self.timeline = FeedTimeline(dataset, replay=True, counting=options.counting)
         self.events: EventColumns = self.timeline.events
+        self.pages = ChoicePages(self.timeline.pages, self.events)
         times = self.events.time
         if test_from is None:
             test_from = float(times[int(0.8 * len(times))]) if len(times) else 0.0
@@ -134,16 +138,17 @@ class Replay:
         return self.request_for(user, int(self.events.post[event]), now, event)
 
     def request_for(self, user: int, target: int, now: float, event: int = -1) -> ReplayRequest:
-        """The request of the dataset's `user` just before `now` (seconds). `now` never goes back."""
+        """The request of the dataset's `user` just before `now` (seconds). `now` never goes back.
+
+        A choice (`event` from 0) on a page was made when the page was: neither it nor later pages count as shown.
+        """
         self._fit_text(now)
         self.timeline.advance(now)
         state = self.timeline.state
         row = int(self.timeline.user_row[user])
         user_row = row if row < state.n_users else -1
-        context = self._context
-        if context is None or (context.user, context.now) != (user_row, now):
-            context = RankingContext(state, user_row, now, state.seen_posts(user_row, self.targets))
-            self._context = context  # a view and a choice at the same time share it
+        page = self.pages.find(user_row, target, now) if event >= 0 else -1
+        context = self._context_for(user_row, now, self.pages.shown_at(page))
         posts = np.arange(state.n_posts)
         request_hash = self._hash_requests(np.array([now]), np.array([user]))
         return ReplayRequest(
@@ -154,10 +159,21 @@ class Replay:
             state=state,
             eligible=posts[NotOwn()(context, posts) & context.allowed(posts) & NotMuted()(context, posts)],
             context=context,
+            page=page,
+            feed_has_pages=len(self.pages) > 0,
             neighbour_models=self._neighbour_models_at(now),
             tie_break=_mix(request_hash ^ self._post_hash[: len(posts)]),
             uncapped=cache(partial(self._uncapped_context, user_row, now)),
         )
+
+    def _context_for(self, user: int, now: float, shown_before: float) -> RankingContext:
+        """A view and a choice at the same time share the context."""
+        context, state = self._context, self.timeline.state
+        if context is None or (context.user, context.now, context.shown_before) != (user, now, shown_before):
+            excluded = state.seen_posts(user, self.targets)
+            context = RankingContext(state, user, now, excluded, shown_before=shown_before)
+            self._context = context
+        return context
 
     def _uncapped_context(self, user: int, now: float) -> RankingContext:
         self._uncapped_timeline.advance(now)

@@ -179,9 +179,44 @@ class MembershipColumns:
         return len(self.user)
 
 
+@dataclass(frozen=True, eq=False)
+class PageColumns:
+    """(n_pages,) pages that were shown to users, sorted by time. None by default.
+
+    post  (n_places,) rows of posts: the places of the first page, then those of the second, and so on
+    seen  (n_places,) whether the post was on screen, as far as the client reported it
+    """
+
+    user: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    time_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    length: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # places of each page
+    post: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    seen: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def places(self, page: int) -> slice:
+        """The places of a page in `post` and `seen`."""
+        end = self._end.item(page)
+        return slice(end - self.length.item(page), end)
+
+    @cached_property
+    def time(self) -> NDArray[np.float64]:
+        """Times in seconds."""
+        return _seconds(self.time_us)
+
+    @cached_property
+    def _end(self) -> NDArray[np.int64]:
+        return np.cumsum(self.length)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedDataset:
-    """All users, posts, follows, events and memberships of a feed, and its controls by time, undated first."""
+    """All users, posts, follows, events, memberships and pages of a feed, and its controls by time, undated first.
+
+    Only a replay reads the pages. A feed without pages, such as one of files, is complete.
+    """
 
     users: UserColumns
     posts: PostColumns
@@ -191,3 +226,4 @@ class FeedDataset:
     memberships: MembershipColumns = field(
         default_factory=lambda: MembershipColumns(np.empty(0, np.int32), [])
     )
+    pages: PageColumns = field(default_factory=PageColumns)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities.control import Control
 from app.domain.entities.post import post_text
-from app.domain.feed.dataset import EventColumns, FeedDataset
+from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
 from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import PostSettings, user_settings
@@ -31,8 +31,8 @@ class FeedTimeline:
         self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = DEFAULT_RULE
     ) -> None:
         """`replay` ignores values without a time (undated follows, present visibility, settings of users), dates each
-        post by its existence, and applies the controls that have a time. `counting` says which events count; None
-        counts all and applies no controls, as the simple rankers are defined."""
+        post by its existence, and applies the controls that have a time, and the pages. `counting` says which events
+        count; None counts all and applies neither controls nor pages, as the simple rankers are defined."""
         self.dataset = dataset
         self.state = FeedState(counting)
         self._replay = replay
@@ -52,6 +52,8 @@ class FeedTimeline:
         self._controls = _DatedControls.of(dataset) if replay else _DatedControls()
         for row, time in self._controls.mentions:
             appears[row] = min(appears[row], time)
+        pages = dataset.pages if replay else PageColumns()
+        np.minimum.at(appears, pages.user, pages.time)
 
         # the history's row of each of the state's, and the other way round
         self.post_order, self._post_times, self.post_row = _by_time(self.exists_since, posts.key)
@@ -66,13 +68,17 @@ class FeedTimeline:
             events.seq,
             received_us=None if replay else events.received_us,
         )
+        user, post = (
+            rows.astype(np.int32) for rows in (self.user_row[pages.user], self.post_row[pages.post])
+        )
+        self.pages = replace(pages, user=user, post=post)
         self.counted = np.ones(len(events), np.bool_)
         if counting is not None:
             self.counted = counted_events(counting, self.events, self._author_rows(self.post_order))
         self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors: NDArray[np.float32] | None = None
-        self._posts = self._users = self._events = self._follows = 0
-        self._applies_controls = counting is not None
+        self._posts = self._users = self._events = self._follows = self._pages = 0
+        self._is_reference = counting is None
 
     def advance(self, until: float) -> None:
         """Apply everything strictly before `until`, which never goes back."""
@@ -94,8 +100,9 @@ class FeedTimeline:
             these = slice(self._events, events)
             self.state.record(self.events[these], self.counted[these])
             self._events = events
-        if self._applies_controls:
+        if not self._is_reference:
             self._controls.apply(self.state, until)
+            self._apply_pages(int(np.searchsorted(self.pages.time, until)))
 
     def apply_all(self) -> FeedState:
         """Apply all the rest, users that nothing names included."""
@@ -131,6 +138,18 @@ class FeedTimeline:
         created = users.created[those]
         self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
         self._users = until
+
+    def _apply_pages(self, until: int) -> None:
+        """Record the pages up to position `until`, without posts that do not exist before the page."""
+        pages = self.pages
+        for page in range(self._pages, until):
+            places, time = pages.places(page), pages.time.item(page)
+            posts, was_seen = pages.post[places], pages.seen[places]
+            existed = posts < self.posts_before(time)
+            for seen in (False, True):
+                shown = posts[existed & (was_seen == seen)]
+                self.state.impressions.record(pages.user.item(page), shown, time, seen=seen)
+        self._pages = until
 
     def _author_rows(self, those: NDArray[np.intp]) -> NDArray[np.int32]:
         """(n,) user rows of the state of the authors of some posts of the dataset, -1 unknown."""

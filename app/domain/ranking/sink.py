@@ -29,13 +29,15 @@ class IgnoredImpressions:
     weights: NDArray[np.float64]
 
 
-def ignored_impressions(state: FeedState, user: int, now: float) -> IgnoredImpressions:
-    """The ignored impressions of a user row (-1: unknown).
+def ignored_impressions(
+    state: FeedState, user: int, now: float, shown_before: float = np.inf
+) -> IgnoredImpressions:
+    """The ignored impressions of a user row (-1: unknown), on pages before `shown_before` (seconds).
 
     If the user's client reports which posts were on screen, only those count.
     """
     shown = state.impressions.of(user)
-    counts = shown["time"] <= now - REPEAT_SECONDS
+    counts = (shown["time"] <= now - REPEAT_SECONDS) & (shown["time"] < shown_before)
     if shown["seen"].any():
         counts &= shown["seen"]
     posts, times = shown["post"][counts], shown["time"][counts]
@@ -76,7 +78,7 @@ class ImpressionSink:
 
     def __call__(self, context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """(n,) factors of the scores of `rows`, which ascend; 1 for a post without ignored impressions."""
-        ignored = ignored_impressions(context.state, context.user, context.now)
+        ignored = ignored_impressions(context.state, context.user, context.now, context.shown_before)
         place = np.searchsorted(rows, ignored.posts)
         listed = np.append(rows, -1)[place] == ignored.posts
         exponents = ignored.weights * np.exp2(-ignored.ages / (self.half_life_hours * HOUR))

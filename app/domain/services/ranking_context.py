@@ -26,18 +26,21 @@ class RankingContext:
         excluded: NDArray[np.integer[Any]] = _NONE,
         *,
         sinks_shown: bool = True,
+        shown_before: float = np.inf,
         public_only: bool = False,
     ) -> None:
         """`user` is a row of `state`, or -1 for an unknown user; `now` is in seconds since the Unix epoch.
 
         `excluded` are rows of posts that must not be returned: seen posts, excluded posts and posts of earlier pages.
         The posts that the user's controls hide are added to them. `sinks_shown`: posts that were shown without any
-        engagement rank lower. `public_only`: posts for followers or members are visible to nobody.
+        engagement rank lower; pages at or after `shown_before` (seconds) do not count. `public_only`: posts for
+        followers or members are visible to nobody.
         """
         self.state = state
         self.user = user
         self.now = now
         self.sinks_shown = sinks_shown
+        self.shown_before = shown_before
         self.public_only = public_only
         self.controls = state.controls.active(user, now, state.post_rows.get)
         self.excluded = excluded

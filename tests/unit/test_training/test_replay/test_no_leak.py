@@ -54,7 +54,11 @@ def before(dump: bytes, at: float) -> list[bytes]:
 
 
 @settings(max_examples=80)
-@given(feed=feeds(least_events=6, most_controls=4), start=st.integers(0, 20), at=st.integers(10, 41))
+@given(
+    feed=feeds(least_events=6, most_controls=4, most_pages=4),
+    start=st.integers(0, 20),
+    at=st.integers(10, 41),
+)
 def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_factory, feed, start, at):
     path = tmp_path_factory.getbasetemp() / "dump"
     history, start, at = feed.dataset(), start * 1800.0, at * 1800.0
@@ -68,7 +72,7 @@ def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_fa
 
 
 @settings(max_examples=40)
-@given(feed=feeds(least_events=6, most_controls=4), start=st.integers(0, 20))
+@given(feed=feeds(least_events=6, most_controls=4, most_pages=4), start=st.integers(0, 20))
 def test_every_ranker_and_the_sampling_for_learning_get_through_any_small_feed(feed, start):
     history = feed.dataset()
     replay = Replay(history, RankingOptions(), targets=target_kinds(history), test_from=start * 1800.0)
