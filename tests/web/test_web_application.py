@@ -32,6 +32,6 @@ def test_the_web_application_and_the_client_package_pass_their_unit_tests() -> N
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_the_system_works_in_a_real_browser() -> None:
     run_web_tests("--browser")

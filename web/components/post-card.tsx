@@ -83,16 +83,18 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
   const { dismiss } = useFeedback();
   const follow = useFollowChoice(post, announce);
   const recordClick = () => record(post.id, "click", { requestId });
+  // Events on the page of the post join the page of the feed that showed it.
+  const href = requestId === null ? pathOf(post) : `${pathOf(post)}?${new URLSearchParams({ request_id: requestId })}`;
   return (
     <header>
       <span id={authorElementId} className={post.author ? "author" : "author unknown"}>
         {post.author?.name ?? "Unknown author"}
       </span>
-      <Link href={pathOf(post)} className="when" prefetch={false} onClick={recordClick}>
+      <Link href={href} className="when" prefetch={false} onClick={recordClick}>
         <RelativeTime iso={post.createdAt} />
       </Link>
       <PostMenu
-        href={pathOf(post)}
+        href={href}
         choices={feedbackChoices(post, user)}
         follow={follow}
         onCopy={() => void copyLink(post, announce)}

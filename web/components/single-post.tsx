@@ -4,12 +4,12 @@ import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
 import { PostEntry } from "./post-entry";
 
-/** The content of a page with a single post. */
-export function SinglePost({ post }: { post: PostWithUser }) {
+/** The content of a page with a single post. `requestId` is that of the feed page with the link to it, if any. */
+export function SinglePost({ post, requestId }: { post: PostWithUser; requestId: string | null }) {
   const { announce, announcer } = useAnnouncer();
   return (
     <div className="feed-column">
-      <PostEntry post={post} requestId={null} single announce={announce} />
+      <PostEntry post={post} requestId={requestId} single announce={announce} />
       {announcer}
     </div>
   );

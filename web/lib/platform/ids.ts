@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 
 const NAMESPACE_URL = Buffer.from("6ba7b8119dad11d180b400c04fd430c8", "hex");
 const UUID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 /** Excludes control characters, lone surrogates, unassigned code points and line separators. */
 const PRINTABLE = /^[^\p{Cc}\p{Cs}\p{Cn}\p{Zl}\p{Zp}]{1,128}$/u;
 
@@ -12,6 +13,11 @@ export function isId(text: string): boolean {
 
 export function isUuid(text: string): boolean {
   return UUID.test(text);
+}
+
+/** True for a `request_id` that the service accepts. */
+export function isRequestId(text: string): boolean {
+  return REQUEST_ID.test(text);
 }
 
 /** The user's primary key: the id itself if it is a UUID, else the version 5 UUID that the service derives from it. */

@@ -615,19 +615,22 @@ describe("the feed page", { skip }, () => {
     assert.equal((last?.body as { user_id: string }).user_id, "user-11");
   });
 
-  it("shows a post on its own page, and stores the click", async () => {
+  it("shows a post on its own page, and stores the click and a like with the id of the page in the feed", async () => {
     const feed = await openFeed({ user: "user-9" });
     await feed.waitForPosts();
     const id = await feed.posts.first().getAttribute("data-post");
 
     await feed.posts.first().locator("a.when").click();
-    await feed.page.waitForURL(`**/post/${id}`);
+    await feed.page.waitForURL(`**/post/${id}?request_id=*`);
     await feed.page.getByLabel("Your comment").waitFor();
+    await feed.page.locator("article .like").click();
 
-    await waitUntil(
-      () => [...service.events.values()].some((event) => event.interaction_type === "click"),
-      "stored click",
-    );
+    const eventsOfPost = () =>
+      [...service.events.values()].filter(({ post_id, user_id }) => post_id === id && user_id === "user-9");
+    const hasEvent = (type: string) => eventsOfPost().some(({ interaction_type }) => interaction_type === type);
+    await waitUntil(() => hasEvent("click") && hasEvent("like"), "stored click and like");
+    const requestIds = new Set(eventsOfPost().map(({ request_id }) => request_id));
+    assert.deepEqual([requestIds.size, requestIds.has(undefined)], [1, false]);
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 

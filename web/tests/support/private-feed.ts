@@ -17,11 +17,6 @@ interface PrivatePost {
   ageMinutes: number;
 }
 
-interface FeedComment {
-  post: string;
-  user: string;
-}
-
 /**
  * A random feed with private posts, comments, mutes and blocks, and the rules that say who may see what in plain
  * TypeScript. The text of a post contains `text-of:` and its id.
@@ -30,7 +25,8 @@ export class PrivateFeed {
   readonly authors = names("author", 8);
   readonly readers: string[];
   readonly posts: PrivatePost[];
-  readonly comments: FeedComment[];
+  /** The users who commented on each post, one entry a comment. */
+  readonly commenters: Map<string, string[]>;
   private readonly hermits: Set<string>;
   private readonly showsSensitive: Set<string>;
   private readonly languages: Map<string, string[]>;
@@ -62,7 +58,7 @@ export class PrivateFeed {
     this.posts = Array.from({ length: postCount }, (_, number) => this.makePost(number));
     const ids = this.posts.map(({ id }) => id);
     this.hidden = this.pairs(this.readers, ids, 0.02);
-    this.comments = ids.flatMap((post) => [1, 2].map(() => ({ post, user: this.pick(everybody) })));
+    this.commenters = new Map(ids.map((id) => [id, [this.pick(everybody), this.pick(everybody)]]));
   }
 
   get users(): string[] {
@@ -90,7 +86,7 @@ export class PrivateFeed {
   /** Whether the fallback may show the post to the viewer. */
   isEligible(viewer: string, post: PrivatePost, mode: string): boolean {
     const isInMode = mode !== "following" || this.followed.has(pair(viewer, post.author));
-    const hasSeen = this.comments.some((comment) => comment.post === post.id && comment.user === viewer);
+    const hasSeen = this.commenters.get(post.id)?.includes(viewer);
     return isInMode && !hasSeen && viewer !== post.author && this.isVisible(viewer, post);
   }
 
@@ -125,7 +121,8 @@ export class PrivateFeed {
           rows.map((row) => ({ ...row, action })),
         );
       }
-      await insert("user_interaction", this.comments.map(commentRow));
+      const comments = [...this.commenters].flatMap(([post, users]) => users.map((user) => commentRow(post, user)));
+      await insert("user_interaction", comments);
     } finally {
       await client.end();
     }
@@ -213,7 +210,7 @@ function postRow({ id, author, audience, tag, ageMinutes, ...post }: PrivatePost
   };
 }
 
-function commentRow({ post, user }: FeedComment) {
+function commentRow(post: string, user: string) {
   const at = minutesAgo(0);
   const metadata = { text: `by ${user}` };
   return {

@@ -4,13 +4,19 @@ import { currentViewer } from "@/app/viewer";
 import { Providers } from "@/components/providers";
 import { SinglePost } from "@/components/single-post";
 import { DatabaseUnavailable } from "@/lib/platform/database";
-import { isUuid } from "@/lib/platform/ids";
+import { isRequestId, isUuid } from "@/lib/platform/ids";
 import { findPosts, type PostWithSeq } from "@/lib/repositories/post.repository";
 
 export const metadata = { title: "Post" };
 
-export default async function PostPage({ params }: { params: Promise<{ id: string }> }) {
+interface PostPageProps {
+  params: Promise<{ id: string }>;
+  searchParams: Promise<{ request_id?: string | string[] }>;
+}
+
+export default async function PostPage({ params, searchParams }: PostPageProps) {
   const { id } = await params;
+  const { request_id } = await searchParams;
   if (!isUuid(id)) notFound();
   const viewer = await currentViewer();
   let posts: PostWithSeq[] | null;
@@ -31,7 +37,10 @@ export default async function PostPage({ params }: { params: Promise<{ id: strin
       </header>
       {post ? (
         <Providers user={viewer.id}>
-          <SinglePost post={post} />
+          <SinglePost
+            post={post}
+            requestId={typeof request_id === "string" && isRequestId(request_id) ? request_id : null}
+          />
         </Providers>
       ) : (
         <section className="notice">

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isId, postUuid, userUuid } from "@/lib/platform/ids";
+import { isId, isRequestId, postUuid, userUuid } from "@/lib/platform/ids";
 
 describe("ids", () => {
   it("become the UUIDs that the service derives from the same text", () => {
@@ -11,6 +11,17 @@ describe("ids", () => {
 
   it("are used unchanged if they are UUIDs, in lower case", () => {
     assert.equal(userUuid("6BA7B811-9DAD-11D1-80B4-00C04FD430C8"), "6ba7b811-9dad-11d1-80b4-00c04fd430c8");
+  });
+
+  it("of requests are 1 to 128 letters, digits and marks", () => {
+    assert.deepEqual(["r-1", "5f0c.a:b_c", "", "a b", "ü", "x".repeat(129)].map(isRequestId), [
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it("are 1 to 128 printable characters", () => {
