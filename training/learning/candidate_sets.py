@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.ranking import user_features
 from app.domain.ranking.choice_model import CLIP
 
 _IGNORED_SCALE = 1e30  # a scale that makes every value of an input 0
@@ -27,6 +28,11 @@ class ChoiceSets:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the inputs. Those of impressions, the last ones, are missing for a feed without pages."""
+        return user_features.names(impressions=True)[: self.inputs.shape[2]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

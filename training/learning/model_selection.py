@@ -57,8 +57,7 @@ class ModelSpec:
         self, choice_sets: StandardChoiceSets, seed: int, start: ChoiceModel | None = None
     ) -> ChoiceModel:
         """The most likely model of this shape; `start` as in `fit_choice_model`."""
-        names = user_features.names()
-        return fit_choice_model(names, choice_sets, **asdict(self), start=start, seed=seed)
+        return fit_choice_model(choice_sets.names, choice_sets, **asdict(self), start=start, seed=seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +78,15 @@ def select_model(
     1984, section 3.4.3) or by `_MIN_GAIN`. If one signal explains the choices, the noise of many weights harms the top
     of the list before it shows in the likelihood.
     """
-    excluded = user_features.excluded(options.without)
+    names = choice_sets.names
+    excluded = user_features.excluded(options.without, impressions=True)[: len(names)]
     everything = standardise(choice_sets, excluded)
     trials = _Trials(everything, options.seed)
     for ridge in options.ridges:
         trials.fit(ModelSpec(ridge), trials.best() if trials.models else None)
     linear = trials.best()
     layers = [ModelSpec(linear.ridge, units) for units in options.units]
-    used = np.array(user_features.names())[~excluded]
+    used = np.array(names)[~excluded]
     signals = [ModelSpec(linear.ridge, only=name) for name in _SIGNALS if name in used]
     with ThreadPoolExecutor(_FIT_THREADS) as pool:
         list(pool.map(lambda spec: trials.fit(spec, None if spec.only else linear), layers + signals))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,7 @@ class CandidateSampler:
         self._options = options
         self._sources = learned_sources(replay.options)
         self._seeds = replay.hashes(examples.event_rows).tolist()
+        self._inputs = partial(user_features.matrix, impressions=len(replay.pages) > 0)
 
     def sample(self, number: int, request: ReplayRequest) -> SampledExample:
         """Sample the candidates of an example. `request` is the feed just before its event."""
@@ -107,10 +109,10 @@ class CandidateSampler:
         log_weight = np.log(np.concatenate([[1.0], weight])).astype(np.float32)
         candidates = strata.candidates
         if not (self._examples.full[number] and len(candidates)):
-            return SampledExample(number, user_features.matrix(context, rows).T, log_weight, None)
+            return SampledExample(number, self._inputs(context, rows).T, log_weight, None)
         # In this order, because the rounding of a product of matrices depends on the order of its rows.
         batch = np.concatenate([candidates, rows[~np.isin(rows, candidates)]])
-        inputs = user_features.matrix(context, batch)
+        inputs = self._inputs(context, batch)
         position = np.empty(request.state.n_posts, np.intp)
         position[batch] = np.arange(len(batch))
         chosen_at = position.item(chosen) if position[chosen] < len(candidates) else -1
@@ -126,7 +128,8 @@ class SampledExamples:
         self._known_at = events.time[examples.requests]
         self._value = replay.options.kind_weights()[events.kind[examples.requests]].astype(np.float32)
         size = len(examples.requests), options.candidates
-        self._inputs = np.zeros((*size, len(user_features.names())), np.float32)
+        names = user_features.names(impressions=len(replay.pages) > 0)
+        self._inputs = np.zeros((*size, len(names)), np.float32)
         self._log_weight = np.full(size, -np.inf, np.float32)
         self._full: list[FullChoiceSet] = []
 

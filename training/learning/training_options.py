@@ -46,8 +46,9 @@ class TrainingOptions:
             raise ConfigurationError(f"{min(unknown)}: unknown section (use ranking or learning)")
         ranking = _validated("ranking", values.get("ranking", {}), RankingOptions())
         learning = _validated("learning", values.get("learning", {}), LearningOptions())
+        known = {*user_features.names(impressions=True), *user_features.groups(impressions=True)}
         for name in learning.without:
-            if name not in user_features.names() and name not in user_features.groups():
+            if name not in known:
                 raise ConfigurationError(f"learning.without: {name!r} is no input and no group of inputs")
         return cls(ranking, learning)
 

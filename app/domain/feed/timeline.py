@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
@@ -68,10 +68,7 @@ class FeedTimeline:
             events.seq,
             received_us=None if replay else events.received_us,
         )
-        user, post = (
-            rows.astype(np.int32) for rows in (self.user_row[pages.user], self.post_row[pages.post])
-        )
-        self.pages = replace(pages, user=user, post=post)
+        self.pages = self._pages_of_state(pages)
         self.counted = np.ones(len(events), np.bool_)
         if counting is not None:
             self.counted = counted_events(counting, self.events, self._author_rows(self.post_order))
@@ -139,16 +136,26 @@ class FeedTimeline:
         self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
         self._users = until
 
+    def _pages_of_state(self, pages: PageColumns) -> PageColumns:
+        """Pages with rows of the state, without posts that do not exist before the page."""
+        page_of = np.repeat(np.arange(len(pages)), pages.length)
+        existed = self.exists_since[pages.post] < pages.time[page_of]
+        return PageColumns(
+            self.user_row[pages.user].astype(np.int32),
+            pages.time_us,
+            np.bincount(page_of[existed], minlength=len(pages)),
+            self.post_row[pages.post[existed]].astype(np.int32),
+            pages.seen[existed],
+        )
+
     def _apply_pages(self, until: int) -> None:
-        """Record the pages up to position `until`, without posts that do not exist before the page."""
-        pages = self.pages
+        """Record the pages up to position `until`."""
+        pages, impressions = self.pages, self.state.impressions
         for page in range(self._pages, until):
-            places, time = pages.places(page), pages.time.item(page)
+            places, user, time = pages.places(page), pages.user.item(page), pages.time.item(page)
             posts, was_seen = pages.post[places], pages.seen[places]
-            existed = posts < self.posts_before(time)
             for seen in (False, True):
-                shown = posts[existed & (was_seen == seen)]
-                self.state.impressions.record(pages.user.item(page), shown, time, seen=seen)
+                impressions.record(user, posts[was_seen == seen], time, seen=seen)
         self._pages = until
 
     def _author_rows(self, those: NDArray[np.intp]) -> NDArray[np.int32]:

@@ -21,12 +21,13 @@ class LearnedScorer:
 
     def __init__(self, model: ChoiceModel) -> None:
         """Raises ValueError if `model` was trained on other inputs than this version computes."""
-        if model.names != user_features.names():
+        self._impressions = model.names == user_features.names(impressions=True)
+        if not self._impressions and model.names != user_features.names():
             raise ValueError(
                 "the model was trained on other features than this version computes: train again"
             )
         self.model = model
-        declared = user_features.reasons()
+        declared = user_features.reasons(impressions=self._impressions)
         self._reasons = (None, *sorted({reason for reason in declared if reason is not None}))
         self._has_reason = np.array(
             [[one is reason for one in declared] for reason in self._reasons], np.float32
@@ -35,11 +36,11 @@ class LearnedScorer:
 
     def utilities(self, context: RankingContext, rows: Rows) -> NDArray[np.float64]:
         """(n,) utilities of the posts `rows`; a difference of two is the log odds of one choice against the other."""
-        return self.model.utilities(user_features.matrix(context, rows))
+        return self.model.utilities(self._inputs(context, rows))
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
         """See `Scorer`."""
-        inputs = user_features.matrix(context, rows)
+        inputs = self._inputs(context, rows)
         utility = self.model.utilities(inputs)
         values = np.exp(utility - utility.max(initial=-np.inf))
 
@@ -53,6 +54,9 @@ class LearnedScorer:
             return self._explanations(context, rows[at], inputs[:, at], log_share)
 
         return Scored(values, reasons, explanations)
+
+    def _inputs(self, context: RankingContext, rows: Rows) -> NDArray[np.float32]:
+        return user_features.matrix(context, rows, impressions=self._impressions)
 
     def _strongest_reasons(self, inputs: NDArray[np.float32]) -> list[Reason | None]:
         """The reason whose inputs contribute most to each post, relative to the mean of the posts.

@@ -22,11 +22,13 @@ class IgnoredImpressions:
     posts    (n,) post rows, which may repeat
     ages     (n,) seconds, at least REPEAT_SECONDS
     weights  (n,) 1, or ENGAGED_PAGE_WEIGHT on a page with a post that the user engaged with
+    seen     whether these posts were on screen; else it is unknown
     """
 
     posts: NDArray[np.int32]
     ages: NDArray[np.float64]
     weights: NDArray[np.float64]
+    seen: bool
 
 
 def ignored_impressions(
@@ -38,7 +40,8 @@ def ignored_impressions(
     """
     shown = state.impressions.of(user)
     counts = (shown["time"] <= now - REPEAT_SECONDS) & (shown["time"] < shown_before)
-    if shown["seen"].any():
+    reports_seen = bool(shown["seen"].any())
+    if reports_seen:
         counts &= shown["seen"]
     posts, times = shown["post"][counts], shown["time"][counts]
     weights = np.ones(len(posts))
@@ -46,7 +49,15 @@ def ignored_impressions(
     if engaged.any():
         weights[np.isin(times, times[engaged])] = ENGAGED_PAGE_WEIGHT
         posts, times, weights = posts[~engaged], times[~engaged], weights[~engaged]
-    return IgnoredImpressions(posts, now - times, weights)
+    return IgnoredImpressions(posts, now - times, weights, reports_seen)
+
+
+def ignored_by_user(context: RankingContext) -> IgnoredImpressions:
+    """The ignored impressions of the user of a request, computed once."""
+    return context.memoise(
+        "ignored impressions",
+        lambda: ignored_impressions(context.state, context.user, context.now, context.shown_before),
+    )
 
 
 def _engaged(
@@ -78,7 +89,7 @@ class ImpressionSink:
 
     def __call__(self, context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """(n,) factors of the scores of `rows`, which ascend; 1 for a post without ignored impressions."""
-        ignored = ignored_impressions(context.state, context.user, context.now, context.shown_before)
+        ignored = ignored_by_user(context)
         place = np.searchsorted(rows, ignored.posts)
         listed = np.append(rows, -1)[place] == ignored.posts
         exponents = ignored.weights * np.exp2(-ignored.ages / (self.half_life_hours * HOUR))

@@ -13,11 +13,13 @@ from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking import neighbourhood
 from app.domain.ranking.features import Block, FeatureSet
 from app.domain.ranking.post_features import POST_FEATURES, post_inputs
+from app.domain.ranking.sink import ignored_by_user
 from app.domain.services.ranking_context import RankingContext
 
 _MIN_SUPPORT = 1e-3  # added to the support of neighbours before its logarithm
 _TEXT_EVENTS = 50  # newest events of the user whose posts give the text profile
 _TEXT_DECAY = (0.9 ** np.arange(_TEXT_EVENTS)[::-1]).astype(np.float32)  # the newest counts 1
+_IGNORED_SECONDS = 30 * DAY  # impressions of this age have no effect on the time since the newest one
 _AGE_EVENTS = 50  # newest events of the user whose posts give the usual age
 
 
@@ -81,34 +83,41 @@ class CandidateBatch:
 
 FEATURES: FeatureSet[CandidateBatch] = FeatureSet()
 feature = FEATURES.register
+IMPRESSION_FEATURES: FeatureSet[CandidateBatch] = FeatureSet()
+"""Inputs of models that were trained on a feed with pages, after all others."""
 
 
-def names() -> tuple[str, ...]:
-    """The names of all inputs, in the order of `matrix`."""
-    return POST_FEATURES.names() + FEATURES.names()
+def names(*, impressions: bool = False) -> tuple[str, ...]:
+    """The names of all inputs, in the order of `matrix`; with `impressions`, also of IMPRESSION_FEATURES."""
+    return POST_FEATURES.names() + FEATURES.names() + IMPRESSION_FEATURES.names() * impressions
 
 
-def reasons() -> tuple[Reason | None, ...]:
+def reasons(*, impressions: bool = False) -> tuple[Reason | None, ...]:
     """The reason that each input declares, in the order of `matrix`."""
-    return POST_FEATURES.reasons() + FEATURES.reasons()
+    return POST_FEATURES.reasons() + FEATURES.reasons() + IMPRESSION_FEATURES.reasons() * impressions
 
 
-def groups() -> dict[str, tuple[str, ...]]:
+def groups(*, impressions: bool = False) -> dict[str, tuple[str, ...]]:
     """The inputs of each feature, by the name of its function."""
-    return POST_FEATURES.groups() | FEATURES.groups()
+    without = POST_FEATURES.groups() | FEATURES.groups()
+    return without | IMPRESSION_FEATURES.groups() if impressions else without
 
 
-def excluded(without: Collection[str]) -> NDArray[np.bool_]:
+def excluded(without: Collection[str], *, impressions: bool = False) -> NDArray[np.bool_]:
     """(n_features,) true for the inputs that `without` names, alone or by the name of their feature."""
-    dropped = {name for group, members in groups().items() if group in without for name in members}
-    return np.array([name in without or name in dropped for name in names()])
+    members = groups(impressions=impressions)
+    dropped = {name for group in members if group in without for name in members[group]}
+    return np.array([name in without or name in dropped for name in names(impressions=impressions)])
 
 
-def matrix(context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """(n_features, n_rows) all inputs of the candidates."""
+def matrix(
+    context: RankingContext, rows: NDArray[np.intp], *, impressions: bool = False
+) -> NDArray[np.float32]:
+    """(n_features, n_rows) all inputs of the candidates, in the order of `names`."""
     posts = post_inputs(context.state, context.now, rows).T
     batch = CandidateBatch(context, rows, dict(zip(POST_FEATURES.names(), posts, strict=True)))
-    return np.concatenate([posts, *FEATURES.blocks(batch)], dtype=np.float32)
+    blocks = FEATURES.blocks(batch) + (IMPRESSION_FEATURES.blocks(batch) if impressions else [])
+    return np.concatenate([posts, *blocks], dtype=np.float32)
 
 
 @feature("met", "met within 1h", "met within 1d", reason=None)
@@ -196,3 +205,27 @@ def usual_age_gap(c: CandidateBatch) -> Block:
 def engagement_by_age_gap(c: CandidateBatch) -> Block:
     """log(1 + decayed engagement) x `age_gap` / 3, half-life 6 hours."""
     return (c.posts["heat 6h"] * c.age_gap / 3)[None]
+
+
+@IMPRESSION_FEATURES.register("ignored", "ignored on screen", "ignored recently", reason=None)
+def ignored_before(c: CandidateBatch) -> Block:
+    """Impressions of the post without any later event of the user; 0 for other posts.
+
+    log(1 + their weights), 1 if they were on screen, and log(30 d / time since the newest), at least 0. Requests that
+    do not lower ignored posts, and users without personalised ranking, have none.
+    """
+    if not c.context.sinks_shown or c.context.history_user < 0:
+        return c.zeros(3)
+    ignored = ignored_by_user(c.context)
+    if not len(ignored.posts):
+        return c.zeros(3)
+    posts, group = np.unique(ignored.posts, return_inverse=True)
+    count = np.bincount(group, ignored.weights)
+    age = np.full(len(posts), np.inf)
+    np.minimum.at(age, group, ignored.ages)
+    values = np.stack(
+        [np.log1p(count), np.full(len(posts), ignored.seen), np.log(_IGNORED_SECONDS / age).clip(0)]
+    )
+    place = np.searchsorted(posts, c.rows).clip(max=len(posts) - 1)
+    block: Block = np.where(posts[place] == c.rows, values[:, place], 0.0)
+    return block
