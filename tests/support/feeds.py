@@ -254,6 +254,19 @@ def generated(
     return make_feed(FeedSize(users, posts, interactions, seed, until=1_769_817_600_000, scenario=scenario))
 
 
+def with_pages(history: FeedDataset, size: int = 10, seed: int = 0) -> FeedDataset:
+    """The feed with a page a minute before every third event: the post of the event among random ones."""
+    random = np.random.default_rng(seed)
+    events = history.events[np.arange(0, len(history.events), 3)]
+    posts = random.integers(0, len(history.posts), (len(events), size), dtype=np.int32)
+    posts[:, 3] = events.post
+    length = np.full(len(events), size)
+    pages = PageColumns(
+        events.user, events.time_us - 60_000_000, length, posts.ravel(), random.random(posts.size) < 0.1
+    )
+    return replace(history, pages=pages)
+
+
 def forum() -> FeedDataset:
     """The real feed of FEED_DATASETS (default: ../shared/datasets); the test is skipped, and says so, without it."""
     from data.feed_files.reader import read_feed

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,42 +22,56 @@ from training.replay.replay import Replay, ReplayRequest
 _TOP_SHARE = 0.1  # of the posts that a source nominates, its best first
 
 Rows = NDArray[np.intp]
+_NO_ROWS = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strata:
-    """The eligible posts of one request, grouped by sampling rate. The chosen post is in none of the first three.
+    """The eligible posts of one request, grouped by sampling rate. The chosen post is in none of the first four.
 
-    top         (n,) rows that a source nominates among its first tenth: the highest rate
+    ignored     (n,) rows that the user ignored on the page of the choice: all of them, or at least half of the sample
+    top         (n,) rows that a source nominates among its first tenth: the highest rate of the others
     nominated   (n,) other rows that a source nominates
     others      (n,) rows that no source nominates: the lowest rate
     candidates  (n,) all rows that a source nominates, with the chosen one if it is among them
     """
 
+    ignored: Rows
     top: Rows
     nominated: Rows
     others: Rows
     candidates: Rows
 
     @classmethod
-    def of(cls, nominations: Sequence[Rows], eligible: Rows, chosen: int, n_posts: int) -> "Strata":
-        """Group `eligible` rows by the `nominations` of each source, best first."""
+    def of(
+        cls,
+        nominations: Sequence[Rows],
+        eligible: Rows,
+        chosen: int,
+        n_posts: int,
+        ignored: NDArray[np.integer[Any]] = _NO_ROWS,
+    ) -> "Strata":
+        """Group `eligible` rows by the `nominations` of each source, best first, and by whether they were ignored."""
         top, nominated = np.zeros(n_posts, np.bool_), np.zeros(n_posts, np.bool_)
         for rows in nominations:
             top[rows[: int(np.ceil(_TOP_SHARE * len(rows)))]] = True
             nominated[rows] = True
         rows = eligible[eligible != chosen]
+        is_ignored = np.isin(rows, ignored)
+        ignored_rows, rows = rows[is_ignored], rows[~is_ignored]
         is_top, is_nominated = top[rows], nominated[rows]
         candidates = eligible[nominated[eligible]]
-        return cls(rows[is_top], rows[is_nominated & ~is_top], rows[~is_nominated], candidates)
+        return cls(ignored_rows, rows[is_top], rows[is_nominated & ~is_top], rows[~is_nominated], candidates)
 
     def draw(self, room: int, options: LearningOptions, seed: int) -> tuple[Rows, NDArray[np.float64]]:
         """At most `room` rows, and the number of posts that each represents: the inverse of its sampling rate."""
         random = np.random.default_rng(seed)
-        strata = (self.top, self.nominated, self.others)
-        top = min(int(options.strong_share * room), room)
-        nominated = min(int(options.hard_share * room), room - top)
-        wanted = (top, nominated, room - top - nominated)
+        strata = (self.ignored, self.top, self.nominated, self.others)
+        ignored = min(len(self.ignored), room // 2)
+        rest = room - ignored
+        top = min(int(options.strong_share * rest), rest)
+        nominated = min(int(options.hard_share * rest), rest - top)
+        wanted = (ignored, top, nominated, rest - top - nominated)
         counts = [min(len(rows), n) for rows, n in zip(strata, wanted, strict=True)]
         for stratum, rows in enumerate(strata):  # other strata use the room of one that is too small
             counts[stratum] += min(len(rows) - counts[stratum], room - sum(counts))
@@ -89,12 +104,14 @@ class CandidateSampler:
 
     Nominated posts are sampled at a higher rate than the rest of the catalogue, and the first of each source at the
     highest. If the strongest candidates are sampled at a low rate, the model becomes overconfident: most samples lack
-    the one post that the chosen one had to beat.
+    the one post that the chosen one had to beat. Of the posts that the user ignored on the page of the choice, all are
+    drawn: the user could have chosen them.
     """
 
     def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
         self._examples = examples
         self._options = options
+        self._pages = replay.pages
         self._sources = learned_sources(replay.options)
         self._seeds = replay.hashes(examples.event_rows).tolist()
         self._inputs = partial(user_features.matrix, impressions=len(replay.pages) > 0)
@@ -103,7 +120,8 @@ class CandidateSampler:
         """Sample the candidates of an example. `request` is the feed just before its event."""
         context, chosen = request.context, request.target
         nominations = context.memoise("nominations", lambda: [source(context) for source in self._sources])
-        strata = Strata.of(nominations, request.eligible, chosen, request.state.n_posts)
+        ignored = self._pages.ignored(request.page)
+        strata = Strata.of(nominations, request.eligible, chosen, request.state.n_posts, ignored)
         drawn, weight = strata.draw(self._options.candidates - 1, self._options, self._seeds[number])
         rows = np.concatenate([[chosen], drawn])
         log_weight = np.log(np.concatenate([[1.0], weight])).astype(np.float32)
@@ -125,7 +143,8 @@ class SampledExamples:
 
     def __init__(self, replay: Replay, examples: TrainingExamples, options: LearningOptions) -> None:
         events = replay.events
-        self._known_at = events.time[examples.requests]
+        page_complete_at = replay.complete_at(examples.event_rows)
+        self._known_at = np.maximum(events.time[examples.requests], page_complete_at)
         self._value = replay.options.kind_weights()[events.kind[examples.requests]].astype(np.float32)
         size = len(examples.requests), options.candidates
         names = user_features.names(impressions=len(replay.pages) > 0)

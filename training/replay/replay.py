@@ -123,6 +123,14 @@ class Replay:
         lengths: NDArray[np.intp] = cumulative_count(user)[first[same]][requests]
         return lengths
 
+    def complete_at(self, requests: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(n,) times in seconds from which on the page of each choice is complete; -infinity without a page."""
+        if not len(self.pages):
+            return np.full(len(requests), -np.inf)
+        events = self.events[requests]
+        choices = zip(events.user.tolist(), events.post.tolist(), events.time.tolist(), strict=True)
+        return np.array([self.pages.complete_at(self.pages.find(*choice)) for choice in choices])
+
     def hashes(self, requests: NDArray[np.intp]) -> NDArray[np.uint64]:
         """The hashes of (seed, user, post, time) that select requests.
 

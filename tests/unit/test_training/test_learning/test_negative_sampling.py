@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.feed.time_units import DAY
 from app.domain.ranking import user_features
 from app.domain.ranking.options import RankingOptions
-from tests.support.feeds import Feed, feeds, generated
+from tests.support.feeds import LIKE, Feed, Post, feeds, generated
 from training.learning.model_selection import LearningOptions
 from training.learning.negative_sampling import CandidateSampler, SampledExamples, Strata
 from training.learning.training_examples import training_examples
@@ -37,11 +38,40 @@ def test_strata_are_the_first_tenth_of_each_source_the_rest_of_it_and_the_other_
     assert strata.nominated.tolist() == [1, 2, 30, 31]
     assert strata.others.tolist() == [25]
     assert strata.candidates.tolist() == [1, 2, 3, 19, 20, 30, 31]
+    assert not len(strata.ignored)
+
+
+def test_posts_that_were_ignored_on_the_page_are_a_stratum_and_no_chosen_or_ineligible_ones() -> None:
+    eligible = np.array([1, 2, 3, 19, 20, 25])
+
+    strata = Strata.of([np.array([3, 19])], eligible, 20, 40, np.array([3, 25, 20, 30]))
+
+    assert strata.ignored.tolist() == [3, 25]
+    assert strata.top.tolist() == []
+    assert strata.nominated.tolist() == [19]
+    assert strata.others.tolist() == [1, 2]
+    assert strata.candidates.tolist() == [3, 19]
+
+
+@given(st.integers(0, 30), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_all_ignored_posts_are_drawn_as_long_as_they_fill_half_of_the_sample(
+    ignored: int, half: int, seed: int
+) -> None:
+    rows = np.arange(ignored + 40)
+    strata = Strata.of([rows[:20]], rows, -1, len(rows), rows[:ignored])
+
+    drawn, weight = strata.draw(2 * half, LearningOptions(), seed)
+
+    is_ignored = drawn < ignored
+    assert min(ignored, half) <= is_ignored.sum() <= ignored
+    assert weight[is_ignored].sum() == pytest.approx(ignored)
+    if ignored <= half:
+        assert (weight[is_ignored] == 1).all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    feeds(),
+    feeds(most_pages=6),
     st.integers(2, 12),
     st.sampled_from([(0.6, 0.2), (0.9, 0.05), (0.0, 0.0), (0.3, 0.7), (1.0, 9.0)]),
 )
@@ -74,6 +104,18 @@ def test_what_sources_name_first_is_drawn_most() -> None:
     strong, rest = weight[:, 0], weight[:, -1]
     assert (strong <= rest).all()
     assert np.median(strong) < 2 < np.median(rest)
+
+
+def test_a_choice_on_a_page_is_known_when_the_page_is_complete() -> None:
+    likes = [(1, 2, LIKE, 5 * DAY), (1, 3, LIKE, 5 * DAY)]
+    pages = [(1, 5 * DAY - 60, [2, 1], [])]
+    replay = Replay(Feed(2, [Post()] * 4, likes, pages=pages).dataset(), RankingOptions(), test_from=9 * DAY)
+    options = LearningOptions(candidates=5)
+
+    sampled = SampledExamples(replay, training_examples(replay, options), options)
+
+    counts = [sampled.count_known(5 * DAY + later) for later in (1, DAY - 61, DAY - 59)]
+    assert counts == [1, 1, 2]
 
 
 def test_full_choice_sets_are_numbered_as_the_choice_sets_that_are_known() -> None:

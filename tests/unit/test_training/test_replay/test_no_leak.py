@@ -13,7 +13,7 @@ from app.domain.feed.dataset import FeedDataset
 from app.domain.ranking import user_features
 from app.domain.ranking.features import Feature
 from app.domain.ranking.options import RankingOptions
-from tests.support.feeds import LIKE, VIEW, Feed, Post, cut, feeds, forum, generated
+from tests.support.feeds import LIKE, VIEW, Feed, Post, cut, feeds, forum, generated, with_pages
 from training.evaluation import rankers as ranker_list
 from training.evaluation.prequential import replay_rankers
 from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
@@ -93,12 +93,14 @@ def feed() -> FeedDataset:
     return generated(users=60, posts=200, interactions=4000)
 
 
-def test_cutting_a_feed_at_three_times_leaves_what_was_learned_and_ranked_before_as_it_was(feed, tmp_path):
+@pytest.mark.parametrize("pages", [False, True])
+def test_cutting_a_feed_leaves_what_was_learned_and_ranked_before_as_it_was(feed, tmp_path, pages):
+    feed = with_pages(feed) if pages else feed
     times = feed.events.time
     start = float(times[int(0.7 * len(times))])
     whole = dumped(feed, start, tmp_path / "whole", most=120)
 
-    for share in (0.78, 0.86, 0.95):
+    for share in (0.82,) if pages else (0.78, 0.86, 0.95):
         at = float(times[int(share * len(times))])
         kept = before(whole, at)
         # the requests with the smallest hashes before `at` are those of the whole feed that lie before it
