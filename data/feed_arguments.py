@@ -45,6 +45,7 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = Fals
         "follows": "follower_id, followee_id, [created_at]",
         "controls": "user_id, action, one of post_id, author_id, tag and word, [created_at, until]",
         "memberships": "user_id, audience_id",
+        "impressions": "pages: user_id, request_id, created_at, posts, [seen]",
     }
     for kind, names in columns.items():
         is_required = required and kind == "interactions"
@@ -55,7 +56,7 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, required: bool = Fals
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with an error if a file or --event-map is given without --interactions."""
-    for name in ("posts", "users", "follows", "controls", "memberships", "event_map"):
+    for name in ("posts", "users", "follows", "controls", "memberships", "impressions", "event_map"):
         if getattr(args, name) and args.interactions is None:
             parser.error(f"argument --{name.replace('_', '-')}: needs --interactions")
 
@@ -63,7 +64,7 @@ def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
 def posts_beside(args: argparse.Namespace) -> Path | None:
     """The default of --posts: posts.parquet in the folder of the interactions, if it exists."""
     interactions: Path = args.interactions
-    alone = not any((args.users, args.follows, args.controls, args.memberships))
+    alone = not any((args.users, args.follows, args.controls, args.memberships, args.impressions))
     if interactions.suffix.lower() == ".json" or (alone and sibling(interactions, "posts").is_file()):
         return None  # the feed contains its posts
     beside = interactions.with_name("posts.parquet")

@@ -1,8 +1,9 @@
 """Write a realistic synthetic feed: `python -m data.generate_fake_data --help`.
 
-The same arguments give the same bytes. `--output feed.json` holds users, posts, follows, interactions and
-controls in one document, one record on each line. `--output feed.parquet`, for large feeds, holds the interactions; the
-other records are in `feed.users.parquet`, `feed.posts.parquet` and so on beside it, where readers find them.
+The same arguments give the same bytes. `--output feed.json` holds users, posts, follows, interactions, controls,
+memberships and impressions (pages) in one document, one record on each line. `--output feed.parquet`, for large feeds,
+holds the interactions; the other records are in `feed.users.parquet`, `feed.posts.parquet` and so on beside it, where
+readers find them.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from data.feed_arguments import timestamp
 from data.feed_files.open_files import sibling
 from data.schemas import FileKind
 from data.synthetic.behaviour import SCENARIOS
-from data.synthetic.feed import FeedSize, make_feed
+from data.synthetic.feed import FeedSize, make_feed_with_pages
 
 DEFAULT_OUTPUT: Final = Path("data/fake_interactions.json")
 DEFAULT_UNTIL: Final = datetime(2026, 1, 31, tzinfo=UTC)
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with progress_bars() as progress:
         try:
             progress("making", 0, None)
-            feed = make_feed(size)
+            feed = make_feed_with_pages(size)
             progress("making", args.interactions, args.interactions)
             write_feed(feed, args.output)
             progress("writing", args.interactions, args.interactions)
@@ -66,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return fail(_PROG, f"{args.output}: cannot be written: {error.strerror or error}")
     print(
         f"{args.output}: {args.users:,} users, {args.posts:,} posts, {len(feed.follows):,} follows, "
-        f"{len(feed.events):,} interactions, {len(feed.controls):,} controls"
+        f"{len(feed.events):,} interactions, {len(feed.controls):,} controls, "
+        f"{len(feed.pages):,} impressions"
     )
     return 0
 
@@ -158,6 +160,7 @@ def _tables(feed: FeedDataset) -> dict[FileKind, Any]:
             "user_id": _ids(users, feed.memberships.user),
             "audience_id": pa.array(feed.memberships.audience_id, pa.string()),
         },
+        "impressions": _page_columns(feed),
     }
     return {kind: pa.table(values) for kind, values in columns.items()}
 
@@ -168,8 +171,28 @@ def _control_columns(controls: Sequence[Control], id_of: Mapping[UUID, str]) -> 
         "action": pa.array([one.action for one in controls], pa.string()),
         "post_id": pa.array([one.post_id and id_of[one.post_id] for one in controls], pa.string()),
         "author_id": pa.array([one.author_id and id_of[one.author_id] for one in controls], pa.string()),
+        "tag": pa.array([one.tag for one in controls], pa.string()),
+        "word": pa.array([one.word for one in controls], pa.string()),
         "created_at": pa.array([one.created_at for one in controls], pa.timestamp("ms", "UTC")),
         "until": pa.array([one.until for one in controls], pa.timestamp("ms", "UTC")),
+    }
+
+
+def _page_columns(feed: FeedDataset) -> dict[str, Any]:
+    pages = feed.pages
+    page = np.arange(len(pages)).repeat(pages.length)
+
+    def lists(places: NDArray[np.bool_]) -> Any:
+        """The ids of the posts of each page in these places, a mask (n_places,)."""
+        end = np.cumsum(np.bincount(page[places], minlength=len(pages)))
+        return pa.ListArray.from_arrays(pa.array([0, *end], pa.int32()), _ids(feed.posts, pages.post[places]))
+
+    return {
+        "user_id": _ids(feed.users, pages.user),
+        "request_id": pa.array(pages.request_id or [], pa.string()),
+        "created_at": _times(pages.time_us),
+        "posts": lists(np.ones(len(page), np.bool_)),
+        "seen": lists(pages.seen),
     }
 
 

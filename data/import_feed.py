@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 args.event_map,
                 controls=args.controls,
                 memberships=args.memberships,
+                impressions=args.impressions,
             )
             progress("reading", len(feed.dataset.events), len(feed.dataset.events))
             now = time.time() if args.shift_to_now else None

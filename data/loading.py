@@ -33,7 +33,8 @@ from app.infrastructure.database.bulk_load import (
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.schema import SchemaName
 from app.shared.progress import Progress
-from data.feed_files.reader import FeedFile, SkippedRows
+from data.feed_files.reader import FeedFile
+from data.feed_files.skipped_rows import SkippedRows
 from data.times import are_storable
 
 
@@ -43,6 +44,7 @@ class FeedDatabase:
 
     engine: Engine
     schema: SchemaName
+    impression_days: int
 
     def is_empty(self) -> bool:
         """Whether the database has no post."""
@@ -78,12 +80,20 @@ class FeedDatabase:
             "follows": dataset.follows,
             "controls": dataset.controls,
             "memberships": dataset.memberships,
+            "impressions": dataset.pages,
         }
 
         def table_progress(table: str, rows: int) -> None:
             progress(table, rows, len(columns.get(table, dataset.events)))
 
-        return load_feed(self.engine, dataset, self.schema, remember=shift, progress=table_progress)
+        return load_feed(
+            self.engine,
+            dataset,
+            self.schema,
+            remember=shift,
+            impression_days=self.impression_days,
+            progress=table_progress,
+        )
 
 
 def complete(feed: FeedFile) -> FeedDataset:
@@ -129,6 +139,7 @@ def _users_created(dataset: FeedDataset) -> NDArray[np.int64]:
     first = np.full(len(users), latest)
     has_author = posts.author >= 0
     np.minimum.at(first, events.user, events.time_us)
+    np.minimum.at(first, dataset.pages.user, dataset.pages.time_us)
     np.minimum.at(first, posts.author[has_author], posts.created_us[has_author])
     since = np.where(follows.since_us == NO_TIME, latest, follows.since_us)
     np.minimum.at(first, follows.follower, since)
@@ -160,6 +171,7 @@ def shifted(dataset: FeedDataset, seconds: float) -> FeedDataset:
         follows=replace(follows, since_us=shift(follows.since_us)),
         events=replace(events, time_us=shift(events.time_us)),
         controls=_shifted_controls(dataset.controls, shift),
+        pages=replace(dataset.pages, time_us=shift(dataset.pages.time_us)),
     )
 
 
@@ -198,7 +210,7 @@ def feed_database() -> Iterator[FeedDatabase]:
             ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
         if ready is None:
             migrate(engine, schema)
-        yield FeedDatabase(engine, schema)
+        yield FeedDatabase(engine, schema, settings.impression_days)
 
 
 def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
@@ -207,8 +219,12 @@ def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
         f"added {counts.users:,} users, {counts.posts:,} posts, {counts.follows:,} follows, "
         f"{counts.interactions:,} interactions"
     )
-    for name, rows in (("controls", counts.controls), ("memberships", counts.memberships)):
+    for name in ("controls", "memberships", "impressions"):
+        rows = getattr(counts, name)
         added += f", {rows:,} {name}" if rows else ""
-    if counts == LoadCounts(0, 0, 0, 0):
+    if replace(counts, old_impressions=0) == LoadCounts(0, 0, 0, 0):
         added = "nothing new"
-    return f"{added}; skipped {', '.join(map(str, skipped_rows))}" if skipped_rows else added
+    skipped = list(map(str, skipped_rows))
+    if counts.old_impressions:
+        skipped.append(f"{counts.old_impressions:,} of the impressions (not of the last IMPRESSION_DAYS)")
+    return f"{added}; skipped {', '.join(skipped)}" if skipped else added

@@ -32,11 +32,13 @@ from app.shared.command_line import preview
 from app.shared.exceptions import ConfigurationError
 from data.times import parse_time
 
-FileKind = Literal["interactions", "posts", "users", "follows", "controls", "memberships"]
+FileKind = Literal["interactions", "posts", "users", "follows", "controls", "memberships", "impressions"]
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
 NO_AUDIENCE: Final = "needs an audience_id, because only members of that audience see the post"
 """The problem of a post for members that has no audience: nobody could see it."""
+NOT_ON_PAGE: Final = "holds a post that is not in the column posts of the same row"
+"""The problem of a page with a seen post that it does not show."""
 UUID_FORM: Final = r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
 
 
@@ -87,19 +89,28 @@ def parse_count(value: object) -> int:
 
 def parse_tags(value: object) -> tuple[str, ...]:
     """Tags: a list of strings, a JSON array, or words separated by `|`, else by `;`, else by `,`."""
+    return tuple(tag for tag in _parse_list(value, "tags") if tag)
+
+
+def parse_ids(value: object) -> tuple[str, ...]:
+    """Ids, written as tags are. Raises ValueError for any other value."""
+    return tuple(map(parse_id, _parse_list(value, "ids")))
+
+
+def _parse_list(value: object, what: str) -> list[str]:
     if isinstance(value, str) and value.startswith("["):
         try:
             value = orjson.loads(value)
         except orjson.JSONDecodeError:
-            raise ValueError("is not a JSON array of tags") from None
+            raise ValueError(f"is not a JSON array of {what}") from None
     elif isinstance(value, str):
         separator = next((one for one in "|;," if one in value), "|")
         value = [word.strip() for word in value.split(separator)]
-    if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
-        raise ValueError("is not a list of tags")
-    if any("\0" in tag for tag in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise ValueError(f"is not a list of {what}")
+    if any("\0" in one for one in value):
         raise ValueError("contains a NUL character")
-    return tuple(tag for tag in value if tag)
+    return list(value)
 
 
 def parse_language(value: object) -> str:
@@ -216,6 +227,23 @@ class FeedMembership(BaseModel):
     audience_id: Annotated[Text, Field(min_length=1)]
 
 
+class FeedImpression(BaseModel):
+    """One row of `impressions`: a page that the user was shown, and those of its posts that were on screen."""
+
+    user_id: GivenId
+    request_id: GivenId
+    created_at: FeedTime
+    posts: Annotated[tuple[str, ...], BeforeValidator(parse_ids), Field(min_length=1)]
+    seen: Annotated[tuple[str, ...], BeforeValidator(parse_ids)] | None = None
+
+    @field_validator("seen")
+    @classmethod
+    def _is_on_page(cls, seen: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if not set(seen or ()) <= set(info.data.get("posts", ())):
+            raise ValueError(NOT_ON_PAGE)
+        return seen
+
+
 ROWS: Final[dict[FileKind, type[BaseModel]]] = {
     "interactions": UserInteraction,
     "posts": FeedPost,
@@ -223,4 +251,5 @@ ROWS: Final[dict[FileKind, type[BaseModel]]] = {
     "follows": FeedFollow,
     "controls": FeedControl,
     "memberships": FeedMembership,
+    "impressions": FeedImpression,
 }

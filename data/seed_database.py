@@ -15,7 +15,7 @@ from data.command_line import run_command
 from data.feed_files.reader import FeedFile, read_feed
 from data.generate_fake_data import DEFAULT_OUTPUT, DEMO
 from data.loading import feed_database, summary
-from data.synthetic.feed import make_feed
+from data.synthetic.feed import make_feed_with_pages
 
 _PROG = "python -m data.seed_database"
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def demo_feed() -> FeedFile:
     """300 users, 1,500 posts and 20,000 interactions, always the same."""
-    dataset = make_feed(DEMO)
+    dataset = make_feed_with_pages(DEMO)
     return FeedFile(dataset, has_event_id=np.zeros(len(dataset.events), np.bool_))
 
 

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.dataset import FeedDataset, PageColumns
 from app.domain.feed.shown_pages import page_columns
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.config.settings import Settings
@@ -18,10 +18,13 @@ _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
 def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
-    """The feed of the arguments. Raises FeedFileError, and the errors of `read_database`."""
+    """The feed of the arguments. Raises FeedFileError, and the errors of `read_database`.
+
+    Pages of files are ignored unless --impressions names them, so that a replay counts pages of `served` as shown.
+    """
     if args.interactions is not None:
         posts = args.posts or posts_beside(args)
-        return read_feed(
+        dataset = read_feed(
             args.interactions,
             posts,
             args.users,
@@ -29,7 +32,9 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
             args.event_map,
             controls=args.controls,
             memberships=args.memberships,
+            impressions=args.impressions,
         ).dataset
+        return dataset if args.impressions else replace(dataset, pages=PageColumns())
     return read_database(settings).dataset
 
 

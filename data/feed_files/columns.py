@@ -24,6 +24,7 @@ from data.schemas import (
     parse_count,
     parse_flag,
     parse_id,
+    parse_ids,
     parse_language,
     parse_languages,
     parse_metadata,
@@ -50,9 +51,10 @@ class IdIndex:
 
     def rows(self, table: FileTable, name: str) -> NDArray[np.int32]:
         """(n,) the row of each id in a column, -1 for an empty value. A new id gets the next row."""
-        return _parse_column(table, name, _id_text(table, name), self._row_of, -1, np.int32)
+        return _parse_column(table, name, _id_text(table, name), self.row_of, -1, np.int32)
 
-    def _row_of(self, given: str) -> int:
+    def row_of(self, given: str) -> int:
+        """The row of an id, a new one for a new id. Raises ValueError for a text that is not an id."""
         row = self._row.setdefault(self._uuid_of(parse_id(given)).bytes, len(self._row))
         if row == len(self.given):
             self.given.append(given)
@@ -141,6 +143,20 @@ def visibilities(table: FileTable, name: str = "visibility") -> list[str]:
     _fail_if_any(table, name, (values == "members") & ~has_audience, NO_AUDIENCE)
     visibility: list[str] = values.tolist()
     return visibility
+
+
+def ids(table: FileTable, name: str) -> list[str]:
+    """The ids of a column without empty values."""
+    values: list[str] = _parse_column(table, name, _id_text(table, name), parse_id, "", np.object_).tolist()
+    return values
+
+
+def id_lists(table: FileTable, name: str) -> list[tuple[str, ...]]:
+    """The ids of a list in each row, () for an empty value."""
+    values: list[tuple[str, ...]] = _parse_column(
+        table, name, table.column(name), parse_ids, (), np.object_
+    ).tolist()
+    return values
 
 
 def post_ids(table: FileTable, name: str) -> list[UUID | None]:

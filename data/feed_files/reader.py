@@ -7,10 +7,11 @@
 `follows`: follower_id, followee_id, [created_at]
 `controls`: user_id, action, one of post_id, author_id, tag and word, [created_at, until]
 `memberships`: user_id, audience_id
+`impressions`: user_id, request_id, created_at, posts, [seen]; a page, with lists of ids
 
 The dataset also holds users and posts that only other rows mention. A post without a time dates from its first
 interaction. The first of several rows with one id is kept, and the earliest of several equal follows or event ids. A
-user cannot follow, mute or block themselves. A control needs a post that another row mentions.
+user cannot follow, mute or block themselves. Controls and pages need posts that another row mentions.
 `FeedFile.skipped_rows` reports the rows that these rules skip.
 """
 
@@ -42,22 +43,12 @@ from data.feed_files import columns
 from data.feed_files.columns import IdIndex
 from data.feed_files.file_tables import FileTable
 from data.feed_files.open_files import open_files
+from data.feed_files.pages import read_pages
+from data.feed_files.skipped_rows import SkippedRows, report_skipped
 from data.schemas import FileKind
 
 _LATEST = np.iinfo(np.int64).max
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedRows:
-    """Rows of one file that were skipped for one reason."""
-
-    kind: FileKind
-    rows: int
-    first: str  # place, value and problem of the first of them
-
-    def __str__(self) -> str:
-        return f"{self.rows:,} of the {self.kind} ({self.first})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +73,7 @@ def read_feed(
     *,
     controls: Path | None = None,
     memberships: Path | None = None,
+    impressions: Path | None = None,
 ) -> FeedFile:
     """Read the files of one feed; the suffix gives the format: .csv, .ndjson, .jsonl, .json or .parquet.
 
@@ -91,6 +83,7 @@ def read_feed(
     """
     paths: dict[FileKind, Path | None] = {"interactions": interactions, "posts": posts, "users": users}
     paths |= {"follows": follows, "controls": controls, "memberships": memberships}
+    paths["impressions"] = impressions
     tables = open_files(paths)
     user_table, post_table = tables["users"], tables["posts"]
     user_ids, post_ids = IdIndex(user_uuid), IdIndex(post_uuid)
@@ -103,6 +96,7 @@ def read_feed(
     post_columns = _posts(post_table, post_rows, post_ids, authors, events)
     control_columns, skipped_controls = _controls(tables["controls"], user_ids, post_ids, len(post_columns))
     membership_columns, skipped_memberships = _memberships(tables["memberships"], user_ids)
+    pages, skipped_pages = read_pages(tables["impressions"], user_ids, post_ids, len(post_columns))
     duplicate_id = "is a duplicate id; the first row was kept"
     return FeedFile(
         FeedDataset(
@@ -112,15 +106,17 @@ def read_feed(
             events[order],
             control_columns,
             membership_columns,
+            pages,
         ),
         has_event_id[order],
         (
-            *_skipped(user_table, "id", pd.Series(user_rows).duplicated(), duplicate_id),
-            *_skipped(post_table, "id", pd.Series(post_rows).duplicated(), duplicate_id),
+            *report_skipped(user_table, "id", pd.Series(user_rows).duplicated(), duplicate_id),
+            *report_skipped(post_table, "id", pd.Series(post_rows).duplicated(), duplicate_id),
             *skipped_follows,
             *skipped_events,
             *skipped_controls,
             *skipped_memberships,
+            *skipped_pages,
         ),
     )
 
@@ -151,7 +147,7 @@ def _distinct_by_time(
     repeated = np.zeros(len(events), np.bool_)
     repeated[with_id] = pd.DataFrame(events.event_id[with_id].view(np.int64).reshape(-1, 2)).duplicated()
     problem = "comes more than once, of which the earliest counts"
-    return order[~repeated[order]], _skipped(table, "event_id", repeated, problem)
+    return order[~repeated[order]], report_skipped(table, "event_id", repeated, problem)
 
 
 def _users(table: FileTable, listed: NDArray[np.int32], ids: IdIndex) -> UserColumns:
@@ -239,8 +235,8 @@ def _follows(table: FileTable, users: IdIndex) -> tuple[FollowColumns, list[Skip
     repeated = edges.duplicated().sort_index().to_numpy() & ~of_oneself
     kept = ~(of_oneself | repeated)
     return FollowColumns(follower[kept], followee[kept], since_us[kept]), [
-        *_skipped(table, "followee_id", of_oneself, "equals the follower"),
-        *_skipped(
+        *report_skipped(table, "followee_id", of_oneself, "equals the follower"),
+        *report_skipped(
             table, "followee_id", repeated, "is followed in another row too, of which the earliest counts"
         ),
     ]
@@ -272,8 +268,8 @@ def _controls(
     of_oneself, unknown = author == user, post >= n_posts
     order = np.argsort(time_us, kind="stable")  # NO_TIME is the smallest number
     return [controls[row] for row in order.tolist() if not (of_oneself | unknown)[row]], [
-        *_skipped(table, "author_id", of_oneself, "equals the user"),
-        *_skipped(table, "post_id", unknown, "is a post that no other row mentions"),
+        *report_skipped(table, "author_id", of_oneself, "equals the user"),
+        *report_skipped(table, "post_id", unknown, "is a post that no other row mentions"),
     ]
 
 
@@ -284,7 +280,7 @@ def _memberships(table: FileTable, users: IdIndex) -> tuple[MembershipColumns, l
         raise table.error(audiences.index(""), "audience_id", "is empty")
     repeated = pd.DataFrame({"user": user, "audience": audiences}).duplicated().to_numpy()
     kept = np.flatnonzero(~repeated)
-    return MembershipColumns(user[kept], [str(audiences[row]) for row in kept.tolist()]), _skipped(
+    return MembershipColumns(user[kept], [str(audiences[row]) for row in kept.tolist()]), report_skipped(
         table, "audience_id", repeated, "is an audience of the user in another row too"
     )
 
@@ -293,16 +289,6 @@ def _uuids(ids: IdIndex, rows: NDArray[np.int32]) -> list[UUID | None]:
     """The UUID of each row, None for -1."""
     keys = ids.keys
     return [UUID(bytes=keys[row].tobytes()) if row >= 0 else None for row in rows.tolist()]
-
-
-def _skipped(
-    table: FileTable, column: str, rows: "NDArray[np.bool_] | pd.Series[bool]", problem: str
-) -> list[SkippedRows]:
-    """The report of `rows`, a mask (table.rows,), whose value in `column` is the problem; [] for an empty mask."""
-    if not rows.any():
-        return []
-    first = table.error(int(rows.argmax()), column, problem)
-    return [SkippedRows(table.kind, int(rows.sum()), str(first))]
 
 
 def _first_rows(listed: NDArray[np.int32], n: int) -> NDArray[np.intp]:

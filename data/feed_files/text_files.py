@@ -39,7 +39,7 @@ _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     ),
     **dict.fromkeys(("created_at", "until", "like_count", "comment_count", "follower_count"), (int, float)),
     **dict.fromkeys(("visible", "sensitive", "discoverable", "personalised", "show_sensitive"), (bool, int)),
-    **dict.fromkeys(("tags", "languages"), (list,)),
+    **dict.fromkeys(("tags", "languages", "posts", "seen"), (list,)),
     "metadata": (dict,),
 }
 

@@ -24,7 +24,8 @@ _AUTHOR_SHARE: Final = 0.03  # of the last visits to an author whom the user doe
 _BLOCKED_SHARE: Final = 0.3
 _TEMPORARY_SHARE: Final = 0.15  # of the muted authors
 _MUTE: Final = timedelta(days=7)
-_MAX_DELAY_MS: Final = 30_000
+MAX_DELAY_MS: Final = 30_000
+"""The longest time between a visit and the control that follows it."""
 
 
 def make_controls(
@@ -36,16 +37,16 @@ def make_controls(
 ) -> list[Control]:
     """The controls of all users by time; the same state of `rng` gives the same ones."""
     user, author, n_users = events.user.astype(np.int64), posts.author[events.post], len(users)
-    last = _last_rows(user * len(posts) + events.post)
-    hidden = _only_viewed(last, events, author)
+    last = last_rows(user * len(posts) + events.post)
+    hidden = only_viewed(last, events, author)
     hidden = hidden[rng.random(len(hidden)) < _POST_SHARE]
     post_actions = rng.choice(list(_POST_ACTIONS), len(hidden), p=list(_POST_ACTIONS.values()))
 
-    last = _last_rows(user * n_users + author)
+    last = last_rows(user * n_users + author)
     followed = np.isin(
         user * n_users + author, follows.follower.astype(np.int64) * n_users + follows.followee
     )
-    muted = _only_viewed(last[~followed[last]], events, author)
+    muted = only_viewed(last[~followed[last]], events, author)
     muted = muted[rng.random(len(muted)) < _AUTHOR_SHARE]
     # A block works in both directions, so the author must not have seen the user's posts.
     seen_by_author = np.isin(author[muted] * n_users + user[muted], user * n_users + author)
@@ -55,7 +56,7 @@ def make_controls(
     rows = np.concatenate([hidden, muted])
     actions = np.concatenate([post_actions, np.where(is_block, "block_author", "mute_author")])
     ends = np.concatenate([np.zeros(len(hidden), np.bool_), is_temporary])
-    delay_us = rng.integers(1_000, _MAX_DELAY_MS, len(rows)) * 1000
+    delay_us = rng.integers(1_000, MAX_DELAY_MS, len(rows)) * 1000
     time_us = np.minimum(events.time_us[rows] + delay_us, events.time_us.max(initial=0))
     controls = []
     for at in np.argsort(time_us, kind="stable").tolist():
@@ -79,13 +80,13 @@ def _uuid(key: np.void) -> UUID:
     return UUID(bytes=key.tobytes())
 
 
-def _last_rows(pair: NDArray[np.int64]) -> NDArray[np.intp]:
+def last_rows(pair: NDArray[np.int64]) -> NDArray[np.intp]:
     """The row of the last event of each pair."""
     rows: NDArray[np.intp] = len(pair) - 1 - np.unique(pair[::-1], return_index=True)[1]
     return rows
 
 
-def _only_viewed(last: NDArray[np.intp], events: EventColumns, author: NDArray[np.int32]) -> NDArray[np.intp]:
+def only_viewed(last: NDArray[np.intp], events: EventColumns, author: NDArray[np.int32]) -> NDArray[np.intp]:
     """Those of the last events that end a visit without any other event than the view."""
     rows: NDArray[np.intp] = last[(events.kind[last] == VIEW) & (author[last] != events.user[last])]
     return rows

@@ -1,9 +1,11 @@
 """Generates a whole feed: users, posts, follows, what users do with the posts that they see, and what they hide."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 
+from app.domain.entities.control import Control
 from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
@@ -16,6 +18,8 @@ from app.domain.ids import post_uuid, user_uuid
 from data.synthetic.audiences import Audiences
 from data.synthetic.behaviour import COMMENT, LIKE, SCENARIOS, BehaviourSimulator
 from data.synthetic.controls import make_controls
+from data.synthetic.mutes import make_mutes
+from data.synthetic.pages import make_pages
 from data.synthetic.population import (
     MS_PER_DAY,
     MS_PER_HOUR,
@@ -66,13 +70,26 @@ def make_feed(size: FeedSize) -> FeedDataset:
         threads.alone,
     )
     controls = make_controls(_stream(size.seed, "controls"), users, post_columns, follows, events)
+    controls += make_mutes(_stream(size.seed, "mutes"), users, post_columns, events)
+    controls.sort(key=_created_at)
     events = replace(events, metadata=writer.metadata(events))
     return FeedDataset(users, post_columns, follows, events, controls, memberships)
+
+
+def make_feed_with_pages(size: FeedSize) -> FeedDataset:
+    """The feed of these arguments and the pages that its users were shown."""
+    feed = make_feed(size)
+    return replace(feed, pages=make_pages(_stream(size.seed, "pages"), feed))
 
 
 def _stream(seed: int, name: str) -> np.random.Generator:
     """A random stream of one part of the feed: a further draw in it changes no other part."""
     return np.random.default_rng([seed, *name.encode()])
+
+
+def _created_at(control: Control) -> datetime:
+    assert control.created_at is not None
+    return control.created_at
 
 
 def _user_columns(people: People, names: list[str], follows: FollowColumns) -> UserColumns:

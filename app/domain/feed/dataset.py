@@ -185,6 +185,8 @@ class PageColumns:
 
     post  (n_places,) rows of posts: the places of the first page, then those of the second, and so on
     seen  (n_places,) whether the post was on screen, as far as the client reported it
+
+    `request_id` is only loaded into a database; None if the source has none.
     """
 
     user: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
@@ -192,6 +194,7 @@ class PageColumns:
     length: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # places of each page
     post: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     seen: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    request_id: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -215,7 +218,7 @@ class PageColumns:
 class FeedDataset:
     """All users, posts, follows, events, memberships and pages of a feed, and its controls by time, undated first.
 
-    Only a replay reads the pages. A feed without pages, such as one of files, is complete.
+    Only a replay reads the pages. A feed without pages is complete.
     """
 
     users: UserColumns

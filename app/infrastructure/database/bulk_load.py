@@ -1,7 +1,7 @@
 """Loads a whole feed at once, in one transaction. Each page of rows is one JSON document, which PostgreSQL expands.
 
 Loading the same feed again adds nothing: users and posts are identified by id, follows by their pair of users, and
-interactions by `event_id`, and controls by user, action, target and number.
+interactions by `event_id`, controls by user, action, target and number, and pages by user, time and request.
 """
 
 from collections import Counter
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.entities.control import TARGET_FIELDS, Control
 from app.domain.feed.dataset import FeedDataset, PostColumns, UserColumns
+from app.infrastructure.database.bulk_pages import create_partitions, insert_pages, recent_pages
 from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.schema import OWNER_MARK, PUBLIC_SCHEMA, SchemaName
 from app.shared.exceptions import ConfigurationError
@@ -33,13 +34,14 @@ _EXPRESSIONS: Final = {
 }
 """Table -> column -> its value as SQL, for columns that are not stored as they are given."""
 _CONTROL_FIELDS: Final = ("user_id", "action", "post_id", "author_id", "tag", "word", "created_at", "until")
+_TABLES: Final = ("users", "posts", "follows", "user_interaction", "user_feedback", "memberships")
 _NAMES: Final = {"user_interaction": "interactions", "user_feedback": "controls"}
 """Table -> its field in LoadCounts, where the two differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadCounts:
-    """Numbers of new rows."""
+    """Numbers of new rows, and of the pages that were skipped because of their age."""
 
     users: int
     posts: int
@@ -47,6 +49,8 @@ class LoadCounts:
     interactions: int
     controls: int = 0
     memberships: int = 0
+    impressions: int = 0
+    old_impressions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def load_feed(
     schema: SchemaName = PUBLIC_SCHEMA,
     *,
     remember: TimeShift | None = None,
+    impression_days: int = 30,
     progress: Callable[[str, int], None] = lambda _table, _rows: None,
 ) -> LoadCounts:
     """Add the rows of `feed` that the database lacks, in one transaction.
@@ -85,16 +90,20 @@ def load_feed(
     Users, posts and controls without a time get the time of loading; the `created_at` of an event is its own time.
     Events need an `event_id`. `seq` of posts, events and controls follows the order of the rows.
 
-    remember  the time shift of this data set; it is stored in the same transaction
-    progress  is called with a field of LoadCounts, and the number of its rows loaded
+    remember         the time shift of this data set; it is stored in the same transaction
+    impression_days  pages of earlier days and of the future are skipped
+    progress         is called with a field of LoadCounts, and the number of its rows loaded
 
     Raises LoadRejected (the tables are not ours, or a row contradicts the database), ShiftConflict (another shift is
     stored) and StorageUnavailable.
     """
     try:
-        with storage_errors(), engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql("SET LOCAL TimeZone TO 'UTC'")
+        with storage_errors(), engine.begin() as connection:
             _must_be_ours(connection, schema)
+            pages = recent_pages(connection, feed, impression_days)
+            create_partitions(connection, schema, feed, pages)
+        with storage_errors(), engine.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL TimeZone TO 'UTC'")
             if remember is not None:
                 _remember(connection, schema, remember)
             added = {}
@@ -104,7 +113,10 @@ def load_feed(
                 for rows_loaded, rows_added in _insert(connection, schema, table, columns):
                     added[name] += rows_added
                     progress(name, rows_loaded)
-            return LoadCounts(**added)
+            added["impressions"] = insert_pages(connection, schema, feed, pages)
+            if len(feed.pages):
+                progress("impressions", len(feed.pages))
+            return LoadCounts(**added, old_impressions=len(feed.pages) - len(pages))
     except orjson.JSONEncodeError as error:
         raise LoadRejected(f"a text cannot be stored: {error}") from error
     except DBAPIError as error:
@@ -222,7 +234,7 @@ def _json_values(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
 
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
     """Raise LoadRejected unless the migrations created the tables."""
-    for table in ("users", "posts", "follows", "user_interaction", "user_feedback", "memberships"):
+    for table in (*_TABLES, "impression"):
         query = "SELECT obj_description(to_regclass(%s), 'pg_class')"
         if connection.exec_driver_sql(query, (schema[table],)).scalar_one() != OWNER_MARK:
             raise LoadRejected(

@@ -184,6 +184,38 @@ def test_audiences_languages_and_threads_of_files_are_in_the_views(
     ]
 
 
+def test_recent_pages_of_a_file_are_stored_and_counted_once(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = int(time.time()) - 60
+    page = {"user_id": "ann", "request_id": "r1", "created_at": now, "posts": ["p2", "p1"], "seen": ["p2"]}
+    rows = [
+        page,
+        {**page, "request_id": "r2", "created_at": now - 5 * DAY, "posts": ["p1"], "seen": None},
+        {**page, "created_at": now - 40 * DAY},
+        {**page, "created_at": now + DAY},
+    ]
+    files = {**feed_files(tmp_path), "--impressions": write_rows(tmp_path / "s.ndjson", rows, "impressions")}
+
+    first, second = run_import(capsys, *arguments(files)), run_import(capsys, *arguments(files))
+
+    old = "skipped 2 of the impressions (not of the last IMPRESSION_DAYS)\n"
+    assert first[1].endswith(f", 4 interactions, 2 impressions; {old}")
+    assert second[1].endswith(f"nothing new; {old}")
+    (seq_1,), (seq_2,) = database.rows("SELECT seq FROM posts ORDER BY external_id")
+    assert database.rows(
+        "SELECT user_id::text, extract(epoch FROM time)::bigint, request_id, mode, posts, sources, seen::text "
+        "FROM impression ORDER BY time"
+    ) == [
+        (str(user_uuid("ann")), now - 5 * DAY, "r2", "ranked", [seq_1], "-", None),
+        (str(user_uuid("ann")), now, "r1", "ranked", [seq_2, seq_1], "--", "10"),
+    ]
+    assert database.rows("SELECT post, shown, seen FROM impression_count ORDER BY shown DESC") == [
+        (seq_1, 2, 0),
+        (seq_2, 1, 1),
+    ]
+
+
 def test_skipped_rows_are_reported_in_the_summary(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,6 +403,11 @@ def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
     )[0]
     assert 0 <= latest < 120
     assert future == 0
+    pages, counted, seen = database.rows(
+        "SELECT (SELECT count(*) FROM impression), sum(shown)::bigint, sum(seen)::bigint FROM impression_count"
+    )[0]
+    assert pages > 10_000
+    assert counted > seen > pages
 
 
 @pytest.mark.parametrize("name", ["feed.json", "feed.parquet"])

@@ -24,6 +24,7 @@ GOOD: Mapping[FileKind, Mapping[str, Any]] = {
     "users": {"id": "ann", "created_at": "2026-01-01"},
     "follows": {"follower_id": "ann", "followee_id": "bob", "created_at": "2026-01-01"},
     "memberships": {"user_id": "ann", "audience_id": "choir"},
+    "impressions": {"user_id": "ann", "request_id": "r1", "created_at": "2026-01-01", "posts": "p1"},
     "controls": {"user_id": "ann", "action": "hide_post", "post_id": "p1", "created_at": "2026-01-01"},
 }
 BAD: list[tuple[FileKind, str, Any, str]] = [
@@ -73,6 +74,11 @@ BAD: list[tuple[FileKind, str, Any, str]] = [
     ("users", "languages", "[1]", "is not a list of tags"),
     ("users", "discoverable", "perhaps", "is not true or false"),
     ("memberships", "audience_id", None, "is empty"),
+    ("impressions", "request_id", None, "is empty"),
+    ("impressions", "posts", None, "is empty"),
+    ("impressions", "posts", "[1", "is not a JSON array of ids"),
+    ("impressions", "posts", "a\tb", "is not an id"),
+    ("impressions", "seen", ["p1", "p2"], "holds a post that is not in the column posts of the same row"),
     ("controls", "user_id", None, "is empty"),
     ("controls", "action", None, "is empty"),
     ("controls", "action", "ignore", "action must be one of"),
@@ -244,6 +250,7 @@ CELLS: Mapping[FileKind, tuple[str, ...]] = {
     ),
     "memberships": ("user_id", "audience_id"),
     "controls": ("user_id", "created_at", "until"),
+    "impressions": ("user_id", "request_id", "created_at"),
 }
 
 

@@ -459,3 +459,47 @@ def test_a_parquet_file_without_rows_is_an_empty_feed_whatever_the_types_of_its_
     pq.write_table(pa.table({name: pa.array([], pa.float64()) for name in VIEW}), tmp_path / "i.parquet")
 
     assert len(read_feed(tmp_path / "i.parquet").dataset.events) == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_files_may_hold_the_pages_that_users_were_shown(tmp_path: Path, form: str) -> None:
+    page = {
+        "user_id": "ann",
+        "request_id": "r1",
+        "created_at": 1_800_000_000,
+        "posts": ["p2", "p1"],
+        "seen": ["p2"],
+    }
+    rows = [
+        page,
+        {**page, "user_id": "eve", "created_at": 1_700_000_000, "posts": ["p9", "p1"], "seen": None},
+        {**page, "posts": ["p1"], "seen": None},
+        {**page, "request_id": "r2", "posts": ["p9"], "seen": None},
+    ]
+    path = write_rows(tmp_path / f"shown.{form}", rows, "impressions")
+    views = [VIEW, {**VIEW, "post_id": "p2"}]
+
+    feed = read_feed(write_rows(tmp_path / f"i.{form}", views), impressions=path)
+
+    pages, users, posts = feed.dataset.pages, feed.dataset.users.external_id, feed.dataset.posts.external_id
+    assert [users[row] for row in pages.user] == ["eve", "ann"]
+    assert pages.time.tolist() == [1_700_000_000, 1_800_000_000]
+    assert pages.request_id == ["r1", "r1"]
+    assert [[posts[row] for row in pages.post[pages.places(page)]] for page in (0, 1)] == [
+        ["p1"],
+        ["p2", "p1"],
+    ]
+    assert pages.seen.tolist() == [False, True, False]
+    assert [(one.kind, one.rows) for one in feed.skipped_rows] == [("impressions", 1)] * 2
+    assert "are posts that no other row mentions" in str(feed.skipped_rows[1])
+
+
+def test_ids_in_a_text_are_separated_like_tags(tmp_path: Path) -> None:
+    path = tmp_path / "shown.csv"
+    path.write_text("user_id,request_id,created_at,posts,seen\nann,r1,1800000000,p1|p2,p2\n")
+
+    pages = read_feed(
+        write_rows(tmp_path / "i.csv", [VIEW, {**VIEW, "post_id": "p2"}]), impressions=path
+    ).dataset.pages
+
+    assert (pages.length.tolist(), pages.seen.tolist()) == ([2], [False, True])

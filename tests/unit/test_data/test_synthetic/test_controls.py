@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from app.domain.entities.control import CONTROL_ACTIONS
 from app.domain.feed.dataset import FeedDataset
+from app.domain.words import split_words
 from tests.support.feeds import generated
 
 
@@ -15,7 +17,7 @@ def feed() -> FeedDataset:
 def test_users_hide_posts_and_mute_and_block_authors(feed: FeedDataset) -> None:
     actions = {control.action for control in feed.controls}
 
-    assert actions == {"hide_post", "not_interested", "report_post", "mute_author", "block_author"}
+    assert actions == set(CONTROL_ACTIONS)
     assert any(control.until is not None for control in feed.controls)
 
 
@@ -28,9 +30,12 @@ def test_a_control_follows_an_event_with_its_target_and_no_such_event_follows_it
         assert control.created_at is not None
         if control.post_id is not None:
             is_target = feed.events.post == post_of[control.post_id.bytes]
-        else:
-            assert control.author_id is not None
+        elif control.author_id is not None:
             is_target = author == user_of[control.author_id.bytes]
+        else:
+            posts = zip(feed.posts.text, feed.posts.tags, strict=True)
+            has_target = [control.tag in tags or control.word in split_words(text) for text, tags in posts]
+            is_target = np.array(has_target)[feed.events.post]
         times = feed.events.time[is_target & (feed.events.user == user_of[control.user_id.bytes])]
         assert len(times)
         assert times.max() <= control.created_at.timestamp() <= feed.events.time.max()

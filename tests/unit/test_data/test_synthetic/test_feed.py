@@ -19,7 +19,7 @@ from data.generate_fake_data import DEFAULT_UNTIL, DEMO, main, write_feed
 from data.loading import complete
 from data.schemas import ROWS
 from data.synthetic.behaviour import SCENARIOS
-from data.synthetic.feed import FeedSize, make_feed
+from data.synthetic.feed import FeedSize, make_feed, make_feed_with_pages
 from tests.support.feeds import generated
 
 UNTIL = DEFAULT_UNTIL.timestamp()
@@ -87,7 +87,7 @@ def test_json_and_parquet_hold_the_same_feed_and_every_row_keeps_the_schema(tmp_
 
 @pytest.mark.parametrize("name", ["feed.json", "feed.parquet"])
 def test_a_written_feed_reads_back_as_the_generated_dataset(tmp_path: Path, name: str) -> None:
-    generated = make_feed(replace(DEMO, users=40, posts=60, interactions=700))
+    generated = make_feed_with_pages(replace(DEMO, users=40, posts=60, interactions=700))
     write_feed(generated, tmp_path / name)
 
     found = read_feed(tmp_path / name)
@@ -95,7 +95,7 @@ def test_a_written_feed_reads_back_as_the_generated_dataset(tmp_path: Path, name
     assert not found.has_event_id.any()
     assert not found.skipped_rows
     assert found.dataset.controls == generated.controls
-    for table in ("users", "posts", "follows", "events", "memberships"):
+    for table in ("users", "posts", "follows", "events", "memberships", "pages"):
         there, here = getattr(found.dataset, table), getattr(generated, table)
         for column in fields(here):
             if (table, column.name) != ("events", "event_id"):
