@@ -33,7 +33,9 @@ def test_bands_lie_above_the_best_simple_ranking_except_for_recency() -> None:
 
 def shuffle_inputs_between_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix, random = user_features.matrix, np.random.default_rng(0)
-    monkeypatch.setattr(user_features, "matrix", lambda *given: random.permutation(matrix(*given), axis=1))
+    monkeypatch.setattr(
+        user_features, "matrix", lambda *given, **named: random.permutation(matrix(*given, **named), axis=1)
+    )
 
 
 def negate_age(monkeypatch: pytest.MonkeyPatch) -> None:
