@@ -22,10 +22,10 @@ VIEW = {
 
 def write_rows(path: Path, rows: Rows, kind: str = "interactions") -> Path:
     """Rows as a file of the format that the path's ending names."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
     match path.suffix:
         case ".csv":
             with path.open("w", newline="", encoding="utf-8") as file:
-                names = list(dict.fromkeys(name for row in rows for name in row))
                 writer = csv.DictWriter(file, names)
                 writer.writeheader()
                 writer.writerows(
@@ -40,5 +40,5 @@ def write_rows(path: Path, rows: Rows, kind: str = "interactions") -> Path:
         case ".json":
             path.write_text(json.dumps({kind: list(rows)}), encoding="utf-8")
         case ".parquet":
-            pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), path)
+            pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), path)
     return path

@@ -25,6 +25,7 @@ from app.domain.feed.dataset import (
     uuid_keys,
 )
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
 
@@ -288,3 +289,9 @@ def whole_state(history: FeedDataset):
 def uuid_of(key: np.void) -> UUID:
     """A key of columns as a UUID."""
     return UUID(bytes=key.tobytes())
+
+
+def impressions_of(state: FeedState, user: int) -> list[tuple[int, float, bool]]:
+    """Post rows, times and whether they were seen, of the impressions of a user row."""
+    columns = (column.tolist() for column in state.impressions.of(user))
+    return list(zip(*columns, strict=True))

@@ -42,8 +42,9 @@ class DecayedCounters:
 
         `weights` (n,) are not negative. The order matters to the last bit, because floating-point sums depend on it.
         """
-        counts = weights > 0  # an event without weight leaves no trace
-        rows, times, weights = rows[counts], times[counts], weights[counts]
+        if not weights.all():  # an event without weight leaves no trace
+            counts = weights > 0
+            rows, times, weights = rows[counts], times[counts], weights[counts]
         if not len(rows):
             return
         # An event at t adds 2 ** (t / half_life) to the sum; `values` divides the sum by 2 ** (now / half_life).

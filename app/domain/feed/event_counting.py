@@ -47,9 +47,12 @@ class CountingRule:
 
         `times` of the events and of the creation of their users' accounts (n_events,) in seconds; -inf: long ago.
         """
+        weights: NDArray[np.float64] = np.array(self.kind_weights)[kinds]
+        if self.new_account_weight == 1.0:
+            return weights
         age = times - accounts_created
         is_new = (age >= -MAX_BACKDATED_SECONDS) & (age < self.new_account_hours * HOUR)
-        return np.array(self.kind_weights)[kinds] * np.where(is_new, self.new_account_weight, 1.0)
+        return weights * np.where(is_new, self.new_account_weight, 1.0)
 
 
 MAX_BACKDATED_SECONDS: Final = 7 * DAY  # the API rejects older events

@@ -1,38 +1,54 @@
 """The posts that were shown to each user, in the feed state: the newest of them, with what became of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_PER_USER = 500
 """Impressions of one user that are kept, the newest."""
-IMPRESSION = np.dtype([("post", np.int32), ("time", np.float64), ("seen", np.bool_)])
-"""Post row, time of the page in seconds, and whether the client reported that the post was on screen."""
-_NONE = np.empty(0, IMPRESSION)
+
+
+class UserImpressions(NamedTuple):
+    """Impressions of one user, in order of arrival.
+
+    posts  (n,) post rows
+    times  (n,) times of their pages in seconds
+    seen   (n,) true if the client reported that the post was on screen
+    """
+
+    posts: NDArray[np.int32]
+    times: NDArray[np.float64]
+    seen: NDArray[np.bool_]
+
+
+_COLUMNS = ("post", "time", "seen")  # of a snapshot
+_NONE = UserImpressions(np.empty(0, np.int32), np.empty(0), np.empty(0, np.bool_))
 
 
 class FeedImpressions:
-    """The newest impressions by user row. A user's array has no spare capacity, so recording copies it: 6.5 kB."""
+    """The newest impressions by user row. A user's arrays have no spare capacity, so recording copies them: 6.5 kB."""
 
     def __init__(self) -> None:
-        self._by_user: dict[int, NDArray[np.void]] = {}
+        self._by_user: dict[int, UserImpressions] = {}
 
-    def of(self, user: int) -> NDArray[np.void]:
-        """(n,) impressions of a user row (-1: unknown user), in order of arrival."""
+    def of(self, user: int) -> UserImpressions:
+        """The impressions of a user row (-1: unknown user)."""
         return self._by_user.get(user, _NONE)
 
     def record(self, user: int, posts: NDArray[np.integer[Any]], time: float, *, seen: bool = False) -> None:
         """Add posts of the page that a user got at `time`. A post of this page that is known can only become seen."""
         known = self.of(user)
-        of_page = known["time"] == time
-        if seen:
-            known["seen"][of_page & np.isin(known["post"], posts)] = True
-        posts = posts[~np.isin(posts, known["post"][of_page])]
-        new = np.empty(len(posts), IMPRESSION)
-        new["post"], new["time"], new["seen"] = posts, time, seen
-        self._by_user[user] = np.concatenate([known, new])[-MAX_PER_USER:]
+        of_page = (known.times == time).nonzero()[0]
+        if len(of_page):
+            if seen:
+                known.seen[of_page[np.isin(known.posts[of_page], posts)]] = True
+            posts = posts[~np.isin(posts, known.posts[of_page])]
+        new = posts.astype(np.int32), np.full(len(posts), time), np.full(len(posts), seen)
+        self._by_user[user] = UserImpressions(
+            *(np.concatenate(pair)[-MAX_PER_USER:] for pair in zip(known, new, strict=True))
+        )
 
     def remove(self, user: int) -> None:
         """Remove the impressions of a user row."""
@@ -40,23 +56,22 @@ class FeedImpressions:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """The user rows, the number of impressions of each, and the columns of all (see `from_snapshot`)."""
-        arrays = list(self._by_user.values())
-        entries = np.concatenate([_NONE, *arrays])
-        columns = {name: np.ascontiguousarray(entries[name]) for name in ("post", "time", "seen")}
+        of_users = list(self._by_user.values())
+        columns = (np.concatenate(column) for column in zip(_NONE, *of_users, strict=True))
         return {
             "user": np.array(list(self._by_user), np.int64),
-            "length": np.array(list(map(len, arrays)), np.int64),
-            **columns,
+            "length": np.array([len(one.posts) for one in of_users], np.int64),
+            **dict(zip(_COLUMNS, columns, strict=True)),
         }
 
     @classmethod
     def from_snapshot(cls, saved: Mapping[str, NDArray[Any]]) -> "FeedImpressions":
         """The inverse of `snapshot`."""
-        entries = np.empty(len(saved["post"]), IMPRESSION)
-        for name in ("post", "time", "seen"):
-            entries[name] = saved[name]
         impressions = cls()
-        # copies, because a part of the whole array would keep all of it in memory
-        parts = [part.copy() for part in np.split(entries, np.cumsum(saved["length"])[:-1])]
-        impressions._by_user = dict(zip(saved["user"].tolist(), parts, strict=False))
+        end = np.cumsum(saved["length"]).tolist()
+        for user, start, stop in zip(saved["user"].tolist(), [0, *end], end, strict=False):
+            # copies, because a part of the whole array would keep all of it in memory
+            impressions._by_user[user] = UserImpressions(
+                *(saved[name][start:stop].copy() for name in _COLUMNS)
+            )
         return impressions

@@ -73,11 +73,8 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
     state.controls = FeedControls.from_snapshot(saved["controls"])
     state.post_words.words = RaggedArray.from_arrays(saved["post_words"])
     state.post_words.tags = RaggedArray.from_arrays(saved["post_tags"])
-    if "impressions" in saved:  # not in artefacts of earlier versions
-        state.impressions = FeedImpressions.from_snapshot(saved["impressions"])
-    if "visibility" in saved:
-        state.visibility = FeedVisibility.from_snapshot(saved["visibility"])
-    state.visibility.ensure_rows(state.n_users, state.n_posts)  # a snapshot of an earlier version has none
+    state.impressions = FeedImpressions.from_snapshot(saved["impressions"])
+    state.visibility = FeedVisibility.from_snapshot(saved["visibility"])
     for key, name in _COUNTERS.items():
         setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
     for key, name in _RAGGED.items():

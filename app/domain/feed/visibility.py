@@ -88,6 +88,7 @@ class FeedVisibility:
     audience     code of the audience, NO_ID for none; so are `language`, `thread` and `original`
     thread       equal for all posts of a thread, NO_ID for a post without replies
     original     equal for a post and its reposts, NO_ID for a post without reposts
+    has_groups   False while no post has a thread or an original
     restricts    False while everybody may see every post: nothing needs to be looked up
     """
 
@@ -105,6 +106,7 @@ class FeedVisibility:
         self.audiences: dict[int, NDArray[np.int32]] = {}
         self.changes: Counter[int] = Counter()  # user row -> how often the user's settings changed
         self.restricts = False
+        self.has_groups = False
         self._audience_codes: dict[str, int] = {}
         self._language_codes: dict[str, int] = {}
         self._thread_codes: dict[bytes, int] = {}  # by UUID bytes of the root
@@ -135,6 +137,7 @@ class FeedVisibility:
         )
         _set_groups(self.thread, self._thread_codes, rows, keys, settings.root_id, row_of)
         _set_groups(self.original, self._original_codes, rows, keys, settings.repost_of, row_of)
+        self.has_groups = bool(self._thread_codes or self._original_codes)
 
     def set_user(self, row: int, user: User) -> None:
         """Set the settings and audiences of the user with this row."""
@@ -168,6 +171,11 @@ class FeedVisibility:
             allowed &= ~self.sensitive[rows]
         allowed |= (authors == viewer.user) & (authors >= 0)
         return allowed
+
+    @property
+    def groups(self) -> tuple[NDArray[np.int32], ...]:
+        """`thread` and `original`; nothing while no post has a group."""
+        return (self.thread, self.original) if self.has_groups else ()
 
     def is_personalised(self, user: int) -> bool:
         """False for a user row whose own events must not rank the user's feed."""
@@ -211,6 +219,7 @@ class FeedVisibility:
         audiences, languages, threads, originals = map(dict, saved["codes"])
         visibility._audience_codes, visibility._language_codes = audiences, languages
         visibility._thread_codes, visibility._original_codes = threads, originals
+        visibility.has_groups = bool(threads or originals)
         return visibility
 
 

@@ -46,14 +46,16 @@ class PageSelector:
         state = context.state
         chosen = one_per_thread(state.visibility, rows).nonzero()[0][: _LOOK_AHEAD_PAGES * size]
         rows, spaced = rows[chosen], values[chosen]
-        for group in (state.author, state.visibility.thread, state.visibility.original):
+        for group in (state.author, *state.visibility.groups):
             spaced = spaced_values(spaced, group[rows], group[earlier], self.repeat_factor, self.repeat_floor)
         order = (-spaced).argsort(kind="stable")
         seed = exploration_seed(context.user, context.now)
         slots = min(slot_count(self.exploration, size, seed / 2**64), max(len(rows) - size, 0))
         below = order[size - slots :] if slots else order[:0]
         drawn = draw_underexposed(rows, context.state.engagements[rows], below, slots, seed)
-        kept = order[~np.isin(order, drawn)][: size - len(drawn)]
+        if len(drawn):
+            order = order[~np.isin(order, drawn)]
+        kept = order[: size - len(drawn)]
         page = interleave(kept, spaced[kept], drawn)
         return Selection(chosen[page.positions], page.values, page.explored)
 
@@ -66,7 +68,7 @@ def one_per_thread(
     Posts of a thread, or reposts of an original, that the posts `page` contain are false.
     """
     keep = np.ones(len(rows), np.bool_)
-    for group in (visibility.thread, visibility.original):
+    for group in visibility.groups:
         grouped = (keep & (group[rows] != NO_ID)).nonzero()[0]
         if len(grouped):
             codes = group[rows[grouped]]

@@ -110,7 +110,7 @@ class FeedPipeline:
         values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
         if len(context.controls.not_interested[0]):
             values *= self.not_interested(context, rows)
-        if context.sinks_shown and len(context.state.impressions.of(context.user)):
+        if context.sinks_shown and len(context.state.impressions.of(context.user).posts):
             values *= self.sink(context, rows)
         order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
         self.observer.observe("sources", sourced - started)

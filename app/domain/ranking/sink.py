@@ -39,11 +39,11 @@ def ignored_impressions(
     If the user's client reports which posts were on screen, only those count.
     """
     shown = state.impressions.of(user)
-    counts = (shown["time"] <= now - REPEAT_SECONDS) & (shown["time"] < shown_before)
-    reports_seen = bool(shown["seen"].any())
+    counts = (shown.times <= now - REPEAT_SECONDS) & (shown.times < shown_before)
+    reports_seen = bool(shown.seen.any())
     if reports_seen:
-        counts &= shown["seen"]
-    posts, times = shown["post"][counts], shown["time"][counts]
+        counts &= shown.seen
+    posts, times = shown.posts[counts], shown.times[counts]
     weights = np.ones(len(posts))
     engaged = _engaged(state, user, posts, times)
     if engaged.any():
@@ -68,9 +68,9 @@ def _engaged(
         return np.zeros(0, np.bool_)
     event_posts, event_times, *_ = state.events_by_user.row(user)
     relevant = event_times >= times.min()
-    relevant[relevant] = np.isin(event_posts[relevant], posts)
-    if not relevant.any():
+    if not relevant.any():  # most often
         return np.zeros(len(posts), np.bool_)
+    relevant[relevant] = np.isin(event_posts[relevant], posts)
     distinct, place = np.unique(posts, return_inverse=True)
     last_event = np.full(len(distinct), -np.inf)
     np.maximum.at(last_event, np.searchsorted(distinct, event_posts[relevant]), event_times[relevant])

@@ -167,7 +167,9 @@ class EngagedByFollowed:
         if not len(context.followed):
             return np.empty(0, np.intp)
         events = context.state.events_by_user
-        users = context.followed[~np.isin(context.followed, context.controls.authors)]
+        users = context.followed
+        if len(context.controls.authors):
+            users = users[~np.isin(users, context.controls.authors)]
         _, (posts, times) = events.gather(users, self.per_user, columns=(0, 1))
         allowed = context.allowed(posts)
         posts, times = posts[allowed], times[allowed]

@@ -94,6 +94,8 @@ class RankingContext:
 
     def allowed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Whether each of `rows` is visible to the user and not excluded, in the shape of `rows`."""
+        if not self.state.visibility.restricts:
+            return self.not_excluded(rows)
         return self.not_excluded(rows) & self.visible(rows)
 
     def look_ahead(self, limit: int) -> int:

@@ -73,7 +73,7 @@ def test_a_repeated_request_gets_the_cached_page_and_counts_once() -> None:
     assert names(service.page("reader", limit=5, request_id="second")) == names(first)
 
     impressions = service.feed.state.impressions
-    assert len(impressions.of(service.feed.state.user_rows[user_uuid("reader").bytes])) == 5
+    assert len(impressions.of(service.feed.state.user_rows[user_uuid("reader").bytes]).posts) == 5
     assert [one.request_id for one in service.shown] == ["first", "second"]
     assert {one.shown_at for one in service.shown} == {first.generated_at}
 
@@ -122,7 +122,8 @@ def test_what_was_shown_to_one_user_does_not_change_the_feed_of_another() -> Non
 def impressions_of(service: SmallService, user: str) -> list[tuple[str | None, float, bool]]:
     """External ids of posts, times and whether they were seen, in order of posts and times."""
     state = service.feed.state
-    entries = state.impressions.of(state.user_rows[user_uuid(user).bytes]).tolist()
+    columns = state.impressions.of(state.user_rows[user_uuid(user).bytes])
+    entries = zip(*(column.tolist() for column in columns), strict=True)
     return sorted((state.external_ids[post] or "", time, seen) for post, time, seen in entries)
 
 
@@ -183,7 +184,7 @@ def test_what_was_shown_to_a_deleted_user_is_forgotten() -> None:
     service.tables.remove_user(user_uuid("reader"))
     service.catch_up()
 
-    assert len(service.feed.state.impressions.of(row)) == 0
+    assert len(service.feed.state.impressions.of(row).posts) == 0
 
 
 def test_most_places_of_nine_refreshes_show_a_post_of_no_earlier_one() -> None:

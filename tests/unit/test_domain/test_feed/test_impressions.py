@@ -20,7 +20,7 @@ pages = st.lists(
 
 
 def entries(impressions: FeedImpressions, user: int) -> list[tuple[int, float, bool]]:
-    return impressions.of(user).tolist()
+    return [tuple(one) for one in zip(*(column.tolist() for column in impressions.of(user)), strict=True)]
 
 
 @given(pages=pages)

@@ -10,7 +10,7 @@ from app.domain.feed.shown_pages import ShownPage, page_columns
 from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import user_uuid
-from tests.support.feeds import LIKE, Feed, Post, feeds, shuffled
+from tests.support.feeds import LIKE, Feed, Post, feeds, impressions_of, shuffled
 
 Shown = set[tuple[bytes, str, float, bool]]
 
@@ -20,7 +20,7 @@ def shown(state: FeedState) -> Shown:
     return {
         (key, state.post_ids[post], time, seen)
         for key, row in state.user_rows.items()
-        for post, time, seen in state.impressions.of(row).tolist()
+        for post, time, seen in impressions_of(state, row)
     }
 
 
@@ -45,11 +45,11 @@ def test_a_replayed_page_contains_the_posts_that_existed_and_which_of_them_were_
     timeline = FeedTimeline(Feed(1, posts, pages=[(0, 10.0, [1, 2, 0], [0, 2])]).dataset(), replay=True)
 
     timeline.advance(10.0)
-    before = timeline.state.impressions.of(0).tolist()
+    before = impressions_of(timeline.state, 0)
     timeline.advance(30.0)
 
     assert before == []
-    assert sorted(timeline.state.impressions.of(0).tolist()) == [(0, 10.0, True), (1, 10.0, False)]
+    assert sorted(impressions_of(timeline.state, 0)) == [(0, 10.0, True), (1, 10.0, False)]
 
 
 def test_neither_a_full_read_nor_the_state_of_simple_rankers_contains_the_pages_of_a_dataset() -> None:

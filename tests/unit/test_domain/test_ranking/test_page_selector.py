@@ -92,6 +92,7 @@ def test_interleaving_keeps_every_post_once_and_scores_that_never_rise(kept, dra
 def visibility_with(threads: list[int], originals: list[int]) -> FeedVisibility:
     visibility = FeedVisibility()
     visibility.thread, visibility.original = np.array(threads, np.int32), np.array(originals, np.int32)
+    visibility.has_groups = True
     return visibility
 
 

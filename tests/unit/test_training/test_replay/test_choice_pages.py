@@ -5,7 +5,7 @@ from hypothesis import given
 
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking.options import RankingOptions
-from tests.support.feeds import LIKE, VIEW, Feed, Post, feeds
+from tests.support.feeds import LIKE, VIEW, Feed, Post, feeds, impressions_of
 from training.evaluation.rankers import rank
 from training.replay.choice_pages import MAX_AGE_SECONDS
 from training.replay.replay import Replay
@@ -89,7 +89,7 @@ def test_the_page_of_a_choice_does_not_lower_its_posts_and_earlier_pages_do() ->
         replay = replay_of(Feed(2, POSTS, [*events, (0, 2, LIKE, NOON)], pages=pages))
         request = replay.request_at(replay.requests[-1])
         found = rank("served", replay.options, request, None)
-        assert replay.timeline.state.impressions.of(request.context.user).tolist() == [
+        assert impressions_of(replay.timeline.state, request.context.user) == [
             (replay.timeline.post_row[post], time, False) for _, time, posts, _ in pages for post in posts
         ]
         return [int(row) for row in replay.timeline.post_order[found.top]]
