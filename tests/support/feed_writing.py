@@ -40,5 +40,7 @@ def write_rows(path: Path, rows: Rows, kind: str = "interactions") -> Path:
         case ".json":
             path.write_text(json.dumps({kind: list(rows)}), encoding="utf-8")
         case ".parquet":
-            pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), path)
+            pq.write_table(
+                pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), path
+            )
     return path
