@@ -16,7 +16,7 @@ from data.synthetic.controls import MAX_DELAY_MS, last_rows, only_viewed
 
 _TAG_SHARE: Final = 0.03  # of the last visits to posts with a tag
 _WORD_SHARE: Final = 0.01  # of the last visits to a post
-_MAX_WORDS: Final = 500  # muted words of a feed
+_MAX_MUTES: Final = 500  # muted tags of a feed, and muted words
 _MIN_LETTERS: Final = 7  # of a muted word: most words about a topic are long
 
 Targets = list[tuple[int, dict[str, str]]]
@@ -55,7 +55,7 @@ def _tags(
     tag = tags[first[events.post[event]] + place]
     last = last_rows(events.user[event].astype(np.int64) * len(names) + tag)
     last = last[np.isin(event[last], only_viewed(event[last], events, author))]
-    last = last[rng.random(len(last)) < _TAG_SHARE]
+    last = _some(rng, last, _TAG_SHARE)
     return [(int(event[entry]), {"tag": names[tag[entry]]}) for entry in last.tolist()]
 
 
@@ -64,7 +64,7 @@ def _words(
 ) -> Targets:
     """Words after whose mute the user has no event with a post whose text has the word."""
     visits = only_viewed(last_rows(events.user.astype(np.int64) * len(posts) + events.post), events, author)
-    visits = rng.permutation(visits)[: min(round(_WORD_SHARE * len(visits)), _MAX_WORDS)]
+    visits = _some(rng, visits, _WORD_SHARE)
     by_user = np.argsort(events.user, kind="stable")
     users = events.user[by_user]
     targets: Targets = []
@@ -76,3 +76,8 @@ def _words(
         if words := sorted(set(words) - kept):
             targets.append((row, {"word": words[rng.integers(len(words))]}))
     return targets
+
+
+def _some(rng: np.random.Generator, rows: NDArray[np.intp], share: float) -> NDArray[np.intp]:
+    """A share of the rows, at most _MAX_MUTES."""
+    return rng.permutation(rows)[: min(round(share * len(rows)), _MAX_MUTES)]

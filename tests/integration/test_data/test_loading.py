@@ -4,11 +4,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg2
 import pytest
 
 from app.domain.ids import post_uuid, user_uuid
+from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from data import import_feed, seed_database
 from data.generate_fake_data import main as generate
 from tests.support.feed_writing import VIEW, write_rows
@@ -408,6 +411,11 @@ def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
     )[0]
     assert pages > 10_000
     assert counted > seen > pages
+    author = database.rows("SELECT author_id FROM posts GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")[0][0]
+    posts_of_author = SqlImpressionRepository(create_feed_engine(database.url, connect_seconds=10)).reach(
+        UUID(author)
+    )
+    assert sum(one.shown > one.seen > one.interactions["click"] > 0 for one in posts_of_author) > 5
 
 
 @pytest.mark.parametrize("name", ["feed.json", "feed.parquet"])
