@@ -23,7 +23,6 @@ class UserImpressions(NamedTuple):
     seen: NDArray[np.bool_]
 
 
-_COLUMNS = ("post", "time", "seen")  # of a snapshot
 _NONE = UserImpressions(np.empty(0, np.int32), np.empty(0), np.empty(0, np.bool_))
 
 
@@ -45,9 +44,11 @@ class FeedImpressions:
             if seen:
                 known.seen[of_page[np.isin(known.posts[of_page], posts)]] = True
             posts = posts[~np.isin(posts, known.posts[of_page])]
-        new = posts.astype(np.int32), np.full(len(posts), time), np.full(len(posts), seen)
+        new = UserImpressions(posts.astype(np.int32), np.full(len(posts), time), np.full(len(posts), seen))
         self._by_user[user] = UserImpressions(
-            *(np.concatenate(pair)[-MAX_PER_USER:] for pair in zip(known, new, strict=True))
+            np.concatenate([known.posts, new.posts])[-MAX_PER_USER:],
+            np.concatenate([known.times, new.times])[-MAX_PER_USER:],
+            np.concatenate([known.seen, new.seen])[-MAX_PER_USER:],
         )
 
     def remove(self, user: int) -> None:
@@ -57,11 +58,12 @@ class FeedImpressions:
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """The user rows, the number of impressions of each, and the columns of all (see `from_snapshot`)."""
         of_users = list(self._by_user.values())
-        columns = (np.concatenate(column) for column in zip(_NONE, *of_users, strict=True))
         return {
             "user": np.array(list(self._by_user), np.int64),
             "length": np.array([len(one.posts) for one in of_users], np.int64),
-            **dict(zip(_COLUMNS, columns, strict=True)),
+            "post": np.concatenate([_NONE.posts, *(one.posts for one in of_users)]),
+            "time": np.concatenate([_NONE.times, *(one.times for one in of_users)]),
+            "seen": np.concatenate([_NONE.seen, *(one.seen for one in of_users)]),
         }
 
     @classmethod
@@ -72,6 +74,8 @@ class FeedImpressions:
         for user, start, stop in zip(saved["user"].tolist(), [0, *end], end, strict=False):
             # copies, because a part of the whole array would keep all of it in memory
             impressions._by_user[user] = UserImpressions(
-                *(saved[name][start:stop].copy() for name in _COLUMNS)
+                saved["post"][start:stop].copy(),
+                saved["time"][start:stop].copy(),
+                saved["seen"][start:stop].copy(),
             )
         return impressions
