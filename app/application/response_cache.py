@@ -72,13 +72,15 @@ class ResponseCache:
             self._responses.put(query.response_key, query.now, weight, (response, feed_list, validity))
 
 
-def cache_validity(feed: LiveFeed, user: int) -> Hashable:
+def cache_validity(feed: LiveFeed, user: int, now: float) -> Hashable:
     """What a response to this user depends on, except for events of other users.
 
-    `user` is a row of the state, -1 for an unknown user. Equal values mean that a cached response is still valid.
+    `user` is a row of the state, -1 for an unknown user; `now` is in seconds. Equal values mean that a cached response
+    is still valid.
     """
     state = feed.state
-    of_all = feed.ranker.model_version, feed.public_only, state.posts_version, state.retractions
+    posts = state.posts_version, state.published_count(now)  # a post is published when its time comes
+    of_all = feed.ranker.model_version, feed.public_only, posts, state.retractions
     if user < 0:
         return of_all
     events, follows = state.events_by_user.length(user), state.follows.row(user)[0].tobytes()

@@ -43,7 +43,7 @@ class GenerateRecommendations:
         with self.feed.lock:
             state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)
-            validity = cache_validity(self.feed, user)
+            validity = cache_validity(self.feed, user, query.now.timestamp())
             self.cache.bind(state)
             if (cached := self.cache.response(query, validity)) is not None:
                 self._report_shown(query, user, cached)

@@ -199,6 +199,20 @@ def test_a_cached_response_is_dropped_by_retractions_and_by_controls_that_concer
     assert len(service.served) == 2
 
 
+def test_a_post_is_shown_when_its_time_comes_although_a_response_is_cached() -> None:
+    service = SmallService()
+    service.add_users("reader")
+    service.add_post("now", age=timedelta(hours=1))
+    service.add_post("later", age=-timedelta(seconds=1))
+    service.catch_up()
+
+    before = names(service.page("reader", mode="newest"))
+    service.pass_time(2)
+
+    assert before == ["now"]
+    assert names(service.page("reader", mode="newest")) == ["later", "now"]
+
+
 def test_a_cached_response_stays_when_others_set_controls_or_retract_nothing() -> None:
     service = service_with_posts("learned")
     first = service.page("reader", limit=10)
