@@ -26,6 +26,7 @@ if ! $collect_only; then
     lint-imports
     # A test file on one worker: its database and servers are made once.
     # A worker that dies fails the run with the test's name, and is not replaced.
-    tier+=(-n 2 --dist loadfile --max-worker-restart 0)
+    # The order is that of tests/conftest.py, not by the number of tests in a file.
+    tier+=(-n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 fi
 exec python -m pytest ${tier[@]+"${tier[@]}"} ${arguments[@]+"${arguments[@]}"}
