@@ -82,8 +82,8 @@ class StateUpdater:
         with self.feed.lock:  # all at once, so that no event is lost or counted twice
             self.feed.state = state
             self.feed.ranker = ActiveRanker(pipeline, published)
-            self._applied = applied
-            self._follows = FollowUpdates()
+            self._applied, self._removed = applied, {}
+            self._follows, self._latest_of_users = FollowUpdates(), LatestChanges()
         self.position = position
 
     def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32]) -> None:
@@ -128,8 +128,7 @@ class StateUpdater:
 
     def apply_membership(self, change: UserChange) -> None:
         """Apply a committed membership, or its end."""
-        if self._latest_of_users.accepts(change.user.id, change.seq):
-            self.set_users([change.user])
+        self.set_users([change.user], {} if change.seq is None else {change.user.id: change.seq})
 
     def apply_pages(self, pages: Sequence[ShownPage]) -> None:
         """Add pages that were shown, each once; again it changes only which posts were seen."""
@@ -142,13 +141,7 @@ class StateUpdater:
         self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
         self._upsert_posts(changes.posts)
         self._add_posts_of(changes.events)
-        self.set_users(
-            [
-                user
-                for user in changes.users
-                if self._latest_of_users.accepts(user.id, changes.user_seqs.get(user.id))
-            ]
-        )
+        self.set_users(changes.users, changes.user_seqs)
         with self.feed.lock:
             state = self.feed.state
             for post_id in changes.removed_posts:
@@ -163,14 +156,23 @@ class StateUpdater:
         self.apply_pages(changes.pages)
         self.position = changes.position
 
-    def set_users(self, users: Sequence[User]) -> None:
-        """Make these the settings and audiences of users."""
+    def set_users(self, users: Sequence[User], seqs: Mapping[UUID, int] | None = None) -> None:
+        """Make these the settings and audiences of users, unless later ones are known.
+
+        `seqs` are the numbers in the outbox of the users' latest changes; a user without one is always set.
+        """
+        seqs = seqs or {}
         for start in range(0, len(users), _BATCH_SIZE):
             with self.feed.lock:
                 for user in users[start : start + _BATCH_SIZE]:
-                    self.feed.state.set_user(user)
-                    created = -np.inf if user.created_at is None else user.created_at.timestamp()
-                    set_account_created(self.feed.state, self.feed.state.user_rows[user.id.bytes], created)
+                    if self._latest_of_users.accepts(user.id, seqs.get(user.id)):
+                        self._set_user(user)
+
+    def _set_user(self, user: User) -> None:
+        state = self.feed.state
+        state.set_user(user)
+        created = -np.inf if user.created_at is None else user.created_at.timestamp()
+        set_account_created(state, state.user_rows[user.id.bytes], created)
 
     # -- comparison with the tables ------------------------------------------------------------------------------
 

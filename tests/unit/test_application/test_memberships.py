@@ -75,6 +75,22 @@ def test_a_change_that_the_log_was_read_before_is_not_undone_by_it(last: bool) -
     assert ("secret" in shown(service)) is last
 
 
+def test_changes_of_another_database_are_not_taken_for_earlier_ones() -> None:
+    service = a_service()
+    service.set_membership("reader", "club")
+
+    service.disconnect()
+    service.tables.next_xid = 1
+    service.tables.changes.clear()
+    service.reconnect(source="restored")
+    before = shown(service)
+    service.add_users("reader", audiences=())
+    service.catch_up()
+
+    assert before == {"public", "secret"}
+    assert shown(service) == {"public"}
+
+
 def test_a_wrong_user_or_audience_is_rejected_and_changes_nothing() -> None:
     service = a_service()
     changes = list(service.tables.changes)

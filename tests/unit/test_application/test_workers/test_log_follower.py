@@ -323,3 +323,20 @@ def test_another_database_under_the_same_address_is_read_completely() -> None:
     service.catch_up()
 
     assert sorted(names(service.page("reader"))) == ["p0", "p1", "p2"]
+
+
+def test_a_retraction_in_another_database_counts_although_its_number_was_used_before() -> None:
+    service = SmallService()
+    service.add_users("reader")
+    service.add_post("p1")
+    service.catch_up()
+    service.track("reader", "p1", "like")
+    service.retract("reader", "p1", "like")
+
+    service.disconnect()
+    service.tables.next_event = 1
+    service.reconnect(source="restored")
+    service.track("reader", "p1", "like")
+    service.retract("reader", "p1", "like")
+
+    assert service.feed.interaction_count == 0
