@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
+from app.application.committed_change import apply_committed
 from app.domain.errors import InvalidFollow, UnknownUser
 from app.domain.ids import user_uuid
 from app.domain.repositories.follow_repository import FollowChange, FollowRepository
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,4 @@ class ChangeFollow:
         except UnknownUser as error:
             given = follow.user_id if str(error) == str(user_id) else follow.followee_id
             raise UnknownUser(given) from error
-        try:
-            self.apply(change)
-        except Exception:  # it is committed: the outbox brings it again
-            log.exception("follow.not_applied")
+        apply_committed(self.apply, change, "follow.not_applied")

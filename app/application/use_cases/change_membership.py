@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
+from app.application.committed_change import apply_committed
 from app.domain.errors import UnknownUser
 from app.domain.ids import checked_id, user_uuid
 from app.domain.repositories.membership_repository import MembershipRepository, UserChange
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,4 @@ class ChangeMembership:
             change = self.repository.set_membership(user_id, audience_id, is_member=membership.is_member)
         except UnknownUser as error:
             raise UnknownUser(membership.user_id) from error
-        try:
-            self.apply(change)
-        except Exception:  # it is committed: the outbox brings it again
-            log.exception("membership.not_applied")
+        apply_committed(self.apply, change, "membership.not_applied")

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import structlog
-
+from app.application.committed_change import apply_committed
 from app.domain.entities.control import Control, ControlAction
 from app.domain.errors import InvalidControl, UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.control_repository import ControlRepository, UserControls
 from app.domain.services.clock import Clock
 from app.domain.words import normal_phrase, normal_tag
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +69,7 @@ class GiveFeedback:
             raise UnknownPost(str(feedback.post_id)) from error
         except UnknownAuthor as error:
             raise UnknownAuthor(str(feedback.author_id)) from error
-        try:
-            self.apply(controls)
-        except Exception:  # they are committed: the outbox brings them again
-            log.exception("feedback.not_applied")
+        apply_committed(self.apply, controls, "feedback.not_applied")
 
 
 @dataclass(frozen=True, slots=True)

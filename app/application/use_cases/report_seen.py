@@ -4,16 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import structlog
-
+from app.application.committed_change import apply_committed
 from app.domain.errors import UnknownUser
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.impression_repository import ImpressionRepository, PostReach
 
 __all__ = ["PostReach", "ReadReach", "ReportSeen", "SeenPosts"]
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +44,7 @@ class ReportSeen:
             pages = self.repository.report_seen(user_id, report.request_id, post_ids)
         except UnknownUser as error:
             raise UnknownUser(report.user_id) from error
-        try:
-            self.apply(pages)
-        except Exception:  # they are committed: the log returns them again
-            log.exception("impressions.not_applied")
+        apply_committed(self.apply, pages, "impressions.not_applied")
         return sum(int(page.seen.sum()) for page in pages)
 
 

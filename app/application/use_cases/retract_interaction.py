@@ -4,14 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import structlog
-
+from app.application.committed_change import apply_committed
 from app.domain.entities import InteractionType
 from app.domain.errors import UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import InteractionRepository, RemovedEvents
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +39,7 @@ class RetractInteraction:
         removed = self._remove(retraction)
         if removed is None:
             return 0
-        try:
-            self.apply([removed])
-        except Exception:  # they are removed: the outbox brings the change again
-            log.exception("retraction.not_applied", events=len(removed.seqs))
+        apply_committed(self.apply, [removed], "retraction.not_applied", events=len(removed.seqs))
         return len(removed.seqs)
 
     def _remove(self, retraction: Retraction) -> RemovedEvents | None:

@@ -6,15 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
-
+from app.application.committed_change import apply_committed
 from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import InvalidId, InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import InteractionRepository, StoredInteraction
 from app.domain.services.clock import Clock
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +68,7 @@ class TrackInteraction:
             recorded = self.repository.record(checked)
         except (UnknownUser, UnknownPost) as error:
             raise type(error)(_as_given(str(error), checked, events)) from error
-        try:
-            self.apply(recorded.stored)
-        except Exception:  # they are committed: the tail of the log brings them again
-            log.exception("tracking.not_applied", events=len(recorded.stored))
+        apply_committed(self.apply, recorded.stored, "tracking.not_applied", events=len(recorded.stored))
         return TrackResult(len(recorded.stored), recorded.duplicates)
 
     def _checked(self, event: TrackedEvent, now: datetime) -> Interaction:
