@@ -40,9 +40,9 @@ class ActiveRanker:
 class LiveFeed:
     """Shared by requests, which read, and by workers, which write. Both hold `lock` for a short time.
 
-    database_ok             the last read of the log succeeded
-    caught_up_at            monotonic seconds of the last complete read of the log; None before the first one
-    needs_controls          an empty feed before the first read is not ready: the users' controls are unknown
+    database_ok     the last read of the log succeeded
+    caught_up_at    monotonic seconds of the last complete read of the log; None before the first one
+    needs_controls  an empty feed before the first read is not ready: the users' controls are unknown
     """
 
     def __init__(self, state: FeedState, ranker: ActiveRanker) -> None:

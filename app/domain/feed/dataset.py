@@ -48,7 +48,7 @@ def _seconds(time_us: NDArray[np.int64]) -> NDArray[np.float64]:
 class UserColumns:
     """(n_users,) users. The first three optional columns are only loaded into a database.
 
-    The others are as in User; None stands for the default of every user.
+    The others are as in User; None: every user has the default.
     """
 
     key: NDArray[np.void]
@@ -74,8 +74,8 @@ class UserColumns:
 class PostColumns:
     """(n_posts,) posts. The counts and `reply_to` are only loaded into a database.
 
-    The columns from `visibility` on are as in Post; None stands for the default of every post. `reply_to`, `root_id`
-    and `repost_of` hold UUIDs, which the dataset may not have as posts.
+    The columns from `visibility` on are as in Post; None: every post has the default. `reply_to`, `root_id` and
+    `repost_of` hold UUIDs of posts that the dataset may lack.
     """
 
     key: NDArray[np.void]
