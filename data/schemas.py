@@ -27,7 +27,7 @@ from app.domain.entities import InteractionType
 from app.domain.entities.control import ControlAction
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.entities.post import Visibility
-from app.domain.ids import MAX_ID_LENGTH
+from app.domain.ids import MAX_ID_LENGTH, is_id
 from app.shared.command_line import preview
 from app.shared.exceptions import ConfigurationError
 from data.times import parse_time
@@ -63,7 +63,7 @@ class FeedFileError(ConfigurationError):
 def parse_id(value: object) -> str:
     """An id: 1 to 128 printable characters, or a whole number. Raises ValueError for any other value."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not 0 < len(text) <= MAX_ID_LENGTH or not text.isprintable():
+    if not isinstance(text, str) or not is_id(text):
         raise ValueError(f"is not an id: it needs 1 to {MAX_ID_LENGTH} printable characters")
     return text
 
