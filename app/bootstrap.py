@@ -210,17 +210,20 @@ def build_use_cases(
             storage.interactions,
             clock,
             workers.updater.apply_events,
+            workers.feed,
             max_age=timedelta(days=settings.track_back_days),
             max_clock_skew=timedelta(seconds=settings.track_ahead_seconds),
         ),
-        give_feedback=GiveFeedback(storage.controls, clock, workers.updater.apply_controls),
-        list_controls=ListControls(storage.controls, clock),
-        change_follow=ChangeFollow(storage.follows, workers.updater.apply_follow),
-        change_membership=ChangeMembership(storage.memberships, workers.updater.apply_membership),
+        give_feedback=GiveFeedback(storage.controls, clock, workers.updater.apply_controls, workers.feed),
+        list_controls=ListControls(storage.controls, clock, workers.feed),
+        change_follow=ChangeFollow(storage.follows, workers.updater.apply_follow, workers.feed),
+        change_membership=ChangeMembership(
+            storage.memberships, workers.updater.apply_membership, workers.feed
+        ),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
-        retract=RetractInteraction(storage.interactions, workers.updater.remove_events),
-        report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages),
-        read_reach=ReadReach(storage.impressions),
+        retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),
+        report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages, workers.feed),
+        read_reach=ReadReach(storage.impressions, workers.feed),
         health=GetHealthStatus(workers.state, clock),
     )
 

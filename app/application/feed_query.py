@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from app.application.cursor import CursorCodec, CursorState
 from app.application.dto import RecommendationRequest
+from app.application.id_resolver import IdResolver
 from app.domain.feed.state import FeedState
-from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.sink import ignored_impressions
 
 _NO_ROWS = np.empty(0, np.intp)
@@ -34,10 +34,12 @@ class FeedQuery:
     now: datetime
 
     @classmethod
-    def resolve(cls, request: RecommendationRequest, cursors: CursorCodec, now: datetime) -> "FeedQuery":
+    def resolve(
+        cls, request: RecommendationRequest, ids: IdResolver, cursors: CursorCodec, now: datetime
+    ) -> "FeedQuery":
         """Resolve the ids and open the cursor. Raises InvalidId, InvalidCursor, ExpiredCursor."""
-        user_id = user_uuid(request.user_id)
-        excluded = [post_uuid(post_id).bytes for post_id in request.exclude_ids]
+        user_id = ids.user_id(request.user_id)
+        excluded = [ids.post_id(post_id).bytes for post_id in request.exclude_ids]
         cursor = None
         if request.cursor is not None:
             cursor = cursors.open(request.cursor, user_id, request.mode, now)

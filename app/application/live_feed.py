@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,14 @@ class LiveFeed:
         self.database_ok = False
         self.caught_up_at: float | None = None
         self.needs_controls = False
+
+    def user_id(self, given: str) -> UUID:
+        """As in IdResolver."""
+        return self.state.users_by_external_id.resolve(given)
+
+    def post_id(self, given: str) -> UUID:
+        """As in IdResolver."""
+        return self.state.posts_by_external_id.resolve(given)
 
     @property
     def interaction_count(self) -> int:

@@ -16,6 +16,8 @@ _UUID_DIGITS = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{32}"
 _UUID_TEXT = re.compile(
     rf"(?:{_UUID_DIGITS})|\{{(?:{_UUID_DIGITS})\}}|urn:uuid:(?:{_UUID_DIGITS})", re.ASCII | re.IGNORECASE
 )
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_UUID_LENGTH, _SHORTEST_UUID = 36, 32  # with and without hyphens
 # zero-width non-joiner and joiner inside a word: Persian, Indic scripts and emoji need them
 _JOINER = re.compile("(?<=[^\u200c\u200d])[\u200c\u200d](?=[^\u200c\u200d])")
 
@@ -42,9 +44,16 @@ def canonical_id(given: str) -> str:
     A UUID in lower case with hyphens; any other text in Unicode's form NFC, without spaces at its ends.
     """
     trimmed = given.strip(" ")
-    if _UUID_TEXT.fullmatch(trimmed):
+    if is_canonical_uuid(trimmed):
+        return trimmed
+    if len(trimmed) >= _SHORTEST_UUID and _UUID_TEXT.fullmatch(trimmed):
         return str(UUID(trimmed.lower()))
     return normalize("NFC", trimmed)
+
+
+def is_canonical_uuid(text: str) -> bool:
+    """True for a UUID in lower case with hyphens."""
+    return len(text) == _UUID_LENGTH and _CANONICAL_UUID.fullmatch(text) is not None
 
 
 def checked_id(kind: str, given: str) -> str:
@@ -62,4 +71,4 @@ def is_id(text: str) -> bool:
 
 def _derived(kind: str, given: str) -> UUID:
     canonical = canonical_id(checked_id(kind, given))
-    return UUID(canonical) if _UUID_TEXT.fullmatch(canonical) else uuid5(NAMESPACE_URL, f"{kind}:{canonical}")
+    return UUID(canonical) if is_canonical_uuid(canonical) else uuid5(NAMESPACE_URL, f"{kind}:{canonical}")

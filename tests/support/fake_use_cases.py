@@ -164,6 +164,16 @@ class MemoryInteractions:
         return RemovedEvents(user_id, chosen[0].post_id, [1] * len(chosen), ()) if chosen else None
 
 
+class DerivedIds:
+    """IdResolver of a feed in which each UUID is derived from its external id."""
+
+    def user_id(self, given: str) -> UUID:
+        return user_uuid(given)
+
+    def post_id(self, given: str) -> UUID:
+        return post_uuid(given)
+
+
 @dataclass
 class Running:
     """A whole fake service, whose parts a test can move."""
@@ -177,14 +187,14 @@ class Running:
         self.interactions = MemoryInteractions(
             {user_uuid("alice"), user_uuid("bob")}, {post_uuid(f"post-{one}") for one in range(300)}
         )
-        self.track = TrackInteraction(self.interactions, self.clock, self.applied.extend)
+        self.track = TrackInteraction(self.interactions, self.clock, self.applied.extend, DerivedIds())
         self.tables = tables = InMemoryTables()
         tables.add_users(*(User(user_uuid(name), name) for name in ("alice", "bob")))
         tables.add_posts(Post(post_uuid("post-1"), "post-1", None, NOON, 0, "", (), True))
         self.controls, self.follows = InMemoryControls(tables), InMemoryFollows(tables)
         self.memberships = InMemoryMemberships(tables)
         self.impressions = InMemoryImpressions(tables)
-        self.retract = RetractInteraction(self.interactions, lambda removed: None)
+        self.retract = RetractInteraction(self.interactions, lambda removed: None, DerivedIds())
 
     def count_updates(self, user_id: str, cursor: str) -> Updates:
         """Three posts are new for each list."""
@@ -203,12 +213,12 @@ class Running:
             self.recommend,
             self.track,
             self.retract,
-            GiveFeedback(self.controls, self.clock, lambda controls: None),
-            ListControls(self.controls, self.clock),
-            ChangeFollow(self.follows, lambda change: None),
-            ChangeMembership(self.memberships, lambda change: None),
+            GiveFeedback(self.controls, self.clock, lambda controls: None, DerivedIds()),
+            ListControls(self.controls, self.clock, DerivedIds()),
+            ChangeFollow(self.follows, lambda change: None, DerivedIds()),
+            ChangeMembership(self.memberships, lambda change: None, DerivedIds()),
             self.count_updates,
-            ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None),
-            ReadReach(self.impressions),
+            ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None, DerivedIds()),
+            ReadReach(self.impressions, DerivedIds()),
             GetHealthStatus(self.state, self.clock),
         )

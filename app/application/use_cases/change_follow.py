@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.application.committed_change import apply_committed
+from app.application.id_resolver import IdResolver
 from app.domain.errors import InvalidFollow, UnknownUser
-from app.domain.ids import user_uuid
 from app.domain.repositories.follow_repository import FollowChange, FollowRepository
 
 
@@ -27,13 +27,14 @@ class ChangeFollow:
 
     repository: FollowRepository
     apply: Callable[[FollowChange], None]
+    ids: IdResolver
 
     def __call__(self, follow: Follow) -> None:
         """Returns after the commit.
 
         Raises InvalidId, InvalidFollow, UnknownUser, ManagedElsewhere, StorageUnavailable.
         """
-        user_id, followee_id = user_uuid(follow.user_id), user_uuid(follow.followee_id)
+        user_id, followee_id = self.ids.user_id(follow.user_id), self.ids.user_id(follow.followee_id)
         if user_id == followee_id:
             raise InvalidFollow(f"{follow.user_id}: users cannot follow themselves; name another user")
         try:

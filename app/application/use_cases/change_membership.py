@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.application.committed_change import apply_committed
+from app.application.id_resolver import IdResolver
 from app.domain.errors import UnknownUser
-from app.domain.ids import checked_id, user_uuid
+from app.domain.ids import checked_id
 from app.domain.repositories.membership_repository import MembershipRepository, UserChange
 
 
@@ -24,10 +25,11 @@ class ChangeMembership:
 
     repository: MembershipRepository
     apply: Callable[[UserChange], None]
+    ids: IdResolver
 
     def __call__(self, membership: Membership) -> None:
         """Returns after the commit. Raises InvalidId, UnknownUser, ManagedElsewhere, StorageUnavailable."""
-        user_id = user_uuid(membership.user_id)
+        user_id = self.ids.user_id(membership.user_id)
         audience_id = checked_id("audience", membership.audience_id)
         try:
             change = self.repository.set_membership(user_id, audience_id, is_member=membership.is_member)

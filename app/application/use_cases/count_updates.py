@@ -7,7 +7,6 @@ import numpy as np
 from app.application.cursor import CursorCodec
 from app.application.feed_list import first_eligible
 from app.application.live_feed import LiveFeed
-from app.domain.ids import user_uuid
 from app.domain.services.clock import Clock
 from app.domain.services.ranking_context import RankingContext
 
@@ -37,7 +36,7 @@ class CountUpdates:
         Raises InvalidId, InvalidCursor, ExpiredCursor.
         """
         now = self.clock.now()
-        user = user_uuid(user_id)
+        user = self.feed.user_id(user_id)
         opened = self.cursors.open_any_mode(cursor, user, now)
         with self.feed.lock:
             state = self.feed.state

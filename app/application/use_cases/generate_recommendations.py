@@ -39,7 +39,7 @@ class GenerateRecommendations:
 
     def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
         """Return one page. Raises InvalidId, InvalidCursor, ExpiredCursor and nothing else."""
-        query = FeedQuery.resolve(request, self.cursors, self.clock.now())
+        query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
         with self.feed.lock:
             state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)

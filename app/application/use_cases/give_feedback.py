@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from app.application.committed_change import apply_committed
+from app.application.id_resolver import IdResolver
 from app.domain.entities.control import Control, ControlAction
 from app.domain.errors import InvalidControl, UnknownAuthor, UnknownPost, UnknownUser
-from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.control_repository import ControlRepository, UserControls
 from app.domain.services.clock import Clock
 from app.domain.words import normal_phrase, normal_tag
@@ -36,15 +36,16 @@ class GiveFeedback:
     repository: ControlRepository
     clock: Clock
     apply: Callable[[UserControls], None]
+    ids: IdResolver
 
     def __call__(self, feedback: Feedback) -> None:
         """Returns after the commit.
 
         Raises InvalidId, InvalidControl, UnknownUser, UnknownPost, UnknownAuthor, ManagedElsewhere, StorageUnavailable.
         """
-        user_id = user_uuid(feedback.user_id)
-        post_id = None if feedback.post_id is None else post_uuid(feedback.post_id)
-        author_id = None if feedback.author_id is None else user_uuid(feedback.author_id)
+        user_id = self.ids.user_id(feedback.user_id)
+        post_id = None if feedback.post_id is None else self.ids.post_id(feedback.post_id)
+        author_id = None if feedback.author_id is None else self.ids.user_id(feedback.author_id)
         if user_id == author_id:
             raise InvalidControl("users cannot mute or block themselves")
         if feedback.until is not None and feedback.until <= self.clock.now():
@@ -91,11 +92,12 @@ class ListControls:
 
     repository: ControlRepository
     clock: Clock
+    ids: IdResolver
 
     def __call__(self, user_id: str) -> list[ActiveControl]:
         """Oldest first. Raises InvalidId, UnknownUser, StorageUnavailable."""
         try:
-            controls = self.repository.controls_of(user_uuid(user_id)).controls
+            controls = self.repository.controls_of(self.ids.user_id(user_id)).controls
         except UnknownUser as error:
             raise UnknownUser(user_id) from error
         now = self.clock.now()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.application.committed_change import apply_committed
+from app.application.id_resolver import IdResolver
 from app.domain.errors import UnknownUser
 from app.domain.feed.shown_pages import ShownPage
-from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.impression_repository import ImpressionRepository, PostReach
 
 __all__ = ["PostReach", "ReadReach", "ReportSeen", "SeenPosts"]
@@ -32,13 +32,14 @@ class ReportSeen:
     repository: ImpressionRepository
     flush: Callable[[UUID, str], None]
     apply: Callable[[Sequence[ShownPage]], None]
+    ids: IdResolver
 
     def __call__(self, report: SeenPosts) -> int:
         """Return after the commit how many posts of the response's stored pages are marked as seen.
 
         It is 0 for an unknown request id, or one of another user. Raises InvalidId, UnknownUser, StorageUnavailable.
         """
-        user_id, post_ids = user_uuid(report.user_id), [post_uuid(post_id) for post_id in report.seen]
+        user_id, post_ids = self.ids.user_id(report.user_id), list(map(self.ids.post_id, report.seen))
         self.flush(user_id, report.request_id)
         try:
             pages = self.repository.report_seen(user_id, report.request_id, post_ids)
@@ -53,10 +54,11 @@ class ReadReach:
     """How often the posts of an author were shown, seen and engaged with."""
 
     repository: ImpressionRepository
+    ids: IdResolver
 
     def __call__(self, author_id: str) -> Sequence[PostReach]:
         """Newest post first. Raises InvalidId, UnknownUser, StorageUnavailable."""
         try:
-            return self.repository.reach(user_uuid(author_id))
+            return self.repository.reach(self.ids.user_id(author_id))
         except UnknownUser as error:
             raise UnknownUser(author_id) from error

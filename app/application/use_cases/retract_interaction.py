@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.application.committed_change import apply_committed
+from app.application.id_resolver import IdResolver
 from app.domain.entities import InteractionType
 from app.domain.errors import UnknownPost, UnknownUser
-from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import InteractionRepository, RemovedEvents
 
 
@@ -30,6 +30,7 @@ class RetractInteraction:
 
     repository: InteractionRepository
     apply: Callable[[Sequence[RemovedEvents]], None]
+    ids: IdResolver
 
     def __call__(self, retraction: Retraction) -> int:
         """The number of removed events; returns after the commit. Nothing to remove is no error.
@@ -43,13 +44,13 @@ class RetractInteraction:
         return len(removed.seqs)
 
     def _remove(self, retraction: Retraction) -> RemovedEvents | None:
-        user_id = user_uuid(retraction.user_id)
+        user_id = self.ids.user_id(retraction.user_id)
         try:
             if retraction.event_id is not None:
                 return self.repository.retract_event(user_id, retraction.event_id)
             assert retraction.post_id is not None
             assert retraction.interaction_type is not None
-            post_id = post_uuid(retraction.post_id)
+            post_id = self.ids.post_id(retraction.post_id)
             return self.repository.retract(user_id, post_id, retraction.interaction_type)
         except UnknownUser as error:
             raise UnknownUser(retraction.user_id) from error

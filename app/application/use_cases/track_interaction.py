@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from app.application.committed_change import apply_committed
+from app.application.id_resolver import IdResolver
 from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import InvalidId, InvalidInteraction, UnknownPost, UnknownUser
-from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import InteractionRepository, StoredInteraction
 from app.domain.services.clock import Clock
 
@@ -46,6 +46,7 @@ class TrackInteraction:
     repository: InteractionRepository
     clock: Clock
     apply: Callable[[Sequence[StoredInteraction]], None]
+    ids: IdResolver
     max_age: timedelta = timedelta(days=7)
     max_clock_skew: timedelta = timedelta(seconds=5)
 
@@ -78,7 +79,7 @@ class TrackInteraction:
         if occurred_at < now - self.max_age:
             limit = f"more than {self.max_age / timedelta(days=1):g} days back"
             raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies {limit}")
-        user_id, post_id = user_uuid(event.user_id), post_uuid(event.post_id)
+        user_id, post_id = self.ids.user_id(event.user_id), self.ids.post_id(event.post_id)
         try:
             return Interaction(
                 user_id=user_id,

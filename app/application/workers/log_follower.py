@@ -1,6 +1,8 @@
 """Follows the log of the database: reads the whole feed once, then the changes."""
 
 import threading
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -76,7 +78,9 @@ class LogFollower:
     def _resume_from_snapshot(self) -> bool:
         """Apply the changes since the model's snapshot. False if only a full read gives the exact state."""
         position, state = self.updater.position, self.feed.state
-        if position is None or not self.feed_log.can_resume_from(position, self.feed.interaction_count):
+        if position is None or not state.knows_external_ids:
+            return False
+        if not self.feed_log.can_resume_from(position, self.feed.interaction_count):
             return False
         try:
             batches = self._read_batches(position)
@@ -97,6 +101,8 @@ class LogFollower:
     def _read_all(self) -> None:
         self.reconciler.reset()
         snapshot = self.feed_log.read_all()
+        _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
+        _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=self.feed.state.counting)
         timeline.embed_texts(self.feed.ranker.embed)
         state = timeline.apply_all()
@@ -118,3 +124,10 @@ class LogFollower:
             self.updater.apply_changes(changes)
             if changes.is_empty:
                 return
+
+
+def _warn_of_repeated_ids(entity: str, external_ids: Sequence[str]) -> None:
+    """Log a warning if several rows have one external id: requests find one of them only."""
+    if len(set(external_ids)) < len(external_ids):
+        repeated = [external_id for external_id, rows in Counter(external_ids).items() if rows > 1]
+        log.warning("external_ids.repeated", entity=entity, ids=len(repeated), example=repeated[0])

@@ -67,6 +67,7 @@ def restore_hidden_posts(state: FeedState, posts: Sequence[Post]) -> None:
 def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32]) -> None:
     state.update_post(
         post.id.bytes,
+        external_id=_external_id(post),
         author=_author_row(state, post),
         created=post.created_at.timestamp(),
         visible=post.visible,
@@ -81,7 +82,7 @@ def _append(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32
     state.add_posts(
         [post.id.bytes for post in posts],
         ids=[str(post.id) for post in posts],
-        external_ids=[None if post.external_id == str(post.id) else post.external_id for post in posts],
+        external_ids=[_external_id(post) for post in posts],
         author=np.array([_author_row(state, post) for post in posts], np.int32),
         created=np.array([post.created_at.timestamp() for post in posts]),
         visible=np.array([post.visible for post in posts]),
@@ -91,6 +92,11 @@ def _append(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32
         vectors=vectors,
         settings=PostSettings.of_posts(posts),
     )
+
+
+def _external_id(post: Post) -> str | None:
+    """The external id of the post, None if it is the UUID."""
+    return None if post.external_id == str(post.id) else post.external_id
 
 
 def _author_row(state: FeedState, post: Post) -> int:

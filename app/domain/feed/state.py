@@ -13,6 +13,7 @@ from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, newly_counted_events
+from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
@@ -49,6 +50,9 @@ class FeedState:
         self.post_rows: dict[bytes, int] = {}
         self.post_ids: list[str] = []
         self.external_ids: list[str | None] = []
+        self.users_by_external_id = ExternalIds("user")
+        self.posts_by_external_id = ExternalIds("post")
+        self.knows_external_ids = True  # false if only a full read can find them
         self.topic_ids: dict[str, int] = {}
 
         self.created = np.zeros(0)
@@ -157,6 +161,9 @@ class FeedState:
         self.post_rows.update(zip(keys, rows.tolist(), strict=True))
         self.post_ids.extend(ids)
         self.external_ids.extend(external_ids)
+        self.posts_by_external_id.set(
+            keys, [given or id_ for given, id_ in zip(external_ids, ids, strict=True)]
+        )
         size = self.n_posts
         self.created, self.author, self.seq = (grow(a, size) for a in (self.created, self.author, self.seq))
         self.topic, self.visible = grow(self.topic, size), grow(self.visible, size)
@@ -265,6 +272,7 @@ class FeedState:
         self,
         key: bytes,
         *,
+        external_id: str | None,
         author: int,
         created: float,
         visible: bool,
@@ -275,6 +283,8 @@ class FeedState:
         """Bring a known post up to date; `settings` are those of this one post."""
         row = self.post_rows[key]
         self._changed(posts=True)
+        self.external_ids[row] = external_id
+        self.posts_by_external_id.set([key], [external_id or self.post_ids[row]])
         self.posts_by_author.move(row, int(self.author[row]), author)
         self.author[row] = author
         if created != self.created[row]:
@@ -288,6 +298,7 @@ class FeedState:
     def set_user(self, user: User) -> None:
         """Make these the settings and audiences of a user, who is added if they are unknown."""
         self.add_users([user.id.bytes])
+        self.users_by_external_id.set([user.id.bytes], [user.external_id])
         row = self.user_rows[user.id.bytes]
         if user.discoverable != self.visibility.discoverable[row]:
             self._changed(posts=True)  # concerns every other user
@@ -306,6 +317,7 @@ class FeedState:
     def remove_post(self, key: bytes) -> None:
         """Hide a post from every feed. Its row stays, because events refer to it."""
         row = self.post_rows.pop(key, None)
+        self.posts_by_external_id.remove(key)
         if row is not None:
             self._changed(posts=True)
             self.visible[row] = False
@@ -313,6 +325,7 @@ class FeedState:
     def remove_user(self, key: bytes) -> None:
         """Remove the key of a user, who is unknown from now on."""
         row = self.user_rows.pop(key, None)
+        self.users_by_external_id.remove(key)
         if row is not None:
             self.impressions.remove(row)
 

@@ -6,6 +6,7 @@ from typing import Any
 from app.domain.feed.controls import FeedControls
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.state import FeedState
@@ -43,6 +44,8 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "n_events": state.n_events,
         "post_ids": list(state.post_ids),
         "external_ids": list(state.external_ids),
+        "users_by_external_id": state.users_by_external_id.items(),
+        "posts_by_external_id": state.posts_by_external_id.items(),
         "topic_ids": dict(state.topic_ids),
         "columns": {name: getattr(state, name)[:posts].copy() for name in _POST_COLUMNS},
         "followers": state.followers[: state.n_users].copy(),
@@ -64,6 +67,9 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
     state.n_users, state.n_posts = saved["n_users"], len(saved["post_ids"])
     state.n_events = saved["n_events"]
     state.post_ids, state.external_ids = list(saved["post_ids"]), list(saved["external_ids"])
+    state.knows_external_ids = "users_by_external_id" in saved  # false for a snapshot of an earlier version
+    state.users_by_external_id = ExternalIds.from_items("user", saved.get("users_by_external_id", ()))
+    state.posts_by_external_id = ExternalIds.from_items("post", saved.get("posts_by_external_id", ()))
     state.topic_ids = dict(saved["topic_ids"])
     for name in _POST_COLUMNS:
         setattr(state, name, saved["columns"][name].copy())

@@ -131,7 +131,9 @@ class FeedTimeline:
         """Add users up to position `until` of the order in which they appear."""
         those = self._user_order[self._users : until]
         users, rows = self.dataset.users, slice(self._users, until)
-        self.state.add_users(users.key[those].tolist())
+        keys = users.key[those].tolist()
+        self.state.add_users(keys)
+        self.state.users_by_external_id.set(keys, [users.external_id[i] for i in those])
         created = users.created[those]
         self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
         self._users = until

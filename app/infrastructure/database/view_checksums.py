@@ -61,7 +61,7 @@ def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
 
     The reconciler compares them with the state, to find changes that no trigger captured.
     """
-    of_user = "ROW(discoverable, personalised, languages, show_sensitive, audiences)::text"
+    of_user = "ROW(external_id, discoverable, personalised, languages, show_sensitive, audiences)::text"
     memberships = (
         "SELECT user_id, array_agg(DISTINCT audience_id ORDER BY audience_id) AS audiences "
         f"FROM {schema['feed_memberships']} GROUP BY user_id"

@@ -20,7 +20,7 @@ from app.domain.errors import (
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
-from tests.support.fake_use_cases import NOON, FixedClock, MemoryInteractions, Running
+from tests.support.fake_use_cases import NOON, DerivedIds, FixedClock, MemoryInteractions, Running
 from tests.support.small_service import FEW_CANDIDATES, names, service_with_posts
 
 HOUR = timedelta(hours=1)
@@ -226,9 +226,11 @@ def test_ranked_answers_to_known_users_are_handed_on_for_copying() -> None:
 def test_a_retraction_is_applied_after_the_commit_and_once_more_removes_nothing(
     repository: MemoryInteractions,
 ) -> None:
-    TrackInteraction(repository, FixedClock(), lambda stored: None)([viewed(), viewed()])
+    TrackInteraction(repository, FixedClock(), lambda stored: None, DerivedIds())([viewed(), viewed()])
     rows_when_applied: list[int] = []
-    retract = RetractInteraction(repository, lambda removed: rows_when_applied.append(len(repository.rows)))
+    retract = RetractInteraction(
+        repository, lambda removed: rows_when_applied.append(len(repository.rows)), DerivedIds()
+    )
 
     assert retract(Retraction("alice", "post-1", "view")) == 2
     assert retract(Retraction("alice", "post-1", "view")) == 0
@@ -241,15 +243,15 @@ def test_a_feed_that_cannot_take_events_back_does_not_fail_the_retraction(
     def broken(removed: Sequence[RemovedEvents]) -> None:
         raise RuntimeError("the feed is being swapped")
 
-    TrackInteraction(repository, FixedClock(), lambda stored: None)([viewed()])
+    TrackInteraction(repository, FixedClock(), lambda stored: None, DerivedIds())([viewed()])
 
-    assert RetractInteraction(repository, broken)(Retraction("alice", "post-1", "view")) == 1
+    assert RetractInteraction(repository, broken, DerivedIds())(Retraction("alice", "post-1", "view")) == 1
 
 
 def test_unknown_ids_of_a_retraction_are_named_as_the_caller_wrote_them(
     repository: MemoryInteractions,
 ) -> None:
-    retract = RetractInteraction(repository, lambda removed: None)
+    retract = RetractInteraction(repository, lambda removed: None, DerivedIds())
 
     with pytest.raises(UnknownUser, match="nobody"):
         retract(Retraction("nobody", "post-1", "view"))
@@ -278,7 +280,7 @@ def test_events_are_applied_after_they_were_committed(repository: MemoryInteract
     def apply(stored: Sequence[StoredInteraction]) -> None:
         committed_when_applied.append(len(repository.rows))
 
-    TrackInteraction(repository, FixedClock(), apply)([viewed(), viewed()])
+    TrackInteraction(repository, FixedClock(), apply, DerivedIds())([viewed(), viewed()])
 
     assert committed_when_applied == [2]
 
@@ -287,7 +289,7 @@ def test_a_feed_that_cannot_take_them_does_not_take_the_commit_back(repository: 
     def broken(stored: Sequence[StoredInteraction]) -> None:
         raise RuntimeError("the feed is being swapped")
 
-    recorded = TrackInteraction(repository, FixedClock(), broken)([viewed()])
+    recorded = TrackInteraction(repository, FixedClock(), broken, DerivedIds())([viewed()])
 
     assert recorded.accepted == len(repository.rows) == 1
 
@@ -307,7 +309,7 @@ def test_one_wrong_event_keeps_the_whole_batch_out_and_its_place_is_named(
     repository: MemoryInteractions, wrong: TrackedEvent, error: type[Exception]
 ) -> None:
     applied: list[StoredInteraction] = []
-    track = TrackInteraction(repository, FixedClock(), applied.extend)
+    track = TrackInteraction(repository, FixedClock(), applied.extend, DerivedIds())
 
     with pytest.raises(error, match=r"^interactions\[1\]: "):
         track([viewed(), wrong, viewed()])
@@ -317,7 +319,7 @@ def test_one_wrong_event_keeps_the_whole_batch_out_and_its_place_is_named(
 
 def test_what_the_store_rejects_is_not_applied(repository: MemoryInteractions) -> None:
     applied: list[StoredInteraction] = []
-    track = TrackInteraction(repository, FixedClock(), applied.extend)
+    track = TrackInteraction(repository, FixedClock(), applied.extend, DerivedIds())
 
     with pytest.raises(UnknownPost, match=r"^another$"):
         track([viewed(post_id="another")])
@@ -331,7 +333,7 @@ def test_what_the_store_rejects_is_not_applied(repository: MemoryInteractions) -
 
 
 def test_an_event_of_a_fast_clock_is_stored_as_of_now(repository: MemoryInteractions) -> None:
-    track = TrackInteraction(repository, FixedClock(), lambda stored: None)
+    track = TrackInteraction(repository, FixedClock(), lambda stored: None, DerivedIds())
 
     track(
         [

@@ -203,6 +203,25 @@ def test_changes_of_a_teams_tables_are_found_by_comparison(engine: Engine, team:
     assert_rewritten(service)
 
 
+def test_the_external_ids_of_a_teams_tables_are_found_and_their_changes_by_comparison(
+    engine: Engine, team: Callable[..., None]
+) -> None:
+    team("ALTER TABLE team.members ADD name text")
+    team("UPDATE team.members SET name = 'ann' WHERE member = %s", WRITER)
+    team(
+        "CREATE OR REPLACE VIEW feed_users AS "
+        "SELECT member AS id, name AS external_id, NULL::timestamptz AS created_at FROM team.members"
+    )
+    service, _ = a_process(engine)
+    at_start = service.feed.user_id("ann")
+
+    team("UPDATE team.members SET name = 'anna' WHERE member = %s", WRITER)
+    reconcile_now(service)
+
+    assert at_start == service.feed.user_id(" anna") == WRITER
+    assert service.feed.user_id("ann") == user_uuid("ann")
+
+
 def test_with_triggers_on_a_teams_tables_changes_arrive_at_once(
     engine: Engine, team: Callable[..., None]
 ) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from structlog.testing import capture_logs
 
-from app.domain.entities import Interaction
+from app.domain.entities import Interaction, User
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.event_counting import CountingRule
 from app.domain.ids import post_uuid, user_uuid
@@ -340,3 +342,21 @@ def test_a_retraction_in_another_database_counts_although_its_number_was_used_be
     service.retract("reader", "p1", "like")
 
     assert service.feed.interaction_count == 0
+
+
+def test_rows_with_one_external_id_are_a_warning_in_the_log() -> None:
+    service = a_service()
+    service.tables.add_users(User(UUID(int=8), "twice"), User(UUID(int=7), "twice"))
+
+    service.disconnect()
+    with capture_logs() as lines:
+        service.reconnect(source="another database")  # is read as a whole
+
+    [line] = [line for line in lines if line["event"] == "external_ids.repeated"]
+    assert (line["log_level"], line["entity"], line["ids"], line["example"]) == (
+        "warning",
+        "users",
+        1,
+        "twice",
+    )
+    assert service.feed.user_id("twice") == UUID(int=7)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 
+from app.domain.entities import Post, User
 from app.domain.ids import user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.feed_log import FeedSnapshot
@@ -138,3 +140,30 @@ def test_a_start_from_any_snapshot_ranks_like_a_full_read(before: list[Change], 
         actual, expected = from_snapshot.page(user, limit=20), fully_read.page(user, limit=20)
         assert names(actual) == names(expected)
         assert actual.scores == pytest.approx(expected.scores, abs=1e-9)
+
+
+def test_a_snapshot_contains_the_rows_whose_uuids_are_not_derived() -> None:
+    service = a_service()
+    ann = UUID(int=7)
+    service.tables.add_users(User(ann, "another program's"))
+    service.tables.add_posts(Post(UUID(int=8), "made elsewhere", ann, service.clock.at, 0, "", (), True))
+    trained = service.train()
+
+    from_snapshot, log = restarted(service, trained)
+
+    assert log.full_reads == 0
+    assert from_snapshot.feed.user_id(" another program's") == ann
+    assert from_snapshot.feed.post_id("made elsewhere") == UUID(int=8)
+    assert "made elsewhere" not in names(from_snapshot.page("another program's", limit=50))
+
+
+def test_a_snapshot_of_an_earlier_version_leads_to_a_full_read() -> None:
+    service = a_service()
+    service.tables.add_users(User(UUID(int=7), "ann of another program"))
+    trained = service.train()
+    del trained.model.snapshot["users_by_external_id"], trained.model.snapshot["posts_by_external_id"]
+
+    fully_read, log = restarted(service, trained)
+
+    assert log.full_reads == 1
+    assert fully_read.feed.user_id("ann of another program") == UUID(int=7)

@@ -202,6 +202,7 @@ def test_a_post_that_gets_another_author_topic_or_time_is_found_under_them():
 
     state.update_post(
         timeline.dataset.posts.key[0].tobytes(),
+        external_id="renamed",
         author=int(timeline.user_row[1]),
         created=9.0,
         visible=False,
