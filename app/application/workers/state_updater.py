@@ -15,7 +15,7 @@ from app.application.workers.post_upsert import changed_authors, restore_hidden_
 from app.domain.entities import INTERACTION_TYPES, Post, User
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, microseconds
-from app.domain.feed.retraction import replace_events, set_account_created
+from app.domain.feed.retraction import PairEvents, replace_events, set_account_created
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
@@ -105,14 +105,15 @@ class StateUpdater:
             self._record(stored)
 
     def remove_events(self, removed: Sequence[RemovedEvents]) -> None:
-        """Take removed events back; again is no difference."""
+        """Take removed events back, and apply changed ones; again is no difference."""
+        left = {event.seq for one in removed for event in one.remaining}
         for start in range(0, len(removed), _BATCH_SIZE):
+            batch = removed[start : start + _BATCH_SIZE]
             with self.feed.lock:
-                for one in removed[start : start + _BATCH_SIZE]:
-                    new = [seq for seq in one.seqs if seq not in self._removed]
-                    self._removed.update(dict.fromkeys(new))
-                    self.feed.state.n_events -= len(new)
-                    self._replace_events(one.user_id, one.post_id, one.seqs, one.remaining)
+                gone = {seq for one in batch for seq in one.seqs} - left - self._removed.keys()
+                self._removed.update(dict.fromkeys(gone))
+                self.feed.state.n_events -= len(gone)
+                self._replace_events(batch)
                 while len(self._removed) > _MAX_APPLIED_EVENTS:
                     self._removed.pop(next(iter(self._removed)))
 
@@ -251,8 +252,8 @@ class StateUpdater:
             events = self.interactions.events_of(changed) if changed else {}
             with self.feed.lock:
                 upsert_posts(self.feed.state, batch, vectors)
-                for pair, remaining in events.items():  # events on own posts do not count
-                    self._replace_events(*pair, (), remaining)
+                # events on own posts do not count
+                self._replace_events([RemovedEvents(*pair, (), stored) for pair, stored in events.items()])
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -279,13 +280,15 @@ class StateUpdater:
         while len(self._applied) > _MAX_APPLIED_EVENTS:
             self._applied.pop(next(iter(self._applied)))
 
-    def _replace_events(
-        self, user_id: UUID, post_id: UUID, removed: Sequence[int], remaining: Sequence[StoredInteraction]
-    ) -> None:
+    def _replace_events(self, changes: Sequence[RemovedEvents]) -> None:
         state = self.feed.state
-        user, post = state.user_rows.get(user_id.bytes), state.post_rows.get(post_id.bytes)
-        if user is not None and post is not None:
-            replace_events(state, user, post, removed, _event_columns(state, remaining))
+        pairs = [
+            PairEvents(user, post, change.seqs, _event_columns(state, change.remaining))
+            for change in changes
+            if (user := state.user_rows.get(change.user_id.bytes)) is not None
+            and (post := state.post_rows.get(change.post_id.bytes)) is not None
+        ]
+        replace_events(state, pairs)
 
     def _is_applied(self, event: StoredInteraction) -> bool:
         row = self.feed.state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)

@@ -1,6 +1,7 @@
 """Takes events back out of a feed state, as if they had never been."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,52 +14,92 @@ from app.domain.feed.state import FeedState
 Columns = Sequence[NDArray[Any]]
 
 
-def replace_events(
-    state: FeedState, user: int, post: int, removed: Collection[int], stored: EventColumns
-) -> None:
-    """Make the events of one user with one post those that are stored; counters and histories follow.
+@dataclass(frozen=True, slots=True, eq=False)
+class PairEvents:
+    """The events of a user row with a post row, after some of them were removed or changed.
 
-    `removed` are the numbers (`seq`) of removed events; `stored` are all events of the pair that a later read of the
-    log found. Events that were applied after that read stay. If a removed event was the one that counted in its window,
-    the next one counts. The cost grows with the events of the post and of its author, which are counted again.
+    removed  numbers (`seq`) of removed or changed events
+    stored   all events of the pair that a later read of the log found
     """
-    own = state.events_by_user.row(user)
-    of_pair = np.flatnonzero(own[0] == post)
-    present = EventColumns(
-        user=np.full(len(of_pair), user, np.int32),
-        post=own[0][of_pair],
-        kind=own[2][of_pair],
-        time_us=np.round(own[1][of_pair] * 1e6).astype(np.int64),
-        seq=own[4][of_pair],
-        received_us=np.round(own[3][of_pair] * 1e6).astype(np.int64),
+
+    user: int
+    post: int
+    removed: Collection[int]
+    stored: EventColumns
+
+
+def replace_events(state: FeedState, pairs: Sequence[PairEvents]) -> None:
+    """Make the events of distinct pairs those that are stored; counters and histories follow.
+
+    Events that were applied after the read stay. If a removed event was the one that counted in its window, the next
+    one counts. The cost grows with the events of the posts and of their authors, which are counted again.
+    """
+    if not pairs:
+        return
+    of_pair = [np.flatnonzero(state.events_by_user.row(pair.user)[0] == pair.post) for pair in pairs]
+    present = EventColumns.concatenate(
+        [_events_at(state, pair.user, places) for pair, places in zip(pairs, of_pair, strict=True)]
     )
-    later = present[np.flatnonzero(~np.isin(present.seq, [*removed, *stored.seq]))]
-    everything = EventColumns.concatenate([stored, later])
+    replaced = {
+        (pair.user, pair.post, seq) for pair in pairs for seq in (*pair.removed, *pair.stored.seq.tolist())
+    }
+    keys = zip(present.user.tolist(), present.post.tolist(), present.seq.tolist(), strict=True)
+    later = present[np.flatnonzero([key not in replaced for key in keys])]
+    everything = EventColumns.concatenate([*(pair.stored for pair in pairs), later])
     if state.counting is not None:
         everything = everything[np.flatnonzero(counted_events(state.counting, everything, state.author))]
-    gone = np.flatnonzero(~np.isin(present.seq, everything.seq))
-    new = everything[np.flatnonzero(~np.isin(everything.seq, present.seq))]
-    new = new[np.argsort(new.time, kind="stable")]
-    if not len(gone) and not len(new):
-        return
-    state.events_replaced(post)
-    _rewrite_user(state, user, of_pair[gone], new)
-    _rewrite_post(state, user, post, present[gone], new)
-    _recount(state, post)
+    before, after = _contents(present), _contents(everything)
+    is_gone, is_new = ~_contains(after, before), ~_contains(before, after)
+    gone, new = present[np.flatnonzero(is_gone)], everything[np.flatnonzero(is_new)]
+    if len(gone) or len(new):
+        _rewrite(state, gone, np.concatenate(of_pair)[is_gone], new[np.argsort(new.time, kind="stable")])
 
 
-def _rewrite_user(state: FeedState, user: int, gone: NDArray[np.intp], new: EventColumns) -> None:
-    """Remove the entries at the positions `gone` from the user's row, and insert new ones by their time."""
-    kept = [np.delete(column, gone) for column in state.events_by_user.row(user)]
-    added = (new.post, new.time, new.kind, new.received, new.seq)
-    state.events_by_user.replace(user, *_inserted_by_time(kept, added))
+def _events_at(state: FeedState, user: int, places: NDArray[np.intp]) -> EventColumns:
+    """The events at some places of the user's row."""
+    posts, times, kinds, received, seqs = (column[places] for column in state.events_by_user.row(user))
+    return EventColumns(
+        user=np.full(len(places), user, np.int32),
+        post=posts,
+        kind=kinds,
+        time_us=np.round(times * 1e6).astype(np.int64),
+        seq=seqs,
+        received_us=np.round(received * 1e6).astype(np.int64),
+    )
 
 
-def _rewrite_post(state: FeedState, user: int, post: int, gone: EventColumns, new: EventColumns) -> None:
+def _contents(events: EventColumns) -> list[tuple[Any, ...]]:
+    columns = (events.user, events.post, events.kind, events.seq, events.time, events.received)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _contains(those: Collection[tuple[Any, ...]], events: Sequence[tuple[Any, ...]]) -> NDArray[np.bool_]:
+    """(n_events,) true for the events that are among `those`."""
+    known = set(those)
+    return np.array([event in known for event in events], np.bool_)
+
+
+def _rewrite(state: FeedState, gone: EventColumns, places: NDArray[np.intp], new: EventColumns) -> None:
+    """Remove the events `gone`, at `places` of their users' rows, and insert the events `new`, in order of time."""
+    for user in np.union1d(gone.user, new.user).tolist():
+        kept = [np.delete(column, places[gone.user == user]) for column in state.events_by_user.row(user)]
+        of_user = new[np.flatnonzero(new.user == user)]
+        added = (of_user.post, of_user.time, of_user.kind, of_user.received, of_user.seq)
+        state.events_by_user.replace(user, *_inserted_by_time(kept, added))
+    posts = np.union1d(gone.post, new.post).astype(np.intp)
+    for post in posts.tolist():
+        _rewrite_post(
+            state, post, gone[np.flatnonzero(gone.post == post)], new[np.flatnonzero(new.post == post)]
+        )
+    state.events_replaced(posts)
+    _recount(state, posts)
+
+
+def _rewrite_post(state: FeedState, post: int, gone: EventColumns, new: EventColumns) -> None:
     """Remove one entry of the post's row for each of `gone`, and insert new ones by their time."""
     users, times, kinds = state.users_by_post.row(post)
     keep = np.ones(len(users), np.bool_)
-    for time, kind in zip(gone.time, gone.kind, strict=True):
+    for user, time, kind in zip(gone.user, gone.time, gone.kind, strict=True):
         keep[np.flatnonzero(keep & (users == user) & (times == time) & (kinds == kind))[0]] = False
     kept = [column[keep] for column in (users, times, kinds)]
     state.users_by_post.replace(post, *_inserted_by_time(kept, (new.user, new.time, new.kind)))
@@ -70,19 +111,21 @@ def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
     return [np.insert(column, place, values) for column, values in zip(kept, added, strict=True)]
 
 
-def _recount(state: FeedState, post: int) -> None:
-    """Count the events of a post and of its author again: a counter that only adds would drift when it subtracts."""
-    users, times, kinds = state.users_by_post.row(post)
-    weights = state.event_weights(users.astype(np.intp), kinds, times)
-    was_largest = state.engagements[post] == state.largest_engagement
-    state.engagements[post] = len(times)
-    if was_largest:
-        state.largest_engagement = int(state.engagements.max())
-    state.last_engaged[post] = times.max(initial=-np.inf)
-    state.post_counters.recount(post, times, weights)
-    strong = state.is_strong(kinds)
-    state.strong_counters.recount(post, times[strong], weights[strong])
-    recount_author(state, int(state.author[post]))
+def _recount(state: FeedState, posts: NDArray[np.intp]) -> None:
+    """Count the events of posts and of their authors again: a counter that only adds would drift when it subtracts."""
+    was_largest = state.engagements[posts].max() == state.largest_engagement
+    for post in posts.tolist():
+        users, times, kinds = state.users_by_post.row(post)
+        weights = state.event_weights(users.astype(np.intp), kinds, times)
+        state.engagements[post] = len(times)
+        state.last_engaged[post] = times.max(initial=-np.inf)
+        state.post_counters.recount(post, times, weights)
+        strong = state.is_strong(kinds)
+        state.strong_counters.recount(post, times[strong], weights[strong])
+    largest = state.engagements if was_largest else state.engagements[posts]
+    state.largest_engagement = max(0 if was_largest else state.largest_engagement, int(largest.max()))
+    for author in np.unique(state.author[posts]).tolist():
+        recount_author(state, author)
 
 
 def recount_author(state: FeedState, author: int) -> None:
@@ -104,6 +147,7 @@ def set_account_created(state: FeedState, user: int, created: float) -> None:
     before = state.event_weights(users, kinds, times)
     state.accounts_created[user] = created
     changed = before != state.event_weights(users, kinds, times)
-    for post in np.unique(posts[changed]).tolist():
-        state.events_replaced(post)
-        _recount(state, post)
+    changed_posts = np.unique(posts[changed]).astype(np.intp)
+    if len(changed_posts):
+        state.events_replaced(changed_posts)
+        _recount(state, changed_posts)

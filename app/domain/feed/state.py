@@ -110,10 +110,10 @@ class FeedState:
         """True for likes, comments and shares."""
         return kinds >= _STRONG
 
-    def events_replaced(self, post: int) -> None:
-        """Note that counted events of a post were replaced: what was memoised and depends on events is invalid."""
+    def events_replaced(self, posts: NDArray[np.intp]) -> None:
+        """Note that counted events of posts were replaced: what was memoised and depends on events is invalid."""
         self.retractions += 1
-        self.engaged.append(np.array([post]))
+        self.engaged.append(posts)
         self._changed(posts=False)
 
     def _changed(self, *, posts: bool) -> None:

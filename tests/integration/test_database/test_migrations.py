@@ -154,9 +154,10 @@ def test_a_teams_tables_are_adopted_and_left_as_they_are(empty_engine: Engine) -
     assert theirs == [row for row in before if row[1].partition(".")[0] in kept]
     triggers = {row[1] for row in catalogue(empty_engine) if row[0] == "trigger"}
     assert triggers == {  # of our own logs
-        "feed_user_interaction_delete", "feed_user_interaction_truncate", "feed_user_feedback_insert",
-        "feed_user_feedback_update", "feed_user_feedback_delete", "feed_user_feedback_truncate",
-        "feed_memberships_insert", "feed_memberships_update", "feed_memberships_delete", "feed_memberships_truncate",
+        "feed_user_interaction_delete", "feed_user_interaction_truncate", "feed_user_interaction_update",
+        "feed_user_feedback_insert", "feed_user_feedback_update", "feed_user_feedback_delete",
+        "feed_user_feedback_truncate", "feed_memberships_insert", "feed_memberships_update", "feed_memberships_delete",
+        "feed_memberships_truncate",
     }  # fmt: skip
 
     migrate(empty_engine, PUBLIC, "base")

@@ -9,23 +9,15 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from app.bootstrap import Storage
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.ranking.model_interface import PublishedModel
-from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.database.connection import create_feed_engine
-from app.infrastructure.database.control_repository_impl import SqlControlRepository
-from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
-from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
-from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.migrate import migrate
-from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.schema import SchemaName
 from tests.support.live_feeds import reconcile_now
 from tests.support.small_service import SmallService, names
+from tests.support.sql_services import a_process
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 MINUTE = timedelta(minutes=1)
@@ -56,36 +48,6 @@ def engine(own_database_url: str) -> Iterator[Engine]:
     made = create_feed_engine(own_database_url, connect_seconds=10)
     yield made
     made.dispose()
-
-
-class CountingLog(SqlFeedLog):
-    """Counts the full reads."""
-
-    full_reads = 0
-
-    def read_all(self) -> FeedSnapshot:
-        self.full_reads += 1
-        return super().read_all()
-
-
-def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[SmallService, CountingLog]:
-    """Another process of the service, which has started."""
-    log = CountingLog(engine)
-    storage = Storage(
-        SqlInteractionRepository(engine, budget_seconds=20),
-        SqlControlRepository(engine, budget_seconds=20),
-        SqlFollowRepository(engine, budget_seconds=20),
-        SqlMembershipRepository(engine, budget_seconds=20),
-        SqlImpressionRepository(engine, budget_seconds=20),
-        log,
-        SqlPostRepository(engine, budget_seconds=20),
-    )
-    service = SmallService(storage=storage)
-    service.clock.at = NOON + timedelta(days=1)
-    if trained is not None:
-        service.publish(trained)
-    service.catch_up()
-    return service, log
 
 
 # -- from a snapshot ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.dataset import EventColumns
-from app.domain.feed.retraction import replace_events
+from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.state import FeedState
 from tests.support.feeds import LIKE, VIEW
 from tests.unit.test_domain.test_feed.test_event_counting import columns, empty_state, events
@@ -59,7 +59,7 @@ def test_removed_events_leave_the_state_that_the_others_give(rows, data):
         removed |= chosen
         left = without(every, removed)
         stored = left[np.flatnonzero((left.user == user) & (left.post == post))]
-        replace_events(state, user, post, chosen, stored)
+        replace_events(state, [PairEvents(user, post, chosen, stored)])
 
     expected = empty_state()
     in_order_of_receipt(expected, without(every, removed))
@@ -71,7 +71,7 @@ def test_a_view_that_did_not_count_takes_the_place_of_the_removed_one_of_its_win
     state = empty_state()
     in_order_of_receipt(state, views)
 
-    replace_events(state, 0, 1, {0}, views[np.array([1])])
+    replace_events(state, [PairEvents(0, 1, {0}, views[np.array([1])])])
 
     assert state.events_by_user.row(0)[1].tolist() == [1200.0]
 
@@ -81,7 +81,7 @@ def test_an_event_that_was_applied_after_the_read_of_the_log_stays():
     state = empty_state()
     in_order_of_receipt(state, likes)
 
-    replace_events(state, 0, 1, {0}, likes[:0])  # the read saw neither
+    replace_events(state, [PairEvents(0, 1, {0}, likes[:0])])  # the read saw neither
 
     assert state.events_by_user.row(0)[4].tolist() == [1]
 
@@ -95,7 +95,7 @@ def test_likes_and_retractions_leave_no_drift(pairs):
 
     for _ in range(pairs):
         state.record(like)
-        replace_events(state, 0, 1, {0}, like[:0])
+        replace_events(state, [PairEvents(0, 1, {0}, like[:0])])
 
     values, before = (one.post_counters.values(NOW, ROWS) for one in (state, expected))
     assert values.tolist() == before.tolist()
@@ -108,7 +108,7 @@ def test_removing_twice_is_removing_once():
     state.record(likes)
 
     for _ in range(2):
-        replace_events(state, 0, 1, {0}, likes[:0])
+        replace_events(state, [PairEvents(0, 1, {0}, likes[:0])])
 
     assert_same(state, empty_state())
     assert state.post_counters.values(NOW, ROWS) == pytest.approx(0.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.group_sums import GroupSums
-from app.domain.feed.retraction import replace_events
+from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_snapshot import from_snapshot, to_snapshot
 from app.domain.ranking import neighbourhood, user_features
@@ -111,7 +111,7 @@ def test_inputs_that_are_kept_equal_those_of_a_new_state(steps):
             state.record(replace(event(*change), seq=np.array([100 + number])))
         else:
             numbers = set(state.events_by_user.row(change[0])[4].tolist())
-            replace_events(state, *change, numbers, event(0, 0, 0.0)[np.empty(0, np.intp)])
+            replace_events(state, [PairEvents(*change, numbers, event(0, 0, 0.0)[np.empty(0, np.intp)])])
         fresh = post_inputs(from_snapshot(to_snapshot(state)), 5e4, rows)
         np.testing.assert_array_equal(post_inputs(state, 5e4, rows), fresh)
 

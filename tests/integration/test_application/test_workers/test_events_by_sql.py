@@ -1,0 +1,110 @@
+"""Events that SQL removes or changes: a running service is then as one that reads everything."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.ids import user_uuid
+from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from app.infrastructure.database.schema import SchemaName
+from tests.support.live_feeds import same_counts
+from tests.support.small_service import SmallService, names
+from tests.support.sql_services import a_process
+from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def engine(database_url: str) -> Iterator[Engine]:
+    made = create_feed_engine(database_url, connect_seconds=10, pool_size=4)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def tables(engine: Engine) -> SqlTables:
+    """Six users, six posts of two authors, and 60 events at different times."""
+    tables = SqlTables(engine, SchemaName())
+    tables.run("TRUNCATE {users} CASCADE")
+    tables.add_users(*(a_user(f"u{n}") for n in range(6)))
+    tables.add_posts(*(a_post(f"p{n}", f"u{n % 2}", at=NOON + n * MINUTE) for n in range(6)))
+    events = [
+        did(
+            f"u{n % 6}",
+            f"p{n * 5 // 7 % 6}",
+            INTERACTION_TYPES[n % 5],
+            at=NOON + timedelta(hours=1) + n * MINUTE,
+        )
+        for n in range(60)
+    ]
+    SqlInteractionRepository(engine, budget_seconds=20).record(events)
+    return tables
+
+
+def assert_as_read_completely(service: SmallService, engine: Engine) -> None:
+    fresh, _ = a_process(engine)
+    state, expected = service.feed.state, fresh.feed.state
+    assert set(state.user_rows) == set(expected.user_rows)
+    assert same_counts(state, expected, service.clock.at.timestamp())
+    assert state.n_events == expected.n_events
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM {user_interaction} WHERE seq % 3 = 0",
+        "DELETE FROM {user_interaction}",
+        "DELETE FROM {users} WHERE external_id IN ('u0', 'u3')",
+        "DELETE FROM {posts} WHERE external_id IN ('p1', 'p2')",
+        "TRUNCATE {user_interaction}",
+        "TRUNCATE {users} CASCADE",
+        "UPDATE {user_interaction} SET interaction_type = 'share' WHERE seq % 2 = 0",
+        "UPDATE {user_interaction} SET occurred_at = occurred_at - interval '3 hours'",
+        "UPDATE {user_interaction} SET created_at = created_at - interval '3 hours' * seq",
+        "UPDATE {user_interaction} SET post_id = (SELECT id FROM {posts} WHERE external_id = 'p5') WHERE seq % 2 = 0",
+        "UPDATE {user_interaction} SET user_id = (SELECT id FROM {users} WHERE external_id = 'u5') WHERE seq % 2 = 0",
+    ],
+)
+def test_events_that_sql_removes_or_changes_have_no_effect_after_the_next_read(
+    engine: Engine, tables: SqlTables, statement: str
+) -> None:
+    service, log = a_process(engine)
+
+    tables.run(statement.replace("%", "%%"))
+    service.catch_up()
+
+    assert_as_read_completely(service, engine)
+    assert log.full_reads == (2 if "TRUNCATE" in statement else 1)
+
+
+def test_an_update_of_metadata_alone_is_no_change(engine: Engine, tables: SqlTables) -> None:
+    position = SqlFeedLog(engine).read_all().position
+
+    tables.run("UPDATE {user_interaction} SET metadata = jsonb_build_object('seen', true)")
+
+    assert SqlFeedLog(engine).read_changes(position).is_empty
+
+
+def test_deleted_bot_accounts_leave_no_trace_in_the_feed(engine: Engine, tables: SqlTables) -> None:
+    service, _ = a_process(engine)
+    before = names(service.page("reader", limit=6))
+    tables.add_users(*(a_user(f"bot{n}") for n in range(30)))
+    likes = [did(f"bot{n}", before[-1], "like", at=NOON + timedelta(hours=20)) for n in range(30)]
+    SqlInteractionRepository(engine, budget_seconds=20).record(likes)
+    service.catch_up()
+    service.pass_time(60)  # the cached response expires
+    during = names(service.page("reader", limit=6))
+
+    tables.run("DELETE FROM {users} WHERE external_id LIKE 'bot%%'")
+    service.catch_up()
+
+    assert during[0] == before[-1]
+    assert names(service.page("reader", limit=6)) == before
+    assert user_uuid("bot1").bytes not in service.feed.state.user_rows
+    assert_as_read_completely(service, engine)
