@@ -31,6 +31,7 @@ from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.use_cases.write_entities import WriteEntities
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
@@ -44,6 +45,7 @@ from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import ControlRepository
+from app.domain.repositories.entity_repository import EntityRepository
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.follow_repository import FollowRepository
 from app.domain.repositories.impression_repository import ImpressionRepository
@@ -63,6 +65,7 @@ from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
@@ -70,6 +73,7 @@ from app.infrastructure.database.interaction_repository_impl import SqlInteracti
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.no_database import (
     NoControls,
+    NoEntities,
     NoFollows,
     NoImpressions,
     NoInteractions,
@@ -104,6 +108,7 @@ class Storage:
     controls: ControlRepository
     follows: FollowRepository
     memberships: MembershipRepository
+    entities: EntityRepository
     impressions: ImpressionRepository
     feed_log: FeedLog | None = None
     posts: PostRepository | None = None
@@ -114,7 +119,9 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     """Connect to the configured database; `stack` closes it."""
     url = database_url(settings, stack)
     if url is None:
-        return Storage(NoInteractions(), NoControls(), NoFollows(), NoMemberships(), NoImpressions())
+        return Storage(
+            NoInteractions(), NoControls(), NoFollows(), NoMemberships(), NoEntities(), NoImpressions()
+        )
     install_deadlines()
     engine = create_feed_engine(
         url,
@@ -133,6 +140,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         memberships=SqlMembershipRepository(
             engine, schema, budget_seconds=settings.statement_budget_ms / 1000
         ),
+        entities=SqlEntityRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
         impressions=SqlImpressionRepository(
             engine, schema, budget_seconds=settings.statement_budget_ms / 1000
         ),
@@ -220,6 +228,7 @@ def build_use_cases(
         change_membership=ChangeMembership(
             storage.memberships, workers.updater.apply_membership, workers.feed
         ),
+        entities=WriteEntities(storage.entities, ranking_clock, workers.updater.apply_entities),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),
         report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages, workers.feed),

@@ -41,6 +41,10 @@ class InvalidFollow(DomainError):
     """A user who follows themselves."""
 
 
+class InvalidPost(DomainError):
+    """A post that cannot be stored: it is given twice, or it is for members and has no audience."""
+
+
 class ManagedElsewhere(DomainError):
     """Data that another application stores, so that they must be changed there."""
 

@@ -1,8 +1,8 @@
 -- What the running service may do, and nothing else: it reads the views and the outbox, purges old rows of the latter,
 -- appends to the log of interactions and removes what users take back, appends to the log of their controls, adds and
--- removes follows and memberships in tables of the service, stores what was shown, and keeps its copies of recommendations. It cannot
--- change an interaction or a control, and has no right to the tables of users and posts behind the views, nor to another
--- application's follows.
+-- removes follows and memberships in tables of the service, writes users and posts there, stores what was shown, and keeps
+-- its copies of recommendations. It cannot change an interaction or a control, and has no right to tables of another
+-- application behind the views.
 --
 -- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
 -- nothing. Names other than the defaults are set first, in the same session:
@@ -43,6 +43,14 @@ BEGIN
     IF obj_description(to_regclass(format('%I.memberships', schema)), 'pg_class')
             = 'made by the feed recommendation service' THEN
         EXECUTE format('GRANT SELECT (user_id, audience_id), INSERT, DELETE ON %I.memberships TO %I', schema, role);
+    END IF;
+    IF obj_description(to_regclass(format('%I.users', schema)), 'pg_class')
+            = 'made by the feed recommendation service' THEN
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.users TO %I', schema, role);
+    END IF;
+    IF obj_description(to_regclass(format('%I.posts', schema)), 'pg_class')
+            = 'made by the feed recommendation service' THEN
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.posts TO %I', schema, role);
     END IF;
     -- numbers for the posts of adopted tables; our own table numbers its posts itself
     EXECUTE format('GRANT SELECT, INSERT ON %I.feed_post_number TO %I', schema, role);

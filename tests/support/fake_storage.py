@@ -454,6 +454,7 @@ class InMemoryFeedLog:
             removed_follows=_absent(changed["follow"], tables.follows),
             follow_seqs=changed["follow"],
             user_seqs=changed["user"],
+            post_seqs=changed["post"],
             events=[one for one in tables.events if one.xid >= since.xid],
             removed_events=[
                 RemovedEvents(*pair, seqs, tables.events_of([pair]))

@@ -20,6 +20,7 @@ from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.use_cases.write_entities import WriteEntities
 from app.domain.entities import Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
@@ -30,6 +31,7 @@ from app.domain.repositories.interaction_repository import (
     UserAndPost,
 )
 from app.presentation.api.dependencies import Services
+from tests.support.fake_entities import InMemoryEntities
 from tests.support.fake_storage import (
     InMemoryControls,
     InMemoryFollows,
@@ -193,6 +195,7 @@ class Running:
         tables.add_posts(Post(post_uuid("post-1"), "post-1", None, NOON, 0, "", (), True))
         self.controls, self.follows = InMemoryControls(tables), InMemoryFollows(tables)
         self.memberships = InMemoryMemberships(tables)
+        self.entities = InMemoryEntities(tables)
         self.impressions = InMemoryImpressions(tables)
         self.retract = RetractInteraction(self.interactions, lambda removed: None, DerivedIds())
 
@@ -217,6 +220,7 @@ class Running:
             ListControls(self.controls, self.clock, DerivedIds()),
             ChangeFollow(self.follows, lambda change: None, DerivedIds()),
             ChangeMembership(self.memberships, lambda change: None, DerivedIds()),
+            WriteEntities(self.entities, self.clock, lambda change: None),
             self.count_updates,
             ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None, DerivedIds()),
             ReadReach(self.impressions, DerivedIds()),

@@ -31,6 +31,7 @@ from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedLog
 from app.infrastructure.config.settings import Settings
+from tests.support.fake_entities import InMemoryEntities
 from tests.support.fake_storage import (
     InMemoryControls,
     InMemoryFeedLog,
@@ -76,6 +77,7 @@ def in_memory_storage(tables: InMemoryTables) -> Storage:
         InMemoryControls(tables),
         InMemoryFollows(tables),
         InMemoryMemberships(tables),
+        InMemoryEntities(tables),
         InMemoryImpressions(tables),
         InMemoryFeedLog(tables),
         InMemoryPosts(tables),
@@ -107,7 +109,12 @@ class SmallService:
         if not database:
             given = self.storage
             self.storage = Storage(
-                given.interactions, given.controls, given.follows, given.memberships, given.impressions
+                given.interactions,
+                given.controls,
+                given.follows,
+                given.memberships,
+                given.entities,
+                given.impressions,
             )
         self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
         self.use_cases = use_cases = build_use_cases(
@@ -126,6 +133,7 @@ class SmallService:
         self._retract, self._report_seen = use_cases.retract, use_cases.report_seen
         self._change_follow, self.count_updates = use_cases.change_follow, use_cases.count_updates
         self._change_membership = use_cases.change_membership
+        self.entities = use_cases.entities
         self._give_feedback, self.list_controls = use_cases.give_feedback, use_cases.list_controls
 
     # -- the tables ----------------------------------------------------------------------------------------------

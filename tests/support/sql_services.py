@@ -8,6 +8,7 @@ from app.bootstrap import Storage
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
+from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
@@ -36,6 +37,7 @@ def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[Sm
         SqlControlRepository(engine, budget_seconds=20),
         SqlFollowRepository(engine, budget_seconds=20),
         SqlMembershipRepository(engine, budget_seconds=20),
+        SqlEntityRepository(engine, budget_seconds=20),
         SqlImpressionRepository(engine, budget_seconds=20),
         log,
         SqlPostRepository(engine, budget_seconds=20),

@@ -21,6 +21,7 @@ from app.infrastructure.clock import SystemClock
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT
 from app.presentation.api.routers.health import StateCollector
+from app.presentation.schemas.entity_schema import PostBody, StoredResponse
 from app.presentation.schemas.interaction_schema import TrackRequest
 from app.presentation.schemas.recommendation_schema import (
     GenerateRequest,
@@ -289,11 +290,13 @@ def test_requests_and_responses_of_the_documents_have_the_shape_of_the_interface
             url = next(word for word in words if word.startswith("http"))
             sent[url.removeprefix("http://localhost:8000")] = words[words.index("-d") + 1]
     [response] = blocks(page("README.md"), "json")
-    updates, tracked = blocks(page("docs/api.md"), "json")
+    updates, stored, tracked = blocks(page("docs/api.md"), "json")
 
     request = GenerateRequest.model_validate_json(sent["/recommendations/generate"])
     UpdatesRequest.model_validate_json(sent["/recommendations/updates"])
     UpdatesResponse.model_validate_json(updates)
+    PostBody.model_validate_json(sent["/posts/post_9"])
+    StoredResponse.model_validate_json(stored)
     TrackRequest.model_validate_json(sent["/interactions/track"])
     answer = GenerateResponse.model_validate_json(response)
 

@@ -22,6 +22,7 @@ from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import UserControls
+from app.domain.repositories.entity_repository import EntityChange
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, LogPosition
 from app.domain.repositories.follow_repository import FollowChange
 from app.domain.repositories.interaction_repository import (
@@ -58,6 +59,8 @@ class StateUpdater:
     position: LogPosition | None = field(default=None, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
+    _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
+    _posts_lock: Lock = field(default_factory=Lock, init=False)  # one upsert or removal of posts at a time
     _removed: dict[int, None] = field(default_factory=dict, init=False)  # seq of removed events, oldest first
     _applied: dict[int, int] = field(default_factory=dict, init=False)  # seq to post row, oldest event first
 
@@ -83,7 +86,8 @@ class StateUpdater:
             self.feed.state = state
             self.feed.ranker = ActiveRanker(pipeline, published)
             self._applied, self._removed = applied, {}
-            self._follows, self._latest_of_users = FollowUpdates(), LatestChanges()
+            self._follows = FollowUpdates()
+            self._latest_of_users, self._latest_of_posts = LatestChanges(), LatestChanges()
         self.position = position
 
     def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32]) -> None:
@@ -131,6 +135,13 @@ class StateUpdater:
         """Apply a committed membership, or its end."""
         self.set_users([change.user], {} if change.seq is None else {change.user.id: change.seq})
 
+    def apply_entities(self, change: EntityChange) -> None:
+        """Apply users and posts that this process committed. Raises StorageUnavailable."""
+        self.remove_events(change.removed_events)  # first: a removed post has no row afterwards
+        self.set_users(change.users, change.user_seqs)
+        self._upsert_posts(change.posts, change.post_seqs)
+        self._remove_posts(change.removed_posts, change.post_seqs)
+
     def apply_pages(self, pages: Sequence[ShownPage]) -> None:
         """Add pages that were shown, each once; again it changes only which posts were seen."""
         for start in range(0, len(pages), _BATCH_SIZE):
@@ -140,13 +151,12 @@ class StateUpdater:
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
         self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
-        self._upsert_posts(changes.posts)
+        self._upsert_posts(changes.posts, changes.post_seqs)
         self._add_posts_of(changes.events)
         self.set_users(changes.users, changes.user_seqs)
+        self._remove_posts(changes.removed_posts, changes.post_seqs)
         with self.feed.lock:
             state = self.feed.state
-            for post_id in changes.removed_posts:
-                state.remove_post(post_id.bytes)
             for user_id in changes.removed_users:
                 state.remove_user(user_id.bytes)
             self._follows.apply(state, changes)
@@ -241,19 +251,35 @@ class StateUpdater:
             for start in range(0, len(keys), _BATCH_SIZE):
                 yield self.posts.posts([UUID(bytes=key) for key in keys[start : start + _BATCH_SIZE]])
 
-    def _upsert_posts(self, posts: Sequence[Post]) -> None:
+    def _remove_posts(self, ids: Sequence[UUID], seqs: Mapping[UUID, int]) -> None:
+        """Hide posts from every feed. `seqs` as in `_upsert_posts`."""
+        with self._posts_lock, self.feed.lock:
+            for post_id in ids:
+                if self._latest_of_posts.accepts(post_id, seqs.get(post_id)):
+                    self.feed.state.remove_post(post_id.bytes)
+
+    def _upsert_posts(self, posts: Sequence[Post], seqs: Mapping[UUID, int] | None = None) -> None:
+        """Add or update posts, unless later changes are known.
+
+        `seqs` are the numbers in the outbox of the latest changes; a post without one is always updated.
+        """
         for start in range(0, len(posts), _BATCH_SIZE):
-            batch = list({post.id: post for post in posts[start : start + _BATCH_SIZE]}.values())
-            vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
-            with self.feed.lock:
-                restore_hidden_posts(self.feed.state, batch)
-                changed = changed_authors(self.feed.state, batch)
-            # Read first: if the database is away, the batch comes again and its authors still differ.
-            events = self.interactions.events_of(changed) if changed else {}
-            with self.feed.lock:
-                upsert_posts(self.feed.state, batch, vectors)
-                # events on own posts do not count
-                self._replace_events([RemovedEvents(*pair, (), stored) for pair, stored in events.items()])
+            with self._posts_lock:
+                self._upsert_batch(posts[start : start + _BATCH_SIZE], seqs or {})
+
+    def _upsert_batch(self, posts: Sequence[Post], seqs: Mapping[UUID, int]) -> None:
+        accepts = self._latest_of_posts.accepts
+        batch = list({post.id: post for post in posts if accepts(post.id, seqs.get(post.id))}.values())
+        vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
+        with self.feed.lock:
+            restore_hidden_posts(self.feed.state, batch)
+            changed = changed_authors(self.feed.state, batch)
+        # Read first: if the database is away, the batch comes again and its authors still differ.
+        events = self.interactions.events_of(changed) if changed else {}
+        with self.feed.lock:
+            upsert_posts(self.feed.state, batch, vectors)
+            # events on own posts do not count
+            self._replace_events([RemovedEvents(*pair, (), stored) for pair, stored in events.items()])
 
     # -- events --------------------------------------------------------------------------------------------------
 

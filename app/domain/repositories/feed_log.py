@@ -65,6 +65,8 @@ class FeedChanges:
     """Number of the latest change of each pair in `follows` and `removed_follows`."""
     user_seqs: Mapping[UUID, int] = field(default_factory=dict)
     """Number in the outbox of the latest change of each of `users`."""
+    post_seqs: Mapping[UUID, int] = field(default_factory=dict)
+    """Number in the outbox of the latest change of each of `posts` and `removed_posts`."""
     more: bool = False
     """True if the read reached its limit: the next read continues towards the same database snapshot."""
     pages: Sequence[ShownPage] = ()

@@ -263,11 +263,13 @@ class SqlFeedLog:
         A key that the views do not show is removed.
         """
         user_ids: dict[UUID, int] = {}  # the number of the latest change
-        post_ids = {key for _, _, name, key, *_ in changes if name == "post"}
+        post_ids: dict[UUID, int] = {}
         pairs: dict[tuple[UUID, UUID], int] = {}  # of follower and followee: the number of the latest change
         for _, seq, name, key, other, _ in changes:
             if name == "user":
                 user_ids[key] = max(seq, user_ids.get(key, 0))
+            elif name == "post":
+                post_ids[key] = max(seq, post_ids.get(key, 0))
             elif name == "follow":
                 pairs[key, other] = max(seq, pairs.get((key, other), 0))
         users, posts, follows = [], [], []
@@ -287,7 +289,8 @@ class SqlFeedLog:
             "removed_users": list(user_ids.keys() - {user.id for user in users}),
             "user_seqs": user_ids,
             "posts": posts,
-            "removed_posts": list(post_ids - {post.id for post in posts}),
+            "removed_posts": list(post_ids.keys() - {post.id for post in posts}),
+            "post_seqs": post_ids,
             "follows": follows,
             "removed_follows": list(pairs.keys() - set(follows)),
             "follow_seqs": pairs,

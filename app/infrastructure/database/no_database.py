@@ -1,6 +1,7 @@
 """The ports of storage without a database: nothing can be stored or read."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from app.domain.entities import Impression, Interaction, InteractionType
@@ -8,6 +9,7 @@ from app.domain.entities.control import Control
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
+from app.domain.repositories.entity_repository import EntityChange, Fields
 from app.domain.repositories.follow_repository import FollowChange
 from app.domain.repositories.impression_repository import PostReach
 from app.domain.repositories.interaction_repository import (
@@ -71,6 +73,25 @@ class NoMemberships:
     def set_membership(self, user_id: UUID, audience_id: str, *, is_member: bool) -> UserChange:
         """Raises StorageUnavailable."""
         del user_id, audience_id, is_member
+        raise _no_database()
+
+
+class NoEntities:
+    """EntityRepository without a database."""
+
+    def put_user(self, user_id: str, fields: Fields, now: datetime) -> EntityChange:
+        """Raises StorageUnavailable."""
+        del user_id, fields, now
+        raise _no_database()
+
+    def put_posts(self, posts: Sequence[tuple[str, Fields]], now: datetime) -> EntityChange:
+        """Raises StorageUnavailable."""
+        del posts, now
+        raise _no_database()
+
+    def delete_post(self, post_id: str) -> EntityChange:
+        """Raises StorageUnavailable."""
+        del post_id
         raise _no_database()
 
 

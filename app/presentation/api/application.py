@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from app.domain.errors import DomainError
 from app.presentation.api.dependencies import ApiOptions, Services
-from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware
+from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware, PathSegmentsMiddleware
 from app.presentation.api.problems import (
     MEDIA_TYPE,
     METHOD_NOT_ALLOWED,
@@ -24,6 +24,7 @@ from app.presentation.api.problems import (
     render,
 )
 from app.presentation.api.routers.audiences import audiences_router
+from app.presentation.api.routers.entities import entities_router
 from app.presentation.api.routers.feedback import feedback_router
 from app.presentation.api.routers.follows import follows_router
 from app.presentation.api.routers.health import StateCollector, health_router
@@ -31,6 +32,7 @@ from app.presentation.api.routers.impressions import impressions_router
 from app.presentation.api.routers.interactions import interactions_router
 from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.write_threads import WriteThreads
+from app.presentation.schemas.entity_schema import PostBatchRequest, PostBody, UserBody
 from app.presentation.schemas.feedback_schema import FeedbackRequest
 from app.presentation.schemas.impression_schema import ImpressionsRequest
 from app.presentation.schemas.interaction_schema import BatchRequest, RetractRequest, TrackRequest
@@ -47,6 +49,9 @@ _BODIES: list[type[BaseModel]] = [
     RetractRequest,
     FeedbackRequest,
     ImpressionsRequest,
+    UserBody,
+    PostBody,
+    PostBatchRequest,
 ]
 
 OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
@@ -77,6 +82,7 @@ def create_api(
     if options.api_keys:
         open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
         middleware.append(Middleware(ApiKeyMiddleware, keys=options.api_keys, open_paths=open_paths))
+    middleware.append(Middleware(PathSegmentsMiddleware))
     app = FastAPI(
         title="Feed recommendation service",
         description="Personalised feeds, and the events that shape them. Errors are RFC 9457 problem+json.",
@@ -93,6 +99,7 @@ def create_api(
     app.include_router(feedback_router(options, threads))
     app.include_router(follows_router(threads))
     app.include_router(audiences_router(threads))
+    app.include_router(entities_router(options, threads))
     app.include_router(impressions_router(options, threads))
     app.include_router(health_router(metrics))
     _answer_errors(app, options)

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 from time import perf_counter
+from urllib.parse import quote, unquote
 
 import structlog
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +23,9 @@ _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _draw = Random().getrandbits  # noqa: S311  an id names a request and keeps no secret: no system call for each
 _CLIENT_CLOSED = 499
 _PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # requested every few seconds
+
+ENCODED_SLASH = "\udc2f"
+"""Half of a surrogate pair, which no decoded path contains."""
 
 RequestObserver = Callable[[str, str, int, float], None]  # method, route, status, seconds
 
@@ -90,6 +95,44 @@ class AccessLogMiddleware:
         )
 
 
+class PathSegmentsMiddleware:
+    """Keeps an encoded slash inside a segment of the path apart from the slashes between segments.
+
+    Servers decode the path before the router divides it, but ids such as `at://…` contain slashes. While the router
+    runs, such a slash is the character ENCODED_SLASH, which the convertor `id` of path parameters turns back.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        raw_path = scope.get("raw_path") or b""
+        if b"%2f" not in raw_path.lower():
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        segments = map(unquote, raw_path.decode("latin-1").split("/"))
+        scope["path"] = "/".join(segment.replace("/", ENCODED_SLASH) for segment in segments)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            scope["path"] = path  # for the access log
+
+
+class _IdConvertor(Convertor[str]):
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value.replace(ENCODED_SLASH, "/")
+
+    def to_string(self, value: str) -> str:
+        return quote(value, safe="")
+
+
+register_url_convertor("id", _IdConvertor())
+
+
 class ApiKeyMiddleware:
     """Requires one of the keys, as `X-API-Key` or `Authorization: Bearer`."""
 
@@ -122,7 +165,7 @@ class ApiKeyMiddleware:
 
 def _method_and_route(scope: Scope) -> tuple[str, str]:
     """The method and the path's template, of which there are few; `any` and `unmatched` if no route matches."""
-    route = getattr(scope.get("route"), "path", None)
+    route = getattr(scope.get("route"), "path_format", None)
     if route is None:  # a route of Starlette, such as /docs, sets only its endpoint; these paths are constant
         route = scope["path"] if "endpoint" in scope else "unmatched"
     return scope["method"] if route != "unmatched" else "any", route

@@ -67,6 +67,7 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
     errors.UnknownAuthor: Problem(404, "unknown_author", "There is no such author"),
     errors.InvalidControl: Problem(422, "invalid_control", "The action cannot be stored"),
     errors.InvalidFollow: Problem(422, "invalid_follow", "The follow cannot be stored"),
+    errors.InvalidPost: Problem(422, "invalid_post", "A post cannot be stored"),
     errors.ManagedElsewhere: Problem(409, "managed_elsewhere", "Another application stores these data"),
     errors.StorageUnavailable: Problem(
         503, "storage_unavailable", "The database did not answer", "Nothing is lost by repeating the call"

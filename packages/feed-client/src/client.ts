@@ -1,9 +1,11 @@
 import type {
+  BatchPost,
   BatchResult,
   Feedback,
   FollowResult,
   Health,
   Interaction,
+  PostFields,
   Problem,
   RecommendationPage,
   RecommendationRequest,
@@ -14,6 +16,7 @@ import type {
   SeenReport,
   SeenResult,
   UserControls,
+  UserFields,
 } from "./types";
 
 export type FailureKind = "timeout" | "network" | "problem" | "malformed";
@@ -163,6 +166,26 @@ export class FeedServiceClient {
     await this.setFollow("DELETE", "unfollowed", userId, followeeId, options);
   }
 
+  /** Creates a user or changes some fields, and returns after the commit. Repeating the call changes nothing. */
+  async putUser(userId: string, fields: UserFields, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.write("PUT", `/users/${encodeURIComponent(userId)}`, fields, "stored", options);
+  }
+
+  /** Creates a post or changes some fields, and returns after the commit. Repeating the call changes nothing. */
+  async putPost(postId: string, fields: PostFields, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.write("PUT", `/posts/${encodeURIComponent(postId)}`, fields, "stored", options);
+  }
+
+  /** Creates or changes up to 500 posts in one transaction. Repeating the call changes nothing. */
+  async putPosts(posts: BatchPost[], options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.write("POST", "/posts/batch", { posts }, "stored", options);
+  }
+
+  /** Deletes a post with its events, and returns after the commit. Repeating the call changes nothing. */
+  async deletePost(postId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.write("DELETE", `/posts/${encodeURIComponent(postId)}`, undefined, "deleted", options);
+  }
+
   /** How many posts are new since the list of a cursor began. A new list shows them. */
   async updates(request: UpdatesRequest, options: { signal?: AbortSignal } = {}): Promise<Updates> {
     const body = await this.call("POST", "/recommendations/updates", {
@@ -212,8 +235,19 @@ export class FeedServiceClient {
     options: { signal?: AbortSignal },
   ): Promise<void> {
     const path = `/users/${encodeURIComponent(userId)}/follows/${encodeURIComponent(followeeId)}`;
-    const body = await this.call(method, path, { idempotent: true, signal: options.signal });
-    if (!isRecord(body) || body["status"] !== status) {
+    await this.write(method, path, undefined, status, options);
+  }
+
+  /** An idempotent write, whose response has this `status`. */
+  private async write(
+    method: "POST" | "PUT" | "DELETE",
+    path: string,
+    body: unknown,
+    status: string,
+    options: { signal?: AbortSignal },
+  ): Promise<void> {
+    const response = await this.call(method, path, { body, idempotent: true, signal: options.signal });
+    if (!isRecord(response) || response["status"] !== status) {
       throw new FeedServiceError("malformed", `${method} ${path}: the response does not confirm the change`);
     }
   }

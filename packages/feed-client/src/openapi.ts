@@ -192,6 +192,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create a user, or change some fields
+         * @description Responds after the commit; it holds from the next feed on. Fields that are omitted stay as they are.
+         */
+        put: operations["put_user_users__user_id__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/posts/{post_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Create a post, or change some fields
+         * @description As for users. An author who is new gets a row; a post may arrive before the posts that it refers to.
+         */
+        put: operations["put_post_posts__post_id__put"];
+        post?: never;
+        /**
+         * Delete a post with its events
+         * @description No later response shows it. A post that does not exist is no error, so the call can be repeated.
+         */
+        delete: operations["delete_post_posts__post_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/posts/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create or change up to 500 posts, all or none
+         * @description As PUT for each post.
+         */
+        post: operations["put_posts_posts_batch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/impressions": {
         parameters: {
             query?: never;
@@ -425,6 +489,18 @@ export interface components {
             controls: components["schemas"]["ControlItem"][];
         };
         /**
+         * DeletedResponse
+         * @description The post is deleted, or there was none.
+         */
+        DeletedResponse: {
+            /**
+             * Status
+             * @default deleted
+             * @constant
+             */
+            status?: "deleted";
+        };
+        /**
          * FeedbackResponse
          * @description The action is committed.
          */
@@ -556,6 +632,23 @@ export interface components {
              * @enum {string}
              */
             status: "joined" | "left";
+        };
+        /**
+         * PostBatchResponse
+         * @description The posts are committed.
+         */
+        PostBatchResponse: {
+            /**
+             * Status
+             * @default stored
+             * @constant
+             */
+            status?: "stored";
+            /**
+             * Accepted
+             * @description Posts that are stored by this call
+             */
+            accepted: number;
         };
         /**
          * ProbeResponse
@@ -713,6 +806,18 @@ export interface components {
             removed: number;
         };
         /**
+         * StoredResponse
+         * @description The user or the post is committed.
+         */
+        StoredResponse: {
+            /**
+             * Status
+             * @default stored
+             * @constant
+             */
+            status?: "stored";
+        };
+        /**
          * TrackResponse
          * @description The event is committed.
          */
@@ -739,6 +844,93 @@ export interface components {
              * @description There are more
              */
             capped: boolean;
+        };
+        /**
+         * BatchPost
+         * @description A post of a batch.
+         * @example {
+         *       "author_id": "ann",
+         *       "content": "A walk along the river",
+         *       "tags": [
+         *         "nature"
+         *       ]
+         *     }
+         */
+        BatchPost: {
+            /**
+             * Author Id
+             * @description A user; one that is new gets a row
+             * @default null
+             */
+            author_id?: string | null;
+            /**
+             * Content
+             * @default null
+             */
+            content?: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description Default: now. A post of the future is shown when its time comes
+             * @default null
+             */
+            created_at?: string;
+            /**
+             * Tags
+             * @description The first one is the topic
+             * @default []
+             */
+            tags?: string[];
+            /**
+             * Visible
+             * @description False: shown to nobody
+             * @default true
+             */
+            visible?: boolean;
+            /**
+             * Visibility
+             * @default public
+             * @enum {string}
+             */
+            visibility?: "public" | "followers" | "members";
+            /**
+             * Audience Id
+             * @description Whose members see a post with visibility `members`
+             * @default null
+             */
+            audience_id?: string | null;
+            /**
+             * Language
+             * @default null
+             */
+            language?: string | null;
+            /**
+             * Sensitive
+             * @default false
+             */
+            sensitive?: boolean;
+            /**
+             * Reply To
+             * @default null
+             */
+            reply_to?: string | null;
+            /**
+             * Root Id
+             * @description The first post of the thread
+             * @default null
+             */
+            root_id?: string | null;
+            /**
+             * Repost Of
+             * @description The original of a repost
+             * @default null
+             */
+            repost_of?: string | null;
+            /**
+             * Id
+             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             */
+            id: string;
         };
         /**
          * BatchRequest
@@ -888,6 +1080,96 @@ export interface components {
             seen: string[];
         };
         /**
+         * PostBatchRequest
+         * @description Up to 500 posts, stored all or none.
+         */
+        PostBatchRequest: {
+            /** Posts */
+            posts: components["schemas"]["BatchPost"][];
+        };
+        /**
+         * PostBody
+         * @description A post. Fields that are omitted stay as they are; a new post gets the defaults.
+         * @example {
+         *       "author_id": "ann",
+         *       "content": "A walk along the river",
+         *       "tags": [
+         *         "nature"
+         *       ]
+         *     }
+         */
+        PostBody: {
+            /**
+             * Author Id
+             * @description A user; one that is new gets a row
+             * @default null
+             */
+            author_id?: string | null;
+            /**
+             * Content
+             * @default null
+             */
+            content?: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description Default: now. A post of the future is shown when its time comes
+             * @default null
+             */
+            created_at?: string;
+            /**
+             * Tags
+             * @description The first one is the topic
+             * @default []
+             */
+            tags?: string[];
+            /**
+             * Visible
+             * @description False: shown to nobody
+             * @default true
+             */
+            visible?: boolean;
+            /**
+             * Visibility
+             * @default public
+             * @enum {string}
+             */
+            visibility?: "public" | "followers" | "members";
+            /**
+             * Audience Id
+             * @description Whose members see a post with visibility `members`
+             * @default null
+             */
+            audience_id?: string | null;
+            /**
+             * Language
+             * @default null
+             */
+            language?: string | null;
+            /**
+             * Sensitive
+             * @default false
+             */
+            sensitive?: boolean;
+            /**
+             * Reply To
+             * @default null
+             */
+            reply_to?: string | null;
+            /**
+             * Root Id
+             * @description The first post of the thread
+             * @default null
+             */
+            root_id?: string | null;
+            /**
+             * Repost Of
+             * @description The original of a repost
+             * @default null
+             */
+            repost_of?: string | null;
+        };
+        /**
          * RequestContext
          * @description How the list is made. Unknown keys are ignored.
          */
@@ -1025,6 +1307,55 @@ export interface components {
              * @description `metadata.next_cursor` of any page of the list
              */
             cursor: string;
+        };
+        /**
+         * UserBody
+         * @description A user. Fields that are omitted stay as they are; a new user gets the defaults.
+         * @example {
+         *       "languages": [
+         *         "de",
+         *         "en"
+         *       ],
+         *       "username": "ann"
+         *     }
+         */
+        UserBody: {
+            /**
+             * Username
+             * @default null
+             */
+            username?: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description Default: now
+             * @default null
+             */
+            created_at?: string;
+            /**
+             * Languages
+             * @description Languages that the user reads; none: all
+             * @default []
+             */
+            languages?: string[];
+            /**
+             * Show Sensitive
+             * @description Show sensitive posts to the user
+             * @default false
+             */
+            show_sensitive?: boolean;
+            /**
+             * Discoverable
+             * @description False: only followers get the user's posts
+             * @default true
+             */
+            discoverable?: boolean;
+            /**
+             * Personalised
+             * @description False: the user's own events do not rank the user's feed
+             * @default true
+             */
+            personalised?: boolean;
         };
     };
     responses: never;
@@ -1837,6 +2168,314 @@ export interface operations {
                 };
             };
             /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    put_user_users__user_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "stored"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StoredResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Another application stores these data */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    put_post_posts__post_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                post_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "stored"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StoredResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Another application stores these data */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    delete_post_posts__post_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                post_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "deleted"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeletedResponse"];
+                };
+            };
+            /** @description Another application stores these data */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    put_posts_posts_batch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostBatchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "stored",
+                     *       "accepted": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PostBatchResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Another application stores these data */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -11,6 +11,11 @@ export type Reason = Schemas["Reason"];
 export type Recommendation = Schemas["RecommendedPost"];
 export type RecommendationMetadata = Schemas["AnswerMetadata"];
 export type RecommendationPage = Schemas["GenerateResponse"];
+/** The fields of a user; those that are omitted stay as they are. */
+export type UserFields = Schemas["UserBody"];
+/** The fields of a post; those that are omitted stay as they are. */
+export type PostFields = Schemas["PostBody"];
+export type BatchPost = Schemas["BatchPost"];
 export type Interaction = Schemas["TrackRequest"];
 export type InteractionType = Interaction["interaction_type"];
 export type BatchResult = Schemas["BatchResponse"];

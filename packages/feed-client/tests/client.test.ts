@@ -272,6 +272,23 @@ describe("the service client", () => {
     assert.deepEqual([error.status, error.code, error.transient], [422, "invalid_follow", false]);
   });
 
+  it("writes users and posts, and repeats a call after a failure", async () => {
+    service.nextBehaviours.push({ kind: "status", status: 503 });
+
+    await client.putUser("ann/1", { languages: ["de"] });
+    await client.putPost("at://post", { author_id: "ann/1", content: "A walk" });
+    await client.putPosts([{ id: "at://post", content: null }, { id: "second" }]);
+    assert.deepEqual(Object.fromEntries(service.entities.users), { "ann/1": { languages: ["de"] } });
+    assert.deepEqual(Object.fromEntries(service.entities.posts), {
+      "at://post": { author_id: "ann/1", content: null },
+      second: {},
+    });
+
+    await client.deletePost("at://post");
+    assert.deepEqual([...service.entities.posts.keys()], ["second"]);
+    assert.equal(service.requests.length, 5);
+  });
+
   it("returns the number of new posts of a list", async () => {
     service.newPosts = 101;
     const { next_cursor } = (await client.recommendations({ user_id: "ann" })).metadata;
@@ -287,8 +304,11 @@ describe("the service client", () => {
       client.follow("ann", "bob"),
       client.unfollow("ann", "bob"),
       client.updates({ user_id: "ann", cursor: "x" }),
+      client.putUser("ann", {}),
+      client.putPosts([{ id: "a" }]),
+      client.deletePost("a"),
     ];
 
-    for (const call of calls) assert.equal((await failure(call)).kind, "malformed");
+    for (const error of await Promise.all(calls.map(failure))) assert.equal(error.kind, "malformed");
   });
 });

@@ -21,6 +21,7 @@ from app.domain.repositories.recommendation_repository import SavedRecommendatio
 from app.infrastructure.database.bulk_load import LoadRejected, load_feed
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
+from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
@@ -354,6 +355,10 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     recommendations = SqlRecommendationRepository(served)
     recommendations.save([SavedRecommendations(did("anna", "first").user_id, [recommendation], NOON, NOON)])
     recommendations.remove_expired(NOON)
+    entities = SqlEntityRepository(served, budget_seconds=20)
+    entities.put_posts([("second", {"author_id": "carl"})], NOON)
+    entities.put_user("carl", {"languages": ["de"]}, NOON)
+    entities.delete_post("second")
     impressions = SqlImpressionRepository(served, budget_seconds=20)
     impressions.maintain(30)
     impressions.save([Impression("r1", user_uuid("anna"), NOON, "ranked", None, [1], [Reason.RECENT])])
@@ -375,8 +380,8 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
         "DELETE FROM user_feedback",
         "DELETE FROM impression",
         "UPDATE follows SET created_at = NULL",
-        "SELECT * FROM users",
-        "UPDATE posts SET visible = false",
+        "DELETE FROM users",
+        "TRUNCATE posts",
         "INSERT INTO feed_change (entity, op, key) VALUES ('user', 'delete', gen_random_uuid())",
         "DELETE FROM feed_change",
         "UPDATE feed_change_swept SET xid = '0'",

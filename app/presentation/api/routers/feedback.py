@@ -58,7 +58,7 @@ def feedback_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
         return Response(b'{"status":"recorded"}', 202, media_type="application/json")
 
     @router.get(
-        "/users/{user_id}/controls",
+        "/users/{user_id:id}/controls",
         response_model=ControlsResponse,
         summary="The controls of a user that hold now",
         responses=error_responses(UnknownUser, InvalidId, StorageUnavailable),

@@ -41,7 +41,7 @@ def impressions_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
         return Response(ImpressionsResponse(seen=count).model_dump_json(), 202, media_type="application/json")
 
     @router.get(
-        "/authors/{author_id}/reach",
+        "/authors/{author_id:id}/reach",
         response_model=ReachResponse,
         summary="How often the posts of an author were shown, seen and engaged with",
         responses=error_responses(UnknownUser, InvalidId, StorageUnavailable),

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from anyio import to_thread
 from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,8 +19,7 @@ from app.domain.errors import (
 )
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
-from app.presentation.api.problems import error_responses
-from app.presentation.api.routers.recommendations import request_body
+from app.presentation.api.routers.write_routes import accepted, write_route
 from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.interaction_schema import (
     BatchRequest,
@@ -34,9 +31,7 @@ from app.presentation.schemas.interaction_schema import (
 )
 from app.shared.monitoring import Metrics
 
-_PROBLEMS = error_responses(
-    *BODY_PROBLEMS, UnknownUser, UnknownPost, InvalidId, InvalidInteraction, StorageUnavailable
-)
+_PROBLEMS = (*BODY_PROBLEMS, UnknownUser, UnknownPost, InvalidId, InvalidInteraction, StorageUnavailable)
 
 
 def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThreads) -> APIRouter:
@@ -46,7 +41,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
     @router.post(
         "/interactions/track",
         summary="Store what a user did with a post",
-        **_accepted(TrackRequest, TrackResponse, {"status": "tracked"}),
+        **write_route(TrackResponse, {"status": "tracked"}, *_PROBLEMS, body=TrackRequest),
     )
     async def track(request: Request) -> Response:
         """Responds after the commit. The user's next feed counts the event."""
@@ -57,7 +52,12 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
     @router.post(
         "/interactions/batch",
         summary="Store up to 500 events, all or none",
-        **_accepted(BatchRequest, BatchResponse, {"status": "tracked", "accepted": 3, "duplicates": 0}),
+        **write_route(
+            BatchResponse,
+            {"status": "tracked", "accepted": 3, "duplicates": 0},
+            *_PROBLEMS,
+            body=BatchRequest,
+        ),
     )
     async def batch(request: Request) -> Response:
         """An event whose `event_id` was stored before counts as a duplicate and is no error."""
@@ -66,19 +66,21 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
         query = await to_thread.run_sync(decode, body, BatchRequest)
         result = await _record(threads, metrics, request, [event.to_dto() for event in query.interactions])
         response = BatchResponse(accepted=result.accepted, duplicates=result.duplicates)
-        return Response(response.model_dump_json(), 202, media_type="application/json")
+        return accepted(response)
 
     @router.post(
         "/interactions/retract",
         summary="Take back what a user did: an unlike",
-        **_accepted(RetractRequest, RetractResponse, {"status": "retracted", "removed": 1}),
+        **write_route(
+            RetractResponse, {"status": "retracted", "removed": 1}, *_PROBLEMS, body=RetractRequest
+        ),
     )
     async def retract(request: Request) -> Response:
         """The next response is as if the events had never been stored. A repeated call removes nothing and succeeds."""
         query = decode(await read_body(request, options), RetractRequest)
         removed = await threads.run(partial(services_of(request.scope).retract, query.to_dto()))
         response = RetractResponse(removed=removed)
-        return Response(response.model_dump_json(), 202, media_type="application/json")
+        return accepted(response)
 
     return router
 
@@ -96,13 +98,3 @@ async def _record(
         raise
     metrics.count_events({"stored": result.accepted, "duplicate": result.duplicates})
     return result
-
-
-def _accepted(body: type[BaseModel], response: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a route that decodes `body` itself and responds 202 after the commit."""
-    return {
-        "status_code": 202,
-        "response_model": response,
-        "responses": {202: {"content": {"application/json": {"example": example}}}, **_PROBLEMS},
-        "openapi_extra": {"requestBody": request_body(body.__name__)},
-    }

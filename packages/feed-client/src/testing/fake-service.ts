@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type {
+  BatchPost,
   Feedback,
   Interaction,
   RecommendationRequest,
@@ -42,6 +43,8 @@ export class FakeFeedService {
   readonly feedbackIds = new Set<string>();
   /** The users whom each user follows. */
   readonly follows = new Map<string, Set<string>>();
+  /** The fields of the users and posts that were written. */
+  readonly entities = { users: new Map<string, object>(), posts: new Map<string, object>() };
   /** The number of posts that are new for every list. */
   newPosts = 0;
   /** The number of reports of posts that arrive before their page is stored. They are ignored. */
@@ -121,6 +124,13 @@ export class FakeFeedService {
       const pair = [decodeURIComponent(follower), decodeURIComponent(followee)] as const;
       return this.setFollow(response, ...pair, request.method === "PUT");
     }
+    const [table, id] = /^\/(users|posts)\/([^/]+)$/.exec(path)?.slice(1) ?? [];
+    if (path === "/posts/batch" && request.method === "POST") {
+      const { posts } = body as { posts: BatchPost[] };
+      for (const { id: postId, ...fields } of posts) this.putEntity("posts", postId, fields);
+      return send(response, 202, { status: "stored", accepted: posts.length });
+    }
+    if (table && id) return this.writeEntity(response, request.method, table as "users" | "posts", id, body as object);
     const controlsUser = /^\/users\/([^/]+)\/controls$/.exec(path)?.[1];
     if (controlsUser !== undefined) return this.listControls(response, decodeURIComponent(controlsUser));
     if (path === "/health") {
@@ -199,6 +209,23 @@ export class FakeFeedService {
     if (follows) followed.add(followeeId);
     else followed.delete(followeeId);
     send(response, 202, { status: follows ? "followed" : "unfollowed" });
+  }
+
+  private writeEntity(
+    response: ServerResponse,
+    method: string | undefined,
+    table: "users" | "posts",
+    encodedId: string,
+    fields: object,
+  ): void {
+    const id = decodeURIComponent(encodedId);
+    if (method === "PUT") this.putEntity(table, id, fields);
+    else this.entities[table].delete(id);
+    send(response, 202, { status: method === "PUT" ? "stored" : "deleted" });
+  }
+
+  private putEntity(table: "users" | "posts", id: string, fields: object): void {
+    this.entities[table].set(id, { ...this.entities[table].get(id), ...fields });
   }
 
   private retract(response: ServerResponse, retraction: Retraction): void {

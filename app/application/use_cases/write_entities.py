@@ -1,0 +1,66 @@
+"""Store users and posts of callers who have no tables of their own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.application.committed_change import apply_committed
+from app.domain.errors import InvalidId, InvalidPost
+from app.domain.ids import checked_id
+from app.domain.repositories.entity_repository import EntityChange, EntityRepository, Fields
+from app.domain.services.clock import Clock
+
+
+@dataclass(eq=False)
+class WriteEntities:
+    """Commit users and posts, then hand them to `apply`, which makes them hold in memory at once.
+
+    Fields are columns of the tables; ids are in the caller's spelling. All methods return after the commit. They raise
+    InvalidId, ManagedElsewhere and StorageUnavailable.
+    """
+
+    repository: EntityRepository
+    clock: Clock
+    apply: Callable[[EntityChange], None]
+
+    def put_user(self, user_id: str, fields: Fields) -> None:
+        """Create a user, or change the given fields."""
+        self._apply(self.repository.put_user(checked_id("user", user_id), fields, self.clock.now()))
+
+    def put_post(self, post_id: str, fields: Fields) -> None:
+        """Create a post, or change the given fields. Without `created_at`, a new post has the time of the call.
+
+        Raises InvalidPost.
+        """
+        try:
+            self.put_posts([(post_id, fields)])
+        except (InvalidId, InvalidPost) as error:
+            raise type(error)(str(error).removeprefix("posts[0]: ")) from None
+
+    def put_posts(self, posts: Sequence[tuple[str, Fields]]) -> None:
+        """As `put_post` for several posts, all or none. An error names the place of the post."""
+        for place, (post_id, fields) in enumerate(posts):
+            try:
+                _check_ids(post_id, fields)
+            except InvalidId as error:
+                raise InvalidId(f"posts[{place}]: {error}") from None
+        self._apply(self.repository.put_posts(posts, self.clock.now()))
+
+    def delete_post(self, post_id: str) -> None:
+        """Delete a post with its events. It is no error if there is none."""
+        self._apply(self.repository.delete_post(checked_id("post", post_id)))
+
+    def _apply(self, change: EntityChange) -> None:
+        apply_committed(self.apply, change, "entities.not_applied")
+
+
+def _check_ids(post_id: str, fields: Fields) -> None:
+    """Raise InvalidId for the id of a post, or of what it refers to."""
+    checked_id("post", post_id)
+    for column, kind in (
+        ("author_id", "user"),
+        ("reply_to", "post"),
+        ("root_id", "post"),
+        ("repost_of", "post"),
+    ):
+        if (value := fields.get(column)) is not None:
+            checked_id(kind, str(value))
