@@ -18,25 +18,37 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.domain.entities import INTERACTION_TYPES
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
+from app.infrastructure.database.past_query import PastQuery
 from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
-from app.shared.progress import progress_bars
+from app.shared.progress import Progress, progress_bars
 from data.command_line import run_command
 from data.feed_arguments import add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json
+from training.evaluation.against import OURS, compare_orders, parse_against
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
 from training.evaluation.prequential import ReplayResult, replay_rankers
 from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
+from training.evaluation.replay_job import Against
+from training.evaluation.sql_order import read_orders
 from training.evaluation.summary import RankerSummary, summarise
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
-from training.reporting.console import print_holdout_table, print_sources_table, print_summary_table
+from training.reporting.console import (
+    print_comparison,
+    print_holdout_table,
+    print_sources_table,
+    print_summary_table,
+)
 from training.reporting.ranking_dump import write_dump
 
 _PROG: Final = "training.evaluate"
+_MAX_REQUESTS: Final = 20_000
+_MAX_SQL_REQUESTS: Final = 1_000
+"""With SQL, an evaluation ends within minutes."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,10 +67,13 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
             f"no request to evaluate: no user chose another user's post at or after {_iso(replay.test_from)} "
             f"(types: {', '.join(_targets(replay))}); use an earlier --test-from or other --targets"
         )
-    rankers = args.rankers or list(RANKERS)
-    diagnose = PipelineDiagnostics(replay.options) if "served" in rankers or args.html else None
+    rankers = args.rankers or ([OURS] if args.against else list(RANKERS))
+    if args.against and OURS not in rankers:
+        rankers.append(OURS)
+    diagnose = PipelineDiagnostics(replay.options) if OURS in rankers or args.html else None
     # One thread gives the same bits on every machine, and is no slower for matrices of this size.
     with threadpool_limits(limits=1), progress_bars() as progress:
+        against = _read_against(args, settings, replay, progress)
         result = replay_rankers(
             replay,
             rankers,
@@ -67,25 +82,48 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
             workers=settings.training_workers,
             progress=partial(progress, "replay"),
             diagnose=diagnose,
+            against=against,
         )
     rows, pipeline = summarise(replay, result, args.seed), PipelineSummary(result.diagnoses)
+    comparison = compare_orders(replay, result, str(args.against), args.seed) if args.against else None
     if args.dump is not None:
         write_dump(args.dump, replay, result)
     if args.html is not None:
         from training.reporting.html_report import report  # matplotlib takes a second
 
-        write_atomically(args.html, [report(replay, result, rows, pipeline).encode()])
+        write_atomically(args.html, [report(replay, result, rows, pipeline, comparison).encode()])
     seconds = time.perf_counter() - started
     if args.json:
         counts = {"seed": args.seed, "requests": len(result.requests), "possible": n_possible}
         results = _results(result, rows, pipeline)
-        print_json({**_protocol(args, replay), **counts, **results, "seconds": round(seconds, 1)})
+        compared = {"against": comparison} if comparison else {}
+        print_json({**_protocol(args, replay), **counts, **compared, **results, "seconds": round(seconds, 1)})
         return
     requests = f"{len(result.requests):,} of {n_possible:,} requests from {_iso(replay.test_from)} on"
     print(f"{requests}, {seconds:.0f} s; 95 % intervals over users")
-    print_summary_table(rows)
-    if pipeline.requests:
+    if comparison:
+        print_comparison(comparison)
+    if args.rankers or not comparison:
+        print_summary_table(rows)
+    if pipeline.requests and not comparison:
         print_sources_table(pipeline.sources())
+
+
+def _read_against(
+    args: argparse.Namespace, settings: Settings, replay: Replay, progress: Progress
+) -> Against | None:
+    """The order of --against, which `replay_rankers` ranks with. Reports lists that are too short on standard error."""
+    if not isinstance(args.against, PastQuery):
+        ranker: str | None = args.against
+        return ranker
+    orders = read_orders(settings, args.against, replay, replay.test_requests(args.max_requests), progress)
+    if orders.n_short:
+        print(
+            f"{_PROG}: warning: {args.against.place}: {orders.n_short:,} of {len(orders.by_event):,} lists have fewer "
+            "than 10 posts; the others rank after them in random order",
+            file=sys.stderr,
+        )
+    return orders.by_event
 
 
 def _results(
@@ -161,9 +199,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     args = parser.parse_args(argv)
     check_feed_arguments(parser, args)
+    if args.max_requests is None:
+        args.max_requests = _MAX_SQL_REQUESTS if isinstance(args.against, PastQuery) else _MAX_REQUESTS
     if args.protocol == "owner":
-        if args.dump or args.html:
-            parser.error(f"argument {'--dump' if args.dump else '--html'}: requires --protocol prequential")
+        for name in ("dump", "html", "against"):
+            if getattr(args, name):
+                parser.error(f"argument --{name}: requires --protocol prequential")
         if LEARNED_RANKERS & set(args.rankers or ()):
             parser.error(
                 "argument --rankers: --protocol owner has no learned ranker; use training.train or prequential"
@@ -194,7 +235,18 @@ def _parser() -> argparse.ArgumentParser:
         help="types that count as a choice (default: all but view and click, if there are others)",
     )
     add_test_from(parser)
-    add("--max-requests", type=whole_number(1), default=20_000, metavar="N", help="default: 20000")
+    add(
+        "--against",
+        type=parse_against,
+        metavar="SQL_OR_RANKER",
+        help="compare `served` with the order that the feed has now: a ranker, a file with a SELECT, or the SELECT",
+    )
+    add(
+        "--max-requests",
+        type=whole_number(1),
+        metavar="N",
+        help=f"default: {_MAX_REQUESTS}; with SQL of --against {_MAX_SQL_REQUESTS}",
+    )
     add(
         "--refit-every",
         type=duration,

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.domain.ranking.choice_model import ChoiceModel
 from training.evaluation.rankers import LEARNED_RANKERS, TOP_N
-from training.evaluation.replay_job import Diagnose, Progress, RankedRequest, ReplayPlan
+from training.evaluation.replay_job import AGAINST, Against, Diagnose, Progress, RankedRequest, ReplayPlan
 from training.evaluation.replay_workers import ReplayWorkers, worker_count
 from training.learning.model_selection import FitResult, LearningOptions, select_model
 from training.learning.negative_sampling import SampledExample, SampledExamples
@@ -69,23 +69,26 @@ def replay_rankers(
     progress: Progress = lambda _done, _total: None,
     diagnose: Diagnose | None = None,
     at_split: Callable[[ChoiceModel | None], None] = lambda _model: None,
+    against: Against | None = None,
 ) -> ReplayResult:
     """Rank up to `max_requests` requests of the test part. The replay must not have started.
 
     For learned rankers, the replay samples training examples in the warm-up and up to the last refit in the test part.
     With `samples_all` it samples them to the end, for a final fit on everything. `diagnose` examines each request
     before the rankers do. `at_split` is called once, at the start of the test part, with the first learned model (None
-    if there are too few examples for one). The number of `workers` (default: see `worker_count`) changes the time only.
+    if there are too few examples for one). The order `against` is ranked under the name AGAINST. The number of
+    `workers` (default: see `worker_count`) changes the time only.
     Raises ChildProcessError when a worker process is killed.
     """
     fit_times, examples = [replay.test_from], TrainingExamples()
-    if LEARNED_RANKERS & set(rankers):
+    if LEARNED_RANKERS & {*rankers, against if isinstance(against, str) else None}:
         fit_times += replay.growth_times().tolist()
         until = np.inf if samples_all else fit_times[-1]
         keep_full = samples_all or diagnose is not None
         examples = training_examples(replay, learning, until, keep_full=keep_full)
     requests = replay.test_requests(max_requests)
-    plan = ReplayPlan(replay, tuple(rankers), requests, examples, learning, diagnose)
+    names = (*rankers, *([] if against is None else [AGAINST]))
+    plan = ReplayPlan(replay, names, requests, examples, learning, diagnose, against)
     last_time = replay.events.time[plan.event_rows].max(initial=replay.test_from)
     result = ReplayResult(plan)
     model = None

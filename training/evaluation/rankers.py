@@ -53,6 +53,14 @@ def rank(name: str, options: RankingOptions, request: ReplayRequest, model: Choi
     return _by_score(request, values)
 
 
+def rank_by_list(request: ReplayRequest, listed: NDArray[np.intp]) -> Ranked:
+    """Rank by a list of post rows, best first. Posts that are not listed follow, in the order of the hash."""
+    values = np.full(request.state.n_posts, -np.inf)
+    backwards = np.arange(len(listed))[::-1]
+    values[listed[backwards]] = -backwards  # of a repeated post the first place counts
+    return _by_score(request, values[request.eligible])
+
+
 def _by_score(request: ReplayRequest, values: Scores) -> Ranked:
     """Rank by one value per eligible post, largest first. The request's hash breaks ties.
 

@@ -1,20 +1,24 @@
 """The work of a replay: it ranks test requests and samples training examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.rankers import Ranked, rank
+from training.evaluation.rankers import Ranked, rank, rank_by_list
 from training.learning.model_selection import LearningOptions
 from training.learning.negative_sampling import CandidateSampler, SampledExample
 from training.learning.training_examples import TrainingExamples
 from training.replay.replay import Replay, ReplayRequest
 
+AGAINST: Final = "against"
+"""The name, among the rankers of a plan, of the order that a feed has now."""
+Against = str | Mapping[int, NDArray[np.intp]]
+"""That order: a ranker, or event row of a request -> post rows, best first."""
 Diagnose = Callable[[ReplayRequest, ChoiceModel | None], Any]
 """Examines one test request with the current model. It and what it returns are sent to and from workers by pickle."""
 Progress = Callable[[int, int], None]
@@ -26,11 +30,12 @@ class ReplayPlan:
     """The work of a replay. Each worker receives a copy before the replay starts.
 
     replay    has not started
-    rankers   names
+    rankers   names, with AGAINST if there is an order `against`
     requests  (n,) event rows of the test requests, in order of time
     examples  the training examples to sample
     learning  the options of sampling
     diagnose  examines each test request before the rankers do
+    against   the order that the feed has now
     """
 
     replay: Replay
@@ -39,6 +44,7 @@ class ReplayPlan:
     examples: TrainingExamples
     learning: LearningOptions
     diagnose: Diagnose | None
+    against: Against | None = None
 
     @property
     def event_rows(self) -> NDArray[np.intp]:
@@ -100,7 +106,14 @@ class ReplayJob:
         ranked = {}
         for name in self._plan.rankers:
             started = perf_counter()
-            ranking = rank(name, self._plan.replay.options, request, model)
+            ranking = self._rank_with(name, request, model)
             ranked[name] = ranking, perf_counter() - started
         number = self._request_number[request.event]
         return RankedRequest(number, ranked, diagnosis)
+
+    def _rank_with(self, name: str, request: ReplayRequest, model: ChoiceModel | None) -> Ranked:
+        if name == AGAINST and self._plan.against is not None:
+            if not isinstance(self._plan.against, str):
+                return rank_by_list(request, self._plan.against[request.event])
+            name = self._plan.against
+        return rank(name, self._plan.replay.options, request, model)

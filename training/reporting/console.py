@@ -6,6 +6,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from training.evaluation.against import OrderComparison
 from training.evaluation.metrics import Estimate
 from training.evaluation.option_search import Ablation
 from training.evaluation.pipeline_diagnostics import SourceSummary
@@ -40,6 +41,16 @@ def print_sources_table(rows: Mapping[str, SourceSummary]) -> None:
     for name, row in rows.items():
         table.add_row(name, *source_cells(row))
     print_table(table)
+
+
+def print_comparison(comparison: OrderComparison) -> None:
+    """Print the metrics of the order that a feed has now and of `served`, their differences, and the verdict."""
+    table = _table("ranking", *comparison.difference)
+    table.add_row(f"theirs ({comparison.order})", *map(interval, comparison.theirs.values()))
+    table.add_row("ours (served)", *map(interval, comparison.ours.values()))
+    table.add_row("ours - theirs", *map(signed_interval, comparison.difference.values()))
+    print_table(table)
+    print(comparison.verdict)
 
 
 def print_ablation_table(whole: Estimate, results: Sequence[Ablation]) -> None:
@@ -81,6 +92,11 @@ def source_cells(row: SourceSummary) -> list[str]:
 def interval(estimate: Estimate) -> str:
     """Text such as `0.351 [0.340 0.362]`."""
     return f"{estimate.mean:.3f} [{estimate.low:.3f} {estimate.high:.3f}]"
+
+
+def signed_interval(estimate: Estimate) -> str:
+    """Text such as `+0.071 [+0.052 +0.090]`."""
+    return f"{estimate.mean:+.3f} [{estimate.low:+.3f} {estimate.high:+.3f}]"
 
 
 def _table(first_column: str, *columns: str) -> Table:

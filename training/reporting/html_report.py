@@ -8,13 +8,20 @@ from typing import Final
 import numpy as np
 
 from app.domain.entities import INTERACTION_TYPES
+from training.evaluation.against import OrderComparison
 from training.evaluation.metrics import ndcg_of_rank
 from training.evaluation.pipeline_diagnostics import PipelineSummary
 from training.evaluation.prequential import ReplayResult
 from training.evaluation.summary import SEGMENTS, RankerSummary
 from training.replay.replay import Replay
 from training.reporting import plots
-from training.reporting.console import SOURCE_COLUMNS, source_cells, summary_cells
+from training.reporting.console import (
+    SOURCE_COLUMNS,
+    interval,
+    signed_interval,
+    source_cells,
+    summary_cells,
+)
 
 _MAX_LINES: Final = 5  # rankers in a line plot
 _HISTORY: Final = (0, 1, 2, 5, 10, 30, 100)
@@ -33,11 +40,16 @@ p{color:#4a5866}
 
 
 def report(
-    replay: Replay, result: ReplayResult, table: Mapping[str, RankerSummary], pipeline: PipelineSummary
+    replay: Replay,
+    result: ReplayResult,
+    table: Mapping[str, RankerSummary],
+    pipeline: PipelineSummary,
+    comparison: OrderComparison | None = None,
 ) -> str:
     """The page as HTML, with its tables and plots."""
     parts = [
         _introduction(replay, result),
+        *([_comparison(comparison)] if comparison else []),
         _section("Rankers", _ranker_table(table, result), plots.ranker_comparison(table)),
         *_by_request(replay, result, table),
         *_pipeline_sections(pipeline),
@@ -66,6 +78,18 @@ def _introduction(replay: Replay, result: ReplayResult) -> str:
         f"interactions. Intervals are 95 %, by bootstrap over users."
     )
     return f"<h1>Evaluation of the feed</h1>{_text(text)}"
+
+
+def _comparison(comparison: OrderComparison) -> str:
+    """The order that the feed has now, `served`, and the differences of their metrics."""
+    rows = [
+        [f"theirs ({comparison.order})", *map(interval, comparison.theirs.values())],
+        ["ours (served)", *map(interval, comparison.ours.values())],
+        ["ours - theirs", *map(signed_interval, comparison.difference.values())],
+    ]
+    table = _table(["ranking", *comparison.difference], rows)
+    plot = plots.differences(comparison.difference)
+    return _section("Against the present order", _text(comparison.verdict), table, plot)
 
 
 def _ranker_table(table: Mapping[str, RankerSummary], result: ReplayResult) -> str:

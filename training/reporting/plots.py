@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
+from training.evaluation.metrics import Estimate
 from training.evaluation.pipeline_diagnostics import CalibrationBin, SourceSummary
 from training.evaluation.summary import RankerSummary
 
@@ -93,6 +94,21 @@ def reliability(bins: Sequence[CalibrationBin]) -> str:
         axes.set(xscale="log", yscale="log", xlabel="predicted probability", ylabel="chosen")
 
     return _svg(draw, width=4.5, height=4)
+
+
+def differences(estimates: Mapping[str, Estimate]) -> str:
+    """Mean difference of each metric with its interval, and a line at 0."""
+
+    def draw(axes: Axes) -> None:
+        for place, estimate in enumerate(estimates.values()):
+            axes.plot([estimate.low, estimate.high], [place, place], color=_MARK, linewidth=2)
+            axes.plot(estimate.mean, place, "o", color=_MARK)
+        axes.axvline(0, color=_MUTED, linewidth=1)
+        axes.set_yticks(range(len(estimates)), list(estimates))
+        axes.set_ylim(len(estimates) - 0.5, -0.5)
+        axes.set_xlabel("ours - theirs")
+
+    return _svg(draw, height=1.8)
 
 
 def feature_weights(model: ChoiceModel) -> str:

@@ -125,6 +125,8 @@ def test_posts_parquet_beside_the_interactions_is_read_unasked(feed, tmp_path, c
         (["--test-from", "2999-01-01"], "no request to evaluate"),
         (["--protocol", "owner", "--dump", "x.ndjson"], "--dump: requires --protocol prequential"),
         (["--protocol", "owner", "--rankers", "learned"], "has no learned ranker"),
+        (["--protocol", "owner", "--against", "newest"], "--against: requires --protocol prequential"),
+        (["--against", "order.sql"], "No such file or directory; give a file with a SELECT"),
         (["--dump", "/nowhere/dump.ndjson"], "its folder does not exist"),
         (["--interactions", "/nowhere/feed.csv"], "no such file"),
     ],
