@@ -59,7 +59,8 @@ class FeedQuery:
     def list_key(self) -> Hashable:
         """Identifies the list: equal for all pages of it."""
         request = self.request
-        return self.user_id, request.mode, request.exclude_seen, request.shown, _digest(self.excluded_keys)
+        options = request.mode, request.exclude_seen, request.shown, request.record
+        return self.user_id, *options, _digest(self.excluded_keys)
 
     @property
     def response_key(self) -> Hashable:

@@ -13,7 +13,10 @@ Shown = Literal["sink", "exclude", "ignore"]
 
 @dataclass(frozen=True, slots=True)
 class RecommendationRequest:
-    """Ids are as the caller gave them (see app.domain.ids). `request_id` identifies the response in impressions."""
+    """Ids are as the caller gave them (see app.domain.ids). `request_id` identifies the response in impressions.
+
+    Without `record`, nothing is stored of the page, and it does not count as shown.
+    """
 
     user_id: str
     limit: int = 50
@@ -24,4 +27,5 @@ class RecommendationRequest:
     mode: Mode = "ranked"
     explain: bool = False
     shown: Shown = "sink"
+    record: bool = True
     request_id: str = ""

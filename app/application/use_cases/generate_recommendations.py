@@ -28,6 +28,7 @@ class GenerateRecommendations:
 
     on_served  gets each ranked response to a known user, except cached ones; it must not block
     on_shown   gets each ranked page; it must not block
+    Neither gets a page without `record`.
     """
 
     feed: LiveFeed
@@ -63,14 +64,15 @@ class GenerateRecommendations:
             response = self._respond(query, context, feed_list)
             self.cache.put(query, validity, feed_list, response)
         self._report_shown(query, user, response)
-        if self.on_served is not None and request.mode == "ranked" and user >= 0 and response.post_ids:
+        is_recorded = request.record and request.mode == "ranked" and response.post_ids
+        if self.on_served is not None and is_recorded and user >= 0:
             self.on_served(query.user_id, response)
         return response
 
     def _report_shown(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
         """Pass a ranked page on; a cached page keeps the time at which it was made."""
         request = query.request
-        if self.on_shown is not None and request.mode == "ranked" and response.post_ids:
+        if self.on_shown is not None and request.record and request.mode == "ranked" and response.post_ids:
             self.on_shown(
                 Impression(
                     request_id=request.request_id,
@@ -102,7 +104,7 @@ class GenerateRecommendations:
         request, state, ranker = query.request, context.state, self.feed.ranker
         page, exhausted = feed_list.page(ranker.pipeline, context, query.start, query.stop)
         exhausted &= self.feed.has_controls  # else the feed is not loaded yet
-        if request.mode == "ranked" and context.user >= 0:
+        if request.record and request.mode == "ranked" and context.user >= 0:
             state.impressions.record(context.user, page.rows, context.now)
         rows = page.rows.tolist()
         return RecommendationResponse(

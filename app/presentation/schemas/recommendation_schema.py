@@ -44,6 +44,10 @@ class RequestContext(BaseModel):
         description="Posts that were shown before without any engagement rank lower (`sink`), are excluded "
         "(`exclude`), or are ranked as all others (`ignore`); in mode `ranked`",
     )
+    record: bool = Field(
+        True,
+        description="Whether the page counts as shown; false for a page that no user sees, as in shadow mode",
+    )
 
 
 class GenerateRequest(BaseModel):

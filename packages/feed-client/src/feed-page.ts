@@ -1,6 +1,7 @@
 import type { FeedMode } from "./types";
 
-export type FeedSource = "ml_recommendations" | "random_fallback";
+/** `own_order`: the application's own order, by design. `random_fallback`: the same while the service is unavailable. */
+export type FeedSource = "ml_recommendations" | "random_fallback" | "own_order";
 
 /** The response of `GET /api/feeds` of the web application. */
 export interface FeedPage<Post extends { id: string }> {

@@ -1048,7 +1048,8 @@ export interface components {
              *       "exclude_seen": true,
              *       "mode": "ranked",
              *       "explain": false,
-             *       "shown": "sink"
+             *       "shown": "sink",
+             *       "record": true
              *     }
              */
             context?: components["schemas"]["RequestContext"];
@@ -1200,6 +1201,12 @@ export interface components {
              * @enum {string}
              */
             shown?: "sink" | "exclude" | "ignore";
+            /**
+             * Record
+             * @description Whether the page counts as shown; false for a page that no user sees, as in shadow mode
+             * @default true
+             */
+            record?: boolean;
         };
         /**
          * RetractRequest

@@ -205,3 +205,21 @@ def test_most_places_of_nine_refreshes_show_a_post_of_no_earlier_one() -> None:
             shown |= set(page.tolist())
 
     assert new_places / (25 * 180) >= 0.6
+
+
+def test_a_page_that_nobody_sees_leaves_no_trace_and_is_the_page_that_would_be_shown() -> None:
+    service = service_with_posts()
+    user = service.feed.state.user_rows[user_uuid("reader").bytes]
+
+    shadow = [service.page("reader", limit=5, record=False) for _ in range(2)]
+    following = service.page("reader", limit=5, record=False, cursor=shadow[0].next_cursor)
+
+    assert names(following)
+    assert service.shown == []
+    assert len(service.feed.state.impressions.of(user).posts) == 0
+
+    shown = service.page("reader", limit=5)  # at the same time: the cached page of nobody is not used
+
+    assert names(shown) == names(shadow[0]) == names(shadow[1])
+    assert len(service.shown) == 1
+    assert len(service.feed.state.impressions.of(user).posts) == 5

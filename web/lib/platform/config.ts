@@ -28,6 +28,14 @@ export const config = {
     }
     return percent;
   },
+  /** Whether users get the application's own order, while the service's order is only logged. */
+  get feedShadow(): boolean {
+    const text = process.env["FEED_SHADOW"] || "false";
+    if (text !== "true" && text !== "false") {
+      throw new Error(`FEED_SHADOW: ${JSON.stringify(text)} is invalid; set true or false`);
+    }
+    return text === "true";
+  },
   /** Whether a visitor can act as any user of the demo data. Switch it off in a product with its own sign-in. */
   get demoUsers(): boolean {
     return process.env["DEMO_USERS"] !== "off";

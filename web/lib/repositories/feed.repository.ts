@@ -2,6 +2,7 @@ import type { FeedMode, FeedPage, RecommendationPage } from "@feed/client";
 import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, firstPosition } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
 import { MLServiceClient, ServiceCursorRejected } from "@/lib/services/ml-service";
+import { fetchUnseenPage, logOrders } from "@/lib/services/shadow";
 import {
   type EligiblePostsQuery,
   findEligiblePosts,
@@ -74,20 +75,22 @@ export class FeedRepository {
     const fetched =
       (await this.fetchRecommendedPosts(userId, position, limit)) ??
       (await this.fetchRandomPostsWithCounts(userId, position, limit));
+    return pageOf(userId, position, fetched);
+  }
 
-    const next = { ...fetched.position, shownSeqs: addSeqs(position.shownSeqs, fetched.posts) };
-    const canRewind = fetched.exhausted && !position.includeSeen && next.shownSeqs.size > 0;
-    return {
-      posts: fetched.posts.map(withoutSeq),
-      source: fetched.source,
-      nextCursor: fetched.exhausted ? null : encodeFeedCursor(userId, next),
-      degraded: fetched.degraded,
-      exhausted: fetched.exhausted,
-      rewindCursor: canRewind ? encodeFeedCursor(userId, { ...next, includeSeen: true }) : null,
-      mode: position.mode,
-      requestId: fetched.requestId,
-      modelVersion: fetched.modelVersion,
-    };
+  /**
+   * One page in the application's own order. A first page of the ranked feed is logged beside the service's order. The
+   * call to the service runs meanwhile, and neither delays nor breaks the page. Throws as `fetchFeedPage` does.
+   */
+  async fetchShadowedPage(request: FeedPageRequest): Promise<FeedPage<PostWithUser>> {
+    const { userId, mode, cursor, limit } = request;
+    const position = cursor === null ? firstPosition(mode) : decodeFeedCursor(userId, mode, cursor);
+    const isCompared = cursor === null && mode === "ranked";
+    const recommended = isCompared ? fetchUnseenPage(this.mlClient, userId, limit) : null;
+
+    const fetched = await this.fetchRandomPostsWithCounts(userId, position, limit);
+    if (recommended) void logOrders(fetched.posts, recommended);
+    return pageOf(userId, position, { ...fetched, source: "own_order", degraded: false });
   }
 
   /** The service's next posts; null if it returns none within the time limit. */
@@ -182,6 +185,23 @@ export class FeedRepository {
       modelVersion: null,
     };
   }
+}
+
+/** The page that starts at a position, with the cursors that continue it. */
+function pageOf(userId: string, position: FeedPosition, fetched: FetchedPosts): FeedPage<PostWithUser> {
+  const next = { ...fetched.position, shownSeqs: addSeqs(position.shownSeqs, fetched.posts) };
+  const canRewind = fetched.exhausted && !position.includeSeen && next.shownSeqs.size > 0;
+  return {
+    posts: fetched.posts.map(withoutSeq),
+    source: fetched.source,
+    nextCursor: fetched.exhausted ? null : encodeFeedCursor(userId, next),
+    degraded: fetched.degraded,
+    exhausted: fetched.exhausted,
+    rewindCursor: canRewind ? encodeFeedCursor(userId, { ...next, includeSeen: true }) : null,
+    mode: position.mode,
+    requestId: fetched.requestId,
+    modelVersion: fetched.modelVersion,
+  };
 }
 
 function addSeqs(seqs: ReadonlySet<number>, posts: readonly PostWithSeq[]): ReadonlySet<number> {

@@ -36,12 +36,11 @@ export async function GET(request: NextRequest): Promise<Response> {
   const mode = cursor === null && isOutsideRollout ? "newest" : requestedMode;
 
   try {
-    const page = await new FeedRepository(MLServiceClient.withTraceOf(request)).fetchFeedPage({
-      userId,
-      mode: mode as FeedMode,
-      cursor,
-      limit,
-    });
+    const repository = new FeedRepository(MLServiceClient.withTraceOf(request));
+    const pageRequest = { userId, mode: mode as FeedMode, cursor, limit };
+    const page = config.feedShadow
+      ? await repository.fetchShadowedPage(pageRequest)
+      : await repository.fetchFeedPage(pageRequest);
     const seconds = (performance.now() - startedAt) / 1000;
     metrics.count("web_feed_pages_total", { source: page.source, mode: page.mode });
     metrics.observeSeconds("web_feed_page_seconds", seconds);
