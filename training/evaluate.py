@@ -112,17 +112,19 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
 def _read_against(
     args: argparse.Namespace, settings: Settings, replay: Replay, progress: Progress
 ) -> Against | None:
-    """The order of --against, which `replay_rankers` ranks with. Reports lists that are too short on standard error."""
+    """The order of --against, which `replay_rankers` ranks with. Prints warnings on standard error."""
     if not isinstance(args.against, PastQuery):
         ranker: str | None = args.against
         return ranker
     orders = read_orders(settings, args.against, replay, replay.test_requests(args.max_requests), progress)
+    warnings = []
+    if not args.against.has_order:
+        warnings.append("has no ORDER BY, so PostgreSQL may return the posts in any order")
     if orders.n_short:
-        print(
-            f"{_PROG}: warning: {args.against.place}: {orders.n_short:,} of {len(orders.by_event):,} lists have fewer "
-            "than 10 posts; the others rank after them in random order",
-            file=sys.stderr,
-        )
+        short = f"{orders.n_short:,} of {len(orders.by_event):,} lists have fewer than 10 posts"
+        warnings.append(f"{short}; the others rank after them in random order")
+    for warning in warnings:
+        print(f"{_PROG}: warning: {args.against}: {warning}", file=sys.stderr)
     return orders.by_event
 
 

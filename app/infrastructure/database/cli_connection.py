@@ -15,6 +15,7 @@ from app.infrastructure.database.embedded import EmbeddedPostgres
 
 _MIGRATE: Final = "run `python -m alembic upgrade head`"
 _REMEDY_BY_SQLSTATE: Final = {
+    "25006": "use a server and a role that can write",  # read-only
     "42703": _MIGRATE,  # no such column
     "42P01": _MIGRATE,  # no such table
     "3F000": _MIGRATE,  # no such schema

@@ -32,6 +32,12 @@ _TOKEN: Final = re.compile(
     | (?P<parameter>:[A-Za-z_]\w*) | (?P<end>;)""",
     re.VERBOSE | re.DOTALL,
 )
+_PRESENT_LITERAL: Final = re.compile(
+    r"""'(?:now|today|yesterday|tomorrow)\b[^']*'\s*::\s*(?:date|time)
+    | \b(?:date|timestamp|timestamptz)\s*'(?:now|today|yesterday|tomorrow)\b""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""PostgreSQL replaces such a literal by the present time before a view is stored, so `_CHECKS` cannot find it."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,14 @@ class PastQuery:
         for match in parameters:
             if match[0] not in (":user_id", ":at"):
                 raise self.error(f"unknown parameter {match[0]}; there are :user_id and :at", match.start())
+        if present := _PRESENT_LITERAL.search(self.text):
+            raise self.error(f"uses {present[0]}, the present time; use :at", present.start())
         return parameters
+
+    @property
+    def has_order(self) -> bool:
+        """Whether the text has an ORDER BY. Without one, PostgreSQL returns rows in any order."""
+        return re.search(r"\border\s+by\b", self.text, re.IGNORECASE) is not None
 
     def render(self, values: Mapping[int, str]) -> str:
         """The statement without its final `;`. `values` maps the position of each parameter to SQL."""
@@ -107,7 +120,10 @@ def open_past_query(
     Raises ConfigurationError for a query that is wrong, reads more than the views, or takes too long.
     """
     with engine.connect() as connection, connection.begin() as transaction:
-        connection.exec_driver_sql("SET LOCAL TimeZone TO 'UTC'; SET LOCAL jit TO off; SELECT setseed(0)")
+        connection.exec_driver_sql(
+            "SET LOCAL TimeZone TO 'UTC'; SET LOCAL jit TO off; "
+            "SELECT setseed(0), set_config('search_path', 'pg_temp, ' || current_setting('search_path'), true)"
+        )
         create_past_views(connection)
         column = _define(connection, query)
         fill_past_views(connection, dataset, progress)
@@ -123,9 +139,8 @@ def open_past_query(
                 )
                 return list(rows.scalars())
             except DBAPIError as error:
-                raise query.error(
-                    f"{first_line(error)} (for user {user_id!r} at {time_of(at_us)})"
-                ) from error
+                request = f"for user {user_id!r} at {time_of(at_us)}; the time limit is {_REQUEST_SECONDS} s"
+                raise query.error(f"{first_line(error)} ({request})") from error
 
         yield run
         transaction.rollback()
@@ -212,7 +227,8 @@ AND r.ev_action::text ~ 'SQLVALUEFUNCTION :op \\d+ :type (1082|1083|1114|1184|12
 """The types are date, time, timestamp, and the last two with a zone."""
 _OPAQUE_FUNCTIONS: Final = f"""
 SELECT 'calls ' || p.oid::regprocedure || ', which may read what happened later; declare it IMMUTABLE if it does not'
-{_CALLED} AND n.nspname <> 'pg_catalog' AND l.lanname NOT IN ('internal', 'c') AND p.provolatile <> 'i'
+{_CALLED} AND (n.nspname <> 'pg_catalog' AND l.lanname NOT IN ('internal', 'c') AND p.provolatile <> 'i'
+    OR p.proname ~ '^(query|cursor|table|schema|database)_to_xml|^dblink')
 """
 _CHECKS: Final = (_OTHER_TABLES, _PRESENT_TIME, _PRESENT_TIME_KEYWORD, _OPAQUE_FUNCTIONS)
 """Each returns the problems of a view. PostgreSQL stores what a view uses as a tree, so comments and names in strings

@@ -8,6 +8,8 @@ import pytest
 
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import generated
+from training.evaluation.against import OrderComparison
+from training.evaluation.metrics import Estimate
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
 from training.evaluation.prequential import replay_rankers
 from training.evaluation.summary import summarise
@@ -79,15 +81,23 @@ def test_the_same_figures_make_the_same_page(measured):
     assert report(*measured) == report(*measured)
 
 
-def test_a_page_without_the_pipeline_and_without_learning_leaves_them_out():
+def test_a_page_has_the_comparison_with_the_present_order_but_no_pipeline_and_no_model_without_them():
     history = generated(users=60, posts=200, interactions=4000)
     replay = Replay(history, RankingOptions(), targets=target_kinds(history))
     outcome = replay_rankers(replay, ["newest"], QUICK, max_requests=10)
 
-    headings = Page(report(replay, outcome, summarise(replay, outcome), PipelineSummary([]))).headings
+    difference = {"ndcg@10": Estimate(0.0713, 0.052, 0.09, 10)}
+    comparison = OrderComparison("order.sql", difference, difference, difference, "ours & theirs")
 
-    assert "Sources" not in headings
-    assert "Weights of the learned model" not in headings
+    text = report(replay, outcome, summarise(replay, outcome), PipelineSummary([]), comparison)
+
+    page = Page(text)
+    assert "Against the present order" in page.headings
+    assert page.plots == 5
+    assert {"theirs (order.sql)", "0.071 [0.052 0.090]", "+0.071 [+0.052 +0.090]"} <= set(page.cells)
+    assert "<p>ours &amp; theirs</p>" in text
+    assert "Sources" not in page.headings
+    assert "Weights of the learned model" not in page.headings
 
 
 def test_recall_counts_the_chosen_posts_of_a_source_and_unique_recall_those_of_no_other_source(measured):
