@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from app.shared.command_line import OneLineParser
 from app.shared.progress import progress_bars
 from data.command_line import run_command
-from data.feed_arguments import add_feed_arguments
-from data.feed_files.reader import read_feed
+from data.feed_arguments import FEED_FILES, add_feed_arguments, read_feed_of
 from data.loading import feed_database, summary
 
 _PROG = "python -m data.import_feed"
@@ -20,30 +19,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=_PROG,
         description="Load a feed from CSV, NDJSON, JSON or Parquet files. Loading it again adds what is new.",
     )
-    add_feed_arguments(parser, required=True)
+    add_feed_arguments(parser)
     shift_help = "move all times so that the last interaction is now; later runs use the amount of the first"
     parser.add_argument("--shift-to-now", action="store_true", help=shift_help)
     args = parser.parse_args(argv)
+    paths = [path for kind in FEED_FILES if (path := getattr(args, kind)) is not None]
+    if not paths:
+        parser.error(f"no file is given: use one of {', '.join(f'--{kind}' for kind in FEED_FILES)}")
 
     def import_files() -> None:
         """Read the files, load them into the database, and print what was added and skipped."""
         with progress_bars() as progress:
             progress("reading", 0, None)
-            feed = read_feed(
-                args.interactions,
-                args.posts,
-                args.users,
-                args.follows,
-                args.event_map,
-                controls=args.controls,
-                memberships=args.memberships,
-                impressions=args.impressions,
-            )
+            feed = read_feed_of(args, args.posts)
             progress("reading", len(feed.dataset.events), len(feed.dataset.events))
             now = time.time() if args.shift_to_now else None
             with feed_database() as database:
                 counts = database.load(feed, shift_last_event_to=now, progress=progress)
-        print(f"{args.interactions}: {summary(counts, feed.skipped_rows)}")
+        print(f"{paths[0]}: {summary(counts, feed.skipped_rows)}")
+        for note in feed.notes:
+            print(f"  {note}")
 
     return run_command(_PROG, import_files)
 

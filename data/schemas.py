@@ -23,7 +23,7 @@ from pydantic import (
     field_validator,
 )
 
-from app.domain.entities import InteractionType
+from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.entities.control import ControlAction
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.entities.post import Visibility
@@ -66,6 +66,15 @@ def parse_id(value: object) -> str:
     if not isinstance(text, str) or not is_id(text):
         raise ValueError(f"is not an id: it needs 1 to {MAX_ID_LENGTH} printable characters")
     return text
+
+
+def parse_interaction_type(value: object) -> InteractionType:
+    """A type of interaction, in any case. Raises ValueError for any other value."""
+    kind = value.lower() if isinstance(value, str) else value
+    if kind not in INTERACTION_TYPES:
+        allowed = ", ".join(INTERACTION_TYPES)
+        raise ValueError(f"is not one of {allowed}; map other names with --event-map")
+    return kind
 
 
 def parse_flag(value: object) -> bool:
@@ -153,7 +162,7 @@ class UserInteraction(BaseModel):
 
     user_id: GivenId
     post_id: GivenId
-    interaction_type: InteractionType
+    interaction_type: Annotated[InteractionType, BeforeValidator(parse_interaction_type)]
     created_at: FeedTime
     event_id: Annotated[str, Field(pattern=f"^{UUID_FORM}$")] | None = None
     metadata: Annotated[dict[str, Any], BeforeValidator(parse_metadata)] | None = None

@@ -24,7 +24,7 @@ from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress, progress_bars
 from data.command_line import run_command
-from data.feed_arguments import add_feed_arguments, check_feed_arguments
+from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json
 from training.evaluation.against import OURS, compare_orders, parse_against
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
@@ -223,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         default="prequential",
         help="prequential: replay the feed request by request (default); owner: first five posts at a split in time",
     )
-    add_feed_arguments(parser)
+    add_feed_arguments(parser, default=DEFAULT_FEED)
     add(
         "--rankers",
         type=_names(RANKERS, "ranker"),

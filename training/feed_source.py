@@ -11,8 +11,7 @@ from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.schema import SchemaName
-from data.feed_arguments import posts_beside
-from data.feed_files.reader import read_feed
+from data.feed_arguments import posts_beside, read_feed_of
 
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 
@@ -24,16 +23,7 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
     """
     if args.interactions is not None:
         posts = args.posts or posts_beside(args)
-        dataset = read_feed(
-            args.interactions,
-            posts,
-            args.users,
-            args.follows,
-            args.event_map,
-            controls=args.controls,
-            memberships=args.memberships,
-            impressions=args.impressions,
-        ).dataset
+        dataset = read_feed_of(args, posts).dataset
         return dataset if args.impressions else replace(dataset, pages=PageColumns())
     return read_database(settings).dataset
 

@@ -23,7 +23,7 @@ from app.shared.command_line import OneLineParser, duration, whole_number
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
 from data.command_line import run_command
-from data.feed_arguments import add_feed_arguments, check_feed_arguments
+from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json
 from training.evaluation.option_search import TimedReplays, ablate, best_of, parts, search, warm_up
 from training.feed_source import read_dataset
@@ -91,7 +91,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = OneLineParser(
         prog=_PROG, description="Search for better ranking and learning options on the warm-up of a feed."
     )
-    add_feed_arguments(parser)
+    add_feed_arguments(parser, default=DEFAULT_FEED)
     parser.add_argument("--output", type=output_file, metavar="FILE", help="settings file to write (JSON)")
     parser.add_argument(
         "--ablate",

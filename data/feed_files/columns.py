@@ -4,7 +4,7 @@ Single values are parsed by the functions of `data.schemas`. An empty value is a
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -18,6 +18,7 @@ from app.domain.entities.post import VISIBILITIES
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.ids import post_uuid
 from data.feed_files.file_tables import FileTable
+from data.feed_files.options import DROP
 from data.schemas import (
     NO_AUDIENCE,
     UUID_FORM,
@@ -25,12 +26,16 @@ from data.schemas import (
     parse_flag,
     parse_id,
     parse_ids,
+    parse_interaction_type,
     parse_language,
     parse_languages,
     parse_metadata,
     parse_tags,
 )
 from data.times import INVALID_TIME, to_microseconds
+
+DROPPED_CODE: Final = len(INTERACTION_TYPES)
+"""The code of an interaction whose type is not read."""
 
 
 class IdIndex:
@@ -72,14 +77,11 @@ def times(table: FileTable, name: str = "created_at") -> NDArray[np.int64]:
 
 
 def interaction_codes(table: FileTable, event_map: Mapping[str, str]) -> NDArray[np.uint8]:
-    """(n,) positions in INTERACTION_TYPES, after `event_map` was applied."""
+    """(n,) positions in INTERACTION_TYPES, after `event_map` was applied; DROPPED_CODE for types that it drops."""
 
     def parse(given: str) -> int:
         kind = event_map.get(given, given)
-        if kind not in INTERACTION_TYPES:
-            allowed = ", ".join(INTERACTION_TYPES)
-            raise ValueError(f"is not one of {allowed}; map other names with --event-map")
-        return INTERACTION_TYPES.index(kind)
+        return DROPPED_CODE if kind == DROP else INTERACTION_TYPES.index(parse_interaction_type(kind))
 
     name = "interaction_type"
     return _parse_column(table, name, _text(table, name), parse, 0, np.uint8)
@@ -218,7 +220,7 @@ def _parse_column(
         try:
             parsed.append(default if value is None else parse(value))
         except (ValueError, TypeError) as error:
-            raise table.error(int((codes == code).argmax()), name, str(error), value) from None
+            raise table.bad_rows(name, codes == code, str(error)) from None
     return np.fromiter([*parsed, default], dtype)[codes]  # code -1, of an empty value, selects `default`
 
 
@@ -253,4 +255,4 @@ def _true(booleans: Any) -> NDArray[np.bool_]:
 
 def _fail_if_any(table: FileTable, name: str, bad: NDArray[np.bool_], problem: str) -> None:
     if bad.any():
-        raise table.error(int(bad.argmax()), name, problem)
+        raise table.bad_rows(name, bad, problem)

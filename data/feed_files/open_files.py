@@ -2,11 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from data.feed_files.csv_files import read_csv
 from data.feed_files.file_tables import FileTable, read_parquet
-from data.feed_files.text_files import object_table, read_csv, read_json, read_ndjson
+from data.feed_files.headers import header_as_read
+from data.feed_files.json_files import object_table, read_json, read_ndjson
+from data.feed_files.options import ReadOptions
 from data.schemas import ROWS, FeedFileError, FileKind
+
+_READERS: Final = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".ndjson": read_ndjson,
+    ".jsonl": read_ndjson,
+    ".parquet": read_parquet,
+}
+_Documents = Mapping[Path, dict[FileKind, Any] | list[Any]]
 
 
 def sibling(interactions: Path, kind: FileKind) -> Path:
@@ -14,37 +26,56 @@ def sibling(interactions: Path, kind: FileKind) -> Path:
     return interactions.with_name(f"{interactions.stem}.{kind}.parquet")
 
 
-def open_files(paths: Mapping[FileKind, Path | None]) -> dict[FileKind, FileTable]:
+def open_files(paths: Mapping[FileKind, Path | None], options: ReadOptions) -> dict[FileKind, FileTable]:
     """The table of each kind, empty for a kind without a file. Raises FeedFileError and OSError.
 
-    `paths` contains at least the interactions. Kinds without a path are read from the same JSON document, or from the
-    files beside a Parquet file (`sibling`).
+    `paths` contains at least one path. Kinds without a path are read from the same JSON document as the interactions,
+    or from the files beside their Parquet file (`sibling`).
     """
     given = {kind: path for kind, path in paths.items() if path is not None}
-    first = given["interactions"]
-    if first.suffix.lower() == ".parquet" and len(given) == 1:
+    first = given.get("interactions")
+    if first is not None and suffix_of(first) == ".parquet" and len(given) == 1:
         siblings = {kind: sibling(first, kind) for kind in ROWS}
         given |= {kind: path for kind, path in siblings.items() if path.is_file()}
-    documents = {path: read_json(path) for path in set(given.values()) if path.suffix.lower() == ".json"}
-    given = dict.fromkeys(documents.get(first, ()), first) | given
-    empty = {kind: FileTable(first, kind, {}, 0, str) for kind in ROWS}
-    return empty | {kind: _open(path, kind, documents) for kind, path in given.items()}
+    documents = {path: read_json(path) for path in set(given.values()) if suffix_of(path) == ".json"}
+    if first is not None and isinstance(document := documents.get(first), dict):
+        given = dict.fromkeys(document, first) | given
+    tables = {kind: _open(path, kind, documents, options) for kind, path in given.items()}
+    _check_names(tables, options)
+    empty = {kind: FileTable(next(iter(given.values())), kind, {}, 0, lambda _rows: []) for kind in ROWS}
+    return empty | tables
 
 
-def _open(path: Path, kind: FileKind, documents: Mapping[Path, dict[FileKind, Any]]) -> FileTable:
-    match path.suffix.lower():
-        case ".parquet":
-            return read_parquet(path, kind)
-        case ".csv":
-            return read_csv(path, kind)
-        case ".ndjson" | ".jsonl":
-            return read_ndjson(path, kind)
-        case ".json":
-            objects = documents[path].pop(kind, None)  # so that the memory of the list is freed
-            if not isinstance(objects, list):
-                raise FeedFileError(path, f"has no list {kind!r}")
-            return object_table(path, kind, iter(objects), lambda row: f"{kind}[{row}]")
-        case other:
-            problem = f"has the unknown suffix {other!r}" if other else "has no suffix"
-            known = ".csv, .ndjson, .jsonl, .json, .parquet"
-            raise FeedFileError(path, f"{problem}: the format is known by one of {known}")
+def suffix_of(path: Path) -> str:
+    """The suffix that gives the format of a file, in lower case, without `.gz`."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
+def _open(path: Path, kind: FileKind, documents: _Documents, options: ReadOptions) -> FileTable:
+    suffix = suffix_of(path)
+    if suffix == ".json":
+        document = documents[path]
+        objects = document if isinstance(document, list) else document.pop(kind, None)  # to free its memory
+        if not isinstance(objects, list):
+            raise FeedFileError(path, f"has no list {kind!r}")
+        return object_table(
+            path, kind, iter(objects), lambda rows: [f"{kind}[{row}]" for row in rows], options
+        )
+    if suffix in _READERS:
+        return _READERS[suffix](path, kind, options)
+    problem = f"has the unknown suffix {suffix!r}" if suffix else "has no suffix"
+    known = ", ".join([*_READERS, ".json"])
+    raise FeedFileError(path, f"{problem}: the format is known by one of {known}, each also with .gz")
+
+
+def _check_names(tables: Mapping[FileKind, FileTable], options: ReadOptions) -> None:
+    """Raise FeedFileError for a name of `options.columns` that no file has."""
+    headers = [table.header for table in tables.values() if table.header is not None]
+    given = {name.strip().casefold() for header in headers for name in header.given}
+    for column, name in options.columns.items():
+        with_column = [header for header in headers if column in ROWS[header.kind].model_fields]
+        if with_column and name and name.casefold() not in given:
+            read = header_as_read(with_column[0].given)
+            raise FeedFileError(
+                with_column[0].path, f"has no column {name!r}, which --columns names ({read})"
+            )

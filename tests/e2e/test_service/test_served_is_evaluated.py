@@ -62,7 +62,7 @@ def test_so_it_is_on_the_development_feed(tmp_path: Path, own_database_url: str)
 
 
 def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url: str) -> None:
-    whole = read_feed(interactions, posts, None, None, {}).dataset
+    whole = read_feed(interactions, posts, None, None).dataset
     options, learning = RankingOptions(whole_catalogue=300), LearningOptions(requests=learn_from)
     cut = float(whole.events.time[int(0.8 * len(whole.events))])
     past = Replay(whole, options, targets=_ALL_KINDS, test_from=cut)
@@ -110,7 +110,7 @@ def _publish_the_past(
     known = pc.is_in(texts["id"], before["post_id"].combine_chunks())
     pq.write_table(before, folder / "past.parquet")
     pq.write_table(texts.filter(pc.or_(there, known)), folder / "past_posts.parquet")
-    feed = read_feed(folder / "past.parquet", folder / "past_posts.parquet", None, None, {})
+    feed = read_feed(folder / "past.parquet", folder / "past_posts.parquet", None, None)
     engine = create_feed_engine(url, connect_seconds=10)
     load_feed(engine, complete(feed), SchemaName())
     past = SqlFeedLog(engine).read_all()

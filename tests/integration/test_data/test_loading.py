@@ -332,7 +332,7 @@ def test_other_event_names_are_mapped_by_an_argument(
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ([], "the following arguments are required: --interactions"),
+        ([], "no file is given: use one of --interactions, --posts, --users"),
         (["--interactions", "none.csv"], "argument --interactions: none.csv: no such file"),
         (["--interactions", "."], "argument --interactions: .: is a folder"),
         (["--interactions", "i.csv", "--event-map", "VIEW"], "argument --event-map: 'VIEW' is not NAME=TYPE"),

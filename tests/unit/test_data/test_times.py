@@ -143,4 +143,4 @@ def test_a_time_beyond_every_calendar_in_a_parquet_file_is_one_line(tmp_path: Pa
     )
 
     with pytest.raises(FeedFileError, match="created_at"):
-        read_feed(path, None, None, None, {})
+        read_feed(path, None, None, None)

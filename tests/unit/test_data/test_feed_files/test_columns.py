@@ -118,15 +118,19 @@ def test_a_bad_value_is_named_with_its_file_place_and_column(
             b'user_id,post_id,interaction_type,created_at\n\na,b,view,"1\n2"\na,b,view\n',
             "line 5: has 3 values where the header has 4",
         ),
-        ("i.csv", b"user_id,post_id,interaction_type,created_at\na,\xff,view,1\n", "line 2: is not UTF-8"),
+        (
+            "i.csv",
+            "user_id,post_id,interaction_type,created_at\né,b,view,1700000000\na,".encode() + b"\xff,view,1\n",
+            "line 3: is not UTF-8, unlike the rest of the file",
+        ),
         ("i.ndjson", b'{"user_id": "a"}\n\n{"user_id": \n', "line 3: is not JSON"),
         ("i.ndjson", b"[1]\n", "line 1: is not a JSON object"),
         ("i.ndjson", b'{"user_id": "a", "post_id": "b", "interaction_type": "view", "created_at": NaN}\n', "line 1"),
         ("i.ndjson", b'{"user_id": "\\ud800"}\n', "line 1: is not JSON"),
         ("i.ndjson", b'{"user_id": true, "post_id": "b"}\n', "line 1: column user_id: True is not a string"),
-        ("i.ndjson", b'{"post_id": "b", "interaction_type": "view", "created_at": 1}\n', "column user_id: is empty"),
+        ("i.ndjson", b'{"post_id": "b", "interaction_type": "view", "created_at": 1}\n', "has no column 'user_id'"),
         ("i.json", b"{}{}", "line 1: is not JSON"),
-        ("i.json", b"[]", "is not an object with the lists"),
+        ("i.json", b"17", "is neither a list of rows nor an object with lists"),
         ("i.json", b'{"interactions": 1}', "has no list 'interactions'"),
         ("i.json", b'{"interactions": [1]}', "interactions[0]: is not a JSON object"),
         ("i.json", b'{"posts": []}', "has no list 'interactions'"),
@@ -189,7 +193,7 @@ def test_lines_are_counted_over_quoted_line_breaks_and_empty_lines(tmp_path: Pat
 def test_a_post_without_any_time_is_rejected(tmp_path: Path) -> None:
     posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "content": ""}, {"id": "p2", "content": ""}])
 
-    with pytest.raises(FeedFileError, match="line 3: column id: 'p2' has no created_at, and no interaction"):
+    with pytest.raises(FeedFileError, match="line 3: column id: 'p2' has no created_at, no interaction"):
         read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts)
 
 

@@ -18,6 +18,7 @@ from app.domain.entities.control import Control
 from app.domain.feed.dataset import NO_TIME
 from app.domain.ids import post_uuid, user_uuid
 from data.feed_files.open_files import sibling
+from data.feed_files.options import ReadOptions
 from data.feed_files.reader import FeedFile, read_feed
 from data.loading import complete, shifted
 from tests.support.feed_writing import FORMATS, VIEW, write_rows
@@ -138,7 +139,7 @@ def test_other_event_names_are_mapped(tmp_path: Path) -> None:
         tmp_path / "i.csv", [{**VIEW, "interaction_type": name} for name in ("VIEW", "share", "BOOKMARK")]
     )
 
-    found = events_of(read_feed(path, event_map={"VIEW": "view", "BOOKMARK": "like"}))
+    found = events_of(read_feed(path, options=ReadOptions(event_map={"VIEW": "view", "BOOKMARK": "like"})))
 
     assert [kind for _, _, kind, _ in found] == ["view", "share", "like"]
 

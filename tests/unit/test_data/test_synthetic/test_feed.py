@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import FeedDataset
+from data.feed_files.json_files import read_json
 from data.feed_files.open_files import sibling
 from data.feed_files.reader import read_feed
-from data.feed_files.text_files import read_json
 from data.generate_fake_data import DEFAULT_UNTIL, DEMO, main, write_feed
 from data.loading import complete
 from data.schemas import ROWS

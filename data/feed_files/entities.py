@@ -1,0 +1,113 @@
+"""Reads the users and posts of feed files."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.dataset import NO_TIME, EventColumns, PostColumns, UserColumns, microseconds
+from data.feed_files import columns
+from data.feed_files.columns import IdIndex
+from data.feed_files.file_tables import FileTable
+from data.feed_files.options import ReadOptions
+
+_LATEST = np.iinfo(np.int64).max
+T = TypeVar("T")
+
+
+def read_users(table: FileTable, listed: NDArray[np.int32], ids: IdIndex) -> UserColumns:
+    """The users in the order of their ids; `listed` holds the id number of each row."""
+    row_of = _first_rows(listed, len(ids))
+    return UserColumns(
+        ids.keys,
+        ids.given,
+        _spread(columns.texts(table, "username"), row_of, None),
+        np.append(columns.counts(table, "follower_count"), -1)[row_of],
+        np.append(columns.times(table), NO_TIME)[row_of],
+        **{
+            name: _flags(table, name, row_of, default=name != "show_sensitive")
+            for name in ("discoverable", "personalised", "show_sensitive")
+        },
+        languages=_optional(table, "languages", columns.languages, row_of, ()),
+    )
+
+
+def read_posts(
+    table: FileTable,
+    listed: NDArray[np.int32],
+    ids: IdIndex,
+    authors: NDArray[np.int32],
+    events: EventColumns,
+    options: ReadOptions,
+) -> PostColumns:
+    """The posts in the order of their ids. A post without a time dates from its first event, else from the options."""
+    first_event = np.full(len(ids), _LATEST)
+    np.minimum.at(first_event, events.post, events.time_us)
+    row_of = _first_rows(listed, len(ids))
+    created = np.append(columns.times(table), NO_TIME)[row_of]
+    created = np.where(created == NO_TIME, first_event, created)
+    if options.created_at is not None:
+        created[created == _LATEST] = microseconds(options.created_at)
+    if (undated := created == _LATEST).any():
+        bad = np.zeros(table.rows, np.bool_)
+        bad[row_of[undated]] = True
+        raise table.bad_rows(
+            "id", bad, "has no created_at, no interaction to date it by, and no --created-at"
+        )
+    return PostColumns(
+        ids.keys,
+        list(ids.given),  # rows of other files extend it
+        np.append(authors, np.int32(-1))[row_of],
+        created,
+        np.append(columns.flags(table, "visible", default=True), True)[row_of],
+        np.arange(len(ids), dtype=np.int64),
+        [text or "" for text in _spread(columns.texts(table, "content"), row_of, None)],
+        _spread(columns.tags(table), row_of, ()),
+        np.append(columns.counts(table, "like_count"), -1)[row_of],
+        np.append(columns.counts(table, "comment_count"), -1)[row_of],
+        _optional(table, "visibility", columns.visibilities, row_of, "public"),
+        _optional(table, "audience_id", columns.texts, row_of, None),
+        _optional(table, "language", columns.language, row_of, None),
+        _flags(table, "sensitive", row_of, default=False),
+        *(
+            _optional(table, name, columns.post_ids, row_of, None)
+            for name in ("reply_to", "root_id", "repost_of")
+        ),
+    )
+
+
+def _flags(
+    table: FileTable, name: str, row_of: NDArray[np.intp], *, default: bool
+) -> NDArray[np.bool_] | None:
+    """The booleans of an optional column, as in `_optional`."""
+    read = partial(columns.flags, default=default)
+    values = _optional(table, name, lambda *column: read(*column).tolist(), row_of, default)
+    return None if values is None else np.array(values, np.bool_)
+
+
+def _optional(
+    table: FileTable,
+    name: str,
+    read: Callable[[FileTable, str], list[T]],
+    row_of: NDArray[np.intp],
+    default: T,
+) -> list[T] | None:
+    """The values of a column at `row_of`, `default` where it is -1; None if no row has a value."""
+    if table.column(name).null_count == table.rows:
+        return None
+    return _spread(read(table, name), row_of, default)
+
+
+def _first_rows(listed: NDArray[np.int32], n: int) -> NDArray[np.intp]:
+    """(n,) the first row of the file with each id, -1 for none. `listed` holds the id number of each row."""
+    row_of = np.full(n, -1, dtype=np.intp)
+    row_of[listed[::-1]] = np.arange(len(listed))[::-1]
+    return row_of
+
+
+def _spread(values: list[T], row_of: NDArray[np.intp], default: T) -> list[T]:
+    """The values at `row_of`, and the default where it is -1."""
+    values = [*values, default]
+    return [values[row] for row in row_of.tolist()]
