@@ -1,12 +1,14 @@
 """Command-line arguments that select a feed."""
 
 import argparse
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from app.domain.entities import INTERACTION_TYPES
-from app.shared.command_line import existing_file, preview
+from app.shared.command_line import preview
+from data.feed_files.bad_rows import BadRowFile
 from data.feed_files.open_files import sibling, suffix_of
 from data.feed_files.options import DROP, ReadOptions
 from data.feed_files.reader import FeedFile, read_feed
@@ -20,6 +22,14 @@ def timestamp(text: str) -> datetime:
         return parse_time(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{preview(text)} {error}") from None
+
+
+def file_or_folder(text: str) -> Path:
+    """An argument type: a file, or a folder of files, that exists."""
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{path}: no such file")
+    return path
 
 
 def event_map(text: str) -> dict[str, str]:
@@ -72,10 +82,10 @@ DEFAULT_FEED: Final = "; default: the database. Default of --posts: posts.parque
 
 def add_feed_arguments(parser: argparse.ArgumentParser, *, default: str = "") -> None:
     """The files of a feed, and how they are read. `default` says what is read without them."""
-    description = f"files (CSV, TSV, NDJSON, JSON or Parquet, also with .gz){default}"
+    description = f"files (CSV, TSV, NDJSON, JSON or Parquet, also with .gz; or a folder of them){default}"
     group = parser.add_argument_group("feed", description)
     for kind, names in FEED_FILES.items():
-        group.add_argument(f"--{kind}", type=existing_file, metavar="PATH", help=names)
+        group.add_argument(f"--{kind}", type=file_or_folder, metavar="PATH", help=names)
     add = group.add_argument
     example = "map other names of events, as in VIEW=view,BOOKMARK=like; X= drops the rows of X"
     add("--event-map", type=event_map, default={}, metavar="NAME=TYPE,...", help=example)
@@ -92,27 +102,32 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, default: str = "") ->
         metavar="TIME",
         help="the time of all interactions, for a file without a column for it, and of posts without any time",
     )
+    add(
+        "--skip-bad-rows",
+        type=Path,
+        metavar="FILE",
+        help="write bad rows to this CSV file and read the others",
+    )
 
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with an error if a file or an option for files is given without --interactions."""
-    for name in (*FEED_FILES, "event_map", "columns", "type", "created_at"):
+    for name in (*FEED_FILES, "event_map", "columns", "type", "created_at", "skip_bad_rows"):
         if getattr(args, name) and args.interactions is None:
             parser.error(f"argument --{name.replace('_', '-')}: needs --interactions")
 
 
 def read_feed_of(args: argparse.Namespace, posts: Path | None) -> FeedFile:
     """The feed of the arguments. Raises the errors of `read_feed`."""
-    return read_feed(
-        args.interactions,
-        posts,
-        args.users,
-        args.follows,
-        ReadOptions(args.columns, args.event_map, args.type, args.created_at),
-        controls=args.controls,
-        memberships=args.memberships,
-        impressions=args.impressions,
-    )
+    options = ReadOptions(args.columns, args.event_map, args.type, args.created_at)
+    paths = (args.interactions, posts, args.users, args.follows)
+    others = {kind: getattr(args, kind) for kind in ("controls", "memberships", "impressions")}
+    if args.skip_bad_rows is None:
+        return read_feed(*paths, options, **others)
+    with BadRowFile(args.skip_bad_rows) as bad_rows:
+        feed = read_feed(*paths, replace(options, bad_rows=bad_rows), **others)
+    note = f"skipped {bad_rows.count:,} bad rows; {bad_rows.path} lists them"
+    return replace(feed, notes=(*feed.notes, note)) if bad_rows.count else feed
 
 
 def posts_beside(args: argparse.Namespace) -> Path | None:

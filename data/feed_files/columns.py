@@ -19,8 +19,17 @@ from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.ids import post_uuid
 from data.feed_files.file_tables import FileTable
 from data.feed_files.options import DROP
-from data.schemas import (
-    NO_AUDIENCE,
+from data.schemas import NO_AUDIENCE
+from data.times import (
+    MAX_DAYS_AHEAD,
+    TOO_EARLY,
+    TOO_LATE,
+    are_too_early,
+    are_too_late,
+    problem_of,
+    to_microseconds,
+)
+from data.values import (
     UUID_FORM,
     parse_count,
     parse_flag,
@@ -32,10 +41,13 @@ from data.schemas import (
     parse_metadata,
     parse_tags,
 )
-from data.times import INVALID_TIME, to_microseconds
 
 DROPPED_CODE: Final = len(INTERACTION_TYPES)
 """The code of an interaction whose type is not read."""
+
+
+_LARGEST_EXACT: Final = {pa.float64(): 2.0**53, pa.float32(): 2.0**24, pa.float16(): 2.0**11}
+"""Type -> the number up to which it holds each whole number."""
 
 
 class IdIndex:
@@ -66,13 +78,22 @@ class IdIndex:
         return row
 
 
-def times(table: FileTable, name: str = "created_at") -> NDArray[np.int64]:
-    """(n,) microseconds since the Unix epoch, NO_TIME for an empty value. Raises FeedFileError for an invalid one."""
+def times(
+    table: FileTable, name: str = "created_at", *, max_days_ahead: int | None = MAX_DAYS_AHEAD
+) -> NDArray[np.int64]:
+    """(n,) microseconds since the Unix epoch, NO_TIME for an empty value; `max_days_ahead` None allows any future.
+
+    Raises FeedFileError for a value that is not a time, or not within the bounds of a feed (`data.times`).
+    """
     try:
         micro, invalid = to_microseconds(table.column(name))
     except TypeError:
         raise _wrong_type(table, name, "times") from None
-    _fail_if_any(table, name, invalid, INVALID_TIME)
+    if invalid.any():
+        raise table.bad_rows(name, invalid, lambda row: problem_of(table.value(name, row)))
+    _fail_if_any(table, name, are_too_early(micro), TOO_EARLY)
+    if max_days_ahead is not None:
+        _fail_if_any(table, name, are_too_late(micro, max_days_ahead), TOO_LATE)
     return micro
 
 
@@ -84,7 +105,10 @@ def interaction_codes(table: FileTable, event_map: Mapping[str, str]) -> NDArray
         return DROPPED_CODE if kind == DROP else INTERACTION_TYPES.index(parse_interaction_type(kind))
 
     name = "interaction_type"
-    return _parse_column(table, name, _text(table, name), parse, 0, np.uint8)
+    column = table.column(name)
+    is_rating = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    column = column.cast(pa.large_string()) if is_rating else _text(table, name)
+    return _parse_column(table, name, column, parse, 0, np.uint8)
 
 
 def texts(table: FileTable, name: str) -> list[str | None]:
@@ -102,10 +126,7 @@ def flags(table: FileTable, name: str, *, default: bool) -> NDArray[np.bool_]:
 
 def counts(table: FileTable, name: str) -> NDArray[np.int64]:
     """(n,) whole numbers of at least 0, -1 for an empty value."""
-    column = table.column(name)
-    if pa.types.is_floating(column.type):  # pandas writes missing numbers as NaN
-        column = pc.if_else(pc.is_nan(column), None, column)
-    return _parse_column(table, name, column, parse_count, -1, np.int64)
+    return _parse_column(table, name, table.column(name), parse_count, -1, np.int64)
 
 
 def tags(table: FileTable, name: str = "tags") -> list[tuple[str, ...]]:
@@ -206,7 +227,7 @@ def _parse_column(
     """(n,) the values of a column, each parsed by `parse`; `default` for an empty value.
 
     Each distinct value is parsed once, except lists and structs: Arrow cannot encode nested values as a dictionary.
-    Raises FeedFileError at the first row of a value that `parse` rejects.
+    Raises BadRows for the values that `parse` rejects.
     """
     if pa.types.is_nested(column.type):
         values = column.to_pylist()
@@ -215,12 +236,16 @@ def _parse_column(
         encoded = column.combine_chunks().dictionary_encode()
         values = encoded.dictionary.to_pylist()
         codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.intp)
-    parsed = []
+    parsed: list[Any] = []
+    problems: dict[int, str] = {}
     for code, value in enumerate(values):
         try:
             parsed.append(default if value is None else parse(value))
         except (ValueError, TypeError) as error:
-            raise table.bad_rows(name, codes == code, str(error)) from None
+            parsed.append(default)
+            problems[code] = str(error)
+    if problems:
+        raise table.bad_rows(name, np.isin(codes, list(problems)), lambda row: problems[int(codes[row])])
     return np.fromiter([*parsed, default], dtype)[codes]  # code -1, of an empty value, selects `default`
 
 
@@ -232,19 +257,28 @@ def _text(table: FileTable, name: str) -> Any:
 
 
 def _id_text(table: FileTable, name: str) -> Any:
+    """A column of ids as large_string. Whole numbers that are stored as decimals or floats are ids without `.0`."""
     column = table.column(name)
-    if pa.types.is_integer(column.type) or pa.types.is_large_string(column.type):
-        return column.cast(pa.large_string())
-    if pa.types.is_fixed_size_binary(column.type) and column.type.byte_width == 16:
+    kind = column.type
+    if pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
         texts = [None if one is None else str(UUID(bytes=one)) for one in column.to_pylist()]
         return pa.chunked_array([texts], pa.large_string())
-    raise _wrong_type(table, name, "ids")
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        exact = _true(pc.equal(column, pc.trunc(column)))
+        if kind in _LARGEST_EXACT:
+            exact &= _true(pc.less(pc.abs(column), _LARGEST_EXACT[kind]))
+        _fail_if_any(table, name, column.is_valid().to_numpy() & ~exact, "is not an exact whole number")
+        column = column.cast(pa.int64() if pa.types.is_floating(kind) else pa.decimal256(76, 0))
+    elif not pa.types.is_integer(kind) and not pa.types.is_large_string(kind):
+        raise _wrong_type(table, name, "ids")
+    return column.cast(pa.large_string())
 
 
 def _wrong_type(table: FileTable, name: str, wanted: str) -> Exception:
     column = table.column(name)
-    first = int(column.is_valid().to_numpy().argmax()) if table.rows else 0
-    return table.error(first, name, f"is of type {column.type}, which cannot hold {wanted}")
+    return table.bad_rows(
+        name, column.is_valid().to_numpy(), f"is of type {column.type}, which cannot hold {wanted}"
+    )
 
 
 def _true(booleans: Any) -> NDArray[np.bool_]:

@@ -16,7 +16,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from data.feed_files.bad_rows import BadRow
 from data.feed_files.encodings import (
+    DAMAGED_GZIP,
     UTF_8,
     WINDOWS_1252,
     encoding_of,
@@ -42,6 +44,7 @@ class _CsvText:
     delimiter: str
     header: tuple[str, ...] = ()
     header_lines: int = 0
+    skips_bad: bool = False
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """(line number of its start, values) of each record after the header; empty lines are skipped."""
@@ -66,20 +69,31 @@ class _CsvText:
         return TextIOWrapper(open_bytes(self.path), self.encoding, errors="replace", newline="")
 
     def places(self, rows: Sequence[int]) -> list[str]:
-        """The places of rows in ascending order."""
-        wanted = set(rows)
-        lines = (line for row, (line, _) in enumerate(self.records()) if row in wanted)
+        """The places of rows in ascending order. Records that are skipped do not count."""
+        wanted, width = set(rows), len(self.header)
+        records = (line for line, record in self.records() if not self.skips_bad or len(record) == width)
+        lines = (line for row, line in enumerate(records) if row in wanted)
         return [f"line {line}" for line in islice(lines, len(wanted))]
 
 
 def read_csv(path: Path, kind: FileKind, options: ReadOptions) -> FileTable:
     """A CSV file with a header line; `.tsv` files are separated by tabs, others by one of `,` `;` tab and `|`."""
-    text = _recognised(path)
+    try:
+        return _read_csv(_recognised(path), path, kind, options)
+    except DAMAGED_GZIP as error:
+        raise FeedFileError(path, f"is damaged: {error}") from None
+    except UnicodeDecodeError as error:
+        raise FeedFileError(path, f"is not {error.encoding}: {error.reason}") from None
+
+
+def _read_csv(text: _CsvText, path: Path, kind: FileKind, options: ReadOptions) -> FileTable:
     header = match_header(path, kind, text.header, options, f"line {text.header_lines}")
     positions = {column: text.header.index(name) for column, name in header.names.items()}
     if next(text.records(), None) is None:
         columns = dict.fromkeys(positions, pa.chunked_array([], pa.large_string()))
         return file_table(header, columns, 0, text.places, options)
+    if options.bad_rows is not None:
+        text = replace(text, skips_bad=True)
     try:
         table, notes = _read_arrow(text, positions), []
     except pa.ArrowInvalid as error:
@@ -88,6 +102,9 @@ def read_csv(path: Path, kind: FileKind, options: ReadOptions) -> FileTable:
             raise FeedFileError(path, f"is not a CSV file: {str(error).splitlines()[0]}") from None
         table = _read_arrow(replace(text, encoding=encoding_of_invalid_utf8(path)), positions)
         notes = [f"read as {WINDOWS_1252}, because it is not UTF-8"]
+    if options.bad_rows is not None:
+        bad = [BadRow(f"line {line}", problem, record) for line, record, problem in _wrong_widths(text)]
+        options.bad_rows.add(path, bad, table.num_rows)
     columns = {column: table.column(str(position)) for column, position in positions.items()}
     return file_table(header, columns, table.num_rows, text.places, options, notes)
 
@@ -109,15 +126,20 @@ def _recognised(path: Path) -> _CsvText:
 def _read_arrow(text: _CsvText, positions: Mapping[str, int]) -> Any:
     """The columns at some positions as large_string; the name of each is its position. Raises pyarrow.ArrowInvalid."""
     wanted = [str(position) for position in sorted(positions.values())]
+    compression = "gzip" if text.path.suffix.lower() == ".gz" else None
     return pacsv.read_csv(
-        text.path,
+        pa.input_stream(str(text.path), compression=compression),
         read_options=pacsv.ReadOptions(
             block_size=_MAX_RECORD_BYTES,
             skip_rows=text.header_lines,
             column_names=list(map(str, range(len(text.header)))),
             encoding="utf8" if text.encoding == UTF_8 else text.encoding,
         ),
-        parse_options=pacsv.ParseOptions(delimiter=text.delimiter, newlines_in_values=True),
+        parse_options=pacsv.ParseOptions(
+            delimiter=text.delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=(lambda _row: "skip") if text.skips_bad else None,
+        ),
         convert_options=pacsv.ConvertOptions(
             include_columns=wanted,
             column_types=dict.fromkeys(wanted, pa.large_string()),
@@ -129,11 +151,21 @@ def _read_arrow(text: _CsvText, positions: Mapping[str, int]) -> Any:
 
 def _check_records(text: _CsvText) -> None:
     """Raise FeedFileError for the first record that has the wrong number of values or is too long."""
-    width = len(text.header)
+    for line, _, problem in _wrong_widths(text):
+        raise FeedFileError(text.path, problem, place=f"line {line}")
     for line, record in text.records():
-        if len(record) != width:
-            problem = f"has {len(record)} values where the header has {width} ({header_as_read(text.header)})"
-            raise FeedFileError(text.path, problem, place=f"line {line}")
         if sum(len(value.encode()) + value.count('"') + 3 for value in record) > _MAX_RECORD_BYTES:
             problem = "is longer than the 16 MiB that a record may have"
             raise FeedFileError(text.path, problem, place=f"line {line}")
+
+
+def _wrong_widths(text: _CsvText) -> Iterator[tuple[int, list[str], str]]:
+    """(line, values, problem) of each record that has another number of values than the header."""
+    width = len(text.header)
+    for line, record in text.records():
+        if len(record) != width:
+            yield (
+                line,
+                record,
+                f"has {len(record)} values where the header has {width} ({header_as_read(text.header)})",
+            )

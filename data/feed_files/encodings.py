@@ -51,19 +51,16 @@ def encoding_of(path: Path) -> str:
 def encoding_of_invalid_utf8(path: Path) -> str:
     """The encoding of a text that is not UTF-8: Windows-1252, which contains Latin-1.
 
-    Raises FeedFileError with the first line that is not UTF-8 if the text has valid UTF-8 beside it, and so is damaged,
-    or does not look like a Western European text.
+    Raises FeedFileError with the first line that is not UTF-8 if other lines are UTF-8 (the file is damaged), or if the
+    text does not look Western European.
     """
     with open_bytes(path) as file:
         data = file.read()
-    if any(character > "\x7f" for character in data.decode(errors="ignore")):
-        problem = "is not UTF-8, unlike the rest of the file"
-    elif _NOT_WESTERN.search(data) or not _is_decodable(data, WINDOWS_1252):
-        problem = "is not UTF-8; save the file as UTF-8"
-    else:
+    has_valid_utf8 = any(character > "\x7f" for character in data.decode(errors="ignore"))
+    if not has_valid_utf8 and not _NOT_WESTERN.search(data) and _is_decodable(data, WINDOWS_1252):
         return WINDOWS_1252
     line = next(number for number, raw in enumerate(data.split(b"\n"), 1) if not _is_decodable(raw, UTF_8))
-    raise FeedFileError(path, problem, place=f"line {line}")
+    raise FeedFileError(path, "is not UTF-8; save the file as UTF-8", place=f"line {line}")
 
 
 def open_utf8(path: Path) -> BinaryIO:

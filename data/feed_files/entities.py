@@ -12,6 +12,7 @@ from data.feed_files import columns
 from data.feed_files.columns import IdIndex
 from data.feed_files.file_tables import FileTable
 from data.feed_files.options import ReadOptions
+from data.times import MAX_DAYS_UNTIL_POST
 
 _LATEST = np.iinfo(np.int64).max
 T = TypeVar("T")
@@ -46,7 +47,8 @@ def read_posts(
     first_event = np.full(len(ids), _LATEST)
     np.minimum.at(first_event, events.post, events.time_us)
     row_of = _first_rows(listed, len(ids))
-    created = np.append(columns.times(table), NO_TIME)[row_of]
+    given = columns.times(table, max_days_ahead=MAX_DAYS_UNTIL_POST)
+    created = np.append(given, NO_TIME)[row_of]
     created = np.where(created == NO_TIME, first_event, created)
     if options.created_at is not None:
         created[created == _LATEST] = microseconds(options.created_at)

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from data.feed_files.bad_rows import BadRow, BadRowFile
 from data.feed_files.headers import Header, match_header
 from data.feed_files.options import ReadOptions
+from data.placeholders import without_placeholders
 from data.schemas import ROWS, FeedFileError, FileKind
 
 
@@ -42,19 +45,20 @@ class FileTable:
             return self.columns[name]
         return pa.chunked_array([pa.nulls(self.rows, pa.large_string())])
 
-    def error(self, row: int, column: str, problem: str, value: object = None) -> FeedFileError:
-        """The error for a value in a row: `value`, or the one in the file."""
-        if value is None:
-            cell = self.columns[column][row]
-            try:
-                value = cell.as_py()
-            except (OverflowError, ValueError):  # a time outside the range of Python's datetime
-                value = cell.cast("int64").as_py()
-        return FeedFileError(self.file, problem, place=self.places([row])[0], column=column, value=value)
+    def value(self, name: str, row: int) -> Any:
+        """The value of a column in a row."""
+        cell = self.columns[name][row]
+        try:
+            return cell.as_py()
+        except (OverflowError, ValueError):  # a time outside the range of Python's datetime
+            return cell.cast("int64").as_py()
 
-    def bad_rows(self, column: str, bad: NDArray[np.bool_], problem: str) -> FeedFileError:
-        """The error for the first of the rows where `bad` (rows,) is true."""
-        return self.error(int(bad.argmax()), column, problem)
+    def bad_rows(self, column: str, bad: NDArray[np.bool_], problem: str | Callable[[int], str]) -> "BadRows":
+        """The error for the rows where `bad` (rows,) is true; `problem` may depend on the number of the row."""
+        rows = np.flatnonzero(bad).tolist()
+        return BadRows(
+            self, column, rows, [problem if isinstance(problem, str) else problem(row) for row in rows]
+        )
 
     def where(self, kept: NDArray[np.bool_]) -> "FileTable":
         """The rows where `kept` (rows,) is true."""
@@ -66,6 +70,39 @@ class FileTable:
             rows=len(numbers),
             places=lambda rows: self.places(numbers[list(rows)].tolist()),
         )
+
+    def without_placeholders(self) -> "FileTable":
+        """The table with nulls for words that stand for a missing value, and a note for each such column."""
+        columns, notes = dict(self.columns), list(self.notes)
+        for name in ROWS[self.kind].nullable_columns():
+            if name in columns and pa.types.is_large_string(columns[name].type):
+                columns[name], count = without_placeholders(columns[name])
+                notes += [f"read {count:,} words for a missing value as an empty {name}"] * bool(count)
+        return replace(self, columns=columns, notes=tuple(notes))
+
+
+class BadRows(FeedFileError):
+    """Rows with an invalid value in one column. The message describes the first of them.
+
+    rows, problems  the numbers of the rows, and what is wrong with the value of each
+    """
+
+    def __init__(self, table: FileTable, column: str, rows: Sequence[int], problems: Sequence[str]) -> None:
+        place, value = table.places(rows[:1])[0], table.value(column, rows[0])
+        super().__init__(table.file, problems[0], place=place, column=column, value=value)
+        self.table, self.rows, self.problems = table, rows, problems
+
+    def skip(self, bad_rows: BadRowFile) -> FileTable:
+        """Write the rows to a file; returns the table without them."""
+        table, column = self.table, str(self.column)
+        kept = ~np.isin(np.arange(table.rows), self.rows)
+        found = [
+            BadRow(place, problem, {name: table.value(name, row) for name in table.columns}, column)
+            for row, place, problem in zip(self.rows, table.places(self.rows), self.problems, strict=True)
+        ]
+        found = [replace(row, value=row.row[column]) for row in found]
+        bad_rows.add(table.file, found, int(kept.sum()))
+        return table.where(kept)
 
 
 def file_table(
@@ -93,6 +130,33 @@ def file_table(
     return FileTable(header.path, header.kind, columns, rows, places, header, (*header.notes(), *notes))
 
 
+def joined_tables(folder: Path, tables: Sequence[FileTable]) -> FileTable:
+    """The rows of all files of a folder. Raises FeedFileError if their columns differ."""
+    first = tables[0]
+    for table in tables:
+        if table.header and first.header and set(table.header.names) != set(first.header.names):
+            problem = f"has other columns than {first.file.name}: {', '.join(table.columns)} instead of "
+            raise FeedFileError(table.file, problem + ", ".join(first.columns))
+    starts = np.cumsum([0, *(table.rows for table in tables)])
+
+    def places(rows: Sequence[int]) -> list[str]:
+        found = []
+        for table, start, end in zip(tables, starts, starts[1:], strict=False):
+            of_table = [int(row - start) for row in rows if start <= row < end]
+            found += [f"{table.file.name}: {place}" for place in (table.places(of_table) if of_table else [])]
+        return found
+
+    try:
+        joined = pa.concat_tables(
+            [pa.table(dict(one.columns)) for one in tables], promote_options="permissive"
+        )
+    except pa.ArrowException as error:
+        raise FeedFileError(folder, f"has columns of several types: {str(error).splitlines()[0]}") from None
+    columns = {name: joined.column(name) for name in joined.column_names}
+    notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
+    return FileTable(folder, first.kind, columns, int(starts[-1]), places, first.header, notes)
+
+
 def read_parquet(path: Path, kind: FileKind, options: ReadOptions) -> FileTable:
     """A Parquet file; columns keep their types."""
     with path.open("rb") as file:
@@ -113,10 +177,15 @@ def _required(kind: FileKind) -> list[str]:
 
 
 def _plain(column: Any) -> Any:
-    """A column of a dictionary or extension type as one of its value type; texts and only nulls as large_string."""
+    """A column of a dictionary or extension type as one of its value type; texts and only nulls as large_string.
+
+    NaN becomes null.
+    """
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.cast(column.type.storage_type)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):  # pandas and polars write missing numbers as NaN
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     is_text = pa.types.is_string(column.type) or pa.types.is_string_view(column.type)
     return column.cast(pa.large_string()) if is_text or pa.types.is_null(column.type) else column

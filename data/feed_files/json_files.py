@@ -5,14 +5,17 @@ texts. The line of a row is found by reading the file again, only when the row h
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
-from data.feed_files.encodings import open_utf8
+from data.feed_files.bad_rows import BadRow, BadRowFile
+from data.feed_files.encodings import DAMAGED_GZIP, open_utf8
 from data.feed_files.file_tables import FileTable, file_table
 from data.feed_files.headers import Header, match_header
 from data.feed_files.options import ReadOptions
@@ -38,6 +41,7 @@ _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(("created_at", "until", "like_count", "comment_count", "follower_count"), (int, float)),
     **dict.fromkeys(("visible", "sensitive", "discoverable", "personalised", "show_sensitive"), (bool, int)),
     **dict.fromkeys(("tags", "languages", "posts", "seen"), (list,)),
+    "interaction_type": (int, float),
     "metadata": (dict,),
 }
 
@@ -53,7 +57,10 @@ def read_ndjson(path: Path, kind: FileKind, options: ReadOptions) -> FileTable:
             return [f"line {number}" for number in islice(numbers, len(wanted))]
 
     with open_utf8(path) as lines:
-        return object_table(path, kind, _parsed_lines(path, lines), places, options)
+        try:
+            return object_table(path, kind, _parsed_lines(lines), places, options)
+        except DAMAGED_GZIP as error:
+            raise FeedFileError(path, f"is damaged: {error}") from None
 
 
 def read_json(path: Path) -> dict[FileKind, Any] | list[Any]:
@@ -90,37 +97,52 @@ def object_table(
     keys: dict[str, None] = {}
     header = Header(path, kind, (), {})
     chunks: dict[str, list[Any]] = {}
+    bad: dict[int, BadRow] = {}
     count = 0
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         for at, row in enumerate(chunk):
             if not isinstance(row, dict):
-                raise FeedFileError(path, "is not a JSON object", place=places([count + at])[0])
-            keys.update(dict.fromkeys(row))
+                bad[count + at], chunk[at] = _no_object(row), {}
+            keys.update(dict.fromkeys(chunk[at]))
         if len(keys) > len(header.given):
             header = match_header(path, kind, list(keys), options)
         for column, name in header.names.items():
+            texts = [_as_text(row.get(name), _JSON_TYPES.get(column, ())) for row in chunk]
+            if _INVALID in texts:
+                for at in (at for at, text in enumerate(texts) if text is _INVALID):
+                    bad.setdefault(count + at, _wrong_type(column, chunk[at][name], chunk[at]))
+                    texts[at] = None
             parts = chunks.setdefault(column, [pa.nulls(count, pa.large_string())])
-            texts, invalid = _texts([row.get(name) for row in chunk], _JSON_TYPES.get(column, ()))
-            if invalid is not None:
-                problem = " or ".join(
-                    ["is not a string", *(one.__name__ for one in _JSON_TYPES.get(column, ()))]
-                )
-                place, value = places([count + invalid])[0], chunk[invalid][name]
-                raise FeedFileError(path, problem, place=place, column=column, value=value)
-            parts.append(texts)
+            parts.append(pa.array(texts, pa.large_string()))
         count += len(chunk)
+        if bad and options.bad_rows is None:
+            first = min(bad)
+            place, row = places([first])[0], bad[first]
+            raise FeedFileError(path, row.problem, place=place, column=row.column or None, value=row.value)
     columns = {name: pa.chunked_array(parts, pa.large_string()) for name, parts in chunks.items()}
     if not count:
         return FileTable(path, kind, {}, 0, places, header)
-    return file_table(header, columns, count, places, options)
+    table = file_table(header, columns, count, places, options)
+    return _without(table, bad, options.bad_rows) if bad and options.bad_rows is not None else table
 
 
-def _texts(values: list[Any], types: tuple[type, ...]) -> tuple[Any, int | None]:
-    """(the values as large_string, the first that is neither a string nor of `types`)."""
-    texts = [_as_text(value, types) for value in values]
-    if _INVALID in texts:
-        return None, texts.index(_INVALID)
-    return pa.array(texts, pa.large_string()), None
+def _without(table: FileTable, bad: Mapping[int, BadRow], bad_rows: BadRowFile) -> FileTable:
+    """The table without bad rows, which are written to a file."""
+    numbers = sorted(bad)
+    found = zip(numbers, table.places(numbers), strict=True)
+    bad_rows.add(table.file, [replace(bad[row], place=place) for row, place in found], table.rows - len(bad))
+    return table.where(~np.isin(np.arange(table.rows), numbers))
+
+
+def _no_object(row: Any) -> BadRow:
+    if isinstance(row, _InvalidLine):
+        return BadRow("", row.problem, row.text)
+    return BadRow("", "is not a JSON object", row)
+
+
+def _wrong_type(column: str, value: Any, row: dict[str, Any]) -> BadRow:
+    wanted = [one.__name__ for one in _JSON_TYPES.get(column, ())]
+    return BadRow("", " or ".join(["is not a string", *wanted]), row, column, value)
 
 
 _INVALID: Final = "\ud800"  # a lone surrogate, which no text from a file can equal
@@ -137,11 +159,17 @@ def _as_text(value: Any, types: tuple[type, ...]) -> str | None:
         return _INVALID
 
 
-def _parsed_lines(path: Path, lines: Iterable[bytes]) -> Iterator[Any]:
-    for number, line in enumerate(lines, 1):
-        if line.isspace():
-            continue
-        try:
-            yield orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise FeedFileError(path, f"is not JSON: {error.msg}", place=f"line {number}") from None
+@dataclass(frozen=True, slots=True)
+class _InvalidLine:
+    text: str
+    problem: str
+
+
+def _parsed_lines(lines: Iterable[bytes]) -> Iterator[Any]:
+    """The value of each line that is not blank, _InvalidLine for one that is not JSON."""
+    for line in lines:
+        if not line.isspace():
+            try:
+                yield orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                yield _InvalidLine(line.decode(errors="replace").strip(), f"is not JSON: {error.msg}")

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from data.feed_files.csv_files import read_csv
-from data.feed_files.file_tables import FileTable, read_parquet
+from data.feed_files.file_tables import FileTable, joined_tables, read_parquet
 from data.feed_files.headers import header_as_read
 from data.feed_files.json_files import object_table, read_json, read_ndjson
 from data.feed_files.options import ReadOptions
@@ -18,7 +18,8 @@ _READERS: Final = {
     ".jsonl": read_ndjson,
     ".parquet": read_parquet,
 }
-_Documents = Mapping[Path, dict[FileKind, Any] | list[Any]]
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".7z", ".bz2", ".xz", ".zst", ".lz4", ".rar")
+_WORKBOOKS: Final = (".xlsx", ".xls", ".ods")
 
 
 def sibling(interactions: Path, kind: FileKind) -> Path:
@@ -37,10 +38,15 @@ def open_files(paths: Mapping[FileKind, Path | None], options: ReadOptions) -> d
     if first is not None and suffix_of(first) == ".parquet" and len(given) == 1:
         siblings = {kind: sibling(first, kind) for kind in ROWS}
         given |= {kind: path for kind, path in siblings.items() if path.is_file()}
-    documents = {path: read_json(path) for path in set(given.values()) if suffix_of(path) == ".json"}
-    if first is not None and isinstance(document := documents.get(first), dict):
-        given = dict.fromkeys(document, first) | given
-    tables = {kind: _open(path, kind, documents, options) for kind, path in given.items()}
+    document = read_json(first) if first is not None and suffix_of(first) == ".json" else None
+    if isinstance(document, dict):
+        given = {kind: first for kind in document if first is not None} | given
+    tables = {}
+    for kind, path in given.items():
+        rows = (
+            document.pop(kind, None) if isinstance(document, dict) and path == first else None
+        )  # frees the memory
+        tables[kind] = _open(path, kind, options, rows).without_placeholders()
     _check_names(tables, options)
     empty = {kind: FileTable(next(iter(given.values())), kind, {}, 0, lambda _rows: []) for kind in ROWS}
     return empty | tables
@@ -51,21 +57,43 @@ def suffix_of(path: Path) -> str:
     return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
-def _open(path: Path, kind: FileKind, documents: _Documents, options: ReadOptions) -> FileTable:
+def _open(path: Path, kind: FileKind, options: ReadOptions, objects: object = None) -> FileTable:
+    """The table of a file, or of a folder of files; `objects` are its rows if it is a JSON document already read."""
+    if path.is_dir():
+        return _open_folder(path, kind, options)
     suffix = suffix_of(path)
     if suffix == ".json":
-        document = documents[path]
-        objects = document if isinstance(document, list) else document.pop(kind, None)  # to free its memory
-        if not isinstance(objects, list):
-            raise FeedFileError(path, f"has no list {kind!r}")
-        return object_table(
-            path, kind, iter(objects), lambda rows: [f"{kind}[{row}]" for row in rows], options
-        )
+        return _open_json(path, kind, options, objects)
+    if suffix == ".parquet" and path.suffix.lower() == ".gz":
+        raise FeedFileError(path, "is a compressed Parquet file: unpack it")
     if suffix in _READERS:
         return _READERS[suffix](path, kind, options)
+    if suffix in _ARCHIVES:
+        raise FeedFileError(path, "is an archive: unpack it")
+    if suffix in _WORKBOOKS:
+        raise FeedFileError(path, "is a workbook: save the table as CSV")
     problem = f"has the unknown suffix {suffix!r}" if suffix else "has no suffix"
     known = ", ".join([*_READERS, ".json"])
     raise FeedFileError(path, f"{problem}: the format is known by one of {known}, each also with .gz")
+
+
+def _open_json(path: Path, kind: FileKind, options: ReadOptions, objects: object) -> FileTable:
+    if objects is None:
+        document = read_json(path)
+        objects = document.get(kind) if isinstance(document, dict) else document
+    if not isinstance(objects, list):
+        raise FeedFileError(path, f"has no list {kind!r}")
+    return object_table(path, kind, iter(objects), lambda rows: [f"{kind}[{row}]" for row in rows], options)
+
+
+def _open_folder(folder: Path, kind: FileKind, options: ReadOptions) -> FileTable:
+    """The rows of all files of a folder in the order of their names, except names that begin with `.` or `_`."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] not in "._")
+    if not paths:
+        raise FeedFileError(folder, "contains no file")
+    if len(suffixes := sorted({suffix_of(path) for path in paths})) > 1:
+        raise FeedFileError(folder, f"contains files of several formats: {', '.join(suffixes)}")
+    return joined_tables(folder, [_open(path, kind, options) for path in paths])
 
 
 def _check_names(tables: Mapping[FileKind, FileTable], options: ReadOptions) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.entities import InteractionType
+from data.feed_files.bad_rows import BadRowFile
 
 DROP = ""
 """The type of events that are not read."""
@@ -19,9 +20,11 @@ class ReadOptions:
     interaction_type  the type of all interactions in a file without a column for it
     created_at        the time of interactions and pages in a file without a column for it, and of posts that would
                       have no time otherwise
+    bad_rows          the file to which bad rows are written; None: the first bad row is an error
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     event_map: Mapping[str, str] = field(default_factory=dict)
     interaction_type: InteractionType | None = None
     created_at: datetime | None = None
+    bad_rows: BadRowFile | None = None

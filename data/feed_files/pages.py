@@ -24,11 +24,12 @@ def read_pages(
     request_ids = columns.ids(table, "request_id")
     places = [[posts.row_of(given) for given in page] for page in columns.id_lists(table, "posts")]
     seen = [{posts.row_of(given) for given in page} for page in columns.id_lists(table, "seen")]
-    for row, (page, on_screen) in enumerate(zip(places, seen, strict=True)):
-        if not page:
-            raise table.error(row, "posts", "is empty")
-        if not on_screen <= set(page):
-            raise table.error(row, "seen", NOT_ON_PAGE)
+    empty = np.array([not page for page in places])
+    if empty.any():
+        raise table.bad_rows("posts", empty, "is empty")
+    not_on_page = np.array([not on_screen <= set(page) for page, on_screen in zip(places, seen, strict=True)])
+    if not_on_page.any():
+        raise table.bad_rows("seen", not_on_page, NOT_ON_PAGE)
     pages = pd.DataFrame({"user": user, "time": time_us, "request": request_ids})
     repeated = pages.duplicated().to_numpy()
     known = [[post for post in page if post < n_posts] for page in places]

@@ -15,8 +15,7 @@ user cannot follow, mute or block themselves. Controls and pages need posts that
 `FeedFile.skipped_rows` reports the rows that these rules skip.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ from app.domain.ids import post_uuid, user_uuid
 from data.feed_files import columns
 from data.feed_files.columns import IdIndex
 from data.feed_files.entities import read_posts, read_users
-from data.feed_files.file_tables import FileTable
+from data.feed_files.file_tables import BadRows, FileTable
 from data.feed_files.open_files import open_files
 from data.feed_files.options import DROP, ReadOptions
 from data.feed_files.pages import read_pages
@@ -75,14 +74,21 @@ def read_feed(
     paths |= {"follows": follows, "controls": controls, "memberships": memberships}
     paths["impressions"] = impressions
     tables = open_files(paths, options)
-    return _feed(tables, options)
+    while True:  # once, and again without the bad rows of each column that has some
+        try:
+            return _feed(tables, options)
+        except BadRows as error:
+            if options.bad_rows is None:
+                raise
+            tables[error.table.kind] = error.skip(options.bad_rows)
 
 
-def _feed(tables: Mapping[FileKind, FileTable], options: ReadOptions) -> FeedFile:
-    """The feed of checked tables. Raises FeedFileError."""
+def _feed(tables: dict[FileKind, FileTable], options: ReadOptions) -> FeedFile:
+    """The feed of tables. Raises BadRows, and FeedFileError for other errors."""
     for table in tables.values():
         table.check_required()
-    interaction_table, dropped = _without_dropped(tables["interactions"], options)
+    tables["interactions"] = _without_dropped(tables["interactions"], options)
+    interaction_table = tables["interactions"]
     user_table, post_table = tables["users"], tables["posts"]
     user_ids, post_ids = IdIndex(user_uuid), IdIndex(post_uuid)
     user_rows = user_ids.rows(user_table, "id")
@@ -118,19 +124,19 @@ def _feed(tables: Mapping[FileKind, FileTable], options: ReadOptions) -> FeedFil
             *skipped_memberships,
             *skipped_pages,
         ),
-        (*(f"{table.file.name}: {note}" for table in tables.values() for note in table.notes), *dropped),
+        tuple(f"{table.file.name}: {note}" for table in tables.values() for note in table.notes),
     )
 
 
-def _without_dropped(table: FileTable, options: ReadOptions) -> tuple[FileTable, list[str]]:
-    """The interactions without the types that the event map drops, and what was dropped."""
+def _without_dropped(table: FileTable, options: ReadOptions) -> FileTable:
+    """The interactions without the types that the event map drops, with a note of how many those are."""
     if DROP not in options.event_map.values():
-        return table, []
+        return table
     dropped = columns.interaction_codes(table, options.event_map) == columns.DROPPED_CODE
-    notes = [f"{table.file.name}: dropped {int(dropped.sum()):,} interactions by --event-map"] * bool(
-        dropped.any()
-    )
-    return table.where(~dropped), notes
+    if not dropped.any():
+        return table
+    note = f"dropped {int(dropped.sum()):,} interactions by --event-map"
+    return replace(table.where(~dropped), notes=(*table.notes, note))
 
 
 def _events(

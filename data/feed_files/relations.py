@@ -13,6 +13,7 @@ from data.feed_files import columns
 from data.feed_files.columns import IdIndex
 from data.feed_files.file_tables import FileTable
 from data.feed_files.skipped_rows import SkippedRows, report_skipped
+from data.placeholders import PLACEHOLDERS, STANDS_FOR_NOTHING
 
 _LATEST = np.iinfo(np.int64).max
 
@@ -48,15 +49,18 @@ def read_controls(
         (None if tag is None else normal_tag(tag) for tag in columns.texts(table, "tag")),
         (None if word is None else normal_phrase(word) for word in columns.texts(table, "word")),
         map(time_of, time_us.tolist()),
-        map(time_of, columns.times(table, "until").tolist()),
+        map(time_of, columns.times(table, "until", max_days_ahead=None).tolist()),
         strict=True,
     )
-    controls = []
+    controls: list[Control] = []
+    problems: dict[int, str] = {}
     for row, fields in enumerate(values):
         try:
             controls.append(Control(*fields))
         except ValueError as error:
-            raise table.error(row, "action", f"is invalid: {error}") from None
+            problems[row] = f"is invalid: {error}"
+    if problems:
+        raise table.bad_rows("action", np.isin(np.arange(table.rows), list(problems)), problems.__getitem__)
     of_oneself, unknown = author == user, post >= n_posts
     order = np.argsort(time_us, kind="stable")  # NO_TIME is the smallest number
     return [controls[row] for row in order.tolist() if not (of_oneself | unknown)[row]], [
@@ -68,8 +72,9 @@ def read_controls(
 def read_memberships(table: FileTable, users: IdIndex) -> tuple[MembershipColumns, list[SkippedRows]]:
     """The distinct memberships in the order of the file, and the rows that repeat one."""
     user, audiences = users.rows(table, "user_id"), columns.texts(table, "audience_id")
-    if "" in audiences:
-        raise table.error(audiences.index(""), "audience_id", "is empty")
+    unknown = np.array([audience == "" or audience in PLACEHOLDERS for audience in audiences], np.bool_)
+    if unknown.any():
+        raise table.bad_rows("audience_id", unknown, STANDS_FOR_NOTHING)
     repeated = pd.DataFrame({"user": user, "audience": audiences}).duplicated().to_numpy()
     kept = np.flatnonzero(~repeated)
     return MembershipColumns(user[kept], [str(audiences[row]) for row in kept.tolist()]), report_skipped(

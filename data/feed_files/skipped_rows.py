@@ -28,5 +28,5 @@ def report_skipped(
     """The report of `rows`, a mask (table.rows,), whose value in `column` is the problem; [] for an empty mask."""
     if not rows.any():
         return []
-    first = table.error(int(rows.argmax()), column, problem)
+    first = table.bad_rows(column, rows, problem)
     return [SkippedRows(table.kind, int(rows.sum()), str(first))]

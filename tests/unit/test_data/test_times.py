@@ -59,6 +59,19 @@ def read(text: str, companions: list[str | None]) -> int | None:
         ("1767323045.125", 1767323045.125),
         ("-1.5", -1.5),
         ("20260102", 20260102.0),
+        ("1767323045000", 1767323045.0),
+        ("1767323045123.5", 1767323045.1235),
+        ("1767323045123456", 1767323045.123456),
+        ("1767323045123456789", 1767323045.123456),
+        ("2026/01/02 03:04:05", 1767323045.0),
+        ("2026-01-02 03:04:05 UTC", 1767323045.0),
+        ("2026-01-02 03:04:05.25 GMT", 1767323045.25),
+        ("Fri, 02 Jan 2026 03:04:05 GMT", 1767323045.0),
+        ("Fri, 2 Jan 2026 05:34:05 +0230", 1767323045.0),
+        ("2 Jan 2026 03:04:05 UT", 1767323045.0),
+        ("Thu Jan 01 2026 22:04:05 GMT-0500 (Eastern Standard Time)", 1767323045.0),
+        ("Fri Jan 02 03:04:05 2026", 1767323045.0),
+        ("Fri Jan 02 03:04:05 +0000 2026", 1767323045.0),
     ],
 )
 def test_a_time_is_read_the_same_next_to_any_other_values(text: str, seconds: float) -> None:
@@ -72,14 +85,22 @@ def test_a_time_is_read_the_same_next_to_any_other_values(text: str, seconds: fl
         "", " ", "now", "today", "NaT", "nan", "inf", "1e9", " 5", "5 ", "2026-01", "2026-1-2", "2026-13-01",
         "2026-00-10", "2026-01-00", "2026-02-29", "1900-02-29", "2026-01-02T", "2026-01-02T24:00", "2026-01-02T23:60",
         "2026-01-02T23:59:60", "2026-01-02T10:", "2026-01-02T10:00:Z", "2026-01-02T10:00:00+25:00",
-        "2026-01-02T10:00:00+02:75", "2026-01-02T10:00:00 UTC", "2026-01-02T10:00:00Z ", "02.01.2026", "01/02/2026",
-        "0000-01-01", "10000-01-01", "1767323045000", "2026-01-02T10:00:00\n", "\uff12026-01-02",
+        "2026-01-02T10:00:00+02:75", "2026-01-02T10:00:00Z ", "2026-01-02 10:00 CEST",
+        "0000-01-01", "10000-01-01", "99999999999999999999", "Fri, 32 Jan 2026 03:04:05 GMT", "2026/01-02 1:00",
+        "2026-01-02T10:00:00\n", "\uff12026-01-02",
     ],
 )  # fmt: skip
 def test_a_value_that_is_not_a_time_is_rejected_next_to_any_other_values(text: str) -> None:
     for companions in COMPANIONS:
         assert read(text, companions) is None
     with pytest.raises(ValueError, match="is not a time"):
+        parse_time(text)
+
+
+@pytest.mark.parametrize("text", ["02.01.2026", "01/02/2026", "1/2/26 10:00 PM", "20-11-2026T10:00"])
+def test_a_date_with_the_day_or_the_month_first_is_ambiguous(text: str) -> None:
+    assert read(text, []) is None
+    with pytest.raises(ValueError, match="day or the month first"):
         parse_time(text)
 
 
@@ -112,7 +133,8 @@ def test_what_datetime_writes_is_read_to_the_microsecond(
         (pa.array([2**62, 2**58, None], pa.timestamp("s")), ["bad", "bad", None]),
         (pa.array([18_446_744_073_709_551], pa.timestamp("ms")), ["bad"]),  # wraps to 1970 in microseconds
         (pa.array([2**31 - 1], pa.date32()), ["bad"]),
-        (pa.array([10**13]), ["bad"]),
+        (pa.array([10**12, 10**15, 10**18 + 999]), [10**15, 10**15, 10**15]),
+        (pa.array([2**63 - 1, -(2**62)]), [(2**63 - 1) // 1000, -(2**62) // 1000]),
         (pa.array([None, None]), [None, None]),
     ],
 )

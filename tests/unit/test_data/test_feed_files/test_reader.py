@@ -23,6 +23,8 @@ from data.feed_files.reader import FeedFile, read_feed
 from data.loading import complete, shifted
 from tests.support.feed_writing import FORMATS, VIEW, write_rows
 
+START = 1_700_000_000
+
 
 def list_of(column: np.ndarray | None) -> list[Any]:
     assert column is not None
@@ -171,7 +173,7 @@ def test_event_ids_are_distinct_and_do_not_depend_on_the_order_of_the_file(
 ) -> None:
     folder = tmp_path_factory.mktemp("ids")
     written = [
-        {"user_id": f"u{u}", "post_id": f"p{p}", "interaction_type": "like", "created_at": t}
+        {"user_id": f"u{u}", "post_id": f"p{p}", "interaction_type": "like", "created_at": START + t}
         for u, p, t in rows
     ]
     header = [{**VIEW, "user_id": "first"}]
@@ -213,16 +215,18 @@ def test_moving_the_times_moves_all_of_them_and_leaves_the_event_ids(tmp_path: P
 
 
 def test_a_user_without_a_time_exists_from_their_first_occurrence(tmp_path: Path) -> None:
-    interactions = write_rows(tmp_path / "i.csv", [{**VIEW, "created_at": 50}])
-    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": 40}])
-    follows = write_rows(tmp_path / "f.csv", [{"follower_id": "ann", "followee_id": "cid", "created_at": 30}])
+    interactions = write_rows(tmp_path / "i.csv", [{**VIEW, "created_at": START + 50}])
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "author_id": "bob", "created_at": START + 40}])
+    follows = write_rows(
+        tmp_path / "f.csv", [{"follower_id": "ann", "followee_id": "cid", "created_at": START + 30}]
+    )
 
     users = complete(read_feed(interactions, posts, None, follows)).users
 
     assert dict(zip(users.external_id, list_of(users.created_us), strict=True)) == {
-        "bob": 40_000_000,
-        "ann": 30_000_000,
-        "cid": 30_000_000,
+        "bob": (START + 40) * 1_000_000,
+        "ann": (START + 30) * 1_000_000,
+        "cid": (START + 30) * 1_000_000,
     }
 
 
@@ -231,23 +235,26 @@ def test_duplicate_ids_and_users_who_follow_themselves_are_skipped_and_reported(
 ) -> None:
     posts = write_rows(
         tmp_path / "p.csv",
-        [{"id": "p1", "content": "one", "created_at": 1}, {"id": "p1", "content": "two", "created_at": 2}],
+        [
+            {"id": "p1", "content": "one", "created_at": START + 1},
+            {"id": "p1", "content": "two", "created_at": START + 2},
+        ],
     )
     follows = write_rows(
         tmp_path / "f.csv",
         [
-            {"follower_id": "ann", "followee_id": "ann", "created_at": 9},
+            {"follower_id": "ann", "followee_id": "ann", "created_at": START + 9},
             {"follower_id": "ann", "followee_id": "bob", "created_at": None},
-            {"follower_id": "ann", "followee_id": "bob", "created_at": 7},
-            {"follower_id": "ann", "followee_id": "bob", "created_at": -8},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": START + 7},
+            {"follower_id": "ann", "followee_id": "bob", "created_at": START - 8},
         ],
     )
 
     feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts, None, follows)
 
     history = feed.dataset
-    assert (history.posts.text, history.posts.created.tolist()) == (["one"], [1.0])
-    assert history.follows.since.tolist() == [-8.0]
+    assert (history.posts.text, history.posts.created.tolist()) == (["one"], [START + 1])
+    assert history.follows.since.tolist() == [START - 8]
     assert [str(one) for one in feed.skipped_rows] == [
         f"1 of the posts ({posts}: line 3: column id: 'p1' is a duplicate id; the first row was kept)",
         f"1 of the follows ({follows}: line 2: column followee_id: 'ann' equals the follower)",
@@ -262,8 +269,8 @@ def test_duplicate_ids_and_users_who_follow_themselves_are_skipped_and_reported(
 def test_controls_are_sorted_by_time_and_may_mention_new_users(tmp_path: Path, form: str) -> None:
     names = ("user_id", "action", "post_id", "author_id", "word", "created_at", "until")
     values = [
-        ("ann", "hide_post", "p1", None, None, 20, None),
-        ("dan", "block_author", None, "eve", None, 10, 30),
+        ("ann", "hide_post", "p1", None, None, START + 20, None),
+        ("dan", "block_author", None, "eve", None, START + 10, START + 30),
         ("ann", "mute_author", None, "dan", None, None, None),
         ("ann", "mute_word", None, None, "Red  Fox", None, None),
     ]
@@ -273,7 +280,7 @@ def test_controls_are_sorted_by_time_and_may_mention_new_users(tmp_path: Path, f
     feed = read_feed(write_rows(tmp_path / "i.csv", [VIEW]), controls=controls)
 
     ann, dan, eve = map(user_uuid, ("ann", "dan", "eve"))
-    second = [datetime.fromtimestamp(seconds, UTC) for seconds in range(40)]
+    second = [datetime.fromtimestamp(START + seconds, UTC) for seconds in range(40)]
     assert {"dan", "eve"} <= set(feed.dataset.users.external_id)
     assert feed.dataset.controls == [
         Control(ann, "mute_author", author_id=dan),
@@ -304,9 +311,9 @@ def test_controls_of_oneself_and_of_unknown_posts_are_skipped_and_reported(tmp_p
 @pytest.mark.parametrize("form", FORMATS)
 def test_files_may_say_who_sees_a_post_and_what_it_answers(tmp_path: Path, form: str) -> None:
     posts = [
-        {"id": "p1", "created_at": 1, "visibility": "members", "audience_id": "choir", "language": "de",
+        {"id": "p1", "created_at": START, "visibility": "members", "audience_id": "choir", "language": "de",
          "sensitive": True, "reply_to": "p2", "root_id": "p0", "repost_of": None},
-        {"id": "p2", "created_at": 2, "visibility": None, "audience_id": None, "language": None, "sensitive": None,
+        {"id": "p2", "created_at": START, "visibility": None, "audience_id": None, "language": None, "sensitive": None,
          "reply_to": None, "root_id": None, "repost_of": "p1"},
     ]  # fmt: skip
     users = [
@@ -347,7 +354,7 @@ def test_files_may_say_who_sees_a_post_and_what_it_answers(tmp_path: Path, form:
 
 def test_a_parquet_file_named_alone_brings_its_siblings(tmp_path: Path) -> None:
     interactions = write_rows(tmp_path / "feed.parquet", [VIEW])
-    write_rows(sibling(interactions, "posts"), [{"id": "p9", "created_at": 5, "content": "beside"}])
+    write_rows(sibling(interactions, "posts"), [{"id": "p9", "created_at": START, "content": "beside"}])
 
     assert "p9" in read_feed(interactions).dataset.posts.external_id
 
@@ -377,7 +384,7 @@ def test_a_file_without_rows_is_an_empty_feed(tmp_path: Path, name: str, content
 
 def test_posts_alone_are_a_feed_in_which_nothing_has_happened_yet(tmp_path: Path) -> None:
     path = tmp_path / "feed.json"
-    path.write_text(json.dumps({"interactions": [], "posts": [{"id": "p1", "created_at": 5}]}))
+    path.write_text(json.dumps({"interactions": [], "posts": [{"id": "p1", "created_at": START}]}))
 
     history = read_feed(path).dataset
 
@@ -386,7 +393,7 @@ def test_posts_alone_are_a_feed_in_which_nothing_has_happened_yet(tmp_path: Path
 
 def test_a_csv_record_may_be_as_long_as_a_long_post(tmp_path: Path) -> None:
     content = "long " * 600_000
-    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "created_at": "1", "content": content}])
+    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "created_at": START, "content": content}])
 
     assert read_feed(write_rows(tmp_path / "i.csv", [VIEW]), posts).dataset.posts.text == [content]
 
@@ -398,7 +405,7 @@ def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: 
             "user_id": pa.array([7, 8]),
             "post_id": pa.array(octets, pa.binary(16)),
             "interaction_type": pa.array(["like", "view"]).dictionary_encode(),
-            "created_at": pa.array([1, 2], pa.timestamp("s")),
+            "created_at": pa.array([START, START + 1], pa.timestamp("s")),
             "event_id": pa.ExtensionArray.from_storage(pa.uuid(), pa.array(octets, pa.binary(16))),
             "metadata": pa.array([{"a": 1, "b": None}, None]),
         }
@@ -407,7 +414,10 @@ def test_parquet_columns_may_be_numbers_dictionaries_and_binary_uuids(tmp_path: 
 
     feed = read_feed(tmp_path / "i.parquet")
 
-    assert events_of(feed) == [("7", str(UUID(int=1)), "like", 1.0), ("8", str(UUID(int=2)), "view", 2.0)]
+    assert events_of(feed) == [
+        ("7", str(UUID(int=1)), "like", START),
+        ("8", str(UUID(int=2)), "view", START + 1),
+    ]
     assert event_ids_of(feed) == octets
     assert list_of(feed.dataset.events.metadata) == ['{"a":1}', "{}"]
 
@@ -424,10 +434,10 @@ def test_a_csv_file_may_begin_with_a_byte_order_mark_end_its_lines_as_windows_do
 ) -> None:
     path = tmp_path / "i.csv"
     path.write_bytes(
-        b"\xef\xbb\xbfuser_id,extra,post_id,interaction_type,created_at\r\nann,1,p1,view,5\r\n\r\nbob,2,p1,like,6"
+        b"\xef\xbb\xbfuser_id,extra,post_id,interaction_type,created_at\r\nann,1,p1,view,1700000005\r\n\r\nbob,2,p1,like,1700000006"
     )
 
-    assert events_of(read_feed(path)) == [("ann", "p1", "view", 5.0), ("bob", "p1", "like", 6.0)]
+    assert events_of(read_feed(path)) == [("ann", "p1", "view", START + 5), ("bob", "p1", "like", START + 6)]
 
 
 def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
@@ -446,12 +456,15 @@ def test_an_event_id_given_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_post_that_only_a_repeated_event_mentions_dates_from_that_event(tmp_path: Path) -> None:
-    row = {**VIEW, "event_id": str(UUID(int=0)), "created_at": 5}
-    path = write_rows(tmp_path / "i.ndjson", [row, {**row, "post_id": "p2", "created_at": 6}])
+    row = {**VIEW, "event_id": str(UUID(int=0)), "created_at": START + 5}
+    path = write_rows(tmp_path / "i.ndjson", [row, {**row, "post_id": "p2", "created_at": START + 6}])
 
     posts = read_feed(path).dataset.posts
 
-    assert dict(zip(posts.external_id, posts.created.tolist(), strict=True)) == {"p1": 5.0, "p2": 6.0}
+    assert dict(zip(posts.external_id, posts.created.tolist(), strict=True)) == {
+        "p1": START + 5,
+        "p2": START + 6,
+    }
 
 
 def test_a_parquet_file_without_rows_is_an_empty_feed_whatever_the_types_of_its_columns(
@@ -467,13 +480,13 @@ def test_files_may_hold_the_pages_that_users_were_shown(tmp_path: Path, form: st
     page = {
         "user_id": "ann",
         "request_id": "r1",
-        "created_at": 1_800_000_000,
+        "created_at": START + 100,
         "posts": ["p2", "p1"],
         "seen": ["p2"],
     }
     rows = [
         page,
-        {**page, "user_id": "eve", "created_at": 1_700_000_000, "posts": ["p9", "p1"], "seen": None},
+        {**page, "user_id": "eve", "created_at": START, "posts": ["p9", "p1"], "seen": None},
         {**page, "posts": ["p1"], "seen": None},
         {**page, "request_id": "r2", "posts": ["p9"], "seen": None},
     ]
@@ -484,7 +497,7 @@ def test_files_may_hold_the_pages_that_users_were_shown(tmp_path: Path, form: st
 
     pages, users, posts = feed.dataset.pages, feed.dataset.users.external_id, feed.dataset.posts.external_id
     assert [users[row] for row in pages.user] == ["eve", "ann"]
-    assert pages.time.tolist() == [1_700_000_000, 1_800_000_000]
+    assert pages.time.tolist() == [START, START + 100]
     assert pages.request_id == ["r1", "r1"]
     assert [[posts[row] for row in pages.post[pages.places(page)]] for page in (0, 1)] == [
         ["p1"],
@@ -497,7 +510,7 @@ def test_files_may_hold_the_pages_that_users_were_shown(tmp_path: Path, form: st
 
 def test_ids_in_a_text_are_separated_like_tags(tmp_path: Path) -> None:
     path = tmp_path / "shown.csv"
-    path.write_text("user_id,request_id,created_at,posts,seen\nann,r1,1800000000,p1|p2,p2\n")
+    path.write_text("user_id,request_id,created_at,posts,seen\nann,r1,1700000100,p1|p2,p2\n")
 
     pages = read_feed(
         write_rows(tmp_path / "i.csv", [VIEW, {**VIEW, "post_id": "p2"}]), impressions=path
