@@ -22,7 +22,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_feed_arguments(parser)
     shift_help = "move all times so that the last interaction is now; later runs use the amount of the first"
     parser.add_argument("--shift-to-now", action="store_true", help=shift_help)
+    update_help = "change stored users, posts, follows and memberships to what the files say"
+    parser.add_argument("--update", action="store_true", help=update_help)
     args = parser.parse_args(argv)
+    if args.update and args.skip_bad_rows and (args.follows or args.memberships):
+        parser.error(
+            "argument --update: a bad row would remove its follow or membership; leave out --skip-bad-rows"
+        )
     paths = [path for kind in FEED_FILES if (path := getattr(args, kind)) is not None]
     if not paths:
         parser.error(f"no file is given: use one of {', '.join(f'--{kind}' for kind in FEED_FILES)}")
@@ -35,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             progress("reading", len(feed.dataset.events), len(feed.dataset.events))
             now = time.time() if args.shift_to_now else None
             with feed_database() as database:
-                counts = database.load(feed, shift_last_event_to=now, progress=progress)
-        print(f"{paths[0]}: {summary(counts, feed.skipped_rows)}")
+                counts = database.load(feed, shift_last_event_to=now, progress=progress, update=args.update)
+        print(f"{paths[0]}: {summary(counts, feed.skipped_rows, update=args.update)}")
         for note in feed.notes:
             print(f"  {note}")
 

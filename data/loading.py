@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
@@ -30,12 +32,16 @@ from app.infrastructure.database.bulk_load import (
     TimeShift,
     load_feed,
 )
+from app.infrastructure.database.bulk_update import GivenRows
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.schema import SchemaName
 from app.shared.progress import Progress
 from data.feed_files.reader import FeedFile
 from data.feed_files.skipped_rows import SkippedRows
+from data.schemas import FileKind
 from data.times import are_storable
+
+_SETS: Final[tuple[FileKind, ...]] = ("follows", "memberships")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,15 @@ class FeedDatabase:
         with self.engine.connect() as connection:
             return not connection.scalar(text(f"SELECT EXISTS (SELECT FROM {self.schema['feed_posts']})"))  # noqa: S608
 
-    def load(self, feed: FeedFile, *, shift_last_event_to: float | None, progress: Progress) -> LoadCounts:
-        """Add the rows that are new.
+    def load(
+        self,
+        feed: FeedFile,
+        *,
+        shift_last_event_to: float | None,
+        progress: Progress,
+        update: bool = False,
+    ) -> LoadCounts:
+        """Add the rows that are new, and change those that differ from the files if `update` is true.
 
         shift_last_event_to  seconds since the epoch: all times are shifted by one amount, so that the last event has
                              this time; None shifts nothing
@@ -65,12 +78,21 @@ class FeedDatabase:
         if shift_last_event_to is not None and len(dataset.events):
             seconds = shift_last_event_to - float(dataset.events.time[-1])
             shift = TimeShift(data_set_name(dataset), seconds)
+        add = partial(self._add, progress=progress, given=given_rows(feed), update=update)
         try:
-            return self._add(dataset, shift, progress)
+            return add(dataset, shift)
         except ShiftConflict as other:  # an earlier load stored another shift
-            return self._add(dataset, other.before, progress)
+            return add(dataset, other.before)
 
-    def _add(self, dataset: FeedDataset, shift: TimeShift | None, progress: Progress) -> LoadCounts:
+    def _add(
+        self,
+        dataset: FeedDataset,
+        shift: TimeShift | None,
+        *,
+        progress: Progress,
+        given: GivenRows,
+        update: bool,
+    ) -> LoadCounts:
         if shift is not None:
             dataset = shifted(dataset, shift.seconds)
         columns: Mapping[str, Sized]
@@ -92,8 +114,19 @@ class FeedDatabase:
             self.schema,
             remember=shift,
             impression_days=self.impression_days,
+            given=given,
+            update=update,
             progress=table_progress,
         )
+
+
+def given_rows(feed: FeedFile) -> GivenRows:
+    """What the files of a feed say about stored rows."""
+    rows = {str(table): listed for table, listed in feed.listed.items()}
+    columns = {
+        str(table): [name for name in feed.columns.get(table, ()) if name != "id"] for table in feed.listed
+    }
+    return GivenRows(rows, columns, [kind for kind in _SETS if kind in feed.columns])
 
 
 def complete(feed: FeedFile) -> FeedDataset:
@@ -213,8 +246,8 @@ def feed_database() -> Iterator[FeedDatabase]:
         yield FeedDatabase(engine, schema, settings.impression_days)
 
 
-def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
-    """One line for the user: the rows added and the rows skipped."""
+def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows], *, update: bool = False) -> str:
+    """One line for the user: the rows added, changed, removed and skipped, and those that an update would change."""
     added = (
         f"added {counts.users:,} users, {counts.posts:,} posts, {counts.follows:,} follows, "
         f"{counts.interactions:,} interactions"
@@ -222,9 +255,23 @@ def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows]) -> str:
     for name in ("controls", "memberships", "impressions"):
         rows = getattr(counts, name)
         added += f", {rows:,} {name}" if rows else ""
-    if replace(counts, old_impressions=0) == LoadCounts(0, 0, 0, 0):
+    if replace(counts, old_impressions=0, different={}, surplus={}) == LoadCounts(0, 0, 0, 0):
         added = "nothing new"
+    parts = [added, *_differences(counts, update=update)]
     skipped = list(map(str, skipped_rows))
     if counts.old_impressions:
         skipped.append(f"{counts.old_impressions:,} of the impressions (not of the last IMPRESSION_DAYS)")
-    return f"{added}; skipped {', '.join(skipped)}" if skipped else added
+    return "; ".join([*parts, f"skipped {', '.join(skipped)}"] if skipped else parts)
+
+
+def _differences(counts: LoadCounts, *, update: bool) -> list[str]:
+    different, surplus = (
+        [f"{rows:,} {name}" for name, rows in found.items() if rows]
+        for found in (counts.different, counts.surplus)
+    )
+    if update:
+        pairs = (("changed", different), ("removed", surplus))
+        return [f"{did} {', '.join(what)}" for did, what in pairs if what]
+    found = [f"{', '.join(different)} differ from the stored ones"] * bool(different)
+    found += [f"{', '.join(surplus)} that are stored are not in the files"] * bool(surplus)
+    return [f"{' and '.join(found)}: --update applies this"] if found else []

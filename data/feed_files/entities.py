@@ -96,8 +96,8 @@ def _optional(
     row_of: NDArray[np.intp],
     default: T,
 ) -> list[T] | None:
-    """The values of a column at `row_of`, `default` where it is -1; None if no row has a value."""
-    if table.column(name).null_count == table.rows:
+    """The values of a column at `row_of`, `default` where it is -1; None without the column."""
+    if name not in table.columns:
         return None
     return _spread(read(table, name), row_of, default)
 

@@ -15,7 +15,8 @@ user cannot follow, mute or block themselves. Controls and pages need posts that
 `FeedFile.skipped_rows` reports the rows that these rules skip.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +46,16 @@ class FeedFile:
     dataset       ids are written as in the files; `seq` numbers the posts from 0, and is 0 for events
     has_event_id  (n_events,) whether the file has an id for the event; where it has none, the `event_id` is zero
     notes         what the user should know about how the files were read
+    columns       kind -> the columns that its file has, `created_at` only if each row has a time
+    listed        users and posts -> (n,) whether their file has a row for them
     """
 
     dataset: FeedDataset
     has_event_id: NDArray[np.bool_]
     skipped_rows: tuple[SkippedRows, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: Mapping[FileKind, tuple[str, ...]] = field(default_factory=dict)
+    listed: Mapping[FileKind, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 def read_feed(
@@ -125,7 +130,17 @@ def _feed(tables: dict[FileKind, FileTable], options: ReadOptions) -> FeedFile:
             *skipped_pages,
         ),
         tuple(f"{table.file.name}: {note}" for table in tables.values() for note in table.notes),
+        {kind: _described(table) for kind, table in tables.items() if table.rows},
+        {
+            "users": np.isin(np.arange(len(user_ids)), user_rows),
+            "posts": np.isin(np.arange(len(post_columns)), post_rows),
+        },
     )
+
+
+def _described(table: FileTable) -> tuple[str, ...]:
+    undated = "created_at" in table.columns and table.columns["created_at"].null_count > 0
+    return tuple(name for name in table.columns if name != "created_at" or not undated)
 
 
 def _without_dropped(table: FileTable, options: ReadOptions) -> FileTable:

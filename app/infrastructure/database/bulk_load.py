@@ -5,8 +5,8 @@ interactions by `event_id`, controls by user, action, target and number, and pag
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -20,6 +20,8 @@ from app.domain.entities import INTERACTION_TYPES
 from app.domain.entities.control import TARGET_FIELDS, Control
 from app.domain.feed.dataset import FeedDataset, PostColumns, UserColumns
 from app.infrastructure.database.bulk_pages import create_partitions, insert_pages, recent_pages
+from app.infrastructure.database.bulk_rows import Columns, json_rows, json_values
+from app.infrastructure.database.bulk_update import GivenRows, different_rows, surplus_rows
 from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.schema import OWNER_MARK, PUBLIC_SCHEMA, SchemaName
 from app.shared.exceptions import ConfigurationError
@@ -39,9 +41,16 @@ _NAMES: Final = {"user_interaction": "interactions", "user_feedback": "controls"
 """Table -> its field in LoadCounts, where the two differ."""
 
 
+_NOTHING_GIVEN: Final = GivenRows()
+
+
 @dataclass(frozen=True, slots=True)
 class LoadCounts:
-    """Numbers of new rows, and of the pages that were skipped because of their age."""
+    """Numbers of new rows, and of the pages that were skipped because of their age.
+
+    different  stored users and posts whose values differ from those of the files; they were changed by an update
+    surplus    stored follows and memberships that the files lack; they were removed by an update
+    """
 
     users: int
     posts: int
@@ -51,6 +60,8 @@ class LoadCounts:
     memberships: int = 0
     impressions: int = 0
     old_impressions: int = 0
+    different: Mapping[str, int] = field(default_factory=dict)
+    surplus: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,8 @@ def load_feed(
     *,
     remember: TimeShift | None = None,
     impression_days: int = 30,
+    given: GivenRows = _NOTHING_GIVEN,
+    update: bool = False,
     progress: Callable[[str, int], None] = lambda _table, _rows: None,
 ) -> LoadCounts:
     """Add the rows of `feed` that the database lacks, in one transaction.
@@ -92,6 +105,9 @@ def load_feed(
 
     remember         the time shift of this data set; it is stored in the same transaction
     impression_days  pages of earlier days and of the future are skipped
+    given            what the files describe; stored rows are compared with it
+    update           whether stored rows that differ are changed; follows and memberships become exactly the given ones
+                     of each user who has some
     progress         is called with a field of LoadCounts, and the number of its rows loaded
 
     Raises LoadRejected (the tables are not ours, or a row contradicts the database), ShiftConflict (another shift is
@@ -106,28 +122,52 @@ def load_feed(
             connection.exec_driver_sql("SET LOCAL TimeZone TO 'UTC'")
             if remember is not None:
                 _remember(connection, schema, remember)
-            added = {}
-            for table, columns in _columns(feed).items():  # in the order of the foreign keys
-                name = _NAMES.get(table, table)
-                added[name] = 0
-                for rows_loaded, rows_added in _insert(connection, schema, table, columns):
-                    added[name] += rows_added
-                    progress(name, rows_loaded)
+            tables = _columns(feed)
+            added = _add_rows(connection, schema, tables, progress)
             added["impressions"] = insert_pages(connection, schema, feed, pages)
             if len(feed.pages):
                 progress("impressions", len(feed.pages))
-            return LoadCounts(**added, old_impressions=len(feed.pages) - len(pages))
+            different = {
+                table: rows
+                for table in ("users", "posts")
+                if added[table] < len(tables[table]["id"])
+                and (rows := different_rows(connection, schema, table, tables[table], given, update=update))
+            }
+            surplus = {
+                table: rows
+                for table in given.sets
+                if (rows := surplus_rows(connection, schema, table, tables[table], update=update))
+            }
+            old = len(feed.pages) - len(pages)
+            return LoadCounts(**added, old_impressions=old, different=different, surplus=surplus)
     except orjson.JSONEncodeError as error:
         raise LoadRejected(f"a text cannot be stored: {error}") from error
     except DBAPIError as error:
         raise LoadRejected(str(error.orig).strip().replace("\n", "; ")) from error
 
 
-def _columns(feed: FeedDataset) -> dict[str, dict[str, Sequence[Any] | NDArray[Any]]]:
+def _add_rows(
+    connection: Connection,
+    schema: SchemaName,
+    tables: Mapping[str, Columns],
+    progress: Callable[[str, int], None],
+) -> dict[str, int]:
+    """Insert the rows of all tables in the order of the foreign keys; returns the numbers of new rows by name."""
+    added: dict[str, int] = {}
+    for table, columns in tables.items():
+        name = _NAMES.get(table, table)
+        added[name] = 0
+        for rows_loaded, rows_added in _insert(connection, schema, table, columns):
+            added[name] += rows_added
+            progress(name, rows_loaded)
+    return added
+
+
+def _columns(feed: FeedDataset) -> dict[str, Columns]:
     """The values of the feed: table -> column -> one value per row."""
     users, posts, follows, events, controls = feed.users, feed.posts, feed.follows, feed.events, feed.controls
     assert events.event_id is not None
-    user_ids = _json_values(users.key)
+    user_ids = json_values(users.key)
     return {
         "users": {
             "id": user_ids,
@@ -204,7 +244,7 @@ def _counts(counts: NDArray[np.int64] | None, n: int) -> list[int | None]:
 
 
 def _insert(
-    connection: Connection, schema: SchemaName, table: str, columns: dict[str, Sequence[Any] | NDArray[Any]]
+    connection: Connection, schema: SchemaName, table: str, columns: Columns
 ) -> Iterator[tuple[int, int]]:
     """Insert the rows whose keys are all new, page by page; yield the rows read so far and the rows added by a page."""
     expressions = {name: name for name in columns} | _EXPRESSIONS.get(table, {})
@@ -215,21 +255,8 @@ def _insert(
     n = len(next(iter(columns.values())))
     for start in range(0, n, _ROWS_PER_INSERT):
         end = min(start + _ROWS_PER_INSERT, n)
-        values = [_json_values(column[start:end]) for column in columns.values()]
-        rows = [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+        rows = json_rows(columns, slice(start, end))
         yield end, connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).rowcount
-
-
-def _json_values(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
-    """Values that JSON can hold: UUIDs (V16) as hexadecimal digits, times in ISO 8601, None for an unknown time."""
-    if not isinstance(column, np.ndarray):
-        return column
-    if column.dtype.kind == "V":
-        return [key.hex() for key in column.tolist()]
-    if column.dtype.kind == "M":
-        return [None if time == "NaT" else time for time in np.datetime_as_string(column).tolist()]
-    values: list[Any] = column.tolist()
-    return values
 
 
 def _must_be_ours(connection: Connection, schema: SchemaName) -> None:

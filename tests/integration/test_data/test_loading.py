@@ -154,7 +154,7 @@ def test_controls_of_a_file_hold_in_the_database_and_are_loaded_once(
 def test_audiences_languages_and_threads_of_files_are_in_the_views(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    post = {"id": "p1", "created_at": 1, "visibility": "members", "audience_id": "choir", "language": "de",
+    post = {"id": "p1", "created_at": 1700000000, "visibility": "members", "audience_id": "choir", "language": "de",
             "sensitive": True, "reply_to": "p2", "root_id": "p2", "repost_of": None}  # fmt: skip
     user = {
         "id": "ann",
@@ -292,9 +292,10 @@ def test_a_time_that_would_be_moved_beyond_the_calendar_is_one_line(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_rows(tmp_path / "i.csv", [VIEW])
-    posts = write_rows(tmp_path / "p.csv", [{"id": "p1", "created_at": "9999-12-29"}])
+    control = {"user_id": "ann", "action": "mute_word", "word": "x", "until": "9999-12-29"}
+    controls = write_rows(tmp_path / "c.csv", [control])
 
-    code, _, err = run_import(capsys, "--interactions", path, "--posts", posts, "--shift-to-now")
+    code, _, err = run_import(capsys, "--interactions", path, "--controls", controls, "--shift-to-now")
 
     assert code == 2
     assert "9999-12-29T00:00:00.000000Z, shifted by " in err
@@ -334,7 +335,7 @@ def test_other_event_names_are_mapped_by_an_argument(
     [
         ([], "no file is given: use one of --interactions, --posts, --users"),
         (["--interactions", "none.csv"], "argument --interactions: none.csv: no such file"),
-        (["--interactions", "."], "argument --interactions: .: is a folder"),
+        (["--interactions", "."], "bad.csv: has no column 'user_id' for interactions; name it with"),
         (["--interactions", "i.csv", "--event-map", "VIEW"], "argument --event-map: 'VIEW' is not NAME=TYPE"),
         (["--interactions", "i.csv", "--event-map", "VIEW=look"], "'VIEW=look' is not NAME=TYPE"),
         (["--interactions", "i.csv", "--event-map", "V=view,V=like"], "'V' is mapped to view and to like"),
