@@ -11,6 +11,7 @@ from app.shared.command_line import preview
 from data.feed_files.bad_rows import BadRowFile
 from data.feed_files.open_files import sibling, suffix_of
 from data.feed_files.options import DROP, ReadOptions
+from data.feed_files.presets import PRESETS
 from data.feed_files.reader import FeedFile, read_feed
 from data.schemas import ROWS
 from data.times import parse_time
@@ -67,7 +68,7 @@ def column_names(text: str) -> dict[str, str]:
 
 FEED_FILES: Final = {
     "interactions": "user_id, post_id, interaction_type, created_at, [event_id, metadata]",
-    "posts": "id, [author_id, content, created_at, visible, like_count, comment_count, tags, visibility, "
+    "posts": "id, [author_id, content, created_at, visible, hidden, like_count, comment_count, tags, visibility, "
     "audience_id, language, sensitive, reply_to, root_id, repost_of]",
     "users": "id, [username, follower_count, created_at, discoverable, personalised, languages, show_sensitive]",
     "follows": "follower_id, followee_id, [created_at]",
@@ -102,6 +103,8 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, default: str = "") ->
         metavar="TIME",
         help="the time of all interactions, for a file without a column for it, and of posts without any time",
     )
+    sources = "; ".join(f"{name}: {preset.source}" for name, preset in PRESETS.items())
+    add("--preset", choices=PRESETS, help=f"names of columns and events in the format of {sources}")
     add(
         "--skip-bad-rows",
         type=Path,
@@ -112,14 +115,16 @@ def add_feed_arguments(parser: argparse.ArgumentParser, *, default: str = "") ->
 
 def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """End with an error if a file or an option for files is given without --interactions."""
-    for name in (*FEED_FILES, "event_map", "columns", "type", "created_at", "skip_bad_rows"):
+    for name in (*FEED_FILES, "event_map", "columns", "type", "created_at", "skip_bad_rows", "preset"):
         if getattr(args, name) and args.interactions is None:
             parser.error(f"argument --{name.replace('_', '-')}: needs --interactions")
 
 
 def read_feed_of(args: argparse.Namespace, posts: Path | None) -> FeedFile:
     """The feed of the arguments. Raises the errors of `read_feed`."""
-    options = ReadOptions(args.columns, args.event_map, args.type, args.created_at)
+    options = ReadOptions(
+        args.columns, args.event_map, args.type, args.created_at, preset=PRESETS.get(args.preset)
+    )
     paths = (args.interactions, posts, args.users, args.follows)
     others = {kind: getattr(args, kind) for kind in ("controls", "memberships", "impressions")}
     if args.skip_bad_rows is None:

@@ -41,6 +41,7 @@ from data.feed_files.skipped_rows import SkippedRows
 from data.schemas import FileKind
 from data.times import are_storable
 
+_STORED_AS: Final = {"hidden": "visible"}
 _SETS: Final[tuple[FileKind, ...]] = ("follows", "memberships")
 
 
@@ -124,7 +125,10 @@ def given_rows(feed: FeedFile) -> GivenRows:
     """What the files of a feed say about stored rows."""
     rows = {str(table): listed for table, listed in feed.listed.items()}
     columns = {
-        str(table): [name for name in feed.columns.get(table, ()) if name != "id"] for table in feed.listed
+        str(table): list(
+            dict.fromkeys(_STORED_AS.get(name, name) for name in feed.columns.get(table, ()) if name != "id")
+        )
+        for table in feed.listed
     }
     return GivenRows(rows, columns, [kind for kind in _SETS if kind in feed.columns])
 

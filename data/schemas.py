@@ -29,6 +29,7 @@ from data.values import (
     UUID_FORM,
     parse_count,
     parse_flag,
+    parse_hidden,
     parse_id,
     parse_ids,
     parse_interaction_type,
@@ -36,6 +37,7 @@ from data.values import (
     parse_languages,
     parse_metadata,
     parse_tags,
+    parse_visible,
 )
 
 FileKind = Literal["interactions", "posts", "users", "follows", "controls", "memberships", "impressions"]
@@ -109,7 +111,8 @@ class FeedPost(FeedRow):
     author_id: GivenId | None = None
     content: Text | None = None
     created_at: PostTime | None = None
-    visible: Flag | None = None
+    visible: Annotated[bool, BeforeValidator(parse_visible)] | None = None
+    hidden: Annotated[bool, BeforeValidator(parse_hidden)] | None = None
     like_count: Count | None = None
     comment_count: Count | None = None
     tags: Annotated[tuple[str, ...], BeforeValidator(parse_tags)] | None = None

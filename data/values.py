@@ -6,6 +6,7 @@ column and the value before it.
 
 import ast
 import re
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -15,6 +16,7 @@ from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.ids import MAX_ID_LENGTH, is_id
 from data.placeholders import PLACEHOLDERS, STANDS_FOR_NOTHING
+from data.times import parse_time
 
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
@@ -24,6 +26,20 @@ _FORMATTED_NUMBER: Final = re.compile(
     r"|\d{1,3}([,'\u2019\u00a0\u202f ]\d{3})+"  # 1,234,567
     r"|'.*"  # '0042, the mark of a text
 )
+_SHOWN_STATES: Final = ("published", "publish", "public", "active", "visible", "approved", "live")
+_UNPUBLISHED_STATES: Final = ("draft", "pending", "scheduled", "future", "private", "unpublished", "inactive")
+_REMOVED_STATES: Final = (
+    "archived",
+    "hidden",
+    "deleted",
+    "removed",
+    "trash",
+    "trashed",
+    "rejected",
+    "spam",
+    "flagged",
+)
+_HIDDEN_STATES: Final = (*_UNPUBLISHED_STATES, *_REMOVED_STATES, "banned", "blocked")
 _GROUPED_DIGITS: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _POSTGRES_ITEM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}"\\]+)')
 _PYTHON_LIST: Final = re.compile(r"""\[(\s*('[^'\\]*'|"[^"\\]*")\s*(,|(?=\]$)))*\]""")
@@ -62,6 +78,32 @@ def parse_flag(value: object) -> bool:
         return TypeAdapter(bool).validate_python(text)
     except ValidationError:
         raise ValueError("is not true or false") from None
+
+
+def parse_visible(value: object) -> bool:
+    """Whether a post is shown: a boolean, or a state such as published or draft. Raises ValueError."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word in _SHOWN_STATES or word in _HIDDEN_STATES:
+        return word in _SHOWN_STATES
+    try:
+        return parse_flag(value)
+    except ValueError as error:
+        states = "a state such as published or draft; with --columns visible= the column is not read"
+        raise ValueError(f"{error} or {states}") from None
+
+
+def parse_hidden(value: object) -> bool:
+    """Whether a post is hidden: a boolean, or the time of its deletion. Raises ValueError."""
+    try:
+        return parse_flag(value)
+    except ValueError as error:
+        if isinstance(value, datetime):
+            return True
+        try:
+            parse_time(value)
+        except ValueError:
+            raise ValueError(f"{error} or the time of its deletion") from None
+        return True
 
 
 def parse_count(value: object) -> int:

@@ -4,14 +4,28 @@ import argparse
 import re
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 BAD_INPUT: Final = 2
 
 
+def escape_unprintable_output() -> None:
+    """Print characters that the encoding of the locale lacks as escapes instead of failing."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 class OneLineParser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, without the usage above it."""
+    """An argument parser whose errors are one line, without the usage above it.
+
+    From then on the output does not depend on the locale.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        escape_unprintable_output()
+        super().__init__(*args, **options)
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave with exit code 2."""

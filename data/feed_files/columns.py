@@ -3,7 +3,7 @@
 Single values are parsed by the functions of `data.schemas`. An empty value is a null of Arrow.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from app.domain.entities.post import VISIBILITIES
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.ids import post_uuid
 from data.feed_files.file_tables import FileTable
-from data.feed_files.options import DROP
+from data.feed_files.options import DROP, ReadOptions
 from data.schemas import NO_AUDIENCE
 from data.times import (
     MAX_DAYS_AHEAD,
@@ -33,6 +33,7 @@ from data.values import (
     UUID_FORM,
     parse_count,
     parse_flag,
+    parse_hidden,
     parse_id,
     parse_ids,
     parse_interaction_type,
@@ -40,6 +41,7 @@ from data.values import (
     parse_languages,
     parse_metadata,
     parse_tags,
+    parse_visible,
 )
 
 DROPPED_CODE: Final = len(INTERACTION_TYPES)
@@ -97,11 +99,11 @@ def times(
     return micro
 
 
-def interaction_codes(table: FileTable, event_map: Mapping[str, str]) -> NDArray[np.uint8]:
-    """(n,) positions in INTERACTION_TYPES, after `event_map` was applied; DROPPED_CODE for types that it drops."""
+def interaction_codes(table: FileTable, options: ReadOptions) -> NDArray[np.uint8]:
+    """(n,) positions in INTERACTION_TYPES, after events were mapped; DROPPED_CODE for types that are dropped."""
 
     def parse(given: str) -> int:
-        kind = event_map.get(given, given)
+        kind = options.type_of(given)
         return DROPPED_CODE if kind == DROP else INTERACTION_TYPES.index(parse_interaction_type(kind))
 
     name = "interaction_type"
@@ -117,6 +119,14 @@ def texts(table: FileTable, name: str) -> list[str | None]:
     _fail_if_any(table, name, _true(pc.match_substring(column, "\0")), "contains a NUL character")
     values: list[str | None] = column.to_pylist()
     return values
+
+
+def shown(table: FileTable) -> NDArray[np.bool_]:
+    """(n,) whether a post is shown: `visible`, by default true, and not `hidden`."""
+    visible = _parse_column(table, "visible", table.column("visible"), parse_visible, True, np.bool_)
+    hidden = _parse_column(table, "hidden", table.column("hidden"), parse_hidden, False, np.bool_)
+    is_shown: NDArray[np.bool_] = visible & ~hidden
+    return is_shown
 
 
 def flags(table: FileTable, name: str, *, default: bool) -> NDArray[np.bool_]:

@@ -63,7 +63,7 @@ def read_posts(
         list(ids.given),  # rows of other files extend it
         np.append(authors, np.int32(-1))[row_of],
         created,
-        np.append(columns.flags(table, "visible", default=True), True)[row_of],
+        np.append(columns.shown(table), True)[row_of],
         np.arange(len(ids), dtype=np.int64),
         [text or "" for text in _spread(columns.texts(table, "content"), row_of, None)],
         _spread(columns.tags(table), row_of, ()),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from data.feed_files.bad_rows import BadRow, BadRowFile
 from data.feed_files.headers import Header, match_header
 from data.feed_files.options import ReadOptions
+from data.feed_files.presets import Preset
 from data.placeholders import without_placeholders
 from data.schemas import ROWS, FeedFileError, FileKind
 
@@ -122,12 +123,18 @@ def file_table(
     for name, value in given.items():
         if name in required and name not in header.names and value is not None:
             columns[name] = pa.chunked_array([pa.repeat(pa.scalar(value, pa.large_string()), rows)])
+    notes = [*header.notes(), *notes]
+    if header.kind == "posts" and "author_id" not in columns and "id" in columns and options.preset:
+        authors = _authors_in_ids(columns["id"], options.preset)
+        if authors is not None:
+            columns["author_id"] = authors
+            notes.append("read the author of each post from its id")
     if options.interaction_type is not None and "interaction_type" in header.names:
         raise FeedFileError(
             header.path, f"has a column {header.names['interaction_type']!r}; leave out --type or the column"
         )
     header.require([name for name in required if name not in columns])
-    return FileTable(header.path, header.kind, columns, rows, places, header, (*header.notes(), *notes))
+    return FileTable(header.path, header.kind, columns, rows, places, header, tuple(notes))
 
 
 def joined_tables(folder: Path, tables: Sequence[FileTable]) -> FileTable:
@@ -170,6 +177,12 @@ def read_parquet(path: Path, kind: FileKind, options: ReadOptions) -> FileTable:
     return file_table(
         header, columns, table.num_rows, lambda rows: [f"row {row + 1}" for row in rows], options
     )
+
+
+def _authors_in_ids(ids: Any, preset: Preset) -> Any:
+    if preset.author_pattern is None or not pa.types.is_large_string(ids.type):
+        return None
+    return pc.struct_field(pc.extract_regex(ids, preset.author_pattern), "author")
 
 
 def _required(kind: FileKind) -> list[str]:

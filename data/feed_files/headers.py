@@ -1,11 +1,13 @@
 """Finds the columns of a feed in the header of a file.
 
-A column is found by the name that the user gives, else by its own name, else by its own name in another spelling
-(`userId`, `USER_ID`, `User Id`), else by a usual other name (SYNONYMS). Two columns that fit equally well are an error.
+A column is found by the name that the user gives, else by a name of the preset, else by its own name, else by its own
+name in another spelling (`userId`, `USER_ID`, `User Id`), else by a usual other name (SYNONYMS). Two columns that fit
+equally well are an error.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +33,9 @@ SYNONYMS: Final[Mapping[FileKind, Mapping[str, str]]] = {
         "author_id": "author, user, user_id, creator, creator_id, owner, owner_id, created_by, posted_by",
         "content": "text, body, message, caption",
         "created_at": _TIME_NAMES,
-        "visible": "is_visible, published, is_published",
+        "visible": "is_visible, published, is_published, status, post_status",
+        "hidden": "is_hidden, hidden_at, deleted, is_deleted, deleted_at, removed, is_removed, removed_at, archived, "
+        "is_archived, archived_at, discarded_at, draft, is_draft, banned, is_banned, unpublished_at",
         "like_count": "likes, likes_count, favorite_count, favourites_count",
         "comment_count": "comments, comments_count, reply_count, replies_count",
         "tags": "tag, topic, topics, category, categories, hashtags, genres",
@@ -94,7 +98,13 @@ def match_header(
     """The columns of a file with the header `given`. Raises FeedFileError if two of them fit one column."""
     columns = [name for name in ROWS[kind].model_fields if options.columns.get(name) != ""]
     names: dict[str, str] = {}
-    for wanted in (_names_of_user(options), _own_names, _own_names_in_any_spelling, _synonyms(kind, options)):
+    for wanted in (
+        _names_of_user(options),
+        *_names_of_preset(kind, options),
+        _own_names,
+        _own_names_in_any_spelling,
+        _other_names(SYNONYMS[kind], options),
+    ):
         for column in columns:
             if column not in names and (accepts := wanted(column)):
                 found = [name for name in given if name not in names.values() and accepts(name)]
@@ -129,19 +139,26 @@ def _own_names_in_any_spelling(column: str) -> _Accepts:
     return lambda given: _spelling(given) == _spelling(column)
 
 
-def _synonyms(kind: FileKind, options: ReadOptions) -> Callable[[str], _Accepts | None]:
+def _other_names(names: Mapping[str, str], options: ReadOptions) -> Callable[[str], _Accepts | None]:
     def wanted(column: str) -> _Accepts | None:
         if column == "interaction_type" and options.interaction_type is not None:
             return None  # the user decided the type of all rows
-        names = {_spelling(name) for name in SYNONYMS[kind].get(column, "").split(", ")}
-        return lambda given: _spelling(given) in names
+        spellings = {_spelling(name) for name in names.get(column, "").split(", ") if name}
+        return lambda given: _spelling(given) in spellings
 
     return wanted
 
 
+def _names_of_preset(kind: FileKind, options: ReadOptions) -> list[Callable[[str], _Accepts | None]]:
+    """One step for each name of a column: the first name that the file has counts."""
+    columns = options.preset.columns.get(kind, {}) if options.preset else {}
+    steps = zip_longest(*(names.split(", ") for names in columns.values()), fillvalue="")
+    return [_other_names(dict(zip(columns, step, strict=True)), options) for step in steps]
+
+
 def _spelling(name: str) -> str:
-    """A name without case, spaces and punctuation, so that USER_ID and userId are equal; "" is no name."""
-    return "".join(character for character in name.casefold() if character.isalnum()) or "?"
+    """A name without case, spaces and punctuation, so that USER_ID and userId are equal."""
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def _ambiguous(column: str, found: Sequence[str], given: Sequence[str]) -> str:

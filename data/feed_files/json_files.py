@@ -39,7 +39,9 @@ _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
         (int,),
     ),
     **dict.fromkeys(("created_at", "until", "like_count", "comment_count", "follower_count"), (int, float)),
-    **dict.fromkeys(("visible", "sensitive", "discoverable", "personalised", "show_sensitive"), (bool, int)),
+    **dict.fromkeys(
+        ("visible", "hidden", "sensitive", "discoverable", "personalised", "show_sensitive"), (bool, int)
+    ),
     **dict.fromkeys(("tags", "languages", "posts", "seen"), (list,)),
     "interaction_type": (int, float),
     "metadata": (dict,),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.domain.entities import InteractionType
 from data.feed_files.bad_rows import BadRowFile
+from data.feed_files.presets import Preset
 
 DROP = ""
 """The type of events that are not read."""
@@ -17,6 +18,7 @@ class ReadOptions:
 
     columns           column of the feed -> its name in the file; an empty name: the column is not read
     event_map         name of an event in the file -> interaction type, or DROP
+    preset            names of columns and events that the user did not give
     interaction_type  the type of all interactions in a file without a column for it
     created_at        the time of interactions and pages in a file without a column for it, and of posts that would
                       have no time otherwise
@@ -28,3 +30,9 @@ class ReadOptions:
     interaction_type: InteractionType | None = None
     created_at: datetime | None = None
     bad_rows: BadRowFile | None = None
+    preset: Preset | None = None
+
+    def type_of(self, event: str) -> str:
+        """The interaction type of an event, DROP, or the event itself."""
+        known = self.preset.event_map if self.preset else {}
+        return self.event_map.get(event, known.get(event.lower(), event))

@@ -147,7 +147,7 @@ def _without_dropped(table: FileTable, options: ReadOptions) -> FileTable:
     """The interactions without the types that the event map drops, with a note of how many those are."""
     if DROP not in options.event_map.values():
         return table
-    dropped = columns.interaction_codes(table, options.event_map) == columns.DROPPED_CODE
+    dropped = columns.interaction_codes(table, options) == columns.DROPPED_CODE
     if not dropped.any():
         return table
     note = f"dropped {int(dropped.sum()):,} interactions by --event-map"
@@ -162,7 +162,7 @@ def _events(
     return EventColumns(
         users.rows(table, "user_id"),
         posts.rows(table, "post_id"),
-        columns.interaction_codes(table, options.event_map),
+        columns.interaction_codes(table, options),
         columns.times(table),
         np.zeros(table.rows, np.int64),
         event_id,

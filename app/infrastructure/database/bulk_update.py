@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
@@ -83,7 +82,7 @@ def surplus_rows(
 
 def _pages_of_whole_sets(owners: Any) -> Iterator[NDArray[np.intp]]:
     """Row numbers by owner, in pages that end with an owner."""
-    codes, _ = pd.factorize(np.array(json_values(owners), object))
+    _, codes = np.unique(np.array(json_values(owners), np.str_), return_inverse=True)
     order = np.argsort(codes, kind="stable")
     is_last = np.append(codes[order[1:]] != codes[order[:-1]], np.True_)
     ends = np.flatnonzero(is_last) + 1

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from app.infrastructure.database.embedded.launcher import EmbeddedUnavailable
 from app.infrastructure.database.embedded.server import EmbeddedPostgres
+from app.shared.command_line import escape_unprintable_output
 
 IN_USE = "embedded PostgreSQL: in use by another process; --force stops it in any case"
 
@@ -44,6 +45,7 @@ def run(server: EmbeddedPostgres, command: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 only after success."""
+    escape_unprintable_output()
     commands = parser()
     options = commands.parse_args(arguments)
     if options.action == "run" and options.command[:1] == ["--"]:

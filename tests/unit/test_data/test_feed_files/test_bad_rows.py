@@ -93,7 +93,7 @@ def test_a_file_without_a_good_row_is_an_error_and_its_rows_are_listed(tmp_path:
 
 def test_bad_rows_of_other_files_are_skipped_as_well(tmp_path: Path) -> None:
     posts = write_rows(
-        tmp_path / "p.csv", [{"id": "p1", "tags": "[x"}, {"id": "p2", "tags": ""}, {"id": "p1", "tags": ""}]
+        tmp_path / "p.csv", [{"id": "p1", "tags": "[x"}, {"id": "p1", "tags": "x"}, {"id": "p1", "tags": ""}]
     )
     controls = write_rows(
         tmp_path / "c.csv",
