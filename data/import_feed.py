@@ -42,9 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             now = time.time() if args.shift_to_now else None
             with feed_database() as database:
                 counts = database.load(feed, shift_last_event_to=now, progress=progress, update=args.update)
-        print(f"{paths[0]}: {summary(counts, feed.skipped_rows, update=args.update)}")
+        print(f"read {', '.join(f'{rows:,} {kind}' for kind, rows in feed.rows.items()) or 'no rows'}")
         for note in feed.notes:
-            print(f"  {note}")
+            print(note)
+        print(f"{paths[0]}: {summary(counts, feed.skipped_rows, update=args.update)}")
 
     return run_command(_PROG, import_files)
 

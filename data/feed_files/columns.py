@@ -52,34 +52,6 @@ _LARGEST_EXACT: Final = {pa.float64(): 2.0**53, pa.float32(): 2.0**24, pa.float1
 """Type -> the number up to which it holds each whole number."""
 
 
-class IdIndex:
-    """Row numbers for the users, or the posts, of a feed: one for each UUID, in order of first occurrence."""
-
-    def __init__(self, uuid_of: Callable[[str], UUID]) -> None:
-        self._uuid_of = uuid_of
-        self._row: dict[bytes, int] = {}
-        self.given: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._row)
-
-    @property
-    def keys(self) -> NDArray[np.void]:
-        """(n,) ``V16`` UUID bytes."""
-        return np.frombuffer(b"".join(self._row), dtype=KEY_DTYPE)
-
-    def rows(self, table: FileTable, name: str) -> NDArray[np.int32]:
-        """(n,) the row of each id in a column, -1 for an empty value. A new id gets the next row."""
-        return _parse_column(table, name, _id_text(table, name), self.row_of, -1, np.int32)
-
-    def row_of(self, given: str) -> int:
-        """The row of an id, a new one for a new id. Raises ValueError for a text that is not an id."""
-        row = self._row.setdefault(self._uuid_of(parse_id(given)).bytes, len(self._row))
-        if row == len(self.given):
-            self.given.append(given)
-        return row
-
-
 def times(
     table: FileTable, name: str = "created_at", *, max_days_ahead: int | None = MAX_DAYS_AHEAD
 ) -> NDArray[np.int64]:
@@ -110,7 +82,7 @@ def interaction_codes(table: FileTable, options: ReadOptions) -> NDArray[np.uint
     column = table.column(name)
     is_rating = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     column = column.cast(pa.large_string()) if is_rating else _text(table, name)
-    return _parse_column(table, name, column, parse, 0, np.uint8)
+    return parse_column(table, name, column, parse, 0, np.uint8)
 
 
 def texts(table: FileTable, name: str) -> list[str | None]:
@@ -123,25 +95,25 @@ def texts(table: FileTable, name: str) -> list[str | None]:
 
 def shown(table: FileTable) -> NDArray[np.bool_]:
     """(n,) whether a post is shown: `visible`, by default true, and not `hidden`."""
-    visible = _parse_column(table, "visible", table.column("visible"), parse_visible, True, np.bool_)
-    hidden = _parse_column(table, "hidden", table.column("hidden"), parse_hidden, False, np.bool_)
+    visible = parse_column(table, "visible", table.column("visible"), parse_visible, True, np.bool_)
+    hidden = parse_column(table, "hidden", table.column("hidden"), parse_hidden, False, np.bool_)
     is_shown: NDArray[np.bool_] = visible & ~hidden
     return is_shown
 
 
 def flags(table: FileTable, name: str, *, default: bool) -> NDArray[np.bool_]:
     """(n,) booleans in the usual spellings; `default` for an empty value."""
-    return _parse_column(table, name, table.column(name), parse_flag, default, np.bool_)
+    return parse_column(table, name, table.column(name), parse_flag, default, np.bool_)
 
 
 def counts(table: FileTable, name: str) -> NDArray[np.int64]:
     """(n,) whole numbers of at least 0, -1 for an empty value."""
-    return _parse_column(table, name, table.column(name), parse_count, -1, np.int64)
+    return parse_column(table, name, table.column(name), parse_count, -1, np.int64)
 
 
 def tags(table: FileTable, name: str = "tags") -> list[tuple[str, ...]]:
     """The texts of a list in each row, () for an empty value."""
-    values: list[tuple[str, ...]] = _parse_column(
+    values: list[tuple[str, ...]] = parse_column(
         table, name, table.column(name), parse_tags, (), np.object_
     ).tolist()
     return values
@@ -149,7 +121,7 @@ def tags(table: FileTable, name: str = "tags") -> list[tuple[str, ...]]:
 
 def language(table: FileTable, name: str) -> list[str | None]:
     """Language tags, None for an empty value."""
-    values: list[str | None] = _parse_column(
+    values: list[str | None] = parse_column(
         table, name, _text(table, name), parse_language, None, np.object_
     ).tolist()
     return values
@@ -157,7 +129,7 @@ def language(table: FileTable, name: str) -> list[str | None]:
 
 def languages(table: FileTable, name: str) -> list[tuple[str, ...]]:
     """The language tags of each row, () for an empty value."""
-    values: list[tuple[str, ...]] = _parse_column(
+    values: list[tuple[str, ...]] = parse_column(
         table, name, table.column(name), parse_languages, (), np.object_
     ).tolist()
     return values
@@ -171,7 +143,7 @@ def visibilities(table: FileTable, name: str = "visibility") -> list[str]:
             raise ValueError(f"is not one of {', '.join(VISIBILITIES)}")
         return given
 
-    values = _parse_column(table, name, _text(table, name), parse, "public", np.object_)
+    values = parse_column(table, name, _text(table, name), parse, "public", np.object_)
     has_audience = np.array([bool(audience) for audience in texts(table, "audience_id")], np.bool_)
     _fail_if_any(table, name, (values == "members") & ~has_audience, NO_AUDIENCE)
     visibility: list[str] = values.tolist()
@@ -180,13 +152,13 @@ def visibilities(table: FileTable, name: str = "visibility") -> list[str]:
 
 def ids(table: FileTable, name: str) -> list[str]:
     """The ids of a column without empty values."""
-    values: list[str] = _parse_column(table, name, _id_text(table, name), parse_id, "", np.object_).tolist()
+    values: list[str] = parse_column(table, name, id_text(table, name), parse_id, "", np.object_).tolist()
     return values
 
 
 def id_lists(table: FileTable, name: str) -> list[tuple[str, ...]]:
     """The ids of a list in each row, () for an empty value."""
-    values: list[tuple[str, ...]] = _parse_column(
+    values: list[tuple[str, ...]] = parse_column(
         table, name, table.column(name), parse_ids, (), np.object_
     ).tolist()
     return values
@@ -198,8 +170,8 @@ def post_ids(table: FileTable, name: str) -> list[UUID | None]:
     def parse(given: str) -> UUID:
         return post_uuid(parse_id(given))
 
-    column = _id_text(table, name)
-    values: list[UUID | None] = _parse_column(table, name, column, parse, None, np.object_).tolist()
+    column = id_text(table, name)
+    values: list[UUID | None] = parse_column(table, name, column, parse, None, np.object_).tolist()
     return values
 
 
@@ -208,12 +180,12 @@ def metadata(table: FileTable) -> NDArray[np.object_] | None:
     column = table.column("metadata")
     if column.null_count == table.rows:
         return None
-    return _parse_column(table, "metadata", column, _metadata_text, "{}", np.object_)
+    return parse_column(table, "metadata", column, _metadata_text, "{}", np.object_)
 
 
 def event_ids(table: FileTable) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
     """(keys (n,) ``V16``, is_given (n,)): keys are zero for empty values."""
-    column = _id_text(table, "event_id")
+    column = id_text(table, "event_id")
     given: NDArray[np.bool_] = column.is_valid().to_numpy()
     well_formed = _true(pc.match_substring_regex(column, f"^{UUID_FORM}$"))
     _fail_if_any(table, "event_id", given & ~well_formed, "is not a UUID")
@@ -231,7 +203,7 @@ def _metadata_text(value: object) -> str:
     return orjson.dumps(parse_metadata(value)).decode()
 
 
-def _parse_column(
+def parse_column(
     table: FileTable, name: str, column: Any, parse: Callable[[Any], object], default: object, dtype: type
 ) -> NDArray[Any]:
     """(n,) the values of a column, each parsed by `parse`; `default` for an empty value.
@@ -266,7 +238,7 @@ def _text(table: FileTable, name: str) -> Any:
     return column
 
 
-def _id_text(table: FileTable, name: str) -> Any:
+def id_text(table: FileTable, name: str) -> Any:
     """A column of ids as large_string. Whole numbers that are stored as decimals or floats are ids without `.0`."""
     column = table.column(name)
     kind = column.type

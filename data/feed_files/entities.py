@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from app.domain.feed.dataset import NO_TIME, EventColumns, PostColumns, UserColumns, microseconds
 from data.feed_files import columns
-from data.feed_files.columns import IdIndex
 from data.feed_files.file_tables import FileTable
+from data.feed_files.ids import IdIndex
 from data.feed_files.options import ReadOptions
 from data.times import MAX_DAYS_UNTIL_POST
 

@@ -129,6 +129,8 @@ def file_table(
         if authors is not None:
             columns["author_id"] = authors
             notes.append("read the author of each post from its id")
+    if header.kind == "posts" and "author_id" not in columns:
+        notes.append("has no column for authors, so users may be recommended their own posts")
     if options.interaction_type is not None and "interaction_type" in header.names:
         raise FeedFileError(
             header.path, f"has a column {header.names['interaction_type']!r}; leave out --type or the column"

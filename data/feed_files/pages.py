@@ -5,8 +5,8 @@ import pandas as pd
 
 from app.domain.feed.dataset import PageColumns
 from data.feed_files import columns
-from data.feed_files.columns import IdIndex
 from data.feed_files.file_tables import FileTable
+from data.feed_files.ids import IdIndex
 from data.feed_files.skipped_rows import SkippedRows, report_skipped
 from data.schemas import NOT_ON_PAGE
 

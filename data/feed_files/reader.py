@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.ids import post_uuid, user_uuid
 from data.feed_files import columns
-from data.feed_files.columns import IdIndex
 from data.feed_files.entities import read_posts, read_users
 from data.feed_files.file_tables import BadRows, FileTable
+from data.feed_files.ids import IdIndex
 from data.feed_files.open_files import open_files
 from data.feed_files.options import DROP, ReadOptions
 from data.feed_files.pages import read_pages
@@ -46,6 +46,7 @@ class FeedFile:
     dataset       ids are written as in the files; `seq` numbers the posts from 0, and is 0 for events
     has_event_id  (n_events,) whether the file has an id for the event; where it has none, the `event_id` is zero
     notes         what the user should know about how the files were read
+    rows          kind -> the number of rows of its file
     columns       kind -> the columns that its file has, `created_at` only if each row has a time
     listed        users and posts -> (n,) whether their file has a row for them
     """
@@ -54,6 +55,7 @@ class FeedFile:
     has_event_id: NDArray[np.bool_]
     skipped_rows: tuple[SkippedRows, ...] = ()
     notes: tuple[str, ...] = ()
+    rows: Mapping[FileKind, int] = field(default_factory=dict)
     columns: Mapping[FileKind, tuple[str, ...]] = field(default_factory=dict)
     listed: Mapping[FileKind, NDArray[np.bool_]] = field(default_factory=dict)
 
@@ -79,9 +81,10 @@ def read_feed(
     paths |= {"follows": follows, "controls": controls, "memberships": memberships}
     paths["impressions"] = impressions
     tables = open_files(paths, options)
+    rows = {kind: table.rows for kind, table in tables.items() if table.rows}
     while True:  # once, and again without the bad rows of each column that has some
         try:
-            return _feed(tables, options)
+            return replace(_feed(tables, options), rows=rows)
         except BadRows as error:
             if options.bad_rows is None:
                 raise
@@ -129,9 +132,13 @@ def _feed(tables: dict[FileKind, FileTable], options: ReadOptions) -> FeedFile:
             *skipped_memberships,
             *skipped_pages,
         ),
-        tuple(f"{table.file.name}: {note}" for table in tables.values() for note in table.notes),
-        {kind: _described(table) for kind, table in tables.items() if table.rows},
-        {
+        (
+            *(f"{table.file.name}: {note}" for table in tables.values() for note in table.notes),
+            *user_ids.notes("users"),
+            *post_ids.notes("posts"),
+        ),
+        columns={kind: _described(table) for kind, table in tables.items() if table.rows},
+        listed={
             "users": np.isin(np.arange(len(user_ids)), user_rows),
             "posts": np.isin(np.arange(len(post_columns)), post_rows),
         },

@@ -10,8 +10,8 @@ from app.domain.entities.control import Control
 from app.domain.feed.dataset import NO_TIME, FollowColumns, MembershipColumns, time_of
 from app.domain.words import normal_phrase, normal_tag
 from data.feed_files import columns
-from data.feed_files.columns import IdIndex
 from data.feed_files.file_tables import FileTable
+from data.feed_files.ids import IdIndex
 from data.feed_files.skipped_rows import SkippedRows, report_skipped
 from data.placeholders import PLACEHOLDERS, STANDS_FOR_NOTHING
 

@@ -233,6 +233,7 @@ def test_skipped_rows_are_reported_in_the_summary(
 
     assert code == 0
     assert out == (
+        "read 4 interactions, 1 posts, 3 users, 2 follows\n"
         f"{files['--interactions']}: added 4 users, 2 posts, 1 follows, 4 interactions; skipped "
         f"2 of the users ({files['--users']}: line 3: column id: 'ann' is a duplicate id; the first row was kept), "
         f"1 of the follows ({files['--follows']}: line 3: column followee_id: 'dan' equals the follower)\n"
@@ -252,7 +253,8 @@ def test_a_second_import_adds_nothing_and_a_longer_file_only_what_is_new(
         more.write("eve,p3,share,2026-01-04,\n")
     longer = run_import(capsys, *arguments(files))
 
-    assert again[:2] == (0, f"{files['--interactions']}: nothing new\n")
+    rows = "read 4 interactions, 1 posts, 1 users, 1 follows\n"
+    assert again[:2] == (0, f"{rows}{files['--interactions']}: nothing new\n")
     assert same == before
     assert longer[1].endswith("added 1 users, 1 posts, 0 follows, 1 interactions\n")
 

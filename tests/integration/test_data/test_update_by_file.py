@@ -35,7 +35,7 @@ class Import:
         code = import_feed.main([*paths, *flags])
         out, err = self.capsys.readouterr()
         assert (code, err) == (0, "")
-        return out.partition(": ")[2].rstrip("\n")
+        return out.splitlines()[-1].partition(": ")[2]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.url)

@@ -169,3 +169,19 @@ def test_a_post_may_be_dated_ahead_within_a_year_and_an_event_within_a_day(tmp_p
     ):
         with pytest.raises(FeedFileError, match=r"line 2: column created_at: .* is in the future"):
             read_feed(write_rows(path, [row]))
+
+
+def test_ids_with_several_spellings_are_reported(tmp_path: Path) -> None:
+    names = ["Ann", "ann", "007", "7", "zoe\u0308", "zo\u00eb", " bob", "bob", "x y", "xy", "eve"]
+    path = write_rows(tmp_path / "i.csv", [{**VIEW, "user_id": name} for name in names])
+
+    feed = read_feed(path)
+
+    assert len(feed.dataset.users) == 9
+    assert feed.notes == (
+        "2 ids of users are other spellings of an id, such as 'zo\u00eb' of 'zoe\u0308'",
+        (
+            "3 ids of users differ from another only in case, spaces, leading zeros or Unicode form, "
+            "such as 'Ann' and 'ann'"
+        ),
+    )
