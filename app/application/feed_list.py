@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.application.dto.recommendation_request import Mode
 from app.domain.entities import Reason
+from app.domain.feed.row_set import RowSet
 from app.domain.ranking.page_selector import one_per_thread
 from app.domain.ranking.pipeline import FeedPipeline, Page, RankedList
 from app.domain.services.ranking_context import RankingContext
@@ -129,13 +130,12 @@ def first_eligible(
 
     With `on_page`, only the first post of each thread that the posts `on_page` lack (see `one_per_thread`).
     """
-    is_listed = np.zeros(context.state.n_posts, np.bool_)
-    is_listed[listed] = True
+    is_listed = RowSet(listed, context.state.n_posts)
     found = [rows[:0]]
     missing, start, block_size = count, 0, max(4 * count, _FIRST_SCAN)
     while missing > 0 and start < len(rows):
         block = rows[start : start + block_size]
-        block = block[~is_listed[block]]
+        block = block[~is_listed.contains(block)]
         block = block[pipeline.eligible(context, block)]
         if on_page is not None:
             block = block[one_per_thread(context.state.visibility, block, np.concatenate([on_page, *found]))]

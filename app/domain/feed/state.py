@@ -17,6 +17,7 @@ from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
+from app.domain.feed.sorted_rows import SortedRows
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.feed.visibility import FeedVisibility, PostSettings
 
@@ -61,15 +62,16 @@ class FeedState:
         self.visible = np.zeros(0, np.bool_)  # false for deleted ones too
         self.seq = np.zeros(0, np.int64)
         self.posts_version = 0  # how often posts came or changed
-        self._of_posts: dict[object, tuple[float | None, Any]] = {}
-        self._of_all: dict[object, tuple[float | None, Any]] = {}
+        self.changed_posts = ChangedRows()  # posts that came, or whose content or engagement changed
+        self._lasting: dict[object, Any] = {}
+        self._of_all: dict[object, Any] = {}
         self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
-        self.by_created = np.zeros(0, np.intp)  # rows, oldest first
+        self._by_created = SortedRows(np.float64)
+        self._by_seq = SortedRows(np.int64)
 
         self.engagements = np.zeros(0, np.int64)  # events of any kind, by post
         self.largest_engagement = 0  # of `engagements`
         self.last_engaged = np.zeros(0)  # time of the last event, -inf before the first
-        self.engaged = ChangedRows()  # posts whose engagement changed
         self.post_counters = DecayedCounters(HALF_LIVES, top_k_size=TOP_K_SIZE)
         self.strong_counters = DecayedCounters(STRONG_HALF_LIVES)  # likes, comments and shares only
         self.author_counters = DecayedCounters(AUTHOR_HALF_LIVES)
@@ -86,24 +88,33 @@ class FeedState:
         self.impressions = FeedImpressions()
         self.visibility = FeedVisibility()
 
-    def memoised(
-        self, key: object, compute: Callable[[], T], *, posts_only: bool = False, now: float | None = None
-    ) -> T:
+    def memoised(self, key: object, compute: Callable[[], T], *, lasting: bool = False) -> T:
         """`compute()`, kept until the state changes: for what is the same for every user.
 
-        `posts_only`: it survives events and follows, because it depends on posts alone, or looks at `engaged` itself.
-        `now`: it also depends on this moment, and is kept while the moment stays the same.
+        `lasting`: it outlives every change, because it follows `changed_posts` and `posts_version` itself.
         """
-        kept = self._of_posts if posts_only else self._of_all
-        found = kept.get(key)
-        if found is None or found[0] != now:
-            found = kept[key] = (now, compute())
-        return cast(T, found[1])
+        kept = self._lasting if lasting else self._of_all
+        if key not in kept:
+            kept[key] = compute()
+        return cast(T, kept[key])
+
+    @property
+    def by_created(self) -> NDArray[np.intp]:
+        """(n_posts,) post rows, oldest first; a view that the next change of a post may alter."""
+        return self._by_created.rows
+
+    def creation_rank(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
+        """(n,) how many posts were created at each time or before."""
+        return np.searchsorted(self._by_created.values, times, side="right")
+
+    def sort_posts(self, by_created: NDArray[np.intp]) -> None:
+        """Take over all posts of a snapshot, given with the oldest first."""
+        self._by_created.add(by_created, self.created[by_created])
+        self._by_seq.add(np.arange(self.n_posts), self.seq)
 
     def published_count(self, now: float) -> int:
         """How many posts are out: created at `now` or before, the first so many of `by_created`."""
-        created = self.memoised("created in order", lambda: self.created[self.by_created], posts_only=True)
-        return int(np.searchsorted(created, now, side="right"))
+        return int(self._by_created.values.searchsorted(now, side="right"))
 
     @staticmethod
     def is_strong(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -113,14 +124,12 @@ class FeedState:
     def events_replaced(self, posts: NDArray[np.intp]) -> None:
         """Note that counted events of posts were replaced: what was memoised and depends on events is invalid."""
         self.retractions += 1
-        self.engaged.append(posts)
+        self.changed_posts.append(posts)
         self._changed(posts=False)
 
     def _changed(self, *, posts: bool) -> None:
         self._of_all = {}
-        if posts:
-            self._of_posts = {}
-            self.posts_version += 1
+        self.posts_version += posts
 
     # -- what arrives --------------------------------------------------------------------------------------------
 
@@ -182,14 +191,14 @@ class FeedState:
             self.visibility.set_posts(rows, keys, settings, self.post_rows.get)
         if vectors is not None:
             self.set_text(rows, vectors)
-        order = rows[np.argsort(created, kind="stable")]
-        place = np.searchsorted(self.created[self.by_created], self.created[order], side="right")
-        self.by_created = np.insert(self.by_created, place, order)
+        self._by_created.add(rows, created)
+        self._by_seq.add(rows, seq)
         self.post_counters.ensure_rows(size)
         self.strong_counters.ensure_rows(size)
         self.users_by_post.ensure_rows(size)
         known = author >= 0
         self.posts_by_author.append(author[known].astype(np.intp), rows[known].astype(np.int32))
+        self.changed_posts.append(rows)
         return rows
 
     def set_text(self, rows: NDArray[np.intp], vectors: NDArray[np.float32]) -> None:
@@ -222,7 +231,7 @@ class FeedState:
         self.author_counters.add(author[others].astype(np.intp), events.time[others], weights[others])
         np.add.at(self.engagements, posts, 1)
         self.largest_engagement = max(self.largest_engagement, int(self.engagements[posts].max()))
-        self.engaged.append(posts)
+        self.changed_posts.append(posts)
         np.maximum.at(self.last_engaged, posts, events.time)
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)
@@ -285,11 +294,14 @@ class FeedState:
         self._changed(posts=True)
         self.external_ids[row] = external_id
         self.posts_by_external_id.set([key], [external_id or self.post_ids[row]])
-        self.posts_by_author.move(row, int(self.author[row]), author)
-        self.author[row] = author
+        if author != self.author[row]:
+            self.changed_posts.append(self._posts_of(int(self.author[row])))
+            self.posts_by_author.move(row, int(self.author[row]), author)
+            self.author[row] = author
         if created != self.created[row]:
             self.created[row] = created
-            self.by_created = np.argsort(self.created[: self.n_posts], kind="stable")
+            self._by_created.change(row, created)
+        self.changed_posts.append(np.array([row]))
         self.visible[row] = visible
         self.topic[row] = self._topic(tags)
         self.post_words.replace(row, text, tags)
@@ -331,12 +343,7 @@ class FeedState:
 
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
         """Rows of the posts with these numbers; unknown numbers are skipped."""
-
-        def numbered() -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-            order = np.argsort(self.seq[: self.n_posts], kind="stable")
-            return order, self.seq[order]
-
-        order, known = self.memoised("row of seq", numbered, posts_only=True)
+        order, known = self._by_seq.rows, self._by_seq.values
         place = np.searchsorted(known, seq, side="right") - 1  # of a post that came back, the later row
         there = place >= 0
         there[there] = known[place[there]] == seq[there]
@@ -353,6 +360,10 @@ class FeedState:
         counts[list(kinds)] = True
         seen: NDArray[np.int32] = posts[counts[kind]]
         return seen
+
+    def _posts_of(self, author: int) -> NDArray[np.intp]:
+        """Rows of the posts of an author, none of the author -1."""
+        return self.posts_by_author.row(author)[0].astype(np.intp) if author >= 0 else np.empty(0, np.intp)
 
     def _topic(self, tags: Sequence[str]) -> int:
         """The number of the first tag, -1 without tags."""

@@ -19,7 +19,6 @@ _POST_COLUMNS = (
     "visible",
     "seq",
     "text",
-    "by_created",
     "engagements",
     "last_engaged",
 )
@@ -47,7 +46,8 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "users_by_external_id": state.users_by_external_id.items(),
         "posts_by_external_id": state.posts_by_external_id.items(),
         "topic_ids": dict(state.topic_ids),
-        "columns": {name: getattr(state, name)[:posts].copy() for name in _POST_COLUMNS},
+        "columns": {name: getattr(state, name)[:posts].copy() for name in _POST_COLUMNS}
+        | {"by_created": state.by_created.copy()},
         "followers": state.followers[: state.n_users].copy(),
         "accounts_created": state.accounts_created[: state.n_users].copy(),
         "controls": state.controls.snapshot(),
@@ -73,6 +73,7 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
     state.topic_ids = dict(saved["topic_ids"])
     for name in _POST_COLUMNS:
         setattr(state, name, saved["columns"][name].copy())
+    state.sort_posts(saved["columns"]["by_created"])
     state.largest_engagement = int(state.engagements.max(initial=0))
     state.followers = saved["followers"].copy()
     state.accounts_created = saved["accounts_created"].copy()

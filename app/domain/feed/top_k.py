@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.row_set import RowSet
+
 NEVER = -np.inf
 """log2 of the count of a row without an event."""
 
@@ -57,10 +59,9 @@ class TopK:
 
     def _merged(self, log2_counts: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.intp]:
         """The last top rows and the risen rows in order."""
-        is_known = np.zeros(len(log2_counts), np.bool_)
-        is_known[order] = True
         risen = np.concatenate(self._risen)
-        rows = np.concatenate([order, np.unique(risen[~is_known[risen]])])
+        is_known = RowSet(order, len(log2_counts)).contains(risen)
+        rows = np.concatenate([order, np.unique(risen[~is_known])])
         # A stable sort of rows that are almost in order costs a third; it is right unless equal rows are out of order.
         merged = rows[np.argsort(-log2_counts[rows], kind="stable")]
         is_equal = log2_counts[merged[1:]] == log2_counts[merged[:-1]]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
+from app.domain.feed.group_sums import GroupSums
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.services.ranking_context import RankingContext
@@ -95,7 +96,8 @@ def neighbours_with(context: RankingContext, rows: Rows) -> list[int]:
     users, _ = neighbourhood.neighbours(context)
     owner, (posts,) = context.state.events_by_user.gather(users, _MAX_POSTS_PER_NEIGHBOUR, columns=(0,))
     distinct_posts = np.unique(np.stack([posts.astype(np.intp), owner]), axis=1)[0]
-    counts: list[int] = np.bincount(distinct_posts, minlength=context.state.n_posts)[rows].tolist()
+    sums = GroupSums(distinct_posts, np.ones((1, len(distinct_posts))), context.state.n_posts)
+    counts: list[int] = sums.for_rows(rows)[0].astype(int).tolist()
     return counts
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
+from app.domain.feed.row_set import RowSet
 from app.domain.ranking.not_interested import NotInterested
 from app.domain.ranking.sink import ImpressionSink
 from app.domain.services.candidate_source import CandidateSource
@@ -43,9 +44,7 @@ class RankedList:
 
     def excluding(self, rows: Rows, n_posts: int) -> "RankedList":
         """The list without the posts `rows`; `n_posts` is the number of posts of the feed."""
-        excluded = np.zeros(n_posts, np.bool_)
-        excluded[rows] = True
-        keep = ~excluded[self.rows]
+        keep = ~RowSet(rows, n_posts).contains(self.rows)
         return replace(
             self,
             rows=self.rows[keep],
@@ -85,11 +84,9 @@ class FeedPipeline:
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
         found = [source(context) for source in self.sources]
-        first_source = np.full(context.state.n_posts, -1, np.int8)
-        for index in range(len(found) - 1, -1, -1):
-            first_source[found[index]] = index
-        rows = (first_source >= 0).nonzero()[0]
-        return rows, first_source[rows]
+        rows, first = np.unique(np.concatenate(found), return_index=True)
+        source = np.arange(len(found), dtype=np.int8).repeat([len(one) for one in found])
+        return rows, source[first]
 
     def eligible(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         """(n,) true for the posts of `rows` that every filter allows."""
@@ -146,8 +143,8 @@ class FeedPipeline:
         if scored is None:
             listed = np.union1d(listed, rows)
             scored, scored_at = self.scorer(context, listed), np.arange(len(listed))
-        position = np.full(context.state.n_posts, -1)
-        position[listed] = scored_at
-        at = position[rows]
-        explanations = iter(scored.explanations(at[at >= 0]))
-        return [next(explanations) if known else {} for known in (at >= 0).tolist()]
+        by_row = np.argsort(listed)
+        place = by_row[np.searchsorted(listed, rows, sorter=by_row).clip(max=len(listed) - 1)]
+        is_listed = listed[place] == rows
+        explanations = iter(scored.explanations(scored_at[place[is_listed]]))
+        return [next(explanations) if known else {} for known in is_listed.tolist()]

@@ -17,7 +17,6 @@ from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking.features import Block, FeatureSet
 
 _MIN_COUNT = 1e-6  # added to a decayed count before its logarithm
-_MAX_PRECOMPUTED = 8192  # limit of computed posts, up to which posts are added that no request needs yet
 _MIN_TOPIC_RATIO = -8.0  # natural logarithm
 
 
@@ -53,83 +52,6 @@ class PostBatch:
 
 POST_FEATURES: FeatureSet[PostBatch] = FeatureSet()
 post_feature = POST_FEATURES.register
-
-
-def post_inputs(state: FeedState, now: float, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """(n_rows, n_inputs) the model inputs of the posts `rows` at `now`.
-
-    They are computed once for each post, until the time, a post or the engagement with the post changes.
-    """
-    cache = state.memoised("post inputs", lambda: _PostFeatureCache(state, now), posts_only=True, now=now)
-    return cache.inputs(rows)
-
-
-class _PostFeatureCache:
-    """The model inputs of posts at one time, computed when a request needs them.
-
-    Without it, a ranking costs 1.20 x the CPU at 60 requests per second without events, and no more with events.
-    """
-
-    def __init__(self, state: FeedState, now: float) -> None:
-        self._state, self._now = state, now
-        self._inputs = np.empty((state.n_posts, len(POST_FEATURES.names())), np.float32)
-        self._computed = np.zeros(state.n_posts, np.bool_)
-        self._position = state.engaged.position  # of the changes that `_computed` takes into account
-        self._largest = _largest_by_topic(state)
-
-    def inputs(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """(n_rows, n_inputs) the model inputs of the posts `rows`.
-
-        If some are missing, the newest missing posts are computed in the same batch, because later requests will need
-        them: as many as were computed before, up to _MAX_PRECOMPUTED in all. So a cache that serves a single request
-        computes nothing in advance.
-        """
-        self._discard_changed()
-        missing = rows[~self._computed[rows]]
-        if len(missing):
-            n_computed = int(np.count_nonzero(self._computed))
-            self._computed[missing] = (
-                True  # first, so that `_newest_missing` does not return these rows again
-            )
-            in_advance = self._newest_missing(min(n_computed, _MAX_PRECOMPUTED - n_computed))
-            added = np.concatenate([missing, in_advance])
-            self._computed[added] = True
-            blocks = POST_FEATURES.blocks(PostBatch(self._state, self._now, added))
-            self._inputs[added] = np.concatenate(blocks, dtype=np.float32).T
-        return self._inputs.take(rows, axis=0)
-
-    def _discard_changed(self) -> None:
-        """Discard the posts whose inputs an event changed.
-
-        These are the post of the event, the posts of its author, and those of a topic with another largest count.
-        Discarding all posts instead, a ranking costs 1.15 x the CPU if an event arrives before each.
-        """
-        state = self._state
-        engaged = state.engaged.since(self._position)
-        self._position = state.engaged.position
-        if engaged is None:
-            self._computed[:] = False
-        elif len(engaged):
-            authors = np.unique(state.author[engaged])
-            _, (by_authors,) = state.posts_by_author.gather(
-                authors[authors >= 0].astype(np.intp), state.n_posts
-            )
-            self._computed[engaged] = self._computed[by_authors] = False
-            largest, before = _largest_by_topic(state), self._largest
-            self._largest = largest
-            if (largest != before).any():
-                computed = np.flatnonzero(self._computed)
-                self._computed[computed[(largest != before)[state.topic[computed] + 1]]] = False
-
-    def _newest_missing(self, count: int) -> NDArray[np.intp]:
-        """The rows of the `count` newest posts that are not computed; none if `count` is negative.
-
-        Without it, a ranking costs 1.12 x the CPU at 60 requests per second without events.
-        """
-        if count <= 0:
-            return np.empty(0, np.intp)
-        newest_first = self._computed[::-1]
-        return len(newest_first) - 1 - np.flatnonzero(~newest_first)[:count]
 
 
 def _label(seconds: float) -> str:
@@ -203,10 +125,8 @@ def newer_posts(posts: PostBatch) -> Block:
     """log(1 + number of newer published posts), among all posts and among recent posts of the same topic."""
     state = posts.state
     published = state.published_count(posts.now)
-    created, recent_keys = state.memoised(
-        "creation order", lambda: _creation_order(state, published), posts_only=True, now=published
-    )
-    rank = np.searchsorted(created, state.created[posts.rows], side="right")
+    recent_keys = state.memoised(("recent posts by topic", published), lambda: _recent_keys(state, published))
+    rank = state.creation_rank(state.created[posts.rows])
     first_key = _first_key(state, posts.rows)
     topic_end = np.searchsorted(recent_keys, first_key + state.n_posts, side="right")
     not_newer = np.searchsorted(recent_keys, first_key + rank, side="right")
@@ -214,16 +134,14 @@ def newer_posts(posts: PostBatch) -> Block:
     return np.log1p(counts.astype(np.float32))
 
 
-def _creation_order(state: FeedState, published: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The times of creation of all posts, ascending, and the keys of the recent ones of the `published` oldest posts.
+def _recent_keys(state: FeedState, published: int) -> NDArray[np.intp]:
+    """The keys of the recent ones of the `published` oldest posts, ascending.
 
     The key of a post is topic * (n_posts + 1) + creation rank, so one search in the sorted keys counts the posts of a
     topic up to a rank.
     """
-    created = state.created[state.by_created]
     recent = state.by_created[max(0, published - _MAX_RECENT) : published]
-    rank = np.searchsorted(created, state.created[recent], side="right")
-    return created, np.sort(_first_key(state, recent) + rank)
+    return np.sort(_first_key(state, recent) + state.creation_rank(state.created[recent]))
 
 
 def _first_key(state: FeedState, rows: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -235,7 +153,7 @@ def _first_key(state: FeedState, rows: NDArray[np.intp]) -> NDArray[np.intp]:
 def engagement_within_topic(posts: PostBatch) -> Block:
     """log(decayed engagement / the largest of the post's topic), half-life 6 hours, limited to [-8, 0]."""
     state = posts.state
-    largest = _largest_by_topic(state)
+    largest = largest_engagement_by_topic(state)
     own = state.post_counters.log2_values(_SIX_HOURS, posts.rows)
     with np.errstate(invalid="ignore"):  # -inf minus -inf is NaN without any engagement; fmax ignores NaN
         ratio = (own - largest[state.topic[posts.rows] + 1]).astype(np.float32)
@@ -243,7 +161,7 @@ def engagement_within_topic(posts: PostBatch) -> Block:
     return np.fmax(ratio, _MIN_TOPIC_RATIO).clip(max=0.0)[None]
 
 
-def _largest_by_topic(state: FeedState) -> NDArray[np.float64]:
+def largest_engagement_by_topic(state: FeedState) -> NDArray[np.float64]:
     """(1 + n_topics,) log2 of the largest count among the top 300 posts; the first is of posts without a topic."""
 
     def compute() -> NDArray[np.float64]:

@@ -12,7 +12,8 @@ from app.domain.feed.ragged import sum_by_row
 from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking import neighbourhood
 from app.domain.ranking.features import Block, FeatureSet
-from app.domain.ranking.post_features import POST_FEATURES, post_inputs
+from app.domain.ranking.post_features import POST_FEATURES
+from app.domain.ranking.post_table import post_inputs
 from app.domain.ranking.sink import ignored_by_user
 from app.domain.services.ranking_context import RankingContext
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.row_set import RowSet
 from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import Viewer
 
@@ -90,7 +91,7 @@ class RankingContext:
 
     def not_excluded(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Whether each of `rows` is not excluded, in the shape of `rows`."""
-        return self._not_excluded_mask[rows] if len(self.excluded) else np.ones(rows.shape, np.bool_)
+        return ~self._excluded_set.contains(rows)
 
     def allowed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Whether each of `rows` is visible to the user and not excluded, in the shape of `rows`."""
@@ -107,10 +108,8 @@ class RankingContext:
         return Viewer(self.user, self.followed, self.public_only)
 
     @cached_property
-    def _not_excluded_mask(self) -> NDArray[np.bool_]:
-        admitted = np.ones(self.state.n_posts, np.bool_)
-        admitted[self.excluded] = False
-        return admitted
+    def _excluded_set(self) -> RowSet:
+        return RowSet(self.excluded, self.state.n_posts)
 
     def memoise(self, key: object, compute: Callable[[], T]) -> T:
         """`compute()`, at most once per question: for what several pieces need."""

@@ -2,6 +2,7 @@
 
 import pickle
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -230,10 +231,9 @@ def test_edges_are_kept_in_the_order_in_which_they_came():
 
 
 def test_posts_are_found_by_numbers_however_large():
-    state = FeedTimeline(
-        Feed(1, [Post(created=float(i)) for i in range(3)]).dataset(), replay=False
-    ).apply_all()
-    state.seq[:3] = [2**62, -5, 7]
+    dataset = Feed(1, [Post(created=float(i)) for i in range(3)]).dataset()
+    posts = replace(dataset.posts, seq=np.array([2**62, -5, 7]))
+    state = FeedTimeline(replace(dataset, posts=posts), replay=False).apply_all()
 
     assert state.rows_of_seq(np.array([7, 2**62, 2**62 + 1, -5])).tolist() == [2, 0, 1]
 

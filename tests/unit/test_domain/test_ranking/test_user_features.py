@@ -12,8 +12,10 @@ from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_snapshot import from_snapshot, to_snapshot
+from app.domain.feed.visibility import PostSettings
 from app.domain.ranking import neighbourhood, user_features
-from app.domain.ranking.post_features import POST_FEATURES, post_inputs
+from app.domain.ranking.post_features import POST_FEATURES, PostBatch
+from app.domain.ranking.post_table import post_inputs
 from app.domain.services.ranking_context import RankingContext
 from tests.support.feeds import LIKE, Feed, Post, whole_state
 
@@ -67,9 +69,8 @@ def test_the_row_of_nobody_has_sums_of_0_where_there_are_no_rows():
 
 def test_inputs_of_a_post_are_the_same_bits_in_any_batch(state):
     every = np.arange(state.n_posts)
-    whole = post_inputs(state, 100.0, every)
+    whole = np.concatenate(POST_FEATURES.blocks(PostBatch(state, 100.0, every)), dtype=np.float32).T
 
-    state.memoised("post inputs", lambda: None, posts_only=True, now=-1.0)  # empties the cache
     one_by_one = np.concatenate([post_inputs(state, 100.0, row[None]) for row in every[::-1]])[::-1]
 
     np.testing.assert_array_equal(one_by_one, whole)
@@ -92,10 +93,51 @@ def test_inputs_of_posts_change_with_time_and_events(state):
     assert ((column("author 7d", 100.0) > author_before) == of_author).all()
 
 
-CHANGE = st.one_of(  # an event (user, post, time), or the retraction of all events (user, post)
-    st.tuples(st.integers(2, 3), st.integers(0, 4), st.floats(0, 5e4)),
-    st.tuples(st.integers(2, 3), st.integers(0, 4)),
+TIMES = st.sampled_from([0.0, 2.0, 2.5, 300.0, 4e4, 5e4, 6e4])  # 5e4 is the present
+CONTENT = st.tuples(TIMES, st.integers(-1, 1), st.sampled_from([("a",), ("b",), ("c",), ()]))
+CHANGE = st.one_of(
+    st.tuples(st.just("event"), st.integers(2, 3), st.integers(0, 4), st.floats(0, 5e4)),
+    st.tuples(st.just("retraction"), st.integers(2, 3), st.integers(0, 4)),
+    st.tuples(st.just("new post"), CONTENT),
+    st.tuples(st.just("edit"), st.integers(0, 4), CONTENT),
 )
+
+
+def apply(state, change, number):
+    kind, *details = change
+    if kind == "event":
+        state.record(replace(event(*details), seq=np.array([number])))
+    elif kind == "retraction":
+        numbers = set(state.events_by_user.row(details[0])[4].tolist())
+        remaining = event(0, 0, 0.0)[np.empty(0, np.intp)]
+        replace_events(state, [PairEvents(*details, numbers, remaining)])
+    elif kind == "new post":
+        created, author, tags = details[0]
+        state.add_posts(
+            [number.to_bytes(16, "big")],
+            ids=[""],
+            external_ids=[None],
+            author=np.array([author], np.int32),
+            created=np.array([created]),
+            visible=np.ones(1, np.bool_),
+            seq=np.array([number]),
+            texts=[""],
+            tags=[tags],
+        )
+    else:
+        row, (created, author, tags) = details
+        key = next(key for key, of_post in state.post_rows.items() if of_post == row)
+        public = PostSettings(["public"], [None], [None], [False], [None], [None])
+        state.update_post(
+            key,
+            external_id=None,
+            author=author,
+            created=created,
+            visible=True,
+            text="",
+            tags=tags,
+            settings=public,
+        )
 
 
 @given(st.lists(st.tuples(CHANGE, st.sets(st.integers(0, 4))), max_size=8))
@@ -104,14 +146,10 @@ def test_inputs_that_are_kept_equal_those_of_a_new_state(steps):
     posts = [Post(created=float(i), author=authors[i], tags=tags[i]) for i in range(5)]
     state, _ = whole_state(Feed(4, posts, [(2, i, LIKE, 100.0 * i) for i in range(5)]).dataset())
 
-    for number, (change, asked) in enumerate([*steps, ((0, 0), set(range(5)))]):
+    for number, (change, asked) in enumerate([*steps, (("retraction", 0, 0), set(range(5)))]):
         rows = np.array(sorted(asked), np.intp)
         post_inputs(state, 5e4, rows)
-        if len(change) == 3:
-            state.record(replace(event(*change), seq=np.array([100 + number])))
-        else:
-            numbers = set(state.events_by_user.row(change[0])[4].tolist())
-            replace_events(state, [PairEvents(*change, numbers, event(0, 0, 0.0)[np.empty(0, np.intp)])])
+        apply(state, change, 100 + number)
         fresh = post_inputs(from_snapshot(to_snapshot(state)), 5e4, rows)
         np.testing.assert_array_equal(post_inputs(state, 5e4, rows), fresh)
 
