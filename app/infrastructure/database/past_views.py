@@ -3,9 +3,8 @@
 They select from temporary tables that hold the feed of a replay. The transaction's rollback removes them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
-from uuid import UUID
 
 import numpy as np
 import orjson
@@ -14,6 +13,7 @@ from sqlalchemy import Connection
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import NO_TIME, FeedDataset, time_of
+from app.infrastructure.database.bulk_rows import Columns, json_rows, json_values
 
 AT: Final = "current_setting('feed.at')::timestamptz"
 """SQL of the time at which the views end: they show what happened strictly before it."""
@@ -43,6 +43,7 @@ _INDEXES: Final = {
     "user_interaction": ("created_at", "post_id, created_at", "user_id, created_at"),
 }
 _ROWS_PER_INSERT: Final = 20_000
+_TIME: Final = "datetime64[us]"  # NO_TIME is numpy's NaT
 
 
 def create_past_views(connection: Connection) -> None:
@@ -63,23 +64,21 @@ def fill_past_views(
 ) -> None:
     """Copy a feed into the tables of the views. `progress` receives the number of rows that are copied, and of all.
 
-    Values without a time are omitted: undated follows, present counts and visibility. A post exists from the earlier of
-    its creation and its first event; a user from the earliest of their account, first post and first event.
+    The session's time zone must be UTC. Values without a time are omitted: undated follows, present counts and
+    visibility. A post exists from the earlier of its creation and its first event; a user from the earliest of their
+    account, first post and first event.
     """
-    rows = _rows(dataset)
-    total, done = sum(len(columns["created_at"]) for columns in rows.values()), 0
-    for view, columns in rows.items():
+    views = _columns(dataset)
+    total, done = sum(len(columns["created_at"]) for columns in views.values()), 0
+    for view, columns in views.items():
         insert = (
             f"INSERT INTO pg_temp.{_table(view)} "
             f"SELECT * FROM json_populate_recordset(NULL::pg_temp.{_table(view)}, %s)"
         )
         for start in range(0, len(columns["created_at"]), _ROWS_PER_INSERT):
-            page = zip(
-                *(column[start : start + _ROWS_PER_INSERT] for column in columns.values()), strict=True
-            )
-            document = [dict(zip(columns, row, strict=True)) for row in page]
-            connection.exec_driver_sql(insert, (orjson.dumps(document).decode(),))
-            done += len(document)
+            rows = json_rows(columns, slice(start, start + _ROWS_PER_INSERT))
+            connection.exec_driver_sql(insert, (orjson.dumps(rows).decode(),))
+            done += len(rows)
             progress(done, total)
         for index in _INDEXES[view]:
             connection.exec_driver_sql(f"CREATE INDEX ON pg_temp.{_table(view)} ({index})")
@@ -100,8 +99,8 @@ def _table(view: str) -> str:
     return f"past_{view}"
 
 
-def _rows(dataset: FeedDataset) -> dict[str, dict[str, Sequence[Any]]]:
-    """View -> column -> one value per row, as JSON holds it. Follows without a time are omitted."""
+def _columns(dataset: FeedDataset) -> dict[str, Columns]:
+    """View -> column -> one value per row. Follows without a time are omitted."""
     users, posts, follows, events = dataset.users, dataset.posts, dataset.follows, dataset.events
     post_times = _earliest(posts.created_us, (events.post, events.time_us))
     known = posts.author >= 0
@@ -110,35 +109,35 @@ def _rows(dataset: FeedDataset) -> dict[str, dict[str, Sequence[Any]]]:
         (events.user, events.time_us),
         (posts.author[known], post_times[known]),
     )
-    user_keys = [key.hex() for key in users.key.tolist()]
-    post_keys = [key.hex() for key in posts.key.tolist()]
+    user_ids = json_values(users.key)
+    nothing = [None] * len(posts)
     dated = np.flatnonzero(follows.since_us != NO_TIME)
     return {
         "feed_users": {
-            "id": user_keys,
+            "id": users.key,
             "external_id": users.external_id,
-            "created_at": _times(user_times),
+            "created_at": user_times.view(_TIME),
         },
         "feed_posts": {
-            "id": post_keys,
+            "id": posts.key,
             "external_id": posts.external_id,
-            "author_id": [user_keys[row] if row >= 0 else None for row in posts.author.tolist()],
+            "author_id": [user_ids[row] if row >= 0 else None for row in posts.author.tolist()],
             "content": posts.text,
             "tags": posts.tags,
-            "created_at": _times(post_times),
-            "root_id": _optional(posts.root_id, len(posts)),
-            "repost_of": _optional(posts.repost_of, len(posts)),
+            "created_at": post_times.view(_TIME),
+            "root_id": nothing if posts.root_id is None else posts.root_id,
+            "repost_of": nothing if posts.repost_of is None else posts.repost_of,
         },
         "feed_follows": {
-            "follower_id": [user_keys[row] for row in follows.follower[dated].tolist()],
-            "followee_id": [user_keys[row] for row in follows.followee[dated].tolist()],
-            "created_at": _times(follows.since_us[dated]),
+            "follower_id": users.key[follows.follower[dated]],
+            "followee_id": users.key[follows.followee[dated]],
+            "created_at": follows.since_us[dated].view(_TIME),
         },
         "user_interaction": {
-            "user_id": [user_keys[row] for row in events.user.tolist()],
-            "post_id": [post_keys[row] for row in events.post.tolist()],
-            "interaction_type": [INTERACTION_TYPES[kind] for kind in events.kind.tolist()],
-            "created_at": _times(events.time_us),
+            "user_id": users.key[events.user],
+            "post_id": posts.key[events.post],
+            "interaction_type": np.array(INTERACTION_TYPES, object)[events.kind],
+            "created_at": events.time_us.view(_TIME),
         },
     }
 
@@ -152,13 +151,3 @@ def _earliest(
     for rows, times in occurrences:
         np.minimum.at(earliest, rows, np.where(times == NO_TIME, never, times))
     return np.where(earliest == never, NO_TIME, earliest)
-
-
-def _times(time_us: NDArray[np.int64]) -> list[str | None]:
-    """Times in ISO 8601, UTC; None for an unknown one, which is before no time."""
-    texts = np.datetime_as_string(time_us.view("datetime64[us]"), timezone="UTC").tolist()
-    return [None if text == "NaT" else text for text in texts]
-
-
-def _optional(ids: Sequence[UUID | None] | None, n: int) -> Sequence[UUID | None]:
-    return [None] * n if ids is None else ids
