@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter
 
-from app.shared.command_line import whole_number
+from app.shared.command_line import warn, whole_number
 from data.feed_arguments import timestamp
 
 _JSON: Final = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="null"))
@@ -38,6 +40,14 @@ def output_file(text: str) -> Path:
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{path}: its folder does not exist")
     return path
+
+
+def warn_of_missing_intervals(prog: str, users: NDArray[np.integer[Any]]) -> None:
+    """Print a warning if too few users chose for a figure or an interval. `users` (n,) are those of the requests."""
+    if not len(users):
+        warn(prog, "no user chose another user's post in the test part: there are no figures")
+    elif len(np.unique(users)) == 1:
+        warn(prog, "one user made all requests: there are no intervals, which come from several users")
 
 
 def print_result(args: argparse.Namespace, value: Any, text: str) -> None:

@@ -25,7 +25,13 @@ from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress, progress_bars
 from data.command_line import run_command
 from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
-from training.command_line import add_seed, add_test_from, output_file, print_json
+from training.command_line import (
+    add_seed,
+    add_test_from,
+    output_file,
+    print_json,
+    warn_of_missing_intervals,
+)
 from training.evaluation.against import OURS, compare_orders, parse_against
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
@@ -93,6 +99,7 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
 
         write_atomically(args.html, [report(replay, result, rows, pipeline, comparison).encode()])
     seconds = time.perf_counter() - started
+    warn_of_missing_intervals(_PROG, replay.events.user[result.requests])
     if args.json:
         counts = {"seed": args.seed, "requests": len(result.requests), "possible": n_possible}
         results = _results(result, rows, pipeline)
@@ -105,6 +112,8 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
         print_comparison(comparison)
     if args.rankers or not comparison:
         print_summary_table(rows)
+    for served in result.served:
+        print(f"served from {_iso(served.since)} on: {served.ranking}; {served.reason}")
     if pipeline.requests and not comparison:
         print_sources_table(pipeline.sources())
 
@@ -135,6 +144,9 @@ def _results(
         "rankers": {
             name: {**row.to_json(), "seconds": round(result.seconds[name], 3)} for name, row in rows.items()
         },
+        "served": [
+            {"from": _iso(one.since), "ranking": one.ranking, "reason": one.reason} for one in result.served
+        ],
         "learned": [{**asdict(fit.variant), "log_likelihood": fit.tried} for fit in result.fits],
         "sources": {name: row.to_json() for name, row in pipeline.sources().items()},
         "reliability": pipeline.reliability(),

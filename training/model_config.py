@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from app.domain.ranking.simple_rankings import FORMULA, LEARNED, SIMPLE_RANKINGS
 from training.learning.model_selection import ModelSpec
 from training.learning.training_options import TrainingOptions
 
 RANKER_BY_ALGORITHM: Final[Mapping[str, str]] = {
-    "collaborative_filtering": "formula",
-    "learned_choice": "learned",
+    **{name: name for name in SIMPLE_RANKINGS if name != FORMULA},
+    "collaborative_filtering": FORMULA,
+    "learned_choice": LEARNED,
 }
 """The registry's name of an algorithm -> the ranker that uses it."""
 
@@ -41,4 +43,4 @@ class ModelConfig:
         """Whether both give the same model on the same feed."""
         if (self.ranker, self.options.ranking) != (other.ranker, other.options.ranking):
             return False
-        return self.ranker == "formula" or self.options.learning == other.options.learning
+        return self.ranker != LEARNED or self.options.learning == other.options.learning

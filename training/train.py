@@ -15,12 +15,15 @@ from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, existing_file, fail, whole_number
+from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
 from data.command_line import run_command
-from training.command_line import add_seed
+from training.command_line import add_seed, warn_of_missing_intervals
+from training.evaluation.metrics import Estimate
 from training.feed_source import read_database
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
 from training.learning.training_options import TrainingOptions
+from training.reporting.console import interval
 from training.training_run import Stopwatch, TrainedModel, train
 
 _PROG: Final = "training.train"
@@ -56,8 +59,9 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     registry = open_registry(settings, publishes=True)
     feed = read_database(settings)
     if not len(feed.dataset.events):
-        fail(_PROG, "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users")
-        return 1
+        raise ConfigurationError(
+            "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users"
+        )
     stopwatch.lap("read")
     with threadpool_limits(limits=1), progress_bars() as progress:
         trained = train(feed, options, registry.active(), progress, stopwatch, settings.training_workers)
@@ -71,6 +75,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     )
     stopwatch.lap("publish")
     _report(args, record, trained, stopwatch.seconds)
+    warn_of_missing_intervals(_PROG, trained.users)
     return 1 if trained.rejection_reasons else 0
 
 
@@ -92,9 +97,8 @@ def _report(
         print(json.dumps({**asdict(record), "seconds": total, "stages": stages}, default=str))
     else:
         for name, estimates in trained.metrics["prequential"].items():
-            ndcg = estimates["ndcg@10"]
-            interval = f"[{ndcg['low']:.4f}, {ndcg['high']:.4f}]"
-            print(f"{name:<14} NDCG@10 {ndcg['mean']:.4f}  {interval}  n={ndcg['n']}")
+            ndcg = Estimate(**estimates["ndcg@10"])
+            print(f"{name:<14} NDCG@10 {interval(ndcg, '.4f')}  n={ndcg.n}")
         times = ", ".join(f"{stage} {duration}" for stage, duration in stages.items())
         print(
             f"{record.version}: {record.status}, {record.config['algorithm']}, {record.filename}, {total} s ({times})"

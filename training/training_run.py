@@ -16,36 +16,46 @@ from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
+from app.domain.ranking.simple_rankings import FORMULA, LEARNED
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress
-from training.evaluation.acceptance import compare, estimates_of, rejection_reasons, select_ranker
+from training.evaluation.acceptance import (
+    SELECTABLE,
+    compare,
+    estimates_of,
+    rejection_reasons,
+    select_ranking,
+)
 from training.evaluation.holdout import holdout_metrics
 from training.evaluation.metrics import Estimate
-from training.evaluation.prequential import ReplayResult, replay_rankers
+from training.evaluation.prequential import MAX_HELD_OUT, ReplayResult, replay_rankers
 from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
 from training.model_config import ModelConfig
 from training.preprocess import build_interaction_matrix
 from training.replay.replay import Replay
 
-_RANKERS: Final = ("random", "trending_1h", "trending_1d", "formula", "learned")
-_MAX_REQUESTS: Final = 1000
+_RANKERS: Final = ("random", *SELECTABLE)
 _MAX_HOLDOUT_USERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedModel:
-    """A model with its metrics and configuration. It must not be published if there are `rejection_reasons`."""
+    """A model with its metrics and configuration. It must not be published if there are `rejection_reasons`.
+
+    `users` (n,) are those of the held-out requests.
+    """
 
     model: ServedModel
     metrics: dict[str, Any]
     config: dict[str, Any]
     selection_reason: str
     rejection_reasons: Sequence[str]
+    users: NDArray[np.int32]
 
 
 class Stopwatch:
@@ -78,11 +88,11 @@ def train(
     """
     replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
     result, holdout = _evaluate(replay, options, progress, workers, stopwatch)
-    ranker, reason = select_ranker(result.ranks, len(result.requests))
-    config = ModelConfig(ranker, options)
-    others = {"against_random": result.ranks["random"]}
-    others |= _champion_ranks(feed, active, config, progress, workers)
     users = replay.events.user[result.requests]
+    ranking, reason = select_ranking(result.ranks, users)
+    config = ModelConfig(ranking, options)
+    others = {"against_random": result.ranks["random"]}
+    others |= _champion_ranks(feed, active, config, result, progress, workers)
     compared = {name: compare(result.ranks[config.ranker], ranks, users) for name, ranks in others.items()}
     comparisons = compared if len(users) else {}
     metrics: dict[str, Any] = {
@@ -93,23 +103,31 @@ def train(
     }
     stopwatch.lap("figures")
     fit: FitResult | None = None
-    if config.ranker == "learned":
+    if config.ranker == LEARNED:
         examples = result.examples
         fit = select_model(examples.choice_sets(), examples.full_choice_sets(), options.learning)
         metrics["log_likelihood"] = fit.tried
     stopwatch.lap("learn")
     progress("fit", 1, 2)
-    model = fit_served_model(feed, options.ranking, fit.model if fit else None, metrics)
+    simple = FORMULA if fit else config.ranker
+    model = fit_served_model(feed, options.ranking, fit.model if fit else None, metrics, simple)
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     stored_config = config.to_json(fit.variant if fit else None)
-    return TrainedModel(model, metrics, stored_config, reason, rejection_reasons(comparisons))
+    return TrainedModel(model, metrics, stored_config, reason, rejection_reasons(comparisons), users)
 
 
 def fit_served_model(
-    feed: FeedSnapshot, ranking: RankingOptions, choice_model: ChoiceModel | None, metrics: dict[str, Any]
+    feed: FeedSnapshot,
+    ranking: RankingOptions,
+    choice_model: ChoiceModel | None,
+    metrics: dict[str, Any],
+    simple_ranking: str = FORMULA,
 ) -> ServedModel:
-    """Fit the neighbour model and the text space on the whole feed, and add the snapshot of its state."""
+    """Fit the neighbour model and the text space on the whole feed, and add the snapshot of its state.
+
+    `simple_ranking` serves without a `choice_model`.
+    """
     timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting)
     text_space = TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
@@ -132,18 +150,19 @@ def fit_served_model(
         snapshot=to_snapshot(state),
         position=feed.position,
         figures=metrics,
+        simple_ranking=simple_ranking,
     )
 
 
 def _evaluate(
     replay: Replay, options: TrainingOptions, progress: Progress, workers: int | None, stopwatch: Stopwatch
 ) -> tuple[ReplayResult, dict[str, dict[str, Estimate]]]:
-    """Rank the held-out requests; also the owner's table of both rankers that may be published, at the same split."""
+    """Rank the held-out requests; also the owner's table of each ranking that may be published, at the same split."""
     holdout: dict[str, dict[str, Estimate]] = {}
 
     def measure_holdout(model: ChoiceModel | None) -> None:
         stopwatch.lap("learn")
-        table = holdout_metrics(replay, ["formula", "learned"], model=model, at_most=_MAX_HOLDOUT_USERS)
+        table = holdout_metrics(replay, SELECTABLE, model=model, at_most=_MAX_HOLDOUT_USERS)
         holdout.update(table)
         stopwatch.lap("figures")
 
@@ -151,7 +170,7 @@ def _evaluate(
         replay,
         _RANKERS,
         options.learning,
-        max_requests=_MAX_REQUESTS,
+        max_requests=MAX_HELD_OUT,
         samples_all=True,
         workers=workers,
         progress=partial(progress, "replay"),
@@ -164,12 +183,13 @@ def _champion_ranks(
     feed: FeedSnapshot,
     active: ModelRecord | None,
     challenger: ModelConfig,
+    result: ReplayResult,
     progress: Progress,
     workers: int | None,
 ) -> dict[str, NDArray[np.int64]]:
-    """`against_active`: ranks by the configuration of the active model, fitted in the same replay.
+    """`against_active`: ranks by the configuration of the active model on the requests of `result`.
 
-    Empty if no model is active, or if it is like the challenger.
+    Empty if no model is active, or if it is like the challenger. Other options need a replay of their own.
     """
     try:
         champion = ModelConfig.from_json(active.config if active else {})
@@ -177,12 +197,14 @@ def _champion_ranks(
         return {}  # no model is active, or another version of the service made it
     if champion.ranks_like(challenger):
         return {}
-    result = replay_rankers(
+    if ModelConfig(champion.ranker, challenger.options).ranks_like(champion):
+        return {"against_active": result.ranks[champion.ranker]}
+    replayed = replay_rankers(
         Replay(feed.dataset, champion.options.ranking, seed=challenger.options.learning.seed),
         [champion.ranker],
         champion.options.learning,
-        max_requests=_MAX_REQUESTS,
+        max_requests=MAX_HELD_OUT,
         workers=workers,
         progress=partial(progress, "active model"),
     )
-    return {"against_active": result.ranks[champion.ranker]}
+    return {"against_active": replayed.ranks[champion.ranker]}

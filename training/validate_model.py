@@ -103,7 +103,7 @@ def recorded_rejection_reasons(record: ModelRecord) -> list[str]:
         own, _ = _ndcg(record)
         names = ["against_random"] if own["n"] else []
         names += ["against_active"] if "against_active" in record.metrics else []
-        return rejection_reasons({name: Comparison(**record.metrics[name]) for name in names})
+        return rejection_reasons({name: Comparison.from_json(record.metrics[name]) for name in names})
     except (KeyError, TypeError, ValueError):
         return ["its training recorded no held-out metrics"]
 

@@ -38,6 +38,11 @@ def fail(prog: str, error: object) -> int:
     return BAD_INPUT
 
 
+def warn(prog: str, message: str) -> None:
+    """Print a warning as one line to standard error."""
+    print(f"{prog}: warning: {message}", file=sys.stderr)
+
+
 def whole_number(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
     """An argument type: a whole number of at least `least` and at most `most`."""
 

@@ -31,7 +31,6 @@ from app.presentation.schemas.recommendation_schema import (
 )
 from app.shared.monitoring import Metrics
 from tests.support.feeds import generated
-from training.evaluation.acceptance import MIN_HELD_OUT_REQUESTS
 from training.evaluation.rankers import RANKERS
 from training.learning.model_selection import LearningOptions
 
@@ -314,7 +313,6 @@ def test_figures_about_the_code_are_those_of_the_code() -> None:
 
     assert f"over {len(user_features.names())} inputs" in text
     assert f"a hidden layer of {LearningOptions().units[0]} ReLU units" in text
-    assert f"fewer than {MIN_HELD_OUT_REQUESTS} held-out requests" in text
     assert f"gives {options.exploration_share * 100:g} % of the places" in text
     assert (
         f"by {options.author_repeat_factor:g} and of further posts by {options.author_repeat_floor:g}" in text

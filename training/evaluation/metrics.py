@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 _RESAMPLES = 1000
 _MAX_DRAWS_PER_STEP = 4_000_000  # bounds the memory
@@ -13,7 +14,10 @@ _MAX_DRAWS_PER_STEP = 4_000_000  # bounds the memory
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over `n` requests with its 95 % interval."""
+    """A mean over `n` requests with its 95 % interval.
+
+    The mean of no request is NaN, and so are the bounds for fewer than two users.
+    """
 
     mean: float
     low: float
@@ -67,5 +71,20 @@ def bootstrap_rows(values: NDArray[np.float64], users: NDArray[np.integer], seed
         weights = np.stack([np.bincount(draw, minlength=len(count)) for draw in draws])
         means[:, start : start + step] = (total @ weights.T) / (weights @ count)
     low, high = np.quantile(means, [0.025, 0.975], axis=1)
+    if len(count) == 1:  # one user says nothing about others
+        low, high = np.full((2, len(values)), np.nan)
     mean = values.mean(axis=1)
     return [Estimate(float(m), float(a), float(b), n) for m, a, b in zip(mean, low, high, strict=True)]
+
+
+def widened(estimate: Estimate, n_users: int) -> Estimate:
+    """An estimate with a bootstrap interval, widened as that of a t distribution of `n_users` - 1 degrees of freedom.
+
+    The resamples of a few users vary too little: by sqrt((n - 1) / n), with the tails of a normal distribution
+    (Hesterberg 2015). The factor is 2.7 for three users, 1.2 for ten, and 1.02 for 100.
+    """
+    if n_users < 2:
+        return estimate
+    factor = stdtrit(n_users - 1, 0.975) / ndtri(0.975) * np.sqrt(n_users / (n_users - 1))
+    low, high = (estimate.mean + factor * (bound - estimate.mean) for bound in (estimate.low, estimate.high))
+    return Estimate(estimate.mean, float(low), float(high), estimate.n)

@@ -61,10 +61,15 @@ class TimedReplays:
     def ndcg(
         self, rankers: Sequence[str], options: TrainingOptions
     ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int32]]:
-        """ranker -> (n_requests,) NDCG@10, and the user of each request."""
+        """ranker -> (n_requests,) NDCG@10, and the user of each request. `served` uses the learned model."""
         replay = Replay(self.dataset, options.ranking, seed=options.learning.seed)
         result = replay_rankers(
-            replay, rankers, options.learning, max_requests=self.max_requests, workers=self.workers
+            replay,
+            rankers,
+            options.learning,
+            max_requests=self.max_requests,
+            workers=self.workers,
+            selects_served=False,
         )
         self.on_replay()
         ndcg = {name: ndcg_of_rank(ranks) for name, ranks in result.ranks.items()}

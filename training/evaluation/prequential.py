@@ -1,20 +1,45 @@
 """Runs rankers over a replay. Learned rankers are fitted on the warm-up, and refitted as the feed grows."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.ranking.choice_model import ChoiceModel
+from training.evaluation.acceptance import SELECTABLE, select_ranking
 from training.evaluation.rankers import LEARNED_RANKERS, TOP_N
-from training.evaluation.replay_job import AGAINST, Against, Diagnose, Progress, RankedRequest, ReplayPlan
+from training.evaluation.replay_job import (
+    AGAINST,
+    Against,
+    Diagnose,
+    FittedRanking,
+    HeldOutRequest,
+    Progress,
+    ReplayPlan,
+    Result,
+)
 from training.evaluation.replay_workers import ReplayWorkers, worker_count
 from training.learning.model_selection import FitResult, LearningOptions, select_model
 from training.learning.negative_sampling import SampledExample, SampledExamples
 from training.learning.training_examples import TrainingExamples, training_examples
 from training.replay.replay import Replay
 
-_MIN_EXAMPLES = 200
+MAX_HELD_OUT: Final = 1000
+"""The number of requests that select the ranking to publish, in training and at each refit of a replay."""
+_MIN_EXAMPLES: Final = 50
+"""A fit needs some. It need not be good: a learned model serves only if it ranks earlier requests better."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRanking:
+    """The ranking that `served` uses from a time (seconds) on, and the reason."""
+
+    since: float
+    ranking: str
+    reason: str
 
 
 class ReplayResult:
@@ -28,11 +53,13 @@ class ReplayResult:
     examples        the sampled training examples
     seconds         ranker -> total time, summed over the workers
     diagnoses       (n,) results of `diagnose`; empty without it
-    fits            the learned models, in order
+    fits            the learned models that ranked test requests, in order
+    served          the rankings that `served` used, in order; empty if it did not select any
+    test_from       start of the test part, in seconds
     """
 
     def __init__(self, plan: ReplayPlan) -> None:
-        self.requests = plan.requests
+        self.requests, self.test_from = plan.requests, plan.replay.test_from
         n = len(plan.requests)
         self.ranks = {name: np.zeros(n, np.int64) for name in plan.rankers}
         self.lists = {name: np.full((n, TOP_N), -1, np.int32) for name in plan.rankers}
@@ -43,12 +70,19 @@ class ReplayResult:
         self.seconds = dict.fromkeys(plan.rankers, 0.0)
         self.diagnoses: list[Any] = [None] * n if plan.diagnose else []
         self.fits: list[FitResult] = []
+        self.served: list[ServedRanking] = []
+        self._replay, self._held_out = plan.replay, plan.held_out
+        self._held_out_ranks = {name: np.zeros(len(plan.held_out), np.int64) for name in SELECTABLE}
 
-    def add(self, results: Sequence[RankedRequest | SampledExample]) -> None:
+    def add(self, results: Sequence[Result]) -> None:
         """Add results of workers. Their order does not matter."""
         for result in results:
             if isinstance(result, SampledExample):
                 self.examples.add(result)
+                continue
+            if isinstance(result, HeldOutRequest):
+                for name, rank in result.ranks.items():
+                    self._held_out_ranks[name][result.number] = rank
                 continue
             for name, (ranking, seconds) in result.ranked.items():
                 self.ranks[name][result.number] = ranking.rank
@@ -56,6 +90,20 @@ class ReplayResult:
                 self.seconds[name] += seconds
             if self.diagnoses:
                 self.diagnoses[result.number] = result.diagnosis
+
+    def select_ranking(self, since: float, until: float) -> str:
+        """The ranking that training would publish at the time `until`, by the held-out requests from `since` on.
+
+        Times are in seconds. Adds the ranking to `served` if it ranks test requests.
+        """
+        times = self._replay.events.time[self._held_out]
+        between = slice(*np.searchsorted(times, [since, until]))
+        users = self._replay.events.user[self._held_out[between]]
+        ranks = {name: ranks[between] for name, ranks in self._held_out_ranks.items()}
+        ranking, reason = select_ranking(ranks, users)
+        if until >= self.test_from:
+            self.served.append(ServedRanking(until, ranking, reason))
+        return ranking
 
 
 def replay_rankers(
@@ -69,6 +117,7 @@ def replay_rankers(
     progress: Progress = lambda _done, _total: None,
     diagnose: Diagnose | None = None,
     at_split: Callable[[ChoiceModel | None], None] = lambda _model: None,
+    selects_served: bool = True,
     against: Against | None = None,
 ) -> ReplayResult:
     """Rank up to `max_requests` requests of the test part. The replay must not have started.
@@ -76,41 +125,63 @@ def replay_rankers(
     For learned rankers, the replay samples training examples in the warm-up and up to the last refit in the test part.
     With `samples_all` it samples them to the end, for a final fit on everything. `diagnose` examines each request
     before the rankers do. `at_split` is called once, at the start of the test part, with the first learned model (None
-    if there are too few examples for one). The order `against` is ranked under the name AGAINST. The number of
-    `workers` (default: see `worker_count`) changes the time only.
+    if there are too few examples for one). `served` uses the ranking that training would have published at the last
+    refit; without `selects_served` it uses the learned model as soon as there is one. The order `against` is ranked
+    under the name AGAINST. The number of `workers` (default: see `worker_count`) changes the time only.
     Raises ChildProcessError when a worker process is killed.
     """
-    fit_times, examples = [replay.test_from], TrainingExamples()
-    if LEARNED_RANKERS & {*rankers, against if isinstance(against, str) else None}:
-        fit_times += replay.growth_times().tolist()
+    used = {*rankers, against} if isinstance(against, str) else set(rankers)
+    selects_served &= "served" in used
+    fit_times = _fit_times(replay, used, selects_served=selects_served)
+    examples = TrainingExamples()
+    if LEARNED_RANKERS & used:
         until = np.inf if samples_all else fit_times[-1]
         keep_full = samples_all or diagnose is not None
         examples = training_examples(replay, learning, until, keep_full=keep_full)
     requests = replay.test_requests(max_requests)
+    held_out = _held_out(replay, fit_times) if selects_served else np.empty(0, np.intp)
     names = (*rankers, *([] if against is None else [AGAINST]))
-    plan = ReplayPlan(replay, names, requests, examples, learning, diagnose, against)
+    plan = ReplayPlan(replay, names, requests, examples, learning, diagnose, held_out, against)
     last_time = replay.events.time[plan.event_rows].max(initial=replay.test_from)
-    result = ReplayResult(plan)
-    model = None
+    result, fitted, last_fit = ReplayResult(plan), FittedRanking(), -np.inf
     with ReplayWorkers(plan, worker_count(workers, len(plan.event_rows))) as processes:
         # A fit uses only events strictly before its time, and ranks the requests from that time on.
         for fit_time in fit_times:
             if fit_time > last_time:
                 break
-            result.add(processes.process_until(fit_time, model, progress))
-            model = _fit(result, fit_time, learning)
+            result.add(processes.process_until(fit_time, fitted, progress))
+            serves = result.select_ranking(last_fit, fit_time) if selects_served else None
+            fitted, last_fit = FittedRanking(_fit(result, fit_time, learning), serves), fit_time
             if fit_time == replay.test_from:
-                at_split(model)
-        result.add(processes.process_until(np.inf, model, progress))
+                at_split(fitted.model)
+        result.add(processes.process_until(np.inf, fitted, progress))
     return result
+
+
+def _fit_times(replay: Replay, rankers: set[str], *, selects_served: bool) -> list[float]:
+    """Seconds, ascending: the start of the test part, and each growth of the feed by 30 % after it.
+
+    The model of the growth before it ranks the requests that select the first ranking to serve.
+    """
+    earlier = [replay.time_before_growth()] if selects_served else []
+    later = replay.growth_times().tolist() if LEARNED_RANKERS & rankers else []
+    return [time for time in earlier if time < replay.test_from] + [replay.test_from, *later]
+
+
+def _held_out(replay: Replay, fit_times: Sequence[float]) -> NDArray[np.intp]:
+    """Event rows of the requests between two fits that select the ranking to serve, in order of time."""
+    rows = [replay.requests_between(*period, MAX_HELD_OUT) for period in pairwise(fit_times)]
+    return np.concatenate([np.empty(0, np.intp), *rows])
 
 
 def _fit(result: ReplayResult, time: float, learning: LearningOptions) -> ChoiceModel | None:
     """The model as of a time; None while there are too few examples. It is calibrated if there are diagnoses."""
-    examples = result.examples
+    examples, ranks_tests = result.examples, time >= result.test_from
     if examples.count_known(time) < _MIN_EXAMPLES:
         return None
     # Full choice sets only calibrate probabilities, and only a diagnosis reads those.
-    full = examples.full_choice_sets(time) if result.diagnoses else []
-    result.fits.append(select_model(examples.choice_sets(time), full, learning))
-    return result.fits[-1].model
+    full = examples.full_choice_sets(time) if result.diagnoses and ranks_tests else []
+    fit = select_model(examples.choice_sets(time), full, learning)
+    if ranks_tests:
+        result.fits.append(fit)
+    return fit.model

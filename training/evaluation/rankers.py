@@ -13,6 +13,7 @@ from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.formula_scorer import FormulaScorer
 from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.ranking.options import RankingOptions
+from app.domain.ranking.simple_rankings import FORMULA, LEARNED
 from app.domain.ranking.trending_scorer import TrendingScorer
 from app.infrastructure.ml.collaborative_filter import NeighbourRecommender
 from training.replay.replay import ReplayRequest
@@ -35,13 +36,22 @@ class Ranked:
 Scores = NDArray[np.float64]
 
 
-def rank(name: str, options: RankingOptions, request: ReplayRequest, model: ChoiceModel | None) -> Ranked:
+def rank(
+    name: str,
+    options: RankingOptions,
+    request: ReplayRequest,
+    model: ChoiceModel | None,
+    serves: str | None = None,
+) -> Ranked:
     """Rank the eligible posts of a request with the ranker of a name. Raises KeyError for an unknown name.
 
-    `model` is the learned model at the time of the request; None before there is one.
+    `model` is the learned model at the time of the request; None before there is one. `serves` is the ranking that
+    `served` uses: "learned", or a name of SIMPLE_RANKINGS. By default it is learned, and the formula without a model.
     """
     if name == "served":
-        return _served(options, request, model)
+        learned = model if serves in (None, LEARNED) else None
+        simple = FORMULA if serves in (None, LEARNED) else serves
+        return _served(options, request, learned, simple)
     if name == "learned" and model is not None:
         values = LearnedScorer(model).utilities(request.context, request.eligible)
     elif name in ("formula", "learned"):
@@ -135,12 +145,14 @@ BASELINES = tuple(name for name in _SIMPLE if name not in ("random", "owner_form
 """The simple rankers that use one signal each."""
 
 
-def _served(options: RankingOptions, request: ReplayRequest, model: ChoiceModel | None) -> Ranked:
+def _served(
+    options: RankingOptions, request: ReplayRequest, model: ChoiceModel | None, simple: str
+) -> Ranked:
     """Rank as the service does: the page, the rest of the ranked list, and then the rest of the catalogue.
 
     Unless the feed has pages, the first posts count as shown, so that later pages of the user do not repeat them.
     """
-    pipeline = ranking_pipeline(options, request.neighbour_models.served, model, NoObserver())
+    pipeline = ranking_pipeline(options, request.neighbour_models.served, model, NoObserver(), simple)
     ranked = pipeline.rank(request.context)
     page = pipeline.page(request.context, ranked, _PAGE_SIZE).rows
     if request.context.user >= 0 and not request.feed_has_pages:

@@ -19,9 +19,7 @@ from typing import Any, Final, Self
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.domain.ranking.choice_model import ChoiceModel
-from training.evaluation.replay_job import Progress, RankedRequest, ReplayJob, ReplayPlan
-from training.learning.negative_sampling import SampledExample
+from training.evaluation.replay_job import FittedRanking, Progress, ReplayJob, ReplayPlan, Result
 
 MAX_WORKERS: Final = 4  # by default
 MIN_EVENTS_PER_WORKER: Final = 500  # by default: a process takes seconds to start
@@ -41,7 +39,7 @@ def worker_count(setting: int | None, n_events: int) -> int:
 class ReplayWorkers:
     """The workers of a plan. This process is the first; the class starts `count - 1` others.
 
-    All workers process their requests up to the same times. Then they return results and receive a new model.
+    All workers process their requests up to the same times. Then they return results and receive the next refit.
     Leaving the context manager ends the processes.
     """
 
@@ -64,15 +62,13 @@ class ReplayWorkers:
             for first in range(1, count)
         ]
 
-    def process_until(
-        self, stop: float, model: ChoiceModel | None, progress: Progress
-    ) -> list[RankedRequest | SampledExample]:
-        """Process the remaining requests before the time `stop` with a model, and return the results of all workers.
+    def process_until(self, stop: float, fitted: FittedRanking, progress: Progress) -> list[Result]:
+        """Process the remaining requests before the time `stop`, and return the results of all workers.
 
         `progress` reports the requests of this process. Raises ChildProcessError when a worker process is killed.
         """
         try:
-            others = [executor.submit(_process_until, stop, model) for executor in self._executors]
+            others = [executor.submit(_process_until, stop, fitted) for executor in self._executors]
 
             def check(done: int, total: int) -> None:
                 for future in others:
@@ -80,7 +76,7 @@ class ReplayWorkers:
                         future.result()  # raises the error that ended the worker
                 progress(done, total)
 
-            results = self._job.process_until(stop, model, check)
+            results = self._job.process_until(stop, fitted, check)
             for other in others:
                 results += other.result()
             return results
@@ -121,12 +117,12 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _process_until(stop: float, model: ChoiceModel | None) -> Any:
+def _process_until(stop: float, fitted: FittedRanking) -> Any:
     def check(_done: int, _total: int) -> None:
         if _worker["stopped"].is_set():
             raise _Stopped
 
-    return _worker["job"].process_until(stop, model, check)
+    return _worker["job"].process_until(stop, fitted, check)
 
 
 def _affordable_processes() -> float:

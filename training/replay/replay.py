@@ -91,13 +91,14 @@ class Replay:
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:
         """Event rows of the test part's requests, in order of time; at most `at_most`, those with the smallest hash."""
-        return self._requests_between(self.test_from, np.inf, at_most)
+        return self.requests_between(self.test_from, np.inf, at_most)
 
     def warm_up_requests(self, at_most: int, since: float = -np.inf) -> NDArray[np.intp]:
         """The same for the part before the test, from `since` (seconds) on."""
-        return self._requests_between(since, self.test_from, at_most)
+        return self.requests_between(since, self.test_from, at_most)
 
-    def _requests_between(self, start: float, end: float, at_most: int) -> NDArray[np.intp]:
+    def requests_between(self, start: float, end: float, at_most: int) -> NDArray[np.intp]:
+        """The same for start <= time < end, in seconds."""
         times = self.events.time[self.requests]
         requests = self.requests[(times >= start) & (times < end)]
         if len(requests) <= at_most:
@@ -195,7 +196,12 @@ class Replay:
         """The times after `test_from` at which the number of events has grown by another 30 %."""
         count = max(int(np.searchsorted(self.events.time, self.test_from)), 1)
         counts = count * GROWTH ** np.arange(1, 60)
-        return self.events.time[counts[counts < len(self.events)].astype(np.intp)]
+        return np.unique(self.events.time[counts[counts < len(self.events)].astype(np.intp)])
+
+    def time_before_growth(self) -> float:
+        """The time in seconds since which the number of events has grown by 30 % until `test_from`."""
+        count = int(np.searchsorted(self.events.time, self.test_from))
+        return float(self.events.time[int(count / GROWTH)]) if count else self.test_from
 
     def _find_requests(self) -> NDArray[np.intp]:
         events = self.events

@@ -1,5 +1,6 @@
 """Tables on standard output."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -59,9 +60,9 @@ def print_ablation_table(whole: Estimate, results: Sequence[Ablation]) -> None:
     table.add_row("nothing (the whole ranking)", interval(whole), "", "", "")
     for result in sorted(results, key=lambda result: result.change.mean):
         change = result.change
-        bounds = f"[{change.low:+.4f} {change.high:+.4f}]"
+        mean, bounds = interval(change, "+.4f").split(" ", 1)
         matters = "yes" if result.matters else ""
-        table.add_row(result.part, interval(result.ndcg), f"{change.mean:+.4f}", bounds, matters)
+        table.add_row(result.part, interval(result.ndcg), mean, bounds, matters)
     print(f"{whole.n:,} requests; 95 % intervals over users, changes paired by request")
     print_table(table)
 
@@ -71,27 +72,35 @@ def summary_cells(row: RankerSummary) -> list[str]:
     segments = [row.segments[name] for name in SEGMENTS]
     return [
         *map(interval, row.accuracy.values()),
-        *(f"{segment.mean:.3f}" if segment.n else "-" for segment in segments),
-        f"{row.coverage:.3f}",
-        f"{row.novelty:.1f}",
-        f"{row.gini:.3f}",
-        f"{row.author_diversity:.2f}",
+        *(figure(segment.mean) for segment in segments),
+        figure(row.coverage),
+        figure(row.novelty, ".1f"),
+        figure(row.gini),
+        figure(row.author_diversity, ".2f"),
     ]
 
 
 def source_cells(row: SourceSummary) -> list[str]:
     """The cells of a source, in the order of SOURCE_COLUMNS."""
     return [
-        f"{row.recall:.3f}",
-        f"{row.unique_recall:.3f}",
-        f"{row.nominated:,.0f}",
-        f"{row.milliseconds:.2f}",
+        figure(row.recall),
+        figure(row.unique_recall),
+        figure(row.nominated, ",.0f"),
+        figure(row.milliseconds, ".2f"),
     ]
 
 
-def interval(estimate: Estimate) -> str:
-    """Text such as `0.351 [0.340 0.362]`."""
-    return f"{estimate.mean:.3f} [{estimate.low:.3f} {estimate.high:.3f}]"
+def figure(value: float | None, places: str = ".3f") -> str:
+    """A number in the given format; "-" where there is none."""
+    return "-" if value is None or math.isnan(value) else format(value, places)
+
+
+def interval(estimate: Estimate, places: str = ".3f") -> str:
+    """Text such as `0.351 [0.340 0.362]`; "-" without requests, and for the bounds with one user."""
+    if not estimate.n:
+        return "-"
+    bounds = f"[{estimate.low:{places}} {estimate.high:{places}}]" if estimate.low <= estimate.high else "[-]"
+    return f"{estimate.mean:{places}} {bounds}"
 
 
 def signed_interval(estimate: Estimate) -> str:

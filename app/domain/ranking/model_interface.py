@@ -23,6 +23,10 @@ class RankingModel(Protocol):
         """The options of its evaluation."""
 
     @property
+    def ranking(self) -> str:
+        """The ranking that serves: "learned", or a name of SIMPLE_RANKINGS."""
+
+    @property
     def snapshot(self) -> dict[str, Any]:
         """The feed at the end of training, for `state_snapshot.from_snapshot`."""
 

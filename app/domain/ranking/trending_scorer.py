@@ -1,8 +1,9 @@
-"""Scores posts by decayed engagement, for users without events and for a service without a model."""
+"""Scores posts by engagement, for users without events, and for feeds on which this ranks best."""
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.entities import Reason
 from app.domain.feed.state import HALF_LIVES
@@ -19,22 +20,17 @@ def nearest_half_life(seconds: float) -> int:
 
 
 class TrendingScorer:
-    """Score: decayed engagement / its largest value, plus newness / 1000, where newness = 1 / (1 + age in hours)."""
+    """Score: engagement / its largest value, plus newness / 1000, where newness = 1 / (1 + age in hours)."""
 
-    def __init__(self, half_life_seconds: float) -> None:
-        """Uses the counted half-life nearest to `half_life_seconds`."""
-        self._half_life = nearest_half_life(half_life_seconds)
+    def __init__(self, half_life_seconds: float | None) -> None:
+        """Decays engagement by the counted half-life nearest to `half_life_seconds`; None: counts all events alike."""
+        self._half_life = None if half_life_seconds is None else nearest_half_life(half_life_seconds)
 
     def __call__(self, context: RankingContext, rows: Rows) -> Scored:
         """See `Scorer`."""
-        state, now = context.state, context.now
-        half_life = slice(self._half_life, self._half_life + 1)
-        top = state.post_counters.top_k(self._half_life, 1)
-        engagement = state.post_counters.values(now, rows, half_life)[0]
-        largest = max(
-            state.post_counters.values(now, top, half_life).max(initial=0.0), engagement.max(initial=0.0)
-        )
-        newness = _NEWNESS_WEIGHT / (1.0 + np.maximum(now - state.created[rows], 0.0) / HOUR)
+        engagement, largest = self._engagement(context, rows)
+        age_seconds = np.maximum(context.now - context.state.created[rows], 0.0)
+        newness = _NEWNESS_WEIGHT / (1.0 + age_seconds / HOUR)
         values = (engagement / (largest or 1.0) + newness) / (1.0 + _NEWNESS_WEIGHT)
 
         def reasons(at: Rows) -> list[Reason | None]:
@@ -45,3 +41,16 @@ class TrendingScorer:
             return [{"trending": round(float(value), 4)} for value in engagement[at]]
 
         return Scored(values, reasons, explanations)
+
+    def _engagement(self, context: RankingContext, rows: Rows) -> tuple[NDArray[np.float64], float]:
+        """(n,) the engagement of each post, and the largest one of the feed."""
+        state, now = context.state, context.now
+        if self._half_life is None:
+            return state.engagements[rows].astype(np.float64), float(state.largest_engagement)
+        half_life = slice(self._half_life, self._half_life + 1)
+        top = state.post_counters.top_k(self._half_life, 1)
+        engagement = state.post_counters.values(now, rows, half_life)[0]
+        largest = max(
+            state.post_counters.values(now, top, half_life).max(initial=0.0), engagement.max(initial=0.0)
+        )
+        return engagement, float(largest)

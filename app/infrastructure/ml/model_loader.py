@@ -15,6 +15,7 @@ from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
+from app.domain.ranking.simple_rankings import FORMULA, LEARNED, SIMPLE_RANKINGS
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, NeighbourRecommender
@@ -29,10 +30,11 @@ class ServedModel:
     """A trained model and the feed it was trained on.
 
     user_keys, post_keys  UUIDs (16 bytes) of the rows and columns of the filter's matrix, in order
-    choice_model          None if the formula ranks
+    choice_model          None if a simple ranking serves
     snapshot              `to_snapshot` of the feed; a service starts from it
     position              position in the log after `snapshot`; None for a feed that was read from files
     figures               results of the evaluation
+    simple_ranking        a name of SIMPLE_RANKINGS; it serves without a `choice_model`
     """
 
     options: RankingOptions
@@ -44,6 +46,7 @@ class ServedModel:
     snapshot: dict[str, Any]
     position: LogPosition | None
     figures: dict[str, Any]
+    simple_ranking: str = FORMULA
 
     def to_artifact(self) -> dict[str, Any]:
         """The content of the artefact: dicts, lists, arrays, one CSR matrix and one scikit-learn estimator."""
@@ -59,6 +62,7 @@ class ServedModel:
             "snapshot": self.snapshot,
             "position": None if self.position is None else asdict(self.position),
             "figures": self.figures,
+            "simple_ranking": self.simple_ranking,
         }
 
     @classmethod
@@ -74,6 +78,11 @@ class ServedModel:
                 raise InvalidArtifact("the artefact's matrix or neighbours have another type: train again")
             if matrix.shape != (len(artifact["user_keys"]), len(artifact["post_keys"])):
                 raise InvalidArtifact("the artefact's matrix does not fit its users and posts: train again")
+            simple_ranking = artifact.get(
+                "simple_ranking", FORMULA
+            )  # absent in artefacts of earlier versions
+            if simple_ranking not in SIMPLE_RANKINGS:
+                raise InvalidArtifact(f"the artefact has an unknown ranking {simple_ranking!r}: train again")
             options = dict(artifact["options"])
             return cls(
                 options=RankingOptions(
@@ -91,11 +100,17 @@ class ServedModel:
                 snapshot=artifact["snapshot"],
                 position=LogPosition(**artifact["position"]) if artifact["position"] else None,
                 figures=artifact["figures"],
+                simple_ranking=simple_ranking,
             )
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
             raise InvalidArtifact(
                 f"the artefact lacks a part or has one of another shape: {error!r}; train again"
             ) from error
+
+    @property
+    def ranking(self) -> str:
+        """See RankingModel."""
+        return self.simple_ranking if self.choice_model is None else LEARNED
 
     def release_snapshot(self) -> None:
         """See RankingModel."""
@@ -114,7 +129,9 @@ class ServedModel:
             self.options.kind_weights(),
         )
         try:
-            return ranking_pipeline(self.options, recommender, self.choice_model, observer)
+            return ranking_pipeline(
+                self.options, recommender, self.choice_model, observer, self.simple_ranking
+            )
         except ValueError as error:
             raise InvalidArtifact(str(error)) from error
 
