@@ -64,6 +64,7 @@ from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import create_feed_engine, install_deadlines
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
+from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
@@ -81,7 +82,6 @@ from app.infrastructure.database.no_database import (
 )
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
-from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
@@ -130,7 +130,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         connect_seconds=settings.connect_budget_ms / 1000,
     )
     stack.callback(engine.dispose)
-    schema = SchemaName(settings.db_schema)
+    schema = feed_schema(engine, settings.db_schema)
     return Storage(
         interactions=SqlInteractionRepository(
             engine, schema, budget_seconds=settings.statement_budget_ms / 1000

@@ -34,6 +34,7 @@ from app.infrastructure.database.bulk_load import (
 )
 from app.infrastructure.database.bulk_update import GivenRows
 from app.infrastructure.database.cli_connection import cli_engine
+from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.schema import SchemaName
 from app.shared.progress import Progress
 from data.feed_files.reader import FeedFile
@@ -242,7 +243,7 @@ def feed_database() -> Iterator[FeedDatabase]:
 
     settings = read_settings()
     with cli_engine(settings) as engine:
-        schema = SchemaName(settings.db_schema)
+        schema = feed_schema(engine, settings.db_schema)
         with engine.connect() as connection:
             ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
         if ready is None:

@@ -9,8 +9,8 @@ from app.domain.feed.shown_pages import page_columns
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.cli_connection import cli_engine
+from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
-from app.infrastructure.database.schema import SchemaName
 from data.feed_arguments import posts_beside, read_feed_of
 
 _UNDATED = datetime.min.replace(tzinfo=UTC)
@@ -35,7 +35,7 @@ def read_database(settings: Settings) -> FeedSnapshot:
     """
     with cli_engine(settings) as engine:
         snapshot = SqlFeedLog(
-            engine, SchemaName(settings.db_schema), load_budget_seconds=settings.load_budget_seconds
+            engine, feed_schema(engine, settings.db_schema), load_budget_seconds=settings.load_budget_seconds
         ).read_all()
     controls = [control for of_user in snapshot.controls for control in of_user.controls]
     controls.sort(key=lambda control: control.created_at or _UNDATED)

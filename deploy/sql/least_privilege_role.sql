@@ -52,6 +52,10 @@ BEGIN
             = 'made by the feed recommendation service' THEN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.posts TO %I', schema, role);
     END IF;
+    -- ids for rows of adopted tables whose keys are no uuids
+    EXECUTE format('GRANT SELECT ON %I.feed_unkeyed TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT ON %I.feed_user_key TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT ON %I.feed_post_key TO %I', schema, role);
     -- numbers for the posts of adopted tables; our own table numbers its posts itself
     EXECUTE format('GRANT SELECT, INSERT ON %I.feed_post_number TO %I', schema, role);
 END

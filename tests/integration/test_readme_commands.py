@@ -23,7 +23,7 @@ PAGES = (
 TEXTS = {name: (CHECKOUT / name).read_text() for name in PAGES}
 TABLES = ["alembic", "upgrade", "head"]  # for a reader of the README, run_dev.sh creates the tables
 SMALLER = {"2000": "100", "10m": "10s"}  # requests, time
-HEAVY = {"benchmarks.serving", "benchmarks.worlds"}  # have smoke tests of their own
+HEAVY = {"benchmarks.serving", "benchmarks.worlds", "data.adopt"}  # have tests of their own
 OTHER_NAMES = {"like": "BOOKMARK", "click": "OPEN"}
 
 

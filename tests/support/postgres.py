@@ -29,8 +29,18 @@ class TestServer:
     @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
         """The DSN of a new database: with our tables, or quite empty."""
+        with self._database(self._template() if migrated else "template0") as url:
+            yield url
+
+    @contextmanager
+    def copy_of(self, url: str) -> Iterator[str]:
+        """The DSN of a copy of another database, to which nobody is connected."""
+        with self._database(url.rpartition("/")[2]) as copy:
+            yield copy
+
+    @contextmanager
+    def _database(self, template: str) -> Iterator[str]:
         name = f"test_{secrets.token_hex(6)}"
-        template = self._template() if migrated else "template0"
         self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
         try:
             yield self._url_of(name)

@@ -63,8 +63,8 @@ class Settings(BaseSettings):
 
     database_url: Dsn | None = None
     """PostgreSQL DSN. Unset: the embedded PostgreSQL in .local/postgres, if its package is installed."""
-    db_schema: str = Field("public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
-    """Schema of the service's tables and views; migrations create it."""
+    db_schema: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None = None
+    """Schema of the service. Unset: `public` where it is empty or holds our tables, else `feed`."""
 
     models_dir: Path = Path("models")
     """Folder of the model registry and its artefacts."""

@@ -15,6 +15,7 @@ from app.domain.errors import PositionExpired
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import RemovedEvents, UserAndPost
+from app.infrastructure.database.adoption.keys import add_keys
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
 from app.infrastructure.database.control_repository_impl import read_controls
 from app.infrastructure.database.full_read import read_feed
@@ -330,9 +331,13 @@ class SqlFeedLog:
         remaining = read_events_of(connection, self.schema, list(seqs))
         return [RemovedEvents(*pair, removed, remaining[pair]) for pair, removed in seqs.items()]
 
-    def _number_posts(self, condition: str, *values: object) -> None:
-        """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself."""
+    def _number_posts(self, condition: str, *values: datetime) -> None:
+        """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself.
+
+        Rows whose keys are no uuids get their ids first; `values` is the time of the earliest such post, if any.
+        """
         with transaction(self.engine, self.load_budget_seconds) as connection:
+            add_keys(connection, self.schema, *values)
             unnumbered = f"FROM {self.schema['feed_posts']} WHERE seq IS NULL AND {condition}"
             if connection.exec_driver_sql(f"SELECT EXISTS (SELECT {unnumbered})", values).scalar_one():
                 connection.exec_driver_sql(

@@ -15,8 +15,10 @@ export const config = {
     // SQLAlchemy puts the driver into the scheme, as in postgresql+psycopg2://
     return url ? url.replace(/^postgres(ql)?(\+\w+)?:\/\//, "postgresql://") : null;
   },
-  get databaseSchema(): string {
-    return process.env["DB_SCHEMA"] || "public";
+  /** `DB_SCHEMA`. Unset: PostgreSQL finds the views in `public`, or beside the tables of a team in `feed`. */
+  get databaseSchemas(): string[] {
+    const name = process.env["DB_SCHEMA"];
+    return name ? [name] : ["public", "feed"];
   },
   /** The percentage of users, 0..100, who get the ranked feed. The others get the newest posts. */
   get feedPercent(): number {

@@ -57,7 +57,7 @@ function currentPool(): pg.Pool {
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
       idleTimeoutMillis: 30_000,
-      options: `-c search_path=${quoteIdentifier(config.databaseSchema)} -c timezone=UTC -c statement_timeout=${QUERY_TIMEOUT_MS}`,
+      options: `-c search_path=${config.databaseSchemas.map(quoteIdentifier).join(",")} -c timezone=UTC -c statement_timeout=${QUERY_TIMEOUT_MS}`,
       application_name: "feed-web",
     });
     pool.on("error", (error) => logger.warn("database.connection_lost", { error }));

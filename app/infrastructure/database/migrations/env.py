@@ -10,6 +10,7 @@ from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.connection import first_line
+from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.migrate import VERSION_TABLE
 from app.infrastructure.database.schema import SchemaName
@@ -55,8 +56,10 @@ def run_by_command() -> None:
     if context.config.config_file_name:
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
     settings = read_settings()
-    with cli_engine(settings) as engine, engine.connect() as connection:
-        run(connection, SchemaName(settings.db_schema))
+    with cli_engine(settings) as engine:
+        schema = SchemaName(feed_schema(engine, settings.db_schema).plain)
+        with engine.connect() as connection:
+            run(connection, schema)
 
 
 if context.is_offline_mode():

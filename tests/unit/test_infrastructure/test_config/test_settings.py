@@ -21,7 +21,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     settings = read_settings()
 
     assert settings.database_url is None
-    assert (settings.db_schema, str(settings.models_dir), settings.port) == ("public", "models", 8000)
+    assert (settings.db_schema, str(settings.models_dir), settings.port) == (None, "models", 8000)
     assert (settings.weight_collaborative, settings.weight_content, settings.weight_recency) == (
         0.7,
         0.2,

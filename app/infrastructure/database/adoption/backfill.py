@@ -1,0 +1,93 @@
+"""Copies the likes, comments and other events of a team into the log of interactions, with their own times."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from app.infrastructure.database.adoption import expressions
+from app.infrastructure.database.adoption.applying import run_script
+from app.infrastructure.database.adoption.expressions import Keys
+from app.infrastructure.database.adoption.proposal import Proposal, Source
+from app.infrastructure.database.schema import SchemaName
+
+# The id of an event is a function of user, post, type, time and its number among equal rows, so that a second run adds
+# nothing. A time in the future counts as now.
+_STATEMENT = """
+WITH given AS MATERIALIZED (
+    SELECT u.id AS user_id, p.id AS post_id, p.author_id = u.id AS is_own, {time} AS happened
+    FROM {table} t {user_key} {post_key}
+    LEFT JOIN {feed_users} u ON u.id = {user_id}
+    LEFT JOIN {feed_posts} p ON p.id = {post_id}
+    WHERE {condition}
+), event AS MATERIALIZED (
+    SELECT user_id, post_id, least(happened, now()) AS occurred_at, concat_ws(' ', '{kind}', user_id, post_id,
+        extract(epoch FROM happened), row_number() OVER (PARTITION BY user_id, post_id, happened)) AS name
+    FROM given WHERE user_id IS NOT NULL AND post_id IS NOT NULL AND happened BETWEEN '0001-01-02Z' AND '9999-12-30Z'
+), added AS (
+    INSERT INTO {user_interaction} (user_id, post_id, interaction_type, occurred_at, created_at, event_id)
+    SELECT user_id, post_id, '{kind}', occurred_at, occurred_at,
+        encode(substr(sha256(convert_to(name, 'UTF8')), 1, 16), 'hex')::uuid
+    FROM event ORDER BY occurred_at
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM given), (SELECT count(*) FROM event), (SELECT count(*) FROM added),
+    count(*) FILTER (WHERE user_id IS NULL), count(*) FILTER (WHERE user_id IS NOT NULL AND post_id IS NULL),
+    count(*) FILTER (WHERE happened IS NULL), count(*) FILTER (WHERE happened > now())
+FROM given
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """Rows of one table: `given` were read, `added` are new events, the others are duplicates or skipped."""
+
+    kind: str
+    table: str
+    given: int
+    valid: int
+    added: int
+    unknown_user: int
+    unknown_post: int
+    no_time: int
+    in_future: int
+
+    def __str__(self) -> str:
+        skipped = {
+            "of unknown users": self.unknown_user,
+            "of unknown posts": self.unknown_post,
+            "without a time": self.no_time,
+        }
+        parts = [f"{self.added:,} added", f"{self.valid - self.added:,} there already"]
+        parts += [f"{count:,} {name} skipped" for name, count in skipped.items() if count]
+        parts += [f"{self.in_future:,} in the future counted as now"] if self.in_future else []
+        return f"{self.table} -> {self.kind}: {self.given:,} rows, {', '.join(parts)}"
+
+
+def backfill(
+    connection: Connection, schema: SchemaName, proposal: Proposal, time_zone: str
+) -> list[Backfilled]:
+    """Copy all tables of events, in the caller's transaction. The views and the ids of keys must be in place."""
+    return [
+        Backfilled(kind, str(source.table), *_copy(connection, schema, proposal, kind, source, time_zone))
+        for kind, source in proposal.events
+    ]
+
+
+def _copy(
+    connection: Connection, schema: SchemaName, proposal: Proposal, kind: str, source: Source, time_zone: str
+) -> tuple[int, ...]:
+    keys = Keys(schema, proposal)
+    statement = _STATEMENT.format(
+        kind=kind,
+        table=source.table.sql,
+        time=expressions.time(source, "created_at", time_zone),
+        user_key=keys.join("user", source, "user_id", "user_key", outer=True),
+        post_key=keys.join("post", source, "post_id", "post_key", outer=True),
+        user_id=keys.id("user", source, "user_id", "user_key"),
+        post_id=keys.id("post", source, "post_id", "post_key"),
+        condition=expressions.visible(source),
+        **{name: schema[name] for name in ("feed_users", "feed_posts", "user_interaction")},
+    )
+    [counts] = run_script(connection, statement)
+    return tuple(counts)

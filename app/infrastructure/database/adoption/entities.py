@@ -1,0 +1,234 @@
+"""Finds the tables of users and posts, and the columns of their views."""
+
+from collections.abc import Callable, Sequence
+
+from app.infrastructure.database.adoption import vocabulary
+from app.infrastructure.database.adoption.answers import Answers
+from app.infrastructure.database.adoption.catalogue import Column, Table
+from app.infrastructure.database.adoption.names import quoted, snake_case
+from app.infrastructure.database.adoption.proposal import Source, last_noun, noun
+from app.infrastructure.database.adoption.publication import Publication, publication, user_publication
+
+
+def find_users_and_posts(tables: Sequence[Table], answers: Answers) -> tuple[Table | None, Table | None]:
+    """Return both tables. A missing or ambiguous one is None, and `answers` has a question."""
+    posts = named_table(tables, answers, "feed_posts")
+    if posts is None and answers.get("feed_posts") is None:
+        posts = _only_table(tables, answers, "feed_posts", vocabulary.POSTS, _looks_like_posts)
+    users = named_table(tables, answers, "feed_users")
+    if users is None and answers.get("feed_users") is None:
+        users = _author_table(tables, posts) or _only_table(
+            tables,
+            answers,
+            "feed_users",
+            vocabulary.USERS,
+            lambda table: table != posts and not _links_users(table),
+        )
+    return users, posts
+
+
+def named_table(tables: Sequence[Table], answers: Answers, role: str) -> Table | None:
+    """Return the table that the user named for a role, with or without its schema."""
+    given = answers.get(role)
+    found = [table for table in tables if given in (table.name, str(table))]
+    if given and not found:
+        answers.ask(f"--map {role}={given}: no such table; there are {listed(tables)}")
+    return found[0] if given and found else None
+
+
+def listed(tables: Sequence[Table]) -> str:
+    """Return the names of tables for a message."""
+    names = ", ".join(str(table) for table in tables[:20])
+    return names + (f" and {len(tables) - 20} more" if len(tables) > 20 else "")
+
+
+def _only_table(
+    tables: Sequence[Table],
+    answers: Answers,
+    role: str,
+    tiers: vocabulary.Tiers,
+    accepts: Callable[[Table], bool],
+) -> Table | None:
+    """Return the only table with a name of the first tier that has any; else add a question."""
+    for tier in tiers:
+        exact = [table for table in tables if noun(table) in tier and accepts(table)]
+        found = exact or [table for table in tables if last_noun(table) in tier and accepts(table)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            answers.ask(f"{role}: {listed(found)} may be meant; choose with --map {role}=TABLE")
+            return None
+    known = f"the tables {listed(tables)}" if tables else "a schema without tables of a team"
+    answers.ask(f"{role}: nothing was recognised in {known}; name it with --map {role}=TABLE")
+    return None
+
+
+def _names(table: Table) -> set[str]:
+    return {snake_case(column.name) for column in table.columns}
+
+
+def _looks_like_posts(table: Table) -> bool:
+    """Posts have a time, and a text or an author."""
+    names = _names(table)
+    texts = vocabulary.CONTENT + vocabulary.TITLE + vocabulary.AUTHOR
+    return any(names & tier for tier in vocabulary.CREATED) and any(names & tier for tier in texts)
+
+
+def _links_users(table: Table) -> bool:
+    """A table of members of groups refers to users, and has no name of its own."""
+    return (
+        not any(_names(table) & tier for tier in vocabulary.USERNAME)
+        and len(table.columns) <= 5
+        and any(column.reference for column in table.columns)
+    )
+
+
+def _author_table(tables: Sequence[Table], posts: Table | None) -> Table | None:
+    """Return the table that the author column of the posts refers to."""
+    if posts is None:
+        return None
+    for tier in vocabulary.AUTHOR:
+        targets = {
+            column.reference
+            for column in posts.columns
+            if column.reference and snake_case(column.name) in tier
+        }
+        found = [
+            t
+            for t in tables
+            if any((t.schema, t.name) == (r.schema, r.table) for r in targets) and t != posts
+        ]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def refers_to(table: Table) -> Callable[[Column], bool]:
+    """Return a condition: the column has a foreign key to `table`."""
+
+    def is_reference(column: Column) -> bool:
+        target = column.reference
+        return target is not None and (target.schema, target.table) == (table.schema, table.name)
+
+    return is_reference
+
+
+def has_type(*types: str) -> Callable[[Column], bool]:
+    """Return a condition: the column has one of these types or families of types."""
+    return lambda column: column.family in types or column.type in types
+
+
+def key_of(tables: Sequence[Table], table: Table, role: str, answers: Answers) -> str:
+    """Return the column that identifies a row: the one that foreign keys refer to, else the primary key."""
+    answer = answers.get(f"{role}.id")
+    if answer is not None:
+        return answers.column(role, "id", table, (), lambda _: True) or ""
+    targets = {
+        column.reference.column
+        for other in tables
+        for column in other.columns
+        if column.reference and refers_to(table)(column)
+    }
+    if len(targets) == 1:
+        return targets.pop()
+    if len(table.key) == 1:
+        return table.key[0]
+    names = frozenset({"id", "uuid", "uid", "pk", f"{last_noun(table)}_id", f"{noun(table)}_id"})
+    return answers.column(role, "id", table, (frozenset({"id"}), names), lambda _: True, required=True) or ""
+
+
+def is_time(column: Column) -> bool:
+    """A time, or seconds or milliseconds since 1970."""
+    return column.family == "time" or column.type in ("bigint", "integer", "numeric", "double precision")
+
+
+def user_source(tables: Sequence[Table], table: Table, answers: Answers) -> Source:
+    """Return the columns of feed_users."""
+    choices = {
+        "created_at": (vocabulary.SIGN_UP, is_time),
+        "username": (vocabulary.USERNAME, has_type("text")),
+        "languages": (vocabulary.LANGUAGES, has_type("text[]", "character varying[]")),
+        "show_sensitive": (vocabulary.SHOW_SENSITIVE, has_type("boolean")),
+        "discoverable": ((frozenset({"discoverable"}),), has_type("boolean")),
+        "personalised": ((frozenset({"personalised", "personalized"}),), has_type("boolean")),
+        "private": (vocabulary.PRIVATE_ACCOUNT, has_type("boolean")),
+        "public": (vocabulary.PUBLIC_ACCOUNT, has_type("boolean")),
+        "visible": ((), is_time),
+    }
+    columns = {"id": key_of(tables, table, "feed_users", answers)}
+    for name, (tiers, accepts) in choices.items():
+        if column := answers.column("feed_users", name, table, tiers, accepts):
+            columns[name] = column
+    return Source(
+        table, columns, _checked(user_publication(table.columns), "feed_users", table, columns, answers)
+    )
+
+
+def post_source(
+    tables: Sequence[Table], table: Table, users: Source, answers: Answers, time_zone: str
+) -> Source:
+    """Return the columns of feed_posts."""
+    key = key_of(tables, table, "feed_posts", answers)
+    key_column, is_post = table.column(key), refers_to(table)
+
+    def is_key(column: Column) -> bool:
+        return key_column is not None and (is_post(column) or _is_same_type(column, key_column))
+
+    choices = {
+        "content": (vocabulary.CONTENT, has_type("text")),
+        "title": (vocabulary.TITLE, has_type("text")),
+        "tags": (vocabulary.TAGS, has_type("text[]", "character varying[]", "jsonb", "json", "text")),
+        "language": (vocabulary.LANGUAGE, has_type("text")),
+        "sensitive": (vocabulary.SENSITIVE, has_type("boolean")),
+        "reply_to": (vocabulary.REPLY_TO, is_key),
+        "root_id": (vocabulary.ROOT, is_key),
+        "repost_of": (vocabulary.REPOST_OF, is_key),
+        "audience_id": (vocabulary.AUDIENCE, has_type("integer", "text", "uuid")),
+        "visible": ((), is_time),
+        "visibility": ((), is_time),
+    }
+    author = answers.column(
+        "feed_posts", "author_id", table, vocabulary.AUTHOR, has_type(users.family("id")),
+        prefer=refers_to(users.table), required=True,
+    )  # fmt: skip
+    created_at = answers.column("feed_posts", "created_at", table, vocabulary.CREATED, is_time, required=True)
+    found = {"id": key, "author_id": author, "created_at": created_at}
+    for name, (tiers, accepts) in choices.items():
+        found[name] = answers.column("feed_posts", name, table, tiers, accepts)
+    columns = {name: column for name, column in found.items() if column}
+    if not columns.keys() & {"content", "title"}:
+        answers.notes.append(
+            f"{table}: no column was recognised as content, so posts have no text; name it with "
+            "--map feed_posts.content=COLUMN"
+        )
+    published = publication(table.columns, time_zone, followers=True)
+    return Source(table, columns, _checked(published, "feed_posts", table, columns, answers))
+
+
+def _is_same_type(column: Column, key: Column) -> bool:
+    return column.reference is None and column.family == key.family
+
+
+def _checked(
+    published: Publication, role: str, table: Table, columns: dict[str, str], answers: Answers
+) -> Publication:
+    """Ask for the meaning of unknown columns of soft deletes, drafts and moderation, unless `visible` is mapped."""
+    if "visible" in columns:
+        return published.with_known_columns()
+    if published.unknown:
+        for column in published.unknown:
+            name = column.name if column.name == snake_case(column.name) else quoted(column.name)
+            answers.ask(
+                f"{table}.{column.name} ({column.type}) may hide rows, and its values are unknown; say which rows are "
+                "published, "
+                f"for example --map '{role}.visible=(t.{name} = 1)'"
+            )
+    return published
+
+
+def checked_publication(
+    role: str, table: Table, columns: dict[str, str], answers: Answers, time_zone: str
+) -> Publication:
+    """Return the publication of follows, events and other relations; unknown columns give a question."""
+    others = [column for column in table.columns if column.name not in columns.values()]
+    return _checked(publication(others, time_zone), role, table, columns, answers)

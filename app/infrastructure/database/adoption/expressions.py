@@ -1,0 +1,109 @@
+"""SQL expressions of the views: times, texts, tags, and ids that come from integer or text keys."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from app.infrastructure.database.adoption.names import literal, quoted
+from app.infrastructure.database.adoption.proposal import JoinedTags, Proposal, Source
+from app.infrastructure.database.schema import SchemaName
+
+Kind = Literal["user", "post"]
+
+
+def value(source: Source, name: str, alias: str = "t") -> str | None:
+    """Return the SQL value of what feeds a column of the view; None if nothing does."""
+    given = source.get(name)
+    if given is None or given.startswith("("):
+        return given
+    return f"{alias}.{quoted(given)}"
+
+
+def time(source: Source, name: str, time_zone: str) -> str:
+    """Return a timestamptz. Numbers above 100,000,000,000 are milliseconds since 1970, others seconds."""
+    sql, column = value(source, name), source.column(name)
+    if sql is None:
+        return "NULL::timestamptz"
+    kind = column.type if column else "timestamp with time zone"
+    if kind in ("timestamp without time zone", "date"):
+        return f"({sql}::timestamp AT TIME ZONE {literal(time_zone)})"
+    if kind in ("bigint", "integer", "numeric", "double precision"):
+        return f"to_timestamp(CASE WHEN {sql} > 100000000000 THEN {sql} / 1000.0 ELSE {sql} END)"
+    return f"{sql}::timestamptz"
+
+
+def visible(source: Source) -> str:
+    """Return the SQL condition of rows that are published, by the columns of the table and by the user's answer."""
+    answer = value(source, "visible")
+    conditions = [
+        source.condition,
+        source.published.condition,
+        f"coalesce({answer}::boolean, false)" if answer else "true",
+    ]
+    return " AND ".join(one for one in conditions if one != "true") or "true"
+
+
+def tags(source: Source, joined: JoinedTags | None) -> str:
+    """Return a text[] of tags."""
+    sql, column = value(source, "tags"), source.column("tags")
+    if joined:
+        return _joined_tags(source, joined)
+    if sql is None:
+        return "'{}'::text[]"
+    kind = column.type if column else "text[]"
+    if kind in ("json", "jsonb"):
+        elements = f"ARRAY(SELECT jsonb_array_elements_text({sql}::jsonb))"
+        return f"CASE jsonb_typeof({sql}::jsonb) WHEN 'array' THEN {elements} ELSE '{{}}' END"
+    if kind in ("text", "character varying"):
+        return f"array_remove(regexp_split_to_array(btrim({sql}, ' {{}}[]'), '\\s*,\\s*'), '')"
+    return f"coalesce({sql}::text[], '{{}}')"
+
+
+def _joined_tags(source: Source, joined: JoinedTags) -> str:
+    of_post = f"j.{quoted(joined.post)} = {value(source, 'id')}"
+    if joined.names is None:
+        return (
+            f"ARRAY(SELECT j.{quoted(joined.tag)}::text FROM {joined.link.sql} j WHERE {of_post} ORDER BY 1)"
+        )
+    return (
+        f"ARRAY(SELECT g.{quoted(joined.name)}::text FROM {joined.link.sql} j JOIN {joined.names.sql} g "
+        f"ON g.{quoted(joined.key)} = j.{quoted(joined.tag)} WHERE {of_post} ORDER BY 1)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Ids of users and posts. A uuid key is the id; for others feed_user_key and feed_post_key hold it."""
+
+    schema: SchemaName
+    proposal: Proposal
+
+    def has_uuids(self, kind: Kind) -> bool:
+        """Return whether the team's own key is the id."""
+        return self._of(kind).family("id") == "uuid"
+
+    def table(self, kind: Kind) -> str:
+        """Return the quoted name of the table of keys."""
+        return self.schema[f"feed_{kind}_key"]
+
+    def id(self, kind: Kind, source: Source, name: str, alias: str) -> str:
+        """Return the SQL of the id of the user or post that a column refers to; `join` provides `alias`."""
+        sql = value(source, name)
+        return f"{sql}::uuid" if self.has_uuids(kind) else f"{alias}.id"
+
+    def join(self, kind: Kind, source: Source, name: str, alias: str, *, outer: bool = False) -> str:
+        """Return the join with the table of keys; "" for uuid keys."""
+        if self.has_uuids(kind):
+            return ""
+        return f"{'LEFT ' if outer else ''}JOIN {self.table(kind)} {alias} ON {self.matches(source, name, alias)}"
+
+    def matches(self, source: Source, name: str, alias: str) -> str:
+        """Return the condition that a row of keys is that of a column's value. Integers and texts use an index."""
+        sql = value(source, name)
+        return (
+            f"{alias}.number = {sql}"
+            if source.family(name) == "integer"
+            else f"{alias}.external_id = {sql}::text"
+        )
+
+    def _of(self, kind: Kind) -> Source:
+        return self.proposal.users if kind == "user" else self.proposal.posts

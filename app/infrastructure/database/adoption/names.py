@@ -1,0 +1,37 @@
+"""Words of the names of tables and columns, whatever their style: "createdAt", "created_at", "CreatedAt"."""
+
+import re
+
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PLURALS = {"people": "person", "statuses": "status", "aliases": "alias", "likes": "like", "shares": "share"}
+
+
+def words(name: str) -> tuple[str, ...]:
+    """Return the lower-case words of a name."""
+    return tuple(word for word in re.split(r"[^a-z0-9]+", _WORD_START.sub("_", name).lower()) if word)
+
+
+def snake_case(name: str) -> str:
+    """Return a name in snake case: "createdAt" gives "created_at"."""
+    return "_".join(words(name))
+
+
+def singular(word: str) -> str:
+    """Return the singular of an English noun."""
+    if word in _PLURALS:
+        return _PLURALS[word]
+    if word.endswith("ies") and len(word) > 4:
+        return f"{word[:-3]}y"
+    if word.endswith(("sses", "ches", "shes", "xes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is", "ews")) else word
+
+
+def quoted(name: str) -> str:
+    """Return an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return an SQL string."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,124 @@
+"""A database with the tables of a team, and the service on it after `python -m data.adopt`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from app.bootstrap import Storage
+from app.infrastructure.database.control_repository_impl import SqlControlRepository
+from app.infrastructure.database.default_schema import feed_schema
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
+from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
+from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from data import adopt
+from tests.support.small_service import SmallService
+
+_OF_TEAM = "SET LOCAL search_path TO public; "  # the role of the tests has the name of the schema `feed`
+PRISMA_INTEGER = """
+CREATE TABLE "User" (id serial PRIMARY KEY, name text, "createdAt" timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE "Post" (id serial PRIMARY KEY, "authorId" int REFERENCES "User"(id), content text,
+    published boolean NOT NULL DEFAULT false, "createdAt" timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE "Like" ("userId" int REFERENCES "User"(id), "postId" int REFERENCES "Post"(id),
+    "createdAt" timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY ("userId", "postId"));
+INSERT INTO "User" (name) SELECT 'name ' || i FROM generate_series(1, 20) i;
+INSERT INTO "Post" ("authorId", content, published, "createdAt")
+    SELECT 1 + i % 20, 'text ' || i, i % 6 <> 0, now() - i * interval '1 hour' FROM generate_series(1, 60) i;
+INSERT INTO "Like" SELECT u, p, now() - (u + p) * interval '10 minutes'
+    FROM generate_series(1, 20) u, generate_series(1, 60) p WHERE (u + p) % 4 = 0;
+"""
+SNAKE_INTEGER = """
+CREATE TABLE users (id bigserial PRIMARY KEY, username text, created_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE posts (id bigserial PRIMARY KEY, author_id bigint REFERENCES users(id), content text,
+    created_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE follows (follower_id bigint, followee_id bigint);
+INSERT INTO users (username) SELECT 'name' || i FROM generate_series(1, 20) i;
+INSERT INTO posts (author_id, content, created_at)
+    SELECT 1 + i % 20, 'text ' || i, now() - i * interval '1 hour' FROM generate_series(1, 60) i;
+INSERT INTO follows VALUES (1, 2), (1, 99);
+"""
+CUID = """
+CREATE TABLE users (id text PRIMARY KEY, username text, created_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE posts (id text PRIMARY KEY, author_id text REFERENCES users(id), content text,
+    created_at timestamptz NOT NULL DEFAULT now());
+INSERT INTO users (id, username) SELECT 'clx' || lpad(i::text, 22, '0'), 'name' || i FROM generate_series(1, 20) i;
+INSERT INTO posts (id, author_id, content, created_at) SELECT 'clp' || lpad(i::text, 22, '0'),
+    'clx' || lpad((1 + i % 20)::text, 22, '0'), 'text ' || i, now() - i * interval '1 hour'
+    FROM generate_series(1, 60) i;
+"""
+UUID_SOFT_DELETE = """
+CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), username text,
+    created_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE posts (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), author_id uuid REFERENCES users(id), content text,
+    status text NOT NULL DEFAULT 'published', deleted_at timestamptz, created_at timestamp NOT NULL);
+CREATE TABLE follows (follower_id uuid, followee_id uuid);
+INSERT INTO users (username) SELECT 'name' || i FROM generate_series(1, 20) i;
+INSERT INTO posts (author_id, content, status, deleted_at, created_at)
+SELECT (SELECT id FROM users ORDER BY username OFFSET i % 20 LIMIT 1),
+    CASE WHEN i % 5 = 0 THEN 'DELETED ' WHEN i % 5 = 1 THEN 'DRAFT ' ELSE 'text ' END || i,
+    CASE WHEN i % 5 = 1 THEN 'draft' ELSE 'published' END, CASE WHEN i % 5 = 0 THEN now() END,
+    (now() AT TIME ZONE 'Europe/Berlin') - i * interval '10 minutes' FROM generate_series(1, 60) i;
+"""
+
+
+@dataclass
+class Team:
+    """A team's database. `adopt` runs the command; its exit code, output and error are returned."""
+
+    engine: Engine
+    adopt: Callable[..., tuple[int, str, str]]
+
+    def run(self, sql: str) -> None:
+        with self.engine.begin() as connection, connection.connection.cursor() as cursor:
+            cursor.execute(_OF_TEAM + sql)
+
+    def rows(self, sql: str) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.exec_driver_sql(_OF_TEAM + sql))
+
+    def service(self) -> SmallService:
+        """A process of the service that has read the feed."""
+        schema = feed_schema(self.engine, None)
+        service = SmallService(
+            storage=Storage(
+                SqlInteractionRepository(self.engine, schema, budget_seconds=20),
+                SqlControlRepository(self.engine, schema, budget_seconds=20),
+                SqlFollowRepository(self.engine, schema, budget_seconds=20),
+                SqlMembershipRepository(self.engine, schema, budget_seconds=20),
+                SqlImpressionRepository(self.engine, schema, budget_seconds=20),
+                SqlFeedLog(self.engine, schema),
+                SqlPostRepository(self.engine, schema, budget_seconds=20),
+            )
+        )
+        service.clock.at = datetime.now(UTC)
+        service.catch_up()
+        return service
+
+
+def make_team(engine: Engine, sql: str, monkeypatch: Any, capsys: Any, folder: Any) -> Team:
+    """Create the team's tables beside the migrated schema `feed`, and return the team."""
+    monkeypatch.setenv("DATABASE_URL", engine.url.render_as_string(hide_password=False))
+    monkeypatch.delenv("DB_SCHEMA", raising=False)
+
+    def run_adopt(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            code = adopt.main([*arguments, "--output", str(folder / "adopt.sql")])
+        except SystemExit as error:
+            code = int(error.code or 0)
+        return (code, *capsys.readouterr())
+
+    team = Team(engine, run_adopt)
+    team.run(sql)
+    return team
+
+
+def shown(service: SmallService, user: str) -> list[str]:
+    """The ids of all posts that the user is shown, page by page to the end: those of the team."""
+    pages = service.all_pages(user, limit=20)
+    return [name or id_ for page in pages for name, id_ in zip(page.external_ids, page.post_ids, strict=True)]

@@ -1,0 +1,321 @@
+"""The mapping that is proposed for the schemas of frameworks and teams."""
+
+import pytest
+
+from app.infrastructure.database.adoption.answers import AdoptionError, parse_answers
+from app.infrastructure.database.adoption.catalogue import Table
+from app.infrastructure.database.adoption.proposal import Proposal
+from app.infrastructure.database.adoption.propose import propose
+from tests.support.team_schemas import table
+
+PRISMA = [
+    table("User", "id integer,email text,name text,createdAt timestamp"),
+    table(
+        "Post",
+        "id integer,title text,content text,published boolean,authorId integer > User.id,createdAt "
+        "timestamp,updatedAt timestamp",
+    ),
+    table("Like", "userId integer > User.id,postId integer > Post.id,createdAt timestamp", "userId postId"),
+    table("Follow", "followerId integer > User.id,followingId integer > User.id", "followerId followingId"),
+    table("_PostToTag", "A integer > Post.id,B integer > Tag.id", ""),
+    table("Tag", "id integer,name text"),
+    table("Session", "id text,userId integer > User.id"),
+    table("_prisma_migrations", "id text,started_at timestamptz"),
+]
+RAILS = [
+    table("users", "id bigint,username varchar,discarded_at timestamp,created_at timestamp"),
+    table(
+        "posts",
+        "id bigint,user_id bigint > users.id,body text,discarded_at timestamp,created_at timestamp,"
+        "updated_at timestamp",
+    ),
+    table(
+        "likes",
+        "id bigint,user_id bigint > users.id,likeable_type varchar,likeable_id bigint,created_at timestamp",
+    ),
+    table(
+        "comments",
+        "id bigint,user_id bigint > users.id,post_id bigint > posts.id,body text,created_at timestamp",
+    ),
+    table(
+        "follows",
+        "id bigint,follower_id bigint > users.id,followed_id bigint > users.id,created_at timestamp",
+    ),
+    table("schema_migrations", "version varchar", "version"),
+]
+DJANGO = [
+    table("auth_user", "id integer,username varchar,is_active boolean,date_joined timestamptz"),
+    table("auth_group", "id integer,name varchar"),
+    table("auth_user_groups", "id bigint,user_id integer > auth_user.id,group_id integer > auth_group.id"),
+    table(
+        "blog_post",
+        "id bigint,author_id integer > auth_user.id,title varchar,body text,status draft|published,"
+        "created_at timestamptz",
+    ),
+    table(
+        "blog_like",
+        "id bigint,user_id integer > auth_user.id,post_id bigint > blog_post.id,created_at timestamptz",
+    ),
+    table("django_session", "session_key varchar,session_data text", "session_key"),
+]
+SUPABASE = [
+    table("profiles", "id uuid,username text,full_name text,updated_at timestamptz"),
+    table(
+        "posts",
+        "id uuid,user_id uuid > profiles.id,content text,deleted_at timestamptz,created_at timestamptz,tags text[]",
+    ),
+    table(
+        "bookmarks",
+        "user_id uuid > profiles.id,post_id uuid > posts.id,created_at timestamptz",
+        "user_id post_id",
+    ),
+]
+MEMBERS = [
+    table("members", "member_id varchar,handle varchar,joined_at timestamptz", "member_id"),
+    table(
+        "articles",
+        "slug varchar,written_by varchar > members.member_id,headline text,body text,date_posted "
+        "timestamptz,removed boolean",
+        "slug",
+    ),
+    table("subscriptions", "reader varchar > members.member_id,writer varchar > members.member_id"),
+    table("favourites", "fan varchar > members.member_id,article varchar > articles.slug,at timestamptz"),
+]
+MASTODON_LIKE = [
+    table("accounts", "id bigint,username varchar,suspended_at timestamp,created_at timestamp"),
+    table("statuses", "id bigint,account_id bigint > accounts.id,text text,in_reply_to_id bigint > "
+    "statuses.id,reblog_of_id bigint > statuses.id,deleted_at timestamp,created_at timestamp,sensitive "
+    "boolean,language varchar"),
+    table("favourites", "id bigint,account_id bigint > accounts.id,status_id bigint > statuses.id,"
+    "created_at timestamp"),
+    table("follows", "id bigint,account_id bigint > accounts.id,target_account_id bigint > accounts.id,"
+    "created_at timestamp"),
+    table("blocks", "id bigint,account_id bigint > accounts.id,target_account_id bigint > accounts.id,"
+    "created_at timestamp"),
+    table("mutes", "id bigint,account_id bigint > accounts.id,target_account_id bigint > accounts.id"),
+]  # fmt: skip
+UNCONSTRAINED = [
+    table("users", "id bigint,username text,created_at timestamptz"),
+    table("posts", "id bigint,author_id bigint,content text,created_at timestamptz"),
+    table("follows", "follower_id bigint,followee_id bigint", ""),
+    table("post_votes", "user_id bigint,post_id bigint,value smallint,created_at timestamptz"),
+]
+GROUPS = [
+    table("users", "id uuid,name text,is_private boolean"),
+    table("groups", "id uuid,name text"),
+    table("group_members", "group_id uuid > groups.id,user_id uuid > users.id,status text"),
+    table(
+        "posts",
+        "id uuid,owner_id uuid > users.id,group_id uuid > groups.id,body text,created timestamptz,visibility text",
+    ),
+    table("reads", "user_id uuid > users.id,message_id uuid"),
+]
+
+
+def mapped(proposal: Proposal) -> dict[str, dict[str, str]]:
+    return {name: {"": source.table.name, **source.columns} for name, source in proposal.sources}
+
+
+def test_prisma() -> None:
+    found = propose(PRISMA, {})
+
+    assert mapped(found) == {
+        "feed_users": {"": "User", "id": "id", "created_at": "createdAt", "username": "name"},
+        "feed_posts": {
+            "": "Post", "id": "id", "author_id": "authorId", "created_at": "createdAt", "content": "content",
+            "title": "title",
+        },
+        "feed_follows": {"": "Follow", "follower_id": "followerId", "followee_id": "followingId"},
+        "like": {"": "Like", "user_id": "userId", "post_id": "postId", "created_at": "createdAt"},
+    }  # fmt: skip
+    assert found.posts.published.columns == ("published",)
+    assert found.tags is not None
+    assert (found.tags.link.name, found.tags.post, found.tags.tag, found.tags.name) == (
+        "_PostToTag",
+        "A",
+        "B",
+        "name",
+    )
+
+
+def test_rails() -> None:
+    found = propose(RAILS, {})
+
+    assert mapped(found)["feed_posts"] == {
+        "": "posts",
+        "id": "id",
+        "author_id": "user_id",
+        "created_at": "created_at",
+        "content": "body",
+    }
+    assert mapped(found)["feed_follows"]["followee_id"] == "followed_id"
+    assert mapped(found)["like"]["post_id"] == "likeable_id"
+    assert "'post'" in dict(found.events)["like"].condition
+    assert "likeable_type" in dict(found.events)["like"].condition
+    assert mapped(found)["comment"]["post_id"] == "post_id"
+    assert found.posts.published.condition == 't."discarded_at" IS NULL'
+    assert found.times_without_zone()[:2] == ["public.users.created_at", "public.users.discarded_at"]
+
+
+def test_django() -> None:
+    found = propose(DJANGO, {})
+
+    assert found.users.table.name == "auth_user"
+    assert found.users.published.columns == ("is_active",)
+    assert mapped(found)["feed_posts"]["author_id"] == "author_id"
+    assert "'published'" in found.posts.published.condition
+    assert mapped(found)["like"][""] == "blog_like"
+    assert found.times_without_zone() == []
+
+
+def test_supabase() -> None:
+    found = propose(SUPABASE, {})
+
+    assert (found.users.table.name, found.posts.get("author_id"), found.posts.get("tags")) == (
+        "profiles",
+        "user_id",
+        "tags",
+    )
+    assert mapped(found)["like"][""] == "bookmarks"
+
+
+def test_names_of_a_teams_own() -> None:
+    found = mapped(propose(MEMBERS, {}))
+
+    assert found["feed_users"] == {
+        "": "members",
+        "id": "member_id",
+        "created_at": "joined_at",
+        "username": "handle",
+    }
+    assert found["feed_posts"] == {
+        "": "articles", "id": "slug", "author_id": "written_by", "created_at": "date_posted", "content": "body",
+        "title": "headline",
+    }  # fmt: skip
+    assert found["feed_follows"] == {"": "subscriptions", "follower_id": "reader", "followee_id": "writer"}
+    assert found["like"] == {"": "favourites", "user_id": "fan", "post_id": "article", "created_at": "at"}
+
+
+def test_replies_reposts_blocks_and_mutes() -> None:
+    found = propose(MASTODON_LIKE, {})
+    columns = mapped(found)
+
+    assert (columns["feed_posts"][""], columns["feed_posts"]["author_id"]) == ("statuses", "account_id")
+    assert (columns["feed_posts"]["reply_to"], columns["feed_posts"]["repost_of"]) == (
+        "in_reply_to_id",
+        "reblog_of_id",
+    )
+    assert (columns["feed_posts"]["sensitive"], columns["feed_posts"]["language"]) == (
+        "sensitive",
+        "language",
+    )
+    assert columns["block_author"] == {
+        "": "blocks", "user_id": "account_id", "target_user_id": "target_account_id", "created_at": "created_at"
+    }  # fmt: skip
+    assert columns["mute_author"]["target_user_id"] == "target_account_id"
+    assert columns["feed_follows"]["followee_id"] == "target_account_id"
+
+
+def test_tables_without_foreign_keys_are_recognised_by_names_and_types() -> None:
+    found = propose(UNCONSTRAINED, {})
+
+    assert mapped(found)["feed_follows"]["follower_id"] == "follower_id"
+    assert mapped(found)["like"][""] == "post_votes"
+    assert '"value" > 0' in dict(found.events)["like"].condition
+
+
+def test_groups_and_private_accounts() -> None:
+    found = propose(GROUPS, {})
+
+    assert mapped(found)["feed_memberships"] == {
+        "": "group_members",
+        "user_id": "user_id",
+        "audience_id": "group_id",
+    }
+    assert (found.posts.get("audience_id"), found.users.get("private")) == ("group_id", "is_private")
+    assert found.memberships is not None
+    assert found.memberships.published.columns == ("status",)
+    assert found.events == []  # reads of messages are no reads of posts
+
+
+def without(tables: list[Table], *names: str) -> list[Table]:
+    return [one for one in tables if one.name not in names]
+
+
+POST = "id integer,content text,createdAt timestamp"
+
+
+@pytest.mark.parametrize(
+    ("tables", "question"),
+    [
+        ([], "a schema without tables of a team"),
+        ([table("widgets", "id integer")], "feed_posts: nothing was recognised in the tables public.widgets"),
+        (
+            [*SUPABASE, table("articles", "id uuid,author_id uuid,body text,created_at timestamptz")],
+            "feed_posts: public.posts, public.articles may be meant",
+        ),
+        (
+            [PRISMA[0], table("Post", f"{POST},userId integer,ownerId integer")],
+            "userId and ownerId may be author_id",
+        ),
+        ([PRISMA[0], table("Post", f"{POST},authorId integer,body text")], "content and body may be content"),
+        (
+            [PRISMA[0], table("Post", f"{POST},authorId integer,status integer")],
+            "status (integer) may hide rows",
+        ),
+        (
+            [
+                PRISMA[0],
+                table("Post", "a integer,b integer,authorId integer,content text,createdAt timestamp", "a b"),
+            ],
+            "no column was recognised as id",
+        ),
+        (
+            [*PRISMA[:2], table("_Follows", "A integer > User.id,B integer > User.id", "")],
+            "which of A and B is follower_id",
+        ),
+    ],
+)
+def test_what_is_ambiguous_is_asked(tables: list[Table], question: str) -> None:
+    with pytest.raises(AdoptionError) as raised:
+        propose(tables, {})
+    assert question in str(raised.value)
+    assert "--map" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_answers_override_the_proposal() -> None:
+    given = parse_answers(
+        ["feed_posts.content=title,feed_posts.tags=(ARRAY['a', 'b'])", "like=", "feed_posts.title="]
+    )
+
+    found = propose(PRISMA, given)
+
+    assert mapped(found)["feed_posts"]["content"] == "title"
+    assert mapped(found)["feed_posts"]["tags"] == "(ARRAY['a', 'b'])"
+    assert found.events == []
+
+
+def test_an_answer_about_published_rows_does_not_show_deleted_ones() -> None:
+    posts = table(
+        "posts",
+        "id uuid,user_id uuid,status integer,deleted_at timestamptz,content text,created_at timestamptz",
+    )
+
+    found = propose([SUPABASE[0], posts], {"feed_posts.visible": "(t.status = 1)"})
+
+    assert found.posts.published.condition == 't."deleted_at" IS NULL'
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("feed_posts=nope", "no such table"),
+        ("feed_posts.content=nope", "has no such column"),
+        ("feed_posts.contents=content", "nothing has this name"),
+        ("content", "pairs such as"),
+    ],
+)
+def test_a_wrong_answer_is_an_error(given: str, problem: str) -> None:
+    with pytest.raises(AdoptionError, match=problem):
+        propose(PRISMA, parse_answers([given]))
