@@ -43,6 +43,7 @@ class LiveFeed:
 
     database_ok     the last read of the log succeeded
     caught_up_at    monotonic seconds of the last complete read of the log; None before the first one
+    warnings        short texts about tables of which the feed shows nothing
     needs_controls  an empty feed before the first read is not ready: the users' controls are unknown
     """
 
@@ -53,6 +54,7 @@ class LiveFeed:
         self.database_ok = False
         self.caught_up_at: float | None = None
         self.needs_controls = False
+        self.warnings: Sequence[str] = ()
 
     def user_id(self, given: str) -> UUID:
         """As in IdResolver."""

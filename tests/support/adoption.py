@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from app.bootstrap import Storage
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.default_schema import feed_schema
+from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
@@ -90,6 +91,7 @@ class Team:
                 SqlControlRepository(self.engine, schema, budget_seconds=20),
                 SqlFollowRepository(self.engine, schema, budget_seconds=20),
                 SqlMembershipRepository(self.engine, schema, budget_seconds=20),
+                SqlEntityRepository(self.engine, schema, budget_seconds=20),
                 SqlImpressionRepository(self.engine, schema, budget_seconds=20),
                 SqlFeedLog(self.engine, schema),
                 SqlPostRepository(self.engine, schema, budget_seconds=20),

@@ -500,6 +500,9 @@ class InMemoryFeedLog:
         self._tables.begin()
         return [self._tables.users[one] for one in ids if one in self._tables.users]
 
+    def warnings(self) -> Sequence[str]:
+        return ()
+
     def purge(self, older_than: timedelta) -> int:
         """Every change is old enough."""
         tables = self._tables

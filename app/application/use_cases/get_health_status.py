@@ -19,6 +19,7 @@ class ServiceState:
     model_version     None while no model is loaded
     database          `none`: no database is configured
     tail_lag_seconds  time since the last complete read of the log; None before the first one
+    warnings          tables of which the feed shows nothing
     """
 
     ready: bool
@@ -29,6 +30,7 @@ class ServiceState:
     reload_failures: int = 0
     database: Database = "none"
     tail_lag_seconds: float | None = None
+    warnings: tuple[str, ...] = ()
     users: int = 0
     posts: int = 0
     interactions: int = 0

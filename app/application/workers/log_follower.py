@@ -49,6 +49,16 @@ class LogFollower:
         self.feed.database_ok = True
         self.feed.caught_up_at = monotonic()
 
+    def look_for_warnings(self) -> None:
+        """Read which tables have rows of which the feed shows nothing; log new warnings."""
+        try:
+            warnings = self.feed_log.warnings()
+        except StorageUnavailable:
+            return  # `poll_log` reports it
+        for text in set(warnings) - set(self.feed.warnings):
+            log.warning("feed.empty_view", problem=text)
+        self.feed.warnings = warnings
+
     def purge_outbox(self) -> None:
         """Remove rows of the outbox that every process has read long ago."""
         try:

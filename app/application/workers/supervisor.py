@@ -47,6 +47,7 @@ class WorkerSupervisor:
         self.watcher.check_for_new_model()
         if self.follower is not None:
             self.follower.poll_log()
+            self.follower.look_for_warnings()
         for name, work, pause_seconds in self._schedule():
             thread = threading.Thread(target=self._repeat, args=(work, pause_seconds), name=name, daemon=True)
             thread.start()
@@ -71,6 +72,7 @@ class WorkerSupervisor:
             reload_failures=watcher.failures,
             database=self._database(),
             tail_lag_seconds=None if caught_up_at is None else monotonic() - caught_up_at,
+            warnings=tuple(feed.warnings),
             users=len(feed.state.user_rows),
             posts=len(feed.state.post_rows),
             interactions=feed.interaction_count,
@@ -89,6 +91,7 @@ class WorkerSupervisor:
         """Name, work and pause in seconds of each thread; the work may return the pause that follows it."""
         if self.follower is not None:
             yield "log-follower", self.follower.poll_log, self.intervals.log_seconds
+            yield "feed-warnings", self.follower.look_for_warnings, self.intervals.reconcile_seconds
             yield "outbox-purge", self.follower.purge_outbox, self.intervals.purge_seconds
         yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
         if self.writer is not None:

@@ -137,6 +137,9 @@ class FeedLog(Protocol):
     def posts_created_since(self, created: float) -> Sequence[Post]:
         """Posts created at or after a time, oldest first; also those that no trigger captured."""
 
+    def warnings(self) -> Sequence[str]:
+        """Short texts about tables of a team that have rows of which the feed shows nothing."""
+
     def purge(self, older_than: timedelta) -> int:
         """Remove changes, but no events, that are older than `older_than` (at least an hour); return their number.
 

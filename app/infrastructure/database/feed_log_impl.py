@@ -16,6 +16,7 @@ from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
 from app.domain.repositories.interaction_repository import RemovedEvents, UserAndPost
 from app.infrastructure.database.adoption.keys import add_keys
+from app.infrastructure.database.adoption.warnings import adoption_warnings
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
 from app.infrastructure.database.control_repository_impl import read_controls
 from app.infrastructure.database.full_read import read_feed
@@ -162,6 +163,11 @@ class SqlFeedLog:
         self._number_posts("true")
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             return read_checksums(connection, self.schema)
+
+    def warnings(self) -> Sequence[str]:
+        """As in FeedLog; reads the catalogue if a view is empty."""
+        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+            return adoption_warnings(connection, self.schema)
 
     def purge(self, older_than: timedelta) -> int:
         """As in FeedLog. Removes rows in several transactions; concurrent purges do not wait for each other.

@@ -23,6 +23,7 @@ class HealthResponse(BaseModel):
                     "last_reload_error": None,
                     "database": "up",
                     "tail_lag_seconds": 0.2,
+                    "warnings": [],
                     "users": 300,
                     "posts": 1500,
                     "interactions": 20000,
@@ -39,6 +40,9 @@ class HealthResponse(BaseModel):
     last_reload_error: str | None = Field(description="Why the newest model is not the one that serves")
     database: Literal["up", "down", "none"]
     tail_lag_seconds: float | None = Field(description="Time since the log was last read to its end")
+    warnings: list[str] = Field(
+        description="Tables that have rows of which the feed shows nothing, and the remedy"
+    )
     users: int
     posts: int
     interactions: int

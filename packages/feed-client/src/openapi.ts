@@ -563,7 +563,8 @@ export interface components {
          *       "status": "healthy",
          *       "tail_lag_seconds": 0.2,
          *       "timestamp": "2025-01-13T12:00:00Z",
-         *       "users": 300
+         *       "users": 300,
+         *       "warnings": []
          *     }
          */
         HealthResponse: {
@@ -598,6 +599,11 @@ export interface components {
              * @description Time since the log was last read to its end
              */
             tail_lag_seconds: number | null;
+            /**
+             * Warnings
+             * @description Tables that have rows of which the feed shows nothing, and the remedy
+             */
+            warnings: string[];
             /** Users */
             users: number;
             /** Posts */

@@ -111,6 +111,24 @@ def test_deleted_posts_and_drafts_are_not_shown_and_local_times_need_a_zone(
     assert {texts[id_].split()[0] for id_ in shown(team.service(), user)} == {"text"}
 
 
+def test_health_warns_of_tables_that_nobody_adopted_until_they_are(a_team: Callable[[str], Team]) -> None:
+    team = a_team(PRISMA_INTEGER)
+    service = team.service()
+    follower = service.workers.follower
+    assert follower is not None
+
+    follower.look_for_warnings()
+    before = service.state.warnings
+    team.adopt("apply", "--time-zone", "UTC")
+    follower.look_for_warnings()
+
+    assert [text.partition(";")[0] for text in before] == [
+        "feed_users is empty, although public.User has rows (id integer)",
+        "feed_posts is empty, although public.Post has rows (id integer)",
+    ]
+    assert service.state.warnings == ()
+
+
 def test_rows_that_are_added_later_get_their_ids_when_the_service_reads_them(
     a_team: Callable[[str], Team],
 ) -> None:

@@ -27,6 +27,23 @@ def find_users_and_posts(tables: Sequence[Table], answers: Answers) -> tuple[Tab
     return users, posts
 
 
+def find_candidates(tables: Sequence[Table], view: str) -> list[Table]:
+    """Return the tables whose names and columns are those of users or posts, most likely ones first."""
+    if view == "feed_users":
+        return [
+            table
+            for tier in vocabulary.USERS
+            for table in tables
+            if last_noun(table) in tier and not _links_users(table)
+        ]
+    return [
+        table
+        for tier in vocabulary.POSTS
+        for table in tables
+        if last_noun(table) in tier and _looks_like_posts(table)
+    ]
+
+
 def named_table(tables: Sequence[Table], answers: Answers, role: str) -> Table | None:
     """Return the table that the user named for a role, with or without its schema."""
     given = answers.get(role)

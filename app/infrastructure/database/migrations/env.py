@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import read_settings
+from app.infrastructure.database.adoption.warnings import adoption_warnings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.connection import first_line
 from app.infrastructure.database.default_schema import feed_schema
@@ -60,6 +61,9 @@ def run_by_command() -> None:
         schema = SchemaName(feed_schema(engine, settings.db_schema).plain)
         with engine.connect() as connection:
             run(connection, schema)
+        with engine.connect() as connection:
+            for warning in adoption_warnings(connection, schema):
+                print(f"warning: {warning}", file=sys.stderr)
 
 
 if context.is_offline_mode():

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from app.infrastructure.database.migrate import MigrationRejected
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
