@@ -12,12 +12,14 @@ from sqlalchemy import Connection, Engine
 
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.adoption.answers import AdoptionError, parse_answers
-from app.infrastructure.database.adoption.applying import Report, apply_views, check
+from app.infrastructure.database.adoption.applying import Report, apply_views, check, check_migrated
 from app.infrastructure.database.adoption.backfill import backfill
 from app.infrastructure.database.adoption.catalogue import Table, read_tables
 from app.infrastructure.database.adoption.description import describe
+from app.infrastructure.database.adoption.dropping import create_views, drop_views
 from app.infrastructure.database.adoption.proposal import Proposal
 from app.infrastructure.database.adoption.propose import propose
+from app.infrastructure.database.adoption.triggers import TriggerWriter
 from app.infrastructure.database.adoption.views import ViewWriter
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.default_schema import feed_schema
@@ -45,9 +47,14 @@ class _Adoption:
     tables: Sequence[Table]
     proposal: Proposal
     time_zone: str
+    triggers: bool
 
     def sql(self) -> str:
-        return ViewWriter(self.proposal, self.schema, self.time_zone).sql()
+        """Return the views and, if asked for, the triggers."""
+        views = ViewWriter(self.proposal, self.schema, self.time_zone).sql()
+        if not self.triggers:
+            return views
+        return f"{views}\n{TriggerWriter(self.proposal, self.schema, self.time_zone).sql()}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--time-zone", metavar="ZONE", help="zone of times without one, such as UTC or Europe/Berlin"
     )
+    parser.add_argument(
+        "--triggers", action="store_true", help="also create triggers: changes arrive at once"
+    )
     parser.add_argument("--backfill", action="store_true", help="with `apply`: also copy the events")
     return parser
 
@@ -87,6 +97,8 @@ def _run(args: argparse.Namespace) -> int:
     settings = read_settings()
     with cli_engine(settings) as engine:
         schema = feed_schema(engine, settings.db_schema)
+        if args.action in ("drop-views", "create-views"):
+            return _drop_or_create(engine, schema, args.action)
         adoption = _read(engine, schema, args)
         if args.action in ("propose", "apply"):
             print("\n".join(describe(adoption.proposal, adoption.tables)))
@@ -96,10 +108,19 @@ def _run(args: argparse.Namespace) -> int:
             if args.action == "apply":
                 sql = args.input.read_text(encoding="utf-8") if args.input else adoption.sql()
                 apply_views(connection, schema, sql)
+                create_views(connection, schema, missing_only=True)
             if args.action in ("apply", "check"):
                 _print_report(check(connection, schema, adoption.proposal, adoption.time_zone))
         if args.action == "backfill" or args.backfill:
             _backfill(adoption)
+    return 0
+
+
+def _drop_or_create(engine: Engine, schema: SchemaName, action: str) -> int:
+    with engine.connect() as connection, connection.begin():
+        check_migrated(connection, schema)
+        number = (drop_views if action == "drop-views" else create_views)(connection, schema)
+    print(f"{action.partition('-')[0]}: {number} views and triggers")
     return 0
 
 
@@ -120,7 +141,7 @@ def _read(engine: Engine, schema: SchemaName, args: argparse.Namespace) -> _Adop
     if args.time_zone is None and (columns := proposal.times_without_zone()):
         zone = _ask_time_zone(columns)
         proposal = propose(tables, answers, zone)
-    return _Adoption(engine, schema, tables, proposal, zone)
+    return _Adoption(engine, schema, tables, proposal, zone, args.triggers)
 
 
 def _check_schema(connection: Connection, schema: str) -> None:

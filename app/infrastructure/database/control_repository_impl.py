@@ -84,9 +84,13 @@ class SqlControlRepository:
         try:
             with transaction(self.engine, self.budget_seconds) as connection:
                 is_own = shows_own_table(self.schema, "feed_controls", "user_feedback")
+                view = f"to_regclass('{self.schema['feed_controls']}')"
+                of_team = (
+                    f"coalesce(obj_description({view}, 'pg_class') ~ %s, false)"  # see adoption/views.py
+                )
                 shown, _ = connection.exec_driver_sql(
-                    f"SELECT {is_own}, pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                    (f"feed controls {self.schema} {control.user_id}",),
+                    f"SELECT {is_own} AND NOT {of_team}, pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                    (control.action, f"feed controls {self.schema} {control.user_id}"),
                 ).one()
                 if not shown:
                     raise ManagedElsewhere(

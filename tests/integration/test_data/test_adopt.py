@@ -1,6 +1,7 @@
 """`python -m data.adopt` on the tables of teams, from the migration to the feed that users get."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.adoption import (
     make_team,
     shown,
 )
+from tests.support.live_feeds import reconcile_now
 from tests.support.postgres import TestServer
 
 
@@ -154,6 +156,67 @@ def test_keys_that_have_one_id_in_the_api_stay_two_rows(a_team: Callable[[str], 
     ids = dict(team.rows("SELECT external_id, id FROM feed.feed_users WHERE external_id ~ '^ ?a'"))
     assert len(ids) == len(set(ids.values())) == 3
     assert user_uuid("ann") in ids.values()
+
+
+def test_with_triggers_each_change_reaches_the_service_at_once(a_team: Callable[[str], Team]) -> None:
+    team = a_team(
+        PRISMA_INTEGER
+        + """
+        CREATE TABLE "Block" ("blockerId" int REFERENCES "User"(id), "blockedId" int REFERENCES "User"(id));
+        ALTER TABLE "User" ADD "deletedAt" timestamp(3);
+        """
+    )
+    assert team.adopt("apply", "--time-zone", "UTC", "--triggers", "--backfill")[0] == 0
+    service = team.service()
+
+    def changed(sql: str) -> set[str]:
+        team.run(sql or "SELECT")
+        service.clock.at = datetime.now(UTC)
+        service.catch_up()
+        return set(shown(service, "21"))
+
+    assert "61" in changed(
+        """INSERT INTO "User" (name) VALUES ('new');
+        INSERT INTO "Post" ("authorId", content, published) VALUES (1, 'new', true)"""
+    )
+    assert {"1", "61"} <= changed("")
+    assert "1" not in changed('UPDATE "Post" SET published = false WHERE id = 1')
+    assert not {"2", "22", "42"} & changed('INSERT INTO "Block" VALUES (21, 3)')
+    assert not {"3", "23", "43"} & changed('UPDATE "User" SET "deletedAt" = now() WHERE id = 4')
+    assert "61" not in changed('DELETE FROM "Post" WHERE id = 61')
+    assert "5" not in changed('INSERT INTO "Like" VALUES (21, 5, now())')
+    assert service.state.interactions == 301
+    changed('DELETE FROM "Like" WHERE "userId" = 21')
+    assert service.state.interactions == 300
+    with pytest.raises(ManagedElsewhere):
+        service.feedback("21", "block_author", "7")
+    service.feedback("21", "hide_post", "7")
+    assert "7" not in changed("")
+    assert team.adopt("backfill", "--time-zone", "UTC")[1].count(" 0 added") == 1
+
+
+def test_views_can_be_dropped_for_a_migration_of_the_team(a_team: Callable[[str], Team]) -> None:
+    team = a_team(PRISMA_INTEGER)
+    team.adopt("apply", "--time-zone", "UTC", "--triggers")
+    service = team.service()
+    posts = shown(service, "1")
+    relations = (
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'feed'::regnamespace AND relkind = 'v'"
+    )
+    triggers = "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'feed_adopted_%%' ORDER BY 1"
+    before = sorted(team.rows(relations)), team.rows(triggers)
+
+    assert team.adopt("drop-views")[0] == 0
+    team.run("""ALTER TABLE "Post" ALTER content TYPE varchar(500), ALTER "createdAt" TYPE timestamp(6)""")
+    reconcile_now(service)
+    assert shown(service, "1") == posts  # from memory
+    assert not service.feed.database_ok
+    assert team.adopt("create-views")[0] == 0
+
+    service.catch_up()
+    assert service.feed.database_ok
+    assert (sorted(team.rows(relations)), team.rows(triggers)) == before
+    assert team.adopt("check", "--time-zone", "UTC")[0] == 0
 
 
 def test_a_mistake_is_one_line_and_changes_nothing(a_team: Callable[[str], Team]) -> None:

@@ -26,15 +26,22 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
+def check_migrated(connection: Connection, schema: SchemaName) -> None:
+    """Raise AdoptionError if the migrations have not run."""
+    if connection.exec_driver_sql(
+        "SELECT to_regclass(%s) IS NULL", (schema["feed_dropped_view"],)
+    ).scalar_one():
+        raise AdoptionError(
+            f"{schema.plain} has no tables of the service; run `python -m alembic upgrade head`"
+        )
+
+
 def apply_views(connection: Connection, schema: SchemaName, sql: str) -> int:
     """Run the SQL, add the ids of keys that are no uuids, and number the posts; return the number of ids added.
 
     Raises AdoptionError with the first line of what PostgreSQL rejects.
     """
-    if connection.exec_driver_sql("SELECT to_regclass(%s) IS NULL", (schema["feed_unkeyed"],)).scalar_one():
-        raise AdoptionError(
-            f"the schema {schema.plain} has no tables of the service; run `python -m alembic upgrade head`"
-        )
+    check_migrated(connection, schema)
     try:
         run_script(
             connection, f"SET LOCAL TimeZone TO 'UTC'; SET LOCAL lock_timeout TO '{_LOCK_SECONDS}s'; {sql}"

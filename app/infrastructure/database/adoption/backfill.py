@@ -12,28 +12,29 @@ from app.infrastructure.database.schema import SchemaName
 
 # The id of an event is a function of user, post, type, time and its number among equal rows, so that a second run adds
 # nothing. A time in the future counts as now.
-_STATEMENT = """
-WITH given AS MATERIALIZED (
-    SELECT u.id AS user_id, p.id AS post_id, p.author_id = u.id AS is_own, {time} AS happened
+_GIVEN = """SELECT u.id AS user_id, p.id AS post_id, {time} AS happened
     FROM {table} t {user_key} {post_key}
     LEFT JOIN {feed_users} u ON u.id = {user_id}
     LEFT JOIN {feed_posts} p ON p.id = {post_id}
-    WHERE {condition}
-), event AS MATERIALIZED (
-    SELECT user_id, post_id, least(happened, now()) AS occurred_at, concat_ws(' ', '{kind}', user_id, post_id,
-        extract(epoch FROM happened), row_number() OVER (PARTITION BY user_id, post_id, happened)) AS name
-    FROM given WHERE user_id IS NOT NULL AND post_id IS NOT NULL AND happened BETWEEN '0001-01-02Z' AND '9999-12-30Z'
+    WHERE {condition}"""
+_EVENT = """SELECT user_id, post_id, '{kind}', least(happened, now()), least(happened, now()),
+    encode(substr(sha256(convert_to(concat_ws(' ', '{kind}', user_id, post_id, extract(epoch FROM happened),
+        row_number() OVER (PARTITION BY user_id, post_id, happened)), 'UTF8')), 1, 16), 'hex')::uuid AS event_id
+    FROM {given} AS given
+    WHERE user_id IS NOT NULL AND post_id IS NOT NULL AND happened BETWEEN '0001-01-02Z' AND '9999-12-30Z'"""
+_STATEMENT = """
+WITH given AS MATERIALIZED (
+    {given}
 ), added AS (
     INSERT INTO {user_interaction} (user_id, post_id, interaction_type, occurred_at, created_at, event_id)
-    SELECT user_id, post_id, '{kind}', occurred_at, occurred_at,
-        encode(substr(sha256(convert_to(name, 'UTF8')), 1, 16), 'hex')::uuid
-    FROM event ORDER BY occurred_at
+    {event} ORDER BY happened
     ON CONFLICT (event_id) DO NOTHING
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM given), (SELECT count(*) FROM event), (SELECT count(*) FROM added),
-    count(*) FILTER (WHERE user_id IS NULL), count(*) FILTER (WHERE user_id IS NOT NULL AND post_id IS NULL),
-    count(*) FILTER (WHERE happened IS NULL), count(*) FILTER (WHERE happened > now())
+SELECT count(*), (SELECT count(*) FROM added), count(*) FILTER (WHERE user_id IS NULL),
+    count(*) FILTER (WHERE user_id IS NOT NULL AND post_id IS NULL),
+    count(*) FILTER (WHERE user_id IS NOT NULL AND post_id IS NOT NULL AND happened IS NULL),
+    count(*) FILTER (WHERE happened > now())
 FROM given
 """
 
@@ -45,7 +46,6 @@ class Backfilled:
     kind: str
     table: str
     given: int
-    valid: int
     added: int
     unknown_user: int
     unknown_post: int
@@ -58,7 +58,8 @@ class Backfilled:
             "of unknown posts": self.unknown_post,
             "without a time": self.no_time,
         }
-        parts = [f"{self.added:,} added", f"{self.valid - self.added:,} there already"]
+        present = self.given - self.added - sum(skipped.values())
+        parts = [f"{self.added:,} added", f"{present:,} there already"]
         parts += [f"{count:,} {name} skipped" for name, count in skipped.items() if count]
         parts += [f"{self.in_future:,} in the future counted as now"] if self.in_future else []
         return f"{self.table} -> {self.kind}: {self.given:,} rows, {', '.join(parts)}"
@@ -74,20 +75,36 @@ def backfill(
     ]
 
 
-def _copy(
-    connection: Connection, schema: SchemaName, proposal: Proposal, kind: str, source: Source, time_zone: str
-) -> tuple[int, ...]:
+def event_select(
+    schema: SchemaName, proposal: Proposal, kind: str, source: Source, time_zone: str, rows: str
+) -> str:
+    """Return a SELECT of user_id, post_id, type, both times and event_id of `rows`, which have the source's columns."""
+    given = _given_select(schema, proposal, source, time_zone, rows)
+    return _EVENT.format(kind=kind, given=f"({given})")
+
+
+def _given_select(schema: SchemaName, proposal: Proposal, source: Source, time_zone: str, rows: str) -> str:
     keys = Keys(schema, proposal)
-    statement = _STATEMENT.format(
-        kind=kind,
-        table=source.table.sql,
+    return _GIVEN.format(
+        table=rows,
         time=expressions.time(source, "created_at", time_zone),
         user_key=keys.join("user", source, "user_id", "user_key", outer=True),
         post_key=keys.join("post", source, "post_id", "post_key", outer=True),
         user_id=keys.id("user", source, "user_id", "user_key"),
         post_id=keys.id("post", source, "post_id", "post_key"),
         condition=expressions.visible(source),
-        **{name: schema[name] for name in ("feed_users", "feed_posts", "user_interaction")},
+        feed_users=schema["feed_users"],
+        feed_posts=schema["feed_posts"],
+    )
+
+
+def _copy(
+    connection: Connection, schema: SchemaName, proposal: Proposal, kind: str, source: Source, time_zone: str
+) -> tuple[int, ...]:
+    statement = _STATEMENT.format(
+        given=_given_select(schema, proposal, source, time_zone, source.table.sql),
+        event=_EVENT.format(kind=kind, given="given"),
+        user_interaction=schema["user_interaction"],
     )
     [counts] = run_script(connection, statement)
     return tuple(counts)

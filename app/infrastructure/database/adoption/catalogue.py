@@ -50,6 +50,7 @@ class Table:
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    is_view: bool = False
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
@@ -65,7 +66,7 @@ class Table:
 
 
 _STATEMENT: Final = """
-SELECT c.relname, a.attname,
+SELECT c.relname, c.relkind NOT IN ('r', 'p') AS is_view, a.attname,
     format_type(coalesce(nullif(base.typbasetype, 0), nullif(typ.typbasetype, 0), typ.oid), NULL) AS type,
     a.attnum = ANY (coalesce(primary_key.columns, '{}')) AS in_key,
     ARRAY(
@@ -114,4 +115,4 @@ def _table(schema: str, name: str, rows: Sequence[Any]) -> Table:
         )
         for row in rows
     )
-    return Table(schema, name, columns, tuple(row.attname for row in rows if row.in_key))
+    return Table(schema, name, columns, tuple(row.attname for row in rows if row.in_key), rows[0].is_view)

@@ -14,7 +14,8 @@ _HEADER = """\
 -- Views of the feed recommendation service over the tables of {team}, written by `python -m data.adopt`.
 -- Keep it beside your migrations and edit it as you like; `python -m data.adopt apply --input FILE` applies it.
 
--- Rows of the service may refer to users and posts of the views, which are no longer its own tables.
+-- Rows of the service may refer to users and posts of the views, which are no longer its own tables. Triggers of an
+-- earlier file are dropped; those of this one are at its end, if there are any.
 DO $adopt$
 DECLARE
     found record;
@@ -23,6 +24,11 @@ BEGIN
         WHERE contype = 'f' AND confrelid IN (to_regclass({users}), to_regclass({posts})) AND conparentid = 0
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', found.relation, found.conname);
+    END LOOP;
+    FOR found IN SELECT tgrelid::regclass AS relation, tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE tgname LIKE 'feed_adopted_%' AND p.pronamespace = {schema}::regnamespace
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.relation);
     END LOOP;
 END
 $adopt$;
@@ -44,9 +50,11 @@ class ViewWriter:
 
     def sql(self) -> str:
         """Return all statements of the views."""
-        users, posts = literal(self.schema["users"]), literal(self.schema["posts"])
+        users, posts, schema = (
+            literal(one) for one in (self.schema["users"], self.schema["posts"], str(self.schema))
+        )
         parts = [
-            _HEADER.format(team=self.proposal.posts.table.schema, users=users, posts=posts),
+            _HEADER.format(team=self.proposal.posts.table.schema, users=users, posts=posts, schema=schema),
             self._users(),
             self._posts(),
         ]

@@ -36,6 +36,7 @@ SELECT NULL::text AS kind, NULL::text AS external_id, NULL::timestamptz AS creat
 DROPPED = """
 CREATE TABLE {table} (
     place integer PRIMARY KEY,
+    name text NOT NULL,
     statement text NOT NULL
 );
 COMMENT ON TABLE {table} IS '{mark}'
