@@ -8,6 +8,7 @@ from typing import Final
 
 from app.domain.entities import INTERACTION_TYPES
 from app.shared.command_line import preview
+from app.shared.exceptions import ConfigurationError
 from data.feed_files.bad_rows import BadRowFile
 from data.feed_files.open_files import sibling, suffix_of
 from data.feed_files.options import DROP, ReadOptions
@@ -129,6 +130,8 @@ def read_feed_of(args: argparse.Namespace, posts: Path | None) -> FeedFile:
     others = {kind: getattr(args, kind) for kind in ("controls", "memberships", "impressions")}
     if args.skip_bad_rows is None:
         return read_feed(*paths, options, **others)
+    if args.skip_bad_rows in (*paths, *others.values()):
+        raise ConfigurationError(f"{args.skip_bad_rows}: is read, so --skip-bad-rows must be another file")
     with BadRowFile(args.skip_bad_rows) as bad_rows:
         feed = read_feed(*paths, replace(options, bad_rows=bad_rows), **others)
     note = f"skipped {bad_rows.count:,} bad rows; {bad_rows.path} lists them"

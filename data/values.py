@@ -21,10 +21,11 @@ from data.times import parse_time
 MAX_COUNT: Final = 2**31 - 1
 """Counts are PostgreSQL integers."""
 _FORMATTED_NUMBER: Final = re.compile(
-    r"\d+[.,]0+"  # 101.0
-    r"|\d([.,]\d+)?[eE]\+\d+"  # 1.57E+18
+    r"[+-]?\d+[.,]0*"  # 101.0
+    r"|[+-]?\d([.,]\d+)?[eE]\+\d+"  # 1.57E+18
+    r"|[+-]?\d[.,]\d+[eE]\d+"  # 1.57E18, as Java writes it; 1e18 may be a part of a hash
     r"|\d{1,3}([,'\u2019\u00a0\u202f ]\d{3})+"  # 1,234,567
-    r"|'.*"  # '0042, the mark of a text
+    r"|'.*|=\".*\""  # '0042 and ="0042", the marks of a text
 )
 _SHOWN_STATES: Final = ("published", "publish", "public", "active", "visible", "approved", "live")
 _UNPUBLISHED_STATES: Final = ("draft", "pending", "scheduled", "future", "private", "unpublished", "inactive")
@@ -55,9 +56,10 @@ def parse_id(value: object) -> str:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not is_id(text):
         raise ValueError(f"is not an id: it needs 1 to {MAX_ID_LENGTH} printable characters")
-    if text in PLACEHOLDERS:
+    trimmed = text.strip()
+    if trimmed in PLACEHOLDERS:
         raise ValueError(STANDS_FOR_NOTHING)
-    if _FORMATTED_NUMBER.fullmatch(text):
+    if trimmed[0] in "'=+-0123456789" and _FORMATTED_NUMBER.fullmatch(trimmed):
         raise ValueError("is a number that a program formatted; export ids as text")
     return text
 

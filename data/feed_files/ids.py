@@ -64,5 +64,6 @@ class IdIndex:
 
 def _rough(given: str) -> str:
     """An id without case, spaces, leading zeros and compatibility forms."""
-    text = given if given.isascii() else unicodedata.normalize("NFKC", given)
-    return "".join(text.casefold().split()).lstrip("0")
+    if given.isalnum() and given.isascii():
+        return given.lower().lstrip("0")
+    return "".join(unicodedata.normalize("NFKC", given).casefold().split()).lstrip("0")

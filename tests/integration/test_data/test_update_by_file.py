@@ -171,3 +171,15 @@ def test_bad_rows_cannot_remove_follows(imports: Import) -> None:
 
     assert left.value.code == 2
     assert "a bad row would remove its follow" in imports.capsys.readouterr().err
+
+
+def test_the_file_of_bad_rows_cannot_replace_a_file_that_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_rows(tmp_path / "i.csv", [VIEW])
+    before = path.read_text()
+
+    code = import_feed.main(["--interactions", str(path), "--skip-bad-rows", str(path)])
+
+    assert (code, path.read_text()) == (2, before)
+    assert "is read, so --skip-bad-rows must be another file" in capsys.readouterr().err

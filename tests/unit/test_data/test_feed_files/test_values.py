@@ -41,7 +41,7 @@ def test_a_user_may_mute_a_word_that_stands_for_a_missing_value_elsewhere(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "given", ["v1.0", "007", "1.5", "1e5", "12e4", "na", "Nan", "1,23", "O'Neil", "1.0.0"]
+    "given", ["v1.0", "007", "1.5", "1e5", "12e4", "1E18", "-5", "=", "na", "Nan", "1,23", "O'Neil", "1.0.0"]
 )
 def test_ids_that_only_resemble_a_formatted_number_are_kept(tmp_path: Path, given: str) -> None:
     path = write_rows(tmp_path / "i.csv", [{**VIEW, "user_id": given}])
