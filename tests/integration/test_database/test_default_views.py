@@ -102,6 +102,16 @@ def test_the_migrations_warn_of_the_tables_of_a_team_beside_the_schema_of_the_se
     assert len(warnings(empty_engine, schema)) == 2
 
 
+def test_tables_in_any_schema_of_a_team_give_a_warning(empty_engine: Engine) -> None:
+    run(empty_engine, "CREATE SCHEMA app; SET LOCAL search_path TO app;" + SNAKE_INTEGER)
+    migrate(empty_engine, PUBLIC)
+
+    assert warnings(empty_engine) == [
+        "feed_users is empty, although app.users has rows (id bigint); run `python -m data.adopt --schema app`",
+        "feed_posts is empty, although app.posts has rows (id bigint); run `python -m data.adopt --schema app`",
+    ]
+
+
 def test_an_empty_database_keeps_the_schema_public(empty_engine: Engine) -> None:
     schema = feed_schema(empty_engine, None)
     assert schema.plain == "public"

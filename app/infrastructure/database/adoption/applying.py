@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.infrastructure.database.adoption.answers import AdoptionError
 from app.infrastructure.database.adoption.keys import add_keys
 from app.infrastructure.database.adoption.proposal import Proposal, Source
-from app.infrastructure.database.adoption.publication import known_state
+from app.infrastructure.database.adoption.publication import is_state, known_state
 from app.infrastructure.database.connection import first_line
 from app.infrastructure.database.schema import SchemaName
 
@@ -132,7 +132,7 @@ def _unknown_states(connection: Connection, source: Source) -> Iterator[str]:
     """Name the values of state columns that are neither known to show nor to hide a post; such posts are hidden."""
     for name in source.published.columns:
         column = source.table.column(name)
-        if column is None or column.family != "text" or "IN (" not in source.published.known:
+        if column is None or not is_state(column):
             continue
         sql = f't."{name}"::text'.replace("%", "%%")
         rows = connection.exec_driver_sql(

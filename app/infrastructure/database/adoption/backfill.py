@@ -1,6 +1,7 @@
 """Copies the likes, comments and other events of a team into the log of interactions, with their own times."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -39,6 +40,9 @@ FROM given
 """
 
 
+_WORK_MEMORY: Final = "256MB"  # sorts and joins of a million events stay in memory
+
+
 @dataclass(frozen=True, slots=True)
 class Backfilled:
     """Rows of one table: `given` were read, `added` are new events, the others are duplicates or skipped."""
@@ -69,6 +73,7 @@ def backfill(
     connection: Connection, schema: SchemaName, proposal: Proposal, time_zone: str
 ) -> list[Backfilled]:
     """Copy all tables of events, in the caller's transaction. The views and the ids of keys must be in place."""
+    connection.exec_driver_sql(f"SET LOCAL work_mem TO '{_WORK_MEMORY}'")
     return [
         Backfilled(kind, str(source.table), *_copy(connection, schema, proposal, kind, source, time_zone))
         for kind, source in proposal.events

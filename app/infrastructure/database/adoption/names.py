@@ -24,7 +24,7 @@ def singular(word: str) -> str:
         return f"{word[:-3]}y"
     if word.endswith(("sses", "ches", "shes", "xes")):
         return word[:-2]
-    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is", "ews")) else word
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is", "news")) else word
 
 
 def quoted(name: str) -> str:

@@ -233,6 +233,11 @@ def _user_condition(column: Column, alias: str) -> str | None:
     return None
 
 
+def is_state(column: Column) -> bool:
+    """Return whether the column holds one of several states, in words."""
+    return column.family == "text" and bool(_STATES & set(words(column.name)))
+
+
 def known_state(value: str) -> bool:
     """Return whether the value of a state column is known to show or to hide a row."""
     return value.strip().lower() in {*SHOWN_STATES, *FOLLOWER_STATES, *_HIDDEN_STATES}

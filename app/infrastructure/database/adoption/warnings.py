@@ -11,7 +11,6 @@ from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS, 
 from app.infrastructure.database.schema import SchemaName
 
 _REMEDY: Final = "run `python -m data.adopt`"
-_TEAM_SCHEMA: Final = "public"
 
 
 def adoption_warnings(connection: Connection, schema: SchemaName) -> list[str]:
@@ -32,10 +31,8 @@ def adoption_warnings(connection: Connection, schema: SchemaName) -> list[str]:
         name = VIEW_COLUMNS[view][0]
         if name in tables:  # the default view selects from it
             texts += _of_default_view(connection, view, tables[name])
-        elif schema.plain != _TEAM_SCHEMA:
-            texts += _of_other_tables(connection, view, read_tables(connection, _TEAM_SCHEMA))
         else:
-            texts += _of_other_tables(connection, view, list(tables.values()))
+            texts += _of_other_tables(connection, view)
     return texts
 
 
@@ -67,9 +64,18 @@ def _of_default_view(connection: Connection, view: str, table: Table) -> list[st
     ]
 
 
-def _of_other_tables(connection: Connection, view: str, tables: list[Table]) -> list[str]:
-    found = [table for table in find_candidates(tables, view) if _has_rows(connection, table)]
-    return [f"{view} is empty, although {table} has rows ({_key(table)}); {_REMEDY}" for table in found[:1]]
+def _of_other_tables(connection: Connection, view: str) -> list[str]:
+    """Look for tables of users or posts in all schemas; `public` comes first."""
+    query = (
+        "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' "
+        "ORDER BY nspname <> 'public', nspname"
+    )
+    for name in connection.exec_driver_sql(query).scalars().all():
+        for table in find_candidates(read_tables(connection, name), view):
+            if _has_rows(connection, table):
+                remedy = _REMEDY if name == "public" else f"run `python -m data.adopt --schema {name}`"
+                return [f"{view} is empty, although {table} has rows ({_key(table)}); {remedy}"]
+    return []
 
 
 def _key(table: Table) -> str:

@@ -319,3 +319,11 @@ def test_an_answer_about_published_rows_does_not_show_deleted_ones() -> None:
 def test_a_wrong_answer_is_an_error(given: str, problem: str) -> None:
     with pytest.raises(AdoptionError, match=problem):
         propose(PRISMA, parse_answers([given]))
+
+
+def test_views_by_foreign_keys_of_any_name_are_events() -> None:
+    views = table("post_views", "viewer uuid > profiles.id,post uuid > posts.id,at timestamptz", "")
+
+    found = mapped(propose([*SUPABASE, views], {}))
+
+    assert found["view"] == {"": "post_views", "user_id": "viewer", "post_id": "post", "created_at": "at"}
