@@ -20,7 +20,7 @@ from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.past_query import PastQuery
 from app.shared.atomic_file import write_atomically
-from app.shared.command_line import OneLineParser, duration, whole_number
+from app.shared.command_line import OneLineParser, duration, warn, whole_number
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress, progress_bars
 from data.command_line import run_command
@@ -108,13 +108,13 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
         return
     requests = f"{len(result.requests):,} of {n_possible:,} requests from {_iso(replay.test_from)} on"
     print(f"{requests}, {seconds:.0f} s; 95 % intervals over users")
-    if comparison:
-        print_comparison(comparison)
     if args.rankers or not comparison:
         print_summary_table(rows)
     for served in result.served:
         print(f"served from {_iso(served.since)} on: {served.ranking}; {served.reason}")
-    if pipeline.requests and not comparison:
+    if comparison:
+        print_comparison(comparison)
+    elif pipeline.requests:
         print_sources_table(pipeline.sources())
 
 
@@ -133,7 +133,7 @@ def _read_against(
         short = f"{orders.n_short:,} of {len(orders.by_event):,} lists have fewer than 10 posts"
         warnings.append(f"{short}; the others rank after them in random order")
     for warning in warnings:
-        print(f"{_PROG}: warning: {args.against}: {warning}", file=sys.stderr)
+        warn(_PROG, f"{args.against}: {warning}")
     return orders.by_event
 
 

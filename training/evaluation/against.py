@@ -10,7 +10,7 @@ import numpy as np
 
 from app.infrastructure.database.past_query import PastQuery
 from app.shared.command_line import preview
-from training.evaluation.metrics import METRICS, Estimate, bootstrap
+from training.evaluation.metrics import METRICS, Estimate, bootstrap, widened
 from training.evaluation.prequential import ReplayResult
 from training.evaluation.rankers import RANKERS
 from training.evaluation.replay_job import AGAINST
@@ -43,7 +43,7 @@ class OrderComparison:
     """Metrics of two rankings on the same requests: the order that a feed has now, and `served`.
 
     order       the ranker, or the place of the SQL
-    difference  the mean of ours - theirs, with the interval of the paired differences
+    difference  the mean of ours - theirs, with the interval of the paired differences, widened for few users
     """
 
     order: str
@@ -56,16 +56,18 @@ class OrderComparison:
 def compare_orders(replay: Replay, result: ReplayResult, order: str, seed: int = 0) -> OrderComparison:
     """Compare the rankers `served` and `against` of a replay. The bootstrap over users is paired by request."""
     users = replay.events.user[result.requests]
+    n_users = len(np.unique(users))
     theirs, ours = result.ranks[AGAINST], result.ranks[OURS]
     difference = {
-        metric: bootstrap(of_rank(ours) - of_rank(theirs), users, seed) for metric, of_rank in METRICS.items()
+        metric: widened(bootstrap(of_rank(ours) - of_rank(theirs), users, seed), n_users)
+        for metric, of_rank in METRICS.items()
     }
     return OrderComparison(
         order,
         {metric: bootstrap(of_rank(theirs), users, seed) for metric, of_rank in METRICS.items()},
         {metric: bootstrap(of_rank(ours), users, seed) for metric, of_rank in METRICS.items()},
         difference,
-        _verdict(difference["ndcg@10"], len(np.unique(users))),
+        _verdict(difference["ndcg@10"], n_users),
     )
 
 

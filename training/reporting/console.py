@@ -49,7 +49,7 @@ def print_comparison(comparison: OrderComparison) -> None:
     table = _table("ranking", *comparison.difference)
     table.add_row(f"theirs ({comparison.order})", *map(interval, comparison.theirs.values()))
     table.add_row("ours (served)", *map(interval, comparison.ours.values()))
-    table.add_row("ours - theirs", *map(signed_interval, comparison.difference.values()))
+    table.add_row("ours - theirs", *(interval(one, "+.3f") for one in comparison.difference.values()))
     print_table(table)
     print(comparison.verdict)
 
@@ -101,11 +101,6 @@ def interval(estimate: Estimate, places: str = ".3f") -> str:
         return "-"
     bounds = f"[{estimate.low:{places}} {estimate.high:{places}}]" if estimate.low <= estimate.high else "[-]"
     return f"{estimate.mean:{places}} {bounds}"
-
-
-def signed_interval(estimate: Estimate) -> str:
-    """Text such as `+0.071 [+0.052 +0.090]`."""
-    return f"{estimate.mean:+.3f} [{estimate.low:+.3f} {estimate.high:+.3f}]"
 
 
 def _table(first_column: str, *columns: str) -> Table:

@@ -18,7 +18,6 @@ from training.reporting import plots
 from training.reporting.console import (
     SOURCE_COLUMNS,
     interval,
-    signed_interval,
     source_cells,
     summary_cells,
 )
@@ -85,7 +84,7 @@ def _comparison(comparison: OrderComparison) -> str:
     rows = [
         [f"theirs ({comparison.order})", *map(interval, comparison.theirs.values())],
         ["ours (served)", *map(interval, comparison.ours.values())],
-        ["ours - theirs", *map(signed_interval, comparison.difference.values())],
+        ["ours - theirs", *(interval(one, "+.3f") for one in comparison.difference.values())],
     ]
     table = _table(["ranking", *comparison.difference], rows)
     plot = plots.differences(comparison.difference)
