@@ -15,7 +15,7 @@ from app.infrastructure.database.schema import SchemaName
 from tests.support.postgres import migrate as migrate_by_command
 
 PUBLIC = SchemaName()
-VECTORS = json.loads((Path(__file__).parents[2] / "support/ids.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[2] / "support/ids.json").read_text())["ids"]
 DERIVED = (
     "SELECT feed_canonical_id(given), feed_derived_id('user', given), feed_derived_id('post', given) "
     "FROM unnest(%s::text[]) WITH ORDINALITY AS g (given, place) ORDER BY place"

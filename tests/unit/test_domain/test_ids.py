@@ -15,7 +15,7 @@ VECTORS = json.loads((Path(__file__).parents[2] / "support/ids.json").read_text(
 BOB = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: ascii(vector["given"])[:30])
+@pytest.mark.parametrize("vector", VECTORS["ids"], ids=lambda vector: ascii(vector["given"])[:30])
 def test_ids_become_the_uuids_that_other_languages_compute(vector: dict[str, str]) -> None:
     found = canonical_id(vector["given"]), str(user_uuid(vector["given"])), str(post_uuid(vector["given"]))
 
@@ -57,10 +57,7 @@ def test_printable_texts_are_ids(text: str) -> None:
     assert is_id(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "x" * 129, "a\0", "a\nb", "\ud800", "\u200dab", "ab\u200c", "a\u200d\u200cb", "a\u200bb", "\u2028"],
-)
+@pytest.mark.parametrize("text", [*VECTORS["rejected"], "\ud800"], ids=ascii)
 def test_other_texts_are_not(text: str) -> None:
     assert not is_id(text)
     with pytest.raises(InvalidId, match=r"^user id must be 1\.\.128 printable characters, got "):

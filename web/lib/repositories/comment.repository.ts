@@ -1,7 +1,6 @@
 import { query } from "@/lib/platform/database";
-import { userUuid } from "@/lib/platform/ids";
 import { VISIBLE } from "./post.repository";
-import { HIDDEN_USERS, userName } from "./user.repository";
+import { findUserUuid, HIDDEN_USERS, userName } from "./user.repository";
 
 export interface Comment {
   id: string;
@@ -15,7 +14,7 @@ export interface Comment {
  * of a comment is in the metadata of its event.
  */
 export async function findComments(viewerId: string, postId: string, limit: number): Promise<Comment[] | null> {
-  const viewer = userUuid(viewerId);
+  const viewer = await findUserUuid(viewerId);
   const posts = await query(`SELECT FROM feed_posts p WHERE p.id = $2 AND ${VISIBLE}`, [viewer, postId]);
   if (posts.length === 0) return null;
   const rows = await query<{ id: string; author: string; text: string; occurred_at: Date }>(

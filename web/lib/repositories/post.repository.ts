@@ -1,8 +1,7 @@
 import type { FeedMode } from "@feed/client";
 import type { PostWithUser } from "@/lib/feed/post";
 import { query } from "@/lib/platform/database";
-import { userUuid } from "@/lib/platform/ids";
-import { HIDDEN_USERS, userName } from "./user.repository";
+import { findUserUuid, HIDDEN_USERS, userName } from "./user.repository";
 
 /** A post with its dense number `seq`. Cursors store the `seq` of shown posts, because it is shorter than the id. */
 export type PostWithSeq = PostWithUser & { seq: number };
@@ -67,7 +66,7 @@ export async function findPosts(viewerId: string, postIds: readonly string[]): P
   if (postIds.length === 0) return [];
   const rows = await query<PostRow>(
     `SELECT ${COLUMNS} FROM feed_posts p ${JOINS} WHERE p.id = ANY($2::uuid[]) AND ${VISIBLE}`,
-    [userUuid(viewerId), postIds],
+    [await findUserUuid(viewerId), postIds],
   );
   const found = new Map(rows.map((row) => [row.id, postFromRow(row)]));
   return postIds.flatMap((id) => found.get(id) ?? []);
@@ -96,7 +95,7 @@ export async function findEligiblePosts(viewerId: string, request: EligiblePosts
       : `SELECT *, row_number() OVER () AS ordinal FROM (${newest} LIMIT $3) p`;
   const rows = await query<PostRow>(
     `WITH p AS MATERIALIZED (${selected}) SELECT ${COLUMNS} FROM p ${JOINS} ORDER BY p.ordinal`,
-    [userUuid(viewerId), [...request.excludeSeqs], request.limit],
+    [await findUserUuid(viewerId), [...request.excludeSeqs], request.limit],
   );
   return rows.map(postFromRow);
 }
@@ -119,7 +118,7 @@ export async function findTrendingPosts(viewerId: string, limit: number): Promis
      WHERE i.created_at > now() - interval '7 days' AND ${ELIGIBLE}
      GROUP BY i.post_id
      ORDER BY sum(0.5 ^ (extract(epoch FROM now() - i.created_at) / 86400.0)) DESC LIMIT $2`,
-    [userUuid(viewerId), limit],
+    [await findUserUuid(viewerId), limit],
   );
   return findPosts(
     viewerId,

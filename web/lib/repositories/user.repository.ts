@@ -1,5 +1,5 @@
 import { query } from "@/lib/platform/database";
-import { isUuid, userUuid } from "@/lib/platform/ids";
+import { canonicalId, isUuid, userUuid } from "@/lib/platform/ids";
 
 export interface DemoUser {
   id: string;
@@ -29,6 +29,12 @@ export const HIDDEN_USERS = `
   SELECT k.user_id FROM feed_controls k
   WHERE k.target_user_id = $1 AND k.action = 'block_author' AND (k.until IS NULL OR k.until > now())`;
 
+/** The primary key of the user with this id; of an unknown user, the one that they would have. */
+export async function findUserUuid(userId: string): Promise<string> {
+  const [row] = await query<{ id: string }>(`SELECT feed_user_id($1) AS id`, [userId]);
+  return row?.id ?? userUuid(userId);
+}
+
 /**
  * Users that a visitor of the demo can act as: those that match the search, in the order of their creation, without
  * users who block the viewer.
@@ -43,7 +49,7 @@ export async function findUsers(viewerId: string, search: string, limit: number)
          SELECT FROM feed_controls k WHERE k.user_id = u.id AND k.target_user_id = $1 AND k.action = 'block_author'
          AND (k.until IS NULL OR k.until > now()))
      ORDER BY u.created_at, u.external_id LIMIT $4`,
-    [userUuid(viewerId), search, `%${search.replaceAll(/[\\%_]/g, "\\$&")}%`, limit],
+    [await findUserUuid(viewerId), search, `%${search.replaceAll(/[\\%_]/g, "\\$&")}%`, limit],
   );
   return rows.map((row) => ({
     id: row.external_id,
@@ -55,8 +61,8 @@ export async function findUsers(viewerId: string, search: string, limit: number)
 /** The user's name; null if the user is not in the database. */
 export async function findUserName(userId: string): Promise<string | null> {
   const rows = await query<{ name: string }>(
-    `SELECT ${userName("u", "n")} AS name FROM feed_users u LEFT JOIN feed_user_names n ON n.id = u.id WHERE u.id = $1`,
-    [userUuid(userId)],
+    `SELECT ${userName("u", "n")} AS name FROM feed_users u LEFT JOIN feed_user_names n ON n.id = u.id WHERE u.id = feed_user_id($1)`,
+    [userId],
   );
   return rows[0]?.name ?? null;
 }
@@ -67,9 +73,10 @@ export async function registerVisitor(userId: string): Promise<void> {
     `SELECT obj_description(to_regclass('users'), 'pg_class') AS comment`,
   );
   if (owner?.comment !== OWNER_MARK) return;
+  const [id, canonical] = [await findUserUuid(userId), canonicalId(userId)];
   await query(`INSERT INTO users (id, external_id, username) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, [
-    userUuid(userId),
-    isUuid(userId) ? userId.toLowerCase() : userId,
-    `visitor-${userUuid(userId).slice(0, 8)}`,
+    id,
+    isUuid(canonical) ? canonical : userId,
+    `visitor-${id.slice(0, 8)}`,
   ]);
 }

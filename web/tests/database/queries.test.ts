@@ -96,6 +96,25 @@ describe("the queries", () => {
     assert.equal(following.length, posts.filter(({ author }) => author?.followed).length);
   });
 
+  it("find the row of a user that another program inserted, by any spelling of the id", async () => {
+    const [ann] = await query<{ id: string }>(
+      `INSERT INTO users (external_id, username) VALUES ('ann', 'Ann') RETURNING id`,
+    );
+    const [post] = await query<{ id: string }>(
+      `INSERT INTO posts (external_id, author_id) VALUES ('hers', $1) RETURNING id`,
+      [ann?.id],
+    );
+    const newest = async (viewer: string) => (await findEligiblePosts(viewer, NEWEST)).map(({ id }) => id);
+
+    await registerVisitor(" ann");
+    const names = [await findUserName("ann"), await findUserName(" ann ")];
+    const shown = [await newest("ann"), await newest("user-9")].map((ids) => ids.includes(post?.id ?? ""));
+    const [users] = await query<{ count: string }>(`SELECT count(*) FROM users WHERE external_id LIKE '%ann'`);
+    await query(`DELETE FROM users WHERE id = $1`, [ann?.id]);
+
+    assert.deepEqual([names, shown, users?.count], [["Ann", "Ann"], [false, true], "1"]);
+  });
+
   it("read users, posts and follows of another application through the views", async () => {
     const [before, names] = [await findEligiblePosts("user-9", NEWEST), await findUsers("user-9", "", 50)];
     await query(`ALTER TABLE users RENAME TO members`);
