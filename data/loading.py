@@ -35,6 +35,7 @@ from app.infrastructure.database.bulk_load import (
 from app.infrastructure.database.bulk_update import GivenRows
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.default_schema import feed_schema
+from app.infrastructure.database.existing_rows import with_existing_keys
 from app.infrastructure.database.schema import SchemaName
 from app.shared.progress import Progress
 from data.feed_files.reader import FeedFile
@@ -75,7 +76,7 @@ class FeedDatabase:
         A data set that was loaded with a shift gets the same shift again. Raises LoadRejected and
         StorageUnavailable; then nothing is written.
         """
-        dataset = complete(feed)
+        dataset = complete(replace(feed, dataset=with_existing_keys(self.engine, feed.dataset, self.schema)))
         shift = None
         if shift_last_event_to is not None and len(dataset.events):
             seconds = shift_last_event_to - float(dataset.events.time[-1])

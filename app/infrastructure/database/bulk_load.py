@@ -115,7 +115,7 @@ def load_feed(
     """
     try:
         with storage_errors(), engine.begin() as connection:
-            _must_be_ours(connection, schema)
+            must_be_ours(connection, schema)
             pages = recent_pages(connection, feed, impression_days)
             create_partitions(connection, schema, feed, pages)
         with storage_errors(), engine.begin() as connection:
@@ -259,7 +259,7 @@ def _insert(
         yield end, connection.exec_driver_sql(statement, (orjson.dumps(rows).decode(),)).rowcount
 
 
-def _must_be_ours(connection: Connection, schema: SchemaName) -> None:
+def must_be_ours(connection: Connection, schema: SchemaName) -> None:
     """Raise LoadRejected unless the migrations created the tables."""
     for table in (*_TABLES, "impression"):
         query = "SELECT obj_description(to_regclass(%s), 'pg_class')"

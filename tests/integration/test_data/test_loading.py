@@ -33,6 +33,12 @@ class Database:
         finally:
             connection.close()
 
+    def run(self, statement: str, *values: object) -> None:
+        connection = psycopg2.connect(self.url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+        connection.close()
+
     def counts(self) -> tuple[int, ...]:
         tables = ("users", "posts", "follows", "user_interaction")
         return self.rows("SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in tables))[0]
@@ -118,6 +124,43 @@ def test_all_values_of_the_files_are_in_the_tables(
         ("view", "2026-01-02 03:04:05+00", True, {}),
         ("like", "2026-01-03 00:00:00+00", True, {}),
     ]
+
+
+def test_ids_of_a_file_mean_the_rows_that_have_them_as_external_id(
+    database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann, post = UUID(int=1), UUID(int=2)
+    database.run("INSERT INTO users (id, external_id) VALUES (%s, 'ann')", str(ann))
+    database.run(
+        "INSERT INTO posts (id, external_id, author_id) VALUES (%s, %s, %s)", str(post), "caf\u00e9", str(ann)
+    )
+    event = {**VIEW, "user_id": "bob", "post_id": "cafe\u0301"}
+    files = {
+        "--interactions": [event, {**VIEW, "user_id": " ann", "post_id": "p1"}],
+        "--posts": [{"id": "p1", "author_id": "ann"}, {"id": "p2", "reply_to": "cafe\u0301", "created_at": 1767300000}],
+        "--follows": [{"follower_id": "bob", "followee_id": "ann "}],
+        "--controls": [{"user_id": "bob", "action": "hide_post", "post_id": "cafe\u0301"},
+                       {"user_id": "ann", "action": "mute_author", "author_id": "bob"}],
+    }  # fmt: skip
+    paths = {flag: write_rows(tmp_path / f"{flag[2:]}.csv", rows) for flag, rows in files.items()}
+
+    first, again = (run_import(capsys, *arguments(paths)) for _ in range(2))
+
+    assert (first[0], again[0]) == (0, 0), first + again
+    assert again[1].endswith("nothing new\n")
+    assert database.counts() == (2, 3, 1, 2)
+    bob = str(user_uuid("bob"))
+    assert database.rows("SELECT user_id::text, post_id::text FROM user_interaction ORDER BY user_id") == [
+        (str(ann), str(post_uuid("p1"))), (bob, str(post)),
+    ]  # fmt: skip
+    assert database.rows("SELECT follower_id::text, followee_id::text FROM follows") == [(bob, str(ann))]
+    assert database.rows("SELECT external_id, author_id::text, reply_to::text FROM posts ORDER BY seq") == [
+        ("caf\u00e9", str(ann), None), ("p1", str(ann), None), ("p2", None, str(post)),
+    ]  # fmt: skip
+    feedback = "SELECT user_id::text, post_id::text, author_id::text FROM user_feedback ORDER BY user_id"
+    assert database.rows(feedback) == [
+        (str(ann), None, bob), (bob, str(post), None),
+    ]  # fmt: skip
 
 
 def test_controls_of_a_file_hold_in_the_database_and_are_loaded_once(
