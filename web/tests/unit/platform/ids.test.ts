@@ -26,10 +26,10 @@ describe("ids", () => {
   });
 
   it("are the texts that the service accepts", () => {
-    const refused = VECTORS.ids.filter(({ given }) => !isId(given));
+    const rejected = VECTORS.ids.filter(({ given }) => !isId(given));
     const accepted = [...VECTORS.rejected, "\ud800"].filter(isId);
 
-    assert.deepEqual([refused, accepted], [[], []]);
+    assert.deepEqual([rejected, accepted], [[], []]);
   });
 
   it("of requests are 1 to 128 letters, digits and marks", () => {
