@@ -133,7 +133,8 @@ class FeedTimeline:
         users, rows = self.dataset.users, slice(self._users, until)
         keys = users.key[those].tolist()
         self.state.add_users(keys)
-        self.state.users_by_external_id.set(keys, [users.external_id[i] for i in those])
+        if not self._replay:
+            self.state.users_by_external_id.set(keys, [users.external_id[i] for i in those])
         created = users.created[those]
         self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
         self._users = until
