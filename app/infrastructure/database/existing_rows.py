@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
 from app.domain.entities.control import Control
-from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.dataset import FeedDataset, PostColumns
+from app.domain.feed.external_ids import derived_keys
 from app.domain.ids import canonical_id
 from app.infrastructure.database.bulk_load import must_be_ours
 from app.infrastructure.database.connection import storage_errors
@@ -30,7 +31,9 @@ def with_existing_keys(engine: Engine, feed: FeedDataset, schema: SchemaName = P
         must_be_ours(connection, schema)
         user_keys = _existing_keys(connection, schema["users"], users.external_id, users.key)
         post_keys = _existing_keys(connection, schema["posts"], posts.external_id, posts.key)
-    changed_users, changed_posts = _changes(users.key, user_keys), _changes(posts.key, post_keys)
+        changed_posts = _existing_heads(connection, schema["posts"], posts)
+    changed_users = _changes(users.key, user_keys)
+    changed_posts |= _changes(posts.key, post_keys)
     return replace(
         feed,
         users=replace(users, key=user_keys),
@@ -56,6 +59,21 @@ def _existing_keys(
         if (key := existing.get(given) or existing.get(form)) is not None:
             found[row] = np.void(key)
     return found
+
+
+def _existing_heads(connection: Connection, table: str, posts: PostColumns) -> dict[UUID | None, UUID]:
+    """The UUIDs of existing posts that `posts` refer to by the derived UUID, and that are no rows of `posts`.
+
+    Such a reference makes it read the ids of all existing posts.
+    """
+    heads = {
+        head.bytes for ids in (posts.reply_to, posts.root_id, posts.repost_of) for head in ids or () if head
+    }
+    if not heads or heads <= set(posts.key.tolist()):
+        return {}
+    rows = connection.exec_driver_sql(f"SELECT external_id, id FROM {table}").all()
+    derived = derived_keys("post", [external_id for external_id, _ in rows]).tolist()
+    return {UUID(bytes=key): id_ for key, (_, id_) in zip(derived, rows, strict=True) if key in heads}
 
 
 def _rows(connection: Connection, table: str, external_ids: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -129,15 +129,17 @@ def test_all_values_of_the_files_are_in_the_tables(
 def test_ids_of_a_file_mean_the_rows_that_have_them_as_external_id(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ann, post = UUID(int=1), UUID(int=2)
+    ann, post, elsewhere = UUID(int=1), UUID(int=2), UUID(int=3)
     database.run("INSERT INTO users (id, external_id) VALUES (%s, 'ann')", str(ann))
     database.run(
         "INSERT INTO posts (id, external_id, author_id) VALUES (%s, %s, %s)", str(post), "caf\u00e9", str(ann)
     )
+    database.run("INSERT INTO posts (id, external_id) VALUES (%s, 'elsewhere')", str(elsewhere))
     event = {**VIEW, "user_id": "bob", "post_id": "cafe\u0301"}
     files = {
         "--interactions": [event, {**VIEW, "user_id": " ann", "post_id": "p1"}],
-        "--posts": [{"id": "p1", "author_id": "ann"}, {"id": "p2", "reply_to": "cafe\u0301", "created_at": 1767300000}],
+        "--posts": [{"id": "p1", "author_id": "ann", "root_id": "elsewhere"},
+                    {"id": "p2", "reply_to": "cafe\u0301", "root_id": "nowhere", "created_at": 1767300000}],
         "--follows": [{"follower_id": "bob", "followee_id": "ann "}],
         "--controls": [{"user_id": "bob", "action": "hide_post", "post_id": "cafe\u0301"},
                        {"user_id": "ann", "action": "mute_author", "author_id": "bob"}],
@@ -148,14 +150,16 @@ def test_ids_of_a_file_mean_the_rows_that_have_them_as_external_id(
 
     assert (first[0], again[0]) == (0, 0), first + again
     assert again[1].endswith("nothing new\n")
-    assert database.counts() == (2, 3, 1, 2)
+    assert database.counts() == (2, 4, 1, 2)
     bob = str(user_uuid("bob"))
     assert database.rows("SELECT user_id::text, post_id::text FROM user_interaction ORDER BY user_id") == [
         (str(ann), str(post_uuid("p1"))), (bob, str(post)),
     ]  # fmt: skip
     assert database.rows("SELECT follower_id::text, followee_id::text FROM follows") == [(bob, str(ann))]
-    assert database.rows("SELECT external_id, author_id::text, reply_to::text FROM posts ORDER BY seq") == [
-        ("caf\u00e9", str(ann), None), ("p1", str(ann), None), ("p2", None, str(post)),
+    posts = "SELECT external_id, author_id::text, reply_to::text, root_id::text FROM posts ORDER BY seq"
+    assert database.rows(posts) == [
+        ("caf\u00e9", str(ann), None, None), ("elsewhere", None, None, None),
+        ("p1", str(ann), None, str(elsewhere)), ("p2", None, str(post), str(post_uuid("nowhere"))),
     ]  # fmt: skip
     feedback = "SELECT user_id::text, post_id::text, author_id::text FROM user_feedback ORDER BY user_id"
     assert database.rows(feedback) == [
