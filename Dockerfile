@@ -53,4 +53,4 @@ EXPOSE 8000
 # 200 as long as a feed can be answered at all, with or without model and database.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s --retries=3 \
     CMD ["python", "-S", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/health\", timeout=2)"]
-CMD ["sh", "-c", "exec python -m uvicorn app.main:app --host \"$HOST\" --port \"$PORT\" --timeout-graceful-shutdown \"${SHUTDOWN_GRACE_SECONDS:-10}\""]
+CMD ["sh", "-c", "exec python -m uvicorn app.main:app --host \"$HOST\" --port \"$PORT\" --timeout-keep-alive 75 --timeout-graceful-shutdown \"${SHUTDOWN_GRACE_SECONDS:-10}\""]

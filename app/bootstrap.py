@@ -58,6 +58,7 @@ from app.domain.repositories.recommendation_repository import RecommendationRepo
 from app.domain.services.clock import Clock
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
+from app.infrastructure.config.dsn import parse_dsn
 from app.infrastructure.config.key_files import cursor_secrets
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.server_processes import require_single_process
@@ -153,7 +154,12 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
 def database_url(settings: Settings, stack: ExitStack) -> str | None:
     """DATABASE_URL, else the URL of the embedded PostgreSQL, else None: the model's snapshot is then the feed."""
     if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
+        url = settings.database_url.get_secret_value()
+        if ignored := parse_dsn(url).ignored:
+            log.info(
+                "database.parameters_ignored", parameters=ignored, hint="POOL_SIZE and others are settings"
+            )
+        return url
     embedded = EmbeddedPostgres()
     try:
         url = embedded.start()

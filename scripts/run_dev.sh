@@ -20,4 +20,4 @@ read -r host port <<< "$address"
 bash scripts/prepare.sh
 
 say "serving http://localhost:$port (documentation: /docs)"
-exec python -m uvicorn app.main:app --reload --reload-dir app --host "$host" --port "$port" "$@"
+exec python -m uvicorn app.main:app --reload --reload-dir app --host "$host" --port "$port" --timeout-keep-alive 75 "$@"

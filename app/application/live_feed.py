@@ -42,6 +42,7 @@ class LiveFeed:
     """Shared by requests, which read, and by workers, which write. Both hold `lock` for a short time.
 
     database_ok     the last read of the log succeeded
+    is_read_only    the database rejected writes at the last read of the log: a standby, or a setting of the operator
     caught_up_at    monotonic seconds of the last complete read of the log; None before the first one
     warnings        short texts about tables of which the feed shows nothing
     needs_controls  an empty feed before the first read is not ready: the users' controls are unknown
@@ -52,6 +53,7 @@ class LiveFeed:
         self.state = state
         self.ranker = ranker
         self.database_ok = False
+        self.is_read_only = False
         self.caught_up_at: float | None = None
         self.needs_controls = False
         self.warnings: Sequence[str] = ()

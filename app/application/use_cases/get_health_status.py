@@ -7,7 +7,7 @@ from typing import Literal
 
 from app.domain.services.clock import Clock
 
-Database = Literal["up", "down", "none"]
+Database = Literal["up", "read_only", "down", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class ServiceState:
     ready             the service can answer a feed request
     has_controls      it can show posts: it knows what users hid, or SERVE_WITHOUT_CONTROLS is set
     model_version     None while no model is loaded
-    database          `none`: no database is configured
+    database          `none`: no database is configured; `read_only`: it answers, but rejects every write
     tail_lag_seconds  time since the last complete read of the log; None before the first one
     warnings          tables of which the feed shows nothing
     """

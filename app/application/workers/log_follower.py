@@ -108,6 +108,13 @@ class LogFollower:
             batches.append(self.feed_log.read_changes(batches[-1].position))
         return batches
 
+    def _note_read_only(self, is_read_only: bool) -> None:
+        if is_read_only and not self.feed.is_read_only:
+            log.warning(
+                "database.read_only", hint="events and other writes get 503 until it accepts them again"
+            )
+        self.feed.is_read_only = is_read_only
+
     def _read_all(self) -> None:
         self.reconciler.reset()
         snapshot = self.feed_log.read_all()
@@ -132,6 +139,7 @@ class LogFollower:
                 self._read_all()
                 continue
             self.updater.apply_changes(changes)
+            self._note_read_only(changes.is_read_only)
             if changes.is_empty:
                 return
 

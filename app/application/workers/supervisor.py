@@ -85,7 +85,9 @@ class WorkerSupervisor:
     def _database(self) -> Database:
         if self.follower is None:
             return "none"
-        return "up" if self.feed.database_ok else "down"
+        if not self.feed.database_ok:
+            return "down"
+        return "read_only" if self.feed.is_read_only else "up"
 
     def _schedule(self) -> Iterator[tuple[str, Callable[[], float | None], float]]:
         """Name, work and pause in seconds of each thread; the work may return the pause that follows it."""

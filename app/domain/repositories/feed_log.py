@@ -69,6 +69,8 @@ class FeedChanges:
     """Number in the outbox of the latest change of each of `posts` and `removed_posts`."""
     more: bool = False
     """True if the read reached its limit: the next read continues towards the same database snapshot."""
+    is_read_only: bool = False
+    """True if the database rejects writes now."""
     pages: Sequence[ShownPage] = ()
     """Pages that were shown to users, or whose posts were reported as seen."""
 

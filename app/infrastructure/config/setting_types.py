@@ -1,12 +1,11 @@
 """The types of settings: what their values may be."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-_DSN_STARTS = ("postgres://", "postgresql://", "postgresql+psycopg2://")
+from app.infrastructure.config.dsn import parse_dsn
 
 
 def _split_at_commas(value: object) -> object:
@@ -16,13 +15,7 @@ def _split_at_commas(value: object) -> object:
 
 def _check_dsn(dsn: SecretStr) -> SecretStr:
     """Return `dsn` if it is one of PostgreSQL. The ValueError of another one does not quote it."""
-    text = dsn.get_secret_value()
-    try:
-        is_valid = text.startswith(_DSN_STARTS) and urlsplit(text).port != 0
-    except ValueError:  # its message may quote the password
-        is_valid = False
-    if not is_valid:
-        raise ValueError("must be a DSN such as postgresql://user:password@host:5432/database")
+    parse_dsn(dsn.get_secret_value())
     return dsn
 
 

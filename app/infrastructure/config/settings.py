@@ -8,6 +8,7 @@ their values. The defaults of the ranking come from `app.domain.ranking.options`
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -16,6 +17,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, Validatio
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.ranking.options import RankingOptions
+from app.infrastructure.config.dsn import parse_dsn
 from app.infrastructure.config.setting_types import (
     Comma,
     Dsn,
@@ -224,6 +226,16 @@ class Settings(BaseSettings):
 
     training_workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_schema(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """DB_SCHEMA from DATABASE_URL, if it is unset and a parameter of the DSN names it."""
+        url = given.get("database_url")
+        with suppress(ValueError):  # the field's own check reports it
+            if isinstance(url, str) and (schema := parse_dsn(url).schema) is not None:
+                return {"db_schema": schema, **given}
+        return given
 
     @model_validator(mode="after")
     def _check_feed_now(self) -> Self:

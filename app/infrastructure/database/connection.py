@@ -19,9 +19,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import StorageUnavailable
+from app.infrastructure.config.dsn import parse_dsn
 
 DEFAULT_BUDGET_SECONDS: Final = 5.0
 """Time for reads outside requests, and for driver calls outside every `deadline`, such as a rollback by the pool."""
+
+IS_READ_ONLY: Final = "(pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean)"
+"""SQL condition: the database rejects writes, because it is a standby or its operator says so."""
 
 _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 """Seconds, seconds, probes: a lost machine is noticed within a minute, even during a long query. tcp_user_timeout would
@@ -67,7 +71,7 @@ def create_feed_engine(
             "pool_timeout": pool_wait_seconds,
             "pool_pre_ping": True,
         }
-    psycopg2_url = make_url(url).set(drivername="postgresql+psycopg2")
+    psycopg2_url = make_url(parse_dsn(url).url).set(drivername="postgresql+psycopg2")
     engine = create_engine(psycopg2_url, use_native_hstore=False, **pool)
 
     @event.listens_for(engine, "do_connect")

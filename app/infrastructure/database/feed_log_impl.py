@@ -17,7 +17,7 @@ from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSna
 from app.domain.repositories.interaction_repository import RemovedEvents, UserAndPost
 from app.infrastructure.database.adoption.keys import add_keys
 from app.infrastructure.database.adoption.warnings import adoption_warnings
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
+from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, IS_READ_ONLY, transaction
 from app.infrastructure.database.control_repository_impl import read_controls
 from app.infrastructure.database.full_read import read_feed
 from app.infrastructure.database.impression_repository_impl import (
@@ -135,6 +135,7 @@ class SqlFeedLog:
                 events=sorted(events, key=lambda event: event.seq),
                 position=progress.to_position(since.source),
                 more=bool(progress.target),
+                is_read_only=connection.exec_driver_sql(f"SELECT {IS_READ_ONLY}").scalar_one(),
                 pages=[page_from_row(*row) for row in shown],
             )
 
@@ -343,6 +344,8 @@ class SqlFeedLog:
         Rows whose keys are no uuids get their ids first; `values` is the time of the earliest such post, if any.
         """
         with transaction(self.engine, self.load_budget_seconds) as connection:
+            if connection.exec_driver_sql(f"SELECT {IS_READ_ONLY}").scalar_one():
+                return
             add_keys(connection, self.schema, *values)
             unnumbered = f"FROM {self.schema['feed_posts']} WHERE seq IS NULL AND {condition}"
             if connection.exec_driver_sql(f"SELECT EXISTS (SELECT {unnumbered})", values).scalar_one():

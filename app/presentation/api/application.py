@@ -13,7 +13,12 @@ from starlette.responses import Response
 
 from app.domain.errors import DomainError
 from app.presentation.api.dependencies import ApiOptions, Services
-from app.presentation.api.middleware import AccessLogMiddleware, ApiKeyMiddleware, PathSegmentsMiddleware
+from app.presentation.api.middleware import (
+    AccessLogMiddleware,
+    ApiKeyMiddleware,
+    HeadMiddleware,
+    PathSegmentsMiddleware,
+)
 from app.presentation.api.problems import (
     MEDIA_TYPE,
     METHOD_NOT_ALLOWED,
@@ -82,7 +87,7 @@ def create_api(
     if options.api_keys:
         open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
         middleware.append(Middleware(ApiKeyMiddleware, keys=options.api_keys, open_paths=open_paths))
-    middleware.append(Middleware(PathSegmentsMiddleware))
+    middleware += [Middleware(HeadMiddleware), Middleware(PathSegmentsMiddleware)]
     app = FastAPI(
         title="Feed recommendation service",
         description="Personalised feeds, and the events that shape them. Errors are RFC 9457 problem+json.",

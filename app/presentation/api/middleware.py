@@ -120,6 +120,24 @@ class PathSegmentsMiddleware:
             scope["path"] = path  # for the access log
 
 
+class HeadMiddleware:
+    """Answers HEAD where there is a GET, because many balancers probe with it. The server sends no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self._app(as_get, receive, send)
+        finally:
+            scope.update(as_get, method="HEAD")  # the route, for the access log
+
+
 class _IdConvertor(Convertor[str]):
     regex = "[^/]+"
 

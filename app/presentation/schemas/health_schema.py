@@ -38,7 +38,7 @@ class HealthResponse(BaseModel):
     model_loaded: bool
     model_age_seconds: float | None
     last_reload_error: str | None = Field(description="Why the newest model is not the one that serves")
-    database: Literal["up", "down", "none"]
+    database: Literal["up", "read_only", "down", "none"]
     tail_lag_seconds: float | None = Field(description="Time since the log was last read to its end")
     warnings: list[str] = Field(
         description="Tables that have rows of which the feed shows nothing, and the remedy"

@@ -35,6 +35,7 @@ def test_a_whole_service_is_healthy(api: httpx.Client) -> None:
     [
         ({"model_version": None, "model_created_at": None}, "up"),
         ({"database": "down"}, "down"),
+        ({"database": "read_only"}, "read_only"),
         ({"database": "none"}, "none"),
     ],
 )
@@ -52,6 +53,26 @@ def test_a_missing_part_degrades_health_but_not_readiness(
     )
     assert api.get("/readyz").status_code == api.get("/livez").status_code == 200
     assert "ml_degraded 1.0" in api.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/livez", "/readyz", "/metrics", "/openapi.json", "/users/alice/controls"]
+)
+def test_head_is_get_without_a_body(api: httpx.Client, path: str) -> None:
+    get, head = api.get(path), api.head(path)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_head_is_no_method_where_get_is_none_and_503_while_a_service_starts(
+    api: httpx.Client, running: Running
+) -> None:
+    running.now_with(ready=False)
+
+    assert api.head("/interactions/track").status_code == 405
+    assert api.head("/readyz").status_code == api.head("/health").status_code == 503
+    assert 'method="HEAD",route="/readyz"' in api.get("/metrics").text
 
 
 def test_a_starting_service_is_alive_but_not_ready(api: httpx.Client, running: Running) -> None:

@@ -90,7 +90,7 @@ class StateCollector(Collector):
             ("ml_model_age_seconds", "Time since the model was made", health.model_age_seconds),
             ("ml_degraded", "1 while a part (model, database) is missing", health.status == "degraded"),
             ("ml_ready", "1 once a feed can be answered", health.ready),
-            ("ml_database_up", "1 while the database answers", health.database == "up"),
+            ("ml_database_up", "1 while the database answers", health.database in {"up", "read_only"}),
             (
                 "ml_feed_tail_lag_seconds",
                 "Time since the log was last read to its end",
