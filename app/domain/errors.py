@@ -1,5 +1,7 @@
 """What can go wrong in the domain's own words. Adapters translate driver errors into these; the API renders them."""
 
+from collections.abc import Sequence
+
 
 class DomainError(Exception):
     """Base of every error a caller may expect."""
@@ -42,7 +44,14 @@ class InvalidFollow(DomainError):
 
 
 class InvalidPost(DomainError):
-    """A post that cannot be stored: it is given twice, or it is for members and has no audience."""
+    """A post that cannot be stored: it is given twice, or it is for members and has no audience.
+
+    `places` are all such posts of a call.
+    """
+
+    def __init__(self, message: str, places: Sequence[int] = (0,)) -> None:
+        super().__init__(message)
+        self.places = tuple(places)
 
 
 class ManagedElsewhere(DomainError):

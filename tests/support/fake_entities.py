@@ -33,8 +33,11 @@ class InMemoryEntities:
     def put_posts(self, posts: Sequence[tuple[str, Fields]], now: datetime) -> EntityChange:
         self._begin()
         tables, keys = self._tables, [post_uuid(post_id) for post_id, _ in posts]
-        if len(set(keys)) < len(keys):
-            raise InvalidPost("posts[1]: the same post as posts[0]; send it once")
+        repeated = [place for place, key in enumerate(keys) if key in keys[:place]]
+        if repeated:
+            raise InvalidPost(
+                f"posts[{repeated[0]}]: the same post as an earlier one; send it once", repeated
+            )
         written = []
         for key, (post_id, fields) in zip(keys, posts, strict=True):
             stored = tables.posts.get(key) or Post(key, post_id, None, now, 0)

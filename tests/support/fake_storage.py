@@ -10,6 +10,7 @@ import numpy as np
 from app.domain.entities import INTERACTION_TYPES, Impression, Interaction, InteractionType, Post, User
 from app.domain.entities.control import Control
 from app.domain.errors import (
+    DomainError,
     ManagedElsewhere,
     PositionExpired,
     StorageUnavailable,
@@ -200,17 +201,22 @@ class InMemoryInteractions:
     def __init__(self, tables: InMemoryTables) -> None:
         self._tables = tables
 
-    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
+    def record(self, interactions: Sequence[Interaction], *, partial: bool = False) -> RecordResult:
         tables = self._tables
         xid = tables.begin()
-        for one in interactions:
+        rejected: dict[int, DomainError] = {}
+        for place, one in enumerate(interactions):
             if one.user_id not in tables.users:
-                raise UnknownUser(str(one.user_id))
-            if not tables.is_readable(one.user_id, one.post_id):
-                raise UnknownPost(str(one.post_id))
+                rejected[place] = UnknownUser(str(one.user_id))
+            elif not tables.is_readable(one.user_id, one.post_id):
+                rejected[place] = UnknownPost(str(one.post_id))
+        if rejected and not partial:
+            raise rejected[min(rejected)]
         seen = {one.interaction.event_id for one in tables.events} - {None}
         stored = []
-        for one in interactions:
+        for place, one in enumerate(interactions):
+            if place in rejected:
+                continue
             if one.event_id is not None:
                 if one.event_id in seen:
                     continue
@@ -219,7 +225,8 @@ class InMemoryInteractions:
             stored.append(StoredInteraction(tables.next_event, xid, tables.received_at, one))
             tables.next_event += 1
         tables.events += stored
-        return RecordResult(tuple(stored), len(interactions) - len(stored))
+        duplicates = len(interactions) - len(stored) - len(rejected)
+        return RecordResult(tuple(stored), duplicates, rejected)
 
     def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
         tables = self._tables

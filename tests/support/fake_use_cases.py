@@ -22,7 +22,7 @@ from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.write_entities import WriteEntities
 from app.domain.entities import Interaction, InteractionType, Post, Reason, User
-from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.errors import DomainError, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.interaction_repository import (
     RecordResult,
@@ -120,19 +120,22 @@ class MemoryInteractions:
     hold: threading.Event | None = None
     rows: list[Interaction] = field(default_factory=list)
 
-    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
+    def record(self, interactions: Sequence[Interaction], *, partial: bool = False) -> RecordResult:
         if self.hold is not None:
             self.hold.wait(30)
         if self.away:
             raise StorageUnavailable("connection to server at 10.9.8.7 failed, password s3cret")
-        for one in interactions:
+        rejected: dict[int, DomainError] = {}
+        for place, one in enumerate(interactions):
             if one.user_id not in self.users:
-                raise UnknownUser(str(one.user_id))
-            if one.post_id not in self.posts:
-                raise UnknownPost(str(one.post_id))
+                rejected[place] = UnknownUser(str(one.user_id))
+            elif one.post_id not in self.posts:
+                rejected[place] = UnknownPost(str(one.post_id))
+        if rejected and not partial:
+            raise rejected[min(rejected)]
         known = {row.event_id for row in self.rows if row.event_id}
         stored, duplicates = [], 0
-        for one in interactions:
+        for one in (one for place, one in enumerate(interactions) if place not in rejected):
             if one.event_id and one.event_id in known:
                 duplicates += 1
                 continue
@@ -140,7 +143,7 @@ class MemoryInteractions:
                 known.add(one.event_id)
             self.rows.append(one)
             stored.append(StoredInteraction(len(self.rows), 1, one.occurred_at, one))
-        return RecordResult(tuple(stored), duplicates)
+        return RecordResult(tuple(stored), duplicates, rejected)
 
     def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
         if post_id not in self.posts:

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.application.committed_change import apply_committed
 from app.application.id_resolver import IdResolver
 from app.domain.entities import Interaction, InteractionType
-from app.domain.errors import InvalidId, InvalidInteraction, UnknownPost, UnknownUser
+from app.domain.errors import DomainError, InvalidId, InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.repositories.interaction_repository import InteractionRepository, StoredInteraction
 from app.domain.services.clock import Clock
 
@@ -29,10 +29,14 @@ class TrackedEvent:
 
 @dataclass(frozen=True, slots=True)
 class TrackResult:
-    """How many events of a call are new, and how many were stored before (same `event_id`)."""
+    """How many events of a call are new, and how many were stored before (same `event_id`).
+
+    rejected  places of the events that were not stored, in a call that stores the others
+    """
 
     accepted: int
     duplicates: int
+    rejected: Mapping[int, DomainError] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -50,27 +54,31 @@ class TrackInteraction:
     max_age: timedelta = timedelta(days=7)
     max_clock_skew: timedelta = timedelta(seconds=5)
 
-    def __call__(self, events: Sequence[TrackedEvent]) -> TrackResult:
-        """Returns after the commit.
+    def __call__(self, events: Sequence[TrackedEvent], *, partial: bool = False) -> TrackResult:
+        """Returns after the commit. With `partial`, valid events are stored though others are not.
 
-        Raises InvalidId and InvalidInteraction (of several events naming the place), UnknownUser, UnknownPost,
-        StorageUnavailable.
+        Raises StorageUnavailable and, unless `partial`, InvalidId and InvalidInteraction (of several events naming the
+        place), UnknownUser and UnknownPost.
         """
         now = self.clock.now()
-        checked: list[Interaction] = []
+        checked: dict[int, Interaction] = {}
+        rejected: dict[int, DomainError] = {}
         for place, event in enumerate(events):
             try:
-                checked.append(self._checked(event, now))
+                checked[place] = self._checked(event, now)
             except (InvalidId, InvalidInteraction) as error:
-                raise type(error)(
-                    f"interactions[{place}]: {error}" if len(events) > 1 else str(error)
-                ) from None
+                if not partial:
+                    where = f"interactions[{place}]: " if len(events) > 1 else ""
+                    raise type(error)(f"{where}{error}") from None
+                rejected[place] = error
         try:
-            recorded = self.repository.record(checked)
+            recorded = self.repository.record(list(checked.values()), partial=partial)
         except (UnknownUser, UnknownPost) as error:
-            raise type(error)(_as_given(str(error), checked, events)) from error
+            raise type(error)(_as_given(str(error), list(checked.values()), events)) from error
+        places = list(checked)
+        rejected |= {places[row]: error for row, error in recorded.rejected.items()}
         apply_committed(self.apply, recorded.stored, "tracking.not_applied", events=len(recorded.stored))
-        return TrackResult(len(recorded.stored), recorded.duplicates)
+        return TrackResult(len(recorded.stored), recorded.duplicates, rejected)
 
     def _checked(self, event: TrackedEvent, now: datetime) -> Interaction:
         occurred_at = event.occurred_at or now

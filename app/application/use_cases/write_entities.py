@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.application.committed_change import apply_committed
-from app.domain.errors import InvalidId, InvalidPost
+from app.domain.errors import DomainError, InvalidId, InvalidPost
 from app.domain.ids import checked_id
 from app.domain.repositories.entity_repository import EntityChange, EntityRepository, Fields
 from app.domain.services.clock import Clock
@@ -44,6 +44,22 @@ class WriteEntities:
             except InvalidId as error:
                 raise InvalidId(f"posts[{place}]: {error}") from None
         self._apply(self.repository.put_posts(posts, self.clock.now()))
+
+    def put_valid_posts(self, posts: Sequence[tuple[str, Fields]]) -> dict[int, DomainError]:
+        """Store the posts that can be stored. Return the error of each other one by its place."""
+        rejected: dict[int, DomainError] = {}
+        for place, (post_id, fields) in enumerate(posts):
+            try:
+                _check_ids(post_id, fields)
+            except InvalidId as error:
+                rejected[place] = error
+        while places := [place for place in range(len(posts)) if place not in rejected]:
+            try:
+                self._apply(self.repository.put_posts([posts[place] for place in places], self.clock.now()))
+                break
+            except InvalidPost as error:  # names all posts with this problem
+                rejected |= {places[row]: error for row in error.places}
+        return rejected
 
     def delete_post(self, post_id: str) -> None:
         """Delete a post with its events. It is no error if there is none."""

@@ -1,12 +1,13 @@
 """Port: recording what users did, and taking it back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from app.domain.entities import Interaction, InteractionType
+from app.domain.errors import DomainError
 
 UserAndPost = tuple[UUID, UUID]
 
@@ -28,10 +29,14 @@ class StoredInteraction:
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What one call added: the new events, and how many were already there (same `event_id`)."""
+    """What one call added: the new events, and how many were already there (same `event_id`).
+
+    rejected  places of the events that were not stored, in a call that stores the others
+    """
 
     stored: tuple[StoredInteraction, ...]
     duplicates: int
+    rejected: Mapping[int, DomainError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,12 @@ class RemovedEvents:
 class InteractionRepository(Protocol):
     """The log of events, written. Every method raises StorageUnavailable when the store misses its budget."""
 
-    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
-        """Commit all of `interactions` or none; returns only after the commit.
+    def record(self, interactions: Sequence[Interaction], *, partial: bool = False) -> RecordResult:
+        """Commit all of `interactions` or none; with `partial`, those that are valid. Returns only after the commit.
 
         An event whose `event_id` is in the log (or twice in the call) is counted as a duplicate and stored once.
-        Raises UnknownUser or UnknownPost naming the id, StorageUnavailable when the store misses its budget.
+        Raises UnknownUser or UnknownPost naming the id, unless `partial`; StorageUnavailable when the store misses its
+        budget.
         """
 
     def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:

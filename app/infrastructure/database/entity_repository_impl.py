@@ -175,16 +175,17 @@ def _with_uuids(fields: Fields, ids: Mapping[Table, Mapping[str, UUID]]) -> dict
 def _must_differ(rows: Sequence[Mapping[str, Any]]) -> None:
     """Raise InvalidPost if two rows are the same post."""
     first: dict[UUID, int] = {}
-    for place, row in enumerate(rows):
-        if first.setdefault(row["id"], place) != place:
-            raise InvalidPost(f"posts[{place}]: the same post as posts[{first[row['id']]}]; send it once")
+    repeated = [place for place, row in enumerate(rows) if first.setdefault(row["id"], place) != place]
+    if repeated:
+        earlier = first[rows[repeated[0]]["id"]]
+        raise InvalidPost(f"posts[{repeated[0]}]: the same post as posts[{earlier}]; send it once", repeated)
 
 
 def _must_have_audiences(change: EntityChange, rows: Sequence[Mapping[str, Any]]) -> None:
     """Raise InvalidPost if a post for members has no audience: nobody could see it."""
     without = {post.id for post in change.posts if post.visibility == "members" and post.audience_id is None}
-    for place, row in enumerate(rows):
-        if row["id"] in without:
-            raise InvalidPost(
-                f"posts[{place}]: visibility members needs an audience_id; nobody could see the post"
-            )
+    places = [place for place, row in enumerate(rows) if row["id"] in without]
+    if places:
+        raise InvalidPost(
+            f"posts[{places[0]}]: visibility members needs an audience_id; nobody could see the post", places
+        )

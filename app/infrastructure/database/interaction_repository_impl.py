@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import Interaction, InteractionType
-from app.domain.errors import InvalidInteraction, UnknownPost, UnknownUser
+from app.domain.errors import DomainError, InvalidInteraction, UnknownPost, UnknownUser
 from app.domain.repositories.interaction_repository import (
     RecordResult,
     RemovedEvents,
@@ -29,26 +29,23 @@ WITH given AS MATERIALIZED (
     SELECT gen_random_uuid() AS id, g.* FROM unnest(
         %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::uuid[], %s::text[]
     ) WITH ORDINALITY AS g (user_id, post_id, kind, metadata, occurred_at, event_id, request_id, place)
-), unknown_user AS (
-    SELECT min(place) AS place FROM given
+), unknown AS MATERIALIZED (
+    SELECT place, 'user' AS entity FROM given
     WHERE NOT EXISTS (SELECT FROM {feed_users} u WHERE u.id = given.user_id)
-), unknown_post AS (
-    SELECT min(place) AS place FROM given
+    UNION ALL SELECT place, 'post' FROM given
     WHERE NOT EXISTS (SELECT FROM {feed_readable_posts}(given.user_id) AS p (id) WHERE p.id = given.post_id)
 ), added AS (
     INSERT INTO {user_interaction}
         (id, user_id, post_id, interaction_type, metadata, occurred_at, event_id, request_id)
     SELECT given.id, user_id, post_id, kind, metadata::jsonb, occurred_at, event_id, request_id
-    FROM given, unknown_user, unknown_post
-    WHERE unknown_user.place IS NULL AND unknown_post.place IS NULL
+    FROM given WHERE NOT EXISTS (SELECT FROM unknown WHERE NOT %s OR unknown.place = given.place)
     ORDER BY given.place
     ON CONFLICT (event_id) DO NOTHING
     RETURNING id, seq, xid::text::bigint AS xid, created_at
 )
 SELECT given.place, added.seq, added.xid, added.created_at, NULL AS unknown FROM added JOIN given USING (id)
-UNION ALL SELECT place, NULL, NULL, NULL, 'user' FROM unknown_user WHERE place IS NOT NULL
-UNION ALL SELECT place, NULL, NULL, NULL, 'post' FROM unknown_post WHERE place IS NOT NULL
-ORDER BY 1
+UNION ALL SELECT place, NULL, NULL, NULL, entity FROM unknown
+ORDER BY 1, 5
 """
 
 
@@ -75,11 +72,11 @@ class SqlInteractionRepository:
     schema: SchemaName = PUBLIC_SCHEMA
     budget_seconds: float = DEFAULT_BUDGET_SECONDS
 
-    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
-        """Commit all interactions or none, with one statement; an `event_id` that is stored already is a duplicate.
+    def record(self, interactions: Sequence[Interaction], *, partial: bool = False) -> RecordResult:
+        """Commit the interactions with one statement; an `event_id` that is stored already is a duplicate.
 
-        Raises UnknownUser or UnknownPost for the first such interaction, InvalidInteraction for values that PostgreSQL
-        cannot store (NUL, half a surrogate pair, NaN in metadata), StorageUnavailable.
+        Raises, unless `partial`, UnknownUser or UnknownPost for the first such interaction; InvalidInteraction for
+        values that PostgreSQL cannot store (NUL, half a surrogate pair, NaN in metadata); StorageUnavailable.
         """
         if not interactions:
             return RecordResult((), 0)
@@ -87,21 +84,28 @@ class SqlInteractionRepository:
             columns = zip(*map(_parameters, interactions), strict=True)
             with transaction(self.engine, self.budget_seconds) as connection:
                 statement = RECORD_STATEMENT.format_map(self.schema)
-                rows = connection.exec_driver_sql(statement, tuple(map(list, columns))).all()
-                for place, *_, unknown in rows:
-                    if unknown == "user":
-                        raise UnknownUser(str(interactions[place - 1].user_id))
-                    if unknown == "post":
-                        raise UnknownPost(str(interactions[place - 1].post_id))
+                rows = connection.exec_driver_sql(statement, (*map(list, columns), partial)).all()
+                rejected: dict[int, DomainError] = {}
+                for place, *_, unknown in rows:  # of an event with both, the user remains
+                    one = interactions[place - 1]
+                    if unknown is not None:
+                        rejected[place - 1] = (
+                            UnknownUser(str(one.user_id))
+                            if unknown == "user"
+                            else UnknownPost(str(one.post_id))
+                        )
+                if rejected and not partial:
+                    raise rejected[min(rejected)]
         except DBAPIError as error:
             raise _translate(error) from error
         except (ValueError, TypeError) as error:  # of json or psycopg2; SQLAlchemy's errors are neither
             raise InvalidInteraction(f"an interaction cannot be stored: {error}") from error
         stored = tuple(
             StoredInteraction(seq, xid, received_at, interactions[place - 1])
-            for place, seq, xid, received_at, _ in rows
+            for place, seq, xid, received_at, unknown in rows
+            if unknown is None
         )
-        return RecordResult(stored, len(interactions) - len(stored))
+        return RecordResult(stored, len(interactions) - len(stored) - len(rejected), rejected)
 
     def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
         """As in InteractionRepository; one transaction."""

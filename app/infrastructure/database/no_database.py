@@ -24,9 +24,9 @@ from app.domain.repositories.membership_repository import UserChange
 class NoInteractions:
     """InteractionRepository without a database."""
 
-    def record(self, interactions: Sequence[Interaction]) -> RecordResult:
+    def record(self, interactions: Sequence[Interaction], *, partial: bool = False) -> RecordResult:
         """Raises StorageUnavailable."""
-        del interactions
+        del interactions, partial
         raise _no_database()
 
     def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:

@@ -14,7 +14,7 @@ from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
-from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
+from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.write_entities import WriteEntities
 
 
@@ -36,7 +36,7 @@ class Services:
     """The use cases. `recommend` and `count_updates` answer from memory, in a millisecond or so; the others wait."""
 
     recommend: Callable[[RecommendationRequest], RecommendationResponse]
-    track: Callable[[Sequence[TrackedEvent]], TrackResult]
+    track: TrackInteraction
     retract: Callable[[Retraction], int]
     give_feedback: Callable[[Feedback], None]
     list_controls: Callable[[str], Sequence[ActiveControl]]

@@ -74,6 +74,35 @@ def decode(body: bytes, model: type[Model]) -> Model:
         raise ProblemError(INVALID_REQUEST, detail, fields=fields) from None
 
 
+def decode_each(
+    body: bytes, name: str, model: type[Model], max_items: int
+) -> tuple[dict[int, Model], dict[int, ProblemError]]:
+    """The items of the list `name` in the body by their places, and the problem of each invalid one.
+
+    Raises ProblemError if the body is no object with a list of 1 to `max_items` items.
+    """
+    given = _strict_json(body)
+    items = given.get(name) if isinstance(given, dict) else None
+    if not isinstance(items, list) or not 0 < len(items) <= max_items:
+        raise ProblemError(INVALID_REQUEST, f"/{name}: must be a list of 1 to {max_items} items")
+    valid: dict[int, Model] = {}
+    invalid: dict[int, ProblemError] = {}
+    for place, item in enumerate(items):
+        try:
+            valid[place] = model.model_validate(item)
+        except ValidationError as error:
+            invalid[place] = ProblemError(INVALID_REQUEST, str(error))
+    return valid, invalid
+
+
+def is_partial(request: Request) -> bool:
+    """The query parameter `partial`. Raises ProblemError unless it is `true` or `false`."""
+    given = request.query_params.get("partial", "false")
+    if given not in {"true", "false"}:
+        raise ProblemError(INVALID_REQUEST, f"partial: must be true or false, got {given[:40]!r}")
+    return given == "true"
+
+
 def _pointer(location: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from app.presentation.schemas.batch_schema import MAX_BATCH, Rejected
 from app.presentation.schemas.interaction_schema import parse_time
 from app.presentation.schemas.recommendation_schema import GivenId
 
-MAX_BATCH = 500
 _EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 """The bounds of the tables."""
@@ -128,3 +128,4 @@ class PostBatchResponse(BaseModel):
 
     status: Literal["stored"] = "stored"
     accepted: int = Field(ge=0, description="Posts that are stored by this call")
+    rejected: Rejected = None

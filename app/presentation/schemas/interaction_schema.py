@@ -18,6 +18,7 @@ from pydantic import (
 
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
+from app.presentation.schemas.batch_schema import MAX_BATCH, Rejected
 from app.presentation.schemas.recommendation_schema import GivenId, RequestId
 
 MAX_METADATA_DEPTH = 32
@@ -126,7 +127,7 @@ class BatchRequest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    interactions: Annotated[list[TrackRequest], Field(min_length=1, max_length=500)]
+    interactions: Annotated[list[TrackRequest], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class TrackResponse(BaseModel):
@@ -147,6 +148,7 @@ class BatchResponse(BaseModel):
     duplicates: int = Field(
         ge=0, description="Events whose `event_id` was stored before, or twice in the call"
     )
+    rejected: Rejected = None
 
 
 class RetractRequest(BaseModel):

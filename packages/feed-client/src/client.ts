@@ -107,13 +107,29 @@ export class FeedServiceClient {
 
   /** Stores up to 500 events in one transaction. The call is repeated only if each event has an `event_id`. */
   async trackBatch(interactions: Interaction[], options: { signal?: AbortSignal } = {}): Promise<BatchResult> {
-    const body = await this.call("POST", "/interactions/batch", {
+    return this.sendBatch("/interactions/batch", interactions, options);
+  }
+
+  /**
+   * As `trackBatch`, but stores the valid events though others are not; `rejected` of the result names those by `index`
+   * and `code`.
+   */
+  async trackValid(interactions: Interaction[], options: { signal?: AbortSignal } = {}): Promise<BatchResult> {
+    return this.sendBatch("/interactions/batch?partial=true", interactions, options);
+  }
+
+  private async sendBatch(
+    path: string,
+    interactions: Interaction[],
+    options: { signal?: AbortSignal },
+  ): Promise<BatchResult> {
+    const body = await this.call("POST", path, {
       body: { interactions },
       idempotent: interactions.every((interaction) => interaction.event_id != null),
       signal: options.signal,
     });
     if (!isRecord(body) || body["status"] !== "tracked") {
-      throw new FeedServiceError("malformed", "POST /interactions/batch: the response does not confirm the events");
+      throw new FeedServiceError("malformed", `POST ${path}: the response does not confirm the events`);
     }
     return body as unknown as BatchResult;
   }

@@ -76,6 +76,8 @@ export interface paths {
         /**
          * Store up to 500 events, all or none
          * @description An event whose `event_id` was stored before counts as a duplicate and is no error.
+         *
+         *     With `partial=true`, valid events are stored though others are not.
          */
         post: operations["batch_interactions_batch_post"];
         delete?: never;
@@ -247,7 +249,7 @@ export interface paths {
         put?: never;
         /**
          * Create or change up to 500 posts, all or none
-         * @description As PUT for each post.
+         * @description As PUT for each post. With `partial=true`, valid posts are stored though others are not.
          */
         post: operations["put_posts_posts_batch_post"];
         delete?: never;
@@ -444,6 +446,11 @@ export interface components {
              * @description Events whose `event_id` was stored before, or twice in the call
              */
             duplicates: number;
+            /**
+             * Rejected
+             * @description With `partial`: the items that were not stored
+             */
+            rejected?: components["schemas"]["RejectedItem"][] | null;
         };
         /**
          * ControlItem
@@ -593,7 +600,7 @@ export interface components {
              * Database
              * @enum {string}
              */
-            database: "up" | "down" | "none";
+            database: "up" | "read_only" | "down" | "none";
             /**
              * Tail Lag Seconds
              * @description Time since the log was last read to its end
@@ -655,6 +662,11 @@ export interface components {
              * @description Posts that are stored by this call
              */
             accepted: number;
+            /**
+             * Rejected
+             * @description With `partial`: the items that were not stored
+             */
+            rejected?: components["schemas"]["RejectedItem"][] | null;
         };
         /**
          * ProbeResponse
@@ -793,6 +805,22 @@ export interface components {
             reason: components["schemas"]["Reason"];
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * RejectedItem
+         * @description An item of a batch that was not stored.
+         */
+        RejectedItem: {
+            /**
+             * Index
+             * @description Place in the request, from 0
+             */
+            index: number;
+            /**
+             * Code
+             * @description As `code` of a problem
+             */
+            code: string;
         };
         /**
          * RetractResponse
@@ -1636,7 +1664,10 @@ export interface operations {
     };
     batch_interactions_batch_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description True: valid items are stored though others are not; `rejected` names those */
+                partial?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2426,7 +2457,10 @@ export interface operations {
     };
     put_posts_posts_batch_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description True: valid items are stored though others are not; `rejected` names those */
+                partial?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;

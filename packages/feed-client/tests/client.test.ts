@@ -177,6 +177,17 @@ describe("the service client", () => {
     assert.deepEqual(result, { status: "tracked", accepted: 0, duplicates: 1 });
   });
 
+  it("stores the valid events of a batch and names the others", async () => {
+    const event = { user_id: "ann", post_id: POST, interaction_type: "like" as const };
+
+    assert.deepEqual(await client.trackValid([{ ...event, post_id: "no post" }, event]), {
+      status: "tracked",
+      accepted: 1,
+      duplicates: 0,
+      rejected: [{ index: 0, code: "unknown_post" }],
+    });
+  });
+
   it("takes a like back once", async () => {
     const like = { user_id: "ann", post_id: POST, interaction_type: "like" as const };
     await client.track({ ...like, event_id: EVENT });

@@ -171,3 +171,26 @@ def test_a_database_that_is_away_rejects_entities(
     running.tables.away = True
 
     assert problem(api.request(method, path, json=body)) == (503, "storage_unavailable")
+
+
+def test_one_bad_post_of_a_partial_batch_does_not_lose_the_others(
+    api: httpx.Client, running: Running
+) -> None:
+    posts = [{"id": "one"}, {"id": "two", "visble": True}, {"id": "a\x7f"}, {"id": "one"}, {"id": "three"}]
+
+    answer = api.post("/posts/batch?partial=true", json={"posts": posts})
+
+    assert (answer.status_code, answer.json()) == (
+        202,
+        {
+            "status": "stored",
+            "accepted": 2,
+            "rejected": [
+                {"index": 1, "code": "invalid_request"},
+                {"index": 2, "code": "invalid_id"},
+                {"index": 3, "code": "invalid_post"},
+            ],
+        },
+    )
+    assert {post_uuid("one"), post_uuid("three")} <= running.tables.posts.keys()
+    assert post_uuid("two") not in running.tables.posts

@@ -268,3 +268,77 @@ def test_a_retraction_while_the_database_is_away_is_a_503(api: httpx.Client, run
     assert answer.status_code == 503
     assert "Retry-After" in answer.headers
     assert "s3cret" not in answer.text
+
+
+def test_one_bad_event_of_a_partial_batch_does_not_lose_the_others(
+    api: httpx.Client, running: Running
+) -> None:
+    good = {"user_id": "alice", "post_id": "post-1", "interaction_type": "like"}
+    event_id = "0b7c8f6e-54a1-4b0e-9a3d-1f6c0d2e4a5b"
+    events: list[object] = [
+        {**good, "interaction_type": "clap"},
+        good,
+        {**good, "user_id": "nobody"},
+        {**good, "post_id": "no post"},
+        {**good, "user_id": "a\x7f"},
+        {**good, "occurred_at": "2001-01-01T00:00:00Z"},
+        "no object",
+        {**good, "event_id": event_id},
+        {**good, "event_id": event_id},
+        {**good, "user_id": "nobody", "post_id": "no post"},
+    ]
+
+    answer = api.post("/interactions/batch?partial=true", json={"interactions": events})
+
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "status": "tracked",
+        "accepted": 2,
+        "duplicates": 1,
+        "rejected": [
+            {"index": 0, "code": "invalid_request"},
+            {"index": 2, "code": "unknown_user"},
+            {"index": 3, "code": "unknown_post"},
+            {"index": 4, "code": "invalid_id"},
+            {"index": 5, "code": "invalid_interaction"},
+            {"index": 6, "code": "invalid_request"},
+            {"index": 9, "code": "unknown_user"},
+        ],
+    }
+    assert len(running.interactions.rows) == 2
+    metrics = api.get("/metrics").text
+    assert 'ml_tracked_events_total{outcome="refused"} 7.0' in metrics
+    assert 'ml_tracked_events_total{outcome="stored"} 2.0' in metrics
+
+
+def test_a_partial_batch_without_a_valid_event_stores_nothing(api: httpx.Client, running: Running) -> None:
+    answer = api.post("/interactions/batch?partial=true", json={"interactions": [{}]})
+
+    assert answer.json()["rejected"] == [{"index": 0, "code": "invalid_request"}]
+    assert (answer.json()["accepted"], running.interactions.rows) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        ("partial=true", {"interactions": []}),
+        ("partial=true", {"interactions": [{}] * 501}),
+        ("partial=true", {"interactions": {}}),
+        ("partial=true", []),
+        (
+            "partial=yes",
+            {"interactions": [{"user_id": "alice", "post_id": "post-1", "interaction_type": "like"}]},
+        ),
+    ],
+)
+def test_a_partial_batch_is_a_list_of_1_to_500_events(api: httpx.Client, query: str, body: Any) -> None:
+    assert problem(api.post(f"/interactions/batch?{query}", json=body)) == (422, "invalid_request")
+
+
+def test_a_batch_names_no_rejected_events_unless_it_is_partial(api: httpx.Client) -> None:
+    good = {"user_id": "alice", "post_id": "post-1", "interaction_type": "like"}
+
+    whole = api.post("/interactions/batch?partial=false", json={"interactions": [good]}).json()
+    partial = api.post("/interactions/batch?partial=true", json={"interactions": [good]}).json()
+
+    assert (whole.get("rejected"), partial["rejected"]) == (None, [])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from app.application.use_cases.write_entities import WriteEntities
 from app.domain.entities import Post, User
 from app.domain.errors import InvalidPost, ManagedElsewhere
 from app.domain.feed.state import FeedState
@@ -133,6 +134,20 @@ def test_a_post_for_members_needs_an_audience(entities: EntityRepository, tables
         put(entities, "c", audience_id=None)
 
     assert rows(tables, "SELECT external_id, audience_id FROM posts") == [("c", "club")]
+
+
+def test_posts_that_cannot_be_stored_are_named_and_the_others_are_stored(
+    entities: EntityRepository, tables: SqlTables
+) -> None:
+    write = WriteEntities(entities, FixedClock(NOON), lambda change: None)
+    members = {"visibility": "members"}
+
+    rejected = write.put_valid_posts(
+        [("a", {}), ("b", members), (" a", {}), ("c", {"audience_id": "club", **members}), ("d", members)]
+    )
+
+    assert {place: type(error) for place, error in rejected.items()} == dict.fromkeys((1, 2, 4), InvalidPost)
+    assert rows(tables, "SELECT external_id FROM posts ORDER BY 1") == [("a",), ("c",)]
 
 
 def test_deleting_a_post_removes_its_events_and_can_be_repeated(

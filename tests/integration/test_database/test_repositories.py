@@ -269,6 +269,23 @@ def test_the_same_event_is_stored_once_within_a_call_and_across_calls(storage: S
     assert len(storage.log.read_all().dataset.events) == 2
 
 
+def test_a_partial_call_stores_the_other_events_and_names_the_unknown_ones(storage: Storage) -> None:
+    filled(storage)
+
+    recorded = storage.interactions.record(
+        [did("anna", "nothing"), did("anna", "second"), did("nobody", "nothing"), did("nobody", "first")],
+        partial=True,
+    )
+
+    assert [one.interaction.post_id for one in recorded.stored] == [post_uuid("second")]
+    assert recorded.duplicates == 0
+    assert {place: type(error) for place, error in recorded.rejected.items()} == {
+        0: UnknownPost,
+        2: UnknownUser,
+        3: UnknownUser,
+    }
+
+
 def test_an_unknown_user_or_post_is_named_and_nothing_of_the_call_is_stored(storage: Storage) -> None:
     filled(storage)
 

@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from app.domain.errors import InvalidId, InvalidPost, ManagedElsewhere, StorageUnavailable
 from app.presentation.api.dependencies import ApiOptions, services_of
-from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
-from app.presentation.api.routers.write_routes import accepted, write_route
+from app.presentation.api.json_body import BODY_PROBLEMS, decode, decode_each, is_partial, read_body
+from app.presentation.api.routers.write_routes import accepted, rejected_items, write_route
 from app.presentation.api.write_threads import WriteThreads
+from app.presentation.schemas.batch_schema import MAX_BATCH
 from app.presentation.schemas.entity_schema import (
+    BatchPost,
     DeletedResponse,
     PostBatchRequest,
     PostBatchResponse,
@@ -72,14 +74,20 @@ def entities_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
             InvalidPost,
             *_PROBLEMS,
             body=PostBatchRequest,
+            may_be_partial=True,
         ),
     )
     async def put_posts(request: Request) -> Response:
-        """As PUT for each post."""
-        body = await read_body(request, options)
+        """As PUT for each post. With `partial=true`, valid posts are stored though others are not."""
+        write, body = services_of(request.scope).entities, await read_body(request, options)
+        if is_partial(request):
+            valid, invalid = await to_thread.run_sync(decode_each, body, "posts", BatchPost, MAX_BATCH)
+            places, given = list(valid), [(post.id, post.given()) for post in valid.values()]
+            errors = await threads.run(lambda: write.put_valid_posts(given))
+            rejected = rejected_items({**invalid, **{places[row]: error for row, error in errors.items()}})
+            return accepted(PostBatchResponse(accepted=len(given) - len(errors), rejected=rejected))
         # In a thread: the validation of hundreds of posts takes milliseconds, which would delay feeds on the loop.
         query = await to_thread.run_sync(decode, body, PostBatchRequest)
-        write = services_of(request.scope).entities
         posts = [(post.id, post.given()) for post in query.posts]
         await threads.run(lambda: write.put_posts(posts))
         return accepted(PostBatchResponse(accepted=len(posts)))

@@ -18,9 +18,11 @@ from app.domain.errors import (
     UnknownUser,
 )
 from app.presentation.api.dependencies import ApiOptions, services_of
-from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
-from app.presentation.api.routers.write_routes import accepted, write_route
+from app.presentation.api.json_body import BODY_PROBLEMS, decode, decode_each, is_partial, read_body
+from app.presentation.api.problems import ProblemError
+from app.presentation.api.routers.write_routes import accepted, rejected_items, write_route
 from app.presentation.api.write_threads import WriteThreads
+from app.presentation.schemas.batch_schema import MAX_BATCH
 from app.presentation.schemas.interaction_schema import (
     BatchRequest,
     BatchResponse,
@@ -57,11 +59,31 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
             {"status": "tracked", "accepted": 3, "duplicates": 0},
             *_PROBLEMS,
             body=BatchRequest,
+            may_be_partial=True,
         ),
     )
     async def batch(request: Request) -> Response:
-        """An event whose `event_id` was stored before counts as a duplicate and is no error."""
+        """An event whose `event_id` was stored before counts as a duplicate and is no error.
+
+        With `partial=true`, valid events are stored though others are not.
+        """
         body = await read_body(request, options)
+        if is_partial(request):
+            valid, invalid = await to_thread.run_sync(
+                decode_each, body, "interactions", TrackRequest, MAX_BATCH
+            )
+            metrics.count_events({"refused": len(invalid)})
+            places, events = list(valid), [event.to_dto() for event in valid.values()]
+            result = await _record(threads, metrics, request, events, partial=True)
+            errors: dict[int, ProblemError | DomainError] = {
+                **invalid,
+                **{places[row]: error for row, error in result.rejected.items()},
+            }
+            return accepted(
+                BatchResponse(
+                    accepted=result.accepted, duplicates=result.duplicates, rejected=rejected_items(errors)
+                )
+            )
         # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
         query = await to_thread.run_sync(decode, body, BatchRequest)
         result = await _record(threads, metrics, request, [event.to_dto() for event in query.interactions])
@@ -86,15 +108,22 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
 
 
 async def _record(
-    threads: WriteThreads, metrics: Metrics, request: Request, events: Sequence[TrackedEvent]
+    threads: WriteThreads,
+    metrics: Metrics,
+    request: Request,
+    events: Sequence[TrackedEvent],
+    *,
+    partial: bool = False,
 ) -> TrackResult:
-    """Commit all events or none, and count them in the metrics. Raises DomainError."""
+    """Commit all events or none (`partial`: the valid ones), and count them in the metrics. Raises DomainError."""
     track_events = services_of(request.scope).track
     try:
-        result = await threads.run(lambda: track_events(events))
+        result = await threads.run(lambda: track_events(events, partial=partial))
     except DomainError as error:
         outcome = "unavailable" if isinstance(error, StorageUnavailable) else "refused"
         metrics.count_events({outcome: len(events)})
         raise
-    metrics.count_events({"stored": result.accepted, "duplicate": result.duplicates})
+    metrics.count_events(
+        {"stored": result.accepted, "duplicate": result.duplicates, "refused": len(result.rejected)}
+    )
     return result

@@ -114,6 +114,9 @@ export class FakeFeedService {
     if (path === "/interactions/batch") {
       return this.track(response, (body as { interactions: Interaction[] }).interactions);
     }
+    if (path === "/interactions/batch?partial=true") {
+      return this.trackValid(response, (body as { interactions: Interaction[] }).interactions);
+    }
     if (path === "/interactions/track") return this.track(response, [body as Interaction]);
     if (path === "/interactions/retract") return this.retract(response, body as Retraction);
     if (path === "/impressions") return this.recordSeen(response, body as SeenReport);
@@ -288,10 +291,24 @@ export class FakeFeedService {
   }
 
   private track(response: ServerResponse, interactions: Interaction[]): void {
-    for (const { user_id, post_id } of interactions) {
-      if (this.knownUsers && !this.knownUsers.has(user_id)) return send(response, 404, { code: "unknown_user" });
-      if (!this.catalogue.includes(post_id)) return send(response, 404, { code: "unknown_post" });
-    }
+    const unknown = interactions.map((interaction) => this.unknownCode(interaction)).find(Boolean);
+    if (unknown) return send(response, 404, { code: unknown });
+    send(response, 202, { status: "tracked", ...this.store(interactions) });
+  }
+
+  private trackValid(response: ServerResponse, interactions: Interaction[]): void {
+    const codes = interactions.map((interaction) => this.unknownCode(interaction));
+    const stored = this.store(interactions.filter((_, index) => !codes[index]));
+    const rejected = codes.flatMap((code, index) => (code ? [{ index, code }] : []));
+    send(response, 202, { status: "tracked", ...stored, rejected });
+  }
+
+  private unknownCode({ user_id, post_id }: Interaction): string | null {
+    if (this.knownUsers && !this.knownUsers.has(user_id)) return "unknown_user";
+    return this.catalogue.includes(post_id) ? null : "unknown_post";
+  }
+
+  private store(interactions: Interaction[]): { accepted: number; duplicates: number } {
     let accepted = 0;
     for (const interaction of interactions) {
       this.receivedEvents += 1;
@@ -299,7 +316,7 @@ export class FakeFeedService {
       if (!this.events.has(id)) accepted += 1;
       this.events.set(id, this.events.get(id) ?? interaction);
     }
-    send(response, 202, { status: "tracked", accepted, duplicates: interactions.length - accepted });
+    return { accepted, duplicates: interactions.length - accepted };
   }
 }
 
