@@ -8,7 +8,11 @@ import numpy as np
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.time_units import DAY
 from app.domain.ranking.options import RankingOptions
-from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, NeighbourRecommender
+from app.infrastructure.ml.collaborative_filter import (
+    MAX_COMPARED_EVENTS,
+    CollaborativeFilter,
+    NeighbourRecommender,
+)
 from training.preprocess import build_interaction_matrix
 
 _FIXED = RankingOptions()  # reference points must not depend on the settings
@@ -40,14 +44,20 @@ class NeighbourModels:
     @cached_property
     def served(self) -> NeighbourRecommender:
         """The served model, with the options of the replay."""
-        return self._fitted(self._counted, self._options)
+        return self._fitted(self._counted, self._options, max_events=MAX_COMPARED_EVENTS)
 
     def _fitted(
-        self, past: EventColumns, options: RankingOptions, half_life: float | None = None
+        self,
+        past: EventColumns,
+        options: RankingOptions,
+        half_life: float | None = None,
+        max_events: int | None = None,
     ) -> NeighbourRecommender:
         weights = options.kind_weights()
         shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
         at = None if half_life is None else self._at
         matrix = build_interaction_matrix(past, weights, shape, decayed_at=at)
         model = CollaborativeFilter.fit(matrix, options.neighbours)
-        return NeighbourRecommender(model, np.arange(shape[0]), np.arange(shape[1]), weights, half_life)
+        return NeighbourRecommender(
+            model, np.arange(shape[0]), np.arange(shape[1]), weights, half_life, max_events
+        )

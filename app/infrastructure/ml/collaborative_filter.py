@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
 if TYPE_CHECKING:  # the import takes seconds, and serving does not need it
     from sklearn.neighbors import NearestNeighbors
+
+
+MAX_COMPARED_EVENTS: Final = 256
+"""Newest events of a user that a request compares with other users: its time must not grow with a long history."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,11 +122,16 @@ class NeighbourRecommender:
         post_rows: NDArray[np.intp],
         kind_weights: NDArray[np.float64],
         half_life_seconds: float | None = None,
+        max_events: int | None = None,
     ) -> None:
-        """`kind_weights` (5,) by interaction type; `half_life_seconds` of the user's own events, None for no decay."""
+        """`kind_weights` (5,) by interaction type; `half_life_seconds` of the user's own events, None for no decay.
+
+        `max_events` is the number of the user's newest events that are compared with other users; None for all.
+        """
         self.model = model
         self._weights = kind_weights
         self._half_life_seconds = half_life_seconds
+        self._max_events = max_events
         self._post_rows = post_rows
         # matrix column of each state row; the last entry, -1, serves all posts that are newer than the model
         self._column = np.full(int(post_rows.max(initial=-1)) + 2, -1)
@@ -143,7 +152,7 @@ class NeighbourRecommender:
         """The neighbours of the user of the request; none without events that rank."""
         if context.history_user < 0:
             return NearestUsers(np.empty(0, np.intp), np.empty(0))
-        posts, times, kinds, *_ = context.state.events_by_user.row(context.history_user)
+        posts, times, kinds, *_ = context.state.events_by_user.row(context.history_user, self._max_events)
         weights = self._weights.take(kinds)
         if self._half_life_seconds is not None:
             # relative to the newest event: a cosine has no scale, and the weights of old events would underflow

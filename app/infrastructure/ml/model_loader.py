@@ -18,7 +18,11 @@ from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED, SIMPLE_RANKINGS
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.services.stage_observer import StageObserver
-from app.infrastructure.ml.collaborative_filter import CollaborativeFilter, NeighbourRecommender
+from app.infrastructure.ml.collaborative_filter import (
+    MAX_COMPARED_EVENTS,
+    CollaborativeFilter,
+    NeighbourRecommender,
+)
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
@@ -127,6 +131,7 @@ class ServedModel:
             _rows(state.user_rows, self.user_keys),
             _rows(state.post_rows, self.post_keys),
             self.options.kind_weights(),
+            max_events=MAX_COMPARED_EVENTS,
         )
         try:
             return ranking_pipeline(
