@@ -11,12 +11,14 @@ from starlette.types import ASGIApp
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[httpx.Client]:
-    """A client of `app` on a free port of the loopback."""
+def served(app: ASGIApp, *, root_path: str = "") -> Iterator[httpx.Client]:
+    """A client of `app` on a free port of the loopback; `root_path` as uvicorn's --root-path."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=2, root_path=root_path
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -29,6 +29,7 @@ from app.presentation.api.problems import (
     render,
 )
 from app.presentation.api.routers.audiences import audiences_router
+from app.presentation.api.routers.docs import docs_router
 from app.presentation.api.routers.entities import entities_router
 from app.presentation.api.routers.feedback import feedback_router
 from app.presentation.api.routers.follows import follows_router
@@ -96,6 +97,7 @@ def create_api(
         middleware=middleware,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # `Traces` and `Metrics` are ours
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.include_router(recommendations_router(options, metrics))
@@ -107,6 +109,7 @@ def create_api(
     app.include_router(entities_router(options, threads))
     app.include_router(impressions_router(options, threads))
     app.include_router(health_router(metrics))
+    app.include_router(docs_router())
     _answer_errors(app, options)
     app.openapi = lambda: _openapi(app, locked=bool(options.api_keys))  # type: ignore[method-assign]
     return app

@@ -52,7 +52,7 @@ class AccessLogMiddleware:
         clear_contextvars()
         bind_contextvars(request_id=request_id)
         try:
-            if self._traces is None or scope["path"] in _PROBES:
+            if self._traces is None or route_path(scope) in _PROBES:
                 await self._respond(scope, receive, send)
             else:
                 with self._traces.request(headers) as span:
@@ -163,7 +163,7 @@ class ApiKeyMiddleware:
         """One request."""
         if (
             scope["type"] == "http"
-            and scope["path"] not in self._open_paths
+            and route_path(scope) not in self._open_paths
             and not self._has_valid_key(scope)
         ):
             unauthorized = ProblemError(UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
@@ -185,8 +185,14 @@ def _method_and_route(scope: Scope) -> tuple[str, str]:
     """The method and the path's template, of which there are few; `any` and `unmatched` if no route matches."""
     route = getattr(scope.get("route"), "path_format", None)
     if route is None:  # a route of Starlette, such as /docs, sets only its endpoint; these paths are constant
-        route = scope["path"] if "endpoint" in scope else "unmatched"
+        route = route_path(scope) if "endpoint" in scope else "unmatched"
     return scope["method"] if route != "unmatched" else "any", route
+
+
+def route_path(scope: Scope) -> str:
+    """The path without the prefix of a proxy (`--root-path`), as the routes have it."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "").rstrip("/"))
 
 
 def _digest(key: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,6 +123,48 @@ def test_foreign_paths_and_methods_are_problems_too(api: httpx.Client) -> None:
 def test_docs_and_openapi_are_served(api: httpx.Client) -> None:
     assert "swagger" in api.get("/docs").text.lower()
     assert api.get("/openapi.json").json()["info"]["version"] == "1.2.3"
+
+
+def test_the_documentation_needs_no_other_host(api: httpx.Client) -> None:
+    page = api.get("/docs")
+    links = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    answers = {link: api.get(f"/{link}") for link in links}
+
+    assert {link.rpartition(".")[2] for link in links} == {"js", "css", "png"}
+    assert not [link for link in links if "//" in link or link.startswith("/")]
+    assert all(answer.status_code == 200 for answer in answers.values())
+    assert "SwaggerUIBundle" in answers["docs/swagger-ui-bundle.js"].text
+    assert answers["docs/start.js"].headers["content-type"].startswith("text/javascript")
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    assert [problem(api.get(f"/docs/{name}")) for name in ("__init__.py", "..%2Fmain.py")] == [
+        (404, "not_found")
+    ] * 2
+
+
+@pytest.fixture
+def behind_prefix(running: Running) -> Iterator[httpx.Client]:
+    """A proxy has removed the prefix /feed from the path; uvicorn knows it from --root-path."""
+    api = create_api(ApiOptions(api_keys=KEYS), Metrics(), running.open, version="1")
+    with served(api, root_path="/feed") as client:
+        yield client
+
+
+def test_behind_a_prefix_paths_keys_and_links_are_right(behind_prefix: httpx.Client) -> None:
+    api, key = behind_prefix, {"X-API-Key": "first-key"}
+    document = api.get("/openapi.json", headers=key).json()
+    rejected = api.put("/posts/at%3A%2F%2Fa", json={"visible": 1}, headers=key)
+
+    assert [api.get(path).status_code for path in ("/livez", "/readyz", "/health", "/metrics")] == [200] * 4
+    assert api.get("/openapi.json").status_code == api.post("/recommendations/generate").status_code == 401
+    assert document["servers"] == [{"url": "/feed"}]
+    assert "/recommendations/generate" in document["paths"]
+    assert api.get("/docs/start.js", headers=key).status_code == 200
+    assert (problem(rejected), rejected.json()["type"]) == (
+        (422, "invalid_request"),
+        "urn:feed:problem:invalid_request",
+    )
+    assert api.put("/posts/at%3A%2F%2Fa", json={}, headers=key).status_code == 202
+    assert 'route="/posts/{post_id}"' in api.get("/metrics").text
 
 
 @pytest.fixture
