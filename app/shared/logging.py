@@ -40,7 +40,8 @@ def configure_logging(level: str) -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(serializer=lambda event, **_: _json(event).decode()),
+                # ASCII, which fits every locale
+                structlog.processors.JSONRenderer(default=str, separators=(",", ":")),
             ],
         )
     )

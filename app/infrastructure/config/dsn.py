@@ -71,6 +71,8 @@ class DatabaseDsn:
 
 def parse_dsn(text: str) -> DatabaseDsn:
     """Read a DSN. Raises ValueError in one sentence that quotes no value, because values may be secret."""
+    # Python decodes the environment as ASCII in the locale C, and keeps other bytes as surrogates
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     base, _, query = text.partition("?")
     start = _START.match(base)
     try:

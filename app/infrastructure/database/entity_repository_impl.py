@@ -99,8 +99,12 @@ class SqlEntityRepository:
             return self._change(connection, posts=ids)
 
     def _is_own(self, connection: Connection, table: Table) -> bool:
-        condition = shows_own_table(self.schema, f"feed_{table}", table)
-        return bool(connection.exec_driver_sql(f"SELECT {condition}").scalar_one())
+        """Whether the view shows our table. Without a view, the tables are not migrated: raises ProgrammingError."""
+        view = f"feed_{table}"
+        query = (
+            f"SELECT {shows_own_table(self.schema, view, table)}, EXISTS (SELECT FROM {self.schema[view]})"
+        )
+        return bool(connection.exec_driver_sql(query).one()[0])
 
     def _must_be_own(self, connection: Connection, table: Table) -> None:
         if not self._is_own(connection, table):

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from app.application.use_cases.write_entities import WriteEntities
 from app.domain.entities import Post, User
-from app.domain.errors import InvalidPost, ManagedElsewhere
+from app.domain.errors import InvalidPost, ManagedElsewhere, StorageUnavailable
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.entity_repository import EntityChange, EntityRepository
@@ -196,6 +196,15 @@ def test_rows_of_a_team_are_managed_elsewhere(
             call()
 
     assert rows(tables, "SELECT id FROM users") == rows(tables, "SELECT id FROM posts") == []
+
+
+def test_tables_that_are_not_migrated_are_unavailable(empty_engine: Engine) -> None:
+    entities = SqlEntityRepository(empty_engine, budget_seconds=20)
+
+    with pytest.raises(StorageUnavailable):
+        put(entities, "first")
+    with pytest.raises(StorageUnavailable):
+        entities.delete_post("first")
 
 
 def test_a_post_of_an_author_in_a_table_of_a_team_is_stored(

@@ -31,6 +31,10 @@ BASE = "postgresql://user:s3cret@host:5432/db"
         (f"{BASE}?options=endpoint%3Dep-1%20-c%20a%3Db", f"{BASE}?options=endpoint%3Dep-1%20-c%20a%3Db"),
         (f"{BASE}?target_session_attrs=read-write&connect_timeout=10", None),
         (f"{BASE}?encoding=utf8&prepared_statements=false&pool=5", f"{BASE}?client_encoding=utf8"),  # Rails
+        (
+            "postgresql://user:p\udcc3\udcbc@host/db",
+            "postgresql://user:p\u00fc@host/db",
+        ),  # as in the locale C
         ("postgresql://user:p%40%3F%23@host/db?schema=app", "postgresql://user:p%40%3F%23@host/db"),
     ],
 )
