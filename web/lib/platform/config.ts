@@ -11,9 +11,7 @@ export const config = {
   },
   /** `DATABASE_URL`, else the URL of the embedded PostgreSQL of the checkout; null if neither exists. */
   get databaseUrl(): string | null {
-    const url = process.env["DATABASE_URL"] || embeddedDatabaseUrl();
-    // SQLAlchemy puts the driver into the scheme, as in postgresql+psycopg2://
-    return url ? url.replace(/^postgres(ql)?(\+\w+)?:\/\//, "postgresql://") : null;
+    return process.env["DATABASE_URL"] || embeddedDatabaseUrl();
   },
   /** `DB_SCHEMA`. Unset: PostgreSQL finds the views in `public`, or beside the tables of a team in `feed`. */
   get databaseSchemas(): string[] {

@@ -1,5 +1,6 @@
 import pg from "pg";
 import { config } from "./config";
+import { connectionSettings } from "./dsn";
 import { logger } from "@/lib/logger";
 
 /** The database is not configured, not reachable, or did not respond within the time limit. */
@@ -51,13 +52,14 @@ function currentPool(): pg.Pool {
   // The embedded server may restart on another port.
   if (shared.feedDatabase?.url !== url) {
     void shared.feedDatabase?.pool.end();
+    const { url: connectionString, options } = connectionSettings(url);
     const pool = new pg.Pool({
-      connectionString: url,
+      connectionString,
       max: 10,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: QUERY_TIMEOUT_MS,
       idleTimeoutMillis: 30_000,
-      options: `-c search_path=${config.databaseSchemas.map(quoteIdentifier).join(",")} -c timezone=UTC -c statement_timeout=${QUERY_TIMEOUT_MS}`,
+      options: `${options} -c search_path=${config.databaseSchemas.map(quoteIdentifier).join(",")} -c timezone=UTC -c statement_timeout=${QUERY_TIMEOUT_MS}`,
       application_name: "feed-web",
     });
     pool.on("error", (error) => logger.warn("database.connection_lost", { error }));
