@@ -188,11 +188,13 @@ def build_workers(
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, storage.interactions, options, observer)
     watcher = ModelWatcher(feed, models, updater)
-    follower = None
+    follower = reconciler = None
     if storage.feed_log is not None:
-        reconciler = Reconciler(storage.feed_log, updater, intervals)
-        follower = LogFollower(feed, storage.feed_log, updater, reconciler, intervals.outbox_ttl, stopping)
-    return WorkerSupervisor(feed, updater, watcher, follower, writer, impression_writer, intervals, stopping)
+        follower = LogFollower(feed, storage.feed_log, updater, intervals, stopping)
+        reconciler = Reconciler(follower, intervals)
+    return WorkerSupervisor(
+        feed, updater, watcher, follower, reconciler, writer, impression_writer, intervals, stopping
+    )
 
 
 # -- use cases ---------------------------------------------------------------------------------------------------------

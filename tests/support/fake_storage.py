@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES, Impression, Interaction, InteractionType, Post, User
 from app.domain.entities.control import Control
@@ -29,9 +32,24 @@ from app.domain.feed.dataset import (
     microseconds,
     uuid_keys,
 )
+from app.domain.feed.row_checksums import (
+    EVENTS_PER_BLOCK,
+    N_BLOCKS,
+    UUID_KINDS,
+    BlockSums,
+    Checksums,
+    FeedChecksums,
+    follow_checksums,
+)
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
-from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
+from app.domain.repositories.feed_log import (
+    DifferentBlocks,
+    FeedChanges,
+    FeedSnapshot,
+    LogPosition,
+    RowKeys,
+)
 from app.domain.repositories.follow_repository import FollowChange
 from app.domain.repositories.impression_repository import MAX_REACH_POSTS, PostReach
 from app.domain.repositories.interaction_repository import (
@@ -441,7 +459,7 @@ class InMemoryFeedLog:
         controlling = {row.control.user_id: None for row in self._tables.feedback}
         controls = [self._tables.controls_of(user_id) for user_id in controlling]
         pages = sorted((row.page for row in self._tables.pages), key=lambda page: page.shown_at)
-        return FeedSnapshot(self._history(), position, frozenset(), controls, pages)
+        return FeedSnapshot(self._history(), position, frozenset(), controls, pages, self._checksums())
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables
@@ -452,7 +470,7 @@ class InMemoryFeedLog:
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
                 changed[entity][key] = xid
-        return FeedChanges(
+        changes = FeedChanges(
             users=_present(changed["user"], tables.users),
             removed_users=_absent(changed["user"], tables.users),
             posts=_present(changed["post"], tables.posts),
@@ -472,6 +490,7 @@ class InMemoryFeedLog:
             position=position,
             pages=[row.page for row in tables.pages if row.xid >= since.xid],
         )
+        return replace(changes, checksums=self._checksums_of(changes))
 
     def _controls_after_removal(self, user_id: UUID) -> UserControls:
         controls = self._tables.controls_of(user_id)
@@ -490,22 +509,92 @@ class InMemoryFeedLog:
         self._tables.begin()
         return True
 
-    def checksums(self) -> FeedChecksums:
-        tables = self._tables
-        tables.begin()
-        marks = [hash(post) for post in tables.posts.values()]
-        return FeedChecksums(
-            users=uuid_keys(tables.users),
-            user_checksums=np.array([hash(user) for user in tables.users.values()], np.int64),
-            posts=uuid_keys(tables.posts),
-            checksums=np.array(marks, np.int64),
-            followers=uuid_keys(follower for follower, _ in tables.follows),
-            followees=uuid_keys(followee for _, followee in tables.follows),
+    def different_blocks(self, known: BlockSums) -> DifferentBlocks:
+        """All rows, so each comparison in memory is one of the rows themselves."""
+        self._tables.begin()
+        blocks = {one.seq // EVENTS_PER_BLOCK for one in self._tables.events} | known.events.keys()
+        stored = self._checksums()
+        shown = {one.seq: one.interaction for one in self._tables.events}
+        return DifferentBlocks(
+            blocks=dict.fromkeys(UUID_KINDS, np.arange(N_BLOCKS)),
+            event_blocks=sorted(blocks),
+            checksums=stored,
+            event_users=uuid_keys(shown[seq].user_id for seq in stored.events.keys.tolist()),
+            event_posts=uuid_keys(shown[seq].post_id for seq in stored.events.keys.tolist()),
         )
 
-    def users(self, ids: Sequence[UUID]) -> Sequence[User]:
-        self._tables.begin()
-        return [self._tables.users[one] for one in ids if one in self._tables.users]
+    def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:
+        tables = self._tables
+        tables.begin()
+        follows = {pair: 0 for pair in tables.follows if pair[0] in keys.followers} | keys.follows
+        pairs = dict(keys.events)
+        for one in tables.events:
+            pair = one.interaction.user_id, one.interaction.post_id
+            if (pair[0] in keys.users and pair[0] not in tables.users) or (
+                pair[1] in keys.posts and pair[1] not in tables.posts
+            ):
+                pairs[pair] = [*pairs.get(pair, ()), one.seq]
+        removed = [
+            RemovedEvents(
+                *pair,
+                seqs,
+                tables.events_of([pair]) if pair[0] in tables.users and pair[1] in tables.posts else (),
+            )
+            for pair, seqs in pairs.items()
+        ]
+        controls = [tables.controls_of(user_id) for user_id in keys.controls]
+        changes = FeedChanges(
+            users=_present(keys.users, tables.users),
+            removed_users=_absent(keys.users, tables.users),
+            posts=_present(keys.posts, tables.posts),
+            removed_posts=_absent(keys.posts, tables.posts),
+            follows=[pair for pair in follows if pair in tables.follows],
+            removed_follows=_absent(follows, tables.follows),
+            post_seqs=keys.posts,
+            follow_seqs=keys.follows,
+            user_seqs=keys.users,
+            events=[],
+            removed_events=removed,
+            controls=[replace(one, seq=max(one.seq, keys.controls[one.user_id])) for one in controls],
+            position=position,
+        )
+        return replace(changes, checksums=self._checksums_of(changes, keys.numbers))
+
+    def _checksums(self) -> FeedChecksums:
+        """Of all rows."""
+        tables = self._tables
+        shown = [
+            one
+            for one in tables.events
+            if one.interaction.user_id in tables.users and one.interaction.post_id in tables.posts
+        ]
+        pairs = [pair for pair in tables.follows if pair[0] in tables.users and pair[1] in tables.users]
+        of_pairs = follow_checksums(*(uuid_keys(pair[side] for pair in pairs) for side in (0, 1)))
+        followed: dict[UUID, int] = {}
+        for (follower, _), value in zip(pairs, of_pairs.tolist(), strict=True):
+            followed[follower] = followed.get(follower, 0) + value
+        controls = {user_id: tables.controls_of(user_id).controls for user_id in tables.users}
+        return FeedChecksums(
+            users=_checksums_by_uuid(tables.users),
+            follows=Checksums(uuid_keys(followed), np.array(list(followed.values()), np.int64)),
+            controls=_checksums_by_uuid({user_id: given for user_id, given in controls.items() if given}),
+            posts=_checksums_by_uuid(tables.posts),
+            events=Checksums(np.array([one.seq for one in shown], np.int64), _checksums_of(shown)),
+        )
+
+    def _checksums_of(self, changes: FeedChanges, numbers: Iterable[int] = ()) -> FeedChecksums:
+        """Of the rows in `changes`, and of the events with these numbers."""
+        events = {one.seq for one in changes.events}.union(numbers)
+        for one in changes.removed_events:
+            events.update(one.seqs, (event.seq for event in one.remaining))
+        every = self._checksums()
+        ids: dict[str, set[UUID]] = {
+            "users": {user.id for user in changes.users} | set(changes.removed_users),
+            "controls": {one.user_id for one in changes.controls},
+            "posts": {post.id for post in changes.posts} | set(changes.removed_posts),
+        }
+        by_uuid = {kind: _part_of(getattr(every, kind), uuid_keys(keys)) for kind, keys in ids.items()}
+        return FeedChecksums(**by_uuid, events=_part_of(every.events, np.array(sorted(events), np.int64)))
 
     def warnings(self) -> Sequence[str]:
         return ()
@@ -588,3 +677,17 @@ def _present(keys: Iterable[Key], rows: Mapping[Key, object]) -> list[object]:
 
 def _absent(keys: Iterable[Key], rows: Mapping[Key, object]) -> list[Key]:
     return [key for key in keys if key not in rows]
+
+
+def _checksums_of(rows: Iterable[object]) -> NDArray[np.int64]:
+    """From 1 to 2 ** 31 - 1, so that they fit into 32 bits and none is absent."""
+    return np.array([1 + crc32(repr(row).encode()) % (2**31 - 1) for row in rows], np.int64)
+
+
+def _checksums_by_uuid(rows: Mapping[UUID, object]) -> Checksums:
+    return Checksums(uuid_keys(rows), _checksums_of(rows.values()))
+
+
+def _part_of(every: Checksums, keys: NDArray[Any]) -> Checksums:
+    known = dict(zip(every.keys.tolist(), every.values.tolist(), strict=True))
+    return Checksums(keys, np.array([known.get(key, 0) for key in keys.tolist()], np.int64))

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.row_checksums import FeedChecksums
 from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
@@ -49,15 +50,15 @@ class LogWithoutTriggers(InMemoryFeedLog):
             name: []
             for name in ("users", "removed_users", "posts", "removed_posts", "follows", "removed_follows")
         }
-        return replace(changes, **no_rows)
+        return replace(changes, **no_rows, checksums=FeedChecksums(events=changes.checksums.events))
 
     def has_complete_change_capture(self) -> bool:
         return False
 
 
 def reconcile_now(service: SmallService) -> None:
-    service.set_interval(reconcile_seconds=-1.0)
-    service.catch_up()
+    assert service.workers.reconciler is not None
+    service.workers.reconciler.compare()
 
 
 def is_known(service: SmallService, post: str) -> bool:
@@ -92,6 +93,53 @@ def same_counts(first: FeedState, second: FeedState, now: float) -> bool:
         and all(_events(first, key) == _events(second, key) for key in users)
         and all(_followed(first, key) == _followed(second, key) for key in users)
     )
+
+
+def feed_differences(first: FeedState, second: FeedState, now: float) -> list[str]:
+    """What differs in users, posts, counters, events, follows, controls and audiences, matched by key."""
+    if set(first.user_rows) != set(second.user_rows):
+        return ["users"]
+    found = [
+        f"user {key.hex()}: {_of_user(first, key, now)} != {_of_user(second, key, now)}"
+        for key in first.user_rows
+        if _of_user(first, key, now) != _of_user(second, key, now)
+    ]
+    if set(first.post_rows) != set(second.post_rows):
+        return [*found, "posts"]
+    found += [
+        f"post {key.hex()}: {_of_post(first, key)} != {_of_post(second, key)}"
+        for key in first.post_rows
+        if _of_post(first, key) != _of_post(second, key)
+    ]
+    if not same_counts(first, second, now):
+        found.append("counts")
+    if not np.allclose(*(_author_counts(state, now) for state in (first, second)), rtol=1e-9):
+        found.append("counts of authors")
+    return found
+
+
+def _of_user(state: FeedState, key: bytes, now: float) -> tuple[Any, ...]:
+    row = state.user_rows[key]
+    hidden = state.controls.active(row, now, state.post_rows.get).posts
+    hidden_posts = sorted(state.post_ids[post] for post in hidden.tolist())
+    return state.accounts_created[row], state.followers[row], hidden_posts, _audiences(state, row)
+
+
+def _audiences(state: FeedState, row: int) -> list[str]:
+    names = {code: name for name, code in state.visibility._audience_codes.items()}
+    return sorted(names[code] for code in state.visibility.audiences.get(row, np.empty(0)).tolist())
+
+
+def _of_post(state: FeedState, key: bytes) -> tuple[Any, ...]:
+    row = state.post_rows[key]
+    topics = {number: tag for tag, number in state.topic_ids.items()}
+    users = {row: key for key, row in state.user_rows.items()}
+    return users.get(int(state.author[row])), topics.get(int(state.topic[row])), state.seq[row]
+
+
+def _author_counts(state: FeedState, now: float) -> np.ndarray[Any, Any]:
+    rows = [state.user_rows[key] for key in sorted(state.user_rows)]
+    return state.author_counters.values(now, np.array(rows, np.intp))
 
 
 def _events(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:

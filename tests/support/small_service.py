@@ -192,7 +192,7 @@ class SmallService:
     def replace_log(self, log: FeedLog) -> None:
         follower = self.workers.follower
         assert follower is not None
-        follower.feed_log = follower.reconciler._log = log
+        follower.feed_log = log
 
     def set_interval(self, **seconds: float) -> None:
         """Change a poll interval; a negative one makes the work due at the next poll."""

@@ -1,13 +1,27 @@
 """Report the status of the service. /health, /readyz and the gauges of /metrics all read it."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal
 
 from app.domain.services.clock import Clock
 
 Database = Literal["up", "read_only", "down", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """The last comparison of memory with the database.
+
+    complete_change_capture  triggers capture every change of the tables behind the views
+    age_seconds              time since the comparison
+    differences              number of rows that differed, by kind: users, follows, controls, posts, interactions
+    """
+
+    complete_change_capture: bool
+    age_seconds: float
+    differences: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +33,7 @@ class ServiceState:
     model_version     None while no model is loaded
     database          `none`: no database is configured; `read_only`: it answers, but rejects every write
     tail_lag_seconds  time since the last complete read of the log; None before the first one
+    reconciliation    None before the first comparison of memory with the database
     warnings          tables of which the feed shows nothing
     """
 
@@ -30,6 +45,7 @@ class ServiceState:
     reload_failures: int = 0
     database: Database = "none"
     tail_lag_seconds: float | None = None
+    reconciliation: Reconciliation | None = None
     warnings: tuple[str, ...] = ()
     users: int = 0
     posts: int = 0
@@ -72,7 +88,7 @@ class GetHealthStatus:
         created = state.model_created_at
         age_seconds = None if created is None else max(0.0, (now - created).total_seconds())
         return HealthStatus(
-            **asdict(state),
+            **{field.name: getattr(state, field.name) for field in fields(state)},
             status="degraded" if state.degraded else "healthy",
             timestamp=now,
             model_age_seconds=age_seconds,

@@ -14,6 +14,10 @@ class LatestChanges:
     def __init__(self) -> None:
         self._seqs: dict[Hashable, int] = {}  # number of the last change that was applied, by key
 
+    def number_of(self, key: Hashable) -> int:
+        """The number of the latest change of a key that is known, else 0."""
+        return self._seqs.get(key, 0)
+
     def accepts(self, key: Hashable, seq: int | None) -> bool:
         """Remember the number. False if a later change of the key was applied already. None: it was so before."""
         if seq is None:

@@ -3,20 +3,20 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
 
 from app.application.live_feed import LiveFeed
-from app.application.workers.reconciler import Reconciler
+from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.snapshot_recovery import merge_changes
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import PositionExpired, StorageUnavailable
+from app.domain.feed.row_checksums import RowChecksums
 from app.domain.feed.shown_pages import record_pages
 from app.domain.feed.timeline import FeedTimeline
-from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition
+from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition, RowKeys
 
 log = structlog.get_logger()
 
@@ -25,14 +25,18 @@ _MAX_RESUME_READS = 5  # reads of changes since a snapshot; with more, a full re
 
 @dataclass(eq=False)
 class LogFollower:
-    """Keeps the served state current with the database. `stopping` ends a read between two batches."""
+    """Keeps the served state current with the database. `stopping` ends a read between two batches.
+
+    captures_all  whether triggers capture every change; else the newest posts are read in short intervals
+    """
 
     feed: LiveFeed
     feed_log: FeedLog
     updater: StateUpdater
-    reconciler: Reconciler
-    outbox_ttl: timedelta
+    intervals: PollIntervals
     stopping: threading.Event
+    captures_all: bool = field(default=True, init=False)
+    _newest_read_at: float = field(default_factory=monotonic, init=False)
 
     def poll_log(self) -> None:
         """Read the log to its end. An unavailable database is logged once, and the state stays as it is."""
@@ -62,7 +66,7 @@ class LogFollower:
     def purge_outbox(self) -> None:
         """Remove rows of the outbox that every process has read long ago."""
         try:
-            removed = self.feed_log.purge(self.outbox_ttl)
+            removed = self.feed_log.purge(self.intervals.outbox_ttl)
         except StorageUnavailable as error:
             log.warning("outbox.purge_failed", cause=str(error))
             return
@@ -72,11 +76,14 @@ class LogFollower:
     def _catch_up(self) -> None:
         if self.feed.caught_up_at is None:
             if not self._resume_from_snapshot():
-                self._read_all()
+                self.read_all()
         elif self._is_another_database():
-            self._read_all()
-        self._read_changes()
-        self.reconciler.run_if_due()
+            self.read_all()
+        self.read_changes()
+        if not self.captures_all and monotonic() - self._newest_read_at > self.intervals.newest_seconds:
+            newest = self.feed_log.posts_created_since(self.updater.newest_posts_since())
+            self.updater.add_missing_posts(newest)
+            self._newest_read_at = monotonic()
 
     def _is_another_database(self) -> bool:
         """After an outage the address may lead to another database, in which the position is meaningless."""
@@ -115,33 +122,52 @@ class LogFollower:
             )
         self.feed.is_read_only = is_read_only
 
-    def _read_all(self) -> None:
-        self.reconciler.reset()
+    # -- reads, while the caller holds the updater's `write_lock`; all raise StorageUnavailable ---------------------
+
+    def check_change_capture(self) -> None:
+        """Look whether triggers capture every change: views can be redefined at any time."""
+        self.captures_all = self.feed_log.has_complete_change_capture()
+
+    def read_all(self) -> None:
+        """Replace the state by a full read."""
+        self.check_change_capture()
         snapshot = self.feed_log.read_all()
         _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
         _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=self.feed.state.counting)
         timeline.embed_texts(self.feed.ranker.embed)
         state = timeline.apply_all()
+        if snapshot.checksums is not None:
+            state.checksums = RowChecksums.of(snapshot.checksums, state.user_rows, state.post_rows)
         for controls in snapshot.controls:
             state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
         record_pages(state, snapshot.pages)
         events = snapshot.dataset.events.seq
         self.updater.replace_state(state, self.feed.ranker.published, events, snapshot.position)
 
-    def _read_changes(self) -> None:
+    def read_changes(self) -> None:
         """Apply batches of changes until one is empty, or the service stops."""
         while self.updater.position is not None and not self.stopping.is_set():
             try:
                 changes = self.feed_log.read_changes(self.updater.position)
             except PositionExpired as error:
                 log.warning("feed.position_expired", cause=str(error))
-                self._read_all()
+                self.read_all()
                 continue
             self.updater.apply_changes(changes)
             self._note_read_only(changes.is_read_only)
             if changes.is_empty:
                 return
+
+    def reread(self, keys: RowKeys) -> None:
+        """Read the present rows of keys, whose numbers are not used, and apply them."""
+        assert self.updater.position is not None
+        rows = self.feed_log.read_rows(self.updater.with_latest_numbers(keys), self.updater.position)
+        try:
+            self.updater.apply_rows(rows)
+        except StorageUnavailable:
+            self.feed.state.checksums = None  # a part was applied: read everything next time
+            raise
 
 
 def _warn_of_repeated_ids(entity: str, external_ids: Sequence[str]) -> None:

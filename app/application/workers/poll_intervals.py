@@ -9,7 +9,8 @@ class PollIntervals:
     """Pauses in seconds between two polls of one thing.
 
     log, registry      new rows of the log, new models
-    reconcile, newest  a full comparison, and a read of the newest posts: both only for tables without triggers
+    reconcile          a comparison of memory with the database
+    newest             a read of the newest posts, only for tables without triggers
     purge              removal of outbox rows older than `outbox_ttl`
     """
 

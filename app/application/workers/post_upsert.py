@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Post
-from app.domain.feed.retraction import recount_author
+from app.domain.feed.retraction import move_events, recount_author
 from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import PostSettings
 from app.domain.repositories.interaction_repository import UserAndPost
@@ -17,6 +17,7 @@ def upsert_posts(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.fl
     """Update known posts and append new ones. `vectors` are the (n, d) text vectors of the n `posts`."""
     state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
     new: list[int] = []
+    re_created: dict[bytes, int] = {}  # the previous row of each
     for index, post in enumerate(posts):
         row = state.post_rows.get(post.id.bytes)
         if row is not None and state.seq[row] == post.seq:
@@ -26,10 +27,14 @@ def upsert_posts(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.fl
                 recount_author(state, author)
                 recount_author(state, int(state.author[row]))
         else:  # a re-created post has another number: it is a new post
+            if row is not None:
+                re_created[post.id.bytes] = row
             state.remove_post(post.id.bytes)
             new.append(index)
     if new:
         _append(state, [posts[index] for index in new], vectors[new])
+    for key, row in re_created.items():  # adopted tables keep the events of a removed post
+        move_events(state, row, state.post_rows[key])
 
 
 def changed_authors(state: FeedState, posts: Sequence[Post]) -> list[UserAndPost]:
@@ -38,7 +43,7 @@ def changed_authors(state: FeedState, posts: Sequence[Post]) -> list[UserAndPost
     pairs: list[UserAndPost] = []
     for post in posts:
         row = state.post_rows.get(post.id.bytes)
-        if row is None or state.seq[row] != post.seq:
+        if row is None:
             continue
         author = -1 if post.author_id is None else state.user_rows.get(post.author_id.bytes, -2)
         if author != state.author[row]:
@@ -62,6 +67,8 @@ def restore_hidden_posts(state: FeedState, posts: Sequence[Post]) -> None:
         post = unknown[int(state.seq[row])]
         if state.post_ids[row] == str(post.id):
             state.post_rows[post.id.bytes] = row
+            if state.checksums is not None:
+                state.checksums.add_posts({post.id.bytes: row})
 
 
 def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32]) -> None:

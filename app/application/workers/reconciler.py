@@ -1,60 +1,174 @@
-"""Finds changes that no trigger captured: adopted tables may have no triggers."""
+"""Compares the state with the database, to find changes that no trigger captured."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID
 
+import numpy as np
+import structlog
+
+from app.application.workers.follow_sums import follow_sums, follows_by_follower
+from app.application.workers.log_follower import LogFollower
 from app.application.workers.poll_intervals import PollIntervals
-from app.application.workers.state_updater import StateUpdater
-from app.domain.repositories.feed_log import FeedChecksums, FeedLog
+from app.domain.errors import StorageUnavailable
+from app.domain.feed.row_checksums import TRACKED_KINDS, USER_KINDS, UUID_KINDS, different_keys
+from app.domain.feed.state import FeedState
+from app.domain.repositories.feed_log import DifferentBlocks, RowKeys
+from app.domain.repositories.interaction_repository import UserAndPost
+
+log = structlog.get_logger()
+
+_MAX_DIFFERENCES = 20_000  # rows that are read one by one; with more, a full read is as fast
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How many rows differed at `at` (monotonic seconds), by kind: UUID_KINDS and `interactions`.
+
+    Of a comparison that ended in a full read, the number of interactions is a lower bound.
+    """
+
+    at: float
+    differences: Mapping[str, int]
 
 
 class Reconciler:
-    """Compares the state with the tables: the newest posts often, everything rarely.
+    """Triggers miss writes of a restore or of logical replication, and changes of adopted tables and of views.
 
-    It does nothing if triggers capture every change.
+    The state contains a checksum of each database row in it. The database computes the sums of blocks of rows. Only
+    rows of blocks whose sums differ are compared, and only rows that differ are read again.
     """
 
-    def __init__(self, feed_log: FeedLog, updater: StateUpdater, intervals: PollIntervals) -> None:
-        self._log = feed_log
-        self._updater = updater
+    def __init__(self, follower: LogFollower, intervals: PollIntervals) -> None:
+        self.last: Comparison | None = None
+        self._follower = follower
         self._intervals = intervals
-        self._all_captured = False
-        # by key, as of the last comparison
-        self._user_checksums: dict[bytes, int] = {}
-        self._checksums: dict[bytes, int] = {}  # of each post
-        self._reconciled_at = self._newest_read_at = monotonic()
 
-    def reset(self) -> None:
-        """Read the checksums before a full read, so that changes during the read are found later.
+    def run(self) -> float:
+        """Compare, and return the pause in seconds until the next comparison.
 
-        Raises StorageUnavailable.
+        Comparisons begin every `reconcile_seconds`, and take at most half of the time.
         """
-        self._all_captured = self._log.has_complete_change_capture()
-        self._remember(None if self._all_captured else self._log.checksums())
-        self._reconciled_at = self._newest_read_at = monotonic()
+        began = monotonic()
+        try:
+            self.compare()
+        except StorageUnavailable as error:
+            log.warning("reconcile.failed", cause=str(error))
+        duration = monotonic() - began
+        return max(self._intervals.reconcile_seconds - duration, duration)
 
-    def run_if_due(self) -> None:
-        """Run the comparisons whose interval has passed. Raises StorageUnavailable."""
-        if monotonic() - self._reconciled_at > self._intervals.reconcile_seconds:
-            self._reconcile()
-            self._reconciled_at = monotonic()
-        if not self._all_captured and monotonic() - self._newest_read_at > self._intervals.newest_seconds:
-            newest = self._log.posts_created_since(self._updater.newest_posts_since())
-            self._updater.add_missing_posts(newest)
-            self._newest_read_at = monotonic()
+    def compare(self) -> None:
+        """Find all differences and apply them. Raises StorageUnavailable.
 
-    def _reconcile(self) -> None:
-        self._all_captured = self._log.has_complete_change_capture()  # views can be redefined at any time
-        if self._all_captured:
-            self._remember(None)
+        The database compares without a lock. Rows that the log returns in the meantime are no differences.
+        """
+        follower = self._follower
+        feed, updater = follower.feed, follower.updater
+        if feed.caught_up_at is None:
             return
-        current = self._log.checksums()
-        self._updater.reconcile(current, self._checksums)
-        of_users = current.by_user().items()
-        changed = [key for key, checksum in of_users if self._user_checksums.get(key) != checksum]
-        self._updater.set_users(self._log.users([UUID(bytes=key) for key in changed]))
-        self._remember(current)
+        with updater.write_lock:
+            follower.check_change_capture()
+            follower.read_changes()
+            state = feed.state
+            if state.checksums is None:  # a snapshot of an earlier version
+                follower.read_all()
+                self.last = Comparison(monotonic(), dict.fromkeys((*UUID_KINDS, "interactions"), 0))
+                return
+            state.checksums.clear_changed()
+            with feed.lock:
+                users, follows = dict(state.user_rows), state.edges()
+            known = state.checksums.block_sums(follow_sums(users, *follows))
+            self._follower.updater.changed_followers.clear()
+        blocks = follower.feed_log.different_blocks(known)
+        with updater.write_lock:
+            follower.read_changes()
+            if feed.state is state:
+                self._apply(state, blocks)
 
-    def _remember(self, checksums: FeedChecksums | None) -> None:
-        self._user_checksums = checksums.by_user() if checksums else {}
-        self._checksums = checksums.by_post() if checksums else {}
+    def _apply(self, state: FeedState, blocks: DifferentBlocks) -> None:
+        """Read the rows that differ and apply them."""
+        checksums, feed, stored = state.checksums, self._follower.feed, blocks.checksums
+        assert checksums is not None
+        with feed.lock:
+            user_rows, post_rows, follows = dict(state.user_rows), dict(state.post_rows), state.edges()
+        different = {
+            kind: checksums.by_uuid[kind].different(
+                user_rows if kind in USER_KINDS else post_rows, getattr(stored, kind), blocks.blocks[kind]
+            )
+            for kind in TRACKED_KINDS
+        }
+        known_follows = follows_by_follower(user_rows, *follows, blocks.blocks["follows"])
+        different["follows"] = [
+            key
+            for key in different_keys(known_follows, stored.follows)
+            if key not in self._follower.updater.changed_followers
+        ]
+        events = checksums.events.different(stored.events, blocks.event_blocks) if blocks.complete else []
+        counts = {kind: len(keys) for kind, keys in different.items()}
+        counts["interactions"] = len(events) if blocks.complete else len(blocks.event_blocks)
+        self.last = Comparison(monotonic(), counts)
+        if not any(counts.values()):
+            return
+        log.warning("reconcile.differences", **counts)
+        if not blocks.complete or sum(counts.values()) > _MAX_DIFFERENCES:
+            self._follower.read_all()
+            return
+        ids = {kind: {UUID(bytes=key) for key in keys} for kind, keys in different.items()}
+        with feed.lock:
+            keys = RowKeys(
+                users=dict.fromkeys(ids["users"], 0),
+                posts=dict.fromkeys(ids["posts"], 0),
+                follows=dict.fromkeys(_follows_of(state, different["follows"]), 0),
+                followers=ids["follows"],
+                controls=dict.fromkeys(ids["controls"], 0),
+                events=_pairs_of(state, events, blocks) if events else {},
+                numbers=events,  # an event that does not count has no pair in the state
+            )
+        self._follower.reread(keys)
+
+
+def _follows_of(state: FeedState, users: Sequence[bytes]) -> list[tuple[UUID, UUID]]:
+    """The follows of these users in the state."""
+    if not users:
+        return []
+    key_of = {row: key for key, row in state.user_rows.items()}
+    return [
+        (UUID(bytes=key), UUID(bytes=key_of[followee]))
+        for key in users
+        if (row := state.user_rows.get(key)) is not None
+        for followee in state.follows.row(row)[0].tolist()
+        if followee in key_of
+    ]
+
+
+def _pairs_of(
+    state: FeedState, events: Sequence[int], blocks: DifferentBlocks
+) -> dict[UserAndPost, list[int]]:
+    """The numbers of events by their users and posts, both in the database and in the state."""
+    stored = blocks.checksums.events.keys
+    places = np.flatnonzero(np.isin(stored, events))
+    found = list(
+        zip(
+            blocks.event_users[places].tolist(),
+            blocks.event_posts[places].tolist(),
+            stored[places].tolist(),
+            strict=True,
+        )
+    )
+    users = np.arange(state.n_users)
+    longest = int(state.events_by_user.lengths(users).max(initial=0))
+    user, (post, numbers) = state.events_by_user.gather(users, longest, (0, 4))
+    places = np.flatnonzero(np.isin(numbers, events))
+    user_key, post_key = (
+        {row: key for key, row in rows.items()} for rows in (state.user_rows, state.post_rows)
+    )
+    found += [
+        (user_key[user.item(place)], post_key[post.item(place)], numbers.item(place))
+        for place in places.tolist()
+        if user.item(place) in user_key and post.item(place) in post_key
+    ]
+    pairs: dict[UserAndPost, list[int]] = {}
+    for of_user, of_post, number in found:
+        pairs.setdefault((UUID(bytes=of_user), UUID(bytes=of_post)), []).append(number)
+    return pairs

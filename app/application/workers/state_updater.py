@@ -1,7 +1,7 @@
 """Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from uuid import UUID
 
@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.workers.follow_updates import FollowUpdates, follow_difference
+from app.application.workers.event_columns import event_columns, is_counted, unordered_pairs
+from app.application.workers.follow_updates import FollowUpdates
 from app.application.workers.latest_changes import LatestChanges
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
-from app.domain.entities import INTERACTION_TYPES, Post, User
+from app.domain.entities import Post, User
 from app.domain.entities.post import post_text
-from app.domain.feed.dataset import EventColumns, microseconds
-from app.domain.feed.retraction import PairEvents, replace_events, set_account_created
+from app.domain.feed.retraction import PairEvents, pairs_to_remove, replace_events, set_account_created
+from app.domain.feed.row_checksums import UNKNOWN
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
@@ -23,7 +24,7 @@ from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.entity_repository import EntityChange
-from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, LogPosition
+from app.domain.repositories.feed_log import FeedChanges, LogPosition, RowKeys
 from app.domain.repositories.follow_repository import FollowChange
 from app.domain.repositories.interaction_repository import (
     InteractionRepository,
@@ -48,6 +49,7 @@ class StateUpdater:
     options     of the ranking without a model
     write_lock  held by a worker for several changes that belong together; requests never wait for it
     position    where the log continues after the state; None if only a full read can continue it
+    changed_followers  UUID bytes of users whose follows the log changed, since a reader cleared it
     """
 
     feed: LiveFeed
@@ -57,6 +59,7 @@ class StateUpdater:
     observer: StageObserver
     write_lock: Lock = field(default_factory=Lock, init=False)
     position: LogPosition | None = field(default=None, init=False)
+    changed_followers: set[bytes] = field(default_factory=set, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
@@ -110,16 +113,8 @@ class StateUpdater:
 
     def remove_events(self, removed: Sequence[RemovedEvents]) -> None:
         """Take removed events back, and apply changed ones; again is no difference."""
-        left = {event.seq for one in removed for event in one.remaining}
-        for start in range(0, len(removed), _BATCH_SIZE):
-            batch = removed[start : start + _BATCH_SIZE]
-            with self.feed.lock:
-                gone = {seq for one in batch for seq in one.seqs} - left - self._removed.keys()
-                self._removed.update(dict.fromkeys(gone))
-                self.feed.state.n_events -= len(gone)
-                self._replace_events(batch)
-                while len(self._removed) > _MAX_APPLIED_EVENTS:
-                    self._removed.pop(next(iter(self._removed)))
+        self._count_removed(removed)
+        self._replace_events(removed)
 
     def apply_controls(self, controls: UserControls) -> None:
         """Make these the controls of the user, unless later ones are known."""
@@ -150,22 +145,65 @@ class StateUpdater:
 
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
-        self.remove_events(changes.removed_events)  # first: a removed post has no row afterwards
+        checksums = self.feed.state.checksums
+        if checksums is not None:
+            checksums.events.set(changes.checksums.events)
+        removed, unknown = changes.removed_events, self._unknown_of(changes)
+        self._count_removed(removed)
+        self._replace_events(removed)  # first, because a removed post has no row afterwards
         self._upsert_posts(changes.posts, changes.post_seqs)
         self._add_posts_of(changes.events)
         self.set_users(changes.users, changes.user_seqs)
+        self._replace_events([one for one in removed if unknown & {one.user_id, one.post_id}])
+        self._remove_events_of(changes.removed_users, changes.removed_posts)
         self._remove_posts(changes.removed_posts, changes.post_seqs)
         with self.feed.lock:
             state = self.feed.state
             for user_id in changes.removed_users:
                 state.remove_user(user_id.bytes)
             self._follows.apply(state, changes)
+        pairs = (*changes.follows, *changes.removed_follows)
+        self.changed_followers.update(follower.bytes for follower, _ in pairs)
         for controls in changes.controls:
-            self.apply_controls(controls)
+            is_known = controls.user_id.bytes in state.user_rows
+            if is_known or (controls.controls and controls.user_id not in changes.removed_users):
+                self.apply_controls(controls)
+        unordered = unordered_pairs(state, changes.events)
         for start in range(0, len(changes.events), _BATCH_SIZE):
             self.apply_events(changes.events[start : start + _BATCH_SIZE])
+        if unordered:  # which events of a pair count depends on all of them
+            stored = self.interactions.events_of(unordered)
+            self._replace_events(
+                [RemovedEvents(*pair, (), self._applied_of(stored[pair])) for pair in unordered]
+            )
         self.apply_pages(changes.pages)
+        with self.feed.lock:
+            if checksums is not None:
+                checksums.apply(changes.checksums, state.user_rows, state.post_rows)
+                for (
+                    controls
+                ) in changes.controls:  # later ones are known: those of this checksum are not in the state
+                    row = state.user_rows.get(controls.user_id.bytes)
+                    if row is not None and state.controls.seq_of(row) != controls.seq:
+                        checksums.by_uuid["controls"].set(controls.user_id.bytes, row, UNKNOWN)
         self.position = changes.position
+
+    def _unknown_of(self, changes: FeedChanges) -> set[UUID]:
+        """The users and posts in `changes` that the state does not have."""
+        state = self.feed.state
+        users = {user.id for user in changes.users if user.id.bytes not in state.user_rows}
+        return users | {post.id for post in changes.posts if post.id.bytes not in state.post_rows}
+
+    def _remove_events_of(self, users: Iterable[UUID], posts: Iterable[UUID]) -> None:
+        """Remove all events of users, and with posts, that are about to be removed."""
+        state = self.feed.state
+        with self.feed.lock:
+            user_rows = [row for user in users if (row := state.user_rows.get(user.bytes)) is not None]
+            post_rows = [row for post in posts if (row := state.post_rows.get(post.bytes)) is not None]
+            pairs = pairs_to_remove(state, user_rows, post_rows)
+        for start in range(0, len(pairs), _BATCH_SIZE):
+            with self.feed.lock:
+                replace_events(state, pairs[start : start + _BATCH_SIZE])
 
     def set_users(self, users: Sequence[User], seqs: Mapping[UUID, int] | None = None) -> None:
         """Make these the settings and audiences of users, unless later ones are known.
@@ -185,7 +223,26 @@ class StateUpdater:
         created = -np.inf if user.created_at is None else user.created_at.timestamp()
         set_account_created(state, state.user_rows[user.id.bytes], created)
 
-    # -- comparison with the tables ------------------------------------------------------------------------------
+    def with_latest_numbers(self, keys: RowKeys) -> RowKeys:
+        """The same keys with the numbers of their latest changes that are known, so that later ones win."""
+        state = self.feed.state
+        with self.feed.lock:
+            rows = {user: state.user_rows.get(user.bytes, -1) for user in keys.controls}
+            return replace(
+                keys,
+                users={user: self._latest_of_users.number_of(user) for user in keys.users},
+                posts={post: self._latest_of_posts.number_of(post) for post in keys.posts},
+                follows={pair: self._follows.number_of(pair) for pair in keys.follows},
+                controls={user: state.controls.seq_of(row) for user, row in rows.items()},
+            )
+
+    def apply_rows(self, rows: FeedChanges) -> None:
+        """Apply rows that were read again. Raises StorageUnavailable."""
+        state = self.feed.state
+        assert state.checksums is not None
+        n_events = state.n_events - state.checksums.events.count()  # events that the log has not returned yet
+        self.apply_changes(rows)
+        state.n_events = n_events + state.checksums.events.count()
 
     def newest_posts_since(self) -> float:
         """Creation time of the 200th newest post, in epoch seconds: later posts may be dated in the future."""
@@ -197,44 +254,6 @@ class StateUpdater:
         """Add the posts that are not in the state."""
         known = self.feed.state.post_rows
         self._upsert_posts([post for post in posts if post.id.bytes not in known])
-
-    def reconcile(self, current: FeedChecksums, previous: Mapping[bytes, int]) -> None:
-        """Apply the difference between the state and the tables.
-
-        `current` holds the keys and checksums in the tables, `previous` the checksums of the posts in the state.
-        Raises StorageUnavailable.
-        """
-        checksums = current.by_post()
-        users = set(current.users.tolist())
-        with self.feed.lock:
-            state = self.feed.state
-            known_posts, known_users = set(state.post_rows), set(state.user_rows)
-            state.add_users(sorted(users - known_users))
-        changed = [
-            key
-            for key, checksum in checksums.items()
-            if key not in known_posts or previous.get(key) != checksum
-        ]
-        for posts in self.read_posts(changed):
-            self._upsert_posts(posts)
-        with self.feed.lock:
-            for key in known_posts - checksums.keys():
-                state.remove_post(key)
-        self._reconcile_follows(current)
-        with self.feed.lock:
-            for key in known_users - users:
-                state.remove_user(key)
-
-    def _reconcile_follows(self, current: FeedChecksums) -> None:
-        with self.feed.lock:
-            state = self.feed.state
-            user_rows, edges = dict(state.user_rows), state.edges()
-        added, removed = follow_difference(user_rows, edges, current.followers, current.followees)
-        for start in range(0, max(len(added), len(removed)), _BATCH_SIZE):
-            with self.feed.lock:
-                for follower, followee in removed[start : start + _BATCH_SIZE].tolist():
-                    state.unfollow(follower, followee)
-                state.follow(*added[start : start + _BATCH_SIZE].T)
 
     # -- posts ---------------------------------------------------------------------------------------------------
 
@@ -278,8 +297,10 @@ class StateUpdater:
         events = self.interactions.events_of(changed) if changed else {}
         with self.feed.lock:
             upsert_posts(self.feed.state, batch, vectors)
-            # events on own posts do not count
-            self._replace_events([RemovedEvents(*pair, (), stored) for pair, stored in events.items()])
+        # events on own posts do not count
+        self._replace_events(
+            [RemovedEvents(*pair, (), self._applied_of(stored)) for pair, stored in events.items()]
+        )
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -297,44 +318,44 @@ class StateUpdater:
         state.add_users([event.interaction.user_id.bytes for event in new])
         counted = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
         # `remove_events` may have counted an event of this batch already, as one that remains
-        uncounted = [event for event in counted if not _is_counted(state, event)]
+        uncounted = [event for event in counted if not is_counted(state, event)]
         state.n_events += len(counted) - len(uncounted)
         if uncounted:
-            state.record(_event_columns(state, uncounted))
+            state.record(event_columns(state, uncounted))
+        if state.checksums is not None:
+            state.checksums.events.mark_unknown(event.seq for event in counted)
         for event in counted:
             self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
         while len(self._applied) > _MAX_APPLIED_EVENTS:
             self._applied.pop(next(iter(self._applied)))
 
+    def _count_removed(self, removed: Sequence[RemovedEvents]) -> None:
+        left = {event.seq for one in removed for event in one.remaining}
+        gone = {seq for one in removed for seq in one.seqs} - left
+        with self.feed.lock:
+            new = gone - self._removed.keys()
+            self._removed.update(dict.fromkeys(new))
+            self.feed.state.n_events -= len(new)
+            while len(self._removed) > _MAX_APPLIED_EVENTS:
+                self._removed.pop(next(iter(self._removed)))
+
     def _replace_events(self, changes: Sequence[RemovedEvents]) -> None:
-        state = self.feed.state
-        pairs = [
-            PairEvents(user, post, change.seqs, _event_columns(state, change.remaining))
-            for change in changes
-            if (user := state.user_rows.get(change.user_id.bytes)) is not None
-            and (post := state.post_rows.get(change.post_id.bytes)) is not None
-        ]
-        replace_events(state, pairs)
+        for start in range(0, len(changes), _BATCH_SIZE):
+            with self.feed.lock:
+                state = self.feed.state
+                pairs = [
+                    PairEvents(user, post, change.seqs, event_columns(state, change.remaining))
+                    for change in changes[start : start + _BATCH_SIZE]
+                    if (user := state.user_rows.get(change.user_id.bytes)) is not None
+                    and (post := state.post_rows.get(change.post_id.bytes)) is not None
+                ]
+                replace_events(state, pairs)
+
+    def _applied_of(self, stored: Sequence[StoredInteraction]) -> list[StoredInteraction]:
+        """The events that the log has returned; the others follow."""
+        checksums = self.feed.state.checksums
+        return [event for event in stored if checksums is None or checksums.events.has(event.seq)]
 
     def _is_applied(self, event: StoredInteraction) -> bool:
         row = self.feed.state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)
         return event.seq in self._applied and (row == _ANY_ROW or self._applied[event.seq] in (_ANY_ROW, row))
-
-
-def _event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> EventColumns:
-    interactions = [event.interaction for event in events]
-    kinds = [INTERACTION_TYPES.index(interaction.interaction_type) for interaction in interactions]
-    return EventColumns(
-        np.array([state.user_rows[interaction.user_id.bytes] for interaction in interactions], np.int32),
-        np.array([state.post_rows[interaction.post_id.bytes] for interaction in interactions], np.int32),
-        np.array(kinds, np.uint8),
-        np.array([microseconds(interaction.occurred_at) for interaction in interactions], np.int64),
-        np.array([event.seq for event in events], np.int64),
-        received_us=np.array([microseconds(event.received_at) for event in events], np.int64),
-    )
-
-
-def _is_counted(state: FeedState, event: StoredInteraction) -> bool:
-    interaction = event.interaction
-    user, post = state.user_rows[interaction.user_id.bytes], state.post_rows[interaction.post_id.bytes]
-    return state.has_counted(user, post, event.seq)

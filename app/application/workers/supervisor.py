@@ -8,12 +8,13 @@ from time import monotonic
 import structlog
 
 from app.application.live_feed import LiveFeed
-from app.application.use_cases.get_health_status import Database, ServiceState
+from app.application.use_cases.get_health_status import Database, Reconciliation, ServiceState
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.recommendation_writer import RecommendationWriter
+from app.application.workers.reconciler import Reconciler
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.write_behind import MIN_PAUSE_SECONDS
 
@@ -26,7 +27,7 @@ _JOIN_SECONDS = 10
 class WorkerSupervisor:
     """Repeats the work of each worker in a thread of its own. A failure is logged; the thread goes on.
 
-    follower           None without a database
+    follower           None without a database, and so is `reconciler`
     writer             None if responses are not saved
     impression_writer  saves the pages that were shown; None if they are not saved
     stopping           also ends long reads of the log
@@ -36,6 +37,7 @@ class WorkerSupervisor:
     updater: StateUpdater
     watcher: ModelWatcher
     follower: LogFollower | None
+    reconciler: Reconciler | None
     writer: RecommendationWriter | None
     impression_writer: ImpressionWriter | None
     intervals: PollIntervals
@@ -71,6 +73,7 @@ class WorkerSupervisor:
             last_reload_error=watcher.last_error,
             reload_failures=watcher.failures,
             database=self._database(),
+            reconciliation=self._reconciliation(),
             tail_lag_seconds=None if caught_up_at is None else monotonic() - caught_up_at,
             warnings=tuple(feed.warnings),
             users=len(feed.state.user_rows),
@@ -89,12 +92,23 @@ class WorkerSupervisor:
             return "down"
         return "read_only" if self.feed.is_read_only else "up"
 
+    def _reconciliation(self) -> Reconciliation | None:
+        if self.follower is None or self.reconciler is None or (last := self.reconciler.last) is None:
+            return None
+        return Reconciliation(
+            complete_change_capture=self.follower.captures_all,
+            age_seconds=monotonic() - last.at,
+            differences=last.differences,
+        )
+
     def _schedule(self) -> Iterator[tuple[str, Callable[[], float | None], float]]:
         """Name, work and pause in seconds of each thread; the work may return the pause that follows it."""
         if self.follower is not None:
             yield "log-follower", self.follower.poll_log, self.intervals.log_seconds
             yield "feed-warnings", self.follower.look_for_warnings, self.intervals.reconcile_seconds
             yield "outbox-purge", self.follower.purge_outbox, self.intervals.purge_seconds
+        if self.reconciler is not None:
+            yield "reconciler", self.reconciler.run, self.intervals.reconcile_seconds
         yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
         if self.writer is not None:
             yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS

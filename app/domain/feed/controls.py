@@ -90,6 +90,10 @@ class FeedControls:
             self._blocking[author].add(user)
         self.changes.update({user} | (before ^ now))
 
+    def seq_of(self, user: int) -> int:
+        """The number of the latest change of a user's controls that is known, else 0."""
+        return self._entries.get(user, (0, ()))[0]
+
     def active(self, user: int, now: float, row_of_post: Callable[[bytes], int | None]) -> ActiveControls:
         """The controls of a user row (-1: unknown user) at `now` in seconds."""
         blocking = {

@@ -1,7 +1,7 @@
 """Takes events back out of a feed state, as if they had never been."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,32 @@ def replace_events(state: FeedState, pairs: Sequence[PairEvents]) -> None:
     gone, new = present[np.flatnonzero(is_gone)], everything[np.flatnonzero(is_new)]
     if len(gone) or len(new):
         _rewrite(state, gone, np.concatenate(of_pair)[is_gone], new[np.argsort(new.time, kind="stable")])
+
+
+def pairs_to_remove(state: FeedState, users: Iterable[int], posts: Iterable[int]) -> list[PairEvents]:
+    """For `replace_events`: the removal of all events of some user rows, and of all events with some post rows."""
+    pairs = {(user, post) for user in users for post in state.events_by_user.row(user)[0].tolist()}
+    pairs |= {(user, post) for post in posts for user in state.users_by_post.row(post)[0].tolist()}
+    every = [_events_of_pair(state, user, post) for user, post in sorted(pairs)]
+    return [
+        PairEvents(user, post, events.seq.tolist(), events[:0])
+        for (user, post), events in zip(sorted(pairs), every, strict=True)
+    ]
+
+
+def move_events(state: FeedState, before: int, after: int) -> None:
+    """Move all events with a post row to another row, which is of the same post."""
+    removals = pairs_to_remove(state, (), [before])
+    every = [_events_of_pair(state, pair.user, before) for pair in removals]
+    moved = [replace(events, post=np.full_like(events.post, after)) for events in every]
+    additions = [
+        PairEvents(pair.user, after, (), events) for pair, events in zip(removals, moved, strict=True)
+    ]
+    replace_events(state, [*removals, *additions])
+
+
+def _events_of_pair(state: FeedState, user: int, post: int) -> EventColumns:
+    return _events_at(state, user, np.flatnonzero(state.events_by_user.row(user)[0] == post))
 
 
 def _events_at(state: FeedState, user: int, places: NDArray[np.intp]) -> EventColumns:

@@ -17,6 +17,7 @@ from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
+from app.domain.feed.row_checksums import RowChecksums
 from app.domain.feed.sorted_rows import SortedRows
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.feed.visibility import FeedVisibility, PostSettings
@@ -87,6 +88,7 @@ class FeedState:
         self.post_words = PostWords()
         self.impressions = FeedImpressions()
         self.visibility = FeedVisibility()
+        self.checksums: RowChecksums | None = None  # of the database rows in it; None if they are unknown
 
     def memoised(self, key: object, compute: Callable[[], T], *, lasting: bool = False) -> T:
         """`compute()`, kept until the state changes: for what is the same for every user.
@@ -135,10 +137,13 @@ class FeedState:
 
     def add_users(self, keys: Sequence[bytes]) -> None:
         """Give each new key (UUID bytes) the next row; known ones keep theirs."""
+        new: dict[bytes, int] = {}
         for key in keys:
             if key not in self.user_rows:
-                self.user_rows[key] = self.n_users
+                self.user_rows[key] = new[key] = self.n_users
                 self.n_users += 1
+        if self.checksums is not None:
+            self.checksums.add_users(new)
         for rows in (self.events_by_user, self.posts_by_author, self.follows):
             rows.ensure_rows(self.n_users)
         self.author_counters.ensure_rows(self.n_users)
@@ -168,6 +173,8 @@ class FeedState:
         rows = np.arange(self.n_posts, self.n_posts + len(keys))
         self.n_posts += len(keys)
         self.post_rows.update(zip(keys, rows.tolist(), strict=True))
+        if self.checksums is not None:
+            self.checksums.add_posts(dict(zip(keys, rows.tolist(), strict=True)))
         self.post_ids.extend(ids)
         self.external_ids.extend(external_ids)
         self.posts_by_external_id.set(
@@ -333,13 +340,19 @@ class FeedState:
         if row is not None:
             self._changed(posts=True)
             self.visible[row] = False
+            if self.checksums is not None:
+                self.checksums.remove_post(key, row)
 
     def remove_user(self, key: bytes) -> None:
-        """Remove the key of a user, who is unknown from now on."""
+        """Remove the key and the follows of a user, who is unknown from now on."""
         row = self.user_rows.pop(key, None)
         self.users_by_external_id.remove(key)
         if row is not None:
+            for followee in self.follows.row(row)[0].tolist():
+                self.unfollow(row, followee)
             self.impressions.remove(row)
+            if self.checksums is not None:
+                self.checksums.remove_user(key, row)
 
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
         """Rows of the posts with these numbers; unknown numbers are skipped."""

@@ -9,6 +9,7 @@ from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.ragged import RaggedArray
+from app.domain.feed.row_checksums import RowChecksums
 from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import FeedVisibility
 
@@ -57,6 +58,7 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "visibility": state.visibility.snapshot(state.n_users, posts),
         "heat": {key: getattr(state, name).to_arrays() for key, name in _COUNTERS.items()},
         "rows": {key: getattr(state, name).to_arrays() for key, name in _RAGGED.items()},
+        "checksums": None if state.checksums is None else state.checksums.snapshot(),
     }
 
 
@@ -86,4 +88,6 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
         setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
     for key, name in _RAGGED.items():
         setattr(state, name, RaggedArray.from_arrays(saved["rows"][key]))
+    if (checksums := saved.get("checksums")) is not None:  # earlier versions stored none
+        state.checksums = RowChecksums.from_snapshot(checksums, state.user_rows, state.post_rows)
     return state

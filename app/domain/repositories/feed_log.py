@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.row_checksums import BlockSums, FeedChecksums
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
-from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
+from app.domain.repositories.interaction_repository import (
+    RemovedEvents,
+    StoredInteraction,
+    UserAndPost,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class FeedSnapshot:
     controls: Sequence[UserControls] = ()
     pages: Sequence[ShownPage] = ()
     """The newest pages that were shown to users, oldest first."""
+    checksums: FeedChecksums | None = None
+    """Of all rows in the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class FeedChanges:
     """True if the database rejects writes now."""
     pages: Sequence[ShownPage] = ()
     """Pages that were shown to users, or whose posts were reported as seen."""
+    checksums: FeedChecksums = field(default_factory=FeedChecksums)
+    """Of the changed rows; 0 for removed ones."""
 
     @property
     def is_empty(self) -> bool:
@@ -83,26 +92,40 @@ class FeedChanges:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FeedChecksums:
-    """The ids of all users, posts and follows as UUID bytes (V16), and checksums of what users and posts contain.
+class DifferentBlocks:
+    """The rows of the blocks whose sums of checksums differ from those of a reader.
 
-    The checksum of a user covers the settings and the memberships.
+    blocks       numbers of the blocks by kind (UUID_KINDS)
+    checksums    of all rows in the blocks
+    event_users  (n_events,) user UUIDs (V16) of the events in `checksums`
+    event_posts  (n_events,) post UUIDs (V16) of them
+    complete     False if so many blocks of events differ that their events were not read
     """
 
-    users: NDArray[np.void]
-    user_checksums: NDArray[np.int64]
-    posts: NDArray[np.void]
-    checksums: NDArray[np.int64]  # by post
-    followers: NDArray[np.void]
-    followees: NDArray[np.void]
+    blocks: Mapping[str, NDArray[np.int64]]
+    event_blocks: Sequence[int]
+    checksums: FeedChecksums
+    event_users: NDArray[np.void]
+    event_posts: NDArray[np.void]
+    complete: bool = True
 
-    def by_user(self) -> dict[bytes, int]:
-        """The checksum of each user, by their UUID bytes."""
-        return dict(zip(self.users.tolist(), self.user_checksums.tolist(), strict=True))
 
-    def by_post(self) -> dict[bytes, int]:
-        """The checksum of each post, by its UUID bytes."""
-        return dict(zip(self.posts.tolist(), self.checksums.tolist(), strict=True))
+@dataclass(frozen=True, slots=True)
+class RowKeys:
+    """Keys of rows to read, each with the number of its latest change, which orders changes of one key.
+
+    followers  users of whom all follows are read
+    events     numbers of events that were removed or changed, by user and post
+    numbers    further events whose checksums are read
+    """
+
+    users: dict[UUID, int] = field(default_factory=dict)
+    posts: dict[UUID, int] = field(default_factory=dict)
+    follows: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
+    followers: set[UUID] = field(default_factory=set)
+    controls: dict[UUID, int] = field(default_factory=dict)
+    events: dict[UserAndPost, list[int]] = field(default_factory=dict)
+    numbers: Sequence[int] = ()
 
 
 class FeedLog(Protocol):
@@ -130,11 +153,11 @@ class FeedLog(Protocol):
     def has_complete_change_capture(self) -> bool:
         """True if `read_changes` returns every change of a user, post or follow. Adopted tables have no triggers."""
 
-    def checksums(self) -> FeedChecksums:
-        """The current ids and checksums, to find changes that no trigger captured."""
+    def different_blocks(self, known: BlockSums) -> DifferentBlocks:
+        """Compare the rows with those of a reader, to find changes that no trigger captured."""
 
-    def users(self, ids: Sequence[UUID]) -> Sequence[User]:
-        """The users among `ids` that exist, in any order."""
+    def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:
+        """The present rows of `keys` as changes. Their position is `position`."""
 
     def posts_created_since(self, created: float) -> Sequence[Post]:
         """Posts created at or after a time, oldest first; also those that no trigger captured."""

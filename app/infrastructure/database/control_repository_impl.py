@@ -154,3 +154,11 @@ def read_controls(
         if target := targets.get(field):
             of_user.append(Control(user_id, action, **{field: target}, created_at=created_at, until=until))
     return [UserControls(user_id, tuple(of_user), seqs[user_id]) for user_id, of_user in controls.items()]
+
+
+def read_all_controls(connection: Connection, schema: SchemaName) -> list[UserControls]:
+    """Return the controls of all users. A schema that an earlier version migrated has none."""
+    query = "SELECT to_regclass(%s) IS NULL"
+    if connection.exec_driver_sql(query, (schema["user_feedback"],)).scalar_one():
+        return []
+    return read_controls(connection, schema, None)

@@ -1,39 +1,39 @@
 """FeedLog over PostgreSQL: the whole feed from one snapshot, then the rows that became visible after it."""
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from app.domain.entities import Post, User
+from app.domain.entities import Post
 from app.domain.errors import PositionExpired
-from app.domain.repositories.control_repository import UserControls
-from app.domain.repositories.feed_log import FeedChanges, FeedChecksums, FeedSnapshot, LogPosition
-from app.domain.repositories.interaction_repository import RemovedEvents, UserAndPost
+from app.domain.feed.row_checksums import BlockSums
+from app.domain.repositories.feed_log import (
+    DifferentBlocks,
+    FeedChanges,
+    FeedSnapshot,
+    LogPosition,
+    RowKeys,
+)
 from app.infrastructure.database.adoption.keys import add_keys
 from app.infrastructure.database.adoption.warnings import adoption_warnings
+from app.infrastructure.database.change_capture import has_complete_change_capture
+from app.infrastructure.database.changed_rows import keys_of, read_present_rows
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, IS_READ_ONLY, transaction
-from app.infrastructure.database.control_repository_impl import read_controls
+from app.infrastructure.database.control_repository_impl import read_all_controls
 from app.infrastructure.database.full_read import read_feed
 from app.infrastructure.database.impression_repository_impl import (
     PAGE_COLUMNS,
     page_from_row,
     read_newest_pages,
 )
-from app.infrastructure.database.interaction_repository_impl import (
-    EVENT_COLUMNS,
-    event_from_row,
-    read_events_of,
-)
+from app.infrastructure.database.interaction_repository_impl import EVENT_COLUMNS
 from app.infrastructure.database.post_repository_impl import read_posts
+from app.infrastructure.database.row_checksums import read_all_checksums, read_different_blocks
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
-from app.infrastructure.database.user_rows import read_users
-from app.infrastructure.database.view_checksums import has_complete_change_capture, read_checksums
 
 MAX_ROWS_PER_READ: Final = 20_000
 """Rows of each table in one result of `read_changes`; further rows follow with the next call."""
@@ -110,8 +110,9 @@ class SqlFeedLog:
                 dataset=read_feed(connection, self.schema),
                 position=progress.to_position(self._source(connection)),
                 recent=frozenset(recent.scalars()),
-                controls=self._all_controls(connection),
+                controls=read_all_controls(connection, self.schema),
                 pages=read_newest_pages(connection, self.schema),
+                checksums=read_all_checksums(connection, self.schema),
             )
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
@@ -128,16 +129,20 @@ class SqlFeedLog:
             columns = "entity, key, other, event_seqs"
             changes, progress = self._new_rows(connection, progress, "feed_change", columns)
             rows, progress = self._new_rows(connection, progress, "user_interaction", EVENT_COLUMNS)
-            events = [event_from_row(*row) for row in rows]
             shown, progress = self._new_pages(connection, progress)
-            return FeedChanges(
-                **self._current_rows(connection, changes),
-                events=sorted(events, key=lambda event: event.seq),
+            return replace(
+                read_present_rows(connection, self.schema, keys_of(changes), rows),
                 position=progress.to_position(since.source),
                 more=bool(progress.target),
                 is_read_only=connection.exec_driver_sql(f"SELECT {IS_READ_ONLY}").scalar_one(),
                 pages=[page_from_row(*row) for row in shown],
             )
+
+    def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:
+        """As in FeedLog."""
+        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+            changes = read_present_rows(connection, self.schema, keys, [])
+            return replace(changes, position=position)
 
     def can_resume_from(self, since: LogPosition, events: int) -> bool:
         """As in FeedLog. Counts all events: 336k take about 60 ms."""
@@ -159,11 +164,11 @@ class SqlFeedLog:
         with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
             return has_complete_change_capture(connection, self.schema)
 
-    def checksums(self) -> FeedChecksums:
+    def different_blocks(self, known: BlockSums) -> DifferentBlocks:
         """As in FeedLog; numbers the posts of an adopted table first."""
         self._number_posts("true")
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
-            return read_checksums(connection, self.schema)
+            return read_different_blocks(connection, self.schema, known)
 
     def warnings(self) -> Sequence[str]:
         """As in FeedLog; reads the catalogue if a view is empty."""
@@ -193,11 +198,6 @@ class SqlFeedLog:
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             posts = read_posts(connection, self.schema, "created_at >= %s", created_at)
             return sorted(posts, key=lambda post: post.created_at)
-
-    def users(self, ids: Sequence[UUID]) -> Sequence[User]:
-        """As in FeedLog."""
-        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
-            return read_users(connection, self.schema, ids)
 
     def _source(self, connection: Connection) -> str:
         database, table, may_read_cluster = connection.exec_driver_sql(
@@ -264,79 +264,6 @@ class SqlFeedLog:
         if len(rows) < limit:
             return pages, progress.after_table()
         return pages, replace(progress, last_xid=rows[-1][0])
-
-    def _current_rows(self, connection: Connection, changes: list[Any]) -> dict[str, Any]:
-        """Return the fields of FeedChanges but the events: the current rows of the keys in `changes`.
-
-        A key that the views do not show is removed.
-        """
-        user_ids: dict[UUID, int] = {}  # the number of the latest change
-        post_ids: dict[UUID, int] = {}
-        pairs: dict[tuple[UUID, UUID], int] = {}  # of follower and followee: the number of the latest change
-        for _, seq, name, key, other, _ in changes:
-            if name == "user":
-                user_ids[key] = max(seq, user_ids.get(key, 0))
-            elif name == "post":
-                post_ids[key] = max(seq, post_ids.get(key, 0))
-            elif name == "follow":
-                pairs[key, other] = max(seq, pairs.get((key, other), 0))
-        users, posts, follows = [], [], []
-        if user_ids:
-            users = read_users(connection, self.schema, list(user_ids))
-        if post_ids:
-            posts = read_posts(connection, self.schema, "id = ANY(%s)", list(post_ids))
-        if pairs:
-            query = (
-                f"SELECT follower_id, followee_id FROM {self.schema['feed_follows']} "
-                "JOIN unnest(%s, %s) AS given (follower_id, followee_id) USING (follower_id, followee_id)"
-            )
-            keys = tuple(map(list, zip(*pairs, strict=True)))
-            follows = [tuple(row) for row in connection.exec_driver_sql(query, keys)]
-        return {
-            "users": users,
-            "removed_users": list(user_ids.keys() - {user.id for user in users}),
-            "user_seqs": user_ids,
-            "posts": posts,
-            "removed_posts": list(post_ids.keys() - {post.id for post in posts}),
-            "post_seqs": post_ids,
-            "follows": follows,
-            "removed_follows": list(pairs.keys() - set(follows)),
-            "follow_seqs": pairs,
-            "removed_events": self._removed_events(connection, changes),
-            "controls": self._changed_controls(connection, changes),
-        }
-
-    def _all_controls(self, connection: Connection) -> list[UserControls]:
-        """Return the controls of all users. A schema that an earlier version migrated has none."""
-        query = "SELECT to_regclass(%s) IS NULL"
-        if connection.exec_driver_sql(query, (self.schema["user_feedback"],)).scalar_one():
-            return []
-        return read_controls(connection, self.schema, None)
-
-    def _changed_controls(self, connection: Connection, changes: list[Any]) -> list[UserControls]:
-        """Return the current controls of the users whose controls changed.
-
-        The number of an update or a removal is in the outbox, because no row of user_feedback has it.
-        """
-        numbers: dict[UUID, int] = {}
-        for _, _, entity, user_id, _, drawn in changes:
-            if entity == "control":
-                numbers[user_id] = max([numbers.get(user_id, 0), *(drawn or ())])
-        return [
-            replace(controls, seq=max(controls.seq, numbers[controls.user_id]))
-            for controls in read_controls(connection, self.schema, list(numbers))
-        ]
-
-    def _removed_events(self, connection: Connection, changes: list[Any]) -> list[RemovedEvents]:
-        """Return the removed events in `changes` by user and post. Raises PositionExpired after a TRUNCATE."""
-        seqs: dict[UserAndPost, list[int]] = defaultdict(list)
-        for _, _, entity, user_id, post_id, event_seqs in changes:
-            if entity == "event":
-                if event_seqs is None:
-                    raise PositionExpired("all events were removed; read the whole feed again")
-                seqs[user_id, post_id] += event_seqs
-        remaining = read_events_of(connection, self.schema, list(seqs))
-        return [RemovedEvents(*pair, removed, remaining[pair]) for pair, removed in seqs.items()]
 
     def _number_posts(self, condition: str, *values: datetime) -> None:
         """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself.

@@ -20,6 +20,7 @@ from app.domain.repositories.interaction_repository import (
     UserAndPost,
 )
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
+from app.infrastructure.database.full_read import READABLE_POST
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 # One round trip for the batch. MATERIALIZED evaluates `given` once, so the new id of a row identifies its place in the
@@ -142,13 +143,18 @@ class SqlInteractionRepository:
 def read_events_of(
     connection: Connection, schema: SchemaName, pairs: Sequence[UserAndPost]
 ) -> dict[UserAndPost, list[StoredInteraction]]:
-    """Return all events of each of the given users with the given post, in the order of their numbers."""
+    """Return all events of each of the given users with the given post, in the order of their numbers.
+
+    Events of users or posts that the views do not show are skipped.
+    """
     events: dict[UserAndPost, list[StoredInteraction]] = {pair: [] for pair in pairs}
     if not pairs:
         return events
     query = (
         f"SELECT xid::text::bigint, seq, {EVENT_COLUMNS} FROM {schema['user_interaction']} "
-        "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (user_id, post_id) USING (user_id, post_id) ORDER BY seq"
+        "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (user_id, post_id) USING (user_id, post_id) "
+        f"WHERE EXISTS (SELECT FROM {schema['feed_users']} u WHERE u.id = user_id) "
+        f"AND EXISTS (SELECT FROM {schema['feed_posts']} p WHERE p.id = post_id AND {READABLE_POST}) ORDER BY seq"
     )
     keys = tuple(map(list, zip(*pairs, strict=True)))
     for row in connection.exec_driver_sql(query, keys):

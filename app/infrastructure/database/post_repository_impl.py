@@ -12,16 +12,18 @@ from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, trans
 from app.infrastructure.database.full_read import READABLE_POST, SETTINGS
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
+# an author whom the view of the users does not show is unknown
 _POST_COLUMNS: Final = (
-    "id, coalesce(external_id, id::text), author_id, created_at, seq, content, tags, visible, "
-    + ", ".join(SETTINGS)
+    "id, coalesce(external_id, id::text), (SELECT u.id FROM {feed_users} u WHERE u.id = author_id), created_at, seq, "
+    "content, tags, visible, " + ", ".join(SETTINGS)
 )
 
 
 def read_posts(connection: Connection, schema: SchemaName, condition: str, value: object) -> list[Post]:
     """Return the posts of the view feed_posts that fulfil a condition with one placeholder, in the order of `seq`."""
     source = f"{schema['feed_complete_posts']}()"
-    query = f"SELECT {_POST_COLUMNS} FROM {source} WHERE {condition} AND {READABLE_POST} ORDER BY seq"
+    columns = _POST_COLUMNS.format_map(schema)
+    query = f"SELECT {columns} FROM {source} WHERE {condition} AND {READABLE_POST} ORDER BY seq"
     rows = connection.exec_driver_sql(query, (value,))
     return [
         Post(id_, external_id, author_id, created_at, seq, content, tuple(tags), *settings)

@@ -5,6 +5,21 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
+class ReconciliationResponse(BaseModel):
+    """The last comparison of memory with the database."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    complete_change_capture: bool = Field(
+        description="Triggers capture every change of the tables behind the views: it holds within a second"
+    )
+    age_seconds: float = Field(description="Time since the comparison")
+    differences: dict[str, int] = Field(
+        description="Rows that differed: users (with their audiences), users whose follows or controls differed, "
+        "posts, interactions"
+    )
+
+
 class HealthResponse(BaseModel):
     """How the service is."""
 
@@ -23,6 +38,17 @@ class HealthResponse(BaseModel):
                     "last_reload_error": None,
                     "database": "up",
                     "tail_lag_seconds": 0.2,
+                    "reconciliation": {
+                        "complete_change_capture": True,
+                        "age_seconds": 12.5,
+                        "differences": {
+                            "users": 0,
+                            "follows": 0,
+                            "controls": 0,
+                            "posts": 0,
+                            "interactions": 0,
+                        },
+                    },
                     "warnings": [],
                     "users": 300,
                     "posts": 1500,
@@ -40,6 +66,9 @@ class HealthResponse(BaseModel):
     last_reload_error: str | None = Field(description="Why the newest model is not the one that serves")
     database: Literal["up", "read_only", "down", "none"]
     tail_lag_seconds: float | None = Field(description="Time since the log was last read to its end")
+    reconciliation: ReconciliationResponse | None = Field(
+        description="The last comparison of memory with the database"
+    )
     warnings: list[str] = Field(
         description="Tables that have rows of which the feed shows nothing, and the remedy"
     )

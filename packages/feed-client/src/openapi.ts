@@ -567,6 +567,17 @@ export interface components {
          *       "model_loaded": true,
          *       "model_version": "v1",
          *       "posts": 1500,
+         *       "reconciliation": {
+         *         "age_seconds": 12.5,
+         *         "complete_change_capture": true,
+         *         "differences": {
+         *           "controls": 0,
+         *           "follows": 0,
+         *           "interactions": 0,
+         *           "posts": 0,
+         *           "users": 0
+         *         }
+         *       },
          *       "status": "healthy",
          *       "tail_lag_seconds": 0.2,
          *       "timestamp": "2025-01-13T12:00:00Z",
@@ -606,6 +617,8 @@ export interface components {
              * @description Time since the log was last read to its end
              */
             tail_lag_seconds: number | null;
+            /** @description The last comparison of memory with the database */
+            reconciliation: components["schemas"]["ReconciliationResponse"] | null;
             /**
              * Warnings
              * @description Tables that have rows of which the feed shows nothing, and the remedy
@@ -805,6 +818,29 @@ export interface components {
             reason: components["schemas"]["Reason"];
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ReconciliationResponse
+         * @description The last comparison of memory with the database.
+         */
+        ReconciliationResponse: {
+            /**
+             * Complete Change Capture
+             * @description Triggers capture every change of the tables behind the views: it holds within a second
+             */
+            complete_change_capture: boolean;
+            /**
+             * Age Seconds
+             * @description Time since the comparison
+             */
+            age_seconds: number;
+            /**
+             * Differences
+             * @description Rows that differed: users (with their audiences), users whose follows or controls differed, posts, interactions
+             */
+            differences: {
+                [key: string]: number;
+            };
         };
         /**
          * RejectedItem

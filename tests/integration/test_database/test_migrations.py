@@ -218,7 +218,9 @@ def test_posts_of_a_team_are_numbered_densely_and_permanently_when_first_read(em
     first = {post.id: post.seq for post in log.posts_created_since(0)}
     run(engine, add, str(UUID(int=7)), "2026-01-03")
 
-    assert log.checksums().by_post().keys() == {UUID(int=n).bytes for n in (7, 8, 9)}
+    checksums = log.read_all().checksums
+    assert checksums is not None
+    assert checksums.posts.present() == {UUID(int=n).bytes for n in (7, 8, 9)}
     then = {
         post.id: post.seq
         for post in SqlPostRepository(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])
@@ -350,7 +352,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     follows, pair = SqlFollowRepository(served, budget_seconds=20), (user_uuid("anna"), user_uuid("bert"))
     numbers = [follows.set_follow(*pair, follows=one).seq for one in (True, True, False)]
     recommendation = Recommendation(
-        whole_post := UUID(bytes=next(iter(log.checksums().by_post()))), 0.5, Reason.RECENT
+        whole_post := UUID(bytes=log.read_all().dataset.posts.key[0].tobytes()), 0.5, Reason.RECENT
     )
     recommendations = SqlRecommendationRepository(served)
     recommendations.save([SavedRecommendations(did("anna", "first").user_id, [recommendation], NOON, NOON)])

@@ -11,8 +11,9 @@ from app.domain.entities import Reason, Recommendation
 from app.domain.entities.control import Control
 from app.domain.errors import UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.feed.dataset import uuid_keys
+from app.domain.feed.row_checksums import N_BLOCKS, Checksums, FeedChecksums, RowChecksums
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.feed_log import LogPosition
+from app.domain.repositories.feed_log import LogPosition, RowKeys
 from app.domain.repositories.recommendation_repository import SavedRecommendations
 from tests.support.storage_under_test import NOON, Storage, a_post, a_user, control_of, did, events_of
 
@@ -176,36 +177,122 @@ def test_a_follow_that_ended_and_began_again_stands(storage: Storage) -> None:
     assert not begun.removed_follows
 
 
-def test_marks_name_what_exists(storage: Storage) -> None:
+def checksums_of(storage: Storage) -> FeedChecksums:
+    checksums = storage.log.read_all().checksums
+    assert checksums is not None
+    return checksums
+
+
+def checksum(checksums: Checksums, key: object) -> int:
+    return int(checksums.values[checksums.keys.tolist().index(key)])
+
+
+def test_checksums_are_those_of_the_rows_that_exist(storage: Storage) -> None:
     filled(storage)
     storage.tables.add_posts(a_post("third"))
-    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
+    stored = storage.interactions.record([did("bert", "first"), did("bert", "third")]).stored
     storage.tables.remove_post(post_uuid("first"))
 
-    there = storage.log.checksums()
+    checksums = checksums_of(storage)
 
-    assert set(there.users.tolist()) == {user_uuid("anna").bytes, user_uuid("bert").bytes}
-    assert there.by_post().keys() == {post_uuid("second").bytes, post_uuid("third").bytes}
-    assert there.followers.tolist() == [user_uuid("bert").bytes]
-    assert there.followees.tolist() == [user_uuid("anna").bytes]
+    assert checksums.users.present() == {user_uuid("anna").bytes, user_uuid("bert").bytes}
+    assert checksums.posts.present() == {post_uuid("second").bytes, post_uuid("third").bytes}
+    assert checksums.events.present() == {stored[1].seq}
 
 
-def test_a_posts_mark_changes_with_the_post_and_with_nothing_else(storage: Storage) -> None:
+def test_the_checksum_of_a_post_changes_with_the_post_and_with_nothing_else(storage: Storage) -> None:
     filled(storage)
-    marks = [storage.log.checksums().by_post()[post_uuid("second").bytes]]
+    key = post_uuid("second").bytes
+    found = [checksum(checksums_of(storage).posts, key)]
     storage.tables.add_posts(a_post("third"))
     storage.interactions.record([did("anna", "second")])
-    marks.append(storage.log.checksums().by_post()[post_uuid("second").bytes])
+    found.append(checksum(checksums_of(storage).posts, key))
     for changed in (
         a_post("second", at=NOON),
         a_post("second", "anna", at=NOON),
         a_post("second", "anna", at=NOON, visible=False),
     ):
         storage.tables.add_posts(changed)
-        marks.append(storage.log.checksums().by_post()[post_uuid("second").bytes])
+        found.append(checksum(checksums_of(storage).posts, key))
 
-    assert len(set(marks)) == len(marks) - 1
-    assert marks[0] == marks[1]
+    assert len(set(found)) == len(found) - 1
+    assert found[0] == found[1]
+
+
+def test_changes_of_the_log_have_the_checksums_of_a_full_read(storage: Storage) -> None:
+    filled(storage)
+    storage.interactions.record([did("bert", "first"), did("anna", "second")])
+    position = storage.log.read_all().position
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
+    storage.tables.add_users(a_user("cleo"))
+    storage.tables.add_posts(a_post("third"))
+    storage.interactions.record([did("bert", "third")])
+    storage.interactions.retract(user_uuid("bert"), post_uuid("first"), "view")
+    storage.controls.record(control_of("anna", "mute_tag", "x"), undo=False, event_id=None)
+    storage.tables.remove_post(post_uuid("second"))
+
+    changes, every = storage.log.read_changes(position).checksums, checksums_of(storage)
+
+    assert changes.users.present() == {user_uuid("cleo").bytes}
+    assert changes.controls.present() == {user_uuid("anna").bytes}
+    assert set(changes.posts.keys.tolist()) - changes.posts.present() == {post_uuid("second").bytes}
+    for changed, stored in (
+        (changes.users, every.users),
+        (changes.posts, every.posts),
+        (changes.events, every.events),
+    ):
+        of_stored = dict(zip(stored.keys.tolist(), stored.values.tolist(), strict=True))
+        of_changed = dict(zip(changed.keys.tolist(), changed.values.tolist(), strict=True))
+        assert of_changed == {key: of_stored.get(key, 0) for key in of_changed}
+
+
+def test_a_comparison_returns_the_rows_of_the_blocks_that_differ(storage: Storage) -> None:
+    filled(storage)
+    [event] = storage.interactions.record([did("bert", "first")]).stored
+    every = checksums_of(storage)
+    rows = {key: row for row, key in enumerate([*every.users.keys.tolist(), *every.posts.keys.tolist()])}
+    known = RowChecksums.of(every, rows, rows)
+    same = storage.log.different_blocks(known.block_sums(np.zeros(N_BLOCKS, np.int64)))
+    known.by_uuid["users"].set(user_uuid("anna").bytes, rows[user_uuid("anna").bytes], 1)
+    known.events.set(Checksums(np.array([event.seq]), np.zeros(1, np.int64)))
+
+    found = storage.log.different_blocks(known.block_sums(np.zeros(N_BLOCKS, np.int64)))
+
+    known.clear_changed()
+    users, posts = known.by_uuid["users"], known.by_uuid["posts"]
+    assert posts.different(rows, same.checksums.posts, same.blocks["posts"]) == []
+    assert users.different(rows, found.checksums.users, found.blocks["users"]) == [user_uuid("anna").bytes]
+    assert known.events.different(found.checksums.events, found.event_blocks) == [event.seq]
+    place = found.checksums.events.keys.tolist().index(event.seq)
+    assert found.event_users[place].tobytes() == user_uuid("bert").bytes
+    assert found.event_posts[place].tobytes() == post_uuid("first").bytes
+
+
+def test_rows_are_read_as_changes(storage: Storage) -> None:
+    filled(storage)
+    storage.tables.add_follow(user_uuid("anna"), user_uuid("bert"))
+    storage.interactions.record([did("bert", "first"), did("bert", "first", "like")])
+    position = storage.log.read_all().position
+    anna, bert, gone = user_uuid("anna"), user_uuid("bert"), user_uuid("gone")
+    keys = RowKeys(
+        users={anna: 0, gone: 0},
+        followers={anna},
+        posts={post_uuid("first"): 0, post_uuid("none"): 0},
+        follows={(gone, anna): 0},
+        controls={anna: 7},
+        events={(bert, post_uuid("first")): [10**9]},
+    )
+
+    changes = storage.log.read_rows(keys, position)
+
+    assert ([user.id for user in changes.users], changes.removed_users) == ([anna], [gone])
+    assert [post.external_id for post in changes.posts] == ["first"]
+    assert changes.removed_posts == [post_uuid("none")]
+    assert (changes.follows, changes.removed_follows) == ([(anna, bert)], [(gone, anna)])
+    assert [(one.user_id, one.seq) for one in changes.controls] == [(anna, 7)]
+    [removed] = changes.removed_events
+    assert (list(removed.seqs), len(removed.remaining)) == ([10**9], 2)
+    assert changes.position == position
 
 
 def test_the_log_can_resume_while_no_event_is_removed(storage: Storage) -> None:

@@ -81,6 +81,7 @@ class StateCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family for each figure; unknown figures are omitted."""
         health = self._health()
+        reconciliation = health.reconciliation
         model = GaugeMetricFamily("ml_model_info", "The model that serves, as a label", labels=["version"])
         if health.model_version is not None:
             model.add_metric([health.model_version], 1)
@@ -96,6 +97,11 @@ class StateCollector(Collector):
                 "Time since the log was last read to its end",
                 health.tail_lag_seconds,
             ),
+            (
+                "ml_reconcile_age_seconds",
+                "Time since memory was compared with the database",
+                reconciliation.age_seconds if reconciliation else None,
+            ),
             ("ml_feed_users", "Users in memory", health.users),
             ("ml_feed_posts", "Posts in memory", health.posts),
             ("ml_feed_interactions", "Interactions in memory", health.interactions),
@@ -109,6 +115,15 @@ class StateCollector(Collector):
         for name, meaning, value in gauges:
             if value is not None:
                 yield GaugeMetricFamily(name, meaning, value=value)
+        if reconciliation is not None:
+            differences = GaugeMetricFamily(
+                "ml_reconcile_differences",
+                "Rows that differed when memory was compared with the database",
+                labels=["kind"],
+            )
+            for kind, count in reconciliation.differences.items():
+                differences.add_metric([kind], count)
+            yield differences
         yield CounterMetricFamily(
             "ml_model_reload_failures", "Models that were not loaded", health.reload_failures
         )

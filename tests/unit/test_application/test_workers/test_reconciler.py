@@ -1,12 +1,14 @@
-"""Adopted tables have no triggers: their changes are found by comparison."""
+"""Changes that no trigger captures, as those of adopted tables, are found by comparison."""
 
 from collections.abc import Sequence
-from uuid import UUID
+
+import pytest
 
 from app.domain.entities import Post
+from app.domain.feed.row_checksums import BlockSums
 from app.domain.ids import post_uuid, user_uuid
-from app.domain.repositories.feed_log import FeedChecksums
-from tests.support.fake_storage import InMemoryFeedLog, InMemoryPosts
+from app.domain.repositories.feed_log import DifferentBlocks, FeedChanges, LogPosition, RowKeys
+from tests.support.fake_storage import InMemoryFeedLog
 from tests.support.live_feeds import (
     HOUR,
     LogWithoutTriggers,
@@ -18,7 +20,14 @@ from tests.support.live_feeds import (
     reconcile_now,
     same_counts,
 )
-from tests.support.small_service import names
+from tests.support.small_service import SmallService, names
+
+
+def differences(service: SmallService) -> dict[str, int]:
+    """How many rows of each kind differed at the last comparison; kinds without differences are omitted."""
+    last = service.state.reconciliation
+    assert last is not None
+    return {kind: count for kind, count in last.differences.items() if count}
 
 
 def test_users_and_posts_that_no_trigger_captured_arrive_with_their_first_event() -> None:
@@ -96,35 +105,102 @@ def test_a_post_that_a_view_hides_and_shows_again_keeps_its_events() -> None:
     assert engagements(service, "p1") == 1
 
 
-def test_a_comparison_reads_only_the_posts_that_changed() -> None:
+def test_a_comparison_reads_only_the_rows_that_changed() -> None:
     service = a_service_without_triggers()
-    reads: list[int] = []
+    reads: list[RowKeys] = []
 
-    class CountingPosts(InMemoryPosts):
-        def posts(self, ids: Sequence[UUID]) -> Sequence[Post]:
-            reads.append(len(ids))
-            return super().posts(ids)
+    class CountingLog(LogWithoutTriggers):
+        def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:
+            reads.append(keys)
+            return super().read_rows(keys, position)
 
-    service.workers.updater.posts = CountingPosts(service.tables)
+    service.replace_log(CountingLog(service.tables))
     service.add_post("p2", "ann", age=2 * HOUR, tags=("other",))
     reconcile_now(service)
     reconcile_now(service)
 
-    assert reads == [1]
+    assert [dict(keys.posts) for keys in reads] == [{post_uuid("p2"): 0}]
+    assert not reads[0].users
 
 
-def test_tables_with_complete_change_capture_are_not_compared() -> None:
+def test_what_the_log_returns_is_no_difference() -> None:
+    service = a_service()
+    service.add_users("new")
+    service.add_post("new-post", "new")
+    service.follow("new", "ann")
+    service.tables.remove_user(user_uuid("other"))
+    service.track("new", "p1", "like")
+    service.track("reader", "p1", "like")
+    service.retract("reader", "p1", "like")
+    service.feedback("reader", "mute_author", "ann")
+
+    reconcile_now(service)
+
+    assert differences(service) == {}
+
+
+def test_rows_that_change_during_the_comparison_are_no_differences() -> None:
+    service = a_service()
+
+    class SlowLog(InMemoryFeedLog):
+        def different_blocks(self, known: BlockSums) -> DifferentBlocks:
+            service.add_post("before the snapshot of the comparison", "ann")
+            blocks = super().different_blocks(known)
+            service.remove_post("p3")
+            service.track("reader", "p1", "like")
+            return blocks
+
+    service.replace_log(SlowLog(service.tables))
+    reconcile_now(service)
+
+    assert differences(service) == {}
+    assert is_known(service, "p3") is False
+
+
+def test_the_newest_posts_are_not_polled_if_triggers_capture_every_change() -> None:
     service = a_service()
 
     class FailingLog(InMemoryFeedLog):
-        def checksums(self) -> FeedChecksums:
-            raise AssertionError("compared the tables")
-
         def posts_created_since(self, created: float) -> Sequence[Post]:
             raise AssertionError(f"read the posts since {created}")
 
     service.replace_log(FailingLog(service.tables))
     service.set_interval(newest_seconds=-1.0)
-    reconcile_now(service)
+    service.catch_up()
 
     assert service.state.database == "up"
+
+
+def test_differences_that_are_too_many_to_read_one_by_one_lead_to_a_full_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.application.workers.reconciler._MAX_DIFFERENCES", 2)
+    service = a_service_without_triggers()
+    before = service.feed.state
+    for number in range(3):
+        service.add_post(f"new{number}", "ann")
+
+    reconcile_now(service)
+
+    assert differences(service) == {"posts": 3}
+    assert service.feed.state is not before
+    assert is_known(service, "new2")
+
+
+def test_a_comparison_while_the_database_is_away_is_repeated_after_the_interval() -> None:
+    service = a_service()
+    service.disconnect()
+    assert service.workers.reconciler is not None
+
+    pause = service.workers.reconciler.run()
+
+    assert 59 < pause <= 60
+    assert service.state.reconciliation is None
+
+
+def test_a_slow_comparison_takes_at_most_half_of_the_time() -> None:
+    service = a_service()
+    service.set_interval(reconcile_seconds=0.0)
+    assert service.workers.reconciler is not None
+
+    assert service.workers.reconciler.run() > 0

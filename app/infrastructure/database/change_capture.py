@@ -1,13 +1,10 @@
-"""Reads checksums of the views, and whether triggers capture every change of them."""
+"""Whether triggers capture every change of the views."""
 
 from collections.abc import Iterable
 from typing import Final
 
-import numpy as np
 from sqlalchemy import Connection
 
-from app.domain.repositories.feed_log import FeedChecksums
-from app.infrastructure.database.full_read import READABLE_POST, SETTINGS, read_packed
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
@@ -53,45 +50,4 @@ def has_complete_change_capture(connection: Connection, schema: SchemaName) -> b
             },
         ).scalar_one_or_none()
         for view, (table, columns) in _CAPTURED.items()
-    )
-
-
-def read_checksums(connection: Connection, schema: SchemaName) -> FeedChecksums:
-    """Read the ids of all users, posts and follows, and a checksum of the content of each user and post.
-
-    The reconciler compares them with the state, to find changes that no trigger captured.
-    """
-    of_user = "ROW(external_id, discoverable, personalised, languages, show_sensitive, audiences)::text"
-    memberships = (
-        "SELECT user_id, array_agg(DISTINCT audience_id ORDER BY audience_id) AS audiences "
-        f"FROM {schema['feed_memberships']} GROUP BY user_id"
-    )
-    users = read_packed(
-        connection,
-        f"uuid_send(id) || int8send(hashtextextended({of_user}, 0))",
-        f"{schema['feed_complete_users']}() AS u LEFT JOIN ({memberships}) AS m ON m.user_id = u.id",
-        np.dtype([("id", "V16"), ("checksum", ">i8")]),
-    )
-    content = (
-        f"ROW(external_id, author_id, content, tags, visible, created_at, seq, {', '.join(SETTINGS)})::text"
-    )
-    posts = read_packed(
-        connection,
-        f"uuid_send(id) || int8send(hashtextextended({content}, 0))",
-        f"{schema['feed_complete_posts']}() WHERE {READABLE_POST}",
-        np.dtype([("id", "V16"), ("checksum", ">i8")]),
-    )
-    follows = read_packed(
-        connection,
-        "uuid_send(follower_id) || uuid_send(followee_id)",
-        f"{schema['feed_follows']} WHERE follower_id <> followee_id",
-        np.dtype([("follower", "V16"), ("followee", "V16")]),
-    )
-    return FeedChecksums(
-        users["id"],
-        users["checksum"].astype(np.int64),
-        posts["id"],
-        posts["checksum"].astype(np.int64),
-        follows["follower"],
-        follows["followee"],
     )

@@ -1,0 +1,58 @@
+"""Turns stored events into columns with rows of a state."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import numpy as np
+
+from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.dataset import EventColumns, microseconds
+from app.domain.feed.state import FeedState
+from app.domain.repositories.interaction_repository import StoredInteraction, UserAndPost
+
+
+def event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> EventColumns:
+    """The columns of events of users and posts that the state has."""
+    interactions = [event.interaction for event in events]
+    kinds = [INTERACTION_TYPES.index(interaction.interaction_type) for interaction in interactions]
+    return EventColumns(
+        np.array([state.user_rows[interaction.user_id.bytes] for interaction in interactions], np.int32),
+        np.array([state.post_rows[interaction.post_id.bytes] for interaction in interactions], np.int32),
+        np.array(kinds, np.uint8),
+        np.array([microseconds(interaction.occurred_at) for interaction in interactions], np.int64),
+        np.array([event.seq for event in events], np.int64),
+        received_us=np.array([microseconds(event.received_at) for event in events], np.int64),
+    )
+
+
+def is_counted(state: FeedState, event: StoredInteraction) -> bool:
+    """True if the event counts in the state, which has its user and post."""
+    interaction = event.interaction
+    user, post = state.user_rows[interaction.user_id.bytes], state.post_rows[interaction.post_id.bytes]
+    return state.has_counted(user, post, event.seq)
+
+
+def unordered_pairs(state: FeedState, events: Sequence[StoredInteraction]) -> list[UserAndPost]:
+    """The users and posts of events that were received before one of the pair that is earlier in the log.
+
+    Imported events have their own time as that of their receipt.
+    """
+    pairs: set[UserAndPost] = set()
+    latest: dict[UserAndPost, float] = {}
+    for event in events:
+        pair, received = (event.interaction.user_id, event.interaction.post_id), event.received_at.timestamp()
+        if pair not in latest:
+            latest[pair] = _latest_receipt(state, *pair)
+        if received < latest[pair]:
+            pairs.add(pair)
+        latest[pair] = max(latest[pair], received)
+    return sorted(pairs)
+
+
+def _latest_receipt(state: FeedState, user_id: UUID, post_id: UUID) -> float:
+    """Time in seconds at which the last event of a user with a post that counts was received, -inf if none does."""
+    user, post = state.user_rows.get(user_id.bytes), state.post_rows.get(post_id.bytes)
+    if user is None or post is None:
+        return -np.inf
+    posts, _, _, received, _ = state.events_by_user.row(user)
+    return float(received[posts == post].max(initial=-np.inf))
