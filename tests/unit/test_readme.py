@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.application.use_cases.get_health_status import HealthStatus
+from app.application.use_cases.get_health_status import HealthStatus, Reconciliation
 from app.domain.feed.time_units import HOUR
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking import filters, sources, user_features
@@ -201,6 +201,9 @@ def test_the_operations_page_names_every_metric_and_no_other() -> None:
         ready=True,
         model_version="v1",
         tail_lag_seconds=0,
+        reconciliation=Reconciliation(
+            complete_change_capture=True, age_seconds=1.0, differences={"posts": 0}
+        ),
         status="healthy",
         timestamp=SystemClock().now(),
         model_age_seconds=1.0,

@@ -19,7 +19,10 @@ def event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> Even
         np.array([state.user_rows[interaction.user_id.bytes] for interaction in interactions], np.int32),
         np.array([state.post_rows[interaction.post_id.bytes] for interaction in interactions], np.int32),
         np.array(kinds, np.uint8),
-        np.array([microseconds(interaction.occurred_at) for interaction in interactions], np.int64),
+        # an event counts at its receipt at the latest
+        np.array(
+            [microseconds(min(one.interaction.occurred_at, one.received_at)) for one in events], np.int64
+        ),
         np.array([event.seq for event in events], np.int64),
         received_us=np.array([microseconds(event.received_at) for event in events], np.int64),
     )

@@ -196,7 +196,7 @@ class Settings(BaseSettings):
     newest_poll_seconds: Seconds = 2
     """Interval between reads of new posts from tables without the service's triggers."""
     reconcile_seconds: Seconds = 60
-    """Interval between comparisons of tables without triggers with the feed in memory."""
+    """Interval between comparisons of the database with the feed in memory."""
     serve_without_controls: bool = False
     """Be ready without a model and a database, though nobody knows yet what users hid."""
     outbox_days: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = 7

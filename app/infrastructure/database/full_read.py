@@ -39,6 +39,11 @@ READABLE_POST = f"seq IS NOT NULL AND {READABLE_TIME}"
 """SQL condition of the posts that are read: a `seq`, and a time that a `datetime` can hold."""
 
 
+RECEIVED_AT = "least(created_at, now())"
+"""SQL expression of the time at which an event was received, or a user signed up, but not after now."""
+OCCURRED_AT = "least(occurred_at, created_at, now())"
+"""SQL expression of the time at which an event counts: its own, but not after its receipt."""
+
 SETTINGS = ("visibility", "audience_id", "language", "sensitive", "root_id", "repost_of")
 """Columns of `feed_complete_posts` that decide who may see a post, and what it belongs to."""
 
@@ -92,7 +97,7 @@ def _users(connection: Connection, schema: SchemaName) -> UserColumns:
     expressions = (
         "id::text",
         "coalesce(external_id, id::text)",
-        f"CASE WHEN {READABLE_TIME} THEN (extract(epoch FROM created_at) * 1000000)::int8 ELSE {NO_TIME} END",
+        f"CASE WHEN {READABLE_TIME} THEN (extract(epoch FROM {RECEIVED_AT}) * 1000000)::int8 ELSE {NO_TIME} END",
         "discoverable",
         "personalised",
         "show_sensitive",
@@ -174,7 +179,7 @@ def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts:
         SELECT string_agg(record, ''::bytea), max(seq) FROM (
             SELECT uuid_send(user_id) || uuid_send(post_id)
                        || int2send((CASE interaction_type {kinds} END)::int2)
-                       || timestamptz_send(occurred_at) || timestamptz_send(created_at)
+                       || timestamptz_send({OCCURRED_AT}) || timestamptz_send({RECEIVED_AT})
                        || int8send(seq) AS record, seq
             FROM {schema["user_interaction"]} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""

@@ -20,7 +20,7 @@ from app.domain.repositories.interaction_repository import (
     UserAndPost,
 )
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
-from app.infrastructure.database.full_read import READABLE_POST
+from app.infrastructure.database.full_read import OCCURRED_AT, READABLE_POST, RECEIVED_AT
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 # One round trip for the batch. MATERIALIZED evaluates `given` once, so the new id of a row identifies its place in the
@@ -61,7 +61,7 @@ SELECT EXISTS (SELECT FROM {feed_users} WHERE id = %s::uuid),
     (SELECT array_agg(seq) FROM gone), (SELECT post_id FROM gone LIMIT 1)
 """
 
-EVENT_COLUMNS = "created_at, user_id, post_id, interaction_type, occurred_at, event_id, request_id"
+EVENT_COLUMNS = f"{RECEIVED_AT}, user_id, post_id, interaction_type, {OCCURRED_AT}, event_id, request_id"
 """The columns of a stored event, after its xid and seq."""
 
 

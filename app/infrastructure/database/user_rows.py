@@ -10,7 +10,7 @@ from app.infrastructure.database.schema import SchemaName
 
 _STATEMENT = """
 SELECT id, coalesce(external_id, id::text),
-    CASE WHEN created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN created_at END,
+    CASE WHEN created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN least(created_at, now()) END,
     discoverable, personalised, languages, show_sensitive, ARRAY(
     SELECT DISTINCT audience_id::text FROM {feed_memberships} m
     WHERE m.user_id = u.id AND audience_id IS NOT NULL ORDER BY 1

@@ -1,13 +1,14 @@
 """Events that SQL removes or changes: a running service is then as one that reads everything."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.ids import user_uuid
+from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
@@ -89,6 +90,37 @@ def test_an_update_of_metadata_alone_is_no_change(engine: Engine, tables: SqlTab
     tables.run("UPDATE {user_interaction} SET metadata = jsonb_build_object('seen', true)")
 
     assert SqlFeedLog(engine).read_changes(position).is_empty
+
+
+@pytest.mark.parametrize("created_at", ["now()", "'2099-01-01Z'"])
+def test_an_event_dated_in_the_future_counts_at_its_receipt(
+    engine: Engine, tables: SqlTables, created_at: str
+) -> None:
+    service, _ = a_process(engine)
+    service.clock.at = datetime.now(UTC)
+    tables.run(
+        "INSERT INTO {user_interaction} (user_id, post_id, interaction_type, occurred_at, created_at) "
+        f"VALUES (%s, %s, 'like', '2099-01-01Z', {created_at})",
+        str(user_uuid("u1")), str(post_uuid("p0")),
+    )  # fmt: skip
+    service.catch_up()
+    fresh, _ = a_process(engine)
+
+    for state in (service.feed.state, fresh.feed.state):
+        row = state.post_rows[post_uuid("p0").bytes]
+        now = datetime.now(UTC).timestamp()
+        assert now - 600 < state.last_engaged[row] <= now
+        assert state.post_counters.values(now, np.array([row]))[0, 0] < 2
+
+
+def test_an_account_dated_in_the_future_is_a_new_one(engine: Engine, tables: SqlTables) -> None:
+    tables.run("UPDATE {users} SET created_at = '2099-01-01Z' WHERE external_id = 'u1'")
+    service, _ = a_process(engine)
+
+    state = service.feed.state
+
+    created = state.accounts_created[state.user_rows[user_uuid("u1").bytes]]
+    assert created <= datetime.now(UTC).timestamp()
 
 
 def test_deleted_bot_accounts_leave_no_trace_in_the_feed(engine: Engine, tables: SqlTables) -> None:
