@@ -19,6 +19,7 @@ from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, whole_number
 from data.command_line import run_command
 from training.command_line import print_result
+from training.model_config import RANKER_BY_ALGORITHM
 from training.reporting.console import print_table
 
 _PROG: Final = "training.registry"
@@ -40,11 +41,12 @@ def _list(registry: FileModelRegistry, args: argparse.Namespace) -> None:
         }
         print_result(args, {**versions, "models": records}, "no model has been published")
         return
-    table = Table("version", "status", "created", "size", "figures", "note")
+    table = Table("version", "status", "ranking", "created", "size", "figures", "note")
     for record in records:
         figures = "  ".join(f"{name} {value:.3f}" for name, value in _figures(record.metrics))
         size = f"{record.size_bytes / 1e6:.1f} MB"
-        cells = record.version, record.status, record.created_at, size, figures, record.note
+        ranking = RANKER_BY_ALGORITHM.get(record.config.get("algorithm", ""), "-")
+        cells = record.version, record.status, ranking, record.created_at, size, figures, record.note
         table.add_row(*map(Text, cells))
     print_table(table)
 

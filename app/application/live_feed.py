@@ -27,6 +27,11 @@ class ActiveRanker:
         return None if self.published is None else self.published.record.version
 
     @property
+    def ranking(self) -> str | None:
+        """Name of the model's ranking; None without a model."""
+        return None if self.published is None else self.published.model.ranking
+
+    @property
     def model_created_at(self) -> datetime | None:
         """Time of the training; None without a model."""
         return None if self.published is None else datetime.fromisoformat(self.published.record.created_at)

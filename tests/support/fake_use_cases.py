@@ -46,6 +46,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHOLE = ServiceState(
     ready=True,
     model_version="v1",
+    ranking="learned",
     model_created_at=NOON - timedelta(hours=1),
     database="up",
     tail_lag_seconds=0.2,

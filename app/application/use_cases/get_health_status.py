@@ -31,6 +31,7 @@ class ServiceState:
     ready             the service can answer a feed request
     has_controls      it can show posts: it knows what users hid, or SERVE_WITHOUT_CONTROLS is set
     model_version     None while no model is loaded
+    ranking           "learned", or the simple ranking that serves; None while no model is loaded
     database          `none`: no database is configured; `read_only`: it answers, but rejects every write
     tail_lag_seconds  time since the last complete read of the log; None before the first one
     reconciliation    None before the first comparison of memory with the database
@@ -40,6 +41,7 @@ class ServiceState:
     ready: bool
     has_controls: bool = True
     model_version: str | None = None
+    ranking: str | None = None
     model_created_at: datetime | None = None
     last_reload_error: str | None = None
     reload_failures: int = 0

@@ -69,6 +69,7 @@ class WorkerSupervisor:
             ready=True,
             has_controls=feed.has_controls,
             model_version=feed.ranker.model_version,
+            ranking=feed.ranker.ranking,
             model_created_at=feed.ranker.model_created_at,
             last_reload_error=watcher.last_error,
             reload_failures=watcher.failures,

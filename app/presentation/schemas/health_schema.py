@@ -34,6 +34,7 @@ class HealthResponse(BaseModel):
                     "timestamp": "2025-01-13T12:00:00Z",
                     "model_version": "v1",
                     "model_loaded": True,
+                    "ranking": "learned",
                     "model_age_seconds": 3600.0,
                     "last_reload_error": None,
                     "database": "up",
@@ -62,6 +63,9 @@ class HealthResponse(BaseModel):
     timestamp: AwareDatetime
     model_version: str | None
     model_loaded: bool
+    ranking: str | None = Field(
+        description="The ranking of the model: learned, formula, newest, popular or a trending one"
+    )
     model_age_seconds: float | None
     last_reload_error: str | None = Field(description="Why the newest model is not the one that serves")
     database: Literal["up", "read_only", "down", "none"]

@@ -16,7 +16,8 @@ GivenId = Annotated[
     Field(
         min_length=1,
         max_length=128,
-        description="A UUID, or any other string of printable characters, which stands for a UUID of its own",
+        description="The id that your application uses: the row with this `external_id`; else a UUID means itself, "
+        "and any other string of printable characters the UUID that is derived from it",
     ),
 ]
 RequestId = Annotated[

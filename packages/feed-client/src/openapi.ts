@@ -567,6 +567,7 @@ export interface components {
          *       "model_loaded": true,
          *       "model_version": "v1",
          *       "posts": 1500,
+         *       "ranking": "learned",
          *       "reconciliation": {
          *         "age_seconds": 12.5,
          *         "complete_change_capture": true,
@@ -600,6 +601,11 @@ export interface components {
             model_version: string | null;
             /** Model Loaded */
             model_loaded: boolean;
+            /**
+             * Ranking
+             * @description The ranking of the model: learned, formula, newest, popular or a trending one
+             */
+            ranking: string | null;
             /** Model Age Seconds */
             model_age_seconds: number | null;
             /**
@@ -998,7 +1004,7 @@ export interface components {
             repost_of?: string | null;
             /**
              * Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             id: string;
         };
@@ -1022,7 +1028,7 @@ export interface components {
         FeedbackRequest: {
             /**
              * User Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             user_id: string;
             /**
@@ -1088,7 +1094,7 @@ export interface components {
         GenerateRequest: {
             /**
              * User Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             user_id: string;
             /**
@@ -1139,7 +1145,7 @@ export interface components {
         ImpressionsRequest: {
             /**
              * User Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             user_id: string;
             /**
@@ -1290,7 +1296,7 @@ export interface components {
         RetractRequest: {
             /**
              * User Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             user_id: string;
             /**
@@ -1326,12 +1332,12 @@ export interface components {
         TrackRequest: {
             /**
              * User Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             user_id: string;
             /**
              * Post Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             post_id: string;
             /**
@@ -1376,7 +1382,7 @@ export interface components {
         UpdatesRequest: {
             /**
              * User Id
-             * @description A UUID, or any other string of printable characters, which stands for a UUID of its own
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
             user_id: string;
             /**
