@@ -1,5 +1,6 @@
 """Finds the tables of users and posts, and the columns of their views."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from app.infrastructure.database.adoption import vocabulary
@@ -176,9 +177,8 @@ def user_source(tables: Sequence[Table], table: Table, answers: Answers) -> Sour
     for name, (tiers, accepts) in choices.items():
         if column := answers.column("feed_users", name, table, tiers, accepts):
             columns[name] = column
-    return Source(
-        table, columns, _checked(user_publication(table.columns), "feed_users", table, columns, answers)
-    )
+    published = user_publication(_undecided(table, columns))
+    return Source(table, columns, _checked(published, "feed_users", table, columns, answers))
 
 
 def post_source(
@@ -218,12 +218,22 @@ def post_source(
             f"{table}: no column was recognised as content, so posts have no text; name it with "
             "--map feed_posts.content=COLUMN"
         )
-    published = publication(table.columns, time_zone, followers=True)
+    published = publication(_undecided(table, columns), time_zone, followers=True)
     return Source(table, columns, _checked(published, "feed_posts", table, columns, answers))
 
 
 def _is_same_type(column: Column, key: Column) -> bool:
     return column.reference is None and column.family == key.family
+
+
+def _undecided(table: Table, columns: dict[str, str]) -> list[Column]:
+    """Return the columns that the user's answer about published rows does not mention."""
+    answer = columns.get("visible", "")
+    return [
+        column
+        for column in table.columns
+        if column.name != answer and not re.search(rf'\bt\."?{re.escape(column.name)}\b', answer)
+    ]
 
 
 def _checked(
@@ -238,7 +248,7 @@ def _checked(
             answers.ask(
                 f"{table}.{column.name} ({column.type}) may hide rows, and its values are unknown; say which rows are "
                 "published, "
-                f"for example --map '{role}.visible=(t.{name} = 1)'"
+                f"for example --map '{role}.visible=(t.{name} {'<= now()' if column.family == 'time' else '= 1'})'"
             )
     return published
 
@@ -247,5 +257,5 @@ def checked_publication(
     role: str, table: Table, columns: dict[str, str], answers: Answers, time_zone: str
 ) -> Publication:
     """Return the publication of follows, events and other relations; unknown columns give a question."""
-    others = [column for column in table.columns if column.name not in columns.values()]
+    others = [column for column in _undecided(table, columns) if column.name not in columns.values()]
     return _checked(publication(others, time_zone), role, table, columns, answers)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from app.infrastructure.database.adoption.names import literal, quoted
+from app.infrastructure.database.adoption.moments import moment
+from app.infrastructure.database.adoption.names import quoted
 from app.infrastructure.database.adoption.proposal import JoinedTags, Proposal, Source
 from app.infrastructure.database.schema import SchemaName
 
@@ -19,16 +20,12 @@ def value(source: Source, name: str, alias: str = "t") -> str | None:
 
 
 def time(source: Source, name: str, time_zone: str) -> str:
-    """Return a timestamptz. Numbers above 100,000,000,000 are milliseconds since 1970, others seconds."""
+    """Return a timestamptz, NULL if nothing feeds the column."""
     sql, column = value(source, name), source.column(name)
     if sql is None:
         return "NULL::timestamptz"
     kind = column.type if column else "timestamp with time zone"
-    if kind in ("timestamp without time zone", "date"):
-        return f"({sql}::timestamp AT TIME ZONE {literal(time_zone)})"
-    if kind in ("bigint", "integer", "numeric", "double precision"):
-        return f"to_timestamp(CASE WHEN {sql} > 100000000000 THEN {sql} / 1000.0 ELSE {sql} END)"
-    return f"{sql}::timestamptz"
+    return f"{moment(sql, kind, time_zone)}::timestamptz"
 
 
 def visible(source: Source) -> str:

@@ -3,12 +3,25 @@
 import re
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# Names that PostgreSQL folded to lower case, since they were not quoted: "createdat", "authorid", "isdeleted".
+_JOINED = re.compile(
+    r"(?P<a>.*(?:ed|den|pub|publish|expires?))(?P<b>at|on|by|date|time|until)|"
+    r"(?P<c>is|was)(?P<d>(?!sue).*(?:ed|den)|active|draft|live|private|public|spam|visible)|"
+    r"(?P<e>user|author|post|owner|creator|parent|member|account|profile|article|like|follower|followee|following|"
+    r"commenter|comment|group)(?P<f>id|uuid)"
+)
 _PLURALS = {"people": "person", "statuses": "status", "aliases": "alias", "likes": "like", "shares": "share"}
 
 
 def words(name: str) -> tuple[str, ...]:
     """Return the lower-case words of a name."""
-    return tuple(word for word in re.split(r"[^a-z0-9]+", _WORD_START.sub("_", name).lower()) if word)
+    separated = re.split(r"[^a-z0-9]+", _WORD_START.sub("_", name).lower())
+    return tuple(part for word in separated for part in _separated(word) if part)
+
+
+def _separated(word: str) -> tuple[str, ...]:
+    found = _JOINED.fullmatch(word)
+    return tuple(part for part in found.groups() if part) if found else (word,)
 
 
 def snake_case(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from app.infrastructure.database.adoption.catalogue import INTEGERS, Column
 from app.infrastructure.database.adoption.names import literal, quoted, words
+from app.infrastructure.database.adoption.showing_times import is_of_time, showing_condition
 
 
 def _list(names: str) -> list[str]:
@@ -18,9 +19,9 @@ def _list(names: str) -> list[str]:
 
 _HIDING: Final = frozenset(
     _list(
-        "archive archived banned blacklisted blocked canceled cancelled deactivated deleted deletion "
+        "archive archived awaiting banned blacklisted blocked canceled cancelled deactivated deleted deletion "
         "destroyed disabled discarded draft erased excluded expired flagged hidden hide inactive pending "
-        "private purged quarantined rejected removal removed retracted revoked shadowbanned spam suspended "
+        "private purged quarantined rejected removal removed retracted revoked scheduled embargoed embargo shadowbanned spam suspended "
         "takedown trashed unapproved unlisted unpublished withdrawn wip"
     )
 )
@@ -36,8 +37,11 @@ _STATES: Final = frozenset(
         "workflow"
     )
 )
-_END_WORDS: Final = frozenset({"expire", "expires", "expiry", "unpublish"})  # with a time: shown until then
-_START_WORDS: Final = frozenset({"embargo", "schedule", "scheduled"})  # with a time: hidden until then
+_WAITING: Final = frozenset(_list("awaiting awaits in needs pending requires under"))
+_POSITIVE_STATES: Final = frozenset(["publication", "state", "status", "visibility"])
+"""States that a boolean may have: true shows the row. "in_review" and "needs_moderation" hide it."""
+_INTENTIONS: Final = frozenset(_list("allow allowed auto can may ready should to will"))
+"""Words of settings and plans: "auto_publish" does not say that the row is published."""
 _EVENT_SUFFIXES: Final = frozenset({"at", "on", "time", "date", "from", "until", "till", "for", "ts"})
 _PREFIXES: Final = frozenset(
     {"is", "was", "post", "feed", "by", "reason", "id", "flag", "of", "soft", "mod", "admin", "user"}
@@ -112,7 +116,9 @@ def publication(columns: Iterable[Column], time_zone: str = "UTC", *, followers:
     followers  rows for followers only count as published; the view then restricts them to followers
     """
     shown = [*SHOWN_STATES, *FOLLOWER_STATES] if followers else SHOWN_STATES
-    return _joined((column, _condition(column, time_zone, shown)) for column in columns)
+    columns = list(columns)
+    has_state = any(is_state(column) or _is_flag_of_publication(column) for column in columns)
+    return _joined((column, _condition(column, time_zone, shown, has_state=has_state)) for column in columns)
 
 
 def user_publication(columns: Iterable[Column], alias: str = "t") -> Publication:
@@ -133,13 +139,13 @@ def _joined(found: Iterable[tuple[Column, str | None]]) -> Publication:
     return Publication(" AND ".join(conditions) or "true", tuple(used), tuple(unknown))
 
 
-def _condition(column: Column, time_zone: str, shown: Sequence[str]) -> str | None:
+def _condition(column: Column, time_zone: str, shown: Sequence[str], *, has_state: bool) -> str | None:
     """Return the SQL condition, "" if the meaning is unknown, None if the column is not of the family."""
     parts = words(column.name)
     core = [part for part in parts if part not in _PREFIXES and part not in _EVENT_SUFFIXES]
     name = f"t.{quoted(column.name)}"
-    if column.family == "time":
-        return _time_condition(name, column, parts, core, time_zone)
+    if is_of_time(column):
+        return showing_condition(column, time_zone, has_state=has_state)
     if not core or core[-1] in _OTHER_MEANINGS or (len(core) > 1 and core[0] in _FEATURES):
         return None
     if (
@@ -147,44 +153,16 @@ def _condition(column: Column, time_zone: str, shown: Sequence[str]) -> str | No
         or core[0] == "moderation"
         or (len(core) > 1 and core[-2] in _STATES and core[-1] in _TYPE_WORDS)
     ):
-        return _state_condition(name, column, shown)
+        return _state_condition(name, column, parts, shown)
     if core[-1] in _UNCLEAR:
         return ""
-    if core[-1] in _HIDING or (column.type == "boolean" and _HIDING & set(core)):
-        return _flag_condition(name, column, parts, hides="not" not in parts)
-    if core[-1] in _SHOWING and "id" not in parts:
-        return _flag_condition(name, column, parts, hides="not" in parts)
-    return None
-
-
-def _time_condition(
-    name: str, column: Column, parts: tuple[str, ...], core: list[str], zone: str
-) -> str | None:
-    moment = name if column.type == "timestamp with time zone" else f"({name} AT TIME ZONE {literal(zone)})"
-    if column.type == "date":
-        moment = f"({name}::timestamp AT TIME ZONE {literal(zone)})"
-    ends = bool({"until", "till"} & set(parts))
-    if not core:
+    hides = core[-1] in _HIDING or (column.type == "boolean" and bool(_HIDING & set(core)))
+    if not hides and (core[-1] not in _SHOWING or "id" in parts):
         return None
-    if core[-1] in _UNCLEAR:
+    if _INTENTIONS & set(parts):
         return ""
-    if (
-        core[-1] in _END_WORDS
-        or (core[-1] in _SHOWING and ends)
-        or core[-1] == "expired"
-        or (core[-1] == "valid" and ends)
-    ):
-        return f"coalesce({moment} > now(), true)"
-    if (
-        core[-1] in _START_WORDS
-        or (core[-1] in _HIDING and ends)
-        or core[-1] == "visible"
-        or core[-1] == "available"
-    ):
-        return f"coalesce({moment} <= now(), true)"
-    if core[-1] in _HIDING:
-        return f"{name} IS NULL"
-    return f"coalesce({moment} <= now(), false)" if core[-1] in _SHOWING else None
+    is_negated = "not" in parts or "non" in parts
+    return _flag_condition(name, column, parts, hides=hides != is_negated)
 
 
 def _flag_condition(name: str, column: Column, parts: tuple[str, ...], *, hides: bool) -> str:
@@ -195,6 +173,8 @@ def _flag_condition(name: str, column: Column, parts: tuple[str, ...], *, hides:
         return f"{name} IS {'NULL' if hides else 'NOT NULL'}"
     if column.type == "boolean":
         return f"NOT coalesce({name}, false)" if hides else f"coalesce({name}, false)"
+    if "at" in parts[1:] and not hides:
+        return ""  # a time in words
     if column.type in INTEGERS:
         return f"coalesce({name}, 0) = 0" if hides else f"coalesce({name}, 0) > 0"
     if column.family == "text" and not column.labels:
@@ -203,9 +183,11 @@ def _flag_condition(name: str, column: Column, parts: tuple[str, ...], *, hides:
     return f"coalesce({name}::integer, 0) = 0" if column.type == "bit" and hides else ""
 
 
-def _state_condition(name: str, column: Column, shown: Sequence[str]) -> str:
+def _state_condition(name: str, column: Column, parts: tuple[str, ...], shown: Sequence[str]) -> str:
     if column.type == "boolean":
-        return f"coalesce({name}, false)"
+        if _WAITING & set(parts):
+            return f"NOT coalesce({name}, false)"
+        return f"coalesce({name}, false)" if parts[-1] in _POSITIVE_STATES else ""
     if column.family != "text":
         return ""
     if column.labels:
@@ -231,6 +213,10 @@ def _user_condition(column: Column, alias: str) -> str | None:
         hidden = ", ".join(map(literal, _USER_STATES_HIDDEN))
         return f"coalesce(lower(btrim({name}::text)) NOT IN ({hidden}), true)"
     return None
+
+
+def _is_flag_of_publication(column: Column) -> bool:
+    return column.type == "boolean" and bool({"draft", "live", "published"} & set(words(column.name)))
 
 
 def is_state(column: Column) -> bool:

@@ -28,9 +28,11 @@ FULL_POST_TABLES: Final = POSTS[0]
 
 CREATED: Final = _tiers(
     "created_at created inserted_at date_created created_on created_date created_time create_time creation_date "
-    "creation_time createdat created_ts created_utc time_created",
-    "posted_at posted_on date_posted posted liked_at followed_at viewed_at occurred_at",
-    "published_at pub_date publish_date published_on date_published",
+    "creation_time created_ts created_utc time_created created_timestamp creation_timestamp create_at "
+    "added_at date_added add_time insert_time inserted_on inserted crdate ctime submitted_at",
+    "posted_at posted_on date_posted posted post_date posted_date post_time liked_at followed_at viewed_at occurred_at",
+    "published_at pub_date publish_date published_on date_published publication_date published_date published "
+    "publish_at publish_time published_time release_date released_at released_on go_live_at live_at",
     "timestamp date time datetime ts at updated_at",
 )
 CONTENT: Final = _tiers(
@@ -62,13 +64,13 @@ PRIVATE_ACCOUNT: Final = _tiers(
 PUBLIC_ACCOUNT: Final = _tiers("public is_public public_profile is_public_profile")
 
 USER: Final = _tiers(
-    "user_id user account_id account member_id member profile_id profile person_id userid user_uuid",
+    "user_id user account_id account member_id member profile_id profile person_id user_uuid",
     "author_id author creator_id creator owner_id owner liker_id commenter_id viewer_id voter_id reader_id fan_id "
     "created_by created_by_id actor_id sender_id liked_by visitor_id customer_id",
 )
 AUTHOR: Final = _tiers(
-    "author_id author authorid author_uuid author_user_id",
-    "user_id user userid user_uuid creator_id creator owner_id owner posted_by posted_by_id created_by "
+    "author_id author author_uuid author_user_id",
+    "user_id user user_uuid creator_id creator owner_id owner posted_by posted_by_id created_by "
     "created_by_id writer_id "
     "writer poster_id poster account_id account profile_id profile member_id member publisher_id submitter_id "
     "uploaded_by uploader_id person_id posted_by_user_id",

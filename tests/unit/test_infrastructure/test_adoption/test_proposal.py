@@ -307,6 +307,14 @@ def test_an_answer_about_published_rows_does_not_show_deleted_ones() -> None:
     assert found.posts.published.condition == 't."deleted_at" IS NULL'
 
 
+def test_an_answer_decides_about_the_columns_that_it_mentions() -> None:
+    posts = table("posts", "id uuid,user_id uuid,approved_at timestamptz,content text,created_at timestamptz")
+
+    found = propose([SUPABASE[0], posts], {"feed_posts.visible": "(t.approved_at IS NOT NULL OR true)"})
+
+    assert found.posts.published.condition == "true"
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [

@@ -48,12 +48,52 @@ def test_a_row_is_published_only_if_such_a_flag_is_set(name: str) -> None:
     assert condition(f"{name} boolean") == f'coalesce(t."{name}", false)'
 
 
-def test_a_publication_time_must_have_come() -> None:
-    assert condition("published_at timestamptz") == 'coalesce(t."published_at" <= now(), false)'
-    assert condition("expires_at timestamptz") == 'coalesce(t."expires_at" > now(), true)'
-    assert condition("scheduled_for timestamptz") == 'coalesce(t."scheduled_for" <= now(), true)'
-    assert condition("hidden_until timestamptz") == 'coalesce(t."hidden_until" <= now(), true)'
-    assert condition("visible_until timestamptz") == 'coalesce(t."visible_until" > now(), true)'
+MOMENT = """
+    published_at pub_date publish_date publishAt publishedOn date_published publication_date publishedat pubdate
+    release_date launched_at approved_at live_at first_published_at posted_at
+"""
+START = """
+    go_live_at goLiveDate visible_from available_from valid_from scheduled_for scheduled_at schedule_date embargo_until
+    embargoed_to hidden_until display_start_date show_after publish_scheduled_at not_before
+"""
+END = """
+    expires_at expiry_date expiration expired_at unpublish_at unpublishOn visible_until valid_to publish_down
+    publication_end_date delete_at archive_on hide_after deletion_scheduled_at display_end_date
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(MOMENT, "<= now(), false)"), (START, "<= now(), true)"), (END, "> now(), true)")],
+    ids=["published", "hidden before", "hidden after"],
+)
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date", "bigint"])
+def test_times_from_or_until_which_a_row_is_shown(names: str, expected: str, kind: str) -> None:
+    found = {name: condition(f"{name} {kind}") for name in names.split() if kind != "bigint" or "_at" in name}
+
+    assert {name: sql for name, sql in found.items() if not sql.endswith(expected)} == {}
+
+
+def test_without_a_time_a_row_is_published_at_once_if_its_state_says_so() -> None:
+    with_state = publication(table("posts", "status text,publish_at timestamptz").columns).condition
+
+    assert condition("publish_at timestamptz") == 'coalesce(t."publish_at" <= now(), false)'
+    assert with_state.endswith('coalesce(t."publish_at" <= now(), true)')
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("needs_review boolean", 'NOT coalesce(t."needs_review", false)'),
+        ("is_scheduled boolean", 'NOT coalesce(t."is_scheduled", false)'),
+        ("not_published boolean", 'NOT coalesce(t."not_published", false)'),
+        ("isdeleted boolean", 'NOT coalesce(t."isdeleted", false)'),
+        ("deletedat timestamp", 't."deletedat" IS NULL'),
+        ("deleted_at bigint", 'coalesce(t."deleted_at", 0) = 0'),
+    ],
+)
+def test_flags_of_rows_that_wait_or_are_deleted(column: str, expected: str) -> None:
+    assert condition(column) == expected
 
 
 @pytest.mark.parametrize(
@@ -88,6 +128,11 @@ def test_a_state_shows_only_values_that_are_known_to_be_public(name: str) -> Non
         "audience text[]",
         "status_id integer",
         "moderated_at timestamp",
+        "starts_at timestamptz",
+        "published_at text",
+        "auto_publish boolean",
+        "can_be_deleted boolean",
+        "privacy boolean",
     ],
 )
 def test_no_row_is_published_while_the_meaning_of_a_column_is_unknown(column: str) -> None:
@@ -101,7 +146,8 @@ def test_no_row_is_published_while_the_meaning_of_a_column_is_unknown(column: st
     "column",
     ["id integer", "content text", "title text", "created_at timestamp", "likes_count integer",
      "comments_enabled boolean", "public_url text", "status_changed_at timestamp", "author_id integer",
-     "pinned boolean", "draft_content text", "public_id text"],
+     "pinned boolean", "draft_content text", "public_id text", "last_active_at timestamptz",
+     "visibility_changed_at timestamptz", "delete_after integer", "updated_at timestamptz"],
 )  # fmt: skip
 def test_other_columns_hide_nothing(column: str) -> None:
     assert publication(table("posts", column).columns).columns == ()
