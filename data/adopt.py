@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,7 +15,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.adoption.answers import AdoptionError, parse_answers
 from app.infrastructure.database.adoption.applying import Report, apply_views, check, check_migrated
 from app.infrastructure.database.adoption.backfill import backfill
-from app.infrastructure.database.adoption.catalogue import Table, read_tables
+from app.infrastructure.database.adoption.catalogue import Table, distinct_values, read_tables
 from app.infrastructure.database.adoption.description import describe
 from app.infrastructure.database.adoption.dropping import create_views, drop_views
 from app.infrastructure.database.adoption.proposal import Proposal
@@ -26,6 +27,7 @@ from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.schema import SchemaName
 from app.shared.command_line import OneLineParser, existing_file
 from data.command_line import run_command
+from data.feed_arguments import event_map
 
 _PROG = "python -m data.adopt"
 _ACTIONS = {
@@ -84,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         "--map", action="append", default=[], metavar="NAME=VALUE,…", help="answers to questions, see below"
     )
     parser.add_argument(
+        "--event-map",
+        type=event_map,
+        default={},
+        metavar="NAME=TYPE,…",
+        help="types of events, by the value of their column",
+    )
+    parser.add_argument(
         "--time-zone", metavar="ZONE", help="zone of times without one, such as UTC or Europe/Berlin"
     )
     parser.add_argument(
@@ -127,9 +136,6 @@ def _drop_or_create(engine: Engine, schema: SchemaName, action: str) -> int:
 def _read(engine: Engine, schema: SchemaName, args: argparse.Namespace) -> _Adoption:
     """Read the team's tables and map them. Raises AdoptionError."""
     answers = parse_answers(args.map)
-    with engine.connect() as connection:
-        _check_schema(connection, args.schema)
-        tables = read_tables(connection, args.schema)
     zone = args.time_zone or "UTC"
     try:
         ZoneInfo(zone)
@@ -137,10 +143,14 @@ def _read(engine: Engine, schema: SchemaName, args: argparse.Namespace) -> _Adop
         raise AdoptionError(
             f"--time-zone {zone}: no such time zone; examples are UTC and Europe/Berlin"
         ) from error
-    proposal = propose(tables, answers, zone)
-    if args.time_zone is None and (columns := proposal.times_without_zone()):
-        zone = _ask_time_zone(columns)
-        proposal = propose(tables, answers, zone)
+    with engine.connect() as connection:
+        _check_schema(connection, args.schema)
+        tables = read_tables(connection, args.schema)
+        values_of = partial(distinct_values, connection)
+        proposal = propose(tables, answers, zone, values_of=values_of, event_types=args.event_map)
+        if args.time_zone is None and (columns := proposal.times_without_zone()):
+            zone = _ask_time_zone(columns)
+            proposal = propose(tables, answers, zone, values_of=values_of, event_types=args.event_map)
     return _Adoption(engine, schema, tables, proposal, zone, args.triggers)
 
 

@@ -116,3 +116,12 @@ def _table(schema: str, name: str, rows: Sequence[Any]) -> Table:
         for row in rows
     )
     return Table(schema, name, columns, tuple(row.attname for row in rows if row.in_key), rows[0].is_view)
+
+
+def distinct_values(connection: Connection, table: Table, column: Column, condition: str) -> list[str]:
+    """Return the values of a column, as texts, in rows `t` that fulfil the SQL condition; at most 100."""
+    query = (
+        f"SELECT DISTINCT t.{quoted(column.name)}::text AS value FROM {table.sql} t "
+        f"WHERE t.{quoted(column.name)} IS NOT NULL AND {condition} ORDER BY value LIMIT 100"
+    )
+    return list(connection.exec_driver_sql(query.replace("%", "%%")).scalars())

@@ -9,6 +9,8 @@ from app.infrastructure.database.adoption.catalogue import Column, Table
 from app.infrastructure.database.adoption.names import quoted, snake_case
 from app.infrastructure.database.adoption.proposal import Source, last_noun, noun
 from app.infrastructure.database.adoption.publication import Publication, publication, user_publication
+from app.infrastructure.database.adoption.references import refers_to
+from app.infrastructure.database.adoption.table_roles import marks_posts
 
 
 def find_users_and_posts(tables: Sequence[Table], answers: Answers) -> tuple[Table | None, Table | None]:
@@ -89,6 +91,8 @@ def _looks_like_posts(table: Table) -> bool:
     """Posts have a time, and a text or an author."""
     names = _names(table)
     texts = vocabulary.CONTENT + vocabulary.TITLE + vocabulary.AUTHOR
+    if marks_posts(table):
+        return False
     return any(names & tier for tier in vocabulary.CREATED) and any(names & tier for tier in texts)
 
 
@@ -119,16 +123,6 @@ def _author_table(tables: Sequence[Table], posts: Table | None) -> Table | None:
         if len(found) == 1:
             return found[0]
     return None
-
-
-def refers_to(table: Table) -> Callable[[Column], bool]:
-    """Return a condition: the column has a foreign key to `table`."""
-
-    def is_reference(column: Column) -> bool:
-        target = column.reference
-        return target is not None and (target.schema, target.table) == (table.schema, table.name)
-
-    return is_reference
 
 
 def has_type(*types: str) -> Callable[[Column], bool]:
@@ -253,9 +247,19 @@ def _checked(
     return published
 
 
-def checked_publication(
-    role: str, table: Table, columns: dict[str, str], answers: Answers, time_zone: str
-) -> Publication:
-    """Return the publication of follows, events and other relations; unknown columns give a question."""
-    others = [column for column in _undecided(table, columns) if column.name not in columns.values()]
-    return _checked(publication(others, time_zone), role, table, columns, answers)
+def relation(
+    role: str,
+    table: Table,
+    columns: dict[str, str],
+    answers: Answers,
+    time_zone: str,
+    condition: str = "true",
+) -> Source:
+    """Add the time and the condition of published rows, which every relation may have."""
+    created_at = answers.column(role, "created_at", table, vocabulary.CREATED, is_time)
+    visible = answers.column(role, "visible", table, (), is_time)
+    optional = {"created_at": created_at, "visible": visible}
+    found = columns | {name: column for name, column in optional.items() if column}
+    others = [column for column in _undecided(table, found) if column.name not in found.values()]
+    published = _checked(publication(others, time_zone), role, table, found, answers)
+    return Source(table, found, published, condition)

@@ -1,7 +1,7 @@
 """SQL expressions of the views: times, texts, tags, and ids that come from integer or text keys."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from app.infrastructure.database.adoption.moments import moment
 from app.infrastructure.database.adoption.names import quoted
@@ -9,6 +9,7 @@ from app.infrastructure.database.adoption.proposal import JoinedTags, Proposal, 
 from app.infrastructure.database.schema import SchemaName
 
 Kind = Literal["user", "post"]
+_UUID: Final = "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){4}[0-9A-Fa-f]{8}$"
 
 
 def value(source: Source, name: str, alias: str = "t") -> str | None:
@@ -85,7 +86,11 @@ class Keys:
     def id(self, kind: Kind, source: Source, name: str, alias: str) -> str:
         """Return the SQL of the id of the user or post that a column refers to; `join` provides `alias`."""
         sql = value(source, name)
-        return f"{sql}::uuid" if self.has_uuids(kind) else f"{alias}.id"
+        if not self.has_uuids(kind):
+            return f"{alias}.id"
+        if source.family(name) == "text":  # of a reference to several tables, which need not have uuids
+            return f"CASE WHEN {sql}::text ~ '{_UUID}' THEN {sql}::text::uuid END"
+        return f"{sql}::uuid"
 
     def join(self, kind: Kind, source: Source, name: str, alias: str, *, outer: bool = False) -> str:
         """Return the join with the table of keys; "" for uuid keys."""

@@ -40,6 +40,11 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is", "news")) else word
 
 
+def name_list(text: str) -> list[str]:
+    """Return the names in a text, which are separated by spaces."""
+    return text.split()
+
+
 def quoted(name: str) -> str:
     """Return an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

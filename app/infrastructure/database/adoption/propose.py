@@ -9,16 +9,28 @@ from dataclasses import replace
 from app.infrastructure.database.adoption.answers import AdoptionError, Answers
 from app.infrastructure.database.adoption.catalogue import Table
 from app.infrastructure.database.adoption.entities import find_users_and_posts, post_source, user_source
+from app.infrastructure.database.adoption.events import EventFinder, ValuesOf
 from app.infrastructure.database.adoption.proposal import Proposal, Source
+from app.infrastructure.database.adoption.references import Referents
 from app.infrastructure.database.adoption.relations import Relations
 from app.infrastructure.database.adoption.vocabulary import CONTROL_ACTIONS, EVENT_TYPES
 
 
-def propose(tables: Sequence[Table], given: Mapping[str, str], time_zone: str = "UTC") -> Proposal:
+def propose(
+    tables: Sequence[Table],
+    given: Mapping[str, str],
+    time_zone: str = "UTC",
+    *,
+    values_of: ValuesOf = lambda _table, column, _condition: column.labels,
+    event_types: Mapping[str, str] | None = None,
+) -> Proposal:
     """Return the mapping.
 
-    given      answers of the user: "feed_posts" -> table, "feed_posts.content" -> column or (expression); "" leaves out
-    time_zone  of times without a zone
+    given        answers of the user: "feed_posts" -> table, "feed_posts.content" -> column or (expression); "" leaves
+                 out
+    time_zone    of times without a zone
+    values_of    distinct values of the columns that hold types of events; without it, those of enum types
+    event_types  meaning of such values, by the user
 
     Raises AdoptionError with all questions that the names leave open.
     """
@@ -28,7 +40,10 @@ def propose(tables: Sequence[Table], given: Mapping[str, str], time_zone: str = 
         raise AdoptionError("; ".join(answers.questions))
     of_users = user_source(tables, users, answers)
     of_posts = post_source(tables, posts, of_users, answers, time_zone)
-    relations = Relations(tables, of_users, of_posts, answers, time_zone)
+    finder = EventFinder(
+        tables, Referents(of_users, of_posts), answers, time_zone, values_of, event_types or {}
+    )
+    relations = Relations(finder)
     found = relations.find()
     tags = None if of_posts.get("tags") or "feed_posts.tags" in given else relations.tags()
     memberships = next(iter(found["feed_memberships"]), None)
@@ -42,6 +57,8 @@ def propose(tables: Sequence[Table], given: Mapping[str, str], time_zone: str = 
             f"posts with a {of_posts.get('audience_id')} are shown to its members only; "
             "--map feed_posts.audience_id= shows them to all"
         )
+    sources = [source for of_role in found.values() for source in of_role]
+    relations.note_unused([*sources, *([Source(tags.link, {})] if tags else [])])
     answers.ask_unused()
     if answers.questions:
         raise AdoptionError("; ".join(answers.questions))

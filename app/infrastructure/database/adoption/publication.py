@@ -21,7 +21,8 @@ _HIDING: Final = frozenset(
     _list(
         "archive archived awaiting banned blacklisted blocked canceled cancelled deactivated deleted deletion "
         "destroyed disabled discarded draft erased excluded expired flagged hidden hide inactive pending "
-        "private purged quarantined rejected removal removed retracted revoked scheduled embargoed embargo shadowbanned spam suspended "
+        "private purged quarantined rejected removal removed retracted revoked scheduled embargoed embargo "
+        "shadowbanned spam suspended "
         "takedown trashed unapproved unlisted unpublished withdrawn wip"
     )
 )

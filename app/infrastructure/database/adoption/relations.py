@@ -1,71 +1,87 @@
 """Finds the tables of follows, blocks, memberships, tags and events."""
 
-import re
 from collections.abc import Sequence
+from functools import partial
 
 from app.infrastructure.database.adoption import vocabulary
-from app.infrastructure.database.adoption.answers import Answers
 from app.infrastructure.database.adoption.catalogue import Column, Table
-from app.infrastructure.database.adoption.entities import (
-    checked_publication,
-    is_time,
-    listed,
-    named_table,
-    refers_to,
-)
-from app.infrastructure.database.adoption.names import literal, quoted, snake_case
-from app.infrastructure.database.adoption.proposal import JoinedTags, Source, last_noun, noun
+from app.infrastructure.database.adoption.entities import listed, named_table, relation
+from app.infrastructure.database.adoption.events import EventFinder
+from app.infrastructure.database.adoption.names import snake_case
+from app.infrastructure.database.adoption.proposal import JoinedTags, Source, last_noun
+from app.infrastructure.database.adoption.references import refers_to
+from app.infrastructure.database.adoption.table_roles import EVENTS, role_of
 
-_TARGET_ID = re.compile(r"(.*able|target|object|item|subject|entity|resource|content)_id")
-ROLES = ("feed_follows", "feed_memberships", *vocabulary.CONTROL_ACTIONS, *vocabulary.EVENT_TYPES)
+ROLES = ("feed_follows", "feed_memberships", *vocabulary.CONTROL_ACTIONS, *vocabulary.EVENT_TYPES, EVENTS)
 
 
 class Relations:
-    """Finds the relations between the given users and posts. Questions go to `answers`."""
+    """Finds the relations between users and posts. Questions go to the answers of the finder of events."""
 
-    def __init__(
-        self, tables: Sequence[Table], users: Source, posts: Source, answers: Answers, time_zone: str
-    ) -> None:
-        self._tables = [table for table in tables if table not in (users.table, posts.table)]
+    def __init__(self, finder: EventFinder) -> None:
+        users, posts = finder.referents.users, finder.referents.posts
+        self._tables = [table for table in finder.tables if table not in (users.table, posts.table)]
+        self._finder = finder
         self._users = users
         self._posts = posts
-        self._answers = answers
-        self._time_zone = time_zone
+        self._answers = finder.answers
+        self._time_zone = finder.time_zone
+        self._is_user = finder.referents.is_user
 
     def find(self) -> dict[str, list[Source]]:
-        """Return the tables of each role, in ROLES."""
-        return {role: self._of_role(role) for role in ROLES}
-
-    def _of_role(self, role: str) -> list[Source]:
-        named = named_table(self._tables, self._answers, role)
-        if named:
-            source = self._source(role, named, is_named=True)
-            return [source] if source else []
-        if self._answers.get(role) is not None:
-            return []
-        tables = [table for table in self._tables if self._role(table) == role]
-        found = [source for table in tables if (source := self._source(role, table))]
-        if role.startswith("feed_") and len(found) > 1:
-            names = listed([source.table for source in found])
-            self._answers.ask(f"{role}: {names} may be meant; choose with --map {role}=TABLE")
+        """Return the tables of each role; those of EVENTS are among the types of their events."""
+        found: dict[str, list[Source]] = {role: [] for role in ROLES}
+        for role in ROLES:
+            for name, source in self._of_role(role):
+                found[name].append(source)
+        for role in ROLES:
+            if role.startswith("feed_") and len(found[role]) > 1:
+                names = listed([source.table for source in found[role]])
+                self._answers.ask(f"{role}: {names} may be meant; choose with --map {role}=TABLE")
         return found
 
+    def note_unused(self, used: Sequence[Source]) -> None:
+        """Add a note for each table that refers to posts, may hold events, and is not used."""
+        names = {source.table.name for source in used}
+        for table in self._tables:
+            is_omitted = self._answers.given.get(self._role(table) or "") == ""
+            if table.name in names or is_omitted or not self._finder.referents.mentions_posts(table):
+                continue
+            if any(self._is_user_by_name(column) for column in table.columns):
+                self._answers.notes.append(
+                    f"{table} refers to users and posts and is not used; if it has events, map it, for example with "
+                    f"--map like={table.name}"
+                )
+            elif self._role(table) in vocabulary.EVENT_TYPES:
+                self._answers.notes.append(f"{table} is not used: no column was recognised as its user")
+
+    def _is_user_by_name(self, column: Column) -> bool:
+        is_named = any(snake_case(column.name) in tier for tier in vocabulary.USER)
+        return refers_to(self._users.table)(column) or (is_named and self._is_user(column))
+
+    def _of_role(self, role: str) -> list[tuple[str, Source]]:
+        named = named_table(self._tables, self._answers, role)
+        if named:
+            return self._sources(role, named, is_named=True)
+        if self._answers.get(role) is not None:
+            return []
+        given = {self._answers.given.get(other) for other in ROLES}
+        return [
+            found
+            for table in self._tables
+            if self._role(table) == role and not {table.name, str(table)} & given
+            for found in self._sources(role, table, is_named=False)
+        ]
+
     def _role(self, table: Table) -> str | None:
-        name = noun(table)
-        found = vocabulary.RELATIONS.get(name) or vocabulary.RELATIONS.get("_".join(name.split("_")[-2:]))
-        return found or vocabulary.RELATIONS.get(last_noun(table))
+        return role_of(table, self._posts.table)
 
-    def _source(self, role: str, table: Table, *, is_named: bool = False) -> Source | None:
-        if role in vocabulary.EVENT_TYPES:
-            return self._event(role, table, is_named=is_named)
-        if role == "feed_memberships":
-            return self._membership(table, is_named=is_named)
-        return self._pair(role, table, is_named=is_named)
-
-    def _is_user(self, column: Column) -> bool:
-        return refers_to(self._users.table)(column) or (
-            column.reference is None and column.family == self._users.family("id")
-        )
+    def _sources(self, role: str, table: Table, *, is_named: bool) -> list[tuple[str, Source]]:
+        if role in (*vocabulary.EVENT_TYPES, EVENTS):
+            return self._finder.find(role, table, is_named=is_named)
+        find = self._membership if role == "feed_memberships" else partial(self._pair, role)
+        source = find(table, is_named=is_named)
+        return [(role, source)] if source else []
 
     # -- follows, blocks and mutes --------------------------------------------------------------------------------
 
@@ -105,15 +121,8 @@ class Relations:
     ) -> str | None:
         return self._answers.column(role, name, table, tiers, self._is_user, without=without)
 
-    def _relation(self, role: str, table: Table, columns: dict[str, str], condition: str = "true") -> Source:
-        """Add the time and the condition of published rows, which every relation may have."""
-        created_at = self._answers.column(role, "created_at", table, vocabulary.CREATED, is_time)
-        visible = self._answers.column(role, "visible", table, (), lambda _: True)
-        found = columns | {
-            name: column for name, column in (("created_at", created_at), ("visible", visible)) if column
-        }
-        published = checked_publication(role, table, found, self._answers, self._time_zone)
-        return Source(table, found, published, condition)
+    def _relation(self, role: str, table: Table, columns: dict[str, str]) -> Source:
+        return relation(role, table, columns, self._answers, self._time_zone)
 
     # -- memberships ----------------------------------------------------------------------------------------------
 
@@ -138,66 +147,6 @@ class Relations:
         }
         found = {name: column for name, column in columns.items() if column}
         return self._relation(role, table, found) if len(found) == 2 else None
-
-    # -- events ---------------------------------------------------------------------------------------------------
-
-    def _event(self, kind: str, table: Table, *, is_named: bool) -> Source | None:
-        """A table of users and posts. Tables of other things (reads of messages) are omitted."""
-        post, condition = self._post_column(kind, table)
-        if not post:
-            if is_named:
-                self._answers.ask(
-                    f"{table}: no column was recognised as post_id; name it with --map {kind}.post_id=COLUMN"
-                )
-            return None
-        user = self._answers.column(
-            kind,
-            "user_id",
-            table,
-            vocabulary.USER,
-            self._is_user,
-            prefer=refers_to(self._users.table),
-            required=is_named,
-            without=[post],
-        )
-        if not user:
-            return None
-        if kind == "like":
-            condition = f"{condition} AND {_is_positive(table, (user, post))}"
-        return self._relation(kind, table, {"user_id": user, "post_id": post}, condition)
-
-    def _post_column(self, kind: str, table: Table) -> tuple[str | None, str]:
-        """Return the column of the post, and the SQL condition that a polymorphic reference is one of a post."""
-        own, last = noun(self._posts.table), last_noun(self._posts.table)
-        names = (
-            frozenset(f"{name}{end}" for name in {own, last, "post"} for end in ("_id", "", "_uuid", "id")),
-        )
-        is_post = refers_to(self._posts.table)
-
-        def accepts(column: Column) -> bool:
-            return is_post(column) or (column.reference is None and column.family == self._posts.family("id"))
-
-        post = self._answers.column(kind, "post_id", table, names, accepts, prefer=is_post)
-        if post:
-            return post, "true"
-        for column in table.columns:
-            target = _TARGET_ID.fullmatch(snake_case(column.name))
-            for type_column in table.columns if target else ():
-                if (
-                    target
-                    and snake_case(type_column.name) == f"{target[1]}_type"
-                    and type_column.family == "text"
-                ):
-                    types = ", ".join(
-                        literal(name)
-                        for name in sorted(
-                            {own, last, snake_case(self._posts.table.name), own.replace("_", "")}
-                        )
-                    )
-                    # "Post" in Rails, "App\Models\Post" in Laravel, "blog.post" in Django
-                    name = f"lower(regexp_replace(t.{quoted(type_column.name)}::text, '^.*[.:\\\\/]', ''))"
-                    return column.name, f"{name} IN ({types})"
-        return None, "true"
 
     # -- tags -----------------------------------------------------------------------------------------------------
 
@@ -239,23 +188,3 @@ class Relations:
 
 def _names(table: Table, tier: frozenset[str]) -> set[str]:
     return {column.name for column in table.columns if snake_case(column.name) in tier}
-
-
-def _is_positive(table: Table, used: Sequence[str]) -> str:
-    """Return the SQL condition that a vote or reaction is a positive one."""
-    conditions = []
-    for column in table.columns:
-        name, sql = snake_case(column.name), f"t.{quoted(column.name)}"
-        if column.name in used or column.reference:
-            continue
-        if column.type == "boolean" and name in vocabulary.BOOLEAN_VOTE:
-            conditions.append(f"coalesce({sql}, true)")
-        elif column.family == "text" and name in vocabulary.TEXT_VOTE:
-            negative = ", ".join(map(literal, vocabulary.NEGATIVE_VOTES))
-            conditions.append(f"coalesce(lower({sql}::text) NOT IN ({negative}), true)")
-        elif (
-            column.family in ("integer", "numeric", "real", "double precision")
-            and name in vocabulary.NUMERIC_VOTE
-        ):
-            conditions.append(f"coalesce({sql} > 0, true)")
-    return " AND ".join(conditions) or "true"

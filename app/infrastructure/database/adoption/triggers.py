@@ -76,7 +76,8 @@ class TriggerWriter:
                 self._add_events(role, source, "new_rows"),
                 self._remove_events(role, source, "old_rows"),
             )
-            return {"inserted": add, "updated": remove + add, "deleted": remove, "truncated": "NULL;"}
+            all_events = self._remove_events(role, source, source.table.sql)
+            return {"inserted": add, "updated": remove + add, "deleted": remove, "truncated": all_events}
         changed = "(SELECT * FROM old_rows UNION ALL SELECT * FROM new_rows)"
         if watched := _watched(source):
             of_old, of_new = (

@@ -117,9 +117,13 @@ RELATIONS: Final = {
     **dict.fromkeys(
         _list(
             "like liked heart favourite favorite fav upvote vote reaction clap star love bookmark save kudo "
-            "applause rating"
+            "applause rating hearting upvoting endorsement appreciation thumb"
         ),
         "like",
+    ),
+    **dict.fromkeys(
+        _list("event interaction activity engagement user_action post_action user_event feedback signal"),
+        "events",
     ),
     **dict.fromkeys(["comment", "reply", "answer", "response"], "comment"),
     **dict.fromkeys(["share", "repost", "retweet", "reblog", "boost"], "share"),
@@ -130,13 +134,28 @@ RELATIONS: Final = {
 EVENT_TYPES: Final = ("view", "click", "like", "comment", "share")
 CONTROL_ACTIONS: Final = ("block_author", "mute_author")
 
-NUMERIC_VOTE: Final = frozenset(_list("value vote vote_value direction weight score rating"))
-BOOLEAN_VOTE: Final = frozenset(_list("vote_flag is_upvote upvote is_like liked positive up is_positive"))
-TEXT_VOTE: Final = frozenset(_list("type kind reaction reaction_type vote vote_type direction emoji value"))
-NEGATIVE_VOTES: Final = _list(
-    "dislike disliked down downvote downvoted thumbs_down thumbsdown angry -1 unlike 👎"
+NUMERIC_VOTE: Final = frozenset(_list("value vote vote_value direction weight"))
+RATING: Final = frozenset(_list("rating ratings score stars star points grade"))
+BOOLEAN_VOTE: Final = frozenset(
+    _list("vote_flag is_upvote upvote is_like liked positive up is_positive vote value")
 )
-"""Values of a text that are no likes."""
+NEGATIVE_BOOLEAN: Final = frozenset(
+    _list("dislike is_dislike disliked downvote is_downvote negative is_negative down unliked is_unlike")
+)
+REACTION_TYPE: Final = frozenset(
+    _list(
+        "type kind reaction reaction_type reaction_kind reaction_name vote vote_type direction emoji value like_type "
+        "type_id reaction_type_id reaction_id action"
+    )
+)
+EVENT_TYPE: Final = REACTION_TYPE | frozenset(
+    _list(
+        "event event_type event_name event_kind event_id_type action_type action_name interaction interaction_type "
+        "interaction_kind activity activity_type engagement_type feedback_type feedback verb signal signal_type "
+        "event_type_id action_type_id interaction_type_id"
+    )
+)
+"""Columns of the type of an event."""
 
 TAG_TABLES: Final = frozenset(["tag", "hashtag", "topic", "category", "keyword", "label"])
 TAG_NAME: Final = _tiers("name slug", "tag label title text keyword hashtag")

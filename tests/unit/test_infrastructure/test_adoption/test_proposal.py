@@ -1,11 +1,15 @@
 """The mapping that is proposed for the schemas of frameworks and teams."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 
 from app.infrastructure.database.adoption.answers import AdoptionError, parse_answers
-from app.infrastructure.database.adoption.catalogue import Table
+from app.infrastructure.database.adoption.catalogue import Column, Reference, Table
 from app.infrastructure.database.adoption.proposal import Proposal
 from app.infrastructure.database.adoption.propose import propose
+from app.infrastructure.database.adoption.table_roles import role_of
 from tests.support.team_schemas import table
 
 PRISMA = [
@@ -236,6 +240,109 @@ def test_groups_and_private_accounts() -> None:
     assert found.memberships is not None
     assert found.memberships.published.columns == ("status",)
     assert found.events == []  # reads of messages are no reads of posts
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("blog_articlelike", "like"), ("postlikes", "like"), ("PostLike", "like"), ("tweetlikes", "like"),
+        ("article_favorites", "like"), ("upvotes", "like"), ("hearts", "like"), ("saved_articles", "like"),
+        ("post_like_events", "like"), ("postviews", "view"), ("post_view_logs", "view"), ("viewed_posts", "view"),
+        ("articlecomments", "comment"), ("blog_reposts", "share"), ("UserFollow", "feed_follows"),
+        ("userfollows", "feed_follows"), ("accountblocks", "block_author"), ("interactions", "events"),
+        ("comment_likes", None), ("dislikes", None), ("post_dislikes", None), ("downvotes", None),
+        ("article_flags", None), ("articles_authors", None), ("like_counts", None),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_table_says_what_it_holds(name: str, role: str | None) -> None:
+    assert role_of(table(name, "id integer"), table("blog_article", "id integer")) == role
+
+
+EVENTS_TABLE = table(
+    "events",
+    "id uuid,user_id uuid,post_id uuid,event_type Like|post_viewed|SHARE|bookmark|dislike,at timestamptz",
+)
+
+
+def test_a_table_of_events_is_split_by_their_type_and_a_dislike_is_no_like() -> None:
+    found = propose([*SUPABASE[:2], EVENTS_TABLE], {})
+
+    assert {kind: source.condition.partition(" IN ")[2] for kind, source in found.events} == {
+        "view": "('post_viewed'), false)",
+        "like": "('Like', 'bookmark'), false)",
+        "share": "('SHARE'), false)",
+    }
+    assert (
+        "public.events.event_type: Like -> like, post_viewed -> view, SHARE -> share, bookmark -> like, "
+        in (found.notes[0])
+    )
+    assert "dislike -> not counted" in found.notes[0]
+
+
+def test_unknown_types_of_events_are_asked_and_answered() -> None:
+    reactions = table("reactions", "user_id uuid,post_id uuid,kind love|meh|angry|grin,at timestamptz", "")
+
+    with pytest.raises(AdoptionError, match=r"what do 'meh', 'grin' mean.*--event-map meh=like"):
+        propose([*SUPABASE[:2], reactions], {})
+    found = propose([*SUPABASE[:2], reactions], {}, event_types={"meh": "", "grin": "view"})
+
+    assert [(kind, source.condition.partition(" IN ")[2]) for kind, source in found.events] == [
+        ("view", "('grin'), false)"),
+        ("like", "('love'), false)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "question"),
+    [
+        ("reactions:user_id uuid,post_id uuid,type smallint", "type (smallint) may say what a row is"),
+        ("ratings:user_id uuid,post_id uuid,stars integer", "which ratings are likes"),
+        ("likes:user_id uuid,likeable_id uuid,likeable_type smallint", "which value means a post"),
+    ],
+)
+def test_numbers_that_say_what_an_event_is_are_asked(columns: str, question: str) -> None:
+    name, _, definition = columns.partition(":")
+
+    with pytest.raises(AdoptionError) as raised:
+        propose([*SUPABASE[:2], table(name, definition, "")], {})
+
+    assert question in str(raised.value)
+
+
+def test_generic_relations_of_django_refer_to_posts_of_their_content_type() -> None:
+    likes = table(
+        "likes_like",
+        "id integer,user_id integer > auth_user.id,content_type_id integer > django_content_type.id,object_id integer",
+    )
+
+    [(kind, source)] = propose([*DJANGO, likes], {"like": "likes_like"}).events
+
+    assert (kind, source.get("post_id")) == ("like", "object_id")
+    assert "c.app_label || '_' || c.model = 'blog_post'" in source.condition
+
+
+def test_an_unused_table_of_users_and_posts_gives_a_note() -> None:
+    flags = table("post_flags", "id uuid,user_id uuid,post_id uuid,at timestamptz")
+    references = table("spotlight", "who uuid > profiles.id,what uuid > posts.id", "")
+
+    notes = propose([*SUPABASE, flags, references], {}).notes
+
+    assert [note.partition(" ")[0] for note in notes] == ["public.post_flags", "public.spotlight"]
+    assert notes[0].endswith("--map like=post_flags")
+
+
+def test_users_of_supabase_may_be_referred_to_in_the_table_of_accounts() -> None:
+    account = Reference("auth", "users", "id")
+    uuid = partial(Column, type="uuid", reference=account)
+    profiles = replace(SUPABASE[0], columns=(uuid("id"), *SUPABASE[0].columns[1:]))
+    posts = replace(SUPABASE[1], columns=(SUPABASE[1].columns[0], uuid("owner"), *SUPABASE[1].columns[2:]))
+    likes = table("likes", "liker uuid,post_id uuid > posts.id,created_at timestamptz", "")
+    likes = replace(likes, columns=(uuid("liker"), *likes.columns[1:]))
+
+    found = propose([profiles, posts, likes], {})
+
+    assert (found.users.table.name, found.posts.get("author_id")) == ("profiles", "owner")
+    assert mapped(found)["like"]["user_id"] == "liker"
 
 
 def without(tables: list[Table], *names: str) -> list[Table]:
