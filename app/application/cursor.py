@@ -1,7 +1,8 @@
 """Cursors: which posts a list has shown, sealed so that any replica can go on with it.
 
-The set of shown posts travels as the gaps between its sorted numbers, deflated: 1.4 bytes for each of 2,000 posts of a
-million, and next to nothing for a list that was shown without gaps.
+The set of shown posts travels as the gaps between its sorted numbers. A long set is deflated: 1.4 bytes for each of
+2,000 posts of a million, and next to nothing for a list that was shown without gaps. A short set is stored in the same
+format without compression, which takes a tenth of the time.
 
 The signature is BLAKE2's keyed hash, which needs no HMAC around it (RFC 7693, section 2.9).
 """
@@ -26,6 +27,7 @@ from app.domain.errors import ExpiredCursor, InvalidCursor
 
 _VERSION = 3
 _MAC_BYTES = 16
+_MAX_STORED_POSTS = 256  # of a set that is not compressed
 _TIMES = Struct(">Bqq")  # version, issued and started in microseconds since the epoch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -121,12 +123,16 @@ def _decode(token: str) -> bytes:
 
 
 def _pack_set(numbers: NDArray[np.int64]) -> bytes:
-    """The number of bytes of the largest gap, then the lowest byte of each gap, the next byte of each, ... deflated."""
-    gaps = np.diff(numbers, prepend=0)
+    """The number of bytes of the largest gap, then the lowest byte of each gap, the next byte of each, ... in zlib."""
+    gaps = numbers.astype("<i8")
+    gaps[1:] -= numbers[:-1]
     gap_bytes = max(1, (int(gaps.max(initial=0)).bit_length() + 7) // 8)
-    deflate = zlib.compressobj()
+    columns = gaps.view(np.uint8).reshape(-1, 8).T[:gap_bytes]
     code = bytes([gap_bytes])
-    for column in gaps.astype("<i8").view(np.uint8).reshape(-1, 8).T[:gap_bytes]:
+    if len(gaps) <= _MAX_STORED_POSTS:
+        return code + zlib.compress(columns.tobytes(), level=0)
+    deflate = zlib.compressobj()
+    for column in columns:
         code += deflate.compress(column.tobytes())
         code += deflate.flush(zlib.Z_BLOCK)  # a block has its own Huffman code
     return code + deflate.flush()

@@ -1,8 +1,8 @@
 """The Prometheus metrics of the service. Each process has one `Metrics` with its own registry."""
 
 import os
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
@@ -37,8 +37,16 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
         self.states = CollectorRegistry()
         self.registry = CollectorRegistry()
-        counter = partial(Counter, registry=self.registry)
-        histogram = partial(Histogram, registry=self.registry)
+
+        # `labels` costs more than the count that follows it; there are few label values
+        def counter(name: str, meaning: str, labels: Sequence[str]) -> Callable[..., Counter]:
+            return cache(Counter(name, meaning, labels, registry=self.registry).labels)
+
+        def histogram(
+            name: str, meaning: str, labels: Sequence[str], buckets: Sequence[float]
+        ) -> Callable[..., Histogram]:
+            return cache(Histogram(name, meaning, labels, buckets=buckets, registry=self.registry).labels)
+
         self._responses = counter(
             "ml_recommendation_requests",
             "Responses of POST /recommendations/generate",
@@ -59,27 +67,27 @@ class Metrics:
         )
         self._tracked = counter("ml_tracked_events", "Interactions received, by outcome", ["outcome"])
         for stage in STAGES:
-            self._latency.labels(stage)
+            self._latency(stage)
         for outcome in ("stored", "duplicate", "refused", "unavailable"):
-            self._tracked.labels(outcome)
+            self._tracked(outcome)
 
     def observe(self, stage: str, seconds: float) -> None:
         """Record that `stage` of a response took `seconds`."""
-        self._latency.labels(stage).observe(seconds)
+        self._latency(stage).observe(seconds)
 
     def count_response(self, source: str, status: int, mode: str) -> None:
         """Count one response of POST /recommendations/generate; a missing value is "none"."""
-        self._responses.labels(source, status, mode).inc()
+        self._responses(source, status, mode).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request; `route` is the path's template, so that there are few."""
-        self._requests.labels(method, route, status).inc()
-        self._durations.labels(route).observe(seconds)
+        self._requests(method, route, status).inc()
+        self._durations(route).observe(seconds)
 
     def count_events(self, outcomes: Mapping[str, int]) -> None:
         """Count events that were `stored`, `duplicate`, `refused` or lost to an `unavailable` database."""
         for outcome, count in outcomes.items():
-            self._tracked.labels(outcome).inc(count)
+            self._tracked(outcome).inc(count)
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus; counters and histograms are sums over all worker processes."""

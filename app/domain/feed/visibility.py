@@ -13,6 +13,7 @@ from app.domain.entities.post import VISIBILITIES, Post
 from app.domain.entities.user import User
 from app.domain.feed.dataset import FeedDataset, PostColumns
 from app.domain.feed.ragged import grow
+from app.domain.feed.row_set import RowSet
 
 PUBLIC, FOLLOWERS, MEMBERS, NOBODY = range(len(VISIBILITIES) + 1)
 """Codes of visibility: positions in VISIBILITIES; NOBODY for any other value, and for MEMBERS without an audience."""
@@ -72,12 +73,12 @@ class Viewer:
     """The user of a request.
 
     user         row, -1 for an unknown user
-    followed     rows of the users whom they follow
+    followed     the users whom they follow
     public_only  they get public posts only, because the other rules are unknown or outdated
     """
 
     user: int
-    followed: Rows
+    followed: RowSet
     public_only: bool = False
 
 
@@ -158,15 +159,16 @@ class FeedVisibility:
         if not self.restricts:
             return np.ones(rows.shape, np.bool_)
         visibility, language = self.visibility[rows], self.language[rows]
-        follows = np.isin(authors, viewer.followed)
+        follows = viewer.followed.contains(authors)
         allowed: NDArray[np.bool_] = visibility == PUBLIC
         if not viewer.public_only:
-            audiences = self.audiences.get(viewer.user, _NONE)
+            audiences = RowSet(self.audiences.get(viewer.user, _NONE), len(self._audience_codes))
             allowed |= (visibility == FOLLOWERS) & follows
-            allowed |= (visibility == MEMBERS) & np.isin(self.audience[rows], audiences)
+            allowed |= (visibility == MEMBERS) & audiences.contains(self.audience[rows])
         allowed &= follows | (authors < 0) | self.discoverable[authors]
         if viewer.user in self.languages:
-            allowed &= (language == NO_ID) | np.isin(language, self.languages[viewer.user])
+            languages = RowSet(self.languages[viewer.user], len(self._language_codes))
+            allowed &= (language == NO_ID) | languages.contains(language)
         if viewer.user not in self.show_sensitive:
             allowed &= ~self.sensitive[rows]
         allowed |= (authors == viewer.user) & (authors >= 0)

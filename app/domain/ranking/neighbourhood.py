@@ -35,6 +35,9 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
     found = overlap.rows
     similarity = overlap.sums[0] / np.sqrt(4.0 + state.events_by_user.lengths(found))
     similarity[context.excluded_as_neighbours(found)] = 0.0
+    if len(found) > _MAX_NEIGHBOURS:  # sort the largest ones, with all that equal the last of them
+        is_large = similarity >= np.partition(similarity, -_MAX_NEIGHBOURS)[-_MAX_NEIGHBOURS]
+        found, similarity = found[is_large], similarity[is_large]
     best = np.lexsort((found, -similarity))[:_MAX_NEIGHBOURS]
     best = best[similarity[best] > 0]
     return found[best], similarity[best]

@@ -73,7 +73,9 @@ def one_per_thread(
         if len(grouped):
             codes = group[rows[grouped]]
             repeats = cumulative_count(codes) > 0
-            keep[grouped[repeats | np.isin(codes, group[page])]] = False
+            if len(page):
+                repeats |= np.isin(codes, group[page])
+            keep[grouped[repeats]] = False
     return keep
 
 

@@ -105,7 +105,7 @@ class RankingContext:
 
     @cached_property
     def _viewer(self) -> Viewer:
-        return Viewer(self.user, self.followed, self.public_only)
+        return Viewer(self.user, RowSet(self.followed, self.state.n_users), self.public_only)
 
     @cached_property
     def _excluded_set(self) -> RowSet:

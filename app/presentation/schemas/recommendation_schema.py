@@ -77,8 +77,9 @@ class GenerateRequest(BaseModel):
 
     def to_dto(self, request_id: str) -> RecommendationRequest:
         """The argument of the use case: `context` without its nesting, and the id of the response."""
-        fields = dict(self)
-        return RecommendationRequest(**dict(fields.pop("context")), **fields, request_id=request_id)
+        fields = vars(self) | vars(self.context)
+        del fields["context"]
+        return RecommendationRequest(**fields, request_id=request_id)
 
 
 class RecommendedPost(BaseModel):

@@ -73,6 +73,25 @@ def test_a_list_read_to_its_end_costs_a_bit_a_post_at_most() -> None:
     assert np.array_equal(CODEC.open(CODEC.seal(state(half)), USER, "ranked", NOON).shown, half)
 
 
+def test_a_cursor_of_earlier_versions_which_compressed_short_sets_opens() -> None:
+    sealed = "hIYxL5NDPEaw3HznWnt5mAMABkv1Na8QAAAGS_UjzW0AA3icYmZseAMQAwMzL0AMDAyMgAEADdsBgg"
+
+    opened = CursorCodec([b"secret"], DAY).open(sealed, USER, "ranked", NOON)
+
+    assert opened.shown.tolist() == [3, 4, 900, 70000]
+    assert opened.started_at == NOON - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("size", [0, 1, 256, 257, 600])
+def test_sets_on_both_sides_of_the_bound_of_compression_are_opened_as_sealed(size: int) -> None:
+    shown = np.sort(np.random.default_rng(size).choice(10**9, size, replace=False)).astype(np.int64)
+
+    sealed = CODEC.seal(state(shown))
+
+    assert CODEC.open(sealed, USER, "ranked", NOON).shown.tolist() == shown.tolist()
+    assert len(sealed) <= 4096
+
+
 def test_any_single_character_changed_makes_the_cursor_invalid() -> None:
     for shown in ((), (1,), (1, 2), (3, 50, 900)):  # three residues of the length, so that spare bits occur
         sealed = CODEC.seal(state(shown))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.row_set import RowSet
 from app.domain.feed.visibility import Viewer
 from app.domain.words import split_words
 from data.generate_fake_data import DEMO
@@ -75,7 +76,7 @@ def test_nobody_was_shown_a_post_that_is_own_hidden_or_muted_or_for_others(feed:
 
     for row in np.unique(user).tolist():
         rows = post[user == row]
-        viewer = Viewer(row, state.follows.row(row)[0], False)
+        viewer = Viewer(row, RowSet(state.follows.row(row)[0], state.n_users))
         assert state.visibility.visible_to(viewer, rows, state.author[rows]).all()
     assert (feed.posts.author[pages.post] != pages.user[page]).all()
 

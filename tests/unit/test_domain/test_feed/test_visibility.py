@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.entities import User
+from app.domain.feed.row_set import RowSet
 from app.domain.feed.visibility import NO_ID, FeedVisibility, PostSettings, Viewer
 
 KEYS = [UUID(int=number) for number in range(8)]
@@ -56,7 +57,7 @@ def test_a_snapshot_restores_everything():
 
     assert restored.snapshot(2, 3).keys() == visibility.snapshot(2, 3).keys()
     for user in (0, 1, -1):
-        viewer, authors = Viewer(user, np.array([1])), np.array([1, 0, -1])
+        viewer, authors = Viewer(user, RowSet(np.array([1]), 3)), np.array([1, 0, -1])
         shown = visibility.visible_to(viewer, rows, authors)
         assert np.array_equal(restored.visible_to(viewer, rows, authors), shown)
     assert (restored.thread[0] == restored.thread[1], restored.original[1] == restored.original[2]) == (

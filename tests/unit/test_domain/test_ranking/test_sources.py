@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.feed.event_counting import DEFAULT_RULE
 from app.domain.feed.state import HALF_LIVES
-from app.domain.ranking import sources
+from app.domain.ranking import neighbourhood, sources
 from app.domain.services.ranking_context import RankingContext
 from tests.support.feeds import COMMENT, LIKE, Feed, Post, feeds, whole_state
 
@@ -159,6 +159,22 @@ def test_live_neighbours_return_posts_of_similar_users_and_none_for_an_unknown_u
     assert 2 in found
     assert 3 not in found
     assert numbers_of(sources.LiveNeighbours(10), feed, user=-1) == []
+
+
+def test_of_many_neighbours_the_most_similar_are_kept_and_of_equal_ones_those_of_the_first_rows(monkeypatch):
+    likes = [(user, 0, LIKE, 10.0) for user in range(70)]
+    likes += [(user, 1, LIKE, 10.0) for user in (0, *range(61, 130))]
+    context, _ = context_and_numbers(Feed(130, [Post()] * 2, likes))
+
+    users, similarity = neighbourhood.neighbours(context)
+    monkeypatch.setattr(neighbourhood, "_MAX_NEIGHBOURS", 1000)
+    every_user, every_similarity = neighbourhood.neighbours(context)
+
+    assert len(users) == 80 < len(every_user) == 129
+    assert users.tolist() == every_user[:80].tolist()
+    assert similarity.tolist() == every_similarity[:80].tolist()
+    assert every_similarity[8] > every_similarity[9] == every_similarity[-1]
+    assert every_user[9:].tolist() == sorted(every_user[9:].tolist())
 
 
 def test_the_whole_catalogue_is_returned_only_if_it_is_small():
