@@ -51,6 +51,11 @@ class _Adoption:
     time_zone: str
     triggers: bool
 
+    def views_of_team(self) -> list[str]:
+        """Return the names of sources that are views."""
+        tables = (source.table for _, source in self.proposal.sources)
+        return sorted({str(table) for table in tables if table.is_view})
+
     def sql(self) -> str:
         """Return the views and, if asked for, the triggers."""
         views = ViewWriter(self.proposal, self.schema, self.time_zone).sql()
@@ -111,6 +116,8 @@ def _run(args: argparse.Namespace) -> int:
         adoption = _read(engine, schema, args)
         if args.action in ("propose", "apply"):
             print("\n".join(describe(adoption.proposal, adoption.tables)))
+            if args.triggers and (views := adoption.views_of_team()):
+                print(f"note: views have no triggers, so their changes are compared: {', '.join(views)}")
             args.output.write_text(adoption.sql(), encoding="utf-8")
             print(f"\nwrote {args.output}")
         with engine.connect() as connection, connection.begin():
@@ -189,7 +196,12 @@ def _backfill(adoption: _Adoption) -> None:
     with adoption.engine.connect() as connection, connection.begin():
         results = backfill(connection, adoption.schema, adoption.proposal, adoption.time_zone)
     for result in results:
-        print(result)
+        print("\n".join([str(result), *result.warnings(adoption.time_zone)]))
+    if empty := [f"{one.table} -> {one.kind}" for one in results if one.given and one.skipped == one.given]:
+        raise AdoptionError(
+            f"{', '.join(empty)}: no row could be copied, as counted above; correct the mapping with "
+            "--map, for example like.created_at=COLUMN, or omit the table with like="
+        )
     if not results:
         print(
             "no table of likes, comments, shares, views or clicks was recognised; name one with --map like=TABLE"

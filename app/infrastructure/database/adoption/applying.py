@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg2
+import psycopg2.errors
 from sqlalchemy import Connection
 
 from app.infrastructure.database.adoption.answers import AdoptionError
@@ -16,6 +17,8 @@ from app.infrastructure.database.schema import SchemaName
 
 _LOCK_SECONDS: Final = 10  # the team's tables are in use
 _SAMPLES: Final = 3
+LARGE_PART: Final = 0.1
+"""A larger part of rows that are skipped or odd is a warning."""
 
 
 @dataclass(eq=False)
@@ -47,8 +50,10 @@ def apply_views(connection: Connection, schema: SchemaName, sql: str) -> int:
             connection, f"SET LOCAL TimeZone TO 'UTC'; SET LOCAL lock_timeout TO '{_LOCK_SECONDS}s'; {sql}"
         )
     except psycopg2.Error as error:
+        is_denied = isinstance(error, psycopg2.errors.InsufficientPrivilege)
+        remedy = "; use the role that ran the migrations, and let it read the tables" if is_denied else ""
         raise AdoptionError(
-            f"PostgreSQL rejects the views: {first_line(error)}; nothing was changed"
+            f"PostgreSQL rejects the views: {first_line(error)}; nothing was changed{remedy}"
         ) from error
     added = add_keys(connection, schema)
     connection.exec_driver_sql(
@@ -82,18 +87,68 @@ def check(connection: Connection, schema: SchemaName, proposal: Proposal, time_z
         report.lines.append(f"{view}: {view_rows:,} of {table_rows:,} rows of {source.table}")
         if table_rows and not view_rows:
             report.problems.append(f"{view} is empty although {source.table} has {table_rows:,} rows")
+        _check_ids(connection, schema, view, source, report)
+    for action, source in proposal.blocks:
+        _check_controls(connection, schema, action, source, report)
     _check_posts(connection, schema, proposal, time_zone, report)
+    _check_authors(connection, schema, proposal, report)
     report.lines += _unknown_states(connection, proposal.posts)
     return report
+
+
+def _check_ids(connection: Connection, schema: SchemaName, view: str, source: Source, report: Report) -> None:
+    if view not in ("feed_users", "feed_posts"):
+        return
+    query = f"SELECT count(*) - count(DISTINCT id) FROM {schema[view]}"
+    if repeated := connection.exec_driver_sql(query).scalar_one():
+        report.problems.append(
+            f"{view}: {repeated:,} ids are repeated, so {source.table}.{source.get('id')} does not identify a row; "
+            f"name another column or an expression with --map {view}.id="
+        )
+
+
+def _check_controls(
+    connection: Connection, schema: SchemaName, action: str, source: Source, report: Report
+) -> None:
+    table_rows, view_rows = connection.exec_driver_sql(
+        f"SELECT (SELECT count(*) FROM {source.table.sql}), count(*) "
+        f"FROM {schema['feed_controls']} WHERE action = '{action}'"
+    ).one()
+    report.lines.append(f"feed_controls ({action}): {view_rows:,} of {table_rows:,} rows of {source.table}")
+    if table_rows and not view_rows:
+        report.problems.append(
+            f"feed_controls has no {action} although {source.table} has {table_rows:,} rows; "
+            f"omit it with --map {action}="
+        )
+
+
+def _check_authors(connection: Connection, schema: SchemaName, proposal: Proposal, report: Report) -> None:
+    posts, given, unknown = connection.exec_driver_sql(
+        "SELECT count(*), count(p.author_id), count(*) FILTER (WHERE u.id IS NULL) "
+        f"FROM {schema['feed_posts']} p LEFT JOIN {schema['feed_users']} u ON u.id = p.author_id"
+    ).one()
+    if not unknown:
+        return
+    report.lines.append(f"{_warning(unknown, posts)}posts: {unknown:,} have no known author")
+    if given and unknown == posts:
+        column = f"{proposal.posts.table}.{proposal.posts.get('author_id')}"
+        report.problems.append(
+            f"no author of a post is in feed_users; does {column} refer to {proposal.users.table}? Name "
+            "another column with --map feed_posts.author_id= or feed_users.id="
+        )
+
+
+def _warning(part: int, whole: int) -> str:
+    """Return a prefix for more than a tenth of the rows."""
+    return "warning: " if part > whole * LARGE_PART else ""
 
 
 def _check_posts(
     connection: Connection, schema: SchemaName, proposal: Proposal, time_zone: str, report: Report
 ) -> None:
-    posts, future, hidden, numbered, age, by_nobody = connection.exec_driver_sql(
+    posts, future, hidden, numbered, age = connection.exec_driver_sql(
         "SELECT count(*), count(*) FILTER (WHERE created_at > now()), count(*) FILTER (WHERE NOT visible), count(seq), "
-        "extract(epoch FROM now() - max(created_at) FILTER (WHERE visible AND created_at <= now())), "
-        "count(*) FILTER (WHERE author_id IS NULL) "
+        "extract(epoch FROM now() - max(created_at) FILTER (WHERE visible AND created_at <= now())) "
         f"FROM {schema['feed_posts']}"
     ).one()
     if not posts:
@@ -102,15 +157,14 @@ def _check_posts(
     report.lines.append(
         f"posts: {posts - hidden:,} are shown, {hidden:,} are deleted, drafts or of hidden users (by {columns})"
     )
-    if by_nobody:
-        report.lines.append(f"posts: {by_nobody:,} have no known author")
     if age is not None:
         report.lines.append(
             f"posts: the newest one is {_duration(float(age))} old; times without a zone are read as {time_zone}"
         )
     if future:
         report.lines.append(
-            f"posts: {future:,} are dated in the future and not shown until then; is {time_zone} the right time zone?"
+            f"{_warning(future, posts)}posts: {future:,} are dated in the future and not shown until then; "
+            f"is {time_zone} the right time zone?"
         )
     if numbered < posts:
         report.problems.append(

@@ -6,14 +6,14 @@ from typing import Final
 from sqlalchemy import Connection
 
 from app.infrastructure.database.adoption import expressions
-from app.infrastructure.database.adoption.applying import run_script
+from app.infrastructure.database.adoption.applying import LARGE_PART, run_script
 from app.infrastructure.database.adoption.expressions import Keys
 from app.infrastructure.database.adoption.proposal import Proposal, Source
 from app.infrastructure.database.schema import SchemaName
 
 # The id of an event is a function of user, post, type, time and its number among equal rows, so that a second run adds
 # nothing. A time in the future counts as now.
-_GIVEN = """SELECT u.id AS user_id, p.id AS post_id, {time} AS happened
+_GIVEN = """SELECT u.id AS user_id, p.id AS post_id, {time} AS happened, p.created_at AS posted
     FROM {table} t {user_key} {post_key}
     LEFT JOIN {feed_users} u ON u.id = {user_id}
     LEFT JOIN {feed_posts} p ON p.id = {post_id}
@@ -35,7 +35,7 @@ WITH given AS MATERIALIZED (
 SELECT count(*), (SELECT count(*) FROM added), count(*) FILTER (WHERE user_id IS NULL),
     count(*) FILTER (WHERE user_id IS NOT NULL AND post_id IS NULL),
     count(*) FILTER (WHERE user_id IS NOT NULL AND post_id IS NOT NULL AND happened IS NULL),
-    count(*) FILTER (WHERE happened > now())
+    count(*) FILTER (WHERE happened > now()), count(*) FILTER (WHERE happened < posted - interval '1 minute')
 FROM given
 """
 
@@ -55,6 +55,24 @@ class Backfilled:
     unknown_post: int
     no_time: int
     in_future: int
+    before_post: int
+
+    @property
+    def skipped(self) -> int:
+        """The number of rows that cannot be events."""
+        return self.unknown_user + self.unknown_post + self.no_time
+
+    def warnings(self, time_zone: str) -> list[str]:
+        """Return what is probably a mistake of the mapping or of the time zone."""
+        texts = []
+        if self.given == 0:
+            texts.append("none of its rows is one of a post")
+        elif self.skipped > self.given * LARGE_PART:
+            texts.append(f"{self.skipped / self.given:.0%} of the rows are skipped")
+        if self.before_post > self.given * LARGE_PART:
+            share = self.before_post / self.given
+            texts.append(f"{share:.0%} are earlier than their post; is {time_zone} the right time zone?")
+        return [f"warning: {self.table} -> {self.kind}: {text}" for text in texts]
 
     def __str__(self) -> str:
         skipped = {
@@ -62,10 +80,11 @@ class Backfilled:
             "of unknown posts": self.unknown_post,
             "without a time": self.no_time,
         }
-        present = self.given - self.added - sum(skipped.values())
+        present = self.given - self.added - self.skipped
         parts = [f"{self.added:,} added", f"{present:,} there already"]
         parts += [f"{count:,} {name} skipped" for name, count in skipped.items() if count]
         parts += [f"{self.in_future:,} in the future counted as now"] if self.in_future else []
+        parts += [f"{self.before_post:,} earlier than their post"] if self.before_post else []
         return f"{self.table} -> {self.kind}: {self.given:,} rows, {', '.join(parts)}"
 
 

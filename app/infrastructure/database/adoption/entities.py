@@ -9,7 +9,7 @@ from app.infrastructure.database.adoption.catalogue import Column, Table
 from app.infrastructure.database.adoption.names import quoted, snake_case
 from app.infrastructure.database.adoption.proposal import Source, last_noun, noun
 from app.infrastructure.database.adoption.publication import Publication, publication, user_publication
-from app.infrastructure.database.adoption.references import refers_to
+from app.infrastructure.database.adoption.references import refers_to, refers_to_row
 from app.infrastructure.database.adoption.table_roles import marks_posts
 
 
@@ -143,10 +143,35 @@ def key_of(tables: Sequence[Table], table: Table, role: str, answers: Answers) -
     }
     if len(targets) == 1:
         return targets.pop()
+    if role == "feed_users" and (column := _account_column(tables, table)):
+        return column
     if len(table.key) == 1:
+        return table.key[0]
+    if sum(column.family != "time" for column in table.columns if column.name in table.key) > 1:
+        joined = " || ':' || ".join(f"t.{quoted(name)}" for name in table.key)
+        answers.ask(
+            f"{table}: the key has the columns {' and '.join(table.key)}; if one alone identifies a row, name it with "
+            f"--map {role}.id=COLUMN, else map --map '{role}.id=({joined})' and the columns that refer to it"
+        )
         return table.key[0]
     names = frozenset({"id", "uuid", "uid", "pk", f"{last_noun(table)}_id", f"{noun(table)}_id"})
     return answers.column(role, "id", table, (frozenset({"id"}), names), lambda _: True, required=True) or ""
+
+
+def _account_column(tables: Sequence[Table], table: Table) -> str | None:
+    """Return the only column with the key of a table of another schema (auth.users) to which others refer as well."""
+    outside = {
+        (column.reference.schema, column.reference.table)
+        for other in tables
+        for column in other.columns
+        if other != table and column.reference and column.reference.schema != table.schema
+    }
+    found = [
+        column.name
+        for column in table.columns
+        if column.reference and (column.reference.schema, column.reference.table) in outside
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def is_time(column: Column) -> bool:
@@ -200,7 +225,7 @@ def post_source(
     }
     author = answers.column(
         "feed_posts", "author_id", table, vocabulary.AUTHOR, has_type(users.family("id")),
-        prefer=refers_to(users.table), required=True,
+        prefer=refers_to_row(users), required=True,
     )  # fmt: skip
     created_at = answers.column("feed_posts", "created_at", table, vocabulary.CREATED, is_time, required=True)
     found = {"id": key, "author_id": author, "created_at": created_at}
@@ -212,7 +237,8 @@ def post_source(
             f"{table}: no column was recognised as content, so posts have no text; name it with "
             "--map feed_posts.content=COLUMN"
         )
-    published = publication(_undecided(table, columns), time_zone, followers=True)
+    others = [column for column in _undecided(table, columns) if column.name != author]  # "posted_by"
+    published = publication(others, time_zone, followers=True)
     return Source(table, columns, _checked(published, "feed_posts", table, columns, answers))
 
 

@@ -12,7 +12,7 @@ from app.infrastructure.database.adoption.entities import relation
 from app.infrastructure.database.adoption.event_names import interaction_type
 from app.infrastructure.database.adoption.names import literal, quoted, snake_case
 from app.infrastructure.database.adoption.proposal import Source, last_noun, noun
-from app.infrastructure.database.adoption.references import Referents, refers_to
+from app.infrastructure.database.adoption.references import Referents, refers_to_row
 from app.infrastructure.database.adoption.table_roles import EVENTS
 
 ValuesOf = Callable[[Table, Column, str], Sequence[str]]
@@ -52,7 +52,7 @@ class EventFinder:
             table,
             vocabulary.USER,
             self.referents.is_user,
-            prefer=refers_to(self.referents.users.table),
+            prefer=refers_to_row(self.referents.users),
             required=is_named,
             without=[post],
         )
@@ -68,7 +68,7 @@ class EventFinder:
 
     def _post_column(self, role: str, table: Table) -> tuple[str | None, str]:
         """Return the column of the post, and the SQL condition that a reference is one of a post."""
-        is_post = refers_to(self.referents.posts.table)
+        is_post = refers_to_row(self.referents.posts)
         post = self.answers.column(
             role, "post_id", table, (self.referents.post_names(),), self.referents.is_post, prefer=is_post
         )

@@ -1,5 +1,6 @@
 """SQL expressions of the views: times, texts, tags, and ids that come from integer or text keys."""
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,8 +16,10 @@ _UUID: Final = "^[0-9A-Fa-f]{8}(-?[0-9A-Fa-f]{4}){4}[0-9A-Fa-f]{8}$"
 def value(source: Source, name: str, alias: str = "t") -> str | None:
     """Return the SQL value of what feeds a column of the view; None if nothing does."""
     given = source.get(name)
-    if given is None or given.startswith("("):
-        return given
+    if given is None:
+        return None
+    if given.startswith("("):
+        return given if alias == "t" else re.sub(r"\bt\.", f"{alias}.", given)
     return f"{alias}.{quoted(given)}"
 
 

@@ -58,7 +58,7 @@ def propose(
             "--map feed_posts.audience_id= shows them to all"
         )
     sources = [source for of_role in found.values() for source in of_role]
-    relations.note_unused([*sources, *([Source(tags.link, {})] if tags else [])])
+    relations.report_unused([*sources, *([Source(tags.link, {})] if tags else [])])
     answers.ask_unused()
     if answers.questions:
         raise AdoptionError("; ".join(answers.questions))

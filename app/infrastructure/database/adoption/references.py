@@ -8,21 +8,25 @@ from app.infrastructure.database.adoption.names import snake_case
 from app.infrastructure.database.adoption.proposal import Source, last_noun, noun
 
 
-def refers_to(table: Table) -> Callable[[Column], bool]:
-    """Return a condition: the column has a foreign key to `table`, or to the table that has the keys of `table`.
+def refers_to(table: Table, key: Column | None = None) -> Callable[[Column], bool]:
+    """Return a condition: the column has a foreign key to `table`, or to what the `key` of the table refers to.
 
-    A profile of Supabase has the key of a row of auth.users, and posts may refer to either.
+    The key of a profile of Supabase is that of a row of auth.users, and posts may refer to either.
     """
-    owner = table.column(table.key[0]) if len(table.key) == 1 else None
     targets = {(table.schema, table.name)}
-    if owner and owner.reference:
-        targets.add((owner.reference.schema, owner.reference.table))
+    if key and key.reference:
+        targets.add((key.reference.schema, key.reference.table))
 
     def is_reference(column: Column) -> bool:
         target = column.reference
         return target is not None and (target.schema, target.table) in targets
 
     return is_reference
+
+
+def refers_to_row(source: Source) -> Callable[[Column], bool]:
+    """Return a condition: the column has a foreign key to the users or the posts."""
+    return refers_to(source.table, source.column("id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,13 @@ class Referents:
 
     def is_user(self, column: Column) -> bool:
         """Return whether the column may hold the key of a user."""
-        return refers_to(self.users.table)(column) or (
+        return refers_to_row(self.users)(column) or (
             column.reference is None and column.family == self.users.family("id")
         )
 
     def is_post(self, column: Column) -> bool:
         """Return whether the column may hold the key of a post."""
-        return refers_to(self.posts.table)(column) or (
+        return refers_to_row(self.posts)(column) or (
             column.reference is None and column.family == self.posts.family("id")
         )
 
@@ -51,8 +55,9 @@ class Referents:
 
     def mentions_posts(self, table: Table) -> bool:
         """Return whether a table refers to posts, by a foreign key or by the name of a column."""
-        return any(
-            refers_to(self.posts.table)(column)
-            or (self.is_post(column) and snake_case(column.name) in self.post_names())
-            for column in table.columns
-        )
+        return any(map(self.is_post_by_name, table.columns))
+
+    def is_post_by_name(self, column: Column) -> bool:
+        """Return whether the column has a foreign key to posts, or a name and a type of such a column."""
+        is_named = snake_case(column.name) in self.post_names()
+        return refers_to_row(self.posts)(column) or (is_named and self.is_post(column))

@@ -7,10 +7,10 @@ from app.infrastructure.database.adoption import vocabulary
 from app.infrastructure.database.adoption.catalogue import Column, Table
 from app.infrastructure.database.adoption.entities import listed, named_table, relation
 from app.infrastructure.database.adoption.events import EventFinder
-from app.infrastructure.database.adoption.names import snake_case
+from app.infrastructure.database.adoption.names import quoted, snake_case
 from app.infrastructure.database.adoption.proposal import JoinedTags, Source, last_noun
-from app.infrastructure.database.adoption.references import refers_to
-from app.infrastructure.database.adoption.table_roles import EVENTS, role_of
+from app.infrastructure.database.adoption.references import refers_to, refers_to_row
+from app.infrastructure.database.adoption.table_roles import EVENTS, is_of_deletions, role_of
 
 ROLES = ("feed_follows", "feed_memberships", *vocabulary.CONTROL_ACTIONS, *vocabulary.EVENT_TYPES, EVENTS)
 
@@ -40,14 +40,16 @@ class Relations:
                 self._answers.ask(f"{role}: {names} may be meant; choose with --map {role}=TABLE")
         return found
 
-    def note_unused(self, used: Sequence[Source]) -> None:
-        """Add a note for each table that refers to posts, may hold events, and is not used."""
+    def report_unused(self, used: Sequence[Source]) -> None:
+        """Add a note for each table that refers to posts and is not used; ask if it may hold deleted posts."""
         names = {source.table.name for source in used}
         for table in self._tables:
             is_omitted = self._answers.given.get(self._role(table) or "") == ""
             if table.name in names or is_omitted or not self._finder.referents.mentions_posts(table):
                 continue
-            if any(self._is_user_by_name(column) for column in table.columns):
+            if is_of_deletions(table) and not self._posts.get("visible"):
+                self._ask_about_deletions(table)
+            elif any(self._is_user_by_name(column) for column in table.columns):
                 self._answers.notes.append(
                     f"{table} refers to users and posts and is not used; if it has events, map it, for example with "
                     f"--map like={table.name}"
@@ -55,9 +57,18 @@ class Relations:
             elif self._role(table) in vocabulary.EVENT_TYPES:
                 self._answers.notes.append(f"{table} is not used: no column was recognised as its user")
 
+    def _ask_about_deletions(self, table: Table) -> None:
+        column = next(filter(self._finder.referents.is_post_by_name, table.columns))
+        deleted, post = quoted(column.name), quoted(self._posts.columns["id"])
+        self._answers.ask(
+            f'{table} refers to posts; are those hidden? Answer with --map "feed_posts.visible='
+            f'(NOT EXISTS (SELECT FROM {table} d WHERE d.{deleted} = t.{post}))"'
+            ", or with --map 'feed_posts.visible=(true)'"
+        )
+
     def _is_user_by_name(self, column: Column) -> bool:
         is_named = any(snake_case(column.name) in tier for tier in vocabulary.USER)
-        return refers_to(self._users.table)(column) or (is_named and self._is_user(column))
+        return refers_to_row(self._users)(column) or (is_named and self._is_user(column))
 
     def _of_role(self, role: str) -> list[tuple[str, Source]]:
         named = named_table(self._tables, self._answers, role)
@@ -132,7 +143,7 @@ class Relations:
         if audience is None and not is_named:
             return None
         role = "feed_memberships"
-        is_user = refers_to(self._users.table)
+        is_user = refers_to_row(self._users)
 
         def fits(column: Column) -> bool:
             return audience is None or column.family == audience.family
@@ -161,7 +172,7 @@ class Relations:
         return found[0] if len(found) == 1 else None
 
     def _joined_tags(self, table: Table) -> JoinedTags | None:
-        posts = [column for column in table.columns if refers_to(self._posts.table)(column)]
+        posts = [column for column in table.columns if refers_to_row(self._posts)(column)]
         if len(posts) != 1:
             return None
         for column in table.columns:

@@ -39,6 +39,22 @@ def marks_posts(table: Table) -> bool:
     return bool((_PARTICIPLES.keys() | _MARKS) & set(before))
 
 
+def is_of_deletions(table: Table) -> bool:
+    """Return whether the rows may say which posts are deleted or removed: "deleted_posts", "post_removals"."""
+    words = {
+        "archived",
+        "banned",
+        "deleted",
+        "deletion",
+        "moderation",
+        "quarantine",
+        "removal",
+        "removed",
+        "takedown",
+    }
+    return not words.isdisjoint(noun(table).split("_"))
+
+
 def role_of(table: Table, posts: Table) -> str | None:
     """Return the role of a table by its name: a view, an action, a type of interaction, EVENTS, or None."""
     parts = noun(table).split("_")

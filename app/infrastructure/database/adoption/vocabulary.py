@@ -69,11 +69,13 @@ USER: Final = _tiers(
     "created_by created_by_id actor_id sender_id liked_by visitor_id customer_id",
 )
 AUTHOR: Final = _tiers(
-    "author_id author author_uuid author_user_id",
+    "author_id author author_uuid author_user_id written_by written_by_id",
     "user_id user user_uuid creator_id creator owner_id owner posted_by posted_by_id created_by "
     "created_by_id writer_id "
     "writer poster_id poster account_id account profile_id profile member_id member publisher_id submitter_id "
-    "uploaded_by uploader_id person_id posted_by_user_id",
+    "uploaded_by uploader_id person_id posted_by_user_id publisher submitted_by submitted_by_id "
+    "submitter sender_id sender uploader uploaded_by_id "
+    "artist_id artist journalist_id editor_id maker_id creator_user_id owner_user_id user_account_id added_by",
 )
 FOLLOWER: Final = _tiers(
     "follower_id follower follower_user_id from_user_id from_user from_id subscriber_id subscriber "

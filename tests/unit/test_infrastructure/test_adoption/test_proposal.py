@@ -345,6 +345,35 @@ def test_users_of_supabase_may_be_referred_to_in_the_table_of_accounts() -> None
     assert mapped(found)["like"]["user_id"] == "liker"
 
 
+def test_a_profile_with_a_key_of_its_own_is_found_by_the_account_that_posts_refer_to() -> None:
+    account = partial(Column, type="uuid", reference=Reference("auth", "users", "id"))
+    profiles = table("profiles", "id uuid,account uuid,username text")
+    profiles = replace(profiles, columns=(profiles.columns[0], account("account"), profiles.columns[2]))
+    posts = replace(
+        SUPABASE[1], columns=(SUPABASE[1].columns[0], account("user_id"), *SUPABASE[1].columns[2:])
+    )
+
+    assert propose([profiles, posts], {}).users.get("id") == "account"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["owner", "posted_by", "poster", "account_id", "profile_id", "creator", "submitted_by", "authorid"],
+)
+def test_the_author_has_one_of_many_names_and_hides_nothing(name: str) -> None:
+    posts = table("posts", f"id uuid,{name} uuid,content text,created_at timestamptz")
+
+    found = propose([SUPABASE[0], posts], {}).posts
+
+    assert (found.get("author_id"), found.published.columns) == (name, ())
+
+
+def test_a_partitioned_table_may_have_its_time_in_the_key() -> None:
+    posts = table("posts", "id uuid,user_id uuid,content text,created_at timestamptz", "id created_at")
+
+    assert propose([SUPABASE[0], posts], {}).posts.get("id") == "id"
+
+
 def without(tables: list[Table], *names: str) -> list[Table]:
     return [one for one in tables if one.name not in names]
 
@@ -375,11 +404,15 @@ POST = "id integer,content text,createdAt timestamp"
                 PRISMA[0],
                 table("Post", "a integer,b integer,authorId integer,content text,createdAt timestamp", "a b"),
             ],
-            "no column was recognised as id",
+            "the key has the columns a and b",
         ),
         (
             [*PRISMA[:2], table("_Follows", "A integer > User.id,B integer > User.id", "")],
             "which of A and B is follower_id",
+        ),
+        (
+            [*SUPABASE, table("deleted_posts", "post_id uuid,at timestamptz", "post_id")],
+            "public.deleted_posts refers to posts; are those hidden?",
         ),
     ],
 )
