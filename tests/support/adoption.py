@@ -65,6 +65,50 @@ SELECT (SELECT id FROM users ORDER BY username OFFSET i % 20 LIMIT 1),
     CASE WHEN i % 5 = 1 THEN 'draft' ELSE 'published' END, CASE WHEN i % 5 = 0 THEN now() END,
     (now() AT TIME ZONE 'Europe/Berlin') - i * interval '10 minutes' FROM generate_series(1, 60) i;
 """
+DJANGO = """
+CREATE TABLE auth_user (id serial PRIMARY KEY, username text, is_active boolean NOT NULL DEFAULT true,
+    date_joined timestamptz NOT NULL DEFAULT now());
+CREATE TABLE blog_article (id serial PRIMARY KEY, author_id int REFERENCES auth_user(id), headline text,
+    pub_date timestamptz, created timestamptz NOT NULL DEFAULT now());
+CREATE TABLE django_content_type (id serial PRIMARY KEY, app_label text, model text);
+CREATE TABLE blog_articlelike (user_id int REFERENCES auth_user(id), article_id int REFERENCES blog_article(id),
+    created timestamptz NOT NULL DEFAULT now());
+CREATE TABLE favorites_favorite (user_id int REFERENCES auth_user(id), object_id int, created timestamptz,
+    content_type_id int REFERENCES django_content_type(id));
+CREATE TABLE interactions (user_id int, article_id int, kind text, at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE article_flags (user_id int, article_id int);
+INSERT INTO auth_user (username) SELECT 'name' || i FROM generate_series(1, 10) i;
+INSERT INTO blog_article (author_id, headline, pub_date, created) SELECT 1 + i % 10, 'headline ' || i,
+    CASE i % 3 WHEN 0 THEN now() + interval '1 day' WHEN 1 THEN now() - interval '1 hour' END,
+    now() - interval '1 day' FROM generate_series(1, 30) i;
+INSERT INTO django_content_type (app_label, model) VALUES ('blog', 'comment'), ('blog', 'article');
+INSERT INTO blog_articlelike SELECT 1 + i % 10, i FROM generate_series(1, 30) i;
+INSERT INTO favorites_favorite SELECT 1 + i % 10, i, now() - interval '1 minute', 1 + i % 2 FROM generate_series(1, 30) i;
+INSERT INTO interactions SELECT 1 + i % 10, i, (ARRAY['article_view', 'Shared', 'dislike', 'meh'])[1 + i % 4]
+    FROM generate_series(1, 28) i;
+"""
+# names in upper case and reserved words in a schema of the team, a partitioned table, and a view
+PARTITIONED = """
+CREATE SCHEMA "App"; SET search_path TO "App";
+CREATE TABLE accounts ("ID" bigserial PRIMARY KEY, "NAME" text);
+CREATE VIEW "USER" AS SELECT * FROM accounts;
+CREATE TABLE "POST" ("ID" bigserial, "USER_ID" bigint, "TEXT" text, "order" int, "DATE" timestamptz NOT NULL,
+    "DRAFT" boolean, PRIMARY KEY ("ID", "DATE")) PARTITION BY RANGE ("DATE");
+CREATE TABLE post_old PARTITION OF "POST" FOR VALUES FROM ('2000-01-01') TO ('2020-01-01');
+CREATE TABLE post_new PARTITION OF "POST" DEFAULT;
+CREATE TABLE "LIKE" ("USER_ID" bigint, "POST_ID" bigint, "CREATED_AT" timestamptz DEFAULT now());
+INSERT INTO accounts ("NAME") VALUES ('a'), ('b');
+INSERT INTO "POST" ("USER_ID", "TEXT", "DATE", "DRAFT") VALUES (1, 'x', '2010-01-01', false), (1, 'y', now(), true),
+    (1, 'z', now(), false);
+INSERT INTO "LIKE" VALUES (2, 1);
+"""
+COMPOSITE = """
+CREATE TABLE users (tenant int, id int, username text, PRIMARY KEY (tenant, id));
+CREATE TABLE posts (tenant int, id int, author_id int, body text, created_at timestamptz DEFAULT now(),
+    PRIMARY KEY (tenant, id), FOREIGN KEY (tenant, author_id) REFERENCES users (tenant, id));
+INSERT INTO users VALUES (1, 1, 'a'), (2, 1, 'b');
+INSERT INTO posts VALUES (1, 1, 1, 'x'), (2, 1, 1, 'y');
+"""
 
 
 @dataclass
@@ -82,19 +126,20 @@ class Team:
         with self.engine.connect() as connection:
             return list(connection.exec_driver_sql(_OF_TEAM + sql))
 
-    def service(self) -> SmallService:
-        """A process of the service that has read the feed."""
-        schema = feed_schema(self.engine, None)
+    def service(self, engine: Engine | None = None) -> SmallService:
+        """A process of the service that has read the feed, as the team's role or that of `engine`."""
+        engine = engine or self.engine
+        schema = feed_schema(engine, None)
         service = SmallService(
             storage=Storage(
-                SqlInteractionRepository(self.engine, schema, budget_seconds=20),
-                SqlControlRepository(self.engine, schema, budget_seconds=20),
-                SqlFollowRepository(self.engine, schema, budget_seconds=20),
-                SqlMembershipRepository(self.engine, schema, budget_seconds=20),
-                SqlEntityRepository(self.engine, schema, budget_seconds=20),
-                SqlImpressionRepository(self.engine, schema, budget_seconds=20),
-                SqlFeedLog(self.engine, schema),
-                SqlPostRepository(self.engine, schema, budget_seconds=20),
+                SqlInteractionRepository(engine, schema, budget_seconds=20),
+                SqlControlRepository(engine, schema, budget_seconds=20),
+                SqlFollowRepository(engine, schema, budget_seconds=20),
+                SqlMembershipRepository(engine, schema, budget_seconds=20),
+                SqlEntityRepository(engine, schema, budget_seconds=20),
+                SqlImpressionRepository(engine, schema, budget_seconds=20),
+                SqlFeedLog(engine, schema),
+                SqlPostRepository(engine, schema, budget_seconds=20),
             )
         )
         service.clock.at = datetime.now(UTC)

@@ -3,16 +3,22 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import make_url
 
 from app.domain.errors import ManagedElsewhere
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.embedded import CHECKOUT
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
 from tests.support.adoption import (
+    COMPOSITE,
     CUID,
+    DJANGO,
+    PARTITIONED,
     PRISMA_INTEGER,
     SNAKE_INTEGER,
     UUID_SOFT_DELETE,
@@ -69,6 +75,7 @@ def liked(team: Team, user: int) -> set[str]:
     return {str(post) for (post,) in team.rows(f'SELECT "postId" FROM "Like" WHERE "userId" = {user}')}
 
 
+@pytest.mark.slow
 def test_tables_with_integer_keys_and_without_foreign_keys_become_a_feed(
     a_team: Callable[[str], Team],
 ) -> None:
@@ -84,6 +91,7 @@ def test_tables_with_integer_keys_and_without_foreign_keys_become_a_feed(
         service.set_follow("1", "3")
 
 
+@pytest.mark.slow
 def test_tables_with_cuid_keys_become_a_feed(a_team: Callable[[str], Team]) -> None:
     team = a_team(CUID)
 
@@ -110,6 +118,110 @@ def test_deleted_posts_and_drafts_are_not_shown_and_local_times_need_a_zone(
     assert "the newest one is 20 minutes old" in out
     texts = dict(team.rows("SELECT id::text, content FROM posts"))
     assert {texts[id_].split()[0] for id_ in shown(team.service(), user)} == {"text"}
+
+
+def test_tables_of_django_with_scheduled_articles_and_events_of_several_types_become_a_feed(
+    a_team: Callable[[str], Team],
+) -> None:
+    team = a_team(DJANGO)
+
+    code, _, err = team.adopt("apply")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "public.interactions.kind: what do 'meh' mean?" in err
+    code, out, _ = team.adopt("apply", "--backfill", "--event-map", "meh=")
+
+    assert code == 0
+    assert "note: public.article_flags refers to users and posts and is not used" in out
+    assert "dislike -> not counted" in out
+    assert set(shown(team.service(), "new")) == {str(i) for i in range(1, 31) if i % 3 == 1}
+    assert team.rows(
+        "SELECT interaction_type, count(*) FROM feed.user_interaction GROUP BY 1 ORDER BY 1"
+    ) == [("like", 30 + 15), ("share", 7), ("view", 7)]
+
+
+@pytest.mark.slow
+def test_partitions_views_and_names_in_upper_case_become_a_feed(a_team: Callable[[str], Team]) -> None:
+    team = a_team(PARTITIONED)
+
+    code, out, err = team.adopt("apply", "--schema", "App", "--triggers", "--backfill")
+    team.run("""INSERT INTO "App"."POST" ("USER_ID", "TEXT", "DATE") VALUES (1, 'new', now())""")
+
+    assert (code, err) == (0, "")
+    assert "note: views have no triggers, so their changes are compared: App.USER" in out
+    assert "App.LIKE -> like: 1 rows, 1 added" in out
+    assert set(shown(team.service(), "new")) == {"1", "3", "4"}
+
+
+@pytest.mark.slow
+def test_a_key_of_two_columns_is_asked_and_may_be_an_expression(a_team: Callable[[str], Team]) -> None:
+    team = a_team(COMPOSITE)
+    answers = {
+        one: ",".join(
+            f"{column}={key.format(column.partition('.')[2])}"
+            for column in ("feed_users.id", "feed_posts.id", "feed_posts.author_id")
+        )
+        for one, key in {"alone": "{}", "joined": "(t.tenant || ':' || t.{})"}.items()
+    }
+
+    assert "the key has the columns tenant and id" in team.adopt("apply")[2]
+    assert "ids are repeated" in team.adopt("apply", "--map", answers["alone"])[2]
+    assert team.adopt("apply", "--map", answers["joined"])[0] == 0
+
+    assert set(shown(team.service(), "1:1")) == {"2:1"}
+
+
+@pytest.mark.slow
+def test_the_role_of_the_service_can_serve_adopted_tables(a_team: Callable[[str], Team]) -> None:
+    team = a_team(SNAKE_INTEGER)
+    assert team.adopt("apply")[0] == 0
+    role = f"feed_service_{uuid4().hex[:8]}"
+    grants = (CHECKOUT / "deploy/sql/least_privilege_role.sql").read_text()
+    team.run(f"SET feed.schema = 'feed'; SET feed.role = '{role}'; {grants}")
+    team.run(f"ALTER ROLE {role} PASSWORD 'pass'")
+    url = make_url(team.engine.url).set(username=role, password="pass")
+    engine = create_feed_engine(url.render_as_string(hide_password=False), connect_seconds=10)
+
+    service = team.service(engine)
+    team.run(
+        "INSERT INTO users (username) VALUES ('new'); INSERT INTO posts (author_id, content) VALUES (21, 'new')"
+    )
+    newest = service.log.posts_created_since(datetime.now(UTC).timestamp() - 60)
+    service.track("3", "11", "like")
+
+    assert [post.external_id for post in newest] == ["61"]
+    assert len(shown(service, "1")) == 57
+    assert team.rows("SELECT count(*) FROM feed.user_interaction") == [(1,)]
+    engine.dispose()
+
+
+@pytest.mark.slow
+def test_likes_that_are_skipped_or_too_early_give_a_warning_and_none_at_all_an_error(
+    a_team: Callable[[str], Team],
+) -> None:
+    team = a_team(
+        SNAKE_INTEGER
+        + """
+        CREATE TABLE likes (user_id bigint, post_id bigint, created_at timestamptz);
+        CREATE TABLE post_views (user_id bigint, post_id bigint);
+        CREATE TABLE comments (user_id bigint, commentable_id bigint, commentable_type text);
+        INSERT INTO likes SELECT CASE WHEN i > 15 THEN 99 ELSE i END, i, now() - interval '9 days'
+            FROM generate_series(1, 20) i;
+        INSERT INTO comments VALUES (1, 1, 'Photo');
+        """
+    )
+
+    code, out, _ = team.adopt("apply", "--backfill")
+    assert code == 0
+    assert "warning: public.likes -> like: 25% of the rows are skipped" in out
+    assert (
+        "warning: public.likes -> like: 100% are earlier than their post; is UTC the right time zone?" in out
+    )
+    assert "warning: public.comments -> comment: none of its rows is one of a post" in out
+    team.run("INSERT INTO post_views VALUES (1, 1)")
+    code, out, err = team.adopt("backfill")
+
+    assert (code, err.count("\n")) == (2, 1)
+    assert "public.post_views -> view: no row could be copied" in err
 
 
 def test_health_warns_of_tables_that_nobody_adopted_until_they_are(a_team: Callable[[str], Team]) -> None:
@@ -147,6 +259,7 @@ def test_rows_that_are_added_later_get_their_ids_when_the_service_reads_them(
     ]
 
 
+@pytest.mark.slow
 def test_keys_that_have_one_id_in_the_api_stay_two_rows(a_team: Callable[[str], Team]) -> None:
     team = a_team(CUID + "INSERT INTO users (id) VALUES ('ann'), (' ann'), (E'a\\nb')")
 
@@ -192,8 +305,11 @@ def test_with_triggers_each_change_reaches_the_service_at_once(a_team: Callable[
     service.feedback("21", "hide_post", "7")
     assert "7" not in changed("")
     assert team.adopt("backfill", "--time-zone", "UTC")[1].count(" 0 added") == 1
+    changed('TRUNCATE "Like"')
+    assert service.state.interactions == 0
 
 
+@pytest.mark.slow
 def test_views_can_be_dropped_for_a_migration_of_the_team(a_team: Callable[[str], Team]) -> None:
     team = a_team(PRISMA_INTEGER)
     team.adopt("apply", "--time-zone", "UTC", "--triggers")
@@ -226,6 +342,11 @@ def test_a_mistake_is_one_line_and_changes_nothing(a_team: Callable[[str], Team]
         ("apply", "--map", "feed_posts.content=nothing"): "has no such column",
         ("apply", "--map", "feed_posts.content=(no_such_column)"): "PostgreSQL rejects the views",
         ("apply", "--map", "feed_posts.visible=(false)"): "feed_posts shows no post",
+        (
+            "apply",
+            "--map",
+            "feed_posts.author_id=id,feed_users.id=(t.id + 1000)",
+        ): "no author of a post is in feed_users",
         ("surprise",): "invalid choice",
     }
 
