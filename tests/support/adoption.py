@@ -83,7 +83,8 @@ INSERT INTO blog_article (author_id, headline, pub_date, created) SELECT 1 + i %
     now() - interval '1 day' FROM generate_series(1, 30) i;
 INSERT INTO django_content_type (app_label, model) VALUES ('blog', 'comment'), ('blog', 'article');
 INSERT INTO blog_articlelike SELECT 1 + i % 10, i FROM generate_series(1, 30) i;
-INSERT INTO favorites_favorite SELECT 1 + i % 10, i, now() - interval '1 minute', 1 + i % 2 FROM generate_series(1, 30) i;
+INSERT INTO favorites_favorite SELECT 1 + i % 10, i, now() - interval '1 minute', 1 + i % 2
+    FROM generate_series(1, 30) i;
 INSERT INTO interactions SELECT 1 + i % 10, i, (ARRAY['article_view', 'Shared', 'dislike', 'meh'])[1 + i % 4]
     FROM generate_series(1, 28) i;
 """
