@@ -1,8 +1,8 @@
 """What one ranking costs inside the process: `python -m benchmarks.ranking --rankings 500 --json`.
 
-The active model of MODELS_DIR ranks the feed in memory for sampled users with events, once with the learned scorer and
-once with the formula. Each is measured twice: without changes, and with one event before each ranking, as in a live
-feed. An event invalidates what is memoised for all users.
+The active model of MODELS_DIR ranks the feed in memory for sampled users with events, with the learned scorer and with
+the formula. Rankings without a change, right after an event of another user, and right after a new post take turns on
+one state, so that their ratios hold on a machine whose speed changes. `--posts` adds old posts up to given numbers.
 """
 
 import argparse
@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter, thread_time
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.state import FeedState
@@ -30,45 +32,106 @@ PAGE = 50
 LIKE = 2
 
 
+UNCHANGED, EVENT, POST = "", "an event before each", "a post before each"
+_RANKINGS_PER_SECOND = 100
+_WARM_UP = 20
+
+
 def measure(
-    pipeline: FeedPipeline, state: FeedState, now: float, rankings: int, *, events: bool
-) -> dict[str, float]:
-    """p50 and p99 in milliseconds: of the clock, and of this thread's processor time."""
+    pipeline: FeedPipeline, state: FeedState, now: float, rankings: int
+) -> dict[str, dict[str, float]]:
+    """Each change (UNCHANGED, EVENT, POST) -> its figures, of `rankings` rankings each.
+
+    p50 and p99 are in milliseconds, of the clock and of this thread's processor time. `cpu_ratio` is the p50 divided by
+    that without a change; `apply_cpu_p50_ms` is the time to apply the change.
+    """
     random = np.random.default_rng(1)
     known = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))
-    users = random.choice(known, rankings + 20)
-    clock, processor = [], []
-    for user in users.tolist():
-        if events:
-            now += 1.0
-            happens(state, int(random.choice(known)), int(random.integers(state.n_posts)), now)
-        clock_began, thread_began = perf_counter(), thread_time()
-        context = RankingContext(state, user, now)
-        pipeline.page(context, pipeline.rank(context), PAGE)
-        processor.append(thread_time() - thread_began)
-        clock.append(perf_counter() - clock_began)
-    figures: dict[str, float] = {}
-    for name, took in (("wall", clock), ("cpu", processor)):
-        p50, p99 = np.quantile(np.array(took[20:]) * 1000, [0.5, 0.99])  # the first ones warm up
-        figures |= {f"{name}_p50_ms": float(p50), f"{name}_p99_ms": float(p99)}
-    return figures
+    tags = list(state.topic_ids) or ["tag"]
+    engaged = np.flatnonzero(np.isfinite(state.last_engaged[: state.n_posts]))
+    times: dict[str, list[tuple[float, float, float]]] = {UNCHANGED: [], EVENT: [], POST: []}
+    for number in range(rankings + _WARM_UP):
+        for change, taken in times.items():
+            now += 1 / _RANKINGS_PER_SECOND
+            began = thread_time()
+            if change == EVENT:
+                happens(state, int(random.choice(known)), int(random.choice(engaged)), now)
+            elif change == POST:
+                add_posts(state, np.array([now]), random.choice(known, 1), [tags[number % len(tags)]])
+            applied = thread_time() - began
+            clock_began, thread_began = perf_counter(), thread_time()
+            context = RankingContext(state, int(random.choice(known)), now)
+            pipeline.page(context, pipeline.rank(context), PAGE)
+            taken.append((perf_counter() - clock_began, thread_time() - thread_began, applied))
+    return {
+        change: _figures(taken[_WARM_UP:], times[UNCHANGED][_WARM_UP:]) for change, taken in times.items()
+    }
+
+
+def _figures(
+    taken: Sequence[tuple[float, float, float]], unchanged: Sequence[tuple[float, float, float]]
+) -> dict[str, float]:
+    wall, cpu, applied = np.array(taken).T * 1000
+    p50 = np.median(cpu)
+    return {
+        "wall_p50_ms": float(np.median(wall)),
+        "wall_p99_ms": float(np.quantile(wall, 0.99)),
+        "cpu_p50_ms": float(p50),
+        "cpu_p99_ms": float(np.quantile(cpu, 0.99)),
+        "cpu_ratio": float(p50 / np.median(np.array(unchanged)[:, 1] * 1000)),
+        "apply_cpu_p50_ms": float(np.median(applied)),
+    }
 
 
 def happens(state: FeedState, user: int, post: int, now: float) -> None:
-    state.record(
-        EventColumns(
-            np.array([user], np.int32),
-            np.array([post], np.int32),
-            np.array([LIKE], np.uint8),
-            np.array([now * 1e6]).astype(np.int64),
-            np.zeros(1, np.int64),
-        )
+    """Record a like."""
+    time_us = np.array([now * 1e6]).astype(np.int64)
+    one = np.array([user], np.int32), np.array([post], np.int32), np.array([LIKE], np.uint8)
+    state.record(EventColumns(*one, time_us, np.zeros(1, np.int64)))
+
+
+def add_posts(
+    state: FeedState, created: NDArray[np.float64], authors: NDArray[np.intp], tags: Sequence[str]
+) -> None:
+    """Add posts with `created` times in seconds, authors (user rows), and one tag each."""
+    keys = [uuid4() for _ in created]
+    state.add_posts(
+        [key.bytes for key in keys],
+        ids=[str(key) for key in keys],
+        external_ids=[None] * len(keys),
+        author=authors.astype(np.int32),
+        created=created,
+        visible=np.ones(len(keys), np.bool_),
+        seq=state.seq[: state.n_posts].max(initial=0) + 1 + np.arange(len(keys)),
+        texts=[""] * len(keys),
+        tags=[(tag,) for tag in tags],
     )
+
+
+def pad(state: FeedState, n_posts: int) -> None:
+    """Add posts that are older than all others, until the state has `n_posts`."""
+    missing = n_posts - state.n_posts
+    if missing <= 0:
+        return
+    first = float(state.created[: state.n_posts].min())
+    known = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))
+    tags = list(state.topic_ids) or ["tag"]
+    authors = np.random.default_rng(missing).choice(known, missing)
+    created = first - 86_400 * np.linspace(365, 1, missing)
+    add_posts(state, created, authors, [tags[i % len(tags)] for i in range(missing)])
+
+
+def post_counts(text: str) -> list[int]:
+    """An argument type: numbers of posts, separated by commas."""
+    return [whole_number(1)(part) for part in text.split(",")]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.ranking", description=__doc__)
     parser.add_argument("--rankings", type=whole_number(1), default=500)
+    parser.add_argument(
+        "--posts", type=post_counts, metavar="N,N,…", help="posts in memory (default: those of the model)"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     registry = open_registry(read_settings())
@@ -81,12 +144,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, model in (("learned", trained), ("formula", replace(trained, choice_model=None))):
         if name == "learned" and trained.choice_model is None:
             continue
-        for events in (False, True):
+        for n_posts in args.posts or [0]:
             state = from_snapshot(model.snapshot)
+            pad(state, n_posts)
             now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
-            pipeline = model.pipeline(state, NoObserver())
-            key = f"{name}, an event before each" if events else name
-            results[key] = measure(pipeline, state, now, args.rankings, events=events)
+            measured = measure(model.pipeline(state, NoObserver()), state, now, args.rankings)
+            size = [f"{n_posts:,} posts"] if n_posts else []
+            results |= {", ".join([name, *size, *filter(None, [key])]): row for key, row in measured.items()}
     if args.json:
         print(json.dumps(results))
     else:
