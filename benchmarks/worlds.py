@@ -23,7 +23,7 @@ from app.shared.command_line import OneLineParser, positive, whole_number
 from app.shared.progress import progress_bars
 from data.generate_fake_data import DEFAULT_UNTIL
 from data.synthetic.behaviour import SCENARIOS
-from data.synthetic.feed import FeedSize, make_feed
+from data.synthetic.feed import FeedSize, feed_days, make_feed
 from training.evaluation.acceptance import compare
 from training.evaluation.metrics import ndcg_of_rank
 from training.evaluation.prequential import replay_rankers
@@ -32,11 +32,6 @@ from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 
 POST_HALF_LIVES = (3.0, 72.0, 8760.0)
-
-
-def feed_days(half_life_hours: float) -> float:
-    """The length of the feed in days: at least ten half-lives if posts age fast, less if they age slowly."""
-    return 6.0 if half_life_hours < 24 else 30.0 if half_life_hours < 720 else max(60.0, half_life_hours / 6)
 
 
 def measure(size: FeedSize, max_requests: int) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class FeedSize:
     scenario: str = "mixed"
 
 
+def feed_days(half_life_hours: float) -> float:
+    """The length of the feed in days: at least ten half-lives if posts age fast, less if they age slowly."""
+    return 6.0 if half_life_hours < 24 else 30.0 if half_life_hours < 720 else max(60.0, half_life_hours / 6)
+
+
 def make_feed(size: FeedSize) -> FeedDataset:
     """The feed of these arguments; the same arguments always give the same feed."""
     rng = np.random.Generator(np.random.PCG64(size.seed))

@@ -22,6 +22,8 @@ from training.evaluation.replay_job import (
     Result,
 )
 from training.evaluation.replay_workers import ReplayWorkers, worker_count
+from training.learning.calibration import FullChoiceSet
+from training.learning.candidate_sets import ChoiceSets
 from training.learning.model_selection import FitResult, LearningOptions, select_model
 from training.learning.negative_sampling import SampledExample, SampledExamples
 from training.learning.training_examples import TrainingExamples, training_examples
@@ -29,6 +31,7 @@ from training.replay.replay import Replay
 
 MAX_HELD_OUT: Final = 1000
 """The number of requests that select the ranking to publish, in training and at each refit of a replay."""
+FitModel = Callable[[ChoiceSets, Sequence[FullChoiceSet], LearningOptions], FitResult]
 _MIN_EXAMPLES: Final = 50
 """A fit needs some. It need not be good: a learned model serves only if it ranks earlier requests better."""
 
@@ -119,6 +122,7 @@ def replay_rankers(
     at_split: Callable[[ChoiceModel | None], None] = lambda _model: None,
     selects_served: bool = True,
     against: Against | None = None,
+    fit_model: FitModel = select_model,
 ) -> ReplayResult:
     """Rank up to `max_requests` requests of the test part. The replay must not have started.
 
@@ -127,8 +131,8 @@ def replay_rankers(
     before the rankers do. `at_split` is called once, at the start of the test part, with the first learned model (None
     if there are too few examples for one). `served` uses the ranking that training would have published at the last
     refit; without `selects_served` it uses the learned model as soon as there is one. The order `against` is ranked
-    under the name AGAINST. The number of `workers` (default: see `worker_count`) changes the time only.
-    Raises ChildProcessError when a worker process is killed.
+    under the name AGAINST. `fit_model` fits the learned models. The number of `workers` (default: see `worker_count`)
+    changes the time only. Raises ChildProcessError when a worker process is killed.
     """
     used = {*rankers, against} if isinstance(against, str) else set(rankers)
     selects_served &= "served" in used
@@ -151,7 +155,7 @@ def replay_rankers(
                 break
             result.add(processes.process_until(fit_time, fitted, progress))
             serves = result.select_ranking(last_fit, fit_time) if selects_served else None
-            fitted, last_fit = FittedRanking(_fit(result, fit_time, learning), serves), fit_time
+            fitted, last_fit = FittedRanking(_fit(result, fit_time, learning, fit_model), serves), fit_time
             if fit_time == replay.test_from:
                 at_split(fitted.model)
         result.add(processes.process_until(np.inf, fitted, progress))
@@ -174,14 +178,16 @@ def _held_out(replay: Replay, fit_times: Sequence[float]) -> NDArray[np.intp]:
     return np.concatenate([np.empty(0, np.intp), *rows])
 
 
-def _fit(result: ReplayResult, time: float, learning: LearningOptions) -> ChoiceModel | None:
+def _fit(
+    result: ReplayResult, time: float, learning: LearningOptions, fit_model: FitModel
+) -> ChoiceModel | None:
     """The model as of a time; None while there are too few examples. It is calibrated if there are diagnoses."""
     examples, ranks_tests = result.examples, time >= result.test_from
     if examples.count_known(time) < _MIN_EXAMPLES:
         return None
     # Full choice sets only calibrate probabilities, and only a diagnosis reads those.
     full = examples.full_choice_sets(time) if result.diagnoses and ranks_tests else []
-    fit = select_model(examples.choice_sets(time), full, learning)
+    fit = fit_model(examples.choice_sets(time), full, learning)
     if ranks_tests:
         result.fits.append(fit)
     return fit.model

@@ -60,7 +60,7 @@ def rank(
         values = scorer(request.context, request.eligible).values
     else:
         values = _SIMPLE[name](request)[request.eligible]
-    return _by_score(request, values)
+    return rank_by_scores(request, values)
 
 
 def rank_by_list(request: ReplayRequest, listed: NDArray[np.intp]) -> Ranked:
@@ -68,10 +68,10 @@ def rank_by_list(request: ReplayRequest, listed: NDArray[np.intp]) -> Ranked:
     values = np.full(request.state.n_posts, -np.inf)
     backwards = np.arange(len(listed))[::-1]
     values[listed[backwards]] = -backwards  # of a repeated post the first place counts
-    return _by_score(request, values[request.eligible])
+    return rank_by_scores(request, values[request.eligible])
 
 
-def _by_score(request: ReplayRequest, values: Scores) -> Ranked:
+def rank_by_scores(request: ReplayRequest, values: Scores) -> Ranked:
     """Rank by one value per eligible post, largest first. The request's hash breaks ties.
 
     A chosen post that a control of the user hides ranks last.

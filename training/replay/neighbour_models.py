@@ -29,17 +29,18 @@ class NeighbourModels:
 
         `counted` holds those of them that count (see `CountingRule`); the served model reads only these.
         """
-        self._past, self._counted, self._at, self._options = past, counted, at, options
+        self.past, self.at = past, at
+        self._counted, self._options = counted, options
 
     @cached_property
     def owner(self) -> NeighbourRecommender:
         """The owner's method: 10 neighbours, undecayed weights."""
-        return self._fitted(self._past, _FIXED)
+        return self._fitted(self.past, _FIXED)
 
     @cached_property
     def decayed(self) -> NeighbourRecommender:
         """200 neighbours; each event's weight is halved per day of age."""
-        return self._fitted(self._past, replace(_FIXED, neighbours=200), half_life=DAY)
+        return self._fitted(self.past, replace(_FIXED, neighbours=200), half_life=DAY)
 
     @cached_property
     def served(self) -> NeighbourRecommender:
@@ -55,7 +56,7 @@ class NeighbourModels:
     ) -> NeighbourRecommender:
         weights = options.kind_weights()
         shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
-        at = None if half_life is None else self._at
+        at = None if half_life is None else self.at
         matrix = build_interaction_matrix(past, weights, shape, decayed_at=at)
         model = CollaborativeFilter.fit(matrix, options.neighbours)
         return NeighbourRecommender(

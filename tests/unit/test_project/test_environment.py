@@ -59,6 +59,13 @@ def test_the_images_run_the_very_versions_that_were_tested(smaller: str) -> None
     assert {package: tested.get(package) for package in shipped} == shipped
 
 
+def test_peers_are_compared_in_the_tested_environment_with_their_own_packages_added() -> None:
+    tested, peers = pinned("requirements.lock"), pinned("requirements-peers.lock")
+
+    assert {package: peers.get(package) for package in tested} == tested
+    assert {"implicit", "lightfm-next", "lightgbm"} <= peers.keys() - tested.keys()
+
+
 def test_the_service_image_carries_nothing_that_only_training_or_tests_need() -> None:
     shipped = pinned("requirements-serve.lock")
 
@@ -82,6 +89,7 @@ def test_the_locks_were_made_from_the_packages_that_the_project_names() -> None:
     assert named(project["dependencies"]) <= pinned("requirements-serve.lock").keys()
     assert named(project["dependencies"] + extras["tracing"]) <= pinned("requirements-tracing.lock").keys()
     assert named(project["dependencies"] + extras["train"]) <= pinned("requirements-train.lock").keys()
+    assert named(extras["peers"]) <= pinned("requirements-peers.lock").keys()
     assert (
         named(project["dependencies"] + extras["train"] + extras["dev"]) <= pinned("requirements.lock").keys()
     )

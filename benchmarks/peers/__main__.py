@@ -1,0 +1,231 @@
+"""Compares `served` with other recommenders, on one feed by one protocol: `python -m benchmarks.peers --help`.
+
+Needs the packages of requirements-peers.lock, in an environment of their own:
+
+    uv venv .local/peers && uv pip sync --python .local/peers requirements-peers.lock
+    .local/peers/bin/python -m benchmarks.peers --interactions PATH --posts PATH
+
+A replay (docs/evaluation-protocol.md) ranks each request with the service's rankings and with each peer. A peer is
+refitted when the service's neighbour models are, and its settings are those that rank best on the requests of the two
+days before the test part. The table shows NDCG@10 with a 95 % interval over users, and the CPU time of one request.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, Final
+
+from rich.table import Table
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from app.domain.feed.dataset import FeedDataset
+from app.infrastructure.config.ranking_settings import ranking_options
+from app.infrastructure.config.settings import Settings, read_settings
+from app.infrastructure.database.past_query import PastQuery
+from app.shared.command_line import OneLineParser, positive, whole_number
+from app.shared.progress import Progress, progress_bars
+from benchmarks.peers.comparison import compare_with_peers, select_settings
+from benchmarks.peers.models import PEERS
+from benchmarks.peers.peer import PeerKind
+from data.command_line import run_command
+from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
+from data.generate_fake_data import DEFAULT_UNTIL
+from data.synthetic.behaviour import SCENARIOS
+from data.synthetic.feed import FeedSize, feed_days, make_feed
+from training.command_line import add_seed, print_json
+from training.evaluation.rankers import RANKERS
+from training.evaluation.replay_job import AGAINST
+from training.evaluation.sql_order import SqlOrders, read_orders
+from training.evaluation.summary import RankerSummary, summarise
+from training.feed_source import read_dataset
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay, target_kinds
+from training.reporting.console import interval, print_table
+
+_PROG: Final = "benchmarks.peers"
+OURS: Final = ("trending_1h", "trending_6h", "trending_1d", "formula", "learned", "served")
+SQL: Final = "SQL hot"
+_HOT: Final = """
+SELECT p.id
+FROM feed_posts p
+LEFT JOIN (SELECT post_id, count(*) AS n FROM user_interaction GROUP BY post_id) e ON e.post_id = p.id
+WHERE p.author_id IS DISTINCT FROM :user_id
+  AND NOT EXISTS (SELECT FROM user_interaction seen WHERE seen.user_id = :user_id AND seen.post_id = p.id)
+ORDER BY coalesce(e.n, 0) / power(extract(epoch FROM :at - p.created_at) / 3600 + 2, 1.8) DESC, p.created_at DESC
+LIMIT 50
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One ranker of the table. `milliseconds` is CPU time per request; of the SQL, its time in PostgreSQL."""
+
+    name: str
+    summary: RankerSummary
+    milliseconds: float
+    settings: str
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _arguments(argv)
+    return run_command(_PROG, lambda: _compare(args, read_settings()))
+
+
+def _compare(args: argparse.Namespace, settings: Settings) -> None:
+    kinds = {name: PEERS[name] for name in args.peers}
+    with threadpool_limits(limits=1), progress_bars() as progress:
+        replay = Replay(
+            dataset := _dataset(args, settings),
+            ranking_options(settings),
+            targets=target_kinds(dataset),
+            seed=args.seed,
+        )
+        rows = compare(
+            replay, kinds, args, progress, _sql_orders(replay, settings, args, progress) if args.sql else None
+        )
+    if args.json:
+        feed = {"users": len(dataset.users), "posts": len(dataset.posts), "interactions": len(dataset.events)}
+        by_name = {
+            row.name: {"ms": row.milliseconds, "settings": row.settings, **row.summary.to_json()}
+            for row in rows
+        }
+        print_json({"feed": feed, "rankers": by_name})
+    else:
+        print_table(_table(rows))
+
+
+def compare(
+    replay: Replay,
+    kinds: dict[str, PeerKind],
+    args: argparse.Namespace,
+    progress: Any,
+    sql: tuple[SqlOrders, float] | None = None,
+) -> list[Row]:
+    """The rows of all rankers, largest NDCG@10 first."""
+    learning = LearningOptions(seed=args.seed)
+    selected = select_settings(
+        replay, kinds, learning, max_requests=args.search_requests, progress=partial(progress, "settings")
+    )
+    result, milliseconds = compare_with_peers(
+        replay,
+        kinds,
+        selected,
+        args.rankers,
+        learning,
+        max_requests=args.max_requests,
+        timed_requests=args.timed_requests,
+        progress=partial(progress, "replay"),
+        against=sql[0].by_event if sql else None,
+    )
+    summaries = summarise(replay, result, args.seed)
+    if sql:
+        milliseconds[SQL] = sql[1]
+        summaries[SQL] = summaries.pop(AGAINST)
+    rows = [
+        Row(name, summary, milliseconds[name], str(selected.get(name, "")))
+        for name, summary in summaries.items()
+    ]
+    return sorted(rows, key=lambda row: -row.summary.accuracy["ndcg@10"].mean)
+
+
+def _dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
+    if args.scenario is None:
+        return read_dataset(args, settings)
+    hours = args.post_half_life
+    size = args.n_users, args.n_posts, args.n_interactions
+    until = int(DEFAULT_UNTIL.timestamp() * 1000)
+    return make_feed(FeedSize(*size, args.seed, until, feed_days(hours), hours, args.scenario))
+
+
+def _sql_orders(
+    replay: Replay, settings: Settings, args: argparse.Namespace, progress: Progress
+) -> tuple[SqlOrders, float]:
+    """The lists of _HOT, and milliseconds per list."""
+    times: list[float] = []
+
+    def watch(stage: str, done: int, total: int | None) -> None:
+        if stage == "their order":
+            times.append(perf_counter())
+        progress(stage, done, total)
+
+    requests = replay.test_requests(args.max_requests)
+    orders = read_orders(settings, PastQuery(SQL, _HOT), replay, requests, watch)
+    return orders, (times[-1] - times[0]) / max(len(times) - 1, 1) * 1e3
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    served = next((row.milliseconds for row in rows if row.name == "served"), None)
+    table = Table("ranker")
+    for name in ("ndcg@10", "ms CPU", "x served"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("settings")
+    for row in rows:
+        ratio = f"{row.milliseconds / served:.1f}" if served else "-"
+        ndcg = interval(row.summary.accuracy["ndcg@10"])
+        table.add_row(row.name, ndcg, f"{row.milliseconds:.2f}", ratio, row.settings)
+    return table
+
+
+def _names(known: Sequence[str], text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"unknown name {unknown[0]!r} (choose from {', '.join(known)})")
+    return names
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = OneLineParser(
+        prog=_PROG, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--peers",
+        type=partial(_names, tuple(PEERS)),
+        default=list(PEERS),
+        metavar="A,B,…",
+        help=", ".join(PEERS),
+    )
+    add(
+        "--rankers",
+        type=partial(_names, RANKERS),
+        default=list(OURS),
+        metavar="A,B,…",
+        help=f"rankings of the service (default: {', '.join(OURS)})",
+    )
+    add("--sql", action="store_true", help=f"also rank by {SQL}, a query in PostgreSQL")
+    add("--max-requests", type=whole_number(1), default=1000, help="requests to rank (default: %(default)s)")
+    add(
+        "--search-requests",
+        type=whole_number(1),
+        default=300,
+        help="earlier requests that select the settings (default: %(default)s)",
+    )
+    add(
+        "--timed-requests",
+        type=whole_number(1),
+        default=200,
+        help="requests that are timed (default: %(default)s)",
+    )
+    add_seed(parser)
+    add("--json", action="store_true", help="print the results as JSON")
+    generated = parser.add_argument_group("generated feed", "instead of files or the database")
+    generated.add_argument("--scenario", choices=SCENARIOS)
+    generated.add_argument(
+        "--post-half-life", type=positive, default=72.0, metavar="HOURS", help="default: %(default)s"
+    )
+    for name, default in (("users", 800), ("posts", 3000), ("interactions", 30_000)):
+        generated.add_argument(
+            f"--n-{name}", type=whole_number(2), default=default, help="default: %(default)s"
+        )
+    add_feed_arguments(parser, default=DEFAULT_FEED)
+    args = parser.parse_args(argv)
+    check_feed_arguments(parser, args)
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())
