@@ -15,7 +15,12 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.adoption.answers import AdoptionError, parse_answers
 from app.infrastructure.database.adoption.applying import Report, apply_views, check, check_migrated
 from app.infrastructure.database.adoption.backfill import backfill
-from app.infrastructure.database.adoption.catalogue import Table, distinct_values, read_tables
+from app.infrastructure.database.adoption.catalogue import (
+    Table,
+    distinct_values,
+    read_referenced_tables,
+    read_tables,
+)
 from app.infrastructure.database.adoption.description import describe
 from app.infrastructure.database.adoption.dropping import create_views, drop_views
 from app.infrastructure.database.adoption.proposal import Proposal
@@ -153,6 +158,7 @@ def _read(engine: Engine, schema: SchemaName, args: argparse.Namespace) -> _Adop
     with engine.connect() as connection:
         _check_schema(connection, args.schema)
         tables = read_tables(connection, args.schema)
+        tables += read_referenced_tables(connection, tables)
         values_of = partial(distinct_values, connection)
         proposal = propose(tables, answers, zone, values_of=values_of, event_types=args.event_map)
         if args.time_zone is None and (columns := proposal.times_without_zone()):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.infrastructure.database.adoption.catalogue import Column, Table
 from app.infrastructure.database.adoption.names import snake_case
+from app.infrastructure.database.adoption.proposal import short_name
 from app.infrastructure.database.adoption.vocabulary import Tiers
 from app.shared.exceptions import ConfigurationError
 
@@ -88,7 +89,9 @@ class Answers:
             candidates = preferred or candidates
         for tier in tiers:
             found = [
-                column.name for column in candidates if snake_case(column.name) in tier and accepts(column)
+                column.name
+                for column in candidates
+                if tier & {snake_case(column.name), short_name(column, table)} and accepts(column)
             ]
             if len(found) == 1:
                 return found[0]

@@ -105,6 +105,18 @@ def read_tables(connection: Connection, schema: str) -> list[Table]:
     ]
 
 
+def read_referenced_tables(connection: Connection, tables: Sequence[Table]) -> list[Table]:
+    """Return the tables of other schemas to which foreign keys of `tables` refer."""
+    references = [column.reference for table in tables for column in table.columns if column.reference]
+    names = {(one.schema, one.table) for one in references if one.schema != tables[0].schema}
+    return [
+        table
+        for schema in sorted({schema for schema, _ in names})
+        for table in read_tables(connection, schema)
+        if (schema, table.name) in names
+    ]
+
+
 def _table(schema: str, name: str, rows: Sequence[Any]) -> Table:
     columns = tuple(
         Column(

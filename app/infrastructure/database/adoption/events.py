@@ -92,6 +92,12 @@ class EventFinder:
                 return column.name, self._type_condition(kind)
         return None, "true"
 
+    def is_polymorphic(self, table: Table) -> bool:
+        """Return whether the rows refer to things of several tables, which may be posts."""
+        names = {snake_case(column.name) for column in table.columns}
+        targets = [target[1] for name in names if (target := _TARGET.fullmatch(name))]
+        return {"content_type_id", "object_id"} <= names or any(f"{one}_type" in names for one in targets)
+
     def _type_condition(self, kind: Column) -> str:
         posts = self.referents.posts.table
         own = noun(posts)

@@ -83,6 +83,11 @@ class Proposal:
         return list(dict.fromkeys(columns))
 
 
+def short_name(column: Column, table: Table) -> str:
+    """Return the name of a column without that of its table: "title" for "post_title"."""
+    return "_".join(word for word in words(column.name) if word != last_noun(table))
+
+
 def noun(table: Table) -> str:
     """Return the singular words of a table's name: "BlogPosts" gives "blog_post"."""
     parts = words(table.name)

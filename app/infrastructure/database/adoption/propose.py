@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from app.infrastructure.database.adoption.answers import AdoptionError, Answers
 from app.infrastructure.database.adoption.catalogue import Table
-from app.infrastructure.database.adoption.entities import find_users_and_posts, post_source, user_source
+from app.infrastructure.database.adoption.entities import post_source, user_source
+from app.infrastructure.database.adoption.entity_tables import find_users_and_posts
 from app.infrastructure.database.adoption.events import EventFinder, ValuesOf
 from app.infrastructure.database.adoption.proposal import Proposal, Source
 from app.infrastructure.database.adoption.references import Referents
@@ -26,6 +27,7 @@ def propose(
 ) -> Proposal:
     """Return the mapping.
 
+    tables       those of the team's schema first, then those of other schemas to which they refer
     given        answers of the user: "feed_posts" -> table, "feed_posts.content" -> column or (expression); "" leaves
                  out
     time_zone    of times without a zone
@@ -35,7 +37,9 @@ def propose(
     Raises AdoptionError with all questions that the names leave open.
     """
     answers = Answers(given)
-    users, posts = find_users_and_posts(tables, answers)
+    own = [table for table in tables if table.schema == tables[0].schema]
+    users, posts = find_users_and_posts(own, tables[len(own) :], answers)
+    tables = own
     if users is None or posts is None:
         raise AdoptionError("; ".join(answers.questions))
     of_users = user_source(tables, users, answers)

@@ -5,7 +5,8 @@ from functools import partial
 
 from app.infrastructure.database.adoption import vocabulary
 from app.infrastructure.database.adoption.catalogue import Column, Table
-from app.infrastructure.database.adoption.entities import listed, named_table, relation
+from app.infrastructure.database.adoption.entities import relation
+from app.infrastructure.database.adoption.entity_tables import listed, named_table
 from app.infrastructure.database.adoption.events import EventFinder
 from app.infrastructure.database.adoption.names import quoted, snake_case
 from app.infrastructure.database.adoption.proposal import JoinedTags, Source, last_noun
@@ -45,9 +46,14 @@ class Relations:
         names = {source.table.name for source in used}
         for table in self._tables:
             is_omitted = self._answers.given.get(self._role(table) or "") == ""
-            if table.name in names or is_omitted or not self._finder.referents.mentions_posts(table):
+            may_mention = self._finder.referents.mentions_posts(table) or self._finder.is_polymorphic(table)
+            if table.name in names or is_omitted or not may_mention:
                 continue
-            if is_of_deletions(table) and not self._posts.get("visible"):
+            if (
+                is_of_deletions(table)
+                and self._finder.referents.mentions_posts(table)
+                and not self._posts.get("visible")
+            ):
                 self._ask_about_deletions(table)
             elif any(self._is_user_by_name(column) for column in table.columns):
                 self._answers.notes.append(
@@ -125,7 +131,15 @@ class Relations:
                 f"{role}.{from_name}=COLUMN,{role}.{to_name}=COLUMN, or leave it out with --map {role}="
             )
             return None
-        return self._relation(role, table, {from_name: first, to_name: other})
+        source = self._relation(role, table, {from_name: first, to_name: other})
+        kinds = [one for one in table.columns if snake_case(one.name) in vocabulary.RELATION_TYPE]
+        if kinds and not source.get("visible"):
+            kind = f"t.{quoted(kinds[0].name)}"
+            self._answers.ask(
+                f"{table}.{kinds[0].name} ({kinds[0].type}) may say what a row is; say which rows count, for example "
+                f"--map \"{role}.visible=({kind}::text = 'follow')\", or omit the table with --map {role}="
+            )
+        return source
 
     def _first_of(
         self, role: str, name: str, table: Table, tiers: vocabulary.Tiers, without: Sequence[str | None]

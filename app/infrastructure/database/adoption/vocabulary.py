@@ -22,7 +22,10 @@ USERS: Final = _tiers(
 POSTS: Final = _tiers(
     "post article story tweet photo video blog_post toot publication",
     "entry topic thread question note status update listing recipe submission content item link clip track",
+    "pin meme card reel podcast episode snippet shot project thought moment product",
 )
+MEDIA: Final = frozenset(["clip", "image", "item", "link", "media", "photo", "track", "video"])
+"""Tables of these names may hold attachments of posts."""
 FULL_POST_TABLES: Final = POSTS[0]
 """Two tables of these names may both hold what the feed shows."""
 
@@ -37,7 +40,7 @@ CREATED: Final = _tiers(
 )
 CONTENT: Final = _tiers(
     "content body text caption message body_text content_text post_text body_md content_md markdown",
-    "description summary excerpt details",
+    "description summary excerpt details raw",
 )
 TITLE: Final = _tiers("title headline subject")
 TAGS: Final = _tiers("tags tag_list hashtags", "topics categories labels keywords")
@@ -49,14 +52,20 @@ REPLY_TO: Final = _tiers(
 )
 ROOT: Final = _tiers("root_id root_post_id thread_id conversation_id root")
 REPOST_OF: Final = _tiers(
-    "repost_of repost_of_id reblog_of_id retweet_of_id original_post_id shared_post_id repost_id "
+    "repost_of repost_of_id retweet_of retweeted_id reposted_id reblog_of shared_id quoted_id quote_of quote_of_id "
+    "reblog_of_id retweet_of_id original_post_id shared_post_id repost_id "
     "original_id quoted_post_id"
 )
 AUDIENCE: Final = _tiers("audience_id group_id community_id space_id club_id circle_id")
 USERNAME: Final = _tiers(
     "username user_name handle screen_name nickname login", "display_name name full_name", "first_name"
 )
-SIGN_UP: Final = (CREATED[0], frozenset({"date_joined", "joined_at", "registered_at", "signed_up_at"}))
+SIGN_UP: Final = (
+    CREATED[0],
+    frozenset(
+        {"date_joined", "joined_at", "joined", "registered_at", "registered", "signed_up_at", "join_date"}
+    ),
+)
 SHOW_SENSITIVE: Final = _tiers("show_sensitive show_nsfw over_18")
 PRIVATE_ACCOUNT: Final = _tiers(
     "private is_private private_account is_private_account protected is_protected"
@@ -70,12 +79,12 @@ USER: Final = _tiers(
 )
 AUTHOR: Final = _tiers(
     "author_id author author_uuid author_user_id written_by written_by_id",
-    "user_id user user_uuid creator_id creator owner_id owner posted_by posted_by_id created_by "
-    "created_by_id writer_id "
-    "writer poster_id poster account_id account profile_id profile member_id member publisher_id submitter_id "
-    "uploaded_by uploader_id person_id posted_by_user_id publisher submitted_by submitted_by_id "
-    "submitter sender_id sender uploader uploaded_by_id "
-    "artist_id artist journalist_id editor_id maker_id creator_user_id owner_user_id user_account_id added_by",
+    "user_id user user_uuid creator_id creator owner_id owner posted_by posted_by_id created_by created_by_id "
+    "writer_id writer poster_id poster account_id account profile_id profile member_id member publisher_id "
+    "submitter_id uploaded_by uploader_id person_id posted_by_user_id",
+    "publisher submitted_by submitted_by_id submitter sender_id sender uploader uploaded_by_id artist_id artist "
+    "journalist_id journalist maker_id maker seller_id seller creator_user_id owner_user_id user_account_id added_by",
+    "editor_id editor",
 )
 FOLLOWER: Final = _tiers(
     "follower_id follower follower_user_id from_user_id from_user from_id subscriber_id subscriber "
@@ -119,7 +128,8 @@ RELATIONS: Final = {
     **dict.fromkeys(
         _list(
             "like liked heart favourite favorite fav upvote vote reaction clap star love bookmark save kudo "
-            "applause rating hearting upvoting endorsement appreciation thumb"
+            "applause rating likeable votable reactable favoritable favouritable bookmarkable "
+            "hearting upvoting endorsement appreciation thumb"
         ),
         "like",
     ),
@@ -133,6 +143,8 @@ RELATIONS: Final = {
     **dict.fromkeys(["click", "open", "tap"], "click"),
 }
 """What a table of this name holds: a view, an action of a control, or a type of interaction."""
+RELATION_TYPE: Final = frozenset(_list("type kind relation relation_type relationship relationship_type"))
+"""Columns that say whether a row is a follow or a block."""
 EVENT_TYPES: Final = ("view", "click", "like", "comment", "share")
 CONTROL_ACTIONS: Final = ("block_author", "mute_author")
 

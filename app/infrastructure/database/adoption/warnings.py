@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from app.infrastructure.database.adoption.catalogue import Table, read_tables
-from app.infrastructure.database.adoption.entities import find_candidates
+from app.infrastructure.database.adoption.entity_tables import find_candidates
 from app.infrastructure.database.adoption.publication import publication
 from app.infrastructure.database.migrations.adopted_tables import VIEW_COLUMNS, unusable_columns
 from app.infrastructure.database.schema import SchemaName

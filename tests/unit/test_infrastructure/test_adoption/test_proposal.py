@@ -249,7 +249,8 @@ def test_groups_and_private_accounts() -> None:
         ("article_favorites", "like"), ("upvotes", "like"), ("hearts", "like"), ("saved_articles", "like"),
         ("post_like_events", "like"), ("postviews", "view"), ("post_view_logs", "view"), ("viewed_posts", "view"),
         ("articlecomments", "comment"), ("blog_reposts", "share"), ("UserFollow", "feed_follows"),
-        ("userfollows", "feed_follows"), ("accountblocks", "block_author"), ("interactions", "events"),
+        ("userfollows", "feed_follows"), ("accountblocks", "block_author"), ("likeables", "like"),
+        ("interactions", "events"),
         ("comment_likes", None), ("dislikes", None), ("post_dislikes", None), ("downvotes", None),
         ("article_flags", None), ("articles_authors", None), ("like_counts", None),
     ],
@@ -372,6 +373,67 @@ def test_a_partitioned_table_may_have_its_time_in_the_key() -> None:
     posts = table("posts", "id uuid,user_id uuid,content text,created_at timestamptz", "id created_at")
 
     assert propose([SUPABASE[0], posts], {}).posts.get("id") == "id"
+
+
+def test_columns_may_have_the_name_of_their_table() -> None:
+    tables = [
+        table("wp_users", "ID bigint,user_login text,user_registered timestamptz", "ID"),
+        table(
+            "wp_posts",
+            "ID bigint,post_author bigint,post_date timestamptz,post_content text,post_title text,post_status text,"
+            "post_parent bigint",
+            "ID",
+        ),
+        table(
+            "wp_comments", "comment_ID bigint,comment_post_ID bigint,user_id bigint,comment_date timestamptz"
+        ),
+    ]
+    tweets = table(
+        "tweets", "tweet_id bigint,user_id bigint,tweet_text text,created_at timestamptz,in_reply_to_tweet_id bigint,"
+        "retweet_of bigint,pinned_tweet bigint > tweets.tweet_id", "tweet_id"
+    )  # fmt: skip
+
+    found = propose(tables, {})
+    of_tweets = propose([UNCONSTRAINED[0], tweets], {})
+
+    assert found.posts.columns == {
+        "id": "ID", "author_id": "post_author", "created_at": "post_date", "content": "post_content",
+        "title": "post_title", "reply_to": "post_parent",
+    }  # fmt: skip
+    assert found.posts.published.columns == ("post_status",)
+    assert mapped(found)["comment"]["post_id"] == "comment_post_ID"
+    assert (of_tweets.posts.get("reply_to"), of_tweets.posts.get("repost_of")) == (
+        "in_reply_to_tweet_id",
+        "retweet_of",
+    )
+    assert "public.tweets.pinned_tweet refers to posts and is not used" in of_tweets.notes[0]
+
+
+def test_attachments_of_posts_are_no_posts() -> None:
+    photos = table("photos", "id uuid,post_id uuid > posts.id,user_id uuid,created_at timestamptz")
+
+    assert propose([*SUPABASE, photos], {}).posts.table.name == "posts"
+    with pytest.raises(AdoptionError, match="may be meant"):
+        propose([*SUPABASE, table("photos", "id uuid,user_id uuid,created_at timestamptz")], {})
+
+
+def test_a_table_of_follows_and_blocks_is_asked() -> None:
+    relationships = table("relationships", "follower_id bigint,followed_id bigint,type text", "")
+
+    with pytest.raises(AdoptionError, match=r"type .text. may say what a row is; say which rows count"):
+        propose([*UNCONSTRAINED[:2], relationships], {})
+    found = propose([*UNCONSTRAINED[:2], relationships], {"feed_follows.visible": "(t.type = 'follow')"})
+
+    assert found.follows is not None
+
+
+def test_users_may_be_in_another_schema() -> None:
+    accounts = replace(table("users", "id uuid,email text,created_at timestamptz"), schema="auth")
+    owner = Column("user_id", "uuid", Reference("auth", "users", "id"))
+    posts = replace(SUPABASE[1], columns=(SUPABASE[1].columns[0], owner, *SUPABASE[1].columns[2:]))
+
+    assert str(propose([posts, accounts], {}).users.table) == "auth.users"
+    assert str(propose([SUPABASE[0], posts, accounts], {}).users.table) == "public.profiles"
 
 
 def without(tables: list[Table], *names: str) -> list[Table]:
