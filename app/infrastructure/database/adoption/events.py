@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app.infrastructure.database.adoption import vocabulary
@@ -36,6 +36,7 @@ class EventFinder:
     time_zone: str
     values_of: ValuesOf
     event_types: Mapping[str, str]
+    _seen: set[str] = field(default_factory=set)
 
     def find(self, role: str, table: Table, *, is_named: bool) -> list[tuple[str, Source]]:
         """Return pairs of an interaction type and the rows of that type; none for a table of other things."""
@@ -63,6 +64,11 @@ class EventFinder:
         if role not in ("like", EVENTS) or source.get("visible"):
             return [] if role == EVENTS else [(role, source)]
         return self._by_type(role, source)
+
+    def ask_unused(self) -> None:
+        """Reject answers about values that no table has: a misspelt one must not be ignored."""
+        for value in self.event_types.keys() - self._seen:
+            self.answers.ask(f"--event-map {value}={self.event_types[value]}: no event has this type")
 
     # -- posts ----------------------------------------------------------------------------------------------------
 
@@ -145,6 +151,7 @@ class EventFinder:
             f"{source.condition} AND t.{post} IS NOT NULL" if source.column("post_id") else source.condition
         )
         values = self.values_of(source.table, kind, rows)
+        self._seen.update(values)
         types = {value: self.event_types.get(value, interaction_type(value)) for value in values}
         if unknown := [value for value, found in types.items() if found is None]:
             self.answers.ask(

@@ -64,6 +64,7 @@ def propose(
     sources = [source for of_role in found.values() for source in of_role]
     relations.report_unused([*sources, *([Source(tags.link, {})] if tags else [])])
     answers.ask_unused()
+    finder.ask_unused()
     if answers.questions:
         raise AdoptionError("; ".join(answers.questions))
     return Proposal(

@@ -10,7 +10,12 @@ from typing import Final
 
 from app.infrastructure.database.adoption.catalogue import INTEGERS, Column
 from app.infrastructure.database.adoption.names import literal, quoted, words
-from app.infrastructure.database.adoption.showing_times import is_of_time, showing_condition
+from app.infrastructure.database.adoption.showing_times import (
+    is_of_time,
+    is_period,
+    is_range,
+    showing_condition,
+)
 
 
 def _list(names: str) -> list[str]:
@@ -19,7 +24,9 @@ def _list(names: str) -> list[str]:
 
 _HIDING: Final = frozenset(
     _list(
-        "archive archived awaiting banned blacklisted blocked canceled cancelled deactivated deleted deletion "
+        "archive archived awaiting banned confidential dead internal invisible obsolete offline secret tombstone "
+        "tombstoned void voided "
+        "banned blacklisted blocked canceled cancelled deactivated deleted deletion "
         "destroyed disabled discarded draft erased excluded expired flagged hidden hide inactive pending "
         "private purged quarantined rejected removal removed retracted revoked scheduled embargoed embargo "
         "shadowbanned spam suspended "
@@ -39,6 +46,10 @@ _STATES: Final = frozenset(
     )
 )
 _WAITING: Final = frozenset(_list("awaiting awaits in needs pending requires under"))
+_GROUPS: Final = frozenset(
+    _list("admin followers friends internal members patrons paid premium staff subscribers team")
+)
+"""Those to whom a flag such as "members_only" restricts a row."""
 _POSITIVE_STATES: Final = frozenset(["publication", "state", "status", "visibility"])
 """States that a boolean may have: true shows the row. "in_review" and "needs_moderation" hide it."""
 _INTENTIONS: Final = frozenset(_list("allow allowed auto can may ready should to will"))
@@ -147,6 +158,8 @@ def _condition(column: Column, time_zone: str, shown: Sequence[str], *, has_stat
     name = f"t.{quoted(column.name)}"
     if is_of_time(column):
         return showing_condition(column, time_zone, has_state=has_state)
+    if is_range(column):
+        return "" if is_period(column) else None
     if not core or core[-1] in _OTHER_MEANINGS or (len(core) > 1 and core[0] in _FEATURES):
         return None
     if (
@@ -158,8 +171,9 @@ def _condition(column: Column, time_zone: str, shown: Sequence[str], *, has_stat
     if core[-1] in _UNCLEAR:
         return ""
     hides = core[-1] in _HIDING or (column.type == "boolean" and bool(_HIDING & set(core)))
+    hides = hides or (len(core) > 1 and core[-1] == "only" and core[-2] in _GROUPS)
     if not hides and (core[-1] not in _SHOWING or "id" in parts):
-        return None
+        return "" if is_period(column) else None
     if _INTENTIONS & set(parts):
         return ""
     is_negated = "not" in parts or "non" in parts

@@ -63,6 +63,20 @@ def is_of_time(column: Column) -> bool:
     )
 
 
+def is_range(column: Column) -> bool:
+    """Return whether the column holds a range of times, or a duration."""
+    return column.type in ("tstzrange", "tsrange", "daterange", "interval")
+
+
+def is_period(column: Column) -> bool:
+    """Return whether a range, a duration or a number may limit the time in which a row is shown: "expires_in"."""
+    stems = (_ENDS, _WAITS, _SHOWN, _PUBLISHED) if is_range(column) else (_ENDS,)
+    is_number = column.family == "integer" or column.type in ("numeric", "double precision")
+    return (is_range(column) or is_number) and any(
+        stem.match(word) or word == "ttl" for word in words(column.name) for stem in stems
+    )
+
+
 def showing_condition(column: Column, time_zone: str, *, has_state: bool) -> str | None:
     """Return the SQL condition on `t` of rows that are shown, "" if the meaning is unknown, None for other times.
 

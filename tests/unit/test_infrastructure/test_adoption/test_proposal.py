@@ -287,6 +287,8 @@ def test_unknown_types_of_events_are_asked_and_answered() -> None:
         propose([*SUPABASE[:2], reactions], {})
     found = propose([*SUPABASE[:2], reactions], {}, event_types={"meh": "", "grin": "view"})
 
+    with pytest.raises(AdoptionError, match="--event-map smile=like: no event has this type"):
+        propose([*SUPABASE[:2], reactions], {}, event_types={"meh": "", "grin": "view", "smile": "like"})
     assert [(kind, source.condition.partition(" IN ")[2]) for kind, source in found.events] == [
         ("view", "('grin'), false)"),
         ("like", "('love'), false)"),

@@ -85,6 +85,8 @@ def test_without_a_time_a_row_is_published_at_once_if_its_state_says_so() -> Non
     ("column", "expected"),
     [
         ("needs_review boolean", 'NOT coalesce(t."needs_review", false)'),
+        ("members_only boolean", 'NOT coalesce(t."members_only", false)'),
+        ("is_internal boolean", 'NOT coalesce(t."is_internal", false)'),
         ("is_scheduled boolean", 'NOT coalesce(t."is_scheduled", false)'),
         ("not_published boolean", 'NOT coalesce(t."not_published", false)'),
         ("isdeleted boolean", 'NOT coalesce(t."isdeleted", false)'),
@@ -133,6 +135,10 @@ def test_a_state_shows_only_values_that_are_known_to_be_public(name: str) -> Non
         "auto_publish boolean",
         "can_be_deleted boolean",
         "privacy boolean",
+        "validity tstzrange",
+        "expires_in interval",
+        "ttl_seconds integer",
+        "delete_after integer",
     ],
 )
 def test_no_row_is_published_while_the_meaning_of_a_column_is_unknown(column: str) -> None:
@@ -147,7 +153,7 @@ def test_no_row_is_published_while_the_meaning_of_a_column_is_unknown(column: st
     ["id integer", "content text", "title text", "created_at timestamp", "likes_count integer",
      "comments_enabled boolean", "public_url text", "status_changed_at timestamp", "author_id integer",
      "pinned boolean", "draft_content text", "public_id text", "last_active_at timestamptz",
-     "visibility_changed_at timestamptz", "delete_after integer", "updated_at timestamptz"],
+     "visibility_changed_at timestamptz", "updated_at timestamptz"],
 )  # fmt: skip
 def test_other_columns_hide_nothing(column: str) -> None:
     assert publication(table("posts", column).columns).columns == ()
