@@ -283,6 +283,7 @@ def bootstrap(
         pages if storage.feed_log is not None else None,  # it removes old pages though it may store none
     )
     stack.callback(workers.stop)
+    workers.feed.lock.on_released = metrics.observe_lock
     workers.feed.needs_controls = storage.feed_log is not None and not settings.serve_without_controls
     workers.start()
     on_served = None if writer is None else writer.enqueue

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.application.feed_lock import FeedLock
 from app.domain.feed.state import FeedState
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.pipeline import FeedPipeline
@@ -54,7 +54,7 @@ class LiveFeed:
     """
 
     def __init__(self, state: FeedState, ranker: ActiveRanker) -> None:
-        self.lock = Lock()
+        self.lock = FeedLock()
         self.state = state
         self.ranker = ranker
         self.database_ok = False

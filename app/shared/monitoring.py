@@ -14,6 +14,7 @@ STAGES = ("sources", "filter", "score", "select", "encode", "total")
 _BUCKETS = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 )  # fmt: skip
+_LOCK_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 1.0)
 _HTTP_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the library reads it too, when it is imported
@@ -65,6 +66,12 @@ class Metrics:
             ["route"],
             buckets=_HTTP_BUCKETS,
         )
+        self._lock_held = histogram(
+            "ml_feed_lock_held_seconds",
+            "Thread CPU time (not elapsed time) for which a step of a change held the lock of the feed, by writer",
+            ["writer"],
+            buckets=_LOCK_BUCKETS,
+        )
         self._tracked = counter("ml_tracked_events", "Interactions received, by outcome", ["outcome"])
         for stage in STAGES:
             self._latency(stage)
@@ -74,6 +81,10 @@ class Metrics:
     def observe(self, stage: str, seconds: float) -> None:
         """Record that `stage` of a response took `seconds`."""
         self._latency(stage).observe(seconds)
+
+    def observe_lock(self, writer: str, seconds: float) -> None:
+        """Record that a writer held the lock of the feed for `seconds` of its thread's CPU time."""
+        self._lock_held(writer).observe(seconds)
 
     def count_response(self, source: str, status: int, mode: str) -> None:
         """Count one response of POST /recommendations/generate; a missing value is "none"."""

@@ -1,5 +1,6 @@
 """Which change of each key is the latest."""
 
+from collections import OrderedDict
 from collections.abc import Hashable
 
 _MAX_KEYS = 100_000  # by then the log has returned the change
@@ -12,7 +13,8 @@ class LatestChanges:
     """
 
     def __init__(self) -> None:
-        self._seqs: dict[Hashable, int] = {}  # number of the last change that was applied, by key
+        # number of the last change that was applied, by key; a dict takes ever longer to find its first key
+        self._seqs: OrderedDict[Hashable, int] = OrderedDict()
 
     def number_of(self, key: Hashable) -> int:
         """The number of the latest change of a key that is known, else 0."""
@@ -25,5 +27,5 @@ class LatestChanges:
         latest = max(seq, self._seqs.pop(key, 0))
         self._seqs[key] = latest
         if len(self._seqs) > _MAX_KEYS:
-            self._seqs.pop(next(iter(self._seqs)))
+            self._seqs.popitem(last=False)
         return seq == latest

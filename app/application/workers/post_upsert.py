@@ -8,24 +8,49 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post
 from app.domain.feed.retraction import move_events, recount_author
+from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import PostSettings
 from app.domain.repositories.interaction_repository import UserAndPost
 
+_POSTS_PER_STEP = 16
 
-def upsert_posts(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
-    """Update known posts and append new ones. `vectors` are the (n, d) text vectors of the n `posts`."""
+
+def upsert_posts(
+    state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32], writing: Writing
+) -> None:
+    """Update known posts and append new ones, in short steps. `vectors` (n, d) are those of the texts of `posts`."""
+    state.reserve(state.n_users + len(posts), state.n_posts + len(posts))
+    re_created: dict[bytes, int] = {}  # the previous row of each
+    authors: set[int] = set()  # who got or lost a post
+    for places in slices(range(len(posts)), _POSTS_PER_STEP):
+        with writing():
+            _upsert_step(state, [posts[i] for i in places], vectors[places], re_created, authors)
+    for author in authors:
+        recount_author(state, author, writing)
+        with writing():
+            state.events_replaced(state.posts_by_author.row(author)[0].astype(np.intp))
+    for key, row in re_created.items():  # adopted tables keep the events of a removed post
+        move_events(state, row, state.post_rows[key], writing)
+
+
+def _upsert_step(
+    state: FeedState,
+    posts: Sequence[Post],
+    vectors: NDArray[np.float32],
+    re_created: dict[bytes, int],
+    authors: set[int],
+) -> None:
+    """Upsert a few posts. Adds to `re_created` and `authors`."""
     state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
     new: list[int] = []
-    re_created: dict[bytes, int] = {}  # the previous row of each
     for index, post in enumerate(posts):
         row = state.post_rows.get(post.id.bytes)
         if row is not None and state.seq[row] == post.seq:
-            author = int(state.author[row])
+            before = int(state.author[row])
             _update(state, row, post, vectors[index : index + 1])
-            if author != state.author[row]:
-                recount_author(state, author)
-                recount_author(state, int(state.author[row]))
+            if before != state.author[row]:
+                authors |= {before, int(state.author[row])} - {-1}
         else:  # a re-created post has another number: it is a new post
             if row is not None:
                 re_created[post.id.bytes] = row
@@ -33,8 +58,6 @@ def upsert_posts(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.fl
             new.append(index)
     if new:
         _append(state, [posts[index] for index in new], vectors[new])
-    for key, row in re_created.items():  # adopted tables keep the events of a removed post
-        move_events(state, row, state.post_rows[key])
 
 
 def changed_authors(state: FeedState, posts: Sequence[Post]) -> list[UserAndPost]:

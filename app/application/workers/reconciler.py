@@ -75,10 +75,9 @@ class Reconciler:
                 follower.read_all()
                 self.last = Comparison(monotonic(), dict.fromkeys((*UUID_KINDS, "interactions"), 0))
                 return
-            state.checksums.clear_changed()
-            with feed.lock:
-                users, follows = dict(state.user_rows), state.edges()
-            known = state.checksums.block_sums(follow_sums(users, *follows))
+            with updater.change_lock:
+                state.checksums.clear_changed()
+                known = state.checksums.block_sums(follow_sums(state.user_rows, *state.edges()))
             self._follower.updater.changed_followers.clear()
         blocks = follower.feed_log.different_blocks(known)
         with updater.write_lock:
@@ -88,9 +87,9 @@ class Reconciler:
 
     def _apply(self, state: FeedState, blocks: DifferentBlocks) -> None:
         """Read the rows that differ and apply them."""
-        checksums, feed, stored = state.checksums, self._follower.feed, blocks.checksums
+        checksums, updater, stored = state.checksums, self._follower.updater, blocks.checksums
         assert checksums is not None
-        with feed.lock:
+        with updater.change_lock:
             user_rows, post_rows, follows = dict(state.user_rows), dict(state.post_rows), state.edges()
         different = {
             kind: checksums.by_uuid[kind].different(
@@ -102,7 +101,7 @@ class Reconciler:
         different["follows"] = [
             key
             for key in different_keys(known_follows, stored.follows)
-            if key not in self._follower.updater.changed_followers
+            if key not in updater.changed_followers
         ]
         events = checksums.events.different(stored.events, blocks.event_blocks) if blocks.complete else []
         counts = {kind: len(keys) for kind, keys in different.items()}
@@ -115,7 +114,7 @@ class Reconciler:
             self._follower.read_all()
             return
         ids = {kind: {UUID(bytes=key) for key in keys} for kind, keys in different.items()}
-        with feed.lock:
+        with updater.change_lock:
             keys = RowKeys(
                 users=dict.fromkeys(ids["users"], 0),
                 posts=dict.fromkeys(ids["posts"], 0),

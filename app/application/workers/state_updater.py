@@ -1,8 +1,11 @@
 """Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from functools import partial
+from threading import Lock, RLock
 from uuid import UUID
 
 import numpy as np
@@ -18,6 +21,7 @@ from app.domain.entities.post import post_text
 from app.domain.feed.retraction import PairEvents, pairs_to_remove, replace_events, set_account_created
 from app.domain.feed.row_checksums import UNKNOWN
 from app.domain.feed.shown_pages import ShownPage, record_pages
+from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
@@ -35,7 +39,11 @@ from app.domain.repositories.membership_repository import UserChange
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.services.stage_observer import StageObserver
 
-_BATCH_SIZE = 500  # posts, events or follows applied under one lock: bounds the time that requests wait
+_BATCH_SIZE = 500  # posts, events, users or pages that one change applies; other changes wait for it
+# of them applied under one lock: bounds the time that rankings wait, to about a millisecond
+_EVENTS_PER_STEP = 100
+_ROWS_PER_STEP = 40
+_PAGES_PER_STEP = 10
 _NEWEST_POSTS = 200
 _ANY_ROW = -1
 _MAX_APPLIED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
@@ -45,9 +53,13 @@ _MAX_APPLIED_EVENTS = 200_000  # the log returns events again that this process 
 class StateUpdater:
     """Writes to the served state, while requests read it.
 
+    A change prepares what it can beside the rankings. It holds the lock of the feed for short steps only.
+
     posts       None without a database
     options     of the ranking without a model
     write_lock  held by a worker for several changes that belong together; requests never wait for it
+    change_lock  held during one change of the state. Its holder may read all but impressions and caches without the
+                 lock of the feed, because rankings change nothing else.
     position    where the log continues after the state; None if only a full read can continue it
     changed_followers  UUID bytes of users whose follows the log changed, since a reader cleared it
     """
@@ -58,14 +70,15 @@ class StateUpdater:
     options: RankingOptions
     observer: StageObserver
     write_lock: Lock = field(default_factory=Lock, init=False)
+    change_lock: RLock = field(default_factory=RLock, init=False)
     position: LogPosition | None = field(default=None, init=False)
     changed_followers: set[bytes] = field(default_factory=set, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
-    _posts_lock: Lock = field(default_factory=Lock, init=False)  # one upsert or removal of posts at a time
-    _removed: dict[int, None] = field(default_factory=dict, init=False)  # seq of removed events, oldest first
-    _applied: dict[int, int] = field(default_factory=dict, init=False)  # seq to post row, oldest event first
+    # seq of removed events, and seq to post row of applied ones, the oldest first
+    _removed: OrderedDict[int, None] = field(default_factory=OrderedDict, init=False)
+    _applied: OrderedDict[int, int] = field(default_factory=OrderedDict, init=False)
 
     # -- state and model -----------------------------------------------------------------------------------------
 
@@ -84,14 +97,16 @@ class StateUpdater:
             pipeline = ranking_pipeline(self.options, None, None, self.observer)
         else:
             pipeline = published.model.pipeline(state, self.observer)
-        applied = dict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist(), _ANY_ROW)
-        with self.feed.lock:  # all at once, so that no event is lost or counted twice
-            self.feed.state = state
-            self.feed.ranker = ActiveRanker(pipeline, published)
-            self._applied, self._removed = applied, {}
+        applied = OrderedDict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist(), _ANY_ROW)
+        ranker, before = ActiveRanker(pipeline, published), self.feed.state
+        with self.change_lock:  # all at once, so that no event is lost or counted twice
+            with self._writing("state"):
+                self.feed.state, self.feed.ranker = state, ranker
+            self._applied, self._removed = applied, OrderedDict()
             self._follows = FollowUpdates()
             self._latest_of_users, self._latest_of_posts = LatestChanges(), LatestChanges()
         self.position = position
+        del before  # here, because to free a large state takes longer than the lock may be held
 
     def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32]) -> None:
         """Rank the served state with another model. `vectors` are the (n, d) text vectors of its first n posts.
@@ -99,17 +114,25 @@ class StateUpdater:
         Raises InvalidArtifact.
         """
         state = self.feed.state
-        pipeline = published.model.pipeline(state, self.observer)
-        with self.feed.lock:
-            state.set_text(np.arange(len(vectors)), vectors)
-            self.feed.ranker = ActiveRanker(pipeline, published)
+        ranker, before = (
+            ActiveRanker(published.model.pipeline(state, self.observer), published),
+            self.feed.ranker,
+        )
+        with self.change_lock:
+            text = np.zeros((len(state.created), vectors.shape[1]), np.float32)
+            text[: len(vectors)] = vectors
+            text_before = state.text
+            with self._writing("model"):
+                state.text, self.feed.ranker = text, ranker
+        del before, text_before  # as in `replace_state`
 
     # -- changes -------------------------------------------------------------------------------------------------
 
     def apply_events(self, stored: Sequence[StoredInteraction]) -> None:
         """Count committed events, each once."""
-        with self.feed.lock:
-            self._record(stored)
+        for batch in slices(stored, _BATCH_SIZE):
+            with self.change_lock:
+                self._record(batch)
 
     def remove_events(self, removed: Sequence[RemovedEvents]) -> None:
         """Take removed events back, and apply changed ones; again is no difference."""
@@ -118,13 +141,14 @@ class StateUpdater:
 
     def apply_controls(self, controls: UserControls) -> None:
         """Make these the controls of the user, unless later ones are known."""
-        with self.feed.lock:
-            self.feed.state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
+        with self.change_lock:
+            writing = self._writes("controls")
+            self.feed.state.set_controls(controls.user_id.bytes, controls.controls, controls.seq, writing)
 
     def apply_follow(self, change: FollowChange) -> None:
         """Apply a committed follow, or its end."""
-        with self.feed.lock:
-            self._follows.apply_own(self.feed.state, change)
+        with self.change_lock:
+            self._follows.apply_own(self.feed.state, change, self._writes("follows"))
 
     def apply_membership(self, change: UserChange) -> None:
         """Apply a committed membership, or its end."""
@@ -139,9 +163,9 @@ class StateUpdater:
 
     def apply_pages(self, pages: Sequence[ShownPage]) -> None:
         """Add pages that were shown, each once; again it changes only which posts were seen."""
-        for start in range(0, len(pages), _BATCH_SIZE):
-            with self.feed.lock:
-                record_pages(self.feed.state, pages[start : start + _BATCH_SIZE])
+        for step in slices(pages, _PAGES_PER_STEP):
+            with self.change_lock, self._writing("pages"):
+                record_pages(self.feed.state, step)
 
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
@@ -157,11 +181,13 @@ class StateUpdater:
         self._replace_events([one for one in removed if unknown & {one.user_id, one.post_id}])
         self._remove_events_of(changes.removed_users, changes.removed_posts)
         self._remove_posts(changes.removed_posts, changes.post_seqs)
-        with self.feed.lock:
-            state = self.feed.state
-            for user_id in changes.removed_users:
-                state.remove_user(user_id.bytes)
-            self._follows.apply(state, changes)
+        state = self.feed.state
+        for users in slices(changes.removed_users, _ROWS_PER_STEP):
+            with self.change_lock, self._writing("users"):
+                for user_id in users:
+                    state.remove_user(user_id.bytes)
+        with self.change_lock:
+            self._follows.apply(state, changes, self._writes("follows"))
         pairs = (*changes.follows, *changes.removed_follows)
         self.changed_followers.update(follower.bytes for follower, _ in pairs)
         for controls in changes.controls:
@@ -169,15 +195,14 @@ class StateUpdater:
             if is_known or (controls.controls and controls.user_id not in changes.removed_users):
                 self.apply_controls(controls)
         unordered = unordered_pairs(state, changes.events)
-        for start in range(0, len(changes.events), _BATCH_SIZE):
-            self.apply_events(changes.events[start : start + _BATCH_SIZE])
+        self.apply_events(changes.events)
         if unordered:  # which events of a pair count depends on all of them
             stored = self.interactions.events_of(unordered)
             self._replace_events(
                 [RemovedEvents(*pair, (), self._applied_of(stored[pair])) for pair in unordered]
             )
         self.apply_pages(changes.pages)
-        with self.feed.lock:
+        with self.change_lock:
             if checksums is not None:
                 checksums.apply(changes.checksums, state.user_rows, state.post_rows)
                 for (
@@ -197,13 +222,13 @@ class StateUpdater:
     def _remove_events_of(self, users: Iterable[UUID], posts: Iterable[UUID]) -> None:
         """Remove all events of users, and with posts, that are about to be removed."""
         state = self.feed.state
-        with self.feed.lock:
+        with self.change_lock:
             user_rows = [row for user in users if (row := state.user_rows.get(user.bytes)) is not None]
             post_rows = [row for post in posts if (row := state.post_rows.get(post.bytes)) is not None]
             pairs = pairs_to_remove(state, user_rows, post_rows)
-        for start in range(0, len(pairs), _BATCH_SIZE):
-            with self.feed.lock:
-                replace_events(state, pairs[start : start + _BATCH_SIZE])
+        for batch in slices(pairs, _BATCH_SIZE):
+            with self.change_lock:
+                replace_events(state, batch, self._writes("retraction"))
 
     def set_users(self, users: Sequence[User], seqs: Mapping[UUID, int] | None = None) -> None:
         """Make these the settings and audiences of users, unless later ones are known.
@@ -211,22 +236,23 @@ class StateUpdater:
         `seqs` are the numbers in the outbox of the users' latest changes; a user without one is always set.
         """
         seqs = seqs or {}
-        for start in range(0, len(users), _BATCH_SIZE):
-            with self.feed.lock:
-                for user in users[start : start + _BATCH_SIZE]:
-                    if self._latest_of_users.accepts(user.id, seqs.get(user.id)):
-                        self._set_user(user)
-
-    def _set_user(self, user: User) -> None:
-        state = self.feed.state
-        state.set_user(user)
-        created = -np.inf if user.created_at is None else user.created_at.timestamp()
-        set_account_created(state, state.user_rows[user.id.bytes], created)
+        for step in slices(users, _ROWS_PER_STEP):
+            with self.change_lock:
+                accepts = self._latest_of_users.accepts
+                latest = [user for user in step if accepts(user.id, seqs.get(user.id))]
+                state = self.feed.state
+                state.reserve(state.n_users + len(latest), state.n_posts)
+                with self._writing("users"):
+                    for user in latest:
+                        state.set_user(user)
+                for user in latest:
+                    created = -np.inf if user.created_at is None else user.created_at.timestamp()
+                    set_account_created(state, state.user_rows[user.id.bytes], created, self._writes("users"))
 
     def with_latest_numbers(self, keys: RowKeys) -> RowKeys:
         """The same keys with the numbers of their latest changes that are known, so that later ones win."""
         state = self.feed.state
-        with self.feed.lock:
+        with self.change_lock:
             rows = {user: state.user_rows.get(user.bytes, -1) for user in keys.controls}
             return replace(
                 keys,
@@ -272,31 +298,31 @@ class StateUpdater:
 
     def _remove_posts(self, ids: Sequence[UUID], seqs: Mapping[UUID, int]) -> None:
         """Hide posts from every feed. `seqs` as in `_upsert_posts`."""
-        with self._posts_lock, self.feed.lock:
-            for post_id in ids:
-                if self._latest_of_posts.accepts(post_id, seqs.get(post_id)):
-                    self.feed.state.remove_post(post_id.bytes)
+        for step in slices(ids, _ROWS_PER_STEP):
+            with self.change_lock, self._writing("posts"):
+                for post_id in step:
+                    if self._latest_of_posts.accepts(post_id, seqs.get(post_id)):
+                        self.feed.state.remove_post(post_id.bytes)
 
     def _upsert_posts(self, posts: Sequence[Post], seqs: Mapping[UUID, int] | None = None) -> None:
         """Add or update posts, unless later changes are known.
 
         `seqs` are the numbers in the outbox of the latest changes; a post without one is always updated.
         """
-        for start in range(0, len(posts), _BATCH_SIZE):
-            with self._posts_lock:
-                self._upsert_batch(posts[start : start + _BATCH_SIZE], seqs or {})
+        for batch in slices(posts, _BATCH_SIZE):
+            with self.change_lock:
+                self._upsert_batch(batch, seqs or {})
 
     def _upsert_batch(self, posts: Sequence[Post], seqs: Mapping[UUID, int]) -> None:
         accepts = self._latest_of_posts.accepts
         batch = list({post.id: post for post in posts if accepts(post.id, seqs.get(post.id))}.values())
         vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
-        with self.feed.lock:
+        with self._writing("posts"):
             restore_hidden_posts(self.feed.state, batch)
-            changed = changed_authors(self.feed.state, batch)
+        changed = changed_authors(self.feed.state, batch)
         # Read first: if the database is away, the batch comes again and its authors still differ.
         events = self.interactions.events_of(changed) if changed else {}
-        with self.feed.lock:
-            upsert_posts(self.feed.state, batch, vectors)
+        upsert_posts(self.feed.state, batch, vectors, self._writes("posts"))
         # events on own posts do not count
         self._replace_events(
             [RemovedEvents(*pair, (), self._applied_of(stored)) for pair, stored in events.items()]
@@ -315,46 +341,62 @@ class StateUpdater:
             key=lambda event: (event.interaction.occurred_at, event.seq),
         )
         # the user of a committed event exists, even if no trigger captured it
-        state.add_users([event.interaction.user_id.bytes for event in new])
+        state.reserve(state.n_users + len(new), state.n_posts)
+        with self._writing("events"):
+            state.add_users([event.interaction.user_id.bytes for event in new])
         counted = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
         # `remove_events` may have counted an event of this batch already, as one that remains
         uncounted = [event for event in counted if not is_counted(state, event)]
         state.n_events += len(counted) - len(uncounted)
         if uncounted:
-            state.record(event_columns(state, uncounted))
+            events = event_columns(state, uncounted)
+            counts = state.newly_counted(
+                events
+            )  # of all, because an event may be received before an older one
+            state.reserve_events(events)
+            for start in range(0, len(events), _EVENTS_PER_STEP):
+                step = slice(start, start + _EVENTS_PER_STEP)
+                with self._writing("events"):
+                    state.record(events[step], counts[step])
         if state.checksums is not None:
             state.checksums.events.mark_unknown(event.seq for event in counted)
         for event in counted:
             self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
         while len(self._applied) > _MAX_APPLIED_EVENTS:
-            self._applied.pop(next(iter(self._applied)))
+            self._applied.popitem(last=False)
 
     def _count_removed(self, removed: Sequence[RemovedEvents]) -> None:
         left = {event.seq for one in removed for event in one.remaining}
         gone = {seq for one in removed for seq in one.seqs} - left
-        with self.feed.lock:
+        with self.change_lock:
             new = gone - self._removed.keys()
             self._removed.update(dict.fromkeys(new))
             self.feed.state.n_events -= len(new)
             while len(self._removed) > _MAX_APPLIED_EVENTS:
-                self._removed.pop(next(iter(self._removed)))
+                self._removed.popitem(last=False)
 
     def _replace_events(self, changes: Sequence[RemovedEvents]) -> None:
-        for start in range(0, len(changes), _BATCH_SIZE):
-            with self.feed.lock:
+        for batch in slices(changes, _BATCH_SIZE):
+            with self.change_lock:
                 state = self.feed.state
                 pairs = [
                     PairEvents(user, post, change.seqs, event_columns(state, change.remaining))
-                    for change in changes[start : start + _BATCH_SIZE]
+                    for change in batch
                     if (user := state.user_rows.get(change.user_id.bytes)) is not None
                     and (post := state.post_rows.get(change.post_id.bytes)) is not None
                 ]
-                replace_events(state, pairs)
+                replace_events(state, pairs, self._writes("retraction"))
 
     def _applied_of(self, stored: Sequence[StoredInteraction]) -> list[StoredInteraction]:
         """The events that the log has returned; the others follow."""
         checksums = self.feed.state.checksums
         return [event for event in stored if checksums is None or checksums.events.has(event.seq)]
+
+    def _writing(self, writer: str) -> AbstractContextManager[None]:
+        return self.feed.lock.writing(writer)
+
+    def _writes(self, writer: str) -> Writing:
+        return partial(self._writing, writer)
 
     def _is_applied(self, event: StoredInteraction) -> bool:
         row = self.feed.state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)

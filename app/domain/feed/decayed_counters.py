@@ -32,9 +32,13 @@ class DecayedCounters:
             [TopK(top_k_size) for _ in self.half_lives] if top_k_size else []
         )  # one per half-life, or none
 
+    def reserve(self, rows: int) -> None:
+        """Make room for `rows` rows. It changes no value."""
+        self._log2_counts = grow(self._log2_counts, rows, NEVER)
+
     def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
-        self._log2_counts = grow(self._log2_counts, rows, NEVER)
+        self.reserve(rows)
         self.rows = max(self.rows, rows)
 
     def add(self, rows: NDArray[np.intp], times: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
@@ -42,24 +46,39 @@ class DecayedCounters:
 
         `weights` (n,) are not negative. The order matters to the last bit, because floating-point sums depend on it.
         """
-        if not weights.all():  # an event without weight leaves no trace
-            counts = weights > 0
-            rows, times, weights = rows[counts], times[counts], weights[counts]
-        if not len(rows):
-            return
-        # An event at t adds 2 ** (t / half_life) to the sum; `values` divides the sum by 2 ** (now / half_life).
-        log2_weights = np.log2(weights)
-        for log2_counts, half_life in zip(self._log2_counts, self.half_lives, strict=True):
-            np.logaddexp2.at(log2_counts, rows, times / half_life + log2_weights)
+        rows = self._add(self._log2_counts, rows, times, weights)
         for top_k, log2_counts in zip(self._top_k, self._log2_counts, strict=False):
             top_k.notify(log2_counts, rows)
 
-    def recount(self, row: int, times: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
-        """Make the events at `times` (seconds since the epoch, in any order) the only ones of `row`."""
-        self._log2_counts[:, row] = NEVER
-        self.add(np.full(len(times), row), times, weights)
+    def log2_counts_of(self, times: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n_half_lives,) the counts of a row with events at `times` (seconds since the epoch), for `replace`."""
+        log2_counts = np.full((len(self.half_lives), 1), NEVER)
+        self._add(log2_counts, np.zeros(len(times), np.intp), times, weights)
+        return log2_counts[:, 0]
+
+    def replace(self, row: int, log2_counts: NDArray[np.float64]) -> None:
+        """Make `log2_counts` (n_half_lives,) those of `row`."""
+        self._log2_counts[:, row] = log2_counts
         for top_k in self._top_k:
             top_k.invalidate()
+
+    def _add(
+        self,
+        counts: NDArray[np.float64],
+        rows: NDArray[np.intp],
+        times: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> NDArray[np.intp]:
+        """Add events to `counts` (n_half_lives, n_rows). Returns the rows of those that have a weight."""
+        if not weights.all():  # an event without weight leaves no trace
+            is_counted = weights > 0
+            rows, times, weights = rows[is_counted], times[is_counted], weights[is_counted]
+        if len(rows):
+            # An event at t adds 2 ** (t / half_life) to the sum; `values` divides the sum by 2 ** (now / half_life).
+            log2_weights = np.log2(weights)
+            for log2_counts, half_life in zip(counts, self.half_lives, strict=True):
+                np.logaddexp2.at(log2_counts, rows, times / half_life + log2_weights)
+        return rows
 
     def values(self, now: float, rows: NDArray[np.intp], indices: slice = slice(None)) -> NDArray[np.float64]:
         """(n_half_lives, n_rows) decayed counts of `rows` at `now`, for `half_lives[indices]`; 0 if below 1e-301."""

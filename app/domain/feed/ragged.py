@@ -14,7 +14,10 @@ def grow(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
     have = array.shape[-1]
     if size <= have:
         return array
-    bigger = np.full((*array.shape[:-1], max(size, 2 * have, 16)), fill, array.dtype)
+    shape = (*array.shape[:-1], max(size, 2 * have, 16))
+    bigger = (
+        np.full(shape, fill, array.dtype) if fill else np.zeros(shape, array.dtype)
+    )  # zeros take no memory yet
     bigger[..., :have] = array
     return bigger
 
@@ -85,6 +88,14 @@ class RaggedArray:
         """Entries in each of `rows`."""
         return self._length[rows]
 
+    def reserve(self, rows: NDArray[np.intp]) -> None:
+        """Make room for one more entry for each occurrence of a row in `rows`. It changes no row.
+
+        Other threads may read next to it: a row that moves is in both places, and its old place is not used again.
+        """
+        touched, counts = np.unique(rows, return_counts=True)
+        self._ensure_capacity(touched, self._length[touched] + counts)
+
     def append(self, rows: NDArray[np.intp], *values: NDArray[Any]) -> None:
         """Append `values[...][i]` to row `rows[i]`, in order; a row may occur several times."""
         if not len(rows):
@@ -121,8 +132,12 @@ class RaggedArray:
 
     def replace(self, row: int, *values: NDArray[Any]) -> None:
         """Make `values` the columns of a row."""
-        self._length[row] = 0
-        self.append(np.full(len(values[0]), row), *values)
+        size = len(values[0])
+        self._ensure_capacity(np.array([row]), np.array([size]))
+        start = self._start.item(row)
+        for pool, column in zip(self._pools, values, strict=True):
+            pool[start : start + size] = column
+        self._length[row] = size
 
     def discard(self, row: int, value: int) -> None:
         """Remove the entries of `row` whose first column equals `value`."""

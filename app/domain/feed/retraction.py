@@ -1,6 +1,7 @@
 """Takes events back out of a feed state, as if they had never been."""
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.event_counting import counted_events
+from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
 
+_ROWS_PER_STEP = 50
 Columns = Sequence[NDArray[Any]]
 
 
@@ -28,8 +31,8 @@ class PairEvents:
     stored: EventColumns
 
 
-def replace_events(state: FeedState, pairs: Sequence[PairEvents]) -> None:
-    """Make the events of distinct pairs those that are stored; counters and histories follow.
+def replace_events(state: FeedState, pairs: Sequence[PairEvents], writing: Writing = nullcontext) -> None:
+    """Make the events of distinct pairs those that are stored; counters and histories follow, in short steps.
 
     Events that were applied after the read stay. If a removed event was the one that counted in its window, the next
     one counts. The cost grows with the events of the posts and of their authors, which are counted again.
@@ -52,7 +55,8 @@ def replace_events(state: FeedState, pairs: Sequence[PairEvents]) -> None:
     is_gone, is_new = ~_contains(after, before), ~_contains(before, after)
     gone, new = present[np.flatnonzero(is_gone)], everything[np.flatnonzero(is_new)]
     if len(gone) or len(new):
-        _rewrite(state, gone, np.concatenate(of_pair)[is_gone], new[np.argsort(new.time, kind="stable")])
+        new = new[np.argsort(new.time, kind="stable")]
+        _rewrite(state, gone, np.concatenate(of_pair)[is_gone], new, writing)
 
 
 def pairs_to_remove(state: FeedState, users: Iterable[int], posts: Iterable[int]) -> list[PairEvents]:
@@ -66,7 +70,7 @@ def pairs_to_remove(state: FeedState, users: Iterable[int], posts: Iterable[int]
     ]
 
 
-def move_events(state: FeedState, before: int, after: int) -> None:
+def move_events(state: FeedState, before: int, after: int, writing: Writing = nullcontext) -> None:
     """Move all events with a post row to another row, which is of the same post."""
     removals = pairs_to_remove(state, (), [before])
     every = [_events_of_pair(state, pair.user, before) for pair in removals]
@@ -74,7 +78,7 @@ def move_events(state: FeedState, before: int, after: int) -> None:
     additions = [
         PairEvents(pair.user, after, (), events) for pair, events in zip(removals, moved, strict=True)
     ]
-    replace_events(state, [*removals, *additions])
+    replace_events(state, [*removals, *additions], writing)
 
 
 def _events_of_pair(state: FeedState, user: int, post: int) -> EventColumns:
@@ -105,30 +109,42 @@ def _contains(those: Collection[tuple[Any, ...]], events: Sequence[tuple[Any, ..
     return np.array([event in known for event in events], np.bool_)
 
 
-def _rewrite(state: FeedState, gone: EventColumns, places: NDArray[np.intp], new: EventColumns) -> None:
+def _rewrite(
+    state: FeedState, gone: EventColumns, places: NDArray[np.intp], new: EventColumns, writing: Writing
+) -> None:
     """Remove the events `gone`, at `places` of their users' rows, and insert the events `new`, in order of time."""
-    for user in np.union1d(gone.user, new.user).tolist():
-        kept = [np.delete(column, places[gone.user == user]) for column in state.events_by_user.row(user)]
-        of_user = new[np.flatnonzero(new.user == user)]
-        added = (of_user.post, of_user.time, of_user.kind, of_user.received, of_user.seq)
-        state.events_by_user.replace(user, *_inserted_by_time(kept, added))
-    posts = np.union1d(gone.post, new.post).astype(np.intp)
-    for post in posts.tolist():
-        _rewrite_post(
-            state, post, gone[np.flatnonzero(gone.post == post)], new[np.flatnonzero(new.post == post)]
-        )
-    state.events_replaced(posts)
-    _recount(state, posts)
+    users, posts = np.union1d(gone.user, new.user), np.union1d(gone.post, new.post).astype(np.intp)
+    for rows in slices(users.tolist(), _ROWS_PER_STEP):
+        of_users = [_rewritten_user(state, user, places[gone.user == user], new) for user in rows]
+        with writing():
+            for user, columns in zip(rows, of_users, strict=True):
+                state.events_by_user.replace(user, *columns)
+    for rows in slices(posts.tolist(), _ROWS_PER_STEP):
+        of_posts = [_rewritten_post(state, post, gone, new) for post in rows]
+        with writing():
+            for post, columns in zip(rows, of_posts, strict=True):
+                state.users_by_post.replace(post, *columns)
+    _recount(state, posts, writing)
 
 
-def _rewrite_post(state: FeedState, post: int, gone: EventColumns, new: EventColumns) -> None:
-    """Remove one entry of the post's row for each of `gone`, and insert new ones by their time."""
+def _rewritten_user(
+    state: FeedState, user: int, places: NDArray[np.intp], new: EventColumns
+) -> list[NDArray[Any]]:
+    """The user's row without the entries at `places`, and with the new ones of the user by their time."""
+    kept = [np.delete(column, places) for column in state.events_by_user.row(user)]
+    new = new[np.flatnonzero(new.user == user)]
+    return _inserted_by_time(kept, (new.post, new.time, new.kind, new.received, new.seq))
+
+
+def _rewritten_post(state: FeedState, post: int, gone: EventColumns, new: EventColumns) -> list[NDArray[Any]]:
+    """The post's row without one entry for each of `gone` of the post, and with the new ones by their time."""
+    gone, new = gone[np.flatnonzero(gone.post == post)], new[np.flatnonzero(new.post == post)]
     users, times, kinds = state.users_by_post.row(post)
     keep = np.ones(len(users), np.bool_)
     for user, time, kind in zip(gone.user, gone.time, gone.kind, strict=True):
         keep[np.flatnonzero(keep & (users == user) & (times == time) & (kinds == kind))[0]] = False
     kept = [column[keep] for column in (users, times, kinds)]
-    state.users_by_post.replace(post, *_inserted_by_time(kept, (new.user, new.time, new.kind)))
+    return _inserted_by_time(kept, (new.user, new.time, new.kind))
 
 
 def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
@@ -137,24 +153,40 @@ def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
     return [np.insert(column, place, values) for column, values in zip(kept, added, strict=True)]
 
 
-def _recount(state: FeedState, posts: NDArray[np.intp]) -> None:
+def _recount(state: FeedState, posts: NDArray[np.intp], writing: Writing) -> None:
     """Count the events of posts and of their authors again: a counter that only adds would drift when it subtracts."""
     was_largest = state.engagements[posts].max() == state.largest_engagement
-    for post in posts.tolist():
-        users, times, kinds = state.users_by_post.row(post)
-        weights = state.event_weights(users.astype(np.intp), kinds, times)
-        state.engagements[post] = len(times)
-        state.last_engaged[post] = times.max(initial=-np.inf)
-        state.post_counters.recount(post, times, weights)
-        strong = state.is_strong(kinds)
-        state.strong_counters.recount(post, times[strong], weights[strong])
-    largest = state.engagements if was_largest else state.engagements[posts]
-    state.largest_engagement = max(0 if was_largest else state.largest_engagement, int(largest.max()))
+    for rows in slices(posts.tolist(), _ROWS_PER_STEP):
+        counts = [_counts_of_post(state, post) for post in rows]
+        with writing():
+            for post, (number, last, log2_counts, strong) in zip(rows, counts, strict=True):
+                state.engagements[post], state.last_engaged[post] = number, last
+                state.post_counters.replace(post, log2_counts)
+                state.strong_counters.replace(post, strong)
+    largest = int((state.engagements if was_largest else state.engagements[posts]).max())
+    with writing():
+        state.largest_engagement = max(0 if was_largest else state.largest_engagement, largest)
     for author in np.unique(state.author[posts]).tolist():
-        recount_author(state, author)
+        recount_author(state, author, writing)
+    with writing():  # at last, because a ranking between two steps read a part of the change
+        state.events_replaced(posts)
 
 
-def recount_author(state: FeedState, author: int) -> None:
+def _counts_of_post(
+    state: FeedState, post: int
+) -> tuple[int, float, NDArray[np.float64], NDArray[np.float64]]:
+    """Number of events, time of the last one, decayed counts, and decayed counts of strong events."""
+    users, times, kinds = state.users_by_post.row(post)
+    weights, strong = state.event_weights(users.astype(np.intp), kinds, times), state.is_strong(kinds)
+    return (
+        len(times),
+        float(times.max(initial=-np.inf)),
+        state.post_counters.log2_counts_of(times, weights),
+        state.strong_counters.log2_counts_of(times[strong], weights[strong]),
+    )
+
+
+def recount_author(state: FeedState, author: int, writing: Writing = nullcontext) -> None:
     """Count the events of an author's posts again. -1 is no author."""
     if author >= 0:
         posts = state.posts_by_author.row(author)[0].astype(np.intp)
@@ -163,10 +195,12 @@ def recount_author(state: FeedState, author: int) -> None:
         weights = state.event_weights(users.astype(np.intp), kinds, times)
         others = np.flatnonzero(users != author)
         in_order = others[np.argsort(times[others], kind="stable")]
-        state.author_counters.recount(author, times[in_order], weights[in_order])
+        log2_counts = state.author_counters.log2_counts_of(times[in_order], weights[in_order])
+        with writing():
+            state.author_counters.replace(author, log2_counts)
 
 
-def set_account_created(state: FeedState, user: int, created: float) -> None:
+def set_account_created(state: FeedState, user: int, created: float, writing: Writing = nullcontext) -> None:
     """Date a user's account (seconds, -inf unknown). Counts the user's events again if that changes their weights."""
     posts, times, kinds, *_ = state.events_by_user.row(user)
     users = np.full(len(posts), user)
@@ -175,5 +209,4 @@ def set_account_created(state: FeedState, user: int, created: float) -> None:
     changed = before != state.event_weights(users, kinds, times)
     changed_posts = np.unique(posts[changed]).astype(np.intp)
     if len(changed_posts):
-        state.events_replaced(changed_posts)
-        _recount(state, changed_posts)
+        _recount(state, changed_posts, writing)

@@ -35,7 +35,8 @@ def record_pages(state: FeedState, pages: Iterable[ShownPage]) -> None:
             continue
         for seen in (False, True):
             posts = state.rows_of_seq(page.posts[page.seen == seen])
-            state.impressions.record(user, posts, page.shown_at.timestamp(), seen=seen)
+            if len(posts):
+                state.impressions.record(user, posts, page.shown_at.timestamp(), seen=seen)
 
 
 def page_columns(pages: Sequence[ShownPage], dataset: FeedDataset) -> PageColumns:

@@ -38,8 +38,12 @@ class SortedRows:
         tail_rows = np.insert(self.rows[first:], place - first, rows)
         tail_values = np.insert(self.values[first:], place - first, values)
         self._length += len(rows)
-        self._rows, self._values = grow(self._rows, self._length), grow(self._values, self._length)
+        self.reserve(self._length)
         self._rows[first : self._length], self._values[first : self._length] = tail_rows, tail_values
+
+    def reserve(self, length: int) -> None:
+        """Make room for `length` rows. It changes no value."""
+        self._rows, self._values = grow(self._rows, length), grow(self._values, length)
 
     def change(self, row: int, value: Any) -> None:
         """Give a row another value; it comes after the rows that have this value."""

@@ -1,7 +1,8 @@
 """The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from contextlib import nullcontext
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.row_checksums import RowChecksums
+from app.domain.feed.slices import Writing, slices
 from app.domain.feed.sorted_rows import SortedRows
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.feed.visibility import FeedVisibility, PostSettings
@@ -29,6 +31,16 @@ STRONG_HALF_LIVES = (7 * DAY,)
 AUTHOR_HALF_LIVES = (DAY, 7 * DAY)
 """Of engagement with an author's posts, seconds."""
 
+# arrays by post, and the value of a new post
+_POST_ARRAYS: Final = {
+    "created": 0,
+    "author": 0,
+    "topic": 0,
+    "visible": False,
+    "seq": 0,
+    "engagements": 0,
+    "last_engaged": -np.inf,
+}
 T = TypeVar("T")
 TOP_K_SIZE = 400
 _STRONG = 2  # kinds from like on say more than a look
@@ -144,12 +156,31 @@ class FeedState:
                 self.n_users += 1
         if self.checksums is not None:
             self.checksums.add_users(new)
-        for rows in (self.events_by_user, self.posts_by_author, self.follows):
-            rows.ensure_rows(self.n_users)
+        self.reserve(self.n_users, self.n_posts)
         self.author_counters.ensure_rows(self.n_users)
-        self.visibility.ensure_rows(self.n_users, self.n_posts)
-        self.followers = grow(self.followers, self.n_users)
-        self.accounts_created = grow(self.accounts_created, self.n_users, -np.inf)
+
+    def reserve(self, users: int, posts: int) -> None:
+        """Make room for so many users and posts. It changes nothing that rankings read, so they may run next to it."""
+        for rows in (self.events_by_user, self.posts_by_author, self.follows):
+            rows.ensure_rows(users)
+        self.author_counters.reserve(users)
+        self.followers = grow(self.followers, users)
+        self.accounts_created = grow(self.accounts_created, users, -np.inf)
+        self.users_by_post.ensure_rows(posts)
+        for name, fill in _POST_ARRAYS.items():
+            setattr(self, name, grow(getattr(self, name), posts, fill))
+        if len(self.text) < posts:
+            text = np.zeros((len(self.created), self.text.shape[1]), np.float32)
+            text[: len(self.text)] = self.text
+            self.text = text
+        for one in (self.post_counters, self.strong_counters, self._by_created, self._by_seq):
+            one.reserve(posts)
+        self.visibility.ensure_rows(users, posts)
+
+    def reserve_events(self, events: EventColumns) -> None:
+        """As `reserve`, for events that `record` gets next."""
+        self.events_by_user.reserve(events.user.astype(np.intp))
+        self.users_by_post.reserve(events.post.astype(np.intp))
 
     def add_posts(
         self,
@@ -180,29 +211,20 @@ class FeedState:
         self.posts_by_external_id.set(
             keys, [given or id_ for given, id_ in zip(external_ids, ids, strict=True)]
         )
-        size = self.n_posts
-        self.created, self.author, self.seq = (grow(a, size) for a in (self.created, self.author, self.seq))
-        self.topic, self.visible = grow(self.topic, size), grow(self.visible, size)
-        self.engagements, self.last_engaged = (
-            grow(self.engagements, size),
-            grow(self.last_engaged, size, -np.inf),
-        )
-        self.text = np.ascontiguousarray(grow(self.text.T, size).T) if len(self.text) < size else self.text
+        self.reserve(self.n_users, self.n_posts)
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
         self._changed(posts=True)
         self.topic[rows] = [self._topic(of_post) for of_post in tags]
         self.post_words.append(rows, texts, tags)
-        self.visibility.ensure_rows(self.n_users, size)
         if settings is not None:
             self.visibility.set_posts(rows, keys, settings, self.post_rows.get)
         if vectors is not None:
             self.set_text(rows, vectors)
         self._by_created.add(rows, created)
         self._by_seq.add(rows, seq)
-        self.post_counters.ensure_rows(size)
-        self.strong_counters.ensure_rows(size)
-        self.users_by_post.ensure_rows(size)
+        self.post_counters.ensure_rows(self.n_posts)
+        self.strong_counters.ensure_rows(self.n_posts)
         known = author >= 0
         self.posts_by_author.append(author[known].astype(np.intp), rows[known].astype(np.int32))
         self.changed_posts.append(rows)
@@ -221,9 +243,9 @@ class FeedState:
         here.
         """
         self.n_events += len(events)
-        if counted is None and self.counting is not None:
-            counted = newly_counted_events(self.counting, events, self.author, self.events_by_user)
-        if counted is not None and not counted.all():
+        if counted is None:
+            counted = self.newly_counted(events)
+        if not counted.all():
             events = events[np.flatnonzero(counted)]
         if not len(events):
             return
@@ -242,6 +264,12 @@ class FeedState:
         np.maximum.at(self.last_engaged, posts, events.time)
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)
+
+    def newly_counted(self, events: EventColumns) -> NDArray[np.bool_]:
+        """(n_events,) true for the events that count after those of this state (see CountingRule)."""
+        if self.counting is None:
+            return np.ones(len(events), np.bool_)
+        return newly_counted_events(self.counting, events, self.author, self.events_by_user)
 
     def event_weights(
         self, users: NDArray[np.intp], kinds: NDArray[np.uint8], times: NDArray[np.float64]
@@ -323,15 +351,20 @@ class FeedState:
             self._changed(posts=True)  # concerns every other user
         self.visibility.set_user(row, user)
 
-    def set_controls(self, user: bytes, controls: Sequence[Control], seq: int) -> None:
+    def set_controls(
+        self, user: bytes, controls: Sequence[Control], seq: int, writing: Writing = nullcontext
+    ) -> None:
         """Make these the controls of a user (UUID bytes), unless later ones (by `seq`) are known.
 
         Adds the user and the authors if they are unknown.
         """
         authors = [control.author_id.bytes for control in controls if control.author_id is not None]
-        self.add_users([user, *authors])
+        for keys in slices([user, *authors], 500):
+            with writing():
+                self.add_users(keys)
         entries = [ControlEntry.of(control, self.user_rows) for control in controls]
-        self.controls.replace(self.user_rows[user], seq, entries)
+        with writing():
+            self.controls.replace(self.user_rows[user], seq, entries)
 
     def remove_post(self, key: bytes) -> None:
         """Hide a post from every feed. Its row stays, because events refer to it."""
@@ -348,8 +381,10 @@ class FeedState:
         row = self.user_rows.pop(key, None)
         self.users_by_external_id.remove(key)
         if row is not None:
-            for followee in self.follows.row(row)[0].tolist():
-                self.unfollow(row, followee)
+            (followees,) = self.follows.row(row)
+            self._changed(posts=False)
+            self.followers[followees] -= 1
+            self.follows.replace(row, followees[:0])
             self.impressions.remove(row)
             if self.checksums is not None:
                 self.checksums.remove_user(key, row)

@@ -277,4 +277,5 @@ def test_figures_name_every_stage(service: Service, active_user: str) -> None:
     for stage in ("sources", "filter", "score", "select", "encode", "total"):
         assert f'ml_recommendation_latency_seconds_count{{stage="{stage}"}}' in figures
     assert 'ml_recommendation_requests_total{mode="ranked",source="personalized",status="200"}' in figures
+    assert 'ml_feed_lock_held_seconds_count{writer="state"}' in figures
     assert "ml_degraded 0.0" in figures
