@@ -203,11 +203,12 @@ def _backfill(adoption: _Adoption) -> None:
         results = backfill(connection, adoption.schema, adoption.proposal, adoption.time_zone)
     for result in results:
         print("\n".join([str(result), *result.warnings(adoption.time_zone)]))
-    if empty := [f"{one.table} -> {one.kind}" for one in results if one.given and one.skipped == one.given]:
-        raise AdoptionError(
-            f"{', '.join(empty)}: no row could be copied, as counted above; correct the mapping with "
-            "--map, for example like.created_at=COLUMN, or omit the table with like="
-        )
+    for one in results:
+        if one.given and one.skipped == one.given:
+            raise AdoptionError(
+                f"{one.table} -> {one.kind}: no row could be copied, as counted above; correct the mapping with --map, "
+                f"for example {one.kind}.created_at=COLUMN, or omit the table with {one.kind}="
+            )
     if not results:
         print(
             "no table of likes, comments, shares, views or clicks was recognised; name one with --map like=TABLE"

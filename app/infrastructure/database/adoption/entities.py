@@ -10,6 +10,7 @@ from app.infrastructure.database.adoption.names import quoted, snake_case
 from app.infrastructure.database.adoption.proposal import Source, last_noun, noun
 from app.infrastructure.database.adoption.publication import Publication, publication, user_publication
 from app.infrastructure.database.adoption.references import refers_to, refers_to_row
+from app.infrastructure.database.adoption.showing_times import showing_condition
 
 
 def has_type(*types: str) -> Callable[[Column], bool]:
@@ -166,6 +167,16 @@ def _checked(
     return published
 
 
+def _only_time(table: Table, time_zone: str) -> str | None:
+    """Return the only time that does not say whether a row is shown: "liked_on"."""
+    found = [
+        column.name
+        for column in table.columns
+        if column.family == "time" and showing_condition(column, time_zone, has_state=False) is None
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def relation(
     role: str,
     table: Table,
@@ -176,6 +187,8 @@ def relation(
 ) -> Source:
     """Add the time and the condition of published rows, which every relation may have."""
     created_at = answers.column(role, "created_at", table, vocabulary.CREATED, is_time)
+    if answers.get(f"{role}.created_at") is None:
+        created_at = created_at or _only_time(table, time_zone)
     visible = answers.column(role, "visible", table, (), is_time)
     optional = {"created_at": created_at, "visible": visible}
     found = columns | {name: column for name, column in optional.items() if column}

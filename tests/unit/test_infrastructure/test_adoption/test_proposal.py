@@ -411,6 +411,15 @@ def test_columns_may_have_the_name_of_their_table() -> None:
     assert "public.tweets.pinned_tweet refers to posts and is not used" in of_tweets.notes[0]
 
 
+def test_the_only_time_of_an_event_is_its_own() -> None:
+    likes = table("likes", "user_id uuid,post_id uuid,liked_on timestamptz,deleted_at timestamptz", "")
+
+    found = propose([*SUPABASE[:2], likes], {})
+
+    assert mapped(found)["like"]["created_at"] == "liked_on"
+    assert dict(found.events)["like"].published.columns == ("deleted_at",)
+
+
 def test_attachments_of_posts_are_no_posts() -> None:
     photos = table("photos", "id uuid,post_id uuid > posts.id,user_id uuid,created_at timestamptz")
 
