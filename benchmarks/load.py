@@ -71,8 +71,31 @@ class Caller(asyncio.Protocol):
             self._transport.close()
 
 
-async def run_load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
-    """Send requests for some seconds; returns their number, their rate per second and latencies in milliseconds."""
+async def send_at_rate(port: int, requests: Sequence[bytes], per_second: float, until: float) -> int:
+    """Send each request at its time, or when the one before it was answered; returns how many were sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began, sent = perf_counter(), 0
+    for number, request in enumerate(requests):
+        if (due := began + number / per_second) >= until or perf_counter() >= until:
+            break
+        await asyncio.sleep(max(due - perf_counter(), 0))
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
+        if not head.startswith(b"http/1.1 20"):
+            raise RuntimeError(head.partition(b"\r\n")[0].decode("latin-1"))
+        sent += 1
+    writer.close()
+    return sent
+
+
+async def run_load(
+    port: int, requests: Sequence[bytes], connections: int, seconds: float, arrivals: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Send requests for some seconds; returns their number, their rate per second and latencies in milliseconds.
+
+    `arrivals` are jobs with requests of their own, which arrive at a constant rate meanwhile.
+    """
     loop = asyncio.get_running_loop()
     took: list[float] = []
     began = perf_counter()
@@ -86,11 +109,21 @@ async def run_load(port: int, requests: Sequence[bytes], connections: int, secon
             port,
         )
         callers.append(caller)
+    others = asyncio.gather(
+        *(
+            send_at_rate(
+                port, [request_of(job["path"], body) for body in job["bodies"]], job["per_second"], until
+            )
+            for job in arrivals
+        )
+    )
     await asyncio.gather(*(one.done for one in callers))
+    arrived = await others
     lasted = perf_counter() - began
     p50, p99 = np.quantile(np.array(took) * 1000, [0.5, 0.99])
     return {
         "requests": len(took),
+        "arrived": sum(arrived),
         "per_second": len(took) / lasted,
         "p50_ms": float(p50),
         "p99_ms": float(p99),
@@ -115,7 +148,8 @@ def main() -> None:
         run: Any = asyncio.run
     else:
         run = uvloop.run
-    json.dump(run(run_load(job["port"], requests, job["connections"], job["seconds"])), sys.stdout)
+    load = run_load(job["port"], requests, job["connections"], job["seconds"], job["arrivals"])
+    json.dump(run(load), sys.stdout)
 
 
 if __name__ == "__main__":

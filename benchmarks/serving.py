@@ -15,121 +15,30 @@ The command ends within --time-limit.
 
 import argparse
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx
-
-from app.infrastructure.config.settings import Settings
-from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, EmbeddedUnavailable
+from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
+from benchmarks.archive import add_archive
+from benchmarks.arrivals import Arrivals
+from benchmarks.run import Run
 from training.learning.model_selection import MIN_REQUESTS
 
-PATH = "/recommendations/generate"
-PAGE = 50
 MAX_USERS = 1000  # who send requests in turns
 REPEATING_USERS = 100  # of them, who repeat a request while its response is cached
-
-
-class Run:
-    """One run of the benchmark: its folder, its environment and its time limit."""
-
-    def __init__(self, folder: Path, url: str, seconds: float) -> None:
-        self.folder = folder
-        self._until = time.monotonic() + seconds
-        ours = {name.upper() for name in Settings.model_fields} | {
-            "WEB_CONCURRENCY",
-            "PROMETHEUS_MULTIPROC_DIR",
-        }
-        self._environment = {name: value for name, value in os.environ.items() if name not in ours} | {
-            "DATABASE_URL": url,
-            "MODELS_DIR": str(folder / "models"),
-            "KEYS_DIR": str(folder / "keys"),
-            "LOG_LEVEL": "WARNING",
-        }
-
-    def left(self) -> float:
-        return max(self._until - time.monotonic(), 1.0)
-
-    def command(self, *words: str, given: str | None = None) -> tuple[str, float]:
-        """Run a command; returns its output and its time in seconds. Raises SystemExit if it fails."""
-        began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=CHECKOUT,
-            env=self._environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=self.left(),
-            check=False,
-        )
-        if done.returncode:
-            raise SystemExit(f"{words[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-        return done.stdout, time.perf_counter() - began
-
-    @contextmanager
-    def server(self, application: str, **settings: str) -> Iterator[int]:
-        """Start a server with one process; yields its port."""
-        port = free_port()
-        with (self.folder / f"{application.partition(':')[0]}-{port}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"],
-                cwd=CHECKOUT,
-                env=self._environment | settings,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-            try:
-                yield port
-            finally:
-                process.terminate()
-                try:
-                    process.wait(15)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-
-    def first_response(self, port: int, user: str) -> bytes:
-        """Send a request until there is a response; returns its body. Raises SystemExit after the time limit."""
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            while True:
-                try:
-                    return client.post(PATH, json={"user_id": user, "limit": PAGE}).raise_for_status().content
-                except httpx.TransportError:
-                    if self.left() <= 1.0:
-                        raise SystemExit("the server did not start in time") from None
-                    time.sleep(0.01)
-
-    def run_load(self, port: int, users: Sequence[str], connections: int, seconds: float) -> dict[str, Any]:
-        job = {
-            "port": port,
-            "path": PATH,
-            "bodies": [{"user_id": user, "limit": PAGE} for user in users],
-            "connections": connections,
-            "seconds": seconds,
-        }
-        figures: dict[str, Any] = json.loads(self.command("benchmarks.load", given=json.dumps(job))[0])
-        return figures
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
@@ -137,6 +46,8 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
     size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
     run.command("data.generate_fake_data", *size, "--output", feed)
     _, loading = run.command("data.seed_database", "--input", feed)
+    if args.archive_posts:
+        add_archive(run.url, args.archive_posts)
     report_progress(f"loaded in {loading:.1f} s; training")
     learn_from = ["--learn-from", str(args.learn_from)] if args.learn_from else []
     printed, training = run.command("training.train", "--json", *learn_from)
@@ -149,7 +60,9 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         "training_stages": record["stages"],
         "algorithm": record["config"]["algorithm"],
     }
-    users = requesting_users(feed)
+    users, posts = sample_ids(feed, "user_id"), sample_ids(feed, "post_id")
+    arrivals = [Arrivals(events, 0, users, posts) for events in args.events_per_second if events]
+    arrivals += [Arrivals(0, rate, users, posts) for rate in args.posts_per_second if rate]
     began = time.perf_counter()
     with run.server("app.main:app") as service:
         body = run.first_response(service, users[0])
@@ -171,22 +84,35 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
                 f"as shipped, {REPEATING_USERS} users": (service, users[:REPEATING_USERS]),
                 "constant": (constant, users),
             }
-            for port, who in loads.values():
-                run.first_response(port, who[0])
-                run.run_load(port, who, args.connections, min(1.0, args.seconds))  # warms up
+            for server, who in loads.values():
+                run.first_response(server, who[0])
+                run.run_load(server, who, args.connections, min(1.0, args.seconds))  # warms up
             rounds = []
             for number in range(args.rounds):
                 report_progress(f"round {number + 1} of {args.rounds}")
                 rounds.append(
                     {
-                        name: run.run_load(port, who, args.connections, args.seconds)
-                        for name, (port, who) in loads.items()
+                        name: run.run_load(server, who, args.connections, args.seconds)
+                        for name, (server, who) in loads.items()
+                    }
+                    | {
+                        f"uncached, {one}": run.run_load(uncached, users, args.connections, args.seconds, one)
+                        for one in arrivals
                     }
                 )
+            results["lock_held_at_most_seconds"] = uncached.lock_held()
+            results["memory_bytes"] = uncached.memory_bytes()
     results["rounds"] = rounds
     results["ratios"] = {
         name: median(one[name]["per_second"] / one["constant"]["per_second"] for one in rounds)
-        for name in loads
+        for name in rounds[0]
+        if name != "constant"
+    }
+    results["cpu_ratios"] = {
+        name: median(
+            one[name]["cpu_ms_per_request"] / one["constant"]["cpu_ms_per_request"] for one in rounds
+        )
+        for name in rounds[0]
         if name != "constant"
     }
     report_progress("ranking in process")
@@ -210,11 +136,11 @@ def formula_models(folder: Path) -> Path:
     return models
 
 
-def requesting_users(feed: str) -> list[str]:
-    """External ids of at most about MAX_USERS users with events, spread evenly."""
+def sample_ids(feed: str, column: str) -> list[str]:
+    """At most about MAX_USERS external ids in a column of the interactions, spread evenly."""
     import pyarrow.parquet as pq
 
-    found = sorted(set(pq.read_table(feed, columns=["user_id"]).column("user_id").to_pylist()))
+    found = sorted(set(pq.read_table(feed, columns=[column]).column(column).to_pylist()))
     return [str(one) for one in found[:: max(len(found) // MAX_USERS, 1)]]
 
 
@@ -222,16 +148,19 @@ def table(results: Mapping[str, Any]) -> str:
     feed = results["feed"]
     size = f"{feed['users']:,} users x {feed['posts']:,} posts x {feed['interactions']:,} interactions"
     lines = [f"{size}, {results['algorithm']}, {results['body_bytes']:,} bytes per response", ""]
-    lines.append(f"{'requests':<44}{'1/s':>9}{'p50 ms':>9}{'p99 ms':>9}")
+    lines.append(f"{'requests':<44}{'1/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}")
+    columns = ("per_second", "p50_ms", "p99_ms", "cpu_ms_per_request")
     for name in results["rounds"][0]:
-        middle = [
-            median(one[name][key] for one in results["rounds"]) for key in ("per_second", "p50_ms", "p99_ms")
-        ]
-        lines.append(f"  {name:<42}{middle[0]:>9,.0f}{middle[1]:>9.2f}{middle[2]:>9.2f}")
+        middle = [median(one[name][key] for one in results["rounds"]) for key in columns]
+        lines.append(f"  {name:<42}{middle[0]:>9,.0f}" + "".join(f"{value:>9.2f}" for value in middle[1:]))
+    lines += ["", f"{'divided by constant (median of the rounds)':<44}{'1/s':>9}{'CPU':>9}"]
     for name, ratio in results["ratios"].items():
-        lines.append(f"  {name + ' / constant (median of the rounds)':<42}{ratio:>9.3f}")
-    lines += ["", f"{'one ranking, in process, ms':<36}{'wall p50':>9}{'p99':>9}{'cpu p50':>9}{'p99':>9}"]
-    keys = ("wall_p50_ms", "wall_p99_ms", "cpu_p50_ms", "cpu_p99_ms")
+        lines.append(f"  {name:<42}{ratio:>9.3f}{results['cpu_ratios'][name]:>9.1f}")
+    lines += [
+        "",
+        f"{'one ranking, in process, ms':<36}{'wall p50':>9}{'p99':>9}{'cpu p50':>9}{'p99':>9}{'ratio':>9}",
+    ]
+    keys = ("wall_p50_ms", "wall_p99_ms", "cpu_p50_ms", "cpu_p99_ms", "cpu_ratio")
     for name, figures in results["ranking"].items():
         lines.append(f"  {name:<34}" + "".join(f"{figures[key]:>9.3f}" for key in keys))
     lines += [
@@ -267,6 +196,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def rates(text: str) -> list[float]:
+    """An argument type: rates from 0, separated by commas."""
+    return [float(whole_number(0)(part)) for part in text.split(",")]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="benchmarks.serving", description=__doc__)
     for name, default, meaning in (
@@ -276,9 +210,13 @@ def _parser() -> argparse.ArgumentParser:
         ("connections", 16, "connections of the client"),
         ("rounds", 3, "times that either endpoint is measured"),
         ("rankings", 500, "rankings measured in process"),
+        ("archive-posts", 0, "old posts without events that are added to the database"),
     ):
         parser.add_argument(
-            f"--{name}", type=whole_number(1), default=default, help=f"{meaning} (default: %(default)s)"
+            f"--{name}",
+            type=whole_number(min(default, 1)),
+            default=default,
+            help=f"{meaning} (default: %(default)s)",
         )
     parser.add_argument(
         "--learn-from",
@@ -286,6 +224,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="see training.train (default: its own)",
     )
+    for what in ("events", "posts"):
+        parser.add_argument(
+            f"--{what}-per-second",
+            type=rates,
+            default=[1.0, 10.0, 100.0],
+            metavar="N,N,…",
+            help=f"{what} that arrive during an uncached load, one load for each rate; 0: none (default: 1,10,100)",
+        )
     parser.add_argument(
         "--seconds", type=positive, default=10.0, help="length of one measurement (default: %(default)s)"
     )

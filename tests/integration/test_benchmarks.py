@@ -15,6 +15,9 @@ SMALL = {
     "learn-from": 400,
     "connections": 3,
     "rounds": 1,
+    "archive-posts": 500,
+    "events-per-second": 30,
+    "posts-per-second": 20,
 }
 SHORT = {"seconds": 0.3, "rankings": 10, "time-limit": 550}
 
@@ -35,10 +38,16 @@ def test_the_benchmark_measures_a_small_feed_from_loading_to_ranking() -> None:
     figures = json.loads(done.stdout)
     assert figures["source"] == "personalized"
     assert all(0 < ratio < 5 for ratio in figures["ratios"].values())
-    assert {"uncached", "uncached, formula", "as shipped, 100 users", "constant"} <= set(figures["rounds"][0])
-    for load in figures["rounds"][0].values():
+    live = {"uncached, 30 events/s", "uncached, 20 posts/s"}
+    [loads] = figures["rounds"]
+    assert {"uncached", "uncached, formula", "as shipped, 100 users", "constant"} | live <= set(loads)
+    for name, load in loads.items():
         assert load["requests"] >= 3
-    assert {"learned", "formula", "formula, an event before each"} <= set(figures["ranking"])
+        assert load["cpu_ms_per_request"] > 0
+        assert (load["arrived"] > 0) == (name in live)
+    assert {"learned", "formula", "formula, an event before each", "formula, a post before each"} <= set(
+        figures["ranking"]
+    )
     for name in ("training_seconds", "start_to_first_answer_seconds", "load_seconds"):
         assert figures[name] > 0
 
@@ -78,6 +87,7 @@ def test_a_small_scenario_is_generated_replayed_and_compared() -> None:
         ["serving", "--users", "0"],
         ["serving", "--seconds", "-1"],
         ["serving", "--rounds", "x"],
+        ["serving", "--events-per-second", "1,-1"],
         ["serving", "--no-such"],
         ["worlds", "--worlds", "taste,utopia"],
         ["worlds", "--lives", "0"],
