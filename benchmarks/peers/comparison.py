@@ -12,7 +12,7 @@ from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED
-from benchmarks.peers.peer import FeedBefore, Peer, PeerKind, Settings
+from benchmarks.peers.peer import FeedBefore, Peer, PeerKind, Scores, Settings
 from training.evaluation.metrics import ndcg_of_rank
 from training.evaluation.prequential import ReplayResult, replay_rankers
 from training.evaluation.rankers import Ranked, rank, rank_by_scores
@@ -57,11 +57,11 @@ class PeerRankings:
     ) -> dict[tuple[str, float | None], Ranked]:
         """(key, half-life of freshness) -> the ranking."""
         self.fit_if_due(request)
-        return {
-            (key, hours): self.rank(key, request, hours)
-            for key, (_, freshness) in self._peers.items()
-            for hours in freshness
-        }
+        ranked: dict[tuple[str, float | None], Ranked] = {}
+        for key, (peer, freshness) in self._peers.items():
+            scores = peer.scores(request)
+            ranked |= {(key, hours): _rank_by_peer(request, scores, hours) for hours in freshness}
+        return ranked
 
     def fit_if_due(self, request: ReplayRequest) -> None:
         models = request.neighbour_models
@@ -73,13 +73,8 @@ class PeerRankings:
             peer.fit(feed)
 
     def rank(self, key: str, request: ReplayRequest, freshness_hours: float | None) -> Ranked:
-        scores, n_posts = self._peers[key][0].scores(request), request.state.n_posts
-        values = np.zeros(n_posts)
-        values[: len(scores)] = scores
-        if freshness_hours is not None:
-            age = request.time - request.state.created[:n_posts]
-            values *= np.exp2(age.clip(0) / (-freshness_hours * HOUR))
-        return rank_by_scores(request, values[request.eligible])
+        """The ranking of one peer, which was fitted."""
+        return _rank_by_peer(request, self._peers[key][0].scores(request), freshness_hours)
 
     def fit_learned(
         self, choice_sets: ChoiceSets, full: Sequence[FullChoiceSet], options: LearningOptions
@@ -88,6 +83,15 @@ class PeerRankings:
         for peer, _ in self._peers.values():
             peer.fit_choices(choice_sets)
         return select_model(choice_sets, full, options)
+
+
+def _rank_by_peer(request: ReplayRequest, scores: Scores, freshness_hours: float | None) -> Ranked:
+    values = np.zeros(request.state.n_posts)
+    values[: len(scores)] = scores
+    if freshness_hours is not None:
+        age = request.time - request.state.created[: request.state.n_posts]
+        values *= np.exp2(age.clip(0) / (-freshness_hours * HOUR))
+    return rank_by_scores(request, values[request.eligible])
 
 
 def select_settings(
