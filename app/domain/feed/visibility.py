@@ -158,20 +158,23 @@ class FeedVisibility:
         """
         if not self.restricts:
             return np.ones(rows.shape, np.bool_)
-        visibility, language = self.visibility[rows], self.language[rows]
+        visibility = self.visibility[rows]
         follows = viewer.followed.contains(authors)
         allowed: NDArray[np.bool_] = visibility == PUBLIC
         if not viewer.public_only:
-            audiences = RowSet(self.audiences.get(viewer.user, _NONE), len(self._audience_codes))
             allowed |= (visibility == FOLLOWERS) & follows
-            allowed |= (visibility == MEMBERS) & audiences.contains(self.audience[rows])
+            if viewer.user in self.audiences:
+                audiences = RowSet(self.audiences[viewer.user], len(self._audience_codes))
+                allowed |= (visibility == MEMBERS) & audiences.contains(self.audience[rows])
         allowed &= follows | (authors < 0) | self.discoverable[authors]
         if viewer.user in self.languages:
+            language = self.language[rows]
             languages = RowSet(self.languages[viewer.user], len(self._language_codes))
             allowed &= (language == NO_ID) | languages.contains(language)
         if viewer.user not in self.show_sensitive:
             allowed &= ~self.sensitive[rows]
-        allowed |= (authors == viewer.user) & (authors >= 0)
+        if viewer.user >= 0:
+            allowed |= authors == viewer.user
         return allowed
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.ragged import cumulative_count
+from app.domain.feed.row_set import RowSet
 from app.domain.feed.time_units import HOUR
 from app.domain.feed.visibility import NO_ID, FeedVisibility
 from app.domain.services.ranking_context import RankingContext
@@ -54,7 +55,7 @@ class PageSelector:
         below = order[size - slots :] if slots else order[:0]
         drawn = draw_underexposed(rows, context.state.engagements[rows], below, slots, seed)
         if len(drawn):
-            order = order[~np.isin(order, drawn)]
+            order = order[~RowSet(drawn, len(rows)).contains(order)]
         kept = order[: size - len(drawn)]
         page = interleave(kept, spaced[kept], drawn)
         return Selection(chosen[page.positions], page.values, page.explored)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from app.domain.entities import Reason
 from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.ragged import sum_by_row
+from app.domain.feed.row_set import RowSet
 from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking import neighbourhood
 from app.domain.ranking.features import Block, FeatureSet
@@ -125,6 +126,8 @@ def matrix(
 def seen_before(c: CandidateBatch) -> Block:
     """log(1 + the user's own events with the post), counted in full and decayed with half-lives of 1 h and 1 d."""
     posts, times, _ = c.context.recent_events
+    if not RowSet(posts, c.state.n_posts).contains(c.rows).any():  # as if seen posts are excluded
+        return c.zeros(3)
     age = c.context.now - times
     weights = np.stack([np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY)])
     return np.log1p(GroupSums(posts, weights, c.state.n_posts).for_rows(c.rows))
