@@ -44,6 +44,8 @@ class FeedImpressions:
             if seen:
                 known.seen[of_page[np.isin(known.posts[of_page], posts)]] = True
             posts = posts[~np.isin(posts, known.posts[of_page])]
+        if not len(posts):  # as when the log repeats a page of this process
+            return
         new = UserImpressions(posts.astype(np.int32), np.full(len(posts), time), np.full(len(posts), seen))
         self._by_user[user] = UserImpressions(
             np.concatenate([known.posts, new.posts])[-MAX_PER_USER:],

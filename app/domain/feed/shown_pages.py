@@ -33,7 +33,7 @@ def record_pages(state: FeedState, pages: Iterable[ShownPage]) -> None:
         user = state.user_rows.get(page.user_id.bytes)
         if user is None:
             continue
-        for seen in (False, True):
+        for seen in set(page.seen.tolist()):
             posts = state.rows_of_seq(page.posts[page.seen == seen])
             if len(posts):
                 state.impressions.record(user, posts, page.shown_at.timestamp(), seen=seen)
