@@ -34,21 +34,19 @@ from app.domain.feed.dataset import (
 )
 from app.domain.feed.row_checksums import (
     EVENTS_PER_BLOCK,
-    N_BLOCKS,
     UUID_KINDS,
-    BlockSums,
     Checksums,
+    ChecksumSums,
     FeedChecksums,
-    follow_checksums,
 )
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import (
-    DifferentBlocks,
     FeedChanges,
     FeedSnapshot,
     LogPosition,
     RowKeys,
+    StoredRows,
 )
 from app.domain.repositories.follow_repository import FollowChange
 from app.domain.repositories.impression_repository import MAX_REACH_POSTS, PostReach
@@ -444,6 +442,9 @@ class InMemoryRecommendations:
         return removed
 
 
+_NO_KEYS = RowKeys()
+
+
 class InMemoryFeedLog:
     """FeedLog. No two transactions overlap here, so nothing ever comes twice."""
 
@@ -509,16 +510,16 @@ class InMemoryFeedLog:
         self._tables.begin()
         return True
 
-    def different_blocks(self, known: BlockSums) -> DifferentBlocks:
+    def different_rows(self, known: ChecksumSums) -> StoredRows:
         """All rows, so each comparison in memory is one of the rows themselves."""
         self._tables.begin()
-        blocks = {one.seq // EVENTS_PER_BLOCK for one in self._tables.events} | known.events.keys()
+        blocks = {one.seq // EVENTS_PER_BLOCK for one in self._tables.events} | known.event_blocks.keys()
         stored = self._checksums()
         shown = {one.seq: one.interaction for one in self._tables.events}
-        return DifferentBlocks(
-            blocks=dict.fromkeys(UUID_KINDS, np.arange(N_BLOCKS)),
+        return StoredRows(
+            by_kind={kind: getattr(stored, kind) for kind in UUID_KINDS},
             event_blocks=sorted(blocks),
-            checksums=stored,
+            events=stored.events,
             event_users=uuid_keys(shown[seq].user_id for seq in stored.events.keys.tolist()),
             event_posts=uuid_keys(shown[seq].post_id for seq in stored.events.keys.tolist()),
         )
@@ -558,7 +559,7 @@ class InMemoryFeedLog:
             controls=[replace(one, seq=max(one.seq, keys.controls[one.user_id])) for one in controls],
             position=position,
         )
-        return replace(changes, checksums=self._checksums_of(changes, keys.numbers))
+        return replace(changes, checksums=self._checksums_of(changes, keys))
 
     def _checksums(self) -> FeedChecksums:
         """Of all rows."""
@@ -568,28 +569,28 @@ class InMemoryFeedLog:
             for one in tables.events
             if one.interaction.user_id in tables.users and one.interaction.post_id in tables.posts
         ]
-        pairs = [pair for pair in tables.follows if pair[0] in tables.users and pair[1] in tables.users]
-        of_pairs = follow_checksums(*(uuid_keys(pair[side] for pair in pairs) for side in (0, 1)))
-        followed: dict[UUID, int] = {}
-        for (follower, _), value in zip(pairs, of_pairs.tolist(), strict=True):
-            followed[follower] = followed.get(follower, 0) + value
+        followed: dict[UUID, set[UUID]] = {}
+        for follower, followee in tables.follows:
+            if follower in tables.users and followee in tables.users:
+                followed.setdefault(follower, set()).add(followee)
         controls = {user_id: tables.controls_of(user_id).controls for user_id in tables.users}
         return FeedChecksums(
             users=_checksums_by_uuid(tables.users),
-            follows=Checksums(uuid_keys(followed), np.array(list(followed.values()), np.int64)),
+            follows=_checksums_by_uuid({user_id: sorted(given) for user_id, given in followed.items()}),
             controls=_checksums_by_uuid({user_id: given for user_id, given in controls.items() if given}),
             posts=_checksums_by_uuid(tables.posts),
             events=Checksums(np.array([one.seq for one in shown], np.int64), _checksums_of(shown)),
         )
 
-    def _checksums_of(self, changes: FeedChanges, numbers: Iterable[int] = ()) -> FeedChecksums:
-        """Of the rows in `changes`, and of the events with these numbers."""
-        events = {one.seq for one in changes.events}.union(numbers)
+    def _checksums_of(self, changes: FeedChanges, keys: RowKeys = _NO_KEYS) -> FeedChecksums:
+        """Of the rows in `changes`, and of further ones of `keys`."""
+        events = {one.seq for one in changes.events}.union(keys.numbers)
         for one in changes.removed_events:
             events.update(one.seqs, (event.seq for event in one.remaining))
         every = self._checksums()
         ids: dict[str, set[UUID]] = {
             "users": {user.id for user in changes.users} | set(changes.removed_users),
+            "follows": {pair[0] for pair in (*changes.follows, *changes.removed_follows)} | keys.followers,
             "controls": {one.user_id for one in changes.controls},
             "posts": {post.id for post in changes.posts} | set(changes.removed_posts),
         }

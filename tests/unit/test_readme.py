@@ -202,7 +202,7 @@ def test_the_operations_page_names_every_metric_and_no_other() -> None:
         model_version="v1",
         tail_lag_seconds=0,
         reconciliation=Reconciliation(
-            complete_change_capture=True, age_seconds=1.0, differences={"posts": 0}
+            complete_change_capture=True, age_seconds=1.0, interval_seconds=60.0, differences={"posts": 0}
         ),
         status="healthy",
         timestamp=SystemClock().now(),

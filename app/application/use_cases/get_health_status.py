@@ -16,11 +16,13 @@ class Reconciliation:
 
     complete_change_capture  triggers capture every change of the tables behind the views
     age_seconds              time since the comparison
+    interval_seconds         time between the starts of two comparisons
     differences              number of rows that differed, by kind: users, follows, controls, posts, interactions
     """
 
     complete_change_capture: bool
     age_seconds: float
+    interval_seconds: float
     differences: Mapping[str, int]
 
 

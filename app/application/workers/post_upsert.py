@@ -91,7 +91,7 @@ def restore_hidden_posts(state: FeedState, posts: Sequence[Post]) -> None:
         if state.post_ids[row] == str(post.id):
             state.post_rows[post.id.bytes] = row
             if state.checksums is not None:
-                state.checksums.add_posts({post.id.bytes: row})
+                state.checksums.add("posts", {post.id.bytes: row})
 
 
 def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32]) -> None:

@@ -1,6 +1,6 @@
 """Compares the state with the database, to find changes that no trigger captured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID
@@ -8,18 +8,18 @@ from uuid import UUID
 import numpy as np
 import structlog
 
-from app.application.workers.follow_sums import follow_sums, follows_by_follower
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.poll_intervals import PollIntervals
 from app.domain.errors import StorageUnavailable
-from app.domain.feed.row_checksums import TRACKED_KINDS, USER_KINDS, UUID_KINDS, different_keys
+from app.domain.feed.row_checksums import USER_KINDS, UUID_KINDS
 from app.domain.feed.state import FeedState
-from app.domain.repositories.feed_log import DifferentBlocks, RowKeys
+from app.domain.repositories.feed_log import RowKeys, StoredRows
 from app.domain.repositories.interaction_repository import UserAndPost
 
 log = structlog.get_logger()
 
 _MAX_DIFFERENCES = 20_000  # rows that are read one by one; with more, a full read is as fast
+_MIN_IDLE_TO_BUSY_RATIO = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +36,33 @@ class Comparison:
 class Reconciler:
     """Triggers miss writes of a restore or of logical replication, and changes of adopted tables and of views.
 
-    The state contains a checksum of each database row in it. The database computes the sums of blocks of rows. Only
-    rows of blocks whose sums differ are compared, and only rows that differ are read again.
+    The state contains a checksum of each database row in it. The database returns sums of checksums. Only kinds of rows
+    whose sums differ are compared row by row, and only rows that differ are read again.
+
+    last              None before the first comparison
+    interval_seconds  from the start of the last comparison to that of the next
     """
 
     def __init__(self, follower: LogFollower, intervals: PollIntervals) -> None:
         self.last: Comparison | None = None
         self._follower = follower
         self._intervals = intervals
+        self._last_duration = 0.0
+
+    @property
+    def interval_seconds(self) -> float:
+        """Seconds between the starts of two comparisons: they take at most a twentieth of the time."""
+        return max(self._intervals.reconcile_seconds, _MIN_IDLE_TO_BUSY_RATIO * self._last_duration)
 
     def run(self) -> float:
-        """Compare, and return the pause in seconds until the next comparison.
-
-        Comparisons begin every `reconcile_seconds`, and take at most half of the time.
-        """
+        """Compare, and return the pause in seconds until the next comparison."""
         began = monotonic()
         try:
             self.compare()
         except StorageUnavailable as error:
             log.warning("reconcile.failed", cause=str(error))
-        duration = monotonic() - began
-        return max(self._intervals.reconcile_seconds - duration, duration)
+        self._last_duration = monotonic() - began
+        return self.interval_seconds - self._last_duration
 
     def compare(self) -> None:
         """Find all differences and apply them. Raises StorageUnavailable.
@@ -77,57 +83,50 @@ class Reconciler:
                 return
             with updater.change_lock:
                 state.checksums.clear_changed()
-                known = state.checksums.block_sums(follow_sums(state.user_rows, *state.edges()))
-            self._follower.updater.changed_followers.clear()
-        blocks = follower.feed_log.different_blocks(known)
+                known = state.checksums.sums()
+        stored = follower.feed_log.different_rows(known)
         with updater.write_lock:
             follower.read_changes()
             if feed.state is state:
-                self._apply(state, blocks)
+                self._apply(state, stored)
 
-    def _apply(self, state: FeedState, blocks: DifferentBlocks) -> None:
+    def _apply(self, state: FeedState, stored: StoredRows) -> None:
         """Read the rows that differ and apply them."""
-        checksums, updater, stored = state.checksums, self._follower.updater, blocks.checksums
+        checksums, change_lock = state.checksums, self._follower.updater.change_lock
         assert checksums is not None
-        with updater.change_lock:
-            user_rows, post_rows, follows = dict(state.user_rows), dict(state.post_rows), state.edges()
+        with change_lock:
+            rows = {
+                kind: dict(state.user_rows if kind in USER_KINDS else state.post_rows)
+                for kind in stored.by_kind
+            }
         different = {
-            kind: checksums.by_uuid[kind].different(
-                user_rows if kind in USER_KINDS else post_rows, getattr(stored, kind), blocks.blocks[kind]
-            )
-            for kind in TRACKED_KINDS
+            kind: checksums.by_kind[kind].different(rows[kind], stored.by_kind[kind]) for kind in rows
         }
-        known_follows = follows_by_follower(user_rows, *follows, blocks.blocks["follows"])
-        different["follows"] = [
-            key
-            for key in different_keys(known_follows, stored.follows)
-            if key not in updater.changed_followers
-        ]
-        events = checksums.events.different(stored.events, blocks.event_blocks) if blocks.complete else []
-        counts = {kind: len(keys) for kind, keys in different.items()}
-        counts["interactions"] = len(events) if blocks.complete else len(blocks.event_blocks)
+        events = checksums.events.different(stored.events, stored.event_blocks) if stored.complete else []
+        counts = {kind: len(different.get(kind, ())) for kind in UUID_KINDS}
+        counts["interactions"] = len(events) if stored.complete else len(stored.event_blocks)
         self.last = Comparison(monotonic(), counts)
         if not any(counts.values()):
             return
         log.warning("reconcile.differences", **counts)
-        if not blocks.complete or sum(counts.values()) > _MAX_DIFFERENCES:
+        if not stored.complete or sum(counts.values()) > _MAX_DIFFERENCES:
             self._follower.read_all()
             return
-        ids = {kind: {UUID(bytes=key) for key in keys} for kind, keys in different.items()}
-        with updater.change_lock:
+        ids = {kind: {UUID(bytes=key) for key in different.get(kind, ())} for kind in UUID_KINDS}
+        with change_lock:
             keys = RowKeys(
                 users=dict.fromkeys(ids["users"], 0),
                 posts=dict.fromkeys(ids["posts"], 0),
-                follows=dict.fromkeys(_follows_of(state, different["follows"]), 0),
+                follows=dict.fromkeys(_follows_of(state, different.get("follows", ())), 0),
                 followers=ids["follows"],
                 controls=dict.fromkeys(ids["controls"], 0),
-                events=_pairs_of(state, events, blocks) if events else {},
+                events=_pairs_of(state, events, stored) if events else {},
                 numbers=events,  # an event that does not count has no pair in the state
             )
         self._follower.reread(keys)
 
 
-def _follows_of(state: FeedState, users: Sequence[bytes]) -> list[tuple[UUID, UUID]]:
+def _follows_of(state: FeedState, users: Iterable[bytes]) -> list[tuple[UUID, UUID]]:
     """The follows of these users in the state."""
     if not users:
         return []
@@ -141,17 +140,14 @@ def _follows_of(state: FeedState, users: Sequence[bytes]) -> list[tuple[UUID, UU
     ]
 
 
-def _pairs_of(
-    state: FeedState, events: Sequence[int], blocks: DifferentBlocks
-) -> dict[UserAndPost, list[int]]:
+def _pairs_of(state: FeedState, events: Sequence[int], stored: StoredRows) -> dict[UserAndPost, list[int]]:
     """The numbers of events by their users and posts, both in the database and in the state."""
-    stored = blocks.checksums.events.keys
-    places = np.flatnonzero(np.isin(stored, events))
+    places = np.flatnonzero(np.isin(stored.events.keys, events))
     found = list(
         zip(
-            blocks.event_users[places].tolist(),
-            blocks.event_posts[places].tolist(),
-            stored[places].tolist(),
+            stored.event_users[places].tolist(),
+            stored.event_posts[places].tolist(),
+            stored.events.keys[places].tolist(),
             strict=True,
         )
     )

@@ -19,7 +19,6 @@ from app.application.workers.post_upsert import changed_authors, restore_hidden_
 from app.domain.entities import Post, User
 from app.domain.entities.post import post_text
 from app.domain.feed.retraction import PairEvents, pairs_to_remove, replace_events, set_account_created
-from app.domain.feed.row_checksums import UNKNOWN
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
@@ -61,7 +60,6 @@ class StateUpdater:
     change_lock  held during one change of the state. Its holder may read all but impressions and caches without the
                  lock of the feed, because rankings change nothing else.
     position    where the log continues after the state; None if only a full read can continue it
-    changed_followers  UUID bytes of users whose follows the log changed, since a reader cleared it
     """
 
     feed: LiveFeed
@@ -72,7 +70,6 @@ class StateUpdater:
     write_lock: Lock = field(default_factory=Lock, init=False)
     change_lock: RLock = field(default_factory=RLock, init=False)
     position: LogPosition | None = field(default=None, init=False)
-    changed_followers: set[bytes] = field(default_factory=set, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
@@ -171,7 +168,7 @@ class StateUpdater:
         """Apply one batch of the log. Raises StorageUnavailable."""
         checksums = self.feed.state.checksums
         if checksums is not None:
-            checksums.events.set(changes.checksums.events)
+            checksums.events.update(changes.checksums.events)
         removed, unknown = changes.removed_events, self._unknown_of(changes)
         self._count_removed(removed)
         self._replace_events(removed)  # first, because a removed post has no row afterwards
@@ -188,8 +185,6 @@ class StateUpdater:
                     state.remove_user(user_id.bytes)
         with self.change_lock:
             self._follows.apply(state, changes, self._writes("follows"))
-        pairs = (*changes.follows, *changes.removed_follows)
-        self.changed_followers.update(follower.bytes for follower, _ in pairs)
         for controls in changes.controls:
             is_known = controls.user_id.bytes in state.user_rows
             if is_known or (controls.controls and controls.user_id not in changes.removed_users):
@@ -210,7 +205,7 @@ class StateUpdater:
                 ) in changes.controls:  # later ones are known: those of this checksum are not in the state
                     row = state.user_rows.get(controls.user_id.bytes)
                     if row is not None and state.controls.seq_of(row) != controls.seq:
-                        checksums.by_uuid["controls"].set(controls.user_id.bytes, row, UNKNOWN)
+                        checksums.add("controls", {controls.user_id.bytes: row})
         self.position = changes.position
 
     def _unknown_of(self, changes: FeedChanges) -> set[UUID]:

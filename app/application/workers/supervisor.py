@@ -99,6 +99,7 @@ class WorkerSupervisor:
         return Reconciliation(
             complete_change_capture=self.follower.captures_all,
             age_seconds=monotonic() - last.at,
+            interval_seconds=self.reconciler.interval_seconds,
             differences=last.differences,
         )
 

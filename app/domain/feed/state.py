@@ -18,7 +18,7 @@ from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
-from app.domain.feed.row_checksums import RowChecksums
+from app.domain.feed.row_checksums import USER_KINDS, RowChecksums
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.sorted_rows import SortedRows
 from app.domain.feed.time_units import DAY, HOUR
@@ -155,7 +155,7 @@ class FeedState:
                 self.user_rows[key] = new[key] = self.n_users
                 self.n_users += 1
         if self.checksums is not None:
-            self.checksums.add_users(new)
+            self.checksums.add("users", new)
         self.reserve(self.n_users, self.n_posts)
         self.author_counters.ensure_rows(self.n_users)
 
@@ -205,7 +205,7 @@ class FeedState:
         self.n_posts += len(keys)
         self.post_rows.update(zip(keys, rows.tolist(), strict=True))
         if self.checksums is not None:
-            self.checksums.add_posts(dict(zip(keys, rows.tolist(), strict=True)))
+            self.checksums.add("posts", dict(zip(keys, rows.tolist(), strict=True)))
         self.post_ids.extend(ids)
         self.external_ids.extend(external_ids)
         self.posts_by_external_id.set(
@@ -305,13 +305,6 @@ class FeedState:
             self.follows.discard(follower, followee)
             self.followers[followee] -= 1
 
-    def edges(self) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-        """Who follows, and whom, as user rows: one entry for each edge."""
-        users = np.arange(self.n_users)
-        longest = int(self.follows.lengths(users).max(initial=0))
-        follower, (followee,) = self.follows.gather(users, longest)
-        return follower, followee
-
     def update_post(
         self,
         key: bytes,
@@ -374,7 +367,7 @@ class FeedState:
             self._changed(posts=True)
             self.visible[row] = False
             if self.checksums is not None:
-                self.checksums.remove_post(key, row)
+                self.checksums.remove(("posts",), key, row)
 
     def remove_user(self, key: bytes) -> None:
         """Remove the key and the follows of a user, who is unknown from now on."""
@@ -387,7 +380,7 @@ class FeedState:
             self.follows.replace(row, followees[:0])
             self.impressions.remove(row)
             if self.checksums is not None:
-                self.checksums.remove_user(key, row)
+                self.checksums.remove(USER_KINDS, key, row)
 
     def rows_of_seq(self, seq: NDArray[np.int64]) -> NDArray[np.intp]:
         """Rows of the posts with these numbers; unknown numbers are skipped."""

@@ -58,7 +58,7 @@ def to_snapshot(state: FeedState) -> dict[str, Any]:
         "visibility": state.visibility.snapshot(state.n_users, posts),
         "heat": {key: getattr(state, name).to_arrays() for key, name in _COUNTERS.items()},
         "rows": {key: getattr(state, name).to_arrays() for key, name in _RAGGED.items()},
-        "checksums": None if state.checksums is None else state.checksums.snapshot(),
+        "row_checksums": None if state.checksums is None else state.checksums.snapshot(),
     }
 
 
@@ -88,6 +88,6 @@ def from_snapshot(saved: dict[str, Any]) -> FeedState:
         setattr(state, name, DecayedCounters.from_arrays(saved["heat"][key]))
     for key, name in _RAGGED.items():
         setattr(state, name, RaggedArray.from_arrays(saved["rows"][key]))
-    if (checksums := saved.get("checksums")) is not None:  # earlier versions stored none
-        state.checksums = RowChecksums.from_snapshot(checksums, state.user_rows, state.post_rows)
+    if (checksums := saved.get("row_checksums")) is not None:  # earlier versions stored none
+        state.checksums = RowChecksums.from_snapshot(checksums)
     return state

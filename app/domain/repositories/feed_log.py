@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import FeedDataset
-from app.domain.feed.row_checksums import BlockSums, FeedChecksums
+from app.domain.feed.row_checksums import Checksums, ChecksumSums, FeedChecksums
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.interaction_repository import (
@@ -92,19 +92,20 @@ class FeedChanges:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DifferentBlocks:
-    """The rows of the blocks whose sums of checksums differ from those of a reader.
+class StoredRows:
+    """The rows of the database whose sums of checksums differ from those of a reader.
 
-    blocks       numbers of the blocks by kind (UUID_KINDS)
-    checksums    of all rows in the blocks
-    event_users  (n_events,) user UUIDs (V16) of the events in `checksums`
-    event_posts  (n_events,) post UUIDs (V16) of them
-    complete     False if so many blocks of events differ that their events were not read
+    by_kind       all rows of each kind (UUID_KINDS) that differs, or may differ
+    event_blocks  numbers of the blocks of events that differ
+    events        all events in these blocks
+    event_users   (n_events,) user UUIDs (V16) of `events`
+    event_posts   (n_events,) post UUIDs (V16) of `events`
+    complete      False if so many blocks of events differ that their events were not read
     """
 
-    blocks: Mapping[str, NDArray[np.int64]]
+    by_kind: Mapping[str, Checksums]
     event_blocks: Sequence[int]
-    checksums: FeedChecksums
+    events: Checksums
     event_users: NDArray[np.void]
     event_posts: NDArray[np.void]
     complete: bool = True
@@ -153,7 +154,7 @@ class FeedLog(Protocol):
     def has_complete_change_capture(self) -> bool:
         """True if `read_changes` returns every change of a user, post or follow. Adopted tables have no triggers."""
 
-    def different_blocks(self, known: BlockSums) -> DifferentBlocks:
+    def different_rows(self, known: ChecksumSums) -> StoredRows:
         """Compare the rows with those of a reader, to find changes that no trigger captured."""
 
     def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:

@@ -66,11 +66,12 @@ def read_present_rows(
         connection,
         schema,
         users=keys.users,
+        follows={follower for follower, _ in keys.follows} | keys.followers,
         controls=keys.controls,
         posts=keys.posts,
         events=_numbers(events, removed_events).union(keys.numbers),
     )
-    shown = checksums.events.present()
+    shown = checksums.events.by_key()
     return FeedChanges(
         users=users,
         removed_users=removed_users,

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Post
 from app.domain.errors import PositionExpired
-from app.domain.feed.row_checksums import BlockSums
+from app.domain.feed.row_checksums import ChecksumSums
 from app.domain.repositories.feed_log import (
-    DifferentBlocks,
     FeedChanges,
     FeedSnapshot,
     LogPosition,
     RowKeys,
+    StoredRows,
 )
 from app.infrastructure.database.adoption.keys import add_keys
 from app.infrastructure.database.adoption.warnings import adoption_warnings
@@ -32,7 +32,7 @@ from app.infrastructure.database.impression_repository_impl import (
 )
 from app.infrastructure.database.interaction_repository_impl import EVENT_COLUMNS
 from app.infrastructure.database.post_repository_impl import read_posts
-from app.infrastructure.database.row_checksums import read_all_checksums, read_different_blocks
+from app.infrastructure.database.row_checksums import read_control_checksums, read_different_rows
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 MAX_ROWS_PER_READ: Final = 20_000
@@ -106,13 +106,14 @@ class SqlFeedLog:
             progress = ReadProgress(_current_snapshot(connection))
             query = f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8"
             recent = connection.exec_driver_sql(query, (progress.xmin,))
+            dataset, checksums = read_feed(connection, self.schema)
             return FeedSnapshot(
-                dataset=read_feed(connection, self.schema),
+                dataset=dataset,
                 position=progress.to_position(self._source(connection)),
                 recent=frozenset(recent.scalars()),
                 controls=read_all_controls(connection, self.schema),
                 pages=read_newest_pages(connection, self.schema),
-                checksums=read_all_checksums(connection, self.schema),
+                checksums=replace(checksums, controls=read_control_checksums(connection, self.schema)),
             )
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
@@ -164,11 +165,12 @@ class SqlFeedLog:
         with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
             return has_complete_change_capture(connection, self.schema)
 
-    def different_blocks(self, known: BlockSums) -> DifferentBlocks:
+    def different_rows(self, known: ChecksumSums) -> StoredRows:
         """As in FeedLog; numbers the posts of an adopted table first."""
         self._number_posts("true")
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
-            return read_different_blocks(connection, self.schema, known)
+            own_tables = has_complete_change_capture(connection, self.schema)
+            return read_different_rows(connection, self.schema, known, own_tables=own_tables)
 
     def warnings(self) -> Sequence[str]:
         """As in FeedLog; reads the catalogue if a view is empty."""

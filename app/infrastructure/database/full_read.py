@@ -21,6 +21,7 @@ from app.domain.feed.dataset import (
     PostColumns,
     UserColumns,
 )
+from app.domain.feed.row_checksums import Checksums, FeedChecksums
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.schema import SchemaName
 
@@ -30,9 +31,12 @@ EPOCH_2000_US = 946_684_800_000_000
 """PostgreSQL's binary timestamptz counts microseconds from this time, in microseconds since the Unix epoch."""
 
 EVENT = np.dtype(
-    [("user", "V16"), ("post", "V16"), ("kind", ">i2"), ("time", ">i8"), ("received", ">i8"), ("seq", ">i8")]
+    [
+        *(("user", "V16"), ("post", "V16"), ("kind", ">i2"), ("time", ">i8"), ("received", ">i8")),
+        *(("seq", ">i8"), ("checksum", ">i4")),
+    ]
 )
-FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
+FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8"), ("checksum", ">i4")])
 
 READABLE_TIME = "created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
 READABLE_POST = f"seq IS NOT NULL AND {READABLE_TIME}"
@@ -47,20 +51,52 @@ OCCURRED_AT = "least(occurred_at, created_at, now())"
 SETTINGS = ("visibility", "audience_id", "language", "sensitive", "root_id", "repost_of")
 """Columns of `feed_complete_posts` that decide who may see a post, and what it belongs to."""
 
+USER_HASH = (
+    "hash_record(ROW(id, external_id, created_at, discoverable, personalised, languages, show_sensitive))"
+)
+"""SQL expression of the checksum of a user; the next ones belong to each audience, follow, post and author."""
+AUDIENCE_HASH = "hash_record(ROW(user_id, audience_id))"
+FOLLOW_HASH = "hashint8(uuid_hash_extended(followee_id, uuid_hash(follower_id)))"
+POST_HASH = (
+    f"hash_record(ROW(id, external_id, content, tags, visible, created_at, seq, {', '.join(SETTINGS)}))"
+)
+AUTHOR_HASH = "hashint8(uuid_hash_extended(author, seq))"
+MEMBERSHIPS = """(
+    SELECT DISTINCT user_id, audience_id::text AS audience_id FROM {feed_memberships} WHERE audience_id IS NOT NULL
+) AS memberships"""
 
-def read_feed(connection: Connection, schema: SchemaName) -> FeedDataset:
-    """All users, posts, follows and events that the connection's transaction sees; use a repeatable-read snapshot.
+_EVENT_TIMES = (
+    "timestamp_hash_extended(occurred_at::timestamp, timestamp_hash_extended(created_at::timestamp, seq))"
+)
+EVENT_HASH = (
+    "(hashint8(uuid_hash_extended(user_id, uuid_hash_extended(post_id, "
+    f"hashtextextended(interaction_type, {_EVENT_TIMES})))) | 1)"
+)
+"""SQL expression of the checksum of an event. It is odd, so it differs from 0. The session is in UTC."""
+
+
+def read_feed(connection: Connection, schema: SchemaName) -> tuple[FeedDataset, FeedChecksums]:
+    """All users, posts, follows and events that the connection's transaction sees, and their checksums.
+
+    Use a repeatable-read snapshot. The checksums of controls are absent.
 
     Events and follows of users or posts that the views do not contain are skipped: adopted tables have no foreign
     keys to ours.
     """
-    users = _users(connection, schema)
+    users, of_users = _users(connection, schema)
     user_rows = UuidIndex(users.key)
-    posts = _posts(connection, schema, user_rows)
-    follows = _follows(connection, schema, user_rows)
-    events = _events(connection, schema, user_rows, UuidIndex(posts.key))
-    memberships = _memberships(connection, schema, user_rows)
-    return FeedDataset(users, posts, follows, events, memberships=memberships)
+    posts, of_posts = _posts(connection, schema, user_rows)
+    follows, of_follows = _follows(connection, schema, user_rows)
+    events, of_events = _events(connection, schema, user_rows, UuidIndex(posts.key))
+    memberships, of_memberships = _memberships(connection, schema, user_rows)
+    np.add.at(of_users, memberships.user, of_memberships)
+    checksums = FeedChecksums(
+        users=Checksums(users.key, of_users),
+        follows=Checksums(users.key, of_follows),
+        posts=Checksums(posts.key, of_posts),
+        events=of_events,
+    )
+    return FeedDataset(users, posts, follows, events, memberships=memberships), checksums
 
 
 def read_packed(
@@ -93,7 +129,8 @@ def _columns(connection: Connection, expressions: tuple[str, ...], source: str) 
     return columns
 
 
-def _users(connection: Connection, schema: SchemaName) -> UserColumns:
+def _users(connection: Connection, schema: SchemaName) -> tuple[UserColumns, NDArray[np.int64]]:
+    """All users, and their checksums without those of their audiences."""
     expressions = (
         "id::text",
         "coalesce(external_id, id::text)",
@@ -102,12 +139,13 @@ def _users(connection: Connection, schema: SchemaName) -> UserColumns:
         "personalised",
         "show_sensitive",
         "languages",
+        USER_HASH,
     )
     source = f"{schema['feed_complete_users']}()"
-    ids, external_ids, created, discoverable, personalised, show_sensitive, languages = _columns(
+    ids, external_ids, created, discoverable, personalised, show_sensitive, languages, checksums = _columns(
         connection, expressions, source
     )
-    return UserColumns(
+    users = UserColumns(
         uuid_keys_from_text(ids),
         external_ids,
         created_us=np.array(created, np.int64),
@@ -116,17 +154,25 @@ def _users(connection: Connection, schema: SchemaName) -> UserColumns:
         show_sensitive=np.array(show_sensitive, np.bool_),
         languages=[tuple(one) for one in languages],
     )
+    return users, np.array(checksums, np.int64)
 
 
-def _memberships(connection: Connection, schema: SchemaName, users: UuidIndex) -> MembershipColumns:
-    source = f"{schema['feed_memberships']} WHERE audience_id IS NOT NULL"
-    ids, audiences = _columns(connection, ("DISTINCT user_id::text", "audience_id::text"), source)
+def _memberships(
+    connection: Connection, schema: SchemaName, users: UuidIndex
+) -> tuple[MembershipColumns, NDArray[np.int64]]:
+    """All memberships, and their checksums."""
+    expressions = ("user_id::text", "audience_id", AUDIENCE_HASH)
+    ids, audiences, checksums = _columns(connection, expressions, MEMBERSHIPS.format_map(schema))
     rows = users.rows(uuid_keys_from_text(ids))
     known = rows >= 0
-    return MembershipColumns(rows[known], list(compress(audiences, known.tolist())))
+    memberships = MembershipColumns(rows[known], list(compress(audiences, known.tolist())))
+    return memberships, np.array(checksums, np.int64)[known]
 
 
-def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> PostColumns:
+def _posts(
+    connection: Connection, schema: SchemaName, users: UuidIndex
+) -> tuple[PostColumns, NDArray[np.int64]]:
+    """All posts, and their checksums."""
     expressions = (
         "id::text",
         "coalesce(external_id, id::text)",
@@ -136,17 +182,21 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
         "seq",
         "content",
         "tags",
+        POST_HASH,
+        f"coalesce({AUTHOR_HASH}, 0)",
         *SETTINGS,
     )
-    source = f"{schema['feed_complete_posts']}() WHERE {READABLE_POST}"
-    ids, external_ids, authors, created, visible, seq, text, tags, *settings = _columns(
+    source = f"(SELECT *, author_id AS author FROM {schema['feed_complete_posts']}()) AS posts WHERE {READABLE_POST}"
+    ids, external_ids, authors, created, visible, seq, text, tags, of_posts, of_authors, *settings = _columns(
         connection, expressions, source
     )
     visibility, audience_id, language, sensitive, root_id, repost_of = settings
-    return PostColumns(
+    author = users.rows(uuid_keys_from_text(authors))
+    checksums = np.array(of_posts, np.int64) + np.where(author >= 0, np.array(of_authors, np.int64), 0)
+    posts = PostColumns(
         key=uuid_keys_from_text(ids),
         external_id=external_ids,
-        author=users.rows(uuid_keys_from_text(authors)),
+        author=author,
         created_us=np.array(created, np.int64),
         visible=np.array(visible, np.bool_),
         seq=np.array(seq, np.int64),
@@ -159,32 +209,44 @@ def _posts(connection: Connection, schema: SchemaName, users: UuidIndex) -> Post
         root_id=root_id,
         repost_of=repost_of,
     )
+    return posts, checksums
 
 
-def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> FollowColumns:
+def _follows(
+    connection: Connection, schema: SchemaName, users: UuidIndex
+) -> tuple[FollowColumns, NDArray[np.int64]]:
+    """All follows, and the sum of their checksums for each user."""
     records = read_packed(
         connection,
-        "uuid_send(follower_id) || uuid_send(followee_id) || timestamptz_send(coalesce(created_at, '-infinity'))",
+        "uuid_send(follower_id) || uuid_send(followee_id) || timestamptz_send(coalesce(created_at, '-infinity')) "
+        f"|| int4send({FOLLOW_HASH})",
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",
         FOLLOW,
     )
     follower, followee = users.rows(records["follower"]), users.rows(records["followee"])
     known = (follower >= 0) & (followee >= 0)
-    return FollowColumns(follower[known], followee[known], _unix_microseconds(records["since"][known]))
+    checksums = np.zeros(len(users), np.int64)
+    np.add.at(checksums, follower[known], records["checksum"][known])
+    since = _unix_microseconds(records["since"][known])
+    return FollowColumns(follower[known], followee[known], since), checksums
 
 
-def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts: UuidIndex) -> EventColumns:
+def _events(
+    connection: Connection, schema: SchemaName, users: UuidIndex, posts: UuidIndex
+) -> tuple[EventColumns, Checksums]:
+    """All events in order of time, and their checksums in order of their numbers."""
     kinds = " ".join(f"WHEN '{name}' THEN {code}" for code, name in enumerate(INTERACTION_TYPES))
     statement = f"""
         SELECT string_agg(record, ''::bytea), max(seq) FROM (
             SELECT uuid_send(user_id) || uuid_send(post_id)
                        || int2send((CASE interaction_type {kinds} END)::int2)
                        || timestamptz_send({OCCURRED_AT}) || timestamptz_send({RECEIVED_AT})
-                       || int8send(seq) AS record, seq
+                       || int8send(seq) || int4send({EVENT_HASH}) AS record, seq
             FROM {schema["user_interaction"]} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""
     page, last = np.empty(0, EVENT), 0
     pages: list[EventColumns] = []
+    checksums: list[NDArray[np.int64]] = []
     while True:
         user, post = users.rows(page["user"]), posts.rows(page["post"])
         columns = EventColumns(
@@ -195,13 +257,16 @@ def _events(connection: Connection, schema: SchemaName, users: UuidIndex, posts:
             page["seq"].astype(np.int64),
             received_us=_unix_microseconds(page["received"]),
         )
-        pages.append(columns[np.flatnonzero((user >= 0) & (post >= 0))])
+        known = np.flatnonzero((user >= 0) & (post >= 0))
+        pages.append(columns[known])
+        checksums.append(page["checksum"][known].astype(np.int64))
         content, highest = connection.exec_driver_sql(statement, (last,)).one()
         if content is None:
             break
         page, last = np.frombuffer(content, EVENT), highest
     events = EventColumns.concatenate(pages)
-    return events[np.lexsort((events.seq, events.time_us))]
+    of_events = Checksums(events.seq, np.concatenate(checksums))
+    return events[np.lexsort((events.seq, events.time_us))], of_events
 
 
 def _unix_microseconds(sent: NDArray[np.signedinteger[Any]]) -> NDArray[np.int64]:

@@ -14,6 +14,9 @@ class ReconciliationResponse(BaseModel):
         description="Triggers capture every change of the tables behind the views: it holds within a second"
     )
     age_seconds: float = Field(description="Time since the comparison")
+    interval_seconds: float = Field(
+        description="Time between the starts of two comparisons: RECONCILE_SECONDS, or 20 times the last duration"
+    )
     differences: dict[str, int] = Field(
         description="Rows that differed: users (with their audiences), users whose follows or controls differed, "
         "posts, interactions"
@@ -42,6 +45,7 @@ class HealthResponse(BaseModel):
                     "reconciliation": {
                         "complete_change_capture": True,
                         "age_seconds": 12.5,
+                        "interval_seconds": 60.0,
                         "differences": {
                             "users": 0,
                             "follows": 0,

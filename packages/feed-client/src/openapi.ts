@@ -577,7 +577,8 @@ export interface components {
          *           "interactions": 0,
          *           "posts": 0,
          *           "users": 0
-         *         }
+         *         },
+         *         "interval_seconds": 60
          *       },
          *       "status": "healthy",
          *       "tail_lag_seconds": 0.2,
@@ -840,6 +841,11 @@ export interface components {
              * @description Time since the comparison
              */
             age_seconds: number;
+            /**
+             * Interval Seconds
+             * @description Time between the starts of two comparisons: RECONCILE_SECONDS, or 20 times the last duration
+             */
+            interval_seconds: number;
             /**
              * Differences
              * @description Rows that differed: users (with their audiences), users whose follows or controls differed, posts, interactions

@@ -220,7 +220,7 @@ def test_posts_of_a_team_are_numbered_densely_and_permanently_when_first_read(em
 
     checksums = log.read_all().checksums
     assert checksums is not None
-    assert checksums.posts.present() == {UUID(int=n).bytes for n in (7, 8, 9)}
+    assert checksums.posts.by_key().keys() == {UUID(int=n).bytes for n in (7, 8, 9)}
     then = {
         post.id: post.seq
         for post in SqlPostRepository(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])

@@ -11,7 +11,7 @@ from app.domain.entities import Reason, Recommendation
 from app.domain.entities.control import Control
 from app.domain.errors import UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.feed.dataset import uuid_keys
-from app.domain.feed.row_checksums import N_BLOCKS, Checksums, FeedChecksums, RowChecksums
+from app.domain.feed.row_checksums import Checksums, FeedChecksums, RowChecksums
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import LogPosition, RowKeys
 from app.domain.repositories.recommendation_repository import SavedRecommendations
@@ -195,9 +195,9 @@ def test_checksums_are_those_of_the_rows_that_exist(storage: Storage) -> None:
 
     checksums = checksums_of(storage)
 
-    assert checksums.users.present() == {user_uuid("anna").bytes, user_uuid("bert").bytes}
-    assert checksums.posts.present() == {post_uuid("second").bytes, post_uuid("third").bytes}
-    assert checksums.events.present() == {stored[1].seq}
+    assert checksums.users.by_key().keys() == {user_uuid("anna").bytes, user_uuid("bert").bytes}
+    assert checksums.posts.by_key().keys() == {post_uuid("second").bytes, post_uuid("third").bytes}
+    assert checksums.events.by_key().keys() == {stored[1].seq}
 
 
 def test_the_checksum_of_a_post_changes_with_the_post_and_with_nothing_else(storage: Storage) -> None:
@@ -233,37 +233,37 @@ def test_changes_of_the_log_have_the_checksums_of_a_full_read(storage: Storage) 
 
     changes, every = storage.log.read_changes(position).checksums, checksums_of(storage)
 
-    assert changes.users.present() == {user_uuid("cleo").bytes}
-    assert changes.controls.present() == {user_uuid("anna").bytes}
-    assert set(changes.posts.keys.tolist()) - changes.posts.present() == {post_uuid("second").bytes}
+    assert changes.users.by_key().keys() == {user_uuid("cleo").bytes}
+    assert changes.controls.by_key().keys() == {user_uuid("anna").bytes}
+    assert set(changes.posts.keys.tolist()) - changes.posts.by_key().keys() == {post_uuid("second").bytes}
     for changed, stored in (
         (changes.users, every.users),
+        (changes.follows, every.follows),
         (changes.posts, every.posts),
         (changes.events, every.events),
     ):
-        of_stored = dict(zip(stored.keys.tolist(), stored.values.tolist(), strict=True))
+        of_stored = stored.by_key()
         of_changed = dict(zip(changed.keys.tolist(), changed.values.tolist(), strict=True))
         assert of_changed == {key: of_stored.get(key, 0) for key in of_changed}
 
 
-def test_a_comparison_returns_the_rows_of_the_blocks_that_differ(storage: Storage) -> None:
+def test_a_comparison_returns_the_rows_that_differ(storage: Storage) -> None:
     filled(storage)
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
     [event] = storage.interactions.record([did("bert", "first")]).stored
     every = checksums_of(storage)
     rows = {key: row for row, key in enumerate([*every.users.keys.tolist(), *every.posts.keys.tolist()])}
     known = RowChecksums.of(every, rows, rows)
-    same = storage.log.different_blocks(known.block_sums(np.zeros(N_BLOCKS, np.int64)))
-    known.by_uuid["users"].set(user_uuid("anna").bytes, rows[user_uuid("anna").bytes], 1)
-    known.events.set(Checksums(np.array([event.seq]), np.zeros(1, np.int64)))
+    known.by_kind["users"].update({user_uuid("anna").bytes: rows[user_uuid("anna").bytes]}, [1])
+    known.events.update(Checksums(np.array([event.seq]), np.zeros(1, np.int64)))
 
-    found = storage.log.different_blocks(known.block_sums(np.zeros(N_BLOCKS, np.int64)))
+    found = storage.log.different_rows(known.sums())
 
     known.clear_changed()
-    users, posts = known.by_uuid["users"], known.by_uuid["posts"]
-    assert posts.different(rows, same.checksums.posts, same.blocks["posts"]) == []
-    assert users.different(rows, found.checksums.users, found.blocks["users"]) == [user_uuid("anna").bytes]
-    assert known.events.different(found.checksums.events, found.event_blocks) == [event.seq]
-    place = found.checksums.events.keys.tolist().index(event.seq)
+    different = {kind: known.by_kind[kind].different(rows, stored) for kind, stored in found.by_kind.items()}
+    assert {kind: keys for kind, keys in different.items() if keys} == {"users": {user_uuid("anna").bytes}}
+    assert known.events.different(found.events, found.event_blocks) == [event.seq]
+    place = found.events.keys.tolist().index(event.seq)
     assert found.event_users[place].tobytes() == user_uuid("bert").bytes
     assert found.event_posts[place].tobytes() == post_uuid("first").bytes
 
