@@ -68,19 +68,29 @@ class ModelWatcher:
             state = from_snapshot(model.snapshot)
             self.updater.replace_state(state, published, np.empty(0, np.int64), model.position)
         else:
-            self.updater.replace_model(published, self._text_vectors(model))
+            vectors = self._text_vectors(
+                model, np.empty((0, model.snapshot["columns"]["text"].shape[1]), np.float32)
+            )
+            with self.updater.change_lock:  # no post comes between the last vectors and the model
+                self.updater.replace_model(published, self._text_vectors(model, vectors))
         model.release_snapshot()
 
-    def _text_vectors(self, model: RankingModel) -> NDArray[np.float32]:
-        """(n_posts, d) text vectors of all posts, from the model's snapshot or, for newer posts, from the database."""
+    def _text_vectors(self, model: RankingModel, first: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n_posts, d) text vectors of all posts. `first` (n, d) are those of the first n posts.
+
+        The others are from the model's snapshot or, for newer posts, from the database.
+        """
+        keys = [bytes.fromhex(one.replace("-", "")) for one in self.feed.state.post_ids[len(first) :]]
+        if not keys:
+            return first
+        rows = {key: row for row, key in enumerate(keys)}  # a re-created post has the later row
         stored: NDArray[np.float32] = model.snapshot["columns"]["text"]
         stored_rows = dict(model.snapshot["post_keys"])
-        rows = dict(self.feed.state.post_rows)
-        vectors = np.zeros((self.feed.state.n_posts, stored.shape[1]), np.float32)
+        vectors = np.zeros((len(keys), stored.shape[1]), np.float32)
         known = [key for key in rows if key in stored_rows]
         vectors[[rows[key] for key in known]] = stored[[stored_rows[key] for key in known]]
         missing = [key for key in rows if key not in stored_rows] if stored.shape[1] else []
         for posts in self.updater.read_posts(missing):
             embedded = model.embed([post_text(post.content, post.tags) for post in posts])
             vectors[[rows[post.id.bytes] for post in posts]] = embedded
-        return vectors
+        return np.concatenate([first, vectors])

@@ -13,7 +13,7 @@ from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import PostSettings
 from app.domain.repositories.interaction_repository import UserAndPost
 
-_POSTS_PER_STEP = 16
+_POSTS_PER_STEP = 10
 
 
 def upsert_posts(

@@ -36,12 +36,13 @@ from app.domain.repositories.interaction_repository import (
 )
 from app.domain.repositories.membership_repository import UserChange
 from app.domain.repositories.post_repository import PostRepository
+from app.domain.services.ranking_context import RankingContext
 from app.domain.services.stage_observer import StageObserver
 
 _BATCH_SIZE = 500  # posts, events, users or pages that one change applies; other changes wait for it
 # of them applied under one lock: bounds the time that rankings wait, to about a millisecond
 _EVENTS_PER_STEP = 100
-_ROWS_PER_STEP = 40
+_ROWS_PER_STEP = 20
 _PAGES_PER_STEP = 10
 _NEWEST_POSTS = 200
 _ANY_ROW = -1
@@ -94,6 +95,8 @@ class StateUpdater:
             pipeline = ranking_pipeline(self.options, None, None, self.observer)
         else:
             pipeline = published.model.pipeline(state, self.observer)
+        # a first ranking computes what needs an array over all posts
+        pipeline.rank(RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0))))
         applied = OrderedDict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist(), _ANY_ROW)
         ranker, before = ActiveRanker(pipeline, published), self.feed.state
         with self.change_lock:  # all at once, so that no event is lost or counted twice

@@ -56,11 +56,11 @@ class DecayedCounters:
         self._add(log2_counts, np.zeros(len(times), np.intp), times, weights)
         return log2_counts[:, 0]
 
-    def replace(self, row: int, log2_counts: NDArray[np.float64]) -> None:
-        """Make `log2_counts` (n_half_lives,) those of `row`."""
-        self._log2_counts[:, row] = log2_counts
-        for top_k in self._top_k:
-            top_k.invalidate()
+    def replace(self, rows: NDArray[np.intp], log2_counts: NDArray[np.float64]) -> None:
+        """Make `log2_counts` (n_rows, n_half_lives) those of distinct `rows`."""
+        self._log2_counts[:, rows] = log2_counts.T
+        for top_k, of_half_life in zip(self._top_k, self._log2_counts, strict=False):
+            top_k.replaced(of_half_life, rows)
 
     def _add(
         self,

@@ -156,13 +156,14 @@ def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
 def _recount(state: FeedState, posts: NDArray[np.intp], writing: Writing) -> None:
     """Count the events of posts and of their authors again: a counter that only adds would drift when it subtracts."""
     was_largest = state.engagements[posts].max() == state.largest_engagement
-    for rows in slices(posts.tolist(), _ROWS_PER_STEP):
-        counts = [_counts_of_post(state, post) for post in rows]
+    for start in range(0, len(posts), _ROWS_PER_STEP):
+        some = posts[start : start + _ROWS_PER_STEP]
+        counts = (_counts_of_post(state, post) for post in some.tolist())
+        number, last, log2_counts, strong = zip(*counts, strict=True)
         with writing():
-            for post, (number, last, log2_counts, strong) in zip(rows, counts, strict=True):
-                state.engagements[post], state.last_engaged[post] = number, last
-                state.post_counters.replace(post, log2_counts)
-                state.strong_counters.replace(post, strong)
+            state.engagements[some], state.last_engaged[some] = number, last
+            state.post_counters.replace(some, np.array(log2_counts))
+            state.strong_counters.replace(some, np.array(strong))
     largest = int((state.engagements if was_largest else state.engagements[posts]).max())
     with writing():
         state.largest_engagement = max(0 if was_largest else state.largest_engagement, largest)
@@ -197,7 +198,7 @@ def recount_author(state: FeedState, author: int, writing: Writing = nullcontext
         in_order = others[np.argsort(times[others], kind="stable")]
         log2_counts = state.author_counters.log2_counts_of(times[in_order], weights[in_order])
         with writing():
-            state.author_counters.replace(author, log2_counts)
+            state.author_counters.replace(np.array([author]), log2_counts[None])
 
 
 def set_account_created(state: FeedState, user: int, created: float, writing: Writing = nullcontext) -> None:

@@ -12,19 +12,23 @@ NEVER = -np.inf
 class TopK:
     """The first `size` rows by log2 count, largest first; of rows with equal counts, the higher row first.
 
-    The result is exact. A count only rises by an event, and time does not change the order. So the new top rows are
-    among the last top rows and the rows that rose to the count of the last one of these.
+    The result is exact. A count rises by an event, and time does not change the order. So the new top rows are among
+    the last top rows and the rows that rose to the count of the last one of these. A row whose count fell leaves the
+    list, which then has all rows above `_min_value`; it is sorted from all rows once it is too short for a caller.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._order: NDArray[np.intp] | None = None  # None: no result yet, or too many changes since
-        self._min_value = np.inf  # log2 count of the last row in `_order`
+        self._min_value = np.inf  # log2 count that no row outside `_order` exceeds, except for risen ones
         self._risen: list[NDArray[np.intp]] = []
 
-    def invalidate(self) -> None:
-        """Note that a count fell: the next result is sorted from all rows."""
-        self._order, self._risen = None, []
+    def replaced(self, log2_counts: NDArray[np.float64], rows: NDArray[np.intp]) -> None:
+        """Note that the counts of `rows` may have fallen."""
+        if self._order is not None:
+            stays = (log2_counts[self._order] > self._min_value) & ~np.isin(self._order, rows)
+            self._order = self._order[stays]
+            self.notify(log2_counts, rows)
 
     def notify(self, log2_counts: NDArray[np.float64], rows: NDArray[np.intp]) -> None:
         """Note that the counts of `rows` rose. `log2_counts` (n_rows,) are the counts of all rows."""
@@ -38,16 +42,16 @@ class TopK:
 
     def first(self, log2_counts: NDArray[np.float64], count: int) -> NDArray[np.intp]:
         """The first `count` rows; at most `size`."""
-        if self._order is None:
-            self._order = self._sorted(log2_counts, self._candidates(log2_counts))[: self._size]
-        elif self._risen:
-            self._order = self._merged(log2_counts, self._order)[: self._size]
-        else:
-            return self._order[:count]
-        is_full = len(self._order) == self._size
-        self._min_value = log2_counts[self._order[-1]] if is_full and self._size else NEVER
-        self._risen = []
-        return self._order[:count]
+        order = self._order
+        if order is not None and self._risen:
+            order = self._merged(log2_counts, order)
+        if order is None or (len(order) < count and self._min_value > NEVER):
+            order, self._min_value = self._sorted(log2_counts, self._candidates(log2_counts)), NEVER
+        if len(order) >= self._size:
+            order = order[: self._size]
+            self._min_value = log2_counts[order[-1]]
+        self._order, self._risen = order, []
+        return order[:count]
 
     def _candidates(self, log2_counts: NDArray[np.float64]) -> NDArray[np.intp]:
         """The rows with an event whose count reaches that of the last top row."""
@@ -60,6 +64,10 @@ class TopK:
     def _merged(self, log2_counts: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.intp]:
         """The last top rows and the risen rows in order."""
         risen = np.concatenate(self._risen)
+        if len(order) < self._size:
+            risen = risen[
+                log2_counts[risen] > self._min_value
+            ]  # of rows with this count, not all are in the list
         is_known = RowSet(order, len(log2_counts)).contains(risen)
         rows = np.concatenate([order, np.unique(risen[~is_known])])
         # A stable sort of rows that are almost in order costs a third; it is right unless equal rows are out of order.

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.feed.decayed_counters import DecayedCounters
 
+HOUR = 3600.0
 HALF_LIVES = (900.0, 86_400.0, 180 * 86_400.0)
 START = 1.7e9
 # row, seconds after START, weight
@@ -87,6 +88,36 @@ def test_the_top_k_are_the_rows_with_the_largest_counters_after_any_calls(parts,
             touched = [row for row in range(8) if level[row] > -np.inf]
             expected = sorted(touched, key=lambda row: (-level[row], -row))[:ranked]
             assert counters.top_k(index, ranked).tolist() == expected
+
+
+TOP_CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "add", "replace"]),
+        st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3)), min_size=1, max_size=6),
+        st.integers(1, 4),  # rows asked for
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(TOP_CHANGES)
+def test_the_top_k_are_exact_after_counts_rise_fall_and_tie(changes):
+    counters = DecayedCounters((HOUR,), top_k_size=4)
+    counters.ensure_rows(8)
+    for what, rows_and_times, count in changes:
+        rows, times = (np.array(column) for column in zip(*rows_and_times, strict=True))
+        if what == "add":
+            counters.add(rows, times * HOUR, np.ones(len(rows)))
+        else:
+            rows, first = np.unique(rows, return_index=True)
+            few = [counters.log2_counts_of(np.full(n, HOUR), np.ones(n)) for n in times[first].tolist()]
+            counters.replace(rows, np.array(few))
+
+        level = counters.log2_values(0, np.arange(8))
+        touched = [row for row in range(8) if level[row] > -np.inf]
+        expected = sorted(touched, key=lambda row: (-level[row], -row))[:count]
+        assert counters.top_k(0, count).tolist() == expected
 
 
 @given(EVENTS, EVENTS)
