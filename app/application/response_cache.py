@@ -1,7 +1,8 @@
 """Short-lived caches: lists, for paging by offset, and responses, for identical requests."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import timedelta
+from weakref import ref
 
 from app.application.dto import RecommendationResponse
 from app.application.feed_list import TRUNCATED_LENGTH, FeedList
@@ -32,14 +33,16 @@ class ResponseCache:
         """
         self._lists: TtlCache[FeedList] = TtlCache(list_ttl, max_lists, MAX_LISTED_POSTS)
         self._responses: TtlCache[CachedResponse] = TtlCache(response_ttl, max_lists, MAX_RESPONSE_POSTS)
-        self._state: FeedState | None = None
+        self._state: Callable[[], FeedState | None] = lambda: (
+            None
+        )  # weak: a request must not free a large state
 
     def bind(self, state: FeedState) -> None:
         """Clear both caches if `state` is not the one of the last request: lists hold rows of one state."""
-        if self._state is not state:
+        if self._state() is not state:
             self._lists.clear()
             self._responses.clear()
-            self._state = state
+            self._state = ref(state)
 
     def response(self, query: FeedQuery, validity: Hashable) -> RecommendationResponse | None:
         """Return the response to an identical request by offset, if its list and `validity` are unchanged."""

@@ -98,7 +98,7 @@ class StateUpdater:
         # a first ranking computes what needs an array over all posts
         pipeline.rank(RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0))))
         applied = OrderedDict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist(), _ANY_ROW)
-        ranker, before = ActiveRanker(pipeline, published), self.feed.state
+        ranker, before = ActiveRanker(pipeline, published), (self.feed.state, self.feed.ranker)
         with self.change_lock:  # all at once, so that no event is lost or counted twice
             with self._writing("state"):
                 self.feed.state, self.feed.ranker = state, ranker
@@ -106,6 +106,7 @@ class StateUpdater:
             self._follows = FollowUpdates()
             self._latest_of_users, self._latest_of_posts = LatestChanges(), LatestChanges()
         self.position = position
+        before[0].clear_memoised()
         del before  # here, because to free a large state takes longer than the lock may be held
 
     def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32]) -> None:

@@ -112,6 +112,10 @@ class FeedState:
             kept[key] = compute()
         return cast(T, kept[key])
 
+    def clear_memoised(self) -> None:
+        """Forget what was memoised, which may refer to this state: without it, a state that is not used is freed."""
+        self._lasting, self._of_all = {}, {}
+
     @property
     def by_created(self) -> NDArray[np.intp]:
         """(n_posts,) post rows, oldest first; a view that the next change of a post may alter."""

@@ -1,11 +1,15 @@
 """A newly published model replaces the active one, unless it fails to load."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import numpy as np
 import pytest
 
+from app.domain.entities import Post
 from app.domain.errors import InvalidArtifact, ModelUnavailable
+from app.domain.ids import post_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.ml.content_scorer import TextSpace
 from tests.support.live_feeds import a_service, engagements
@@ -120,6 +124,33 @@ def test_a_model_published_during_an_outage_is_loaded_once_and_installed_afterwa
     assert (version, service.page("reader").model_version) == ("v1", trained.record.version)
     assert service.state.last_reload_error is None
     assert service.models.fetches == fetches_before + 1
+
+
+def test_a_post_that_comes_while_a_model_is_installed_has_a_vector_in_its_space(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = a_service()
+    service.publish()
+    trained = with_text_space(service.train())
+    service.add_post("newer", "ann", content="word")
+    service.catch_up()
+    posts = service.workers.updater.posts
+    read = posts.posts
+
+    def read_while_a_post_comes(ids: Sequence[UUID]) -> Sequence[Post]:
+        found = read(ids)
+        if post_uuid("meanwhile").bytes not in service.feed.state.post_rows:
+            service.add_post("meanwhile", "ann", content="word")
+            service.workers.updater.add_missing_posts([service.tables.posts[post_uuid("meanwhile")]])
+        return found
+
+    monkeypatch.setattr(posts, "posts", read_while_a_post_comes)
+    service.publish(trained)
+
+    state = service.feed.state
+    for name in ("newer", "meanwhile"):
+        vector = state.text[state.post_rows[post_uuid(name).bytes]]
+        assert np.linalg.norm(vector) == pytest.approx(1.0)
 
 
 def test_a_model_with_other_features_is_rejected_and_the_active_one_stays() -> None:

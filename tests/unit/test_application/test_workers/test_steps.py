@@ -1,10 +1,12 @@
 """Changes in short steps give the same state as at once, and the rankings between the steps leave nothing outdated."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from unittest.mock import patch
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -131,3 +133,17 @@ def test_rankings_between_the_steps_of_changes_leave_nothing_outdated(changes: l
         page, expected = (one.page(user, limit=49, record=False) for one in (disturbed, undisturbed))
         assert page.post_ids == expected.post_ids
         assert page.scores == pytest.approx(expected.scores)
+
+
+def test_a_replaced_state_is_freed_by_the_thread_that_replaces_it():
+    service = a_service_with_a_model()
+    service.page("reader", explain=True)
+    state = ref(service.feed.state)
+    gc.disable()
+
+    try:
+        assert service.workers.follower is not None
+        service.workers.follower.read_all()
+        assert state() is None
+    finally:
+        gc.enable()
