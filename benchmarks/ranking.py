@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_snapshot import from_snapshot
-from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
@@ -35,6 +34,20 @@ LIKE = 2
 UNCHANGED, EVENT, POST = "", "an event before each", "a post before each"
 _RANKINGS_PER_SECOND = 100
 _WARM_UP = 20
+
+
+class StageTimes:
+    """A StageObserver that keeps every measurement."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def observe(self, stage: str, seconds: float) -> None:
+        self._seconds.setdefault(stage, []).append(seconds)
+
+    def p50(self) -> dict[str, float]:
+        """The median of each stage, as `<stage>_p50_ms`."""
+        return {f"{stage}_p50_ms": float(np.median(times)) * 1000 for stage, times in self._seconds.items()}
 
 
 def measure(
@@ -148,7 +161,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             state = from_snapshot(model.snapshot)
             pad(state, n_posts)
             now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
-            measured = measure(model.pipeline(state, NoObserver()), state, now, args.rankings)
+            stages = StageTimes()
+            measured = measure(model.pipeline(state, stages), state, now, args.rankings)
+            measured[UNCHANGED] |= stages.p50()
             size = [f"{n_posts:,} posts"] if n_posts else []
             results |= {", ".join([name, *size, *filter(None, [key])]): row for key, row in measured.items()}
     if args.json:

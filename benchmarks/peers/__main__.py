@@ -6,8 +6,8 @@ Needs the packages of requirements-peers.lock, in an environment of their own:
     .local/peers/bin/python -m benchmarks.peers --interactions PATH --posts PATH
 
 A replay (docs/evaluation-protocol.md) ranks each request with the service's rankings and with each peer. A peer is
-refitted when the service's neighbour models are, and its settings are those that rank best on the requests of the two
-days before the test part. The table shows NDCG@10 with a 95 % interval over users, and the CPU time of one request.
+refitted when the service's neighbour models are, and its settings are those that rank best on the requests of the day
+before the test part. The table shows NDCG@10 with a 95 % interval over users, and the CPU time of one request.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arg
 from data.generate_fake_data import DEFAULT_UNTIL
 from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, feed_days, make_feed
-from training.command_line import add_seed, print_json
+from training.command_line import add_seed, add_test_from, print_json
 from training.evaluation.rankers import RANKERS
 from training.evaluation.replay_job import AGAINST
 from training.evaluation.sql_order import SqlOrders, read_orders
@@ -82,6 +82,7 @@ def _compare(args: argparse.Namespace, settings: Settings) -> None:
             dataset := _dataset(args, settings),
             ranking_options(settings),
             targets=target_kinds(dataset),
+            test_from=args.test_from,
             seed=args.seed,
         )
         rows = compare(
@@ -210,6 +211,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         default=200,
         help="requests that are timed (default: %(default)s)",
     )
+    add_test_from(parser)
     add_seed(parser)
     add("--json", action="store_true", help="print the results as JSON")
     generated = parser.add_argument_group("generated feed", "instead of files or the database")

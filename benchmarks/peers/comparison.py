@@ -25,7 +25,7 @@ from training.replay.replay import Replay, ReplayRequest
 
 FRESHNESS_HOURS: Final = (None, 24.0, 6.0)
 """Half-lives by which the age of a post lowers the scores of a peer; None: it does not."""
-_SEARCH_SECONDS: Final = 2 * DAY
+_SEARCH_SECONDS: Final = DAY
 _PAGE: Final = 50
 
 
@@ -102,7 +102,7 @@ def select_settings(
     max_requests: int,
     progress: Progress,
 ) -> dict[str, Selected]:
-    """The settings of each kind with the largest NDCG@10 on the requests of the two days before the test part."""
+    """The settings of each kind with the largest NDCG@10 on the requests of the day before the test part."""
     n_events = int(np.searchsorted(replay.events.time, replay.test_from))
     earlier = Replay(
         replace(replay.dataset, events=replay.dataset.events[:n_events]),

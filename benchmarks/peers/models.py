@@ -17,7 +17,7 @@ from training.replay.replay import ReplayRequest
 
 _SEED: Final = 0
 _THREADS: Final = 1
-_EASE_POSTS: Final = 4_000
+_EASE_POSTS: Final = 2_000
 """Posts with the largest weights that EASE compares: it inverts a matrix of posts x posts."""
 
 
@@ -287,7 +287,7 @@ PEERS: Final[Mapping[str, PeerKind]] = {
         LambdaMart,
         tuple(
             {"trees": trees, "leaves": leaves, "learning_rate": 0.05}
-            for trees, leaves in ((100, 15), (300, 31))
+            for trees, leaves in ((100, 15), (200, 31))
         ),
         uses_choice_sets=True,
     ),
