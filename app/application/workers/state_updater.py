@@ -172,7 +172,8 @@ class StateUpdater:
         """Apply one batch of the log. Raises StorageUnavailable."""
         checksums = self.feed.state.checksums
         if checksums is not None:
-            checksums.events.update(changes.checksums.events)
+            with self.change_lock:
+                checksums.events.update(changes.checksums.events)
         removed, unknown = changes.removed_events, self._unknown_of(changes)
         self._count_removed(removed)
         self._replace_events(removed)  # first, because a removed post has no row afterwards
