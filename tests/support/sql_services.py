@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from app.bootstrap import Storage
 from app.domain.ranking.model_interface import PublishedModel
+from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
@@ -15,7 +16,7 @@ from app.infrastructure.database.impression_repository_impl import SqlImpression
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
-from tests.support.small_service import SmallService
+from tests.support.small_service import FEW_CANDIDATES, SmallService
 from tests.support.storage_under_test import NOON
 
 
@@ -29,7 +30,9 @@ class CountingLog(SqlFeedLog):
         return super().read_all()
 
 
-def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[SmallService, CountingLog]:
+def a_process(
+    engine: Engine, trained: PublishedModel | None = None, options: RankingOptions = FEW_CANDIDATES
+) -> tuple[SmallService, CountingLog]:
     """Another process of the service, which has started."""
     log = CountingLog(engine)
     storage = Storage(
@@ -42,7 +45,7 @@ def a_process(engine: Engine, trained: PublishedModel | None = None) -> tuple[Sm
         log,
         SqlPostRepository(engine, budget_seconds=20),
     )
-    service = SmallService(storage=storage)
+    service = SmallService(storage=storage, options=options)
     service.clock.at = NOON + timedelta(days=1)
     if trained is not None:
         service.publish(trained)

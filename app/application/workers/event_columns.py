@@ -35,6 +35,11 @@ def is_counted(state: FeedState, event: StoredInteraction) -> bool:
     return state.has_counted(user, post, event.seq)
 
 
+def returned_events(state: FeedState, events: Sequence[StoredInteraction]) -> list[StoredInteraction]:
+    """The events that the log has returned; the others follow."""
+    return [event for event in events if state.checksums is None or state.checksums.events.has(event.seq)]
+
+
 def unordered_pairs(state: FeedState, events: Sequence[StoredInteraction]) -> list[UserAndPost]:
     """The users and posts of events that were received before one of the pair that is earlier in the log.
 

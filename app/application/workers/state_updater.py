@@ -1,6 +1,5 @@
 """Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -12,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.workers.event_columns import event_columns, is_counted, unordered_pairs
+from app.application.workers.event_columns import returned_events, unordered_pairs
+from app.application.workers.event_updates import EventUpdates, replace_stored
 from app.application.workers.follow_updates import FollowUpdates
 from app.application.workers.latest_changes import LatestChanges
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
 from app.domain.entities import Post, User
 from app.domain.entities.post import post_text
-from app.domain.feed.retraction import PairEvents, pairs_to_remove, replace_events, set_account_created
+from app.domain.feed.retraction import pairs_to_remove, replace_events, set_account_created
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
@@ -41,12 +41,9 @@ from app.domain.services.stage_observer import StageObserver
 
 _BATCH_SIZE = 500  # posts, events, users or pages that one change applies; other changes wait for it
 # of them applied under one lock: bounds the time that rankings wait, to about a millisecond
-_EVENTS_PER_STEP = 100
 _ROWS_PER_STEP = 20
 _PAGES_PER_STEP = 10
 _NEWEST_POSTS = 200
-_ANY_ROW = -1
-_MAX_APPLIED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
 
 
 @dataclass(eq=False)
@@ -71,12 +68,10 @@ class StateUpdater:
     write_lock: Lock = field(default_factory=Lock, init=False)
     change_lock: RLock = field(default_factory=RLock, init=False)
     position: LogPosition | None = field(default=None, init=False)
+    _events: EventUpdates = field(default_factory=EventUpdates, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
-    # seq of removed events, and seq to post row of applied ones, the oldest first
-    _removed: OrderedDict[int, None] = field(default_factory=OrderedDict, init=False)
-    _applied: OrderedDict[int, int] = field(default_factory=OrderedDict, init=False)
 
     # -- state and model -----------------------------------------------------------------------------------------
 
@@ -97,13 +92,12 @@ class StateUpdater:
             pipeline = published.model.pipeline(state, self.observer)
         # a first ranking computes what needs an array over all posts
         pipeline.rank(RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0))))
-        applied = OrderedDict.fromkeys(np.sort(event_seqs)[-_MAX_APPLIED_EVENTS:].tolist(), _ANY_ROW)
+        events = EventUpdates(event_seqs)
         ranker, before = ActiveRanker(pipeline, published), (self.feed.state, self.feed.ranker)
         with self.change_lock:  # all at once, so that no event is lost or counted twice
             with self._writing("state"):
                 self.feed.state, self.feed.ranker = state, ranker
-            self._applied, self._removed = applied, OrderedDict()
-            self._follows = FollowUpdates()
+            self._events, self._follows = events, FollowUpdates()
             self._latest_of_users, self._latest_of_posts = LatestChanges(), LatestChanges()
         self.position = position
         before[0].clear_memoised()
@@ -133,11 +127,12 @@ class StateUpdater:
         """Count committed events, each once."""
         for batch in slices(stored, _BATCH_SIZE):
             with self.change_lock:
-                self._record(batch)
+                self._events.record(self.feed.state, batch, self._writes("events"))
 
     def remove_events(self, removed: Sequence[RemovedEvents]) -> None:
         """Take removed events back, and apply changed ones; again is no difference."""
-        self._count_removed(removed)
+        with self.change_lock:
+            self._events.count_removed(self.feed.state, removed)
         self._replace_events(removed)
 
     def apply_controls(self, controls: UserControls) -> None:
@@ -175,8 +170,7 @@ class StateUpdater:
             with self.change_lock:
                 checksums.events.update(changes.checksums.events)
         removed, unknown = changes.removed_events, self._unknown_of(changes)
-        self._count_removed(removed)
-        self._replace_events(removed)  # first, because a removed post has no row afterwards
+        self.remove_events(removed)  # first, because a removed post has no row afterwards
         self._upsert_posts(changes.posts, changes.post_seqs)
         self._add_posts_of(changes.events)
         self.set_users(changes.users, changes.user_seqs)
@@ -199,17 +193,15 @@ class StateUpdater:
         if unordered:  # which events of a pair count depends on all of them
             stored = self.interactions.events_of(unordered)
             self._replace_events(
-                [RemovedEvents(*pair, (), self._applied_of(stored[pair])) for pair in unordered]
+                [RemovedEvents(*pair, (), returned_events(state, stored[pair])) for pair in unordered]
             )
         self.apply_pages(changes.pages)
         with self.change_lock:
             if checksums is not None:
                 checksums.apply(changes.checksums, state.user_rows, state.post_rows)
-                for (
-                    controls
-                ) in changes.controls:  # later ones are known: those of this checksum are not in the state
+                for controls in changes.controls:
                     row = state.user_rows.get(controls.user_id.bytes)
-                    if row is not None and state.controls.seq_of(row) != controls.seq:
+                    if row is not None and state.controls.seq_of(row) != controls.seq:  # later ones are known
                         checksums.add("controls", {controls.user_id.bytes: row})
         self.position = changes.position
 
@@ -324,80 +316,20 @@ class StateUpdater:
         events = self.interactions.events_of(changed) if changed else {}
         upsert_posts(self.feed.state, batch, vectors, self._writes("posts"))
         # events on own posts do not count
+        state = self.feed.state
         self._replace_events(
-            [RemovedEvents(*pair, (), self._applied_of(stored)) for pair, stored in events.items()]
+            [RemovedEvents(*pair, (), returned_events(state, stored)) for pair, stored in events.items()]
         )
 
     # -- events --------------------------------------------------------------------------------------------------
 
-    def _record(self, stored: Sequence[StoredInteraction]) -> None:
-        """Count each new event of a known post, in order of time.
-
-        An event counts again if its post was re-created since: a re-created post has another row.
-        """
-        state = self.feed.state
-        new = sorted(
-            (event for event in stored if not self._is_applied(event)),
-            key=lambda event: (event.interaction.occurred_at, event.seq),
-        )
-        # the user of a committed event exists, even if no trigger captured it
-        state.reserve(state.n_users + len(new), state.n_posts)
-        with self._writing("events"):
-            state.add_users([event.interaction.user_id.bytes for event in new])
-        counted = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
-        # `remove_events` may have counted an event of this batch already, as one that remains
-        uncounted = [event for event in counted if not is_counted(state, event)]
-        state.n_events += len(counted) - len(uncounted)
-        if uncounted:
-            events = event_columns(state, uncounted)
-            counts = state.newly_counted(
-                events
-            )  # of all, because an event may be received before an older one
-            state.reserve_events(events)
-            for start in range(0, len(events), _EVENTS_PER_STEP):
-                step = slice(start, start + _EVENTS_PER_STEP)
-                with self._writing("events"):
-                    state.record(events[step], counts[step])
-        if state.checksums is not None:
-            state.checksums.events.mark_unknown(event.seq for event in counted)
-        for event in counted:
-            self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
-        while len(self._applied) > _MAX_APPLIED_EVENTS:
-            self._applied.popitem(last=False)
-
-    def _count_removed(self, removed: Sequence[RemovedEvents]) -> None:
-        left = {event.seq for one in removed for event in one.remaining}
-        gone = {seq for one in removed for seq in one.seqs} - left
-        with self.change_lock:
-            new = gone - self._removed.keys()
-            self._removed.update(dict.fromkeys(new))
-            self.feed.state.n_events -= len(new)
-            while len(self._removed) > _MAX_APPLIED_EVENTS:
-                self._removed.popitem(last=False)
-
     def _replace_events(self, changes: Sequence[RemovedEvents]) -> None:
         for batch in slices(changes, _BATCH_SIZE):
             with self.change_lock:
-                state = self.feed.state
-                pairs = [
-                    PairEvents(user, post, change.seqs, event_columns(state, change.remaining))
-                    for change in batch
-                    if (user := state.user_rows.get(change.user_id.bytes)) is not None
-                    and (post := state.post_rows.get(change.post_id.bytes)) is not None
-                ]
-                replace_events(state, pairs, self._writes("retraction"))
-
-    def _applied_of(self, stored: Sequence[StoredInteraction]) -> list[StoredInteraction]:
-        """The events that the log has returned; the others follow."""
-        checksums = self.feed.state.checksums
-        return [event for event in stored if checksums is None or checksums.events.has(event.seq)]
+                replace_stored(self.feed.state, batch, self._writes("retraction"))
 
     def _writing(self, writer: str) -> AbstractContextManager[None]:
         return self.feed.lock.writing(writer)
 
     def _writes(self, writer: str) -> Writing:
         return partial(self._writing, writer)
-
-    def _is_applied(self, event: StoredInteraction) -> bool:
-        row = self.feed.state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)
-        return event.seq in self._applied and (row == _ANY_ROW or self._applied[event.seq] in (_ANY_ROW, row))

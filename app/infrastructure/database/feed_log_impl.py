@@ -106,7 +106,8 @@ class SqlFeedLog:
             progress = ReadProgress(_current_snapshot(connection))
             query = f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8"
             recent = connection.exec_driver_sql(query, (progress.xmin,))
-            dataset, checksums = read_feed(connection, self.schema)
+            own_tables = has_complete_change_capture(connection, self.schema)
+            dataset, checksums = read_feed(connection, self.schema, own_tables=own_tables)
             return FeedSnapshot(
                 dataset=dataset,
                 position=progress.to_position(self._source(connection)),

@@ -61,6 +61,17 @@ POST_HASH = (
     f"hash_record(ROW(id, external_id, content, tags, visible, created_at, seq, {', '.join(SETTINGS)}))"
 )
 AUTHOR_HASH = "hashint8(uuid_hash_extended(author, seq))"
+_USERS = "{feed_complete_users}()"
+_POSTS = "(SELECT *, author_id AS author FROM {feed_complete_posts}()) AS posts"
+OWN_USERS = "{users}"
+OWN_POSTS = """(
+    SELECT id, external_id, author_id, author_id AS author, coalesce(content, '') AS content,
+        array_remove(tags, NULL) AS tags, visible, created_at, seq, visibility, audience_id, language, sensitive,
+        root_id, repost_of
+    FROM {posts}
+) AS posts"""
+"""What the functions `feed_complete_...` return for our own tables, without joins."""
+
 MEMBERSHIPS = """(
     SELECT DISTINCT user_id, audience_id::text AS audience_id FROM {feed_memberships} WHERE audience_id IS NOT NULL
 ) AS memberships"""
@@ -75,17 +86,19 @@ EVENT_HASH = (
 """SQL expression of the checksum of an event. It is odd, so it differs from 0. The session is in UTC."""
 
 
-def read_feed(connection: Connection, schema: SchemaName) -> tuple[FeedDataset, FeedChecksums]:
+def read_feed(
+    connection: Connection, schema: SchemaName, *, own_tables: bool
+) -> tuple[FeedDataset, FeedChecksums]:
     """All users, posts, follows and events that the connection's transaction sees, and their checksums.
 
-    Use a repeatable-read snapshot. The checksums of controls are absent.
+    Use a repeatable-read snapshot. The checksums of controls are absent. `own_tables`: the views show our own tables.
 
     Events and follows of users or posts that the views do not contain are skipped: adopted tables have no foreign
     keys to ours.
     """
-    users, of_users = _users(connection, schema)
+    users, of_users = _users(connection, (OWN_USERS if own_tables else _USERS).format_map(schema))
     user_rows = UuidIndex(users.key)
-    posts, of_posts = _posts(connection, schema, user_rows)
+    posts, of_posts = _posts(connection, (OWN_POSTS if own_tables else _POSTS).format_map(schema), user_rows)
     follows, of_follows = _follows(connection, schema, user_rows)
     events, of_events = _events(connection, schema, user_rows, UuidIndex(posts.key))
     memberships, of_memberships = _memberships(connection, schema, user_rows)
@@ -129,7 +142,7 @@ def _columns(connection: Connection, expressions: tuple[str, ...], source: str) 
     return columns
 
 
-def _users(connection: Connection, schema: SchemaName) -> tuple[UserColumns, NDArray[np.int64]]:
+def _users(connection: Connection, source: str) -> tuple[UserColumns, NDArray[np.int64]]:
     """All users, and their checksums without those of their audiences."""
     expressions = (
         "id::text",
@@ -141,7 +154,6 @@ def _users(connection: Connection, schema: SchemaName) -> tuple[UserColumns, NDA
         "languages",
         USER_HASH,
     )
-    source = f"{schema['feed_complete_users']}()"
     ids, external_ids, created, discoverable, personalised, show_sensitive, languages, checksums = _columns(
         connection, expressions, source
     )
@@ -169,9 +181,7 @@ def _memberships(
     return memberships, np.array(checksums, np.int64)[known]
 
 
-def _posts(
-    connection: Connection, schema: SchemaName, users: UuidIndex
-) -> tuple[PostColumns, NDArray[np.int64]]:
+def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostColumns, NDArray[np.int64]]:
     """All posts, and their checksums."""
     expressions = (
         "id::text",
@@ -186,9 +196,8 @@ def _posts(
         f"coalesce({AUTHOR_HASH}, 0)",
         *SETTINGS,
     )
-    source = f"(SELECT *, author_id AS author FROM {schema['feed_complete_posts']}()) AS posts WHERE {READABLE_POST}"
     ids, external_ids, authors, created, visible, seq, text, tags, of_posts, of_authors, *settings = _columns(
-        connection, expressions, source
+        connection, expressions, f"{source} WHERE {READABLE_POST}"
     )
     visibility, audience_id, language, sensitive, root_id, repost_of = settings
     author = users.rows(uuid_keys_from_text(authors))

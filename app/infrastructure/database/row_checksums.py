@@ -27,6 +27,8 @@ from app.infrastructure.database.full_read import (
     EVENT_HASH,
     FOLLOW_HASH,
     MEMBERSHIPS,
+    OWN_POSTS,
+    OWN_USERS,
     POST_HASH,
     READABLE_POST,
     USER_HASH,
@@ -59,14 +61,6 @@ _SOURCES: Final = {
 }
 _SHOWN_POSTS: Final = """(
     SELECT p.*, u.id AS author FROM {feed_complete_posts}() p LEFT JOIN {feed_users} u ON u.id = author_id
-) AS posts"""
-# What the functions `feed_complete_...` return for our own tables, without joins.
-_OWN_USERS: Final = "{users}"
-_OWN_POSTS: Final = """(
-    SELECT id, external_id, author_id AS author, coalesce(content, '') AS content,
-        array_remove(tags, NULL) AS tags, visible, created_at, seq, visibility, audience_id, language, sensitive,
-        root_id, repost_of
-    FROM {posts}
 ) AS posts"""
 _EVENTS: Final = (
     f"(SELECT seq AS key, user_id, post_id, {EVENT_HASH} AS hash FROM {{user_interaction}}) AS rows"
@@ -131,8 +125,8 @@ def _sources(schema: SchemaName, *, own_tables: bool) -> Mapping[str, str]:
     columns = ("user_id", "follower_id", "followee_id")
     is_shown = "AND {} IN (SELECT id FROM " + schema["feed_users"] + ")"
     names = {
-        "users": (_OWN_USERS if own_tables else "{feed_complete_users}()").format_map(schema),
-        "posts": (_OWN_POSTS if own_tables else _SHOWN_POSTS).format_map(schema),
+        "users": (OWN_USERS if own_tables else "{feed_complete_users}()").format_map(schema),
+        "posts": (OWN_POSTS if own_tables else _SHOWN_POSTS).format_map(schema),
         "shown": {column: "" if own_tables else is_shown.format(column) for column in columns},
         **{name: schema[name] for name in ("feed_memberships", "feed_follows", "feed_controls")},
     }

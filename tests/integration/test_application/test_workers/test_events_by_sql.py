@@ -1,24 +1,26 @@
 """Events that SQL removes or changes: a running service is then as one that reads everything."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from app.domain.entities import INTERACTION_TYPES
+from app.domain.entities import INTERACTION_TYPES, Reason
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.schema import SchemaName
-from tests.support.live_feeds import same_counts
-from tests.support.small_service import SmallService, names
+from tests.support.live_feeds import reconcile_now, same_counts
+from tests.support.small_service import FEW_CANDIDATES, SmallService, names
 from tests.support.sql_services import a_process
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
-MINUTE = timedelta(minutes=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+REPLICA = "SET LOCAL session_replication_role = replica; "
 
 
 @pytest.fixture(scope="module")
@@ -123,20 +125,39 @@ def test_an_account_dated_in_the_future_is_a_new_one(engine: Engine, tables: Sql
     assert created <= datetime.now(UTC).timestamp()
 
 
-def test_deleted_bot_accounts_leave_no_trace_in_the_feed(engine: Engine, tables: SqlTables) -> None:
-    service, _ = a_process(engine)
-    before = names(service.page("reader", limit=6))
-    tables.add_users(*(a_user(f"bot{n}") for n in range(30)))
-    likes = [did(f"bot{n}", before[-1], "like", at=NOON + timedelta(hours=20)) for n in range(30)]
-    SqlInteractionRepository(engine, budget_seconds=20).record(likes)
-    service.catch_up()
-    service.pass_time(60)  # the cached response expires
-    during = names(service.page("reader", limit=6))
+@pytest.mark.parametrize("captured", [True, False], ids=["by cascade", "without triggers"])
+def test_spam_leaves_trending_when_the_accounts_of_bots_are_deleted(
+    engine: Engine, tables: SqlTables, captured: bool
+) -> None:
+    """Twelve people like six posts, two each; then sixty bots like one post, a second apart."""
+    tables.run("TRUNCATE {users}, {posts} CASCADE")
+    people, bots = ([f"{kind}{n}" for n in range(count)] for kind, count in (("person", 12), ("bot", 60)))
+    tables.add_users(*map(a_user, [*people, *bots, "reader"]))
+    tables.add_posts(*(a_post(name) for name in ("spam", *(f"common{n}" for n in range(6)))))
+    repository = SqlInteractionRepository(engine, budget_seconds=20)
+    likes = [did(user, f"common{n % 6}", "like", at=NOON + n * MINUTE) for n, user in enumerate(people)]
+    repository.record(likes)
+    options = replace(FEW_CANDIDATES, exploration_share=0.0)
+    without_spam, _ = a_process(engine, options=options)
+    without_spam.clock.at = NOON + timedelta(hours=1)
+    expected = without_spam.page("reader", limit=7)
+    start = NOON + 31 * MINUTE
+    repository.record([did(user, "spam", "like", at=start + n * SECOND) for n, user in enumerate(bots)])
+    service, log = a_process(engine, options=options)
+    service.clock.at = NOON + timedelta(hours=1)
+    before = service.page("reader", limit=7)
 
-    tables.run("DELETE FROM {users} WHERE external_id LIKE 'bot%%'")
-    service.catch_up()
+    tables.run(("" if captured else REPLICA) + "DELETE FROM {users} WHERE external_id LIKE 'bot%%'")
+    if captured:
+        service.catch_up()
+    else:
+        reconcile_now(service)
 
-    assert during[0] == before[-1]
-    assert names(service.page("reader", limit=6)) == before
-    assert user_uuid("bot1").bytes not in service.feed.state.user_rows
+    after = service.page("reader", limit=7)
+    assert (names(before)[0], before.reasons[0]) == ("spam", Reason.TRENDING)
+    assert (names(after), after.reasons) == (names(expected), expected.reasons)
+    assert names(after)[-1] == "spam"
+    assert len(service.feed.state.user_rows) == 13
+    assert log.full_reads == 1
     assert_as_read_completely(service, engine)
+    tables.run("DELETE FROM {user_interaction}")  # those without a user, too

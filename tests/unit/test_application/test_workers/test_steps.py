@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.application.workers import follow_updates, post_upsert, state_updater
+from app.application.workers import event_updates, follow_updates, post_upsert, state_updater
 from app.domain.entities import INTERACTION_TYPES, Interaction
 from app.domain.feed import retraction
 from app.domain.feed.state import FeedState
@@ -32,7 +32,7 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 def steps_of(size: int) -> Iterator[None]:
     """Every change takes at most `size` rows at once."""
     with (
-        patch.object(state_updater, "_EVENTS_PER_STEP", size),
+        patch.object(event_updates, "_EVENTS_PER_STEP", size),
         patch.object(state_updater, "_ROWS_PER_STEP", size),
         patch.object(state_updater, "_PAGES_PER_STEP", size),
         patch.object(retraction, "_ROWS_PER_STEP", size),

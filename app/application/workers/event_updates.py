@@ -1,0 +1,94 @@
+"""Applies events, and their removal, to a state, each once."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.application.workers.event_columns import event_columns, is_counted
+from app.domain.feed.retraction import PairEvents, replace_events
+from app.domain.feed.slices import Writing
+from app.domain.feed.state import FeedState
+from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
+
+_EVENTS_PER_STEP = 100
+_ANY_ROW = -1
+_NO_EVENTS = np.empty(0, np.int64)
+_MAX_REMEMBERED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
+
+
+class EventUpdates:
+    """Applies events of this process at once, and those of the log, which may be the same ones."""
+
+    def __init__(self, event_seqs: NDArray[np.int64] = _NO_EVENTS) -> None:
+        """`event_seqs` are the numbers of the events in the state, which are not applied again."""
+        newest = np.sort(event_seqs)[-_MAX_REMEMBERED_EVENTS:]
+        self._applied = OrderedDict.fromkeys(
+            newest.tolist(), _ANY_ROW
+        )  # number to post row, oldest event first
+        self._removed: OrderedDict[int, None] = OrderedDict()  # numbers of removed events, oldest first
+
+    def record(self, state: FeedState, stored: Sequence[StoredInteraction], writing: Writing) -> None:
+        """Count each new event of a known post, in order of time.
+
+        An event counts again if its post was re-created since: a re-created post has another row.
+        """
+        new = sorted(
+            (event for event in stored if not self._is_applied(state, event)),
+            key=lambda event: (event.interaction.occurred_at, event.seq),
+        )
+        # the user of a committed event exists, even if no trigger captured it
+        state.reserve(state.n_users + len(new), state.n_posts)
+        with writing():
+            state.add_users([event.interaction.user_id.bytes for event in new])
+        of_known_posts = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
+        # `replace` may have counted an event of this batch already, as one that remains
+        uncounted = [event for event in of_known_posts if not is_counted(state, event)]
+        state.n_events += len(of_known_posts) - len(uncounted)
+        if uncounted:
+            _count(state, uncounted, writing)
+        if state.checksums is not None:
+            state.checksums.events.mark_unknown(event.seq for event in of_known_posts)
+        for event in of_known_posts:
+            self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
+        _forget_oldest(self._applied)
+
+    def count_removed(self, state: FeedState, removed: Sequence[RemovedEvents]) -> None:
+        """Subtract removed events from the number of events, each once."""
+        left = {event.seq for one in removed for event in one.remaining}
+        new = {seq for one in removed for seq in one.seqs} - left - self._removed.keys()
+        self._removed.update(dict.fromkeys(new))
+        state.n_events -= len(new)
+        _forget_oldest(self._removed)
+
+    def _is_applied(self, state: FeedState, event: StoredInteraction) -> bool:
+        row = state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)
+        return event.seq in self._applied and (row == _ANY_ROW or self._applied[event.seq] in (_ANY_ROW, row))
+
+
+def replace_stored(state: FeedState, changes: Sequence[RemovedEvents], writing: Writing) -> None:
+    """Make the remaining events of each pair of a user and a post those of the state, if it has both."""
+    pairs = [
+        PairEvents(user, post, change.seqs, event_columns(state, change.remaining))
+        for change in changes
+        if (user := state.user_rows.get(change.user_id.bytes)) is not None
+        and (post := state.post_rows.get(change.post_id.bytes)) is not None
+    ]
+    replace_events(state, pairs, writing)
+
+
+def _count(state: FeedState, stored: Sequence[StoredInteraction], writing: Writing) -> None:
+    events = event_columns(state, stored)
+    counts = state.newly_counted(events)  # of all, because an event may be received before an older one
+    state.reserve_events(events)
+    for start in range(0, len(events), _EVENTS_PER_STEP):
+        step = slice(start, start + _EVENTS_PER_STEP)
+        with writing():
+            state.record(events[step], counts[step])
+
+
+def _forget_oldest(events: OrderedDict[int, Any]) -> None:
+    while len(events) > _MAX_REMEMBERED_EVENTS:
+        events.popitem(last=False)
