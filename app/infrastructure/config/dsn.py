@@ -81,7 +81,7 @@ def parse_dsn(text: str) -> DatabaseDsn:
         is_valid = False
     if start is None or not is_valid:
         raise ValueError(_FORM)
-    parameters: dict[str, str] = {}
+    parameters: dict[str, list[str]] = {}
     ignored: list[str] = []
     schema = None
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -90,10 +90,12 @@ def parse_dsn(text: str) -> DatabaseDsn:
         elif name in _IGNORED:
             ignored.append(name)
         else:
-            parameters |= _driver_parameters(name, value)
+            for driver_name, driver_value in _driver_parameters(name, value).items():
+                several = parameters.get(driver_name, []) if driver_name == "host" else []  # of a cluster
+                parameters[driver_name] = [*several, driver_value]
     url = "postgresql://" + base[start.end() :]
     if parameters:
-        url += "?" + urlencode(parameters, quote_via=quote)
+        url += "?" + urlencode(parameters, doseq=True, quote_via=quote)
     return DatabaseDsn(url, schema, tuple(ignored))
 
 
