@@ -116,6 +116,7 @@ def test_a_migration_stops_where_two_rows_would_become_one(empty_engine: Engine)
     migrate(empty_engine, PUBLIC)
 
 
+@pytest.mark.slow
 def test_the_command_names_ten_of_many_equal_ids_in_one_line(
     empty_database_url: str, empty_engine: Engine
 ) -> None:

@@ -64,6 +64,7 @@ def test_no_trial_is_begun_that_would_end_late(feed):
     assert len(search(replays(feed, 1.0, 20), QUICK)) == 1
 
 
+@pytest.mark.slow
 def test_an_ablation_measures_the_ranking_without_each_of_its_parts_until_the_time_is_over(feed):
     whole, results = ablate(replays(feed, 6.0, 30), QUICK)
 
@@ -104,6 +105,7 @@ def test_inputs_are_excluded_by_the_name_of_their_group_or_by_their_own():
     assert sorted(name for members in groups.values() for name in members) == sorted(names)
 
 
+@pytest.mark.slow
 def test_the_test_part_changes_nothing_of_what_is_found(feed):
     split = float(feed.events.time[int(0.7 * len(feed.events))])
 

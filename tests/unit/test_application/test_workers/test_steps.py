@@ -88,7 +88,7 @@ def stored(batch: list[tuple[int, int, int, int, int]]) -> list[StoredInteractio
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(batch=batches, size=st.integers(1, 5))
 def test_a_batch_of_events_in_steps_gives_the_state_of_one_batch(batch, size):
     in_steps, at_once, events = a_service(6), a_service(6), stored(batch)
@@ -112,7 +112,7 @@ def a_service_with_a_model() -> SmallService:
     return service
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @example(changes=[("event", 1, 1), ("retract", 1, 1)])
 @example(changes=[("event", 0, 1), ("event", 0, 2), ("post", 1, 1)])  # p1 gets another author
 @given(changes=random_changes)

@@ -47,7 +47,7 @@ def alone(history):
     return played(history, 1, samples_all=True, diagnose=describe)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_results_are_the_same_bytes_for_every_number_of_workers(history, alone, workers, tmp_path):
     done: list[int] = []
     replay, many = played(

@@ -53,7 +53,7 @@ def before(dump: bytes, at: float) -> list[bytes]:
     return [line for line in dump.splitlines() if json.loads(line)["at"] < at]
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(
     feed=feeds(least_events=6, most_controls=4, most_pages=4),
     start=st.integers(0, 20),

@@ -78,6 +78,7 @@ def test_the_page_has_every_figure_and_plot_and_fetches_nothing(measured):
         assert any(cell.startswith(f"{row.accuracy['ndcg@10'].mean:.3f} [") for cell in page.cells)
 
 
+@pytest.mark.slow
 def test_the_same_figures_make_the_same_page(measured):
     assert report(*measured) == report(*measured)
 
