@@ -38,6 +38,7 @@ from app.domain.feed.row_checksums import (
     Checksums,
     ChecksumSums,
     FeedChecksums,
+    follow_checksums,
 )
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.control_repository import UserControls
@@ -569,14 +570,15 @@ class InMemoryFeedLog:
             for one in tables.events
             if one.interaction.user_id in tables.users and one.interaction.post_id in tables.posts
         ]
-        followed: dict[UUID, set[UUID]] = {}
-        for follower, followee in tables.follows:
-            if follower in tables.users and followee in tables.users:
-                followed.setdefault(follower, set()).add(followee)
+        pairs = [pair for pair in tables.follows if pair[0] in tables.users and pair[1] in tables.users]
+        of_pairs = follow_checksums(*(uuid_keys(pair[side] for pair in pairs) for side in (0, 1)))
+        followed: dict[UUID, int] = {}
+        for (follower, _), value in zip(pairs, of_pairs.tolist(), strict=True):
+            followed[follower] = followed.get(follower, 0) + value
         controls = {user_id: tables.controls_of(user_id).controls for user_id in tables.users}
         return FeedChecksums(
             users=_checksums_by_uuid(tables.users),
-            follows=_checksums_by_uuid({user_id: sorted(given) for user_id, given in followed.items()}),
+            follows=Checksums(uuid_keys(followed), np.array(list(followed.values()), np.int64)),
             controls=_checksums_by_uuid({user_id: given for user_id, given in controls.items() if given}),
             posts=_checksums_by_uuid(tables.posts),
             events=Checksums(np.array([one.seq for one in shown], np.int64), _checksums_of(shown)),
@@ -590,7 +592,6 @@ class InMemoryFeedLog:
         every = self._checksums()
         ids: dict[str, set[UUID]] = {
             "users": {user.id for user in changes.users} | set(changes.removed_users),
-            "follows": {pair[0] for pair in (*changes.follows, *changes.removed_follows)} | keys.followers,
             "controls": {one.user_id for one in changes.controls},
             "posts": {post.id for post in changes.posts} | set(changes.removed_posts),
         }

@@ -8,10 +8,11 @@ from uuid import UUID
 import numpy as np
 import structlog
 
+from app.application.workers.follow_sums import follow_sums
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.poll_intervals import PollIntervals
 from app.domain.errors import StorageUnavailable
-from app.domain.feed.row_checksums import USER_KINDS, UUID_KINDS
+from app.domain.feed.row_checksums import TRACKED_KINDS, USER_KINDS, UUID_KINDS, different_keys
 from app.domain.feed.state import FeedState
 from app.domain.repositories.feed_log import RowKeys, StoredRows
 from app.domain.repositories.interaction_repository import UserAndPost
@@ -83,7 +84,7 @@ class Reconciler:
                 return
             with updater.change_lock:
                 state.checksums.clear_changed()
-                known = state.checksums.sums()
+                known = state.checksums.sums(follow_sums(state))
         stored = follower.feed_log.different_rows(known)
         with updater.write_lock:
             follower.read_changes()
@@ -97,11 +98,16 @@ class Reconciler:
         with change_lock:
             rows = {
                 kind: dict(state.user_rows if kind in USER_KINDS else state.post_rows)
-                for kind in stored.by_kind
+                for kind in TRACKED_KINDS
+                if kind in stored.by_kind
             }
+            follows = follow_sums(state)
         different = {
             kind: checksums.by_kind[kind].different(rows[kind], stored.by_kind[kind]) for kind in rows
         }
+        if "follows" in stored.by_kind:
+            followers = different_keys(follows, stored.by_kind["follows"])
+            different["follows"] = followers - checksums.changed_followers
         events = checksums.events.different(stored.events, stored.event_blocks) if stored.complete else []
         counts = {kind: len(different.get(kind, ())) for kind in UUID_KINDS}
         counts["interactions"] = len(events) if stored.complete else len(stored.event_blocks)

@@ -199,6 +199,8 @@ class StateUpdater:
         with self.change_lock:
             if checksums is not None:
                 checksums.apply(changes.checksums, state.user_rows, state.post_rows)
+                pairs = (*changes.follows, *changes.removed_follows)
+                checksums.changed_followers.update(follower.bytes for follower, _ in pairs)
                 for controls in changes.controls:
                     row = state.user_rows.get(controls.user_id.bytes)
                     if row is not None and state.controls.seq_of(row) != controls.seq:  # later ones are known

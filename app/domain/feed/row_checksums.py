@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.ragged import grow
 
-USER_KINDS: Final = ("users", "follows", "controls")
-UUID_KINDS: Final = (*USER_KINDS, "posts")
+UUID_KINDS: Final = ("users", "follows", "controls", "posts")
+USER_KINDS: Final = ("users", "controls")
+TRACKED_KINDS: Final = (*USER_KINDS, "posts")
+"""Kinds whose checksums the state contains. Those of follows are computed from the follows."""
 EVENTS_PER_BLOCK: Final = 4096
 """Consecutive numbers (`seq`) of events in one block."""
 UNKNOWN: Final = 2**40
 """Of a row that was applied without its checksum. No checksum of the database equals it."""
 _UNKNOWN_EVENT: Final = 2  # checksums of events are odd
+_PRIME: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +45,7 @@ class FeedChecksums:
     """Checksums of rows by UUID (V16), and of events by number (int64).
 
     users     of the settings and audiences of each user
-    follows   of the follows of each user
+    follows   sums of `follow_checksums` by follower, absent where rows are read with their checksums
     controls  of the controls of each user
     events    of events of users and posts that the views show
     """
@@ -70,10 +73,19 @@ class UuidChecksums:
         self.of_row = np.zeros(0, np.int64) if of_row is None else of_row
         self.changed: set[bytes] = set()  # keys that were set since the caller cleared it
 
-    def update(self, rows: Mapping[bytes, int], values: Iterable[int]) -> None:
-        """Remember the checksums of rows by key; 0 for removed ones."""
+    def update(self, rows: Mapping[bytes, int], changed: Checksums) -> None:
+        """Remember checksums; `rows` is the row of the state by key. Keys without a row are skipped."""
+        keys = changed.keys.tolist()
+        places = np.fromiter((rows.get(key, -1) for key in keys), np.intp, len(keys))
+        is_known = places >= 0
+        self.of_row = grow(self.of_row, 1 + int(places.max(initial=-1)))
+        self.of_row[places[is_known]] = changed.values[is_known]
+        self.changed.update(keys)
+
+    def assign(self, rows: Mapping[bytes, int], checksum: int) -> None:
+        """Give all of these rows, by key, the same checksum; 0: they were removed."""
         self.of_row = grow(self.of_row, 1 + max(rows.values(), default=-1))
-        self.of_row[list(rows.values())] = np.fromiter(values, np.int64, len(rows))
+        self.of_row[list(rows.values())] = checksum
         self.changed.update(rows)
 
     def different(self, rows: Mapping[bytes, int], stored: Checksums) -> set[bytes]:
@@ -85,7 +97,12 @@ class UuidChecksums:
         of_row = grow(self.of_row, 1 + max(rows.values(), default=-1))
         values = of_row[np.fromiter(rows.values(), np.intp, len(rows))]
         known = Checksums(np.frombuffer(b"".join(rows), KEY_DTYPE), values)
-        return {key for key, _ in known.by_key().items() ^ stored.by_key().items()} - self.changed
+        return different_keys(known, stored) - self.changed
+
+
+def different_keys(known: Checksums, stored: Checksums) -> set[Any]:
+    """Keys with another checksum in `stored` than in `known`."""
+    return {key for key, _ in known.by_key().items() ^ stored.by_key().items()}
 
 
 class EventChecksums:
@@ -175,18 +192,32 @@ class EventChecksums:
         return made
 
 
+def follow_checksums(followers: NDArray[np.void], followees: NDArray[np.void]) -> NDArray[np.int64]:
+    """(n,) checksums of pairs of UUIDs (V16). The database has the same function."""
+    mixed = (_last_24_bits(followers) * 16_777_619 + _last_24_bits(followees)) % _PRIME
+    return mixed * mixed % _PRIME
+
+
+def _last_24_bits(keys: NDArray[np.void]) -> NDArray[np.int64]:
+    last = np.frombuffer(keys.tobytes(), np.uint8).reshape(-1, 16)[:, 13:].astype(np.int64)
+    return last[:, 0] * 65536 + last[:, 1] * 256 + last[:, 2]
+
+
 class RowChecksums:
-    """Checksums of the rows that a state contains, as the database computed them, by kind (UUID_KINDS)."""
+    """Checksums of the rows that a state contains, as the database computed them, by kind (TRACKED_KINDS)."""
 
     def __init__(self, by_kind: Mapping[str, UuidChecksums], events: EventChecksums) -> None:
         self.by_kind, self.events = by_kind, events
+        self.changed_followers: set[bytes] = (
+            set()
+        )  # whose follows the log changed since the caller cleared it
 
     @classmethod
     def of(
         cls, stored: FeedChecksums, user_rows: Mapping[bytes, int], post_rows: Mapping[bytes, int]
     ) -> "RowChecksums":
         """Of a state that contains all `stored` rows; `user_rows` and `post_rows` are the rows of its keys."""
-        made = cls({kind: UuidChecksums() for kind in UUID_KINDS}, EventChecksums())
+        made = cls({kind: UuidChecksums() for kind in TRACKED_KINDS}, EventChecksums())
         made.apply(stored, user_rows, post_rows)
         made.events.update(stored.events)
         made.clear_changed()
@@ -194,34 +225,34 @@ class RowChecksums:
 
     def add(self, kind: str, rows: Mapping[bytes, int]) -> None:
         """Note that users or posts were added, by key."""
-        self.by_kind[kind].update(rows, [UNKNOWN] * len(rows))
+        self.by_kind[kind].assign(rows, UNKNOWN)
 
     def remove(self, kinds: Iterable[str], key: bytes, row: int) -> None:
         """Forget the rows of a user or a post."""
         for kind in kinds:
-            self.by_kind[kind].update({key: row}, [0])
+            self.by_kind[kind].assign({key: row}, 0)
 
     def apply(
         self, changed: FeedChecksums, user_rows: Mapping[bytes, int], post_rows: Mapping[bytes, int]
     ) -> None:
         """Remember the checksums of changed users and posts. Keys that the state does not have are skipped."""
-        for kind in UUID_KINDS:
+        for kind in TRACKED_KINDS:
             rows = user_rows if kind in USER_KINDS else post_rows
             stored: Checksums = getattr(changed, kind)
-            values = dict(zip(stored.keys.tolist(), stored.values.tolist(), strict=True))
-            known = {key: rows[key] for key in values if key in rows}
-            self.by_kind[kind].update(known, (values[key] for key in known))
+            self.by_kind[kind].update(rows, stored)
 
-    def sums(self) -> ChecksumSums:
-        """The present sums."""
+    def sums(self, follows: Checksums) -> ChecksumSums:
+        """The present sums; `follows` are the checksums of the follows."""
         event_blocks, last_event = self.events.sums()
         by_kind = {kind: int(one.of_row.sum()) for kind, one in self.by_kind.items()}
+        by_kind["follows"] = int(follows.values.sum())
         return ChecksumSums(by_kind, event_blocks, last_event)
 
     def clear_changed(self) -> None:
         """Forget which rows changed."""
         for of_kind in self.by_kind.values():
             of_kind.changed.clear()
+        self.changed_followers.clear()
         self.events.changed.clear()
 
     def snapshot(self) -> dict[str, Any]:

@@ -14,9 +14,6 @@ class UuidIndex:
         self._order = np.argsort(keys).astype(np.int32)
         self._sorted = keys[self._order]
 
-    def __len__(self) -> int:
-        return len(self._order)
-
     def rows(self, keys: NDArray[np.void]) -> NDArray[np.int32]:
         """(m,) row of each key, -1 where there is none."""
         if not len(self._sorted):

@@ -66,7 +66,6 @@ def read_present_rows(
         connection,
         schema,
         users=keys.users,
-        follows={follower for follower, _ in keys.follows} | keys.followers,
         controls=keys.controls,
         posts=keys.posts,
         events=_numbers(events, removed_events).union(keys.numbers),

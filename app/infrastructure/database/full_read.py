@@ -36,7 +36,7 @@ EVENT = np.dtype(
         *(("seq", ">i8"), ("checksum", ">i4")),
     ]
 )
-FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8"), ("checksum", ">i4")])
+FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
 
 READABLE_TIME = "created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
 READABLE_POST = f"seq IS NOT NULL AND {READABLE_TIME}"
@@ -54,9 +54,8 @@ SETTINGS = ("visibility", "audience_id", "language", "sensitive", "root_id", "re
 USER_HASH = (
     "hash_record(ROW(id, external_id, created_at, discoverable, personalised, languages, show_sensitive))"
 )
-"""SQL expression of the checksum of a user; the next ones belong to each audience, follow, post and author."""
+"""SQL expression of the checksum of a user; the next ones belong to each audience, post and author."""
 AUDIENCE_HASH = "hash_record(ROW(user_id, audience_id))"
-FOLLOW_HASH = "hashint8(uuid_hash_extended(followee_id, uuid_hash(follower_id)))"
 POST_HASH = (
     f"hash_record(ROW(id, external_id, content, tags, visible, created_at, seq, {', '.join(SETTINGS)}))"
 )
@@ -76,14 +75,11 @@ MEMBERSHIPS = """(
     SELECT DISTINCT user_id, audience_id::text AS audience_id FROM {feed_memberships} WHERE audience_id IS NOT NULL
 ) AS memberships"""
 
-_EVENT_TIMES = (
-    "timestamp_hash_extended(occurred_at::timestamp, timestamp_hash_extended(created_at::timestamp, seq))"
-)
 EVENT_HASH = (
     "(hashint8(uuid_hash_extended(user_id, uuid_hash_extended(post_id, "
-    f"hashtextextended(interaction_type, {_EVENT_TIMES})))) | 1)"
+    "hashtextextended(interaction_type, hash_array_extended(ARRAY[occurred_at, created_at], seq))))) | 1)"
 )
-"""SQL expression of the checksum of an event. It is odd, so it differs from 0. The session is in UTC."""
+"""SQL expression of the checksum of an event. It is odd, so it differs from 0."""
 
 
 def read_feed(
@@ -91,7 +87,8 @@ def read_feed(
 ) -> tuple[FeedDataset, FeedChecksums]:
     """All users, posts, follows and events that the connection's transaction sees, and their checksums.
 
-    Use a repeatable-read snapshot. The checksums of controls are absent. `own_tables`: the views show our own tables.
+    Use a repeatable-read snapshot. The checksums of controls and follows are absent. `own_tables`: the views show our
+    own tables.
 
     Events and follows of users or posts that the views do not contain are skipped: adopted tables have no foreign
     keys to ours.
@@ -99,13 +96,12 @@ def read_feed(
     users, of_users = _users(connection, (OWN_USERS if own_tables else _USERS).format_map(schema))
     user_rows = UuidIndex(users.key)
     posts, of_posts = _posts(connection, (OWN_POSTS if own_tables else _POSTS).format_map(schema), user_rows)
-    follows, of_follows = _follows(connection, schema, user_rows)
+    follows = _follows(connection, schema, user_rows)
     events, of_events = _events(connection, schema, user_rows, UuidIndex(posts.key))
     memberships, of_memberships = _memberships(connection, schema, user_rows)
     np.add.at(of_users, memberships.user, of_memberships)
     checksums = FeedChecksums(
         users=Checksums(users.key, of_users),
-        follows=Checksums(users.key, of_follows),
         posts=Checksums(posts.key, of_posts),
         events=of_events,
     )
@@ -221,23 +217,16 @@ def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostC
     return posts, checksums
 
 
-def _follows(
-    connection: Connection, schema: SchemaName, users: UuidIndex
-) -> tuple[FollowColumns, NDArray[np.int64]]:
-    """All follows, and the sum of their checksums for each user."""
+def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> FollowColumns:
     records = read_packed(
         connection,
-        "uuid_send(follower_id) || uuid_send(followee_id) || timestamptz_send(coalesce(created_at, '-infinity')) "
-        f"|| int4send({FOLLOW_HASH})",
+        "uuid_send(follower_id) || uuid_send(followee_id) || timestamptz_send(coalesce(created_at, '-infinity'))",
         f"{schema['feed_follows']} WHERE follower_id <> followee_id",
         FOLLOW,
     )
     follower, followee = users.rows(records["follower"]), users.rows(records["followee"])
     known = (follower >= 0) & (followee >= 0)
-    checksums = np.zeros(len(users), np.int64)
-    np.add.at(checksums, follower[known], records["checksum"][known])
-    since = _unix_microseconds(records["since"][known])
-    return FollowColumns(follower[known], followee[known], since), checksums
+    return FollowColumns(follower[known], followee[known], _unix_microseconds(records["since"][known]))
 
 
 def _events(

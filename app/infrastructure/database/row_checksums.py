@@ -25,7 +25,6 @@ from app.infrastructure.database.full_read import (
     AUDIENCE_HASH,
     AUTHOR_HASH,
     EVENT_HASH,
-    FOLLOW_HASH,
     MEMBERSHIPS,
     OWN_POSTS,
     OWN_USERS,
@@ -39,15 +38,25 @@ from app.infrastructure.database.schema import SchemaName
 MAX_EVENT_BLOCKS = 50
 """Blocks of events that are read to find the different events; with more, a full read is as fast."""
 
-# Rows (key, hash) of each kind; a key may have several. `shown` limits rows to users that the view shows.
+# Rows (key, hash) of each kind; a key may have several. `shown` limits rows to users that the view shows. That
+# of a follow is `follow_checksums`; without OFFSET 0, PostgreSQL would compute the bytes of a UUID for each use.
 _SOURCES: Final = {
     "users": f"""(
     SELECT id AS key, {USER_HASH} AS hash FROM {{users}}
     UNION ALL SELECT user_id, {AUDIENCE_HASH} FROM {MEMBERSHIPS} WHERE true {{shown[user_id]}}
 ) AS rows""",
-    "follows": f"""(
-    SELECT follower_id AS key, {FOLLOW_HASH} AS hash FROM {{feed_follows}}
-    WHERE follower_id <> followee_id {{shown[follower_id]}} {{shown[followee_id]}}
+    "follows": """(
+    SELECT follower_id AS key, mod(mixed * mixed, 2147483647) AS hash
+    FROM (
+        SELECT follower_id, mod(
+            (get_byte(a, 13) * 65536 + get_byte(a, 14) * 256 + get_byte(a, 15)) * 16777619::bigint
+            + get_byte(b, 13) * 65536 + get_byte(b, 14) * 256 + get_byte(b, 15), 2147483647
+        ) AS mixed
+        FROM (
+            SELECT {distinct} follower_id, uuid_send(follower_id) AS a, uuid_send(followee_id) AS b FROM {feed_follows}
+            WHERE follower_id <> followee_id {shown[follower_id]} {shown[followee_id]} OFFSET 0
+        ) AS bytes
+    ) AS pairs
 ) AS rows""",
     "controls": """(
     SELECT user_id AS key, hash_record(
@@ -127,6 +136,7 @@ def _sources(schema: SchemaName, *, own_tables: bool) -> Mapping[str, str]:
     names = {
         "users": (OWN_USERS if own_tables else "{feed_complete_users}()").format_map(schema),
         "posts": (OWN_POSTS if own_tables else _SHOWN_POSTS).format_map(schema),
+        "distinct": "" if own_tables else "DISTINCT",
         "shown": {column: "" if own_tables else is_shown.format(column) for column in columns},
         **{name: schema[name] for name in ("feed_memberships", "feed_follows", "feed_controls")},
     }

@@ -14,7 +14,7 @@ from app.infrastructure.database.schema import SchemaName
 from tests.support.live_feeds import feed_differences, reconcile_now
 from tests.support.small_service import SmallService
 from tests.support.sql_services import a_process
-from tests.support.storage_under_test import NOON, SqlTables
+from tests.support.storage_under_test import NOON, SqlTables, a_user
 
 USERS, POSTS = 8, 16
 TABLES = ("users", "posts", "follows", "memberships", "user_feedback", "user_interaction")
@@ -193,6 +193,21 @@ def assert_as_read_completely(service: SmallService, engine: Engine) -> None:
     reconcile_now(service)
     assert service.state.reconciliation is not None
     assert not any(service.state.reconciliation.differences.values())
+
+
+def test_a_missed_follow_is_found_although_another_of_the_same_user_was_captured(engine: Engine) -> None:
+    tables = SqlTables(engine, SchemaName())
+    tables.add_users(*map(a_user, ("ann", "bob", "cleo")))
+    service, _ = a_process(engine)
+
+    missed = "INSERT INTO {follows} (follower_id, followee_id) VALUES (%s, %s)"
+    tables.run(REPLICA + missed, str(user_uuid("ann")), str(user_uuid("bob")))
+    tables.add_follow(user_uuid("ann"), user_uuid("cleo"))
+    service.catch_up()
+    reconcile_now(service)
+
+    assert_as_read_completely(service, engine)
+    assert service.feed.state.followers[service.feed.state.user_rows[user_uuid("bob").bytes]] == 1
 
 
 @pytest.mark.parametrize("adopted", [False, True], ids=["own tables", "a team's tables"])
