@@ -8,7 +8,7 @@ import numpy as np
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import EventColumns, microseconds
 from app.domain.feed.state import FeedState
-from app.domain.repositories.interaction_repository import StoredInteraction, UserAndPost
+from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction, UserAndPost
 
 
 def event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> EventColumns:
@@ -38,6 +38,16 @@ def is_counted(state: FeedState, event: StoredInteraction) -> bool:
 def returned_events(state: FeedState, events: Sequence[StoredInteraction]) -> list[StoredInteraction]:
     """The events that the log has returned; the others follow."""
     return [event for event in events if state.checksums is None or state.checksums.events.has(event.seq)]
+
+
+def unplaced_events(state: FeedState, changes: Sequence[RemovedEvents]) -> list[StoredInteraction]:
+    """The remaining events whose user or post the state lacks, because no trigger captured its insertion."""
+    return [
+        event
+        for one in changes
+        for event in one.remaining
+        if one.user_id.bytes not in state.user_rows or one.post_id.bytes not in state.post_rows
+    ]
 
 
 def unordered_pairs(state: FeedState, events: Sequence[StoredInteraction]) -> list[UserAndPost]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.workers.event_columns import returned_events, unordered_pairs
+from app.application.workers.event_columns import returned_events, unordered_pairs, unplaced_events
 from app.application.workers.event_updates import EventUpdates, replace_stored
 from app.application.workers.follow_updates import FollowUpdates
 from app.application.workers.latest_changes import LatestChanges
@@ -201,6 +201,7 @@ class StateUpdater:
                 checksums.apply(changes.checksums, state.user_rows, state.post_rows)
                 pairs = (*changes.follows, *changes.removed_follows)
                 checksums.changed_followers.update(follower.bytes for follower, _ in pairs)
+                checksums.events.forget(event.seq for event in unplaced_events(state, removed))
                 for controls in changes.controls:
                     row = state.user_rows.get(controls.user_id.bytes)
                     if row is not None and state.controls.seq_of(row) != controls.seq:  # later ones are known

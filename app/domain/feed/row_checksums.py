@@ -123,6 +123,11 @@ class EventChecksums:
         new = np.array([number for number in numbers if not self.has(number)], np.int64)
         self._store(new, np.full(len(new), _UNKNOWN_EVENT))
 
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Note that the state lacks these events."""
+        absent = np.fromiter(numbers, np.int64)
+        self._store(absent, np.zeros(len(absent), np.int64))
+
     def _store(self, numbers: NDArray[np.int64], values: NDArray[np.int64]) -> None:
         blocks, places = np.divmod(numbers, EVENTS_PER_BLOCK)
         order = np.argsort(blocks, kind="stable")

@@ -164,7 +164,10 @@ class FeedTimeline:
     def _author_rows(self, those: NDArray[np.intp]) -> NDArray[np.int32]:
         """(n,) user rows of the state of the authors of some posts of the dataset, -1 unknown."""
         authors = self.dataset.posts.author[those]
-        return np.where(authors >= 0, self.user_row[authors], -1).astype(np.int32)
+        known = authors >= 0
+        rows = np.full(len(those), -1, np.int32)
+        rows[known] = self.user_row[authors[known]]  # a feed may have no users
+        return rows
 
     def _add_posts(self, those: NDArray[np.intp]) -> None:
         posts = self.dataset.posts

@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.schema import SchemaName
 from tests.support.live_feeds import feed_differences, reconcile_now
 from tests.support.small_service import SmallService
 from tests.support.sql_services import a_process
-from tests.support.storage_under_test import NOON, SqlTables, a_user
+from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 USERS, POSTS = 8, 16
 TABLES = ("users", "posts", "follows", "memberships", "user_feedback", "user_interaction")
@@ -208,6 +209,24 @@ def test_a_missed_follow_is_found_although_another_of_the_same_user_was_captured
 
     assert_as_read_completely(service, engine)
     assert service.feed.state.followers[service.feed.state.user_rows[user_uuid("bob").bytes]] == 1
+
+
+def test_events_of_a_user_whose_return_was_missed_count_after_the_comparison(engine: Engine) -> None:
+    tables = SqlTables(engine, SchemaName())
+    tables.add_users(a_user("ann"))
+    tables.add_posts(a_post("p1"))
+    SqlInteractionRepository(engine, budget_seconds=20).record([did("ann", "p1")])
+    tables.run(REPLICA + "DELETE FROM {users}")  # the event stays in the log
+    service, _ = a_process(engine)
+    assert service.feed.state.engagements[0] == 0
+
+    tables.run("UPDATE {user_interaction} SET interaction_type = 'like'")
+    tables.run(REPLICA + "INSERT INTO {users} (id, external_id) VALUES (%s, 'ann')", str(user_uuid("ann")))
+    service.catch_up()
+    reconcile_now(service)
+
+    assert_as_read_completely(service, engine)
+    assert service.feed.state.engagements[0] == 1
 
 
 @pytest.mark.parametrize("adopted", [False, True], ids=["own tables", "a team's tables"])

@@ -31,6 +31,7 @@ from tests.support.live_feeds import (
     same_counts,
 )
 from tests.support.small_service import FEW_CANDIDATES, SmallService, in_memory_storage, names
+from tests.support.storage_under_test import a_post
 
 # -- the log -----------------------------------------------------------------------------------------------------------
 
@@ -360,3 +361,13 @@ def test_rows_with_one_external_id_are_a_warning_in_the_log() -> None:
         "twice",
     )
     assert service.feed.user_id("twice") == UUID(int=7)
+
+
+def test_a_feed_with_posts_but_without_users_is_read() -> None:
+    service = SmallService()
+    service.tables.add_posts(a_post("p1"))
+
+    service.catch_up()
+
+    assert engagements(service, "p1") == 0
+    assert service.feed.state.author[0] == -1
