@@ -74,6 +74,7 @@ def test_a_folder_for_the_metrics_of_several_workers_that_is_none_is_rejected(tm
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_of_two_workers_each_reports_the_figures_of_both_and_its_own_state(tmp_path: Path) -> None:
     shared = tmp_path / "metrics"
     shared.mkdir()

@@ -86,6 +86,7 @@ def set_sampling_weights_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
         (set_sampling_weights_to_one, "popularity"),
     ],
 )
+@pytest.mark.slow
 def test_a_planted_fault_leaves_the_band(plant: Plant, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     band.quality(name)  # before the fault
     plant(monkeypatch)

@@ -195,6 +195,7 @@ def test_what_a_settings_file_leaves_out_is_as_it_is_without_one(tmp_path):
     assert TrainingOptions.read(path).learning == LearningOptions()
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_found(tmp_path, capsys):
     feed, output = tmp_path / "feed.json", tmp_path / "settings.json"
     size = ["--users", "60", "--posts", "200", "--interactions", "6000"]

@@ -48,6 +48,7 @@ def lines_of(process: subprocess.Popen[str]) -> IO[str]:
     return process.stdout
 
 
+@pytest.mark.slow
 def test_two_trainings_at_once_publish_versions_of_their_own(tmp_path: Path) -> None:
     both = [started(tmp_path, 12), started(tmp_path, 12)]
 

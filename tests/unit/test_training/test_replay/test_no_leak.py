@@ -223,6 +223,7 @@ def test_lists_hold_nothing_of_the_future_nothing_own_nothing_chosen_and_no_repe
         assert line["rank"] == place if place else line["rank"] > 50
 
 
+@pytest.mark.slow
 def test_the_same_feed_gives_the_same_dump_twice(feed, tmp_path):
     start = float(feed.events.time[int(0.8 * len(feed.events))])
 
