@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities.model_record import ModelRecord
-from app.domain.feed.row_checksums import RowChecksums
-from app.domain.feed.shown_pages import record_pages
 from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ranking.choice_model import ChoiceModel
@@ -132,12 +130,7 @@ def fit_served_model(
     timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting)
     text_space = TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
-    state = timeline.apply_all()
-    if feed.checksums is not None:
-        state.checksums = RowChecksums.of(feed.checksums, state.user_rows, state.post_rows)
-    for controls in feed.controls:
-        state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
-    record_pages(state, feed.pages)
+    state = feed.to_state(timeline)
     matrix = build_interaction_matrix(
         timeline.events[np.flatnonzero(timeline.counted)],
         ranking.kind_weights(),

@@ -13,8 +13,6 @@ from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.snapshot_recovery import merge_changes
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import PositionExpired, StorageUnavailable
-from app.domain.feed.row_checksums import RowChecksums
-from app.domain.feed.shown_pages import record_pages
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition, RowKeys
 
@@ -136,14 +134,10 @@ class LogFollower:
         _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=self.feed.state.counting)
         timeline.embed_texts(self.feed.ranker.embed)
-        state = timeline.apply_all()
-        if snapshot.checksums is not None:
-            state.checksums = RowChecksums.of(snapshot.checksums, state.user_rows, state.post_rows)
-        for controls in snapshot.controls:
-            state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
-        record_pages(state, snapshot.pages)
         events = snapshot.dataset.events.seq
-        self.updater.replace_state(state, self.feed.ranker.published, events, snapshot.position)
+        self.updater.replace_state(
+            snapshot.to_state(timeline), self.feed.ranker.published, events, snapshot.position
+        )
 
     def read_changes(self) -> None:
         """Apply batches of changes until one is empty, or the service stops."""

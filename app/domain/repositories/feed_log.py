@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import FeedDataset
-from app.domain.feed.row_checksums import Checksums, ChecksumSums, FeedChecksums
-from app.domain.feed.shown_pages import ShownPage
+from app.domain.feed.row_checksums import Checksums, ChecksumSums, FeedChecksums, RowChecksums
+from app.domain.feed.shown_pages import ShownPage, record_pages
+from app.domain.feed.state import FeedState
+from app.domain.feed.timeline import FeedTimeline
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.interaction_repository import (
     RemovedEvents,
@@ -47,6 +49,16 @@ class FeedSnapshot:
     """The newest pages that were shown to users, oldest first."""
     checksums: FeedChecksums | None = None
     """Of all rows in the dataset."""
+
+    def to_state(self, timeline: FeedTimeline) -> FeedState:
+        """The state of everything; `timeline` holds `dataset` and has applied nothing yet."""
+        state = timeline.apply_all()
+        if self.checksums is not None:
+            state.checksums = RowChecksums.of(self.checksums, state.user_rows, state.post_rows)
+        for controls in self.controls:
+            state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
+        record_pages(state, self.pages)
+        return state
 
 
 @dataclass(frozen=True, slots=True)
