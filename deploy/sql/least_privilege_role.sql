@@ -13,6 +13,7 @@ DECLARE
     role text := coalesce(nullif(current_setting('feed.role', true), ''), 'feed_service');
     schema text := coalesce(nullif(current_setting('feed.schema', true), ''), 'public');
     one text;
+    rights text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
         EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION', role);
@@ -36,22 +37,18 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);
-    IF obj_description(to_regclass(format('%I.follows', schema)), 'pg_class')
-            = 'made by the feed recommendation service' THEN
-        EXECUTE format('GRANT SELECT (follower_id, followee_id), INSERT, DELETE ON %I.follows TO %I', schema, role);
-    END IF;
-    IF obj_description(to_regclass(format('%I.memberships', schema)), 'pg_class')
-            = 'made by the feed recommendation service' THEN
-        EXECUTE format('GRANT SELECT (user_id, audience_id), INSERT, DELETE ON %I.memberships TO %I', schema, role);
-    END IF;
-    IF obj_description(to_regclass(format('%I.users', schema)), 'pg_class')
-            = 'made by the feed recommendation service' THEN
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.users TO %I', schema, role);
-    END IF;
-    IF obj_description(to_regclass(format('%I.posts', schema)), 'pg_class')
-            = 'made by the feed recommendation service' THEN
-        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.posts TO %I', schema, role);
-    END IF;
+    -- tables that the service writes where they are its own
+    FOR one, rights IN SELECT * FROM (VALUES
+        ('follows', 'SELECT (follower_id, followee_id), INSERT, DELETE'),
+        ('memberships', 'SELECT (user_id, audience_id), INSERT, DELETE'),
+        ('users', 'SELECT, INSERT, UPDATE'),
+        ('posts', 'SELECT, INSERT, UPDATE, DELETE')
+    ) AS own_tables LOOP
+        IF obj_description(to_regclass(format('%I.%I', schema, one)), 'pg_class')
+                = 'made by the feed recommendation service' THEN
+            EXECUTE format('GRANT %s ON %I.%I TO %I', rights, schema, one, role);
+        END IF;
+    END LOOP;
     -- ids for rows of adopted tables whose keys are no uuids
     EXECUTE format('GRANT SELECT ON %I.feed_unkeyed TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT ON %I.feed_user_key TO %I', schema, role);
