@@ -10,7 +10,7 @@ _OF_LANGUAGES: Final = ("None", "NONE", "NaN", "NAN", "nan", "NaT", "NA", "<NA>"
 _OF_TABLE_PROGRAMS: Final = ("N/A", "n/a", "#N/A", "#REF!", "#VALUE!", "#NULL!", "#NAME?", "#DIV/0!", "#NUM!")
 _OF_FORUMS: Final = ("[deleted]", "[removed]")
 PLACEHOLDERS: Final = frozenset((*_OF_DATABASES, *_OF_LANGUAGES, *_OF_TABLE_PROGRAMS, *_OF_FORUMS))
-STANDS_FOR_NOTHING: Final = "stands for a missing value"
+MISSING_VALUE: Final = "stands for a missing value"
 _WORDS: Final = pa.array(sorted(PLACEHOLDERS), pa.large_string())
 
 

@@ -23,7 +23,7 @@ from app.domain.entities.control import ControlAction
 from app.domain.entities.post import Visibility
 from app.shared.command_line import preview
 from app.shared.exceptions import ConfigurationError
-from data.placeholders import PLACEHOLDERS, STANDS_FOR_NOTHING
+from data.placeholders import MISSING_VALUE, PLACEHOLDERS
 from data.times import MAX_DAYS_UNTIL_POST, parse_past_time
 from data.values import (
     UUID_FORM,
@@ -176,7 +176,7 @@ class FeedMembership(FeedRow):
     @classmethod
     def _is_given(cls, audience_id: str) -> str:
         if audience_id in PLACEHOLDERS:
-            raise ValueError(STANDS_FOR_NOTHING)
+            raise ValueError(MISSING_VALUE)
         return audience_id
 
 

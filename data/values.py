@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.ids import MAX_ID_LENGTH, is_id
-from data.placeholders import PLACEHOLDERS, STANDS_FOR_NOTHING
+from data.placeholders import MISSING_VALUE, PLACEHOLDERS
 from data.times import parse_time
 
 MAX_COUNT: Final = 2**31 - 1
@@ -58,7 +58,7 @@ def parse_id(value: object) -> str:
         raise ValueError(f"is not an id: it needs 1 to {MAX_ID_LENGTH} printable characters")
     trimmed = text.strip()
     if trimmed in PLACEHOLDERS:
-        raise ValueError(STANDS_FOR_NOTHING)
+        raise ValueError(MISSING_VALUE)
     if trimmed[0] in "'=+-0123456789" and _FORMATTED_NUMBER.fullmatch(trimmed):
         raise ValueError("is a number that a program formatted; export ids as text")
     return text

@@ -1,6 +1,6 @@
 """Names of columns and events in the files of other recommender systems and public data sets.
 
-A name stands for each of its spellings (`headers`), and several names are separated by commas.
+A name includes all of its spellings (`headers`), and several names are separated by commas.
 """
 
 from collections.abc import Mapping

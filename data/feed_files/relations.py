@@ -13,7 +13,7 @@ from data.feed_files import columns
 from data.feed_files.file_tables import FileTable
 from data.feed_files.ids import IdIndex
 from data.feed_files.skipped_rows import SkippedRows, report_skipped
-from data.placeholders import PLACEHOLDERS, STANDS_FOR_NOTHING
+from data.placeholders import MISSING_VALUE, PLACEHOLDERS
 
 _LATEST = np.iinfo(np.int64).max
 
@@ -74,7 +74,7 @@ def read_memberships(table: FileTable, users: IdIndex) -> tuple[MembershipColumn
     user, audiences = users.rows(table, "user_id"), columns.texts(table, "audience_id")
     unknown = np.array([audience == "" or audience in PLACEHOLDERS for audience in audiences], np.bool_)
     if unknown.any():
-        raise table.bad_rows("audience_id", unknown, STANDS_FOR_NOTHING)
+        raise table.bad_rows("audience_id", unknown, MISSING_VALUE)
     repeated = pd.DataFrame({"user": user, "audience": audiences}).duplicated().to_numpy()
     kept = np.flatnonzero(~repeated)
     return MembershipColumns(user[kept], [str(audiences[row]) for row in kept.tolist()]), report_skipped(

@@ -113,7 +113,7 @@ class SqlEntityRepository:
             )
 
     def _uuids(self, connection: Connection, table: Table, ids: Sequence[str]) -> dict[str, UUID]:
-        """Return the UUID that each id stands for."""
+        """Return the UUID that each id means."""
         function = self.schema[f"feed_{table.removesuffix('s')}_id"]
         rows = connection.exec_driver_sql(
             f"SELECT given, {function}(given) AS id FROM unnest(%s::text[]) AS given", (list(set(ids)),)
