@@ -18,6 +18,7 @@ from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition, 
 
 log = structlog.get_logger()
 
+_PAUSE_SECONDS = 0.001  # between two batches, in which a waiting worker takes the write lock
 _MAX_RESUME_READS = 5  # reads of changes since a snapshot; with more, a full read is as fast
 
 
@@ -37,10 +38,16 @@ class LogFollower:
     _newest_read_at: float = field(default_factory=monotonic, init=False)
 
     def poll_log(self) -> None:
-        """Read the log to its end. An unavailable database is logged once, and the state stays as it is."""
+        """Read the log up to now. An unavailable database is logged once, and the state stays as it is.
+
+        The write lock is released between two batches, so that a long backlog does not delay a new model.
+        """
         try:
             with self.updater.write_lock:
-                self._catch_up()
+                has_more = self._catch_up()
+            while has_more and not self.stopping.wait(_PAUSE_SECONDS):
+                with self.updater.write_lock:
+                    has_more = self._read_batch()
         except StorageUnavailable as error:
             if self.feed.database_ok:
                 log.warning("database.unavailable", cause=str(error))
@@ -71,17 +78,18 @@ class LogFollower:
         if removed:
             log.info("outbox.purged", rows=removed)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self) -> bool:
+        """Make sure that the state is of this database, then apply a batch of changes; true if there are more."""
         if self.feed.caught_up_at is None:
             if not self._resume_from_snapshot():
                 self.read_all()
         elif self._is_another_database():
             self.read_all()
-        self.read_changes()
         if not self.captures_all and monotonic() - self._newest_read_at > self.intervals.newest_seconds:
             newest = self.feed_log.posts_created_since(self.updater.newest_posts_since())
             self.updater.add_missing_posts(newest)
             self._newest_read_at = monotonic()
+        return self._read_batch()
 
     def _is_another_database(self) -> bool:
         """After an outage the address may lead to another database, in which the position is meaningless."""
@@ -140,18 +148,26 @@ class LogFollower:
         )
 
     def read_changes(self) -> None:
-        """Apply batches of changes until one is empty, or the service stops."""
-        while self.updater.position is not None and not self.stopping.is_set():
-            try:
-                changes = self.feed_log.read_changes(self.updater.position)
-            except PositionExpired as error:
-                log.warning("feed.position_expired", cause=str(error))
-                self.read_all()
-                continue
-            self.updater.apply_changes(changes)
-            self._note_read_only(changes.is_read_only)
-            if changes.is_empty:
-                return
+        """Apply all changes up to now, or until the service stops."""
+        while self._read_batch() and not self.stopping.is_set():
+            pass
+
+    def _read_batch(self) -> bool:
+        """Apply one batch of changes. True if there are more up to the time at which the first batch was read.
+
+        Later changes are left to the next poll: while others write all the time, a read to the end never ends.
+        """
+        if self.updater.position is None:
+            return False
+        try:
+            changes = self.feed_log.read_changes(self.updater.position)
+        except PositionExpired as error:
+            log.warning("feed.position_expired", cause=str(error))
+            self.read_all()
+            return True
+        self.updater.apply_changes(changes)
+        self._note_read_only(changes.is_read_only)
+        return changes.more
 
     def reread(self, keys: RowKeys) -> None:
         """Read the present rows of keys, whose numbers are not used, and apply them."""

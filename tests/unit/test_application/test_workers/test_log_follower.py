@@ -1,5 +1,6 @@
 """The served state follows the log and the events that this process commits."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -75,6 +76,50 @@ def test_an_event_of_another_process_arrives_with_the_next_poll() -> None:
     other.catch_up()
 
     assert (before, engagements(other, "p1")) == (0, 1)
+
+
+def test_a_poll_ends_and_reports_the_database_while_others_write_all_the_time() -> None:
+    service = a_service()
+
+    class BusyLog(InMemoryFeedLog):
+        reads = 0
+
+        def read_changes(self, since: LogPosition) -> FeedChanges:
+            self.reads += 1
+            assert self.reads < 50, "the poll reads for as long as events come"
+            service.track("reader", f"p{self.reads % 3 + 1}", "view")
+            return super().read_changes(since)
+
+    service.disconnect()
+    service.replace_log(BusyLog(service.tables))
+    service.reconnect()
+
+    assert service.state.database == "up"
+
+
+def test_the_write_lock_is_free_between_two_batches_of_a_backlog() -> None:
+    service = a_service()
+    follower = service.workers.follower
+    assert follower is not None
+    free_between_batches: list[bool] = []
+
+    class LongLog(InMemoryFeedLog):
+        reads = 0
+
+        def read_changes(self, since: LogPosition) -> FeedChanges:
+            self.reads += 1
+            return replace(super().read_changes(since), more=self.reads < 4)
+
+    class Stopping(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            free_between_batches.append(not follower.updater.write_lock.locked())
+            return False
+
+    service.replace_log(LongLog(service.tables))
+    follower.stopping = Stopping()
+    service.catch_up()
+
+    assert free_between_batches == [True] * 3
 
 
 def test_late_and_unordered_events_give_the_state_of_a_full_read() -> None:
