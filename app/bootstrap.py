@@ -297,7 +297,7 @@ def bootstrap(
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the API. Its services open when the server starts. Raises ConfigurationError."""
     settings = settings or read_settings()
-    configure_logging(settings.log_level)
+    log_output = configure_logging(settings.log_level)
     require_single_process()
     keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
     cursors = CursorCodec(cursor_secrets(settings), timedelta(hours=settings.cursor_life_hours))
@@ -308,6 +308,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         share=settings.otel_traces_sampler_arg,
     )
     metrics = Metrics() if traces is None else TracedMetrics()
+    metrics.states.register(log_output)
 
     @asynccontextmanager
     async def open_services() -> AsyncIterator[Services]:

@@ -3,14 +3,16 @@
 Every line has `timestamp`, `level`, `event` and, inside a request, `request_id`.
 """
 
+import codecs
 import logging
-import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
 from structlog.typing import Processor
+
+from app.shared.log_output import LogOutput, standard_output
 
 
 def _json(event: Any, **_: Any) -> bytes:
@@ -20,8 +22,9 @@ def _json(event: Any, **_: Any) -> bytes:
         return orjson.dumps({str(key): ascii(value) for key, value in event.items()})
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str) -> LogOutput:
     """Send everything at `level` (a name of `logging`) or above to standard output. May be called again."""
+    output = standard_output()
     shared: Sequence[Processor] = (
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -31,10 +34,10 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.BytesLoggerFactory(),
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, output)),
         cache_logger_on_first_use=False,  # tests and a second call configure logging again
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(codecs.getwriter("ascii")(cast(BinaryIO, output)))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
@@ -54,3 +57,4 @@ def configure_logging(level: str) -> None:
     access = logging.getLogger("uvicorn.access")  # our access log has the request id and the route
     access.handlers.clear()
     access.propagate = False
+    return output

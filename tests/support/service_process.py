@@ -35,14 +35,17 @@ def environment(**settings: str) -> dict[str, str]:
 class Service:
     """One running process."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], *arguments: str) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], *arguments: str, stdout: int | None = None
+    ) -> None:
+        """`stdout` is a file descriptor in place of the log file."""
         self.port = free_port()
         self.log_file = folder / f"service-{self.port}.log"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(self.port), *arguments],
             cwd=CHECKOUT,
             env=environment(**settings),
-            stdout=self.log_file.open("wb"),
+            stdout=self.log_file.open("wb") if stdout is None else stdout,
             stderr=subprocess.STDOUT,
         )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=15)

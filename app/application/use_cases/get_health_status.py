@@ -8,6 +8,8 @@ from typing import Literal
 from app.domain.services.clock import Clock
 
 Database = Literal["up", "read_only", "down", "none"]
+MAX_LOG_LAG_SECONDS = 10.0
+"""A feed whose log was not read to its end for longer is stale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class ServiceState:
     database          `none`: no database is configured; `read_only`: it answers, but rejects every write
     tail_lag_seconds  time since the last complete read of the log; None before the first one
     reconciliation    None before the first comparison of memory with the database
-    warnings          tables of which the feed shows nothing
+    warnings          tables of which the feed shows nothing, and workers that stopped
+    stopped_workers   names of the background threads that ended, though the service runs
     """
 
     ready: bool
@@ -51,6 +54,7 @@ class ServiceState:
     tail_lag_seconds: float | None = None
     reconciliation: Reconciliation | None = None
     warnings: tuple[str, ...] = ()
+    stopped_workers: tuple[str, ...] = ()
     users: int = 0
     posts: int = 0
     interactions: int = 0
@@ -66,8 +70,10 @@ class ServiceState:
 
     @property
     def degraded(self) -> bool:
-        """True while responses lack a part of the service (model, database)."""
-        return not (self.ready and self.model_loaded and self.database == "up")
+        """True while responses lack a part of the service (model, database), or no longer follow the feed."""
+        is_complete = self.ready and self.model_loaded and self.database == "up"
+        is_stale = self.tail_lag_seconds is not None and self.tail_lag_seconds > MAX_LOG_LAG_SECONDS
+        return not is_complete or is_stale or bool(self.stopped_workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,9 @@ class WorkerSupervisor:
         """Return the state of the service from memory, for health and metrics."""
         feed, watcher, writer, impressions = self.feed, self.watcher, self.writer, self.impression_writer
         caught_up_at = feed.caught_up_at
+        is_stopping = self.stopping.is_set()
+        stopped = [thread.name for thread in self._threads if not (is_stopping or thread.is_alive())]
+        problems = [f"the worker {name} has stopped; restart the process" for name in stopped]
         return ServiceState(
             ready=True,
             has_controls=feed.has_controls,
@@ -76,7 +79,8 @@ class WorkerSupervisor:
             database=self._database(),
             reconciliation=self._reconciliation(),
             tail_lag_seconds=None if caught_up_at is None else monotonic() - caught_up_at,
-            warnings=tuple(feed.warnings),
+            warnings=(*feed.warnings, *problems),
+            stopped_workers=tuple(stopped),
             users=len(feed.state.user_rows),
             posts=len(feed.state.post_rows),
             interactions=feed.interaction_count,

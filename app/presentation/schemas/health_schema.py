@@ -78,7 +78,7 @@ class HealthResponse(BaseModel):
         description="The last comparison of memory with the database"
     )
     warnings: list[str] = Field(
-        description="Tables that have rows of which the feed shows nothing, and the remedy"
+        description="Tables of which the feed shows nothing, workers that stopped, and the remedy"
     )
     users: int
     posts: int

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import structlog
 
+from app.infrastructure.database.embedded.locks import wait_until
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.presentation.schemas.health_schema import HealthResponse
@@ -38,6 +39,8 @@ def test_a_whole_service_is_healthy(api: httpx.Client) -> None:
         ({"database": "down"}, "down"),
         ({"database": "read_only"}, "read_only"),
         ({"database": "none"}, "none"),
+        ({"tail_lag_seconds": 11.0}, "up"),
+        ({"stopped_workers": ("log-follower",)}, "up"),
     ],
 )
 def test_a_missing_part_degrades_health_but_not_readiness(
@@ -227,12 +230,18 @@ def logs() -> Iterator[None]:
 def test_log_lines_are_json_and_carry_the_request_id(
     running: Running, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    lines: list[Any] = []
+
+    def has_access_line() -> bool:
+        lines.extend(json.loads(line) for line in capfd.readouterr().out.splitlines())
+        return sum(line["event"] == "request" for line in lines) == 2
+
     with served(create_api(ApiOptions(), Metrics(), running.open, version="1")) as client:
         capfd.readouterr()
         client.post("/recommendations/generate", content=b"{", headers={"X-Request-ID": "find-me"})
         running.recommend.fail_with = RuntimeError("inside")
         client.post("/recommendations/generate", json={"user_id": "a"}, headers={"X-Request-ID": "failed"})
-        lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+        assert wait_until(has_access_line, 10)
 
     [access] = [one for one in lines if one["event"] == "request" and one.get("request_id") == "find-me"]
     assert (access["status"], access["code"], access["path"]) == (

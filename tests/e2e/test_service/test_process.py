@@ -1,5 +1,6 @@
 """The service as a process: how it starts, refuses to start, stops, and shares work with replicas."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -167,8 +168,10 @@ def test_keys_that_are_unset_are_made_for_the_owner_alone_and_a_stop_is_clean(tm
     with running(tmp_path, DATABASE_URL=NOWHERE) as service:
         made = tmp_path / "keys" / "cursor_secret"
         assert made.stat().st_mode & 0o777 == 0o600
-        assert any(
-            line["level"] == "warning" and line["event"] == "keys.created" for line in service.log_lines()
+        service.until(
+            lambda: any(
+                line["level"] == "warning" and line["event"] == "keys.created" for line in service.log_lines()
+            )
         )
 
         code = service.stop(signal.SIGTERM)
@@ -189,3 +192,22 @@ def test_importing_the_application_starts_nothing(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout.strip()) == (0, "1")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_log_that_nobody_reads_holds_up_no_request_and_no_stop(tmp_path: Path) -> None:
+    folders = {"MODELS_DIR": str(tmp_path / "models"), "KEYS_DIR": str(tmp_path / "keys")}
+    reader, writer = os.pipe()
+    unread = Service(tmp_path, {"DATABASE_URL": NOWHERE, **folders}, stdout=writer)
+    try:
+        unread.wait_until_ready()
+        for number in range(600):  # a pipe holds about 300 lines
+            unread.generate(f"user-{number}")
+        health = unread.health()
+    finally:
+        code = unread.stop()
+        os.close(reader)
+        os.close(writer)
+
+    assert health["warnings"] == []
+    assert code in {0, -signal.SIGTERM}
