@@ -628,7 +628,7 @@ export interface components {
             reconciliation: components["schemas"]["ReconciliationResponse"] | null;
             /**
              * Warnings
-             * @description Tables that have rows of which the feed shows nothing, and the remedy
+             * @description Tables of which the feed shows nothing, workers that stopped, and the remedy
              */
             warnings: string[];
             /** Users */
