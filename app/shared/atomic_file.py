@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 DRAFT_PREFIX: Final = ".draft-"
 _PUBLIC, _PRIVATE = 0o666, 0o600  # the process's umask still applies
@@ -16,7 +16,16 @@ def write_atomically(path: Path, chunks: Iterable[bytes], *, private: bool = Fal
 
     With `private`, only the owner can read the file (0600). Raises OSError and leaves `path` as it was.
     """
-    with _draft(path, chunks, private=private) as draft:
+    with open_atomically(path, private=private) as file:
+        file.writelines(chunks)
+
+
+@contextmanager
+def open_atomically(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """A file that replaces `path` at the end, as in `write_atomically`; after an error, `path` is as it was."""
+    with _draft(path, private=private) as (draft, file):
+        yield file
+        _sync(file)
         draft.replace(path)
     sync_directory(path.parent)
 
@@ -31,7 +40,9 @@ def create_private_file(path: Path, content: bytes) -> bool:
     if path.exists():
         return False
     try:
-        with _draft(path, [content], private=True) as draft:
+        with _draft(path, private=True) as (draft, file):
+            file.write(content)
+            _sync(file)
             os.link(draft, path)  # unlike a rename, a link fails if the file exists
     except FileExistsError:
         return False
@@ -40,19 +51,20 @@ def create_private_file(path: Path, content: bytes) -> bool:
 
 
 @contextmanager
-def _draft(path: Path, chunks: Iterable[bytes], *, private: bool) -> Iterator[Path]:
-    """A file beside `path` with `chunks` on disk; it is removed at the end unless it was renamed."""
+def _draft(path: Path, *, private: bool) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file beside `path`; it is removed at the end unless it was renamed."""
     draft = path.parent / f"{DRAFT_PREFIX}{path.name}-{secrets.token_hex(8)}"
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE if private else _PUBLIC)
         with os.fdopen(descriptor, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        yield draft
+            yield draft, file
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_directory(folder: Path) -> None:
