@@ -97,11 +97,11 @@ class SqlFeedLog:
     def source(self) -> str:
         """Return the identity of cluster, database and table; a restored or re-created one has another."""
         with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
-            return self._source(connection)
+            return read_source(connection, self.schema)
 
     def read_all(self) -> FeedSnapshot:
         """Read the whole feed from one snapshot. 336k events take about 1.5 s, five million about 15 s."""
-        self._number_posts("true")
+        self.number_posts()
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             progress = ReadProgress(_current_snapshot(connection))
             query = f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8"
@@ -110,7 +110,7 @@ class SqlFeedLog:
             dataset, checksums = read_feed(connection, self.schema, own_tables=own_tables)
             return FeedSnapshot(
                 dataset=dataset,
-                position=progress.to_position(self._source(connection)),
+                position=progress.to_position(read_source(connection, self.schema)),
                 recent=frozenset(recent.scalars()),
                 controls=read_all_controls(connection, self.schema),
                 pages=read_newest_pages(connection, self.schema),
@@ -124,7 +124,7 @@ class SqlFeedLog:
         """
         progress = ReadProgress.from_position(since)
         with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
-            if self._is_purged_after(connection, progress):
+            if is_purged_after(connection, self.schema, progress.xmin):
                 raise PositionExpired("the outbox was purged beyond this position; read the whole feed again")
             if not progress.target:
                 progress = replace(progress, target=_current_snapshot(connection))
@@ -155,8 +155,8 @@ class SqlFeedLog:
                 "WHERE pg_visible_in_snapshot(xid, %s::text::pg_snapshot)"
             )
             return bool(
-                self._source(connection) == since.source
-                and not self._is_purged_after(connection, progress)
+                read_source(connection, self.schema) == since.source
+                and not is_purged_after(connection, self.schema, progress.xmin)
                 and has_complete_change_capture(connection, self.schema)
                 and connection.exec_driver_sql(query, (progress.delivered,)).scalar_one() == events
             )
@@ -168,7 +168,7 @@ class SqlFeedLog:
 
     def different_rows(self, known: ChecksumSums) -> StoredRows:
         """As in FeedLog; numbers the posts of an adopted table first."""
-        self._number_posts("true")
+        self.number_posts()
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             own_tables = has_complete_change_capture(connection, self.schema)
             return read_different_rows(connection, self.schema, known, own_tables=own_tables)
@@ -197,34 +197,10 @@ class SqlFeedLog:
     def posts_created_since(self, created: float) -> Sequence[Post]:
         """As in FeedLog; `created` is in seconds since the epoch."""
         created_at = datetime.fromtimestamp(created, UTC)
-        self._number_posts("created_at >= %s", created_at)
+        self.number_posts("created_at >= %s", created_at)
         with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
             posts = read_posts(connection, self.schema, "created_at >= %s", created_at)
             return sorted(posts, key=lambda post: post.created_at)
-
-    def _source(self, connection: Connection) -> str:
-        database, table, may_read_cluster = connection.exec_driver_sql(
-            "SELECT oid, to_regclass(%s)::oid, has_function_privilege('pg_control_system()', 'EXECUTE') "
-            "FROM pg_database WHERE datname = current_database()",
-            (self.schema["user_interaction"],),
-        ).one()
-        cluster = "-"
-        if may_read_cluster:
-            cluster = connection.exec_driver_sql(
-                "SELECT system_identifier FROM pg_control_system()"
-            ).scalar_one()
-        return f"{cluster}/{database}/{self.schema.plain}/{table}"
-
-    def _is_purged_after(self, connection: Connection, progress: ReadProgress) -> bool:
-        """Return whether outbox rows were removed that this reader may not have read.
-
-        A transaction number that lies ahead of this cluster came with a dump of another one and is ignored.
-        """
-        query = (
-            "SELECT xid >= %s::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot()) "
-            f"FROM {self.schema['feed_change_swept']}"
-        )
-        return bool(connection.exec_driver_sql(query, (progress.xmin,)).scalar_one_or_none())
 
     def _new_rows(
         self, connection: Connection, progress: ReadProgress, table: str, columns: str
@@ -268,7 +244,7 @@ class SqlFeedLog:
             return pages, progress.after_table()
         return pages, replace(progress, last_xid=rows[-1][0])
 
-    def _number_posts(self, condition: str, *values: datetime) -> None:
+    def number_posts(self, condition: str = "true", *values: datetime) -> None:
         """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself.
 
         Rows whose keys are no uuids get their ids first; `values` is the time of the earliest such post, if any.
@@ -289,3 +265,28 @@ class SqlFeedLog:
 def _current_snapshot(connection: Connection) -> str:
     text: str = connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one()
     return text
+
+
+def read_source(connection: Connection, schema: SchemaName) -> str:
+    """The identity of cluster, database and table; see `SqlFeedLog.source`."""
+    database, table, may_read_cluster = connection.exec_driver_sql(
+        "SELECT oid, to_regclass(%s)::oid, has_function_privilege('pg_control_system()', 'EXECUTE') "
+        "FROM pg_database WHERE datname = current_database()",
+        (schema["user_interaction"],),
+    ).one()
+    cluster = "-"
+    if may_read_cluster:
+        cluster = connection.exec_driver_sql("SELECT system_identifier FROM pg_control_system()").scalar_one()
+    return f"{cluster}/{database}/{schema.plain}/{table}"
+
+
+def is_purged_after(connection: Connection, schema: SchemaName, xmin: str) -> bool:
+    """Whether outbox rows were removed that a reader may lack: one that has read every transaction below `xmin`.
+
+    A transaction number that lies ahead of this cluster came with a dump of another one and is ignored.
+    """
+    query = (
+        "SELECT xid >= %s::text::xid8 AND xid < pg_snapshot_xmax(pg_current_snapshot()) "
+        f"FROM {schema['feed_change_swept']}"
+    )
+    return bool(connection.exec_driver_sql(query, (xmin,)).scalar_one_or_none())

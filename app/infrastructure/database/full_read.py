@@ -4,8 +4,9 @@ Events and follows arrive as packed records, thousands per row of the result: Po
 of their fields, and numpy reads the bytes. No Python object is created per event.
 """
 
+from collections.abc import Iterator, Sequence
 from itertools import compress
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,31 @@ EVENT_HASH = (
 )
 """SQL expression of the checksum of an event. It is odd, so it differs from 0."""
 
+USER_FIELDS: Final = {
+    "id": "id::text",
+    "external_id": "coalesce(external_id, id::text)",
+    "created_at": (
+        f"CASE WHEN {READABLE_TIME} THEN (extract(epoch FROM {RECEIVED_AT}) * 1000000)::int8 ELSE {NO_TIME} END"
+    ),
+    "discoverable": "discoverable",
+    "personalised": "personalised",
+    "show_sensitive": "show_sensitive",
+    "languages": "languages",
+}
+"""Name -> SQL expression of what is read of a user; times are in microseconds since the Unix epoch."""
+POST_FIELDS: Final = {
+    "id": "id::text",
+    "external_id": "coalesce(external_id, id::text)",
+    "author_id": "author_id::text",
+    "created_at": "(extract(epoch FROM created_at) * 1000000)::int8",
+    "visible": "visible",
+    "seq": "seq",
+    "content": "content",
+    "tags": "tags",
+    **{name: name for name in SETTINGS},
+}
+"""The same of a post."""
+
 
 def read_feed(
     connection: Connection, schema: SchemaName, *, own_tables: bool
@@ -93,9 +119,9 @@ def read_feed(
     Events and follows of users or posts that the views do not contain are skipped: adopted tables have no foreign
     keys to ours.
     """
-    users, of_users = _users(connection, (OWN_USERS if own_tables else _USERS).format_map(schema))
+    users, of_users = _users(connection, user_source(schema, own_tables=own_tables))
     user_rows = UuidIndex(users.key)
-    posts, of_posts = _posts(connection, (OWN_POSTS if own_tables else _POSTS).format_map(schema), user_rows)
+    posts, of_posts = _posts(connection, post_source(schema, own_tables=own_tables), user_rows)
     follows = _follows(connection, schema, user_rows)
     events, of_events = _events(connection, schema, user_rows, UuidIndex(posts.key))
     memberships, of_memberships = _memberships(connection, schema, user_rows)
@@ -123,35 +149,43 @@ def read_packed(
     return np.frombuffer(b"".join(pages.scalars()), dtype)
 
 
-def _columns(connection: Connection, expressions: tuple[str, ...], source: str) -> list[list[Any]]:
-    """The values of each SQL expression for all rows of `source`.
+def user_source(schema: SchemaName, *, own_tables: bool) -> str:
+    """The rows of all users in SQL, with the columns of USER_FIELDS. `own_tables` is as in `read_feed`."""
+    return (OWN_USERS if own_tables else _USERS).format_map(schema)
 
-    A server-side cursor returns the rows in parts, so that memory holds them once.
+
+def post_source(schema: SchemaName, *, own_tables: bool) -> str:
+    """The same of all posts that are read, with the columns of POST_FIELDS."""
+    return f"{(OWN_POSTS if own_tables else _POSTS).format_map(schema)} WHERE {READABLE_POST}"
+
+
+def column_parts(
+    connection: Connection, expressions: Sequence[str], source: str
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The values of each SQL expression, for ROWS_PER_FETCH rows of `source` after the other.
+
+    A server-side cursor returns the rows, so that memory holds one part of them.
     """
-    columns: list[list[Any]] = [[] for _ in expressions]
     rows = connection.exec_driver_sql(
         f"SELECT {', '.join(expressions)} FROM {source}", execution_options={"yield_per": ROWS_PER_FETCH}
     )
     for part in rows.partitions():
-        for column, values in zip(columns, zip(*part, strict=True), strict=True):
+        yield list(zip(*part, strict=True))
+
+
+def _columns(connection: Connection, expressions: Sequence[str], source: str) -> list[list[Any]]:
+    """The values of each SQL expression for all rows of `source`."""
+    columns: list[list[Any]] = [[] for _ in expressions]
+    for part in column_parts(connection, expressions, source):
+        for column, values in zip(columns, part, strict=True):
             column += values
     return columns
 
 
 def _users(connection: Connection, source: str) -> tuple[UserColumns, NDArray[np.int64]]:
     """All users, and their checksums without those of their audiences."""
-    expressions = (
-        "id::text",
-        "coalesce(external_id, id::text)",
-        f"CASE WHEN {READABLE_TIME} THEN (extract(epoch FROM {RECEIVED_AT}) * 1000000)::int8 ELSE {NO_TIME} END",
-        "discoverable",
-        "personalised",
-        "show_sensitive",
-        "languages",
-        USER_HASH,
-    )
     ids, external_ids, created, discoverable, personalised, show_sensitive, languages, checksums = _columns(
-        connection, expressions, source
+        connection, (*USER_FIELDS.values(), USER_HASH), source
     )
     users = UserColumns(
         uuid_keys_from_text(ids),
@@ -179,24 +213,13 @@ def _memberships(
 
 def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostColumns, NDArray[np.int64]]:
     """All posts, and their checksums."""
-    expressions = (
-        "id::text",
-        "coalesce(external_id, id::text)",
-        "coalesce(author_id, gen_random_uuid())::text",  # a random UUID is no user: row -1
-        "(extract(epoch FROM created_at) * 1000000)::int8",
-        "visible",
-        "seq",
-        "content",
-        "tags",
-        POST_HASH,
-        f"coalesce({AUTHOR_HASH}, 0)",
-        *SETTINGS,
+    fields = {**POST_FIELDS, "author_id": "coalesce(author_id, gen_random_uuid())::text"}
+    expressions = (*fields.values(), POST_HASH, f"coalesce({AUTHOR_HASH}, 0)")
+    ids, external_ids, authors, created, visible, seq, text, tags, *others = _columns(
+        connection, expressions, source
     )
-    ids, external_ids, authors, created, visible, seq, text, tags, of_posts, of_authors, *settings = _columns(
-        connection, expressions, f"{source} WHERE {READABLE_POST}"
-    )
-    visibility, audience_id, language, sensitive, root_id, repost_of = settings
-    author = users.rows(uuid_keys_from_text(authors))
+    visibility, audience_id, language, sensitive, root_id, repost_of, of_posts, of_authors = others
+    author = users.rows(uuid_keys_from_text(authors))  # a random UUID is no user: row -1
     checksums = np.array(of_posts, np.int64) + np.where(author >= 0, np.array(of_authors, np.int64), 0)
     posts = PostColumns(
         key=uuid_keys_from_text(ids),
@@ -226,7 +249,7 @@ def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> Fo
     )
     follower, followee = users.rows(records["follower"]), users.rows(records["followee"])
     known = (follower >= 0) & (followee >= 0)
-    return FollowColumns(follower[known], followee[known], _unix_microseconds(records["since"][known]))
+    return FollowColumns(follower[known], followee[known], unix_microseconds(records["since"][known]))
 
 
 def _events(
@@ -251,9 +274,9 @@ def _events(
             user,
             post,
             page["kind"].astype(np.uint8),
-            _unix_microseconds(page["time"]),
+            unix_microseconds(page["time"]),
             page["seq"].astype(np.int64),
-            received_us=_unix_microseconds(page["received"]),
+            received_us=unix_microseconds(page["received"]),
         )
         known = np.flatnonzero((user >= 0) & (post >= 0))
         pages.append(columns[known])
@@ -267,7 +290,7 @@ def _events(
     return events[np.lexsort((events.seq, events.time_us))], of_events
 
 
-def _unix_microseconds(sent: NDArray[np.signedinteger[Any]]) -> NDArray[np.int64]:
+def unix_microseconds(sent: NDArray[np.signedinteger[Any]]) -> NDArray[np.int64]:
     """Binary timestamptz values as microseconds since the Unix epoch; -infinity and infinity give NO_TIME."""
     microseconds = sent.astype(np.int64)
     infinite = np.isin(microseconds, (np.iinfo(np.int64).min, np.iinfo(np.int64).max))
