@@ -14,6 +14,7 @@ from data.feed_files.open_files import sibling, suffix_of
 from data.feed_files.options import DROP, ReadOptions
 from data.feed_files.presets import PRESETS
 from data.feed_files.reader import FeedFile, read_feed
+from data.log_export.manifest import ExportError, is_export
 from data.schemas import ROWS
 from data.times import parse_time
 
@@ -123,6 +124,10 @@ def check_feed_arguments(parser: argparse.ArgumentParser, args: argparse.Namespa
 
 def read_feed_of(args: argparse.Namespace, posts: Path | None) -> FeedFile:
     """The feed of the arguments. Raises the errors of `read_feed`."""
+    if args.interactions is not None and is_export(args.interactions):
+        raise ExportError(
+            args.interactions, "is an export of the log, which only the commands of training read"
+        )
     options = ReadOptions(
         args.columns, args.event_map, args.type, args.created_at, preset=PRESETS.get(args.preset)
     )
