@@ -11,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from app.shared.command_line import warn, whole_number
 from data.feed_arguments import timestamp
+from data.log_export.manifest import is_export
 
 _JSON: Final = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="null"))
 
@@ -39,6 +40,16 @@ def output_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{path}: is a folder")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{path}: its folder does not exist")
+    return path
+
+
+def export_folder(text: str) -> Path:
+    """An argument type: a folder of `data.export_log`."""
+    path = Path(text)
+    if not is_export(path):
+        raise argparse.ArgumentTypeError(
+            f"{path}: is not a folder of data.export_log; import other files with data.import_feed"
+        )
     return path
 
 

@@ -1,4 +1,4 @@
-"""Train on the feed in the database and publish the model: `python -m training.train --help`."""
+"""Train on the feed in the database or an export of it, and publish the model: `python -m training.train --help`."""
 
 import argparse
 import json
@@ -18,9 +18,9 @@ from app.shared.command_line import OneLineParser, existing_file, fail, whole_nu
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
 from data.command_line import run_command
-from training.command_line import add_seed, warn_of_missing_intervals
+from training.command_line import add_seed, export_folder, warn_of_missing_intervals
 from training.evaluation.metrics import Estimate
-from training.feed_source import read_database
+from training.feed_source import read_database, read_exported
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
 from training.learning.training_options import TrainingOptions
 from training.reporting.console import interval
@@ -32,7 +32,8 @@ _PROG: Final = "training.train"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     parser = OneLineParser(
-        prog=_PROG, description="Train on the feed in the database, evaluate the model, and publish it."
+        prog=_PROG,
+        description="Train on the feed in the database or an export of it, evaluate the model, and publish it.",
     )
     parser.add_argument("--json", action="store_true", help="print the registry's record as JSON")
     add_seed(parser)
@@ -41,6 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=whole_number(MIN_REQUESTS),
         metavar="N",
         help=f"number of past requests to learn from (default: {LearningOptions().requests}, or that of --settings)",
+    )
+    parser.add_argument(
+        "--interactions",
+        type=export_folder,
+        metavar="DIR",
+        help="a folder of data.export_log (default: the database)",
     )
     parser.add_argument(
         "--settings",
@@ -57,7 +64,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     settings = read_settings()
     options = _options(args, settings)
     registry = open_registry(settings, publishes=True)
-    feed = read_database(settings)
+    feed = read_exported(args.interactions, settings) if args.interactions else read_database(settings)
     if not len(feed.dataset.events):
         raise ConfigurationError(
             "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users"

@@ -11,8 +11,10 @@ from pathlib import Path
 import psycopg2
 from filelock import FileLock
 from psycopg2 import sql
+from sqlalchemy import Engine
 
 from app.infrastructure.database.embedded import CHECKOUT
+from app.infrastructure.database.embedded.locks import wait_until
 
 TEMPLATE = "feed_template"
 
@@ -95,3 +97,17 @@ def migrate(url: str, target: str = "head", *, schema: str = "public") -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def settle(engine: Engine) -> None:
+    """Wait until every transaction that had begun is over, those of other tests too.
+
+    Transaction numbers are the cluster's: one that is open in any database of it holds back what a purge removes,
+    and the place that a new position has in the outbox.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        begun = connection.exec_driver_sql(
+            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+        ).scalar_one()
+        over = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::text::xid8"
+        assert wait_until(lambda: bool(connection.exec_driver_sql(over, (begun,)).scalar_one()), 60)

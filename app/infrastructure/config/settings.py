@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.feed.feed_window import DEFAULT_WINDOW_DAYS
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.config.dsn import parse_dsn
 from app.infrastructure.config.setting_types import (
@@ -226,6 +227,8 @@ class Settings(BaseSettings):
 
     training_workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4."""
+    training_window_days: Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)] = DEFAULT_WINDOW_DAYS
+    """Age of the oldest event that training reads, counted from the newest. Default: 12 x the longest half-life."""
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from app.domain.errors import StorageUnavailable
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.embedded import CHECKOUT
-from data import import_feed, seed_database
+from data import export_log, import_feed, seed_database
 from training import evaluate, train, tune
 
 
@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], list[str]]] = {
     "migrations": (alembic, ["upgrade", "head"]),
     "import_feed": (import_feed.main, ["--interactions", "feed.csv"]),
     "seed_database": (seed_database.main, []),
+    "export_log": (export_log.main, ["--output", "export"]),
     "train": (train.main, []),
     "evaluate": (evaluate.main, []),
     "tune": (tune.main, ["--output", "tuned.json"]),

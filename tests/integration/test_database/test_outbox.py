@@ -9,10 +9,10 @@ from sqlalchemy.exc import InternalError
 from app.domain.errors import PositionExpired
 from app.domain.ids import post_uuid
 from app.domain.repositories.feed_log import LogPosition
-from app.infrastructure.database.embedded.locks import wait_until
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
+from tests.support.postgres import settle
 from tests.support.storage_under_test import SqlTables, a_post, a_user
 
 PUBLIC = SchemaName()
@@ -28,20 +28,6 @@ def tables(engine: Engine) -> SqlTables:
     made.add_posts(a_post("first", "anna"), a_post("second"))
     settle(engine)
     return made
-
-
-def settle(engine: Engine) -> None:
-    """Wait until every transaction that had begun is over, those of other tests too.
-
-    Transaction numbers are the cluster's: one that is open in any database of it holds back what a purge removes,
-    and the place that a new position has in the outbox.
-    """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        begun = connection.exec_driver_sql(
-            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
-        ).scalar_one()
-        over = "SELECT pg_snapshot_xmin(pg_current_snapshot()) >= %s::text::xid8"
-        assert wait_until(lambda: bool(connection.exec_driver_sql(over, (begun,)).scalar_one()), 60)
 
 
 def changes_kept(engine: Engine) -> int:
