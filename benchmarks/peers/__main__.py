@@ -25,6 +25,7 @@ from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.past_query import PastQuery
+from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, positive, whole_number
 from app.shared.progress import Progress, progress_bars
 from benchmarks.peers.comparison import compare_with_peers, select_settings
@@ -35,7 +36,7 @@ from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arg
 from data.generate_fake_data import DEFAULT_UNTIL
 from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, feed_days, make_feed
-from training.command_line import add_seed, add_test_from, print_json
+from training.command_line import add_seed, add_test_from, output_file, print_json
 from training.evaluation.rankers import RANKERS
 from training.evaluation.replay_job import AGAINST
 from training.evaluation.sql_order import SqlOrders, read_orders
@@ -88,13 +89,18 @@ def _compare(args: argparse.Namespace, settings: Settings) -> None:
         rows = compare(
             replay, kinds, args, progress, _sql_orders(replay, settings, args, progress) if args.sql else None
         )
+    if args.plot is not None:
+        from training.reporting.plots import quality_and_time  # matplotlib takes a second
+
+        by_name = {row.name: (row.summary.accuracy["ndcg@10"], row.milliseconds) for row in rows}
+        write_atomically(args.plot, [quality_and_time(by_name).encode()])
     if args.json:
         feed = {"users": len(dataset.users), "posts": len(dataset.posts), "interactions": len(dataset.events)}
-        by_name = {
+        rankers = {
             row.name: {"ms": row.milliseconds, "settings": row.settings, **row.summary.to_json()}
             for row in rows
         }
-        print_json({"feed": feed, "rankers": by_name})
+        print_json({"feed": feed, "rankers": rankers})
     else:
         print_table(_table(rows))
 
@@ -214,6 +220,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add_test_from(parser)
     add_seed(parser)
     add("--json", action="store_true", help="print the results as JSON")
+    add("--plot", type=output_file, metavar="PATH", help="write NDCG@10 against the time per request as SVG")
     generated = parser.add_argument_group("generated feed", "instead of files or the database")
     generated.add_argument("--scenario", choices=SCENARIOS)
     generated.add_argument(

@@ -1,10 +1,14 @@
 """Peers rank the requests of the service's own replay; their libraries are not needed for this."""
 
+import json
+from xml.etree import ElementTree as ET
+
 import numpy as np
 import pytest
 
 from app.domain.feed.time_units import DAY
 from app.domain.ranking.options import RankingOptions
+from benchmarks.peers.__main__ import main
 from benchmarks.peers.comparison import PeerRankings, Selected, compare_with_peers, select_settings
 from benchmarks.peers.models import Ease, ItemItem, SklearnNeighbours
 from benchmarks.peers.peer import FeedBefore, Peer, PeerKind, Scores
@@ -105,3 +109,22 @@ def test_an_event_of_the_user_reaches_peers_that_are_already_fitted(history) -> 
     for peer, earlier in zip(peers, scores, strict=True):
         assert earlier.max() > 0
         assert not np.array_equal(peer.scores(after), earlier)
+
+
+def test_the_command_prints_the_figures_of_each_ranker_and_plots_quality_against_time(
+    tmp_path, capsys
+) -> None:
+    plot = tmp_path / "peers.svg"
+    size = ["--n-users", "40", "--n-posts", "120", "--n-interactions", "1500"]
+    few = ["--max-requests", "20", "--search-requests", "10", "--timed-requests", "2"]
+    rankers = ["--peers", "item-item,kneighbors", "--rankers", "newest"]
+
+    code = main(["--scenario", "mixed", *size, *few, *rankers, "--json", "--plot", str(plot)])
+
+    assert code == 0
+    figures = json.loads(capsys.readouterr().out)["rankers"]
+    assert figures.keys() == {"newest", "item-item", "kneighbors"}
+    assert all(one["ms"] > 0 and one["ndcg@10"]["n"] == 20 for one in figures.values())
+    drawn = ET.parse(plot).getroot()
+    assert drawn.tag.endswith("svg")
+    assert all(f"<!-- {name} -->" in plot.read_text() for name in figures)
