@@ -8,7 +8,8 @@ It generates a feed, loads it into its own PostgreSQL, trains, and starts the se
 - the time of training, and the time from a start to the first response.
 
 The loads are: uncached requests with the learned scorer, uncached requests with the formula, and the default
-configuration with its response cache, for 1,000 users in turns and for 100 of them. A round lasts as long as a cached
+configuration with its response cache, for 1,000 users in turns and for 100 of them. Events and posts arrive during
+further uncached loads, also after an archive of old posts was added to the database. A round lasts as long as a cached
 response (ANSWER_STANDS_SECONDS), so that each user is ranked once per round. All traffic is on the loopback interface.
 The command ends within --time-limit.
 """
@@ -22,10 +23,10 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.ml.model_loader import ServedModel
@@ -33,12 +34,24 @@ from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
 from benchmarks.archive import add_archive
-from benchmarks.arrivals import Arrivals
-from benchmarks.run import Run
+from benchmarks.arrivals import NOTHING, Arrivals
+from benchmarks.run import Run, Server
 from training.learning.model_selection import MIN_REQUESTS
 
 MAX_USERS = 1000  # who send requests in turns
 REPEATING_USERS = 100  # of them, who repeat a request while its response is cached
+SERVICE: Final = "app.main:app"
+CEILING: Final = "benchmarks.constant:app"
+UNCACHED: Final = {"ANSWER_STANDS_SECONDS": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests of users to a server, while events or posts arrive at it."""
+
+    server: Server
+    users: Sequence[str]
+    arrivals: Arrivals = NOTHING
 
 
 def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
@@ -46,8 +59,6 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
     size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
     run.command("data.generate_fake_data", *size, "--output", feed)
     _, loading = run.command("data.seed_database", "--input", feed)
-    if args.archive_posts:
-        add_archive(run.url, args.archive_posts)
     report_progress(f"loaded in {loading:.1f} s; training")
     learn_from = ["--learn-from", str(args.learn_from)] if args.learn_from else []
     printed, training = run.command("training.train", "--json", *learn_from)
@@ -63,63 +74,74 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
     users, posts = sample_ids(feed, "user_id"), sample_ids(feed, "post_id")
     arrivals = [Arrivals(events, 0, users, posts) for events in args.events_per_second if events]
     arrivals += [Arrivals(0, rate, users, posts) for rate in args.posts_per_second if rate]
+    body_file = run.folder / "body.json"
     began = time.perf_counter()
-    with run.server("app.main:app") as service:
+    with run.server(SERVICE) as service:
         body = run.first_response(service, users[0])
         results["start_to_first_answer_seconds"] = time.perf_counter() - began
-        (run.folder / "body.json").write_bytes(body)
+        body_file.write_bytes(body)
         results["body_bytes"] = len(body)
         results["source"] = json.loads(body)["metadata"]["source"]
         with (
-            run.server("app.main:app", ANSWER_STANDS_SECONDS="0") as uncached,
-            run.server(
-                "app.main:app", ANSWER_STANDS_SECONDS="0", MODELS_DIR=str(formula_models(run.folder))
-            ) as formula,
-            run.server("benchmarks.constant:app", BENCHMARK_BODY=str(run.folder / "body.json")) as constant,
+            run.server(SERVICE, **UNCACHED) as uncached,
+            run.server(SERVICE, **UNCACHED, MODELS_DIR=str(formula_models(run.folder))) as formula,
+            run.server(CEILING, BENCHMARK_BODY=str(body_file)) as constant,
         ):
             loads = {
-                "uncached": (uncached, users),
-                "uncached, formula": (formula, users),
-                f"as shipped, {len(users):,} users": (service, users),
-                f"as shipped, {REPEATING_USERS} users": (service, users[:REPEATING_USERS]),
-                "constant": (constant, users),
-            }
-            for server, who in loads.values():
-                run.first_response(server, who[0])
-                run.run_load(server, who, args.connections, min(1.0, args.seconds))  # warms up
-            rounds = []
-            for number in range(args.rounds):
-                report_progress(f"round {number + 1} of {args.rounds}")
-                rounds.append(
-                    {
-                        name: run.run_load(server, who, args.connections, args.seconds)
-                        for name, (server, who) in loads.items()
-                    }
-                    | {
-                        f"uncached, {one}": run.run_load(uncached, users, args.connections, args.seconds, one)
-                        for one in arrivals
-                    }
-                )
+                "uncached": Load(uncached, users),
+                "uncached, formula": Load(formula, users),
+                f"as shipped, {len(users):,} users": Load(service, users),
+                f"as shipped, {REPEATING_USERS} users": Load(service, users[:REPEATING_USERS]),
+                "constant": Load(constant, users),
+            } | {f"uncached, {one}": Load(uncached, users, one) for one in arrivals}
+            rounds = run_rounds(run, args, loads)
             results["lock_held_at_most_seconds"] = uncached.lock_held()
             results["memory_bytes"] = uncached.memory_bytes()
-    results["rounds"] = rounds
-    results["ratios"] = {
-        name: median(one[name]["per_second"] / one["constant"]["per_second"] for one in rounds)
-        for name in rounds[0]
-        if name != "constant"
-    }
-    results["cpu_ratios"] = {
-        name: median(
-            one[name]["cpu_ms_per_request"] / one["constant"]["cpu_ms_per_request"] for one in rounds
-        )
-        for name in rounds[0]
-        if name != "constant"
-    }
     report_progress("ranking in process")
     results["ranking"] = json.loads(
         run.command("benchmarks.ranking", "--json", "--rankings", str(args.rankings))[0]
     )
+    results["archive_memory_bytes"] = {}
+    for n_posts in sorted(args.archive_posts):
+        report_progress(f"adding old posts up to {n_posts:,}")
+        add_archive(run.url, n_posts)
+        name = f"uncached, {n_posts:,} old posts"
+        with (
+            run.server(SERVICE, **UNCACHED) as uncached,
+            run.server(CEILING, BENCHMARK_BODY=str(body_file)) as constant,
+        ):
+            loads = {name: Load(uncached, users), "constant": Load(constant, users)}
+            loads |= {f"{name}, {one}": Load(uncached, users, one) for one in arrivals}
+            for measured, more in zip(rounds, run_rounds(run, args, loads), strict=True):
+                measured |= {name: figures for name, figures in more.items() if name != "constant"}
+            results["archive_memory_bytes"][n_posts] = uncached.memory_bytes()
+    results["rounds"] = rounds
+    for key in ("ratio", "cpu_ratio"):
+        results[f"{key}s"] = {
+            name: median(one[name][key] for one in rounds) for name in rounds[0] if name != "constant"
+        }
     return results
+
+
+def run_rounds(run: Run, args: argparse.Namespace, loads: Mapping[str, Load]) -> list[dict[str, Any]]:
+    """Run the loads in turns. The figures of each include its ratios to those of the load `constant` in its round."""
+    for load in loads.values():
+        if load.arrivals is NOTHING:  # each server has such a load
+            run.first_response(load.server, load.users[0])
+            run.run_load(load.server, load.users, args.connections, min(1.0, args.seconds))  # warms up
+    rounds = []
+    for number in range(args.rounds):
+        report_progress(f"round {number + 1} of {args.rounds}")
+        measured = {
+            name: run.run_load(load.server, load.users, args.connections, args.seconds, load.arrivals)
+            for name, load in loads.items()
+        }
+        constant = measured["constant"]
+        for figures in measured.values():
+            figures["ratio"] = figures["per_second"] / constant["per_second"]
+            figures["cpu_ratio"] = figures["cpu_ms_per_request"] / constant["cpu_ms_per_request"]
+        rounds.append(measured)
+    return rounds
 
 
 def formula_models(folder: Path) -> Path:
@@ -196,6 +218,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def counts(text: str) -> list[int]:
+    """An argument type: counts from 1, separated by commas."""
+    return [whole_number(1)(part) for part in text.split(",")]
+
+
 def rates(text: str) -> list[float]:
     """An argument type: rates from 0, separated by commas."""
     return [float(whole_number(0)(part)) for part in text.split(",")]
@@ -210,7 +237,6 @@ def _parser() -> argparse.ArgumentParser:
         ("connections", 16, "connections of the client"),
         ("rounds", 3, "times that either endpoint is measured"),
         ("rankings", 500, "rankings measured in process"),
-        ("archive-posts", 0, "old posts without events that are added to the database"),
     ):
         parser.add_argument(
             f"--{name}",
@@ -232,6 +258,13 @@ def _parser() -> argparse.ArgumentParser:
             metavar="N,N,…",
             help=f"{what} that arrive during an uncached load, one load for each rate; 0: none (default: 1,10,100)",
         )
+    parser.add_argument(
+        "--archive-posts",
+        type=counts,
+        default=[],
+        metavar="N,N,…",
+        help="old posts without events in the database, for further uncached loads (default: none)",
+    )
     parser.add_argument(
         "--seconds", type=positive, default=10.0, help="length of one measurement (default: %(default)s)"
     )
