@@ -228,7 +228,7 @@ def build_use_cases(
             workers.updater.apply_events,
             workers.feed,
             max_age=timedelta(days=settings.track_back_days),
-            max_clock_skew=timedelta(seconds=settings.track_ahead_seconds),
+            max_clock_skew=timedelta(seconds=settings.clock_skew_seconds),
         ),
         give_feedback=GiveFeedback(storage.controls, clock, workers.updater.apply_controls, workers.feed),
         list_controls=ListControls(storage.controls, clock, workers.feed),
@@ -299,6 +299,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or read_settings()
     log_output = configure_logging(settings.log_level)
     require_single_process()
+    if not settings.api_keys:
+        log.warning("api.open", host=settings.host, hint="anyone can call the service; set API_KEYS")
     keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
     cursors = CursorCodec(cursor_secrets(settings), timedelta(hours=settings.cursor_life_hours))
     traces = open_traces(

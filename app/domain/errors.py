@@ -23,6 +23,21 @@ class InvalidInteraction(DomainError):
     """An event with an invalid field: its time is out of range, or its metadata is too large."""
 
 
+class EventTooOld(InvalidInteraction):
+    """An event from before the time that is accepted."""
+
+
+class ClockAhead(DomainError):
+    """An event with a time in the future: the caller's clock is ahead.
+
+    `retry_after_seconds` is the time until the event is accepted.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class UnknownUser(DomainError):
     """No such user."""
 

@@ -3,15 +3,27 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from app.application.committed_change import apply_committed
 from app.application.id_resolver import IdResolver
 from app.domain.entities import Interaction, InteractionType
-from app.domain.errors import DomainError, InvalidId, InvalidInteraction, UnknownPost, UnknownUser
+from app.domain.errors import (
+    ClockAhead,
+    DomainError,
+    EventTooOld,
+    InvalidId,
+    InvalidInteraction,
+    UnknownPost,
+    UnknownUser,
+)
 from app.domain.repositories.interaction_repository import InteractionRepository, StoredInteraction
 from app.domain.services.clock import Clock
+
+CLOCK_AHEAD = "clock_ahead_seconds"
+"""Key of the metadata of an event whose time was ahead of the service's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,8 @@ class TrackInteraction:
     """Commit events, all or none, then pass them to `apply`, which adds them to the feed state.
 
     max_age         maximum time in the past of an event
-    max_clock_skew  maximum time in the future, for clocks that run ahead; such an event is stored with the present time
+    max_clock_skew  maximum time in the future, for clocks that run ahead; such an event is stored with the present
+                    time, and with the difference in its metadata
     """
 
     repository: InteractionRepository
@@ -52,13 +65,13 @@ class TrackInteraction:
     apply: Callable[[Sequence[StoredInteraction]], None]
     ids: IdResolver
     max_age: timedelta = timedelta(days=7)
-    max_clock_skew: timedelta = timedelta(seconds=5)
+    max_clock_skew: timedelta = timedelta(minutes=5)
 
     def __call__(self, events: Sequence[TrackedEvent], *, partial: bool = False) -> TrackResult:
         """Returns after the commit. With `partial`, valid events are stored though others are not.
 
-        Raises StorageUnavailable and, unless `partial`, InvalidId and InvalidInteraction (of several events naming the
-        place), UnknownUser and UnknownPost.
+        Raises StorageUnavailable and, unless `partial`, InvalidId, InvalidInteraction and ClockAhead (of several events
+        naming the place), UnknownUser and UnknownPost.
         """
         now = self.clock.now()
         checked: dict[int, Interaction] = {}
@@ -66,10 +79,11 @@ class TrackInteraction:
         for place, event in enumerate(events):
             try:
                 checked[place] = self._checked(event, now)
-            except (InvalidId, InvalidInteraction) as error:
+            except (InvalidId, InvalidInteraction, ClockAhead) as error:
                 if not partial:
-                    where = f"interactions[{place}]: " if len(events) > 1 else ""
-                    raise type(error)(f"{where}{error}") from None
+                    if len(events) > 1:
+                        error.args = (f"interactions[{place}]: {error}",)
+                    raise
                 rejected[place] = error
         try:
             recorded = self.repository.record(list(checked.values()), partial=partial)
@@ -82,11 +96,18 @@ class TrackInteraction:
 
     def _checked(self, event: TrackedEvent, now: datetime) -> Interaction:
         occurred_at = event.occurred_at or now
-        if occurred_at > now + self.max_clock_skew:
-            raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies in the future")
+        ahead = occurred_at - now
+        if ahead > self.max_clock_skew:
+            message = (
+                f"occurred_at {occurred_at.isoformat()} is ahead of the service's clock, {now.isoformat()}"
+            )
+            raise ClockAhead(message, ceil((ahead - self.max_clock_skew).total_seconds()))
         if occurred_at < now - self.max_age:
             limit = f"more than {self.max_age / timedelta(days=1):g} days back"
-            raise InvalidInteraction(f"occurred_at {occurred_at.isoformat()} lies {limit}")
+            raise EventTooOld(f"occurred_at {occurred_at.isoformat()} lies {limit}")
+        metadata = event.metadata
+        if ahead > timedelta(0):
+            metadata = {**metadata, CLOCK_AHEAD: ahead.total_seconds()}
         user_id, post_id = self.ids.user_id(event.user_id), self.ids.post_id(event.post_id)
         try:
             return Interaction(
@@ -96,7 +117,7 @@ class TrackInteraction:
                 occurred_at=min(occurred_at, now),
                 event_id=event.event_id,
                 request_id=event.request_id,
-                metadata=event.metadata,
+                metadata=metadata,
             )
         except ValueError as error:  # the entity's own invariants
             raise InvalidInteraction(str(error)) from None

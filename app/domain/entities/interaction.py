@@ -11,7 +11,8 @@ InteractionType = Literal["view", "click", "like", "comment", "share"]
 INTERACTION_TYPES: tuple[InteractionType, ...] = get_args(InteractionType)
 """All types; a type's code in arrays is its position here."""
 
-MAX_METADATA_BYTES = 4096
+MAX_METADATA_BYTES = 4096 + 64
+"""4,096 bytes of the caller, and what the service adds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from app.domain.feed.feed_window import DEFAULT_WINDOW_DAYS
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.config.dsn import parse_dsn
 from app.infrastructure.config.setting_types import (
+    ClockSkew,
     Comma,
     Dsn,
     Fraction,
@@ -222,8 +223,10 @@ class Settings(BaseSettings):
     """Time to commit a tracking call; a slower one is answered with 503."""
     track_back_days: Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)] = 7
     """Largest age of an event's occurred_at."""
-    track_ahead_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 5
-    """How far an event's occurred_at may be in the future."""
+    clock_skew_seconds: ClockSkew = 300
+    """How far an event's occurred_at may be ahead of the service's clock. It is stored as now, with the difference."""
+    track_ahead_seconds: ClockSkew | None = None
+    """Deprecated name of CLOCK_SKEW_SECONDS, which wins."""
 
     training_workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4."""
@@ -239,6 +242,12 @@ class Settings(BaseSettings):
             if isinstance(url, str) and (schema := parse_dsn(url).schema) is not None:
                 return {"db_schema": schema, **given}
         return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_deprecated_names(cls, given: dict[str, Any]) -> dict[str, Any]:
+        ahead = given.get("track_ahead_seconds")
+        return given if ahead is None else {"clock_skew_seconds": ahead, **given}
 
     @model_validator(mode="after")
     def _check_feed_now(self) -> Self:

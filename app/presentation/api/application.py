@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from app.domain.errors import DomainError
+from app.domain.errors import ClockAhead, DomainError
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.presentation.api.middleware import (
     AccessLogMiddleware,
@@ -124,7 +124,10 @@ def _answer_errors(app: FastAPI, options: ApiOptions) -> None:
 
     @app.exception_handler(DomainError)
     async def domain_error(request: Request, error: DomainError) -> Response:
-        return await problem(request, ProblemError(problem_of(error), str(error)))
+        headers = {}
+        if isinstance(error, ClockAhead):
+            headers["retry-after"] = str(error.retry_after_seconds)
+        return await problem(request, ProblemError(problem_of(error), str(error), headers=headers))
 
     @app.exception_handler(HTTPException)
     async def framework_error(request: Request, error: HTTPException) -> Response:

@@ -62,6 +62,8 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
     ),
     errors.ExpiredCursor: Problem(410, "expired_cursor", "The cursor is too old", "Start the list again"),
     errors.InvalidInteraction: Problem(422, "invalid_interaction", "An interaction cannot be stored"),
+    errors.EventTooOld: Problem(422, "event_too_old", "An interaction is too old"),
+    errors.ClockAhead: Problem(409, "clock_ahead", "The caller's clock is ahead"),
     errors.UnknownUser: Problem(404, "unknown_user", "There is no such user"),
     errors.UnknownPost: Problem(404, "unknown_post", "There is no such post"),
     errors.UnknownAuthor: Problem(404, "unknown_author", "There is no such author"),

@@ -113,7 +113,7 @@ class TrackRequest(BaseModel):
         datetime | None,
         BeforeValidator(parse_time),
         WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
-        Field(description="When it happened: at most 7 days back, not in the future; default: now"),
+        Field(description="When it happened: at most 7 days back; default: now"),
     ] = None
     request_id: RequestId | None = None
 

@@ -1367,7 +1367,7 @@ export interface components {
             event_id?: string | null;
             /**
              * Occurred At
-             * @description When it happened: at most 7 days back, not in the future; default: now
+             * @description When it happened: at most 7 days back; default: now
              * @default null
              */
             occurred_at?: string | null;
@@ -1681,6 +1681,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description The caller's clock is ahead */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -1762,6 +1771,15 @@ export interface operations {
             };
             /** @description The body took too long to arrive */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The caller's clock is ahead */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -97,15 +97,24 @@ def test_an_event_may_lie_a_week_back_and_a_fast_clock_counts_as_now(
     assert running.interactions.rows[0].occurred_at == min(NOON, NOON - late)
 
 
-@pytest.mark.parametrize("late", [timedelta(days=7, seconds=1), timedelta(minutes=-1), timedelta(days=-9)])
+@pytest.mark.parametrize(
+    ("late", "status", "code"),
+    [
+        (timedelta(days=7, seconds=1), 422, "event_too_old"),
+        (timedelta(minutes=-10), 409, "clock_ahead"),
+        (timedelta(days=-9), 409, "clock_ahead"),
+    ],
+)
 def test_an_event_outside_of_the_window_is_rejected(
-    api: httpx.Client, running: Running, late: timedelta
+    api: httpx.Client, running: Running, late: timedelta, status: int, code: str
 ) -> None:
     stamp = (NOON - late).astimezone(timezone(timedelta(hours=9))).isoformat()
     answer = api.post(BATCH, json={"interactions": [event(), event(occurred_at=stamp)]})
 
-    assert problem(answer) == (422, "invalid_interaction")
+    assert problem(answer) == (status, code)
     assert answer.json()["detail"].startswith("interactions[1]: occurred_at")
+    if code == "clock_ahead":
+        assert int(answer.headers["retry-after"]) == (-late - timedelta(minutes=5)).total_seconds()
     assert running.interactions.rows == []
 
 

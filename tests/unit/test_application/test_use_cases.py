@@ -9,8 +9,10 @@ import pytest
 
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.retract_interaction import RetractInteraction, Retraction
-from app.application.use_cases.track_interaction import TrackedEvent, TrackInteraction
+from app.application.use_cases.track_interaction import CLOCK_AHEAD, TrackedEvent, TrackInteraction
 from app.domain.errors import (
+    ClockAhead,
+    EventTooOld,
     InvalidId,
     InvalidInteraction,
     StorageUnavailable,
@@ -301,8 +303,8 @@ def test_a_feed_that_cannot_take_them_does_not_take_the_commit_back(repository: 
         (viewed(post_id="a\0"), InvalidId),
         (viewed(interaction_type="hug"), InvalidInteraction),
         (viewed(metadata={"a": "x" * 5000}), InvalidInteraction),
-        (viewed(occurred_at=NOON + timedelta(seconds=6)), InvalidInteraction),
-        (viewed(occurred_at=NOON - timedelta(days=7, microseconds=1)), InvalidInteraction),
+        (viewed(occurred_at=NOON + timedelta(minutes=5, microseconds=1)), ClockAhead),
+        (viewed(occurred_at=NOON - timedelta(days=7, microseconds=1)), EventTooOld),
     ],
 )
 def test_one_wrong_event_keeps_the_whole_batch_out_and_its_place_is_named(
@@ -315,6 +317,35 @@ def test_one_wrong_event_keeps_the_whole_batch_out_and_its_place_is_named(
         track([viewed(), wrong, viewed()])
 
     assert repository.rows == applied == []
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=6), timedelta(minutes=1), timedelta(minutes=5)])
+def test_an_event_of_a_clock_that_is_ahead_is_stored_as_now_with_the_difference(
+    repository: MemoryInteractions, ahead: timedelta
+) -> None:
+    full = {"a": "x" * 4087}  # the largest metadata of a caller
+    track = TrackInteraction(repository, FixedClock(), lambda _: None, DerivedIds())
+
+    track([viewed(occurred_at=NOON + ahead, metadata=full), viewed(occurred_at=NOON)])
+
+    first, second = repository.rows
+    assert (first.occurred_at, dict(first.metadata)) == (NOON, full | {CLOCK_AHEAD: ahead.total_seconds()})
+    assert CLOCK_AHEAD not in second.metadata
+
+
+def test_a_clock_further_ahead_is_asked_to_wait_until_its_event_is_accepted(
+    repository: MemoryInteractions,
+) -> None:
+    clock = FixedClock()
+    track = TrackInteraction(repository, clock, lambda _: None, DerivedIds())
+    event = viewed(occurred_at=NOON + timedelta(minutes=10))
+
+    with pytest.raises(ClockAhead) as early:
+        track([event])
+    clock.at += timedelta(seconds=early.value.retry_after_seconds)
+
+    assert early.value.retry_after_seconds == 300
+    assert track([event]).accepted == 1
 
 
 def test_what_the_store_rejects_is_not_applied(repository: MemoryInteractions) -> None:

@@ -57,7 +57,7 @@ def test_metadata_is_bounded_in_bytes_of_compact_json(character: str, more: int)
     if more <= 0:
         assert Interaction(ALICE, POST, "view", NOON, metadata=metadata).metadata == metadata
     else:
-        with pytest.raises(ValueError, match="metadata must be at most 4096 bytes of JSON"):
+        with pytest.raises(ValueError, match=f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON"):
             Interaction(ALICE, POST, "view", NOON, metadata=metadata)
 
 

@@ -75,8 +75,9 @@ export function toInteractions(
 /**
  * Sends events to the service. The service stores a batch completely or not at all, so a rejected batch is split in
  * halves until each event that can never be stored, such as one for a deleted post, is alone. `settled` holds the
- * stored and the rejected events; events with an unknown result are in neither list. If the service does not know the
- * user, `registerUser` is called once.
+ * stored and the rejected events; events with an unknown result, and those that are ahead of the service's clock, are
+ * in neither list, so that the browser sends them again. If the service does not know the user, `registerUser` is
+ * called once.
  */
 export async function deliver(
   sink: EventSink,
@@ -99,7 +100,9 @@ export async function deliver(
       }
       // The service may learn of a new user with a short delay, so the browser sends these events again.
       if (error.code === "unknown_user") throw error;
-      if (batch.length === 1) return { settled: ids, rejected: ids };
+      if (batch.length === 1) {
+        return error.code === "clock_ahead" ? { settled: [], rejected: [] } : { settled: ids, rejected: ids };
+      }
     }
     const middle = Math.ceil(batch.length / 2);
     const first = await send(batch.slice(0, middle));

@@ -10,7 +10,9 @@ from starlette.responses import Response
 
 from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
 from app.domain.errors import (
+    ClockAhead,
     DomainError,
+    EventTooOld,
     InvalidId,
     InvalidInteraction,
     StorageUnavailable,
@@ -34,6 +36,7 @@ from app.presentation.schemas.interaction_schema import (
 from app.shared.monitoring import Metrics
 
 _PROBLEMS = (*BODY_PROBLEMS, UnknownUser, UnknownPost, InvalidId, InvalidInteraction, StorageUnavailable)
+_TIME_PROBLEMS = (EventTooOld, ClockAhead)
 
 
 def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThreads) -> APIRouter:
@@ -43,7 +46,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
     @router.post(
         "/interactions/track",
         summary="Store what a user did with a post",
-        **write_route(TrackResponse, {"status": "tracked"}, *_PROBLEMS, body=TrackRequest),
+        **write_route(TrackResponse, {"status": "tracked"}, *_PROBLEMS, *_TIME_PROBLEMS, body=TrackRequest),
     )
     async def track(request: Request) -> Response:
         """Responds after the commit. The user's next feed counts the event."""
@@ -58,6 +61,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
             BatchResponse,
             {"status": "tracked", "accepted": 3, "duplicates": 0},
             *_PROBLEMS,
+            *_TIME_PROBLEMS,
             body=BatchRequest,
             may_be_partial=True,
         ),

@@ -40,6 +40,34 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.get_secret_value() for one in settings.api_keys] == ["one", "two"]
 
 
+@pytest.mark.parametrize("name", ["API_KEYS", "CURSOR_SECRET", "MODEL_TRUSTED_KEYS"])
+@pytest.mark.parametrize("empty", [",", " , ", " "])
+def test_a_list_of_keys_without_a_key_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, name: str, empty: str
+) -> None:
+    monkeypatch.setenv(name, empty)
+
+    with pytest.raises(ConfigurationError, match=rf"^{name}: contains no value; unset"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, 300),
+        ({"TRACK_AHEAD_SECONDS": "7"}, 7),
+        ({"TRACK_AHEAD_SECONDS": "7", "CLOCK_SKEW_SECONDS": "8"}, 8),
+    ],
+)
+def test_the_deprecated_name_of_the_clock_skew_still_works(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: float
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert read_settings().clock_skew_seconds == expected
+
+
 def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("PORT", "")

@@ -20,10 +20,14 @@ class Service {
   deletedPosts = new Set<string>();
   users = new Set(["ann"]);
   unavailable = false;
+  latestTime = Infinity;
 
   async track(batch: Interaction[]): Promise<void> {
     if (this.unavailable) throw new FeedServiceError("network", "connection rejected");
-    for (const { user_id, post_id } of batch) {
+    for (const { user_id, post_id, occurred_at } of batch) {
+      if (Date.parse(occurred_at ?? "") > this.latestTime) {
+        throw new FeedServiceError("problem", "the clock is ahead", 409, "clock_ahead");
+      }
       if (!this.users.has(user_id)) throw new FeedServiceError("problem", "no such user", 404, "unknown_user");
       if (this.deletedPosts.has(post_id)) throw new FeedServiceError("problem", "no such post", 404, "unknown_post");
     }
@@ -86,6 +90,16 @@ describe("delivering events", () => {
       { code: "unknown_user" },
     );
     assert.equal(registrations, 1);
+  });
+
+  it("keeps events that are ahead of the service's clock", async () => {
+    service.latestTime = NOON_MS - 120_000;
+    const earlier = event(9, { occurred_at: "2026-03-01T11:50:00.000Z" });
+    const interactions = [...batch(2), ...toInteractions("ann", [earlier], null, NOON_MS)];
+
+    const { settled, rejected } = await deliver(service, interactions, failOnRegistration);
+
+    assert.deepEqual([settled, rejected], [[uuid(9)], []]);
   });
 
   it("keeps events that are rejected for a wrong API key or a rate limit", async () => {
