@@ -20,12 +20,13 @@ class GroupSums:
 
     def __init__(self, rows: Rows, weights: Block, size: int) -> None:
         """Sum `weights` (n_sums, n) by `rows` (n,), which are below `size`; entries of negative rows are ignored."""
+        rows = rows.astype(np.intp, copy=False)  # numpy converts any other index, each time
         if rows.min(initial=0) < 0:
             known = rows >= 0
             rows, weights = rows[known], weights[:, known]
-        self._last = len(rows)  # the slot of rows without an entry; its sums are 0
-        entries = np.arange(self._last, dtype=np.uint32)
-        self._slot_of = np.empty(size + 1, np.uint32)  # the last one is read for the row -1
+        self._last = len(rows)  # the slot of the row -1; its sums are 0
+        entries = np.arange(self._last)
+        self._slot_of = np.empty(size + 1, np.intp)  # the last one is read for the row -1
         self._slot_of[rows] = entries
         slots = self._slot_of[rows]
         self._used = (slots == entries).nonzero()[0]  # the slot of a row is its last entry
@@ -49,10 +50,9 @@ class GroupSums:
 
     def for_rows(self, rows: Rows) -> Block:
         """(n_sums, n) sums of `rows` (n,); 0 for a row without an entry, and for -1."""
-        slots = np.minimum(self._slot_of[rows], self._last)
-        slots[self._owner[slots] != rows] = self._last
-        sums: Block = self._sums.take(slots, axis=1)
-        return sums
+        slots = self._slot_of.take(rows)
+        has_entry = self._owner.take(slots, mode="clip") == rows
+        return np.where(has_entry, self._sums.take(slots, axis=1, mode="clip"), 0.0)
 
     def to_dense(self) -> Block:
         """(n_sums, size) sums of every row."""

@@ -128,7 +128,7 @@ class RaggedArray:
         positions = np.arange(len(rows)).repeat(length)
         place = ranges_to_indices(self._start[rows] + full_length, length)
         pools = self._pools if columns is None else [self._pools[column] for column in columns]
-        return positions, tuple(pool[place] for pool in pools)
+        return positions, tuple(pool.take(place) for pool in pools)
 
     def replace(self, row: int, *values: NDArray[Any]) -> None:
         """Make `values` the columns of a row."""
