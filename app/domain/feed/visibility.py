@@ -100,7 +100,8 @@ class FeedVisibility:
         self.sensitive = np.zeros(0, np.bool_)
         self.thread = np.zeros(0, np.int32)
         self.original = np.zeros(0, np.int32)
-        self.discoverable = np.ones(0, np.bool_)  # by user
+        self._for_everybody = np.ones(0, np.bool_)  # by post: public and not sensitive
+        self.discoverable = np.ones(1, np.bool_)  # by user; the last one is read for unknown authors, -1
         self.not_personalised: set[int] = set()
         self.show_sensitive: set[int] = set()
         self.languages: dict[int, NDArray[np.int32]] = {}  # only of users who chose some
@@ -115,7 +116,8 @@ class FeedVisibility:
 
     def ensure_rows(self, users: int, posts: int) -> None:
         """Make user rows and post rows addressable; new ones have the defaults."""
-        self.discoverable = grow(self.discoverable, users, fill=True)
+        self.discoverable = grow(self.discoverable, users + 1, fill=True)
+        self._for_everybody = grow(self._for_everybody, posts, fill=True)
         if posts > len(self.visibility):
             for name, default in _POST_ARRAYS.items():
                 setattr(self, name, grow(getattr(self, name), posts, default))
@@ -131,10 +133,9 @@ class FeedVisibility:
         self.audience[rows] = _codes(self._audience_codes, settings.audience_id)
         self.language[rows] = _codes(self._language_codes, map(_primary_subtag, settings.language))
         self.sensitive[rows] = settings.sensitive
+        self._for_everybody[rows] = (self.visibility[rows] == PUBLIC) & ~self.sensitive[rows]
         self.restricts = self.restricts or bool(
-            (self.visibility[rows] != PUBLIC).any()
-            or (self.language[rows] != NO_ID).any()
-            or self.sensitive[rows].any()
+            (self.language[rows] != NO_ID).any() or not self._for_everybody[rows].all()
         )
         _set_groups(self.thread, self._thread_codes, rows, keys, settings.root_id, row_of)
         _set_groups(self.original, self._original_codes, rows, keys, settings.repost_of, row_of)
@@ -158,6 +159,14 @@ class FeedVisibility:
         """
         if not self.restricts:
             return np.ones(rows.shape, np.bool_)
+        allowed = self._for_everybody.take(rows) & self.discoverable.take(authors)
+        if viewer.user in self.languages:
+            allowed &= self._in_languages_of(viewer.user, rows)
+        others = (~allowed).nonzero()  # few, and only these need all rules
+        allowed[others] = self._other_posts_visible_to(viewer, rows[others], authors[others])
+        return allowed
+
+    def _other_posts_visible_to(self, viewer: Viewer, rows: Rows, authors: Rows) -> NDArray[np.bool_]:
         visibility = self.visibility[rows]
         follows = viewer.followed.contains(authors)
         allowed: NDArray[np.bool_] = visibility == PUBLIC
@@ -166,16 +175,20 @@ class FeedVisibility:
             if viewer.user in self.audiences:
                 audiences = RowSet(self.audiences[viewer.user], len(self._audience_codes))
                 allowed |= (visibility == MEMBERS) & audiences.contains(self.audience[rows])
-        allowed &= follows | (authors < 0) | self.discoverable[authors]
+        allowed &= follows | self.discoverable[authors]
         if viewer.user in self.languages:
-            language = self.language[rows]
-            languages = RowSet(self.languages[viewer.user], len(self._language_codes))
-            allowed &= (language == NO_ID) | languages.contains(language)
+            allowed &= self._in_languages_of(viewer.user, rows)
         if viewer.user not in self.show_sensitive:
             allowed &= ~self.sensitive[rows]
         if viewer.user >= 0:
             allowed |= authors == viewer.user
         return allowed
+
+    def _in_languages_of(self, user: int, rows: Rows) -> NDArray[np.bool_]:
+        language = self.language[rows]
+        languages = RowSet(self.languages[user], len(self._language_codes))
+        accepted: NDArray[np.bool_] = (language == NO_ID) | languages.contains(language)
+        return accepted
 
     @property
     def groups(self) -> tuple[NDArray[np.int32], ...]:
@@ -215,7 +228,8 @@ class FeedVisibility:
         visibility = cls()
         for name in _POST_ARRAYS:
             setattr(visibility, name, saved["posts"][name].copy())
-        visibility.discoverable = saved["discoverable"].copy()
+        visibility.discoverable = np.append(saved["discoverable"], True)
+        visibility._for_everybody = (visibility.visibility == PUBLIC) & ~visibility.sensitive
         visibility.not_personalised = set(saved["not_personalised"])
         visibility.show_sensitive = set(saved["show_sensitive"])
         visibility.languages = {row: np.array(codes, np.int32) for row, codes in saved["languages"].items()}

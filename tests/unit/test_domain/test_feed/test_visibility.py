@@ -65,3 +65,14 @@ def test_a_snapshot_restores_everything():
         True,
     )
     assert restored.is_personalised(0) > restored.is_personalised(1)
+
+
+def test_posts_of_unknown_authors_are_visible_in_a_feed_without_users():
+    visibility = FeedVisibility()
+    visibility.ensure_rows(0, 2)
+    settings = PostSettings(["public"] * 2, [None] * 2, ["de", None], [False, True], [None] * 2, [None] * 2)
+    visibility.set_posts(np.arange(2), [key.bytes for key in KEYS[:2]], settings, lambda key: None)
+
+    viewer = Viewer(-1, RowSet(np.empty(0, np.intp), 0))
+
+    assert visibility.visible_to(viewer, np.arange(2), np.array([-1, -1])).tolist() == [True, False]
