@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.group_sums import GroupSums
+from app.domain.feed.row_set import RowSet
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_units import HOUR
 from app.domain.services.ranking_context import RankingContext
@@ -47,7 +49,7 @@ def ignored_impressions(
     weights = np.ones(len(posts))
     engaged = _engaged(state, user, posts, times)
     if engaged.any():
-        weights[np.isin(times, times[engaged])] = ENGAGED_PAGE_WEIGHT
+        weights[(times[:, None] == times[engaged]).any(axis=1)] = ENGAGED_PAGE_WEIGHT
         posts, times, weights = posts[~engaged], times[~engaged], weights[~engaged]
     return IgnoredImpressions(posts, now - times, weights, reports_seen)
 
@@ -67,14 +69,13 @@ def _engaged(
     if not len(posts):
         return np.zeros(0, np.bool_)
     event_posts, event_times, *_ = state.events_by_user.row(user)
-    relevant = event_times >= times.min()
-    if not relevant.any():  # most often
+    after = event_times >= times.min()
+    if not after.any():  # most often
         return np.zeros(len(posts), np.bool_)
-    relevant[relevant] = np.isin(event_posts[relevant], posts)
-    distinct, place = np.unique(posts, return_inverse=True)
-    last_event = np.full(len(distinct), -np.inf)
-    np.maximum.at(last_event, np.searchsorted(distinct, event_posts[relevant]), event_times[relevant])
-    return times <= last_event[place]
+    after &= RowSet(posts, state.n_posts).contains(event_posts)
+    followed = (posts[:, None] == event_posts[after]) & (times[:, None] <= event_times[after])
+    engaged: NDArray[np.bool_] = followed.any(axis=1)
+    return engaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,9 @@ class ImpressionSink:
     half_life_hours: float = 24.0
 
     def __call__(self, context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """(n,) factors of the scores of `rows`, which ascend; 1 for a post without ignored impressions."""
+        """(n,) factors of the scores of `rows`; 1 for a post without ignored impressions."""
         ignored = ignored_by_user(context)
-        place = np.searchsorted(rows, ignored.posts)
-        listed = np.append(rows, -1)[place] == ignored.posts
         exponents = ignored.weights * np.exp2(-ignored.ages / (self.half_life_hours * HOUR))
-        sums = np.bincount(place[listed], exponents[listed], minlength=len(rows))
-        factors = np.ones(len(rows))
-        sunk = sums.nonzero()[0]
-        factors[sunk] = self.factor ** sums[sunk]
+        sums = GroupSums(ignored.posts, exponents[None], context.state.n_posts)
+        factors: NDArray[np.float64] = self.factor ** sums.for_rows(rows)[0]
         return factors
