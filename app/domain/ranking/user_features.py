@@ -45,16 +45,22 @@ class CandidateBatch:
         return self.state.topic[self.rows].astype(np.intp)
 
     @cached_property
+    def event_weights(self) -> NDArray[np.float64]:
+        """(3, n_events) 0.5 ** (age / half-life) of the user's newest events, for half-lives of 30 d, 1 d and 1 h."""
+        age = self.context.now - self.context.recent_events[1]
+        weights: NDArray[np.float64] = np.exp2(-age / np.array([[30 * DAY], [DAY], [HOUR]]))
+        return weights
+
+    @cached_property
     def author_affinities(self) -> NDArray[np.float64]:
         """(3, n) how much the user engaged with each author.
 
         The user's events with posts of the author, decayed with half-lives of 30 d and 1 d; 1 for a followed author.
         """
         state, followed = self.state, self.context.followed
-        posts, times, _ = self.context.recent_events
-        age = self.context.now - times
+        posts = self.context.recent_events[0]
         weights = np.zeros((3, len(posts) + len(followed)))
-        weights[0, : len(posts)], weights[1, : len(posts)] = np.exp2(age / (-30 * DAY)), np.exp2(age / -DAY)
+        weights[:2, : len(posts)] = self.event_weights[:2]
         weights[2, len(posts) :] = 1.0
         users = GroupSums(np.concatenate([state.author[posts], followed]), weights, state.n_users)
         return users.for_rows(state.author[self.rows])
@@ -125,11 +131,10 @@ def matrix(
 @feature("met", "met within 1h", "met within 1d", reason=None)
 def seen_before(c: CandidateBatch) -> Block:
     """log(1 + the user's own events with the post), counted in full and decayed with half-lives of 1 h and 1 d."""
-    posts, times, _ = c.context.recent_events
+    posts = c.context.recent_events[0]
     if not RowSet(posts, c.state.n_posts).contains(c.rows).any():  # as if seen posts are excluded
         return c.zeros(3)
-    age = c.context.now - times
-    weights = np.stack([np.ones(len(posts)), np.exp2(-age / HOUR), np.exp2(-age / DAY)])
+    weights = np.concatenate([np.ones((1, len(posts))), c.event_weights[:0:-1]])
     return np.log1p(GroupSums(posts, weights, c.state.n_posts).for_rows(c.rows))
 
 
@@ -148,11 +153,8 @@ def follows_author(c: CandidateBatch) -> Block:
 @feature("affinity topic", "topic share", reason=Reason.CONTENT_SIMILARITY)
 def topic_affinity(c: CandidateBatch) -> Block:
     """log(1 + the user's decayed events with the topic), half-life 30 d, and the topic's share of all their events."""
-    posts, times, _ = c.context.recent_events
-    weights = np.exp2((c.context.now - times) / (-30 * DAY))
-    decayed = sum_by_row(
-        c.state.topic[posts] + 1, weights, len(c.state.topic_ids) + 1
-    )  # the first: without a topic
+    topics = c.state.topic[c.context.recent_events[0]] + 1
+    decayed = sum_by_row(topics, c.event_weights[0], len(c.state.topic_ids) + 1)  # the first: without a topic
     share = decayed / (decayed.sum() or 1.0)
     decayed[0] = share[0] = 0.0
     columns = c.topic + 1
@@ -178,7 +180,7 @@ def text_similarity(c: CandidateBatch) -> Block:
     if not len(posts) or not text.shape[1]:
         return c.zeros(1)
     profile = _TEXT_DECAY[-len(posts) :] @ text.take(posts, axis=0)
-    cosine: Block = text.take(c.rows, axis=0) @ (profile / (np.linalg.norm(profile) + 1e-9))
+    cosine: Block = text.take(c.rows, axis=0) @ (profile / (np.sqrt(profile @ profile) + 1e-9))
     return cosine[None]
 
 
@@ -223,13 +225,12 @@ def ignored_before(c: CandidateBatch) -> Block:
     ignored = ignored_by_user(c.context)
     if not len(ignored.posts):
         return c.zeros(3)
-    posts, group = np.unique(ignored.posts, return_inverse=True)
-    count = np.bincount(group, ignored.weights)
-    age = np.full(len(posts), np.inf)
-    np.minimum.at(age, group, ignored.ages)
-    values = np.stack(
-        [np.log1p(count), np.full(len(posts), ignored.seen), np.log(_IGNORED_SECONDS / age).clip(0)]
-    )
-    place = np.searchsorted(posts, c.rows).clip(max=len(posts) - 1)
-    block: Block = np.where(posts[place] == c.rows, values[:, place], 0.0)
+    posts = RowSet(ignored.posts, c.state.n_posts)
+    post, _ = posts.find(ignored.posts)
+    count = np.bincount(post, ignored.weights, len(post))
+    recency = np.zeros(len(post))
+    np.maximum.at(recency, post, np.log(_IGNORED_SECONDS / ignored.ages))
+    values = np.stack([np.log1p(count), np.full(len(post), ignored.seen), recency])
+    place, is_ignored = posts.find(c.rows)
+    block: Block = values.take(place, axis=1, mode="clip") * is_ignored
     return block
