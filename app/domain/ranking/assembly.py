@@ -74,7 +74,7 @@ def _sources(options: RankingOptions, recommender: Recommender | None, ranking: 
     limit, half, quarter = options.candidates, options.candidates // 2, options.candidates // 4
     window = 5 * limit
     half_lives = options.trending_source_half_lives_hours
-    fresh, catalogue = sources.Fresh(limit), sources.WholeCatalogue(options.whole_catalogue)
+    fresh, catalogue = sources.Fresh(limit, window), sources.WholeCatalogue(options.whole_catalogue)
     if ranking == LEARNED:
         return [
             sources.LiveNeighbours(limit),

@@ -83,10 +83,12 @@ class FeedPipeline:
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
-        found = [source(context) for source in self.sources]
-        rows, first = np.unique(np.concatenate(found), return_index=True)
-        source = np.arange(len(found), dtype=np.int8).repeat([len(one) for one in found])
-        return rows, source[first]
+        count = len(self.sources)
+        found = np.concatenate([source(context) * count + index for index, source in enumerate(self.sources)])
+        found.sort()  # by row, then by source
+        rows, source = np.divmod(found, count)
+        is_first = np.diff(rows, prepend=-1) > 0
+        return rows[is_first], source[is_first].astype(np.int8)
 
     def eligible(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         """(n,) true for the posts of `rows` that every filter allows."""

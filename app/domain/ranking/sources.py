@@ -17,18 +17,30 @@ Rows = NDArray[np.intp]
 _WEEK = AUTHOR_HALF_LIVES.index(7 * DAY)
 
 
-def top_by_value(context: RankingContext, rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
-    """The `limit` rows with the largest positive values, largest first, of the allowed posts."""
-    found = ((values > 0) & context.allowed(rows)).nonzero()[0]
+def top_by_value(rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
+    """The `limit` rows with the largest positive values, largest first."""
+    found = (values > 0).nonzero()[0]
     if len(found) > limit:  # no faster than the sort alone, which would select other posts among equal values
         found = found[(-values[found]).argpartition(limit - 1)[:limit]]
     return rows[found[(-values[found]).argsort(kind="stable")]]
 
 
+def first_allowed(context: RankingContext, rows: Rows, limit: int) -> Rows:
+    """The first `limit` of `rows` that are allowed. Looks at all of them only if the first 2 x `limit` are too few."""
+    for some in (rows[: 2 * limit], rows):
+        found = some[context.allowed(some)][:limit]
+        if len(found) == limit:
+            break
+    return found
+
+
 def newest(context: RankingContext, limit: int) -> Rows:
-    """The `limit` newest published posts that are allowed, newest first."""
-    rows = _newest_published(context, context.look_ahead(limit))
-    return rows[context.allowed(rows)][:limit]
+    """The `limit` newest published posts that are allowed, newest first; computed once for several sources."""
+
+    def compute() -> Rows:
+        return first_allowed(context, _newest_published(context, context.look_ahead(limit)), limit)
+
+    return context.memoise(("newest", limit), compute)
 
 
 def _newest_published(context: RankingContext, limit: int) -> Rows:
@@ -60,7 +72,7 @@ class SimilarUsers:
 
     def __call__(self, context: RankingContext) -> Rows:
         support = self.recommender.scores(context)
-        return top_by_value(context, support.rows, support.sums[0], self.limit)
+        return top_by_value(support.rows, support.sums[0] * context.allowed(support.rows), self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class LiveNeighbours:
         if not context.event_count:
             return np.empty(0, np.intp)
         support = neighbourhood.user_knn(context)
-        return top_by_value(context, support.rows, support.sums[0], self.limit)
+        return top_by_value(support.rows, support.sums[0] * context.allowed(support.rows), self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +112,15 @@ class Trending:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """The `limit` newest posts."""
+    """The `limit` newest posts of the `window` newest ones."""
 
     limit: int
+    window: int
     name: str = "fresh"
     reason: Reason = Reason.RECENT
 
     def __call__(self, context: RankingContext) -> Rows:
-        return newest(context, self.limit)
+        return newest(context, self.window)[: self.limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +146,7 @@ class PopularAuthors:
             return rows[np.lexsort((-state.followers[authors], -popularity))]
 
         rows = state.memoised((self, len(recent) and recent[0]), by_popularity)
-        return rows[context.allowed(rows)][: self.limit]
+        return first_allowed(context, rows, self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +186,8 @@ class EngagedByFollowed:
         _, (posts, times) = events.gather(users, self.per_user, columns=(0, 1))
         allowed = context.allowed(posts)
         posts, times = posts[allowed], times[allowed]
-        return distinct(posts[np.argsort(-times, kind="stable")].astype(np.intp))[: self.limit]
+        latest_first = posts[np.argsort(-times, kind="stable")]
+        return np.array(list(dict.fromkeys(latest_first.tolist()))[: self.limit], np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +211,4 @@ class FavouriteTopics:
         share = np.bincount(topics, minlength=len(state.topic_ids) + 1) / len(topics)  # the last: no topic
         rows = newest(context, self.window)
         decay = np.exp2(-np.arange(len(rows)) / self.limit)
-        return top_by_value(context, rows, share[state.topic[rows]] * decay, self.limit)
-
-
-def distinct(rows: Rows) -> Rows:
-    """`rows` without repeats, in order of first appearance."""
-    _, first = np.unique(rows, return_index=True)
-    return rows[np.sort(first)]
+        return top_by_value(rows, share[state.topic[rows]] * decay, self.limit)
