@@ -52,8 +52,9 @@ class ChoiceModel:
     def standardised(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_features, n) the standardised and clipped inputs."""
         mean, scale, *_ = self._float32
-        z: NDArray[np.float32] = ((inputs - mean) / scale).clip(-CLIP, CLIP)
-        return z
+        z: NDArray[np.float32] = inputs - mean
+        z /= scale
+        return z.clip(-CLIP, CLIP, out=z)
 
     def utilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n,) utilities of n posts from their inputs (n_features, n)."""

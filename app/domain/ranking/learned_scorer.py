@@ -46,7 +46,7 @@ class LearnedScorer:
         values = np.exp(utility - utility.max(initial=-np.inf))
 
         def reasons(at: Rows) -> list[Reason | None]:
-            return self._strongest_reasons(inputs[:, at])
+            return self._strongest_reasons(inputs.take(at, axis=1))
 
         def explanations(at: Rows) -> list[dict[str, Any]]:
             if not len(at):  # no post was ranked

@@ -64,11 +64,8 @@ def item_transitions(context: RankingContext) -> GroupSums:
     state = context.state
     posts = context.recent_events[0][-_MAX_PER_TRANSITION:].astype(np.intp)
     owner, (users, engaged_at) = state.users_by_post.gather(posts, _MAX_PER_TRANSITION, columns=(0, 1))
-    others = ~context.excluded_as_neighbours(users)
-    owner, users, engaged_at = owner[others], users[others], engaged_at[others]
-    event, (next_posts, times) = state.events_by_user.gather(
-        users.astype(np.intp), _MAX_PER_TRANSITION, columns=(0, 1)
-    )
+    engaged_at[context.excluded_as_neighbours(users)] = np.inf  # no event of theirs is later
+    event, (next_posts, times) = state.events_by_user.gather(users, _MAX_PER_TRANSITION, columns=(0, 1))
     recency = 1.0 / (1.0 + np.arange(len(posts))[::-1])
     weight = (
         recency[owner[event]] * (times >= engaged_at[event]) / np.sqrt(4.0 + state.engagements[next_posts])

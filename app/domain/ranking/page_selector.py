@@ -47,7 +47,8 @@ class PageSelector:
         state = context.state
         chosen = one_per_thread(state.visibility, rows).nonzero()[0][: _LOOK_AHEAD_PAGES * size]
         rows, spaced = rows[chosen], values[chosen]
-        for group in (state.author, *state.visibility.groups):
+        groups = (state.author, *state.visibility.groups) if len(earlier) else (state.author,)
+        for group in groups:  # `rows` have one post of each thread, so only earlier pages repeat a thread
             spaced = spaced_values(spaced, group[rows], group[earlier], self.repeat_factor, self.repeat_floor)
         order = (-spaced).argsort(kind="stable")
         seed = exploration_seed(context.user, context.now)
