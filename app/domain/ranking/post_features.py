@@ -18,6 +18,8 @@ from app.domain.ranking.features import Block, FeatureSet
 
 _MIN_COUNT = 1e-6  # added to a decayed count before its logarithm
 _MIN_TOPIC_RATIO = -8.0  # natural logarithm
+NO_ENGAGEMENT = -1e9
+"""log2 of a count below any other. It is finite, so -inf of a post without an event minus it is no NaN."""
 
 
 def _single_precision(counts: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -155,18 +157,20 @@ def engagement_within_topic(posts: PostBatch) -> Block:
     state = posts.state
     largest = largest_engagement_by_topic(state)
     own = state.post_counters.log2_values(_SIX_HOURS, posts.rows)
-    with np.errstate(invalid="ignore"):  # -inf minus -inf is NaN without any engagement; fmax ignores NaN
-        ratio = (own - largest[state.topic[posts.rows] + 1]).astype(np.float32)
+    ratio = (own - largest[state.topic[posts.rows] + 1]).astype(np.float32)
     ratio *= np.log(2)
-    return np.fmax(ratio, _MIN_TOPIC_RATIO).clip(max=0.0)[None]
+    return ratio.clip(_MIN_TOPIC_RATIO, 0.0)[None]
 
 
 def largest_engagement_by_topic(state: FeedState) -> NDArray[np.float64]:
-    """(1 + n_topics,) log2 of the largest count among the top 300 posts; the first is of posts without a topic."""
+    """(1 + n_topics,) log2 of the largest count among the top 300 posts; the first is of posts without a topic.
+
+    NO_ENGAGEMENT for a topic without any of them.
+    """
 
     def compute() -> NDArray[np.float64]:
         top = state.post_counters.top_k(_SIX_HOURS, 300)
-        largest = np.full(len(state.topic_ids) + 1, -np.inf)
+        largest = np.full(len(state.topic_ids) + 1, NO_ENGAGEMENT)
         np.maximum.at(largest, state.topic[top] + 1, state.post_counters.log2_values(_SIX_HOURS, top))
         return largest
 

@@ -9,6 +9,7 @@ from app.domain.feed.ragged import grow
 from app.domain.feed.state import FeedState
 from app.domain.ranking.features import Feature
 from app.domain.ranking.post_features import (
+    NO_ENGAGEMENT,
     POST_FEATURES,
     PostBatch,
     largest_engagement_by_topic,
@@ -55,7 +56,7 @@ class PostTable:
 
     def __init__(self, state: FeedState) -> None:
         self._state = state
-        self._slot_of = np.zeros(0, np.int32)  # by post row
+        self._slot_of = np.zeros(state.n_posts, np.int32)  # by post row
         self._owner = np.zeros(_CAPACITY, np.intp)  # by slot: post row
         self._used = 0  # slots
         self._inputs = np.zeros((_CAPACITY, len(POST_FEATURES.names())), np.float32)  # by slot
@@ -107,12 +108,14 @@ class PostTable:
         Invalidating all posts instead, a ranking costs 1.15 x the CPU if an event arrives before each.
         """
         state, valid = self._state, self._timed.is_valid
+        if state.changed_posts.position == self._position:
+            return
         changed = state.changed_posts.since(self._position)
         self._position = state.changed_posts.position
         self._slot_of = grow(self._slot_of, state.n_posts)
         if changed is None:
             valid[:] = False
-        elif len(changed):
+        else:
             authors = np.unique(state.author[changed])
             _, (by_authors,) = state.posts_by_author.gather(
                 authors[authors >= 0].astype(np.intp), state.n_posts
@@ -120,7 +123,9 @@ class PostTable:
             slots, has_slot = self._find(np.concatenate([changed, by_authors]))
             valid[slots[has_slot]] = False
             before, self._largest = self._largest, largest_engagement_by_topic(state)
-            is_new = self._largest != np.append(before, np.full(len(self._largest) - len(before), -np.inf))
+            is_new = self._largest != np.append(
+                before, np.full(len(self._largest) - len(before), NO_ENGAGEMENT)
+            )
             if is_new.any():
                 owners = self._owner[: self._used]
                 valid[: self._used] &= ~is_new[state.topic[owners] + 1]
