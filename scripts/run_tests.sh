@@ -2,7 +2,7 @@
 # Lint, format, types, architecture contracts, then the tests.
 #
 #   scripts/run_tests.sh                  the default tier, within five minutes
-#   scripts/run_tests.sh --all            the tests marked slow, chaos, container and browser as well
+#   scripts/run_tests.sh --all            the tests marked slow, chaos, container and browser as well, and more examples
 #   scripts/run_tests.sh --collect-only   set up and collect, nothing else
 #   scripts/run_tests.sh ARGUMENTS...     everything else goes to pytest (a path, -k, -x, -n 0, ...)
 source "$(dirname "$0")/setup.sh"
@@ -12,7 +12,7 @@ collect_only=false
 arguments=()
 for argument in "$@"; do
     case "$argument" in
-        --all) tier=() ;;
+        --all) tier=(--hypothesis-profile thorough) ;;
         -h | --help) sed -n '2,/^source/{/^#/s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
         --collect-only | --co) collect_only=true; arguments+=(--collect-only) ;;
         *) arguments+=("$argument") ;;
@@ -29,4 +29,6 @@ if ! $collect_only; then
     # The order is that of tests/conftest.py, not by the number of tests in a file.
     tier+=(-n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 fi
+# Compile once: if PYTHONDONTWRITEBYTECODE is set, each process of a test would compile the repository again.
+unset PYTHONDONTWRITEBYTECODE
 exec python -m pytest ${tier[@]+"${tier[@]}"} ${arguments[@]+"${arguments[@]}"}

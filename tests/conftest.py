@@ -11,9 +11,10 @@ from app.infrastructure.database.embedded import EmbeddedPostgres
 from tests.support.postgres import TestServer
 
 # Time limits of single examples would fail on a busy machine; a failure seen in CI must come back at home.
-hypothesis.settings.register_profile("default", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+_in_ci = bool(os.environ.get("CI"))
+hypothesis.settings.register_profile("thorough", deadline=None, derandomize=_in_ci, print_blob=_in_ci)
+hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("thorough"), max_examples=40)
+hypothesis.settings.load_profile("default")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -214,9 +214,8 @@ class Running:
     def now_with(self, **changes: object) -> None:
         self.state_now = replace(self.state_now, **changes)  # type: ignore[arg-type]
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Services]:
-        yield Services(
+    def services(self) -> Services:
+        return Services(
             self.recommend,
             self.track,
             self.retract,
@@ -230,3 +229,7 @@ class Running:
             ReadReach(self.impressions, DerivedIds()),
             GetHealthStatus(self.state, self.clock),
         )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Services]:
+        yield self.services()

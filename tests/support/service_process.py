@@ -48,7 +48,7 @@ class Service:
             stdout=self.log_file.open("wb") if stdout is None else stdout,
             stderr=subprocess.STDOUT,
         )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=15)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=15, verify=False)
 
     def wait_until_ready(self) -> None:
         until = time.monotonic() + START_SECONDS

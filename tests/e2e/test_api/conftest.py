@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
@@ -17,12 +18,28 @@ def running() -> Running:
     return Running()
 
 
-@pytest.fixture
-def options() -> ApiOptions:
-    return ApiOptions(body_limit_bytes=100_000, body_budget_seconds=0.5, track_concurrency=2)
+def new_app(running: Running) -> FastAPI:
+    options = ApiOptions(body_limit_bytes=100_000, body_budget_seconds=0.5, track_concurrency=2)
+    return create_api(options, Metrics(), running.open, version="1.2.3")
+
+
+@pytest.fixture(scope="package")
+def shared_app() -> Iterator[tuple[FastAPI, httpx.Client]]:
+    app = new_app(Running())
+    with served(app) as client:
+        yield app, client
 
 
 @pytest.fixture
-def api(running: Running, options: ApiOptions) -> Iterator[httpx.Client]:
-    with served(create_api(options, Metrics(), running.open, version="1.2.3")) as client:
+def api(running: Running, shared_app: tuple[FastAPI, httpx.Client]) -> httpx.Client:
+    """The use cases are the test's own. All tests share the server, its metrics and its threads."""
+    app, client = shared_app
+    app.state.services = running.services()
+    return client
+
+
+@pytest.fixture
+def own_api(running: Running) -> Iterator[httpx.Client]:
+    """A server for one test: its metrics begin at 0 and its threads are free."""
+    with served(new_app(running)) as client:
         yield client

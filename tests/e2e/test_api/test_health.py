@@ -23,6 +23,12 @@ from tests.support.http_server import served
 KEYS = ("first-key", "second-key")
 
 
+@pytest.fixture
+def api(own_api: httpx.Client) -> httpx.Client:
+    """The metrics of the server are those of the test."""
+    return own_api
+
+
 def test_a_whole_service_is_healthy(api: httpx.Client) -> None:
     answer = api.get("/health")
 

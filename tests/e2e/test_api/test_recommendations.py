@@ -194,12 +194,12 @@ def test_a_failure_of_the_service_returns_a_problem_without_internal_details(
     assert "s3cret" not in answer.text
 
 
-def test_answers_are_counted_by_source_status_and_mode_and_timed_by_stage(api: httpx.Client) -> None:
-    page(api, context={"mode": "newest"})
-    api.post(GENERATE, content=b"{")
-    api.post(GENERATE, json={"user_id": "a", "cursor": "x"})
+def test_answers_are_counted_by_source_status_and_mode_and_timed_by_stage(own_api: httpx.Client) -> None:
+    page(own_api, context={"mode": "newest"})
+    own_api.post(GENERATE, content=b"{")
+    own_api.post(GENERATE, json={"user_id": "a", "cursor": "x"})
 
-    figures = api.get("/metrics").text
+    figures = own_api.get("/metrics").text
 
     count = "ml_recommendation_requests_total"
     assert f'{count}{{mode="newest",source="cold_start",status="200"}} 1.0' in figures

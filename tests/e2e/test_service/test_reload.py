@@ -54,7 +54,7 @@ def readers(service: Service) -> Iterator[list[httpx.Response]]:
     stop = threading.Event()
 
     def read() -> None:
-        with httpx.Client(base_url=service.client.base_url, timeout=10) as client:
+        with httpx.Client(base_url=service.client.base_url, timeout=10, verify=False) as client:
             while not stop.wait(0.005):
                 answers.append(client.post("/recommendations/generate", json={"user_id": "reader"}))
 
