@@ -23,7 +23,7 @@ def new_app(running: Running) -> FastAPI:
     return create_api(options, Metrics(), running.open, version="1.2.3")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared_app() -> Iterator[tuple[FastAPI, httpx.Client]]:
     app = new_app(Running())
     with served(app) as client:
@@ -32,7 +32,7 @@ def shared_app() -> Iterator[tuple[FastAPI, httpx.Client]]:
 
 @pytest.fixture
 def api(running: Running, shared_app: tuple[FastAPI, httpx.Client]) -> httpx.Client:
-    """The use cases are the test's own. All tests share the server, its metrics and its threads."""
+    """The use cases are the test's own. The tests of a file share the server, its metrics and its threads."""
     app, client = shared_app
     app.state.services = running.services()
     return client
