@@ -18,8 +18,10 @@ def running() -> Running:
     return Running()
 
 
-def new_app(running: Running) -> FastAPI:
-    options = ApiOptions(body_limit_bytes=100_000, body_budget_seconds=0.5, track_concurrency=2)
+def new_app(running: Running, body_budget_seconds: float = 10) -> FastAPI:
+    options = ApiOptions(
+        body_limit_bytes=100_000, body_budget_seconds=body_budget_seconds, track_concurrency=2
+    )
     return create_api(options, Metrics(), running.open, version="1.2.3")
 
 
@@ -39,7 +41,13 @@ def api(running: Running, shared_app: tuple[FastAPI, httpx.Client]) -> httpx.Cli
 
 
 @pytest.fixture
-def own_api(running: Running) -> Iterator[httpx.Client]:
+def body_budget_seconds() -> float:
+    """A test parametrizes it to have another one in `own_api`."""
+    return 10
+
+
+@pytest.fixture
+def own_api(running: Running, body_budget_seconds: float) -> Iterator[httpx.Client]:
     """A server for one test: its metrics begin at 0 and its threads are free."""
-    with served(new_app(running)) as client:
+    with served(new_app(running, body_budget_seconds)) as client:
         yield client
