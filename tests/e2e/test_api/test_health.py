@@ -224,12 +224,12 @@ def test_no_header_bytes_break_the_key_check(locked: httpx.Client) -> None:
 @pytest.fixture
 def logs() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, ours = root.handlers[:], root.level, structlog.get_config()
     configure_logging("INFO")
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**ours)
 
 
 @pytest.mark.usefixtures("logs")
