@@ -89,12 +89,13 @@ class _Export:
                         counts &= ~np.isin(events.seq, seqs)
                 parts.append(events[np.flatnonzero(counts)])
         events = EventColumns.concatenate(parts)
+        del parts  # so that sorting needs a second copy only
         return events[np.lexsort((events.seq, events.time_us))], has_older
 
     def _event_columns(self, batch: Any) -> EventColumns:
         return EventColumns(
-            self._users.rows(ids(batch["user_id"])),
-            self._posts.rows(ids(batch["post_id"])),
+            _rows(self._users, batch["user_id"]),
+            _rows(self._posts, batch["post_id"]),
             _codes(batch["interaction_type"]),
             times_us(batch["created_at"]),
             batch["seq"].to_numpy(),
@@ -123,6 +124,13 @@ class _Export:
 
     def _batches(self, name: Table, columns: Sequence[str] | None = None) -> Iterator[Any]:
         return batches(self._folder, self._manifest.tables[name], columns)
+
+
+def _rows(index: UuidIndex, column: Any) -> NDArray[np.int32]:
+    """(n,) the row of each id; an id that occurs several times is looked up once."""
+    encoded = column.dictionary_encode()
+    rows: NDArray[np.int32] = index.rows(ids(encoded.dictionary))[encoded.indices.to_numpy()]
+    return rows
 
 
 def _codes(types: Any) -> NDArray[np.uint8]:
