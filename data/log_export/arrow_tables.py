@@ -1,6 +1,7 @@
 """The Parquet files of an export: their columns, and the conversion from and to arrays."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import KEY_DTYPE, NO_TIME
+from app.shared.atomic_file import open_atomically
 from data.log_export.manifest import ExportedFile, ExportError, Table
 
 _ID: Final = pa.binary(16)
@@ -132,21 +134,44 @@ def numbers(column: Any, dtype: type) -> NDArray[Any]:
     return values.astype(dtype, copy=False)
 
 
+def write_file(
+    folder: Path, name: str, run: int, schema: Any, write: Callable[[Callable[[Any], None]], None]
+) -> ExportedFile:
+    """Write the file of a run in the folder `name` of an export; it appears whole. Raises OSError.
+
+    `write` receives a function that adds an Arrow table to the file.
+    """
+    file = ExportedFile.of_run(name, run)
+    path, rows = folder / file.path, 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open_atomically(path) as target, pq.ParquetWriter(target, schema, compression="zstd") as writer:
+
+        def add(table: Any) -> None:
+            nonlocal rows
+            writer.write_table(table)
+            rows += table.num_rows
+
+        write(add)
+    return file.model_copy(update={"rows": rows, "sha256": _sha256(path)})
+
+
 def batches(folder: Path, file: ExportedFile, columns: Sequence[str] | None = None) -> Iterator[Any]:
     """The record batches of a file, all columns or some. Raises ExportError for a missing or damaged file."""
     path = folder / file.path
     try:
+        if _sha256(path) != file.sha256:
+            raise ExportError(path, f"was changed after the export; {_REMEDY}")
         with pq.ParquetFile(path) as source:
-            if source.metadata.num_rows != file.rows:
-                raise ExportError(
-                    path,
-                    f"has {source.metadata.num_rows:,} rows, not the {file.rows:,} of the manifest; {_REMEDY}",
-                )
             yield from source.iter_batches(batch_size=_BATCH_ROWS, columns=columns)
     except FileNotFoundError:
         raise ExportError(path, f"is missing; {_REMEDY}") from None
     except (pa.ArrowException, OSError) as error:
         raise ExportError(path, f"cannot be read: {str(error).splitlines()[0]}; {_REMEDY}") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _BATCH_ROWS: Final = 1 << 18

@@ -24,6 +24,9 @@ class ExportError(ConfigurationError):
         super().__init__(f"{place}: {problem}")
 
 
+_NO_DIGEST: Final = "0" * 64
+
+
 class ExportedFile(BaseModel):
     """A file of the folder. A later run replaces tables, but never a file.
 
@@ -36,6 +39,12 @@ class ExportedFile(BaseModel):
     run: Annotated[int, Field(ge=1)]
     rows: Annotated[int, Field(ge=0)]
     newest_us: int | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = _NO_DIGEST
+
+    @classmethod
+    def of_run(cls, name: str, run: int) -> "ExportedFile":
+        """The file of a run in the folder `name`, before it is written."""
+        return cls(path=f"{name}/run-{run:06}.parquet", run=run, rows=0)
 
 
 class Manifest(BaseModel):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from sqlalchemy import Connection
@@ -24,10 +23,10 @@ from app.infrastructure.database.control_repository_impl import read_all_control
 from app.infrastructure.database.feed_log_impl import SqlFeedLog, read_source
 from app.infrastructure.database.full_read import unix_microseconds
 from app.infrastructure.database.impression_repository_impl import read_newest_pages
-from app.shared.atomic_file import DRAFT_PREFIX, open_atomically
+from app.shared.atomic_file import DRAFT_PREFIX
 from app.shared.progress import Progress
 from data.log_export import arrow_tables
-from data.log_export.arrow_tables import table_of
+from data.log_export.arrow_tables import table_of, write_file
 from data.log_export.manifest import (
     NAME,
     PATH_FORM,
@@ -160,11 +159,14 @@ class _Run:
 
     def _write_day(self, added: log_export.ExportRange, day: date) -> ExportedFile:
         self._newest_us = NO_TIME
-        with self._file(f"interactions/day={day}", arrow_tables.INTERACTIONS) as (add, file):
+
+        def write(add: Add) -> None:
             log_export.copy_events(
                 self.connection, self.log.schema, added, day, lambda page: add(self._interactions(page))
             )
-        return file().model_copy(update={"newest_us": self._newest_us})
+
+        file = self._write(f"interactions/day={day}", arrow_tables.INTERACTIONS, write)
+        return file.model_copy(update={"newest_us": self._newest_us})
 
     def _interactions(self, page: NDArray[np.void]) -> Any:
         time_us, seq = unix_microseconds(page["time"]), page["seq"].astype(np.int64)
@@ -177,7 +179,7 @@ class _Run:
         """A file with the numbers of changed interactions, if there are any."""
         if not changed:
             return []
-        return [self._write("changed", arrow_tables.CHANGED, [[changed]])]
+        return [self._write_parts("changed", arrow_tables.CHANGED, [[changed]])]
 
     def write_tables(self) -> dict[Table, ExportedFile]:
         """A file for each table, with all of its rows."""
@@ -209,7 +211,7 @@ class _Run:
         }
         files: dict[Table, ExportedFile] = {}
         for number, (name, columns) in enumerate(parts.items(), 1):
-            files[name] = self._write(name, arrow_tables.TABLES[name], columns)
+            files[name] = self._write_parts(name, arrow_tables.TABLES[name], columns)
             self.progress("tables", number, len(parts) + 1)
         files["follows"] = self._write_follows()
         self.progress("tables", len(parts) + 1, len(parts) + 1)
@@ -217,37 +219,26 @@ class _Run:
 
     def _write_follows(self) -> ExportedFile:
         follows = arrow_tables.TABLES["follows"]
-        with self._file("follows", follows) as (add, file):
 
+        def write(add: Add) -> None:
             def add_page(page: NDArray[np.void]) -> None:
                 add(table_of(follows, (page["follower"], page["followee"], unix_microseconds(page["since"]))))
 
             log_export.copy_follows(self.connection, self.log.schema, add_page)
-        return file()
 
-    def _write(self, name: str, schema: Any, parts: Iterable[Sequence[Any]]) -> ExportedFile:
+        return self._write("follows", follows, write)
+
+    def _write_parts(self, name: str, schema: Any, parts: Iterable[Sequence[Any]]) -> ExportedFile:
         """Write one file with the columns of all parts."""
-        with self._file(name, schema) as (add, file):
+
+        def write(add: Add) -> None:
             for columns in parts:
                 add(table_of(schema, columns))
-        return file()
 
-    @contextmanager
-    def _file(self, name: str, schema: Any) -> Iterator[tuple[Add, Callable[[], ExportedFile]]]:
-        """Open a file of this run; at the end it appears whole. The second value returns its entry afterwards."""
-        path, rows = f"{name}/run-{self.number:06}.parquet", 0
-        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        return self._write(name, schema, write)
 
-        def add(table: Any) -> None:
-            nonlocal rows
-            writer.write_table(table)
-            rows += table.num_rows
-
-        with (
-            open_atomically(self.folder / path) as target,
-            pq.ParquetWriter(target, schema, compression="zstd") as writer,
-        ):
-            yield add, lambda: ExportedFile(path=path, run=self.number, rows=rows)
+    def _write(self, name: str, schema: Any, write: Callable[[Add], None]) -> ExportedFile:
+        return write_file(self.folder, name, self.number, schema, write)
 
 
 def _control_columns(controls: Sequence[UserControls]) -> list[list[Any]]:
