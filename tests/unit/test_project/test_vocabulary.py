@@ -184,6 +184,7 @@ EXEMPTIONS: Final = (
     Exemption("tests/unit/test_data/test_synthetic/test_feed.py", "--world", _FLAG),
     Exemption("tests/unit/test_data/test_synthetic/test_feed.py", '"taste"', _SCENARIO),
     Exemption("data/synthetic/behaviour.py", '"taste"', _SCENARIO),
+    Exemption("docs/performance.md", "--scenario taste", _SCENARIO),
     Exemption("tests/integration/test_training/test_quality_band.py", '"taste"', _SCENARIO),
     Exemption("tests/support/quality_band.py", '"taste"', _SCENARIO),
     Exemption("web/components/icons.tsx", "<circle", _SVG),
