@@ -100,16 +100,20 @@ def create_api(
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(recommendations_router(options, metrics))
     threads = WriteThreads(options)
-    app.include_router(interactions_router(options, metrics, threads))
-    app.include_router(feedback_router(options, threads))
-    app.include_router(follows_router(threads))
-    app.include_router(audiences_router(threads))
-    app.include_router(entities_router(options, threads))
-    app.include_router(impressions_router(options, threads))
-    app.include_router(health_router(metrics))
-    app.include_router(docs_router())
+    routers = (
+        recommendations_router(options, metrics),
+        interactions_router(options, metrics, threads),
+        feedback_router(options, threads),
+        follows_router(threads),
+        audiences_router(threads),
+        entities_router(options, threads),
+        impressions_router(options, threads),
+        health_router(metrics),
+        docs_router(),
+    )
+    for router in routers:  # not `include_router`, which matches the path of each request twice, in 40 µs
+        app.router.routes.extend(router.routes)
     _answer_errors(app, options)
     app.openapi = lambda: _openapi(app, locked=bool(options.api_keys))  # type: ignore[method-assign]
     return app

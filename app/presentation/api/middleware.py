@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import structlog
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
@@ -38,6 +38,7 @@ class AccessLogMiddleware:
         self._app = app
         self._observe = observe
         self._traces = traces
+        self._log = log.bind()  # `log` looks up the configuration again for each line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -69,7 +70,7 @@ class AccessLogMiddleware:
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 scope["feed.status"] = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = scope["feed.request_id"]
+                message["headers"].append((b"x-request-id", scope["feed.request_id"].encode()))
             await send(message)
 
         try:
@@ -84,7 +85,7 @@ class AccessLogMiddleware:
     def _record(self, scope: Scope, seconds: float) -> None:
         (method, route), status = _method_and_route(scope), scope["feed.status"]
         self._observe(method, route, status, seconds)
-        write_line = log.debug if route in _PROBES else log.info
+        write_line = self._log.debug if route in _PROBES else self._log.info
         write_line(
             "request",
             method=scope["method"],
