@@ -429,12 +429,12 @@ class InMemoryRecommendations:
     def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
         self._tables.begin()
         for answer in recommendations:
-            for one in answer.recommendations:
-                key = (answer.user_id, one.post_id)
+            for post_id, score in zip(map(UUID, answer.post_ids), answer.scores, strict=True):
+                key = (answer.user_id, post_id)
                 newer = key in self.rows and self.rows[key][1] > answer.generated_at
-                known = answer.user_id in self._tables.users and one.post_id in self._tables.posts
+                known = answer.user_id in self._tables.users and post_id in self._tables.posts
                 if known and not newer:
-                    self.rows[key] = (one.score, answer.generated_at, answer.expires_at)
+                    self.rows[key] = (score, answer.generated_at, answer.expires_at)
 
     def remove_expired(self, now: datetime) -> int:
         self._tables.begin()

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from app.application.dto import RecommendationResponse
 from app.application.workers.write_behind import WriteBehind
-from app.domain.entities import Recommendation
 from app.domain.repositories.recommendation_repository import RecommendationRepository, SavedRecommendations
 from app.domain.services.clock import Clock
 
@@ -37,11 +36,5 @@ class RecommendationWriter(WriteBehind[UserResponse]):
         self._repository.remove_expired(self._clock.now())
 
     def _to_rows(self, user_id: UUID, response: RecommendationResponse) -> SavedRecommendations:
-        recommendations = [
-            Recommendation(UUID(post_id), score, reason)
-            for post_id, score, reason in zip(
-                response.post_ids, response.scores, response.reasons, strict=True
-            )
-        ]
-        generated_at = response.generated_at
-        return SavedRecommendations(user_id, recommendations, generated_at, generated_at + self._ttl)
+        generated_at, expires_at = response.generated_at, response.generated_at + self._ttl
+        return SavedRecommendations(user_id, response.post_ids, response.scores, generated_at, expires_at)

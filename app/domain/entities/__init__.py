@@ -3,7 +3,7 @@
 from app.domain.entities.impression import Impression
 from app.domain.entities.interaction import INTERACTION_TYPES, Interaction, InteractionType
 from app.domain.entities.post import Post
-from app.domain.entities.recommendation import Reason, Recommendation
+from app.domain.entities.reason import Reason
 from app.domain.entities.user import User
 
 __all__ = [
@@ -13,6 +13,5 @@ __all__ = [
     "InteractionType",
     "Post",
     "Reason",
-    "Recommendation",
     "User",
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.entities.recommendation import Reason
+from app.domain.entities.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)

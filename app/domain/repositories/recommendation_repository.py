@@ -6,15 +6,18 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from app.domain.entities import Recommendation
-
 
 @dataclass(frozen=True, slots=True)
 class SavedRecommendations:
-    """The recommendations of one user, and the time at which they expire."""
+    """The recommendations of one user, and the time at which they expire.
+
+    post_ids  UUIDs of the posts as text
+    scores    one for each post
+    """
 
     user_id: UUID
-    recommendations: Sequence[Recommendation]
+    post_ids: Sequence[str]
+    scores: Sequence[float]
     generated_at: datetime
     expires_at: datetime
 

@@ -57,6 +57,5 @@ def _parameters(saved: SavedRecommendations) -> tuple[str, str, str, datetime, d
 
     The arrays are written here because the driver is slow: it inspects each value.
     """
-    scores = {str(one.post_id): repr(one.score) for one in saved.recommendations}  # the last score of a post
-    posts, values = (",".join(column) for column in (scores, scores.values()))
-    return str(saved.user_id), f"{{{posts}}}", f"{{{values}}}", saved.generated_at, saved.expires_at
+    posts, scores = ",".join(saved.post_ids), ",".join(map(repr, saved.scores))
+    return str(saved.user_id), f"{{{posts}}}", f"{{{scores}}}", saved.generated_at, saved.expires_at

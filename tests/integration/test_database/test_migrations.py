@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from app.domain.entities import Impression, Interaction, Reason, Recommendation
+from app.domain.entities import Impression, Interaction, Reason
 from app.domain.entities.control import Control
 from app.domain.errors import StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
@@ -194,9 +194,7 @@ def test_a_teams_tables_serve_as_a_feed(empty_engine: Engine) -> None:
         interactions.record([Interaction(unknown, post, "like", NOON)])
     with pytest.raises(UnknownPost, match=str(unknown)):
         interactions.record([Interaction(user, unknown, "like", NOON)])
-    SqlRecommendationRepository(engine).save(
-        [SavedRecommendations(user, [Recommendation(post, 0.5, Reason.RECENT)], NOON, NOON)]
-    )
+    SqlRecommendationRepository(engine).save([SavedRecommendations(user, [str(post)], [0.5], NOON, NOON)])
 
     history = before.dataset
     assert set(history.users.external_id) == {str(user), str(author)}
@@ -351,11 +349,10 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     )
     follows, pair = SqlFollowRepository(served, budget_seconds=20), (user_uuid("anna"), user_uuid("bert"))
     numbers = [follows.set_follow(*pair, follows=one).seq for one in (True, True, False)]
-    recommendation = Recommendation(
-        whole_post := UUID(bytes=log.read_all().dataset.posts.key[0].tobytes()), 0.5, Reason.RECENT
-    )
+    whole_post = UUID(bytes=log.read_all().dataset.posts.key[0].tobytes())
     recommendations = SqlRecommendationRepository(served)
-    recommendations.save([SavedRecommendations(did("anna", "first").user_id, [recommendation], NOON, NOON)])
+    saved = SavedRecommendations(did("anna", "first").user_id, [str(whole_post)], [0.5], NOON, NOON)
+    recommendations.save([saved])
     recommendations.remove_expired(NOON)
     entities = SqlEntityRepository(served, budget_seconds=20)
     entities.put_posts([("second", {"author_id": "carl"})], NOON)

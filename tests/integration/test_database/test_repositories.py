@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from app.domain.entities import Reason, Recommendation
 from app.domain.entities.control import Control
 from app.domain.errors import UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.feed.dataset import uuid_keys
@@ -448,21 +447,20 @@ def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage:
     filled(storage)
     anna = user_uuid("anna")
     expires = NOON + timedelta(hours=24)
-    recommended = [
-        Recommendation(post_uuid(name), 0.5, Reason.RECENT) for name in ("first", "second", "gone")
-    ]
+    recommended = [str(post_uuid(name)) for name in ("first", "second", "gone")]
+    scores = [0.5] * 3
 
     later = timedelta(hours=1)
     storage.recommendations.save(
         [
-            SavedRecommendations(user, recommended, NOON, expires)
+            SavedRecommendations(user, recommended, scores, NOON, expires)
             for user in (anna, user_uuid("nobody"), user_uuid("bert"))
         ]
     )
     storage.recommendations.save(
         [
-            SavedRecommendations(anna, recommended[:1], NOON + later, expires + later),
-            SavedRecommendations(user_uuid("bert"), [], NOON, expires),
+            SavedRecommendations(anna, recommended[:1], scores[:1], NOON + later, expires + later),
+            SavedRecommendations(user_uuid("bert"), [], [], NOON, expires),
         ]
     )
     storage.recommendations.save([])
@@ -474,11 +472,13 @@ def test_saved_recommendations_are_refreshed_and_live_until_they_expire(storage:
 
 def test_an_older_answer_does_not_replace_a_newer_one(storage: Storage) -> None:
     filled(storage)
-    anna, recommended = user_uuid("anna"), [Recommendation(post_uuid("first"), 0.5, Reason.RECENT)]
-    storage.recommendations.save([SavedRecommendations(anna, recommended, NOON, NOON + timedelta(hours=2))])
+    anna, recommended = user_uuid("anna"), [str(post_uuid("first"))]
+    storage.recommendations.save(
+        [SavedRecommendations(anna, recommended, [0.5], NOON, NOON + timedelta(hours=2))]
+    )
 
     hour = timedelta(hours=1)
-    storage.recommendations.save([SavedRecommendations(anna, recommended, NOON - hour, NOON + hour)])
+    storage.recommendations.save([SavedRecommendations(anna, recommended, [0.5], NOON - hour, NOON + hour)])
 
     assert storage.recommendations.remove_expired(NOON + timedelta(minutes=90)) == 0
 

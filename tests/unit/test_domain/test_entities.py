@@ -1,14 +1,13 @@
 """Entities keep their invariants: what breaks one cannot be made."""
 
 from datetime import UTC, datetime
-from math import nan
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.entities import INTERACTION_TYPES, Interaction, Post, Reason, Recommendation, User
+from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
 from app.domain.entities.interaction import MAX_METADATA_BYTES
 from app.domain.entities.post import post_text
 
@@ -59,14 +58,6 @@ def test_metadata_is_bounded_in_bytes_of_compact_json(character: str, more: int)
     else:
         with pytest.raises(ValueError, match=f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON"):
             Interaction(ALICE, POST, "view", NOON, metadata=metadata)
-
-
-def test_a_score_lies_between_0_and_1() -> None:
-    for score in (0.0, 1.0):
-        assert Recommendation(POST, score, Reason.TRENDING).score == score
-    for score in (-0.01, 1.01, nan):
-        with pytest.raises(ValueError, match="score must lie in"):
-            Recommendation(POST, score, Reason.TRENDING)
 
 
 def test_entities_cannot_be_changed() -> None:
