@@ -25,6 +25,7 @@ class FeedQuery:
 
     excluded_keys  UUID bytes of the posts that the request excludes
     cursor         None for a request by offset
+    list_key       identifies the list: equal for all pages of it
     """
 
     request: RecommendationRequest
@@ -32,6 +33,7 @@ class FeedQuery:
     excluded_keys: list[bytes]
     cursor: CursorState | None
     now: datetime
+    list_key: Hashable
 
     @classmethod
     def resolve(
@@ -43,7 +45,9 @@ class FeedQuery:
         cursor = None
         if request.cursor is not None:
             cursor = cursors.open(request.cursor, user_id, request.mode, now)
-        return cls(request, user_id, excluded, cursor, now)
+        options = request.mode, request.exclude_seen, request.shown, request.record
+        list_key = user_id.bytes, *options, _digest(excluded)
+        return cls(request, user_id, excluded, cursor, now, list_key)
 
     @property
     def start(self) -> int:
@@ -54,13 +58,6 @@ class FeedQuery:
     def stop(self) -> int:
         """Position after the last post in its list."""
         return self.start + self.request.limit
-
-    @property
-    def list_key(self) -> Hashable:
-        """Identifies the list: equal for all pages of it."""
-        request = self.request
-        options = request.mode, request.exclude_seen, request.shown, request.record
-        return self.user_id, *options, _digest(self.excluded_keys)
 
     @property
     def response_key(self) -> Hashable:

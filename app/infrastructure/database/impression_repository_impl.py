@@ -182,8 +182,8 @@ class SqlImpressionRepository:
 
 def page_from_row(user_id: UUID, shown_at: datetime, posts: list[int], seen: str | None) -> ShownPage:
     """The page of a row of PAGE_COLUMNS."""
-    bits = [bit == "1" for bit in seen] if seen else [False] * len(posts)
-    return ShownPage(user_id, shown_at, np.array(posts, np.int64), np.array(bits, np.bool_))
+    bits = np.array(list(seen)) == "1" if seen else np.zeros(len(posts), np.bool_)
+    return ShownPage(user_id, shown_at, np.array(posts, np.int64), bits)
 
 
 def read_newest_pages(connection: Connection, schema: SchemaName) -> list[ShownPage]:
