@@ -5,10 +5,9 @@ target of a foreign key. The view over it uses the columns that it has. The team
 """
 
 from alembic import op
-from sqlalchemy import text
 
-from app.infrastructure.database.migrate import MigrationRejected
 from app.infrastructure.database.migrations.adopted_tables import view_over
+from app.infrastructure.database.migrations.operations import comment_on, feed_schema, reject_existing
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 revision = "0001"
@@ -140,23 +139,6 @@ WATCHED = {
 }
 
 
-def schema_name() -> SchemaName:
-    return SchemaName(op.get_context().opts["feed_schema"])
-
-
-def is_ours(schema: SchemaName, table: str) -> bool | None:
-    """Return whether the migrations created the table; None if there is no such relation."""
-    found = (
-        op.get_bind()
-        .execute(
-            text("SELECT obj_description(to_regclass(:name), 'pg_class'), to_regclass(:name) IS NULL"),
-            {"name": schema[table]},
-        )
-        .one()
-    )
-    return None if found[1] else found[0] == OWNER_MARK
-
-
 def create_triggers(schema: SchemaName, entity: str) -> None:
     """Create triggers that write the changes of the entity's table into feed_change."""
     table, keys, columns = WATCHED[entity]
@@ -197,16 +179,13 @@ def create_triggers(schema: SchemaName, entity: str) -> None:
 
 
 def upgrade() -> None:
-    schema = schema_name()
+    schema = feed_schema()
     names = {table: schema[table] for table in TABLES}
     ours: set[str] = set()
     for table, statements in TABLES.items():
-        if is_ours(schema, table) is not None:
-            if table not in ADOPTABLE:
-                raise MigrationRejected(
-                    f"{schema[table]} exists and belongs to another application; give the service a schema "
-                    "of its own (DB_SCHEMA) and point the views feed_users, feed_posts and feed_follows at your tables"
-                )
+        if table not in ADOPTABLE:
+            reject_existing(schema[table])
+        if comment_on(schema[table]) is not None:
             continue
         references = {
             f"references_{other}": f"REFERENCES {schema[other]} (id) ON DELETE CASCADE"
@@ -225,11 +204,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    schema = schema_name()
+    schema = feed_schema()
     for view in VIEWS:
         op.execute(f"DROP VIEW IF EXISTS {schema[view]}")
     for table in reversed(TABLES):
-        if is_ours(schema, table):
+        if comment_on(schema[table]) == OWNER_MARK:
             op.execute(f"DROP TABLE {schema[table]}")
     for table, _, _ in WATCHED.values():
         for operation in ("insert", "update", "delete", "truncate"):

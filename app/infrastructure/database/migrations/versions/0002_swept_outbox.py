@@ -6,7 +6,8 @@ of the schema's owner, so the service's role can only remove changes that are ol
 
 from alembic import op
 
-from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+from app.infrastructure.database.migrations.operations import feed_schema
+from app.infrastructure.database.schema import OWNER_MARK
 
 revision = "0002"
 down_revision = "0001"
@@ -48,14 +49,14 @@ REVOKE ALL ON FUNCTION {schema}.feed_change_sweep(interval, integer) FROM PUBLIC
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     names = {"swept": schema["feed_change_swept"], "feed_change": schema["feed_change"], "mark": OWNER_MARK}
     op.execute(SWEPT.format(**names))
     op.execute(SWEEP.format(schema=schema, **names))
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     op.execute(f"DROP FUNCTION {schema}.feed_change_sweep(interval, integer)")
     op.execute(f"DROP TABLE {schema['feed_change_swept']}")
     # made by deploy/sql/adopt_triggers.sql; without an outbox they would make the team's own writes fail

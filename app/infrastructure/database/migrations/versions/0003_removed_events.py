@@ -6,12 +6,10 @@ writes one row with keys of zeros.
 
 from alembic import op
 
-from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.migrations.operations import feed_schema
 
 revision = "0003"
 down_revision = "0002"
-branch_labels = None
-depends_on = None
 
 ALTER_OUTBOX = """
 ALTER TABLE {feed_change} ADD COLUMN event_seqs bigint[];
@@ -46,7 +44,7 @@ CREATE TRIGGER feed_user_interaction_truncate AFTER TRUNCATE ON {user_interactio
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     names = {
         "schema": schema,
         "feed_change": schema["feed_change"],
@@ -59,7 +57,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     feed_change = schema["feed_change"]
     for operation in ("delete", "truncate"):
         op.execute(f"DROP FUNCTION {schema}.feed_user_interaction_{operation}() CASCADE")

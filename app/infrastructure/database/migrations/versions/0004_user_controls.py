@@ -5,15 +5,12 @@ its outbox row holds a number drawn from the log's sequence. The later of two st
 """
 
 from alembic import op
-from sqlalchemy import text
 
-from app.infrastructure.database.migrate import MigrationRejected
-from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+from app.infrastructure.database.migrations.operations import comment_on, feed_schema, reject_existing
+from app.infrastructure.database.schema import OWNER_MARK
 
 revision = "0004"
 down_revision = "0003"
-branch_labels = None
-depends_on = None
 
 # Append-only: a user takes a control back with a further row whose `undo` is true. Posts and authors have no foreign
 # key, so a report outlives its post.
@@ -90,11 +87,8 @@ TRIGGERS = {
     "truncate": (DRAWN, "{user_feedback}", "BEFORE", ""),
 }
 
-# The caller's rights apply. No SET clause: with one, PostgreSQL could not plan the query together with the caller's.
-VISIBLE_POSTS = """
-CREATE FUNCTION {schema}.feed_visible_posts(viewer uuid) RETURNS SETOF uuid LANGUAGE sql STABLE AS $body$
-    SELECT p.id FROM {feed_posts} p
-    WHERE coalesce(p.visible, true) AND p.created_at <= now()
+# of a post `p` by `viewer`
+UNHIDDEN = """
     AND NOT EXISTS (
         SELECT FROM {feed_controls} c WHERE c.user_id = viewer AND c.target_post_id = p.id
         AND c.action IN ('hide_post', 'not_interested', 'report_post') AND (c.until IS NULL OR c.until > now())
@@ -107,24 +101,26 @@ CREATE FUNCTION {schema}.feed_visible_posts(viewer uuid) RETURNS SETOF uuid LANG
         SELECT FROM {feed_controls} c WHERE c.user_id = p.author_id AND c.target_user_id = viewer
         AND c.action = 'block_author' AND (c.until IS NULL OR c.until > now())
     )
+"""
+# The caller's rights apply. No SET clause: with one, PostgreSQL could not plan the query together with the caller's.
+VISIBLE_POSTS = """
+CREATE FUNCTION {schema}.feed_visible_posts(viewer uuid) RETURNS SETOF uuid LANGUAGE sql STABLE AS $body$
+    SELECT p.id FROM {feed_posts} p
+    WHERE coalesce(p.visible, true) AND p.created_at <= now()
+    {unhidden}
 $body$;
 REVOKE ALL ON FUNCTION {schema}.feed_visible_posts(uuid) FROM PUBLIC
 """
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     names = {
         name: schema[name]
         for name in ("user_feedback", "feed_controls", "feed_change", "feed_posts", "users")
     }
-    for name in ("user_feedback", "feed_controls"):
-        if _comment(names[name]) is not None:
-            raise MigrationRejected(
-                f"{names[name]} exists and belongs to another application; give the service a schema of its own "
-                "(DB_SCHEMA) and point the views feed_users, feed_posts and feed_follows at your tables"
-            )
-    users_are_ours = _comment(names["users"]) == OWNER_MARK
+    reject_existing(names["user_feedback"], names["feed_controls"])
+    users_are_ours = comment_on(names["users"]) == OWNER_MARK
     references = f"REFERENCES {names['users']} (id) ON DELETE CASCADE" if users_are_ours else ""
     op.execute(TABLE.format(references_users=references, mark=OWNER_MARK, **names))
     op.execute(VIEW.format(**names))
@@ -133,11 +129,11 @@ def upgrade() -> None:
         number, rows = number.format(**names), rows.format(**names)
         values = {"event": event, "number": number, "rows": rows, "time": time, "tables": tables}
         op.execute(FUNCTION.format(schema=schema, **values, **names))
-    op.execute(VISIBLE_POSTS.format(schema=schema, **names))
+    op.execute(VISIBLE_POSTS.format(schema=schema, unhidden=UNHIDDEN.format(**names), **names))
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     op.execute(f"DROP FUNCTION {schema}.feed_visible_posts(uuid)")
     op.execute(f"DROP VIEW {schema['feed_controls']}")
     op.execute(f"DROP TABLE {schema['user_feedback']}")
@@ -145,12 +141,3 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {schema}.feed_user_feedback_{event}()")
     op.execute(f"DELETE FROM {schema['feed_change']} WHERE entity = 'control'")
     op.execute(OUTBOX.format(feed_change=schema["feed_change"], entities=ENTITIES))
-
-
-def _comment(relation: str) -> str | None:
-    """Return the comment on a table or view, "" if it has none, or None if there is no such relation."""
-    query = text(
-        "SELECT coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c WHERE c.oid = to_regclass(:name)"
-    )
-    comment: str | None = op.get_bind().execute(query, {"name": relation}).scalar_one_or_none()
-    return comment

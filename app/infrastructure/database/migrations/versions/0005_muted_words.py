@@ -2,12 +2,11 @@
 
 from alembic import op
 
+from app.infrastructure.database.migrations.operations import feed_schema, migration
 from app.infrastructure.database.schema import SchemaName
 
 revision = "0005"
 down_revision = "0004"
-branch_labels = None
-depends_on = None
 
 # The ranges of app/domain/words.py, which a test compares. PostgreSQL reads the same escapes.
 SINGLE_CHARACTERS = (
@@ -40,18 +39,7 @@ VISIBLE_POSTS = """
 CREATE OR REPLACE FUNCTION {schema}.feed_visible_posts(viewer uuid) RETURNS SETOF uuid LANGUAGE sql STABLE AS $body$
     SELECT p.id FROM {feed_posts} p
     WHERE coalesce(p.visible, true) AND p.created_at <= now()
-    AND NOT EXISTS (
-        SELECT FROM {feed_controls} c WHERE c.user_id = viewer AND c.target_post_id = p.id
-        AND c.action IN ('hide_post', 'not_interested', 'report_post') AND (c.until IS NULL OR c.until > now())
-    )
-    AND NOT EXISTS (
-        SELECT FROM {feed_controls} c WHERE c.user_id = viewer AND c.target_user_id = p.author_id
-        AND c.action IN ('mute_author', 'block_author') AND (c.until IS NULL OR c.until > now())
-    )
-    AND NOT EXISTS (
-        SELECT FROM {feed_controls} c WHERE c.user_id = p.author_id AND c.target_user_id = viewer
-        AND c.action = 'block_author' AND (c.until IS NULL OR c.until > now())
-    )
+    {unhidden}
     {muted}
 $body$
 """
@@ -72,14 +60,14 @@ MUTED = """
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     op.execute(FOLDED.format(schema=schema))
     op.execute(WORDS.format(schema=schema, single=SINGLE_CHARACTERS, separators=SEPARATORS))
     _replace_visible_posts(schema, MUTED)
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     _replace_visible_posts(schema, "")
     op.execute(f"DROP FUNCTION {schema}.feed_words(text)")
     op.execute(f"DROP FUNCTION {schema}.feed_folded(text)")
@@ -87,4 +75,6 @@ def downgrade() -> None:
 
 def _replace_visible_posts(schema: SchemaName, muted: str) -> None:
     names = {name: schema[name] for name in ("feed_controls", "feed_posts")}
-    op.execute(VISIBLE_POSTS.format(schema=schema, muted=muted.format(schema=schema, **names), **names))
+    unhidden = migration("0004_user_controls").UNHIDDEN.format(**names)
+    values = {"unhidden": unhidden, "muted": muted.format(schema=schema, **names)}
+    op.execute(VISIBLE_POSTS.format(schema=schema, **values, **names))

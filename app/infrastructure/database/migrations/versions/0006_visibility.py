@@ -5,19 +5,18 @@ Columns of our tables have defaults, so that earlier writers keep working. The f
 changes of the user in the outbox.
 """
 
-from importlib import import_module
-from types import ModuleType
-
 from alembic import op
-from sqlalchemy import text
 
-from app.infrastructure.database.migrate import MigrationRejected
+from app.infrastructure.database.migrations.operations import (
+    comment_on,
+    feed_schema,
+    migration,
+    reject_existing,
+)
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 revision = "0006"
 down_revision = "0005"
-branch_labels = None
-depends_on = None
 
 # table -> columns that earlier migrations watch, and new columns with their types
 COLUMNS = {
@@ -172,34 +171,18 @@ CREATE OR REPLACE FUNCTION {schema}.feed_visible_posts(viewer uuid) RETURNS SETO
             SELECT FROM {schema}.feed_complete_users() u WHERE u.id = viewer AND u.show_sensitive
         ))
     ))
-    AND NOT EXISTS (
-        SELECT FROM {feed_controls} c WHERE c.user_id = viewer AND c.target_post_id = p.id
-        AND c.action IN ('hide_post', 'not_interested', 'report_post') AND (c.until IS NULL OR c.until > now())
-    )
-    AND NOT EXISTS (
-        SELECT FROM {feed_controls} c WHERE c.user_id = viewer AND c.target_user_id = p.author_id
-        AND c.action IN ('mute_author', 'block_author') AND (c.until IS NULL OR c.until > now())
-    )
-    AND NOT EXISTS (
-        SELECT FROM {feed_controls} c WHERE c.user_id = p.author_id AND c.target_user_id = viewer
-        AND c.action = 'block_author' AND (c.until IS NULL OR c.until > now())
-    )
+    {unhidden}
     {muted}
 $body$
 """
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     names = _names(schema)
-    for view in ("feed_memberships", *SETTINGS_VIEWS.values()):
-        if _comment(names[view]) is not None:
-            raise MigrationRejected(
-                f"{names[view]} exists and belongs to another application; give the service a schema of its own "
-                "(DB_SCHEMA) and point the views feed_users, feed_posts and feed_follows at your tables"
-            )
+    reject_existing(*(names[view] for view in ("feed_memberships", *SETTINGS_VIEWS.values())))
     for table, (watched, added) in COLUMNS.items():
-        if _comment(schema[table]) != OWNER_MARK:
+        if comment_on(schema[table]) != OWNER_MARK:
             continue
         for column, kind in added.items():
             op.execute(f"ALTER TABLE {schema[table]} ADD COLUMN {column} {kind}")
@@ -209,36 +192,35 @@ def upgrade() -> None:
     _create_memberships(schema, names)
     readable = READABLE.format(**names)
     op.execute(FUNCTIONS.format(schema=schema, readable=readable, **names))
-    muted = _previous().MUTED.format(schema=schema, **names)
-    op.execute(VISIBLE_POSTS.format(schema=schema, readable=readable, muted=muted, **names))
+    op.execute(VISIBLE_POSTS.format(schema=schema, readable=readable, **_hidden(schema, names), **names))
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     names = _names(schema)
-    previous = _previous()
-    muted = previous.MUTED.format(schema=schema, **names)
-    op.execute(previous.VISIBLE_POSTS.format(schema=schema, muted=muted, **names))
+    previous = migration("0005_muted_words").VISIBLE_POSTS
+    op.execute(previous.format(schema=schema, **_hidden(schema, names), **names))
     op.execute(f"DROP FUNCTION {schema}.feed_readable_posts(uuid)")
     op.execute(f"DROP FUNCTION {schema}.feed_complete_posts()")
     op.execute(f"DROP FUNCTION {schema}.feed_complete_users()")
     for view in ("feed_memberships", *SETTINGS_VIEWS.values()):
         op.execute(f"DROP VIEW {names[view]}")
-    if _comment(names["memberships"]) == OWNER_MARK:
+    if comment_on(names["memberships"]) == OWNER_MARK:
         op.execute(f"DROP TABLE {names['memberships']}")
     for event in MEMBERSHIP_TRIGGERS:
         op.execute(f"DROP FUNCTION IF EXISTS {schema}.feed_memberships_{event}()")
     for table, (watched, added) in COLUMNS.items():
-        if _comment(schema[table]) != OWNER_MARK:
+        if comment_on(schema[table]) != OWNER_MARK:
             continue
         _capture_updates(schema, table, watched)
         for column in added:
             op.execute(f"ALTER TABLE {schema[table]} DROP COLUMN {column}")
 
 
-def _previous() -> ModuleType:
-    """Return the migration that defined feed_visible_posts before."""
-    return import_module("app.infrastructure.database.migrations.versions.0005_muted_words")
+def _hidden(schema: SchemaName, names: dict[str, str]) -> dict[str, str]:
+    """Return the parts of feed_visible_posts by which users hide posts from their feeds."""
+    unhidden, muted = migration("0004_user_controls").UNHIDDEN, migration("0005_muted_words").MUTED
+    return {"unhidden": unhidden.format(**names), "muted": muted.format(schema=schema, **names)}
 
 
 def _names(schema: SchemaName) -> dict[str, str]:
@@ -250,7 +232,7 @@ def _names(schema: SchemaName) -> dict[str, str]:
 def _create_settings_view(schema: SchemaName, table: str) -> None:
     """Create the view of the new columns of our table; an empty one if the table is a team's."""
     added = COLUMNS[table][1]
-    if _comment(schema[table]) == OWNER_MARK:
+    if comment_on(schema[table]) == OWNER_MARK:
         body = f"SELECT id, {', '.join(added)} FROM {schema[table]}"
     else:
         nulls = ", ".join(f"NULL::{kind.split()[0]} AS {name}" for name, kind in added.items())
@@ -266,21 +248,12 @@ def _capture_updates(schema: SchemaName, table: str, columns: tuple[str, ...]) -
 
 
 def _create_memberships(schema: SchemaName, names: dict[str, str]) -> None:
-    if _comment(names["memberships"]) is not None:  # a team's: it redefines the view
+    if comment_on(names["memberships"]) is not None:  # a team's: it redefines the view
         op.execute(NO_MEMBERSHIPS.format(**names))
         return
-    users_are_ours = _comment(names["users"]) == OWNER_MARK
+    users_are_ours = comment_on(names["users"]) == OWNER_MARK
     references = f"REFERENCES {names['users']} (id) ON DELETE CASCADE" if users_are_ours else ""
     op.execute(MEMBERSHIPS.format(references_users=references, mark=OWNER_MARK, **names))
     for event, (rows, time, tables) in MEMBERSHIP_TRIGGERS.items():
         values = {"event": event, "rows": rows.format(**names), "time": time, "tables": tables}
         op.execute(MEMBERSHIP_TRIGGER.format(schema=schema, **values, **names))
-
-
-def _comment(relation: str) -> str | None:
-    """Return the comment on a table or view, "" if it has none, or None if there is no such relation."""
-    query = text(
-        "SELECT coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c WHERE c.oid = to_regclass(:name)"
-    )
-    comment: str | None = op.get_bind().execute(query, {"name": relation}).scalar_one_or_none()
-    return comment

@@ -5,15 +5,12 @@ removes the rows of deleted users instead.
 """
 
 from alembic import op
-from sqlalchemy import text
 
-from app.infrastructure.database.migrate import MigrationRejected
-from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+from app.infrastructure.database.migrations.operations import comment_on, feed_schema, reject_existing
+from app.infrastructure.database.schema import OWNER_MARK
 
 revision = "0008"
 down_revision = "0007"
-branch_labels = None
-depends_on = None
 
 # For each place of the page, `posts` holds the number of the post, `sources` the first letter of its reason, and `seen`
 # a 1 if the post was on screen (NULL before the client reports any). A text or bit string is smaller than an array of
@@ -127,23 +124,18 @@ NAMES = (
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     names = {name: schema[name] for name in NAMES}
-    for name in ("impression", "impression_count", "interaction_impression"):
-        if _comment(names[name]) is not None:
-            raise MigrationRejected(
-                f"{names[name]} exists and belongs to another application; give the service a schema of its own "
-                "(DB_SCHEMA) and point the views feed_users, feed_posts and feed_follows at your tables"
-            )
+    reject_existing(*(names[name] for name in ("impression", "impression_count", "interaction_impression")))
     op.execute(TABLES.format(mark=OWNER_MARK, **names))
     for statements in (PARTITION, PURGE, VIEW):
         op.execute(statements.format(schema=schema, mark=OWNER_MARK, **names))
-    if _comment(names["users"]) == OWNER_MARK:
+    if comment_on(names["users"]) == OWNER_MARK:
         op.execute(USERS_TRIGGERS.format(schema=schema, **names))
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     op.execute(f"DROP VIEW {schema['interaction_impression']}")
     for event in ("delete", "truncate"):
         op.execute(f"DROP FUNCTION IF EXISTS {schema}.feed_impression_users_{event}() CASCADE")
@@ -151,12 +143,3 @@ def downgrade() -> None:
         f"DROP FUNCTION {schema}.feed_impression_partition(date), {schema}.feed_impression_purge(integer)"
     )
     op.execute(f"DROP TABLE {schema['impression']}, {schema['impression_count']}")
-
-
-def _comment(relation: str) -> str | None:
-    """Return the comment on a table or view, "" if it has none, or None if there is no such relation."""
-    query = text(
-        "SELECT coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c WHERE c.oid = to_regclass(:name)"
-    )
-    comment: str | None = op.get_bind().execute(query, {"name": relation}).scalar_one_or_none()
-    return comment

@@ -2,12 +2,10 @@
 
 from alembic import op
 
-from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.migrations.operations import feed_schema
 
 revision = "0009"
 down_revision = "0008"
-branch_labels = None
-depends_on = None
 
 # A client may use one request id for several pages: the place is then in one of them.
 VIEW = """
@@ -21,7 +19,7 @@ JOIN {impression} i ON i.user_id = e.user_id AND i.request_id = e.request_id AND
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     op.execute(VIEW.format_map(schema))
 
 

@@ -5,15 +5,13 @@ that the role of the migration may lack, so a function computes it (docs/adr/002
 """
 
 from alembic import op
-from sqlalchemy import text
 
 from app.infrastructure.database.migrate import MigrationRejected
+from app.infrastructure.database.migrations.operations import comment_on, feed_schema
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 revision = "0010"
 down_revision = "0009"
-branch_labels = None
-depends_on = None
 
 MAX_GROUPS = 10
 """Groups of equal ids that an error names."""
@@ -115,7 +113,7 @@ END $body$
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     for statements in (UUID5, IDS):
         op.execute(statements.format(schema=schema))
     for table in ("users", "posts"):
@@ -125,7 +123,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     for function in (
         "post_id(text)",
         "user_id(text)",
@@ -138,14 +136,16 @@ def downgrade() -> None:
 
 def _reject_equal_ids(schema: SchemaName, table: str) -> None:
     """Raise MigrationRejected if rows of our own table have external ids that are one id from now on."""
-    bind = op.get_bind()
-    query = text("SELECT obj_description(to_regclass(:name), 'pg_class')")
-    if bind.execute(query, {"name": schema[table]}).scalar_one() != OWNER_MARK:
+    if comment_on(schema[table]) != OWNER_MARK:
         return
-    groups = bind.exec_driver_sql(
-        f"SELECT array_agg(external_id ORDER BY seq), count(*) OVER () FROM {schema[table]} "
-        f"GROUP BY {schema}.feed_canonical_id(external_id) HAVING count(*) > 1 ORDER BY min(seq) LIMIT {MAX_GROUPS}"
-    ).all()
+    groups = (
+        op.get_bind()
+        .exec_driver_sql(
+            f"SELECT array_agg(external_id ORDER BY seq), count(*) OVER () FROM {schema[table]} "
+            f"GROUP BY {schema}.feed_canonical_id(external_id) HAVING count(*) > 1 ORDER BY min(seq) LIMIT {MAX_GROUPS}"
+        )
+        .all()
+    )
     if groups:
         named = "; ".join(" and ".join(map(ascii, external_ids)) for external_ids, _ in groups)
         raise MigrationRejected(

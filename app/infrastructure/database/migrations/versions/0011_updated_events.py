@@ -6,12 +6,10 @@ reads the events that are left between them, and these include the updated ones.
 
 from alembic import op
 
-from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.migrations.operations import feed_schema
 
 revision = "0011"
 down_revision = "0010"
-branch_labels = None
-depends_on = None
 
 COLUMNS = "user_id, post_id, interaction_type, occurred_at, created_at, seq"
 
@@ -33,11 +31,11 @@ CREATE TRIGGER feed_user_interaction_update AFTER UPDATE ON {user_interaction}
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     names = {name: schema[name] for name in ("feed_change", "user_interaction")}
     op.execute(STATEMENTS.format(schema=schema, columns=COLUMNS, **names))
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     op.execute(f"DROP FUNCTION {schema}.feed_user_interaction_update() CASCADE")

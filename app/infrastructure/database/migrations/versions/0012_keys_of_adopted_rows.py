@@ -5,15 +5,12 @@ whole number, so that a look-up by an integer column uses an index.
 """
 
 from alembic import op
-from sqlalchemy import text
 
-from app.infrastructure.database.migrate import MigrationRejected
-from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+from app.infrastructure.database.migrations.operations import feed_schema, reject_existing
+from app.infrastructure.database.schema import OWNER_MARK
 
 revision = "0012"
 down_revision = "0011"
-branch_labels = None
-depends_on = None
 
 KEYS = """
 CREATE TABLE {table} (
@@ -63,15 +60,8 @@ NAMES = ("feed_user_key", "feed_post_key", "feed_dropped_view", "feed_unkeyed")
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
-    for name in NAMES:
-        if (
-            op.get_bind().execute(text("SELECT to_regclass(:name)"), {"name": schema[name]}).scalar_one()
-            is not None
-        ):
-            raise MigrationRejected(
-                f"{schema[name]} exists and belongs to another application; set DB_SCHEMA to another schema"
-            )
+    schema = feed_schema()
+    reject_existing(*(schema[name] for name in NAMES))
     for name in ("feed_user_key", "feed_post_key"):
         op.execute(KEYS.format(table=schema[name], mark=OWNER_MARK))
     op.execute(UNKEYED.format(view=schema["feed_unkeyed"]))
@@ -80,7 +70,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Views that join the keys become empty: the older version cannot fill the keys."""
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
     tables = ", ".join(f"'{schema[name]}'::regclass" for name in ("feed_user_key", "feed_post_key"))
     op.execute(f"DROP VIEW {schema['feed_unkeyed']}")
     op.execute(EMPTY_VIEWS.format(tables=tables))
