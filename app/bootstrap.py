@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from uuid import UUID
@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 from anyio import to_thread
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from app.application.cursor import CursorCodec
 from app.application.live_feed import ActiveRanker, LiveFeed
@@ -63,7 +64,12 @@ from app.infrastructure.config.key_files import cursor_secrets
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
-from app.infrastructure.database.connection import create_feed_engine, install_deadlines
+from app.infrastructure.database.connection import (
+    DEFAULT_BUDGET_SECONDS,
+    create_feed_engine,
+    install_deadlines,
+    unconfigured_engine,
+)
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
@@ -73,16 +79,9 @@ from app.infrastructure.database.follow_repository_impl import SqlFollowReposito
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
-from app.infrastructure.database.no_database import (
-    NoControls,
-    NoEntities,
-    NoFollows,
-    NoImpressions,
-    NoInteractions,
-    NoMemberships,
-)
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
+from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
@@ -120,9 +119,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     """Connect to the configured database; `stack` closes it."""
     url = database_url(settings, stack)
     if url is None:
-        return Storage(
-            NoInteractions(), NoControls(), NoFollows(), NoMemberships(), NoEntities(), NoImpressions()
-        )
+        return _storage(unconfigured_engine())
     install_deadlines()
     engine = create_feed_engine(
         url,
@@ -132,22 +129,26 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     )
     stack.callback(engine.dispose)
     schema = feed_schema(engine, settings.db_schema)
-    return Storage(
-        interactions=SqlInteractionRepository(
-            engine, schema, budget_seconds=settings.statement_budget_ms / 1000
-        ),
-        controls=SqlControlRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
-        follows=SqlFollowRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
-        memberships=SqlMembershipRepository(
-            engine, schema, budget_seconds=settings.statement_budget_ms / 1000
-        ),
-        entities=SqlEntityRepository(engine, schema, budget_seconds=settings.statement_budget_ms / 1000),
-        impressions=SqlImpressionRepository(
-            engine, schema, budget_seconds=settings.statement_budget_ms / 1000
-        ),
+    return replace(
+        _storage(engine, schema, settings.statement_budget_ms / 1000),
         feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
+    )
+
+
+def _storage(
+    engine: Engine, schema: SchemaName = PUBLIC_SCHEMA, budget_seconds: float = DEFAULT_BUDGET_SECONDS
+) -> Storage:
+    """The ports that requests use."""
+    common = engine, schema, budget_seconds
+    return Storage(
+        interactions=SqlInteractionRepository(*common),
+        controls=SqlControlRepository(*common),
+        follows=SqlFollowRepository(*common),
+        memberships=SqlMembershipRepository(*common),
+        entities=SqlEntityRepository(*common),
+        impressions=SqlImpressionRepository(*common),
     )
 
 

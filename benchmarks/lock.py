@@ -11,7 +11,7 @@ import json
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -36,9 +36,10 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, LogPosition
 from app.domain.repositories.follow_repository import FollowChange
-from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
+from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction, UserAndPost
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.database.no_database import NoInteractions
+from app.infrastructure.database.connection import unconfigured_engine
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.shared.command_line import OneLineParser, positive, whole_number
 
 START = 1.7e9
@@ -184,6 +185,13 @@ class Changes:
         return post_id(int(self.random.random() ** 2 * self.updater.feed.state.n_posts))
 
 
+class EmptyLog(SqlInteractionRepository):
+    """An InteractionRepository without events."""
+
+    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+        return dict.fromkeys(pairs, ())
+
+
 def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[str, NDArray[np.float64]]:
     """Milliseconds of CPU time for which each step held the lock, by writer."""
     held: dict[str, list[float]] = defaultdict(list)
@@ -191,7 +199,7 @@ def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[s
     pipeline = ranking_pipeline(options, None, None, NoObserver())
     feed = LiveFeed(FeedState(), ActiveRanker(pipeline))
     feed.lock.on_released = lambda writer, seconds: held[writer].append(1000 * seconds)
-    updater = StateUpdater(feed, None, NoInteractions(), options, NoObserver())
+    updater = StateUpdater(feed, None, SqlInteractionRepository(unconfigured_engine()), options, NoObserver())
     snapshot = to_snapshot(feed_state(users, posts, interactions))
     changes, stop = Changes(updater), threading.Event()
 

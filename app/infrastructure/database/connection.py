@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import psycopg2
 import psycopg2.extensions as pg
@@ -83,6 +83,15 @@ def create_feed_engine(
             return psycopg2.connect(*arguments, **{**defaults, **url_options})
 
     return engine
+
+
+def unconfigured_engine() -> Engine:
+    """Return the engine of a service without a database: every use raises StorageUnavailable."""
+
+    def connect() -> NoReturn:
+        raise StorageUnavailable("no database is configured: set DATABASE_URL")
+
+    return create_engine("postgresql+psycopg2://", creator=connect, poolclass=NullPool)
 
 
 @contextmanager

@@ -1,21 +1,20 @@
 """ControlRepository over PostgreSQL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import psycopg2.errors
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities.control import TARGET_FIELDS, Control
 from app.domain.errors import InvalidControl, ManagedElsewhere, UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.repositories.control_repository import UserControls
 from app.domain.words import normal_phrase, normal_tag
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
-from app.infrastructure.database.own_views import shows_own_table
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.connection import first_line
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 
 # Unknown ids are found through the views, because adopted tables have no foreign keys.
 RECORD_STATEMENT: Final = """
@@ -55,13 +54,8 @@ FROM state LEFT JOIN control USING (user_id) ORDER BY user_id, control.seq
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SqlControlRepository:
+class SqlControlRepository(SqlRepository):
     """ControlRepository over the table user_feedback and the view feed_controls."""
-
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
-    budget_seconds: float = DEFAULT_BUDGET_SECONDS
 
     def record(self, control: Control, *, undo: bool, event_id: UUID | None) -> UserControls:
         """As in ControlRepository; one transaction.
@@ -82,8 +76,8 @@ class SqlControlRepository:
             event_id,
         )
         try:
-            with transaction(self.engine, self.budget_seconds) as connection:
-                is_own = shows_own_table(self.schema, "feed_controls", "user_feedback")
+            with self.transaction() as connection:
+                is_own = self.shows_own_table("feed_controls", "user_feedback")
                 view = f"to_regclass('{self.schema['feed_controls']}')"
                 of_team = (
                     f"coalesce(obj_description({view}, 'pg_class') ~ %s, false)"  # see adoption/views.py
@@ -114,11 +108,8 @@ class SqlControlRepository:
             raise
 
     def controls_of(self, user_id: UUID) -> UserControls:
-        """As in ControlRepository."""
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
-            query = f"SELECT EXISTS (SELECT FROM {self.schema['feed_users']} WHERE id = %s)"
-            if not connection.exec_driver_sql(query, (user_id,)).scalar_one():
-                raise UnknownUser(str(user_id))
+        with self.transaction(snapshot=True) as connection:
+            self.require_user(connection, user_id)
             [controls] = read_controls(connection, self.schema, [user_id])
             return controls
 

@@ -2,21 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from app.domain.errors import InvalidPost, ManagedElsewhere, StorageUnavailable
 from app.domain.repositories.entity_repository import EntityChange, Fields
 from app.domain.repositories.interaction_repository import RemovedEvents
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
-from app.infrastructure.database.own_views import shows_own_table
 from app.infrastructure.database.post_repository_impl import read_posts
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 from app.infrastructure.database.user_rows import read_users
 
 Table = Literal["users", "posts"]
@@ -51,30 +48,23 @@ FROM jsonb_array_elements(%s::jsonb) AS given (fields) WHERE stored.id = (given.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SqlEntityRepository:
+class SqlEntityRepository(SqlRepository):
     """EntityRepository over the tables users and posts."""
 
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
-    budget_seconds: float = DEFAULT_BUDGET_SECONDS
-
     def put_user(self, user_id: str, fields: Fields, now: datetime) -> EntityChange:
-        """As in EntityRepository; one transaction."""
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             self._must_be_own(connection, "users")
             [id_] = self._uuids(connection, "users", [user_id]).values()
             self._write(connection, "users", [{**fields, "id": id_, "external_id": user_id}], now)
             return self._change(connection, users=[id_])
 
     def put_posts(self, posts: Sequence[tuple[str, Fields]], now: datetime) -> EntityChange:
-        """As in EntityRepository; one transaction."""
         given: dict[Table, list[str]] = {"users": [], "posts": [post_id for post_id, _ in posts]}
         for _, fields in posts:
             for column, table in _REFERENCES.items():
                 if isinstance(value := fields.get(column), str):
                     given[table].append(value)
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             self._must_be_own(connection, "posts")
             ids = {table: self._uuids(connection, table, texts) for table, texts in given.items()}
             if self._is_own(connection, "users"):
@@ -91,8 +81,7 @@ class SqlEntityRepository:
             return change
 
     def delete_post(self, post_id: str) -> EntityChange:
-        """As in EntityRepository; one transaction."""
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             self._must_be_own(connection, "posts")
             ids = list(self._uuids(connection, "posts", [post_id]).values())
             connection.exec_driver_sql(f"DELETE FROM {self.schema['posts']} WHERE id = ANY(%s)", (ids,))
@@ -101,9 +90,7 @@ class SqlEntityRepository:
     def _is_own(self, connection: Connection, table: Table) -> bool:
         """Whether the view shows our table. Without a view, the tables are not migrated: raises ProgrammingError."""
         view = f"feed_{table}"
-        query = (
-            f"SELECT {shows_own_table(self.schema, view, table)}, EXISTS (SELECT FROM {self.schema[view]})"
-        )
+        query = f"SELECT {self.shows_own_table(view, table)}, EXISTS (SELECT FROM {self.schema[view]})"
         return bool(connection.exec_driver_sql(query).one()[0])
 
     def _must_be_own(self, connection: Connection, table: Table) -> None:

@@ -1,18 +1,14 @@
 """FollowRepository over PostgreSQL."""
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import psycopg2.errors
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.errors import ManagedElsewhere, UnknownUser
 from app.domain.repositories.follow_repository import FollowChange
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
-from app.infrastructure.database.own_views import shows_own_table
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 
 FOLLOW: Final = """
 INSERT INTO {follows} (follower_id, followee_id, created_at) VALUES (%s, %s, now()) ON CONFLICT DO NOTHING
@@ -20,21 +16,15 @@ INSERT INTO {follows} (follower_id, followee_id, created_at) VALUES (%s, %s, now
 UNFOLLOW: Final = "DELETE FROM {follows} WHERE follower_id = %s AND followee_id = %s"
 
 
-@dataclass(frozen=True, slots=True)
-class SqlFollowRepository:
+class SqlFollowRepository(SqlRepository):
     """FollowRepository over the table follows."""
 
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
-    budget_seconds: float = DEFAULT_BUDGET_SECONDS
-
     def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
-        """As in FollowRepository; one transaction."""
         pair = follower_id, followee_id
         is_user = f"EXISTS (SELECT FROM {self.schema['feed_users']} WHERE id = %s)"
-        check = f"SELECT {shows_own_table(self.schema, 'feed_follows', 'follows')}, {is_user}, {is_user}"
+        check = f"SELECT {self.shows_own_table('feed_follows', 'follows')}, {is_user}, {is_user}"
         try:
-            with transaction(self.engine, self.budget_seconds) as connection:
+            with self.transaction() as connection:
                 is_own, knows_follower, knows_followee = connection.exec_driver_sql(check, pair).one()
                 if not is_own:
                     raise ManagedElsewhere(

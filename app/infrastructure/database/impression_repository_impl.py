@@ -8,15 +8,15 @@ from uuid import UUID
 
 import numpy as np
 import psycopg2.errors
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES, Impression
 from app.domain.errors import UnknownUser
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.impression_repository import MAX_REACH_EVENTS, MAX_REACH_POSTS, PostReach
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 
 MAX_PAGES_READ: Final = 200_000
 """Pages in a full read, the newest; 20 posts each take 50 MB in the feed state."""
@@ -77,15 +77,12 @@ ORDER BY p.created_at DESC, p.seq DESC
 
 
 @dataclass(frozen=True, slots=True)
-class SqlImpressionRepository:
+class SqlImpressionRepository(SqlRepository):
     """ImpressionRepository over the partitioned table impression and the table impression_count.
 
     A page with a post number above MAX_POST_NUMBER is omitted.
     """
 
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
-    budget_seconds: float = DEFAULT_BUDGET_SECONDS
     _days: set[date] = field(default_factory=set, init=False)  # days whose partitions exist
 
     def save(self, impressions: Sequence[Impression]) -> int:
@@ -98,7 +95,7 @@ class SqlImpressionRepository:
     def _save(self, impressions: Sequence[Impression]) -> None:
         days = {impression.shown_at.astimezone(UTC).date() for impression in impressions}
         for attempt in (1, 2):
-            with transaction(self.engine, self.budget_seconds) as connection:
+            with self.transaction() as connection:
                 self._create_partitions(connection, days - self._days)
             self._days.update(days)
             try:
@@ -110,8 +107,7 @@ class SqlImpressionRepository:
                 self._days.clear()
 
     def report_seen(self, user_id: UUID, request_id: str, post_ids: Sequence[UUID]) -> Sequence[ShownPage]:
-        """As in ImpressionRepository; one transaction."""
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             known, numbers = connection.exec_driver_sql(
                 f"SELECT EXISTS (SELECT FROM {self.schema['feed_users']} WHERE id = %s), "
                 f"ARRAY(SELECT seq FROM {self.schema['feed_posts']} WHERE id = ANY(%s))",
@@ -130,31 +126,28 @@ class SqlImpressionRepository:
     def maintain(self, keep_days: int) -> int:
         """As in ImpressionRepository; each call of a function is a transaction of its own."""
         today = datetime.now(UTC).date()
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             days = {today + timedelta(days=ahead) for ahead in range(_DAYS_AHEAD)}
             self._create_partitions(connection, days)
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             statement = f"SELECT {self.schema['feed_impression_purge']}(%s)"
             dropped: int = connection.exec_driver_sql(statement, (keep_days,)).scalar_one()
         return dropped
 
     def reach(self, author_id: UUID) -> Sequence[PostReach]:
-        """As in ImpressionRepository."""
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
-            query = f"SELECT EXISTS (SELECT FROM {self.schema['feed_users']} WHERE id = %s)"
-            if not connection.exec_driver_sql(query, (author_id,)).scalar_one():
-                raise UnknownUser(str(author_id))
+        with self.transaction(snapshot=True) as connection:
+            self.require_user(connection, author_id)
             rows = connection.exec_driver_sql(REACH_STATEMENT.format_map(self.schema), (author_id,))
             return [
                 PostReach(
-                    post_id,
+                    id_,
                     name,
                     created_at,
                     shown,
                     seen,
                     {kind: counts.get(kind, 0) for kind in INTERACTION_TYPES},
                 )
-                for post_id, name, created_at, shown, seen, counts in rows
+                for id_, name, created_at, shown, seen, counts in rows
             ]
 
     def _create_partitions(self, connection: Connection, days: set[date]) -> None:
@@ -163,7 +156,7 @@ class SqlImpressionRepository:
 
     def _insert(self, impressions: Sequence[Impression]) -> None:
         columns = zip(*map(_parameters, impressions), strict=True)
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             connection.exec_driver_sql(SAVE_STATEMENT.format_map(self.schema), tuple(map(list, columns)))
 
     def _mark(

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg2.errors
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import Interaction, InteractionType
@@ -19,9 +18,10 @@ from app.domain.repositories.interaction_repository import (
     StoredInteraction,
     UserAndPost,
 )
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, first_line, transaction
+from app.infrastructure.database.connection import first_line
 from app.infrastructure.database.full_read import OCCURRED_AT, READABLE_POST, RECEIVED_AT
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 
 # One round trip for the batch. MATERIALIZED evaluates `given` once, so the new id of a row identifies its place in the
 # batch. Unknown users and posts are found through the views, because adopted tables have no foreign keys.
@@ -65,13 +65,8 @@ EVENT_COLUMNS = f"{RECEIVED_AT}, user_id, post_id, interaction_type, {OCCURRED_A
 """The columns of a stored event, after its xid and seq."""
 
 
-@dataclass(frozen=True, slots=True)
-class SqlInteractionRepository:
+class SqlInteractionRepository(SqlRepository):
     """InteractionRepository over the table user_interaction."""
-
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
-    budget_seconds: float = DEFAULT_BUDGET_SECONDS
 
     def record(self, interactions: Sequence[Interaction], *, partial: bool = False) -> RecordResult:
         """Commit the interactions with one statement; an `event_id` that is stored already is a duplicate.
@@ -83,17 +78,16 @@ class SqlInteractionRepository:
             return RecordResult((), 0)
         try:
             columns = zip(*map(_parameters, interactions), strict=True)
-            with transaction(self.engine, self.budget_seconds) as connection:
+            with self.transaction() as connection:
                 statement = RECORD_STATEMENT.format_map(self.schema)
                 rows = connection.exec_driver_sql(statement, (*map(list, columns), partial)).all()
                 rejected: dict[int, DomainError] = {}
                 for place, *_, unknown in rows:  # of an event with both, the user remains
                     one = interactions[place - 1]
                     if unknown is not None:
+                        is_user = unknown == "user"
                         rejected[place - 1] = (
-                            UnknownUser(str(one.user_id))
-                            if unknown == "user"
-                            else UnknownPost(str(one.post_id))
+                            UnknownUser(str(one.user_id)) if is_user else UnknownPost(str(one.post_id))
                         )
                 if rejected and not partial:
                     raise rejected[min(rejected)]
@@ -109,23 +103,20 @@ class SqlInteractionRepository:
         return RecordResult(stored, len(interactions) - len(stored) - len(rejected), rejected)
 
     def retract(self, user_id: UUID, post_id: UUID, interaction_type: InteractionType) -> RemovedEvents:
-        """As in InteractionRepository; one transaction."""
         removed = self._retract(user_id, post_id, interaction_type, None)
         return removed or RemovedEvents(user_id, post_id, (), ())
 
     def retract_event(self, user_id: UUID, event_id: UUID) -> RemovedEvents | None:
-        """As in InteractionRepository; one transaction."""
         return self._retract(user_id, None, None, event_id)
 
     def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
-        """As in InteractionRepository."""
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             return read_events_of(connection, self.schema, pairs)
 
     def _retract(
         self, user_id: UUID, post_id: UUID | None, kind: str | None, event_id: UUID | None
     ) -> RemovedEvents | None:
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             knows_user, knows_post, seqs, post = connection.exec_driver_sql(
                 RETRACT_STATEMENT.format_map(self.schema),
                 (user_id, post_id, kind, event_id, user_id, user_id, post_id),

@@ -1,37 +1,28 @@
 """MembershipRepository over PostgreSQL."""
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import psycopg2.errors
-from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.errors import ManagedElsewhere, UnknownUser
 from app.domain.repositories.membership_repository import UserChange
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
-from app.infrastructure.database.own_views import shows_own_table
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 from app.infrastructure.database.user_rows import read_users
 
 JOIN: Final = "INSERT INTO {memberships} (user_id, audience_id) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 LEAVE: Final = "DELETE FROM {memberships} WHERE user_id = %s AND audience_id = %s"
 
 
-@dataclass(frozen=True, slots=True)
-class SqlMembershipRepository:
+class SqlMembershipRepository(SqlRepository):
     """MembershipRepository over the table memberships."""
-
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
-    budget_seconds: float = DEFAULT_BUDGET_SECONDS
 
     def set_membership(self, user_id: UUID, audience_id: str, *, is_member: bool) -> UserChange:
         """As in MembershipRepository; one transaction. Calls for the same user wait for each other."""
-        is_own = f"SELECT {shows_own_table(self.schema, 'feed_memberships', 'memberships')}"
+        is_own = f"SELECT {self.shows_own_table('feed_memberships', 'memberships')}"
         try:
-            with transaction(self.engine, self.budget_seconds) as connection:
+            with self.transaction() as connection:
                 if not connection.exec_driver_sql(is_own).scalar_one():
                     raise ManagedElsewhere(
                         "feed_memberships: the view shows the table of another application; change the membership there"

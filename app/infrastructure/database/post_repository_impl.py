@@ -1,16 +1,15 @@
 """PostRepository over PostgreSQL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from app.domain.entities import Post
-from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, transaction
 from app.infrastructure.database.full_read import READABLE_POST, SETTINGS
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 
 # an author whom the view of the users does not show is unknown
 _POST_COLUMNS: Final = (
@@ -31,15 +30,10 @@ def read_posts(connection: Connection, schema: SchemaName, condition: str, value
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class SqlPostRepository:
+class SqlPostRepository(SqlRepository):
     """PostRepository over the view feed_posts."""
-
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
-    budget_seconds: float = DEFAULT_BUDGET_SECONDS
 
     def posts(self, ids: Sequence[UUID]) -> Sequence[Post]:
         """Return the posts of `ids` that the view shows."""
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+        with self.transaction(snapshot=True) as connection:
             return read_posts(connection, self.schema, "id = ANY(%s)", list(ids))

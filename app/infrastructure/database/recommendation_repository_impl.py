@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
-
 from app.domain.repositories.recommendation_repository import SavedRecommendations
-from app.infrastructure.database.connection import transaction
-from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.sql_repository import SqlRepository
 
 # The joins with the views skip users and posts that no longer exist. Rows are inserted in the order of their key, so
 # that concurrent statements lock them in the same order and cannot deadlock.
@@ -28,11 +25,9 @@ WHERE stored.generated_at <= excluded.generated_at
 
 
 @dataclass(frozen=True, slots=True)
-class SqlRecommendationRepository:
+class SqlRecommendationRepository(SqlRepository):
     """RecommendationRepository over the table user_recommendation."""
 
-    engine: Engine
-    schema: SchemaName = PUBLIC_SCHEMA
     budget_seconds: float = 2.0
 
     def save(self, recommendations: Sequence[SavedRecommendations]) -> None:
@@ -41,14 +36,14 @@ class SqlRecommendationRepository:
         if not newest_by_user:
             return
         columns = zip(*map(_parameters, newest_by_user.values()), strict=True)
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             statement = SAVE_STATEMENT.format_map(self.schema)
             connection.exec_driver_sql(statement, tuple(map(list, columns)))
 
     def remove_expired(self, now: datetime) -> int:
         """Delete the rows that expired before `now`, through idx_user_reco_cleanup; return their number."""
         statement = f"DELETE FROM {self.schema['user_recommendation']} WHERE expires_at < %s"
-        with transaction(self.engine, self.budget_seconds) as connection:
+        with self.transaction() as connection:
             return connection.exec_driver_sql(statement, (now,)).rowcount
 
 
