@@ -27,19 +27,12 @@ def add_keys(connection: Connection, schema: SchemaName, since: datetime | None 
     condition, parameters = (
         ("", ()) if since is None else ("WHERE kind <> 'user' AND created_at >= %s", (since,))
     )
-    query = f"SELECT DISTINCT kind = 'post' AS is_post, external_id FROM {schema['feed_unkeyed']} {condition}"
-    unkeyed: dict[bool, list[str]] = {False: [], True: []}
-    for is_post, external_id in connection.exec_driver_sql(query, parameters):
-        unkeyed[is_post].append(external_id)
-    return sum(
-        _add(
-            connection,
-            schema["feed_post_key" if is_post else "feed_user_key"],
-            "post" if is_post else "user",
-            external_ids,
-        )
-        for is_post, external_ids in unkeyed.items()
-    )
+    kinds = "CASE kind WHEN 'post' THEN 'post' ELSE 'user' END"
+    query = f"SELECT DISTINCT {kinds}, external_id FROM {schema['feed_unkeyed']} {condition}"
+    unkeyed: dict[str, list[str]] = {"user": [], "post": []}
+    for kind, external_id in connection.exec_driver_sql(query, parameters):
+        unkeyed[kind].append(external_id)
+    return sum(_add(connection, schema[f"feed_{kind}_key"], kind, ids) for kind, ids in unkeyed.items())
 
 
 def _add(connection: Connection, table: str, kind: str, external_ids: Sequence[str]) -> int:

@@ -45,6 +45,16 @@ def name_list(text: str) -> list[str]:
     return text.split()
 
 
+def name_set(text: str) -> frozenset[str]:
+    """As `name_list`, without an order."""
+    return frozenset(text.split())
+
+
+def by_name(**names_of: str) -> dict[str, str]:
+    """Return the key of each name. The values of `names_of` are names, which are separated by spaces."""
+    return {name: key for key, names in names_of.items() for name in names.split()}
+
+
 def quoted(name: str) -> str:
     """Return an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

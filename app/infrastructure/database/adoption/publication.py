@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.infrastructure.database.adoption.catalogue import INTEGERS, Column
-from app.infrastructure.database.adoption.names import literal, quoted, words
+from app.infrastructure.database.adoption.names import literal, name_list, name_set, quoted, words
 from app.infrastructure.database.adoption.showing_times import (
     is_of_time,
     is_period,
@@ -17,82 +17,63 @@ from app.infrastructure.database.adoption.showing_times import (
     showing_condition,
 )
 
-
-def _list(names: str) -> list[str]:
-    return names.split()
-
-
-_HIDING: Final = frozenset(
-    _list(
-        "archive archived awaiting banned confidential dead internal invisible obsolete offline secret tombstone "
-        "tombstoned void voided "
-        "banned blacklisted blocked canceled cancelled deactivated deleted deletion "
-        "destroyed disabled discarded draft erased excluded expired flagged hidden hide inactive pending "
-        "private purged quarantined rejected removal removed retracted revoked scheduled embargoed embargo "
-        "shadowbanned spam suspended "
-        "takedown trashed unapproved unlisted unpublished withdrawn wip"
-    )
+_HIDING: Final = name_set(
+    "archive archived awaiting banned confidential dead internal invisible obsolete offline secret tombstone "
+    "tombstoned void voided blacklisted blocked canceled cancelled deactivated deleted deletion destroyed "
+    "disabled discarded draft erased excluded expired flagged hidden hide inactive pending private purged "
+    "quarantined rejected removal removed retracted revoked scheduled embargoed embargo shadowbanned spam "
+    "suspended takedown trashed unapproved unlisted unpublished withdrawn wip"
 )
-_SHOWING: Final = frozenset(
-    _list(
-        "accepted active approved available enabled listed live posted public published publish release "
-        "released visible"
-    )
+_SHOWING: Final = name_set(
+    "accepted active approved available enabled listed live posted public published publish release released "
+    "visible"
 )
-_STATES: Final = frozenset(
-    _list(
-        "access audience lifecycle moderation privacy publication review stage state status visibility "
-        "workflow"
-    )
+_STATES: Final = name_set(
+    "access audience lifecycle moderation privacy publication review stage state status visibility workflow"
 )
-_WAITING: Final = frozenset(_list("awaiting awaits in needs pending requires under"))
-_GROUPS: Final = frozenset(
-    _list("admin followers friends internal members patrons paid premium staff subscribers team")
+_WAITING: Final = name_set("awaiting awaits in needs pending requires under")
+_GROUPS: Final = name_set(
+    "admin followers friends internal members patrons paid premium staff subscribers team"
 )
 """Those to whom a flag such as "members_only" restricts a row."""
 _POSITIVE_STATES: Final = frozenset(["publication", "state", "status", "visibility"])
 """States that a boolean may have: true shows the row. "in_review" and "needs_moderation" hide it."""
-_INTENTIONS: Final = frozenset(_list("allow allowed auto can may ready should to will"))
+_INTENTIONS: Final = name_set("allow allowed auto can may ready should to will")
 """Words of settings and plans: "auto_publish" does not say that the row is published."""
 _EVENT_SUFFIXES: Final = frozenset({"at", "on", "time", "date", "from", "until", "till", "for", "ts"})
 _PREFIXES: Final = frozenset(
     {"is", "was", "post", "feed", "by", "reason", "id", "flag", "of", "soft", "mod", "admin", "user"}
 )
 _UNCLEAR: Final = frozenset({"moderated", "reviewed"})  # the result may be either
-_FEATURES: Final = frozenset(
-    _list(
-        "ad ads comment comments download downloads email like likes notification notifications reaction "
-        "reactions replies reply share shares"
-    )
+_FEATURES: Final = name_set(
+    "ad ads comment comments download downloads email like likes notification notifications reaction "
+    "reactions replies reply share shares"
 )
 """First words of switches that say nothing about the row itself: "comments_enabled"."""
-_OTHER_MEANINGS: Final = frozenset(
-    _list("content count counts ids log note notes num number score text title total url version")
+_OTHER_MEANINGS: Final = name_set(
+    "content count counts ids log note notes num number score text title total url version"
 )
 """Last words of columns that are no flags: "public_url"."""
 _TYPE_WORDS: Final = frozenset({"level", "type", "setting", "code", "aasm", "current", "value"})
 
-SHOWN_STATES: Final = _list(
+SHOWN_STATES: Final = name_list(
     "published publish public active approved live visible posted open normal ok everyone anyone all "
-    "accepted listed enabled released available online clean final publicly_visible public_visible "
-    "publicly"
+    "accepted listed enabled released available online clean final publicly_visible public_visible publicly"
 )
 """Values of a state that show a row to everyone."""
 FOLLOWER_STATES: Final = ["followers", "follower", "followers_only", "followersonly", "followers-only"]
 """Values of a visibility that show a row to the followers of its author."""
-_HIDDEN_STATES: Final = _list(
-    "draft drafts deleted pending removed archived hidden private rejected unpublished unlisted spam "
-    "banned scheduled trash trashed inactive disabled queued review in_review flagged blocked expired "
-    "suspended members paid only_me self direct friends closed withdrawn failed processing new"
+_HIDDEN_STATES: Final = name_list(
+    "draft drafts deleted pending removed archived hidden private rejected unpublished unlisted spam banned "
+    "scheduled trash trashed inactive disabled queued review in_review flagged blocked expired suspended "
+    "members paid only_me self direct friends closed withdrawn failed processing new"
 )
-_USER_STATES_HIDDEN: Final = _list(
+_USER_STATES_HIDDEN: Final = name_list(
     "deleted banned suspended deactivated disabled blocked inactive removed shadowbanned spam closed erased"
 )
-_HIDDEN_USERS: Final = frozenset(
-    _list(
-        "archived banned blocked deactivated deleted destroyed disabled discarded erased inactive removed "
-        "shadowbanned suspended trashed"
-    )
+_HIDDEN_USERS: Final = name_set(
+    "archived banned blocked deactivated deleted destroyed disabled discarded erased inactive removed "
+    "shadowbanned suspended trashed"
 )
 _FALSE: Final = "('', '0', 'n', 'no', 'f', 'false', 'off')"
 _TRUE: Final = "('1', 'y', 'yes', 't', 'true', 'on')"

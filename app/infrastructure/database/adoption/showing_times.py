@@ -8,7 +8,7 @@ from typing import Final
 
 from app.infrastructure.database.adoption.catalogue import Column
 from app.infrastructure.database.adoption.moments import moment
-from app.infrastructure.database.adoption.names import name_list, quoted, words
+from app.infrastructure.database.adoption.names import name_set, quoted, words
 
 
 def _stems(pattern: str) -> re.Pattern[str]:
@@ -37,19 +37,15 @@ _SHOWN: Final = _stems(
     "show[ns]?|valid|validity|visib(?:le|ility)"
 )
 """Shown from then on; no such time: shown."""
-_END_WORDS: Final = frozenset(name_list("before down end ending ends stop through till to until"))
-_PERIOD_WORDS: Final = frozenset(name_list("begin begins end ends start starts"))
-_OTHER_EVENTS: Final = frozenset(
-    name_list(
-        "activity changed checked comment comments edited last like likes modified notified previous "
-        "reply saved seen sent synced updated viewed"
-    )
+_END_WORDS: Final = name_set("before down end ending ends stop through till to until")
+_PERIOD_WORDS: Final = name_set("begin begins end ends start starts")
+_OTHER_EVENTS: Final = name_set(
+    "activity changed checked comment comments edited last like likes modified notified previous reply saved "
+    "seen sent synced updated viewed"
 )
 """Words of times that are not those of publication: "last_active_at", "visibility_changed_at"."""
-_TIME_WORDS: Final = frozenset(
-    name_list(
-        "after at before date datetime epoch for from millis ms on time timestamp ts until till utc gmt"
-    )
+_TIME_WORDS: Final = name_set(
+    "after at before date datetime epoch for from millis ms on time timestamp ts until till utc gmt"
 )
 _NUMBER_WORDS: Final = _TIME_WORDS - {"after", "before", "for", "from"}  # "valid_for", in days
 _UNCLEAR: Final = frozenset({"moderated", "reviewed"})  # the result may be either

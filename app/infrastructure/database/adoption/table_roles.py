@@ -4,32 +4,27 @@ from typing import Final
 
 from app.infrastructure.database.adoption import vocabulary
 from app.infrastructure.database.adoption.catalogue import Table
-from app.infrastructure.database.adoption.names import name_list, singular
+from app.infrastructure.database.adoption.names import by_name, name_set, singular
 from app.infrastructure.database.adoption.proposal import last_noun, noun
 
 EVENTS: Final = "events"
 """Tables of events of several types, with a column for the type."""
-_RECORDS: Final = frozenset(name_list("entry event history item join log record relation tracking"))
+_RECORDS: Final = name_set("entry event history item join log record relation tracking")
 """Last words that say nothing: "post_view_logs"."""
-_PARTICIPLES: Final = {
-    **dict.fromkeys(
-        name_list("bookmarked favorited favourited hearted liked loved saved starred upvoted"),
-        "like",
-    ),
-    **dict.fromkeys(["shared", "reposted", "retweeted"], "share"),
-    **dict.fromkeys(name_list("read seen viewed visited"), "view"),
-    **dict.fromkeys(["clicked", "opened"], "click"),
-    **dict.fromkeys(["followed", "following"], "feed_follows"),
-    "blocked": "block_author",
-    "muted": "mute_author",
-}
+_PARTICIPLES: Final = by_name(
+    like="bookmarked favorited favourited hearted liked loved saved starred upvoted",
+    share="shared reposted retweeted",
+    view="read seen viewed visited",
+    click="clicked opened",
+    feed_follows="followed following",
+    block_author="blocked",
+    mute_author="muted",
+)
 _ENTITIES: Final = frozenset().union(*vocabulary.POSTS, *vocabulary.USERS)
 
 
-_MARKS: Final = frozenset(
-    name_list(
-        "archived deleted draft drafted favorite featured hidden pinned popular related reported scheduled trending"
-    )
+_MARKS: Final = name_set(
+    "archived deleted draft drafted favorite featured hidden pinned popular related reported scheduled trending"
 )
 
 
@@ -41,18 +36,8 @@ def marks_posts(table: Table) -> bool:
 
 def is_of_deletions(table: Table) -> bool:
     """Return whether the rows may say which posts are deleted or removed: "deleted_posts", "post_removals"."""
-    words = {
-        "archived",
-        "banned",
-        "deleted",
-        "deletion",
-        "moderation",
-        "quarantine",
-        "removal",
-        "removed",
-        "takedown",
-    }
-    return not words.isdisjoint(noun(table).split("_"))
+    deletions = name_set("archived banned deleted deletion moderation quarantine removal removed takedown")
+    return not deletions.isdisjoint(noun(table).split("_"))
 
 
 def role_of(table: Table, posts: Table) -> str | None:

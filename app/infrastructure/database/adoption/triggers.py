@@ -49,7 +49,6 @@ class TriggerWriter:
     time_zone: str
 
     def sql(self) -> str:
-        """Return all statements."""
         return "\n".join(self._statements())
 
     def _statements(self) -> Iterator[str]:

@@ -1,13 +1,13 @@
 """Writes the SQL of the views over a team's tables."""
 
 from dataclasses import dataclass
-from importlib import import_module
 
 from app.infrastructure.database.adoption import expressions
 from app.infrastructure.database.adoption.expressions import Keys, Kind, value
 from app.infrastructure.database.adoption.names import literal, quoted, words
 from app.infrastructure.database.adoption.proposal import Proposal, Source
 from app.infrastructure.database.adoption.publication import FOLLOWER_STATES, user_publication
+from app.infrastructure.database.migrations.operations import migration
 from app.infrastructure.database.schema import SchemaName
 
 _HEADER = """\
@@ -49,7 +49,6 @@ class ViewWriter:
         return Keys(self.schema, self.proposal)
 
     def sql(self) -> str:
-        """Return all statements of the views."""
         users, posts, schema = (
             literal(one) for one in (self.schema["users"], self.schema["posts"], str(self.schema))
         )
@@ -155,54 +154,45 @@ class ViewWriter:
                     f"WHEN lower(btrim(t.{quoted(column.name)}::text)) IN ({states}) THEN 'followers'"
                 )
         if posts.get("author_id"):
-            cases += [
-                f"WHEN {account} THEN 'followers'"
-                for account in [value(users, "private", "author")]
-                if account
-            ]
-            cases += [
-                f"WHEN NOT {account} THEN 'followers'"
-                for account in [value(users, "public", "author")]
-                if account
-            ]
+            if private := value(users, "private", "author"):
+                cases.append(f"WHEN {private} THEN 'followers'")
+            if public := value(users, "public", "author"):
+                cases.append(f"WHEN NOT {public} THEN 'followers'")
         return f"CASE {' '.join(cases)} ELSE 'public' END" if cases else "'public'::text"
 
     def _follows(self, source: Source) -> str:
-        columns = {name: self.keys.id("user", source, name, name) for name in ("follower_id", "followee_id")}
-        columns["created_at"] = expressions.time(source, "created_at", self.time_zone)
-        joins = [self.keys.join("user", source, name, name) for name in ("follower_id", "followee_id")]
+        ids, joins = self._ids(source, "follower_id", "followee_id")
+        columns = ids | {"created_at": expressions.time(source, "created_at", self.time_zone)}
         return self._view("feed_follows", columns, source, joins, expressions.visible(source))
 
     def _memberships(self, source: Source) -> str:
-        columns = {
-            "user_id": self.keys.id("user", source, "user_id", "k"),
-            "audience_id": _typed(source, "audience_id", "text"),
-        }
-        joins = [self.keys.join("user", source, "user_id", "k")]
+        ids, joins = self._ids(source, "user_id")
+        columns = ids | {"audience_id": _typed(source, "audience_id", "text")}
         return self._view("feed_memberships", columns, source, joins, expressions.visible(source))
+
+    def _ids(self, source: Source, *columns: str) -> tuple[dict[str, str], list[str]]:
+        """Return the ids of the users in some columns, and the joins that they need."""
+        ids = {name: self.keys.id("user", source, name, name) for name in columns}
+        return ids, [self.keys.join("user", source, name, name) for name in columns]
 
     def _controls(self) -> str:
         """The controls of the service, and the blocks and mutes of the team."""
-        migration = import_module("app.infrastructure.database.migrations.versions.0004_user_controls")
-        own = migration.VIEW.format_map(self.schema).partition(" AS\n")[2].strip()
+        view = migration("0004_user_controls").VIEW
+        own = view.format_map(self.schema).partition(" AS\n")[2].strip()
         selects = [own]
         for action, source in self.proposal.blocks:
+            ids, joins = self._ids(source, "user_id", "target_user_id")
             columns = {
-                "user_id": self.keys.id("user", source, "user_id", "k"),
+                "user_id": ids["user_id"],
                 "action": f"{literal(action)}::text",
-                "target_user_id": self.keys.id("user", source, "target_user_id", "target"),
-                **{
-                    name: f"NULL::{kind}"
-                    for name, kind in (("target_post_id", "uuid"), ("tag", "text"), ("word", "text"))
-                },
+                "target_user_id": ids["target_user_id"],
+                "target_post_id": "NULL::uuid",
+                "tag": "NULL::text",
+                "word": "NULL::text",
                 "created_at": expressions.time(source, "created_at", self.time_zone),
                 "until": "NULL::timestamptz",
                 "seq": "NULL::bigint",
             }
-            joins = [
-                self.keys.join("user", source, name, alias)
-                for name, alias in (("user_id", "k"), ("target_user_id", "target"))
-            ]
             selects.append(_select(columns, source, joins, expressions.visible(source)))
         actions = " ".join(dict.fromkeys(action for action, _ in self.proposal.blocks))
         return (
@@ -214,25 +204,17 @@ class ViewWriter:
 
     def _names(self) -> str:
         users = self.proposal.users
-        columns = {
-            "id": self.keys.id("user", users, "id", "k"),
-            "username": _typed(users, "username", "text"),
-            "follower_count": "NULL::bigint",
-        }
-        return self._view(
-            "feed_user_names", columns, users, [self.keys.join("user", users, "id", "k")], "true"
-        )
+        columns = {"username": _typed(users, "username", "text"), "follower_count": "NULL::bigint"}
+        return self._extra("feed_user_names", "user", users, columns)
 
     def _counts(self) -> str:
-        posts = self.proposal.posts
-        columns = {
-            "id": self.keys.id("post", posts, "id", "k"),
-            "like_count": "NULL::bigint",
-            "comment_count": "NULL::bigint",
-        }
-        return self._view(
-            "feed_post_counts", columns, posts, [self.keys.join("post", posts, "id", "k")], "true"
-        )
+        columns = {"like_count": "NULL::bigint", "comment_count": "NULL::bigint"}
+        return self._extra("feed_post_counts", "post", self.proposal.posts, columns)
+
+    def _extra(self, name: str, kind: Kind, source: Source, columns: dict[str, str]) -> str:
+        """A view of further columns of users or posts."""
+        with_id = {"id": self.keys.id(kind, source, "id", "k")} | columns
+        return self._view(name, with_id, source, [self.keys.join(kind, source, "id", "k")], "true")
 
     def _unkeyed(self) -> str:
         """The rows that have no id yet: the service reads them and adds the ids."""
