@@ -30,10 +30,9 @@ def keys_of(changes: Iterable[Any]) -> RowKeys:
     """
     keys = RowKeys()
     for _, seq, entity, key, other, numbers in changes:
-        if entity == "user":
-            keys.users[key] = max(seq, keys.users.get(key, 0))
-        elif entity == "post":
-            keys.posts[key] = max(seq, keys.posts.get(key, 0))
+        if entity in ("user", "post"):
+            latest = keys.users if entity == "user" else keys.posts
+            latest[key] = max(seq, latest.get(key, 0))
         elif entity == "follow":
             keys.follows[key, other] = max(seq, keys.follows.get((key, other), 0))
         elif entity == "control":
@@ -141,10 +140,6 @@ def _removed_events(
         rows = connection.exec_driver_sql(query, (removed_users, removed_posts))
         without_owner = {(user, post): numbers for user, post, numbers in rows}
     return [
-        RemovedEvents(
-            *pair,
-            [*changed.get(pair, ()), *without_owner.get(pair, ())],
-            left.get(pair, ()),
-        )
+        RemovedEvents(*pair, [*changed.get(pair, ()), *without_owner.get(pair, ())], left.get(pair, ()))
         for pair in changed.keys() | without_owner.keys()
     ]

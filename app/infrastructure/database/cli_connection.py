@@ -37,8 +37,7 @@ def cli_engine(settings: Settings) -> Iterator[Engine]:
     with ExitStack() as stack:
         url = settings.database_url.get_secret_value() if settings.database_url else None
         engine = create_feed_engine(
-            url or stack.enter_context(EmbeddedPostgres()),
-            connect_seconds=settings.command_connect_seconds,
+            url or stack.enter_context(EmbeddedPostgres()), connect_seconds=settings.command_connect_seconds
         )
         stack.callback(engine.dispose)
         try:

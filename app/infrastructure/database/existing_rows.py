@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -18,6 +18,8 @@ from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
 _IDS_PER_QUERY: Final = 10_000
+_REFERENCES: Final = ("reply_to", "root_id", "repost_of")
+"""Columns of posts that refer to posts."""
 
 
 def with_existing_keys(engine: Engine, feed: FeedDataset, schema: SchemaName = PUBLIC_SCHEMA) -> FeedDataset:
@@ -34,16 +36,13 @@ def with_existing_keys(engine: Engine, feed: FeedDataset, schema: SchemaName = P
         changed_posts = _existing_heads(connection, schema["posts"], posts)
     changed_users = _changes(users.key, user_keys)
     changed_posts |= _changes(posts.key, post_keys)
+    references: dict[str, Any] = {
+        name: _replaced(getattr(posts, name), changed_posts) for name in _REFERENCES
+    }
     return replace(
         feed,
         users=replace(users, key=user_keys),
-        posts=replace(
-            posts,
-            key=post_keys,
-            reply_to=_replaced(posts.reply_to, changed_posts),
-            root_id=_replaced(posts.root_id, changed_posts),
-            repost_of=_replaced(posts.repost_of, changed_posts),
-        ),
+        posts=replace(posts, key=post_keys, **references),
         controls=[_with_keys(control, changed_users, changed_posts) for control in feed.controls],
     )
 
@@ -66,9 +65,7 @@ def _existing_heads(connection: Connection, table: str, posts: PostColumns) -> d
 
     Such a reference makes it read the ids of all existing posts.
     """
-    heads = {
-        head.bytes for ids in (posts.reply_to, posts.root_id, posts.repost_of) for head in ids or () if head
-    }
+    heads = {head.bytes for name in _REFERENCES for head in getattr(posts, name) or () if head}
     if not heads or heads <= set(posts.key.tolist()):
         return {}
     rows = connection.exec_driver_sql(f"SELECT external_id, id FROM {table}").all()

@@ -127,9 +127,7 @@ def read_feed(
     memberships, of_memberships = _memberships(connection, schema, user_rows)
     np.add.at(of_users, memberships.user, of_memberships)
     checksums = FeedChecksums(
-        users=Checksums(users.key, of_users),
-        posts=Checksums(posts.key, of_posts),
-        events=of_events,
+        users=Checksums(users.key, of_users), posts=Checksums(posts.key, of_posts), events=of_events
     )
     return FeedDataset(users, posts, follows, events, memberships=memberships), checksums
 

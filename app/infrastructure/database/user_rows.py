@@ -26,12 +26,12 @@ def read_users(connection: Connection, schema: SchemaName, ids: Sequence[UUID]) 
         User(
             id_,
             external_id,
-            created_at,
+            created,
             discoverable,
             personalised,
             tuple(languages),
-            show_sensitive,
+            sensitive,
             tuple(audiences),
         )
-        for id_, external_id, created_at, discoverable, personalised, languages, show_sensitive, audiences in rows
+        for id_, external_id, created, discoverable, personalised, languages, sensitive, audiences in rows
     ]

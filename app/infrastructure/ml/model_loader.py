@@ -82,20 +82,14 @@ class ServedModel:
                 raise InvalidArtifact("the artefact's matrix or neighbours have another type: train again")
             if matrix.shape != (len(artifact["user_keys"]), len(artifact["post_keys"])):
                 raise InvalidArtifact("the artefact's matrix does not fit its users and posts: train again")
-            simple_ranking = artifact.get(
-                "simple_ranking", FORMULA
-            )  # absent in artefacts of earlier versions
+            simple_ranking = artifact.get("simple_ranking", FORMULA)  # earlier versions wrote none
             if simple_ranking not in SIMPLE_RANKINGS:
                 raise InvalidArtifact(f"the artefact has an unknown ranking {simple_ranking!r}: train again")
             options = dict(artifact["options"])
+            options["counting"] = CountingRule(**options["counting"])
+            options["formula"] = FormulaWeights(**options["formula"])
             return cls(
-                options=RankingOptions(
-                    **options
-                    | {
-                        "counting": CountingRule(**options["counting"]),
-                        "formula": FormulaWeights(**options["formula"]),
-                    }
-                ),
+                options=RankingOptions(**options),
                 user_keys=artifact["user_keys"],
                 post_keys=artifact["post_keys"],
                 collaborative_filter=CollaborativeFilter(matrix, neighbours),
@@ -113,11 +107,9 @@ class ServedModel:
 
     @property
     def ranking(self) -> str:
-        """See RankingModel."""
         return self.simple_ranking if self.choice_model is None else LEARNED
 
     def release_snapshot(self) -> None:
-        """See RankingModel."""
         self.snapshot.clear()
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -34,7 +34,6 @@ class FileModelSource:
     path: Path
 
     def fingerprint(self) -> object:
-        """Return a constant."""
         return self.path
 
     def fetch(self) -> PublishedModel | None:

@@ -76,7 +76,6 @@ class Signer:
 
     @classmethod
     def generate(cls) -> "Signer":
-        """A new key."""
         return cls(Ed25519PrivateKey.generate())
 
     def sign(self, message: bytes) -> str:
