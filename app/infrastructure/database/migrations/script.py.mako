@@ -2,17 +2,15 @@
 
 from alembic import op
 
-from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.migrations.operations import feed_schema
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
 
 
 def downgrade() -> None:
-    schema = SchemaName(op.get_context().opts["feed_schema"])
+    schema = feed_schema()
