@@ -24,10 +24,11 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip sync --require-hashes --python /opt/venv/bin/python requirements-train.lock
 
 FROM ${PYTHON_IMAGE} AS runtime
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MODELS_DIR=/srv/models KEYS_DIR=/srv/keys
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    MODELS_DIR=/srv/models KEYS_DIR=/srv/keys SNAPSHOT_DIR=/srv/snapshots
 # Volumes take over the owner of the folder that they cover.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin feed \
-    && install -d -o feed -g feed -m 0750 /srv/models /srv/keys
+    && install -d -o feed -g feed -m 0750 /srv/models /srv/keys /srv/snapshots
 WORKDIR /srv/app
 
 FROM runtime AS train

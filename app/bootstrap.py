@@ -39,6 +39,7 @@ from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.recommendation_writer import RecommendationWriter
 from app.application.workers.reconciler import Reconciler
+from app.application.workers.snapshot_writer import SnapshotWriter
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.supervisor import WorkerSupervisor
 from app.domain.feed.state import FeedState
@@ -56,6 +57,7 @@ from app.domain.repositories.interaction_repository import (
 from app.domain.repositories.membership_repository import MembershipRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
+from app.domain.repositories.snapshot_store import SnapshotStore
 from app.domain.services.clock import Clock
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
@@ -85,6 +87,7 @@ from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
+from app.infrastructure.snapshots.snapshot_folder import SnapshotFolder, database_identity
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.shared.exceptions import ConfigurationError
@@ -182,6 +185,8 @@ def build_workers(
     intervals: PollIntervals,
     writer: RecommendationWriter | None = None,
     impression_writer: ImpressionWriter | None = None,
+    snapshots: SnapshotStore | None = None,
+    snapshot_interval_seconds: float = 300.0,
 ) -> WorkerSupervisor:
     """The supervisor of all workers around an empty feed, not started."""
     state = FeedState(options.counting)
@@ -189,12 +194,23 @@ def build_workers(
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, storage.interactions, options, observer)
     watcher = ModelWatcher(feed, models, updater)
-    follower = reconciler = None
+    follower = reconciler = snapshot_writer = None
     if storage.feed_log is not None:
         follower = LogFollower(feed, storage.feed_log, updater, intervals, stopping)
         reconciler = Reconciler(follower, intervals)
+        if snapshots is not None:
+            snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
     return WorkerSupervisor(
-        feed, updater, watcher, follower, reconciler, writer, impression_writer, intervals, stopping
+        feed,
+        updater,
+        watcher,
+        follower,
+        reconciler,
+        writer,
+        impression_writer,
+        snapshot_writer,
+        intervals,
+        stopping,
     )
 
 
@@ -274,6 +290,12 @@ def bootstrap(
         ttl = timedelta(hours=settings.recommendation_ttl_hours)
         writer = RecommendationWriter(storage.recommendations, clock, ttl, settings.write_behind_limit)
     pages = ImpressionWriter(storage.impressions, settings.impression_days, settings.impression_queue_limit)
+    url = settings.database_url
+    snapshots = SnapshotFolder(
+        settings.snapshot_dir,
+        cursor_secrets(settings),
+        database_identity(None if url is None else url.get_secret_value(), settings.db_schema),
+    )
     workers = build_workers(
         storage,
         models,
@@ -282,6 +304,8 @@ def bootstrap(
         intervals,
         writer,
         pages if storage.feed_log is not None else None,  # it removes old pages though it may store none
+        snapshots if settings.snapshot_interval_seconds else None,
+        settings.snapshot_interval_seconds,
     )
     stack.callback(workers.stop)
     workers.feed.lock.on_released = metrics.observe_lock

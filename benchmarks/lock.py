@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.workers.event_updates import EventUpdates
 from app.application.workers.state_updater import StateUpdater
 from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
 from app.domain.entities.control import Control
@@ -216,14 +217,14 @@ def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[s
     ranking.start()
     try:
         seqs = np.arange(interactions)
-        updater.replace_state(from_snapshot(snapshot), None, seqs, None)
+        updater.replace_state(from_snapshot(snapshot), None, EventUpdates(seqs), None)
         for number in range(round(60 * minutes)):
             changes.second(number)
         model = SimpleNamespace(pipeline=lambda *_: pipeline)
         published = cast(PublishedModel, SimpleNamespace(model=model, record=None))
         vectors = np.zeros((feed.state.n_posts, DIMENSIONS + 1), np.float32)
         updater.replace_model(published, vectors)
-        updater.replace_state(from_snapshot(snapshot), None, seqs, None)
+        updater.replace_state(from_snapshot(snapshot), None, EventUpdates(seqs), None)
     finally:
         stop.set()
         ranking.join()

@@ -74,6 +74,7 @@ class Run:
             "DATABASE_URL": url,
             "MODELS_DIR": str(folder / "models"),
             "KEYS_DIR": str(folder / "keys"),
+            "SNAPSHOT_DIR": str(folder / "snapshots"),
             "LOG_LEVEL": "WARNING",
         }
 

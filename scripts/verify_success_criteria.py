@@ -131,6 +131,7 @@ class System:
             "DATABASE_URL": url,
             "MODELS_DIR": str(self._work / "models"),
             "KEYS_DIR": str(self._work / "keys"),
+            "SNAPSHOT_DIR": str(self._work / "snapshots"),
         }
         self.run(sys.executable, "-m", "alembic", "upgrade", "head", **environment)
         return environment
@@ -298,6 +299,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "DB_SCHEMA",
         "MODELS_DIR",
         "KEYS_DIR",
+        "SNAPSHOT_DIR",
         "API_KEYS",
         "FEED_NOW",
         "FEED_PERCENT",

@@ -50,6 +50,7 @@ class LiveFeed:
     is_read_only    the database rejected writes at the last read of the log: a standby, or a setting of the operator
     caught_up_at    monotonic seconds of the last complete read of the log; None before the first one
     warnings        short texts about tables of which the feed shows nothing
+    is_restored     the state began as a snapshot, which has the users' controls
     needs_controls  an empty feed before the first read is not ready: the users' controls are unknown
     """
 
@@ -60,6 +61,7 @@ class LiveFeed:
         self.database_ok = False
         self.is_read_only = False
         self.caught_up_at: float | None = None
+        self.is_restored = False
         self.needs_controls = False
         self.warnings: Sequence[str] = ()
 
@@ -78,8 +80,8 @@ class LiveFeed:
 
     @property
     def has_controls(self) -> bool:
-        """False before the first read of the database without a model, whose snapshot has the controls of users."""
-        return not self.needs_controls or self.caught_up_at is not None or self.ranker.published is not None
+        """False while it is unknown what users hid: before the first read of the database without a snapshot."""
+        return not self.needs_controls or self.caught_up_at is not None or self.is_restored
 
     @property
     def public_only(self) -> bool:

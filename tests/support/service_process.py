@@ -97,8 +97,13 @@ class Service:
 
 @contextmanager
 def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Service]:
-    """A ready service with these settings; keys and models live in `folder` unless set otherwise."""
-    own = {"MODELS_DIR": str(folder / "models"), "KEYS_DIR": str(folder / "keys"), "TAIL_POLL_MS": "50"}
+    """A ready service with these settings; keys, models and snapshots live in `folder` unless set otherwise."""
+    own = {
+        "MODELS_DIR": str(folder / "models"),
+        "KEYS_DIR": str(folder / "keys"),
+        "SNAPSHOT_DIR": str(folder / "snapshots"),
+        "TAIL_POLL_MS": "50",
+    }
     service = Service(folder, own | settings, *arguments)
     try:
         service.wait_until_ready()

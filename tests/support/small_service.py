@@ -30,6 +30,7 @@ from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedLog
+from app.domain.repositories.snapshot_store import SnapshotStore
 from app.infrastructure.config.settings import Settings
 from tests.support.fake_entities import InMemoryEntities
 from tests.support.fake_storage import (
@@ -95,8 +96,10 @@ class SmallService:
         storage: Storage | None = None,
         database: bool = True,
         clock: FixedClock | None = None,
+        snapshots: SnapshotStore | None = None,
     ) -> None:
-        """`tables` and `clock` may be shared by several services. `storage` replaces the adapters of the tables."""
+        """`tables`, `clock` and `snapshots` may be shared by several services. `storage` replaces the adapters of the
+        tables."""
         self.options = options
         self.tables = InMemoryTables() if tables is None else tables
         self.clock = clock or FixedClock()
@@ -116,7 +119,9 @@ class SmallService:
                 given.entities,
                 given.impressions,
             )
-        self.workers = build_workers(self.storage, self.models, options, NoObserver(), self.intervals)
+        self.workers = build_workers(
+            self.storage, self.models, options, NoObserver(), self.intervals, snapshots=snapshots
+        )
         self.use_cases = use_cases = build_use_cases(
             self.workers,
             self.storage,
@@ -205,6 +210,10 @@ class SmallService:
     def catch_up(self) -> None:
         if self.workers.follower is not None:
             self.workers.follower.poll_log()
+
+    def write_snapshot(self) -> None:
+        assert self.workers.snapshot_writer is not None
+        self.workers.snapshot_writer.write()
 
     def purge_outbox(self) -> None:
         assert self.workers.follower is not None

@@ -8,6 +8,7 @@ from app.bootstrap import Storage
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedSnapshot
+from app.domain.repositories.snapshot_store import SnapshotStore
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
@@ -31,7 +32,10 @@ class CountingLog(SqlFeedLog):
 
 
 def a_process(
-    engine: Engine, trained: PublishedModel | None = None, options: RankingOptions = FEW_CANDIDATES
+    engine: Engine,
+    trained: PublishedModel | None = None,
+    options: RankingOptions = FEW_CANDIDATES,
+    snapshots: SnapshotStore | None = None,
 ) -> tuple[SmallService, CountingLog]:
     """Another process of the service, which has started."""
     log = CountingLog(engine)
@@ -45,8 +49,9 @@ def a_process(
         log,
         SqlPostRepository(engine, budget_seconds=20),
     )
-    service = SmallService(storage=storage, options=options)
+    service = SmallService(storage=storage, options=options, snapshots=snapshots)
     service.clock.at = NOON + timedelta(days=1)
+    service.workers.restore()
     if trained is not None:
         service.publish(trained)
     service.catch_up()

@@ -41,6 +41,7 @@ class ServiceState:
     reconciliation    None before the first comparison of memory with the database
     warnings          tables of which the feed shows nothing, and workers that stopped
     stopped_workers   names of the background threads that ended, though the service runs
+    snapshot_*        of the last snapshot of the state; None before this process stored one
     """
 
     ready: bool
@@ -62,6 +63,10 @@ class ServiceState:
     write_behind_dropped: int = 0
     impressions_pending: int = 0
     impressions_dropped: int = 0
+    snapshot_age_seconds: float | None = None
+    snapshot_seconds: float | None = None
+    snapshot_bytes: int | None = None
+    snapshot_failures: int = 0
 
     @property
     def model_loaded(self) -> bool:

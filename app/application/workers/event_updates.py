@@ -2,12 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.application.workers.event_columns import event_columns, is_counted
+from app.domain.feed.array_tree import ArrayTree, array_of, number_array
 from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.slices import Writing
 from app.domain.feed.state import FeedState
@@ -62,6 +64,25 @@ class EventUpdates:
         self._removed.update(dict.fromkeys(new))
         state.n_events -= len(new)
         _forget_oldest(self._removed)
+
+    def array_tree(self) -> ArrayTree:
+        """The numbers of applied and removed events (see `from_tree`)."""
+        return {
+            "applied": partial(number_array, list(self._applied)),
+            "post_row": partial(number_array, list(self._applied.values())),
+            "removed": partial(number_array, list(self._removed)),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: ArrayTree) -> "EventUpdates":
+        """The inverse of `array_tree`. Raises ValueError."""
+        applied, rows, removed = (
+            array_of(tree, name, np.int64) for name in ("applied", "post_row", "removed")
+        )
+        updates = cls()
+        updates._applied.update(zip(applied.tolist(), rows.tolist(), strict=True))
+        updates._removed.update(dict.fromkeys(removed.tolist()))
+        return updates
 
     def _is_applied(self, state: FeedState, event: StoredInteraction) -> bool:
         row = state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)

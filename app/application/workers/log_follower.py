@@ -9,8 +9,8 @@ from time import monotonic
 import structlog
 
 from app.application.live_feed import LiveFeed
+from app.application.workers.event_updates import EventUpdates
 from app.application.workers.poll_intervals import PollIntervals
-from app.application.workers.snapshot_recovery import merge_changes
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import PositionExpired, StorageUnavailable
 from app.domain.feed.timeline import FeedTimeline
@@ -81,7 +81,7 @@ class LogFollower:
     def _catch_up(self) -> bool:
         """Make sure that the state is of this database, then apply a batch of changes; true if there are more."""
         if self.feed.caught_up_at is None:
-            if not self._resume_from_snapshot():
+            if not self._resume():
                 self.read_all()
         elif self._is_another_database():
             self.read_all()
@@ -98,21 +98,19 @@ class LogFollower:
             not self.feed.database_ok and position is not None and position.source != self.feed_log.source()
         )
 
-    def _resume_from_snapshot(self) -> bool:
-        """Apply the changes since the model's snapshot. False if only a full read gives the exact state."""
-        position, state = self.updater.position, self.feed.state
-        if position is None or not state.knows_external_ids:
-            return False
-        if not self.feed_log.can_resume_from(position, self.feed.interaction_count):
+    def _resume(self) -> bool:
+        """Apply the changes since a snapshot of the state. False if only a full read gives the present state."""
+        position = self.updater.position
+        if position is None or not self.feed_log.can_resume_from(position):
             return False
         try:
             batches = self._read_batches(position)
         except PositionExpired:
             return False
-        changes = None if batches[-1].more else merge_changes(state, batches)
-        if changes is None:
+        if batches[-1].more:
             return False
-        self.updater.apply_changes(changes)
+        for changes in batches:
+            self.updater.apply_changes(changes)
         return True
 
     def _read_batches(self, position: LogPosition) -> list[FeedChanges]:
@@ -142,7 +140,7 @@ class LogFollower:
         _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=self.feed.state.counting)
         timeline.embed_texts(self.feed.ranker.embed)
-        events = snapshot.dataset.events.seq
+        events = EventUpdates(snapshot.dataset.events.seq)
         self.updater.replace_state(
             snapshot.to_state(timeline), self.feed.ranker.published, events, snapshot.position
         )

@@ -7,6 +7,7 @@ import structlog
 from numpy.typing import NDArray
 
 from app.application.live_feed import LiveFeed
+from app.application.workers.event_updates import EventUpdates
 from app.application.workers.state_updater import StateUpdater
 from app.domain.entities.post import post_text
 from app.domain.errors import ModelUnavailable, StorageUnavailable
@@ -22,11 +23,13 @@ class ModelWatcher:
 
     last_error  why the newest model is not active; None if it is
     failures    number of models that failed to load
+    restored_model  SHA-256 of the artefact in whose text space the posts of a snapshot have vectors
     """
 
     feed: LiveFeed
     models: ModelSource
     updater: StateUpdater
+    restored_model: str | None = field(default=None, init=False)
     last_error: str | None = field(default=None, init=False)
     failures: int = field(default=0, init=False)
     _last_fingerprint: object = field(default=None, init=False)
@@ -62,11 +65,12 @@ class ModelWatcher:
         )
 
     def _install(self, published: PublishedModel) -> None:
-        """Rank the running feed with the model. Before the first read of a database, its snapshot is the feed."""
-        model = published.model
-        if self.feed.caught_up_at is None:
-            state = from_snapshot(model.snapshot)
-            self.updater.replace_state(state, published, np.empty(0, np.int64), model.position)
+        """Rank the running feed with the model. Before the first read of a database, its own posts may be the feed."""
+        model, feed = published.model, self.feed
+        if feed.caught_up_at is None and not feed.is_restored and feed.has_controls:
+            self.updater.replace_state(from_snapshot(model.snapshot), published, EventUpdates(), None)
+        elif self._has_vectors_of(published):
+            self.updater.replace_model(published, None)
         else:
             vectors = self._text_vectors(
                 model, np.empty((0, model.snapshot["columns"]["text"].shape[1]), np.float32)
@@ -74,6 +78,12 @@ class ModelWatcher:
             with self.updater.change_lock:  # no post comes between the last vectors and the model
                 self.updater.replace_model(published, self._text_vectors(model, vectors))
         model.release_snapshot()
+
+    def _has_vectors_of(self, published: PublishedModel) -> bool:
+        """True if the state is of a snapshot whose posts have vectors in the text space of the model."""
+        if self.feed.ranker.published is not None or published.record.sha256 != self.restored_model:
+            return False
+        return len(published.model.embed([""])[0]) == self.feed.state.text.shape[1]
 
     def _text_vectors(self, model: RankingModel, first: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n_posts, d) text vectors of all posts. `first` (n, d) are those of the first n posts.

@@ -58,6 +58,7 @@ class StateUpdater:
     change_lock  held during one change of the state. Its holder may read all but impressions and caches without the
                  lock of the feed, because rankings change nothing else.
     position    where the log continues after the state; None if only a full read can continue it
+    events      the newest events in the state
     """
 
     feed: LiveFeed
@@ -68,7 +69,7 @@ class StateUpdater:
     write_lock: Lock = field(default_factory=Lock, init=False)
     change_lock: RLock = field(default_factory=RLock, init=False)
     position: LogPosition | None = field(default=None, init=False)
-    _events: EventUpdates = field(default_factory=EventUpdates, init=False)
+    events: EventUpdates = field(default_factory=EventUpdates, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
@@ -79,10 +80,10 @@ class StateUpdater:
         self,
         state: FeedState,
         published: PublishedModel | None,
-        event_seqs: NDArray[np.int64],
+        events: EventUpdates,
         position: LogPosition | None,
     ) -> None:
-        """Serve another state with this model. `event_seqs` are the events in it, which are not applied again.
+        """Serve another state with this model. `events` knows the events in it, which are not applied again.
 
         Raises InvalidArtifact.
         """
@@ -92,21 +93,20 @@ class StateUpdater:
             pipeline = published.model.pipeline(state, self.observer)
         # a first ranking computes what needs an array over all posts
         pipeline.rank(RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0))))
-        events = EventUpdates(event_seqs)
         ranker, before = ActiveRanker(pipeline, published), (self.feed.state, self.feed.ranker)
         with self.change_lock:  # all at once, so that no event is lost or counted twice
             with self._writing("state"):
                 self.feed.state, self.feed.ranker = state, ranker
-            self._events, self._follows = events, FollowUpdates()
+            self.events, self._follows = events, FollowUpdates()
             self._latest_of_users, self._latest_of_posts = LatestChanges(), LatestChanges()
         self.position = position
         before[0].clear_memoised()
         del before  # here, because to free a large state takes longer than the lock may be held
 
-    def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32]) -> None:
+    def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32] | None) -> None:
         """Rank the served state with another model. `vectors` are the (n, d) text vectors of its first n posts.
 
-        Raises InvalidArtifact.
+        None: the state has them. Raises InvalidArtifact.
         """
         state = self.feed.state
         ranker, before = (
@@ -114,8 +114,10 @@ class StateUpdater:
             self.feed.ranker,
         )
         with self.change_lock:
-            text = np.zeros((len(state.created), vectors.shape[1]), np.float32)
-            text[: len(vectors)] = vectors
+            text = state.text
+            if vectors is not None:
+                text = np.zeros((len(state.created), vectors.shape[1]), np.float32)
+                text[: len(vectors)] = vectors
             text_before = state.text
             with self._writing("model"):
                 state.text, self.feed.ranker = text, ranker
@@ -127,12 +129,12 @@ class StateUpdater:
         """Count committed events, each once."""
         for batch in slices(stored, _BATCH_SIZE):
             with self.change_lock:
-                self._events.record(self.feed.state, batch, self._writes("events"))
+                self.events.record(self.feed.state, batch, self._writes("events"))
 
     def remove_events(self, removed: Sequence[RemovedEvents]) -> None:
         """Take removed events back, and apply changed ones; again is no difference."""
         with self.change_lock:
-            self._events.count_removed(self.feed.state, removed)
+            self.events.count_removed(self.feed.state, removed)
         self._replace_events(removed)
 
     def apply_controls(self, controls: UserControls) -> None:

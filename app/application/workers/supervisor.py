@@ -15,12 +15,15 @@ from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.recommendation_writer import RecommendationWriter
 from app.application.workers.reconciler import Reconciler
+from app.application.workers.snapshot_recovery import restore_state
+from app.application.workers.snapshot_writer import SnapshotWriter
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.write_behind import MIN_PAUSE_SECONDS
 
 log = structlog.get_logger()
 
 _JOIN_SECONDS = 10
+_FIRST_SNAPSHOT_SECONDS = 5.0  # after the start: an outage soon afterwards is as likely as a later one
 
 
 @dataclass(eq=False)
@@ -30,6 +33,7 @@ class WorkerSupervisor:
     follower           None without a database, and so is `reconciler`
     writer             None if responses are not saved
     impression_writer  saves the pages that were shown; None if they are not saved
+    snapshot_writer    None without a database, or if no snapshots are stored
     stopping           also ends long reads of the log
     """
 
@@ -40,12 +44,14 @@ class WorkerSupervisor:
     reconciler: Reconciler | None
     writer: RecommendationWriter | None
     impression_writer: ImpressionWriter | None
+    snapshot_writer: SnapshotWriter | None
     intervals: PollIntervals
     stopping: threading.Event
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
 
     def start(self) -> None:
         """Load the model and the feed as far as possible, then keep them current in the background."""
+        self.restore()
         self.watcher.check_for_new_model()
         if self.follower is not None:
             self.follower.poll_log()
@@ -55,11 +61,18 @@ class WorkerSupervisor:
             thread.start()
             self._threads.append(thread)
 
+    def restore(self) -> None:
+        """Serve the newest snapshot of the state, if there is one."""
+        if self.snapshot_writer is not None:
+            self.watcher.restored_model = restore_state(self.updater, self.snapshot_writer.store)
+
     def stop(self) -> None:
         """Stop all threads; waits for running work, for a limited time. Responses that are not saved are discarded."""
         self.stopping.set()
         for thread in self._threads:
             thread.join(timeout=_JOIN_SECONDS)
+        if self.snapshot_writer is not None:
+            self.snapshot_writer.close()
 
     def state(self) -> ServiceState:
         """Return the state of the service from memory, for health and metrics."""
@@ -68,6 +81,8 @@ class WorkerSupervisor:
         is_stopping = self.stopping.is_set()
         stopped = [thread.name for thread in self._threads if not (is_stopping or thread.is_alive())]
         problems = [f"the worker {name} has stopped; restart the process" for name in stopped]
+        snapshots = self.snapshot_writer
+        stored = None if snapshots is None else snapshots.last
         return ServiceState(
             ready=True,
             has_controls=feed.has_controls,
@@ -88,6 +103,10 @@ class WorkerSupervisor:
             write_behind_dropped=writer.dropped if writer else 0,
             impressions_pending=impressions.pending if impressions else 0,
             impressions_dropped=impressions.dropped if impressions else 0,
+            snapshot_age_seconds=None if stored is None else monotonic() - stored.at,
+            snapshot_seconds=None if stored is None else stored.seconds,
+            snapshot_bytes=None if stored is None else stored.size_bytes,
+            snapshot_failures=snapshots.failures if snapshots else 0,
         )
 
     def _database(self) -> Database:
@@ -120,6 +139,8 @@ class WorkerSupervisor:
             yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS
         if self.impression_writer is not None:
             yield "impression-writer", self.impression_writer.save_pending, MIN_PAUSE_SECONDS
+        if self.snapshot_writer is not None:
+            yield "snapshot-writer", self.snapshot_writer.run, _FIRST_SNAPSHOT_SECONDS
 
     def _repeat(self, work: Callable[[], float | None], pause_seconds: float) -> None:
         next_pause = pause_seconds

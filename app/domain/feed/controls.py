@@ -3,12 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities.control import Control, ControlAction
+from app.domain.entities.control import CONTROL_ACTIONS, Control, ControlAction
+from app.domain.feed.array_tree import ArrayTree, array_of, check, check_range, key_array
+from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.words import tag_codes, word_codes
 
 Rows = NDArray[np.intp]
@@ -133,6 +136,69 @@ class FeedControls:
         controls = cls()
         for user, seq, entries in saved:
             controls.replace(user, seq, [ControlEntry(*entry) for entry in entries])
+        return controls
+
+    def copy(self) -> "FeedControls":
+        """Another one with the same controls, which later changes do not alter. It knows no changes."""
+        copied = FeedControls()
+        copied._entries = self._entries.copy()
+        return copied
+
+    def array_tree(self) -> ArrayTree:
+        """The users with the numbers of their latest changes, and the columns of all controls (see `from_tree`)."""
+        of_users = self._entries
+        entries = [entry for _, of_user in of_users.values() for entry in of_user]
+        return {
+            "user": np.array(list(of_users), np.int64),
+            "seq": np.array([seq for seq, _ in of_users.values()], np.int64),
+            "length": np.array([len(of_user) for _, of_user in of_users.values()], np.int64),
+            "action": np.array([CONTROL_ACTIONS.index(entry.action) for entry in entries], np.uint8),
+            "has_post": np.array([bool(entry.post) for entry in entries], np.bool_),
+            "post": key_array(entry.post or bytes(16) for entry in entries),
+            "author": np.array([entry.author for entry in entries], np.int64),
+            "created": np.array([entry.created for entry in entries], np.float64),
+            "until": np.array([np.nan if e.until is None else e.until for e in entries], np.float64),
+            "n_codes": np.array([len(entry.codes) for entry in entries], np.int64),
+            "codes": np.array([code for entry in entries for code in entry.codes], np.uint32),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: ArrayTree, users: int) -> "FeedControls":
+        """The inverse of `array_tree`, for so many user rows. Raises ValueError."""
+        rows, seqs, lengths = (array_of(tree, name, np.int64) for name in ("user", "seq", "length"))
+        actions, authors = array_of(tree, "action", np.uint8), array_of(tree, "author", np.int64)
+        untils = array_of(tree, "until", np.float64)
+        codes = iter(array_of(tree, "codes", np.uint32).tolist())
+        check_range(rows, 0, users, "users with controls")
+        check_range(actions, 0, len(CONTROL_ACTIONS), "actions of controls")
+        check_range(authors, -1, users, "authors of controls")
+        columns = zip(
+            actions.tolist(),
+            array_of(tree, "has_post", np.bool_).tolist(),
+            array_of(tree, "post", KEY_DTYPE).tolist(),
+            authors.tolist(),
+            array_of(tree, "created", np.float64).tolist(),
+            untils.tolist(),
+            array_of(tree, "n_codes", np.int64).tolist(),
+            strict=True,
+        )
+        entries = iter(
+            [
+                ControlEntry(
+                    CONTROL_ACTIONS[action],
+                    post if has_post else b"",
+                    author,
+                    created,
+                    None if np.isnan(until) else until,
+                    tuple(islice(codes, n_codes)),
+                )
+                for action, has_post, post, author, created, until, n_codes in columns
+            ]
+        )
+        check(int(lengths.sum()) == len(actions), "the controls do not belong to the users")
+        controls = cls()
+        for user, seq, length in zip(rows.tolist(), seqs.tolist(), lengths.tolist(), strict=True):
+            controls.replace(user, seq, tuple(islice(entries, length)))
         return controls
 
     def _held(self, user: int, now: float) -> list[ControlEntry]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.array_tree import ArrayTree, array_of, check
 from app.domain.feed.ragged import grow
 from app.domain.feed.top_k import NEVER, TopK
 
@@ -99,6 +100,10 @@ class DecayedCounters:
         values: NDArray[np.float64] = self._log2_counts[index, rows]
         return values
 
+    def log2_counts(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """(n_half_lives, n_rows) the counts of `rows` at all half-lives, for `replace`."""
+        return self._log2_counts[:, rows]
+
     def all_values(self, index: int, now: float) -> NDArray[np.float64]:
         """(n_rows,) decayed counts of all rows at `now`, for `half_lives[index]`."""
         values: NDArray[np.float64] = np.exp2(
@@ -120,6 +125,30 @@ class DecayedCounters:
             "level": self._log2_counts[:, : self.rows].copy(),
             "ranked": self._top_k_size,
         }
+
+    def array_tree(self, room: int) -> ArrayTree:
+        """The counts, with at most `room` rows (see `from_tree`)."""
+        return {
+            "half_lives": self.half_lives,
+            "log2_counts": self._log2_counts[:, :room],
+        }
+
+    @classmethod
+    def from_tree(
+        cls, tree: ArrayTree, half_lives: Sequence[float], rows: int, top_k_size: int = 0
+    ) -> "DecayedCounters":
+        """The inverse of `array_tree`, for so many rows. Raises ValueError, also for other half-lives."""
+        counters = cls(half_lives, top_k_size)
+        counts = array_of(tree, "log2_counts", np.float64, 2)
+        check(
+            np.array_equal(array_of(tree, "half_lives", np.float64), counters.half_lives)
+            and len(counts) == len(counters.half_lives),
+            "the half-lives are others",
+        )
+        check(counts.shape[1] >= rows, "counts of rows are missing")
+        check(bool((counts < np.inf).all()), "a count is not a number")
+        counters._log2_counts, counters.rows = counts, rows
+        return counters
 
     @classmethod
     def from_arrays(cls, saved: dict[str, Any]) -> "DecayedCounters":

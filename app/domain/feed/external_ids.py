@@ -1,6 +1,7 @@
 """Finds the row that a caller's id means, where the row's UUID is not derived from the id."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import sha1
 from typing import Literal
 from uuid import NAMESPACE_URL, UUID
@@ -8,6 +9,14 @@ from uuid import NAMESPACE_URL, UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.array_tree import (
+    ArrayTree,
+    array_of,
+    group_of,
+    key_array,
+    known_texts_from_arrays,
+    text_arrays,
+)
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.ids import canonical_id, is_canonical_uuid, post_uuid, user_uuid
 
@@ -68,9 +77,23 @@ class ExternalIds:
     def from_items(cls, kind: Kind, items: Iterable[tuple[bytes, str]]) -> "ExternalIds":
         """The inverse of `items`."""
         ids = cls(kind)
-        for key, external_id in items:
-            ids._add(key, external_id)
+        ids._external_ids = dict(items)
+        for key, external_id in ids._external_ids.items():
+            known = ids._keys.get(external_id)
+            ids._keys[external_id] = (key,) if known is None else tuple(sorted((*known, key)))
         return ids
+
+    def array_tree(self) -> ArrayTree:
+        """The keys of the rows, and their external ids (see `from_tree`)."""
+        keys, texts = list(self._external_ids), list(self._external_ids.values())
+        return {"key": partial(key_array, keys), "external_id": partial(text_arrays, texts)}
+
+    @classmethod
+    def from_tree(cls, kind: Kind, tree: ArrayTree) -> "ExternalIds":
+        """The inverse of `array_tree`. Raises ValueError."""
+        keys = array_of(tree, "key", KEY_DTYPE).tolist()
+        texts = known_texts_from_arrays(group_of(tree, "external_id"))
+        return cls.from_items(kind, zip(keys, texts, strict=True))
 
     def _add(self, key: bytes, external_id: str) -> None:
         self._external_ids[key] = external_id

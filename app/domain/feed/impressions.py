@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.array_tree import ArrayTree, Concatenated, array_of, check, check_range
+
 MAX_PER_USER = 500
 """Impressions of one user that are kept, the newest."""
 
@@ -70,6 +72,42 @@ class FeedImpressions:
             "time": np.concatenate([_NONE.times, *(one.times for one in of_users)]),
             "seen": np.concatenate([_NONE.seen, *(one.seen for one in of_users)]),
         }
+
+    def copy(self) -> "FeedImpressions":
+        """Another one with the same impressions, which later pages do not change. It copies no array."""
+        copied = FeedImpressions()
+        copied._by_user = self._by_user.copy()
+        return copied
+
+    def array_tree(self) -> ArrayTree:
+        """The user rows, the number of impressions of each, and the columns of all (see `from_tree`)."""
+        of_users = self._by_user.values()
+        length = np.array([len(one.posts) for one in of_users], np.int64)
+        columns = {
+            name: Concatenated([getattr(one, name) for one in of_users], empty.dtype)
+            for name, empty in _NONE._asdict().items()
+        }
+        return {"user": np.array(list(self._by_user), np.int64), "length": length, **columns}
+
+    @classmethod
+    def from_tree(cls, tree: ArrayTree, users: int, posts: int) -> "FeedImpressions":
+        """The inverse of `array_tree`, for so many user rows and post rows. Raises ValueError."""
+        rows, length = array_of(tree, "user", np.int64), array_of(tree, "length", np.int64)
+        columns = [array_of(tree, name, empty.dtype) for name, empty in _NONE._asdict().items()]
+        check(
+            len(rows) == len(length)
+            and bool((length >= 0).all())
+            and all(len(column) == length.sum() for column in columns),
+            "the impressions do not belong to the users",
+        )
+        check_range(rows, 0, users, "users with impressions")
+        check_range(columns[0], 0, posts, "posts with impressions")
+        impressions = cls()
+        end = length.cumsum()
+        for user, start, stop in zip(rows.tolist(), (end - length).tolist(), end.tolist(), strict=True):
+            # copies, because a part of the whole array would keep all of it in memory
+            impressions._by_user[user] = UserImpressions(*(column[start:stop].copy() for column in columns))
+        return impressions
 
     @classmethod
     def from_snapshot(cls, saved: Mapping[str, NDArray[Any]]) -> "FeedImpressions":

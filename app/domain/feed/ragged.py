@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from app.domain.feed.array_tree import ArrayTree, array_of, check, group_of, number_of
+
 _MIN_CAPACITY = 4  # entries of a row that has any
 
 
@@ -176,6 +178,44 @@ class RaggedArray:
         result._start = np.cumsum(result._length) - result._length
         result._used = int(result._length.sum())
         return result
+
+    def array_tree(self) -> ArrayTree:
+        """Where each row is, and the pools, with a little of the room behind the last row (see `from_tree`)."""
+        room = self._used + self._used // 8 + 16
+        return {
+            "start": self._start,
+            "length": self._length,
+            "capacity": self._capacity,
+            "used": np.array(self._used),
+            "pools": {str(column): pool[:room] for column, pool in enumerate(self._pools)},
+        }
+
+    @classmethod
+    def from_tree(cls, tree: ArrayTree, *dtypes: DTypeLike) -> "RaggedArray":
+        """The inverse of `array_tree`, with the arrays of `tree` themselves. Raises ValueError."""
+        result = cls(*dtypes)
+        start, length, capacity = (array_of(tree, name, np.int64) for name in ("start", "length", "capacity"))
+        pools, used = group_of(tree, "pools"), number_of(tree, "used")
+        result._pools = [array_of(pools, str(column), dtype) for column, dtype in enumerate(dtypes)]
+        check(len({len(pool) for pool in result._pools}) == 1, "the columns have different lengths")
+        check(len(start) == len(length) == len(capacity), "not all rows have a place")
+        check(bool((length >= 0).all() and (length <= capacity).all()), "a row is longer than its place")
+        taken = np.flatnonzero(capacity)
+        taken = taken[np.argsort(start[taken])]
+        ends = np.append(0, (start + capacity)[taken])
+        check(bool((start[taken] >= ends[:-1]).all()), "two rows have the same place")
+        check(ends[-1] <= used <= len(result._pools[0]), "a row is behind the end")
+        result._start, result._length, result._capacity, result._used = start, length, capacity, used
+        return result
+
+    def column(self, index: int) -> NDArray[Any]:
+        """(n,) all values in one column, also of places that no row uses any more."""
+        return self._pools[index][: self._used]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that are addressable."""
+        return len(self._length)
 
     def _ensure_capacity(self, rows: NDArray[np.intp], needed: NDArray[np.int64]) -> None:
         short = needed > self._capacity[rows]

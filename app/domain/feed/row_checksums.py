@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.array_tree import ArrayTree, Concatenated, array_of, check, group_of, number_of
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.ragged import grow
 
@@ -188,6 +189,26 @@ class EventChecksums:
             "last": np.array(self._last),
         }
 
+    def array_tree(self) -> ArrayTree:
+        """The numbers and contents of the blocks (see `from_tree`)."""
+        return {
+            "block": np.array(list(self._blocks), np.int64),
+            "values": Concatenated(
+                [block[None] for block in self._blocks.values()], np.dtype(np.int32), (0, EVENTS_PER_BLOCK)
+            ),
+            "last": np.array(self._last),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: ArrayTree) -> "EventChecksums":
+        """The inverse of `array_tree`, with the arrays of `tree` themselves. Raises ValueError."""
+        made = cls()
+        blocks, values = array_of(tree, "block", np.int64), array_of(tree, "values", np.int32, 2)
+        check(values.shape == (len(blocks), EVENTS_PER_BLOCK), "checksums of events are missing")
+        made._blocks = dict(zip(blocks.tolist(), values, strict=True))
+        made._last = number_of(tree, "last")
+        return made
+
     @classmethod
     def from_arrays(cls, saved: Mapping[str, NDArray[Any]]) -> "EventChecksums":
         """The inverse of `to_arrays`."""
@@ -270,3 +291,15 @@ class RowChecksums:
         """The inverse of `snapshot`."""
         by_kind = {kind: UuidChecksums(of_row.copy()) for kind, of_row in saved["by_kind"].items()}
         return cls(by_kind, EventChecksums.from_arrays(saved["events"]))
+
+    def array_tree(self) -> ArrayTree:
+        """The checksums by kind, and those of events (see `from_tree`)."""
+        by_kind = {kind: one.of_row for kind, one in self.by_kind.items()}
+        return {"by_kind": by_kind, "events": self.events.array_tree()}
+
+    @classmethod
+    def from_tree(cls, tree: ArrayTree) -> "RowChecksums":
+        """The inverse of `array_tree`, with the arrays of `tree` themselves. Raises ValueError."""
+        of_rows = group_of(tree, "by_kind")
+        by_kind = {kind: UuidChecksums(array_of(of_rows, kind, np.int64)) for kind in TRACKED_KINDS}
+        return cls(by_kind, EventChecksums.from_tree(group_of(tree, "events")))

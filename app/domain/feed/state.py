@@ -128,7 +128,7 @@ class FeedState:
     def sort_posts(self, by_created: NDArray[np.intp]) -> None:
         """Take over all posts of a snapshot, given with the oldest first."""
         self._by_created.add(by_created, self.created[by_created])
-        self._by_seq.add(np.arange(self.n_posts), self.seq)
+        self._by_seq.add(np.arange(self.n_posts), self.seq[: self.n_posts])
 
     def published_count(self, now: float) -> int:
         """How many posts are out: created at `now` or before, the first so many of `by_created`."""

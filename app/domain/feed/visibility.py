@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,7 +12,17 @@ from numpy.typing import NDArray
 
 from app.domain.entities.post import VISIBILITIES, Post
 from app.domain.entities.user import User
-from app.domain.feed.dataset import FeedDataset, PostColumns
+from app.domain.feed.array_tree import (
+    ArrayTree,
+    array_of,
+    check,
+    check_range,
+    group_of,
+    key_array,
+    known_texts_from_arrays,
+    text_arrays,
+)
+from app.domain.feed.dataset import KEY_DTYPE, FeedDataset, PostColumns
 from app.domain.feed.ragged import grow
 from app.domain.feed.row_set import RowSet
 
@@ -240,6 +251,71 @@ class FeedVisibility:
         visibility._thread_codes, visibility._original_codes = threads, originals
         visibility.has_groups = bool(threads or originals)
         return visibility
+
+    def array_tree(self, users: int, posts: int) -> ArrayTree:
+        """Arrays of the first `users` and `posts` rows, and the codes (see `from_tree`)."""
+        ragged: dict[str, ArrayTree] = {}
+        for name in ("languages", "audiences"):
+            of_users: dict[int, NDArray[np.int32]] = getattr(self, name)
+            ragged[name] = {
+                "user": np.array(list(of_users), np.int64),
+                "length": np.array([len(codes) for codes in of_users.values()], np.int64),
+                "code": np.concatenate([_NONE, *of_users.values()]),
+            }
+        return {
+            "posts": {name: getattr(self, name)[:posts] for name in _POST_ARRAYS},
+            "discoverable": self.discoverable[:users],
+            "not_personalised": np.array(sorted(self.not_personalised), np.int64),
+            "show_sensitive": np.array(sorted(self.show_sensitive), np.int64),
+            **ragged,
+            "restricts": np.array(self.restricts),
+            "audience_codes": partial(text_arrays, list(self._audience_codes)),
+            "language_codes": partial(text_arrays, list(self._language_codes)),
+            "thread_codes": partial(key_array, list(self._thread_codes)),
+            "original_codes": partial(key_array, list(self._original_codes)),
+        }
+
+    @classmethod
+    def from_tree(cls, tree: ArrayTree, users: int, posts: int) -> "FeedVisibility":
+        """The inverse of `array_tree`, for so many rows. Raises ValueError."""
+        made = cls()
+        of_posts = group_of(tree, "posts")
+        for name in _POST_ARRAYS:
+            array = array_of(of_posts, name, getattr(made, name).dtype)
+            check(len(array) >= posts, f"{name}: values of posts are missing")
+            setattr(made, name, array)
+        check_range(made.visibility, PUBLIC, NOBODY + 1, "visibility")
+        made._for_everybody = (made.visibility == PUBLIC) & ~made.sensitive
+        discoverable = array_of(tree, "discoverable", np.bool_)
+        check(len(discoverable) == users, "discoverable: values of users are missing")
+        made.discoverable = grow(discoverable, users + 1, fill=True)
+        for name in ("not_personalised", "show_sensitive"):
+            rows = array_of(tree, name, np.int64)
+            check_range(rows, 0, users, name)
+            setattr(made, name, set(rows.tolist()))
+        for name in ("audience", "language"):
+            texts = known_texts_from_arrays(group_of(tree, f"{name}_codes"))
+            setattr(made, f"_{name}_codes", {text: code for code, text in enumerate(texts)})
+            check_range(getattr(made, name), NO_ID, len(texts), name)
+            setattr(made, f"{name}s", _codes_by_user(group_of(tree, f"{name}s"), users, len(texts)))
+        for name in ("thread", "original"):
+            keys = array_of(tree, f"{name}_codes", KEY_DTYPE).tolist()
+            setattr(made, f"_{name}_codes", {key: code for code, key in enumerate(keys)})
+            check_range(getattr(made, name), NO_ID, len(keys), name)
+        made.restricts = bool(array_of(tree, "restricts", np.bool_, 0))
+        made.has_groups = bool(made._thread_codes or made._original_codes)
+        return made
+
+
+def _codes_by_user(tree: ArrayTree, users: int, n_codes: int) -> dict[int, NDArray[np.int32]]:
+    """The codes of each user row of one group in the tree of FeedVisibility. Raises ValueError."""
+    rows, length = array_of(tree, "user", np.int64), array_of(tree, "length", np.int64)
+    codes = array_of(tree, "code", np.int32)
+    check(bool((length >= 0).all()) and int(length.sum()) == len(codes), "codes of users are missing")
+    check_range(rows, 0, users, "users with codes")
+    check_range(codes, 0, n_codes, "codes of users")
+    parts = np.split(codes, length.cumsum()[:-1]) if len(rows) else []
+    return dict(zip(rows.tolist(), parts, strict=True))
 
 
 def user_settings(dataset: FeedDataset) -> Iterator[User]:

@@ -156,11 +156,11 @@ class FeedLog(Protocol):
         Raises PositionExpired when the log is no longer kept from there on, or all events were removed at once.
         """
 
-    def can_resume_from(self, since: LogPosition, events: int) -> bool:
-        """Whether a snapshot with this number of events at `since`, and `read_changes`, give the whole feed.
+    def can_resume_from(self, since: LogPosition) -> bool:
+        """Whether a state at `since`, and `read_changes`, give the present feed.
 
-        False for a position of another database, for an expired position, after events were removed, and if changes
-        are not captured completely (see `has_complete_change_capture`).
+        False for a position of another database, for an expired position, and if changes are not captured completely
+        (see `has_complete_change_capture`). Events that were removed without a trigger are found by a comparison.
         """
 
     def has_complete_change_capture(self) -> bool:

@@ -203,6 +203,10 @@ class Settings(BaseSettings):
     """Be ready without a model and a database, though nobody knows yet what users hid."""
     outbox_days: Annotated[float, Field(ge=1, le=3650, allow_inf_nan=False)] = 7
     """How long the outbox keeps changes of users, posts and follows, for a late replica."""
+    snapshot_dir: Path = Path(".local/snapshots")
+    """Folder of snapshots of the feed in memory, from which a start continues."""
+    snapshot_interval_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 300
+    """Interval between snapshots; one more is stored at shutdown. 0: none is stored or read."""
     registry_poll_seconds: Seconds = 2
     """Interval between checks of the registry for a new model."""
     recommendation_ttl_hours: Hours = 24

@@ -146,19 +146,14 @@ class SqlFeedLog:
             changes = read_present_rows(connection, self.schema, keys, [])
             return replace(changes, position=position)
 
-    def can_resume_from(self, since: LogPosition, events: int) -> bool:
-        """As in FeedLog. Counts all events: 336k take about 60 ms."""
+    def can_resume_from(self, since: LogPosition) -> bool:
+        """As in FeedLog. Its cost does not depend on the length of the log."""
         progress = ReadProgress.from_position(since)
-        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
-            query = (
-                f"SELECT count(*) FROM {self.schema['user_interaction']} "
-                "WHERE pg_visible_in_snapshot(xid, %s::text::pg_snapshot)"
-            )
+        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
             return bool(
                 read_source(connection, self.schema) == since.source
                 and not is_purged_after(connection, self.schema, progress.xmin)
                 and has_complete_change_capture(connection, self.schema)
-                and connection.exec_driver_sql(query, (progress.delivered,)).scalar_one() == events
             )
 
     def has_complete_change_capture(self) -> bool:

@@ -73,6 +73,7 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
         database_url=url,
         models_dir=folder / "models",
         keys_dir=folder / "keys",
+        snapshot_interval_seconds=0,
         feed_now=datetime.fromtimestamp(cut, UTC),
         _env_file=None,
     )

@@ -370,7 +370,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     assert controls.controls_of(user_uuid("anna")) == hidden
     assert [number is None for number in numbers] == [False, True, False]
     run(served, "SELECT feed_visible_posts(gen_random_uuid())")
-    assert log.can_resume_from(whole.position, 0)
+    assert log.can_resume_from(whole.position)
     assert log.purge(timedelta(hours=1)) == 0
     for forbidden in (
         "UPDATE user_interaction SET metadata = '{}'",

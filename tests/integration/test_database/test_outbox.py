@@ -48,7 +48,7 @@ def test_old_changes_are_purged_and_a_reader_that_had_read_them_continues(
     assert purged == 4
     assert changes_kept(engine) == 1
     assert [post.external_id for post in log.read_changes(position).posts] == ["third"]
-    assert log.can_resume_from(position, 0)
+    assert log.can_resume_from(position)
     assert log.purge(WEEK) == 0
 
 
@@ -68,7 +68,7 @@ def test_a_position_before_purged_changes_has_expired(
 
     with pytest.raises(PositionExpired):
         log.read_changes(position)
-    assert not log.can_resume_from(position, 0)
+    assert not log.can_resume_from(position)
     assert list(log.read_changes(log.read_all().position).posts) == []
 
 
@@ -152,9 +152,9 @@ def test_a_view_that_can_change_without_a_trigger_is_noticed(
 ) -> None:
     log = SqlFeedLog(engine)
     position = log.read_all().position
-    before = log.has_complete_change_capture(), log.can_resume_from(position, 0)
+    before = log.has_complete_change_capture(), log.can_resume_from(position)
 
     tables.run(changed)
 
     assert before == (True, True)
-    assert (log.has_complete_change_capture(), log.can_resume_from(position, 0)) == (False, False)
+    assert (log.has_complete_change_capture(), log.can_resume_from(position)) == (False, False)

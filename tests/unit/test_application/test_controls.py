@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from app.domain.errors import InvalidControl, UnknownAuthor, UnknownPost, UnknownUser
+from tests.support.restarts import a_folder, started_from, with_snapshots
 from tests.support.small_service import SmallService, names
 
 MODES = ("ranked", "newest", "following")
@@ -128,16 +130,13 @@ def test_posts_like_one_without_interest_rank_lower_and_recover() -> None:
     assert score_after == pytest.approx(0.2 * 0.2 * score_before, rel=1e-3)  # of the author and of the tag
 
 
-def test_a_snapshot_keeps_controls_for_a_start_without_the_database() -> None:
+def test_a_snapshot_keeps_controls_for_a_start_without_the_database(tmp_path: Path) -> None:
     service = service_with_authors()
     service.feedback("reader", "mute_author", "ann")
-    published = service.train()
-    service.publish(published)
+    with_snapshots(service, a_folder(tmp_path)).write_snapshot()
+    service.tables.away = True
 
-    alone = SmallService(tables=service.tables, database=False)
-    alone.models.published = published
-    alone.catch_up()
-    alone.workers.watcher.check_for_new_model()
+    alone = started_from(service, a_folder(tmp_path))
 
     assert "bea1" in names(alone.page("reader", limit=6))
     assert "ann1" not in names(alone.page("reader", limit=6))

@@ -1,6 +1,7 @@
 """Pages that were shown affect later pages: ignored posts sink, so that a refresh shows others."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedSnapshot, LogPosition
 from app.domain.services.ranking_context import RankingContext
 from tests.support.feeds import generated
+from tests.support.restarts import a_folder, started_from, with_snapshots
 from tests.support.small_service import SmallService, names, service_with_posts
 from training.training_run import fit_served_model
 
@@ -157,22 +159,21 @@ def test_a_page_of_another_process_arrives_with_the_next_poll_and_so_does_what_w
     assert impressions_of(service, "reader") == impressions_of(other, "reader") != shown
 
 
-def test_a_restart_knows_what_was_shown_with_and_without_a_snapshot() -> None:
+def test_a_restart_knows_what_was_shown_with_and_without_a_snapshot(tmp_path: Path) -> None:
     service = service_with_posts()
     service.page("reader", limit=5, request_id="before")
     service.save_pages()
-    trained = service.train()
+    with_snapshots(service, a_folder(tmp_path)).write_snapshot()
     service.pass_time(LATER)
     service.page("reader", limit=5, request_id="after")
     service.save_pages()
 
-    fully_read, from_snapshot_ = SmallService(tables=service.tables), SmallService(tables=service.tables)
-    from_snapshot_.publish(trained)
-    for started in (fully_read, from_snapshot_):
-        started.catch_up()
+    fully_read = SmallService(tables=service.tables)
+    fully_read.catch_up()
+    restored = started_from(service, a_folder(tmp_path))
 
     assert len(impressions_of(service, "reader")) == 10
-    for started in (fully_read, from_snapshot_):
+    for started in (fully_read, restored):
         assert impressions_of(started, "reader") == impressions_of(service, "reader")
 
 

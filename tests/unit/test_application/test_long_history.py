@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+from app.application.workers.event_updates import EventUpdates
 from app.domain.entities.model_record import ModelRecord
 from app.domain.feed.dataset import (
     NO_TIME,
@@ -87,7 +88,9 @@ def a_service(feed: FeedDataset, ranking: str) -> SmallService:
         record = ModelRecord("v1", "model.pkl", CLOCK.at.isoformat(), "active", "0" * 64, 1, {}, {})
         published = PublishedModel(record, model)
         timeline.embed_texts(model.embed)
-    service.workers.updater.replace_state(timeline.apply_all(), published, feed.events.seq, None)
+    service.workers.updater.replace_state(
+        timeline.apply_all(), published, EventUpdates(feed.events.seq), None
+    )
     return service
 
 

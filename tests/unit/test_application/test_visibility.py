@@ -1,5 +1,6 @@
 """No list shows a post to someone who may not see it: every mode and page, after each change, on every process."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from app.domain.errors import UnknownPost
 from app.domain.ids import post_uuid
 from tests.support.live_feeds import HOUR, LogWithoutTriggers, reconcile_now
+from tests.support.restarts import a_folder, started_from, with_snapshots
 from tests.support.small_service import SmallService, names
 
 MODES = ("ranked", "newest", "following")
@@ -167,14 +169,12 @@ def test_settings_that_no_trigger_captured_are_found_by_comparison() -> None:
     assert shown(service, "fan") == {"public", "followers"}
 
 
-def test_a_start_from_a_snapshot_keeps_who_may_see_what() -> None:
+def test_a_start_from_a_snapshot_keeps_who_may_see_what(tmp_path: Path) -> None:
     service = a_club()
     service.add_users("ann", discoverable=False)
-    trained = service.train()
-    process = SmallService(tables=service.tables)
+    with_snapshots(service, a_folder(tmp_path)).write_snapshot()
 
-    process.publish(trained)
-    process.catch_up()
+    process = started_from(service, a_folder(tmp_path))
 
     assert process.feed.state.post_rows.keys() == {post_uuid(name).bytes for name in map(str, all_names())}
     assert shown(process, "member") == set()
@@ -186,16 +186,14 @@ def all_names() -> list[str]:
     return [f"{kind}{number}" for kind in kinds for number in range(3)]
 
 
-def test_a_start_without_the_database_shows_public_posts_alone_until_it_is_read() -> None:
+def test_a_start_without_the_database_shows_public_posts_alone_until_it_is_read(tmp_path: Path) -> None:
     service = a_club()
     service.feedback("member", "hide_post", "public0")
     trained = service.train()
-    process = SmallService(tables=service.tables)
-    process.feed.needs_controls = True
-    process.tables.away = True
+    with_snapshots(service, a_folder(tmp_path)).write_snapshot()
+    service.tables.away = True
 
-    process.publish(trained)
-    process.catch_up()
+    process = started_from(service, a_folder(tmp_path), trained)
     during = {user: set(names(*process.all_pages(user))) for user in ("member", "fan", "ann")}
     process.reconnect()
 

@@ -140,7 +140,6 @@ EXEMPTIONS: Final = (
     Exemption("app/domain/feed/state_snapshot.py", '"heat"', _KEY),
     Exemption("app/domain/feed/state_snapshot.py", '"strong_heat"', _KEY),
     Exemption("app/domain/feed/state_snapshot.py", '"author_heat"', _KEY),
-    Exemption("tests/unit/test_domain/test_feed/test_state.py", '"heat"', _KEY),
     Exemption("app/domain/ranking/post_features.py", '"heat {_label', _INPUT),
     Exemption("app/domain/ranking/post_features.py", '"strong heat {_label', _INPUT),
     Exemption("app/domain/ranking/post_features.py", '"heat in topic"', _INPUT),

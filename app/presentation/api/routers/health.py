@@ -111,6 +111,13 @@ class StateCollector(Collector):
                 "Pages waiting to be stored as impressions",
                 health.impressions_pending,
             ),
+            (
+                "ml_snapshot_age_seconds",
+                "Time since this process stored a snapshot of the state",
+                health.snapshot_age_seconds,
+            ),
+            ("ml_snapshot_seconds", "Time that the last snapshot took", health.snapshot_seconds),
+            ("ml_snapshot_bytes", "Size of the last snapshot", health.snapshot_bytes),
         ]
         for name, meaning, value in gauges:
             if value is not None:
@@ -132,4 +139,7 @@ class StateCollector(Collector):
         )
         yield CounterMetricFamily(
             "ml_impressions_dropped", "Pages that were not stored as impressions", health.impressions_dropped
+        )
+        yield CounterMetricFamily(
+            "ml_snapshot_failures", "Snapshots that could not be stored", health.snapshot_failures
         )

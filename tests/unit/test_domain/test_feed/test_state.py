@@ -9,23 +9,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.feed.event_counting import DEFAULT_RULE
 from app.domain.feed.state import FeedState
-from app.domain.feed.state_snapshot import from_snapshot, to_snapshot
+from app.domain.feed.state_arrays import state_from_arrays
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.feed.visibility import PostSettings
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, shuffled
+from tests.support.state_copies import copied, saved_arrays
 
 MOMENTS = st.lists(st.integers(0, 42).map(lambda step: step * 1800.0), max_size=8).map(sorted)
 
 
 def comparable(state: FeedState) -> bytes:
     """Everything in a state, byte for byte."""
-    return pickle.dumps(_plain(to_snapshot(state)))
+    return pickle.dumps(_plain(saved_arrays(state)))
 
 
 def _plain(value):
     if isinstance(value, np.ndarray):
         return (str(value.dtype), value.shape, value.tobytes())
+    if isinstance(value, dict) and "pools" in value:  # of a RaggedArray: the rows, wherever they are
+        rows = [
+            (start, start + length) for start, length in zip(value["start"], value["length"], strict=True)
+        ]
+        return [[_plain(pool[start:end]) for start, end in rows] for pool in value["pools"].values()]
     if isinstance(value, dict):
         return [(key, _plain(one)) for key, one in value.items()]
     if isinstance(value, list | tuple):
@@ -58,12 +65,11 @@ def test_the_state_at_a_moment_does_not_depend_on_the_order_of_the_files_rows(fe
     for moment in moments:
         here.advance(moment)
         there.advance(moment)
-        ours, theirs = to_snapshot(here.state), to_snapshot(there.state)
-        ours["columns"].pop("seq")  # a number of the file's
-        theirs["columns"].pop("seq")
-        assert ours["post_ids"] == theirs["post_ids"]
-        assert pickle.dumps(_plain(ours["columns"])) == pickle.dumps(_plain(theirs["columns"]))
-        assert pickle.dumps(_plain(ours["heat"])) == pickle.dumps(_plain(theirs["heat"]))
+        ours, theirs = saved_arrays(here.state), saved_arrays(there.state)
+        ours["posts"].pop("seq")  # a number of the file's
+        theirs["posts"].pop("seq")
+        for name in ("post_key", "posts", "by_created", "post_counters", "author_counters"):
+            assert pickle.dumps(_plain(ours[name])) == pickle.dumps(_plain(theirs[name]))
 
 
 @given(feeds(), st.integers(0, 42))
@@ -115,15 +121,15 @@ def test_a_snapshot_goes_on_as_the_state_it_was_taken_of(feed, one, other):
     early, late = sorted((one * 1800.0, other * 1800.0))
     timeline = FeedTimeline(feed.dataset(), replay=True)
     timeline.advance(early)
-    saved = pickle.loads(pickle.dumps(to_snapshot(timeline.state)))
+    saved = saved_arrays(timeline.state)
 
-    again = from_snapshot(saved)
+    again, third = (state_from_arrays(copied(saved), timeline.state.counting) for _ in range(2))
 
     assert comparable(again) == comparable(timeline.state)
     events = timeline.events
     known = (events.time >= early) & (events.time < late)
     known &= (events.user < again.n_users) & (events.post < again.n_posts)
-    for state in (again, from_snapshot(saved)):
+    for state in (again, third):
         state.record(events[np.flatnonzero(known)])
     timeline.state.record(events[np.flatnonzero(known)])
     assert comparable(again) == comparable(timeline.state)
@@ -135,16 +141,44 @@ def test_a_snapshot_goes_on_as_the_state_it_was_taken_of(feed, one, other):
         )
 
 
-def test_a_snapshot_shares_nothing_with_the_state():
-    timeline = FeedTimeline(Feed(2, [Post()], [(0, 0, LIKE, 5.0)]).dataset(), replay=True)
-    state = timeline.apply_all()
-    saved = to_snapshot(state)
-    before = pickle.dumps(_plain(saved))
+def a_saved_state():
+    feed = Feed(3, [Post(author=0), Post(author=1)], [(1, 0, LIKE, 5.0), (2, 1, VIEW, 6.0)], [(0, 1, 1.0)])
+    return saved_arrays(FeedTimeline(feed.dataset(), replay=False).apply_all())
 
-    state.record(timeline.events)
-    from_snapshot(saved).record(timeline.events)
 
-    assert pickle.dumps(_plain(saved)) == before
+def changed_by_row(saved):
+    """Arrays whose values are rows of users or posts."""
+    for name in ("events_by_user", "users_by_post", "posts_by_author", "follows"):
+        yield saved[name]["pools"]["0"]
+    yield from (saved["posts"]["author"], saved["by_created"], saved["present_post_row"], saved["user_row"])
+
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("row", [-2, 10_000])
+def test_a_snapshot_with_a_row_that_does_not_exist_is_rejected(number, row):
+    saved = a_saved_state()
+    list(changed_by_row(saved))[number][0] = row
+
+    with pytest.raises(ValueError, match=r"not all in"):
+        state_from_arrays(saved, DEFAULT_RULE)
+
+
+@pytest.mark.parametrize("name", [name for name in a_saved_state() if name != "impressions"])
+def test_a_snapshot_without_an_array_is_rejected(name):
+    saved = a_saved_state()
+    del saved[name]
+
+    with pytest.raises(ValueError, match=rf"{name}: no (array|group)"):
+        state_from_arrays(saved, DEFAULT_RULE)
+
+
+@pytest.mark.parametrize("name", ["start", "length", "capacity"])
+def test_a_snapshot_with_rows_outside_of_their_places_is_rejected(name):
+    saved = a_saved_state()
+    saved["events_by_user"][name][1] += 1000
+
+    with pytest.raises(ValueError, match=r"a row is|two rows have"):
+        state_from_arrays(saved, DEFAULT_RULE)
 
 
 def test_an_event_on_an_own_post_counts_neither_for_the_post_nor_for_its_author():

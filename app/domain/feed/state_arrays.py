@@ -1,0 +1,207 @@
+"""A feed state as arrays, which a snapshot stores as they are and a start uses as they are."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.array_tree import (
+    ArrayTree,
+    Late,
+    array_of,
+    check,
+    check_range,
+    group_of,
+    key_array,
+    known_texts_from_arrays,
+    number_array,
+    number_of,
+    text_arrays,
+    texts_from_arrays,
+)
+from app.domain.feed.controls import FeedControls
+from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.decayed_counters import DecayedCounters
+from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.external_ids import ExternalIds
+from app.domain.feed.ragged import RaggedArray
+from app.domain.feed.row_checksums import RowChecksums
+from app.domain.feed.slices import slices
+from app.domain.feed.state import (
+    AUTHOR_HALF_LIVES,
+    HALF_LIVES,
+    STRONG_HALF_LIVES,
+    TOP_K_SIZE,
+    FeedState,
+)
+from app.domain.feed.uuid_index import uuid_keys_from_text
+from app.domain.feed.visibility import FeedVisibility
+
+# arrays by post and by user, with an entry for each row; those of users are as long
+_POST_ARRAYS: Final = {
+    "created": np.float64,
+    "author": np.int32,
+    "topic": np.int32,
+    "visible": np.bool_,
+    "seq": np.int64,
+    "engagements": np.int64,
+    "last_engaged": np.float64,
+}
+_USER_ARRAYS: Final = {"followers": np.int64, "accounts_created": np.float64}
+_KINDS: Final = 5
+_EVENT_DTYPES: Final = (np.int32, np.float64, np.uint8)
+_IDS_PER_STEP: Final = 20_000
+
+
+def state_to_arrays(state: FeedState) -> ArrayTree:
+    """Everything in a state but its counting rule and impressions.
+
+    The arrays are those of the state, with a little of the room behind them. No change may be made before they are
+    read. What is late (see ArrayTree) may be computed after later changes.
+    """
+    users, posts = state.n_users, state.n_posts
+    room_users, room_posts = users + users // 8 + 16, posts + posts // 8 + 16
+    tree: dict[str, NDArray[Any] | Late | ArrayTree] = {
+        "n_users": np.array(users),
+        "n_events": np.array(state.n_events),
+        "retractions": np.array(state.retractions),
+        "user_key": partial(key_array, list(state.user_rows)),
+        "user_row": partial(number_array, list(state.user_rows.values())),
+        "post_key": partial(_keys, state.post_ids[:posts]),
+        "present_post_row": partial(number_array, list(state.post_rows.values())),
+        "external_ids": partial(text_arrays, list(state.external_ids)),
+        "users_by_external_id": state.users_by_external_id.array_tree(),
+        "posts_by_external_id": state.posts_by_external_id.array_tree(),
+        "topics": partial(text_arrays, list(state.topic_ids)),
+        "posts": {name: getattr(state, name)[:room_posts] for name in _POST_ARRAYS},
+        "users": {name: getattr(state, name)[:room_users] for name in _USER_ARRAYS},
+        "by_created": state.by_created,
+        "text": state.text[:room_posts],
+        "controls": state.controls.copy().array_tree,
+        "words": state.post_words.words.array_tree(),
+        "tags": state.post_words.tags.array_tree(),
+        "visibility": state.visibility.array_tree(users, room_posts),
+        "post_counters": state.post_counters.array_tree(room_posts),
+        "strong_counters": state.strong_counters.array_tree(room_posts),
+        "author_counters": state.author_counters.array_tree(room_users),
+        "events_by_user": state.events_by_user.array_tree(),
+        "users_by_post": state.users_by_post.array_tree(),
+        "posts_by_author": state.posts_by_author.array_tree(),
+        "follows": state.follows.array_tree(),
+    }
+    if state.checksums is not None:
+        tree["checksums"] = state.checksums.array_tree()
+    return tree
+
+
+def state_from_arrays(tree: ArrayTree, counting: CountingRule | None) -> FeedState:
+    """The state of `state_to_arrays`, without impressions, around the arrays of `tree` themselves.
+
+    Raises ValueError if any array is missing, or contains a value that the state could not have.
+    """
+    state = FeedState(counting)
+    state.n_users, state.n_events = number_of(tree, "n_users"), number_of(tree, "n_events")
+    state.retractions = number_of(tree, "retractions")
+    keys = array_of(tree, "post_key", KEY_DTYPE)
+    users, posts = state.n_users, len(keys)
+    state.n_posts = posts
+    user_rows, post_rows = array_of(tree, "user_row", np.int64), array_of(tree, "present_post_row", np.int64)
+    check_range(post_rows, 0, posts, "present_post_row")
+    state.user_rows = _rows_by_key(array_of(tree, "user_key", KEY_DTYPE), user_rows, users)
+    state.post_rows = _rows_by_key(keys[post_rows], post_rows, posts)
+    state.post_ids = _ids(keys)
+    state.external_ids = texts_from_arrays(group_of(tree, "external_ids"))
+    check(len(state.external_ids) == posts, "external ids of posts are missing")
+    state.users_by_external_id = ExternalIds.from_tree("user", group_of(tree, "users_by_external_id"))
+    state.posts_by_external_id = ExternalIds.from_tree("post", group_of(tree, "posts_by_external_id"))
+    topics = known_texts_from_arrays(group_of(tree, "topics"))
+    state.topic_ids = {topic: number for number, topic in enumerate(topics)}
+    _read_columns(state, tree)
+    state.controls = FeedControls.from_tree(group_of(tree, "controls"), users)
+    state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32)
+    state.post_words.tags = RaggedArray.from_tree(group_of(tree, "tags"), np.uint32)
+    state.visibility = FeedVisibility.from_tree(group_of(tree, "visibility"), users, posts)
+    _read_counters(state, tree)
+    _read_rows(state, tree)
+    if "checksums" in tree:
+        state.checksums = RowChecksums.from_tree(group_of(tree, "checksums"))
+    return state
+
+
+def _read_columns(state: FeedState, tree: ArrayTree) -> None:
+    """Read the arrays by post and by user."""
+    users, posts = state.n_users, state.n_posts
+    for group, arrays, rows in (("posts", _POST_ARRAYS, posts), ("users", _USER_ARRAYS, users)):
+        for name, dtype in arrays.items():
+            array = array_of(group_of(tree, group), name, dtype)
+            check(len(array) >= rows, f"{name}: values are missing")
+            setattr(state, name, array)
+    state.text = array_of(tree, "text", np.float32, 2)
+    check(len(state.text) >= posts, "text: vectors are missing")
+    check_range(state.author[:posts], -1, users, "author")
+    check_range(state.topic[:posts], -1, len(state.topic_ids), "topic")
+    check(bool((state.engagements >= 0).all()), "engagements: a value is negative")
+    by_created = array_of(tree, "by_created", np.int64)
+    check_range(by_created, 0, posts, "by_created")
+    is_listed = np.zeros(posts, np.bool_)
+    is_listed[by_created] = True
+    created = state.created[by_created]
+    check(
+        len(by_created) == posts and bool(is_listed.all()) and bool((created[:-1] <= created[1:]).all()),
+        "by_created: not all posts in order of time",
+    )
+    state.sort_posts(by_created)
+    state.largest_engagement = int(state.engagements[:posts].max(initial=0))
+
+
+def _read_counters(state: FeedState, tree: ArrayTree) -> None:
+    for name, half_lives, rows, top_k_size in (
+        ("post_counters", HALF_LIVES, state.n_posts, TOP_K_SIZE),
+        ("strong_counters", STRONG_HALF_LIVES, state.n_posts, 0),
+        ("author_counters", AUTHOR_HALF_LIVES, state.n_users, 0),
+    ):
+        counters = DecayedCounters.from_tree(group_of(tree, name), half_lives, rows, top_k_size)
+        setattr(state, name, counters)
+
+
+def _read_rows(state: FeedState, tree: ArrayTree) -> None:
+    """Read the rows of unequal length. All of them contain rows of posts or users."""
+    users, posts = state.n_users, state.n_posts
+    for name, rows, values, dtypes in (
+        ("events_by_user", users, posts, (*_EVENT_DTYPES, np.float64, np.int64)),
+        ("users_by_post", posts, users, _EVENT_DTYPES),
+        ("posts_by_author", users, posts, (np.int32,)),
+        ("follows", users, users, (np.int32,)),
+    ):
+        ragged = RaggedArray.from_tree(group_of(tree, name), *dtypes)
+        check(ragged.rows >= rows, f"{name}: rows are missing")
+        check_range(ragged.column(0), 0, values, name)
+        if len(dtypes) > 1:
+            check(bool(np.isfinite(ragged.column(1)).all()), f"{name}: a time is not finite")
+            check_range(ragged.column(2), 0, _KINDS, f"{name}: kinds")
+        setattr(state, name, ragged)
+    for name, one in (("words", state.post_words.words), ("tags", state.post_words.tags)):
+        check(one.rows >= posts, f"{name}: rows are missing")
+
+
+def _rows_by_key(keys: NDArray[np.void], rows: NDArray[np.int64], count: int) -> dict[bytes, int]:
+    """The row, below `count`, of each key."""
+    check(len(keys) == len(rows), "keys or rows are missing")
+    check_range(rows, 0, count, "rows of keys")
+    by_key: dict[bytes, int] = dict(zip(keys.tolist(), rows.tolist(), strict=True))
+    check(len(by_key) == len(keys), "a key is there twice")
+    return by_key
+
+
+def _keys(ids: Sequence[str]) -> NDArray[np.void]:
+    """UUIDs as text, as keys."""
+    return np.concatenate(
+        [np.empty(0, KEY_DTYPE), *(uuid_keys_from_text(list(some)) for some in slices(ids, _IDS_PER_STEP))]
+    )
+
+
+def _ids(keys: NDArray[np.void]) -> list[str]:
+    """UUIDs as text."""
+    return [f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in map(bytes.hex, keys.tolist())]
