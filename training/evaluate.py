@@ -42,6 +42,7 @@ from training.evaluation.sql_order import read_orders
 from training.evaluation.summary import RankerSummary, summarise
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
+from training.memory_limit import add_memory_limit, workers_within
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import (
     print_comparison,
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
     replay = _open_replay(args, settings)
+    workers = workers_within(args.memory_limit, len(replay.events), settings)
     started = time.perf_counter()
     n_possible = len(replay.test_requests(len(replay.requests)))
     if not n_possible:
@@ -85,7 +87,7 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
             rankers,
             LearningOptions(seed=args.seed),
             max_requests=args.max_requests,
-            workers=settings.training_workers,
+            workers=workers,
             progress=partial(progress, "replay"),
             diagnose=diagnose,
             against=against,
@@ -168,7 +170,7 @@ def _evaluate_holdout(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _open_replay(args: argparse.Namespace, settings: Settings) -> Replay:
-    dataset = read_dataset(args, settings)
+    dataset = read_dataset(args, settings, args.memory_limit)
     if not len(dataset.events):
         raise ConfigurationError(
             "the feed has no interactions; import a feed, or name a file with --interactions"
@@ -268,6 +270,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="24h",
         help="feed time between fits of the neighbour models (default: 24h)",
     )
+    add_memory_limit(parser)
     add_seed(parser)
     add("--dump", type=output_file, metavar="PATH", help="write every ranking as one line of JSON")
     add("--html", type=output_file, metavar="PATH", help="write a report with plots as one page")

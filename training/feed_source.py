@@ -15,12 +15,15 @@ from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from data.feed_arguments import posts_beside, read_feed_of
 from data.log_export.manifest import is_export
-from data.log_export.reader import read_export
+from data.log_export.reader import count_events, read_export
+from training.memory_limit import workers_within
 
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
-def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
+def read_dataset(
+    args: argparse.Namespace, settings: Settings, memory_limit: int | None = None
+) -> FeedDataset:
     """The feed of the arguments, within the window of training.
 
     Raises FeedFileError, and the errors of `read_database` and `read_exported`. Pages of files are ignored unless
@@ -29,7 +32,7 @@ def read_dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
     if args.interactions is None:
         return read_database(settings).dataset
     if is_export(args.interactions):
-        return read_exported(args.interactions, settings).dataset
+        return read_exported(args.interactions, settings, memory_limit).dataset
     dataset = read_feed_of(args, args.posts or posts_beside(args)).dataset
     dataset = within_window(dataset, settings.training_window_days)
     return dataset if args.impressions else replace(dataset, pages=PageColumns())
@@ -50,8 +53,13 @@ def read_database(settings: Settings) -> FeedSnapshot:
     return replace(snapshot, dataset=dataset, controls=controls, checksums=None)
 
 
-def read_exported(folder: Path, settings: Settings) -> FeedSnapshot:
-    """The feed of `data.export_log`, within the window of training. Raises the errors of `read_export`."""
+def read_exported(folder: Path, settings: Settings, memory_limit: int | None = None) -> FeedSnapshot:
+    """The feed of `data.export_log`, within the window of training.
+
+    Raises the errors of `read_export`, and ConfigurationError before it is read if training needs more than
+    `memory_limit` bytes.
+    """
+    workers_within(memory_limit, count_events(folder, settings.training_window_days), settings)
     return _with_controls_and_pages(read_export(folder, settings.training_window_days))
 
 

@@ -23,6 +23,7 @@ from training.evaluation.metrics import Estimate
 from training.feed_source import read_database, read_exported
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
 from training.learning.training_options import TrainingOptions
+from training.memory_limit import add_memory_limit, workers_within
 from training.reporting.console import interval
 from training.training_run import Stopwatch, TrainedModel, train
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="a folder of data.export_log (default: the database)",
     )
+    add_memory_limit(parser)
     parser.add_argument(
         "--settings",
         type=existing_file,
@@ -64,14 +66,18 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     settings = read_settings()
     options = _options(args, settings)
     registry = open_registry(settings, publishes=True)
-    feed = read_exported(args.interactions, settings) if args.interactions else read_database(settings)
+    if args.interactions:
+        feed = read_exported(args.interactions, settings, args.memory_limit)
+    else:
+        feed = read_database(settings)
+    workers = workers_within(args.memory_limit, len(feed.dataset.events), settings)
     if not len(feed.dataset.events):
         raise ConfigurationError(
             "the feed has no interaction yet; import a feed, seed the demo feed, or wait for users"
         )
     stopwatch.lap("read")
     with threadpool_limits(limits=1), progress_bars() as progress:
-        trained = train(feed, options, registry.active(), progress, stopwatch, settings.training_workers)
+        trained = train(feed, options, registry.active(), progress, stopwatch, workers)
     record = registry.publish(
         trained.model.to_artifact(),
         metrics=trained.metrics,

@@ -88,6 +88,7 @@ def train(
     replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
     result, holdout = _evaluate(replay, options, progress, workers, stopwatch)
     users = replay.events.user[result.requests]
+    del replay  # its states of the feed are as large as those of the steps below
     ranking, reason = select_ranking(result.ranks, users)
     config = ModelConfig(ranking, options)
     others = {"against_random": result.ranks["random"]}

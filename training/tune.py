@@ -29,6 +29,7 @@ from training.evaluation.option_search import TimedReplays, ablate, best_of, par
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
+from training.memory_limit import add_memory_limit, workers_within
 from training.replay.replay import Replay
 from training.reporting.console import interval, print_ablation_table
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tune(args: argparse.Namespace) -> None:
     settings = read_settings()
-    dataset = warm_up(read_dataset(args, settings), args.test_from)
+    dataset = warm_up(read_dataset(args, settings, args.memory_limit), args.test_from)
     options = TrainingOptions(ranking_options(settings), LearningOptions(seed=args.seed))
     n_requests = len(Replay(dataset, options.ranking).test_requests(args.requests))
     if n_requests < _MIN_REQUESTS:
@@ -58,7 +59,7 @@ def _tune(args: argparse.Namespace) -> None:
         def show_seconds() -> None:
             progress("tune (s)", int(min(perf_counter() - started, args.time)), int(args.time))
 
-        workers = settings.training_workers
+        workers = workers_within(args.memory_limit, len(dataset.events), settings)
         replays = TimedReplays(dataset, args.requests, args.time, workers, on_replay=show_seconds)
         (_ablate if args.ablate else _search)(args, replays, options)
 
@@ -105,6 +106,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--requests", type=whole_number(1), default=1000, metavar="N", help="maximum number (default: 1000)"
     )
+    add_memory_limit(parser)
     add_seed(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     args = parser.parse_args(argv)

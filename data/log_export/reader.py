@@ -35,6 +35,18 @@ def read_export(folder: Path, window_days: float) -> FeedSnapshot:
     return _Export(folder, read_manifest(folder)).read(window_days)
 
 
+def count_events(folder: Path, window_days: float) -> int:
+    """The number of events in the files of the window; it may include some that are older. Raises as `read_export`."""
+    manifest = read_manifest(folder)
+    start_us = _window_start_us(manifest, window_days)
+    return sum(file.rows for file in manifest.interactions if (file.newest_us or 0) >= start_us)
+
+
+def _window_start_us(manifest: Manifest, window_days: float) -> int:
+    newest_us = max((file.newest_us or 0 for file in manifest.interactions), default=NO_TIME)
+    return NO_TIME if newest_us == NO_TIME else window_start_us(newest_us, window_days)
+
+
 class _Export:
     """The files of an export, and the ids of its users and posts, which give the rows of the dataset."""
 
@@ -48,8 +60,7 @@ class _Export:
 
     def read(self, window_days: float) -> FeedSnapshot:
         """The feed within the window."""
-        newest_us = max((file.newest_us or 0 for file in self._manifest.interactions), default=NO_TIME)
-        start_us = NO_TIME if newest_us == NO_TIME else window_start_us(newest_us, window_days)
+        start_us = _window_start_us(self._manifest, window_days)
         events, has_older = self._events(start_us)
         if has_older:
             kept = KeptRows.of_window(start_us, events, self._author, self._created_us, len(self._user_key))

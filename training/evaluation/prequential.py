@@ -74,7 +74,8 @@ class ReplayResult:
         self.diagnoses: list[Any] = [None] * n if plan.diagnose else []
         self.fits: list[FitResult] = []
         self.served: list[ServedRanking] = []
-        self._replay, self._held_out = plan.replay, plan.held_out
+        held_out = plan.replay.events[plan.held_out]
+        self._held_out_times, self._held_out_users = held_out.time, held_out.user
         self._held_out_ranks = {name: np.zeros(len(plan.held_out), np.int64) for name in SELECTABLE}
 
     def add(self, results: Sequence[Result]) -> None:
@@ -99,9 +100,8 @@ class ReplayResult:
 
         Times are in seconds. Adds the ranking to `served` if it ranks test requests.
         """
-        times = self._replay.events.time[self._held_out]
-        between = slice(*np.searchsorted(times, [since, until]))
-        users = self._replay.events.user[self._held_out[between]]
+        between = slice(*np.searchsorted(self._held_out_times, [since, until]))
+        users = self._held_out_users[between]
         ranks = {name: ranks[between] for name, ranks in self._held_out_ranks.items()}
         ranking, reason = select_ranking(ranks, users)
         if until >= self.test_from:

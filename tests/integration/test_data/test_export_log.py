@@ -1,6 +1,6 @@
 """The export of the log: what it contains after each run, and how it ends if it cannot continue."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -307,6 +307,19 @@ def test_a_folder_with_other_files_is_not_touched(database: Database, capsys: py
 
     assert "contains mine.parquet and no manifest.json; export to a new folder" in error_of(capsys)
     assert mine.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("command", [evaluate.main, train.main])
+def test_a_limit_of_memory_is_compared_with_the_manifest_alone(
+    exported: Path, command: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
+):
+    capsys.readouterr()
+
+    assert command(["--interactions", str(exported), "--memory-limit", "1MiB"]) == 2
+
+    err = capsys.readouterr().err
+    assert "--memory-limit 0.000977 GiB: 1,500 interactions need about" in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
