@@ -311,7 +311,7 @@ def test_one_bad_event_of_a_partial_batch_does_not_lose_the_others(
             {"index": 2, "code": "unknown_user"},
             {"index": 3, "code": "unknown_post"},
             {"index": 4, "code": "invalid_id"},
-            {"index": 5, "code": "invalid_interaction"},
+            {"index": 5, "code": "event_too_old"},
             {"index": 6, "code": "invalid_request"},
             {"index": 9, "code": "unknown_user"},
         ],
