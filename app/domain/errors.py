@@ -33,7 +33,7 @@ class ClockAhead(DomainError):
     `retry_after_seconds` is the time until the event is accepted.
     """
 
-    def __init__(self, message: str, retry_after_seconds: int) -> None:
+    def __init__(self, message: str, retry_after_seconds: int = 1) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 

@@ -11,8 +11,10 @@ InteractionType = Literal["view", "click", "like", "comment", "share"]
 INTERACTION_TYPES: tuple[InteractionType, ...] = get_args(InteractionType)
 """All types; a type's code in arrays is its position here."""
 
-MAX_METADATA_BYTES = 4096 + 64
-"""4,096 bytes of the caller, and what the service adds."""
+MAX_METADATA_BYTES = 4096
+"""Of the caller."""
+ADDED_METADATA_BYTES = 64
+"""Room for what the service adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +37,5 @@ class Interaction:
         if self.occurred_at.utcoffset() is None:
             raise ValueError("occurred_at must carry a time zone")
         compact = json.dumps(self.metadata, ensure_ascii=False, separators=(",", ":"))
-        if len(compact.encode()) > MAX_METADATA_BYTES:
+        if len(compact.encode()) > MAX_METADATA_BYTES + ADDED_METADATA_BYTES:
             raise ValueError(f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON")
