@@ -130,6 +130,14 @@ class Run:
                         raise SystemExit("the server did not start in time") from None
                     time.sleep(0.01)
 
+    def wait_for_posts(self, server: Server, n_posts: int) -> None:
+        """Wait until the service holds so many posts. Raises SystemExit after the time limit."""
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as client:
+            while client.get("/health").json()["posts"] < n_posts:
+                if self.left() <= 1.0:
+                    raise SystemExit(f"the service did not read {n_posts:,} posts in time")
+                time.sleep(0.2)
+
     def run_load(
         self,
         server: Server,

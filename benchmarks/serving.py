@@ -110,6 +110,8 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
             run.server(SERVICE, **UNCACHED) as uncached,
             run.server(CEILING, BENCHMARK_BODY=str(body_file)) as constant,
         ):
+            run.first_response(uncached, users[0])
+            run.wait_for_posts(uncached, args.posts + n_posts)
             loads = {name: Load(uncached, users), "constant": Load(constant, users)}
             loads |= {f"{name}, {one}": Load(uncached, users, one) for one in arrivals}
             for measured, more in zip(rounds, run_rounds(run, args, loads), strict=True):
