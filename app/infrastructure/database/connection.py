@@ -7,14 +7,14 @@ be in between. SET LOCAL at the start of a transaction sets what it needs.
 import math
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final, NoReturn
 
 import psycopg2
 import psycopg2.extensions as pg
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, Row, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -163,7 +163,29 @@ def transaction(engine: Engine, budget_seconds: float, *, snapshot: bool = False
     """
     mode = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; " if snapshot else ""
     with storage_errors(), deadline(budget_seconds), engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql(
-            f"{mode}SET LOCAL TimeZone TO 'UTC'; SET LOCAL statement_timeout TO {math.ceil(budget_seconds * 1000)}"
-        )
+        connection.exec_driver_sql(mode + _session_settings(budget_seconds))
         yield connection
+
+
+def commit_statement(
+    engine: Engine, budget_seconds: float, statement: str, parameters: tuple[object, ...]
+) -> Sequence[Row[Any]]:
+    """Run one statement in a transaction of its own, as `transaction` does, and return its rows after the commit.
+
+    Takes two round trips: the pool checks the connection, and PostgreSQL runs a text of several statements as one
+    transaction. `transaction` takes six. Raises as `transaction`.
+    """
+    text = f"{_session_settings(budget_seconds)}; {statement}"
+    with storage_errors(), deadline(budget_seconds), engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True  # isolation_level="AUTOCOMMIT" would send two statements
+        try:
+            return connection.exec_driver_sql(text, parameters).all()
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+
+def _session_settings(budget_seconds: float) -> str:
+    milliseconds = math.ceil(budget_seconds * 1000)
+    return f"SET LOCAL TimeZone TO 'UTC'; SET LOCAL statement_timeout TO {milliseconds}"

@@ -18,13 +18,14 @@ from app.domain.repositories.interaction_repository import (
     StoredInteraction,
     UserAndPost,
 )
-from app.infrastructure.database.connection import first_line
+from app.infrastructure.database.connection import commit_statement, first_line
 from app.infrastructure.database.full_read import OCCURRED_AT, READABLE_POST, RECEIVED_AT
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_repository import SqlRepository
 
-# One round trip for the batch. MATERIALIZED evaluates `given` once, so the new id of a row identifies its place in the
-# batch. Unknown users and posts are found through the views, because adopted tables have no foreign keys.
+# One statement for the batch. It stores nothing if an entity is unknown, unless the call is partial. MATERIALIZED
+# evaluates `given` once, so the new id of a row identifies its place in the batch. Unknown users and posts are found
+# through the views, because adopted tables have no foreign keys.
 RECORD_STATEMENT = """
 WITH given AS MATERIALIZED (
     SELECT gen_random_uuid() AS id, g.* FROM unnest(
@@ -78,23 +79,23 @@ class SqlInteractionRepository(SqlRepository):
             return RecordResult((), 0)
         try:
             columns = zip(*map(_parameters, interactions), strict=True)
-            with self.transaction() as connection:
-                statement = RECORD_STATEMENT.format_map(self.schema)
-                rows = connection.exec_driver_sql(statement, (*map(list, columns), partial)).all()
-                rejected: dict[int, DomainError] = {}
-                for place, *_, unknown in rows:  # of an event with both, the user remains
-                    one = interactions[place - 1]
-                    if unknown is not None:
-                        is_user = unknown == "user"
-                        rejected[place - 1] = (
-                            UnknownUser(str(one.user_id)) if is_user else UnknownPost(str(one.post_id))
-                        )
-                if rejected and not partial:
-                    raise rejected[min(rejected)]
+            statement = RECORD_STATEMENT.format_map(self.schema)
+            parameters = (*map(list, columns), partial)
+            rows = commit_statement(self.engine, self.budget_seconds, statement, parameters)
         except DBAPIError as error:
             raise _translate(error) from error
         except (ValueError, TypeError) as error:  # of json or psycopg2; SQLAlchemy's errors are neither
             raise InvalidInteraction(f"an interaction cannot be stored: {error}") from error
+        rejected: dict[int, DomainError] = {}
+        for place, *_, unknown in rows:  # of an event with both, the user remains
+            one = interactions[place - 1]
+            if unknown is not None:
+                is_user = unknown == "user"
+                rejected[place - 1] = (
+                    UnknownUser(str(one.user_id)) if is_user else UnknownPost(str(one.post_id))
+                )
+        if rejected and not partial:  # then the statement stored nothing
+            raise rejected[min(rejected)]
         stored = tuple(
             StoredInteraction(seq, xid, received_at, interactions[place - 1])
             for place, seq, xid, received_at, unknown in rows
