@@ -29,6 +29,7 @@ from app.presentation.schemas.recommendation_schema import (
     UpdatesRequest,
     UpdatesResponse,
 )
+from app.shared.log_output import standard_output
 from app.shared.monitoring import Metrics
 from tests.support.feeds import generated
 from training.evaluation.rankers import RANKERS
@@ -207,8 +208,12 @@ def test_the_operations_page_names_every_metric_and_no_other() -> None:
         status="healthy",
         timestamp=SystemClock().now(),
         model_age_seconds=1.0,
+        snapshot_age_seconds=1.0,
+        snapshot_seconds=1.0,
+        snapshot_bytes=1,
     )
     metrics.states.register(StateCollector(lambda: health))
+    metrics.states.register(standard_output())
 
     rendered = set(re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE))
     text = page("docs/operations.md")

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import psycopg2
 import psycopg2.extensions as pg
-from sqlalchemy import Connection, Engine, NullPool, Row, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -169,7 +169,7 @@ def transaction(engine: Engine, budget_seconds: float, *, snapshot: bool = False
 
 def commit_statement(
     engine: Engine, budget_seconds: float, statement: str, parameters: tuple[object, ...]
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """Run one statement in a transaction of its own, as `transaction` does, and return its rows after the commit.
 
     Takes two round trips: the pool checks the connection, and PostgreSQL runs a text of several statements as one
