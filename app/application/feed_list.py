@@ -115,7 +115,7 @@ def _posts_of_followed(context: RankingContext) -> Rows:
     state = context.state
     _, (posts,) = state.posts_by_author.gather(context.followed, state.n_posts)
     rows = posts.astype(np.intp)
-    return rows[np.lexsort((-rows, -state.created[rows]))]
+    return rows[np.lexsort((-state.seq[rows], -state.created[rows]))]
 
 
 def first_eligible(

@@ -111,12 +111,13 @@ class DecayedCounters:
         )
         return values
 
-    def top_k(self, index: int, count: int) -> NDArray[np.intp]:
+    def top_k(self, index: int, count: int, tie_breaks: NDArray[np.int64]) -> NDArray[np.intp]:
         """The `count` rows with the largest decayed counts for `half_lives[index]`, largest first.
 
-        Of rows with equal counts, the higher row is first. `count` is at most `top_k_size`.
+        Of rows with equal counts, the one with the larger of `tie_breaks` (n_rows,) is first. `count` is at most
+        `top_k_size`.
         """
-        return self._top_k[index].first(self._log2_counts[index, : self.rows], count)
+        return self._top_k[index].first(self._log2_counts[index, : self.rows], count, tie_breaks)
 
     def to_arrays(self) -> dict[str, Any]:
         """Plain arrays (see `from_arrays`)."""

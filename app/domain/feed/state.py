@@ -127,12 +127,17 @@ class FeedState:
 
     def sort_posts(self, by_created: NDArray[np.intp]) -> None:
         """Take over all posts of a snapshot, given with the oldest first."""
-        self._by_created.add(by_created, self.created[by_created])
-        self._by_seq.add(np.arange(self.n_posts), self.seq[: self.n_posts])
+        self._by_created.add(by_created, self.created[by_created], self.seq)
+        by_row = np.sort(by_created)
+        self._by_seq.add(by_row, self.seq[by_row])
 
     def published_count(self, now: float) -> int:
         """How many posts are out: created at `now` or before, the first so many of `by_created`."""
         return int(self._by_created.values.searchsorted(now, side="right"))
+
+    def top_posts(self, index: int, count: int) -> NDArray[np.intp]:
+        """The `count` posts with the largest decayed engagement for HALF_LIVES[index]; of equal ones the newest."""
+        return self.post_counters.top_k(index, count, self.seq)
 
     @staticmethod
     def is_strong(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -225,7 +230,7 @@ class FeedState:
             self.visibility.set_posts(rows, keys, settings, self.post_rows.get)
         if vectors is not None:
             self.set_text(rows, vectors)
-        self._by_created.add(rows, created)
+        self._by_created.add(rows, created, self.seq)
         self._by_seq.add(rows, seq)
         self.post_counters.ensure_rows(self.n_posts)
         self.strong_counters.ensure_rows(self.n_posts)
@@ -332,7 +337,7 @@ class FeedState:
             self.author[row] = author
         if created != self.created[row]:
             self.created[row] = created
-            self._by_created.change(row, created)
+            self._by_created.change(row, created, self.seq)
         self.changed_posts.append(np.array([row]))
         self.visible[row] = visible
         self.topic[row] = self._topic(tags)

@@ -30,9 +30,10 @@ class FeedTimeline:
     def __init__(
         self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = DEFAULT_RULE
     ) -> None:
-        """`replay` ignores values without a time (undated follows, present visibility, settings of users), dates each
-        post by its existence, and applies the controls that have a time, and the pages. `counting` says which events
-        count; None counts all and applies neither controls nor pages, as the simple rankers are defined."""
+        """`replay` ignores values without a time (undated follows, present visibility, settings of users). It dates and
+        numbers each post by its existence, as a database would, and applies the controls that have a time, and the
+        pages. `counting` says which events count; None counts all and applies neither controls nor pages, as the simple
+        rankers are defined."""
         self.dataset = dataset
         self.state = FeedState(counting)
         self._replay = replay
@@ -182,7 +183,7 @@ class FeedTimeline:
             author=self._author_rows(those),
             created=self.exists_since[those] if self._replay else posts.created[those],
             visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
-            seq=posts.seq[those],
+            seq=np.arange(self._posts, self._posts + len(those)) if self._replay else posts.seq[those],
             texts=[posts.text[i] for i in those],
             tags=[posts.tags[i] for i in those],
             vectors=None if self._vectors is None else self._vectors[those],

@@ -10,7 +10,7 @@ NEVER = -np.inf
 
 
 class TopK:
-    """The first `size` rows by log2 count, largest first; of rows with equal counts, the higher row first.
+    """The first `size` rows by log2 count, largest first; of rows with equal counts, the larger tie break first.
 
     The result is exact. A count rises by an event, and time does not change the order. So the new top rows are among
     the last top rows and the rows that rose to the count of the last one of these. A row whose count fell leaves the
@@ -40,13 +40,16 @@ class TopK:
         if sum(map(len, self._risen)) > 4 * self._size:  # a full sort costs less, and the list would grow
             self._order, self._risen = None, []
 
-    def first(self, log2_counts: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-        """The first `count` rows; at most `size`."""
+    def first(
+        self, log2_counts: NDArray[np.float64], count: int, tie_breaks: NDArray[np.int64]
+    ) -> NDArray[np.intp]:
+        """The first `count` rows; at most `size`. `tie_breaks` (n_rows,) never change while a row has a count."""
         order = self._order
         if order is not None and self._risen:
-            order = self._merged(log2_counts, order)
+            order = self._merged(log2_counts, order, tie_breaks)
         if order is None or (len(order) < count and self._min_value > NEVER):
-            order, self._min_value = self._sorted(log2_counts, self._candidates(log2_counts)), NEVER
+            order = _sorted(log2_counts, self._candidates(log2_counts), tie_breaks)
+            self._min_value = NEVER
         if len(order) >= self._size:
             order = order[: self._size]
             self._min_value = log2_counts[order[-1]]
@@ -61,7 +64,9 @@ class TopK:
             rows = rows[log2_counts[rows] >= np.partition(log2_counts[rows], cut)[cut]]
         return rows
 
-    def _merged(self, log2_counts: NDArray[np.float64], order: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _merged(
+        self, log2_counts: NDArray[np.float64], order: NDArray[np.intp], tie_breaks: NDArray[np.int64]
+    ) -> NDArray[np.intp]:
         """The last top rows and the risen rows in order."""
         risen = np.concatenate(self._risen)
         if len(order) < self._size:
@@ -73,11 +78,12 @@ class TopK:
         # A stable sort of rows that are almost in order costs a third; it is right unless equal rows are out of order.
         merged = rows[np.argsort(-log2_counts[rows], kind="stable")]
         is_equal = log2_counts[merged[1:]] == log2_counts[merged[:-1]]
-        if (is_equal & (merged[1:] > merged[:-1])).any():
-            return self._sorted(log2_counts, rows)
+        if (is_equal & (tie_breaks[merged[1:]] > tie_breaks[merged[:-1]])).any():
+            return _sorted(log2_counts, rows, tie_breaks)
         return merged
 
-    @staticmethod
-    def _sorted(log2_counts: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        latest = np.sort(rows)[::-1]
-        return latest[np.argsort(-log2_counts[latest], kind="stable")]
+
+def _sorted(
+    log2_counts: NDArray[np.float64], rows: NDArray[np.intp], tie_breaks: NDArray[np.int64]
+) -> NDArray[np.intp]:
+    return rows[np.lexsort((-tie_breaks[rows], -log2_counts[rows]))]

@@ -98,7 +98,7 @@ class FeedPipeline:
         return keep
 
     def rank(self, context: RankingContext) -> RankedList:
-        """All eligible candidates, sorted by score; the later row first if scores are equal."""
+        """All eligible candidates, sorted by score; the post with the larger number first if scores are equal."""
         started = perf_counter()
         rows, found_by = self.candidates(context)
         sourced = perf_counter()
@@ -111,7 +111,9 @@ class FeedPipeline:
             values *= self.not_interested(context, rows)
         if context.sinks_shown and len(context.state.impressions.of(context.user).posts):
             values *= self.sink(context, rows)
-        order = len(rows) - 1 - (-values[::-1]).argsort(kind="stable")
+        order = (-values).argsort(kind="stable")
+        if (values[order[1:]] == values[order[:-1]]).any():
+            order = np.lexsort((-context.state.seq[rows], -values))
         self.observer.observe("sources", sourced - started)
         self.observer.observe("filter", filtered - sourced)
         self.observer.observe("score", perf_counter() - filtered)

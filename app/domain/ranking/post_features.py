@@ -169,7 +169,7 @@ def largest_engagement_by_topic(state: FeedState) -> NDArray[np.float64]:
     """
 
     def compute() -> NDArray[np.float64]:
-        top = state.post_counters.top_k(_SIX_HOURS, 300)
+        top = state.top_posts(_SIX_HOURS, 300)
         largest = np.full(len(state.topic_ids) + 1, NO_ENGAGEMENT)
         np.maximum.at(largest, state.topic[top] + 1, state.post_counters.log2_values(_SIX_HOURS, top))
         return largest

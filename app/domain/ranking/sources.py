@@ -103,9 +103,8 @@ class Trending:
     reason: Reason = Reason.TRENDING
 
     def __call__(self, context: RankingContext) -> Rows:
-        counters = context.state.post_counters
         count = min(context.look_ahead(self.limit), TOP_K_SIZE)
-        top = np.stack([counters.top_k(index, count) for index in self.half_lives], axis=1)
+        top = np.stack([context.state.top_posts(index, count) for index in self.half_lives], axis=1)
         allowed = context.allowed(top)
         return top[allowed & (allowed.cumsum(axis=0) <= self.limit)]
 

@@ -48,7 +48,7 @@ class TrendingScorer:
         if self._half_life is None:
             return state.engagements[rows].astype(np.float64), float(state.largest_engagement)
         half_life = slice(self._half_life, self._half_life + 1)
-        top = state.post_counters.top_k(self._half_life, 1)
+        top = state.top_posts(self._half_life, 1)
         engagement = state.post_counters.values(now, rows, half_life)[0]
         largest = max(
             state.post_counters.values(now, top, half_life).max(initial=0.0), engagement.max(initial=0.0)

@@ -42,7 +42,7 @@ def assert_same(state: FeedState, expected: FeedState) -> None:
     for name in ("post_counters", "strong_counters", "author_counters"):
         given_counts, counts = (getattr(one, name).values(NOW, ROWS) for one in (state, expected))
         np.testing.assert_allclose(given_counts, counts, rtol=1e-9, atol=0)
-    assert state.post_counters.top_k(0, 3).tolist() == expected.post_counters.top_k(0, 3).tolist()
+    assert state.top_posts(0, 3).tolist() == expected.top_posts(0, 3).tolist()
 
 
 @given(events, st.data())
@@ -50,7 +50,7 @@ def test_removed_events_leave_the_state_that_the_others_give(rows, data):
     every = numbered(rows)
     state = empty_state()
     in_order_of_receipt(state, every)
-    state.post_counters.top_k(0, 3)  # an order to invalidate
+    state.top_posts(0, 3)  # an order to invalidate
     removed: set[int] = set()
 
     for user, post in data.draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=4)):

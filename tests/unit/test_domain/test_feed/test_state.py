@@ -135,10 +135,7 @@ def test_a_snapshot_goes_on_as_the_state_it_was_taken_of(feed, one, other):
     assert comparable(again) == comparable(timeline.state)
     for index in range(3):
         count = min(5, again.n_posts)
-        assert (
-            again.post_counters.top_k(index, count).tolist()
-            == timeline.state.post_counters.top_k(index, count).tolist()
-        )
+        assert again.top_posts(index, count).tolist() == timeline.state.top_posts(index, count).tolist()
 
 
 def a_saved_state():
