@@ -37,11 +37,13 @@ from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
+from app.application.workers.post_evictor import PostEvictor
 from app.application.workers.recommendation_writer import RecommendationWriter
 from app.application.workers.reconciler import Reconciler
 from app.application.workers.snapshot_writer import SnapshotWriter
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.supervisor import WorkerSupervisor
+from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource
@@ -187,6 +189,7 @@ def build_workers(
     impression_writer: ImpressionWriter | None = None,
     snapshots: SnapshotStore | None = None,
     snapshot_interval_seconds: float = 300.0,
+    live_posts: LivePostLimits = DEFAULT_LIMITS,
 ) -> WorkerSupervisor:
     """The supervisor of all workers around an empty feed, not started."""
     state = FeedState(options.counting)
@@ -194,10 +197,11 @@ def build_workers(
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, storage.interactions, options, observer)
     watcher = ModelWatcher(feed, models, updater)
-    follower = reconciler = snapshot_writer = None
+    follower = reconciler = evictor = snapshot_writer = None
     if storage.feed_log is not None:
         follower = LogFollower(feed, storage.feed_log, updater, intervals, stopping)
         reconciler = Reconciler(follower, intervals)
+        evictor = PostEvictor(updater, live_posts, stopping)
         if snapshots is not None:
             snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
     return WorkerSupervisor(
@@ -206,6 +210,7 @@ def build_workers(
         watcher,
         follower,
         reconciler,
+        evictor,
         writer,
         impression_writer,
         snapshot_writer,
@@ -306,6 +311,7 @@ def bootstrap(
         pages if storage.feed_log is not None else None,  # it removes old pages though it may store none
         snapshots if settings.snapshot_interval_seconds else None,
         settings.snapshot_interval_seconds,
+        LivePostLimits(settings.live_posts, settings.live_hot_posts, settings.live_engaged_days),
     )
     stack.callback(workers.stop)
     workers.feed.lock.on_released = metrics.observe_lock

@@ -33,16 +33,17 @@ class ResponseCache:
         """
         self._lists: TtlCache[FeedList] = TtlCache(list_ttl, max_lists, MAX_LISTED_POSTS)
         self._responses: TtlCache[CachedResponse] = TtlCache(response_ttl, max_lists, MAX_RESPONSE_POSTS)
+        self._reuses = 0
         self._state: Callable[[], FeedState | None] = lambda: (
             None
         )  # weak: a request must not free a large state
 
     def bind(self, state: FeedState) -> None:
-        """Clear both caches if `state` is not the one of the last request: lists hold rows of one state."""
-        if self._state() is not state:
+        """Clear both caches if rows of posts mean others than at the last request: lists hold rows of one state."""
+        if self._state() is not state or self._reuses != state.reuses:
             self._lists.clear()
             self._responses.clear()
-            self._state = ref(state)
+            self._state, self._reuses = ref(state), state.reuses
 
     def response(self, query: FeedQuery, validity: Hashable) -> RecommendationResponse | None:
         """Return the response to an identical request by offset, if its list and `validity` are unchanged."""

@@ -272,6 +272,14 @@ class InMemoryInteractions:
         self._tables.begin()
         return {pair: self._tables.events_of([pair]) for pair in pairs}
 
+    def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+        self._tables.begin()
+        events: dict[UserAndPost, list[StoredInteraction]] = {}
+        for one in self._tables.events:
+            if one.interaction.post_id in posts:
+                events.setdefault((one.interaction.user_id, one.interaction.post_id), []).append(one)
+        return events
+
 
 class InMemoryControls:
     """ControlRepository."""
@@ -414,9 +422,10 @@ class InMemoryPosts:
     def __init__(self, tables: InMemoryTables) -> None:
         self._tables = tables
 
-    def posts(self, ids: Sequence[UUID]) -> Sequence[Post]:
+    def posts(self, ids: Sequence[UUID]) -> tuple[Sequence[Post], Checksums]:
         self._tables.begin()
-        return [self._tables.posts[one] for one in dict.fromkeys(ids) if one in self._tables.posts]
+        posts = [self._tables.posts[one] for one in dict.fromkeys(ids) if one in self._tables.posts]
+        return posts, _checksums_by_uuid({post.id: post for post in posts})
 
 
 class InMemoryRecommendations:
@@ -513,6 +522,14 @@ class InMemoryFeedLog:
         self._tables.begin()
         blocks = {one.seq // EVENTS_PER_BLOCK for one in self._tables.events} | known.event_blocks.keys()
         stored = self._checksums()
+        if known.posts is not None:
+            since, older = known.posts.since, set(known.posts.older.tolist())
+            compared = {
+                key: post
+                for key, post in self._tables.posts.items()
+                if (post.created_at.timestamp(), post.seq) >= since or key.bytes in older
+            }
+            stored = replace(stored, posts=_checksums_by_uuid(compared))
         shown = {one.seq: one.interaction for one in self._tables.events}
         return StoredRows(
             by_kind={kind: getattr(stored, kind) for kind in UUID_KINDS},

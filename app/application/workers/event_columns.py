@@ -41,12 +41,17 @@ def returned_events(state: FeedState, events: Sequence[StoredInteraction]) -> li
 
 
 def unplaced_events(state: FeedState, changes: Sequence[RemovedEvents]) -> list[StoredInteraction]:
-    """The remaining events whose user or post the state lacks, because no trigger captured its insertion."""
+    """The remaining events whose user or post the state lacks, because no trigger captured its insertion.
+
+    After an eviction, a post that the state lacks is in storage only.
+    """
+    lacks_posts = state.complete_from is None
     return [
         event
         for one in changes
         for event in one.remaining
-        if one.user_id.bytes not in state.user_rows or one.post_id.bytes not in state.post_rows
+        if one.user_id.bytes not in state.user_rows
+        or (lacks_posts and one.post_id.bytes not in state.post_rows)
     ]
 
 

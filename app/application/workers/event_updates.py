@@ -16,7 +16,7 @@ from app.domain.feed.state import FeedState
 from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 
 _EVENTS_PER_STEP = 100
-_ANY_ROW = -1
+_ANY_POST = -1
 _NO_EVENTS = np.empty(0, np.int64)
 _MAX_REMEMBERED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
 
@@ -27,15 +27,14 @@ class EventUpdates:
     def __init__(self, event_seqs: NDArray[np.int64] = _NO_EVENTS) -> None:
         """`event_seqs` are the numbers of the events in the state, which are not applied again."""
         newest = np.sort(event_seqs)[-_MAX_REMEMBERED_EVENTS:]
-        self._applied = OrderedDict.fromkeys(
-            newest.tolist(), _ANY_ROW
-        )  # number to post row, oldest event first
+        # number of the event to number of its post, oldest event first
+        self._applied = OrderedDict.fromkeys(newest.tolist(), _ANY_POST)
         self._removed: OrderedDict[int, None] = OrderedDict()  # numbers of removed events, oldest first
 
     def record(self, state: FeedState, stored: Sequence[StoredInteraction], writing: Writing) -> None:
-        """Count each new event of a known post, in order of time.
+        """Count each new event of a known post, in order of time. Note those of evicted posts.
 
-        An event counts again if its post was re-created since: a re-created post has another row.
+        An event counts again if its post was re-created since: a re-created post has another number.
         """
         new = sorted(
             (event for event in stored if not self._is_applied(state, event)),
@@ -51,10 +50,14 @@ class EventUpdates:
         state.n_events += len(of_known_posts) - len(uncounted)
         if uncounted:
             _count(state, uncounted, writing)
+        if state.complete_from is None:
+            new = of_known_posts
+        state.n_events += len(new) - len(of_known_posts)  # the others are of evicted posts
         if state.checksums is not None:
-            state.checksums.events.mark_unknown(event.seq for event in of_known_posts)
-        for event in of_known_posts:
-            self._applied[event.seq] = state.post_rows[event.interaction.post_id.bytes]
+            state.checksums.events.mark_unknown(event.seq for event in new)
+        for event in new:
+            row = state.post_rows.get(event.interaction.post_id.bytes)
+            self._applied[event.seq] = _ANY_POST if row is None else int(state.seq[row])
         _forget_oldest(self._applied)
 
     def count_removed(self, state: FeedState, removed: Sequence[RemovedEvents]) -> None:
@@ -69,7 +72,7 @@ class EventUpdates:
         """The numbers of applied and removed events (see `from_tree`)."""
         return {
             "applied": partial(number_array, list(self._applied)),
-            "post_row": partial(number_array, list(self._applied.values())),
+            "post_seq": partial(number_array, list(self._applied.values())),
             "removed": partial(number_array, list(self._removed)),
         }
 
@@ -77,7 +80,7 @@ class EventUpdates:
     def from_tree(cls, tree: ArrayTree) -> "EventUpdates":
         """The inverse of `array_tree`. Raises ValueError."""
         applied, rows, removed = (
-            array_of(tree, name, np.int64) for name in ("applied", "post_row", "removed")
+            array_of(tree, name, np.int64) for name in ("applied", "post_seq", "removed")
         )
         updates = cls()
         updates._applied.update(zip(applied.tolist(), rows.tolist(), strict=True))
@@ -85,8 +88,9 @@ class EventUpdates:
         return updates
 
     def _is_applied(self, state: FeedState, event: StoredInteraction) -> bool:
-        row = state.post_rows.get(event.interaction.post_id.bytes, _ANY_ROW)
-        return event.seq in self._applied and (row == _ANY_ROW or self._applied[event.seq] in (_ANY_ROW, row))
+        row = state.post_rows.get(event.interaction.post_id.bytes)
+        applied = self._applied.get(event.seq)
+        return applied is not None and (row is None or applied in (_ANY_POST, state.seq[row]))
 
 
 def replace_stored(state: FeedState, changes: Sequence[RemovedEvents], writing: Writing) -> None:

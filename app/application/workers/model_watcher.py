@@ -1,5 +1,6 @@
 """Watches the model registry and installs newly published models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,11 +73,16 @@ class ModelWatcher:
         elif self._has_vectors_of(published):
             self.updater.replace_model(published, None)
         else:
-            vectors = self._text_vectors(
-                model, np.empty((0, model.snapshot["columns"]["text"].shape[1]), np.float32)
-            )
+            ids = self.feed.state.post_ids.copy()
+            vectors = self._text_vectors(model, ids)
             with self.updater.change_lock:  # no post comes between the last vectors and the model
-                self.updater.replace_model(published, self._text_vectors(model, vectors))
+                now = self.feed.state.post_ids
+                new = [row for row, id_ in enumerate(now) if row >= len(ids) or id_ != ids[row]]
+                vectors = np.concatenate(
+                    [vectors, np.zeros((len(now) - len(ids), vectors.shape[1]), np.float32)]
+                )
+                vectors[new] = self._text_vectors(model, [now[row] for row in new])
+                self.updater.replace_model(published, vectors)
         model.release_snapshot()
 
     def _has_vectors_of(self, published: PublishedModel) -> bool:
@@ -85,22 +91,22 @@ class ModelWatcher:
             return False
         return len(published.model.embed([""])[0]) == self.feed.state.text.shape[1]
 
-    def _text_vectors(self, model: RankingModel, first: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n_posts, d) text vectors of all posts. `first` (n, d) are those of the first n posts.
+    def _text_vectors(self, model: RankingModel, post_ids: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d) text vectors of posts; 0 for NO_POST_ID.
 
-        The others are from the model's snapshot or, for newer posts, from the database.
+        They are from the model's snapshot or, for newer posts, from the database.
         """
-        keys = [bytes.fromhex(one.replace("-", "")) for one in self.feed.state.post_ids[len(first) :]]
-        if not keys:
-            return first
-        rows = {key: row for row, key in enumerate(keys)}  # a re-created post has the later row
+        keys = [bytes.fromhex(id_.replace("-", "")) for id_ in post_ids]
+        places = {
+            key: place for place, key in enumerate(dict.fromkeys(keys))
+        }  # a re-created post has two rows
         stored: NDArray[np.float32] = model.snapshot["columns"]["text"]
         stored_rows = dict(model.snapshot["post_keys"])
-        vectors = np.zeros((len(keys), stored.shape[1]), np.float32)
-        known = [key for key in rows if key in stored_rows]
-        vectors[[rows[key] for key in known]] = stored[[stored_rows[key] for key in known]]
-        missing = [key for key in rows if key not in stored_rows] if stored.shape[1] else []
-        for posts in self.updater.read_posts(missing):
+        vectors = np.zeros((len(places), stored.shape[1]), np.float32)
+        known = [key for key in places if key in stored_rows]
+        vectors[[places[key] for key in known]] = stored[[stored_rows[key] for key in known]]
+        missing = [key for key in places if any(key) and key not in stored_rows] if stored.shape[1] else []
+        for posts, _ in self.updater.read_posts(missing):
             embedded = model.embed([post_text(post.content, post.tags) for post in posts])
-            vectors[[rows[post.id.bytes] for post in posts]] = embedded
-        return np.concatenate([first, vectors])
+            vectors[[places[post.id.bytes] for post in posts]] = embedded
+        return vectors[[places[key] for key in keys]]

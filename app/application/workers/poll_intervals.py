@@ -11,6 +11,7 @@ class PollIntervals:
     log, registry      new rows of the log, new models
     reconcile          a comparison of memory with the database
     newest             a read of the newest posts, only for tables without triggers
+    eviction           a look whether too many posts are in memory
     purge              removal of outbox rows older than `outbox_ttl`
     """
 
@@ -18,5 +19,6 @@ class PollIntervals:
     registry_seconds: float = 2.0
     reconcile_seconds: float = 60.0
     newest_seconds: float = 2.0
+    eviction_seconds: float = 1.0
     purge_seconds: float = 3600.0
     outbox_ttl: timedelta = timedelta(days=7)

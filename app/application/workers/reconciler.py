@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 import structlog
 
+from app.application.workers.compared_posts import compared_posts
 from app.application.workers.follow_sums import follow_sums
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.poll_intervals import PollIntervals
@@ -84,7 +85,7 @@ class Reconciler:
                 return
             with updater.change_lock:
                 state.checksums.clear_changed()
-                known = state.checksums.sums(follow_sums(state))
+                known = state.checksums.sums(follow_sums(state), compared_posts(state))
         stored = follower.feed_log.different_rows(known)
         with updater.write_lock:
             follower.read_changes()

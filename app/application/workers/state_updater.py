@@ -15,10 +15,12 @@ from app.application.workers.event_columns import returned_events, unordered_pai
 from app.application.workers.event_updates import EventUpdates, replace_stored
 from app.application.workers.follow_updates import FollowUpdates
 from app.application.workers.latest_changes import LatestChanges
+from app.application.workers.post_revival import PostRevival, posts_of_memory, posts_with_stored_events
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
 from app.domain.entities import Post, User
 from app.domain.entities.post import post_text
 from app.domain.feed.retraction import pairs_to_remove, replace_events, set_account_created
+from app.domain.feed.row_checksums import Checksums
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
@@ -73,6 +75,7 @@ class StateUpdater:
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
+    _revival: PostRevival = field(default_factory=PostRevival, init=False)
 
     # -- state and model -----------------------------------------------------------------------------------------
 
@@ -281,17 +284,22 @@ class StateUpdater:
     # -- posts ---------------------------------------------------------------------------------------------------
 
     def _add_posts_of(self, events: Iterable[StoredInteraction]) -> None:
-        """Read the posts of `events` that the state does not have. Removed posts are not found and are ignored."""
-        known = self.feed.state.post_rows
-        keys = dict.fromkeys(event.interaction.post_id.bytes for event in events)
-        for posts in self.read_posts([key for key in keys if key not in known]):
-            self._upsert_posts(posts)
+        """Read the posts of `events` that the state does not have, and that may return to memory.
 
-    def read_posts(self, keys: Sequence[bytes]) -> Iterator[Sequence[Post]]:
-        """Read posts from the database in batches; none without a database. Raises StorageUnavailable."""
+        Removed posts are not found and are ignored.
+        """
+        state = self.feed.state
+        for posts, checksums in self.read_posts(self._revival.posts_of(state, events)):
+            self._upsert_posts(posts, revives=True)
+            if state.checksums is not None:
+                with self.change_lock:
+                    state.checksums.by_kind["posts"].update(state.post_rows, checksums)
+
+    def read_posts(self, keys: Sequence[bytes]) -> Iterator[tuple[Sequence[Post], Checksums]]:
+        """Read posts and their checksums in batches; none without a database. Raises StorageUnavailable."""
         if self.posts is not None:
-            for start in range(0, len(keys), _BATCH_SIZE):
-                yield self.posts.posts([UUID(bytes=key) for key in keys[start : start + _BATCH_SIZE]])
+            for batch in slices(keys, _BATCH_SIZE):
+                yield self.posts.posts([UUID(bytes=key) for key in batch])
 
     def _remove_posts(self, ids: Sequence[UUID], seqs: Mapping[UUID, int]) -> None:
         """Hide posts from every feed. `seqs` as in `_upsert_posts`."""
@@ -301,27 +309,33 @@ class StateUpdater:
                     if self._latest_of_posts.accepts(post_id, seqs.get(post_id)):
                         self.feed.state.remove_post(post_id.bytes)
 
-    def _upsert_posts(self, posts: Sequence[Post], seqs: Mapping[UUID, int] | None = None) -> None:
+    def _upsert_posts(
+        self, posts: Sequence[Post], seqs: Mapping[UUID, int] | None = None, *, revives: bool = False
+    ) -> None:
         """Add or update posts, unless later changes are known.
 
-        `seqs` are the numbers in the outbox of the latest changes; a post without one is always updated.
+        `seqs` are the numbers in the outbox of the latest changes; a post without one is always updated. Evicted posts
+        are added if `revives`, or if they are new enough by now.
         """
         for batch in slices(posts, _BATCH_SIZE):
             with self.change_lock:
-                self._upsert_batch(batch, seqs or {})
+                self._upsert_batch(batch, seqs or {}, revives=revives)
 
-    def _upsert_batch(self, posts: Sequence[Post], seqs: Mapping[UUID, int]) -> None:
+    def _upsert_batch(self, posts: Sequence[Post], seqs: Mapping[UUID, int], *, revives: bool) -> None:
         accepts = self._latest_of_posts.accepts
+        state = self.feed.state
         batch = list({post.id: post for post in posts if accepts(post.id, seqs.get(post.id))}.values())
+        batch = batch if revives else posts_of_memory(state, batch)
         vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
         with self._writing("posts"):
-            restore_hidden_posts(self.feed.state, batch)
-        changed = changed_authors(self.feed.state, batch)
+            restore_hidden_posts(state, batch)
+        changed, returning = changed_authors(state, batch), posts_with_stored_events(state, batch)
         # Read first: if the database is away, the batch comes again and its authors still differ.
-        events = self.interactions.events_of(changed) if changed else {}
-        upsert_posts(self.feed.state, batch, vectors, self._writes("posts"))
-        # events on own posts do not count
-        state = self.feed.state
+        # Events on own posts do not count.
+        events = dict(self.interactions.events_of(changed)) if changed else {}
+        if returning:
+            events |= self.interactions.events_of_posts(returning)
+        upsert_posts(state, batch, vectors, self._writes("posts"))
         self._replace_events(
             [RemovedEvents(*pair, (), returned_events(state, stored)) for pair, stored in events.items()]
         )

@@ -13,6 +13,7 @@ from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
 from app.application.workers.poll_intervals import PollIntervals
+from app.application.workers.post_evictor import PostEvictor
 from app.application.workers.recommendation_writer import RecommendationWriter
 from app.application.workers.reconciler import Reconciler
 from app.application.workers.snapshot_recovery import restore_state
@@ -30,7 +31,7 @@ _FIRST_SNAPSHOT_SECONDS = 5.0  # after the start: an outage soon afterwards is a
 class WorkerSupervisor:
     """Repeats the work of each worker in a thread of its own. A failure is logged; the thread goes on.
 
-    follower           None without a database, and so is `reconciler`
+    follower           None without a database, and so are `reconciler` and `evictor`
     writer             None if responses are not saved
     impression_writer  saves the pages that were shown; None if they are not saved
     snapshot_writer    None without a database, or if no snapshots are stored
@@ -42,6 +43,7 @@ class WorkerSupervisor:
     watcher: ModelWatcher
     follower: LogFollower | None
     reconciler: Reconciler | None
+    evictor: PostEvictor | None
     writer: RecommendationWriter | None
     impression_writer: ImpressionWriter | None
     snapshot_writer: SnapshotWriter | None
@@ -134,6 +136,8 @@ class WorkerSupervisor:
             yield "outbox-purge", self.follower.purge_outbox, self.intervals.purge_seconds
         if self.reconciler is not None:
             yield "reconciler", self.reconciler.run, self.intervals.reconcile_seconds
+        if self.evictor is not None:
+            yield "post-evictor", self.evictor.run, self.intervals.eviction_seconds
         yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
         if self.writer is not None:
             yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS

@@ -58,6 +58,17 @@ class FeedImpressions:
             np.concatenate([known.seen, new.seen])[-MAX_PER_USER:],
         )
 
+    def users(self) -> list[int]:
+        """The user rows with impressions."""
+        return list(self._by_user)
+
+    def discard(self, user: int, posts: NDArray[np.intp]) -> None:
+        """Remove the impressions of `posts` (n,), which ascend, from those of a user row."""
+        known = self.of(user)
+        kept = posts.take(np.searchsorted(posts, known.posts), mode="clip") != known.posts
+        if not kept.all():
+            self._by_user[user] = UserImpressions(known.posts[kept], known.times[kept], known.seen[kept])
+
     def remove(self, user: int) -> None:
         """Remove the impressions of a user row."""
         self._by_user.pop(user, None)

@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 from app.domain.feed.array_tree import ArrayTree, array_of, check, group_of, number_of
 
 _MIN_CAPACITY = 4  # entries of a row that has any
+_MAX_POOL_RATIO = 4  # of the pool to the entries; the doubling of capacities alone gives up to 4
 
 
 def grow(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
@@ -140,6 +141,19 @@ class RaggedArray:
         for pool, column in zip(self._pools, values, strict=True):
             pool[start : start + size] = column
         self._length[row] = size
+
+    def clear(self, row: int) -> None:
+        """Remove the entries and the capacity of a row, which may be large."""
+        self._length[row] = self._capacity[row] = 0
+
+    @property
+    def wastes_memory(self) -> bool:
+        """True if so much of the pool is of no use that `compacted` takes much less memory."""
+        return self._used > _MAX_POOL_RATIO * int(self._length.sum()) + 65_536
+
+    def compacted(self) -> "RaggedArray":
+        """A copy without unused parts of the pool."""
+        return self.from_arrays(self.to_arrays())
 
     def discard(self, row: int, value: int) -> None:
         """Remove the entries of `row` whose first column equals `value`."""

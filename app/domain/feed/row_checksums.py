@@ -59,12 +59,28 @@ class FeedChecksums:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ComparedPosts:
+    """The posts of a state from which others were evicted.
+
+    since  creation time in seconds and number of the oldest of the newest posts: all later ones are in the state
+    older  (n,) keys (V16) of the others
+    """
+
+    since: tuple[float, int]
+    older: NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ChecksumSums:
-    """Sums of checksums: by kind (UUID_KINDS), and of the events up to `last_event` by block of numbers."""
+    """Sums of checksums: by kind (UUID_KINDS), and of the events up to `last_event` by block of numbers.
+
+    posts  which posts are compared; None for all
+    """
 
     by_kind: Mapping[str, int]
     event_blocks: Mapping[int, int]
     last_event: int
+    posts: ComparedPosts | None = None
 
 
 class UuidChecksums:
@@ -267,12 +283,12 @@ class RowChecksums:
             stored: Checksums = getattr(changed, kind)
             self.by_kind[kind].update(rows, stored)
 
-    def sums(self, follows: Checksums) -> ChecksumSums:
-        """The present sums; `follows` are the checksums of the follows."""
+    def sums(self, follows: Checksums, posts: ComparedPosts | None = None) -> ChecksumSums:
+        """The present sums; `follows` are the checksums of the follows, `posts` those of the state."""
         event_blocks, last_event = self.events.sums()
         by_kind = {kind: int(one.of_row.sum()) for kind, one in self.by_kind.items()}
         by_kind["follows"] = int(follows.values.sum())
-        return ChecksumSums(by_kind, event_blocks, last_event)
+        return ChecksumSums(by_kind, event_blocks, last_event, posts)
 
     def clear_changed(self) -> None:
         """Forget which rows changed."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar, cast
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +44,22 @@ _POST_ARRAYS: Final = {
 }
 T = TypeVar("T")
 TOP_K_SIZE = 400
+NO_POST_ID: Final = str(UUID(int=0))
+"""The id of a row without a post."""
 _STRONG = 2  # kinds from like on say more than a look
 
 
 class FeedState:
     """A function of what was added to it, in order; it knows no clock and no database.
 
-    Users and posts have rows, dense and in order of arrival. Everything indexed by post has `n_posts` entries that
-    count (the arrays are longer). Not thread-safe: the owner takes turns. Only events that count under `counting` leave
-    a trace (see CountingRule); None counts every row, for reference rankers.
+    Users and posts have rows, in order of arrival until evicted posts free theirs, which new posts get. Everything
+    indexed by post has `n_posts` entries that count (the arrays are longer). Not thread-safe: the owner takes turns.
+    Only events that count under `counting` leave a trace (see CountingRule); None counts every row, for reference
+    rankers.
+
+    free_rows      post rows of evicted posts, which no array or list refers to
+    reuses         how often rows became free: rows that were read before may be of other posts since
+    complete_from  (creation time, number) from which on the state has every post of the log; None: it has all
     """
 
     def __init__(self, counting: CountingRule | None = DEFAULT_RULE) -> None:
@@ -60,6 +68,9 @@ class FeedState:
         self.retractions = 0  # how often counted events were replaced
         self.n_users = 0
         self.n_posts = 0
+        self.free_rows: list[int] = []
+        self.reuses = 0
+        self.complete_from: tuple[float, int] | None = None
         self.user_rows: dict[bytes, int] = {}
         self.post_rows: dict[bytes, int] = {}
         self.post_ids: list[str] = []
@@ -210,13 +221,10 @@ class FeedState:
 
         `vectors` (n, d) are the vectors of `texts`; None leaves them zero. Without `settings`, everybody may see them.
         """
-        rows = np.arange(self.n_posts, self.n_posts + len(keys))
-        self.n_posts += len(keys)
+        rows = self._rows_of_new_posts(ids, external_ids)
         self.post_rows.update(zip(keys, rows.tolist(), strict=True))
         if self.checksums is not None:
             self.checksums.add("posts", dict(zip(keys, rows.tolist(), strict=True)))
-        self.post_ids.extend(ids)
-        self.external_ids.extend(external_ids)
         self.posts_by_external_id.set(
             keys, [given or id_ for given, id_ in zip(external_ids, ids, strict=True)]
         )
@@ -236,7 +244,27 @@ class FeedState:
         self.strong_counters.ensure_rows(self.n_posts)
         known = author >= 0
         self.posts_by_author.append(author[known].astype(np.intp), rows[known].astype(np.int32))
+        if self.complete_from is not None:
+            self._sort_posts_of(np.unique(author[known]))
         self.changed_posts.append(rows)
+        return rows
+
+    def _sort_posts_of(self, authors: NDArray[np.int32]) -> None:
+        """Sort the posts of authors by time: evicted posts come back that are not their newest."""
+        for author in authors.tolist():
+            (posts,) = self.posts_by_author.row(author)
+            self.posts_by_author.replace(author, posts[np.lexsort((self.seq[posts], self.created[posts]))])
+
+    def _rows_of_new_posts(self, ids: Sequence[str], external_ids: Sequence[str | None]) -> NDArray[np.intp]:
+        """Rows for posts with these ids: free ones first, then those after all others."""
+        n_free = min(len(self.free_rows), len(ids))
+        free = [self.free_rows.pop() for _ in range(n_free)]
+        for row, id_, external_id in zip(free, ids, external_ids, strict=False):
+            self.post_ids[row], self.external_ids[row] = id_, external_id
+        rows = np.array([*free, *range(self.n_posts, self.n_posts + len(ids) - n_free)], np.intp)
+        self.n_posts += len(ids) - n_free
+        self.post_ids.extend(ids[n_free:])
+        self.external_ids.extend(external_ids[n_free:])
         return rows
 
     def set_text(self, rows: NDArray[np.intp], vectors: NDArray[np.float32]) -> None:
@@ -377,6 +405,30 @@ class FeedState:
             self.visible[row] = False
             if self.checksums is not None:
                 self.checksums.remove(("posts",), key, row)
+
+    def hide_posts(self, rows: NDArray[np.intp], writing: Writing = nullcontext) -> None:
+        """Take the posts `rows` out of every list, as if they were unknown. Their contents stay."""
+        by_created, by_seq = self._by_created.without(rows), self._by_seq.without(rows)
+        keys = [bytes.fromhex(self.post_ids[row].replace("-", "")) for row in rows.tolist()]
+        with writing():
+            self._by_created, self._by_seq = by_created, by_seq
+            self.visible[rows] = False
+            for key, row in zip(keys, rows.tolist(), strict=True):
+                if self.post_rows.get(key) == row:  # else it was removed, or re-created in another row
+                    del self.post_rows[key]
+                    if self.checksums is not None:
+                        self.checksums.remove(("posts",), key, row)
+            self._changed(posts=True)
+
+    def clear_posts(self, rows: NDArray[np.intp]) -> None:
+        """Give the arrays by post the values of a row without a post."""
+        for row in rows.tolist():
+            self.post_ids[row], self.external_ids[row] = NO_POST_ID, None
+        for name, fill in _POST_ARRAYS.items():
+            getattr(self, name)[rows] = fill
+        self.author[rows] = self.topic[rows] = -1
+        self.text[rows] = 0
+        self.visibility.clear_posts(rows)
 
     def remove_user(self, key: bytes) -> None:
         """Remove the key and the follows of a user, who is unknown from now on."""

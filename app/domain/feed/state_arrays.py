@@ -71,6 +71,7 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "user_row": partial(number_array, list(state.user_rows.values())),
         "post_key": partial(_keys, state.post_ids[:posts]),
         "present_post_row": partial(number_array, list(state.post_rows.values())),
+        "free_rows": partial(number_array, list(state.free_rows)),
         "external_ids": partial(text_arrays, list(state.external_ids)),
         "users_by_external_id": state.users_by_external_id.array_tree(),
         "posts_by_external_id": state.posts_by_external_id.array_tree(),
@@ -91,6 +92,9 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "posts_by_author": state.posts_by_author.array_tree(),
         "follows": state.follows.array_tree(),
     }
+    if state.complete_from is not None:
+        created, seq = state.complete_from
+        tree["complete_from"] = {"created": np.array(created), "seq": np.array(seq)}
     if state.checksums is not None:
         tree["checksums"] = state.checksums.array_tree()
     return tree
@@ -125,6 +129,10 @@ def state_from_arrays(tree: ArrayTree, counting: CountingRule | None) -> FeedSta
     state.visibility = FeedVisibility.from_tree(group_of(tree, "visibility"), users, posts)
     _read_counters(state, tree)
     _read_rows(state, tree)
+    if "complete_from" in tree:
+        since = group_of(tree, "complete_from")
+        created, seq = array_of(since, "created", np.float64, 0), array_of(since, "seq", np.int64, 0)
+        state.complete_from = created.item(), seq.item()
     if "checksums" in tree:
         state.checksums = RowChecksums.from_tree(group_of(tree, "checksums"))
     return state
@@ -148,10 +156,20 @@ def _read_columns(state: FeedState, tree: ArrayTree) -> None:
     is_listed = np.zeros(posts, np.bool_)
     is_listed[by_created] = True
     created = state.created[by_created]
+    check(bool((created[:-1] <= created[1:]).all()), "by_created: posts are not in order of time")
+    free_rows = array_of(tree, "free_rows", np.int64)
+    check_range(free_rows, 0, posts, "free_rows")
+    is_free = np.zeros(posts, np.bool_)
+    is_free[free_rows] = True
+    present = np.array(list(state.post_rows.values()), np.intp)
     check(
-        len(by_created) == posts and bool(is_listed.all()) and bool((created[:-1] <= created[1:]).all()),
-        "by_created: not all posts in order of time",
+        len(by_created) == np.count_nonzero(is_listed)
+        and len(free_rows) == np.count_nonzero(is_free)
+        and not (is_listed & is_free).any()
+        and bool(is_listed[present].all()),
+        "by_created: not all posts, or evicted ones",
     )
+    state.free_rows = free_rows.tolist()
     state.sort_posts(by_created)
     state.largest_engagement = int(state.engagements[:posts].max(initial=0))
 

@@ -152,6 +152,17 @@ class FeedVisibility:
         _set_groups(self.original, self._original_codes, rows, keys, settings.repost_of, row_of)
         self.has_groups = bool(self._thread_codes or self._original_codes)
 
+    def clear_posts(self, rows: Rows) -> None:
+        """Give the posts `rows` the values of new ones."""
+        for name, default in _POST_ARRAYS.items():
+            getattr(self, name)[rows] = default
+
+    def forget_unused_groups(self) -> None:
+        """Forget the threads and originals to which no post belongs, and number the others again."""
+        self.thread, self._thread_codes = _used_groups(self.thread, self._thread_codes)
+        self.original, self._original_codes = _used_groups(self.original, self._original_codes)
+        self.has_groups = bool(self._thread_codes or self._original_codes)
+
     def set_user(self, row: int, user: User) -> None:
         """Set the settings and audiences of the user with this row."""
         self.discoverable[row] = user.discoverable
@@ -387,6 +398,17 @@ def _set_groups(
         codes.get(key, NO_ID) if head is None else codes[head.bytes]
         for key, head in zip(keys, heads, strict=True)
     ]
+
+
+def _used_groups(
+    groups: NDArray[np.int32], codes: Mapping[bytes, int]
+) -> tuple[NDArray[np.int32], dict[bytes, int]]:
+    """`groups` by post and `codes` by head, without the groups that no post has."""
+    used = set(groups.tolist())
+    heads = [head for head, code in codes.items() if code in used]
+    new_code = np.full(len(codes) + 1, NO_ID, np.int32)  # the last one is of NO_ID
+    new_code[[codes[head] for head in heads]] = np.arange(len(heads))
+    return new_code[groups], {head: code for code, head in enumerate(heads)}
 
 
 def _put(rows: set[int], row: int, is_member: bool) -> None:

@@ -75,3 +75,6 @@ class InteractionRepository(Protocol):
 
     def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """All events of each of the given users with the given post, in the order of their numbers."""
+
+    def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+        """All events with the given posts, by user and post, in the order of their numbers."""

@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, Validatio
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.feed.feed_window import DEFAULT_WINDOW_DAYS
+from app.domain.feed.live_posts import DEFAULT_LIMITS
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.config.dsn import parse_dsn
 from app.infrastructure.config.setting_types import (
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
         "interaction_weight_view": "Interaction weights",
         "count_window_minutes": "Counting people",
         "weight_collaborative": "Ranking",
+        "live_posts": "Posts in memory",
         "cursor_life_hours": "Paging",
         "pool_size": "Time budgets of the database (client 3 s > server 0.8 s > pool 0.2 s)",
         "tail_poll_ms": "Background work",
@@ -164,6 +166,15 @@ class Settings(BaseSettings):
     """Number of posts up to which every post is a candidate."""
     candidates: Annotated[int, Field(ge=20, le=10_000)] = _RANKING.candidates
     """Number of posts from each of the larger candidate sources."""
+
+    live_posts: Annotated[int, Field(ge=1, le=100_000_000)] = DEFAULT_LIMITS.newest
+    """Number of newest posts in memory: about 0.6 KiB each, and 62 bytes for each of its interactions."""
+    live_hot_posts: Annotated[int, Field(ge=0, le=100_000_000)] = DEFAULT_LIMITS.strongest
+    """Number of older posts that stay in memory because their engagement is the largest at one of the half-lives."""
+    live_engaged_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = (
+        DEFAULT_LIMITS.engaged_days
+    )
+    """Older posts stay in memory if their last interaction is at most this much older than that of the feed."""
 
     cursor_life_hours: Hours = 24
     """Lifetime of a cursor; an older one is rejected with 410."""

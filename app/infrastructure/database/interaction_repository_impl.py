@@ -114,6 +114,11 @@ class SqlInteractionRepository(SqlRepository):
         with self.transaction() as connection:
             return read_events_of(connection, self.schema, pairs)
 
+    def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+        """As in InteractionRepository."""
+        with self.transaction() as connection:
+            return _read_events(connection, self.schema, "WHERE post_id = ANY(%s::uuid[])", (list(posts),))
+
     def _retract(
         self, user_id: UUID, post_id: UUID | None, kind: str | None, event_id: UUID | None
     ) -> RemovedEvents | None:
@@ -142,16 +147,25 @@ def read_events_of(
     events: dict[UserAndPost, list[StoredInteraction]] = {pair: [] for pair in pairs}
     if not pairs:
         return events
+    given = (
+        "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (user_id, post_id) USING (user_id, post_id) WHERE true"
+    )
+    return events | _read_events(connection, schema, given, tuple(map(list, zip(*pairs, strict=True))))
+
+
+def _read_events(
+    connection: Connection, schema: SchemaName, given: str, values: tuple[object, ...]
+) -> dict[UserAndPost, list[StoredInteraction]]:
+    """Return the events that the joins and the WHERE of `given` select, by user and post, in order of their numbers."""
     query = (
-        f"SELECT xid::text::bigint, seq, {EVENT_COLUMNS} FROM {schema['user_interaction']} "
-        "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (user_id, post_id) USING (user_id, post_id) "
-        f"WHERE EXISTS (SELECT FROM {schema['feed_users']} u WHERE u.id = user_id) "
+        f"SELECT xid::text::bigint, seq, {EVENT_COLUMNS} FROM {schema['user_interaction']} {given} "
+        f"AND EXISTS (SELECT FROM {schema['feed_users']} u WHERE u.id = user_id) "
         f"AND EXISTS (SELECT FROM {schema['feed_posts']} p WHERE p.id = post_id AND {READABLE_POST}) ORDER BY seq"
     )
-    keys = tuple(map(list, zip(*pairs, strict=True)))
-    for row in connection.exec_driver_sql(query, keys):
+    events: dict[UserAndPost, list[StoredInteraction]] = {}
+    for row in connection.exec_driver_sql(query, values):
         event = event_from_row(*row)
-        events[event.interaction.user_id, event.interaction.post_id].append(event)
+        events.setdefault((event.interaction.user_id, event.interaction.post_id), []).append(event)
     return events
 
 

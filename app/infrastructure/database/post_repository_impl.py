@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.entities import Post
+from app.domain.feed.row_checksums import Checksums
 from app.infrastructure.database.full_read import READABLE_POST, SETTINGS
+from app.infrastructure.database.row_checksums import read_checksums
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_repository import SqlRepository
 
@@ -33,7 +35,8 @@ def read_posts(connection: Connection, schema: SchemaName, condition: str, value
 class SqlPostRepository(SqlRepository):
     """PostRepository over the view feed_posts."""
 
-    def posts(self, ids: Sequence[UUID]) -> Sequence[Post]:
-        """Return the posts of `ids` that the view shows."""
+    def posts(self, ids: Sequence[UUID]) -> tuple[Sequence[Post], Checksums]:
+        """Return the posts of `ids` that the view shows, and the checksums of `ids`."""
         with self.transaction(snapshot=True) as connection:
-            return read_posts(connection, self.schema, "id = ANY(%s)", list(ids))
+            posts = read_posts(connection, self.schema, "id = ANY(%s)", list(ids))
+            return posts, read_checksums(connection, self.schema, events=(), posts=ids).posts

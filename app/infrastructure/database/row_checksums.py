@@ -4,6 +4,7 @@ A checksum is a sum of 32-bit hashes, so one statement gives the sum of all rows
 `hash_record` need PostgreSQL 14.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +19,7 @@ from app.domain.feed.row_checksums import (
     UUID_KINDS,
     Checksums,
     ChecksumSums,
+    ComparedPosts,
     FeedChecksums,
 )
 from app.domain.repositories.feed_log import StoredRows
@@ -65,7 +67,8 @@ _SOURCES: Final = {
     FROM {feed_controls} WHERE true {shown[user_id]}
 ) AS rows""",
     "posts": f"""(
-    SELECT id AS key, {POST_HASH} + coalesce({AUTHOR_HASH}, 0)::bigint AS hash FROM {{posts}} WHERE {READABLE_POST}
+    SELECT id AS key, {POST_HASH} + coalesce({AUTHOR_HASH}, 0)::bigint AS hash FROM {{posts}}
+    WHERE {READABLE_POST} {{compared}}
 ) AS rows""",
 }
 _SHOWN_POSTS: Final = """(
@@ -112,10 +115,10 @@ def read_different_rows(
     `own_tables`: triggers capture every change of our own tables, so references are valid and need no joins. Missed
     changes may have made some invalid, so all kinds are read if users, posts, follows or controls differ.
     """
-    sources = _sources(schema, own_tables=own_tables)
+    sources = _sources(schema, own_tables=own_tables, posts=known.posts)
     different = [kind for kind in UUID_KINDS if _read_sum(connection, sources[kind]) != known.by_kind[kind]]
     if different and own_tables:
-        sources, different = _sources(schema, own_tables=False), list(UUID_KINDS)
+        sources, different = _sources(schema, own_tables=False, posts=known.posts), list(UUID_KINDS)
     by_kind = {kind: _read_by_uuid(connection, sources[kind]) for kind in different}
     blocks = _different_event_blocks(connection, schema, known, all_shown=not different)
     is_complete = len(blocks) <= MAX_EVENT_BLOCKS
@@ -130,17 +133,30 @@ def read_different_rows(
     )
 
 
-def _sources(schema: SchemaName, *, own_tables: bool) -> Mapping[str, str]:
+def _sources(
+    schema: SchemaName, *, own_tables: bool, posts: ComparedPosts | None = None
+) -> Mapping[str, str]:
     columns = ("user_id", "follower_id", "followee_id")
     is_shown = "AND {} IN (SELECT id FROM " + schema["feed_users"] + ")"
     names = {
         "users": (OWN_USERS if own_tables else "{feed_complete_users}()").format_map(schema),
         "posts": (OWN_POSTS if own_tables else _SHOWN_POSTS).format_map(schema),
+        "compared": "" if posts is None else _compared(posts),
         "distinct": "" if own_tables else "DISTINCT",
         "shown": {column: "" if own_tables else is_shown.format(column) for column in columns},
         **{name: schema[name] for name in ("feed_memberships", "feed_follows", "feed_controls")},
     }
     return {kind: source.format_map(names) for kind, source in _SOURCES.items()}
+
+
+def _compared(posts: ComparedPosts) -> str:
+    """SQL condition of the posts that are compared."""
+    created, seq = posts.since
+    if created == -math.inf:
+        return ""
+    since = f"timestamptz 'epoch' + {round(created * 1e6)} * interval '1 microsecond'"
+    older = ",".join(key.hex() for key in posts.older.tolist())
+    return f"AND ((created_at, seq) >= ({since}, {seq}) OR id = ANY('{{{older}}}'::uuid[]))"
 
 
 def _read_sum(connection: Connection, rows: str) -> int:

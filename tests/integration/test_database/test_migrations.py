@@ -221,7 +221,7 @@ def test_posts_of_a_team_are_numbered_densely_and_permanently_when_first_read(em
     assert checksums.posts.by_key().keys() == {UUID(int=n).bytes for n in (7, 8, 9)}
     then = {
         post.id: post.seq
-        for post in SqlPostRepository(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])
+        for post in SqlPostRepository(engine, budget_seconds=20).posts([UUID(int=n) for n in (7, 8, 9)])[0]
     }
     assert first == {UUID(int=8): 1, UUID(int=9): 2}
     assert then == {**first, UUID(int=7): 3}
@@ -364,7 +364,7 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     impressions.report_seen(user_uuid("anna"), "r1", [post_uuid("first")])
     impressions.reach(user_uuid("anna"))
 
-    assert len(SqlPostRepository(served, budget_seconds=20).posts([whole_post])) == 1
+    assert len(SqlPostRepository(served, budget_seconds=20).posts([whole_post])[0]) == 1
     assert len(log.read_changes(whole.position).events) == 1
     assert log.read_changes(whole.position).controls == [hidden]
     assert controls.controls_of(user_uuid("anna")) == hidden

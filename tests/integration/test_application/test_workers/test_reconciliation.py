@@ -4,10 +4,14 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from app.application.workers.post_evictor import PostEvictor
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.eviction import evict_posts
+from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
@@ -170,7 +174,9 @@ class SqlWalk:
         return NOON + timedelta(minutes=self.random.randrange(10_000))
 
 
-def walk(engine: Engine, seed: int, steps: int, *, every: int, adopted: bool) -> None:
+def walk(
+    engine: Engine, seed: int, steps: int, *, every: int, adopted: bool, live: LivePostLimits = DEFAULT_LIMITS
+) -> None:
     changes = SqlWalk(engine, seed, adopted=adopted)
     service, _ = a_process(engine)
     service.clock.at = NOON + timedelta(days=8)
@@ -179,6 +185,8 @@ def walk(engine: Engine, seed: int, steps: int, *, every: int, adopted: bool) ->
             changes.step()
             if changes.random.random() < 0.3:
                 service.catch_up()
+            if changes.random.random() < 0.1:
+                PostEvictor(service.workers.updater, live).run()
             if number % every == 0:
                 reconcile_now(service)
                 assert_as_read_completely(service, engine)
@@ -188,8 +196,16 @@ def walk(engine: Engine, seed: int, steps: int, *, every: int, adopted: bool) ->
 
 
 def assert_as_read_completely(service: SmallService, engine: Engine) -> None:
+    """But for evicted posts, which are older than the newest ones."""
     fresh, _ = a_process(engine)
-    now = service.clock.at.timestamp()
+    now, state, complete = service.clock.at.timestamp(), service.feed.state, fresh.feed.state
+    absent = np.array([row for key, row in complete.post_rows.items() if key not in state.post_rows], np.intp)
+    if state.complete_from is not None:
+        assert all(
+            key < state.complete_from
+            for key in zip(complete.created[absent], complete.seq[absent], strict=True)
+        )
+        evict_posts(complete, absent)
     assert feed_differences(service.feed.state, fresh.feed.state, now) == []
     reconcile_now(service)
     assert service.state.reconciliation is not None
@@ -234,9 +250,17 @@ def test_after_a_comparison_memory_is_what_a_full_read_gives(engine: Engine, ado
     walk(engine, seed=1, steps=120, every=30, adopted=adopted)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("adopted", [False, True], ids=["own tables", "a team's tables"])
-def test_after_each_of_many_comparisons_memory_is_what_a_full_read_gives(
+def test_after_a_comparison_memory_is_what_a_full_read_gives_without_evicted_posts(
     engine: Engine, adopted: bool
 ) -> None:
-    walk(engine, seed=2, steps=5_000, every=50, adopted=adopted)
+    walk(engine, seed=3, steps=40, every=20, adopted=adopted, live=LivePostLimits(3, 1, 0.2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("live", [DEFAULT_LIMITS, LivePostLimits(3, 1, 0.2)], ids=["all posts", "live posts"])
+@pytest.mark.parametrize("adopted", [False, True], ids=["own tables", "a team's tables"])
+def test_after_each_of_many_comparisons_memory_is_what_a_full_read_gives(
+    engine: Engine, adopted: bool, live: LivePostLimits
+) -> None:
+    walk(engine, seed=2, steps=5_000, every=50, adopted=adopted, live=live)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from app.application.workers.post_evictor import PostEvictor
 from app.domain.entities import Post, User
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.ids import user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
@@ -23,6 +25,7 @@ from tests.support.live_feeds import (
     Change,
     LogWithoutTriggers,
     a_service,
+    engagements,
     feed_differences,
     fully_read_state,
     make_changes,
@@ -102,6 +105,34 @@ def test_a_start_reads_only_the_changes_since_the_snapshot(folder: SnapshotFolde
     assert log.full_reads == 0
     assert_like_a_full_read(started, service)
     assert set(names(started.page("reader", limit=50))) == service.eligible("reader")
+
+
+def test_a_start_from_a_snapshot_without_evicted_posts_goes_on_as_the_process_that_wrote_it(
+    folder: SnapshotFolder,
+) -> None:
+    service = a_service(12)
+    writer = with_snapshots(service, folder)
+    writer.track("reader", "p9", "like")
+    service.pass_time()
+    writer.track("reader", "p0", "like")
+    PostEvictor(writer.workers.updater, LivePostLimits(newest=4, strongest=0, engaged_days=0)).run()
+    service.add_post("in-a-free-row", "ann")
+    writer.catch_up()
+    writer.write_snapshot()
+    change_something(service, writer)
+    writer.track("reader", "p9", "share")  # it comes back
+    writer.catch_up()
+
+    started, log = restarted(service, folder)
+    reconcile_now(started)
+
+    now = service.clock.at.timestamp()
+    assert log.full_reads == 0
+    assert feed_differences(started.feed.state, writer.feed.state, now) == []
+    assert engagements(started, "p9") == 2
+    assert started.state.interactions == writer.state.interactions == len(service.tables.events)
+    assert started.state.reconciliation is not None
+    assert not any(started.state.reconciliation.differences.values())
 
 
 @settings(max_examples=12)

@@ -88,5 +88,12 @@ def test_without_a_database_only_the_registry_is_watched(database: bool) -> None
     supervisor.start()
     supervisor.stop()
 
-    with_log = {"log-follower", "reconciler", "outbox-purge", "feed-warnings", "model-watcher"}
+    with_log = {
+        "log-follower",
+        "reconciler",
+        "post-evictor",
+        "outbox-purge",
+        "feed-warnings",
+        "model-watcher",
+    }
     assert {thread.name for thread in supervisor._threads} == (with_log if database else {"model-watcher"})

@@ -74,6 +74,36 @@ def test_discarded_entries_are_gone_and_the_row_goes_on(batches, row, value, mor
     assert contents(rows) == plain
 
 
+@given(BATCHES, st.sets(st.integers(0, 6)), BATCHES)
+def test_cleared_rows_are_empty_and_a_compacted_copy_goes_on_as_the_first_would(before, cleared, after):
+    rows, plain = filled(before)
+    for row in cleared:
+        rows.clear(row)
+    compacted = rows.compacted()
+
+    for one in (rows, compacted):
+        for batch in after:
+            values = np.array([value for _, value in batch], np.int32)
+            one.append(np.array([row for row, _ in batch], np.intp), values, values / 4)
+
+    more, expected = filled(after)[1], {row: [] if row in cleared else plain[row] for row in range(7)}
+    assert contents(rows) == contents(compacted) == {row: expected[row] + more[row] for row in range(7)}
+
+
+def test_rows_that_are_cleared_and_filled_again_and_again_waste_memory_until_they_are_compacted():
+    rows = RaggedArray(np.int32)
+    rows.ensure_rows(100)
+    for _ in range(20):
+        rows.append(np.repeat(np.arange(100), 40), np.zeros(4_000, np.int32))
+        wastes_memory = rows.wastes_memory
+        for row in range(100):
+            rows.clear(row)
+    rows.append(np.arange(100), np.zeros(100, np.int32))
+
+    assert wastes_memory
+    assert not rows.compacted().wastes_memory
+
+
 @given(BATCHES, BATCHES)
 def test_rows_that_were_saved_and_restored_go_on_as_the_first_would(before, after):
     rows, _ = filled(before)

@@ -1,0 +1,126 @@
+"""Takes posts out of memory that are no longer live."""
+
+import threading
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from app.application.live_feed import ActiveRanker
+from app.application.workers.state_updater import StateUpdater
+from app.domain.feed.eviction import evict_posts, free_evicted_rows
+from app.domain.feed.live_posts import LivePostLimits, largest, live_posts
+from app.domain.feed.slices import slices
+from app.domain.feed.state import HALF_LIVES, FeedState
+
+log = structlog.get_logger()
+
+_MAX_RATIO = 1.1  # of posts in memory to live posts: to find the others costs a look at all
+_POSTS_PER_CHANGE = 100  # other changes wait for it
+_USERS_PER_STEP = 100
+Rows = NDArray[np.intp]
+
+
+@dataclass(eq=False)
+class PostEvictor:
+    """Keeps the number of posts in memory below 1.1 x that of the live posts (see LivePostLimits).
+
+    Requests and other changes go on between its steps. `stopping` ends its work.
+    """
+
+    updater: StateUpdater
+    limits: LivePostLimits
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _n_live: int = field(default=0, init=False)  # at the last look
+
+    def run(self) -> None:
+        """Evict the posts that are not live, if they are many. The database must be known, which has them."""
+        feed = self.updater.feed
+        state = feed.state
+        n_posts = state.n_posts - len(state.free_rows)
+        if feed.caught_up_at is None or n_posts <= _MAX_RATIO * max(self.limits.newest, self._n_live):
+            return
+        with self.updater.change_lock:
+            rows, complete_from = self._evictable(state)
+            self._n_live = n_posts - len(rows)
+            if n_posts <= _MAX_RATIO * self._n_live:
+                return
+            state.complete_from = complete_from
+        evicted = self._evict(state, rows)
+        if len(evicted):
+            self._free(state, evicted)
+            self._compact(state)
+        log.info("posts.evicted", posts=len(evicted), live=self._n_live)
+
+    def _evictable(self, state: FeedState) -> tuple[Rows, tuple[float, int]]:
+        """The posts that are not live, oldest first, and the time and number of the oldest of the newest posts."""
+        rows = state.by_created.copy()
+        known = np.fromiter(state.post_rows.values(), np.intp, len(state.post_rows))
+        log2_counts = np.stack([state.post_counters.log2_values(i, known) for i in range(len(HALF_LIVES))])
+        is_live = live_posts(
+            self.limits, state.created[known], state.seq[known], state.last_engaged[known], log2_counts
+        )
+        newest = known[largest(state.created[known], state.seq[known], self.limits.newest)]
+        oldest = newest[np.lexsort((state.seq[newest], state.created[newest]))[:1]]
+        complete_from = -np.inf, -1
+        if len(newest) < len(known):
+            complete_from = state.created.item(oldest[0]), state.seq.item(oldest[0])
+        return rows[~np.isin(rows, known[is_live])], max(complete_from, state.complete_from or complete_from)
+
+    def _evict(self, state: FeedState, rows: Rows) -> Rows:
+        """Evict those of `rows` that do not change in the meantime; returns them."""
+        evicted = [rows[:0]]
+        before = self._changeable(state, rows)
+        for start in range(0, len(rows), _POSTS_PER_CHANGE):
+            places = slice(start, start + _POSTS_PER_CHANGE)
+            with self.updater.write_lock, self.updater.change_lock:
+                if self.stopping.is_set() or self.updater.feed.state is not state:
+                    break
+                some = rows[places]
+                some = some[(self._changeable(state, some) == before[:, places]).all(axis=0)]
+                try:
+                    evict_posts(state, some, self._writing)
+                except Exception:
+                    state.checksums = None  # a part was applied: the next comparison reads everything
+                    raise
+            evicted.append(some)
+        return np.concatenate(evicted)
+
+    @staticmethod
+    def _changeable(state: FeedState, rows: Rows) -> NDArray[np.float64]:
+        """(3, n) what differs when an event, an update or a return of a removed post makes it live."""
+        return np.stack([state.created[rows], state.last_engaged[rows], state.visible[rows]])
+
+    def _free(self, state: FeedState, rows: Rows) -> None:
+        """Remove all that refers to the rows of evicted posts, then let new posts have them."""
+        feed, updater, rows = self.updater.feed, self.updater, np.sort(rows)
+        with feed.lock:
+            users = state.impressions.users()
+        for some in slices(users, _USERS_PER_STEP):
+            with self._writing():
+                for user in some:
+                    state.impressions.discard(user, rows)
+        with updater.write_lock:
+            published = feed.ranker.published
+            # another pipeline, because that of a model refers to rows
+            ranker = published and ActiveRanker(published.model.pipeline(state, updater.observer), published)
+            with updater.change_lock, self._writing():
+                if feed.state is state:
+                    feed.ranker = ranker or feed.ranker
+                    state.visibility.forget_unused_groups()
+                    free_evicted_rows(state, rows)
+
+    def _compact(self, state: FeedState) -> None:
+        """Free the memory that the events, words and tags of evicted posts took."""
+        arrays = [(state, name) for name in ("events_by_user", "users_by_post", "posts_by_author")]
+        for owner, name in (*arrays, (state.post_words, "words"), (state.post_words, "tags")):
+            with self.updater.change_lock:
+                if getattr(owner, name).wastes_memory:
+                    compacted = getattr(owner, name).compacted()
+                    with self._writing():
+                        setattr(owner, name, compacted)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return self.updater.feed.lock.writing("eviction")

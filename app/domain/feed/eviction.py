@@ -1,0 +1,75 @@
+"""Takes posts out of memory that are in storage, and makes their rows available to other posts."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.decayed_counters import DecayedCounters
+from app.domain.feed.retraction import recount_author
+from app.domain.feed.row_set import RowSet
+from app.domain.feed.slices import Writing, slices
+from app.domain.feed.state import FeedState
+from app.domain.feed.top_k import NEVER
+
+_POSTS_PER_STEP = 10
+_USERS_PER_STEP = 50
+Rows = NDArray[np.intp]
+
+
+def evict_posts(state: FeedState, rows: Rows, writing: Writing = nullcontext) -> None:
+    """Remove the posts `rows` and their events, in short steps. The state is then that of a log without them.
+
+    The rows belong to nobody until `free_evicted_rows`: impressions and other readers of rows may still refer to them.
+    """
+    authors = np.unique(state.author[rows])
+    was_largest = state.engagements[rows].max(initial=-1) == state.largest_engagement
+    state.hide_posts(rows, writing)
+    _remove_from_users(state, rows, writing)
+    for some in slices(rows.tolist(), _POSTS_PER_STEP):
+        with writing():
+            _clear(state, some)
+    for author in authors[authors >= 0].tolist():
+        recount_author(state, author, writing)
+        with writing():
+            state.events_replaced(state.posts_by_author.row(author)[0].astype(np.intp))
+    largest = int(state.engagements.max()) if was_largest else state.largest_engagement
+    with writing():
+        state.largest_engagement = largest
+        state.events_replaced(rows)
+
+
+def free_evicted_rows(state: FeedState, rows: Rows) -> None:
+    """Let new posts have the rows of evicted posts, to which no impression refers (see FeedImpressions.discard)."""
+    state.free_rows += rows.tolist()
+    state.reuses += 1
+
+
+def _remove_from_users(state: FeedState, rows: Rows, writing: Writing) -> None:
+    """Remove the events with the posts `rows` from the users' rows."""
+    longest = int(state.users_by_post.lengths(rows).max(initial=0))
+    _, (users,) = state.users_by_post.gather(rows, longest, columns=(0,))
+    evicted = RowSet(rows, state.n_posts)
+    for some in slices(np.unique(users).tolist(), _USERS_PER_STEP):
+        columns = [state.events_by_user.row(user) for user in some]
+        kept = [[column[~evicted.contains(of_user[0])] for column in of_user] for of_user in columns]
+        with writing():
+            for user, of_user in zip(some, kept, strict=True):
+                state.events_by_user.replace(user, *of_user)
+
+
+def _clear(state: FeedState, rows: Sequence[int]) -> None:
+    """Give the rows of posts the values of a row without a post."""
+    for row in rows:
+        if state.author[row] >= 0:
+            state.posts_by_author.discard(int(state.author[row]), row)
+        for ragged in (state.users_by_post, state.post_words.words, state.post_words.tags):
+            ragged.clear(row)
+    state.clear_posts(np.array(rows))
+    for counters in (state.post_counters, state.strong_counters):
+        _set_to_zero(counters, np.array(rows))
+
+
+def _set_to_zero(counters: DecayedCounters, rows: Rows) -> None:
+    counters.replace(rows, np.full((len(rows), len(counters.half_lives)), NEVER))
