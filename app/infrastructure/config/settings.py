@@ -230,8 +230,8 @@ class Settings(BaseSettings):
     impression_queue_limit: int = Field(2000, ge=0, le=1_000_000)
     """Number of pages that wait to be stored as impressions; more are dropped. 0: none is stored."""
 
-    body_limit_bytes: int = Field(1024**2, ge=1024, le=64 * 1024**2)
-    """Size limit of a request body; a larger one is rejected with 413."""
+    body_limit_bytes: int = Field(4 * 1024**2, ge=1024, le=64 * 1024**2)
+    """Largest size limit of a request body; most routes have a lower one. A larger body is rejected with 413."""
     body_budget_seconds: Seconds = 10
     """Time to receive a request body; a slower one is rejected with 408."""
     track_budget_ms: Milliseconds = 900

@@ -24,7 +24,7 @@ class ApiOptions:
 
     api_keys: Sequence[str] = field(default=(), repr=False)  # empty: open to everyone
     metrics_need_key: bool = False
-    body_limit_bytes: int = 1024**2
+    body_limit_bytes: int = 4 * 1024**2
     body_budget_seconds: float = 10.0
     track_concurrency: int = 8
     track_budget_seconds: float = 0.9

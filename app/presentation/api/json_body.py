@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from app.presentation.api.body_limits import BODY_LIMITS
 from app.presentation.api.dependencies import ApiOptions
 from app.presentation.api.problems import (
     BODY_TIMEOUT,
@@ -27,13 +28,13 @@ BODY_PROBLEMS = (MALFORMED_JSON, BODY_TIMEOUT, BODY_TOO_LARGE, INVALID_REQUEST)
 
 
 async def read_body(request: Request, options: ApiOptions) -> bytes:
-    """Read the whole body of a request.
+    """Read the whole body of a request of a route in BODY_LIMITS.
 
-    Raises ProblemError if the body is larger or takes longer than `options` allow, and ClientDisconnect. A body that
+    Raises ProblemError if the body is larger or takes longer than allowed, and ClientDisconnect. A body that
     is too large is read to its end and discarded, up to a bound: a client that still sends when the connection closes
     cannot read the response.
     """
-    max_bytes = options.body_limit_bytes
+    max_bytes = min(BODY_LIMITS[request.scope["route"].path_format], options.body_limit_bytes)
     announced = request.headers.get("content-length", "")
     too_large = announced.isdecimal() and (len(announced) > len(str(max_bytes)) or int(announced) > max_bytes)
     if too_large and ("expect" in request.headers or len(announced) > len(str(_MAX_DISCARDED_BYTES))):

@@ -1,4 +1,4 @@
-"""Runs use cases that wait for the database."""
+"""Runs in threads what would hold up the event loop: waiting for the database, and decoding batches."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,14 +10,16 @@ from app.domain.errors import StorageUnavailable
 from app.presentation.api.dependencies import ApiOptions
 
 T = TypeVar("T")
+_BATCHES_AT_ONCE = 2
 
 
 class WriteThreads:
-    """Runs functions in threads, within a time budget and with bounded concurrency."""
+    """Runs functions in threads, with bounded concurrency; writes also within a time budget."""
 
     def __init__(self, options: ApiOptions) -> None:
         self._budget_seconds = options.track_budget_seconds
         self._limiter = anyio.CapacityLimiter(options.track_concurrency)
+        self._batch_limiter = anyio.CapacityLimiter(_BATCHES_AT_ONCE)
 
     async def run(self, function: Callable[[], T]) -> T:
         """The result of `function`. Raises StorageUnavailable when the budget is exceeded."""
@@ -28,3 +30,10 @@ class WriteThreads:
                 return await to_thread.run_sync(function, limiter=self._limiter, abandon_on_cancel=True)
         except TimeoutError:
             raise StorageUnavailable("the time budget of a write was exceeded") from None
+
+    async def decode_batch(self, function: Callable[[], T]) -> T:
+        """The result of `function`, which validates hundreds of items.
+
+        That takes milliseconds, which would delay feeds on the event loop, and several times the memory of the body.
+        """
+        return await to_thread.run_sync(function, limiter=self._batch_limiter)

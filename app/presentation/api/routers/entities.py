@@ -1,6 +1,7 @@
 """PUT of users, PUT and DELETE of posts, and POST /posts/batch: for teams without shared tables."""
 
-from anyio import to_thread
+from functools import partial
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -81,13 +82,14 @@ def entities_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
         """As PUT for each post. With `partial=true`, valid posts are stored though others are not."""
         write, body = services_of(request.scope).entities, await read_body(request, options)
         if is_partial(request):
-            valid, invalid = await to_thread.run_sync(decode_each, body, "posts", BatchPost, MAX_BATCH)
+            valid, invalid = await threads.decode_batch(
+                partial(decode_each, body, "posts", BatchPost, MAX_BATCH)
+            )
             places, given = list(valid), [(post.id, post.given()) for post in valid.values()]
             errors = await threads.run(lambda: write.put_valid_posts(given))
             rejected = rejected_items({**invalid, **{places[row]: error for row, error in errors.items()}})
             return accepted(PostBatchResponse(accepted=len(given) - len(errors), rejected=rejected))
-        # In a thread: the validation of hundreds of posts takes milliseconds, which would delay feeds on the loop.
-        query = await to_thread.run_sync(decode, body, PostBatchRequest)
+        query = await threads.decode_batch(partial(decode, body, PostBatchRequest))
         posts = [(post.id, post.given()) for post in query.posts]
         await threads.run(lambda: write.put_posts(posts))
         return accepted(PostBatchResponse(accepted=len(posts)))

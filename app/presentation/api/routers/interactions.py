@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import partial
 
-from anyio import to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -73,8 +72,8 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
         """
         body = await read_body(request, options)
         if is_partial(request):
-            valid, invalid = await to_thread.run_sync(
-                decode_each, body, "interactions", TrackRequest, MAX_BATCH
+            valid, invalid = await threads.decode_batch(
+                partial(decode_each, body, "interactions", TrackRequest, MAX_BATCH)
             )
             metrics.count_events({"refused": len(invalid)})
             places, events = list(valid), [event.to_dto() for event in valid.values()]
@@ -88,8 +87,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
                     accepted=result.accepted, duplicates=result.duplicates, rejected=rejected_items(errors)
                 )
             )
-        # In a thread: the validation of hundreds of events takes milliseconds, which would delay feeds on the loop.
-        query = await to_thread.run_sync(decode, body, BatchRequest)
+        query = await threads.decode_batch(partial(decode, body, BatchRequest))
         result = await _record(threads, metrics, request, [event.to_dto() for event in query.interactions])
         response = BatchResponse(accepted=result.accepted, duplicates=result.duplicates)
         return accepted(response)
