@@ -45,12 +45,13 @@ _FIRST_DAY: Final = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class ExportRange:
-    """The events that an export adds: of transactions from `first_xid` on and below `end_xid`, and the changed ones.
+    """The events that an export adds: of transactions from `first_xid` on and below `end_xid`, and the updated ones.
 
     Every transaction below `end_xid` has ended, so an event is in one range only, whenever it is committed.
 
     since    events up to this number are not exported
-    changed  the numbers of events that were updated or removed since `first_xid`; the updated ones are added again
+    changed  the numbers of earlier events that were updated or removed since `first_xid`
+    updated  those of them that exist; they are added again
     today    the last day
     """
 
@@ -58,13 +59,14 @@ class ExportRange:
     end_xid: int
     since: int
     changed: tuple[int, ...]
+    updated: tuple[int, ...]
     today: date
 
     def condition(self, day: date | None = None) -> str:
         """The SQL condition of the events, or of those that were received on a day (UTC)."""
         new = f"(xid >= '{self.first_xid}'::xid8 AND xid < '{self.end_xid}'::xid8)"
-        if self.changed:
-            new = f"({new} OR seq = ANY('{{{','.join(map(str, self.changed))}}}'::bigint[]))"
+        if self.updated:
+            new = f"({new} OR seq = ANY('{{{','.join(map(str, self.updated))}}}'::bigint[]))"
         parts = [new, f"seq > {self.since}"]
         if day is not None and day > _FIRST_DAY:
             parts.append(f"created_at >= '{day}'::timestamptz")
@@ -82,7 +84,7 @@ def read_range(connection: Connection, schema: SchemaName, *, since: int, first_
         "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, now()::date"
     ).one()
     if not first_xid:
-        return ExportRange(first_xid, end_xid, since, (), today)
+        return ExportRange(first_xid, end_xid, since, (), (), today)
     if is_purged_after(connection, schema, str(first_xid)):
         raise PositionExpired("the outbox was purged of changes since the last export (OUTBOX_DAYS)")
     truncations, changed = connection.exec_driver_sql(
@@ -92,7 +94,10 @@ def read_range(connection: Connection, schema: SchemaName, *, since: int, first_
     ).one()
     if truncations:
         raise PositionExpired("the table of interactions was truncated since the last export")
-    return ExportRange(first_xid, end_xid, since, tuple(changed or ()), today)
+    existing = connection.exec_driver_sql(
+        f"SELECT seq FROM {schema['user_interaction']} WHERE seq = ANY(%s)", (changed or [],)
+    )
+    return ExportRange(first_xid, end_xid, since, tuple(changed or ()), tuple(existing.scalars()), today)
 
 
 def read_days(connection: Connection, schema: SchemaName, added: ExportRange) -> Sequence[tuple[date, int]]:

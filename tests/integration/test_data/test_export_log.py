@@ -1,8 +1,10 @@
 """The export of the log: what it contains after each run, and how it ends if it cannot continue."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import psycopg2
 import pytest
@@ -220,6 +222,43 @@ def test_removed_and_updated_events_replace_those_of_earlier_runs(database: Data
 
     events = read_export(OUT, 1e4).dataset.events
     assert dict(zip(events.seq.tolist(), events.kind.tolist(), strict=True)) == {updated: 4, kept: 2}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_runs_between_any_transactions_add_up_to_the_table(database: Database, seed: int):
+    random = Random(seed)
+    with ExitStack() as stack:
+        connections = [stack.enter_context(closing(psycopg2.connect(database.url))) for _ in range(3)]
+        for number in range(40):
+            connection = random.choice(connections)
+            with connection.cursor() as cursor:
+                cursor.execute(LIKE, like_values(number, days_ago=random.randrange(3)))
+                [(seq,)] = cursor.fetchall()
+                other = random.randrange(seq) + 1
+                # Only events that no open transaction holds are removed or updated.
+                free = "WHERE seq IN (SELECT seq FROM user_interaction WHERE seq = %s FOR UPDATE SKIP LOCKED)"
+                match random.randrange(3):
+                    case 0:
+                        cursor.execute(f"DELETE FROM user_interaction {free}", (other,))
+                    case 1:
+                        second = str(post_uuid("second"))
+                        cursor.execute(f"UPDATE user_interaction SET post_id = %s {free}", (second, other))
+            if random.random() < 0.5:
+                random.choice([connection.commit, connection.commit, connection.rollback])()
+            if random.random() < 0.2:
+                export(database, settled=False)
+        for connection in connections:
+            connection.commit()
+    export(database)
+
+    feed = read_export(OUT, 1e4).dataset
+    exported = {
+        seq: uuid_of(feed.posts.key[post])
+        for seq, post in zip(feed.events.seq.tolist(), feed.events.post, strict=True)
+    }
+    stored = database.sql("SELECT seq, post_id::text FROM user_interaction")
+    assert {seq: str(post) for seq, post in exported.items()} == dict(stored)
+    assert len(exported) == len(feed.events)
 
 
 def test_an_interrupted_run_loses_nothing_and_repeats_nothing(
