@@ -214,11 +214,6 @@ def test_a_comparison_with_the_database_finds_changes_of_live_posts_and_no_other
     assert differences(service) == []
 
 
-evictions_and_changes = st.lists(
-    st.tuples(st.sampled_from(["evict", "compare", "changes"]), random_changes), max_size=4
-)
-
-
 @pytest.mark.parametrize("model", ["none", "learned"])
 def test_rankings_between_the_steps_of_an_eviction_leave_nothing_outdated(model: str):
     disturbed, undisturbed = service_with_posts(model), service_with_posts(model)
@@ -244,6 +239,11 @@ def test_rankings_between_the_steps_of_an_eviction_leave_nothing_outdated(model:
     assert page.scores == pytest.approx(expected.scores)
 
 
+evictions_and_changes = st.lists(
+    st.tuples(st.sampled_from(["evict", "evict", "compare", "block", "erase"]), random_changes), max_size=5
+)
+
+
 @settings(max_examples=15)
 @given(steps=evictions_and_changes, limits=st.builds(LivePostLimits, *[st.integers(1, 5)] * 2, st.just(0)))
 def test_any_changes_and_evictions_give_the_state_of_a_full_read_without_the_evicted_posts(
@@ -253,6 +253,11 @@ def test_any_changes_and_evictions_give_the_state_of_a_full_read_without_the_evi
     service.publish(learned=True)
     for what, changes in steps:
         make_changes(changes, service, service)
+        if what == "block":
+            service.feedback("other", "block_author", "ann")
+        elif what == "erase":
+            service.tables.remove_user(user_uuid("reader"))
+            service.add_users("reader")
         service.catch_up()
         if what == "evict":
             evict(service, limits)
@@ -260,8 +265,12 @@ def test_any_changes_and_evictions_give_the_state_of_a_full_read_without_the_evi
             reconcile_now(service)
             assert service.state.reconciliation is not None
             assert not any(service.state.reconciliation.differences.values())
-    service.catch_up()
 
     assert differences(service) == []
     assert service.state.interactions == len(service.tables.events)
-    assert set(names(service.page("ann", limit=50, exclude_seen=False))) <= names_in_memory(service)
+    page = service.page("other", limit=50, exclude_seen=False)
+    assert set(names(page)) <= names_in_memory(service)
+    if "block" in dict(steps):
+        assert not set(names(page)) & {
+            post.external_id for post in service.tables.posts.values() if post.author_id == user_uuid("ann")
+        }
