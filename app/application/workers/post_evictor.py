@@ -44,8 +44,8 @@ class PostEvictor:
             return
         with self.updater.change_lock:
             rows, complete_from = self._evictable(state)
-            self._n_live = n_posts - len(rows)
-            if n_posts <= _MAX_RATIO * self._n_live:
+            self._n_live = len(state.by_created) - len(rows)
+            if len(rows) <= (_MAX_RATIO - 1) * self._n_live:
                 return
             state.complete_from = complete_from
         evicted = self._evict(state, rows)
