@@ -15,6 +15,7 @@ from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.shared.command_line import OneLineParser, whole_number
 from app.shared.progress import progress_bars
 from data.command_line import run_command
+from data.log_export.manifest import ExportError
 from data.log_export.writer import export_log
 
 _PROG: Final = "python -m data.export_log"
@@ -42,7 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         with cli_engine(settings) as engine, progress_bars() as progress:
             schema = feed_schema(engine, settings.db_schema)
             log = SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds)
-            manifest, added = export_log(log, args.output, args.since, progress)
+            try:
+                manifest, added = export_log(log, args.output, args.since, progress)
+            except OSError as error:
+                problem = f"cannot be written: {error.strerror or error}; use another folder, or free space"
+                raise ExportError(args.output, problem) from error
         tables = ", ".join(f"{file.rows:,} {name}" for name, file in manifest.tables.items() if file.rows)
         print(
             f"{args.output}: run {manifest.run} added {added:,} interactions up to number {manifest.last_seq}; "

@@ -54,10 +54,11 @@ def export_log(log: SqlFeedLog, folder: Path, since: int | None, progress: Progr
 
     Raises ExportError, StorageUnavailable and OSError.
     """
+    log.number_posts()
     folder.mkdir(parents=True, exist_ok=True)
+    _previous(folder, since)  # before the lock adds a file to a folder that is no export
     with _locked(folder):
         previous = _previous(folder, since)
-        log.number_posts()
         with transaction(log.engine, log.load_budget_seconds, snapshot=True) as connection:
             source = read_source(connection, log.schema)
             if previous is not None and previous.source != source:

@@ -339,12 +339,25 @@ def test_a_folder_behind_a_purge_of_the_outbox_is_one_line(
     assert "the outbox was purged of changes since the last export" in error_of(capsys)
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(
+    database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    OUT.write_text("a file")
+    assert "export: cannot be written: File exists; use another folder" in error_of(capsys)
+    OUT.unlink()
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+
+    assert "the database at 127.0.0.1:1 is not available" in error_of(capsys)
+    assert not OUT.exists()
+
+
 def test_a_folder_with_other_files_is_not_touched(database: Database, capsys: pytest.CaptureFixture[str]):
     mine = OUT / "posts" / "mine.parquet"
     mine.parent.mkdir(parents=True)
     mine.write_bytes(b"mine")
 
     assert "contains mine.parquet and no manifest.json; export to a new folder" in error_of(capsys)
+    assert [path for path in OUT.rglob("*") if path.is_file()] == [mine]
     assert mine.read_bytes() == b"mine"
 
 
