@@ -32,6 +32,7 @@ from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
@@ -60,6 +61,7 @@ from app.domain.repositories.membership_repository import MembershipRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
 from app.domain.repositories.snapshot_store import SnapshotStore
+from app.domain.repositories.user_data_repository import UserDataRepository
 from app.domain.services.clock import Clock
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
@@ -86,6 +88,7 @@ from app.infrastructure.database.membership_repository_impl import SqlMembership
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
@@ -100,6 +103,7 @@ from app.shared.tracing import TracedMetrics, open_traces
 log = structlog.get_logger()
 
 _POSTS_BUDGET_SECONDS = 5.0  # workers read posts, no request waits
+_USER_DATA_BUDGET_SECONDS = 60.0  # all rows of one user
 
 
 # -- storage -----------------------------------------------------------------------------------------------------------
@@ -115,6 +119,7 @@ class Storage:
     memberships: MembershipRepository
     entities: EntityRepository
     impressions: ImpressionRepository
+    user_data: UserDataRepository
     feed_log: FeedLog | None = None
     posts: PostRepository | None = None
     recommendations: RecommendationRepository | None = None
@@ -154,6 +159,7 @@ def _storage(
         memberships=SqlMembershipRepository(*common),
         entities=SqlEntityRepository(*common),
         impressions=SqlImpressionRepository(*common),
+        user_data=SqlUserDataRepository(engine, schema, _USER_DATA_BUDGET_SECONDS),
     )
 
 
@@ -259,6 +265,7 @@ def build_use_cases(
             storage.memberships, workers.updater.apply_membership, workers.feed
         ),
         entities=WriteEntities(storage.entities, ranking_clock, workers.updater.apply_entities),
+        user_data=UserData(storage.user_data),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),
         report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages, workers.feed),

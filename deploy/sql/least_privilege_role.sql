@@ -39,8 +39,8 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);
     -- tables that the service writes where they are its own
     FOR one, rights IN SELECT * FROM (VALUES
-        ('follows', 'SELECT (follower_id, followee_id), INSERT, DELETE'),
-        ('memberships', 'SELECT (user_id, audience_id), INSERT, DELETE'),
+        ('follows', 'SELECT, INSERT, DELETE'),
+        ('memberships', 'SELECT, INSERT, DELETE'),
         ('users', 'SELECT, INSERT, UPDATE'),
         ('posts', 'SELECT, INSERT, UPDATE, DELETE')
     ) AS own_tables LOOP

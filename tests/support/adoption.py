@@ -17,6 +17,7 @@ from app.infrastructure.database.impression_repository_impl import SqlImpression
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from data import adopt
 from tests.support.small_service import SmallService
 
@@ -139,6 +140,7 @@ class Team:
                 SqlMembershipRepository(engine, schema, budget_seconds=20),
                 SqlEntityRepository(engine, schema, budget_seconds=20),
                 SqlImpressionRepository(engine, schema, budget_seconds=20),
+                SqlUserDataRepository(engine, schema, budget_seconds=20),
                 SqlFeedLog(engine, schema),
                 SqlPostRepository(engine, schema, budget_seconds=20),
             )

@@ -20,6 +20,7 @@ from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 from app.domain.entities import Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import DomainError, StorageUnavailable, UnknownPost, UnknownUser
@@ -39,6 +40,7 @@ from tests.support.fake_storage import (
     InMemoryMemberships,
     InMemoryTables,
 )
+from tests.support.fake_user_data import InMemoryUserData
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -201,6 +203,7 @@ class Running:
         self.memberships = InMemoryMemberships(tables)
         self.entities = InMemoryEntities(tables)
         self.impressions = InMemoryImpressions(tables)
+        self.user_data = InMemoryUserData(tables)
         self.retract = RetractInteraction(self.interactions, lambda removed: None, DerivedIds())
 
     def count_updates(self, user_id: str, cursor: str) -> Updates:
@@ -224,6 +227,7 @@ class Running:
             ChangeFollow(self.follows, lambda change: None, DerivedIds()),
             ChangeMembership(self.memberships, lambda change: None, DerivedIds()),
             WriteEntities(self.entities, self.clock, lambda change: None),
+            UserData(self.user_data),
             self.count_updates,
             ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None, DerivedIds()),
             ReadReach(self.impressions, DerivedIds()),

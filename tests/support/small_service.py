@@ -44,6 +44,7 @@ from tests.support.fake_storage import (
     InMemoryTables,
 )
 from tests.support.fake_use_cases import FixedClock
+from tests.support.fake_user_data import InMemoryUserData
 from training.training_run import fit_served_model
 
 FEW_CANDIDATES = RankingOptions(candidates=12, whole_catalogue=0)
@@ -80,6 +81,7 @@ def in_memory_storage(tables: InMemoryTables) -> Storage:
         InMemoryMemberships(tables),
         InMemoryEntities(tables),
         InMemoryImpressions(tables),
+        InMemoryUserData(tables),
         InMemoryFeedLog(tables),
         InMemoryPosts(tables),
     )
@@ -118,6 +120,7 @@ class SmallService:
                 given.memberships,
                 given.entities,
                 given.impressions,
+                given.user_data,
             )
         self.workers = build_workers(
             self.storage, self.models, options, NoObserver(), self.intervals, snapshots=snapshots

@@ -37,6 +37,7 @@ from app.presentation.api.routers.health import StateCollector, health_router
 from app.presentation.api.routers.impressions import impressions_router
 from app.presentation.api.routers.interactions import interactions_router
 from app.presentation.api.routers.recommendations import recommendations_router
+from app.presentation.api.routers.user_data import user_data_router
 from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.entity_schema import PostBatchRequest, PostBody, UserBody
 from app.presentation.schemas.feedback_schema import FeedbackRequest
@@ -108,6 +109,7 @@ def create_api(
         follows_router(threads),
         audiences_router(threads),
         entities_router(options, threads),
+        user_data_router(options),
         impressions_router(options, threads),
         health_router(metrics),
         docs_router(),

@@ -15,6 +15,7 @@ from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 
 
@@ -43,6 +44,7 @@ class Services:
     change_follow: Callable[[Follow], None]
     change_membership: Callable[[Membership], None]
     entities: WriteEntities
+    user_data: UserData
     count_updates: Callable[[str, str], Updates]
     report_seen: Callable[[SeenPosts], int]
     read_reach: Callable[[str], Sequence[PostReach]]

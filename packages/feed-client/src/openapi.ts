@@ -258,6 +258,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that is stored about a user
+         * @description One JSON object with the rows of all tables of the service, all of one moment.
+         */
+        get: operations["export_users__user_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/impressions": {
         parameters: {
             query?: never;
@@ -506,6 +526,85 @@ export interface components {
              * @constant
              */
             status?: "deleted";
+        };
+        /**
+         * ExportResponse
+         * @description The rows of all tables of the service about one user. Ids of other users and of posts are UUIDs.
+         */
+        ExportResponse: {
+            /**
+             * User Id
+             * @description As it was given
+             */
+            user_id: string;
+            /**
+             * Exported At
+             * Format: date-time
+             * @description All rows are of this moment
+             */
+            exported_at: string;
+            /**
+             * Managed Elsewhere
+             * @description Views and tables of another application, whose rows are not here
+             */
+            managed_elsewhere: string[];
+            /** Users */
+            users: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Keys
+             * @description The id of a user of another application's table
+             */
+            keys: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Posts
+             * @description By the user
+             */
+            posts: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Interactions
+             * @description By the user
+             */
+            interactions: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Follows
+             * @description By the user and of the user
+             */
+            follows: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Controls
+             * @description By the user, also those taken back
+             */
+            controls: {
+                [key: string]: unknown;
+            }[];
+            /** Memberships */
+            memberships: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Impressions
+             * @description Pages that were shown to the user; a deleted post is null
+             */
+            impressions: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Recommendations
+             * @description The last saved list of the user
+             */
+            recommendations: {
+                [key: string]: unknown;
+            }[];
         };
         /**
          * FeedbackResponse
@@ -2589,6 +2688,79 @@ export interface operations {
                 };
             };
             /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    export_users__user_id__export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "user_id": "ann",
+                     *       "exported_at": "2026-03-01T12:00:00+00:00",
+                     *       "managed_elsewhere": [],
+                     *       "users": [
+                     *         {
+                     *           "id": "3f1f7c52-5a0c-5a57-8a43-6d6f3c1f4a10",
+                     *           "external_id": "ann",
+                     *           "languages": [
+                     *             "de"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "posts": [],
+                     *       "keys": [],
+                     *       "interactions": [],
+                     *       "follows": [],
+                     *       "controls": [],
+                     *       "memberships": [],
+                     *       "impressions": [],
+                     *       "recommendations": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
             422: {
                 headers: {
                     [name: string]: unknown;

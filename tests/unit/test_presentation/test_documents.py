@@ -37,6 +37,7 @@ ENDPOINTS = {
     "/authors/{author_id}/reach": "get",
     "/health": "get",
     "/livez": "get",
+    "/users/{user_id}/export": "get",
     "/readyz": "get",
     "/metrics": "get",
 }

@@ -1,0 +1,83 @@
+"""UserDataRepository over PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection
+
+from app.domain.errors import UnknownUser
+from app.infrastructure.database.schema import OWNER_MARK
+from app.infrastructure.database.sql_repository import SqlRepository
+from app.infrastructure.database.user_tables import INTERNAL_COLUMNS, USER_TABLES, UserTable
+
+_ROWS_PER_FETCH: Final = 500
+
+
+class SqlUserDataRepository(SqlRepository):
+    """UserDataRepository over the tables of `user_tables`, as far as the migrations created them."""
+
+    def export(self, user_id: str, write: Callable[[bytes], object]) -> None:
+        """As in UserDataRepository, with a bounded number of rows in memory.
+
+        Each table is a list of its rows. `managed_elsewhere` names views and tables of another application, whose rows
+        are not exported.
+        """
+        with self.transaction(snapshot=True) as connection:
+            key = self._known_user(connection, user_id)
+            elsewhere = self._managed_elsewhere(connection)
+            head = {"user_id": user_id, "exported_at": _now(connection), "managed_elsewhere": elsewhere}
+            write(orjson.dumps(head)[:-1])
+            for table in USER_TABLES:
+                write(f',"{table.field}":['.encode())
+                if self._is_made_here(connection, table.name):
+                    for number, row in enumerate(self._rows(connection, table, key)):
+                        write(b"," * (number > 0) + row.encode())
+                write(b"]")
+            write(b"}")
+
+    def _known_user(self, connection: Connection, user_id: str) -> UUID:
+        """The UUID of the row that an id means. Raises UnknownUser."""
+        query = f"SELECT id FROM {self.schema['feed_users']} WHERE id = {self.schema['feed_user_id']}(%s)"
+        key: UUID | None = connection.exec_driver_sql(query, (user_id,)).scalar_one_or_none()
+        if key is None:
+            raise UnknownUser(user_id)
+        return key
+
+    def _rows(self, connection: Connection, table: UserTable, user_id: UUID) -> Iterator[str]:
+        """The exported rows of a table as JSON."""
+        row = f"to_jsonb(t) - '{{{','.join(INTERNAL_COLUMNS)}}}'::text[]"
+        for name, value in (table.columns or {}).items():
+            row += f" || jsonb_build_object('{name}', {table.of_schema(value, self.schema)})"
+        connection.exec_driver_sql(
+            f"DECLARE exported NO SCROLL CURSOR FOR SELECT ({row})::text FROM {self.schema[table.name]} t "
+            f"WHERE {table.exported} ORDER BY {table.order}",
+            {"user": user_id},
+        )
+        fetch = f"FETCH {_ROWS_PER_FETCH} FROM exported"
+        while rows := connection.exec_driver_sql(fetch).scalars().all():
+            yield from rows
+        connection.exec_driver_sql("CLOSE exported")
+
+    def _managed_elsewhere(self, connection: Connection) -> list[str]:
+        """The views, and the tables without a view, that show rows of another application."""
+        elsewhere = []
+        for table in USER_TABLES:
+            if table.view is None:
+                is_own = self._is_made_here(connection, table.name)
+            else:
+                condition = self.shows_own_table(table.view, table.name)
+                is_own = bool(connection.exec_driver_sql(f"SELECT {condition}").scalar_one())
+            if not is_own:
+                elsewhere.append(table.view or table.name)
+        return elsewhere
+
+    def _is_made_here(self, connection: Connection, table: str) -> bool:
+        query = "SELECT obj_description(to_regclass(%s), 'pg_class')"
+        return bool(connection.exec_driver_sql(query, (self.schema[table],)).scalar_one() == OWNER_MARK)
+
+
+def _now(connection: Connection) -> str:
+    """The time at which the transaction began, in the form of RFC 3339."""
+    return str(connection.exec_driver_sql("SELECT to_jsonb(now()) #>> '{}'").scalar_one())

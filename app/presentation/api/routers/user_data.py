@@ -1,0 +1,74 @@
+"""GET /users/{user_id}/export: what is stored about one user, as a whole."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from tempfile import SpooledTemporaryFile
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.domain.errors import InvalidId, StorageUnavailable, UnknownUser
+from app.presentation.api.dependencies import ApiOptions, services_of
+from app.presentation.api.problems import error_responses
+from app.presentation.api.write_threads import WriteThreads
+from app.presentation.schemas.user_data_schema import ExportResponse
+
+CONCURRENCY: Final = 2
+"""Calls that run at once: each may read or delete many rows, and waits in a thread of its own."""
+BUDGET_SECONDS: Final = 60.0
+_MEMORY_BYTES: Final = 1024**2
+"""Size from which an export is kept in a temporary file, which has no name, instead of in memory."""
+_PART_BYTES: Final = 64 * 1024
+_PROBLEMS: Final = (InvalidId, UnknownUser, StorageUnavailable)
+
+_NO_ROWS: Final = dict.fromkeys(
+    ("posts", "keys", "interactions", "follows", "controls", "memberships", "impressions", "recommendations"),
+    (),
+)
+_EXPORT: Final = {
+    "user_id": "ann",
+    "exported_at": "2026-03-01T12:00:00+00:00",
+    "managed_elsewhere": [],
+    "users": [{"id": "3f1f7c52-5a0c-5a57-8a43-6d6f3c1f4a10", "external_id": "ann", "languages": ["de"]}],
+    **_NO_ROWS,
+}
+
+
+def user_data_router(options: ApiOptions) -> APIRouter:
+    """The routes that concern everything about a user."""
+    router = APIRouter(tags=["user data"])
+    threads = WriteThreads(
+        replace(options, track_concurrency=CONCURRENCY, track_budget_seconds=BUDGET_SECONDS)
+    )
+
+    @router.get(
+        "/users/{user_id:id}/export",
+        response_model=ExportResponse,
+        summary="Everything that is stored about a user",
+        responses={
+            200: {"content": {"application/json": {"example": _EXPORT}}},
+            **error_responses(*_PROBLEMS),
+        },
+    )
+    async def export(request: Request, user_id: str) -> Response:
+        """One JSON object with the rows of all tables of the service, all of one moment."""
+        export_user = services_of(request.scope).user_data.export
+        file = SpooledTemporaryFile(_MEMORY_BYTES)  # noqa: SIM115  the response closes it
+        try:  # before the status is sent, so that a failure is a problem and no broken answer
+            await threads.run(lambda: export_user(user_id, file.write))
+        except BaseException:
+            file.close()
+            raise
+        return StreamingResponse(_parts(file), media_type="application/json")
+
+    return router
+
+
+def _parts(file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+    """The content of the file, which is closed at its end."""
+    with file:
+        file.seek(0)
+        while part := file.read(_PART_BYTES):
+            yield part

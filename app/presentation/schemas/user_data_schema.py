@@ -1,0 +1,29 @@
+"""Everything that is stored about a user, as callers see it."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Rows = list[dict[str, Any]]
+
+
+class ExportResponse(BaseModel):
+    """The rows of all tables of the service about one user. Ids of other users and of posts are UUIDs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: str = Field(description="As it was given")
+    exported_at: datetime = Field(description="All rows are of this moment")
+    managed_elsewhere: list[str] = Field(
+        description="Views and tables of another application, whose rows are not here"
+    )
+    users: _Rows
+    keys: _Rows = Field(description="The id of a user of another application's table")
+    posts: _Rows = Field(description="By the user")
+    interactions: _Rows = Field(description="By the user")
+    follows: _Rows = Field(description="By the user and of the user")
+    controls: _Rows = Field(description="By the user, also those taken back")
+    memberships: _Rows
+    impressions: _Rows = Field(description="Pages that were shown to the user; a deleted post is null")
+    recommendations: _Rows = Field(description="The last saved list of the user")

@@ -1,0 +1,37 @@
+"""Export of a user, over real HTTP."""
+
+import httpx
+import pytest
+
+from tests.e2e.test_api.test_recommendations import problem
+from tests.support.fake_use_cases import Running
+
+CALLS = [("GET", "/users/{}/export")]
+
+
+def test_an_export_is_one_json_object(api: httpx.Client) -> None:
+    answer = api.get("/users/alice/export")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json() == {"user_id": "alice", "interactions": 0}
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+@pytest.mark.parametrize(
+    ("user_id", "expected"), [("nobody", (404, "unknown_user")), ("%7F", (422, "invalid_id"))]
+)
+def test_a_user_that_is_unknown_is_a_problem(
+    api: httpx.Client, method: str, path: str, user_id: str, expected: tuple[int, str]
+) -> None:
+    assert problem(api.request(method, path.format(user_id))) == expected
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_database_that_is_away_is_a_problem(
+    api: httpx.Client, running: Running, method: str, path: str
+) -> None:
+    running.tables.away = True
+
+    answer = api.request(method, path.format("alice"))
+    assert problem(answer) == (503, "storage_unavailable")
+    assert "retry-after" in answer.headers
