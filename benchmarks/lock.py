@@ -30,7 +30,6 @@ from app.domain.feed.dataset import EventColumns
 from app.domain.feed.row_checksums import FeedChecksums, RowChecksums
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.feed.state import FeedState
-from app.domain.feed.state_snapshot import from_snapshot, to_snapshot
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
@@ -201,7 +200,7 @@ def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[s
     feed = LiveFeed(FeedState(), ActiveRanker(pipeline))
     feed.lock.on_released = lambda writer, seconds: held[writer].append(1000 * seconds)
     updater = StateUpdater(feed, None, SqlInteractionRepository(unconfigured_engine()), options, NoObserver())
-    snapshot = to_snapshot(feed_state(users, posts, interactions))
+    read, read_again = (feed_state(users, posts, interactions) for _ in range(2))
     changes, stop = Changes(updater), threading.Event()
 
     def rank() -> None:
@@ -217,14 +216,14 @@ def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[s
     ranking.start()
     try:
         seqs = np.arange(interactions)
-        updater.replace_state(from_snapshot(snapshot), None, EventUpdates(seqs), None)
+        updater.replace_state(read, None, EventUpdates(seqs), None)
         for number in range(round(60 * minutes)):
             changes.second(number)
         model = SimpleNamespace(pipeline=lambda *_: pipeline)
         published = cast(PublishedModel, SimpleNamespace(model=model, record=None))
         vectors = np.zeros((feed.state.n_posts, DIMENSIONS + 1), np.float32)
         updater.replace_model(published, vectors)
-        updater.replace_state(from_snapshot(snapshot), None, EventUpdates(seqs), None)
+        updater.replace_state(read_again, None, EventUpdates(seqs), None)
     finally:
         stop.set()
         ranking.join()

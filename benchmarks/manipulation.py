@@ -1,15 +1,16 @@
 """How far accounts can move the feeds of others: `python -m benchmarks.manipulation`.
 
-The active model of MODELS_DIR ranks its own feed for uninvolved users: before an attack on one post, after it, and
-after the same accounts behaved as honest users would. Each attack must give the lists of its honest reference, post by
-post and score by score. The last rows show what many accounts with one event of each type reach, which is what as many
-people would reach. Exit 1 if a list differs.
+The active model of MODELS_DIR ranks the feed of the database for uninvolved users: before an attack on one post, after
+it, and after the same accounts behaved as honest users would. Each attack must give the lists of its honest reference,
+post by post and score by score. The last rows show what many accounts with one event of each type reach, which is what
+as many people would reach. Exit 1 if a list differs.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from statistics import median
 
@@ -21,7 +22,7 @@ from rich.table import Table
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.event_counting import CountingRule
-from app.domain.feed.state_snapshot import from_snapshot
+from app.domain.feed.state import FeedState
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.model_interface import RankingModel
@@ -30,6 +31,8 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, fail, whole_number
+from benchmarks.served_state import served_state
+from training.feed_source import read_database
 
 KINDS = len(INTERACTION_TYPES)
 _BATCH = 500  # events of one call of POST /interactions/batch
@@ -55,9 +58,8 @@ Lists = list[tuple[NDArray[np.intp], NDArray[np.float64]]]
 class Arena:
     """The attacked feed: a post, uninvolved users, and the time of the attack."""
 
-    def __init__(self, model: RankingModel, uninvolved: int, seed: int) -> None:
-        self.model = model
-        state = from_snapshot(model.snapshot)
+    def __init__(self, model: RankingModel, state: FeedState, uninvolved: int, seed: int) -> None:
+        self.model, self._state = model, state
         random = np.random.default_rng(seed)
         self.start = float(state.last_engaged[: state.n_posts].max(initial=0.0)) + 1.0
         known = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))
@@ -71,7 +73,7 @@ class Arena:
 
     def lists(self, events: EventColumns, now: float, accounts: Sequence[int] | None = None) -> Lists:
         """The ranked lists of the uninvolved users at `now`, after events of new accounts or of given user rows."""
-        state = from_snapshot(self.model.snapshot)
+        state = deepcopy(self._state)
         rows = np.array(accounts if accounts is not None else [], np.int32)
         if accounts is None:
             count = int(events.user.max(initial=-1)) + 1
@@ -176,10 +178,16 @@ def honest_part(events: EventColumns, rule: CountingRule) -> EventColumns:
 
 
 def measure(
-    model: RankingModel, rule: CountingRule, *, uninvolved: int = 25, seed: int = 0, events: int = 10_000
+    model: RankingModel,
+    state: FeedState,
+    rule: CountingRule,
+    *,
+    uninvolved: int = 25,
+    seed: int = 0,
+    events: int = 10_000,
 ) -> list[Result]:
-    """All attacks on one post of the model's feed."""
-    arena = Arena(model, uninvolved, seed)
+    """All attacks on one post of a feed."""
+    arena = Arena(model, state, uninvolved, seed)
     start, soon, later = arena.start, arena.start + HOUR, arena.start + 8 * DAY
     attacks: list[tuple[str, Callable[[np.random.Generator], EventColumns], float]] = [
         ("one account, at once, backdated over 7 days", lambda r: burst(1, events, start, r), soon),
@@ -212,8 +220,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if record is None:
         return fail("benchmarks.manipulation", "no model is active; run python -m training.train first")
     model = ServedModel.from_artifact(registry.load(record.version))
+    state = served_state(read_database(read_settings()), model)
     results = measure(
-        model, model.options.counting, uninvolved=args.users, seed=args.seed, events=args.events
+        model, state, model.options.counting, uninvolved=args.users, seed=args.seed, events=args.events
     )
     if args.json:
         print(json.dumps([asdict(one) for one in results]))

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.state import FeedState
-from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import whole_number
+from benchmarks.served_state import served_state
+from training.feed_source import read_database
 
 PAGE = 50
 LIKE = 2
@@ -153,12 +154,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("benchmarks.ranking: no version is active", file=sys.stderr)
         return 2
     trained = ServedModel.from_artifact(registry.load(record.version))
+    feed = read_database(read_settings())
     results: dict[str, Any] = {}
     for name, model in (("learned", trained), ("formula", replace(trained, choice_model=None))):
         if name == "learned" and trained.choice_model is None:
             continue
         for n_posts in args.posts or [0]:
-            state = from_snapshot(model.snapshot)
+            state = served_state(feed, model)
             pad(state, n_posts)
             now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
             stages = StageTimes()

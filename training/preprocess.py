@@ -1,11 +1,21 @@
 """Converts the events of a feed into the matrix that neighbour models are fitted on."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.time_units import DAY
+
+MAX_COMPARED_INTERACTIONS: Final = 750_000
+"""Newest events in the matrix of a published model: its artefact must not grow with the log."""
+
+
+def newest_compared(events: EventColumns) -> EventColumns:
+    """Those of `events`, given in order of time, that a published model compares users by."""
+    return events[-MAX_COMPARED_INTERACTIONS:]
 
 
 def build_interaction_matrix(

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from app.domain.entities.model_record import ModelRecord
-from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.feed.timeline import FeedTimeline
+from app.domain.feed.trending_posts import TrendingPosts
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED
@@ -35,7 +36,7 @@ from training.evaluation.prequential import MAX_HELD_OUT, ReplayResult, replay_r
 from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
 from training.model_config import ModelConfig
-from training.preprocess import build_interaction_matrix
+from training.preprocess import build_interaction_matrix, newest_compared
 from training.replay.replay import Replay
 
 _RANKERS: Final = ("random", *SELECTABLE)
@@ -124,7 +125,7 @@ def fit_served_model(
     metrics: dict[str, Any],
     simple_ranking: str = FORMULA,
 ) -> ServedModel:
-    """Fit the neighbour model and the text space on the whole feed, and add the snapshot of its state.
+    """Fit the neighbour model and the text space, and add the trending posts.
 
     `simple_ranking` serves without a `choice_model`.
     """
@@ -132,19 +133,24 @@ def fit_served_model(
     text_space = TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
     state = feed.to_state(timeline)
-    matrix = build_interaction_matrix(
-        timeline.events[np.flatnonzero(timeline.counted)],
-        ranking.kind_weights(),
-        (state.n_users, state.n_posts),
-    )
+    events = newest_compared(timeline.events[np.flatnonzero(timeline.counted)])
+    users, posts = (np.union1d(rows, [0]).astype(np.intp) for rows in (events.user, events.post))
+    matrix = build_interaction_matrix(events, ranking.kind_weights(), (state.n_users, state.n_posts))
+    matrix = csr_array(matrix[users][:, posts])  # without those that no event compares
+    user_keys, post_keys = list(state.user_rows), list(state.post_rows)
     return ServedModel(
         options=ranking,
-        user_keys=list(state.user_rows),
-        post_keys=list(state.post_rows),
-        collaborative_filter=CollaborativeFilter.fit(matrix, min(ranking.neighbours, state.n_users)),
+        user_keys=[user_keys[row] for row in users.tolist()],
+        post_keys=[post_keys[row] for row in posts.tolist()],
+        collaborative_filter=CollaborativeFilter.fit(matrix, min(ranking.neighbours, len(users))),
         text_space=text_space,
         choice_model=choice_model,
-        snapshot=to_snapshot(state),
+        trending=TrendingPosts.of(state),
+        sizes={
+            "users": state.n_users,
+            "posts": state.n_posts,
+            "interactions": int(state.engagements[: state.n_posts].sum()),
+        },
         position=feed.position,
         figures=metrics,
         simple_ranking=simple_ranking,

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.domain.entities import INTERACTION_TYPES
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import InvalidArtifact, UnknownVersion
-from app.domain.feed.state import FeedState
-from app.domain.feed.state_snapshot import from_snapshot
+from app.domain.feed.dataset import EventColumns
 from app.domain.ranking.assembly import NoObserver
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
@@ -28,6 +28,7 @@ from training.model_config import RANKER_BY_ALGORITHM
 
 _PROG: Final = "training.validate_model"
 _PAGE_SIZE: Final = 50
+_LIKES: Final = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,13 +89,12 @@ def _check_artefact(registry: FileModelRegistry, record: ModelRecord) -> tuple[d
         reasons.append(f"it was rejected: {record.note or 'no reason noted'}")
     try:
         model = ServedModel.from_artifact(registry.load(record.version))
-        state = _rank_two_pages(model)
+        _rank_two_pages(model)
     except InvalidArtifact as error:
         return {}, [*reasons, f"it cannot be read: {error}"]
-    events = int(state.engagements[: state.n_posts].sum())
-    if not events or not model.collaborative_filter.matrix.nnz:
+    if not model.sizes["interactions"] or not model.collaborative_filter.matrix.nnz:
         reasons.append("it was trained on an empty feed: its matrix has no interaction")
-    return {"users": state.n_users, "posts": state.n_posts, "interactions": events}, reasons
+    return dict(model.sizes), reasons
 
 
 def recorded_rejection_reasons(record: ModelRecord) -> list[str]:
@@ -115,24 +115,29 @@ def _ndcg(record: ModelRecord) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     return estimates[ranker]["ndcg@10"], estimates["random"]["ndcg@10"]
 
 
-def _rank_two_pages(model: ServedModel) -> FeedState:
-    """Rank a page for the most active user and one for an unknown user. Returns the state of the model's snapshot.
+def _rank_two_pages(model: ServedModel) -> None:
+    """Rank the model's trending posts for a user who liked some of them, and for an unknown user.
 
     Raises InvalidArtifact if the model cannot rank.
     """
     try:
-        state = from_snapshot(model.snapshot)
+        state = model.trending_state()
         pipeline = model.pipeline(state, NoObserver())
         now = float(state.last_engaged[: state.n_posts].max(initial=0.0))
-        lengths = state.events_by_user.lengths(np.arange(state.n_users))
-        for user in (int(lengths.argmax()) if len(lengths) else -1, -1):
-            context = RankingContext(state, user, now)
+        state.add_users(model.user_keys[:1])
+        user = state.n_users - 1
+        liked = np.arange(min(_LIKES, state.n_posts), dtype=np.int32)
+        like = INTERACTION_TYPES.index("like")
+        users, kinds = np.full(len(liked), user, np.int32), np.full(len(liked), like, np.uint8)
+        time_us = np.full(len(liked), int(now * 1e6))
+        state.record(EventColumns(users, liked, kinds, time_us, np.arange(len(liked))))
+        for row in (user, -1):
+            context = RankingContext(state, row, now)
             ranked = pipeline.rank(context)
             if len(ranked.rows):
                 pipeline.page(context, ranked, _PAGE_SIZE)
-        return state
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise InvalidArtifact(f"it cannot rank the feed of its snapshot: {error!r}") from error
+        raise InvalidArtifact(f"it cannot rank its trending posts: {error!r}") from error
 
 
 if __name__ == "__main__":

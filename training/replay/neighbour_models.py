@@ -13,7 +13,7 @@ from app.infrastructure.ml.collaborative_filter import (
     CollaborativeFilter,
     NeighbourRecommender,
 )
-from training.preprocess import build_interaction_matrix
+from training.preprocess import build_interaction_matrix, newest_compared
 
 _FIXED = RankingOptions()  # reference points must not depend on the settings
 
@@ -45,7 +45,7 @@ class NeighbourModels:
     @cached_property
     def served(self) -> NeighbourRecommender:
         """The served model, with the options of the replay."""
-        return self._fitted(self._counted, self._options, max_events=MAX_COMPARED_EVENTS)
+        return self._fitted(newest_compared(self._counted), self._options, max_events=MAX_COMPARED_EVENTS)
 
     def _fitted(
         self,

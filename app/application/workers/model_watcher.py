@@ -1,6 +1,5 @@
 """Watches the model registry and installs newly published models."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +11,6 @@ from app.application.workers.event_updates import EventUpdates
 from app.application.workers.state_updater import StateUpdater
 from app.domain.entities.post import post_text
 from app.domain.errors import ModelUnavailable, StorageUnavailable
-from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.ranking.model_interface import ModelSource, PublishedModel, RankingModel
 
 log = structlog.get_logger()
@@ -47,8 +45,7 @@ class ModelWatcher:
         try:
             published = self._pending = self._pending or self.models.fetch()
             if published is not None and not self._is_active(published):
-                with self.updater.write_lock:
-                    self._install(published)
+                self._install(published)
                 log.info("model.loaded", version=published.record.version)
             self._pending = self.last_error = None
         except (ModelUnavailable, StorageUnavailable) as error:
@@ -66,24 +63,44 @@ class ModelWatcher:
         )
 
     def _install(self, published: PublishedModel) -> None:
-        """Rank the running feed with the model. Before the first read of a database, its own posts may be the feed."""
-        model, feed = published.model, self.feed
-        if feed.caught_up_at is None and not feed.is_restored and feed.has_controls:
-            self.updater.replace_state(from_snapshot(model.snapshot), published, EventUpdates(), None)
-        elif self._has_vectors_of(published):
-            self.updater.replace_model(published, None)
-        else:
-            ids = self.feed.state.post_ids.copy()
-            vectors = self._text_vectors(model, ids)
-            with self.updater.change_lock:  # no post comes between the last vectors and the model
-                now = self.feed.state.post_ids
-                new = [row for row, id_ in enumerate(now) if row >= len(ids) or id_ != ids[row]]
-                vectors = np.concatenate(
-                    [vectors, np.zeros((len(now) - len(ids), vectors.shape[1]), np.float32)]
-                )
-                vectors[new] = self._text_vectors(model, [now[row] for row in new])
-                self.updater.replace_model(published, vectors)
-        model.release_snapshot()
+        """Rank the running feed with the model.
+
+        Without a database and without a snapshot, the model's trending posts are the feed.
+        """
+        feed, updater = self.feed, self.updater
+        with updater.write_lock:
+            is_read = feed.caught_up_at is not None
+            if not is_read and not feed.is_restored and feed.has_controls:
+                updater.replace_state(published.model.trending_state(), published, EventUpdates(), None)
+                return
+            if self._has_vectors_of(published):
+                updater.replace_model(published, None)
+                return
+        try:
+            self._embed_and_install(published)
+        except StorageUnavailable:
+            if is_read:
+                raise
+            with updater.write_lock:  # until it is read, the feed of a snapshot has no vectors
+                updater.replace_model(published, np.zeros_like(published.model.embed([""])[:0]))
+                updater.position = None
+
+    def _embed_and_install(self, published: PublishedModel) -> None:
+        """Embed all posts beside the log follower, then those that came or changed meanwhile.
+
+        Raises StorageUnavailable.
+        """
+        model, updater = published.model, self.updater
+        while self.feed.ranker.published is not published:
+            state, ids, vectors = self.feed.state, list[str](), model.embed([""])[:0]
+            with updater.noting_changed_texts() as changed:
+                ids, vectors = self._embed_rows(model, ids, vectors, changed)
+                with updater.write_lock:
+                    ids, vectors = self._embed_rows(model, ids, vectors, changed)
+                    with updater.change_lock:  # no post comes between the last vectors and the model
+                        if self.feed.state is state:
+                            _, vectors = self._embed_rows(model, ids, vectors, changed)
+                            updater.replace_model(published, vectors)
 
     def _has_vectors_of(self, published: PublishedModel) -> bool:
         """True if the state is of a snapshot whose posts have vectors in the text space of the model."""
@@ -91,22 +108,26 @@ class ModelWatcher:
             return False
         return len(published.model.embed([""])[0]) == self.feed.state.text.shape[1]
 
-    def _text_vectors(self, model: RankingModel, post_ids: Sequence[str]) -> NDArray[np.float32]:
-        """(n, d) text vectors of posts; 0 for NO_POST_ID.
+    def _embed_rows(
+        self, model: RankingModel, ids: list[str], vectors: NDArray[np.float32], changed: set[bytes]
+    ) -> tuple[list[str], NDArray[np.float32]]:
+        """Post ids by row, and (n_posts, d) text vectors of all posts; 0 for rows without a post.
 
-        They are from the model's snapshot or, for newer posts, from the database.
+        `vectors` (n, d) of rows that have the same post as in `ids` (n,) are kept, except for the keys in `changed`,
+        which is emptied. Other texts are read from the database.
         """
-        keys = [bytes.fromhex(id_.replace("-", "")) for id_ in post_ids]
-        places = {
-            key: place for place, key in enumerate(dict.fromkeys(keys))
+        state = self.feed.state
+        now = state.post_ids.copy()
+        rows = [row for row, id_ in enumerate(now) if row >= len(ids) or id_ != ids[row]]
+        row_of = {
+            bytes.fromhex(now[row].replace("-", "")): row for row in rows
         }  # a re-created post has two rows
-        stored: NDArray[np.float32] = model.snapshot["columns"]["text"]
-        stored_rows = dict(model.snapshot["post_keys"])
-        vectors = np.zeros((len(places), stored.shape[1]), np.float32)
-        known = [key for key in places if key in stored_rows]
-        vectors[[places[key] for key in known]] = stored[[stored_rows[key] for key in known]]
-        missing = [key for key in places if any(key) and key not in stored_rows] if stored.shape[1] else []
-        for posts, _ in self.updater.read_posts(missing):
-            embedded = model.embed([post_text(post.content, post.tags) for post in posts])
-            vectors[[places[post.id.bytes] for post in posts]] = embedded
-        return vectors[[places[key] for key in keys]]
+        row_of |= {key: row for key in changed if (row := state.post_rows.get(key, -1)) >= 0}
+        changed.clear()
+        vectors = np.concatenate([vectors, np.zeros((len(now) - len(vectors), vectors.shape[1]), np.float32)])
+        vectors[rows] = 0.0
+        if vectors.shape[1]:
+            for posts, _ in self.updater.read_posts([key for key in row_of if any(key)]):
+                embedded = model.embed([post_text(post.content, post.tags) for post in posts])
+                vectors[[row_of[post.id.bytes] for post in posts]] = embedded
+        return now, vectors

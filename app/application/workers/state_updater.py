@@ -1,7 +1,7 @@
 """Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock, RLock
@@ -72,6 +72,7 @@ class StateUpdater:
     change_lock: RLock = field(default_factory=RLock, init=False)
     position: LogPosition | None = field(default=None, init=False)
     events: EventUpdates = field(default_factory=EventUpdates, init=False)
+    _changed_texts: set[bytes] | None = field(default=None, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
@@ -321,12 +322,23 @@ class StateUpdater:
             with self.change_lock:
                 self._upsert_batch(batch, seqs or {}, revives=revives)
 
+    @contextmanager
+    def noting_changed_texts(self) -> Iterator[set[bytes]]:
+        """A set of the keys (UUID bytes) of posts that are added or updated in this context."""
+        self._changed_texts = set()
+        try:
+            yield self._changed_texts
+        finally:
+            self._changed_texts = None
+
     def _upsert_batch(self, posts: Sequence[Post], seqs: Mapping[UUID, int], *, revives: bool) -> None:
         accepts = self._latest_of_posts.accepts
         state = self.feed.state
         batch = list({post.id: post for post in posts if accepts(post.id, seqs.get(post.id))}.values())
         batch = batch if revives else posts_of_memory(state, batch)
         vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
+        if self._changed_texts is not None:
+            self._changed_texts.update(post.id.bytes for post in batch)
         with self._writing("posts"):
             restore_hidden_posts(state, batch)
         changed, returning = changed_authors(state, batch), posts_with_stored_events(state, batch)

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,21 +121,6 @@ class FeedControls:
             tags=np.array([e.codes[0] for e in entries if e.action == "mute_tag"], np.uint32),
             phrases=[np.array(e.codes, np.uint32) for e in entries if e.action == "mute_word"],
         )
-
-    def snapshot(self) -> list[Any]:
-        """Plain data (see `from_snapshot`)."""
-        return [
-            (user, seq, [(e.action, e.post, e.author, e.created, e.until, e.codes) for e in entries])
-            for user, (seq, entries) in self._entries.items()
-        ]
-
-    @classmethod
-    def from_snapshot(cls, saved: Sequence[Any]) -> "FeedControls":
-        """The inverse of `snapshot`."""
-        controls = cls()
-        for user, seq, entries in saved:
-            controls.replace(user, seq, [ControlEntry(*entry) for entry in entries])
-        return controls
 
     def copy(self) -> "FeedControls":
         """Another one with the same controls, which later changes do not alter. It knows no changes."""

@@ -1,7 +1,6 @@
 """Weighted event counts with exponential decay, at several half-lives."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,14 +118,6 @@ class DecayedCounters:
         """
         return self._top_k[index].first(self._log2_counts[index, : self.rows], count, tie_breaks)
 
-    def to_arrays(self) -> dict[str, Any]:
-        """Plain arrays (see `from_arrays`)."""
-        return {
-            "half_lives": self.half_lives.copy(),
-            "level": self._log2_counts[:, : self.rows].copy(),
-            "ranked": self._top_k_size,
-        }
-
     def array_tree(self, room: int) -> ArrayTree:
         """The counts, with at most `room` rows (see `from_tree`)."""
         return {
@@ -149,12 +140,4 @@ class DecayedCounters:
         check(counts.shape[1] >= rows, "counts of rows are missing")
         check(bool((counts < np.inf).all()), "a count is not a number")
         counters._log2_counts, counters.rows = counts, rows
-        return counters
-
-    @classmethod
-    def from_arrays(cls, saved: dict[str, Any]) -> "DecayedCounters":
-        """The inverse of `to_arrays`."""
-        counters = cls(saved["half_lives"], saved["ranked"])
-        counters._log2_counts = saved["level"].copy()
-        counters.rows = counters._log2_counts.shape[1]
         return counters

@@ -1,6 +1,5 @@
 """The posts that were shown to each user, in the feed state: the newest of them, with what became of them."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,17 +72,6 @@ class FeedImpressions:
         """Remove the impressions of a user row."""
         self._by_user.pop(user, None)
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """The user rows, the number of impressions of each, and the columns of all (see `from_snapshot`)."""
-        of_users = list(self._by_user.values())
-        return {
-            "user": np.array(list(self._by_user), np.int64),
-            "length": np.array([len(one.posts) for one in of_users], np.int64),
-            "post": np.concatenate([_NONE.posts, *(one.posts for one in of_users)]),
-            "time": np.concatenate([_NONE.times, *(one.times for one in of_users)]),
-            "seen": np.concatenate([_NONE.seen, *(one.seen for one in of_users)]),
-        }
-
     def copy(self) -> "FeedImpressions":
         """Another one with the same impressions, which later pages do not change. It copies no array."""
         copied = FeedImpressions()
@@ -118,18 +106,4 @@ class FeedImpressions:
         for user, start, stop in zip(rows.tolist(), (end - length).tolist(), end.tolist(), strict=True):
             # copies, because a part of the whole array would keep all of it in memory
             impressions._by_user[user] = UserImpressions(*(column[start:stop].copy() for column in columns))
-        return impressions
-
-    @classmethod
-    def from_snapshot(cls, saved: Mapping[str, NDArray[Any]]) -> "FeedImpressions":
-        """The inverse of `snapshot`."""
-        impressions = cls()
-        end = np.cumsum(saved["length"]).tolist()
-        for user, start, stop in zip(saved["user"].tolist(), [0, *end], end, strict=False):
-            # copies, because a part of the whole array would keep all of it in memory
-            impressions._by_user[user] = UserImpressions(
-                saved["post"][start:stop].copy(),
-                saved["time"][start:stop].copy(),
-                saved["seen"][start:stop].copy(),
-            )
         return impressions

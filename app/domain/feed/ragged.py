@@ -56,13 +56,6 @@ def ranges_to_indices(end: NDArray[Any], length: NDArray[Any]) -> NDArray[Any]:
     return place
 
 
-def _with_spare_capacity(column: NDArray[Any]) -> NDArray[Any]:
-    """A copy that an eighth more entries fit behind, so that the first event does not copy the whole column."""
-    pool = np.empty(len(column) + len(column) // 8 + 16, column.dtype)
-    pool[: len(column)] = column
-    return pool
-
-
 class RaggedArray:
     """Rows of unequal length that grow at their end. Every entry has one value in each of several columns.
 
@@ -152,8 +145,17 @@ class RaggedArray:
         return self._used > _MAX_POOL_RATIO * int(self._length.sum()) + 65_536
 
     def compacted(self) -> "RaggedArray":
-        """A copy without unused parts of the pool."""
-        return self.from_arrays(self.to_arrays())
+        """A copy without unused parts of the pool. An eighth more entries fit behind."""
+        every_row = np.arange(len(self._length))
+        _positions, columns = self.gather(every_row, int(self._length.max(initial=0)))
+        result = RaggedArray(*(column.dtype for column in columns))
+        result._used = len(columns[0])
+        result._pools = [
+            np.concatenate([column, np.zeros(len(column) // 8 + 16, column.dtype)]) for column in columns
+        ]
+        result._length, result._capacity = self._length.copy(), self._length.copy()
+        result._start = np.cumsum(result._length) - result._length
+        return result
 
     def discard(self, row: int, value: int) -> None:
         """Remove the entries of `row` whose first column equals `value`."""
@@ -171,27 +173,6 @@ class RaggedArray:
             self.discard(before, value)
         if now >= 0:
             self.append(np.array([now]), np.array([value]))
-
-    def to_arrays(self) -> dict[str, Any]:
-        """The length of each row, and the columns with the entries of all rows, one row after the other.
-
-        The arrays have no spare capacity. `from_arrays` is the inverse.
-        """
-        every_row = np.arange(len(self._length))
-        _positions, columns = self.gather(every_row, int(self._length.max(initial=0)))
-        return {"length": self._length.copy(), "columns": list(columns)}
-
-    @classmethod
-    def from_arrays(cls, saved: dict[str, Any]) -> "RaggedArray":
-        """The inverse of `to_arrays`."""
-        columns: Sequence[NDArray[Any]] = saved["columns"]
-        result = cls(*(column.dtype for column in columns))
-        result._pools = [_with_spare_capacity(column) for column in columns]
-        result._length = saved["length"].copy()
-        result._capacity = saved["length"].copy()
-        result._start = np.cumsum(result._length) - result._length
-        result._used = int(result._length.sum())
-        return result
 
     def array_tree(self) -> ArrayTree:
         """Where each row is, and the pools, with a little of the room behind the last row (see `from_tree`)."""

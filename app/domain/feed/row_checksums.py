@@ -193,18 +193,6 @@ class EventChecksums:
             self._blocks[number] = np.zeros(EVENTS_PER_BLOCK, np.int32)
         return self._blocks[number]
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The numbers and contents of the blocks (see `from_arrays`)."""
-        contents = [
-            np.empty((0, EVENTS_PER_BLOCK), np.int32),
-            *(block[None] for block in self._blocks.values()),
-        ]
-        return {
-            "block": np.array(list(self._blocks), np.int64),
-            "values": np.concatenate(contents),
-            "last": np.array(self._last),
-        }
-
     def array_tree(self) -> ArrayTree:
         """The numbers and contents of the blocks (see `from_tree`)."""
         return {
@@ -223,14 +211,6 @@ class EventChecksums:
         check(values.shape == (len(blocks), EVENTS_PER_BLOCK), "checksums of events are missing")
         made._blocks = dict(zip(blocks.tolist(), values, strict=True))
         made._last = number_of(tree, "last")
-        return made
-
-    @classmethod
-    def from_arrays(cls, saved: Mapping[str, NDArray[Any]]) -> "EventChecksums":
-        """The inverse of `to_arrays`."""
-        made = cls()
-        made._blocks = dict(zip(saved["block"].tolist(), saved["values"].copy(), strict=True))
-        made._last = int(saved["last"])
         return made
 
 
@@ -296,17 +276,6 @@ class RowChecksums:
             of_kind.changed.clear()
         self.changed_followers.clear()
         self.events.changed.clear()
-
-    def snapshot(self) -> dict[str, Any]:
-        """Plain data (see `from_snapshot`)."""
-        by_kind = {kind: one.of_row.copy() for kind, one in self.by_kind.items()}
-        return {"by_kind": by_kind, "events": self.events.to_arrays()}
-
-    @classmethod
-    def from_snapshot(cls, saved: Mapping[str, Any]) -> "RowChecksums":
-        """The inverse of `snapshot`."""
-        by_kind = {kind: UuidChecksums(of_row.copy()) for kind, of_row in saved["by_kind"].items()}
-        return cls(by_kind, EventChecksums.from_arrays(saved["events"]))
 
     def array_tree(self) -> ArrayTree:
         """The checksums by kind, and those of events (see `from_tree`)."""

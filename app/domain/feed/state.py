@@ -77,7 +77,6 @@ class FeedState:
         self.external_ids: list[str | None] = []
         self.users_by_external_id = ExternalIds("user")
         self.posts_by_external_id = ExternalIds("post")
-        self.knows_external_ids = True  # false if only a full read can find them
         self.topic_ids: dict[str, int] = {}
 
         self.created = np.zeros(0)

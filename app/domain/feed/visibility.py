@@ -223,46 +223,6 @@ class FeedVisibility:
 
     # -- snapshot ------------------------------------------------------------------------------------------------
 
-    def snapshot(self, users: int, posts: int) -> dict[str, Any]:
-        """Plain data of the first `users` and `posts` rows (see `from_snapshot`)."""
-        return {
-            "posts": {name: getattr(self, name)[:posts].copy() for name in _POST_ARRAYS},
-            "discoverable": self.discoverable[:users].copy(),
-            "not_personalised": sorted(self.not_personalised),
-            "show_sensitive": sorted(self.show_sensitive),
-            "languages": {row: codes.tolist() for row, codes in self.languages.items()},
-            "audiences": {row: codes.tolist() for row, codes in self.audiences.items()},
-            "restricts": self.restricts,
-            "codes": [
-                dict(codes)
-                for codes in (
-                    self._audience_codes,
-                    self._language_codes,
-                    self._thread_codes,
-                    self._original_codes,
-                )
-            ],
-        }
-
-    @classmethod
-    def from_snapshot(cls, saved: Mapping[str, Any]) -> "FeedVisibility":
-        """The inverse of `snapshot`."""
-        visibility = cls()
-        for name in _POST_ARRAYS:
-            setattr(visibility, name, saved["posts"][name].copy())
-        visibility.discoverable = np.append(saved["discoverable"], True)
-        visibility._for_everybody = (visibility.visibility == PUBLIC) & ~visibility.sensitive
-        visibility.not_personalised = set(saved["not_personalised"])
-        visibility.show_sensitive = set(saved["show_sensitive"])
-        visibility.languages = {row: np.array(codes, np.int32) for row, codes in saved["languages"].items()}
-        visibility.audiences = {row: np.array(codes, np.int32) for row, codes in saved["audiences"].items()}
-        visibility.restricts = saved["restricts"]
-        audiences, languages, threads, originals = map(dict, saved["codes"])
-        visibility._audience_codes, visibility._language_codes = audiences, languages
-        visibility._thread_codes, visibility._original_codes = threads, originals
-        visibility.has_groups = bool(threads or originals)
-        return visibility
-
     def array_tree(self, users: int, posts: int) -> ArrayTree:
         """Arrays of the first `users` and `posts` rows, and the codes (see `from_tree`)."""
         ragged: dict[str, ArrayTree] = {}

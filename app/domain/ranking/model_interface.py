@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from app.domain.services.stage_observer import StageObserver
 
 
 class RankingModel(Protocol):
-    """A trained model: its options, a snapshot of its feed, its text space and its ranking pipeline."""
+    """A trained model: its options, trending posts, text space and ranking pipeline."""
 
     @property
     def options(self) -> RankingOptions:
@@ -26,16 +26,12 @@ class RankingModel(Protocol):
     def ranking(self) -> str:
         """The ranking that serves: "learned", or a name of SIMPLE_RANKINGS."""
 
-    @property
-    def snapshot(self) -> dict[str, Any]:
-        """The feed at the end of training, for `state_snapshot.from_snapshot`."""
-
-    def release_snapshot(self) -> None:
-        """Empty `snapshot`, to free its memory once a state is made of it."""
+    def trending_state(self) -> FeedState:
+        """A feed of the posts that were trending at the end of training. Raises InvalidArtifact."""
 
     @property
     def position(self) -> LogPosition | None:
-        """The position in the log after `snapshot`; None for a feed that was read from files."""
+        """The position in the log after the feed of training; None for a feed that was read from files."""
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""

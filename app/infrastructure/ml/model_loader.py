@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.state import FeedState
+from app.domain.feed.trending_posts import TrendingPosts
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import FormulaWeights, RankingOptions
@@ -24,19 +25,22 @@ from app.infrastructure.ml.collaborative_filter import (
     NeighbourRecommender,
 )
 from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.earlier_format import in_present_format
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
-FORMAT = 6
+FORMAT = 7
+_EARLIER_FORMAT = 6  # with the whole feed in place of the trending posts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """A trained model and the feed it was trained on.
+    """A trained model. Its size does not depend on the length of the log.
 
     user_keys, post_keys  UUIDs (16 bytes) of the rows and columns of the filter's matrix, in order
     choice_model          None if a simple ranking serves
-    snapshot              `to_snapshot` of the feed; a service starts from it
-    position              position in the log after `snapshot`; None for a feed that was read from files
+    trending              the feed of a service that has neither a database nor a snapshot
+    sizes                 numbers of `users`, `posts` and counted `interactions` of the feed that it was trained on
+    position              position in the log after this feed; None for a feed that was read from files
     figures               results of the evaluation
     simple_ranking        a name of SIMPLE_RANKINGS; it serves without a `choice_model`
     """
@@ -47,7 +51,8 @@ class ServedModel:
     collaborative_filter: CollaborativeFilter
     text_space: TextSpace
     choice_model: ChoiceModel | None
-    snapshot: dict[str, Any]
+    trending: TrendingPosts
+    sizes: dict[str, int]
     position: LogPosition | None
     figures: dict[str, Any]
     simple_ranking: str = FORMULA
@@ -63,7 +68,8 @@ class ServedModel:
             "neighbours": self.collaborative_filter.model,
             "text": asdict(self.text_space),
             "choice": None if self.choice_model is None else asdict(self.choice_model),
-            "snapshot": self.snapshot,
+            "trending": asdict(self.trending),
+            "sizes": self.sizes,
             "position": None if self.position is None else asdict(self.position),
             "figures": self.figures,
             "simple_ranking": self.simple_ranking,
@@ -73,7 +79,9 @@ class ServedModel:
     def from_artifact(cls, artifact: Mapping[str, Any]) -> "ServedModel":
         """The model of an artefact. Raises InvalidArtifact if this version cannot serve its content."""
         try:
-            if artifact["format"] != FORMAT:
+            if artifact["format"] == _EARLIER_FORMAT:
+                artifact = in_present_format(artifact)
+            elif artifact["format"] != FORMAT:
                 raise InvalidArtifact(
                     f"the artefact has format {artifact['format']!r}, this service reads {FORMAT}: train again"
                 )
@@ -95,7 +103,8 @@ class ServedModel:
                 collaborative_filter=CollaborativeFilter(matrix, neighbours),
                 text_space=TextSpace(**artifact["text"]),
                 choice_model=ChoiceModel(**artifact["choice"]) if artifact["choice"] else None,
-                snapshot=artifact["snapshot"],
+                trending=TrendingPosts(**artifact["trending"]),
+                sizes=dict(artifact["sizes"]),
                 position=LogPosition(**artifact["position"]) if artifact["position"] else None,
                 figures=artifact["figures"],
                 simple_ranking=simple_ranking,
@@ -109,8 +118,11 @@ class ServedModel:
     def ranking(self) -> str:
         return self.simple_ranking if self.choice_model is None else LEARNED
 
-    def release_snapshot(self) -> None:
-        self.snapshot.clear()
+    def trending_state(self) -> FeedState:
+        try:
+            return self.trending.to_state(self.options.counting)
+        except (ValueError, IndexError, TypeError) as error:
+            raise InvalidArtifact(f"the artefact's trending posts do not fit together: {error}") from error
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""

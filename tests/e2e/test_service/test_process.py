@@ -109,10 +109,16 @@ def test_without_a_model_and_a_database_everybody_is_answered_all_the_same(tmp_p
         assert "secret-word" not in service.log_file.read_text()
 
 
-def test_without_a_database_the_model_alone_fills_the_page(feed_url: str, folder: Path) -> None:
+def test_without_a_database_the_model_alone_fills_the_page_once_controls_do_not_matter(
+    feed_url: str, folder: Path
+) -> None:
     with running(folder, DATABASE_URL=NOWHERE) as service:
+        unknown_controls = service.generate("anyone")
+        is_ready = service.client.get("/readyz").status_code
+    with running(folder, DATABASE_URL=NOWHERE, SERVE_WITHOUT_CONTROLS="true") as service:
         answer = service.generate("anyone")
 
+    assert (ids(unknown_controls), unknown_controls["metadata"]["exhausted"], is_ready) == ([], False, 503)
     about = answer["metadata"]
     assert len(ids(answer)) == 50
     assert (about["degraded"], about["model_version"], about["source"]) == (True, "v1", "cold_start")

@@ -119,8 +119,8 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
             f"it cannot be read: the artefact has format 99, this service reads {FORMAT}",
         ),
         (
-            {"changes": {"snapshot": {}}},
-            "it cannot be read: it cannot rank the feed of its snapshot: KeyError(",
+            {"changes": {"trending": {}}},
+            "it cannot be read: the artefact lacks a part or has one of another shape: TypeError(",
         ),
     ],
 )

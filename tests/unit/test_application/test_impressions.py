@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from app.application.dto import RecommendationResponse, Shown
-from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.ids import user_uuid
 from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedSnapshot, LogPosition
 from app.domain.services.ranking_context import RankingContext
+from benchmarks.served_state import served_state
 from tests.support.feeds import generated
 from tests.support.restarts import a_folder, started_from, with_snapshots
 from tests.support.small_service import SmallService, names, service_with_posts
@@ -191,7 +191,7 @@ def test_what_was_shown_to_a_deleted_user_is_forgotten() -> None:
 def test_most_places_of_nine_refreshes_show_a_post_of_no_earlier_one() -> None:
     feed = FeedSnapshot(generated(100, 500, 5000), LogPosition("generated", 1), frozenset())
     model = fit_served_model(feed, RankingOptions(), None, {})
-    state = from_snapshot(model.snapshot)
+    state = served_state(feed, model)
     pipeline = model.pipeline(state, NoObserver())
     active = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))[:25]
     new_places = 0

@@ -8,7 +8,6 @@ import pytest
 
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.dataset import FeedDataset
-from app.domain.feed.state_snapshot import from_snapshot
 from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.simple_rankings import SIMPLE_RANKINGS
@@ -72,7 +71,7 @@ def test_the_ranking_that_suits_the_feed_is_published_and_served(feed, best, tmp
 
     assert {result.model.ranking} == {result.config["algorithm"]} == best
     assert list(result.rejection_reasons) == []
-    state = from_snapshot(result.model.snapshot)
+    state = result.model.trending_state()
     pipeline = ServedModel.from_artifact(stored(result.model, tmp_path)).pipeline(state, NoObserver())
     listed = pipeline.rank(RankingContext(state, -1, float(state.last_engaged.max()))).rows
     value = {"newest": state.created, "popular": state.engagements}[result.model.ranking][listed]
@@ -123,7 +122,7 @@ def test_a_tiny_feed_gets_a_simple_ranking_that_can_serve(feed):
     assert result.model.ranking in SIMPLE_RANKINGS
     assert list(result.rejection_reasons) == []
     assert set(result.metrics["prequential"]) == {"random", *SELECTABLE}
-    state = from_snapshot(result.model.snapshot)
+    state = result.model.trending_state()
     ranked = result.model.pipeline(state, NoObserver()).rank(RankingContext(state, -1, 100.0))
     assert len(ranked.rows) == state.n_posts
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -11,13 +12,15 @@ from app.domain.entities import Post
 from app.domain.errors import InvalidArtifact, ModelUnavailable
 from app.domain.ids import post_uuid
 from app.domain.ranking.model_interface import PublishedModel
+from app.domain.repositories.entity_repository import EntityChange
 from app.infrastructure.ml.content_scorer import TextSpace
-from tests.support.live_feeds import a_service, engagements
+from tests.support.live_feeds import HOUR, a_service, engagements
+from tests.support.restarts import a_folder, started_from, with_snapshots
 from tests.support.small_service import SmallService, names
 
 
 @pytest.mark.parametrize("database", [True, False])
-def test_a_start_without_a_database_serves_the_snapshot_of_the_model(database: bool) -> None:
+def test_a_start_without_a_database_serves_the_trending_posts_of_the_model(database: bool) -> None:
     trained = a_service().train()
     service = SmallService(database=database)
     service.tables.away = True
@@ -29,7 +32,7 @@ def test_a_start_without_a_database_serves_the_snapshot_of_the_model(database: b
     assert service.state.database == ("down" if database else "none")
 
 
-def test_the_snapshot_is_updated_when_the_database_becomes_available() -> None:
+def test_trending_posts_are_replaced_when_the_database_becomes_available() -> None:
     origin = a_service()
     origin.track("reader", "p1", "like")
     trained = origin.train()
@@ -39,12 +42,24 @@ def test_the_snapshot_is_updated_when_the_database_becomes_available() -> None:
     origin.tables.away = True
     service.publish(trained)
     service.catch_up()
-    from_snapshot = names(service.page("reader"))
+    trending = names(service.page("reader"))
     service.reconnect()
 
-    assert {"p2", "p3"} <= set(from_snapshot)
+    assert {"p2", "p3"} <= set(trending)
     assert set(names(service.page("reader"))) == origin.eligible("reader")
     assert [engagements(service, post) for post in ("p1", "p2")] == [1, 1]
+
+
+def test_while_controls_are_unknown_the_posts_of_a_model_are_not_shown() -> None:
+    service = SmallService()
+    service.feed.needs_controls = True
+    service.tables.away = True
+    service.publish(a_service().train())
+    service.catch_up()
+
+    response = service.page("reader")
+    assert (response.post_ids, response.degraded, response.exhausted) == ([], True, False)
+    assert (service.state.has_controls, service.state.model_version) == (False, "v1")
 
 
 def test_without_a_database_a_newer_model_replaces_the_feed() -> None:
@@ -94,14 +109,8 @@ def test_a_failed_reload_keeps_the_active_model_and_appears_in_health(error: Mod
 def with_text_space(trained: PublishedModel) -> PublishedModel:
     """The same model with a text space of two dimensions, for which texts of newer posts are read."""
     model = trained.model
-    columns = {
-        **model.snapshot["columns"],
-        "text": np.zeros((len(model.snapshot["post_ids"]), 2), np.float32),
-    }
     space = TextSpace(["word"], np.ones(1, np.float32), np.ones((2, 1), np.float32))
-    return replace(
-        trained, model=replace(model, text_space=space, snapshot={**model.snapshot, "columns": columns})
-    )
+    return replace(trained, model=replace(model, text_space=space))
 
 
 def test_a_model_published_during_an_outage_is_loaded_once_and_installed_afterwards() -> None:
@@ -153,6 +162,47 @@ def test_a_post_that_comes_while_a_model_is_installed_has_a_vector_in_its_space(
         assert np.linalg.norm(vector) == pytest.approx(1.0)
 
 
+def test_a_post_whose_text_changes_while_a_model_is_installed_has_the_new_vector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = a_service()
+    service.publish()
+    trained = with_text_space(service.train())
+    posts, updater = service.workers.updater.posts, service.workers.updater
+    read = posts.posts
+
+    def change_after_the_read(ids: Sequence[UUID]) -> Sequence[Post]:
+        found = read(ids)
+        if not service.tables.posts[post_uuid("p1")].content:
+            service.add_post("p1", "ann", age=HOUR, content="word")
+            updater.apply_entities(EntityChange(posts=[service.tables.posts[post_uuid("p1")]]))
+        return found
+
+    monkeypatch.setattr(posts, "posts", change_after_the_read)
+    service.publish(trained)
+
+    state = service.feed.state
+    assert np.linalg.norm(state.text[state.post_rows[post_uuid("p1").bytes]]) == pytest.approx(1.0)
+
+
+def test_during_an_outage_a_model_ranks_a_snapshot_of_another_model_without_its_vectors(
+    tmp_path: Path,
+) -> None:
+    service = a_service()
+    service.add_post("with text", "ann", content="word")
+    with_snapshots(service, a_folder(tmp_path)).write_snapshot()
+    trained = with_text_space(service.train())
+    service.tables.away = True
+
+    started = started_from(service, a_folder(tmp_path), trained)
+    during = started.page("reader", limit=50)
+    started.reconnect()
+
+    assert (during.model_version, len(during.post_ids)) == ("v1", 13)
+    state = started.feed.state
+    assert np.linalg.norm(state.text[state.post_rows[post_uuid("with text").bytes]]) == pytest.approx(1.0)
+
+
 def test_a_model_with_other_features_is_rejected_and_the_active_one_stays() -> None:
     service = a_service()
     service.publish()
@@ -184,12 +234,3 @@ def test_an_emptied_registry_leaves_the_active_model() -> None:
 
     assert service.page("reader").model_version == "v1"
     assert service.state.last_reload_error is None
-
-
-def test_an_installed_model_keeps_no_snapshot_in_memory() -> None:
-    service = a_service()
-    service.publish()
-
-    published = service.feed.ranker.published
-    assert published is not None
-    assert published.model.snapshot == {}

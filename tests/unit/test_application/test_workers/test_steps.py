@@ -17,12 +17,12 @@ from app.application.workers import event_updates, follow_updates, post_upsert, 
 from app.domain.entities import INTERACTION_TYPES, Interaction
 from app.domain.feed import retraction
 from app.domain.feed.state import FeedState
-from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.interaction_repository import StoredInteraction
 from tests.support.live_feeds import Change, a_service, feed_differences, make_changes, random_changes
 from tests.support.small_service import SmallService
+from tests.support.state_copies import saved_arrays
 
 USERS = ("reader", "other", "ann")
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,18 +44,20 @@ def steps_of(size: int) -> Iterator[None]:
 
 def contents(state: FeedState) -> dict[str, object]:
     """All rows and counters, which must be equal to the last bit."""
-    saved = to_snapshot(state)
+    saved = saved_arrays(state)
     posts, users = np.arange(state.n_posts), np.arange(state.n_users)
     rows = {
         "events": [[column.tolist() for column in state.events_by_user.row(user)] for user in users.tolist()],
-        "users": [[column.tolist() for column in state.users_by_post.row(post)] for post in posts.tolist()],
+        "users_by_post": [
+            [column.tolist() for column in state.users_by_post.row(post)] for post in posts.tolist()
+        ],
         "counts": [
-            counters.to_arrays()["level"].tolist()
+            counters.log2_counts(np.arange(counters.rows)).tolist()
             for counters in (state.post_counters, state.strong_counters, state.author_counters)
         ],
-        "columns": {name: column.tolist() for name, column in saved["columns"].items()},
+        "columns": {name: column[: state.n_posts].tolist() for name, column in saved["posts"].items()},
     }
-    return rows | {"user_keys": saved["user_keys"], "post_keys": saved["post_keys"]}
+    return rows | {"users": state.user_rows, "posts": state.post_rows}
 
 
 batches = st.lists(

@@ -11,7 +11,6 @@ from app.domain.feed.dataset import EventColumns
 from app.domain.feed.event_counting import CountingRule, counted_events
 from app.domain.feed.retraction import set_account_created
 from app.domain.feed.state import FeedState
-from app.domain.feed.state_snapshot import to_snapshot
 from app.domain.feed.timeline import FeedTimeline
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post
 
@@ -120,7 +119,7 @@ def test_a_burst_leaves_the_state_that_its_first_event_leaves(count, minute):
     for event in burst:
         often.record(columns([event]))
 
-    assert to_snapshot(often)["n_events"] == count
+    assert often.n_events == count
     for name in ("engagements", "last_engaged"):
         np.testing.assert_array_equal(getattr(often, name), getattr(once, name))
     rows = np.arange(3)

@@ -1,6 +1,7 @@
 """The inputs of the learned scorer: correct, in order, and never stale."""
 
 from dataclasses import replace
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -11,13 +12,13 @@ from app.domain.feed.dataset import EventColumns
 from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.state import FeedState
-from app.domain.feed.state_snapshot import from_snapshot, to_snapshot
 from app.domain.feed.visibility import PostSettings
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.post_features import POST_FEATURES, PostBatch
 from app.domain.ranking.post_table import post_inputs
 from app.domain.services.ranking_context import RankingContext
 from tests.support.feeds import LIKE, Feed, Post, whole_state
+from tests.support.state_copies import copy_of
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def apply(state, change, number):
         created, author, tags = details[0]
         state.add_posts(
             [number.to_bytes(16, "big")],
-            ids=[""],
+            ids=[str(UUID(int=number))],
             external_ids=[None],
             author=np.array([author], np.int32),
             created=np.array([created]),
@@ -150,7 +151,7 @@ def test_inputs_that_are_kept_equal_those_of_a_new_state(steps):
         rows = np.array(sorted(asked), np.intp)
         post_inputs(state, 5e4, rows)
         apply(state, change, 100 + number)
-        fresh = post_inputs(from_snapshot(to_snapshot(state)), 5e4, rows)
+        fresh = post_inputs(copy_of(state), 5e4, rows)
         np.testing.assert_array_equal(post_inputs(state, 5e4, rows), fresh)
 
 

@@ -1,0 +1,109 @@
+"""The trending posts of a feed, which a model carries for a start without a database and without a snapshot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.state import HALF_LIVES, FeedState
+from app.domain.feed.time_units import DAY
+from app.domain.feed.uuid_index import uuid_keys_from_text
+from app.domain.feed.visibility import PUBLIC
+
+MAX_TRENDING_POSTS: Final = 2000
+_HALF_LIFE: Final = HALF_LIVES.index(DAY)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrendingPosts:
+    """Public posts and what ranks them for an unknown user, oldest first. It contains no user but their authors.
+
+    ids            (n,) UUIDs as text
+    external_ids   (n,) None where it is the UUID
+    author_keys    (n_authors,) UUIDs (16 bytes)
+    author         (n,) position in `author_keys`, -1 unknown
+    topics         (n,) first tags, None without tags
+    vectors        (n, d) text vectors
+    log2_counts, strong_log2_counts, author_log2_counts  (n_half_lives, n or n_authors), see DecayedCounters
+    """
+
+    ids: Sequence[str]
+    external_ids: Sequence[str | None]
+    author_keys: Sequence[bytes]
+    author: NDArray[np.int32]
+    topics: Sequence[str | None]
+    created: NDArray[np.float64]
+    seq: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    engagements: NDArray[np.int64]
+    last_engaged: NDArray[np.float64]
+    log2_counts: NDArray[np.float64]
+    strong_log2_counts: NDArray[np.float64]
+    author_log2_counts: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, state: FeedState, at_most: int = MAX_TRENDING_POSTS) -> "TrendingPosts":
+        """The posts of a state that everybody may see: those with the largest counts, then the newest."""
+        rows = _trending_rows(state, at_most)
+        author_rows, author = np.unique(state.author[rows], return_inverse=True)
+        author = author.reshape(-1).astype(np.int32)
+        if len(author_rows) and author_rows[0] < 0:
+            author_rows, author = author_rows[1:], author - 1
+        key_of = {row: key for key, row in state.user_rows.items()}
+        topic_of = {number: topic for topic, number in state.topic_ids.items()}
+        return cls(
+            ids=[state.post_ids[row] for row in rows.tolist()],
+            external_ids=[state.external_ids[row] for row in rows.tolist()],
+            # the key of an author who was removed is not known
+            author_keys=[key_of.get(row, row.to_bytes(16)) for row in author_rows.tolist()],
+            author=author.astype(np.int32),
+            topics=[topic_of.get(number) for number in state.topic[rows].tolist()],
+            created=state.created[rows],
+            seq=state.seq[rows],
+            vectors=state.text[rows],
+            engagements=state.engagements[rows],
+            last_engaged=state.last_engaged[rows],
+            log2_counts=state.post_counters.log2_counts(rows),
+            strong_log2_counts=state.strong_counters.log2_counts(rows),
+            author_log2_counts=state.author_counters.log2_counts(author_rows.astype(np.intp)),
+        )
+
+    def to_state(self, counting: CountingRule | None) -> FeedState:
+        """A state of these posts alone. Raises ValueError if the columns have different lengths."""
+        state = FeedState(counting)
+        state.add_users(self.author_keys)
+        count = len(self.ids)
+        rows = state.add_posts(
+            uuid_keys_from_text(list(self.ids)).tolist(),
+            ids=self.ids,
+            external_ids=self.external_ids,
+            author=self.author,
+            created=self.created,
+            visible=np.ones(count, np.bool_),
+            seq=self.seq,
+            texts=[""] * count,
+            tags=[() if topic is None else (topic,) for topic in self.topics],
+            vectors=self.vectors,
+        )
+        state.engagements[rows], state.last_engaged[rows] = self.engagements, self.last_engaged
+        state.largest_engagement = int(self.engagements.max(initial=0))
+        state.post_counters.replace(rows, self.log2_counts.T)
+        state.strong_counters.replace(rows, self.strong_log2_counts.T)
+        state.author_counters.replace(np.arange(state.n_users), self.author_log2_counts.T)
+        return state
+
+
+def _trending_rows(state: FeedState, at_most: int) -> NDArray[np.intp]:
+    """Rows of the trending posts, oldest first."""
+    rows = np.array(sorted(state.post_rows.values()), np.intp)
+    visibility, author = state.visibility, state.author[rows]
+    is_public = state.visible[rows] & (visibility.visibility[rows] == PUBLIC) & ~visibility.sensitive[rows]
+    is_public[author >= 0] &= visibility.discoverable[author[author >= 0]]
+    rows = rows[is_public]
+    counts = state.post_counters.log2_values(_HALF_LIFE, rows)
+    rows = rows[np.lexsort((state.created[rows], counts))[-at_most:]]
+    oldest_first: NDArray[np.intp] = rows[np.argsort(state.created[rows], kind="stable")]
+    return oldest_first
