@@ -52,10 +52,15 @@ FEW_CANDIDATES = RankingOptions(candidates=12, whole_catalogue=0)
 
 
 class FakeModels:
-    """ModelSource of the model `published`; fails with `error` if it is set, and counts the loads."""
+    """ModelSource of the model `published`, then of `earlier` ones; counts the loads.
+
+    It fails with `error` if it is set, or with that of the version in `errors`.
+    """
 
     def __init__(self) -> None:
         self.published: PublishedModel | None = None
+        self.earlier: list[PublishedModel] = []
+        self.errors: dict[str, Exception] = {}
         self.error: DomainError | None = None
         self.version = 0
         self.fetches = 0
@@ -63,13 +68,20 @@ class FakeModels:
     def fingerprint(self) -> object:
         return self.version
 
-    def fetch(self) -> PublishedModel | None:
-        self.fetches += 1
+    def candidates(self) -> Sequence[ModelRecord]:
         if self.error is not None:
             raise self.error
-        return deepcopy(
-            self.published
-        )  # like a file that is read again: its installation releases the snapshot
+        return [one.record for one in self._models()]
+
+    def fetch(self, candidate: ModelRecord) -> PublishedModel:
+        self.fetches += 1
+        if (error := self.errors.get(candidate.version)) is not None:
+            raise error
+        found = next(one for one in self._models() if one.record == candidate)
+        return deepcopy(found)  # like a file that is read again: its installation releases the snapshot
+
+    def _models(self) -> list[PublishedModel]:
+        return [] if self.published is None else [self.published, *self.earlier]
 
 
 def in_memory_storage(tables: InMemoryTables) -> Storage:

@@ -9,16 +9,21 @@ from numpy.typing import NDArray
 from app.application.live_feed import LiveFeed
 from app.application.workers.event_updates import EventUpdates
 from app.application.workers.state_updater import StateUpdater
+from app.domain.entities.model_record import ModelRecord
 from app.domain.entities.post import post_text
-from app.domain.errors import ModelUnavailable, StorageUnavailable
+from app.domain.errors import DomainError, ModelUnavailable, StorageUnavailable
 from app.domain.ranking.model_interface import ModelSource, PublishedModel, RankingModel
 
 log = structlog.get_logger()
 
 
+_MAX_SKIPPED_POLLS = 32  # a minute at the default interval
+_NEVER_READ = object()
+
+
 @dataclass(eq=False)
 class ModelWatcher:
-    """Loads a new model beside the active one. After a failure the active model stays.
+    """Loads a new model beside the active one. If it is bad, the newest good one of those before it serves.
 
     last_error  why the newest model is not active; None if it is
     failures    number of models that failed to load
@@ -31,35 +36,82 @@ class ModelWatcher:
     restored_model: str | None = field(default=None, init=False)
     last_error: str | None = field(default=None, init=False)
     failures: int = field(default=0, init=False)
-    _last_fingerprint: object = field(default=None, init=False)
+    _last_fingerprint: object = field(default=_NEVER_READ, init=False)
     _pending: PublishedModel | None = field(default=None, init=False)  # loaded, but not installed
+    _retries: int = field(default=0, init=False)
+    _skipped_polls: int = field(default=0, init=False)
 
     def check_for_new_model(self) -> None:
-        """Load and install the published model if it changed, or if its last installation failed."""
+        """Load and install the published model if it changed, or again if that failed.
+
+        An unchanged bad registry is read again after 1, 2, 4, ... polls, because its files may have been repaired.
+        """
         fingerprint = self.models.fingerprint()
-        is_retry = fingerprint == self._last_fingerprint
-        if is_retry and self.last_error is None:
-            return
-        if not is_retry:
+        if fingerprint != self._last_fingerprint:
             self._last_fingerprint, self._pending = fingerprint, None
+            self._retries = self._skipped_polls = 0
+        elif self.last_error is None:
+            return
+        elif self._pending is None and self._skipped_polls < min(2**self._retries - 1, _MAX_SKIPPED_POLLS):
+            self._skipped_polls += 1
+            return
+        else:
+            self._retries, self._skipped_polls = min(self._retries + 1, 16), 0
         try:
-            published = self._pending = self._pending or self.models.fetch()
-            if published is not None and not self._is_active(published):
-                self._install(published)
-                log.info("model.loaded", version=published.record.version)
-            self._pending = self.last_error = None
+            self.last_error = self._install_newest_good()
         except (ModelUnavailable, StorageUnavailable) as error:
-            if not is_retry:
-                self.failures += 1
-                log.warning("model.reload_failed", cause=str(error), active=self.feed.ranker.model_version)
+            self._report(None, str(error))
             self.last_error = str(error)
 
-    def _is_active(self, published: PublishedModel) -> bool:
+    def _install_newest_good(self) -> str | None:
+        """Install the first candidate that can be loaded, unless it is active.
+
+        Returns why candidates before it were rejected; None if there were none. Raises ModelUnavailable,
+        StorageUnavailable.
+        """
+        candidates = self.models.candidates()
+        if not candidates:
+            log.warning("model.none_published", serving=self.feed.ranker.model_version)
+        rejected = None
+        for candidate in candidates:
+            try:
+                if not self._is_active(candidate):
+                    self._load(candidate)
+                break
+            except StorageUnavailable:
+                raise
+            except DomainError as error:
+                cause = str(error)
+            except Exception as error:  # a start must not fail because of a model
+                log.exception("model.unexpected_error", version=candidate.version)
+                cause = f"an unexpected {type(error).__name__}, see the log"
+            self._pending = None
+            self._report(candidate.version, cause)
+            rejected = rejected or f"{candidate.version} is not served: {cause}"
+        return rejected
+
+    def _load(self, candidate: ModelRecord) -> None:
+        pending = self._pending
+        if pending is None or pending.record != candidate:
+            pending = self.models.fetch(candidate)
+        self._pending = pending  # kept if the database is away
+        self._install(pending)
+        self._pending = None
+        log.info("model.loaded", version=candidate.version)
+
+    def _report(self, version: str | None, cause: str) -> None:
+        if self._retries == 0:
+            self.failures += 1
+            log.warning(
+                "model.reload_failed", version=version, cause=cause, serving=self.feed.ranker.model_version
+            )
+
+    def _is_active(self, candidate: ModelRecord) -> bool:
         """Compare the hash as well: a re-created registry restarts at v1."""
         active = self.feed.ranker.published
         return active is not None and (active.record.version, active.record.sha256) == (
-            published.record.version,
-            published.record.sha256,
+            candidate.version,
+            candidate.sha256,
         )
 
     def _install(self, published: PublishedModel) -> None:

@@ -49,10 +49,16 @@ class PublishedModel:
 
 
 class ModelSource(Protocol):
-    """Port: the published model."""
+    """Port: the published models."""
 
     def fingerprint(self) -> object:
         """Return a value that changes when another model is published; cheap enough to poll."""
 
-    def fetch(self) -> PublishedModel | None:
-        """Load the published model; None if there is none. Raises InvalidArtifact, ModelUnavailable."""
+    def candidates(self) -> Sequence[ModelRecord]:
+        """The published model, then those that serve if it cannot be loaded, best first. Empty if there is none.
+
+        Raises InvalidArtifact, ModelUnavailable.
+        """
+
+    def fetch(self, candidate: ModelRecord) -> PublishedModel:
+        """Load one of `candidates`. Raises InvalidArtifact, ModelUnavailable, UnknownVersion if it was removed."""

@@ -1,8 +1,10 @@
-"""Where the service gets its model: the registry's active version, or one artefact file."""
+"""Where the service gets its model: the registry's versions, or one artefact file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.domain.entities.model_record import ModelRecord
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
@@ -10,7 +12,7 @@ from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 
 @dataclass(frozen=True, slots=True)
 class RegistryModelSource:
-    """ModelSource of the active version of a registry."""
+    """ModelSource of a registry: its active version, then those that were active before."""
 
     registry: FileModelRegistry
 
@@ -18,12 +20,14 @@ class RegistryModelSource:
         """Return a value that changes when the registry file is replaced."""
         return self.registry.fingerprint()
 
-    def fetch(self) -> PublishedModel | None:
-        """Load the active version; None if there is none. Raises InvalidArtifact, ModelUnavailable."""
-        record = self.registry.active()
-        if record is None:
-            return None
-        return PublishedModel(record, ServedModel.from_artifact(self.registry.load(record.version)))
+    def candidates(self) -> Sequence[ModelRecord]:
+        """As in ModelSource."""
+        return self.registry.candidates()
+
+    def fetch(self, candidate: ModelRecord) -> PublishedModel:
+        """As in ModelSource."""
+        artifact = self.registry.load(candidate.version)
+        return PublishedModel(candidate, ServedModel.from_artifact(artifact))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,11 @@ class FileModelSource:
     def fingerprint(self) -> object:
         return self.path
 
-    def fetch(self) -> PublishedModel | None:
-        """Load the artefact. Raises InvalidArtifact, ModelUnavailable."""
+    def candidates(self) -> Sequence[ModelRecord]:
+        """The model of the file."""
+        return (self.registry.file_record(self.path),)
+
+    def fetch(self, candidate: ModelRecord) -> PublishedModel:  # noqa: ARG002  there is one
+        """As in ModelSource."""
         record, artifact = self.registry.load_file(self.path)
         return PublishedModel(record, ServedModel.from_artifact(artifact))

@@ -132,6 +132,24 @@ def test_a_damaged_artefact_is_rejected_while_the_old_model_serves_on(
     assert {one.json()["metadata"]["model_version"] for one in answers} == {"v1"}
 
 
+def test_a_start_with_a_bad_newest_model_serves_the_one_before_and_says_so(
+    own_folder: Path, feed_url: str
+) -> None:
+    publish_again(own_folder)
+    registry = registry_of(own_folder)
+    (own_folder / "models" / registry.record("v2").filename).unlink()
+
+    with running(own_folder, DATABASE_URL=feed_url, REGISTRY_POLL_SECONDS="0.1") as service:
+        health = service.health()
+        assert (health["model_version"], health["status"]) == ("v1", "healthy")
+        assert health["last_reload_error"].startswith("v2 is not served: ")
+        assert service.client.get("/readyz").status_code == 200
+        assert "ml_model_reload_failing 1.0" in service.client.get("/metrics").text
+        publish_again(own_folder)
+        service.until(lambda: serving(service) == "v3")
+        assert service.health()["last_reload_error"] is None
+
+
 class Intrusion:
     """A pickle that runs what it likes."""
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from filelock import FileLock, Timeout
 from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
 from app.infrastructure.ml.registry import restricted_pickle as plain
-from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, plain_json, read_bundle
+from app.infrastructure.ml.registry.bundle import read_bundle, write_bundle
+from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, parse_created_at, plain_json
 from app.infrastructure.ml.registry.registry_index import Versions, read_versions, write_versions
 from app.infrastructure.ml.registry.signing import ModelKeys
 from app.shared.atomic_file import remove_drafts, write_atomically
@@ -45,53 +45,58 @@ class FileModelRegistry:
     size_limit_bytes: int = SIZE_LIMIT_BYTES
     lock_wait_seconds: float = 60
 
-    @property
-    def _file(self) -> Path:
-        return self.models_dir / REGISTRY_FILE
-
     def records(self) -> tuple[ModelRecord, ...]:
         """All versions, oldest first. Raises InvalidArtifact when registry.json is unreadable."""
-        return tuple(one.record for one in read_versions(self._file).models)
+        return tuple(one.record for one in self._read().models)
 
     def record(self, version: str) -> ModelRecord:
         """One version. Raises UnknownVersion, InvalidArtifact."""
-        return read_versions(self._file).get(version).record
+        return self._read().get(version).record
 
     def active(self) -> ModelRecord | None:
         """The version that serves. Raises InvalidArtifact when registry.json is unreadable."""
-        manifest = read_versions(self._file).active
+        manifest = self._read().active
         return manifest.record if manifest else None
 
     def previous(self) -> ModelRecord | None:
         """The version that `rollback` would make active. Raises InvalidArtifact as `records` does."""
-        manifest = read_versions(self._file).previous
+        manifest = self._read().previous
         return manifest.record if manifest else None
+
+    def candidates(self) -> tuple[ModelRecord, ...]:
+        """The active version, then those that were active before, the last one first; none without an active one.
+
+        Raises InvalidArtifact as `records` does.
+        """
+        versions = self._read()
+        manifests = (versions.active, *versions.previously_active) if versions.active else ()
+        return tuple(one.record for one in manifests)
 
     def fingerprint(self) -> tuple[int, int, int] | None:
         """Changes whenever registry.json is replaced; None without one. Costs one stat call."""
         try:
-            found = self._file.stat()
+            found = (self.models_dir / REGISTRY_FILE).stat()
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def load(self, version: str) -> dict[str, Any]:
         """The verified artefact. Raises UnknownVersion, InvalidArtifact."""
-        return self._load(read_versions(self._file).get(version))
+        return self._load(self._read().get(version))
 
     def load_file(self, path: Path) -> tuple[ModelRecord, dict[str, Any]]:
         """One verified artefact outside the registry: an exported file, or a .pkl beside its registry.json.
 
         Raises InvalidArtifact, also when nothing beside `path` vouches for it.
         """
-        manifest, content = read_bundle(path, self.size_limit_bytes)
-        if manifest is None:
-            registered = read_versions(path.resolve().parent / REGISTRY_FILE).models
-            manifest = next((one for one in registered if one.filename == path.resolve().name), None)
-        if manifest is None:
-            raise InvalidArtifact(f"{path}: no manifest beside it; use the file of training.export_model")
-        self._check_size(manifest.filename, len(content))
+        bundle = read_bundle(path, self.keys.trusted, self.size_limit_bytes)
+        manifest, content = bundle or self._registered_file(path)
         return manifest.record, manifest.unpack(content, self.keys.trusted)
+
+    def file_record(self, path: Path) -> ModelRecord:
+        """The record of `load_file`, without reading the artefact. Raises InvalidArtifact."""
+        bundle = read_bundle(path, self.keys.trusted, self.size_limit_bytes, content=False)
+        return (bundle or self._registered_file(path, content=False))[0].record
 
     def publish(
         self,
@@ -126,7 +131,7 @@ class FileModelRegistry:
             versions, added = self._add(versions, draft, plain.library_versions(), content)
             if status == "active":
                 versions = versions.with_active(added)
-            write_versions(self._file, versions)
+            write_versions(self.models_dir / REGISTRY_FILE, versions)
             return versions.get(added).record
 
     def promote(self, version: str) -> ModelRecord | None:
@@ -136,11 +141,11 @@ class FileModelRegistry:
         """
         with self._locked() as versions:
             manifest = versions.get(version)
-            _check_not_rejected(manifest)
+            manifest.check_not_rejected()
             self._load(manifest)
             before = versions.active
             if manifest.status != "active":
-                write_versions(self._file, versions.with_active(version))
+                write_versions(self.models_dir / REGISTRY_FILE, versions.with_active(version))
             return before.record if before else None
 
     def rollback(self) -> ModelRecord:
@@ -153,7 +158,7 @@ class FileModelRegistry:
             if manifest is None:
                 raise UnknownVersion("no version was active before this one")
             self._load(manifest)
-            write_versions(self._file, versions.with_active(manifest.version, back=True))
+            write_versions(self.models_dir / REGISTRY_FILE, versions.with_active(manifest.version, back=True))
             return manifest.with_status("active").record
 
     def prune(self, keep: int) -> tuple[ModelRecord, ...]:
@@ -170,7 +175,7 @@ class FileModelRegistry:
             gone = spare[: max(len(spare) - keep, 0)]
             if gone:
                 versions = versions.remove([one.version for one in gone])
-                write_versions(self._file, versions)
+                write_versions(self.models_dir / REGISTRY_FILE, versions)
             named = {one.filename for one in versions.models}
             for path in self.models_dir.iterdir():
                 if FILENAME.fullmatch(path.name) and path.name not in named:
@@ -182,10 +187,10 @@ class FileModelRegistry:
 
         Raises UnknownVersion, InvalidArtifact, OSError.
         """
-        manifest = read_versions(self._file).get(version)
+        manifest = self._read().get(version)
         content = self._content(manifest)
         manifest.unpack(content, self.keys.trusted)
-        manifest.write_bundle(output, content)
+        write_bundle(output, manifest, content)
         return manifest.record
 
     def import_file(self, path: Path, *, promote: bool = False) -> ModelRecord:
@@ -194,13 +199,13 @@ class FileModelRegistry:
         It keeps its version and file name where they are free; otherwise it is signed again under the next free
         ones, which takes a signing key. Raises InvalidArtifact, ModelUnavailable.
         """
-        manifest, content = read_bundle(path, self.size_limit_bytes)
-        if manifest is None:
+        bundle = read_bundle(path, self.keys.trusted, self.size_limit_bytes)
+        if bundle is None:
             raise InvalidArtifact(f"{path.name}: not an exported model")
-        self._check_size(path.name, len(content))
+        manifest, content = bundle
         manifest.unpack(content, self.keys.trusted)
         if promote:
-            _check_not_rejected(manifest)
+            manifest.check_not_rejected()
         with self._locked() as versions:
             identity = (manifest.sha256, manifest.created_at)
             present = next((one for one in versions.models if (one.sha256, one.created_at) == identity), None)
@@ -212,7 +217,7 @@ class FileModelRegistry:
             if promote:
                 versions = versions.with_active(added)
             if promote or present is None:
-                write_versions(self._file, versions)
+                write_versions(self.models_dir / REGISTRY_FILE, versions)
             return versions.get(added).record
 
     def _import(self, versions: Versions, manifest: Manifest, content: bytes) -> tuple[Versions, str]:
@@ -238,15 +243,15 @@ class FileModelRegistry:
         """`content` written and signed under the next version, and the versions with it."""
         if self.keys.signer is None:
             raise ModelUnavailable("nothing can be published without a signing key: MODEL_SIGNING_KEY")
-        stem = f"model_{_parse_created_at(draft.created_at):%Y%m%d_%H%M%S}"
+        stem = f"model_{parse_created_at(draft.created_at):%Y%m%d_%H%M%S}"
         names = (f"{stem}.pkl" if number == 1 else f"{stem}_{number}.pkl" for number in count(1))
         filename = next(name for name in names if self._is_unused(versions, name))
-        self._check_size(filename, len(content))
         version = f"v{versions.last_number + 1}"
         manifest = Manifest.sign(
             replace(draft, version=version, filename=filename), libraries, self.keys.signer
         )
         manifest.check(self.keys.trusted)
+        manifest.check_size(len(content), self.size_limit_bytes)
         write_atomically(self.models_dir / filename, [content])
         return versions.add(manifest), version
 
@@ -254,19 +259,26 @@ class FileModelRegistry:
         named = any(one.filename == filename for one in versions.models)
         return not named and not os.path.lexists(self.models_dir / filename)
 
+    def _read(self) -> Versions:
+        return read_versions(self.models_dir / REGISTRY_FILE)
+
     def _load(self, manifest: Manifest) -> dict[str, Any]:
         return manifest.unpack(self._content(manifest), self.keys.trusted)
 
     def _content(self, manifest: Manifest) -> bytes:
-        """The bytes of a manifest that is trusted; the manifest is checked first, it names the file."""
+        """The bytes of a manifest that is trusted; the manifest is checked first, it names the file and its size."""
         manifest.check(self.keys.trusted)
-        return plain.read_regular_file(self.models_dir / manifest.filename, self.size_limit_bytes)
+        return manifest.read(self.models_dir / manifest.filename, self.size_limit_bytes)
 
-    def _check_size(self, name: str, size_bytes: int) -> None:
-        if size_bytes > self.size_limit_bytes:
-            raise InvalidArtifact(
-                f"{name}: {size_bytes} bytes are more than the {self.size_limit_bytes} allowed"
-            )
+    def _registered_file(self, path: Path, *, content: bool = True) -> tuple[Manifest, bytes]:
+        """A .pkl beside its registry.json. Raises InvalidArtifact."""
+        path = path.resolve()
+        registered = read_versions(path.parent / REGISTRY_FILE).models
+        manifest = next((one for one in registered if one.filename == path.name), None)
+        if manifest is None:
+            raise InvalidArtifact(f"{path}: no manifest beside it; use the file of training.export_model")
+        manifest.check(self.keys.trusted)
+        return manifest, manifest.read(path, self.size_limit_bytes) if content else b""
 
     @contextmanager
     def _locked(self) -> Iterator[Versions]:
@@ -275,7 +287,7 @@ class FileModelRegistry:
             self.models_dir.mkdir(parents=True, exist_ok=True)
             with FileLock(self.models_dir / LOCK_FILE, timeout=self.lock_wait_seconds):
                 remove_drafts(self.models_dir)
-                yield read_versions(self._file)
+                yield self._read()
         except Timeout:
             raise ModelUnavailable(
                 f"{self.models_dir}: another process has been writing for {self.lock_wait_seconds:g} s"
@@ -284,16 +296,3 @@ class FileModelRegistry:
             raise ModelUnavailable(
                 f"{error.filename or self.models_dir}: {error.strerror or error}"
             ) from error
-
-
-def _check_not_rejected(manifest: Manifest) -> None:
-    if manifest.status == "rejected":
-        raise InvalidArtifact(f"{manifest.version} was rejected: {manifest.note or 'no reason noted'}")
-
-
-def _parse_created_at(text: str) -> datetime:
-    """An aware time in UTC. Raises ValueError."""
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(f"created_at: no zone: {text!r}")
-    return time.astimezone(UTC)

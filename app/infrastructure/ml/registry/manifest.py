@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Never, Self, TypeVar
 
@@ -14,13 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact
 from app.infrastructure.ml.registry import restricted_pickle
+from app.infrastructure.ml.registry.regular_file import open_regular_file
 from app.infrastructure.ml.registry.signing import PublicKey, Signer
-from app.shared.atomic_file import write_atomically
 
 FILENAME: Final = re.compile(r"model_\d{8}_\d{6}(_\d+)?\.pkl", re.ASCII)
-_BUNDLE_MAGIC: Final = b"feed-model-bundle 1 "
-"""Start of a bundle, which is a model as one file: its manifest as a line of JSON, then the artefact's bytes."""
-_MANIFEST_LIMIT_BYTES: Final = 16 * 1024**2
 _Model = TypeVar("_Model", bound=BaseModel)
 _Text = Annotated[str, Field(pattern="")]  # with a pattern, pydantic rejects half of a surrogate pair
 
@@ -72,7 +70,31 @@ class Manifest(BaseModel):
             raise InvalidArtifact(f"{self.version}: signed by key {self.key_id[:32]!r}; trusted: {known}")
         if not key.verifies(self._message(), self.signature):
             raise InvalidArtifact(f"{self.version}: the signature does not fit the manifest")
+        try:
+            parse_created_at(self.created_at)
+        except ValueError:
+            raise InvalidArtifact(f"{self.version}: created_at is no time with a time zone") from None
         restricted_pickle.check_versions(self.libraries)
+
+    def check_not_rejected(self) -> None:
+        """Raise InvalidArtifact if training rejected the version."""
+        if self.status == "rejected":
+            raise InvalidArtifact(f"{self.version} was rejected: {self.note or 'no reason noted'}")
+
+    def check_size(self, size_bytes: int, size_limit_bytes: int) -> None:
+        """Raise InvalidArtifact unless a file of `size_bytes` can be the artefact, and is within the limit."""
+        if self.size_bytes > size_limit_bytes:
+            raise InvalidArtifact(
+                f"{self.filename}: {self.size_bytes} bytes are more than the {size_limit_bytes} allowed"
+            )
+        if size_bytes != self.size_bytes:
+            raise InvalidArtifact(f"{self.filename}: {size_bytes} bytes instead of {self.size_bytes}")
+
+    def read(self, path: Path, size_limit_bytes: int) -> bytes:
+        """The bytes of the file; a file of another size is not read. Raises InvalidArtifact."""
+        with open_regular_file(path) as (file, size_bytes):
+            self.check_size(size_bytes, size_limit_bytes)
+            return file.read(size_bytes)
 
     def unpack(self, content: bytes, trusted: Mapping[str, PublicKey]) -> dict[str, Any]:
         """The artefact in `content`, everything checked before it is unpickled. Raises InvalidArtifact."""
@@ -83,16 +105,11 @@ class Manifest(BaseModel):
             raise InvalidArtifact(f"{self.filename}: the SHA-256 is not the registered one")
         return restricted_pickle.deserialise(content)
 
-    def write_bundle(self, path: Path, content: bytes) -> None:
-        """Export the artefact as one file, whole or not at all; `read_bundle` reads it. Raises OSError."""
-        line = json.dumps(self.model_dump(), allow_nan=False).encode()
-        write_atomically(path, [_BUNDLE_MAGIC, line, b"\n", content])
-
     def _message(self) -> bytes:
-        signed = self.model_dump(exclude={"status", "signature"})
         try:
+            signed = self.model_dump(exclude={"status", "signature"})
             text = json.dumps(signed, sort_keys=True, allow_nan=False)
-        except ValueError as error:  # a reader of JSON makes infinity of 1e999
+        except (ValueError, RecursionError) as error:  # a reader of JSON makes infinity of 1e999
             raise InvalidArtifact(f"{self.version}: a figure of the manifest is no number") from error
         return b"feed model manifest 1\n" + text.encode()
 
@@ -109,23 +126,19 @@ def parse_json(model: type[_Model], content: bytes, place: str) -> _Model:
         raise InvalidArtifact(f"{place} is not readable: {error}; restore it or move it away") from error
 
 
+def parse_created_at(text: str) -> datetime:
+    """An aware time in UTC. Raises ValueError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"created_at: no zone: {text!r}")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"created_at: out of range: {text!r}") from error
+
+
 def _reject_constant(name: str) -> Never:
     raise ValueError(f"{name} is not JSON")
-
-
-def read_bundle(path: Path, size_limit_bytes: int) -> tuple[Manifest | None, bytes]:
-    """Manifest and artefact of an exported model, neither of them verified; of another file, None and its bytes.
-
-    Links are followed, because the caller names the file. Raises InvalidArtifact.
-    """
-    content = restricted_pickle.read_regular_file(path.resolve(), size_limit_bytes + _MANIFEST_LIMIT_BYTES)
-    if not content.startswith(_BUNDLE_MAGIC):
-        return None, content
-    end = content.find(b"\n", 0, _MANIFEST_LIMIT_BYTES)
-    if end < 0:
-        raise InvalidArtifact(f"{path.name}: the manifest has no end")
-    manifest = parse_json(Manifest, content[len(_BUNDLE_MAGIC) : end], f"{path.name}: the manifest")
-    return manifest, content[end + 1 :]
 
 
 def plain_json(value: Any, place: str) -> Any:

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, FailFast, NonNegativeInt
 
 from app.domain.errors import InvalidArtifact, UnknownVersion
 from app.infrastructure.ml.registry.manifest import Manifest, parse_json
-from app.infrastructure.ml.registry.restricted_pickle import read_regular_file
+from app.infrastructure.ml.registry.regular_file import read_regular_file
 from app.shared.atomic_file import write_atomically
 
 _SIZE_LIMIT_BYTES: Final = 64 * 1024**2
@@ -26,8 +26,8 @@ class Versions(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    models: list[Manifest]
-    activations: list[str] = []
+    models: Annotated[list[Manifest], FailFast()]
+    activations: Annotated[list[str], FailFast()] = []
     last_number: NonNegativeInt = 0
 
     @property
@@ -36,10 +36,15 @@ class Versions(BaseModel):
         return next((one for one in self.models if one.status == "active"), None)
 
     @property
+    def previously_active(self) -> list[Manifest]:
+        """Those that were active before the active one, the last one first."""
+        ready = {one.version: one for one in self.models if one.status == "inactive"}
+        return [ready.pop(version) for version in reversed(self.activations[:-1]) if version in ready]
+
+    @property
     def previous(self) -> Manifest | None:
         """The one that rollback would make active."""
-        ready = {one.version: one for one in self.models if one.status == "inactive"}
-        return next((ready[version] for version in reversed(self.activations[:-1]) if version in ready), None)
+        return next(iter(self.previously_active), None)
 
     def get(self, version: str) -> Manifest:
         """Raises UnknownVersion."""

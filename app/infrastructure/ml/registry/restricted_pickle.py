@@ -6,12 +6,9 @@ is the second wall: names outside `ALLOWED` are never imported, so a pickle cann
 
 import importlib
 import io
-import os
 import pickle
-import stat
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -123,24 +120,3 @@ def _reads(here: str, made: str) -> bool:
         return False
     major_here, minor_here = map(int, here.split(".")[:2])
     return major == major_here and minor <= minor_here
-
-
-def read_regular_file(path: Path, size_limit_bytes: int) -> bytes:
-    """The bytes of `path`, read once. Raises InvalidArtifact unless it is a file, no link, within the limit."""
-
-    def open_file_itself(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-    try:
-        with open(path, "rb", opener=open_file_itself) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise InvalidArtifact(f"{path.name}: not a file")
-            if found.st_size > size_limit_bytes:
-                raise InvalidArtifact(
-                    f"{path.name}: {found.st_size} bytes are more than the {size_limit_bytes} allowed"
-                )
-            return file.read(found.st_size)
-    except OSError as error:
-        reason = "is a symbolic link" if path.is_symlink() else error.strerror or str(error)
-        raise InvalidArtifact(f"{path.name}: {reason}") from error

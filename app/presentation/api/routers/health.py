@@ -88,6 +88,11 @@ class StateCollector(Collector):
         yield model
         gauges: list[tuple[str, str, float | None]] = [
             ("ml_model_loaded", "1 while a model serves", health.model_loaded),
+            (
+                "ml_model_reload_failing",
+                "1 while the newest model could not be loaded and an older one serves, or none",
+                health.last_reload_error is not None,
+            ),
             ("ml_model_age_seconds", "Time since the model was made", health.model_age_seconds),
             ("ml_degraded", "1 while a part (model, database) is missing", health.status == "degraded"),
             ("ml_ready", "1 once a feed can be answered", health.ready),

@@ -1,8 +1,10 @@
 """What the registry promises to training, which writes it, and to services, which trust it only so far."""
 
 import json
+import os
 import pickle
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -504,6 +506,65 @@ def test_a_hostile_pickle_does_no_harm_signed_or_not(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "created_at",
+    [
+        "yesterday",
+        "",
+        "2026-01-13T12:00:00",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "2026-13-01",
+    ],
+)
+def test_a_signed_time_that_is_none_is_rejected_before_the_artefact_is_read(
+    registry: FileModelRegistry, folder: Path, created_at: str
+) -> None:
+    plant(folder, b"never read", SIGNER, created_at=created_at)
+
+    with pytest.raises(InvalidArtifact, match="v1: created_at is no time with a time zone"):
+        registry.load("v1")
+
+
+def test_a_file_larger_than_the_signed_size_is_rejected_unread(
+    registry: FileModelRegistry, service: FileModelRegistry, folder: Path, tmp_path: Path
+) -> None:
+    file = folder / publish(registry).filename
+    registry.export("v1", tmp_path / "bundle")
+    for path in (file, tmp_path / "bundle"):
+        os.truncate(path, 1_900 * 1024**2)
+    uses: list[Callable[[], object]] = [
+        lambda: service.load("v1"),
+        lambda: service.load_file(file),
+        lambda: service.load_file(tmp_path / "bundle"),
+        lambda: service.import_file(tmp_path / "bundle"),
+    ]
+
+    tracemalloc.start()
+    try:
+        for use in uses:
+            with pytest.raises(InvalidArtifact, match="bytes instead of"):
+                use()
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 2 * 1024**2
+
+
+def test_candidates_are_the_active_version_and_those_that_served_before(registry: FileModelRegistry) -> None:
+    assert registry.candidates() == ()
+    for status in ("active", "inactive", "active", "rejected", "active"):
+        publish(registry, status=status)
+    assert [one.version for one in registry.candidates()] == ["v5", "v3", "v1"]
+
+    registry.promote("v1")
+    assert [one.version for one in registry.candidates()] == ["v1", "v5", "v3"]
+
+    registry.rollback()
+    assert [one.version for one in registry.candidates()] == ["v5", "v3", "v1"]
+
+
 def test_an_artefact_of_another_scikit_learn_is_rejected_before_it_is_read(
     registry: FileModelRegistry, folder: Path
 ) -> None:
@@ -670,7 +731,7 @@ def test_a_single_file_is_loaded_as_a_bundle_or_beside_its_registry(
 
     for path in (tmp_path / "bundle", folder / record.filename, tmp_path / "link"):
         loaded, artifact = service.load_file(path)
-        assert loaded.version == "v1"
+        assert loaded.version == service.file_record(path).version == "v1"
         assert artifact["name"] == "single"
 
 

@@ -18,12 +18,12 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 from app.domain.errors import InvalidArtifact
+from app.infrastructure.ml.registry.regular_file import read_regular_file
 from app.infrastructure.ml.registry.restricted_pickle import (
     ALLOWED,
     check_versions,
     deserialise,
     library_versions,
-    read_regular_file,
     serialise,
 )
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours

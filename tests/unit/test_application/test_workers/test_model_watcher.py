@@ -7,9 +7,10 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+import structlog
 
 from app.domain.entities import Post
-from app.domain.errors import InvalidArtifact, ModelUnavailable
+from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
 from app.domain.ids import post_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.entity_repository import EntityChange
@@ -234,3 +235,89 @@ def test_an_emptied_registry_leaves_the_active_model() -> None:
 
     assert service.page("reader").model_version == "v1"
     assert service.state.last_reload_error is None
+
+
+BAD = InvalidArtifact("the SHA-256 is not the registered one")
+
+
+def with_three_versions() -> tuple[SmallService, list[str]]:
+    """A service that started with nothing published, and the versions in its registry, newest first."""
+    service = a_service()
+    models = [service.train() for _ in range(3)]
+    service.models.published, *service.models.earlier = reversed(models)
+    return service, [one.record.version for one in reversed(models)]
+
+
+@pytest.mark.parametrize(
+    "error", [BAD, UnknownVersion("it was pruned"), RuntimeError("0x7f2a"), MemoryError()]
+)
+def test_a_start_with_a_bad_newest_model_serves_the_newest_good_one(error: Exception) -> None:
+    service, (newest, middle, oldest) = with_three_versions()
+    service.models.errors = {newest: error, middle: BAD}
+
+    with structlog.testing.capture_logs() as logs:
+        service.check_for_new_model()
+
+    state = service.state
+    assert (state.model_version, state.reload_failures) == (oldest, 2)
+    assert state.last_reload_error is not None
+    assert state.last_reload_error.startswith(f"{newest} is not served: ")
+    assert "0x7f2a" not in state.last_reload_error
+    assert [one["version"] for one in logs if one["event"] == "model.reload_failed"] == [newest, middle]
+
+
+def test_a_bad_new_model_leaves_the_active_one_without_loading_it_again() -> None:
+    service, (newest, middle, _) = with_three_versions()
+    published, service.models.published = service.models.published, service.models.earlier.pop(0)
+    service.check_for_new_model()
+    assert published is not None
+    assert service.models.published is not None
+    service.models.published, service.models.earlier = published, [service.models.published]
+    service.models.errors = {newest: BAD}
+    service.models.version += 1
+    fetches_before = service.models.fetches
+
+    service.check_for_new_model()
+
+    assert (service.state.model_version, service.models.fetches - fetches_before) == (middle, 1)
+    assert service.state.last_reload_error == f"{newest} is not served: {BAD}"
+
+
+def test_a_model_that_cannot_be_installed_is_replaced_by_the_one_before() -> None:
+    service = a_service()
+    incompatible, good = service.train(learned=True), service.train()
+    object.__setattr__(incompatible.model.choice_model, "names", ("some", "other", "features"))
+    service.models.published, service.models.earlier = incompatible, [good]
+
+    service.check_for_new_model()
+
+    assert service.state.model_version == good.record.version
+    assert "other features" in str(service.state.last_reload_error)
+
+
+def test_an_unchanged_bad_registry_is_read_less_and_less_often_until_it_is_repaired() -> None:
+    service, (newest, _, _) = with_three_versions()
+    service.models.errors = {newest: BAD}
+    for _ in range(200):
+        service.check_for_new_model()
+
+    assert service.models.fetches <= 12
+    assert service.state.reload_failures == 1
+
+    service.models.errors = {}
+    for _ in range(40):
+        service.check_for_new_model()
+    assert (service.state.model_version, service.state.last_reload_error) == (newest, None)
+
+
+def test_a_registry_that_disappears_is_one_line_in_the_log() -> None:
+    service = a_service()
+    version = service.publish()
+    service.models.published = None
+    service.models.version += 1
+
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(5):
+            service.check_for_new_model()
+
+    assert [(one["event"], one["serving"]) for one in logs] == [("model.none_published", version)]
