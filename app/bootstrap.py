@@ -164,7 +164,7 @@ def _storage(
 
 
 def database_url(settings: Settings, stack: ExitStack) -> str | None:
-    """DATABASE_URL, else the URL of the embedded PostgreSQL, else None: the model's snapshot is then the feed."""
+    """DATABASE_URL, else that of the embedded PostgreSQL, else None: the model's trending posts are then the feed."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         if ignored := parse_dsn(url).ignored:

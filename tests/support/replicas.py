@@ -18,7 +18,7 @@ from tests.support.small_service import SmallService
 
 
 class Replica:
-    """One process. `restart` replaces it by a new one, which reads the database or the snapshot of `model`."""
+    """One process. `restart` replaces it by a new one, which reads the database and ranks with `model`."""
 
     def __init__(self, url: str, clock: FixedClock) -> None:
         self._settings = Settings(database_url=url, _env_file=None)  # type: ignore[call-arg,arg-type]
