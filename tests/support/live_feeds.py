@@ -12,16 +12,19 @@ from app.domain.feed.row_checksums import FeedChecksums
 from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedChanges, LogPosition
 from tests.support.fake_storage import InMemoryFeedLog
-from tests.support.small_service import SmallService
+from tests.support.small_service import FEW_CANDIDATES, SmallService
 
 HOUR = timedelta(hours=1)
 Change = tuple[str, int, int]
 
 
-def a_service(posts: int = 12, *, database: bool = True) -> SmallService:
-    service = SmallService(database=database)
+def a_service(
+    posts: int = 12, *, database: bool = True, options: RankingOptions = FEW_CANDIDATES
+) -> SmallService:
+    service = SmallService(database=database, options=options)
     _fill(service, posts)
     service.catch_up()
     return service

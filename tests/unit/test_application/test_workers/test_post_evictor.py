@@ -1,5 +1,6 @@
 """Posts that are not live leave memory, and the state is then that of a full read without them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -28,7 +29,7 @@ from tests.support.live_feeds import (
     random_changes,
     reconcile_now,
 )
-from tests.support.small_service import SmallService, names, service_with_posts
+from tests.support.small_service import FEW_CANDIDATES, SmallService, names, service_with_posts
 
 NEWEST_FOUR = LivePostLimits(newest=4, strongest=0, engaged_days=0)
 
@@ -37,15 +38,17 @@ def evict(service: SmallService, limits: LivePostLimits = NEWEST_FOUR) -> None:
     PostEvictor(service.workers.updater, limits).run()
 
 
-def read_without_evicted(service: SmallService) -> FeedState:
-    """The state of a full read, if storage had only the posts that the service has in memory."""
+def tables_without_evicted(service: SmallService) -> InMemoryTables:
+    """The tables of a service with those posts and events only that it has in memory."""
     known, tables = service.feed.state.post_rows, service.tables
     posts = {key: post for key, post in tables.posts.items() if key.bytes in known}
     events = [one for one in tables.events if one.interaction.post_id.bytes in known]
-    log = InMemoryFeedLog(
-        InMemoryTables(tables.users, posts, tables.follows, events, feedback=tables.feedback)
-    )
-    snapshot = log.read_all()
+    return InMemoryTables(tables.users, posts, tables.follows, events, feedback=tables.feedback)
+
+
+def read_without_evicted(service: SmallService) -> FeedState:
+    """The state of a full read, if storage had only the posts that the service has in memory."""
+    snapshot = InMemoryFeedLog(tables_without_evicted(service)).read_all()
     return snapshot.to_state(FeedTimeline(snapshot.dataset, replay=False))
 
 
@@ -237,6 +240,29 @@ def test_rankings_between_the_steps_of_an_eviction_leave_nothing_outdated(model:
     assert len(disturbed.feed.state.post_rows) < 35
     assert names(page) == names(expected)
     assert page.scores == pytest.approx(expected.scores)
+
+
+@settings(max_examples=10)
+@given(changes=random_changes, later=random_changes)
+def test_lists_do_not_depend_on_the_rows_of_posts(changes: list[Change], later: list[Change]) -> None:
+    service = a_service(12, options=replace(FEW_CANDIDATES, exploration_share=0.0))
+    make_changes(changes, service, service)
+    service.catch_up()
+    evict(service)
+    for number in range(6):  # at equal times, in rows of evicted posts
+        service.add_post(f"new{number}", "ann", age=HOUR)
+    service.follow("other", "ann")
+    make_changes(later, service, service)
+    service.catch_up()
+
+    fresh = SmallService(tables=tables_without_evicted(service), options=service.options, clock=service.clock)
+    fresh.catch_up()
+
+    for user in ("reader", "other", "nobody"):
+        for mode in ("ranked", "newest", "following"):
+            page, expected = (one.page(user, limit=40, mode=mode, record=False) for one in (service, fresh))
+            assert names(page) == names(expected)
+            assert page.scores == pytest.approx(expected.scores, abs=1e-9)
 
 
 evictions_and_changes = st.lists(
