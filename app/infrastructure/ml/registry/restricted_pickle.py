@@ -1,96 +1,108 @@
-"""The bytes of a model artefact: one pickle of plain data, and a reader that builds listed classes only.
+"""The bytes of a model artefact: one pickle of plain data, and a reader that builds four kinds of parts only.
 
 A pickle is a program. The registry checks size, digest and signature before a byte of it is run; this module
-is the second wall: names outside `ALLOWED` are never imported, so a pickle cannot reach code beside them.
+is the second wall: no module is imported and no object of a library is made, called or changed while it is run.
 """
 
-import importlib
 import io
 import pickle
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.domain.errors import InvalidArtifact
+from app.infrastructure.ml.registry.pickled_parts import (
+    MalformedPart,
+    PickledArray,
+    PickledDtype,
+    PickledEstimator,
+    PickledMatrix,
+    build_parts,
+)
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
-ALLOWED: Mapping[str, frozenset[str]] = {
-    # arrays, scalars, dtypes
-    "numpy": frozenset({"dtype", "ndarray", "bool", "int32", "int64", "float32", "float64"}),
-    "numpy._core.multiarray": frozenset({"_reconstruct", "scalar"}),
-    "numpy._core.numeric": frozenset({"_frombuffer"}),
-    "scipy.sparse._csr": frozenset({"csr_matrix", "csr_array"}),
-    "sklearn.neighbors._unsupervised": frozenset({"NearestNeighbors"}),
+BUILDERS: Final[Mapping[tuple[str, str], type]] = {
+    ("numpy", "dtype"): PickledDtype,
+    ("numpy._core.numeric", "_frombuffer"): PickledArray,
+    ("scipy.sparse._csr", "csr_array"): PickledMatrix,
+    ("sklearn.neighbors._unsupervised", "NearestNeighbors"): PickledEstimator,
 }
-"""Module -> names a pickle may use: what the pickles of the artefact's parts name, and nothing else."""
+"""(module, name) in a pickle -> the class that replaces it. Artefacts contain these names and no other."""
 
 
-class _ArrayType:
-    """Replaces `numpy.ndarray` in a pickle, which contains the type only as an argument of `_reconstruct`.
-
-    The real one can be called on a buffer as an array of objects, which reads forged addresses.
-    """
-
-    __slots__ = ()
-
-
-def _empty_array(_type: object, _shape: object, _dtype: object) -> NDArray[Any]:
-    """What `_reconstruct` makes for an array, before its state is set."""
-    return np.empty(0, dtype="b")
-
-
-_SUBSTITUTES: Mapping[tuple[str, str], object] = {
-    ("numpy", "ndarray"): _ArrayType(),
-    ("numpy._core.multiarray", "_reconstruct"): _empty_array,
-    ("sklearn.neighbors._unsupervised", "NearestNeighbors"): StoredNeighbours,
-}
+class _UnlistedName(Exception):
+    """A pickle contains another name than those of BUILDERS."""
 
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
-        if name not in ALLOWED.get(module, ()):
-            raise InvalidArtifact(f"the artefact names {module}.{name}, which is not on the allow-list")
-        if (module, name) in _SUBSTITUTES:
-            return _SUBSTITUTES[module, name]
-        return getattr(importlib.import_module(module), name)
+        try:
+            return BUILDERS[module, name]
+        except KeyError:
+            raise _UnlistedName(f"{module}.{name}") from None
 
 
 def serialise(artifact: Mapping[str, Any]) -> bytes:
     """The pickle of `artifact`, which may have been read itself. Raises InvalidArtifact for a part that `deserialise`
-    would refuse."""
+    would reject."""
     try:
-        parts = {
-            name: part.to_estimator() if isinstance(part, StoredNeighbours) else part
-            for name, part in artifact.items()
-        }
-        content = pickle.dumps(parts, protocol=5)
+        content = pickle.dumps({name: _picklable(part) for name, part in artifact.items()}, protocol=5)
+        _read(content)
+    except _UnlistedName as error:
+        raise InvalidArtifact(
+            f"the artefact has a part of a kind that cannot be read again: {error}"
+        ) from error
+    except InvalidArtifact:
+        raise
     except Exception as error:
         raise InvalidArtifact(f"the artefact cannot be pickled: {error}") from error
-    deserialise(content)
     return content
+
+
+def _picklable(part: Any) -> Any:
+    """`part` with numbers of Python in place of numpy's, contiguous arrays, and the estimator."""
+    if isinstance(part, np.generic):
+        return part.item()
+    if isinstance(part, np.ndarray):
+        return part if part.flags.c_contiguous or part.flags.f_contiguous else np.ascontiguousarray(part)
+    if isinstance(part, StoredNeighbours):
+        return part.to_estimator()
+    if type(part) is dict:
+        return {key: _picklable(one) for key, one in part.items()}
+    if type(part) is list or type(part) is tuple:
+        return type(part)(map(_picklable, part))
+    return part
 
 
 def deserialise(content: bytes) -> dict[str, Any]:
     """The artefact in `content`, whose origin was verified before; neighbours come as `StoredNeighbours`.
 
-    Raises InvalidArtifact.
+    Raises InvalidArtifact. Its text contains nothing that was read from `content`.
     """
+    try:
+        return _read(content)
+    except _UnlistedName:
+        raise InvalidArtifact("the artefact contains a name that artefacts do not use; train again") from None
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    """As `deserialise`; raises _UnlistedName too."""
     stream = io.BytesIO(content)
     try:
-        artifact = _PlainUnpickler(stream).load()
-    except InvalidArtifact:
+        tree = _PlainUnpickler(stream).load()
+        if stream.tell() != len(content):
+            raise MalformedPart("it has bytes after its end")
+        if type(tree) is not dict or not all(type(key) is str for key in tree):
+            raise MalformedPart("it is not a mapping by names")
+        artifact: dict[str, Any] = build_parts(tree)
+    except _UnlistedName:
         raise
-    except Exception as error:  # what forged bytes raise is anyone's guess
-        raise InvalidArtifact(
-            f"the artefact is no readable pickle: {type(error).__name__}: {error}"
-        ) from error
-    if stream.tell() != len(content):
-        raise InvalidArtifact(f"the artefact has {len(content) - stream.tell()} bytes after its end")
-    if type(artifact) is not dict or not all(type(key) is str for key in artifact):
-        raise InvalidArtifact("the artefact is not a mapping by names")
+    except MalformedPart as error:
+        raise InvalidArtifact(f"the artefact is malformed: {error}") from None
+    except Exception as error:  # any forged bytes raise any error, with a text of their own
+        raise InvalidArtifact(f"the artefact is not a readable pickle ({type(error).__name__})") from error
     return artifact
 
 

@@ -495,11 +495,11 @@ def test_a_hostile_pickle_does_no_harm_signed_or_not(
     mark = tmp_path / "mark"
     plant_object(folder, {"model": Harm(mark)}, SIGNER)
 
-    with pytest.raises(InvalidArtifact, match=r"builtins[.]exec"):
+    with pytest.raises(InvalidArtifact, match="contains a name that"):
         registry.load("v1")
-    with pytest.raises(InvalidArtifact, match=r"builtins[.]exec"):
+    with pytest.raises(InvalidArtifact, match="contains a name that"):
         registry.promote("v1")
-    with pytest.raises(InvalidArtifact, match=r"builtins[.]exec"):
+    with pytest.raises(InvalidArtifact, match="contains a name that"):
         registry.export("v1", tmp_path / "out")
 
     assert not mark.exists()
