@@ -171,9 +171,13 @@ class ModelWatcher:
         state = self.feed.state
         now = state.post_ids.copy()
         rows = [row for row, id_ in enumerate(now) if row >= len(ids) or id_ != ids[row]]
-        row_of = {
-            bytes.fromhex(now[row].replace("-", "")): row for row in rows
-        }  # a re-created post has two rows
+        row_of: dict[bytes, int] = {}
+        for row in rows:
+            key = bytes.fromhex(now[row].replace("-", ""))
+            if (
+                key not in row_of or state.post_rows.get(key) == row
+            ):  # a re-created post has two rows, in any order
+                row_of[key] = row
         row_of |= {key: row for key in changed if (row := state.post_rows.get(key, -1)) >= 0}
         changed.clear()
         vectors = np.concatenate([vectors, np.zeros((len(now) - len(vectors), vectors.shape[1]), np.float32)])

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import structlog
 
+from app.application.workers.post_evictor import PostEvictor
 from app.domain.entities import Post
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.ids import post_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.entity_repository import EntityChange
@@ -134,6 +136,25 @@ def test_a_model_published_during_an_outage_is_loaded_once_and_installed_afterwa
     assert (version, service.page("reader").model_version) == ("v1", trained.record.version)
     assert service.state.last_reload_error is None
     assert service.models.fetches == fetches_before + 1
+
+
+def test_a_re_created_post_has_a_vector_though_its_row_is_before_that_of_the_removed_post() -> None:
+    service = a_service()
+    trained = with_text_space(service.train())
+    service.add_post("again", "ann", content="word")
+    service.catch_up()
+    PostEvictor(service.workers.updater, LivePostLimits(newest=4, strongest=0, engaged_days=0)).run()
+    state = service.feed.state
+    key = post_uuid("again").bytes
+    removed_row = state.post_rows[key]
+    service.remove_post("again")
+    service.add_post("again", "ann", content="word")
+    service.catch_up()
+    assert state.post_rows[key] < removed_row
+
+    service.publish(trained)
+
+    assert np.linalg.norm(state.text[state.post_rows[key]]) == pytest.approx(1.0)
 
 
 def test_a_post_that_comes_while_a_model_is_installed_has_a_vector_in_its_space(
