@@ -265,7 +265,9 @@ def build_use_cases(
             storage.memberships, workers.updater.apply_membership, workers.feed
         ),
         entities=WriteEntities(storage.entities, ranking_clock, workers.updater.apply_entities),
-        user_data=UserData(storage.user_data),
+        user_data=UserData(
+            storage.user_data, workers.feed, workers.discard_pending, workers.updater.apply_written
+        ),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),
         report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages, workers.feed),

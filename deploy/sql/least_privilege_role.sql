@@ -1,7 +1,7 @@
 -- What the running service may do, and nothing else: it reads the views and the outbox, purges old rows of the latter,
 -- appends to the log of interactions and removes what users take back, appends to the log of their controls, adds and
--- removes follows and memberships in tables of the service, writes users and posts there, stores what was shown, and keeps
--- its copies of recommendations. It cannot change an interaction or a control, and has no right to tables of another
+-- removes follows and memberships in tables of the service, writes users and posts there, stores what was shown, keeps
+-- its copies of recommendations, and resets and erases one user at a time. It cannot change an interaction or a control, and has no right to tables of another
 -- application behind the views.
 --
 -- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
@@ -31,6 +31,9 @@ BEGIN
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_partition(date) TO %I', schema, role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_purge(integer) TO %I', schema, role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_reset_user(uuid) TO %I', schema, role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_erase_user(uuid) TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.erased_user TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression_count TO %I', schema, role);
     EXECUTE format('GRANT SELECT ON %I.interaction_impression TO %I', schema, role);

@@ -206,6 +206,19 @@ class InMemoryTables:
             self.next_feedback += 1
             self.changes.append((xid, "control", user_id))
 
+    def reset(self, user_id: UUID) -> int:
+        """Remove what a user did and was shown; returns the number of the events."""
+        xid = self.begin()
+        events = [one for one in self.events if one.interaction.user_id == user_id]
+        self._remove_all(xid, events)
+        self._remove_controls(xid, user_id)
+        for pair in [pair for pair in self.follows if pair[0] == user_id]:
+            del self.follows[pair]
+            self.changes.append((xid, "follow", pair))
+        self.pages = [row for row in self.pages if row.page.user_id != user_id]
+        self.changes.append((xid, "impression", user_id))
+        return len(events)
+
     def _remove_post(self, xid: int, id_: UUID) -> None:
         del self.posts[id_]
         self.changes.append((xid, "post", id_))
@@ -477,7 +490,8 @@ class InMemoryFeedLog:
         position = LogPosition(tables.source, tables.begin() + 1)
         if tables.purged >= since.xid:
             raise PositionExpired("purged")
-        changed: dict[str, dict[Key, int]] = {"user": {}, "post": {}, "follow": {}, "control": {}}
+        kinds = ("user", "post", "follow", "control", "impression")
+        changed: dict[str, dict[Key, int]] = {kind: {} for kind in kinds}
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
                 changed[entity][key] = xid
@@ -499,7 +513,12 @@ class InMemoryFeedLog:
             ],
             controls=[self._controls_after_removal(user_id) for user_id in changed["control"]],
             position=position,
-            pages=[row.page for row in tables.pages if row.xid >= since.xid],
+            pages=[
+                row.page
+                for row in tables.pages
+                if row.xid >= since.xid or row.page.user_id in changed["impression"]
+            ],
+            removed_pages=_absent(changed["impression"], {}),
         )
         return replace(changes, checksums=self._checksums_of(changes))
 

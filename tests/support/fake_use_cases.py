@@ -227,7 +227,7 @@ class Running:
             ChangeFollow(self.follows, lambda change: None, DerivedIds()),
             ChangeMembership(self.memberships, lambda change: None, DerivedIds()),
             WriteEntities(self.entities, self.clock, lambda change: None),
-            UserData(self.user_data),
+            UserData(self.user_data, DerivedIds(), lambda user_id: None, lambda changes: None),
             self.count_updates,
             ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None, DerivedIds()),
             ReadReach(self.impressions, DerivedIds()),

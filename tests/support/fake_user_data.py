@@ -6,7 +6,9 @@ from uuid import UUID
 
 from app.domain.errors import UnknownUser
 from app.domain.ids import user_uuid
-from tests.support.fake_storage import InMemoryTables
+from app.domain.repositories.feed_log import LogPosition
+from app.domain.repositories.user_data_repository import RemovedUserData
+from tests.support.fake_storage import InMemoryFeedLog, InMemoryTables
 
 
 class InMemoryUserData:
@@ -19,6 +21,12 @@ class InMemoryUserData:
         key = self._known_user(user_id)
         events = [one for one in self._tables.events if one.interaction.user_id == key]
         write(json.dumps({"user_id": user_id, "interactions": len(events)}).encode())
+
+    def reset(self, user_id: str) -> RemovedUserData:
+        key = self._known_user(user_id)
+        before = LogPosition(self._tables.source, self._tables.next_xid)
+        rows = {"user_interaction": self._tables.reset(key)}
+        return RemovedUserData(rows, [], InMemoryFeedLog(self._tables).read_changes(before))
 
     def _known_user(self, user_id: str) -> UUID:
         self._tables.begin()

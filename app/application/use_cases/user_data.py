@@ -1,18 +1,38 @@
-"""Export everything that is stored about a user."""
+"""Export everything that is stored about a user, or make the service forget what the user did."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
+from app.application.committed_change import apply_committed
+from app.application.id_resolver import IdResolver
 from app.domain.ids import checked_id
-from app.domain.repositories.user_data_repository import UserDataRepository
+from app.domain.repositories.feed_log import FeedChanges
+from app.domain.repositories.user_data_repository import RemovedUserData, UserDataRepository
 
 
 @dataclass(eq=False)
 class UserData:
-    """What is stored about one user, as a whole. All methods raise InvalidId, UnknownUser and StorageUnavailable."""
+    """What is stored about one user, as a whole.
+
+    discard_pending  drops what this process has not saved yet about a user
+    apply            makes committed changes hold in memory at once
+
+    All methods raise InvalidId, UnknownUser and StorageUnavailable.
+    """
 
     repository: UserDataRepository
+    ids: IdResolver
+    discard_pending: Callable[[UUID], None]
+    apply: Callable[[FeedChanges], None]
 
     def export(self, user_id: str, write: Callable[[bytes], object]) -> None:
         """Pass everything about a user as one JSON object to `write`, in parts."""
         self.repository.export(checked_id("user", user_id), write)
+
+    def reset(self, user_id: str) -> RemovedUserData:
+        """Remove what the user did and was shown; returns after the commit. The next response is for a new user."""
+        self.discard_pending(self.ids.user_id(user_id))  # else it would be saved after the removal
+        removed = self.repository.reset(checked_id("user", user_id))
+        apply_committed(self.apply, removed.changes, "user_data.not_applied")
+        return removed

@@ -45,6 +45,10 @@ class ImpressionWriter(WriteBehind[Impression]):
             if batch:
                 self._save(batch)
 
+    @staticmethod
+    def _user_of(item: Impression) -> UUID:
+        return item.user_id
+
     def _save(self, items: Sequence[Impression]) -> None:
         try:
             self.dropped += self._repository.save(items)

@@ -29,6 +29,10 @@ class RecommendationWriter(WriteBehind[UserResponse]):
         """Queue the response. Returns at once."""
         self._put(user_id, (user_id, response))
 
+    @staticmethod
+    def _user_of(item: UserResponse) -> UUID:
+        return item[0]
+
     def _save(self, items: Sequence[UserResponse]) -> None:
         self._repository.save([self._to_rows(user_id, response) for user_id, response in items])
 

@@ -17,6 +17,7 @@ from app.application.workers.follow_updates import FollowUpdates
 from app.application.workers.latest_changes import LatestChanges
 from app.application.workers.post_revival import PostRevival, posts_of_memory, posts_with_stored_events
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
+from app.application.workers.removed_users import remove_pages, remove_users
 from app.domain.entities import Post, User
 from app.domain.entities.post import post_text
 from app.domain.feed.retraction import pairs_to_remove, replace_events, set_account_created
@@ -171,6 +172,11 @@ class StateUpdater:
 
     def apply_changes(self, changes: FeedChanges) -> None:
         """Apply one batch of the log. Raises StorageUnavailable."""
+        self.apply_written(changes)
+        self.position = changes.position
+
+    def apply_written(self, changes: FeedChanges) -> None:
+        """Apply changes that this process committed; the log returns them again. Raises StorageUnavailable."""
         checksums = self.feed.state.checksums
         if checksums is not None:
             with self.change_lock:
@@ -184,12 +190,11 @@ class StateUpdater:
         self._remove_events_of(changes.removed_users, changes.removed_posts)
         self._remove_posts(changes.removed_posts, changes.post_seqs)
         state = self.feed.state
-        for users in slices(changes.removed_users, _ROWS_PER_STEP):
-            with self.change_lock, self._writing("users"):
-                for user_id in users:
-                    state.remove_user(user_id.bytes)
         with self.change_lock:
-            self._follows.apply(state, changes, self._writes("follows"))
+            self._follows.apply(
+                state, changes, self._writes("follows")
+            )  # first: a removed user has no row afterwards
+            remove_users(state, changes.removed_users, self._writes("users"))
         for controls in changes.controls:
             is_known = controls.user_id.bytes in state.user_rows
             if is_known or (controls.controls and controls.user_id not in changes.removed_users):
@@ -201,6 +206,8 @@ class StateUpdater:
             self._replace_events(
                 [RemovedEvents(*pair, (), returned_events(state, stored[pair])) for pair in unordered]
             )
+        with self.change_lock:
+            remove_pages(state, changes.removed_pages, self._writes("pages"))
         self.apply_pages(changes.pages)
         with self.change_lock:
             if checksums is not None:
@@ -212,7 +219,6 @@ class StateUpdater:
                     row = state.user_rows.get(controls.user_id.bytes)
                     if row is not None and state.controls.seq_of(row) != controls.seq:  # later ones are known
                         checksums.add("controls", {controls.user_id.bytes: row})
-        self.position = changes.position
 
     def _unknown_of(self, changes: FeedChanges) -> set[UUID]:
         """The users and posts in `changes` that the state does not have."""

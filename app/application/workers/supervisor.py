@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
+from uuid import UUID
 
 import structlog
 
@@ -67,6 +68,12 @@ class WorkerSupervisor:
         """Serve the newest snapshot of the state, if there is one."""
         if self.snapshot_writer is not None:
             self.watcher.restored_model = restore_state(self.updater, self.snapshot_writer.store)
+
+    def discard_pending(self, user_id: UUID) -> None:
+        """Drop what is to be saved about a user."""
+        for writer in (self.writer, self.impression_writer):
+            if writer is not None:
+                writer.discard(user_id)
 
     def stop(self) -> None:
         """Stop all threads; waits for running work, for a limited time. Responses that are not saved are discarded."""

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from threading import Lock
 from time import monotonic
 from typing import ClassVar, Generic, TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -42,6 +43,12 @@ class WriteBehind(ABC, Generic[Item]):
         """Number of items that are not saved yet."""
         return len(self._pending)
 
+    def discard(self, user_id: UUID) -> None:
+        """Drop the pending items of a user; waits while a batch is being saved."""
+        with self._saving, self._lock:
+            for key in [key for key, item in self._pending.items() if self._user_of(item) == user_id]:
+                del self._pending[key]
+
     def save_pending(self) -> float:
         """Save the next batch and, from time to time, clean up; return the next pause in seconds."""
         started_at = monotonic()
@@ -73,6 +80,11 @@ class WriteBehind(ABC, Generic[Item]):
                 batch = [self._pending.popitem(last=False)[1] for _ in range(count)]
             if batch:
                 self._save(batch)
+
+    @staticmethod
+    @abstractmethod
+    def _user_of(item: Item) -> UUID:
+        """The user whom an item is about."""
 
     @abstractmethod
     def _save(self, items: Sequence[Item]) -> None:

@@ -429,8 +429,16 @@ class FeedState:
         self.text[rows] = 0
         self.visibility.clear_posts(rows)
 
+    def remove_impressions(self, user: int) -> None:
+        """Remove the impressions of a user row. Cached responses of the user are no longer valid."""
+        self.impressions.remove(user)
+        self.controls.changes[user] += 1
+
     def remove_user(self, key: bytes) -> None:
-        """Remove the key and the follows of a user, who is unknown from now on."""
+        """Remove the key, the follows, the controls and the settings of a user, who is unknown from now on.
+
+        Their events and posts are removed before, as far as they are.
+        """
         row = self.user_rows.pop(key, None)
         self.users_by_external_id.remove(key)
         if row is not None:
@@ -438,7 +446,12 @@ class FeedState:
             self._changed(posts=False)
             self.followers[followees] -= 1
             self.follows.replace(row, followees[:0])
-            self.impressions.remove(row)
+            self.remove_impressions(row)
+            self.controls.replace(row, self.controls.seq_of(row), ())
+            # posts that stay are not shown to more people
+            discoverable = bool(self.visibility.discoverable[row])
+            self.visibility.set_user(row, User(UUID(bytes=key), "removed", discoverable=discoverable))
+            self.accounts_created[row] = -np.inf
             if self.checksums is not None:
                 self.checksums.remove(USER_KINDS, key, row)
 

@@ -92,6 +92,8 @@ class FeedChanges:
     """True if the database rejects writes now."""
     pages: Sequence[ShownPage] = ()
     """Pages that were shown to users, or whose posts were reported as seen."""
+    removed_pages: Sequence[UUID] = ()
+    """Users of whom pages were removed; `pages` contains the newest of those that are left."""
     checksums: FeedChecksums = field(default_factory=FeedChecksums)
     """Of the changed rows; 0 for removed ones."""
 
@@ -99,7 +101,7 @@ class FeedChanges:
     def is_empty(self) -> bool:
         """True if nothing changed."""
         upserts = self.users or self.posts or self.follows
-        removals = self.removed_users or self.removed_posts or self.removed_follows
+        removals = self.removed_users or self.removed_posts or self.removed_follows or self.removed_pages
         return not (upserts or removals or self.events or self.removed_events or self.controls or self.pages)
 
 
@@ -128,6 +130,7 @@ class RowKeys:
     """Keys of rows to read, each with the number of its latest change, which orders changes of one key.
 
     followers  users of whom all follows are read
+    pages      users of whom all pages are read, because some were removed
     events     numbers of events that were removed or changed, by user and post
     numbers    further events whose checksums are read
     """
@@ -136,6 +139,7 @@ class RowKeys:
     posts: dict[UUID, int] = field(default_factory=dict)
     follows: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
     followers: set[UUID] = field(default_factory=set)
+    pages: set[UUID] = field(default_factory=set)
     controls: dict[UUID, int] = field(default_factory=dict)
     events: dict[UserAndPost, list[int]] = field(default_factory=dict)
     numbers: Sequence[int] = ()

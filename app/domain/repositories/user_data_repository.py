@@ -1,7 +1,24 @@
 """Port: everything that is stored about one user."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+from app.domain.repositories.feed_log import FeedChanges
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedUserData:
+    """What was removed of a user.
+
+    rows               number of removed rows by table
+    managed_elsewhere  views and tables that show rows of another application, which stay
+    changes            as a read of the log returns them later; their position has no meaning
+    """
+
+    rows: Mapping[str, int]
+    managed_elsewhere: Sequence[str]
+    changes: FeedChanges
 
 
 class UserDataRepository(Protocol):
@@ -12,3 +29,6 @@ class UserDataRepository(Protocol):
 
     def export(self, user_id: str, write: Callable[[bytes], object]) -> None:
         """Pass the rows as one JSON object to `write`, in parts; all rows are of one moment."""
+
+    def reset(self, user_id: str) -> RemovedUserData:
+        """Remove what the user did and was shown; the user, their posts and their memberships stay."""

@@ -12,6 +12,7 @@ from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, LogPosition, RowKeys
 from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 from app.infrastructure.database.control_repository_impl import read_controls
+from app.infrastructure.database.impression_repository_impl import read_pages_of
 from app.infrastructure.database.interaction_repository_impl import event_from_row, read_events_of
 from app.infrastructure.database.post_repository_impl import read_posts
 from app.infrastructure.database.row_checksums import read_checksums
@@ -38,6 +39,8 @@ def keys_of(changes: Iterable[Any]) -> RowKeys:
         elif entity == "control":
             # the number of an update or a removal is in the outbox, because no row of user_feedback has it
             keys.controls[key] = max([keys.controls.get(key, 0), *(numbers or ())])
+        elif entity == "impression":
+            keys.pages.add(key)
         elif numbers is None:
             raise PositionExpired("all events were removed; read the whole feed again")
         else:
@@ -84,6 +87,8 @@ def read_present_rows(
         removed_events=removed_events,
         controls=_changed_controls(connection, schema, keys.controls),
         position=_UNREAD,
+        pages=read_pages_of(connection, schema, keys.pages),
+        removed_pages=list(keys.pages),
         checksums=checksums,
     )
 

@@ -132,12 +132,13 @@ class SqlFeedLog:
             changes, progress = self._new_rows(connection, progress, "feed_change", columns)
             rows, progress = self._new_rows(connection, progress, "user_interaction", EVENT_COLUMNS)
             shown, progress = self._new_pages(connection, progress)
+            present = read_present_rows(connection, self.schema, keys_of(changes), rows)
             return replace(
-                read_present_rows(connection, self.schema, keys_of(changes), rows),
+                present,
                 position=progress.to_position(since.source),
                 more=bool(progress.target),
                 is_read_only=connection.exec_driver_sql(f"SELECT {IS_READ_ONLY}").scalar_one(),
-                pages=[page_from_row(*row) for row in shown],
+                pages=[*present.pages, *(page_from_row(*row) for row in shown)],
             )
 
     def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:

@@ -1,6 +1,6 @@
 """ImpressionRepository over PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import INTERACTION_TYPES, Impression
 from app.domain.errors import UnknownUser
+from app.domain.feed.impressions import MAX_PER_USER
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.impression_repository import MAX_REACH_EVENTS, MAX_REACH_POSTS, PostReach
 from app.infrastructure.database.schema import SchemaName
@@ -177,6 +178,19 @@ def page_from_row(user_id: UUID, shown_at: datetime, posts: list[int], seen: str
     """The page of a row of PAGE_COLUMNS."""
     bits = np.array(list(seen)) == "1" if seen else np.zeros(len(posts), np.bool_)
     return ShownPage(user_id, shown_at, np.array(posts, np.int64), bits)
+
+
+def read_pages_of(connection: Connection, schema: SchemaName, user_ids: Collection[UUID]) -> list[ShownPage]:
+    """The newest MAX_PER_USER pages of each of the users, oldest first."""
+    if not user_ids:
+        return []
+    query = (
+        f"SELECT {PAGE_COLUMNS} FROM unnest(%s::uuid[]) AS given (id) CROSS JOIN LATERAL (SELECT {PAGE_COLUMNS} "
+        f"FROM {schema['impression']} WHERE user_id = given.id ORDER BY time DESC LIMIT {MAX_PER_USER}) AS newest "
+        "ORDER BY time"
+    )
+    rows: Any = connection.exec_driver_sql(query, (list(user_ids),))
+    return [page_from_row(*row) for row in rows]
 
 
 def read_newest_pages(connection: Connection, schema: SchemaName) -> list[ShownPage]:

@@ -8,6 +8,8 @@ import orjson
 from sqlalchemy import Connection
 
 from app.domain.errors import UnknownUser
+from app.domain.repositories.user_data_repository import RemovedUserData
+from app.infrastructure.database.changed_rows import keys_of, read_present_rows
 from app.infrastructure.database.schema import OWNER_MARK
 from app.infrastructure.database.sql_repository import SqlRepository
 from app.infrastructure.database.user_tables import INTERNAL_COLUMNS, USER_TABLES, UserTable
@@ -36,6 +38,25 @@ class SqlUserDataRepository(SqlRepository):
                         write(b"," * (number > 0) + row.encode())
                 write(b"]")
             write(b"}")
+
+    def reset(self, user_id: str) -> RemovedUserData:
+        """As in UserDataRepository, by the function feed_reset_user. Tables of another application stay as they are."""
+        with self.transaction() as connection:
+            return self._remove(connection, self._known_user(connection, user_id), "feed_reset_user")
+
+    def _remove(self, connection: Connection, user_id: UUID, function: str) -> RemovedUserData:
+        """Call an SQL function that removes rows of a user, and read what the transaction changed."""
+        elsewhere = self._managed_elsewhere(connection)
+        removed = connection.exec_driver_sql(
+            f"SELECT store, removed FROM {self.schema[function]}(%s)", (user_id,)
+        )
+        rows: dict[str, int] = dict(map(tuple, removed))
+        written = connection.exec_driver_sql(
+            f"SELECT xid::text::bigint, seq, entity, key, other, event_seqs FROM {self.schema['feed_change']} "
+            "WHERE xid = pg_current_xact_id() ORDER BY seq"
+        )
+        changes = read_present_rows(connection, self.schema, keys_of(written), [])
+        return RemovedUserData(rows, elsewhere, changes)
 
     def _known_user(self, connection: Connection, user_id: str) -> UUID:
         """The UUID of the row that an id means. Raises UnknownUser."""

@@ -62,6 +62,7 @@ USER_TABLES: Final = (
     UserTable("user_recommendation", "recommendations", "user_id = %(user)s", "generated_at, score DESC"),
 )
 OTHER_TABLES: Final[Mapping[str, str]] = {
+    "erased_user": "keyed hashes of the ids of erased users",
     "feed_alembic_version": "the version of the schema",
     "feed_change": "the outbox: keys of changed rows, which are purged",
     "feed_change_swept": "one transaction number",

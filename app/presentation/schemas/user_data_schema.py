@@ -1,7 +1,7 @@
 """Everything that is stored about a user, as callers see it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,3 +27,24 @@ class ExportResponse(BaseModel):
     memberships: _Rows
     impressions: _Rows = Field(description="Pages that were shown to the user; a deleted post is null")
     recommendations: _Rows = Field(description="The last saved list of the user")
+
+
+class StoreRows(BaseModel):
+    """A table, and how many of its rows were removed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    rows: int = Field(ge=0)
+
+
+class ResetResponse(BaseModel):
+    """What the user did and was shown is removed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["reset"] = "reset"
+    stores: list[StoreRows]
+    managed_elsewhere: list[str] = Field(
+        description="Views and tables that show rows of another application, which stay"
+    )

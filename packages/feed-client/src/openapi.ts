@@ -278,6 +278,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user_id}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forget what a user did and was shown
+         * @description The next response is that of a new user. The account, its settings, posts and memberships stay.
+         */
+        post: operations["reset_users__user_id__reset_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/impressions": {
         parameters: {
             query?: never;
@@ -970,6 +990,25 @@ export interface components {
             code: string;
         };
         /**
+         * ResetResponse
+         * @description What the user did and was shown is removed.
+         */
+        ResetResponse: {
+            /**
+             * Status
+             * @default reset
+             * @constant
+             */
+            status?: "reset";
+            /** Stores */
+            stores: components["schemas"]["StoreRows"][];
+            /**
+             * Managed Elsewhere
+             * @description Views and tables that show rows of another application, which stay
+             */
+            managed_elsewhere: string[];
+        };
+        /**
          * RetractResponse
          * @description The events are removed.
          */
@@ -985,6 +1024,16 @@ export interface components {
              * @description Events that this call removed
              */
             removed: number;
+        };
+        /**
+         * StoreRows
+         * @description A table, and how many of its rows were removed.
+         */
+        StoreRows: {
+            /** Name */
+            name: string;
+            /** Rows */
+            rows: number;
         };
         /**
          * StoredResponse
@@ -2749,6 +2798,71 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ExportResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    reset_users__user_id__reset_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "reset",
+                     *       "stores": [
+                     *         {
+                     *           "name": "user_interaction",
+                     *           "rows": 120
+                     *         },
+                     *         {
+                     *           "name": "follows",
+                     *           "rows": 8
+                     *         }
+                     *       ],
+                     *       "managed_elsewhere": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResetResponse"];
                 };
             };
             /** @description There is no such user */

@@ -1,12 +1,13 @@
-"""Export of a user, over real HTTP."""
+"""Export and reset of a user, over real HTTP."""
 
 import httpx
 import pytest
 
+from app.domain.ids import user_uuid
 from tests.e2e.test_api.test_recommendations import problem
 from tests.support.fake_use_cases import Running
 
-CALLS = [("GET", "/users/{}/export")]
+CALLS = [("GET", "/users/{}/export"), ("POST", "/users/{}/reset")]
 
 
 def test_an_export_is_one_json_object(api: httpx.Client) -> None:
@@ -14,6 +15,17 @@ def test_an_export_is_one_json_object(api: httpx.Client) -> None:
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     assert answer.json() == {"user_id": "alice", "interactions": 0}
+
+
+def test_a_reset_names_the_tables_and_their_removed_rows(api: httpx.Client, running: Running) -> None:
+    running.tables.add_follow(user_uuid("alice"), user_uuid("bob"))
+
+    answers = [api.post("/users/alice/reset") for _ in range(2)]
+
+    stores = [{"name": "user_interaction", "rows": 0}]
+    expected = {"status": "reset", "stores": stores, "managed_elsewhere": []}
+    assert [(one.status_code, one.json()) for one in answers] == [(202, expected)] * 2
+    assert not running.tables.follows
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)

@@ -271,10 +271,12 @@ def random_call(replica: Replica, draw: random.Random) -> None:
             ("POST", "/posts/batch", {"posts": [{"id": one, **some} for one in {post, other}]}),
             ("POST", "/interactions/track", event),
             ("POST", "/interactions/track", event),
+            ("POST", f"/users/{user}/reset", None),
         ]
     )
     status = replica.call(method, path, body).status_code
-    assert status == 202 or (path == "/interactions/track" and status == 404)
+    needs_user = path == "/interactions/track" or path.endswith("/reset")
+    assert status == 202 or (needs_user and status == 404)
 
 
 def contents(state: FeedState) -> dict[str, Any]:

@@ -38,6 +38,7 @@ ENDPOINTS = {
     "/health": "get",
     "/livez": "get",
     "/users/{user_id}/export": "get",
+    "/users/{user_id}/reset": "post",
     "/readyz": "get",
     "/metrics": "get",
 }

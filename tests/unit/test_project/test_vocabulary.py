@@ -160,6 +160,14 @@ EXEMPTIONS: Final = (
     Exemption("app/infrastructure/database/feed_log_impl.py", "feed_change_sweep", _TABLE),
     Exemption("app/infrastructure/database/migrations/env.py", "feed_change_swept", _TABLE),
     Exemption("app/infrastructure/database/user_tables.py", "feed_change_swept", _TABLE),
+    Exemption(
+        "app/infrastructure/database/migrations/versions/0013_user_data.py", "feed_change_swept", _TABLE
+    ),
+    Exemption(
+        "app/infrastructure/database/migrations/versions/0013_user_data.py", "feed_change_sweep", _TABLE
+    ),
+    Exemption("app/infrastructure/database/migrations/versions/0013_user_data.py", "swept", _PUBLISHED),
+    Exemption("app/infrastructure/database/migrations/versions/0013_user_data.py", "SWEEP", _PUBLISHED),
     Exemption("app/infrastructure/database/migrations/versions/0002_swept_outbox.py", "swept", _PUBLISHED),
     Exemption("app/infrastructure/database/migrations/versions/0002_swept_outbox.py", "SWEPT", _PUBLISHED),
     Exemption("app/infrastructure/database/migrations/versions/0002_swept_outbox.py", "sweep", _PUBLISHED),

@@ -1,6 +1,6 @@
-"""GET /users/{user_id}/export: what is stored about one user, as a whole."""
+"""GET /users/{user_id}/export and POST /users/{user_id}/reset: what is stored about one user, as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import Final
@@ -12,8 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from app.domain.errors import InvalidId, StorageUnavailable, UnknownUser
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.problems import error_responses
+from app.presentation.api.routers.write_routes import accepted, write_route
 from app.presentation.api.write_threads import WriteThreads
-from app.presentation.schemas.user_data_schema import ExportResponse
+from app.presentation.schemas.user_data_schema import ExportResponse, ResetResponse, StoreRows
 
 CONCURRENCY: Final = 2
 """Calls that run at once: each may read or delete many rows, and waits in a thread of its own."""
@@ -33,6 +34,11 @@ _EXPORT: Final = {
     "managed_elsewhere": [],
     "users": [{"id": "3f1f7c52-5a0c-5a57-8a43-6d6f3c1f4a10", "external_id": "ann", "languages": ["de"]}],
     **_NO_ROWS,
+}
+_RESET: Final = {
+    "status": "reset",
+    "stores": [{"name": "user_interaction", "rows": 120}, {"name": "follows", "rows": 8}],
+    "managed_elsewhere": [],
 }
 
 
@@ -63,7 +69,25 @@ def user_data_router(options: ApiOptions) -> APIRouter:
             raise
         return StreamingResponse(_parts(file), media_type="application/json")
 
+    @router.post(
+        "/users/{user_id:id}/reset",
+        summary="Forget what a user did and was shown",
+        **write_route(ResetResponse, _RESET, *_PROBLEMS),
+    )
+    async def reset(request: Request, user_id: str) -> Response:
+        """The next response is that of a new user. The account, its settings, posts and memberships stay."""
+        reset_user = services_of(request.scope).user_data.reset
+        removed = await threads.run(lambda: reset_user(user_id))
+        return accepted(
+            ResetResponse(stores=store_rows(removed.rows), managed_elsewhere=list(removed.managed_elsewhere))
+        )
+
     return router
+
+
+def store_rows(rows: Mapping[str, int]) -> list[StoreRows]:
+    """The removed rows by table."""
+    return [StoreRows(name=name, rows=number) for name, number in rows.items()]
 
 
 def _parts(file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
