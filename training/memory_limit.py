@@ -7,8 +7,8 @@ from typing import Final
 from app.infrastructure.config.settings import Settings
 from app.shared.exceptions import ConfigurationError
 
-BYTES_PER_EVENT: Final = 640
-BASE_BYTES: Final = 300 << 20
+BYTES_PER_EVENT: Final = 480
+BASE_BYTES: Final = 600 << 20
 """The memory of a process that trains, with usual numbers of users and posts (docs/scaling.md)."""
 _SIZE_FORM: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])(?:iB|B)?", re.ASCII | re.IGNORECASE)
 _UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
