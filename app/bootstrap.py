@@ -367,6 +367,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         track_concurrency=settings.track_concurrency,
         track_budget_seconds=settings.track_budget_ms / 1000,
         retry_after_seconds=settings.retry_after_seconds,
+        max_wait_seconds=settings.shed_after_ms / 1000,
     )
     return create_api(options, metrics, open_services, version=_service_version(), traces=traces)
 

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from app.domain.errors import ClockAhead, DomainError
+from app.presentation.api.admission import AdmissionControl, AdmissionMiddleware
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.presentation.api.middleware import (
     AccessLogMiddleware,
@@ -80,12 +81,20 @@ def create_api(
             app.state.services = services
             state = StateCollector(services.health)
             metrics.states.register(state)
+            metrics.states.register(admission)
+            admission.start()
             try:
                 yield
             finally:
+                admission.stop()
+                metrics.states.unregister(admission)
                 metrics.states.unregister(state)
 
-    middleware = [Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces)]
+    admission = AdmissionControl(options.max_wait_seconds)
+    middleware = [
+        Middleware(AdmissionMiddleware, control=admission),
+        Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces),
+    ]
     if options.api_keys:
         open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
         middleware.append(Middleware(ApiKeyMiddleware, keys=options.api_keys, open_paths=open_paths))

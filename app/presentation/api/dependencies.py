@@ -30,6 +30,7 @@ class ApiOptions:
     track_concurrency: int = 8
     track_budget_seconds: float = 0.9
     retry_after_seconds: int = 5
+    max_wait_seconds: float = 0.1  # of feed requests for the event loop; later ones are shed
 
 
 @dataclass(frozen=True, slots=True)

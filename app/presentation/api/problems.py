@@ -53,6 +53,7 @@ INVALID_REQUEST = Problem(422, "invalid_request", "The request does not fit the 
 INTERNAL_ERROR = Problem(
     500, "internal_error", "The service failed", "The failure was logged under the request id"
 )
+OVERLOADED = Problem(503, "overloaded", "Too many requests wait", "Repeat the call later")
 NOT_READY = Problem(503, "not_ready", "The service is starting", "The feed is being loaded")
 
 DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {

@@ -16,7 +16,13 @@ from app.application.dto.recommendation_response import RecommendationResponse
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
-from app.presentation.api.problems import INTERNAL_ERROR, ProblemError, error_responses, problem_of
+from app.presentation.api.problems import (
+    INTERNAL_ERROR,
+    OVERLOADED,
+    ProblemError,
+    error_responses,
+    problem_of,
+)
 from app.presentation.schemas.recommendation_schema import (
     EXAMPLE_ANSWER,
     GenerateRequest,
@@ -41,7 +47,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
                 "description": "A page; empty, and `exhausted`, when nothing is left",
                 "content": {"application/json": {"example": EXAMPLE_ANSWER}},
             },
-            **error_responses(*BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId),
+            **error_responses(*BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId, OVERLOADED),
         },
         openapi_extra={"requestBody": request_body(GenerateRequest.__name__)},
     )
@@ -73,7 +79,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         summary="How many posts are new since a list began",
         responses={
             200: {"content": {"application/json": {"example": {"new": 3, "capped": False}}}},
-            **error_responses(*BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId),
+            **error_responses(*BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId, OVERLOADED),
         },
         openapi_extra={"requestBody": request_body(UpdatesRequest.__name__)},
     )
