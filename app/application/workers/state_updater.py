@@ -345,14 +345,19 @@ class StateUpdater:
         vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
         if self._changed_texts is not None:
             self._changed_texts.update(post.id.bytes for post in batch)
+        returning = posts_with_stored_events(state, batch)
         with self._writing("posts"):
             restore_hidden_posts(state, batch)
-        changed, returning = changed_authors(state, batch), posts_with_stored_events(state, batch)
+        changed = changed_authors(state, batch)
         # Read first: if the database is away, the batch comes again and its authors still differ.
         # Events on own posts do not count.
         events = dict(self.interactions.events_of(changed)) if changed else {}
         if returning:
             events |= self.interactions.events_of_posts(returning)
+            users = [user_id.bytes for user_id, _ in events]  # they exist, even if no trigger captured them
+            state.reserve(state.n_users + len(users), state.n_posts)
+            with self._writing("users"):
+                state.add_users(users)
         upsert_posts(state, batch, vectors, self._writes("posts"))
         self._replace_events(
             [RemovedEvents(*pair, (), returned_events(state, stored)) for pair, stored in events.items()]
