@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.event_counting import CountingRule
@@ -16,9 +15,10 @@ from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
-from app.domain.ranking.simple_rankings import FORMULA, LEARNED, SIMPLE_RANKINGS
+from app.domain.ranking.simple_rankings import FORMULA, LEARNED
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.services.stage_observer import StageObserver
+from app.infrastructure.ml.artefact_structure import check_structure
 from app.infrastructure.ml.collaborative_filter import (
     MAX_COMPARED_EVENTS,
     CollaborativeFilter,
@@ -26,7 +26,6 @@ from app.infrastructure.ml.collaborative_filter import (
 )
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.earlier_format import in_present_format
-from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
 FORMAT = 7
 _EARLIER_FORMAT = 6  # with the whole feed in place of the trending posts
@@ -83,16 +82,9 @@ class ServedModel:
                 artifact = in_present_format(artifact)
             elif artifact["format"] != FORMAT:
                 raise InvalidArtifact(
-                    f"the artefact has format {artifact['format']!r}, this service reads {FORMAT}: train again"
+                    f"the artefact has another format than {FORMAT}, which this service reads: train again"
                 )
-            matrix, neighbours = artifact["matrix"], artifact["neighbours"]
-            if not isinstance(matrix, csr_array) or not isinstance(neighbours, StoredNeighbours):
-                raise InvalidArtifact("the artefact's matrix or neighbours have another type: train again")
-            if matrix.shape != (len(artifact["user_keys"]), len(artifact["post_keys"])):
-                raise InvalidArtifact("the artefact's matrix does not fit its users and posts: train again")
-            simple_ranking = artifact.get("simple_ranking", FORMULA)  # earlier versions wrote none
-            if simple_ranking not in SIMPLE_RANKINGS:
-                raise InvalidArtifact(f"the artefact has an unknown ranking {simple_ranking!r}: train again")
+            check_structure(artifact)
             options = dict(artifact["options"])
             options["counting"] = CountingRule(**options["counting"])
             options["formula"] = FormulaWeights(**options["formula"])
@@ -100,18 +92,18 @@ class ServedModel:
                 options=RankingOptions(**options),
                 user_keys=artifact["user_keys"],
                 post_keys=artifact["post_keys"],
-                collaborative_filter=CollaborativeFilter(matrix, neighbours),
+                collaborative_filter=CollaborativeFilter(artifact["matrix"], artifact["neighbours"]),
                 text_space=TextSpace(**artifact["text"]),
                 choice_model=ChoiceModel(**artifact["choice"]) if artifact["choice"] else None,
                 trending=TrendingPosts(**artifact["trending"]),
                 sizes=dict(artifact["sizes"]),
                 position=LogPosition(**artifact["position"]) if artifact["position"] else None,
                 figures=artifact["figures"],
-                simple_ranking=simple_ranking,
+                simple_ranking=artifact.get("simple_ranking", FORMULA),  # earlier versions wrote none
             )
-        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError) as error:
             raise InvalidArtifact(
-                f"the artefact lacks a part or has one of another shape: {error!r}; train again"
+                "the artefact lacks a part or has one of another shape; train again"
             ) from error
 
     @property
@@ -122,7 +114,7 @@ class ServedModel:
         try:
             return self.trending.to_state(self.options.counting)
         except (ValueError, IndexError, TypeError) as error:
-            raise InvalidArtifact(f"the artefact's trending posts do not fit together: {error}") from error
+            raise InvalidArtifact("the artefact's trending posts do not fit together; train again") from error
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""

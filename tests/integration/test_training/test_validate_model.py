@@ -116,11 +116,11 @@ def test_a_feed_without_a_held_out_request_makes_a_valid_model(
         ({"metrics": {"prequential": {"random": figure(0.2)}}}, "its training recorded no held-out metrics"),
         (
             {"changes": {"format": 99}},
-            f"it cannot be read: the artefact has format 99, this service reads {FORMAT}",
+            f"it cannot be read: the artefact has another format than {FORMAT}, which this service reads",
         ),
         (
             {"changes": {"trending": {}}},
-            "it cannot be read: the artefact lacks a part or has one of another shape: TypeError(",
+            "it cannot be read: the artefact's part 'trending' is missing or not as training writes it",
         ),
     ],
 )

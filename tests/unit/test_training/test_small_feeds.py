@@ -133,5 +133,5 @@ def test_an_artefact_of_an_earlier_version_serves_the_formula_and_an_unknown_ran
     earlier = {name: value for name, value in artifact.items() if name != "simple_ranking"}
 
     assert ServedModel.from_artifact(earlier).ranking == "formula"
-    with pytest.raises(InvalidArtifact, match="unknown ranking 'fame'"):
+    with pytest.raises(InvalidArtifact, match="part 'simple_ranking' is"):
         ServedModel.from_artifact(artifact | {"simple_ranking": "fame"})
