@@ -66,7 +66,7 @@ from app.domain.services.clock import Clock
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
 from app.infrastructure.config.dsn import parse_dsn
-from app.infrastructure.config.key_files import cursor_secrets
+from app.infrastructure.config.key_files import cursor_secrets, erasure_secrets
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
@@ -88,6 +88,7 @@ from app.infrastructure.database.membership_repository_impl import SqlMembership
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
@@ -140,7 +141,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     stack.callback(engine.dispose)
     schema = feed_schema(engine, settings.db_schema)
     return replace(
-        _storage(engine, schema, settings.statement_budget_ms / 1000),
+        _storage(engine, schema, settings.statement_budget_ms / 1000, Tombstones(erasure_secrets(settings))),
         feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
@@ -148,7 +149,10 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
 
 
 def _storage(
-    engine: Engine, schema: SchemaName = PUBLIC_SCHEMA, budget_seconds: float = DEFAULT_BUDGET_SECONDS
+    engine: Engine,
+    schema: SchemaName = PUBLIC_SCHEMA,
+    budget_seconds: float = DEFAULT_BUDGET_SECONDS,
+    tombstones: Tombstones = NO_TOMBSTONES,
 ) -> Storage:
     """The ports that requests use."""
     common = engine, schema, budget_seconds
@@ -157,9 +161,9 @@ def _storage(
         controls=SqlControlRepository(*common),
         follows=SqlFollowRepository(*common),
         memberships=SqlMembershipRepository(*common),
-        entities=SqlEntityRepository(*common),
-        impressions=SqlImpressionRepository(*common),
-        user_data=SqlUserDataRepository(engine, schema, _USER_DATA_BUDGET_SECONDS),
+        entities=SqlEntityRepository(*common, tombstones),
+        impressions=SqlImpressionRepository(*common, tombstones),
+        user_data=SqlUserDataRepository(engine, schema, _USER_DATA_BUDGET_SECONDS, tombstones),
     )
 
 

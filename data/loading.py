@@ -24,6 +24,7 @@ from app.domain.feed.dataset import (
     uuid_keys,
 )
 from app.domain.feed.time_units import DAY
+from app.infrastructure.config.key_files import erasure_secrets
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.bulk_load import (
     LoadCounts,
@@ -37,6 +38,7 @@ from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.existing_rows import with_existing_keys
 from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
 from app.shared.progress import Progress
 from data.feed_files.reader import FeedFile
 from data.feed_files.skipped_rows import SkippedRows
@@ -54,6 +56,7 @@ class FeedDatabase:
     engine: Engine
     schema: SchemaName
     impression_days: int
+    tombstones: Tombstones = NO_TOMBSTONES
 
     def is_empty(self) -> bool:
         """Whether the database has no post."""
@@ -120,6 +123,7 @@ class FeedDatabase:
             given=given,
             update=update,
             progress=table_progress,
+            tombstones=self.tombstones,
         )
 
 
@@ -249,7 +253,8 @@ def feed_database() -> Iterator[FeedDatabase]:
             ready = connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema["feed_import"]})
         if ready is None:
             migrate(engine, schema)
-        yield FeedDatabase(engine, schema, settings.impression_days)
+        tombstones = Tombstones(erasure_secrets(settings, creates=False))
+        yield FeedDatabase(engine, schema, settings.impression_days, tombstones)
 
 
 def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows], *, update: bool = False) -> str:
@@ -261,12 +266,14 @@ def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows], *, update: 
     for name in ("controls", "memberships", "impressions"):
         rows = getattr(counts, name)
         added += f", {rows:,} {name}" if rows else ""
-    if replace(counts, old_impressions=0, different={}, surplus={}) == LoadCounts(0, 0, 0, 0):
+    if replace(counts, old_impressions=0, erased_users=0, different={}, surplus={}) == LoadCounts(0, 0, 0, 0):
         added = "nothing new"
     parts = [added, *_differences(counts, update=update)]
     skipped = list(map(str, skipped_rows))
     if counts.old_impressions:
         skipped.append(f"{counts.old_impressions:,} of the impressions (not of the last IMPRESSION_DAYS)")
+    if counts.erased_users:
+        skipped.append(f"{counts.erased_users:,} erased users with their rows")
     return "; ".join([*parts, f"skipped {', '.join(skipped)}"] if skipped else parts)
 
 

@@ -42,6 +42,10 @@ class UnknownUser(DomainError):
     """No such user."""
 
 
+class ErasedUser(DomainError):
+    """A user who was erased, and of whom no row may be stored again."""
+
+
 class UnknownPost(DomainError):
     """No such post."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.entities import Post, User
-from app.domain.errors import InvalidPost, ManagedElsewhere
+from app.domain.errors import ErasedUser, InvalidPost, ManagedElsewhere
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.entity_repository import EntityChange, Fields
 from app.domain.repositories.interaction_repository import RemovedEvents
@@ -25,6 +25,8 @@ class InMemoryEntities:
         self._begin()
         columns = {name: value for name, value in fields.items() if name != "username"}
         key = user_uuid(user_id)
+        if key in self._tables.erased:
+            raise ErasedUser(user_id)
         self._tables.add_users(
             replace(self._tables.users.get(key) or User(key, user_id, now), **_values(columns))
         )

@@ -100,6 +100,7 @@ class InMemoryTables:
     next_event: int = 1
     received_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # of the last event; it never goes back
     next_post: int = 1
+    erased: dict[UUID, datetime] = field(default_factory=dict)
     away: bool = False
     source: str = "memory"
     purged: int = 0  # no change of a later transaction was removed

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.domain.errors import UnknownUser
 from app.domain.ids import user_uuid
 from app.domain.repositories.feed_log import LogPosition
-from app.domain.repositories.user_data_repository import RemovedUserData
+from app.domain.repositories.user_data_repository import ErasureReceipt, RemovedUserData
 from tests.support.fake_storage import InMemoryFeedLog, InMemoryTables
 
 
@@ -27,6 +28,20 @@ class InMemoryUserData:
         before = LogPosition(self._tables.source, self._tables.next_xid)
         rows = {"user_interaction": self._tables.reset(key)}
         return RemovedUserData(rows, [], InMemoryFeedLog(self._tables).read_changes(before))
+
+    def erase(self, user_id: str) -> ErasureReceipt:
+        self._tables.begin()
+        key = user_uuid(user_id)
+        if key in self._tables.erased:
+            return ErasureReceipt(self._tables.erased[key], {"users": 1}, [])
+        self._known_user(user_id)
+        before = LogPosition(self._tables.source, self._tables.next_xid)
+        for post in [post for post in self._tables.posts.values() if post.author_id == key]:
+            self._tables.remove_post(post.id)
+        self._tables.remove_user(key)
+        self._tables.erased[key] = datetime(2026, 3, 1, tzinfo=UTC)
+        changes = InMemoryFeedLog(self._tables).read_changes(before)
+        return ErasureReceipt(self._tables.erased[key], {"users": 1}, [], changes)
 
     def _known_user(self, user_id: str) -> UUID:
         self._tables.begin()

@@ -17,6 +17,7 @@ from app.infrastructure.database.impression_repository_impl import SqlImpression
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.tombstones import Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from tests.support.small_service import FEW_CANDIDATES, SmallService
 from tests.support.storage_under_test import NOON
@@ -47,7 +48,7 @@ def a_process(
         SqlMembershipRepository(engine, budget_seconds=20),
         SqlEntityRepository(engine, budget_seconds=20),
         SqlImpressionRepository(engine, budget_seconds=20),
-        SqlUserDataRepository(engine, budget_seconds=20),
+        SqlUserDataRepository(engine, budget_seconds=20, tombstones=Tombstones([b"secret of the tests"])),
         log,
         SqlPostRepository(engine, budget_seconds=20),
     )

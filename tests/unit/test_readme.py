@@ -30,6 +30,7 @@ from app.presentation.schemas.recommendation_schema import (
     UpdatesRequest,
     UpdatesResponse,
 )
+from app.presentation.schemas.user_data_schema import ErasureResponse
 from app.shared.log_output import standard_output
 from app.shared.monitoring import Metrics
 from tests.support.feeds import generated
@@ -299,13 +300,14 @@ def test_requests_and_responses_of_the_documents_have_the_shape_of_the_interface
             url = next(word for word in words if word.startswith("http"))
             sent[url.removeprefix("http://localhost:8000")] = words[words.index("-d") + 1]
     [response] = blocks(page("README.md"), "json")
-    updates, stored, tracked = blocks(page("docs/api.md"), "json")
+    updates, stored, erased, tracked = blocks(page("docs/api.md"), "json")
 
     request = GenerateRequest.model_validate_json(sent["/recommendations/generate"])
     UpdatesRequest.model_validate_json(sent["/recommendations/updates"])
     UpdatesResponse.model_validate_json(updates)
     PostBody.model_validate_json(sent["/posts/post_9"])
     StoredResponse.model_validate_json(stored)
+    ErasureResponse.model_validate_json(erased)
     TrackRequest.model_validate_json(sent["/interactions/track"])
     answer = GenerateResponse.model_validate_json(response)
 

@@ -1,4 +1,4 @@
-"""Export everything that is stored about a user, or make the service forget what the user did."""
+"""Export or erase everything that is stored about a user, or forget what the user did."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from app.application.committed_change import apply_committed
 from app.application.id_resolver import IdResolver
 from app.domain.ids import checked_id
 from app.domain.repositories.feed_log import FeedChanges
-from app.domain.repositories.user_data_repository import RemovedUserData, UserDataRepository
+from app.domain.repositories.user_data_repository import ErasureReceipt, RemovedUserData, UserDataRepository
 
 
 @dataclass(eq=False)
@@ -36,3 +36,11 @@ class UserData:
         removed = self.repository.reset(checked_id("user", user_id))
         apply_committed(self.apply, removed.changes, "user_data.not_applied")
         return removed
+
+    def erase(self, user_id: str) -> ErasureReceipt:
+        """Remove everything about a user; returns after the commit. A repeated call returns the same receipt."""
+        self.discard_pending(self.ids.user_id(user_id))  # else it would be saved after the removal
+        receipt = self.repository.erase(checked_id("user", user_id))
+        if receipt.changes is not None:
+            apply_committed(self.apply, receipt.changes, "user_data.not_applied")
+        return receipt

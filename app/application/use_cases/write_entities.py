@@ -23,7 +23,7 @@ class WriteEntities:
     apply: Callable[[EntityChange], None]
 
     def put_user(self, user_id: str, fields: Fields) -> None:
-        """Create a user, or change the given fields."""
+        """Create a user, or change the given fields. Raises ErasedUser."""
         self._apply(self.repository.put_user(checked_id("user", user_id), fields, self.clock.now()))
 
     def put_post(self, post_id: str, fields: Fields) -> None:

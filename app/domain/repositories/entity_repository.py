@@ -38,12 +38,13 @@ class EntityRepository(Protocol):
     """
 
     def put_user(self, user_id: str, fields: Fields, now: datetime) -> EntityChange:
-        """Create a user, or change the given fields."""
+        """Create a user, or change the given fields. Raises ErasedUser."""
 
     def put_posts(self, posts: Sequence[tuple[str, Fields]], now: datetime) -> EntityChange:
         """Create posts, or change the given fields, all or none. Authors without a row get one.
 
-        Raises InvalidPost if two entries are the same post, or if a post for members has no audience.
+        Raises InvalidPost if two entries are the same post, if a post for members has no audience, or if an author was
+        erased.
         """
 
     def delete_post(self, post_id: str) -> EntityChange:

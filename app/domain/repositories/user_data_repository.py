@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from app.domain.repositories.feed_log import FeedChanges
@@ -21,6 +22,20 @@ class RemovedUserData:
     changes: FeedChanges
 
 
+@dataclass(frozen=True, slots=True)
+class ErasureReceipt:
+    """What an erasure removed, and when. It does not name the user.
+
+    rows, managed_elsewhere  as in RemovedUserData
+    changes                  as in RemovedUserData; None if the user was erased by an earlier call
+    """
+
+    erased_at: datetime
+    rows: Mapping[str, int]
+    managed_elsewhere: Sequence[str]
+    changes: FeedChanges | None = None
+
+
 class UserDataRepository(Protocol):
     """The rows about a user in all tables of the service. Ids are valid and in the caller's spelling.
 
@@ -32,3 +47,9 @@ class UserDataRepository(Protocol):
 
     def reset(self, user_id: str) -> RemovedUserData:
         """Remove what the user did and was shown; the user, their posts and their memberships stay."""
+
+    def erase(self, user_id: str) -> ErasureReceipt:
+        """Remove the user, their posts with all events on them, and all other rows about them; add a tombstone.
+
+        A repeated call returns the same receipt.
+        """

@@ -1,10 +1,12 @@
-"""The secret that signs cursors: set by the deployment, or created once for one machine."""
+"""The secrets that sign cursors and hash ids: set by the deployment, or created once for one machine."""
 
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
+from pydantic import SecretStr
 
 from app.infrastructure.config.settings import Settings
 from app.shared.atomic_file import create_private_file
@@ -18,26 +20,45 @@ MIN_SECRET_CHARACTERS: Final = 43  # 32 bytes in base64 without padding; a creat
 def cursor_secrets(settings: Settings) -> Sequence[bytes]:
     """Return the secrets of CURSOR_SECRET or, if it is unset, the one in `keys_dir`/cursor_secret.
 
-    A missing file is created (0600) with a warning; processes that start at once agree on one secret. If the folder
-    cannot be used, a warning is logged and the secret is valid for this process only.
+    If the folder cannot be used, the secret is valid for this process only. Raises ConfigurationError (see `_secrets`).
+    """
+    known = _secrets(settings.cursor_secret, settings.keys_dir / "cursor_secret", "CURSOR_SECRET")
+    return known or [secrets.token_bytes(32)]
+
+
+def erasure_secrets(settings: Settings, *, creates: bool = True) -> Sequence[bytes]:
+    """Return the secrets of ERASURE_SECRET or, if it is unset, the one in `keys_dir`/erasure_secret.
+
+    A missing file is created if `creates`. Returns none if the folder cannot be used: a secret of one process would be
+    useless, because hashes of ids outlive it. Raises ConfigurationError (see `_secrets`).
+    """
+    path = settings.keys_dir / "erasure_secret"
+    if not creates and not settings.erasure_secret and not path.exists():
+        return []
+    return _secrets(settings.erasure_secret, path, "ERASURE_SECRET")
+
+
+def _secrets(configured: Sequence[SecretStr], path: Path, variable: str) -> Sequence[bytes]:
+    """Return the configured secrets or, if there are none, the one in the file; none if it cannot be used.
+
+    A missing file is created (0600) with a warning; processes that start at once agree on one secret. If that fails, a
+    warning is logged.
 
     Raises ConfigurationError if the file holds less than a secret. The file is never replaced: another process may
     use it, or a person may have written it.
     """
-    configured = [secret.get_secret_value().encode() for secret in settings.cursor_secret]
     if configured:
-        return configured
-    path = settings.keys_dir / "cursor_secret"
+        return [secret.get_secret_value().encode() for secret in configured]
     try:
         if create_private_file(path, secrets.token_hex(32).encode()):
-            log.warning("keys.created", path=str(path), hint="set CURSOR_SECRET, the same on all replicas")
+            log.warning("keys.created", path=str(path), hint=f"set {variable}, the same on all replicas")
         secret = path.read_bytes().strip()
     except OSError as error:
-        log.warning("keys.not_stored", path=str(path), cause=error.strerror, hint="set CURSOR_SECRET")
-        return [secrets.token_bytes(32)]
+        log.warning("keys.not_stored", path=str(path), cause=error.strerror, hint=f"set {variable}")
+        return []
     if len(secret) < MIN_SECRET_CHARACTERS:
         raise ConfigurationError(
             f"{path}: the file is empty or cut off ({len(secret)} of at least {MIN_SECRET_CHARACTERS} characters); "
-            "delete it to create a new secret, or set CURSOR_SECRET"
+            f"delete it to create a new secret, or set {variable}"
         )
     return [secret]

@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     """Whether /metrics requires an API key."""
     cursor_secret: Annotated[list[SecretStr], *Comma] = []
     """Secrets (comma-separated) of all replicas: the first signs cursors, all verify them. Unset: one in KEYS_DIR."""
+    erasure_secret: Annotated[list[SecretStr], *Comma] = []
+    """Secrets (comma-separated) that hash the ids of erased users: the first for new hashes. Unset: one in KEYS_DIR."""
     keys_dir: Path = Path(".local/keys")
     """Folder of created keys, which only their owner can read."""
 

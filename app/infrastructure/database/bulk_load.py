@@ -24,6 +24,7 @@ from app.infrastructure.database.bulk_rows import Columns, json_rows, json_value
 from app.infrastructure.database.bulk_update import GivenRows, different_rows, surplus_rows
 from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.schema import OWNER_MARK, PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
 from app.shared.exceptions import ConfigurationError
 
 _ROWS_PER_INSERT: Final = 5_000
@@ -37,7 +38,7 @@ _EXPRESSIONS: Final = {
 """Table -> column -> its value as SQL, for columns that are not stored as they are given."""
 _CONTROL_FIELDS: Final = ("user_id", "action", "post_id", "author_id", "tag", "word", "created_at", "until")
 _TABLES: Final = ("users", "posts", "follows", "user_interaction", "user_feedback", "memberships")
-_NAMES: Final = {"user_interaction": "interactions", "user_feedback": "controls"}
+_NAMES: Final = {"user_interaction": "interactions", "user_feedback": "controls", "impression": "impressions"}
 """Table -> its field in LoadCounts, where the two differ."""
 
 
@@ -48,6 +49,7 @@ _NOTHING_GIVEN: Final = GivenRows()
 class LoadCounts:
     """Numbers of new rows, and of the pages that were skipped because of their age.
 
+    erased_users  users of the feed who were erased: none of their rows are loaded
     different  stored users and posts whose values differ from those of the files; they were changed by an update
     surplus    stored follows and memberships that the files lack; they were removed by an update
     """
@@ -60,6 +62,7 @@ class LoadCounts:
     memberships: int = 0
     impressions: int = 0
     old_impressions: int = 0
+    erased_users: int = 0
     different: Mapping[str, int] = field(default_factory=dict)
     surplus: Mapping[str, int] = field(default_factory=dict)
 
@@ -97,6 +100,7 @@ def load_feed(
     given: GivenRows = _NOTHING_GIVEN,
     update: bool = False,
     progress: Callable[[str, int], None] = lambda _table, _rows: None,
+    tombstones: Tombstones = NO_TOMBSTONES,
 ) -> LoadCounts:
     """Add the rows of `feed` that the database lacks, in one transaction.
 
@@ -108,10 +112,11 @@ def load_feed(
     given            what the files describe; stored rows are compared with it
     update           whether stored rows that differ are changed; follows and memberships become exactly the given ones
                      of each user who has some
+    tombstones       recognises erased users, whose rows are removed again before the commit
     progress         is called with a field of LoadCounts, and the number of its rows loaded
 
     Raises LoadRejected (the tables are not ours, or a row contradicts the database), ShiftConflict (another shift is
-    stored) and StorageUnavailable.
+    stored), ConfigurationError (tombstones of an unknown secret) and StorageUnavailable.
     """
     try:
         with storage_errors(), engine.begin() as connection:
@@ -138,8 +143,11 @@ def load_feed(
                 for table in given.sets
                 if (rows := surplus_rows(connection, schema, table, tables[table], update=update))
             }
+            erased = _remove_erased_users(connection, schema, feed, tombstones, added)
             old = len(feed.pages) - len(pages)
-            return LoadCounts(**added, old_impressions=old, different=different, surplus=surplus)
+            return LoadCounts(
+                **added, old_impressions=old, erased_users=erased, different=different, surplus=surplus
+            )
     except orjson.JSONEncodeError as error:
         raise LoadRejected(f"a text cannot be stored: {error}") from error
     except DBAPIError as error:
@@ -161,6 +169,25 @@ def _add_rows(
             added[name] += rows_added
             progress(name, rows_loaded)
     return added
+
+
+def _remove_erased_users(
+    connection: Connection,
+    schema: SchemaName,
+    feed: FeedDataset,
+    tombstones: Tombstones,
+    added: dict[str, int],
+) -> int:
+    """Remove the rows of erased users again; returns the number of these users. The rows no longer count as `added`."""
+    if not tombstones.require_known(connection, schema):
+        return 0
+    keys = [UUID(bytes=key.tobytes()) for key in feed.users.key]
+    removed = tombstones.remove_again(connection, schema, keys)
+    for table, rows in (item for of_user in removed for item in of_user.items()):
+        name = _NAMES.get(table, table)
+        if name in added:
+            added[name] -= min(rows, added[name])
+    return len(removed)
 
 
 def _columns(feed: FeedDataset) -> dict[str, Columns]:

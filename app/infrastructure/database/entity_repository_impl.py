@@ -1,7 +1,8 @@
 """EntityRepository over PostgreSQL."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -9,11 +10,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
-from app.domain.errors import InvalidPost, ManagedElsewhere, StorageUnavailable
+from app.domain.errors import ErasedUser, InvalidPost, ManagedElsewhere, StorageUnavailable
 from app.domain.repositories.entity_repository import EntityChange, Fields
 from app.domain.repositories.interaction_repository import RemovedEvents
 from app.infrastructure.database.post_repository_impl import read_posts
 from app.infrastructure.database.sql_repository import SqlRepository
+from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
 from app.infrastructure.database.user_rows import read_users
 
 Table = Literal["users", "posts"]
@@ -48,14 +50,22 @@ FROM jsonb_array_elements(%s::jsonb) AS given (fields) WHERE stored.id = (given.
 """
 
 
+@dataclass(frozen=True, slots=True)
 class SqlEntityRepository(SqlRepository):
-    """EntityRepository over the tables users and posts."""
+    """EntityRepository over the tables users and posts. Rows of erased users are rejected after they are written.
+
+    An erasure that commits first is visible then, because the insertion of the same row waits for its end.
+    """
+
+    tombstones: Tombstones = NO_TOMBSTONES
 
     def put_user(self, user_id: str, fields: Fields, now: datetime) -> EntityChange:
         with self.transaction() as connection:
             self._must_be_own(connection, "users")
             [id_] = self._uuids(connection, "users", [user_id]).values()
             self._write(connection, "users", [{**fields, "id": id_, "external_id": user_id}], now)
+            if self.tombstones.erased(connection, self.schema, [id_]):
+                raise ErasedUser(user_id)
             return self._change(connection, users=[id_])
 
     def put_posts(self, posts: Sequence[tuple[str, Fields]], now: datetime) -> EntityChange:
@@ -78,6 +88,9 @@ class SqlEntityRepository(SqlRepository):
             self._write(connection, "posts", rows, now)
             change = self._change(connection, users=ids["users"].values(), posts=ids["posts"].values())
             _must_have_audiences(change, rows)
+            _must_have_no_author_of(
+                rows, self.tombstones.erased(connection, self.schema, change.user_seqs.keys())
+            )
             return change
 
     def delete_post(self, post_id: str) -> EntityChange:
@@ -170,6 +183,15 @@ def _must_differ(rows: Sequence[Mapping[str, Any]]) -> None:
     if repeated:
         earlier = first[rows[repeated[0]]["id"]]
         raise InvalidPost(f"posts[{repeated[0]}]: the same post as posts[{earlier}]; send it once", repeated)
+
+
+def _must_have_no_author_of(rows: Sequence[Mapping[str, Any]], erased: Collection[UUID]) -> None:
+    """Raise InvalidPost if the author of a post was erased."""
+    places = [place for place, row in enumerate(rows) if row.get("author_id") in erased]
+    if places:
+        raise InvalidPost(
+            f"posts[{places[0]}]: the author was erased; no row is stored under this id", places
+        )
 
 
 def _must_have_audiences(change: EntityChange, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from app.domain.feed.shown_pages import ShownPage
 from app.domain.repositories.impression_repository import MAX_REACH_EVENTS, MAX_REACH_POSTS, PostReach
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_repository import SqlRepository
+from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
 
 MAX_PAGES_READ: Final = 200_000
 """Pages in a full read, the newest; 20 posts each take 50 MB in the feed state."""
@@ -81,9 +82,10 @@ ORDER BY p.created_at DESC, p.seq DESC
 class SqlImpressionRepository(SqlRepository):
     """ImpressionRepository over the partitioned table impression and the table impression_count.
 
-    A page with a post number above MAX_POST_NUMBER is omitted.
+    A page with a post number above MAX_POST_NUMBER is omitted, and so is one of an erased user.
     """
 
+    tombstones: Tombstones = NO_TOMBSTONES
     _days: set[date] = field(default_factory=set, init=False)  # days whose partitions exist
 
     def save(self, impressions: Sequence[Impression]) -> int:
@@ -156,8 +158,13 @@ class SqlImpressionRepository(SqlRepository):
             connection.exec_driver_sql(f"SELECT {self.schema['feed_impression_partition']}(%s)", (day,))
 
     def _insert(self, impressions: Sequence[Impression]) -> None:
-        columns = zip(*map(_parameters, impressions), strict=True)
+        unknown = {page.user_id for page in impressions if not page.known_user}
         with self.transaction() as connection:
+            erased = self.tombstones.erased(connection, self.schema, unknown)
+            kept = [page for page in impressions if page.user_id not in erased]
+            if not kept:
+                return
+            columns = zip(*map(_parameters, kept), strict=True)
             connection.exec_driver_sql(SAVE_STATEMENT.format_map(self.schema), tuple(map(list, columns)))
 
     def _mark(

@@ -1,24 +1,29 @@
 """UserDataRepository over PostgreSQL."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection
 
-from app.domain.errors import UnknownUser
-from app.domain.repositories.user_data_repository import RemovedUserData
+from app.domain.errors import StorageUnavailable, UnknownUser
+from app.domain.repositories.user_data_repository import ErasureReceipt, RemovedUserData
 from app.infrastructure.database.changed_rows import keys_of, read_present_rows
 from app.infrastructure.database.schema import OWNER_MARK
 from app.infrastructure.database.sql_repository import SqlRepository
+from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones, receipt_time
 from app.infrastructure.database.user_tables import INTERNAL_COLUMNS, USER_TABLES, UserTable
 
 _ROWS_PER_FETCH: Final = 500
 
 
+@dataclass(frozen=True, slots=True)
 class SqlUserDataRepository(SqlRepository):
     """UserDataRepository over the tables of `user_tables`, as far as the migrations created them."""
+
+    tombstones: Tombstones = NO_TOMBSTONES
 
     def export(self, user_id: str, write: Callable[[bytes], object]) -> None:
         """As in UserDataRepository, with a bounded number of rows in memory.
@@ -44,6 +49,35 @@ class SqlUserDataRepository(SqlRepository):
         with self.transaction() as connection:
             return self._remove(connection, self._known_user(connection, user_id), "feed_reset_user")
 
+    def erase(self, user_id: str) -> ErasureReceipt:
+        """As in UserDataRepository, by the function feed_erase_user. Tables of another application stay as they are.
+
+        Raises StorageUnavailable without a secret for the tombstone.
+        """
+        with self.transaction() as connection:
+            key = self._key(connection, user_id)
+            lock = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+            connection.exec_driver_sql(lock, (f"feed erasure {self.schema} {key}",))  # a second call waits
+            ids = connection.exec_driver_sql(
+                f"SELECT id, {self.schema['feed_derived_id']}('user', coalesce(external_id::text, id::text)) "
+                f"FROM {self.schema['feed_users']} WHERE id = %s",
+                (key,),
+            ).one_or_none()
+            if ids is None:
+                stored = self.tombstones.receipt(connection, self.schema, key)
+                if stored is None:
+                    raise UnknownUser(user_id)
+                return ErasureReceipt(receipt_time(stored), stored["rows"], stored["managed_elsewhere"])
+            if not self.tombstones.secrets:
+                raise StorageUnavailable(
+                    "no secret for the tombstone of the user: set ERASURE_SECRET, or make KEYS_DIR writable"
+                )
+            removed = self._remove(connection, key, "feed_erase_user")
+            rows, elsewhere = removed.rows, removed.managed_elsewhere
+            receipt = {"erased_at": _now(connection), "rows": rows, "managed_elsewhere": elsewhere}
+            self.tombstones.add(connection, self.schema, set(ids), receipt)
+            return ErasureReceipt(receipt_time(receipt), rows, elsewhere, removed.changes)
+
     def _remove(self, connection: Connection, user_id: UUID, function: str) -> RemovedUserData:
         """Call an SQL function that removes rows of a user, and read what the transaction changed."""
         elsewhere = self._managed_elsewhere(connection)
@@ -58,12 +92,19 @@ class SqlUserDataRepository(SqlRepository):
         changes = read_present_rows(connection, self.schema, keys_of(written), [])
         return RemovedUserData(rows, elsewhere, changes)
 
+    def _key(self, connection: Connection, user_id: str) -> UUID:
+        """The UUID of the user whom an id means, or would mean if they existed."""
+        query = f"SELECT {self.schema['feed_user_id']}(%s)"
+        key: UUID = connection.exec_driver_sql(query, (user_id,)).scalar_one()
+        return key
+
     def _known_user(self, connection: Connection, user_id: str) -> UUID:
-        """The UUID of the row that an id means. Raises UnknownUser."""
-        query = f"SELECT id FROM {self.schema['feed_users']} WHERE id = {self.schema['feed_user_id']}(%s)"
-        key: UUID | None = connection.exec_driver_sql(query, (user_id,)).scalar_one_or_none()
-        if key is None:
-            raise UnknownUser(user_id)
+        """The UUID of the user whom an id means. Raises UnknownUser."""
+        key = self._key(connection, user_id)
+        try:
+            self.require_user(connection, key)
+        except UnknownUser:
+            raise UnknownUser(user_id) from None
         return key
 
     def _rows(self, connection: Connection, table: UserTable, user_id: UUID) -> Iterator[str]:

@@ -66,6 +66,9 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
     errors.EventTooOld: Problem(422, "event_too_old", "An interaction is too old"),
     errors.ClockAhead: Problem(409, "clock_ahead", "The caller's clock is ahead"),
     errors.UnknownUser: Problem(404, "unknown_user", "There is no such user"),
+    errors.ErasedUser: Problem(
+        410, "erased_user", "The user was erased", "No row is stored under this id again"
+    ),
     errors.UnknownPost: Problem(404, "unknown_post", "There is no such post"),
     errors.UnknownAuthor: Problem(404, "unknown_author", "There is no such author"),
     errors.InvalidControl: Problem(422, "invalid_control", "The action cannot be stored"),

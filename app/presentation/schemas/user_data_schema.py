@@ -48,3 +48,19 @@ class ResetResponse(BaseModel):
     managed_elsewhere: list[str] = Field(
         description="Views and tables that show rows of another application, which stay"
     )
+
+
+class ErasureResponse(BaseModel):
+    """The receipt of an erasure, which does not name the user."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["erased"] = "erased"
+    erased_at: datetime
+    stores: list[StoreRows]
+    managed_elsewhere: list[str] = Field(
+        description="Views and tables that show rows of another application, which are not erased"
+    )
+    outbox_purged_from: datetime = Field(
+        description="From then on, the outbox is purged of the id, which replicas need until then"
+    )

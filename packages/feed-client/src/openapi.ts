@@ -208,7 +208,13 @@ export interface paths {
          */
         put: operations["put_user_users__user_id__put"];
         post?: never;
-        delete?: never;
+        /**
+         * Erase a user
+         * @description Removes the user, their posts with all events on them, and all other rows about them. It is final.
+         *
+         *     A repeated call returns the same receipt.
+         */
+        delete: operations["erase_users__user_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -546,6 +552,36 @@ export interface components {
              * @constant
              */
             status?: "deleted";
+        };
+        /**
+         * ErasureResponse
+         * @description The receipt of an erasure, which does not name the user.
+         */
+        ErasureResponse: {
+            /**
+             * Status
+             * @default erased
+             * @constant
+             */
+            status?: "erased";
+            /**
+             * Erased At
+             * Format: date-time
+             */
+            erased_at: string;
+            /** Stores */
+            stores: components["schemas"]["StoreRows"][];
+            /**
+             * Managed Elsewhere
+             * @description Views and tables that show rows of another application, which are not erased
+             */
+            managed_elsewhere: string[];
+            /**
+             * Outbox Purged From
+             * Format: date-time
+             * @description From then on, the outbox is purged of the id, which replicas need until then
+             */
+            outbox_purged_from: string;
         };
         /**
          * ExportResponse
@@ -2519,6 +2555,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description The user was erased */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -2529,6 +2574,77 @@ export interface operations {
                 };
             };
             /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    erase_users__user_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "erased",
+                     *       "erased_at": "2026-03-01T12:00:00Z",
+                     *       "stores": [
+                     *         {
+                     *           "name": "user_interaction",
+                     *           "rows": 120
+                     *         },
+                     *         {
+                     *           "name": "posts",
+                     *           "rows": 3
+                     *         },
+                     *         {
+                     *           "name": "users",
+                     *           "rows": 1
+                     *         }
+                     *       ],
+                     *       "managed_elsewhere": [],
+                     *       "outbox_purged_from": "2026-03-01T13:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErasureResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -1,4 +1,4 @@
-"""Export and reset of a user, over real HTTP."""
+"""Export, reset and erasure of a user, over real HTTP."""
 
 import httpx
 import pytest
@@ -7,7 +7,7 @@ from app.domain.ids import user_uuid
 from tests.e2e.test_api.test_recommendations import problem
 from tests.support.fake_use_cases import Running
 
-CALLS = [("GET", "/users/{}/export"), ("POST", "/users/{}/reset")]
+CALLS = [("GET", "/users/{}/export"), ("POST", "/users/{}/reset"), ("DELETE", "/users/{}")]
 
 
 def test_an_export_is_one_json_object(api: httpx.Client) -> None:
@@ -26,6 +26,21 @@ def test_a_reset_names_the_tables_and_their_removed_rows(api: httpx.Client, runn
     expected = {"status": "reset", "stores": stores, "managed_elsewhere": []}
     assert [(one.status_code, one.json()) for one in answers] == [(202, expected)] * 2
     assert not running.tables.follows
+
+
+def test_an_erasure_is_final_and_repeats_its_receipt(api: httpx.Client, running: Running) -> None:
+    answers = [api.delete("/users/alice") for _ in range(2)]
+    expected = {
+        "status": "erased",
+        "erased_at": "2026-03-01T00:00:00Z",
+        "stores": [{"name": "users", "rows": 1}],
+        "managed_elsewhere": [],
+        "outbox_purged_from": "2026-03-01T01:00:00Z",
+    }
+
+    assert [(one.status_code, one.json()) for one in answers] == [(202, expected)] * 2
+    assert problem(api.put("/users/alice", json={})) == (410, "erased_user")
+    assert user_uuid("alice") not in running.tables.users
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)

@@ -30,6 +30,7 @@ from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.tombstones import Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from tests.support.database_feed import small_feed
 from tests.support.postgres import migrate as migrate_by_command
@@ -364,9 +365,10 @@ def test_the_services_role_can_serve_and_do_nothing_else(engine: Engine) -> None
     impressions.save([Impression("r1", user_uuid("anna"), NOON, "ranked", None, [1], [Reason.RECENT])])
     impressions.report_seen(user_uuid("anna"), "r1", [post_uuid("first")])
     impressions.reach(user_uuid("anna"))
-    user_data = SqlUserDataRepository(served, budget_seconds=20)
+    user_data = SqlUserDataRepository(served, budget_seconds=20, tombstones=Tombstones([b"a secret"]))
     user_data.export("bert", lambda part: None)
     user_data.reset("bert")
+    user_data.erase("bert")
 
     assert len(SqlPostRepository(served, budget_seconds=20).posts([whole_post])[0]) == 1
     assert len(log.read_changes(whole.position).events) == 1

@@ -1,19 +1,31 @@
 """SqlUserDataRepository: everything about one user."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
 from app.application.workers.recommendation_writer import RecommendationWriter
-from app.domain.errors import UnknownUser
+from app.domain.entities import Impression, Reason
+from app.domain.errors import ErasedUser, InvalidPost, StorageUnavailable, UnknownUser
+from app.domain.feed.state import NO_POST_ID
 from app.domain.ids import post_uuid, user_uuid
+from app.infrastructure.database.bulk_load import load_feed
+from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
+from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.tombstones import Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from app.infrastructure.database.user_tables import INTERNAL_COLUMNS, OTHER_TABLES, USER_TABLES
+from app.shared.exceptions import ConfigurationError
+from tests.integration.test_database.test_entities import contents
+from tests.support.database_feed import small_feed
 from tests.support.fake_use_cases import FixedClock
 from tests.support.small_service import SmallService
 from tests.support.sql_services import a_process
@@ -21,6 +33,11 @@ from tests.support.storage_under_test import NOON, SqlTables
 from tests.support.user_rows import ANNA, add_rows_of_anna
 
 PUBLIC = SchemaName()
+COUNTS = (
+    "SELECT p.external_id || ' ' || c.shown || ' ' || c.seen FROM impression_count c "
+    "JOIN posts p ON p.seq = c.post ORDER BY 1"
+)
+TOMBSTONES = Tombstones([b"secret of the tests"])
 
 
 @pytest.fixture
@@ -32,7 +49,7 @@ def tables(engine: Engine) -> SqlTables:
 
 @pytest.fixture
 def user_data(engine: Engine) -> SqlUserDataRepository:
-    return SqlUserDataRepository(engine, budget_seconds=20)
+    return SqlUserDataRepository(engine, budget_seconds=20, tombstones=TOMBSTONES)
 
 
 def exported(user_data: SqlUserDataRepository, user_id: str) -> dict[str, Any]:
@@ -141,16 +158,11 @@ def test_a_reset_removes_what_the_user_did_and_was_shown(
 
 
 def test_removed_pages_no_longer_count(tables: SqlTables, user_data: SqlUserDataRepository) -> None:
-    counts = (
-        "SELECT p.external_id || ' ' || c.shown || ' ' || c.seen FROM impression_count c "
-        "JOIN posts p ON p.seq = c.post ORDER BY 1"
-    )
-
-    before = values(tables, counts)
+    before = values(tables, COUNTS)
     user_data.reset("anna")
 
     assert before == ["anna-1 1 0", "bert-2 1 1", "carl-2 2 0"]
-    assert values(tables, counts) == ["anna-1 1 0", "bert-2 0 0", "carl-2 1 0"]
+    assert values(tables, COUNTS) == ["anna-1 1 0", "bert-2 0 0", "carl-2 1 0"]
 
 
 def test_a_reset_holds_at_once_here_and_in_another_process_after_its_next_read(
@@ -174,8 +186,11 @@ def test_a_reset_holds_at_once_here_and_in_another_process_after_its_next_read(
 
 def known_of(service: SmallService, user: str) -> dict[str, int]:
     """How much the state of a process holds of what a user did and was shown."""
+    return known_of_row(service, service.feed.state.user_rows[user_uuid(user).bytes])
+
+
+def known_of_row(service: SmallService, row: int) -> dict[str, int]:
     state = service.feed.state
-    row = state.user_rows[user_uuid(user).bytes]
     active = state.controls.active(row, service.clock.at.timestamp(), state.post_rows.get)
     return {
         "events": state.events_by_user.length(row),
@@ -207,3 +222,168 @@ def test_a_reset_leaves_the_tables_of_another_application(
     assert removed.managed_elsewhere == ["feed_follows"]
     assert "follows" not in removed.rows
     assert values(tables, "SELECT count(*) FROM follows") == [3]
+
+
+# -- erasure -----------------------------------------------------------------------------------------------------------
+
+AGE = (
+    "UPDATE feed_change SET created_at = created_at - interval '2 hours'; "
+    "UPDATE erased_user SET erased_at = erased_at - interval '2 hours'"
+)
+
+
+def tables_that_name(tables: SqlTables, pattern: str) -> list[str]:
+    """The tables of the schema with a row in which any column contains the pattern."""
+    every = (
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    )
+    return [
+        name
+        for name in values(tables, every)
+        if values(tables, f"SELECT count(*) FROM \"{name}\" t WHERE t::text ~ '{pattern}'") != [0]
+    ]
+
+
+def test_after_an_erasure_no_table_names_the_user(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    pattern = f"(?i)anna|{ANNA}|{user_uuid('anna').hex}"
+    before = tables_that_name(tables, pattern)
+
+    receipt = user_data.erase("anna")
+    at_once = tables_that_name(tables, pattern)
+    tables.run(AGE)
+    SqlFeedLog(engine).purge(timedelta(days=7))
+
+    listed = {table.name for table in USER_TABLES}
+    assert listed - {"feed_user_key"} <= set(before)
+    assert at_once == ["feed_change"]
+    assert tables_that_name(tables, pattern) == []
+    assert receipt.managed_elsewhere == []
+    assert receipt.rows == {
+        "user_interaction": 4, "user_recommendation": 2, "user_feedback": 4, "memberships": 1, "follows": 2,
+        "impression": 1, "impression_count": 1, "posts": 2, "users": 1, "feed_user_key": 0,
+    }  # fmt: skip
+    assert values(tables, COUNTS) == ["bert-2 0 0", "carl-2 1 0"]
+
+
+def test_a_repeated_erasure_returns_the_same_receipt(
+    tables: SqlTables, user_data: SqlUserDataRepository
+) -> None:
+    first, again = user_data.erase("anna"), user_data.erase(" anna ")
+
+    assert (again.erased_at, again.rows, again.changes) == (first.erased_at, first.rows, None)
+    with pytest.raises(UnknownUser, match="nobody"):
+        user_data.erase("nobody")
+
+
+def test_an_erasure_without_a_secret_removes_nothing(tables: SqlTables, engine: Engine) -> None:
+    with pytest.raises(StorageUnavailable, match="ERASURE_SECRET"):
+        SqlUserDataRepository(engine, budget_seconds=20).erase("anna")
+
+    assert values(tables, "SELECT count(*) FROM users") == [3]
+
+
+def test_an_erasure_holds_at_once_here_and_in_another_process_after_its_next_read(
+    tables: SqlTables, engine: Engine
+) -> None:
+    (here, _), (there, log) = a_process(engine), a_process(engine)
+    row, posts = here.feed.state.user_rows[user_uuid("anna").bytes], rows_of_posts(here, "anna-1", "anna-2")
+
+    here.user_data.erase("anna")
+    at_once = contents(here.feed.state)
+    there.catch_up()
+    here.catch_up()
+    after = a_process(engine)[0].feed.state
+
+    assert at_once == contents(here.feed.state) == contents(there.feed.state) == contents(after)
+    assert log.full_reads == 1
+    for service in (here, there):
+        state = service.feed.state
+        assert known_of_row(service, row) == {"events": 0, "follows": 0, "impressions": 0, "controls": 0}
+        assert (len(state.visibility.audiences.get(row, ())), state.accounts_created[row]) == (0, -np.inf)
+        assert [state.post_ids[post] for post in posts] == [NO_POST_ID] * 2
+        assert [state.external_ids[post] for post in posts] == [None] * 2
+        assert state.post_words.words.lengths(np.array(posts)).tolist() == [0, 0]
+        assert state.followers.tolist()[:3] == after_erasure_followers(service)
+
+
+def after_erasure_followers(service: SmallService) -> list[int]:
+    """By row of the first three users: carl follows bert."""
+    rows = service.feed.state.user_rows
+    return [int(row == rows[user_uuid("bert").bytes]) for row in range(3)]
+
+
+def rows_of_posts(service: SmallService, *names: str) -> list[int]:
+    return [service.feed.state.post_rows[post_uuid(name).bytes] for name in names]
+
+
+def test_no_row_of_an_erased_user_is_stored_again(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    entities = SqlEntityRepository(engine, budget_seconds=20, tombstones=TOMBSTONES)
+    impressions = SqlImpressionRepository(engine, budget_seconds=20, tombstones=TOMBSTONES)
+    page = Impression(
+        "later", user_uuid("anna"), datetime.now(UTC), "ranked", None, [2], [Reason.RECENT], False
+    )
+    user_data.erase("anna")
+
+    for spelling in ("anna", ANNA):
+        with pytest.raises(ErasedUser):
+            entities.put_user(spelling, {}, NOON)
+        with pytest.raises(InvalidPost, match=r"posts\[1\]: the author was erased"):
+            entities.put_posts([("new", {"author_id": "dan"}), ("newer", {"author_id": spelling})], NOON)
+    impressions.save([page, replace(page, user_id=user_uuid("visitor"))])
+    counts = load_feed(engine, small_feed(), tombstones=TOMBSTONES)
+    again = load_feed(engine, small_feed(), tombstones=TOMBSTONES)
+
+    assert tables_that_name(tables, f"(?i)anna|{ANNA}") == ["feed_change"]
+    assert values(tables, "SELECT user_id FROM impression WHERE request_id = 'later'") == [
+        user_uuid("visitor")
+    ]
+    assert sorted(values(tables, "SELECT external_id FROM users")) == ["bert", "carl", "zoë"]
+    assert (counts.users, counts.posts, counts.erased_users) == (1, 1, 1)
+    assert (again.users, again.posts, again.interactions, again.erased_users) == (0, 0, 0, 1)
+
+
+def test_a_load_with_another_secret_than_that_of_the_tombstones_is_rejected(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    user_data.erase("anna")
+
+    for secrets in ((), (b"another secret",)):
+        with pytest.raises(ConfigurationError, match="1 hashes of erased users are of another secret"):
+            load_feed(engine, small_feed(), tombstones=Tombstones(secrets))
+    assert (
+        load_feed(engine, small_feed(), tombstones=Tombstones([b"new", *TOMBSTONES.secrets])).erased_users
+        == 1
+    )
+    assert values(tables, "SELECT count(*) FROM users WHERE external_id = 'anna'") == [0]
+
+
+def test_an_id_that_is_not_derived_is_recognised_in_every_spelling(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    entities = SqlEntityRepository(engine, budget_seconds=20, tombstones=TOMBSTONES)
+    other = "00000000-0000-4000-8000-00000000000a"
+    tables.run("INSERT INTO {users} (id, external_id) VALUES (%s, 'dora')", other)
+
+    user_data.erase("dora")
+
+    for spelling in ("dora", other):
+        with pytest.raises(ErasedUser):
+            entities.put_user(spelling, {}, NOON)
+
+
+def test_an_erasure_leaves_the_tables_of_another_application(
+    tables: SqlTables, user_data: SqlUserDataRepository
+) -> None:
+    tables.run("COMMENT ON TABLE {users} IS 'of a team'; COMMENT ON TABLE {posts} IS 'of a team'")
+
+    receipt, again = user_data.erase("anna"), user_data.erase("anna")
+
+    assert receipt.managed_elsewhere == ["feed_users", "feed_posts"]
+    assert (receipt.rows["user_interaction"], receipt.rows["follows"]) == (4, 2)
+    assert again.rows["user_interaction"] == 0
+    assert values(tables, "SELECT count(*) FROM posts") == [6]

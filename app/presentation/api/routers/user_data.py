@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from tempfile import SpooledTemporaryFile
 from typing import Final
 
@@ -14,11 +15,18 @@ from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.problems import error_responses
 from app.presentation.api.routers.write_routes import accepted, write_route
 from app.presentation.api.write_threads import WriteThreads
-from app.presentation.schemas.user_data_schema import ExportResponse, ResetResponse, StoreRows
+from app.presentation.schemas.user_data_schema import (
+    ErasureResponse,
+    ExportResponse,
+    ResetResponse,
+    StoreRows,
+)
 
 CONCURRENCY: Final = 2
 """Calls that run at once: each may read or delete many rows, and waits in a thread of its own."""
 BUDGET_SECONDS: Final = 60.0
+OUTBOX_TIME: Final = timedelta(hours=1)
+"""How long the outbox keeps the id of an erased user, so that every replica reads the removal."""
 _MEMORY_BYTES: Final = 1024**2
 """Size from which an export is kept in a temporary file, which has no name, instead of in memory."""
 _PART_BYTES: Final = 64 * 1024
@@ -39,6 +47,17 @@ _RESET: Final = {
     "status": "reset",
     "stores": [{"name": "user_interaction", "rows": 120}, {"name": "follows", "rows": 8}],
     "managed_elsewhere": [],
+}
+_ERASURE: Final = {
+    "status": "erased",
+    "erased_at": "2026-03-01T12:00:00Z",
+    "stores": [
+        {"name": "user_interaction", "rows": 120},
+        {"name": "posts", "rows": 3},
+        {"name": "users", "rows": 1},
+    ],
+    "managed_elsewhere": [],
+    "outbox_purged_from": "2026-03-01T13:00:00Z",
 }
 
 
@@ -80,6 +99,27 @@ def user_data_router(options: ApiOptions) -> APIRouter:
         removed = await threads.run(lambda: reset_user(user_id))
         return accepted(
             ResetResponse(stores=store_rows(removed.rows), managed_elsewhere=list(removed.managed_elsewhere))
+        )
+
+    @router.delete(
+        "/users/{user_id:id}",
+        summary="Erase a user",
+        **write_route(ErasureResponse, _ERASURE, *_PROBLEMS),
+    )
+    async def erase(request: Request, user_id: str) -> Response:
+        """Removes the user, their posts with all events on them, and all other rows about them. It is final.
+
+        A repeated call returns the same receipt.
+        """
+        erase_user = services_of(request.scope).user_data.erase
+        receipt = await threads.run(lambda: erase_user(user_id))
+        return accepted(
+            ErasureResponse(
+                erased_at=receipt.erased_at,
+                stores=store_rows(receipt.rows),
+                managed_elsewhere=list(receipt.managed_elsewhere),
+                outbox_purged_from=receipt.erased_at + OUTBOX_TIME,
+            )
         )
 
     return router
