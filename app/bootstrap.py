@@ -91,6 +91,7 @@ from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
+from app.infrastructure.ml.registry.artefact_trial import reason_to_reject
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
 from app.infrastructure.snapshots.snapshot_folder import SnapshotFolder, database_identity
@@ -292,7 +293,9 @@ def bootstrap(
         clock if settings.feed_now else SteppingClock(timedelta(milliseconds=settings.ranking_tick_ms))
     )
     storage = open_storage(settings, stack)
-    registry = FileModelRegistry(settings.models_dir, keys, size_limit_bytes=settings.model_size_limit_bytes)
+    registry = FileModelRegistry(
+        settings.models_dir, keys, settings.model_size_limit_bytes, trial=reason_to_reject
+    )
     models: ModelSource = RegistryModelSource(registry)
     if settings.model_path is not None:
         models = FileModelSource(registry, settings.model_path)

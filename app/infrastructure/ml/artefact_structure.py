@@ -21,7 +21,8 @@ from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.ranking.simple_rankings import FORMULA, SIMPLE_RANKINGS
 from app.domain.repositories.feed_log import LogPosition
-from app.infrastructure.ml.registry.pickled_parts import MalformedPart, check_rows
+from app.infrastructure.ml.registry.pickle_reading import MalformedPart
+from app.infrastructure.ml.registry.pickled_parts import check_rows
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
 _MAX_DIMENSIONS: Final = 4096

@@ -19,7 +19,7 @@ from app.domain.entities.model_record import ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
 from app.infrastructure.ml.registry import restricted_pickle as plain
 from app.infrastructure.ml.registry.bundle import read_bundle, write_bundle
-from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, parse_created_at, plain_json
+from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, Trial, parse_created_at, plain_json
 from app.infrastructure.ml.registry.registry_index import Versions, read_versions, write_versions
 from app.infrastructure.ml.registry.signing import ModelKeys
 from app.shared.atomic_file import remove_drafts, write_atomically
@@ -38,12 +38,14 @@ class FileModelRegistry:
         keys: whose signatures are trusted, and for writers of artefacts the key that signs.
         size_limit_bytes: a larger artefact is neither written nor read.
         lock_wait_seconds: how long a writer waits for another one.
+        trial: called with the bytes of an artefact before it is read; services use `artefact_trial`.
     """
 
     models_dir: Path
     keys: ModelKeys
     size_limit_bytes: int = SIZE_LIMIT_BYTES
     lock_wait_seconds: float = 60
+    trial: Trial | None = None
 
     def records(self) -> tuple[ModelRecord, ...]:
         """All versions, oldest first. Raises InvalidArtifact when registry.json is unreadable."""
@@ -91,7 +93,7 @@ class FileModelRegistry:
         """
         bundle = read_bundle(path, self.keys.trusted, self.size_limit_bytes)
         manifest, content = bundle or self._registered_file(path)
-        return manifest.record, manifest.unpack(content, self.keys.trusted)
+        return manifest.record, manifest.unpack(content, self.keys.trusted, self.trial)
 
     def file_record(self, path: Path) -> ModelRecord:
         """The record of `load_file`, without reading the artefact. Raises InvalidArtifact."""
@@ -263,7 +265,7 @@ class FileModelRegistry:
         return read_versions(self.models_dir / REGISTRY_FILE)
 
     def _load(self, manifest: Manifest) -> dict[str, Any]:
-        return manifest.unpack(self._content(manifest), self.keys.trusted)
+        return manifest.unpack(self._content(manifest), self.keys.trusted, self.trial)
 
     def _content(self, manifest: Manifest) -> bytes:
         """The bytes of a manifest that is trusted; the manifest is checked first, it names the file and its size."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from app.infrastructure.ml.registry.regular_file import open_regular_file
 from app.infrastructure.ml.registry.signing import PublicKey, Signer
 
 FILENAME: Final = re.compile(r"model_\d{8}_\d{6}(_\d+)?\.pkl", re.ASCII)
+Trial = Callable[[bytes], str | None]
+"""Returns why an artefact with these bytes must not be read; None if it may be."""
 _Model = TypeVar("_Model", bound=BaseModel)
 _Text = Annotated[str, Field(pattern="")]  # with a pattern, pydantic rejects half of a surrogate pair
 
@@ -96,13 +98,20 @@ class Manifest(BaseModel):
             self.check_size(size_bytes, size_limit_bytes)
             return file.read(size_bytes)
 
-    def unpack(self, content: bytes, trusted: Mapping[str, PublicKey]) -> dict[str, Any]:
-        """The artefact in `content`, everything checked before it is unpickled. Raises InvalidArtifact."""
+    def unpack(
+        self, content: bytes, trusted: Mapping[str, PublicKey], trial: Trial | None = None
+    ) -> dict[str, Any]:
+        """The artefact in `content`, everything checked before it is unpickled, at last by `trial`.
+
+        Raises InvalidArtifact.
+        """
         self.check(trusted)
         if len(content) != self.size_bytes:
             raise InvalidArtifact(f"{self.filename}: {len(content)} bytes instead of {self.size_bytes}")
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InvalidArtifact(f"{self.filename}: the SHA-256 is not the registered one")
+        if trial is not None and (reason := trial(content)) is not None:
+            raise InvalidArtifact(f"{self.filename}: {reason}")
         return restricted_pickle.deserialise(content)
 
     def _message(self) -> bytes:

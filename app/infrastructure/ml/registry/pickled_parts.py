@@ -1,14 +1,9 @@
-"""What the pickle of an artefact builds in place of objects of numpy, scipy and scikit-learn.
+"""Makes the parts of an artefact of what its pickle contains: arrays of plain bytes and literal dtypes.
 
-While a pickle is read, there are only plain values and the four classes below. They keep what they are given and do
-nothing else: an array is made of plain bytes and one of the literal dtypes after the whole pickle was read, so no
-state of numpy's or scipy's comes from the file. A class here has no attribute that a pickle can set: `__slots__`, and a
-`__setstate__` of its own.
-
-Errors contain no text and no number of the pickle.
+No state of numpy's, scipy's or scikit-learn's comes from the file. Errors contain no text and no number that was read.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
 from math import prod
 from types import NoneType
@@ -18,104 +13,54 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from app.infrastructure.ml.registry.pickle_reading import (
+    DTYPE_NAMES,
+    MalformedPart,
+    PickledArray,
+    PickledDtype,
+    PickledEstimator,
+    PickledMatrix,
+)
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
 
-_DTYPES: Final = {name: np.dtype(name) for name in ("b1", "i1", "u1", "i4", "u4", "i8", "u8", "f4", "f8")}
-_DTYPE_STATES: Final = tuple((3, order, None, None, None, -1, -1, 0) for order in "<|")
+_DTYPES: Final = {name: np.dtype(name) for name in DTYPE_NAMES}
 _PLAIN: Final = frozenset({NoneType, bool, int, float, str, bytes})
 _KEYS: Final = frozenset({int, str, bytes})
 _MAX_DEPTH: Final = 32
 _BEING_READ: Final = object()
 
 
-class MalformedPart(ValueError):
-    """A part of an artefact that is not as training writes it."""
+def _array(part: PickledArray) -> NDArray[Any]:
+    buffer, dtype, shape, order = part.buffer, part.dtype, part.shape, part.order
+    if not isinstance(buffer, bytes | bytearray) or type(dtype) is not PickledDtype:
+        raise MalformedPart("an array is not made of bytes and a type")
+    if type(shape) is not tuple or not all(type(one) is int and 0 <= one < 2**40 for one in shape):
+        raise MalformedPart("an array has no valid shape")
+    flat_type = _DTYPES[dtype.name]
+    if len(shape) > 4 or prod(shape) * flat_type.itemsize != len(buffer):
+        raise MalformedPart("an array has another size than its bytes")
+    if order == "C":
+        return np.frombuffer(buffer, flat_type).reshape(shape, order="C")
+    if order == "F":
+        return np.frombuffer(buffer, flat_type).reshape(shape, order="F")
+    raise MalformedPart("an array has no valid order")
 
 
-class PickledDtype:
-    """In place of `numpy.dtype`: the name of one of the literal dtypes."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: object, align: object, copy: object) -> None:
-        if type(name) is not str or name not in _DTYPES or (align, copy) != (False, True):
-            raise MalformedPart("an array has a type that artefacts do not use")
-        self._name = name
-
-    def __setstate__(self, state: object) -> None:
-        if type(state) is not tuple or state not in _DTYPE_STATES:
-            raise MalformedPart("an array has a type that artefacts do not use")
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The literal dtype."""
-        return _DTYPES[self._name]
+def _matrix(state: object) -> csr_array:
+    data, indices, starts, shape = (_item(state, name) for name in ("data", "indices", "indptr", "_shape"))
+    check_rows(data, indices, starts, shape)
+    return csr_array((data, indices, starts), shape=shape)
 
 
-class PickledArray:
-    """In place of the function of numpy that makes an array of a buffer."""
-
-    __slots__ = ("_buffer", "_dtype", "_order", "_shape")
-
-    def __init__(self, buffer: object, dtype: object, shape: object, order: object) -> None:
-        self._buffer, self._dtype, self._shape, self._order = buffer, dtype, shape, order
-
-    def __setstate__(self, state: object) -> None:
-        raise MalformedPart("an array has a state")
-
-    def value(self) -> NDArray[Any]:
-        """The array. Raises MalformedPart."""
-        buffer, dtype, shape, order = self._buffer, self._dtype, self._shape, self._order
-        if not isinstance(buffer, bytes | bytearray) or type(dtype) is not PickledDtype:
-            raise MalformedPart("an array is not made of bytes and a type")
-        if type(shape) is not tuple or not all(type(one) is int and 0 <= one < 2**40 for one in shape):
-            raise MalformedPart("an array has no valid shape")
-        if len(shape) > 4 or prod(shape) * dtype.dtype.itemsize != len(buffer):
-            raise MalformedPart("an array has another size than its bytes")
-        if order == "C":
-            return np.frombuffer(buffer, dtype.dtype).reshape(shape, order="C")
-        if order == "F":
-            return np.frombuffer(buffer, dtype.dtype).reshape(shape, order="F")
-        raise MalformedPart("an array has no valid order")
-
-
-class PickledMatrix:
-    """In place of `scipy.sparse.csr_array`: its attributes."""
-
-    __slots__ = ("_state",)
-
-    def __setstate__(self, state: object) -> None:
-        self._state = state
-
-    def value(self, build: Callable[[object], Any]) -> csr_array:
-        """The matrix. Raises MalformedPart."""
-        state = build(self._state)
-        data, indices, starts, shape = (
-            _item(state, name) for name in ("data", "indices", "indptr", "_shape")
-        )
-        check_rows(data, indices, starts, shape)
-        return csr_array((data, indices, starts), shape=shape)
-
-
-class PickledEstimator:
-    """In place of scikit-learn's `NearestNeighbors`: its attributes."""
-
-    __slots__ = ("_state",)
-
-    def __setstate__(self, state: object) -> None:
-        self._state = state
-
-    def value(self, build: Callable[[object], Any]) -> StoredNeighbours:
-        """Its number of neighbours and its matrix. Raises MalformedPart."""
-        state = build(self._state)
-        count, matrix = _item(state, "n_neighbors"), _item(state, "_fit_X")
-        if type(count) is not int or not 0 < count < 2**31:
-            raise MalformedPart("the neighbour model has no valid n_neighbors")
-        if type(matrix) is not csr_array:
-            raise MalformedPart("the neighbour model has no matrix")
-        if (_item(state, "algorithm"), _item(state, "metric")) != ("brute", "cosine"):
-            raise MalformedPart("the neighbour model does not compare by cosine")
-        return StoredNeighbours(count, matrix)
+def _neighbours(state: object) -> StoredNeighbours:
+    count, matrix = _item(state, "n_neighbors"), _item(state, "_fit_X")
+    if type(count) is not int or not 0 < count < 2**31:
+        raise MalformedPart("the neighbour model has no valid n_neighbors")
+    if type(matrix) is not csr_array:
+        raise MalformedPart("the neighbour model has no matrix")
+    if (_item(state, "algorithm"), _item(state, "metric")) != ("brute", "cosine"):
+        raise MalformedPart("the neighbour model does not compare by cosine")
+    return StoredNeighbours(count, matrix)
 
 
 def check_rows(data: object, indices: object, starts: object, shape: object) -> None:
@@ -178,9 +123,11 @@ class _Builder:
         if type(part) is list or type(part) is tuple:
             return part if _is_plain(part) else type(part)(map(self.build, part))
         if type(part) is PickledArray:
-            return part.value()
-        if type(part) is PickledMatrix or type(part) is PickledEstimator:
-            return part.value(self.build)
+            return _array(part)
+        if type(part) is PickledMatrix:
+            return _matrix(self.build(part.state))
+        if type(part) is PickledEstimator:
+            return _neighbours(self.build(part.state))
         raise MalformedPart("it contains a value of a kind that artefacts do not use")
 
 

@@ -8,40 +8,14 @@ import io
 import pickle
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from app.domain.errors import InvalidArtifact
-from app.infrastructure.ml.registry.pickled_parts import (
-    MalformedPart,
-    PickledArray,
-    PickledDtype,
-    PickledEstimator,
-    PickledMatrix,
-    build_parts,
-)
+from app.infrastructure.ml.registry.pickle_reading import MalformedPart, PlainUnpickler, UnlistedName
+from app.infrastructure.ml.registry.pickled_parts import build_parts
 from app.infrastructure.ml.stored_neighbours import StoredNeighbours
-
-BUILDERS: Final[Mapping[tuple[str, str], type]] = {
-    ("numpy", "dtype"): PickledDtype,
-    ("numpy._core.numeric", "_frombuffer"): PickledArray,
-    ("scipy.sparse._csr", "csr_array"): PickledMatrix,
-    ("sklearn.neighbors._unsupervised", "NearestNeighbors"): PickledEstimator,
-}
-"""(module, name) in a pickle -> the class that replaces it. Artefacts contain these names and no other."""
-
-
-class _UnlistedName(Exception):
-    """A pickle contains another name than those of BUILDERS."""
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str, /) -> Any:
-        try:
-            return BUILDERS[module, name]
-        except KeyError:
-            raise _UnlistedName(f"{module}.{name}") from None
 
 
 def serialise(artifact: Mapping[str, Any]) -> bytes:
@@ -50,7 +24,7 @@ def serialise(artifact: Mapping[str, Any]) -> bytes:
     try:
         content = pickle.dumps({name: _picklable(part) for name, part in artifact.items()}, protocol=5)
         _read(content)
-    except _UnlistedName as error:
+    except UnlistedName as error:
         raise InvalidArtifact(
             f"the artefact has a part of a kind that cannot be read again: {error}"
         ) from error
@@ -83,21 +57,21 @@ def deserialise(content: bytes) -> dict[str, Any]:
     """
     try:
         return _read(content)
-    except _UnlistedName:
+    except UnlistedName:
         raise InvalidArtifact("the artefact contains a name that artefacts do not use; train again") from None
 
 
 def _read(content: bytes) -> dict[str, Any]:
-    """As `deserialise`; raises _UnlistedName too."""
+    """As `deserialise`; raises UnlistedName too."""
     stream = io.BytesIO(content)
     try:
-        tree = _PlainUnpickler(stream).load()
+        tree = PlainUnpickler(stream).load()
         if stream.tell() != len(content):
             raise MalformedPart("it has bytes after its end")
         if type(tree) is not dict or not all(type(key) is str for key in tree):
             raise MalformedPart("it is not a mapping by names")
         artifact: dict[str, Any] = build_parts(tree)
-    except _UnlistedName:
+    except UnlistedName:
         raise
     except MalformedPart as error:
         raise InvalidArtifact(f"the artefact is malformed: {error}") from None

@@ -18,9 +18,9 @@ from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 from app.domain.errors import InvalidArtifact
+from app.infrastructure.ml.registry.pickle_reading import BUILDERS
 from app.infrastructure.ml.registry.regular_file import read_regular_file
 from app.infrastructure.ml.registry.restricted_pickle import (
-    BUILDERS,
     check_versions,
     deserialise,
     library_versions,
