@@ -35,6 +35,7 @@ from app.infrastructure.database.bulk_load import (
 )
 from app.infrastructure.database.bulk_update import GivenRows
 from app.infrastructure.database.cli_connection import cli_engine
+from app.infrastructure.database.connection import storage_errors
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.existing_rows import with_existing_keys
 from app.infrastructure.database.schema import SchemaName
@@ -89,6 +90,14 @@ class FeedDatabase:
             return add(dataset, shift)
         except ShiftConflict as other:  # an earlier load stored another shift
             return add(dataset, other.before)
+
+    def apply_erasures(self) -> int:
+        """Remove the rows of erased users, in one transaction; returns the number of users who had rows.
+
+        Raises ConfigurationError (tombstones of an unknown secret) and StorageUnavailable.
+        """
+        with storage_errors(), self.engine.begin() as connection:
+            return self.tombstones.apply(connection, self.schema)
 
     def _add(
         self,

@@ -95,6 +95,16 @@ class Tombstones:
             )
         return removed
 
+    def apply(self, connection: Connection, schema: SchemaName) -> int:
+        """Remove the rows of all erased users whom feed_users shows; returns the number of those who had rows.
+
+        Raises ConfigurationError as `require_known` does.
+        """
+        if not self.require_known(connection, schema):
+            return 0
+        users = connection.exec_driver_sql(f"SELECT id FROM {schema['feed_users']}").scalars().all()
+        return sum(any(of_user.values()) for of_user in self.remove_again(connection, schema, users))
+
 
 NO_TOMBSTONES: Final = Tombstones()
 """Recognises nobody."""

@@ -24,12 +24,13 @@ from app.infrastructure.database.tombstones import Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from app.infrastructure.database.user_tables import INTERNAL_COLUMNS, OTHER_TABLES, USER_TABLES
 from app.shared.exceptions import ConfigurationError
+from data.loading import FeedDatabase
 from tests.integration.test_database.test_entities import contents
 from tests.support.database_feed import small_feed
 from tests.support.fake_use_cases import FixedClock
 from tests.support.small_service import SmallService
 from tests.support.sql_services import a_process
-from tests.support.storage_under_test import NOON, SqlTables
+from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user
 from tests.support.user_rows import ANNA, add_rows_of_anna
 
 PUBLIC = SchemaName()
@@ -387,3 +388,17 @@ def test_an_erasure_leaves_the_tables_of_another_application(
     assert (receipt.rows["user_interaction"], receipt.rows["follows"]) == (4, 2)
     assert again.rows["user_interaction"] == 0
     assert values(tables, "SELECT count(*) FROM posts") == [6]
+
+
+def test_users_whom_a_restore_brought_back_are_removed_by_the_command(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    user_data.erase("anna")
+    tables.add_users(a_user("anna"))
+    tables.add_posts(a_post("anna-1", "anna"))
+    database = FeedDatabase(engine, PUBLIC, 30, TOMBSTONES)
+
+    assert [database.apply_erasures() for _ in range(2)] == [1, 0]
+    assert values(tables, "SELECT external_id FROM users ORDER BY 1") == ["bert", "carl"]
+    with pytest.raises(ConfigurationError, match="ERASURE_SECRET"):
+        replace(database, tombstones=Tombstones([b"another"])).apply_erasures()
