@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import psycopg2
+import pytest
 
 from tests.support.service_process import Service, ids, running
 
@@ -33,6 +34,7 @@ def test_the_dropped_pages_are_a_metric(service: Service) -> None:
     assert "ml_impressions_waiting " in metrics
 
 
+@pytest.mark.slow
 def test_old_pages_are_removed_though_no_page_is_stored(feed_url: str, tmp_path: Path) -> None:
     with psycopg2.connect(feed_url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT feed_impression_partition('2020-01-01')")

@@ -60,6 +60,7 @@ def test_more_than_one_worker_process_is_rejected(tmp_path: Path) -> None:
     assert "Application startup complete" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_for_the_metrics_of_several_workers_that_is_none_is_rejected(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "from app.main import app"],
@@ -161,6 +162,7 @@ def test_another_replica_hears_of_an_event_within_a_second(
     replica.until(lambda: post not in ids(replica.generate("listener", limit=200)), seconds=1)
 
 
+@pytest.mark.slow
 def test_a_fixed_clock_fixes_the_answers(feed_url: str, folder: Path) -> None:
     noon = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0).isoformat()
     with running(folder, DATABASE_URL=feed_url, FEED_NOW=noon) as service:
@@ -187,6 +189,7 @@ def test_keys_that_are_unset_are_made_for_the_owner_alone_and_a_stop_is_clean(tm
     assert "Traceback" not in service.log_file.read_text()
 
 
+@pytest.mark.slow
 def test_importing_the_application_starts_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import app.main, threading; print(threading.active_count())"],

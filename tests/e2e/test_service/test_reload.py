@@ -160,6 +160,7 @@ class Intrusion:
         return os.mkdir, (str(self.marker),)
 
 
+@pytest.mark.slow
 def test_a_rightly_signed_pickle_that_would_run_code_is_rejected_unrun(
     feed_url: str, own_folder: Path, tmp_path: Path
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_rightly_signed_pickle_that_would_run_code_is_rejected_unrun(
         assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_a_registry_that_cannot_be_read_takes_no_model_away(service: Service, own_folder: Path) -> None:
     path = own_folder / "models" / "registry.json"
     whole = path.read_bytes()
@@ -189,6 +191,7 @@ def test_a_registry_that_cannot_be_read_takes_no_model_away(service: Service, ow
         service.until(lambda: service.health()["last_reload_error"] is None)
 
 
+@pytest.mark.slow
 def test_a_killed_service_comes_back_with_all_that_was_acknowledged(own_folder: Path, feed_url: str) -> None:
     settings = {"DATABASE_URL": feed_url}
     with running(own_folder, **settings) as service:
@@ -212,6 +215,7 @@ def test_a_killed_service_comes_back_with_all_that_was_acknowledged(own_folder: 
     assert not set(ids(ranked_again)) & {*liked, ids(first)[0]}
 
 
+@pytest.mark.slow
 def test_a_database_without_tables_is_answered_and_filled_later_without_a_restart(
     empty_database_url: str, folder: Path, feed_url: str, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ def _copy_is_possible_again() -> Iterator[None]:
     set_wait_callback(None)
 
 
+@pytest.mark.slow
 def test_the_list_over_http_is_the_list_that_was_evaluated(tmp_path: Path, own_database_url: str) -> None:
     size = FeedSize(users=250, posts=1500, interactions=15_000, seed=1, until=1_767_225_600_000)
     write_feed(make_feed(size), tmp_path / "feed.parquet")

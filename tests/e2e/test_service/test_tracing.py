@@ -80,6 +80,7 @@ def test_a_feed_arrives_at_the_collector_with_its_stages_before_the_service_has_
         assert line["trace_id"] == TRACE
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_away_holds_up_neither_requests_nor_the_end(tmp_path: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     with running(tmp_path, DATABASE_URL=NOWHERE, OTEL_EXPORTER_OTLP_ENDPOINT=nobody) as service:

@@ -65,7 +65,13 @@ def settings_of(url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return read_settings()
 
 
-@each_command
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(name, marks=() if name in {"import_feed", "train"} else pytest.mark.slow)
+        for name in COMMANDS
+    ],
+)
 def test_a_silent_database_ends_a_command_with_one_line(
     command: str, silent: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

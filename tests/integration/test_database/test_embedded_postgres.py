@@ -107,6 +107,7 @@ def test_a_second_user_finds_the_running_server_and_the_last_one_stops_it(checko
     assert not server_lives(checkout)
 
 
+@pytest.mark.slow
 def test_starts_at_the_same_moment_make_one_server(checkout: Path) -> None:
     users = [EmbeddedPostgres(checkout, durable=False) for _ in range(6)]
 
@@ -119,6 +120,7 @@ def test_starts_at_the_same_moment_make_one_server(checkout: Path) -> None:
     assert not server_lives(checkout)
 
 
+@pytest.mark.slow
 def test_a_killed_user_neither_holds_the_server_nor_takes_it_from_others(checkout: Path) -> None:
     process, url = start_user(checkout)
     with EmbeddedPostgres(checkout, durable=False) as same:
@@ -131,6 +133,7 @@ def test_a_killed_user_neither_holds_the_server_nor_takes_it_from_others(checkou
     assert not server_lives(checkout)
 
 
+@pytest.mark.slow
 def test_it_stops_when_a_process_that_forgot_to_release_it_ends(checkout: Path) -> None:
     forgetful = USES_IT_UNTIL_KILLED.replace("signal.pause()", "")
 
@@ -155,6 +158,7 @@ def test_it_comes_back_with_every_committed_row_after_kill_9(checkout: Path) -> 
     server.release()
 
 
+@pytest.mark.slow
 def test_a_stale_pid_file_with_the_id_of_an_unrelated_process_stops_no_process(checkout: Path) -> None:
     server = EmbeddedPostgres(checkout, durable=False)
     url = server.start()
@@ -175,6 +179,7 @@ def test_a_stale_pid_file_with_the_id_of_an_unrelated_process_stops_no_process(c
     assert url.startswith("postgresql://")
 
 
+@pytest.mark.slow
 def test_a_port_in_use_by_another_process_is_not_taken(checkout: Path) -> None:
     with EmbeddedPostgres(checkout, durable=False) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
@@ -188,6 +193,7 @@ def test_a_port_in_use_by_another_process_is_not_taken(checkout: Path) -> None:
             assert ask(elsewhere, "SELECT 1") == 1
 
 
+@pytest.mark.slow
 def test_two_checkouts_side_by_side_know_nothing_of_each_other(checkout: Path, tmp_path: Path) -> None:
     neighbour = tmp_path / "neighbour"
     neighbour.mkdir()
@@ -203,6 +209,7 @@ def test_two_checkouts_side_by_side_know_nothing_of_each_other(checkout: Path, t
             psycopg2.connect(url.rpartition(":")[0] + ":" + other.rpartition(":")[2])
 
 
+@pytest.mark.slow
 def test_a_start_that_was_cut_short_leaves_nothing_that_looks_like_a_cluster(checkout: Path) -> None:
     unfinished = checkout / ".local/postgres/data.new"
     unfinished.mkdir(parents=True)
@@ -234,6 +241,7 @@ def test_where_the_package_is_not_installed_it_says_so(
     assert not (checkout / ".local").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_root_drops_to_another_user_where_there_are_no_user_namespaces(
     monkeypatch: pytest.MonkeyPatch,
@@ -306,6 +314,7 @@ def test_the_command_starts_finds_and_stops_the_server_of_its_checkout(copied: P
     assert not server_lives(copied)
 
 
+@pytest.mark.slow
 def test_the_command_does_not_stop_a_server_in_use_unless_forced(copied: Path) -> None:
     with EmbeddedPostgres(copied, durable=False) as url:
         rejected = command(copied, "stop")
@@ -327,6 +336,7 @@ def test_run_keeps_the_server_for_as_long_as_its_command_and_exits_as_that_does(
     assert not server_lives(copied)
 
 
+@pytest.mark.slow
 def test_a_terminated_run_ends_its_command_and_the_server(copied: Path) -> None:
     waits = "print('up', flush=True); import signal; signal.pause()"
     process = subprocess.Popen(

@@ -296,6 +296,7 @@ def test_rows_written_by_hand_do_not_stop_the_log(engine: Engine, tables: SqlTab
     assert history.posts.text[history.posts.external_id.index("bare")] == ""
 
 
+@pytest.mark.slow
 def test_more_events_than_a_page_of_the_full_read_are_all_read(
     engine: Engine, tables: SqlTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -273,6 +273,7 @@ def test_the_fingerprint_changes_with_every_write(registry: FileModelRegistry) -
     assert registry.fingerprint() in seen
 
 
+@pytest.mark.slow
 def test_a_reader_beside_a_writer_always_finds_a_whole_model(
     registry: FileModelRegistry, service: FileModelRegistry
 ) -> None:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[4]
 NAMES = {"v1": "first", "v2": "second", "v3": "third"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [17, pytest.param(3, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
 def test_a_kill_before_any_line_of_a_writer_leaves_the_old_state_or_the_new_one(
     step: int, tmp_path: Path
@@ -64,6 +65,7 @@ def test_two_trainings_at_once_publish_versions_of_their_own(tmp_path: Path) -> 
         assert registry.load(record.version)["name"] == "a model"
 
 
+@pytest.mark.slow
 def test_a_published_version_outlives_a_kill_at_any_time(tmp_path: Path) -> None:
     chance = random.Random(3)
     registry = FileModelRegistry(tmp_path / "models", model_keys(None, [], tmp_path / "keys", signs=True))
