@@ -76,6 +76,7 @@ class Run:
             "KEYS_DIR": str(folder / "keys"),
             "SNAPSHOT_DIR": str(folder / "snapshots"),
             "LOG_LEVEL": "WARNING",
+            "SHED_AFTER_MS": "600000",  # a load measures every answer
         }
 
     def left(self) -> float:
