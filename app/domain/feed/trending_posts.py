@@ -14,7 +14,8 @@ from app.domain.feed.uuid_index import uuid_keys_from_text
 from app.domain.feed.visibility import PUBLIC
 
 MAX_TRENDING_POSTS: Final = 2000
-_HALF_LIFE: Final = HALF_LIVES.index(DAY)
+TRENDING_HALF_LIFE: Final = HALF_LIVES.index(DAY)
+"""Of the counts that select the posts, a place in HALF_LIVES."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,11 +48,10 @@ class TrendingPosts:
     @classmethod
     def of(cls, state: FeedState, at_most: int = MAX_TRENDING_POSTS) -> "TrendingPosts":
         """The posts of a state that everybody may see: those with the largest counts, then the newest."""
-        rows = _trending_rows(state, at_most)
-        author_rows, author = np.unique(state.author[rows], return_inverse=True)
-        author = author.reshape(-1).astype(np.int32)
-        if len(author_rows) and author_rows[0] < 0:
-            author_rows, author = author_rows[1:], author - 1
+        public = _public_rows(state)
+        counts = state.post_counters.log2_values(TRENDING_HALF_LIFE, public)
+        rows = trending_rows(public, counts, state.created[public], at_most)
+        author_rows, author = number_authors(state.author[rows])
         key_of = {row: key for key, row in state.user_rows.items()}
         topic_of = {number: topic for topic, number in state.topic_ids.items()}
         return cls(
@@ -59,7 +59,7 @@ class TrendingPosts:
             external_ids=[state.external_ids[row] for row in rows.tolist()],
             # the key of an author who was removed is not known
             author_keys=[key_of.get(row, row.to_bytes(16)) for row in author_rows.tolist()],
-            author=author.astype(np.int32),
+            author=author,
             topics=[topic_of.get(number) for number in state.topic[rows].tolist()],
             created=state.created[rows],
             seq=state.seq[rows],
@@ -68,7 +68,7 @@ class TrendingPosts:
             last_engaged=state.last_engaged[rows],
             log2_counts=state.post_counters.log2_counts(rows),
             strong_log2_counts=state.strong_counters.log2_counts(rows),
-            author_log2_counts=state.author_counters.log2_counts(author_rows.astype(np.intp)),
+            author_log2_counts=state.author_counters.log2_counts(author_rows),
         )
 
     def to_state(self, counting: CountingRule | None) -> FeedState:
@@ -96,14 +96,30 @@ class TrendingPosts:
         return state
 
 
-def _trending_rows(state: FeedState, at_most: int) -> NDArray[np.intp]:
-    """Rows of the trending posts, oldest first."""
+def trending_rows(
+    rows: NDArray[np.intp],
+    log2_counts: NDArray[np.float64],
+    created: NDArray[np.float64],
+    at_most: int = MAX_TRENDING_POSTS,
+) -> NDArray[np.intp]:
+    """Those of `rows` (n,) with the largest counts (n,), then the newest by their times (n,); oldest first."""
+    largest = np.lexsort((created, log2_counts))[-at_most:]
+    oldest_first: NDArray[np.intp] = rows[largest[np.argsort(created[largest], kind="stable")]]
+    return oldest_first
+
+
+def number_authors(author: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """The known authors of posts, and the position of each post's author among them; -1 stays unknown."""
+    rows, positions = np.unique(author, return_inverse=True)
+    n_unknown = int((rows < 0).sum())
+    return rows[n_unknown:].astype(np.intp), (positions.reshape(-1) - n_unknown).astype(np.int32)
+
+
+def _public_rows(state: FeedState) -> NDArray[np.intp]:
+    """Rows of the posts that everybody may see."""
     rows = np.array(sorted(state.post_rows.values()), np.intp)
     visibility, author = state.visibility, state.author[rows]
     is_public = state.visible[rows] & (visibility.visibility[rows] == PUBLIC) & ~visibility.sensitive[rows]
     is_public[author >= 0] &= visibility.discoverable[author[author >= 0]]
-    rows = rows[is_public]
-    counts = state.post_counters.log2_values(_HALF_LIFE, rows)
-    rows = rows[np.lexsort((state.created[rows], counts))[-at_most:]]
-    oldest_first: NDArray[np.intp] = rows[np.argsort(state.created[rows], kind="stable")]
-    return oldest_first
+    public: NDArray[np.intp] = rows[is_public]
+    return public

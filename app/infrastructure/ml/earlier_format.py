@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.feed.state import HALF_LIVES
-from app.domain.feed.time_units import DAY
-from app.domain.feed.trending_posts import MAX_TRENDING_POSTS, TrendingPosts
+from app.domain.feed.trending_posts import TRENDING_HALF_LIFE, TrendingPosts, number_authors, trending_rows
 from app.domain.feed.visibility import PUBLIC
 
 
@@ -31,20 +29,16 @@ def _trending(feed: Mapping[str, Any]) -> TrendingPosts:
     posts, author = visibility["posts"], columns["author"]
     is_public = columns["visible"] & (posts["visibility"] == PUBLIC) & ~posts["sensitive"]
     is_public &= (author < 0) | visibility["discoverable"][author]
-    rows = np.flatnonzero(is_public)
-    by_count = np.lexsort((columns["created"][rows], counts["heat"][HALF_LIVES.index(DAY), rows]))
-    rows = rows[by_count[-MAX_TRENDING_POSTS:]]
-    rows = rows[np.argsort(columns["created"][rows], kind="stable")]
-    author_rows, author = np.unique(author[rows], return_inverse=True)
-    n_unknown = int((author_rows < 0).sum())
-    author_rows = author_rows[n_unknown:]
+    public = np.flatnonzero(is_public)
+    rows = trending_rows(public, counts["heat"][TRENDING_HALF_LIFE, public], columns["created"][public])
+    author_rows, author = number_authors(author[rows])
     key_of = {row: key for key, row in feed["user_keys"]}
     topic_of = {number: topic for topic, number in feed["topic_ids"].items()}
     return TrendingPosts(
         ids=[feed["post_ids"][row] for row in rows.tolist()],
         external_ids=[feed["external_ids"][row] for row in rows.tolist()],
         author_keys=[key_of.get(row, row.to_bytes(16)) for row in author_rows.tolist()],
-        author=(author.reshape(-1) - n_unknown).astype(np.int32),
+        author=author,
         topics=[topic_of.get(number) for number in columns["topic"][rows].tolist()],
         created=columns["created"][rows],
         seq=columns["seq"][rows],
