@@ -1,8 +1,8 @@
 """Short-lived caches: lists, for paging by offset, and responses, for identical requests."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from datetime import timedelta
-from weakref import ref
+from weakref import ReferenceType, ref
 
 from app.application.dto import RecommendationResponse
 from app.application.feed_list import TRUNCATED_LENGTH, FeedList
@@ -34,13 +34,12 @@ class ResponseCache:
         self._lists: TtlCache[FeedList] = TtlCache(list_ttl, max_lists, MAX_LISTED_POSTS)
         self._responses: TtlCache[CachedResponse] = TtlCache(response_ttl, max_lists, MAX_RESPONSE_POSTS)
         self._reuses = 0
-        self._state: Callable[[], FeedState | None] = lambda: (
-            None
-        )  # weak: a request must not free a large state
+        self._state: ReferenceType[FeedState] | None = None  # weak: a request must not free a large state
 
     def bind(self, state: FeedState) -> None:
         """Clear both caches if rows of posts mean others than at the last request: lists hold rows of one state."""
-        if self._state() is not state or self._reuses != state.reuses:
+        known = None if self._state is None else self._state()
+        if known is not state or self._reuses != state.reuses:
             self._lists.clear()
             self._responses.clear()
             self._state, self._reuses = ref(state), state.reuses

@@ -16,7 +16,6 @@ from app.domain.ranking.model_interface import ModelSource, PublishedModel, Rank
 
 log = structlog.get_logger()
 
-
 _MAX_SKIPPED_POLLS = 32  # a minute at the default interval
 _NEVER_READ = object()
 
@@ -25,8 +24,8 @@ _NEVER_READ = object()
 class ModelWatcher:
     """Loads a new model beside the active one. If it is bad, the newest good one of those before it serves.
 
-    last_error  why the newest model is not active; None if it is
-    failures    number of models that failed to load
+    last_error      why the newest model is not active; None if it is
+    failures        number of models that failed to load
     restored_model  SHA-256 of the artefact in whose text space the posts of a snapshot have vectors
     """
 

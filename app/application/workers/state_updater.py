@@ -191,9 +191,8 @@ class StateUpdater:
         self._remove_posts(changes.removed_posts, changes.post_seqs)
         state = self.feed.state
         with self.change_lock:
-            self._follows.apply(
-                state, changes, self._writes("follows")
-            )  # first: a removed user has no row afterwards
+            # first: a removed user has no row afterwards
+            self._follows.apply(state, changes, self._writes("follows"))
             remove_users(state, changes.removed_users, self._writes("users"))
         for controls in changes.controls:
             is_known = controls.user_id.bytes in state.user_rows
@@ -322,7 +321,7 @@ class StateUpdater:
         """Add or update posts, unless later changes are known.
 
         `seqs` are the numbers in the outbox of the latest changes; a post without one is always updated. Evicted posts
-        are added if `revives`, or if they are new enough by now.
+        are added only if `revives` is set, or if they are as new as the newest posts in memory.
         """
         for batch in slices(posts, _BATCH_SIZE):
             with self.change_lock:

@@ -1,4 +1,4 @@
-"""GET /users/{user_id}/export and POST /users/{user_id}/reset: what is stored about one user, as a whole."""
+"""Export, reset and erase what is stored about one user, as a whole."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
