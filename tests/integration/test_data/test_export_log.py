@@ -316,6 +316,7 @@ def test_a_folder_that_cannot_be_continued_is_one_line_and_unchanged(
 
     assert "was begun with --since 0, not 5; leave out --since" in error_of(capsys, "--since", "5")
     database.sql("TRUNCATE user_interaction")
+    settle(database.engine)
     assert "truncated since the last export; export to a new folder" in error_of(capsys)
     text = (OUT / "manifest.json").read_text()
     (OUT / "manifest.json").write_text(text.replace('"source": "', '"source": "other'))

@@ -28,6 +28,7 @@ from data.loading import FeedDatabase
 from tests.integration.test_database.test_entities import contents
 from tests.support.database_feed import small_feed
 from tests.support.fake_use_cases import FixedClock
+from tests.support.postgres import settle
 from tests.support.small_service import SmallService
 from tests.support.sql_services import a_process
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user
@@ -255,6 +256,7 @@ def test_after_an_erasure_no_table_names_the_user(
     receipt = user_data.erase("anna")
     at_once = tables_that_name(tables, pattern)
     tables.run(AGE)
+    settle(engine)
     SqlFeedLog(engine).purge(timedelta(days=7))
 
     listed = {table.name for table in USER_TABLES}
