@@ -182,10 +182,11 @@ class FeedVisibility:
         if not self.restricts:
             return np.ones(rows.shape, np.bool_)
         allowed = self._for_everybody.take(rows) & self.discoverable.take(authors)
-        if viewer.user in self.languages:
-            allowed &= self._in_languages_of(viewer.user, rows)
         others = (~allowed).nonzero()  # few, and only these need all rules
-        allowed[others] = self._other_posts_visible_to(viewer, rows[others], authors[others])
+        if len(others[0]):
+            allowed[others] = self._other_posts_visible_to(viewer, rows[others], authors[others])
+        if viewer.user in self.languages:
+            allowed &= self._in_languages_of(viewer.user, rows) | (authors == viewer.user)
         return allowed
 
     def _other_posts_visible_to(self, viewer: Viewer, rows: Rows, authors: Rows) -> NDArray[np.bool_]:
@@ -198,8 +199,6 @@ class FeedVisibility:
                 audiences = RowSet(self.audiences[viewer.user], len(self._audience_codes))
                 allowed |= (visibility == MEMBERS) & audiences.contains(self.audience[rows])
         allowed &= follows | self.discoverable[authors]
-        if viewer.user in self.languages:
-            allowed &= self._in_languages_of(viewer.user, rows)
         if viewer.user not in self.show_sensitive:
             allowed &= ~self.sensitive[rows]
         if viewer.user >= 0:
@@ -207,10 +206,9 @@ class FeedVisibility:
         return allowed
 
     def _in_languages_of(self, user: int, rows: Rows) -> NDArray[np.bool_]:
-        language = self.language[rows]
-        languages = RowSet(self.languages[user], len(self._language_codes))
-        accepted: NDArray[np.bool_] = (language == NO_ID) | languages.contains(language)
-        return accepted
+        accepted = np.zeros(len(self._language_codes) + 1, np.bool_)
+        accepted[self.languages[user]] = accepted[NO_ID] = True
+        return accepted.take(self.language.take(rows))
 
     @property
     def groups(self) -> tuple[NDArray[np.int32], ...]:
