@@ -61,6 +61,7 @@ from app.domain.repositories.membership_repository import MembershipRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
 from app.domain.repositories.snapshot_store import SnapshotStore
+from app.domain.repositories.stored_posts import StoredPostRepository
 from app.domain.repositories.user_data_repository import UserDataRepository
 from app.domain.services.clock import Clock
 from app.domain.services.stage_observer import StageObserver
@@ -88,6 +89,7 @@ from app.infrastructure.database.membership_repository_impl import SqlMembership
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
+from app.infrastructure.database.stored_posts_impl import SqlStoredPostRepository
 from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
@@ -125,6 +127,7 @@ class Storage:
     feed_log: FeedLog | None = None
     posts: PostRepository | None = None
     recommendations: RecommendationRepository | None = None
+    stored_posts: StoredPostRepository | None = None
 
 
 def open_storage(settings: Settings, stack: ExitStack) -> Storage:
@@ -146,6 +149,7 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
+        stored_posts=SqlStoredPostRepository(engine, schema, settings.statement_budget_ms / 1000),
     )
 
 
@@ -254,7 +258,9 @@ def build_use_cases(
         response_ttl=timedelta(seconds=settings.answer_stands_seconds),
     )
     return Services(
-        recommend=GenerateRecommendations(workers.feed, cursors, ranking_clock, on_served, on_shown, cache),
+        recommend=GenerateRecommendations(
+            workers.feed, cursors, ranking_clock, on_served, on_shown, cache, storage.stored_posts
+        ),
         track=TrackInteraction(
             storage.interactions,
             clock,

@@ -1,4 +1,7 @@
-"""Cursors: which posts a list has shown, sealed so that any replica can go on with it.
+"""Cursors: where a list stands, sealed so that any replica can go on with it.
+
+A cursor has the posts that its list has shown. Once they take too many bytes, the list goes on in order of time, and
+the cursor has a position in it instead of the posts before the position.
 
 The set of shown posts travels as the gaps between its sorted numbers. A long set is deflated: 1.4 bytes for each of
 2,000 posts of a million, and next to nothing for a list that was shown without gaps. A short set is stored in the same
@@ -24,11 +27,14 @@ from numpy.typing import NDArray
 
 from app.application.dto.recommendation_request import Mode
 from app.domain.errors import ExpiredCursor, InvalidCursor
+from app.domain.feed.time_position import TimePosition
 
 _VERSION = 3
+_VERSION_WITH_POSITION = 4
 _MAC_BYTES = 16
 _MAX_STORED_POSTS = 256  # of a set that is not compressed
 _TIMES = Struct(">Bqq")  # version, issued and started in microseconds since the epoch
+_POSITION = Struct(">qq")  # microseconds since the epoch, number of a post
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -40,6 +46,7 @@ class CursorState:
     issued_at   when this cursor was made; its life counts from here
     started_at  when the first page of the list was made
     shown       (n,) int64 `seq` of the posts shown so far, rising, without repeats, none negative
+    position    what follows in order of time is after it; None while the list may show any post that is not in `shown`
     """
 
     user: UUID
@@ -47,6 +54,7 @@ class CursorState:
     issued_at: datetime
     started_at: datetime
     shown: NDArray[np.int64]
+    position: TimePosition | None = None
 
 
 class CursorCodec:
@@ -60,8 +68,11 @@ class CursorCodec:
 
     def seal(self, state: CursorState) -> str:
         """An opaque token of URL-safe characters; equal states and secrets give equal tokens."""
-        payload = _TIMES.pack(_VERSION, _microseconds(state.issued_at), _microseconds(state.started_at))
-        payload += _pack_set(state.shown)
+        version = _VERSION if state.position is None else _VERSION_WITH_POSITION
+        payload = _TIMES.pack(version, _microseconds(state.issued_at), _microseconds(state.started_at))
+        if state.position is not None:
+            payload += _POSITION.pack(*state.position)
+        payload += pack_set(state.shown)
         mac = _mac(self._keys[0], state.user, state.mode, payload)
         return urlsafe_b64encode(mac + payload).rstrip(b"=").decode("ascii")
 
@@ -91,13 +102,16 @@ class CursorCodec:
         if mode is None:
             raise InvalidCursor("the cursor was altered, or belongs to another user or mode")
         version, issued, started = _TIMES.unpack_from(payload)
-        if version != _VERSION:
+        if version not in (_VERSION, _VERSION_WITH_POSITION):
             raise ExpiredCursor(f"the cursor is of version {version}, this service reads {_VERSION}")
         issued_at = _EPOCH + issued * _MICROSECOND
         if now - issued_at > self._ttl:
             raise ExpiredCursor(f"the cursor was issued at {issued_at.isoformat()}")
-        shown = _unpack_set(payload[_TIMES.size :])
-        return CursorState(user, mode, issued_at, _EPOCH + started * _MICROSECOND, shown)
+        position, rest = None, payload[_TIMES.size :]
+        if version == _VERSION_WITH_POSITION:
+            position, rest = TimePosition(*_POSITION.unpack_from(rest)), rest[_POSITION.size :]
+        started_at = _EPOCH + started * _MICROSECOND
+        return CursorState(user, mode, issued_at, started_at, _unpack_set(rest), position)
 
 
 def _microseconds(time: datetime) -> int:
@@ -122,7 +136,7 @@ def _decode(token: str) -> bytes:
     return sealed
 
 
-def _pack_set(numbers: NDArray[np.int64]) -> bytes:
+def pack_set(numbers: NDArray[np.int64]) -> bytes:
     """The number of bytes of the largest gap, then the lowest byte of each gap, the next byte of each, ... in zlib."""
     gaps = numbers.astype("<i8")
     gaps[1:] -= numbers[:-1]

@@ -1,6 +1,7 @@
 """A user's list of posts, extended page by page: ranked posts first, then the rest of the catalogue."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
 from typing import Any
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from app.application.dto.recommendation_request import Mode
 from app.domain.entities import Reason
 from app.domain.feed.row_set import RowSet
+from app.domain.feed.state import FeedState
+from app.domain.feed.time_position import TimePosition
 from app.domain.ranking.page_selector import one_per_thread
 from app.domain.ranking.pipeline import FeedPipeline, Page, RankedList
 from app.domain.services.ranking_context import RankingContext
@@ -27,33 +30,50 @@ _SECONDS_PER_DAY = 86400.0
 class FeedList:
     """A list that grows on demand. Posts that were listed keep their positions.
 
-    ranked   the ranked candidates of a list in mode `ranked`; the rest of the catalogue follows, newest first, with
-             score 0. None for a list by time: it holds the posts that existed at `started_at`, newest first, with score
-             1 / (1 + age in days); in mode `following` only posts of followed authors
-    earlier  posts of the pages before this list, if it continues the list of a cursor
-    listed   the posts of all pages so far
+    ranked       the ranked candidates of a list in mode `ranked`; the rest of the catalogue follows, newest first, with
+                 score 0. None for a list by time: it holds the posts that existed at `started_at`, newest first, with
+                 score 1 / (1 + age in days); in mode `following` only posts of followed authors. None also after the
+                 ranked part of a list in mode `ranked`
+    earlier      posts of the pages before this list, if it continues the list of a cursor
+    position     the list by time continues after it (see CursorState)
+    listed       the posts of all pages so far, as far as memory holds them
+    ranked_count number of the first posts of `listed`, which are listed by rank
+    stored_seqs  numbers of the posts that follow `listed`
     """
 
     mode: Mode
     started_at: datetime
     ranked: RankedList | None
     earlier: Rows
+    position: TimePosition | None = None
     listed: Page = _NO_POSTS
+    ranked_count: int = 0
+    stored_seqs: list[int] = field(default_factory=list)
 
     def page(
-        self, pipeline: FeedPipeline, context: RankingContext, start: int, stop: int
+        self,
+        pipeline: FeedPipeline,
+        context: RankingContext,
+        start: int,
+        stop: int,
+        *,
+        continues_in_storage: bool = False,
     ) -> tuple[Page, bool]:
-        """Return the posts at positions `start` to `stop`, and whether the list ends before `stop`.
+        """Return the posts at positions `start` to `stop`, and whether the list in memory ends before `stop`.
 
-        Posts of earlier pages that are no longer eligible are omitted.
+        Posts of earlier pages that are no longer eligible are omitted. With `continues_in_storage`, posts of threads
+        that the page has are not listed before storage was read for others (see `unlisted`).
         """
         length_before = len(self.listed.rows)
-        if length_before < stop and self.ranked is not None:
+        is_full = bool(self.stored_seqs)  # the next posts are not in memory
+        if length_before < stop and self.ranked is not None and not is_full:
             self._append(self._next_ranked(self.ranked, pipeline, context, stop - length_before))
-        if len(self.listed.rows) < stop and self.ranked is not None:
+            self.ranked_count = len(self.listed.rows)
+        if len(self.listed.rows) < stop and self.has_one_post_per_thread and not is_full:
             missing, on_page = stop - len(self.listed.rows), self.listed.rows[length_before:]
             self._append(self._next_by_time(pipeline, context, missing, on_page))
-        if len(self.listed.rows) < stop:  # also of threads that the page has, because no others are left
+        if len(self.listed.rows) < stop and not (continues_in_storage and self.has_one_post_per_thread):
+            # also of threads that the page has, because no others are left
             self._append(self._next_by_time(pipeline, context, stop - len(self.listed.rows)))
         # scores never rise from one post to the next
         values = np.minimum.accumulate(self.listed.values[start:stop])
@@ -65,11 +85,39 @@ class FeedList:
             page = Page(page.rows[keep], values[keep], list(compress(page.reasons, keep.tolist())))
         return page, len(self.listed.rows) < stop
 
+    @property
+    def has_one_post_per_thread(self) -> bool:
+        """True if no page has two posts of a thread while there are others."""
+        return self.mode == "ranked" and self.position is None
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of the posts that are listed by time."""
+        return Reason.FOLLOWING if self.mode == "following" else Reason.RECENT
+
+    def unlisted(self, pipeline: FeedPipeline, context: RankingContext, count: int) -> Rows:
+        """The first `count` posts in memory that are neither listed nor in `stored_seqs`, newest first."""
+        later = context.state.rows_of_seq(np.array(self.stored_seqs, np.int64))
+        listed = np.concatenate([self.listed.rows, later])
+        return first_eligible(pipeline, context, self._rows_by_time(context), count, listed)
+
+    def stored_before(self, start: int) -> list[int]:
+        """Those of `stored_seqs` that are on the pages before position `start`."""
+        return self.stored_seqs[: max(start - len(self.listed.rows), 0)]
+
     def explain(self, pipeline: FeedPipeline, context: RankingContext, page: Page) -> list[dict[str, Any]]:
         """Return one explanation for each post of `page`: parts of the score, or the age in a list by time."""
         if self.ranked is not None:
             return pipeline.explain(context, self.ranked, page.rows)
-        return [{"age_days": round(age, 4)} for age in _age_days(context, page.rows).tolist()]
+        return self.explain_by_time(_age_days(context, page.rows).tolist())
+
+    def explain_by_time(self, ages_days: Sequence[float]) -> list[dict[str, Any]]:
+        """As `explain`, for posts of these ages that are listed by time."""
+        return [{} if self.mode == "ranked" else {"age_days": round(age, 4)} for age in ages_days]
+
+    def values_by_time(self, ages_days: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) scores of posts of these ages (n,) that are listed by time."""
+        return np.zeros(len(ages_days)) if self.mode == "ranked" else 1.0 / (1.0 + ages_days)
 
     def truncate(self) -> None:
         """Drop the scores and all but the first ranked posts, to save memory in the cache."""
@@ -91,15 +139,26 @@ class FeedList:
         self, pipeline: FeedPipeline, context: RankingContext, count: int, on_page: Rows | None = None
     ) -> Page:
         """The newest `count` posts that are not listed; with `on_page`, one of each thread that `on_page` lacks."""
-        state, reason = context.state, Reason.RECENT
-        rows = state.by_created[::-1]
-        if self.mode == "following":
-            rows, reason = _posts_of_followed(context), Reason.FOLLOWING
-        if self.ranked is None:
-            rows = rows[state.created[rows] <= self.started_at.timestamp()]
+        rows = self._rows_by_time(context)
         rows = first_eligible(pipeline, context, rows, count, self.listed.rows, on_page)
-        by_age = 1.0 / (1.0 + _age_days(context, rows))
-        return Page(rows, by_age if self.ranked is None else np.zeros(len(rows)), [reason] * len(rows))
+        return Page(rows, self.values_by_time(_age_days(context, rows)), [self.reason] * len(rows))
+
+    def start_by_time(self, now: float) -> TimePosition:
+        """The position that the posts of the list by time are after; `now` in seconds."""
+        if self.position is not None:
+            return self.position
+        return TimePosition.before_all(now if self.mode == "ranked" else self.started_at.timestamp())
+
+    def _rows_by_time(self, context: RankingContext) -> Rows:
+        """The posts that may be listed by time, newest first. Memory has all posts of their times."""
+        state, after = context.state, self.start_by_time(context.now)
+        oldest = TimePosition.of(*state.complete_from) if state.complete_from is not None else None
+        if self.mode != "following":
+            first = 0 if oldest is None else state.count_after(oldest)
+            return state.by_created[first : state.count_after(after)][::-1]
+        rows = _posts_of_followed(context)
+        listed = _is_after(state, rows, after)
+        return rows[listed if oldest is None else listed & ~_is_after(state, rows, oldest)]
 
     def _append(self, page: Page) -> None:
         listed = self.listed
@@ -108,6 +167,14 @@ class FeedList:
             np.concatenate([listed.values, page.values]),
             listed.reasons + page.reasons,
         )
+
+
+def _is_after(state: FeedState, rows: Rows, position: TimePosition) -> NDArray[np.bool_]:
+    """(n,) true for the posts of `rows` that are after a position."""
+    created = state.created[rows]
+    is_after: NDArray[np.bool_] = created < position.created
+    is_after |= (created == position.created) & (state.seq[rows] < position.seq)
+    return is_after
 
 
 def _posts_of_followed(context: RankingContext) -> Rows:

@@ -62,15 +62,22 @@ class ResponseCache:
         return self._lists.get(query.list_key, query.now)
 
     def put(
-        self, query: FeedQuery, validity: Hashable, feed_list: FeedList, response: RecommendationResponse
+        self,
+        query: FeedQuery,
+        validity: Hashable,
+        feed_list: FeedList,
+        response: RecommendationResponse | None,
     ) -> None:
-        """Cache the list, and the response if its list was ranked for it. A cursor's list is not cached."""
+        """Cache the list, and the response if its list was ranked for it. A cursor's list is not cached.
+
+        There is no response of a page with posts from storage, which may change there.
+        """
         if query.cursor is not None:
             return
         feed_list.truncate()
         weight = len(feed_list.listed.rows) + TRUNCATED_LENGTH
         self._lists.put(query.list_key, feed_list.started_at, weight, feed_list)
-        if query.now == feed_list.started_at:
+        if response is not None and query.now == feed_list.started_at:
             weight = len(response.post_ids) * (EXPLAINED_POST_WEIGHT if query.request.explain else 1)
             self._responses.put(query.response_key, query.now, weight, (response, feed_list, validity))
 

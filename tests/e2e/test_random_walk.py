@@ -11,6 +11,7 @@ import psycopg2.extensions
 import pytest
 
 from app.domain.entities import INTERACTION_TYPES
+from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.database.connection import create_feed_engine
@@ -28,6 +29,7 @@ AUDIENCES = ("club", "team")
 WORDS = ("apple", "river", "stone", "cloud", "lamp")
 MAX_POSTS = 80
 SHORT_SEED = 2
+FEW_LIVE_POSTS = LivePostLimits(newest=8, strongest=2, engaged_days=0)
 CURSOR_LIFE = timedelta(hours=24)
 
 
@@ -47,10 +49,14 @@ class OpenList:
 class Walk:
     """Makes one random step after the other. Each step checks the responses against the model."""
 
-    def __init__(self, server: TestServer, url: str, seed: int) -> None:
+    def __init__(
+        self, server: TestServer, url: str, seed: int, live_posts: LivePostLimits = DEFAULT_LIMITS
+    ) -> None:
+        """With few `live_posts`, the database lists older ones by its own clock, which must not be behind."""
         self.random = random.Random(seed)
         self.server, self.url = server, url
-        self.clock = FixedClock(datetime.now(UTC))
+        self.evicts = live_posts is not DEFAULT_LIMITS
+        self.clock = FixedClock(datetime.now(UTC) - (timedelta(days=1) if self.evicts else timedelta(0)))
         self.tables = SqlTables(create_feed_engine(url, connect_seconds=10), SchemaName())
         self.model = FeedModel({name: ModelUser() for name in USERS})
         self.lists: list[OpenList] = []
@@ -64,7 +70,7 @@ class Walk:
             )
         for _ in range(MAX_POSTS // 2):
             self.add_post()
-        self.replicas = [Replica(url, self.clock) for _ in range(2)]
+        self.replicas = [Replica(url, self.clock, live_posts) for _ in range(2)]
         self.behind: set[Replica] = set()
 
     def close(self) -> None:
@@ -97,6 +103,7 @@ class Walk:
             self.train: 0.3,
             self.lose_database: 0.6,
             self.find_database: 3,
+            **({self.evict: 6} if self.evicts else {}),
         }
         by_sql = {self.add_post, self.change_post, self.delete_post, self.restart, self.train}
         by_sql |= {self.change_user, self.change_membership}
@@ -141,10 +148,14 @@ class Walk:
         eligible = self._eligible(feed) - feed.shown - set(excluded)
         assert len(set(page)) == len(page), "a page repeats a post"
         assert set(page) <= eligible, f"not eligible: {set(page) - eligible}"
-        assert len(page) == min(limit, len(eligible)), f"not full: {limit}, {eligible - set(page)} are left"
+        if not (self.evicts and self.is_away):
+            assert len(page) == min(limit, len(eligible)), (
+                f"not full: {limit}, {eligible - set(page)} are left"
+            )
         if feed.mode == "ranked" and max(self.model.threads(page).values(), default=0) > 1:
             left = self.model.threads(eligible)
-            assert len(left) < limit, f"repeats a thread while others are left: {page}, {left}"
+            is_whole = not (self.evicts and self.is_away)
+            assert not is_whole or len(left) < limit, f"repeats a thread, others are left: {page}, {left}"
         assert metadata["degraded"] == (self.is_away or self.published is None)
         scores = [post["score"] for post in answer["recommendations"]]
         assert scores == sorted(scores, reverse=True)
@@ -182,7 +193,8 @@ class Walk:
         unseen = self.model.eligible(feed.user, self.clock.at, mode=feed.mode) - feed.shown
         new = {name for name in unseen if self.model.posts[name].created > feed.started_at}
         answer = self._expect("POST", "/recommendations/updates", body, 200)
-        assert answer == {"new": len(new), "capped": False}
+        if not self.evicts:  # memory counts, which has the newest posts
+            assert answer == {"new": len(new), "capped": False}
 
     # -- what users do -------------------------------------------------------------------------------------------
 
@@ -216,7 +228,7 @@ class Walk:
             ]
         )
         until = None
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.3 and not self.evicts:
             until = self.clock.at + timedelta(seconds=self.random.randint(1, 300))
         if self._give_feedback(user, action, target, until=until and until.isoformat()):
             self.model.controls[user, action, target] = until
@@ -348,6 +360,9 @@ class Walk:
     def read_log(self) -> None:
         self._catch_up(self.random.choice(self.replicas))
 
+    def evict(self) -> None:
+        self.random.choice(self.replicas).service.evict()
+
     def restart(self) -> None:
         replica = self.random.choice(self.replicas)
         replica.restart(self.published)
@@ -426,8 +441,10 @@ class Walk:
         return [post["external_id"] for post in answer["recommendations"]]
 
 
-def walk(server: TestServer, url: str, seed: int, steps: int) -> Counter[str]:
-    one = Walk(server, url, seed)
+def walk(
+    server: TestServer, url: str, seed: int, steps: int, live_posts: LivePostLimits = DEFAULT_LIMITS
+) -> Counter[str]:
+    one = Walk(server, url, seed, live_posts)
     try:
         return one.run(steps)
     except AssertionError:
@@ -450,6 +467,23 @@ def test_a_random_walk_shows_what_users_may_see(
     made = walk(postgres, own_database_url, seed=SHORT_SEED, steps=150)
 
     assert len(made) >= 15, "most kinds of steps"
+
+
+def test_a_random_walk_does_so_too_when_most_posts_are_in_the_database_only(
+    postgres: TestServer, own_database_url: str, deadlines: None
+) -> None:
+    made = walk(postgres, own_database_url, seed=SHORT_SEED, steps=100, live_posts=FEW_LIVE_POSTS)
+
+    assert made["evict"]
+
+
+@pytest.mark.slow
+def test_a_long_random_walk_does_so_too_when_most_posts_are_in_the_database_only(
+    postgres: TestServer, own_database_url: str, deadlines: None
+) -> None:
+    made = walk(postgres, own_database_url, seed=1, steps=4_000, live_posts=FEW_LIVE_POSTS)
+
+    assert min(made.values()) > 10
 
 
 @pytest.mark.slow

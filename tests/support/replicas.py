@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from app.bootstrap import open_storage
+from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.config.settings import Settings
 from app.presentation.api.application import create_api
@@ -20,9 +21,10 @@ from tests.support.small_service import SmallService
 class Replica:
     """One process. `restart` replaces it by a new one, which reads the database and ranks with `model`."""
 
-    def __init__(self, url: str, clock: FixedClock) -> None:
+    def __init__(self, url: str, clock: FixedClock, live_posts: LivePostLimits = DEFAULT_LIMITS) -> None:
         self._settings = Settings(database_url=url, _env_file=None)  # type: ignore[call-arg,arg-type]
         self._clock = clock
+        self._live_posts = live_posts
         self._stack = ExitStack()
         self.service: SmallService
         self.client: httpx.Client
@@ -30,7 +32,8 @@ class Replica:
 
     def restart(self, model: PublishedModel | None) -> None:
         self.close()
-        self.service = SmallService(storage=open_storage(self._settings, self._stack), clock=self._clock)
+        storage = open_storage(self._settings, self._stack)
+        self.service = SmallService(storage=storage, clock=self._clock, live_posts=self._live_posts)
         if model is not None:
             self.service.publish(model)
         self.service.catch_up()

@@ -17,12 +17,14 @@ from app.application.use_cases.give_feedback import Feedback
 from app.application.use_cases.report_seen import SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
+from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import Impression, InteractionType, Post, User
 from app.domain.entities.control import TARGET_FIELDS, ControlAction
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import DomainError
+from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking import user_features
 from app.domain.ranking.assembly import NoObserver
@@ -43,6 +45,7 @@ from tests.support.fake_storage import (
     InMemoryPosts,
     InMemoryTables,
 )
+from tests.support.fake_stored_posts import InMemoryStoredPosts
 from tests.support.fake_use_cases import FixedClock
 from tests.support.fake_user_data import InMemoryUserData
 from training.training_run import fit_served_model
@@ -96,6 +99,7 @@ def in_memory_storage(tables: InMemoryTables) -> Storage:
         InMemoryUserData(tables),
         InMemoryFeedLog(tables),
         InMemoryPosts(tables),
+        stored_posts=InMemoryStoredPosts(tables),
     )
 
 
@@ -111,6 +115,7 @@ class SmallService:
         database: bool = True,
         clock: FixedClock | None = None,
         snapshots: SnapshotStore | None = None,
+        live_posts: LivePostLimits = DEFAULT_LIMITS,
     ) -> None:
         """`tables`, `clock` and `snapshots` may be shared by several services. `storage` replaces the adapters of the
         tables."""
@@ -135,7 +140,13 @@ class SmallService:
                 given.user_data,
             )
         self.workers = build_workers(
-            self.storage, self.models, options, NoObserver(), self.intervals, snapshots=snapshots
+            self.storage,
+            self.models,
+            options,
+            NoObserver(),
+            self.intervals,
+            snapshots=snapshots,
+            live_posts=live_posts,
         )
         self.use_cases = use_cases = build_use_cases(
             self.workers,
@@ -149,7 +160,7 @@ class SmallService:
             Settings(_env_file=None),
         )
         self.feed = self.workers.feed
-        self.generate, self._track = use_cases.recommend, use_cases.track
+        self._track = use_cases.track
         self._retract, self._report_seen = use_cases.retract, use_cases.report_seen
         self._change_follow, self.count_updates = use_cases.change_follow, use_cases.count_updates
         self._change_membership = use_cases.change_membership
@@ -226,6 +237,11 @@ class SmallService:
         if self.workers.follower is not None:
             self.workers.follower.poll_log()
 
+    def evict(self) -> None:
+        """Evict the posts that are not live, if they are many."""
+        assert self.workers.evictor is not None
+        self.workers.evictor.run()
+
     def write_snapshot(self) -> None:
         assert self.workers.snapshot_writer is not None
         self.workers.snapshot_writer.write()
@@ -299,6 +315,11 @@ class SmallService:
 
     def page(self, user: str, **options: Any) -> RecommendationResponse:
         return self.generate(RecommendationRequest(user, **options))
+
+    def generate(self, request: RecommendationRequest) -> RecommendationResponse:
+        """The whole page, after a read of the tables if memory lacks posts of it."""
+        page = self.use_cases.recommend(request)
+        return page.complete() if isinstance(page, UnfinishedPage) else page
 
     def all_pages(self, user: str, *, limit: int = 7, **options: Any) -> list[RecommendationResponse]:
         """All pages by cursor, to the end of the list."""

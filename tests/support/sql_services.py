@@ -17,6 +17,7 @@ from app.infrastructure.database.impression_repository_impl import SqlImpression
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.stored_posts_impl import SqlStoredPostRepository
 from app.infrastructure.database.tombstones import Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from tests.support.small_service import FEW_CANDIDATES, SmallService
@@ -51,6 +52,7 @@ def a_process(
         SqlUserDataRepository(engine, budget_seconds=20, tombstones=Tombstones([b"secret of the tests"])),
         log,
         SqlPostRepository(engine, budget_seconds=20),
+        stored_posts=SqlStoredPostRepository(engine, budget_seconds=20),
     )
     service = SmallService(storage=storage, options=options, snapshots=snapshots)
     service.clock.at = NOON + timedelta(days=1)

@@ -18,6 +18,7 @@ from app.domain.repositories.impression_repository import ImpressionRepository
 from app.domain.repositories.interaction_repository import InteractionRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.repositories.recommendation_repository import RecommendationRepository
+from app.domain.repositories.stored_posts import StoredPostRepository
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
@@ -26,6 +27,7 @@ from app.infrastructure.database.interaction_repository_impl import SqlInteracti
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.stored_posts_impl import SqlStoredPostRepository
 from tests.support.fake_storage import (
     InMemoryControls,
     InMemoryFeedLog,
@@ -36,6 +38,7 @@ from tests.support.fake_storage import (
     InMemoryRecommendations,
     InMemoryTables,
 )
+from tests.support.fake_stored_posts import InMemoryStoredPosts
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -123,6 +126,7 @@ class Storage:
     controls: ControlRepository
     follows: FollowRepository
     impressions: ImpressionRepository
+    stored_posts: StoredPostRepository
 
     @classmethod
     def in_memory(cls) -> "Storage":
@@ -136,6 +140,7 @@ class Storage:
             InMemoryControls(tables),
             InMemoryFollows(tables),
             InMemoryImpressions(tables),
+            InMemoryStoredPosts(tables),
         )
 
     @classmethod
@@ -149,6 +154,7 @@ class Storage:
             SqlControlRepository(engine, schema, budget_seconds=20),
             SqlFollowRepository(engine, schema, budget_seconds=20),
             SqlImpressionRepository(engine, schema, budget_seconds=20),
+            SqlStoredPostRepository(engine, schema, budget_seconds=20),
         )
 
 

@@ -1,20 +1,25 @@
 """Generate one page of a user's feed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.application.cursor import CursorCodec, CursorState
+from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse, Source
 from app.application.feed_list import FeedList
 from app.application.feed_query import FeedQuery
+from app.application.list_progress import ListProgress, last_by_time
 from app.application.live_feed import LiveFeed
 from app.application.response_cache import ResponseCache, cache_validity
+from app.application.use_cases.unfinished_page import PageGroups, UnfinishedPage
 from app.domain.entities import Impression
-from app.domain.ranking.pipeline import Page
+from app.domain.feed.time_position import TimePosition
+from app.domain.ranking.pipeline import FeedPipeline, Page
+from app.domain.repositories.stored_posts import StoredPost, StoredPostRepository
 from app.domain.services.clock import Clock
 from app.domain.services.ranking_context import RankingContext
 
@@ -24,11 +29,12 @@ OnShown = Callable[[Impression], None]
 
 @dataclass(eq=False)
 class GenerateRecommendations:
-    """Answer feed requests from memory. A missing model or database degrades the response, never the request.
+    """Answer feed requests. A missing model or database degrades the response, never the request.
 
     on_served  gets each ranked response to a known user, except cached ones; it must not block
     on_shown   gets each ranked page; it must not block
     Neither gets a page without `record`.
+    storage    has the posts that memory lacks; None without a database
     """
 
     feed: LiveFeed
@@ -37,9 +43,13 @@ class GenerateRecommendations:
     on_served: OnServed | None
     on_shown: OnShown | None
     cache: ResponseCache
+    storage: StoredPostRepository | None = None
 
-    def __call__(self, request: RecommendationRequest) -> RecommendationResponse:
-        """Return one page. Raises InvalidId, InvalidCursor, ExpiredCursor and nothing else."""
+    def __call__(self, request: RecommendationRequest) -> RecommendationResponse | UnfinishedPage:
+        """Return one page without waiting, or what memory has of it if the rest of the page is in storage.
+
+        Raises InvalidId, InvalidCursor, ExpiredCursor and nothing else.
+        """
         query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
         with self.feed.lock:
             state = self.feed.state
@@ -61,13 +71,20 @@ class GenerateRecommendations:
                 public_only=self.feed.public_only,
             )
             feed_list = self.cache.feed_list(query) or self._new_list(query, context, earlier)
-            response = self._respond(query, context, feed_list)
+            page = self._respond(query, context, feed_list)
+            response = None if isinstance(page, UnfinishedPage) else page
             self.cache.put(query, validity, feed_list, response)
+        if isinstance(page, UnfinishedPage):
+            return page
+        self._report(query, user, page)
+        return page
+
+    def _report(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
         self._report_shown(query, user, response)
+        request = query.request
         is_recorded = request.record and request.mode == "ranked" and response.post_ids
         if self.on_served is not None and is_recorded and user >= 0:
             self.on_served(query.user_id, response)
-        return response
 
     def _report_shown(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
         """Pass a ranked page on; a cached page keeps the time at which it was made."""
@@ -93,21 +110,32 @@ class GenerateRecommendations:
 
     def _new_list(self, query: FeedQuery, context: RankingContext, earlier: NDArray[np.intp]) -> FeedList:
         """A list that starts now, or the rest of the list that the cursor started."""
-        mode = query.request.mode
-        started_at = query.now if query.cursor is None else query.cursor.started_at
-        ranked = self.feed.ranker.pipeline.rank(context) if mode == "ranked" else None
-        return FeedList(mode, started_at, ranked, earlier)
+        mode, cursor = query.request.mode, query.cursor
+        started_at = query.now if cursor is None else cursor.started_at
+        position = None if cursor is None else cursor.position
+        is_ranked = mode == "ranked" and position is None
+        ranked = self.feed.ranker.pipeline.rank(context) if is_ranked else None
+        return FeedList(mode, started_at, ranked, earlier, position)
 
     def _respond(
         self, query: FeedQuery, context: RankingContext, feed_list: FeedList
-    ) -> RecommendationResponse:
+    ) -> RecommendationResponse | UnfinishedPage:
         request, state, ranker = query.request, context.state, self.feed.ranker
-        page, exhausted = feed_list.page(ranker.pipeline, context, query.start, query.stop)
-        exhausted &= self.feed.has_controls  # else the feed is not loaded yet
+        storage = self.storage if self.feed.database_ok and self.feed.has_controls else None
+        oldest = None if state.complete_from is None else TimePosition.of(*state.complete_from)
+        page, has_ended = feed_list.page(
+            ranker.pipeline,
+            context,
+            query.start,
+            query.stop,
+            continues_in_storage=oldest is not None and storage is not None,
+        )
+        exhausted = has_ended and self.feed.has_controls  # else the feed is not loaded yet
         if request.record and request.mode == "ranked" and context.user >= 0:
             state.impressions.record(context.user, page.rows, context.now)
         rows = page.rows.tolist()
-        return RecommendationResponse(
+        progress = self._progress(query, context, feed_list, page)
+        response = RecommendationResponse(
             user_id=request.user_id,
             post_ids=[state.post_ids[row] for row in rows],
             external_ids=[state.external_ids[row] for row in rows],
@@ -118,20 +146,68 @@ class GenerateRecommendations:
             exhausted=exhausted,
             model_version=ranker.model_version,
             generated_at=query.now,
-            next_cursor=None if exhausted else self._next_cursor(query, context, feed_list, page),
+            next_cursor=None if exhausted else self.cursors.seal(progress.cursor_state()),
             explanations=feed_list.explain(ranker.pipeline, context, page) if request.explain else [],
             post_seqs=state.seq[page.rows].tolist(),
         )
+        if not has_ended or oldest is None or storage is None:
+            return response
+        return UnfinishedPage(
+            feed=self.feed,
+            cursors=self.cursors,
+            storage=storage,
+            on_completed=partial(self._report, query, context.user),
+            query=query,
+            feed_list=feed_list,
+            response=response,
+            progress=progress,
+            unlisted=_unlisted(ranker.pipeline, context, feed_list, query.stop),
+            position=min(oldest, progress.start),
+            page_groups=PageGroups.of(state, page.rows),
+        )
 
-    def _next_cursor(self, query: FeedQuery, context: RankingContext, feed_list: FeedList, page: Page) -> str:
-        """A cursor that excludes every post of this page and of all earlier pages."""
-        seq = context.state.seq
-        if query.cursor is None:
-            shown = np.sort(seq[feed_list.listed.rows[: query.stop]])
+    def _progress(
+        self, query: FeedQuery, context: RankingContext, feed_list: FeedList, page: Page
+    ) -> ListProgress:
+        """How far the list has come with this page; a cursor excludes the posts of all earlier pages as well."""
+        state, cursor = context.state, query.cursor
+        listed = feed_list.listed.rows[: query.stop] if cursor is None else page.rows
+        shown = np.sort(state.seq[listed])
+        if cursor is None:
+            later = feed_list.stored_before(query.start)
+            shown = np.union1d(shown, np.array(later, np.int64)) if later else shown
         else:
-            shown = np.union1d(query.cursor.shown, seq[page.rows])
-        mode = query.request.mode
-        return self.cursors.seal(CursorState(query.user_id, mode, query.now, feed_list.started_at, shown))
+            shown = np.union1d(cursor.shown, shown)
+        known = state.rows_of_seq(shown)
+        return ListProgress(
+            query.user_id,
+            feed_list.mode,
+            query.now,
+            feed_list.started_at,
+            feed_list.position,
+            feed_list.start_by_time(context.now),
+            last_by_time(state, feed_list.listed.rows[feed_list.ranked_count : query.stop]),
+            shown,
+            (state.seq[known], state.created[known]),
+        )
+
+
+def _unlisted(
+    pipeline: FeedPipeline, context: RankingContext, feed_list: FeedList, stop: int
+) -> Sequence[StoredPost]:
+    """The posts in memory that the list has left for the end of a page, as storage returns posts."""
+    if not feed_list.has_one_post_per_thread:
+        return ()
+    state = context.state
+    rows = feed_list.unlisted(pipeline, context, stop - len(feed_list.listed.rows)).tolist()
+    return [
+        StoredPost(
+            UUID(state.post_ids[row]),
+            state.external_ids[row],
+            TimePosition.of(state.created.item(row), state.seq.item(row)),
+        )
+        for row in rows
+    ]
 
 
 def _response_source(context: RankingContext, model_version: str | None) -> Source:

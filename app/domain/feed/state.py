@@ -22,6 +22,7 @@ from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.row_checksums import USER_KINDS, RowChecksums
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.sorted_rows import SortedRows
+from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.feed.visibility import FeedVisibility, PostSettings
 
@@ -144,6 +145,12 @@ class FeedState:
     def published_count(self, now: float) -> int:
         """How many posts are out: created at `now` or before, the first so many of `by_created`."""
         return int(self._by_created.values.searchsorted(now, side="right"))
+
+    def count_after(self, position: TimePosition) -> int:
+        """How many posts are after `position` in the order of time, newest first: the first so many of `by_created`."""
+        created, rows = self._by_created.values, self._by_created.rows
+        first, last = (int(created.searchsorted(position.created, side)) for side in ("left", "right"))
+        return first + int(self.seq[rows[first:last]].searchsorted(position.seq))
 
     def top_posts(self, index: int, count: int) -> NDArray[np.intp]:
         """The `count` posts with the largest decayed engagement for HALF_LIVES[index]; of equal ones the newest."""

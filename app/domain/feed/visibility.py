@@ -215,6 +215,10 @@ class FeedVisibility:
         """`thread` and `original`; nothing while no post has a group."""
         return (self.thread, self.original) if self.has_groups else ()
 
+    def group_codes(self, root: UUID, original: UUID) -> tuple[int, int]:
+        """The codes of the thread of `root` and of `original`; NO_ID for one of which no post is in memory."""
+        return self._thread_codes.get(root.bytes, NO_ID), self._original_codes.get(original.bytes, NO_ID)
+
     def is_personalised(self, user: int) -> bool:
         """False for a user row whose own events must not rank the user's feed."""
         return user not in self.not_personalised

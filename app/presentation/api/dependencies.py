@@ -15,6 +15,7 @@ from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackInteraction
+from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 
@@ -37,7 +38,7 @@ class ApiOptions:
 class Services:
     """The use cases. `recommend` and `count_updates` answer from memory, in a millisecond or so; the others wait."""
 
-    recommend: Callable[[RecommendationRequest], RecommendationResponse]
+    recommend: Callable[[RecommendationRequest], RecommendationResponse | UnfinishedPage]
     track: TrackInteraction
     retract: Callable[[Retraction], int]
     give_feedback: Callable[[Feedback], None]

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * One page of a user's feed, best first
-         * @description An unknown user gets the feed of a new user. No request waits for the database.
+         * @description An unknown user gets the feed of a new user. Only posts that memory lacks are read from the database.
          */
         post: operations["generate_recommendations_generate_post"];
         delete?: never;

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.application.dto.recommendation_response import RecommendationResponse
+from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
@@ -23,6 +24,7 @@ from app.presentation.api.problems import (
     error_responses,
     problem_of,
 )
+from app.presentation.api.read_threads import ReadThreads
 from app.presentation.schemas.recommendation_schema import (
     EXAMPLE_ANSWER,
     GenerateRequest,
@@ -36,6 +38,7 @@ from app.shared.monitoring import Metrics
 def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     """The routes that return pages of a feed, and what is new for one."""
     router = APIRouter(tags=["recommendations"])
+    threads = ReadThreads(options)
 
     @router.post(
         "/recommendations/generate",
@@ -52,14 +55,15 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         openapi_extra={"requestBody": request_body(GenerateRequest.__name__)},
     )
     async def generate(request: Request) -> Response:
-        """An unknown user gets the feed of a new user. No request waits for the database."""
+        """An unknown user gets the feed of a new user. Only posts that memory lacks are read from the database."""
         body = await read_body(request, options)
         started = perf_counter()  # "total" excludes the time in which the client sends the body
         source, status, mode = "none", INTERNAL_ERROR.status, "none"
         try:
             query = decode(body, GenerateRequest)
             mode = query.context.mode
-            response = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
+            page = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
+            response = await threads.complete(page) if isinstance(page, UnfinishedPage) else page
             ranked = perf_counter()
             content = encode(response, request.scope["feed.request_id"])
             ended = perf_counter()

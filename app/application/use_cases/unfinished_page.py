@@ -1,0 +1,164 @@
+"""A page whose last posts are in storage."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.application.cursor import CursorCodec
+from app.application.dto import RecommendationResponse
+from app.application.feed_list import FeedList
+from app.application.feed_query import FeedQuery
+from app.application.list_progress import ListProgress
+from app.application.live_feed import LiveFeed
+from app.domain.errors import StorageUnavailable
+from app.domain.feed.state import FeedState
+from app.domain.feed.time_position import TimePosition
+from app.domain.feed.time_units import DAY
+from app.domain.repositories.stored_posts import StoredPost, StoredPostRepository, StoredPostsQuery
+
+_READS_FOR_THREADS: Final = 3
+"""Reads of storage to find posts of other threads. Each is of four times as many posts as the one before."""
+_FIRST_READ_FOR_THREADS: Final = 20  # posts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageGroups:
+    """The threads and originals of the posts of a page, as codes of a state (see FeedVisibility)."""
+
+    state: FeedState
+    reuses: int
+    codes: tuple[frozenset[int], ...]
+
+    @classmethod
+    def of(cls, state: FeedState, rows: NDArray[np.intp]) -> "PageGroups":
+        """The groups of the posts `rows`."""
+        groups = state.visibility.groups
+        return cls(state, state.reuses, tuple(frozenset(group[rows].tolist()) - {-1} for group in groups))
+
+    def contain(self, post: StoredPost) -> bool:
+        """Whether the page has a post of the same thread, or with the same original. False if codes changed since."""
+        if self.reuses != self.state.reuses or not any(self.codes):
+            return False
+        codes = self.state.visibility.group_codes(*group_keys(post))
+        return any(code in on_page for code, on_page in zip(codes, self.codes, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnfinishedPage:
+    """What memory has of a page. `complete` adds the posts that storage has; it waits, and needs no lock for that.
+
+    response   the page without them
+    unlisted   posts in memory that follow when no other thread is left
+    position   storage is read after it
+    """
+
+    feed: LiveFeed
+    cursors: CursorCodec
+    storage: StoredPostRepository
+    on_completed: Callable[[RecommendationResponse], None]
+    query: FeedQuery
+    feed_list: FeedList
+    response: RecommendationResponse
+    progress: ListProgress
+    unlisted: Sequence[StoredPost]
+    position: TimePosition
+    page_groups: PageGroups
+
+    def complete(self) -> RecommendationResponse:
+        """Return the page. While the database is away, the list ends, and the response is degraded."""
+        try:
+            posts, reached = self._read()
+        except StorageUnavailable:
+            return self.without_storage()
+        self.feed_list.stored_seqs = [*self._earlier(), *(post.position.seq for post in posts)]
+        is_short, has_ended = len(posts) < self._missing, reached is None
+        cursor = None
+        if not (is_short and has_ended):
+            cursor = self.cursors.seal(self.progress.cursor_state(posts, reached if is_short else None))
+        response = self._with(posts, exhausted=is_short and has_ended, next_cursor=cursor)
+        self.on_completed(response)
+        return response
+
+    def without_storage(self) -> RecommendationResponse:
+        """The posts in memory alone, as the end of the list."""
+        response = replace(self.response, degraded=True, exhausted=True, next_cursor=None)
+        self.on_completed(response)
+        return response
+
+    @property
+    def _missing(self) -> int:
+        """Number of posts that the page lacks."""
+        return self.query.stop - max(self.query.start, len(self.feed_list.listed.rows))
+
+    def _earlier(self) -> list[int]:
+        return self.feed_list.stored_before(self.query.start)
+
+    def _read(self) -> tuple[Sequence[StoredPost], TimePosition | None]:
+        """The posts that the page lacks, and the position up to which storage was read; None if it has no others."""
+        request, earlier = self.query.request, self._earlier()
+        first_missing = max(self.query.start - len(self.feed_list.listed.rows), 0)
+        query = StoredPostsQuery(
+            self.query.user_id,
+            followed_only=request.mode == "following",
+            exclude_seen=request.exclude_seen,
+            excluded_ids=[UUID(bytes=key) for key in self.query.excluded_keys],
+            excluded_seqs=self.progress.shown.tolist(),
+            skipped=first_missing - len(earlier),
+        )
+        if not self.feed_list.has_one_post_per_thread:
+            read = self.storage.posts_after(query, self.position, self._missing)
+            return read.posts, read.next_position
+        found: list[StoredPost] = []
+        position: TimePosition | None = self.position
+        limit = max(2 * self._missing, _FIRST_READ_FOR_THREADS)
+        for _ in range(_READS_FOR_THREADS):
+            if position is None or len(self._first_of_threads(found)) >= self._missing:
+                break
+            read = self.storage.posts_after(query, position, limit)
+            found += read.posts
+            position, limit = read.next_position, 4 * limit
+        chosen = self._first_of_threads(found)
+        is_chosen = set(chosen)
+        others = [post for post in (*self.unlisted, *found) if post not in is_chosen]
+        return [*chosen, *others][: self._missing], position
+
+    def _first_of_threads(self, posts: Sequence[StoredPost]) -> list[StoredPost]:
+        """The posts whose threads and originals the page lacks; of several, the first."""
+        with self.feed.lock:
+            others = [post for post in posts if not self.page_groups.contain(post)]
+        chosen, threads, originals = [], set[UUID](), set[UUID]()
+        for post in others:
+            thread, original = group_keys(post)
+            if thread not in threads and original not in originals:
+                chosen.append(post)
+                threads.add(thread)
+                originals.add(original)
+        return chosen
+
+    def _with(
+        self, posts: Sequence[StoredPost], *, exhausted: bool, next_cursor: str | None
+    ) -> RecommendationResponse:
+        page, feed_list = self.response, self.feed_list
+        now = self.query.now.timestamp()
+        ages_days = np.array([(now - post.position.created) / DAY for post in posts], np.float64).clip(0)
+        explanations = feed_list.explain_by_time(ages_days.tolist()) if self.query.request.explain else []
+        return replace(
+            page,
+            post_ids=[*page.post_ids, *(str(post.id) for post in posts)],
+            external_ids=[*page.external_ids, *(post.external_id for post in posts)],
+            scores=[*page.scores, *feed_list.values_by_time(ages_days).tolist()],
+            reasons=[*page.reasons, *[feed_list.reason] * len(posts)],
+            post_seqs=[*page.post_seqs, *(post.position.seq for post in posts)],
+            explanations=[*page.explanations, *explanations],
+            exhausted=exhausted,
+            next_cursor=next_cursor,
+        )
+
+
+def group_keys(post: StoredPost) -> tuple[UUID, UUID]:
+    """What the thread of a post, and a repost with its original, have in common."""
+    return post.root_id or post.id, post.repost_of or post.id
