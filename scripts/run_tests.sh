@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lint, format, types, architecture contracts, then the tests.
+# Lint, format, architecture contracts, then the tests and, beside them, the types.
 #
 #   scripts/run_tests.sh                  the default tier, within five minutes
 #   scripts/run_tests.sh --all            the tests marked slow, chaos, container and browser as well, and more examples
@@ -19,16 +19,27 @@ for argument in "$@"; do
     esac
 done
 
-if ! $collect_only; then
-    ruff check .
-    ruff format --check .
-    mypy
-    lint-imports
-    # A test file on one worker: its database and servers are made once.
-    # A worker that dies fails the run with the test's name, and is not replaced.
-    # The order is that of tests/conftest.py, not by the number of tests in a file.
-    tier+=(-n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
-fi
 # Compile once: if PYTHONDONTWRITEBYTECODE is set, each process of a test would compile the repository again.
 unset PYTHONDONTWRITEBYTECODE
-exec python -m pytest ${tier[@]+"${tier[@]}"} ${arguments[@]+"${arguments[@]}"}
+if $collect_only; then
+    exec python -m pytest "${tier[@]}" ${arguments[@]+"${arguments[@]}"}
+fi
+
+ruff check .
+ruff format --check .
+lint-imports
+# Types are checked beside the tests; what mypy says follows what they say.
+types=$(mktemp)
+mypy > "$types" 2>&1 &
+types_pid=$!
+trap 'kill "$types_pid" 2> /dev/null || true; rm -f "$types"' EXIT
+# A test file on one worker: its database and servers are made once.
+# A worker that dies fails the run with the test's name, and is not replaced.
+# The order is that of tests/conftest.py, not by the number of tests in a file.
+tier+=(-n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
+status=0
+python -m pytest "${tier[@]}" ${arguments[@]+"${arguments[@]}"} || status=$?
+[ "$status" -ne 2 ] || exit 2  # interrupted
+wait "$types_pid" || status=1
+printf '\nmypy: %s\n' "$(cat "$types")"
+exit "$status"

@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 import structlog
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from app.infrastructure.database.embedded import EmbeddedPostgres
 from tests.support.postgres import TestServer
@@ -14,7 +16,7 @@ from tests.support.postgres import TestServer
 # Time limits of single examples would fail on a busy machine; a failure seen in CI must come back at home.
 _in_ci = bool(os.environ.get("CI"))
 hypothesis.settings.register_profile("thorough", deadline=None, derandomize=_in_ci, print_blob=_in_ci)
-hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("thorough"), max_examples=40)
+hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("thorough"), max_examples=25)
 hypothesis.settings.load_profile("default")
 
 # By default, structlog prints an exception with the variables of each frame, which takes a second of CPU time.
@@ -26,9 +28,25 @@ structlog.configure(
 )
 
 
+LONGEST = ("tests/web/test_web_application.py", "tests/e2e/test_service/")
+"""What begins first: a long part at the end would run on one core alone."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the web application's tests first: a single long test at the end would run on one core alone."""
-    items.sort(key=lambda item: "test_web_application" not in item.nodeid)
+    """Run the longest parts first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+class FilesAndPackages(LoadFileScheduling):
+    """A worker runs a whole file, and the whole package of the service's tests: they share a database and a service."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return LONGEST[1] if nodeid.startswith(LONGEST[1]) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return FilesAndPackages(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

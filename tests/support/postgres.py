@@ -43,7 +43,7 @@ class TestServer:
     @contextmanager
     def _database(self, template: str) -> Iterator[str]:
         name = f"test_{secrets.token_hex(6)}"
-        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
+        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"), name, template)
         try:
             yield self._url_of(name)
         finally:
