@@ -118,7 +118,7 @@ fields = st.sampled_from(
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.dictionaries(fields, values, max_size=8), path=st.sampled_from(PATHS))
 def test_no_json_at_all_gives_a_5xx(api: httpx.Client, body: dict[str, Any], path: str) -> None:
     valid = {"user_id": "alice", "post_id": "post-1", "interaction_type": "view"}
@@ -129,7 +129,7 @@ def test_no_json_at_all_gives_a_5xx(api: httpx.Client, body: dict[str, Any], pat
     assert answer.status_code < 500, (sent, answer.text)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200), path=st.sampled_from(PATHS))
 def test_no_bytes_at_all_give_a_5xx(api: httpx.Client, body: bytes, path: str) -> None:
     assert 400 <= api.post(path, content=body).status_code < 500
@@ -141,7 +141,7 @@ schema = schemathesis.openapi.from_asgi(
 
 
 @schema.include(path_regex="^/(recommendations|interactions|users|health|livez|readyz)").parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 def test_answers_are_what_the_own_document_says(api: httpx.Client, case: schemathesis.Case) -> None:
     case.call_and_validate(
         base_url=str(api.base_url),

@@ -49,7 +49,7 @@ def test_sql_derives_the_uuids_of_the_vectors(engine: Engine) -> None:
     assert derived(engine, [one["given"] for one in VECTORS]) == expected
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TEXTS | SPELLINGS, min_size=1, max_size=8))
 def test_sql_derives_the_uuids_that_python_derives(engine: Engine, texts: list[str]) -> None:
     assert derived(engine, texts) == [(canonical_id(one), user_uuid(one), post_uuid(one)) for one in texts]

@@ -24,7 +24,9 @@ from app.infrastructure.ml.registry.restricted_pickle import deserialise, serial
 from tests.support.live_feeds import a_service
 
 
-def trained_artefact() -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def good() -> dict[str, Any]:
+    """An artefact as training writes it, which a test copies before it changes anything."""
     service = a_service()
     for post in ("p1", "p2", "p3"):
         service.track("reader", post, "like")
@@ -33,9 +35,6 @@ def trained_artefact() -> dict[str, Any]:
     space = TextSpace(["one", "two"], np.ones(2, np.float32), np.ones((3, 2), np.float32))
     trending = replace(model.trending, vectors=np.ones((len(model.trending.ids), 3), np.float32))
     return deserialise(serialise(replace(model, text_space=space, trending=trending).to_artifact()))
-
-
-GOOD = trained_artefact()
 
 
 def use(artefact: dict[str, Any]) -> int:
@@ -47,8 +46,8 @@ def use(artefact: dict[str, Any]) -> int:
     return len(ranked.rows)
 
 
-def test_an_artefact_as_training_writes_it_is_used() -> None:
-    assert use(deepcopy(GOOD)) == len(GOOD["trending"]["ids"]) == 12
+def test_an_artefact_as_training_writes_it_is_used(good: dict[str, Any]) -> None:
+    assert use(deepcopy(good)) == len(good["trending"]["ids"]) == 12
 
 
 def places(part: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -65,9 +64,12 @@ HOSTILE: list[Any] = [
 ]  # fmt: skip
 
 
-@given(st.sampled_from(list(places(GOOD))), st.sampled_from(HOSTILE))
-def test_any_value_in_any_place_is_rejected_or_served(path: tuple[Any, ...], value: Any) -> None:
-    artefact = deepcopy(GOOD)
+@given(data=st.data(), value=st.sampled_from(HOSTILE))
+def test_any_value_in_any_place_is_rejected_or_served(
+    good: dict[str, Any], data: st.DataObject, value: Any
+) -> None:
+    path = data.draw(st.sampled_from(list(places(good))))
+    artefact = deepcopy(good)
     part = artefact
     for key in path[:-1]:
         part = part[key]
@@ -77,25 +79,32 @@ def test_any_value_in_any_place_is_rejected_or_served(path: tuple[Any, ...], val
         use(artefact)
 
 
-ARRAYS = [path for path in places(GOOD) if isinstance(
-    GOOD[path[0]] if len(path) == 1 else GOOD[path[0]].get(path[1]) if len(path) == 2 else None, np.ndarray
-)]  # fmt: skip
+def arrays(artefact: dict[str, Any]) -> list[tuple[str, str]]:
+    """The paths of all arrays in the dicts of an artefact."""
+    return [
+        (name, key)
+        for name, part in artefact.items()
+        if type(part) is dict
+        for key, one in part.items()
+        if isinstance(one, np.ndarray)
+    ]
 
 
 @given(
-    st.sampled_from(ARRAYS),
-    st.sampled_from([np.nan, np.inf, -np.inf, -1, 2**31 - 1, 0]),
-    st.integers(0, 10**6),
+    data=st.data(),
+    number=st.sampled_from([np.nan, np.inf, -np.inf, -1, 2**31 - 1, 0]),
+    position=st.integers(0, 10**6),
 )
 def test_any_number_in_any_array_is_rejected_or_served(
-    path: tuple[Any, ...], number: float, position: int
+    good: dict[str, Any], data: st.DataObject, number: float, position: int
 ) -> None:
-    artefact = deepcopy(GOOD)
-    array = artefact[path[0]][path[1]].copy()
+    name, key = data.draw(st.sampled_from(arrays(good)))
+    artefact = deepcopy(good)
+    array = artefact[name][key].copy()
     if not array.size or (array.dtype.kind in "iu" and not np.isfinite(number)):
         return
     array.flat[position % array.size] = number
-    artefact[path[0]][path[1]] = array
+    artefact[name][key] = array
 
     with suppress(InvalidArtifact):
         use(artefact)
@@ -121,8 +130,10 @@ def test_any_number_in_any_array_is_rejected_or_served(
         ("sizes", lambda one: one["sizes"].update(users=-1)),
     ],
 )
-def test_a_bad_part_is_named(part: str, change: Callable[[dict[str, Any]], object]) -> None:
-    artefact = deepcopy(GOOD)
+def test_a_bad_part_is_named(
+    good: dict[str, Any], part: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    artefact = deepcopy(good)
     change(artefact)
 
     with pytest.raises(
@@ -139,5 +150,5 @@ def test_a_bad_part_is_named(part: str, change: Callable[[dict[str, Any]], objec
         RankingOptions(counting=CountingRule(0.0, 1), candidates=12, whole_catalogue=0),
     ],
 )
-def test_the_options_of_training_are_valid(options: RankingOptions) -> None:
-    assert ServedModel.from_artifact(deepcopy(GOOD) | {"options": asdict(options)}).options == options
+def test_the_options_of_training_are_valid(good: dict[str, Any], options: RankingOptions) -> None:
+    assert ServedModel.from_artifact(deepcopy(good) | {"options": asdict(options)}).options == options

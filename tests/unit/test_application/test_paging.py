@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import ExpiredCursor, InvalidCursor
@@ -329,7 +329,6 @@ def happen(service: SmallService, what: str, number: int) -> None:
     service.catch_up()
 
 
-@settings(max_examples=40)
 @given(
     what=steps,
     mode=st.sampled_from(MODES),
@@ -372,7 +371,6 @@ def test_no_page_repeats_and_none_is_short_whatever_happens_in_between(
         pass
 
 
-@settings(max_examples=25)
 @given(
     what=steps,
     mode=st.sampled_from(MODES),

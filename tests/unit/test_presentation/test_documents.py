@@ -3,6 +3,7 @@
 import inspect
 import json
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ ENDPOINTS = {
 }
 
 
+@cache
 def document(*keys: str) -> dict[str, Any]:
     return create_api(ApiOptions(api_keys=keys), Metrics(), Running().open, version="1").openapi()
 

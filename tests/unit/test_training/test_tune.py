@@ -53,7 +53,7 @@ def replays(dataset, seconds: float, requests: int) -> TimedReplays:
 
 
 def test_the_search_starts_with_what_is_given_and_never_ends_with_less(feed):
-    trials = search(replays(feed, 9.0, 30), QUICK)
+    trials = search(replays(feed, 5.0, 20), QUICK)
 
     assert trials[0].options == QUICK
     assert len(trials) > 1

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from structlog.testing import capture_logs
 
 from app.domain.entities import Interaction, User
@@ -159,7 +159,6 @@ def test_an_event_of_a_re_created_post_counts_if_the_process_still_had_the_remov
     assert engagements(service, "p0") == 1
 
 
-@settings(max_examples=40)
 @given(changes=random_changes)
 def test_events_of_this_process_and_the_log_give_the_state_of_a_full_read(changes: list[Change]) -> None:
     service = a_service(6)
@@ -169,7 +168,6 @@ def test_events_of_this_process_and_the_log_give_the_state_of_a_full_read(change
     assert same_counts(service.feed.state, fully_read_state(service), service.clock.at.timestamp())
 
 
-@settings(max_examples=40)
 @given(changes=random_changes)
 def test_events_of_another_process_give_the_state_of_a_full_read(changes: list[Change]) -> None:
     service = a_service(6)

@@ -270,7 +270,7 @@ evictions_and_changes = st.lists(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(steps=evictions_and_changes, limits=st.builds(LivePostLimits, *[st.integers(1, 5)] * 2, st.just(0)))
 def test_any_changes_and_evictions_give_the_state_of_a_full_read_without_the_evicted_posts(
     steps: list[tuple[str, list[Change]]], limits: LivePostLimits

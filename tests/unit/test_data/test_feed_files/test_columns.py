@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -297,7 +297,6 @@ CELLS: Mapping[FileKind, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("kind", CELLS)
-@settings(max_examples=60)
 @given(data=st.data())
 def test_whole_columns_and_single_rows_are_held_to_the_same_rules(
     tmp_path_factory: pytest.TempPathFactory, kind: FileKind, data: st.DataObject

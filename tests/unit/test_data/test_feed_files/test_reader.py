@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
@@ -166,7 +166,6 @@ def test_an_event_without_an_id_gets_one_of_its_original_time_and_number_among_e
     ]
 
 
-@settings(max_examples=40)
 @given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), max_size=40), st.randoms(use_true_random=False))
 def test_event_ids_are_distinct_and_do_not_depend_on_the_order_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int, int]], shuffle: object

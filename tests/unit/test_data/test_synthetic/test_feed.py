@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.entities import INTERACTION_TYPES
@@ -127,7 +127,6 @@ def test_the_events_of_a_seed_stay_the_same(scenario: str, digest: str) -> None:
     assert hashlib.sha256(b"".join(column.tobytes() for column in columns)).hexdigest()[:16] == digest
 
 
-@settings(max_examples=25)
 @given(
     st.integers(2, 60),
     st.integers(1, 60),

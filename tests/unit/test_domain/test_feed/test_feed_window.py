@@ -32,7 +32,6 @@ def described(feed: FeedDataset, since: float) -> dict[str, object]:
     }
 
 
-@settings(max_examples=40)
 @given(feeds(most_controls=4, most_pages=4), st.floats(0.02, 0.9))
 def test_a_window_keeps_the_events_in_it_their_posts_and_the_authors(feed: Feed, days: float):
     whole = feed.dataset()

@@ -1,7 +1,7 @@
 """Which posts are live depends on the log alone, and nothing can push the newest and the strongest out."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.live_posts import LivePostLimits, live_posts
@@ -28,7 +28,6 @@ def live(limits: LivePostLimits, rows, seq) -> set[int]:
     return set(np.array(seq)[is_live].tolist())
 
 
-@settings(max_examples=30)
 @given(LIMITS, ROWS, st.randoms())
 def test_the_order_of_arrival_does_not_matter(limits, rows, random):
     numbered = list(enumerate(rows))
@@ -38,7 +37,6 @@ def test_the_order_of_arrival_does_not_matter(limits, rows, random):
     assert live(limits, shuffled, seq) == live(limits, rows, range(len(rows)))
 
 
-@settings(max_examples=30)
 @given(LIMITS, ROWS)
 def test_exactly_the_newest_the_strongest_and_the_recently_engaged_are_live(limits, rows):
     engaged = [(*row, seq) for seq, row in enumerate(rows) if row[1] is not None]
@@ -53,7 +51,6 @@ def test_exactly_the_newest_the_strongest_and_the_recently_engaged_are_live(limi
     assert live(limits, rows, range(len(rows))) == expected
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 8), st.integers(0, 4), ROWS, st.integers(1, 5))
 def test_revived_posts_push_out_neither_the_newest_nor_the_strongest(newest, strongest, rows, revived):
     limits = LivePostLimits(newest, strongest, engaged_days=-1)  # none is live for its events alone

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.time_units import DAY
@@ -69,7 +69,6 @@ def test_all_ignored_posts_are_drawn_as_long_as_they_fill_half_of_the_sample(
         assert (weight[is_ignored] == 1).all()
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     feeds(most_pages=6),
     st.integers(2, 12),

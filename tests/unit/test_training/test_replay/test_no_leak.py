@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.dataset import FeedDataset
@@ -53,7 +53,6 @@ def before(dump: bytes, at: float) -> list[bytes]:
     return [line for line in dump.splitlines() if json.loads(line)["at"] < at]
 
 
-@settings(max_examples=40)
 @given(
     feed=feeds(least_events=6, most_controls=4, most_pages=4),
     start=st.integers(0, 20),
@@ -71,7 +70,6 @@ def test_cutting_any_small_feed_leaves_earlier_rankings_as_they_were(tmp_path_fa
     assert early.splitlines() == before(early, at)
 
 
-@settings(max_examples=40)
 @given(feed=feeds(least_events=6, most_controls=4, most_pages=4), start=st.integers(0, 20))
 def test_every_ranker_and_the_sampling_for_learning_get_through_any_small_feed(feed, start):
     history = feed.dataset()
@@ -93,29 +91,55 @@ def feed() -> FeedDataset:
     return generated(users=60, posts=200, interactions=4000)
 
 
-@pytest.mark.parametrize("pages", [False, True])
-def test_cutting_a_feed_leaves_what_was_learned_and_ranked_before_as_it_was(feed, tmp_path, pages):
-    feed = with_pages(feed) if pages else feed
-    times = feed.events.time
-    start = float(times[int(0.7 * len(times))])
-    whole = dumped(feed, start, tmp_path / "whole", most=120)
-
-    for share in (0.82,) if pages else (0.78, 0.86, 0.95):
-        at = float(times[int(share * len(times))])
-        kept = before(whole, at)
-        # the requests with the smallest hashes before `at` are those of the whole feed that lie before it
-        early = dumped(cut(feed, at), start, tmp_path / "cut", most=len(kept) // len(RANKERS))
-        assert len(kept) > 10 * len(RANKERS)
-        assert early.splitlines() == kept
+@pytest.fixture(scope="module")
+def split(feed: FeedDataset) -> float:
+    return time_at(feed, 0.7)
 
 
-def test_only_served_depends_on_which_other_requests_are_ranked(feed, tmp_path):
-    start = float(feed.events.time[int(0.7 * len(feed.events))])
-    some = dumped(feed, start, tmp_path / "some", most=120).splitlines()
+@pytest.fixture(scope="module")
+def whole(feed: FeedDataset, split: float, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The dump of 120 requests of the uncut feed."""
+    return dumped(feed, split, tmp_path_factory.mktemp("whole") / "dump", most=120)
 
-    all_ = set(dumped(feed, start, tmp_path / "all").splitlines())
 
-    assert {_ranker(line) for line in some if line not in all_} == {"served"}  # its pages count as shown
+def time_at(feed: FeedDataset, share: float) -> float:
+    """The time up to which a share of the events lies."""
+    return float(feed.events.time[int(share * len(feed.events.time))])
+
+
+def assert_a_cut_leaves_what_was_ranked_before(
+    feed: FeedDataset, whole: bytes, start: float, at: float, path: Path
+) -> None:
+    kept = before(whole, at)
+    # the requests with the smallest hashes before `at` are those of the whole feed that lie before it
+    early = dumped(cut(feed, at), start, path, most=len(kept) // len(RANKERS))
+    assert len(kept) > 10 * len(RANKERS)
+    assert early.splitlines() == kept
+
+
+@pytest.mark.parametrize(
+    "share",
+    [0.86, pytest.param(0.78, marks=pytest.mark.slow), pytest.param(0.95, marks=pytest.mark.slow)],
+)
+def test_cutting_a_feed_leaves_what_was_learned_and_ranked_before_as_it_was(
+    feed, whole, split, tmp_path, share
+):
+    assert_a_cut_leaves_what_was_ranked_before(feed, whole, split, time_at(feed, share), tmp_path / "cut")
+
+
+def test_cutting_a_feed_with_pages_leaves_what_was_ranked_before_as_it_was(feed, split, tmp_path):
+    feed = with_pages(feed)
+    whole = dumped(feed, split, tmp_path / "whole", most=120)
+
+    assert_a_cut_leaves_what_was_ranked_before(feed, whole, split, time_at(feed, 0.82), tmp_path / "cut")
+
+
+def test_only_served_depends_on_which_other_requests_are_ranked(feed, whole, split, tmp_path):
+    more = set(dumped(feed, split, tmp_path / "more", most=360).splitlines())
+
+    assert {_ranker(line) for line in whole.splitlines() if line not in more} == {
+        "served"
+    }  # its pages are shown
 
 
 @pytest.mark.slow
@@ -164,8 +188,7 @@ def test_a_feature_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatc
 
     peeking = Feature(("final count",), peek, None)
     monkeypatch.setattr(user_features.FEATURES, "features", [*user_features.FEATURES.features, peeking])
-    times = feed.events.time
-    start, at = (float(times[int(share * len(times))]) for share in (0.7, 0.85))
+    start, at = time_at(feed, 0.7), time_at(feed, 0.85)
     rankers = ["trending_1d", "learned"]
     enough = replace(
         QUICK, requests=1000
@@ -186,8 +209,7 @@ def test_a_ranker_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatch
 
     peeking = {**ranker_list._SIMPLE, "popular": lambda moment: final["count"][: moment.state.n_posts]}
     monkeypatch.setattr(ranker_list, "_SIMPLE", peeking)
-    times = feed.events.time
-    start, at = (float(times[int(share * len(times))]) for share in (0.7, 0.85))
+    start, at = time_at(feed, 0.7), time_at(feed, 0.85)
     rankers = ["popular", "newest"]
     whole = dumped(feed, start, tmp_path / "whole", rankers, seen=watch)
 
@@ -210,7 +232,7 @@ def test_lists_hold_nothing_of_the_future_nothing_own_nothing_chosen_and_no_repe
         if kind in targets:
             chosen.setdefault((users[user], posts[post]), float(time))
 
-    lines = [json.loads(line) for line in dumped(feed, start, tmp_path / "dump", most=300).splitlines()]
+    lines = [json.loads(line) for line in dumped(feed, start, tmp_path / "dump", most=120).splitlines()]
 
     assert {line["ranker"] for line in lines} == set(RANKERS)
     for line in lines:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.domain.ranking.options import RankingOptions
@@ -45,7 +45,6 @@ def test_a_request_ranks_every_post_that_was_there_but_own_chosen_and_hidden_one
         assert (moment.target in moment.eligible) != is_hidden
 
 
-@settings(max_examples=30)
 @given(feeds(least_events=8, most_controls=8), st.integers(0, 20))
 def test_served_lists_hold_no_post_that_a_control_hides_at_that_time(feed, start):
     replay, _ = replays(feed, start * 1800.0)
@@ -57,7 +56,6 @@ def test_served_lists_hold_no_post_that_a_control_hides_at_that_time(feed, start
 
 
 @pytest.mark.parametrize("name", SIMPLE)
-@settings(max_examples=30)
 @given(feed=feeds(least_events=8), start=st.integers(2, 20), seed=st.integers(0, 3))
 def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, seed):
     replay, plain = replays(feed, start * 1800.0, seed=seed)
