@@ -24,7 +24,7 @@ NOWHERE = "postgresql://nobody:secret-word@127.0.0.1:1/none"
     ("settings", "place"),
     [
         ({"DATABASE_URL": "mysql://u:secret-word@h/d"}, "DATABASE_URL"),
-        ({"MODEL_TRUSTED_KEYS": "not-a-key"}, "MODEL_TRUSTED_KEYS"),
+        pytest.param({"MODEL_TRUSTED_KEYS": "not-a-key"}, "MODEL_TRUSTED_KEYS", marks=pytest.mark.slow),
     ],
 )
 def test_a_bad_environment_ends_the_start_with_one_line_and_exit_code_2(

@@ -22,17 +22,29 @@ from tests.support.registries import plant
 from tests.support.service_process import Service, ids, running
 
 
+def copy_of(folder: Path, own: Path) -> Path:
+    """Models and keys in a folder of their own, v1 active."""
+    for name in ("models", "keys"):
+        shutil.copytree(folder / name, own / name)
+    return own
+
+
 @pytest.fixture
 def own_folder(feed_url: str, folder: Path, tmp_path: Path) -> Path:
-    """Models and keys of the test's own, v1 active."""
-    for name in ("models", "keys"):
-        shutil.copytree(folder / name, tmp_path / name)
-    return tmp_path
+    """Models and keys of the test's own."""
+    return copy_of(folder, tmp_path)
 
 
-@pytest.fixture
-def service(own_folder: Path, feed_url: str) -> Iterator[Service]:
-    with running(own_folder, DATABASE_URL=feed_url, REGISTRY_POLL_SECONDS="0.1") as one:
+@pytest.fixture(scope="module")
+def served_folder(feed_url: str, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models and keys of `service`."""
+    return copy_of(folder, tmp_path_factory.mktemp("reload"))
+
+
+@pytest.fixture(scope="module")
+def service(served_folder: Path, feed_url: str) -> Iterator[Service]:
+    """A service with further models from test to test."""
+    with running(served_folder, DATABASE_URL=feed_url, REGISTRY_POLL_SECONDS="0.1") as one:
         yield one
 
 
@@ -49,13 +61,13 @@ def publish_again(folder: Path) -> str:
 
 @contextmanager
 def readers(service: Service) -> Iterator[list[httpx.Response]]:
-    """A user requests their feed all the time."""
+    """A user requests their feed again and again."""
     answers: list[httpx.Response] = []
     stop = threading.Event()
 
     def read() -> None:
         with httpx.Client(base_url=service.client.base_url, timeout=10, verify=False) as client:
-            while not stop.wait(0.005):
+            while not stop.wait(0.03):
                 answers.append(client.post("/recommendations/generate", json={"user_id": "reader"}))
 
     thread = threading.Thread(target=read)
@@ -67,37 +79,40 @@ def readers(service: Service) -> Iterator[list[httpx.Response]]:
         thread.join()
 
 
-def serving(service: Service) -> str | None:
-    version: str | None = service.health()["model_version"]
-    return version
+def serving(service: Service) -> str:
+    return str(service.health()["model_version"])
 
 
 def test_published_promoted_and_rolled_back_models_serve_without_a_restart(
-    service: Service, own_folder: Path, feed_url: str
+    service: Service, served_folder: Path, feed_url: str
 ) -> None:
+    before = serving(service)
     with readers(service) as answers:
-        assert publish_again(own_folder) == "v2"
-        service.until(lambda: serving(service) == "v2")
-        command(own_folder, feed_url, "training.registry", "rollback")
-        service.until(lambda: serving(service) == "v1")
-        command(own_folder, feed_url, "training.registry", "promote", "v2")
-        service.until(lambda: serving(service) == "v2")
+        service.until(lambda: answers)
+        published = publish_again(served_folder)
+        service.until(lambda: serving(service) == published)
+        command(served_folder, feed_url, "training.registry", "rollback")
+        service.until(lambda: serving(service) == before)
+        command(served_folder, feed_url, "training.registry", "promote", published)
+        service.until(lambda: serving(service) == published)
 
+    assert published != before
     assert {one.status_code for one in answers} == {200}
     assert {one.json()["metadata"]["total"] for one in answers} == {50}
-    assert {one.json()["metadata"]["model_version"] for one in answers} == {"v1", "v2"}
+    assert {one.json()["metadata"]["model_version"] for one in answers} == {before, published}
     assert service.health()["status"] == "healthy"
 
 
 def test_a_list_goes_on_without_repeats_when_the_model_changes_on_the_way(
-    service: Service, own_folder: Path
+    service: Service, served_folder: Path
 ) -> None:
     first = service.generate("pager", limit=40)
-    publish_again(own_folder)
-    service.until(lambda: serving(service) == "v2")
+    published = publish_again(served_folder)
+    service.until(lambda: serving(service) == published)
     second = service.generate("pager", limit=40, cursor=first["metadata"]["next_cursor"])
 
-    assert second["metadata"]["model_version"] == "v2"
+    assert first["metadata"]["model_version"] != published
+    assert second["metadata"]["model_version"] == published
     assert len({*ids(first), *ids(second)}) == 80
 
 
@@ -108,28 +123,29 @@ def make_active(folder: Path, version: str) -> None:
 
 
 def test_a_damaged_artefact_is_rejected_while_the_old_model_serves_on(
-    service: Service, own_folder: Path
+    service: Service, served_folder: Path
 ) -> None:
-    registry = registry_of(own_folder)
+    good = serving(service)
+    registry = registry_of(served_folder)
     at = datetime.now(UTC).isoformat()
     bad = registry.publish(registry.load("v1"), metrics={}, config={}, created_at=at, status="inactive")
-    path = own_folder / "models" / bad.filename
+    path = served_folder / "models" / bad.filename
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
     with readers(service) as answers:
-        make_active(own_folder, bad.version)
+        make_active(served_folder, bad.version)
         service.until(lambda: service.health()["last_reload_error"] is not None)
         assert "SHA-256" in service.health()["last_reload_error"]
         seen = len(answers)
         service.until(lambda: len(answers) > seen + 5)
-        assert serving(service) == "v1"
-        make_active(own_folder, "v1")
+        assert serving(service) == good
+        make_active(served_folder, good)
         service.until(lambda: service.health()["last_reload_error"] is None)
 
     assert {one.status_code for one in answers} == {200}
-    assert {one.json()["metadata"]["model_version"] for one in answers} == {"v1"}
+    assert {one.json()["metadata"]["model_version"] for one in answers} == {good}
 
 
 def test_a_start_with_a_bad_newest_model_serves_the_one_before_and_says_so(
@@ -178,14 +194,15 @@ def test_a_rightly_signed_pickle_that_would_run_code_is_rejected_unrun(
 
 
 @pytest.mark.slow
-def test_a_registry_that_cannot_be_read_takes_no_model_away(service: Service, own_folder: Path) -> None:
-    path = own_folder / "models" / "registry.json"
+def test_a_registry_that_cannot_be_read_takes_no_model_away(service: Service, served_folder: Path) -> None:
+    good = serving(service)
+    path = served_folder / "models" / "registry.json"
     whole = path.read_bytes()
     for content in (b"", b"{", b'{"models": 7}', b"\x80\x05."):
         path.write_bytes(content)
         service.until(lambda: service.health()["last_reload_error"] is not None)
 
-        assert serving(service) == "v1"
+        assert serving(service) == good
         assert service.generate("reader")["metadata"]["source"] == "cold_start"
         path.write_bytes(whole)
         service.until(lambda: service.health()["last_reload_error"] is None)
