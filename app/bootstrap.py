@@ -67,7 +67,7 @@ from app.domain.services.clock import Clock
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
 from app.infrastructure.config.dsn import parse_dsn
-from app.infrastructure.config.key_files import cursor_secrets, erasure_secrets
+from app.infrastructure.config.key_files import api_key_lookup, cursor_secrets, erasure_secrets
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
@@ -352,8 +352,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or read_settings()
     log_output = configure_logging(settings.log_level)
     require_single_process()
-    if not settings.api_keys:
-        log.warning("api.open", host=settings.host, hint="anyone can call the service; set API_KEYS")
+    find_key, key_file = api_key_lookup(settings)
+    if find_key is None:
+        log.warning(
+            "api.open", host=settings.host, hint="anyone can call the service; set API_KEYS or API_KEYS_FILE"
+        )
     keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
     cursors = CursorCodec(cursor_secrets(settings), timedelta(hours=settings.cursor_life_hours))
     traces = open_traces(
@@ -364,6 +367,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     metrics = Metrics() if traces is None else TracedMetrics()
     metrics.states.register(log_output)
+    if key_file is not None:
+        metrics.states.register(key_file)
 
     @asynccontextmanager
     async def open_services() -> AsyncIterator[Services]:
@@ -373,7 +378,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             yield await to_thread.run_sync(bootstrap, settings, keys, cursors, metrics, stack)
 
     options = ApiOptions(
-        api_keys=[key.get_secret_value() for key in settings.api_keys],
+        find_key=find_key,
         metrics_need_key=settings.metrics_need_key,
         body_limit_bytes=settings.body_limit_bytes,
         body_budget_seconds=settings.body_budget_seconds,

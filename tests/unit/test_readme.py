@@ -31,6 +31,7 @@ from app.presentation.schemas.recommendation_schema import (
     UpdatesResponse,
 )
 from app.presentation.schemas.user_data_schema import ErasureResponse
+from app.shared.api_key_file import ApiKeyFile
 from app.shared.log_output import standard_output
 from app.shared.monitoring import Metrics
 from tests.support.feeds import generated
@@ -198,7 +199,9 @@ def test_the_endpoints_of_the_api_page_are_those_of_the_interface() -> None:
     assert documented == {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
 
 
-def test_the_operations_page_names_every_metric_and_no_other() -> None:
+def test_the_operations_page_names_every_metric_and_no_other(tmp_path: Path) -> None:
+    key_file = tmp_path / "keys"
+    key_file.write_text(f"{'0' * 64} name feed")
     metrics = Metrics()
     health = HealthStatus(
         ready=True,
@@ -217,6 +220,7 @@ def test_the_operations_page_names_every_metric_and_no_other() -> None:
     metrics.states.register(StateCollector(lambda: health))
     metrics.states.register(standard_output())
     metrics.states.register(AdmissionControl(1.0))
+    metrics.states.register(ApiKeyFile(key_file, {}))
 
     rendered = set(re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE))
     text = page("docs/operations.md")

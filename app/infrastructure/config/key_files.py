@@ -1,4 +1,4 @@
-"""The secrets that sign cursors and hash ids: set by the deployment, or created once for one machine."""
+"""The secrets that sign cursors and hash ids: set by the deployment, or created once for one machine; and API keys."""
 
 import secrets
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ import structlog
 from pydantic import SecretStr
 
 from app.infrastructure.config.settings import Settings
+from app.shared.api_key_file import ApiKeyFile
+from app.shared.api_keys import FindKey, plain_keys
 from app.shared.atomic_file import create_private_file
 from app.shared.exceptions import ConfigurationError
 
@@ -36,6 +38,18 @@ def erasure_secrets(settings: Settings, *, creates: bool = True) -> Sequence[byt
     if not creates and not settings.erasure_secret and not path.exists():
         return []
     return _secrets(settings.erasure_secret, path, "ERASURE_SECRET")
+
+
+def api_key_lookup(settings: Settings) -> tuple[FindKey | None, ApiKeyFile | None]:
+    """Return the look-up of all API keys, which is None if there are none, and the file of API_KEYS_FILE.
+
+    Raises ConfigurationError if the file cannot be used.
+    """
+    keys = plain_keys([key.get_secret_value() for key in settings.api_keys])
+    if settings.api_keys_file is None:
+        return (keys.get if keys else None), None
+    key_file = ApiKeyFile(settings.api_keys_file, keys)
+    return key_file.find, key_file
 
 
 def _secrets(configured: Sequence[SecretStr], path: Path, variable: str) -> Sequence[bytes]:

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
     """Lowest level that is logged."""
     feed_now: AwareDatetime | None = None
-    """Fixed time for tests and replays (ISO 8601 with zone); rejected if API_KEYS is set."""
+    """Fixed time for tests and replays (ISO 8601 with zone); rejected if there are API keys."""
     shutdown_grace_seconds: int = Field(10, ge=0, le=600)
     """Time that running requests have to end after SIGTERM."""
 
@@ -102,7 +102,9 @@ class Settings(BaseSettings):
     """Fraction of the requests to trace, where the caller has not decided."""
 
     api_keys: Annotated[list[SecretStr], *Comma] = []
-    """API keys (comma-separated) of callers. Unset: open to everyone, for development."""
+    """API keys (comma-separated) of callers, with every scope but admin."""
+    api_keys_file: Path | None = None
+    """File of further keys with scopes. If neither this nor API_KEYS is set, the service is open to everyone."""
     metrics_need_key: bool = False
     """Whether /metrics requires an API key."""
     cursor_secret: Annotated[list[SecretStr], *Comma] = []
@@ -270,9 +272,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_feed_now(self) -> Self:
-        if self.feed_now is not None and self.api_keys:
+        if self.feed_now is not None and (self.api_keys or self.api_keys_file):
             raise ValueError(
-                "FEED_NOW: must be unset if API_KEYS is set, because it fixes the clock for tests"
+                "FEED_NOW: must be unset if API_KEYS or API_KEYS_FILE is set, because it fixes the clock for tests"
             )
         return self
 

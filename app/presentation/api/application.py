@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -29,6 +30,7 @@ from app.presentation.api.problems import (
     problem_of,
     render,
 )
+from app.presentation.api.route_scopes import ROUTE_SCOPES, ScopeGuard
 from app.presentation.api.routers.audiences import audiences_router
 from app.presentation.api.routers.docs import docs_router
 from app.presentation.api.routers.entities import entities_router
@@ -95,9 +97,9 @@ def create_api(
         Middleware(AdmissionMiddleware, control=admission),
         Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces),
     ]
-    if options.api_keys:
+    if options.find_key is not None:
         open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
-        middleware.append(Middleware(ApiKeyMiddleware, keys=options.api_keys, open_paths=open_paths))
+        middleware.append(Middleware(ApiKeyMiddleware, find_key=options.find_key, open_paths=open_paths))
     middleware += [Middleware(HeadMiddleware), Middleware(PathSegmentsMiddleware)]
     app = FastAPI(
         title="Feed recommendation service",
@@ -124,9 +126,13 @@ def create_api(
         docs_router(),
     )
     for router in routers:  # not `include_router`, which matches the path of each request twice, in 40 µs
+        for route in cast(list[APIRoute], router.routes):
+            scope = ROUTE_SCOPES[route.path_format]
+            if options.find_key is not None and scope is not None:
+                route.app = ScopeGuard(route.app, scope)
         app.router.routes.extend(router.routes)
     _answer_errors(app, options)
-    app.openapi = lambda: _openapi(app, locked=bool(options.api_keys))  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app, locked=options.find_key is not None)  # type: ignore[method-assign]
     return app
 
 
@@ -163,7 +169,8 @@ def _openapi(app: FastAPI, *, locked: bool) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             if not locked or path in PROBES:
-                operation["responses"].pop("401", None)
+                for status in ("401", "403"):
+                    operation["responses"].pop(status, None)
             for response in operation["responses"].values():
                 content = response.get("content", {})
                 if MEDIA_TYPE in content:

@@ -1,7 +1,7 @@
 """What the API is made of: handed in by the composition root, found again by the endpoints."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.types import Scope
 
@@ -18,13 +18,14 @@ from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
+from app.shared.api_keys import FindKey
 
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
     """How the API guards itself."""
 
-    api_keys: Sequence[str] = field(default=(), repr=False)  # empty: open to everyone
+    find_key: FindKey | None = None  # None: open to everyone
     metrics_need_key: bool = False
     body_limit_bytes: int = 4 * 1024**2
     body_budget_seconds: float = 10.0

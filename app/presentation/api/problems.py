@@ -45,6 +45,7 @@ MALFORMED_JSON = Problem(400, "malformed_json", "The body is not JSON")
 UNAUTHORIZED = Problem(
     401, "unauthorized", "An API key is needed", "Send a valid key as X-API-Key or as Bearer"
 )
+MISSING_SCOPE = Problem(403, "missing_scope", "The API key may not call this route")
 NOT_FOUND = Problem(404, "not_found", "There is nothing at this path")
 METHOD_NOT_ALLOWED = Problem(405, "method_not_allowed", "The path does not take this method")
 BODY_TIMEOUT = Problem(408, "body_timeout", "The body took too long to arrive")
@@ -119,10 +120,10 @@ def _body(problem: Problem, detail: str, request_id: str) -> dict[str, Any]:
 
 
 def error_responses(*kinds: Problem | type[errors.DomainError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for the errors of an endpoint and a missing API key, each with an example."""
+    """OpenAPI `responses` for the errors of an endpoint and those of API keys, each with an example."""
     by_status: dict[int | str, dict[str, Any]] = {}
     problems = [kind if isinstance(kind, Problem) else DOMAIN_PROBLEMS[kind] for kind in kinds]
-    for one in (*sorted(problems, key=lambda problem: problem.status), UNAUTHORIZED):
+    for one in (*sorted(problems, key=lambda problem: problem.status), UNAUTHORIZED, MISSING_SCOPE):
         answer = by_status.setdefault(
             one.status,
             {"model": ProblemResponse, "description": one.title, "content": {MEDIA_TYPE: {"examples": {}}}},

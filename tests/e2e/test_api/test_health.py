@@ -14,6 +14,7 @@ from app.infrastructure.database.embedded.locks import wait_until
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
 from app.presentation.schemas.health_schema import HealthResponse
+from app.shared.api_keys import plain_keys
 from app.shared.logging import configure_logging
 from app.shared.monitoring import Metrics
 from tests.e2e.test_api.test_recommendations import problem
@@ -153,7 +154,7 @@ def test_the_documentation_needs_no_other_host(api: httpx.Client) -> None:
 @pytest.fixture
 def behind_prefix(running: Running) -> Iterator[httpx.Client]:
     """A proxy has removed the prefix /feed from the path; uvicorn knows it from --root-path."""
-    api = create_api(ApiOptions(api_keys=KEYS), Metrics(), running.open, version="1")
+    api = create_api(ApiOptions(find_key=plain_keys(KEYS).get), Metrics(), running.open, version="1")
     with served(api, root_path="/feed") as client:
         yield client
 
@@ -176,7 +177,9 @@ def test_behind_a_prefix_paths_keys_and_links_are_right(behind_prefix: httpx.Cli
 
 @pytest.fixture
 def locked(running: Running) -> Iterator[httpx.Client]:
-    with served(create_api(ApiOptions(api_keys=KEYS), Metrics(), running.open, version="1")) as client:
+    with served(
+        create_api(ApiOptions(find_key=plain_keys(KEYS).get), Metrics(), running.open, version="1")
+    ) as client:
         yield client
 
 
@@ -209,7 +212,7 @@ def test_probes_and_figures_need_no_key_unless_set_so(locked: httpx.Client, runn
         assert locked.get(path).status_code == 200
     for path in ("/docs", "/openapi.json", "/nope"):
         assert locked.get(path).status_code == 401
-    options = ApiOptions(api_keys=KEYS, metrics_need_key=True)
+    options = ApiOptions(find_key=plain_keys(KEYS).get, metrics_need_key=True)
     with served(create_api(options, Metrics(), running.open, version="1")) as strict:
         assert strict.get("/metrics").status_code == 401
         assert strict.get("/metrics", headers={"X-API-Key": KEYS[0]}).status_code == 200

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
+from app.shared.api_keys import plain_keys
 from app.shared.tracing import TracedMetrics, Traces, describe_request, open_traces
 from tests.support.fake_use_cases import Running
 from tests.support.http_server import served
@@ -50,7 +51,7 @@ def running() -> Running:
 
 @pytest.fixture
 def api(collected: Collected, running: Running) -> Iterator[httpx.Client]:
-    options = ApiOptions(api_keys=["key"])
+    options = ApiOptions(find_key=plain_keys(["key"]).get)
     made = create_api(options, TracedMetrics(), running.open, version="1", traces=Traces(collected.provider))
     with served(made) as client:
         client.headers["X-API-Key"] = "key"

@@ -24,6 +24,7 @@ from app.infrastructure.config.settings import Settings, env_example
 from app.infrastructure.database.embedded import CHECKOUT
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
+from app.shared.api_keys import plain_keys
 from app.shared.monitoring import Metrics
 from tests.support.fake_use_cases import Running
 from tests.support.http_server import served
@@ -183,7 +184,7 @@ def metrics() -> Lines:
 
 def http() -> Lines:
     """Endpoints, their request and response fields, status codes and problem codes."""
-    api = create_api(ApiOptions(api_keys=["a key"]), Metrics(), Running().open, version="1")
+    api = create_api(ApiOptions(find_key=plain_keys(["a key"]).get), Metrics(), Running().open, version="1")
     document = api.openapi()
     lines: Lines = {f"GET {url}": "document" for url in (api.docs_url, api.openapi_url)}
     for path, operations in document["paths"].items():

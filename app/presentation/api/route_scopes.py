@@ -1,0 +1,52 @@
+"""The scope that a key needs for each route, in one table."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from app.presentation.api.problems import MISSING_SCOPE, ProblemError
+from app.shared.api_keys import ApiKey, Scope
+
+ROUTE_SCOPES: Final[Mapping[str, Scope | None]] = {
+    "/recommendations/generate": "feed",
+    "/recommendations/updates": "feed",
+    "/interactions/track": "track",
+    "/interactions/batch": "track",
+    "/interactions/retract": "track",
+    "/impressions": "track",
+    "/feedback": "track",
+    "/users/{user_id}/controls": "track",
+    "/users/{user_id}/follows/{followee_id}": "track",
+    "/users/{user_id}": "manage",
+    "/users/{user_id}/export": "manage",
+    "/users/{user_id}/reset": "manage",
+    "/posts/{post_id}": "manage",
+    "/posts/batch": "manage",
+    "/audiences/{audience_id}/members/{user_id}": "manage",
+    "/authors/{author_id}/reach": "manage",
+    "/health": None,
+    "/livez": None,
+    "/readyz": None,
+    "/metrics": None,
+    "/docs": None,
+    "/docs/start.js": None,
+    "/docs/{name}": None,
+}
+"""Scopes by the path of the route; None: every key, or no key at all, as ApiKeyMiddleware decides."""
+
+
+class ScopeGuard:
+    """A route for keys with one scope."""
+
+    def __init__(self, app: ASGIApp, scope: Scope) -> None:
+        self._app = app
+        self._scope = scope
+
+    async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
+        """One request. Raises ProblemError if its key has not the scope."""
+        key: ApiKey = connection["feed.key"]
+        if self._scope not in key.scopes:
+            raise ProblemError(MISSING_SCOPE, f"The key needs the scope {self._scope}")
+        await self._app(connection, receive, send)
