@@ -98,6 +98,7 @@ from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import ModelKeys, model_keys
 from app.infrastructure.snapshots.snapshot_folder import SnapshotFolder, database_identity
 from app.presentation.api.application import create_api
+from app.presentation.api.call_limits import CallLimits
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.shared.exceptions import ConfigurationError
 from app.shared.logging import configure_logging
@@ -106,6 +107,7 @@ from app.shared.tracing import TracedMetrics, open_traces
 
 log = structlog.get_logger()
 
+LIMIT_WITHOUT_KEY = "600/minute"  # of calls from one address, while calls need a key
 _POSTS_BUDGET_SECONDS = 5.0  # workers read posts, no request waits
 _USER_DATA_BUDGET_SECONDS = 60.0  # all rows of one user
 
@@ -379,6 +381,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     options = ApiOptions(
         find_key=find_key,
+        limits=CallLimits(
+            settings.limit_per_key,
+            settings.limit_per_user,
+            settings.limit_per_address or (LIMIT_WITHOUT_KEY if find_key is not None else None),
+        ),
+        trusted_proxies=settings.trusted_proxies,
         metrics_need_key=settings.metrics_need_key,
         body_limit_bytes=settings.body_limit_bytes,
         body_budget_seconds=settings.body_budget_seconds,

@@ -34,5 +34,6 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 ClockSkew = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Milliseconds = Annotated[int, Field(ge=1, le=600_000)]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+CallLimit = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour)$")]
 Comma = NoDecode, BeforeValidator(_split_at_commas)
 Dsn = Annotated[SecretStr, AfterValidator(_check_dsn)]

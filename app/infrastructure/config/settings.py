@@ -13,7 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.feed.feed_window import DEFAULT_WINDOW_DAYS
@@ -21,6 +29,7 @@ from app.domain.feed.live_posts import DEFAULT_LIMITS
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.config.dsn import parse_dsn
 from app.infrastructure.config.setting_types import (
+    CallLimit,
     ClockSkew,
     Comma,
     Dsn,
@@ -105,6 +114,14 @@ class Settings(BaseSettings):
     """API keys (comma-separated) of callers, with every scope but admin."""
     api_keys_file: Path | None = None
     """File of further keys with scopes. If neither this nor API_KEYS is set, the service is open to everyone."""
+    trusted_proxies: Annotated[list[IPvAnyNetwork], *Comma] = []
+    """Addresses and networks (comma-separated) of proxies whose X-Forwarded-For is used. Unset: none."""
+    limit_per_key: CallLimit | None = None
+    """Calls with one API key, such as 6000/minute. Unset: no limit. The limits hold for each process."""
+    limit_per_user: CallLimit | None = None
+    """Calls about one user with a valid API key, such as 300/minute. Unset: no limit."""
+    limit_per_address: CallLimit | None = None
+    """Calls from one address without a valid API key. Unset: 600/minute if there are API keys, else no limit."""
     metrics_need_key: bool = False
     """Whether /metrics requires an API key."""
     cursor_secret: Annotated[list[SecretStr], *Comma] = []

@@ -14,10 +14,11 @@ from starlette.responses import Response
 
 from app.domain.errors import ClockAhead, DomainError
 from app.presentation.api.admission import AdmissionControl, AdmissionMiddleware
+from app.presentation.api.caller_address import CallerAddress
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.presentation.api.middleware import (
     AccessLogMiddleware,
-    ApiKeyMiddleware,
+    AccessMiddleware,
     HeadMiddleware,
     PathSegmentsMiddleware,
 )
@@ -84,11 +85,13 @@ def create_api(
             state = StateCollector(services.health)
             metrics.states.register(state)
             metrics.states.register(admission)
+            metrics.states.register(options.limits)
             admission.start()
             try:
                 yield
             finally:
                 admission.stop()
+                metrics.states.unregister(options.limits)
                 metrics.states.unregister(admission)
                 metrics.states.unregister(state)
 
@@ -96,11 +99,16 @@ def create_api(
     middleware = [
         Middleware(AdmissionMiddleware, control=admission),
         Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces),
+        Middleware(
+            AccessMiddleware,
+            find_key=options.find_key,
+            open_paths=PROBES if options.metrics_need_key else PROBES | {"/metrics"},
+            limits=options.limits,
+            address_of=CallerAddress(options.trusted_proxies),
+        ),
+        Middleware(HeadMiddleware),
+        Middleware(PathSegmentsMiddleware),
     ]
-    if options.find_key is not None:
-        open_paths = PROBES if options.metrics_need_key else PROBES | {"/metrics"}
-        middleware.append(Middleware(ApiKeyMiddleware, find_key=options.find_key, open_paths=open_paths))
-    middleware += [Middleware(HeadMiddleware), Middleware(PathSegmentsMiddleware)]
     app = FastAPI(
         title="Feed recommendation service",
         description="Personalised feeds, and the events that shape them. Errors are RFC 9457 problem+json.",

@@ -1,7 +1,7 @@
 """What the API is made of: handed in by the composition root, found again by the endpoints."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
@@ -18,6 +18,8 @@ from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
+from app.presentation.api.call_limits import CallLimits
+from app.presentation.api.caller_address import Network
 from app.shared.api_keys import FindKey
 
 
@@ -27,6 +29,8 @@ class ApiOptions:
 
     find_key: FindKey | None = None  # None: open to everyone
     metrics_need_key: bool = False
+    limits: CallLimits = field(default_factory=CallLimits)
+    trusted_proxies: Sequence[Network] = ()
     body_limit_bytes: int = 4 * 1024**2
     body_budget_seconds: float = 10.0
     track_concurrency: int = 8

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from app.presentation.api.call_limits import CallLimits
 from app.presentation.api.problems import INTERNAL_ERROR, UNAUTHORIZED, ProblemError, render
 from app.shared.api_keys import ApiKey, FindKey, sha256
 from app.shared.tracing import Traces, describe_request
@@ -152,27 +153,53 @@ class _IdConvertor(Convertor[str]):
 register_url_convertor("id", _IdConvertor())
 
 
-class ApiKeyMiddleware:
-    """Requires a valid key, as `X-API-Key` or `Authorization: Bearer`, and stores it in the scope."""
+class AccessMiddleware:
+    """Requires a valid key, as `X-API-Key` or `Authorization: Bearer`, and stores it in the scope; limits calls.
 
-    def __init__(self, app: ASGIApp, find_key: FindKey, open_paths: frozenset[str]) -> None:
+    Calls with a valid key are counted by key, others by address: also those with a wrong key.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        find_key: FindKey | None,
+        open_paths: frozenset[str],
+        limits: CallLimits,
+        address_of: Callable[[Scope], str],
+    ) -> None:
+        """Without `find_key`, no call needs a key. Calls of `open_paths` need none and have no limit."""
         self._app = app
         self._find_key = find_key
         self._open_paths = open_paths
+        self._limits = limits
+        self._address_of = address_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http" and route_path(scope) not in self._open_paths:
-            key = self._key_of(scope)
-            if key is None:
-                unauthorized = ProblemError(UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
-                await render(scope, unauthorized)(scope, receive, send)
+            try:
+                self._admit(scope)
+            except ProblemError as error:
+                await render(scope, error)(scope, receive, send)
                 return
-            scope["feed.key"] = key
         await self._app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> None:
+        """Store the key in the scope. Raises ProblemError without a valid key, and above a limit."""
+        key = self._key_of(scope)
+        if key is None:
+            if self._limits.has("address"):
+                self._limits.count("address", self._address_of(scope))
+            if self._find_key is not None:
+                raise ProblemError(UNAUTHORIZED, headers={"www-authenticate": "Bearer"})
+        else:
+            self._limits.count("key", key.name)
+            scope["feed.key"], scope["feed.limits"] = key, self._limits
 
     def _key_of(self, scope: Scope) -> ApiKey | None:
         """The valid key of the request."""
+        if self._find_key is None:
+            return None
         headers = Headers(scope=scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         key = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")

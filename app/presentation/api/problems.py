@@ -51,6 +51,7 @@ METHOD_NOT_ALLOWED = Problem(405, "method_not_allowed", "The path does not take 
 BODY_TIMEOUT = Problem(408, "body_timeout", "The body took too long to arrive")
 BODY_TOO_LARGE = Problem(413, "body_too_large", "The body is too large")
 INVALID_REQUEST = Problem(422, "invalid_request", "The request does not fit the schema")
+TOO_MANY_REQUESTS = Problem(429, "too_many_requests", "There were too many calls")
 INTERNAL_ERROR = Problem(
     500, "internal_error", "The service failed", "The failure was logged under the request id"
 )
@@ -120,10 +121,15 @@ def _body(problem: Problem, detail: str, request_id: str) -> dict[str, Any]:
 
 
 def error_responses(*kinds: Problem | type[errors.DomainError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for the errors of an endpoint and those of API keys, each with an example."""
+    """OpenAPI `responses` for the errors of an endpoint and those of API keys and limits, each with an example."""
     by_status: dict[int | str, dict[str, Any]] = {}
     problems = [kind if isinstance(kind, Problem) else DOMAIN_PROBLEMS[kind] for kind in kinds]
-    for one in (*sorted(problems, key=lambda problem: problem.status), UNAUTHORIZED, MISSING_SCOPE):
+    for one in (
+        *sorted(problems, key=lambda problem: problem.status),
+        UNAUTHORIZED,
+        MISSING_SCOPE,
+        TOO_MANY_REQUESTS,
+    ):
         answer = by_status.setdefault(
             one.status,
             {"model": ProblemResponse, "description": one.title, "content": {MEDIA_TYPE: {"examples": {}}}},

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from app.presentation.api.call_limits import count_user
 from app.presentation.api.problems import MISSING_SCOPE, ProblemError
 from app.shared.api_keys import ApiKey, Scope
 
@@ -38,15 +39,17 @@ ROUTE_SCOPES: Final[Mapping[str, Scope | None]] = {
 
 
 class ScopeGuard:
-    """A route for keys with one scope."""
+    """A route for keys with one scope, with the limit of the user in its path."""
 
     def __init__(self, app: ASGIApp, scope: Scope) -> None:
         self._app = app
         self._scope = scope
 
     async def __call__(self, connection: Connection, receive: Receive, send: Send) -> None:
-        """One request. Raises ProblemError if its key has not the scope."""
+        """One request. Raises ProblemError if its key has not the scope, or above the limit of the user in the path."""
         key: ApiKey = connection["feed.key"]
         if self._scope not in key.scopes:
             raise ProblemError(MISSING_SCOPE, f"The key needs the scope {self._scope}")
+        if "user_id" in connection["path_params"]:
+            count_user(connection, connection["path_params"]["user_id"])
         await self._app(connection, receive, send)

@@ -13,6 +13,7 @@ from app.domain.errors import (
     UnknownPost,
     UnknownUser,
 )
+from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import error_responses
@@ -53,6 +54,7 @@ def feedback_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
     async def give_feedback(request: Request) -> Response:
         """Answers after the commit; it holds from the user's next feed on, in every mode and on every page."""
         query = decode(await read_body(request, options), FeedbackRequest)
+        count_user(request.scope, query.user_id)
         record = services_of(request.scope).give_feedback
         await threads.run(lambda: record(query.to_dto()))
         return Response(b'{"status":"recorded"}', 202, media_type="application/json")

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.errors import InvalidId, StorageUnavailable, UnknownUser
+from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import error_responses
@@ -36,6 +37,7 @@ def impressions_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
     async def report(request: Request) -> Response:
         """Responds after the commit; a repetition changes nothing. Posts and pages that are not stored are ignored."""
         query = decode(await read_body(request, options), ImpressionsRequest)
+        count_user(request.scope, query.user_id)
         report_seen = services_of(request.scope).report_seen
         count = await threads.run(lambda: report_seen(query.to_dto()))
         return Response(ImpressionsResponse(seen=count).model_dump_json(), 202, media_type="application/json")

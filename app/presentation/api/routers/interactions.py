@@ -18,6 +18,7 @@ from app.domain.errors import (
     UnknownPost,
     UnknownUser,
 )
+from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, decode_each, is_partial, read_body
 from app.presentation.api.problems import ProblemError
@@ -102,6 +103,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
     async def retract(request: Request) -> Response:
         """The next response is as if the events had never been stored. A repeated call removes nothing and succeeds."""
         query = decode(await read_body(request, options), RetractRequest)
+        count_user(request.scope, query.user_id)
         removed = await threads.run(partial(services_of(request.scope).retract, query.to_dto()))
         response = RetractResponse(removed=removed)
         return accepted(response)
@@ -118,6 +120,8 @@ async def _record(
     partial: bool = False,
 ) -> TrackResult:
     """Commit all events or none (`partial`: the valid ones), and count them in the metrics. Raises DomainError."""
+    for user_id in {event.user_id for event in events}:
+        count_user(request.scope, user_id)
     track_events = services_of(request.scope).track
     try:
         result = await threads.run(lambda: track_events(events, partial=partial))

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
+from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import (
@@ -61,6 +62,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         source, status, mode = "none", INTERNAL_ERROR.status, "none"
         try:
             query = decode(body, GenerateRequest)
+            count_user(request.scope, query.user_id)
             mode = query.context.mode
             page = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
             response = await threads.complete(page) if isinstance(page, UnfinishedPage) else page
@@ -90,6 +92,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     async def updates(request: Request) -> Response:
         """Counts posts that a new list can show and that this one did not show. No request waits for the database."""
         query = decode(await read_body(request, options), UpdatesRequest)
+        count_user(request.scope, query.user_id)
         found = services_of(request.scope).count_updates(query.user_id, query.cursor)
         response = UpdatesResponse(new=found.new, capped=found.capped)
         return Response(response.model_dump_json(), media_type="application/json")
