@@ -135,8 +135,12 @@ def test_no_bytes_at_all_give_a_5xx(api: httpx.Client, body: bytes, path: str) -
     assert 400 <= api.post(path, content=body).status_code < 500
 
 
+# The cases of the coverage phase are made while tests are collected, by each worker: only with the thorough profile.
+phases = {"coverage": {"enabled": settings().max_examples >= 100}}
 schema = schemathesis.openapi.from_asgi(
-    "/openapi.json", create_api(ApiOptions(), Metrics(), Running().open, version="1")
+    "/openapi.json",
+    create_api(ApiOptions(), Metrics(), Running().open, version="1"),
+    config=schemathesis.Config.from_dict({"phases": phases}),
 )
 
 

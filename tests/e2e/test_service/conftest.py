@@ -16,6 +16,8 @@ from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
+from data import seed_database
+from data.generate_fake_data import main as generate
 from tests.support.postgres import TestServer
 from tests.support.service_process import Service, environment, running
 from training.training_run import fit_served_model
@@ -57,9 +59,13 @@ def publish_a_model(url: str, folder: Path) -> None:
 def feed_url(postgres: TestServer, folder: Path) -> Iterator[str]:
     """A database with a small synthetic feed, and a model of it under `folder`/models."""
     sizes = ["--users", str(USERS), "--posts", str(POSTS), "--interactions", str(INTERACTIONS)]
+    feed = str(folder / "feed.json")
     with postgres.database() as url:
-        command(folder, url, "data.generate_fake_data", *sizes, "--output", str(folder / "feed.json"))
-        command(folder, url, "data.seed_database", "--input", str(folder / "feed.json"))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("DATABASE_URL", url)
+            patched.setenv("KEYS_DIR", str(folder / "keys"))
+            assert generate([*sizes, "--output", feed]) == 0
+            assert seed_database.main(["--input", feed]) == 0
         publish_a_model(url, folder)
         yield url
 
