@@ -16,10 +16,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=() if name in {"mixed", "taste"} else pytest.mark.slow)
-        for name in band.SCENARIOS
-    ],
+    [pytest.param(name, marks=() if name == "mixed" else pytest.mark.slow) for name in band.SCENARIOS],
 )
 def test_the_learned_ranking_stays_within_its_band(name: str) -> None:
     simple, ndcg = band.best_simple(name, band.SEEDS[0])

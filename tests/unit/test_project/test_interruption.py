@@ -45,7 +45,9 @@ def test_what_is_being_written_is_taken_away_again(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["training.evaluate", "data.seed_database"])
+@pytest.mark.parametrize(
+    "command", ["data.seed_database", pytest.param("training.evaluate", marks=pytest.mark.slow)]
+)
 def test_a_command_that_works_with_its_database_ends_with_one_line(tmp_path: Path, command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)

@@ -127,6 +127,7 @@ def test_cutting_a_feed_leaves_what_was_learned_and_ranked_before_as_it_was(
     assert_a_cut_leaves_what_was_ranked_before(feed, whole, split, time_at(feed, share), tmp_path / "cut")
 
 
+@pytest.mark.slow
 def test_cutting_a_feed_with_pages_leaves_what_was_ranked_before_as_it_was(feed, split, tmp_path):
     feed = with_pages(feed)
     whole = dumped(feed, split, tmp_path / "whole", most=120)
@@ -175,6 +176,7 @@ def test_events_after_the_split_do_not_change_which_full_choice_sets_are_kept():
     assert any(kept[0][1])
 
 
+@pytest.mark.slow
 def test_a_feature_that_peeks_at_the_future_is_caught(feed, tmp_path, monkeypatch):
     final = {}
 
