@@ -18,6 +18,7 @@ class RecommendationResponse:
     post_seqs     numbers of the posts (`Post.seq`)
     external_ids  None for a post whose given id is its UUID
     explanations  one for each post if the request has `explain`, else empty
+    time_ordered  the page is newest first, and no later page of its list has a post newer than its last one
     """
 
     user_id: str
@@ -33,3 +34,4 @@ class RecommendationResponse:
     next_cursor: str | None
     explanations: Sequence[Mapping[str, Any]] = ()
     post_seqs: Sequence[int] = ()
+    time_ordered: bool = False

@@ -149,6 +149,7 @@ class GenerateRecommendations:
             next_cursor=None if exhausted else self.cursors.seal(progress.cursor_state()),
             explanations=feed_list.explain(ranker.pipeline, context, page) if request.explain else [],
             post_seqs=state.seq[page.rows].tolist(),
+            time_ordered=feed_list.position is not None,
         )
         if not has_ended or oldest is None or storage is None:
             return response

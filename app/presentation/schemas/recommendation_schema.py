@@ -108,6 +108,9 @@ class AnswerMetadata(BaseModel):
     exhausted: bool = Field(description="Nothing is left after this page")
     request_id: str = Field(description="Name it in the events that this answer leads to")
     next_cursor: str | None = Field(description="Opaque; null when the list has ended")
+    time_ordered: bool = Field(
+        description="After a long scroll: this page is newest first, and later pages have older posts only"
+    )
 
 
 class GenerateResponse(BaseModel):
@@ -160,5 +163,6 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         "exhausted": False,
         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
         "next_cursor": "q83vEjRWeJq83vAB",
+        "time_ordered": False,
     },
 }

@@ -470,6 +470,11 @@ export interface components {
              * @description Opaque; null when the list has ended
              */
             next_cursor: string | null;
+            /**
+             * Time Ordered
+             * @description After a long scroll: this page is newest first, and later pages have older posts only
+             */
+            time_ordered: boolean;
         };
         /**
          * BatchResponse
@@ -1682,7 +1687,8 @@ export interface operations {
                      *         "degraded": false,
                      *         "exhausted": false,
                      *         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
-                     *         "next_cursor": "q83vEjRWeJq83vAB"
+                     *         "next_cursor": "q83vEjRWeJq83vAB",
+                     *         "time_ordered": false
                      *       }
                      *     }
                      */

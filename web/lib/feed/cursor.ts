@@ -2,22 +2,57 @@ import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { FeedMode } from "@feed/client";
 
+/** A place in the order of time, newest first: what follows is older, or as old with a smaller `seq`. */
+export interface TimePosition {
+  /** Microseconds since the Unix epoch. */
+  createdUs: number;
+  seq: number;
+}
+
 /** The position of a scroll: what it has shown, and where the service continues. Posts are named by their `seq`. */
 export interface FeedPosition {
   /** The list that is shown. It stays the same for the whole scroll. */
   mode: FeedMode;
   /** The service's own cursor; null before the first page, and when the service has to start a new list. */
   serviceCursor: string | null;
-  /** Every post that this scroll has shown, from the service or from the fallback. */
+  /**
+   * The posts that this scroll has shown, from the service or from the fallback. With `after`, only those shown before
+   * the scroll went on in order of time.
+   */
   shownSeqs: ReadonlySet<number>;
   /** The shown posts that the service's cursor does not cover. Requests exclude them by id. */
   excludeSeqs: ReadonlySet<number>;
   /** True after the end of the unseen posts, when the scroll continues with posts the user has already seen. */
   includeSeen: boolean;
+  /** All further posts are after this position; null while the scroll may show any post that it has not shown. */
+  after: TimePosition | null;
 }
 
 export function firstPosition(mode: FeedMode): FeedPosition {
-  return { mode, serviceCursor: null, shownSeqs: new Set(), excludeSeqs: new Set(), includeSeen: false };
+  return { mode, serviceCursor: null, shownSeqs: new Set(), excludeSeqs: new Set(), includeSeen: false, after: null };
+}
+
+/** Whether a post may follow: it was not shown, and it is after the position in the order of time, if there is one. */
+export function mayFollow({ shownSeqs, after }: FeedPosition, post: TimePosition): boolean {
+  if (shownSeqs.has(post.seq)) return false;
+  if (after === null || post.createdUs < after.createdUs) return true;
+  return post.createdUs === after.createdUs && post.seq < after.seq;
+}
+
+/** The position after these posts were shown. In the order of time, the last of them replaces their numbers. */
+export function afterShowing(position: FeedPosition, posts: readonly TimePosition[]): FeedPosition {
+  if (position.after === null) return { ...position, shownSeqs: addSeqs(position.shownSeqs, posts) };
+  const last = posts.at(-1);
+  return last ? { ...position, after: { createdUs: last.createdUs, seq: last.seq } } : position;
+}
+
+/** Whether the cursor has no room for more posts, so that the scroll has to go on in order of time. */
+export function hasFullSets({ shownSeqs, excludeSeqs }: FeedPosition): boolean {
+  return encodeNumbers(shownSeqs).length + encodeNumbers(excludeSeqs).length > MAX_SET_CHARACTERS;
+}
+
+export function addSeqs(seqs: ReadonlySet<number>, posts: readonly { seq: number }[]): ReadonlySet<number> {
+  return new Set([...seqs, ...posts.map((post) => post.seq)]);
 }
 
 /** The cursor is damaged, or belongs to another user or list. */
@@ -26,20 +61,25 @@ export class InvalidFeedCursor extends Error {
 }
 
 const VERSION = "1";
+const VERSION_WITH_TIME = "2";
+/** With it and the cursor of the service (less than 1,800 characters), a cursor has at most 4 KiB. */
+const MAX_SET_CHARACTERS = 2000;
 const MODES: readonly FeedMode[] = ["ranked", "following", "newest"];
 /** More than any scroll needs; limits the memory that a forged cursor can use. */
 const MAX_DECODED_BYTES = 1 << 20;
 
-/** Encodes a position as opaque text, about two bytes for each shown post. It holds nothing secret. */
+/** Encodes a position as opaque text of at most 4 KiB, about two bytes for each shown post. It holds nothing secret. */
 export function encodeFeedCursor(userId: string, position: FeedPosition): string {
+  const { after } = position;
   const header = [
-    VERSION,
+    after === null ? VERSION : VERSION_WITH_TIME,
     MODES.indexOf(position.mode),
     position.includeSeen ? "r" : "n",
     userFingerprint(userId),
   ].join("");
   const seqs = [position.shownSeqs, position.excludeSeqs].map(encodeNumbers);
-  return [header, ...seqs, position.serviceCursor ?? ""].join("~");
+  const time = after === null ? [] : [`${after.createdUs.toString(36)}.${after.seq.toString(36)}`];
+  return [header, ...seqs, ...time, position.serviceCursor ?? ""].join("~");
 }
 
 /**
@@ -47,21 +87,30 @@ export function encodeFeedCursor(userId: string, position: FeedPosition): string
  * newest posts also continues when the ranked list is requested: a roll-out may reach its user in the middle of a scroll.
  */
 export function decodeFeedCursor(userId: string, requestedMode: FeedMode | null, cursor: string): FeedPosition {
-  const [header = "", shown = "", excluded = "", ...serviceCursor] = cursor.split("~");
+  const [header = "", shown = "", excluded = "", ...rest] = cursor.split("~");
   const mode = MODES[Number(header[1])];
-  if (header[0] !== VERSION || mode === undefined || header.slice(3) !== userFingerprint(userId)) {
+  const isKnownVersion = header[0] === VERSION || header[0] === VERSION_WITH_TIME;
+  if (!isKnownVersion || mode === undefined || header.slice(3) !== userFingerprint(userId)) {
     throw new InvalidFeedCursor("cursor: belongs to another user's list; request the first page without a cursor");
   }
   if (requestedMode !== null && mode !== requestedMode && !(mode === "newest" && requestedMode === "ranked")) {
     throw new InvalidFeedCursor(`cursor: belongs to mode ${mode}; request the first page without a cursor`);
   }
+  const after = header[0] === VERSION_WITH_TIME ? decodeTimePosition(rest.shift() ?? "") : null;
   return {
     mode,
-    serviceCursor: serviceCursor.join("~") || null,
+    serviceCursor: rest.join("~") || null,
     shownSeqs: decodeNumbers(shown),
     excludeSeqs: decodeNumbers(excluded),
     includeSeen: header[2] === "r",
+    after,
   };
+}
+
+function decodeTimePosition(text: string): TimePosition {
+  const [createdUs = NaN, seq = NaN] = text.split(".").map((number) => Number.parseInt(number, 36));
+  if (!Number.isSafeInteger(createdUs) || !Number.isSafeInteger(seq)) throw damagedCursor();
+  return { createdUs, seq };
 }
 
 /** Ten characters that bind the cursor to its user. */

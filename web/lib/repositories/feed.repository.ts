@@ -1,5 +1,15 @@
 import type { FeedMode, FeedPage, RecommendationPage } from "@feed/client";
-import { decodeFeedCursor, encodeFeedCursor, type FeedPosition, firstPosition } from "@/lib/feed/cursor";
+import {
+  addSeqs,
+  afterShowing,
+  decodeFeedCursor,
+  encodeFeedCursor,
+  type FeedPosition,
+  firstPosition,
+  hasFullSets,
+  mayFollow,
+  type TimePosition,
+} from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
 import { MLServiceClient, ServiceCursorRejected } from "@/lib/services/ml-service";
 import { fetchUnseenPage, logOrders } from "@/lib/services/shadow";
@@ -33,10 +43,13 @@ const MAX_PAGES_REQUESTED = 3;
 /** The time limit for all calls to the service that one page needs. */
 const SERVICE_BUDGET_MS = 3000;
 
+/** The position before all posts. */
+const LATEST: TimePosition = { createdUs: Number.MAX_SAFE_INTEGER, seq: Number.MAX_SAFE_INTEGER };
+
 interface FetchedPosts {
   posts: PostWithSeq[];
   source: FeedPage<PostWithUser>["source"];
-  /** The position for the next page. Its `shownSeqs` do not include `posts` yet. */
+  /** The position for the next page, before `posts` were shown. */
   position: FeedPosition;
   degraded: boolean;
   exhausted: boolean;
@@ -106,12 +119,13 @@ export class FeedRepository {
       if (result === null) return null;
       const { metadata } = result.page;
       const recommended = await this.fetchPostsByIds(userId, result.page);
-      const posts = recommended.filter((post) => !start.shownSeqs.has(post.seq));
+      const posts = recommended.filter((post) => mayFollow(start, post));
       const exhausted = metadata.exhausted || metadata.next_cursor === null;
       position =
         metadata.next_cursor === null
           ? { ...result.position, excludeSeqs: addSeqs(result.position.excludeSeqs, recommended) }
           : { ...result.position, serviceCursor: metadata.next_cursor };
+      if (metadata.time_ordered) position = { ...position, after: position.after ?? LATEST };
       if (posts.length > 0 || exhausted) {
         return {
           posts,
@@ -127,7 +141,10 @@ export class FeedRepository {
     return null;
   }
 
-  /** Requests one page. If the service rejects its cursor, requests a new list without the posts already shown. */
+  /**
+   * Requests one page. If the service rejects its cursor, requests a new list without the posts already shown; null in
+   * the order of time, in which a new list cannot continue.
+   */
   private async requestPage(
     userId: string,
     position: FeedPosition,
@@ -147,6 +164,7 @@ export class FeedRepository {
       return page && { page, position };
     } catch (error) {
       if (!(error instanceof ServiceCursorRejected) || serviceCursor === null) throw error;
+      if (position.after !== null) return null;
       const restarted = { ...position, serviceCursor: null, excludeSeqs: position.shownSeqs };
       return this.requestPage(userId, restarted, limit, deadline);
     }
@@ -163,22 +181,28 @@ export class FeedRepository {
     });
   }
 
-  /** The fallback: eligible posts that this scroll has not shown. The query leaves out hidden and deleted posts. */
+  /**
+   * The fallback: eligible posts that this scroll has not shown, in order of time once the cursor has no room for more.
+   * The query leaves out hidden and deleted posts.
+   */
   private async fetchRandomPostsWithCounts(
     userId: string,
     position: FeedPosition,
     limit: number,
   ): Promise<FetchedPosts> {
+    const after = position.after ?? (hasFullSets(position) ? LATEST : null);
     const posts = await this.postStore.findEligiblePosts(userId, {
-      mode: position.mode,
+      mode: after !== null && position.mode === "ranked" ? "newest" : position.mode,
       limit,
       excludeSeqs: position.shownSeqs,
       includeSeen: position.includeSeen,
+      after,
     });
+    const excludeSeqs = after === null ? addSeqs(position.excludeSeqs, posts) : position.excludeSeqs;
     return {
       posts,
       source: "random_fallback",
-      position: { ...position, excludeSeqs: addSeqs(position.excludeSeqs, posts) },
+      position: { ...position, after, excludeSeqs },
       degraded: true,
       exhausted: posts.length === 0,
       requestId: null,
@@ -189,8 +213,9 @@ export class FeedRepository {
 
 /** The page that starts at a position, with the cursors that continue it. */
 function pageOf(userId: string, position: FeedPosition, fetched: FetchedPosts): FeedPage<PostWithUser> {
-  const next = { ...fetched.position, shownSeqs: addSeqs(position.shownSeqs, fetched.posts) };
-  const canRewind = fetched.exhausted && !position.includeSeen && next.shownSeqs.size > 0;
+  const next = afterShowing(fetched.position, fetched.posts);
+  const isLong = next.after !== null; // the cursor does not have all posts that a rewound scroll must not repeat
+  const canRewind = fetched.exhausted && !position.includeSeen && next.shownSeqs.size > 0 && !isLong;
   return {
     posts: fetched.posts.map(withoutSeq),
     source: fetched.source,
@@ -204,10 +229,6 @@ function pageOf(userId: string, position: FeedPosition, fetched: FetchedPosts): 
   };
 }
 
-function addSeqs(seqs: ReadonlySet<number>, posts: readonly PostWithSeq[]): ReadonlySet<number> {
-  return new Set([...seqs, ...posts.map((post) => post.seq)]);
-}
-
-function withoutSeq({ seq: _seq, ...post }: PostWithSeq): PostWithUser {
+function withoutSeq({ seq: _seq, createdUs: _createdUs, ...post }: PostWithSeq): PostWithUser {
   return post;
 }

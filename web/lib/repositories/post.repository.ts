@@ -1,14 +1,19 @@
 import type { FeedMode } from "@feed/client";
+import type { TimePosition } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
 import { query } from "@/lib/platform/database";
 import { findUserUuid, HIDDEN_USERS, userName } from "./user.repository";
 
-/** A post with its dense number `seq`. Cursors store the `seq` of shown posts, because it is shorter than the id. */
-export type PostWithSeq = PostWithUser & { seq: number };
+/**
+ * A post with its dense number `seq` and its time in microseconds. Cursors store the `seq` of shown posts, because it is
+ * shorter than the id.
+ */
+export type PostWithSeq = PostWithUser & TimePosition;
 
 interface PostRow {
   id: string;
   seq: string;
+  created_us: string;
   external_id: string;
   content: string | null;
   tags: string[];
@@ -26,6 +31,7 @@ interface PostRow {
 
 const COLUMNS = `
   p.id, p.seq, COALESCE(p.external_id, p.id::text) AS external_id, p.content, COALESCE(p.tags, '{}') AS tags, p.created_at,
+  (extract(epoch FROM p.created_at) * 1000000)::bigint AS created_us,
   COALESCE(a.external_id, a.id::text) AS author_id, ${userName("a", "n")} AS author_name, n.follower_count,
   EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = $1 AND f.followee_id = a.id) AS author_followed,
   GREATEST(COALESCE(c.like_count, 0), e.likes) AS likes,
@@ -79,6 +85,8 @@ export interface EligiblePostsQuery {
   excludeSeqs: ReadonlySet<number>;
   /** Whether to return posts that the viewer has already seen, which means that they have an event with them. */
   includeSeen: boolean;
+  /** Only posts after this position, newest first; null for any. */
+  after?: TimePosition | null;
 }
 
 /** Posts that the viewer may see, without the service: in random order for the ranked feed, else newest first. */
@@ -86,6 +94,11 @@ export async function findEligiblePosts(viewerId: string, request: EligiblePosts
   const conditions = [ELIGIBLE, "p.seq <> ALL($2::bigint[])"];
   if (!request.includeSeen) conditions.push(UNSEEN);
   if (request.mode === "following") conditions.push(FOLLOWED);
+  const { after } = request;
+  if (after) {
+    const time = `timestamptz 'epoch' + $4::bigint * interval '1 microsecond'`;
+    conditions.push(`p.created_at <= ${time} AND (p.created_at, p.seq) < (${time}, $5::bigint)`);
+  }
   const newest = `
     SELECT p.* FROM feed_posts p WHERE ${conditions.join(" AND ")}
     ORDER BY p.created_at DESC, p.seq DESC`;
@@ -95,7 +108,12 @@ export async function findEligiblePosts(viewerId: string, request: EligiblePosts
       : `SELECT *, row_number() OVER () AS ordinal FROM (${newest} LIMIT $3) p`;
   const rows = await query<PostRow>(
     `WITH p AS MATERIALIZED (${selected}) SELECT ${COLUMNS} FROM p ${JOINS} ORDER BY p.ordinal`,
-    [await findUserUuid(viewerId), [...request.excludeSeqs], request.limit],
+    [
+      await findUserUuid(viewerId),
+      [...request.excludeSeqs],
+      request.limit,
+      ...(after ? [after.createdUs, after.seq] : []),
+    ],
   );
   return rows.map(postFromRow);
 }
@@ -130,6 +148,7 @@ function postFromRow(row: PostRow): PostWithSeq {
   return {
     id: row.id,
     seq: Number(row.seq),
+    createdUs: Number(row.created_us),
     externalId: row.external_id,
     content: row.content,
     tags: row.tags,

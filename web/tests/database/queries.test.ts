@@ -96,6 +96,22 @@ describe("the queries", () => {
     assert.equal(following.length, posts.filter(({ author }) => author?.followed).length);
   });
 
+  it("continue the newest posts after a position, also within one millisecond", async () => {
+    await query("UPDATE posts SET created_at = created_at + seq % 7 * interval '1 microsecond'");
+    for (const mode of ["newest", "following"] as const) {
+      const all = await findEligiblePosts("user-9", { ...NEWEST, mode });
+      const after = all[4];
+      assert.ok(after);
+
+      const rest = await findEligiblePosts("user-9", { ...NEWEST, mode, after });
+
+      assert.deepEqual(
+        rest.slice(0, all.length - 5).map(({ id }) => id),
+        all.slice(5).map(({ id }) => id),
+      );
+    }
+  });
+
   it("find the row of a user that another program inserted, by any spelling of the id", async () => {
     const [ann] = await query<{ id: string }>(
       `INSERT INTO users (external_id, username) VALUES ('ann', 'Ann') RETURNING id`,

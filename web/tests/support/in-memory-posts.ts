@@ -7,8 +7,9 @@ export class InMemoryPosts implements PostStore {
   readonly deletedIds = new Set<string>();
   readonly seenIds = new Set<string>();
 
-  constructor(count: number) {
-    this.posts = Array.from({ length: count }, (_, index) => makePost(index + 1));
+  /** With `gap`, the numbers of the posts differ by about so much. */
+  constructor(count: number, gap = 1) {
+    this.posts = Array.from({ length: count }, (_, index) => makePost((index + 1) * gap + ((index * 7919) % gap)));
   }
 
   get ids(): string[] {
@@ -23,6 +24,7 @@ export class InMemoryPosts implements PostStore {
     return this.visiblePosts
       .filter((post) => !query.excludeSeqs.has(post.seq))
       .filter((post) => query.includeSeen || !this.seenIds.has(post.id))
+      .filter((post) => !query.after || post.createdUs < query.after.createdUs)
       .reverse()
       .slice(0, query.limit);
   }
@@ -43,6 +45,7 @@ function makePost(seq: number): PostWithSeq {
   return {
     id: `${seq.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`,
     seq,
+    createdUs: Date.parse("2026-03-01T12:00:00Z") * 1000 + seq,
     externalId: `post-${seq}`,
     content: `Post ${seq}`,
     tags: [],

@@ -134,6 +134,7 @@ def encode(response: RecommendationResponse, request_id: str) -> bytes:
                 "exhausted": response.exhausted,
                 "request_id": request_id,
                 "next_cursor": response.next_cursor,
+                "time_ordered": response.time_ordered,
             },
         },
         option=orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY,

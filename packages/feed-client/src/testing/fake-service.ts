@@ -45,6 +45,8 @@ export class FakeFeedService {
   readonly follows = new Map<string, Set<string>>();
   /** The fields of the users and posts that were written. */
   readonly entities = { users: new Map<string, object>(), posts: new Map<string, object>() };
+  /** A list goes on in order of time, the last post of the catalogue first, when it has shown this many posts. */
+  timeOrderedAfter = Infinity;
   /** The number of posts that are new for every list. */
   newPosts = 0;
   /** The number of reports of posts that arrive before their page is stored. They are ignored. */
@@ -163,8 +165,10 @@ export class FakeFeedService {
     const limit = request.limit ?? 50;
     const mode = request.context?.mode ?? "ranked";
     let shownPrefixes: string[] = [];
+    let lastByTime = "";
     if (request.cursor) {
-      const [cursorUser, cursorMode, prefixes] = request.cursor.split("|");
+      const [cursorUser, cursorMode, prefixes, last = ""] = request.cursor.split("|");
+      lastByTime = last;
       if (cursorUser !== request.user_id || cursorMode !== mode) return send(response, 400, { code: "invalid_cursor" });
       shownPrefixes = prefixes ? prefixes.split(",") : [];
     }
@@ -177,8 +181,15 @@ export class FakeFeedService {
         !(request.exclude_ids ?? []).includes(id) &&
         !(request.context?.exclude_seen !== false && seen.has(id)),
     );
+    const timeOrdered = shownPrefixes.length >= this.timeOrderedAfter;
+    if (timeOrdered) {
+      eligible.reverse();
+      if (lastByTime) eligible.splice(0, this.catalogue.length, ...eligible.filter((id) => prefixOf(id) < lastByTime));
+    }
     const page = eligible.slice(0, limit);
-    const cursor = [request.user_id, mode, [...shownPrefixes, ...page.map(prefixOf)].join(",")].join("|");
+    const shown = timeOrdered ? shownPrefixes : [...shownPrefixes, ...page.map(prefixOf)];
+    const last = timeOrdered ? page.slice(-1).map(prefixOf) : [];
+    const cursor = [request.user_id, mode, shown.join(","), ...last].join("|");
     send(response, 200, {
       user_id: request.user_id,
       recommendations: page.map((post_id, index) => ({
@@ -195,6 +206,7 @@ export class FakeFeedService {
         exhausted: page.length === 0,
         request_id: `request-${this.requests.length}`,
         next_cursor: page.length === 0 ? null : cursor,
+        time_ordered: timeOrdered,
       },
     });
   }

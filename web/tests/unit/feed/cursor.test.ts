@@ -15,10 +15,17 @@ describe("the feed cursor", () => {
     shownSeqs: new Set([1, 7, 300, 70_000, 2 ** 40]),
     excludeSeqs: new Set([7]),
     includeSeen: true,
+    after: null,
   };
 
   it("decodes to the encoded position", () => {
     assert.deepEqual(decodeFeedCursor("ann", "ranked", encodeFeedCursor("ann", position)), position);
+  });
+
+  it("decodes to the encoded position in the order of time", () => {
+    const inTime = { ...position, after: { createdUs: 1_772_366_400_000_123, seq: 2 ** 40 } };
+
+    assert.deepEqual(decodeFeedCursor("ann", "ranked", encodeFeedCursor("ann", inTime)), inTime);
   });
 
   it("decodes to the encoded first position", () => {
@@ -47,6 +54,7 @@ describe("the feed cursor", () => {
   for (const [name, cursor] of [
     ["another text", "hello"],
     ["an empty text", ""],
+    ["a damaged time", `2${encodeFeedCursor("ann", position).split("~")[0]?.slice(1)}~~~?~`],
     ["a damaged list of posts", `${encodeFeedCursor("ann", position).split("~")[0]}~!!!!~~`],
   ] as const) {
     it(`is not ${name}`, () => {

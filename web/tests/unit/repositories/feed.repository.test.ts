@@ -22,6 +22,7 @@ describe("the feed repository", () => {
     posts = new InMemoryPosts(40);
     service.catalogue = posts.ids;
     service.behaviour = { kind: "healthy" };
+    service.timeOrderedAfter = Infinity;
     service.nextBehaviours.length = 0;
     service.requests.length = 0;
     service.events.clear();
@@ -58,6 +59,31 @@ describe("the feed repository", () => {
       assert.deepEqual(idsOf(...pages).sort(), [...posts.ids].sort());
       assert.equal(pages.at(-1)?.exhausted, true);
     });
+
+    for (const [name, timeOrderedAfter, stopsAfter] of [
+      ["the service", 40, Infinity],
+      ["the service, and the fallback in the middle", 40, 60],
+      ["the fallback", Infinity, 2],
+    ] as const) {
+      it(`repeat nothing at any depth, with a cursor of at most 4 KiB, if they come from ${name}`, async () => {
+        posts = new InMemoryPosts(1300, 1000);
+        service.catalogue = posts.ids;
+        service.timeOrderedAfter = timeOrderedAfter;
+        feed = new FeedRepository(new MLServiceClient(service.url, SERVICE_TIMEOUT_MS), posts);
+
+        const pages = [await fetchPage()];
+        while (pages.at(-1)?.nextCursor) {
+          if (pages.length === stopsAfter) await service.stop();
+          pages.push(await fetchPage(pages.at(-1)?.nextCursor));
+        }
+
+        const ids = idsOf(...pages);
+        assert.equal(new Set(ids).size, ids.length);
+        assert.equal(ids.length, 1300);
+        const longest = Math.max(...pages.map((page) => page.nextCursor?.length ?? 0));
+        assert.ok(longest <= 4096, `${longest} characters`);
+      });
+    }
 
     it("come from the fallback after the service has stopped, without posts already shown", async () => {
       const first = await fetchPage();
