@@ -100,6 +100,7 @@ from app.infrastructure.snapshots.snapshot_folder import SnapshotFolder, databas
 from app.presentation.api.application import create_api
 from app.presentation.api.call_limits import CallLimits
 from app.presentation.api.dependencies import ApiOptions, Services
+from app.presentation.api.server_guard import ServerLimits
 from app.shared.exceptions import ConfigurationError
 from app.shared.logging import configure_logging
 from app.shared.monitoring import Metrics
@@ -393,6 +394,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         track_concurrency=settings.track_concurrency,
         track_budget_seconds=settings.track_budget_ms / 1000,
         retry_after_seconds=settings.retry_after_seconds,
+        server=ServerLimits(
+            settings.max_connections, settings.header_timeout_seconds, settings.drain_seconds
+        ),
         max_wait_seconds=settings.shed_after_ms / 1000,
     )
     return create_api(options, metrics, open_services, version=_service_version(), traces=traces)

@@ -103,6 +103,7 @@ def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Service]
         "KEYS_DIR": str(folder / "keys"),
         "SNAPSHOT_DIR": str(folder / "snapshots"),
         "TAIL_POLL_MS": "50",
+        "DRAIN_SECONDS": "0",
     }
     service = Service(folder, own | settings, *arguments)
     try:

@@ -23,6 +23,7 @@ from app.infrastructure.database.embedded import CHECKOUT
 from app.presentation.api.admission import AdmissionControl
 from app.presentation.api.call_limits import CallLimits
 from app.presentation.api.routers.health import StateCollector
+from app.presentation.api.server_guard import ServerGuard, ServerLimits
 from app.presentation.schemas.entity_schema import PostBody, StoredResponse
 from app.presentation.schemas.interaction_schema import TrackRequest
 from app.presentation.schemas.recommendation_schema import (
@@ -222,6 +223,7 @@ def test_the_operations_page_names_every_metric_and_no_other(tmp_path: Path) -> 
     metrics.states.register(standard_output())
     metrics.states.register(AdmissionControl(1.0))
     metrics.states.register(CallLimits())
+    metrics.states.register(ServerGuard(ServerLimits()))
     metrics.states.register(ApiKeyFile(key_file, {}))
 
     rendered = set(re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE))

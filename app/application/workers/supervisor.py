@@ -25,6 +25,7 @@ from app.application.workers.write_behind import MIN_PAUSE_SECONDS
 log = structlog.get_logger()
 
 _JOIN_SECONDS = 10
+_SAVE_SECONDS = 5.0
 _FIRST_SNAPSHOT_SECONDS = 5.0  # after the start: an outage soon afterwards is as likely as a later one
 
 
@@ -76,10 +77,16 @@ class WorkerSupervisor:
                 writer.discard(user_id)
 
     def stop(self) -> None:
-        """Stop all threads; waits for running work, for a limited time. Responses that are not saved are discarded."""
+        """Stop all threads and save what is pending. Waits for both, for a limited time."""
         self.stopping.set()
         for thread in self._threads:
             thread.join(timeout=_JOIN_SECONDS)
+        until = monotonic() + _SAVE_SECONDS
+        for writer in (self.writer, self.impression_writer):
+            if writer is not None:
+                writer.save_all(until)
+                if writer.pending:
+                    log.warning("write_behind.not_saved", writer=type(writer).__name__, items=writer.pending)
         if self.snapshot_writer is not None:
             self.snapshot_writer.close()
 

@@ -64,6 +64,19 @@ class WriteBehind(ABC, Generic[Item]):
             log.exception("write_behind.save_failed", writer=type(self).__name__)
         return PAUSE_AFTER_ERROR_SECONDS
 
+    def save_all(self, until: float) -> None:
+        """Save all pending items, except those of a batch that fails. Gives up without a database, and at `until`.
+
+        `until` is a time of the monotonic clock.
+        """
+        while self._pending and monotonic() < until:
+            try:
+                self._save_batch()
+            except StorageUnavailable:
+                return
+            except Exception:
+                log.exception("write_behind.save_failed", writer=type(self).__name__)
+
     def _put(self, key: Hashable, item: Item) -> None:
         """Queue an item; it replaces an older one with the same key. Returns at once."""
         with self._lock:

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     """Lowest level that is logged."""
     feed_now: AwareDatetime | None = None
     """Fixed time for tests and replays (ISO 8601 with zone); rejected if there are API keys."""
+    max_connections: int = Field(1000, ge=1, le=100_000)
+    """Number of open connections, above which those are closed that have waited longest for a request."""
+    header_timeout_seconds: Seconds = 10
+    """Time to send the head of a request; a slower connection is closed."""
+    drain_seconds: Annotated[float, Field(ge=0, le=600, allow_inf_nan=False)] = 1
+    """Time after SIGTERM in which /readyz is 503 and new connections are still accepted."""
     shutdown_grace_seconds: int = Field(10, ge=0, le=600)
     """Time that running requests have to end after SIGTERM."""
 

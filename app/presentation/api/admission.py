@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.presentation.api.problems import OVERLOADED, ProblemError, render
+from app.presentation.api.server_guard import ServerGuard
 
 _TICK_SECONDS: Final = 0.02
 _REJECTION_DELAY_SECONDS: Final = 0.25
@@ -77,8 +78,9 @@ class AdmissionControl(Collector):
 class AdmissionMiddleware:
     """Rejects late requests of SHED_PATHS before anything else is done for them."""
 
-    def __init__(self, app: ASGIApp, control: AdmissionControl) -> None:
+    def __init__(self, app: ASGIApp, control: AdmissionControl, guard: ServerGuard) -> None:
         self._app = app
+        self._guard = guard
         self._control = control
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,6 +89,8 @@ class AdmissionMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._guard.closes_connections:
+            send = self._guard.closing(send)
         if scope["path"].endswith(SHED_PATHS) and control.is_too_late():
             control.shed += 1
             # callers that repeat a rejected call at once would take the time of the others

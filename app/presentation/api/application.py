@@ -42,6 +42,7 @@ from app.presentation.api.routers.impressions import impressions_router
 from app.presentation.api.routers.interactions import interactions_router
 from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.routers.user_data import user_data_router
+from app.presentation.api.server_guard import ServerGuard
 from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.entity_schema import PostBatchRequest, PostBody, UserBody
 from app.presentation.schemas.feedback_schema import FeedbackRequest
@@ -86,18 +87,22 @@ def create_api(
             metrics.states.register(state)
             metrics.states.register(admission)
             metrics.states.register(options.limits)
+            metrics.states.register(guard)
             admission.start()
+            guard.start()
             try:
                 yield
             finally:
+                guard.stop()
                 admission.stop()
+                metrics.states.unregister(guard)
                 metrics.states.unregister(options.limits)
                 metrics.states.unregister(admission)
                 metrics.states.unregister(state)
 
-    admission = AdmissionControl(options.max_wait_seconds)
+    admission, guard = AdmissionControl(options.max_wait_seconds), ServerGuard(options.server)
     middleware = [
-        Middleware(AdmissionMiddleware, control=admission),
+        Middleware(AdmissionMiddleware, control=admission, guard=guard),
         Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces),
         Middleware(
             AccessMiddleware,
@@ -130,7 +135,7 @@ def create_api(
         entities_router(options, threads),
         user_data_router(options),
         impressions_router(options, threads),
-        health_router(metrics),
+        health_router(metrics, guard),
         docs_router(),
     )
     for router in routers:  # not `include_router`, which matches the path of each request twice, in 40 µs

@@ -20,6 +20,7 @@ from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 from app.presentation.api.call_limits import CallLimits
 from app.presentation.api.caller_address import Network
+from app.presentation.api.server_guard import ServerLimits
 from app.shared.api_keys import FindKey
 
 
@@ -36,6 +37,7 @@ class ApiOptions:
     track_concurrency: int = 8
     track_budget_seconds: float = 0.9
     retry_after_seconds: int = 5
+    server: ServerLimits = field(default_factory=ServerLimits)
     max_wait_seconds: float = 0.1  # of feed requests for the event loop; later ones are shed
 
 

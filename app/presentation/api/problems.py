@@ -56,6 +56,7 @@ INTERNAL_ERROR = Problem(
     500, "internal_error", "The service failed", "The failure was logged under the request id"
 )
 OVERLOADED = Problem(503, "overloaded", "Too many requests wait", "Repeat the call later")
+STOPPING = Problem(503, "stopping", "The service is stopping", "Send the call to another replica")
 NOT_READY = Problem(503, "not_ready", "The service is starting", "The feed is being loaded")
 
 DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {

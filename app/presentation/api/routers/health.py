@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from app.application.use_cases.get_health_status import HealthStatus
 from app.presentation.api.dependencies import services_of
-from app.presentation.api.problems import NOT_READY, ProblemError, error_responses
+from app.presentation.api.problems import NOT_READY, STOPPING, ProblemError, error_responses
+from app.presentation.api.server_guard import ServerGuard
 from app.presentation.schemas.health_schema import HealthResponse, ProbeResponse
 from app.shared.monitoring import CONTENT_TYPE, Metrics
 
@@ -29,10 +30,11 @@ _METRICS_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def health_router(metrics: Metrics) -> APIRouter:
+def health_router(metrics: Metrics, guard: ServerGuard) -> APIRouter:
     """The probes and the figures."""
     router = APIRouter(tags=["operation"])
     not_ready: dict[int | str, dict[str, Any]] = {503: error_responses(NOT_READY)[503]}
+    not_for_requests: dict[int | str, dict[str, Any]] = {503: error_responses(NOT_READY, STOPPING)[503]}
 
     @router.get(
         "/health", response_model=HealthResponse, summary="How the service is", responses={**not_ready}
@@ -53,10 +55,15 @@ def health_router(metrics: Metrics) -> APIRouter:
         return Response(b'{"status":"alive"}', media_type="application/json")
 
     @router.get(
-        "/readyz", response_model=ProbeResponse, summary="May it be sent requests", responses={**not_ready}
+        "/readyz",
+        response_model=ProbeResponse,
+        summary="May it be sent requests",
+        responses={**not_for_requests},
     )
     async def readyz(request: Request) -> Response:
-        """503 until the process can show posts; afterwards it does not depend on the database."""
+        """503 until the process can show posts, and while it stops; otherwise it does not depend on the database."""
+        if guard.is_stopping:
+            raise ProblemError(STOPPING)
         status = services_of(request.scope).health()
         if not (status.ready and status.has_controls):
             raise ProblemError(NOT_READY)

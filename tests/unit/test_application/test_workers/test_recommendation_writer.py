@@ -124,6 +124,33 @@ def test_a_failed_save_does_not_prevent_later_ones(
     assert pause_seconds == write_behind.PAUSE_AFTER_ERROR_SECONDS
 
 
+def test_all_pending_responses_are_saved_at_the_end_though_a_batch_fails(
+    repository: RecordingRepository,
+) -> None:
+    writer = RecommendationWriter(repository, FixedClock(), TTL, 100)
+    for number in range(60):
+        writer.enqueue(user_uuid(str(number)), a_response("p"))
+    writer.save_all(until=float("-inf"))
+    assert writer.pending == 60
+
+    repository.fail_with = [ValueError("a bad row")]
+    writer.save_all(until=float("inf"))
+
+    assert writer.pending == 0
+    assert len(repository.saved) == 60 - writer.batch_size
+
+
+def test_without_a_database_the_end_does_not_wait(repository: RecordingRepository) -> None:
+    writer = RecommendationWriter(repository, FixedClock(), TTL, 100)
+    for number in range(60):
+        writer.enqueue(user_uuid(str(number)), a_response("p"))
+    repository.fail_with = [StorageUnavailable("away")] * 3
+
+    writer.save_all(until=float("inf"))
+
+    assert len(repository.fail_with) == 2
+
+
 def test_expired_rows_are_removed_from_time_to_time(
     writer: RecommendationWriter, repository: RecordingRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:

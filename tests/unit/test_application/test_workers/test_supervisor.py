@@ -64,12 +64,17 @@ def test_a_worker_that_fails_is_logged_and_tries_again() -> None:
 
 
 def test_pending_responses_are_saved_in_a_thread() -> None:
-    service, saved = SmallService(), threading.Event()
+    service, saved, saved_at_the_end = SmallService(), threading.Event(), threading.Event()
 
     class Writer:
+        pending = 0
+
         def save_pending(self) -> float:
             saved.set()
             return 0.01
+
+        def save_all(self, until: float) -> None:
+            saved_at_the_end.set()
 
     service.workers.writer = Writer()  # type: ignore[assignment]
     start_with_short_pauses(service)
@@ -78,6 +83,7 @@ def test_pending_responses_are_saved_in_a_thread() -> None:
     finally:
         service.workers.stop()
 
+    assert saved_at_the_end.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name == "write-behind"]
 
 
