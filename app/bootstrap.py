@@ -13,6 +13,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -250,8 +251,9 @@ def build_use_cases(
     on_shown: OnShown | None,
     flush_pages: Callable[[UUID, str], None],
     settings: Settings,
+    cache_clock: Callable[[], float] = monotonic,
 ) -> Services:
-    """The use cases on the feed of `workers`, with the time of events and of rankings.
+    """The use cases on the feed of `workers`, with the time of events, of rankings and of caches.
 
     `on_served` and `on_shown` are those of GenerateRecommendations, `flush_pages` is that of ReportSeen.
     """
@@ -259,6 +261,7 @@ def build_use_cases(
         max_lists=settings.offset_lists_limit,
         list_ttl=timedelta(minutes=settings.offset_list_life_minutes),
         response_ttl=timedelta(seconds=settings.answer_stands_seconds),
+        clock=cache_clock,
     )
     return Services(
         recommend=GenerateRecommendations(

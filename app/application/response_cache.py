@@ -1,7 +1,8 @@
 """Short-lived caches: lists, for paging by offset, and responses, for identical requests."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import timedelta
+from time import monotonic
 from weakref import ReferenceType, ref
 
 from app.application.dto import RecommendationResponse
@@ -23,14 +24,22 @@ CachedResponse = tuple[RecommendationResponse, FeedList, Hashable]
 class ResponseCache:
     """Holds the last list of each user and options, and the responses that are pages of it. Not thread-safe."""
 
-    def __init__(self, max_lists: int, list_ttl: timedelta, response_ttl: timedelta) -> None:
+    def __init__(
+        self,
+        max_lists: int,
+        list_ttl: timedelta,
+        response_ttl: timedelta,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         """Create empty caches.
 
         max_lists     lists, and responses, that are cached
         list_ttl      time for which a list can be paged by offset
         response_ttl  time for which identical requests return the cached response, unless the user's events or
                       follows, any post, or the model changed. Events of other users are at most this old in a response.
+        clock         seconds, which must not fall when the system clock is set back
         """
+        self._clock = clock
         self._lists: TtlCache[FeedList] = TtlCache(list_ttl, max_lists, MAX_LISTED_POSTS)
         self._responses: TtlCache[CachedResponse] = TtlCache(response_ttl, max_lists, MAX_RESPONSE_POSTS)
         self._reuses = 0
@@ -48,18 +57,19 @@ class ResponseCache:
         """Return the response to an identical request by offset, if its list and `validity` are unchanged."""
         if query.cursor is not None:
             return None
-        cached = self._responses.get(query.response_key, query.now)
+        now = self._clock()
+        cached = self._responses.get(query.response_key, now)
         if cached is None:
             return None
         response, feed_list, validity_then = cached
-        is_valid = validity_then == validity and self._lists.get(query.list_key, query.now) is feed_list
+        is_valid = validity_then == validity and self._lists.get(query.list_key, now) is feed_list
         return response if is_valid else None
 
     def feed_list(self, query: FeedQuery) -> FeedList | None:
         """Return the list that an offset continues; None for a first page and for a cursor."""
         if query.cursor is not None or not query.request.offset:
             return None
-        return self._lists.get(query.list_key, query.now)
+        return self._lists.get(query.list_key, self._clock())
 
     def put(
         self,
@@ -74,12 +84,13 @@ class ResponseCache:
         """
         if query.cursor is not None:
             return
+        now = self._clock()
         feed_list.truncate()
         weight = len(feed_list.listed.rows) + TRUNCATED_LENGTH
-        self._lists.put(query.list_key, feed_list.started_at, weight, feed_list)
+        self._lists.put(query.list_key, now, weight, feed_list)
         if response is not None and query.now == feed_list.started_at:
             weight = len(response.post_ids) * (EXPLAINED_POST_WEIGHT if query.request.explain else 1)
-            self._responses.put(query.response_key, query.now, weight, (response, feed_list, validity))
+            self._responses.put(query.response_key, now, weight, (response, feed_list, validity))
 
 
 def cache_validity(feed: LiveFeed, user: int, now: float) -> Hashable:

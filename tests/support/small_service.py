@@ -127,6 +127,7 @@ class SmallService:
         self.served: list[tuple[UUID, RecommendationResponse]] = []
         self.shown: list[Impression] = []
         self._saved_pages = 0
+        self._set_back_seconds = 0.0
         self.storage = in_memory_storage(self.tables) if storage is None else storage
         if not database:
             given = self.storage
@@ -158,6 +159,7 @@ class SmallService:
             self.shown.append,
             lambda _user, _request_id: self.save_pages(),
             Settings(_env_file=None),
+            lambda: self.cache_seconds,
         )
         self.feed = self.workers.feed
         self._track = use_cases.track
@@ -230,8 +232,18 @@ class SmallService:
         for name, value in seconds.items():
             object.__setattr__(self.intervals, name, value)
 
+    @property
+    def cache_seconds(self) -> float:
+        """The monotonic clock of the caches."""
+        return self.clock.at.timestamp() + self._set_back_seconds
+
     def pass_time(self, seconds: float = 1) -> None:
         self.clock.at += timedelta(seconds=seconds)
+
+    def set_clock_back(self, seconds: float) -> None:
+        """As an operator or NTP does; no time passes."""
+        self.clock.at -= timedelta(seconds=seconds)
+        self._set_back_seconds += seconds
 
     def catch_up(self) -> None:
         if self.workers.follower is not None:

@@ -132,6 +132,21 @@ def test_a_repeated_request_gets_the_cached_response_and_no_second_copy_is_store
     assert len(names(first, service.page("reader", limit=10, cursor=again.next_cursor))) == 20
 
 
+def test_caches_expire_although_the_system_clock_is_set_back() -> None:
+    service = service_with_posts()
+    first = service.page("reader", limit=10)
+
+    service.set_clock_back(3600)
+    service.pass_time(11)
+    for user in ("other", "ann", "ben", "cay"):
+        service.track(user, "p45", "share")
+    again = service.page("reader", limit=10)
+
+    assert len(service.served) == 2
+    assert "p45" in names(again)
+    assert "p45" not in names(first)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_cached_response_is_returned_only_for_an_identical_request(model: str) -> None:
     service = service_with_posts(model)

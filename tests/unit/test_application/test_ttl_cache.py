@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.application.ttl_cache import TtlCache
-from tests.support.fake_use_cases import NOON
 
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+NOON, SECOND, MINUTE = 43_200.0, 1.0, 60.0
 
 
 def a_cache(max_items: int = 9, max_weight: int = 99) -> TtlCache[str]:
-    return TtlCache(MINUTE, max_items, max_weight)
+    return TtlCache(timedelta(seconds=MINUTE), max_items, max_weight)
 
 
 def test_an_item_is_returned_until_its_ttl_and_evicted_by_any_later_get() -> None:
@@ -43,13 +42,13 @@ def test_the_oldest_item_is_evicted_if_there_are_too_many_or_they_weigh_too_much
         assert [cache.get(key, NOON) for key in "abc"] == [None, "b", "c"]
 
 
-def test_an_item_with_a_new_time_becomes_the_youngest_and_one_with_its_old_time_keeps_its_place() -> None:
+def test_a_new_value_becomes_the_youngest_and_a_value_that_is_put_again_keeps_its_place() -> None:
     renewed, grown = a_cache(max_items=2), a_cache(max_items=2)
     for cache in (renewed, grown):
         cache.put("a", NOON, 1, "a")
         cache.put("b", NOON, 1, "b")
     renewed.put("a", NOON + MINUTE, 1, "again")
-    grown.put("a", NOON, 5, "longer")
+    grown.put("a", NOON + MINUTE, 5, "a")
     for cache in (renewed, grown):
         cache.put("c", NOON + MINUTE, 1, "c")
 
@@ -61,7 +60,7 @@ def test_an_item_with_a_new_time_becomes_the_youngest_and_one_with_its_old_time_
 def test_a_cache_never_exceeds_its_bounds(steps: list[tuple[str, int, int]]) -> None:
     cache, now, weights = a_cache(max_items=3, max_weight=50), NOON, {}
     for key, seconds, weight in steps:
-        now += timedelta(seconds=seconds)
+        now += seconds
         cache.put(key, now, weight, key)
         weights[key] = weight
         cached = [name for name in "abcde" if cache.get(name, now) is not None]
