@@ -32,6 +32,7 @@ from training.command_line import (
     print_json,
     warn_of_missing_intervals,
 )
+from training.engines import open_engine
 from training.evaluation.against import OURS, compare_orders, parse_against
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
@@ -87,7 +88,7 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
             rankers,
             LearningOptions(seed=args.seed),
             max_requests=args.max_requests,
-            workers=workers,
+            engine=open_engine(settings, workers),
             progress=partial(progress, "replay"),
             diagnose=diagnose,
             against=against,

@@ -19,6 +19,7 @@ from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
 from data.command_line import run_command
 from training.command_line import add_seed, export_folder, warn_of_missing_intervals
+from training.engines import open_engine
 from training.evaluation.metrics import Estimate
 from training.feed_source import read_database, read_exported
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
@@ -77,7 +78,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
         )
     stopwatch.lap("read")
     with threadpool_limits(limits=1), progress_bars() as progress:
-        trained = train(feed, options, registry.active(), progress, stopwatch, workers)
+        trained = train(feed, options, registry.active(), progress, stopwatch, open_engine(settings, workers))
     record = registry.publish(
         trained.model.to_artifact(),
         metrics=trained.metrics,

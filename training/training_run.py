@@ -33,6 +33,8 @@ from training.evaluation.acceptance import (
 from training.evaluation.holdout import holdout_metrics
 from training.evaluation.metrics import Estimate
 from training.evaluation.prequential import MAX_HELD_OUT, ReplayResult, replay_rankers
+from training.evaluation.replay_workers import LOCAL_ENGINE
+from training.evaluation.training_engine import TrainingEngine
 from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
 from training.model_config import ModelConfig
@@ -78,22 +80,22 @@ def train(
     active: ModelRecord | None,
     progress: Progress,
     stopwatch: Stopwatch,
-    workers: int | None = None,
+    engine: TrainingEngine = LOCAL_ENGINE,
 ) -> TrainedModel:
     """Train on a feed with interactions. `active` is the published model to compare with.
 
     The stages of the stopwatch are `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's
     table, the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
-    `workers` is as in `replay_rankers`. Raises ChildProcessError when a worker process is killed.
+    `engine` executes the replays. Raises ChildProcessError as `replay_rankers` does.
     """
     replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
-    result, holdout = _evaluate(replay, options, progress, workers, stopwatch)
+    result, holdout = _evaluate(replay, options, progress, engine, stopwatch)
     users = replay.events.user[result.requests]
     del replay  # its states of the feed are as large as those of the steps below
     ranking, reason = select_ranking(result.ranks, users)
     config = ModelConfig(ranking, options)
     others = {"against_random": result.ranks["random"]}
-    others |= _champion_ranks(feed, active, config, result, progress, workers)
+    others |= _champion_ranks(feed, active, config, result, progress, engine)
     compared = {name: compare(result.ranks[config.ranker], ranks, users) for name, ranks in others.items()}
     comparisons = compared if len(users) else {}
     metrics: dict[str, Any] = {
@@ -158,7 +160,7 @@ def fit_served_model(
 
 
 def _evaluate(
-    replay: Replay, options: TrainingOptions, progress: Progress, workers: int | None, stopwatch: Stopwatch
+    replay: Replay, options: TrainingOptions, progress: Progress, engine: TrainingEngine, stopwatch: Stopwatch
 ) -> tuple[ReplayResult, dict[str, dict[str, Estimate]]]:
     """Rank the held-out requests; also the owner's table of each ranking that may be published, at the same split."""
     holdout: dict[str, dict[str, Estimate]] = {}
@@ -175,7 +177,7 @@ def _evaluate(
         options.learning,
         max_requests=MAX_HELD_OUT,
         samples_all=True,
-        workers=workers,
+        engine=engine,
         progress=partial(progress, "replay"),
         at_split=measure_holdout,
     )
@@ -188,7 +190,7 @@ def _champion_ranks(
     challenger: ModelConfig,
     result: ReplayResult,
     progress: Progress,
-    workers: int | None,
+    engine: TrainingEngine,
 ) -> dict[str, NDArray[np.int64]]:
     """`against_active`: ranks by the configuration of the active model on the requests of `result`.
 
@@ -207,7 +209,7 @@ def _champion_ranks(
         [champion.ranker],
         champion.options.learning,
         max_requests=MAX_HELD_OUT,
-        workers=workers,
+        engine=engine,
         progress=partial(progress, "active model"),
     )
     return {"against_active": replayed.ranks[champion.ranker]}

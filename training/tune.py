@@ -25,6 +25,7 @@ from app.shared.progress import progress_bars
 from data.command_line import run_command
 from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json
+from training.engines import open_engine
 from training.evaluation.option_search import TimedReplays, ablate, best_of, parts, search, warm_up
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
@@ -60,7 +61,9 @@ def _tune(args: argparse.Namespace) -> None:
             progress("tune (s)", int(min(perf_counter() - started, args.time)), int(args.time))
 
         workers = workers_within(args.memory_limit, len(dataset.events), settings)
-        replays = TimedReplays(dataset, args.requests, args.time, workers, on_replay=show_seconds)
+        replays = TimedReplays(
+            dataset, args.requests, args.time, open_engine(settings, workers), on_replay=show_seconds
+        )
         (_ablate if args.ablate else _search)(args, replays, options)
 
 

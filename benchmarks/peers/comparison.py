@@ -17,6 +17,7 @@ from training.evaluation.metrics import ndcg_of_rank
 from training.evaluation.prequential import ReplayResult, replay_rankers
 from training.evaluation.rankers import Ranked, rank, rank_by_scores
 from training.evaluation.replay_job import Against, Progress
+from training.evaluation.replay_workers import LocalEngine
 from training.learning.calibration import FullChoiceSet
 from training.learning.candidate_sets import ChoiceSets
 from training.learning.model_selection import FitResult, LearningOptions, select_model
@@ -175,7 +176,7 @@ def _replay(
         rankers,
         learning,
         max_requests=max_requests,
-        workers=1,
+        engine=LocalEngine(1),
         progress=progress,
         diagnose=rankings,
         against=against,

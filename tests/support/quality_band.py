@@ -19,6 +19,8 @@ from tests.support.feeds import forum, generated
 from training.evaluation.metrics import ndcg_of_rank
 from training.evaluation.prequential import replay_rankers
 from training.evaluation.rankers import BASELINES, RANKERS
+from training.evaluation.replay_workers import LOCAL_ENGINE, LocalEngine
+from training.evaluation.training_engine import TrainingEngine
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 
@@ -100,7 +102,7 @@ def quality_now(name: str, seed: int = SEEDS[0]) -> float:
 def _measure(name: str, rankers: Sequence[str], seed: int) -> dict[str, float]:
     learning = LearningOptions(requests=SCENARIOS[name].learn_from, seed=seed)
     # One worker, because a planted fault is in this process only.
-    return ndcg(feed(name), rankers, learning, max_requests=len(feed(name).events), workers=1)
+    return ndcg(feed(name), rankers, learning, max_requests=len(feed(name).events), engine=LocalEngine(1))
 
 
 def ndcg(
@@ -109,12 +111,12 @@ def ndcg(
     learning: LearningOptions,
     *,
     max_requests: int,
-    workers: int | None = None,
+    engine: TrainingEngine = LOCAL_ENGINE,
 ) -> dict[str, float]:
     """Mean NDCG@10 of each ranker over the requests of the test part."""
     replay = Replay(dataset, RankingOptions(), targets=target_kinds(dataset), seed=learning.seed)
     with threadpool_limits(limits=1):
-        result = replay_rankers(replay, rankers, learning, max_requests=max_requests, workers=workers)
+        result = replay_rankers(replay, rankers, learning, max_requests=max_requests, engine=engine)
     return {name: float(ndcg_of_rank(ranks).mean()) for name, ranks in result.ranks.items()}
 
 

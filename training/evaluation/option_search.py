@@ -12,6 +12,8 @@ from app.domain.feed.dataset import NO_TIME, FeedDataset
 from app.domain.ranking import user_features
 from training.evaluation.metrics import Estimate, bootstrap, ndcg_of_rank
 from training.evaluation.prequential import replay_rankers
+from training.evaluation.replay_workers import LOCAL_ENGINE
+from training.evaluation.training_engine import TrainingEngine
 from training.learning.negative_sampling import learned_sources
 from training.learning.training_options import TrainingOptions
 from training.replay.replay import Replay
@@ -47,14 +49,14 @@ class TimedReplays:
 
     max_requests  of each replay
     seconds       for all replays together
-    workers       as in `replay_rankers`
+    engine        executes the replays
     on_replay     called after each replay
     """
 
     dataset: FeedDataset
     max_requests: int
     seconds: float
-    workers: int | None = None
+    engine: TrainingEngine = LOCAL_ENGINE
     clock: Callable[[], float] = perf_counter
     on_replay: Callable[[], None] = lambda: None
 
@@ -68,7 +70,7 @@ class TimedReplays:
             rankers,
             options.learning,
             max_requests=self.max_requests,
-            workers=self.workers,
+            engine=self.engine,
             selects_served=False,
         )
         self.on_replay()

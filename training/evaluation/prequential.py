@@ -21,7 +21,8 @@ from training.evaluation.replay_job import (
     ReplayPlan,
     Result,
 )
-from training.evaluation.replay_workers import ReplayWorkers, worker_count
+from training.evaluation.replay_workers import LOCAL_ENGINE
+from training.evaluation.training_engine import TrainingEngine
 from training.learning.calibration import FullChoiceSet
 from training.learning.candidate_sets import ChoiceSets
 from training.learning.model_selection import FitResult, LearningOptions, select_model
@@ -116,7 +117,7 @@ def replay_rankers(
     *,
     max_requests: int,
     samples_all: bool = False,
-    workers: int | None = None,
+    engine: TrainingEngine = LOCAL_ENGINE,
     progress: Progress = lambda _done, _total: None,
     diagnose: Diagnose | None = None,
     at_split: Callable[[ChoiceModel | None], None] = lambda _model: None,
@@ -131,8 +132,8 @@ def replay_rankers(
     before the rankers do. `at_split` is called once, at the start of the test part, with the first learned model (None
     if there are too few examples for one). `served` uses the ranking that training would have published at the last
     refit; without `selects_served` it uses the learned model as soon as there is one. The order `against` is ranked
-    under the name AGAINST. `fit_model` fits the learned models. The number of `workers` (default: see `worker_count`)
-    changes the time only. Raises ChildProcessError when a worker process is killed.
+    under the name AGAINST. `fit_model` fits the learned models. The `engine` changes the time
+    only. Raises ChildProcessError if it cannot complete the work: when a worker process is killed, for example.
     """
     used = {*rankers, against} if isinstance(against, str) else set(rankers)
     selects_served &= "served" in used
@@ -148,17 +149,17 @@ def replay_rankers(
     plan = ReplayPlan(replay, names, requests, examples, learning, diagnose, held_out, against)
     last_time = replay.events.time[plan.event_rows].max(initial=replay.test_from)
     result, fitted, last_fit = ReplayResult(plan), FittedRanking(), -np.inf
-    with ReplayWorkers(plan, worker_count(workers, len(plan.event_rows))) as processes:
+    with engine.start(plan) as executor:
         # A fit uses only events strictly before its time, and ranks the requests from that time on.
         for fit_time in fit_times:
             if fit_time > last_time:
                 break
-            result.add(processes.process_until(fit_time, fitted, progress))
+            result.add(executor.process_until(fit_time, fitted, progress))
             serves = result.select_ranking(last_fit, fit_time) if selects_served else None
             fitted, last_fit = FittedRanking(_fit(result, fit_time, learning, fit_model), serves), fit_time
             if fit_time == replay.test_from:
                 at_split(fitted.model)
-        result.add(processes.process_until(np.inf, fitted, progress))
+        result.add(executor.process_until(np.inf, fitted, progress))
     return result
 
 

@@ -140,6 +140,8 @@ _SIMPLE: Mapping[str, Callable[[ReplayRequest], Scores]] = {  # each scores all 
     "owner_formula": _owner_formula,
 }
 RANKERS = (*_SIMPLE, "formula", "learned", "served")
+COMPARES_ALL_EVENTS = frozenset({"owner_knn", "decayed_knn", "owner_formula"})
+"""Rankers whose neighbours come from all events of all users before the refit."""
 LEARNED_RANKERS = frozenset({"learned", "served"})
 BASELINES = tuple(name for name in _SIMPLE if name not in ("random", "owner_formula"))
 """The simple rankers that use one signal each."""

@@ -12,6 +12,7 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final, Self
@@ -34,6 +35,20 @@ def worker_count(setting: int | None, n_events: int) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     affordable = 1 + _affordable_processes()
     return max(1, int(min(MAX_WORKERS, cores, n_events // MIN_EVENTS_PER_WORKER, affordable)))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """Replays in processes of this machine; `workers` is as in `worker_count`."""
+
+    workers: int | None = None
+
+    def start(self, plan: ReplayPlan) -> "ReplayWorkers":
+        """The workers of a plan."""
+        return ReplayWorkers(plan, worker_count(self.workers, len(plan.event_rows)))
+
+
+LOCAL_ENGINE: Final = LocalEngine()
 
 
 class ReplayWorkers:

@@ -24,13 +24,21 @@ class NeighbourModels:
     Each is fitted at its first use, because a replay that only samples training examples uses none.
     """
 
-    def __init__(self, past: EventColumns, counted: EventColumns, at: float, options: RankingOptions) -> None:
+    def __init__(
+        self,
+        past: EventColumns,
+        counted: EventColumns,
+        at: float,
+        options: RankingOptions,
+        shape: tuple[int, int],
+    ) -> None:
         """`past` holds the events before `at`, the time of the refit in seconds, with rows of the state.
 
-        `counted` holds those of them that count (see `CountingRule`); the served model reads only these.
+        `counted` holds those of them that count (see `CountingRule`); the served model reads only these. `shape` is
+        that of the matrices of users and posts: a model does not know rows beyond it.
         """
         self.past, self.at = past, at
-        self._counted, self._options = counted, options
+        self._counted, self._options, self._shape = counted, options, shape
 
     @cached_property
     def owner(self) -> NeighbourRecommender:
@@ -54,8 +62,7 @@ class NeighbourModels:
         half_life: float | None = None,
         max_events: int | None = None,
     ) -> NeighbourRecommender:
-        weights = options.kind_weights()
-        shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
+        weights, shape = options.kind_weights(), self._shape
         at = None if half_life is None else self.at
         matrix = build_interaction_matrix(past, weights, shape, decayed_at=at)
         model = CollaborativeFilter.fit(matrix, options.neighbours)

@@ -13,7 +13,7 @@ from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_units import DAY
-from app.domain.feed.timeline import FeedTimeline
+from app.domain.feed.timeline import FeedTimeline, TimelineStart
 from app.domain.ranking.filters import NotMuted, NotOwn
 from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
@@ -53,6 +53,21 @@ class ReplayRequest:
     """The request in a state with the same rows that counts every event, as the simple rankers are defined."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReplayStart:
+    """The start of a replay in the middle of a feed, for a dataset that lacks some of the events before it.
+
+    feed          the start of the feed
+    uncapped      the start of the feed in which every event counts
+    largest_rows  the largest rows of a user and of a post in the whole feed before the last refit of the neighbour
+                  models that is not after the start, as rows of the state; -1 without events
+    """
+
+    feed: TimelineStart
+    uncapped: TimelineStart
+    largest_rows: tuple[int, int]
+
+
 class Replay:
     """The requests of a feed, and the state of the feed before each."""
 
@@ -65,29 +80,31 @@ class Replay:
         test_from: float | None = None,
         refit_every: float = DAY,
         seed: int = 0,
+        start: ReplayStart | None = None,
     ) -> None:
         """`targets` are as in `target_kinds`; `test_from` and `refit_every` are in seconds.
 
-        By default the test part starts at row floor(0.8 n).
+        By default the test part starts at row floor(0.8 n). A replay with a `start` needs the targets and `test_from`
+        of the whole feed. It gives the same requests from then on, and knows no others.
         """
         self.dataset = dataset
         self.options = options
         self.targets = target_kinds(dataset) if targets is None else targets
-        self.timeline = FeedTimeline(dataset, replay=True, counting=options.counting)
+        feed_start = None if start is None else start.feed
+        self.timeline = FeedTimeline(dataset, replay=True, counting=options.counting, start=feed_start)
         self.events: EventColumns = self.timeline.events
         self.pages = ChoicePages(self.timeline.pages, self.events)
         times = self.events.time
         if test_from is None:
             test_from = float(times[int(0.8 * len(times))]) if len(times) else 0.0
         self.test_from = test_from
-        self._refit_every = refit_every
-        self._seed = seed
-        self._neighbour_models: tuple[int, NeighbourModels] | None = None
+        self.refit_every, self.seed = refit_every, seed
+        self._start = start
+        self._neighbour_models: NeighbourModels | None = None
         self._text_round: int | None = None
         self._context: RankingContext | None = None
         self._user_hash = _hash_keys(dataset.users.key)
         self._post_hash = _hash_keys(dataset.posts.key)[self.timeline.post_order]
-        self.requests = self._find_requests()
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:
         """Event rows of the test part's requests, in order of time; at most `at_most`, those with the smallest hash."""
@@ -111,7 +128,8 @@ class Replay:
         It is the request itself, or an earlier view. A view that created the post does not count, because the post did
         not exist before it. (A post without an earlier time is dated by its first interaction.)
         """
-        first = self._first_of_pair[self._pair_number[requests]]
+        _, first_of_pair, pair_number = self._pairs
+        first = first_of_pair[pair_number[requests]]
         existed = self.timeline.exists_since[self.dataset.events.post[first]] < self.events.time[first]
         rows: NDArray[np.intp] = np.where(existed, first, requests)
         return rows
@@ -190,7 +208,8 @@ class Replay:
 
     @cached_property
     def _uncapped_timeline(self) -> FeedTimeline:
-        return FeedTimeline(self.dataset, replay=True, counting=None)
+        start = None if self._start is None else self._start.uncapped
+        return FeedTimeline(self.dataset, replay=True, counting=None, start=start)
 
     def growth_times(self) -> NDArray[np.float64]:
         """The times after `test_from` at which the number of events has grown by another 30 %."""
@@ -203,12 +222,12 @@ class Replay:
         count = int(np.searchsorted(self.events.time, self.test_from))
         return float(self.events.time[int(count / GROWTH)]) if count else self.test_from
 
-    def _find_requests(self) -> NDArray[np.intp]:
+    @cached_property
+    def requests(self) -> NDArray[np.intp]:
+        """(n,) event rows of all requests of the feed, in order of time."""
         events = self.events
         chosen = np.flatnonzero(np.isin(events.kind, list(self.targets)))
-        pair = events.user.astype(np.int64) * max(len(self.dataset.posts), 1) + events.post
-        _, self._first_of_pair, self._pair_number = np.unique(pair, return_index=True, return_inverse=True)
-        _, first = np.unique(pair[chosen], return_index=True)
+        _, first = np.unique(self._pairs[0][chosen], return_index=True)
         rows = np.sort(chosen[first])
         posts = self.dataset.events.post[rows]
         is_foreign = self.dataset.posts.author[posts] != self.dataset.events.user[rows]
@@ -216,21 +235,37 @@ class Replay:
         requests: NDArray[np.intp] = rows[is_foreign & existed]
         return requests
 
+    @cached_property
+    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+        """A number for the user and post of each event; the first event of each such pair; the pair of each event."""
+        pair = self.events.user.astype(np.int64) * max(len(self.dataset.posts), 1) + self.events.post
+        _, first, number = np.unique(pair, return_index=True, return_inverse=True)
+        return pair, first, number
+
     def _hash_requests(
         self, times: NDArray[np.float64], users: NDArray[np.integer[Any]]
     ) -> NDArray[np.uint64]:
         microseconds = np.round(times * 1e6).astype(np.int64).astype(np.uint64)
-        time_hash = _mix(microseconds ^ _mix(np.full(len(times), self._seed, np.uint64)))
+        time_hash = _mix(microseconds ^ _mix(np.full(len(times), self.seed, np.uint64)))
         return _mix(time_hash ^ self._user_hash[users])
 
     def _neighbour_models_at(self, now: float) -> NeighbourModels:
-        round_ = int(np.floor((now - self.test_from) / self._refit_every))
-        if self._neighbour_models is None or self._neighbour_models[0] != round_:
-            at = self.test_from + round_ * self._refit_every
+        at = self.refit_before(now)
+        if self._neighbour_models is None or self._neighbour_models.at != at:
             end = int(np.searchsorted(self.events.time, at))
             counted = self.events[np.flatnonzero(self.timeline.counted[:end])]
-            self._neighbour_models = round_, NeighbourModels(self.events[:end], counted, at, self.options)
-        return self._neighbour_models[1]
+            past = self.events[:end]
+            shape = int(past.user.max(initial=0)) + 1, int(past.post.max(initial=0)) + 1
+            if self._start is not None:
+                user, post = self._start.largest_rows
+                shape = max(shape[0], user + 1), max(shape[1], post + 1)
+            self._neighbour_models = NeighbourModels(past, counted, at, self.options, shape)
+        return self._neighbour_models
+
+    def refit_before(self, now: float) -> float:
+        """The time of the last refit of the neighbour models that is not after `now`; both in seconds."""
+        round_ = int(np.floor((now - self.test_from) / self.refit_every))
+        return self.test_from + round_ * self.refit_every
 
     def _fit_text(self, now: float) -> None:
         """Refit the text vectoriser when the number of posts has grown by 30 %, counted from `test_from`."""

@@ -57,6 +57,11 @@ class FeedImpressions:
             np.concatenate([known.seen, new.seen])[-MAX_PER_USER:],
         )
 
+    def update(self, others: "FeedImpressions") -> None:
+        """Take over the impressions of all users that `others` knows. It copies no array."""
+        for user in others.users():
+            self._by_user[user] = others.of(user)
+
     def users(self) -> list[int]:
         """The user rows with impressions."""
         return list(self._by_user)
@@ -71,6 +76,12 @@ class FeedImpressions:
     def remove(self, user: int) -> None:
         """Remove the impressions of a user row."""
         self._by_user.pop(user, None)
+
+    def only(self, users: NDArray[np.intp]) -> "FeedImpressions":
+        """Another one with the impressions of some user rows. It copies no array."""
+        some = FeedImpressions()
+        some._by_user = {user: self._by_user[user] for user in users.tolist() if user in self._by_user}
+        return some
 
     def copy(self) -> "FeedImpressions":
         """Another one with the same impressions, which later pages do not change. It copies no array."""

@@ -305,6 +305,11 @@ class FeedState:
         self.largest_engagement = max(self.largest_engagement, int(self.engagements[posts].max()))
         self.changed_posts.append(posts)
         np.maximum.at(self.last_engaged, posts, events.time)
+        self.append_to_lists(events)
+
+    def append_to_lists(self, events: EventColumns) -> None:
+        """Add events that count to the lists by user and by post, and to no counter."""
+        users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)
 

@@ -11,12 +11,33 @@ from numpy.typing import NDArray
 from app.domain.entities.control import Control
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
+from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
 from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import PostSettings, user_settings
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimelineStart:
+    """The start of a timeline in the middle of a feed, for a dataset that lacks some of the events before it.
+
+    time          in seconds: what is strictly before it is applied at once
+    exists_since  (n_posts,) as `FeedTimeline.exists_since` of the whole feed
+    appears       (n_users,) as `FeedTimeline.appears` of the whole feed
+    counted       (n_events,) true for the events of the dataset that count in the whole feed
+    totals        of all events before `time`, with rows of the dataset
+
+    The lists by user and by post have the dataset's events only.
+    """
+
+    time: float
+    exists_since: NDArray[np.float64]
+    appears: NDArray[np.float64]
+    counted: NDArray[np.bool_]
+    totals: EngagementTotals
 
 
 class FeedTimeline:
@@ -28,37 +49,36 @@ class FeedTimeline:
     """
 
     def __init__(
-        self, dataset: FeedDataset, *, replay: bool, counting: CountingRule | None = DEFAULT_RULE
+        self,
+        dataset: FeedDataset,
+        *,
+        replay: bool,
+        counting: CountingRule | None = DEFAULT_RULE,
+        start: TimelineStart | None = None,
     ) -> None:
         """`replay` ignores values without a time (undated follows, present visibility, settings of users). It dates and
         numbers each post by its existence, as a database would, and applies the controls that have a time, and the
         pages. `counting` says which events count; None counts all and applies neither controls nor pages, as the simple
-        rankers are defined."""
+        rankers are defined. `start` skips what is before it."""
         self.dataset = dataset
         self.state = FeedState(counting)
         self._replay = replay
         users, posts, events, follows = dataset.users, dataset.posts, dataset.events, dataset.follows
 
-        first_event = np.full(len(posts), np.inf)
-        np.minimum.at(first_event, events.post, events.time)
-        self.exists_since = np.fmin(posts.created, first_event)  # NaN: no time of its own
         since = np.where(np.isnan(follows.since), np.inf if replay else -np.inf, follows.since)
-
-        appears = np.full(len(users), np.inf)
-        authored = posts.author >= 0
-        np.minimum.at(appears, posts.author[authored], self.exists_since[authored])
-        np.minimum.at(appears, events.user, events.time)
-        for side in (follows.follower, follows.followee):
-            np.minimum.at(appears, side, since)
         self._controls = _DatedControls.of(dataset) if replay else _DatedControls()
-        for row, time in self._controls.mentions:
-            appears[row] = min(appears[row], time)
         pages = dataset.pages if replay else PageColumns()
-        np.minimum.at(appears, pages.user, pages.time)
+        if start is None:
+            first_event = np.full(len(posts), np.inf)
+            np.minimum.at(first_event, events.post, events.time)
+            self.exists_since = np.fmin(posts.created, first_event)  # NaN: no time of its own
+            self.appears = self._first_occurrences(since, pages)
+        else:
+            self.exists_since, self.appears = start.exists_since, start.appears
 
         # the history's row of each of the state's, and the other way round
         self.post_order, self._post_times, self.post_row = _by_time(self.exists_since, posts.key)
-        self._user_order, self._user_times, self.user_row = _by_time(appears, users.key)
+        self._user_order, self._user_times, self.user_row = _by_time(self.appears, users.key)
         self._follow_order = np.argsort(since, kind="stable")
         self._follow_times = since[self._follow_order]
         self.events = EventColumns(
@@ -70,16 +90,57 @@ class FeedTimeline:
             received_us=None if replay else events.received_us,
         )
         self.pages = self._pages_of_state(pages)
-        self.counted = np.ones(len(events), np.bool_)
-        if counting is not None:
+        self.counted = np.ones(len(events), np.bool_) if start is None else start.counted
+        if counting is not None and start is None:
             self.counted = counted_events(counting, self.events, self._author_rows(self.post_order))
         self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors: NDArray[np.float32] | None = None
         self._posts = self._users = self._events = self._follows = self._pages = 0
         self._is_reference = counting is None
+        if start is not None:
+            self._begin(start)
+
+    def _first_occurrences(
+        self, follow_times: NDArray[np.float64], pages: PageColumns
+    ) -> NDArray[np.float64]:
+        """(n_users,) the time at which something first names each user, in seconds; infinity if nothing does."""
+        users, posts, events, follows = (
+            getattr(self.dataset, name) for name in ("users", "posts", "events", "follows")
+        )
+        appears = np.full(len(users), np.inf)
+        authored = posts.author >= 0
+        np.minimum.at(appears, posts.author[authored], self.exists_since[authored])
+        np.minimum.at(appears, events.user, events.time)
+        for side in (follows.follower, follows.followee):
+            np.minimum.at(appears, side, follow_times)
+        for row, time in self._controls.mentions:
+            appears[row] = min(appears[row], time)
+        np.minimum.at(appears, pages.user, pages.time)
+        return appears
+
+    def _begin(self, start: TimelineStart) -> None:
+        """Apply everything strictly before a start."""
+        past = int(np.searchsorted(self.events.time, start.time))
+        self._apply_entities(start.time)
+        self.state.append_to_lists(self.events[np.flatnonzero(self.counted[:past])])
+        self._events = past
+        start.totals.with_rows(self.post_row, self.user_row).apply_to(self.state)
+        self.advance(start.time)
 
     def advance(self, until: float) -> None:
         """Apply everything strictly before `until`, which never goes back."""
+        self._apply_entities(until)
+        events = int(np.searchsorted(self.events.time, until))
+        if events > self._events:
+            these = slice(self._events, events)
+            self.state.record(self.events[these], self.counted[these])
+            self._events = events
+        if not self._is_reference:
+            self._controls.apply(self.state, until)
+            self._apply_pages(int(np.searchsorted(self.pages.time, until)))
+
+    def _apply_entities(self, until: float) -> None:
+        """Add the users, posts and follows before `until`."""
         users = int(np.searchsorted(self._user_times, until))
         if users > self._users:
             self._add_users(users)
@@ -93,14 +154,6 @@ class FeedTimeline:
             edges = self.dataset.follows
             self.state.follow(self.user_row[edges.follower[those]], self.user_row[edges.followee[those]])
             self._follows = follows
-        events = int(np.searchsorted(self.events.time, until))
-        if events > self._events:
-            these = slice(self._events, events)
-            self.state.record(self.events[these], self.counted[these])
-            self._events = events
-        if not self._is_reference:
-            self._controls.apply(self.state, until)
-            self._apply_pages(int(np.searchsorted(self.pages.time, until)))
 
     def apply_all(self) -> FeedState:
         """Apply all the rest, users that nothing names included."""

@@ -8,7 +8,7 @@ from app.domain.feed.time_units import DAY
 from app.domain.services.ranking_context import RankingContext
 
 _MAX_OWN_POSTS = 50  # newest posts of the user
-_MAX_USERS_PER_POST = 80  # newest users of each of these posts
+MAX_USERS_PER_POST = 80  # newest users of each of these posts
 _MAX_NEIGHBOURS = 80
 _MAX_POSTS_PER_NEIGHBOUR = 30  # newest posts of each neighbour
 _HALF_LIFE = 30 * DAY  # of the weight of an event, seconds
@@ -30,7 +30,7 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
         return np.empty(0, np.intp), np.empty(0)
     age = context.now - times[-_MAX_OWN_POSTS:]
     weight = np.exp2(-age / _HALF_LIFE) / np.sqrt(1.0 + state.engagements[posts])
-    owner, (users,) = state.users_by_post.gather(posts, _MAX_USERS_PER_POST, columns=(0,))
+    owner, (users,) = state.users_by_post.gather(posts, MAX_USERS_PER_POST, columns=(0,))
     overlap = GroupSums(users, weight[owner][None], state.n_users)
     found = overlap.rows
     similarity = overlap.sums[0] / np.sqrt(4.0 + state.events_by_user.lengths(found))

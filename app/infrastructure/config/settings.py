@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         "pool_size": "Time budgets of the database (client 3 s > server 0.8 s > pool 0.2 s)",
         "tail_poll_ms": "Background work",
         "body_limit_bytes": "Limits of a request",
-        "training_workers": "Training",
+        "training_engine": "Training",
     }
     """The title in `.env.example` above the first setting of each section."""
 
@@ -272,6 +272,10 @@ class Settings(BaseSettings):
     track_ahead_seconds: ClockSkew | None = None
     """Deprecated name of CLOCK_SKEW_SECONDS, which wins."""
 
+    training_engine: Literal["local", "spark"] = "local"
+    """What replays a feed in training: processes of this machine, or Spark (packages: requirements-spark.lock)."""
+    spark_master: Annotated[str, Field(min_length=1)] = "local[2]"
+    """Master URL of Spark. Default: Spark inside the command, with two threads. `spark-submit --master` wins."""
     training_workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Worker processes of a replay. Unset: as cores and half of the free memory allow, at most 4."""
     training_window_days: Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)] = DEFAULT_WINDOW_DAYS

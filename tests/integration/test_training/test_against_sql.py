@@ -24,6 +24,7 @@ from tests.support.feeds import LIKE, VIEW, Feed, Post, cut, feeds, generated
 from training.evaluate import main
 from training.evaluation.prequential import replay_rankers
 from training.evaluation.replay_job import AGAINST
+from training.evaluation.replay_workers import LocalEngine
 from training.evaluation.sql_order import read_orders
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay
@@ -70,7 +71,9 @@ def ranks_beside(database: Settings, sql: str, ranker: str, history: FeedDataset
     orders = {
         event: np.array(rows, np.intp) for event, rows in lists(database, sql, replay, at_most=100).items()
     }
-    result = replay_rankers(replay, [ranker], LearningOptions(), max_requests=100, against=orders, workers=1)
+    result = replay_rankers(
+        replay, [ranker], LearningOptions(), max_requests=100, against=orders, engine=LocalEngine(1)
+    )
     return [result.ranks[AGAINST], result.ranks[ranker]]
 
 

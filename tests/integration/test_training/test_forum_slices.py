@@ -9,6 +9,7 @@ from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import cut, forum
 from training.evaluation.acceptance import SELECTABLE, paired_difference, select_ranking
 from training.evaluation.prequential import MAX_HELD_OUT, replay_rankers
+from training.evaluation.replay_workers import LocalEngine
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay
 
@@ -21,7 +22,9 @@ def ranked(feed: FeedDataset, test_from: float | None = None) -> tuple[Ranks, np
     """The ranks of all rankings, and the user of each request."""
     replay = Replay(feed, RankingOptions(), test_from=test_from)
     with threadpool_limits(limits=1):
-        result = replay_rankers(replay, SELECTABLE, LearningOptions(), max_requests=MAX_HELD_OUT, workers=1)
+        result = replay_rankers(
+            replay, SELECTABLE, LearningOptions(), max_requests=MAX_HELD_OUT, engine=LocalEngine(1)
+        )
     return result.ranks, replay.events.user[result.requests]
 
 

@@ -9,6 +9,7 @@ from data.generate_fake_data import main as generate
 from tests.support.feed_writing import VIEW, write_rows
 from training import evaluate
 from training.evaluate import main
+from training.evaluation.replay_workers import LocalEngine
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +214,8 @@ def _exit_code(arguments: list[str]) -> int:
 def test_a_killed_worker_is_one_line_and_exit_code_2(feed, monkeypatch, capsys):
     monkeypatch.setenv("TRAINING_WORKERS", "2")
 
-    def killed(*_, workers, **__):
-        assert workers == 2
+    def killed(*_, engine, **__):
+        assert engine == LocalEngine(2)
         raise ChildProcessError("a worker process of the replay ended early")
 
     monkeypatch.setattr(evaluate, "replay_rankers", killed)

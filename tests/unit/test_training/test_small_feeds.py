@@ -19,6 +19,7 @@ from app.infrastructure.ml.registry.signing import model_keys
 from tests.support.feeds import LIKE, VIEW, Feed, Post, cut
 from training.evaluation.acceptance import SELECTABLE
 from training.evaluation.prequential import replay_rankers
+from training.evaluation.replay_workers import LocalEngine
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
 from training.replay.replay import Replay
@@ -39,7 +40,7 @@ def stored(model: ServedModel, folder: Path) -> dict[str, Any]:
 def trained(feed: FeedDataset) -> TrainedModel:
     snapshot = FeedSnapshot(feed, LogPosition("test", 1), frozenset())
     options = TrainingOptions(RankingOptions(), QUICK)
-    return train(snapshot, options, None, lambda *_: None, Stopwatch(), workers=1)
+    return train(snapshot, options, None, lambda *_: None, Stopwatch(), LocalEngine(1))
 
 
 def board(posts: int = 60, readers: int = 30) -> FeedDataset:

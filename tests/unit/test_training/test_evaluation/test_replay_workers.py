@@ -16,7 +16,7 @@ from tests.support.diagnoses import describe, fail_in_a_worker
 from tests.support.feeds import generated
 from training.evaluation import replay_workers
 from training.evaluation.prequential import ReplayResult, replay_rankers
-from training.evaluation.replay_workers import worker_count
+from training.evaluation.replay_workers import LocalEngine, worker_count
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 from training.reporting.ranking_dump import write_dump
@@ -39,7 +39,9 @@ def replay_of(history) -> Replay:
 
 def played(history, workers: int, rankers=RANKERS, **options) -> tuple[Replay, ReplayResult]:
     replay = replay_of(history)
-    return replay, replay_rankers(replay, rankers, QUICK, max_requests=60, workers=workers, **options)
+    return replay, replay_rankers(
+        replay, rankers, QUICK, max_requests=60, engine=LocalEngine(workers), **options
+    )
 
 
 @pytest.fixture(scope="module")

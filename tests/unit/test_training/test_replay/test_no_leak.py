@@ -17,6 +17,7 @@ from tests.support.feeds import LIKE, VIEW, Feed, Post, cut, feeds, forum, gener
 from training.evaluation import rankers as ranker_list
 from training.evaluation.prequential import replay_rankers
 from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
+from training.evaluation.replay_workers import LocalEngine
 from training.learning.model_selection import LearningOptions
 from training.learning.training_examples import training_examples
 from training.replay.replay import Replay, target_kinds
@@ -41,7 +42,7 @@ def dumped(
     replay = Replay(history, RankingOptions(), targets=targets, test_from=test_from)
     if seen is not None:
         seen(replay)
-    outcome = replay_rankers(replay, rankers, learning, max_requests=most, workers=1)
+    outcome = replay_rankers(replay, rankers, learning, max_requests=most, engine=LocalEngine(1))
     assert not LEARNED_RANKERS & set(rankers) or outcome.fits, (
         "nothing was learned: the feed is too small for this test"
     )
