@@ -75,7 +75,7 @@ class SharedPlan:
     def run(
         self, task: ReplayTask, state: SliceState, fitted: FittedRanking, shown: FeedImpressions
     ) -> tuple[list[Result], FeedImpressions]:
-        """The results of a task, and the impressions of its users after it. `shown` are those before it."""
+        """The results of a task, and the impressions that it gave to its users. `shown` are those of earlier tasks."""
         replay = self.feed.replay(task.slice, state)
         replay.timeline.state.impressions.update(shown)
         of_task = (task.requests, task.held_out, task.examples)
@@ -98,10 +98,11 @@ class SharedPlan:
             against,
         )
         results = ReplayJob(plan).process_until(np.inf, fitted, lambda _done, _total: None)
+        impressions = replay.timeline.state.impressions
+        if replay.has_pages:  # those of the pages are in the state of every slice
+            impressions = FeedImpressions()
         users = replay.timeline.user_row[task.slice.users]
-        return [_renumbered(result, task) for result in results], replay.timeline.state.impressions.only(
-            users
-        )
+        return [_renumbered(result, task) for result in results], impressions.only(users)
 
 
 def _renumbered(result: Result, task: ReplayTask) -> Result:
@@ -116,7 +117,7 @@ def _renumbered(result: Result, task: ReplayTask) -> Result:
 
 def records_impressions(plan: ReplayPlan) -> bool:
     """Whether ranking a test request changes the later lists of its user. A feed with pages has its impressions."""
-    return "served" in plan.rankers and not len(plan.replay.pages)
+    return "served" in plan.rankers and not plan.replay.has_pages
 
 
 def tasks_between(plan: ReplayPlan, start: float, stop: float, n_tasks: int) -> list[ReplayTask]:

@@ -59,12 +59,14 @@ class ReplayStart:
 
     feed          the start of the feed
     uncapped      the start of the feed in which every event counts
+    has_pages     whether the whole feed has pages
     largest_rows  the largest rows of a user and of a post in the whole feed before the last refit of the neighbour
                   models that is not after the start, as rows of the state; -1 without events
     """
 
     feed: TimelineStart
     uncapped: TimelineStart
+    has_pages: bool
     largest_rows: tuple[int, int]
 
 
@@ -94,6 +96,7 @@ class Replay:
         self.timeline = FeedTimeline(dataset, replay=True, counting=options.counting, start=feed_start)
         self.events: EventColumns = self.timeline.events
         self.pages = ChoicePages(self.timeline.pages, self.events)
+        self.has_pages = len(self.pages) > 0 if start is None else start.has_pages
         times = self.events.time
         if test_from is None:
             test_from = float(times[int(0.8 * len(times))]) if len(times) else 0.0
@@ -187,7 +190,7 @@ class Replay:
             eligible=posts[NotOwn()(context, posts) & context.allowed(posts) & NotMuted()(context, posts)],
             context=context,
             page=page,
-            feed_has_pages=len(self.pages) > 0,
+            feed_has_pages=self.has_pages,
             neighbour_models=self._neighbour_models_at(now),
             tie_break=_mix(request_hash ^ self._post_hash[: len(posts)]),
             uncapped=cache(partial(self._uncapped_context, user_row, now)),

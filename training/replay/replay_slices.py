@@ -115,6 +115,7 @@ class SlicedFeed:
         start = ReplayStart(
             TimelineStart(one.start, self.exists_since, self.appears, events.counted, state.totals),
             TimelineStart(one.start, self.exists_since, self.appears, every, state.uncapped),
+            len(self.dataset.pages) > 0,
             one.largest_rows,
         )
         pages = _pages_of(self.dataset.pages, one.users)

@@ -66,6 +66,16 @@ def test_peers_are_compared_in_the_tested_environment_with_their_own_packages_ad
     assert {"implicit", "lightfm-next", "lightgbm"} <= peers.keys() - tested.keys()
 
 
+def test_training_on_spark_runs_in_the_tested_environment_with_pyspark_added() -> None:
+    tested, trained, spark = map(
+        pinned, ("requirements.lock", "requirements-train.lock", "requirements-spark.lock")
+    )
+
+    assert spark.keys() - trained.keys() == {"py4j", "pyspark"}
+    assert {package: spark.get(package) for package in trained} == trained
+    assert not {"py4j", "pyspark"} & tested.keys()
+
+
 def test_the_service_image_carries_nothing_that_only_training_or_tests_need() -> None:
     shipped = pinned("requirements-serve.lock")
 
@@ -90,6 +100,7 @@ def test_the_locks_were_made_from_the_packages_that_the_project_names() -> None:
     assert named(project["dependencies"] + extras["tracing"]) <= pinned("requirements-tracing.lock").keys()
     assert named(project["dependencies"] + extras["train"]) <= pinned("requirements-train.lock").keys()
     assert named(extras["peers"]) <= pinned("requirements-peers.lock").keys()
+    assert named(extras["spark"]) <= pinned("requirements-spark.lock").keys()
     assert (
         named(project["dependencies"] + extras["train"] + extras["dev"]) <= pinned("requirements.lock").keys()
     )

@@ -1,0 +1,74 @@
+"""A replay in slices gives the results of the whole replay, from a log that is split by user and by author."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.feed.dataset import FeedDataset
+from app.domain.ranking.options import RankingOptions
+from tests.support.feeds import feeds, generated, with_pages
+from tests.support.sliced_engine import SlicedEngine
+from training.evaluation.prequential import ReplayResult, replay_rankers
+from training.evaluation.rankers import RANKERS
+from training.evaluation.replay_workers import LocalEngine
+from training.evaluation.training_engine import TrainingEngine
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay, target_kinds
+from training.reporting.ranking_dump import write_dump
+
+QUICK = LearningOptions(requests=150, candidates=10, ridges=(1e-3,), units=(4,))
+SOME = ["trending_1d", "learned", "served"]
+
+
+def dumped(
+    feed: FeedDataset, path: Path, engine: TrainingEngine, start: int, rankers=RANKERS, **options
+) -> tuple[bytes, ReplayResult]:
+    """The dump of a replay whose test part starts at an event."""
+    test_from = float(feed.events.time[start])
+    replay = Replay(feed, RankingOptions(), targets=target_kinds(feed), test_from=test_from)
+    result = replay_rankers(replay, rankers, QUICK, max_requests=40, engine=engine, **options)
+    write_dump(path, replay, result)
+    return path.read_bytes(), result
+
+
+def sampled_bytes(result: ReplayResult) -> list[bytes]:
+    sampled = result.examples.choice_sets()
+    return [array.tobytes() for array in (sampled.inputs, sampled.log_weight, sampled.value)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("pages", "rankers"),
+    [(False, SOME), (True, RANKERS)],
+    ids=["impressions of the replay", "pages of the feed"],
+)
+def test_slices_rank_and_learn_as_the_whole_replay_does(tmp_path, pages, rankers):
+    feed = generated(users=40, posts=120, interactions=1000)
+    feed = with_pages(feed) if pages else feed
+    start = len(feed.events) // 2
+
+    expected, whole = dumped(feed, tmp_path / "whole", LocalEngine(1), start, rankers, samples_all=True)
+    found, sliced = dumped(feed, tmp_path / "sliced", SlicedEngine(3), start, rankers, samples_all=True)
+
+    assert found == expected
+    assert whole.fits
+    assert sliced.served == whole.served
+    assert sampled_bytes(sliced) == sampled_bytes(whole)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    feed=feeds(least_events=6, most_controls=4, most_pages=4),
+    start=st.integers(0, 20),
+    slots=st.integers(1, 3),
+)
+def test_slices_of_any_feed_rank_as_the_whole_replay_does(tmp_path_factory, feed, start, slots):
+    dataset, start = feed.dataset(), start % len(feed.events)
+    path = tmp_path_factory.mktemp("dumps") / "dump"
+
+    expected, _ = dumped(dataset, path, LocalEngine(1), start)
+    found, _ = dumped(dataset, path, SlicedEngine(slots), start)
+
+    assert found == expected

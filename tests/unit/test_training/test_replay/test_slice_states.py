@@ -1,0 +1,54 @@
+"""The engagement before a slice, from parts of a log: the same bits as in the state of the whole feed."""
+
+from dataclasses import fields
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.feed.engagement_totals import EngagementTotals
+from app.domain.ranking.options import RankingOptions
+from tests.support.feeds import feeds
+from training.replay.replay import Replay
+from training.replay.replay_slices import NumberedEvents, ReplaySlice
+from training.replay.slice_states import Authorship, engagement_before
+
+NOBODY = np.empty(0, np.intp)
+
+
+def slice_from(start: float) -> ReplaySlice:
+    return ReplaySlice(start, start + 1, NOBODY, NOBODY, 0, needs_whole_past=False, largest_rows=(-1, -1))
+
+
+@given(
+    feed=feeds(least_events=6), place=st.integers(0, 20), n_parts=st.integers(1, 4), seed=st.integers(0, 9)
+)
+def test_parts_of_a_feed_count_as_the_feed_does(feed, place, n_parts, seed):
+    feed = feed.dataset()
+    replay = Replay(feed, RankingOptions())
+    authorship, start = Authorship.of(replay), float(feed.events.time[place % len(feed.events)])
+    by_user = []
+    for part in np.random.default_rng(seed).permutation(n_parts).tolist():
+        rows = np.flatnonzero(feed.events.user % n_parts == part)
+        by_user.append(authorship.count(feed.events[rows], rows))
+    events = NumberedEvents.merge(by_user)
+
+    assert events.counted.tolist() == replay.timeline.counted.tolist()
+
+    part_of = authorship.parts_by_author(events.columns.post, n_parts)
+    found = [
+        next(
+            engagement_before(
+                events[np.flatnonzero(part_of == part)], authorship, [slice_from(start)], [NOBODY]
+            )
+        ).totals
+        for part in range(n_parts)
+    ]
+    timeline = replay.timeline
+    timeline.advance(start)
+    merged = EngagementTotals.concatenate(found).with_rows(timeline.post_row, timeline.user_row)
+    posts, authors = np.argsort(merged.posts), np.argsort(merged.authors)
+    expected = EngagementTotals.of(timeline.state)
+    for one in fields(EngagementTotals):
+        order = authors if one.name.startswith("author") else posts
+        assert getattr(merged, one.name)[order].tobytes() == getattr(expected, one.name).tobytes(), one.name
