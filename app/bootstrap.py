@@ -27,6 +27,7 @@ from app.application.response_cache import ResponseCache
 from app.application.use_cases.change_follow import ChangeFollow
 from app.application.use_cases.change_membership import ChangeMembership
 from app.application.use_cases.count_updates import CountUpdates
+from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed, OnShown
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
@@ -263,6 +264,7 @@ def build_use_cases(
         response_ttl=timedelta(seconds=settings.answer_stands_seconds),
         clock=cache_clock,
     )
+    list_controls = ListControls(storage.controls, clock, workers.feed)
     return Services(
         recommend=GenerateRecommendations(
             workers.feed, cursors, ranking_clock, on_served, on_shown, cache, storage.stored_posts
@@ -276,7 +278,7 @@ def build_use_cases(
             max_clock_skew=timedelta(seconds=settings.clock_skew_seconds),
         ),
         give_feedback=GiveFeedback(storage.controls, clock, workers.updater.apply_controls, workers.feed),
-        list_controls=ListControls(storage.controls, clock, workers.feed),
+        list_controls=list_controls,
         change_follow=ChangeFollow(storage.follows, workers.updater.apply_follow, workers.feed),
         change_membership=ChangeMembership(
             storage.memberships, workers.updater.apply_membership, workers.feed
@@ -284,6 +286,9 @@ def build_use_cases(
         entities=WriteEntities(storage.entities, ranking_clock, workers.updater.apply_entities),
         user_data=UserData(
             storage.user_data, workers.feed, workers.discard_pending, workers.updater.apply_written
+        ),
+        explain=ExplainFeed(
+            workers.feed, cursors, ranking_clock, storage.posts, list_controls, storage.follows
         ),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),

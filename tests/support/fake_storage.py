@@ -329,6 +329,10 @@ class InMemoryFollows:
         self._tables = tables
         self.managed_elsewhere = False
 
+    def followed_by(self, user_id: UUID, limit: int) -> Sequence[UUID]:
+        self._tables.begin()
+        return sorted(followee for follower, followee in self._tables.follows if follower == user_id)[:limit]
+
     def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
         tables, pair = self._tables, (follower_id, followee_id)
         tables.begin()

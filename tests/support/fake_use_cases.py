@@ -12,9 +12,11 @@ import numpy as np
 from app.application.cursor import CursorCodec, CursorState
 from app.application.dto.recommendation_request import RecommendationRequest
 from app.application.dto.recommendation_response import RecommendationResponse
+from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.use_cases.change_follow import ChangeFollow
 from app.application.use_cases.change_membership import ChangeMembership
 from app.application.use_cases.count_updates import Updates
+from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
@@ -24,7 +26,10 @@ from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 from app.domain.entities import Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import DomainError, StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
+from app.domain.ranking.assembly import NoObserver, ranking_pipeline
+from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.interaction_repository import (
     RecordResult,
     RemovedEvents,
@@ -38,6 +43,7 @@ from tests.support.fake_storage import (
     InMemoryFollows,
     InMemoryImpressions,
     InMemoryMemberships,
+    InMemoryPosts,
     InMemoryTables,
 )
 from tests.support.fake_user_data import InMemoryUserData
@@ -228,10 +234,23 @@ class Running:
             ChangeMembership(self.memberships, lambda change: None, DerivedIds()),
             WriteEntities(self.entities, self.clock, lambda change: None),
             UserData(self.user_data, DerivedIds(), lambda user_id: None, lambda changes: None),
+            self._explain(),
             self.count_updates,
             ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None, DerivedIds()),
             ReadReach(self.impressions, DerivedIds()),
             GetHealthStatus(self.state, self.clock),
+        )
+
+    def _explain(self) -> ExplainFeed:
+        """Of a feed in memory without users and posts, beside the stored ones."""
+        pipeline = ranking_pipeline(RankingOptions(), None, None, NoObserver())
+        return ExplainFeed(
+            LiveFeed(FeedState(), ActiveRanker(pipeline)),
+            self.recommend.codec,
+            self.clock,
+            InMemoryPosts(self.tables),
+            ListControls(self.controls, self.clock, DerivedIds()),
+            self.follows,
         )
 
     @asynccontextmanager

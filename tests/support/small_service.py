@@ -167,6 +167,7 @@ class SmallService:
         self._change_follow, self.count_updates = use_cases.change_follow, use_cases.count_updates
         self._change_membership = use_cases.change_membership
         self.entities, self.user_data = use_cases.entities, use_cases.user_data
+        self.explain = use_cases.explain
         self._give_feedback, self.list_controls = use_cases.give_feedback, use_cases.list_controls
 
     # -- the tables ----------------------------------------------------------------------------------------------

@@ -3,5 +3,6 @@
 from app.application.dto.recommendation_request import Mode, RecommendationRequest, Shown
 from app.application.dto.recommendation_response import RecommendationResponse, Source
 from app.domain.entities import Reason
+from app.domain.ranking.post_trace import PageRule
 
-__all__ = ["Mode", "Reason", "RecommendationRequest", "RecommendationResponse", "Shown", "Source"]
+__all__ = ["Mode", "PageRule", "Reason", "RecommendationRequest", "RecommendationResponse", "Shown", "Source"]

@@ -11,6 +11,8 @@ Rows = NDArray[np.intp]
 class Published:
     """Allows visible posts that were created at the time of the request or earlier."""
 
+    name = "published"
+
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         state = context.state
         return state.visible[rows] & (state.created[rows] <= context.now)
@@ -18,6 +20,8 @@ class Published:
 
 class NotOwn:
     """Allows posts by other authors; every post for an unknown user."""
+
+    name = "not_own"
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         by_others: NDArray[np.bool_] = context.state.author[rows] != context.user
@@ -27,12 +31,16 @@ class NotOwn:
 class NotExcluded:
     """Allows posts that the request does not exclude: seen posts, posts in `exclude`, posts of earlier pages."""
 
+    name = "not_excluded"
+
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         return context.not_excluded(rows)
 
 
 class NotMuted:
     """Allows posts without a tag or a word that the user muted."""
+
+    name = "not_muted"
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         controls, words = context.controls, context.state.post_words
@@ -46,6 +54,8 @@ class NotMuted:
 
 class VisibleToUser:
     """Allows posts that the user may see: by visibility, audience, language and sensitivity (see FeedVisibility)."""
+
+    name = "visible_to_user"
 
     def __call__(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         return context.visible(rows)

@@ -1,5 +1,6 @@
 """Port: who follows whom."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -20,7 +21,10 @@ class FollowChange:
 
 
 class FollowRepository(Protocol):
-    """The follows of users, written."""
+    """The follows of users."""
+
+    def followed_by(self, user_id: UUID, limit: int) -> Sequence[UUID]:
+        """The first `limit` users whom a user follows, in order of UUID. Raises StorageUnavailable."""
 
     def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
         """Commit that one user follows another, or does not; returns after the commit. Repeating it changes nothing.

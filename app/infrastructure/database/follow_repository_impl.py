@@ -1,5 +1,6 @@
 """FollowRepository over PostgreSQL."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +18,12 @@ UNFOLLOW: Final = "DELETE FROM {follows} WHERE follower_id = %s AND followee_id 
 
 
 class SqlFollowRepository(SqlRepository):
-    """FollowRepository over the table follows."""
+    """FollowRepository over the view feed_follows, and the table follows for changes."""
+
+    def followed_by(self, user_id: UUID, limit: int) -> Sequence[UUID]:
+        query = f"SELECT followee_id FROM {self.schema['feed_follows']} WHERE follower_id = %s ORDER BY 1 LIMIT %s"
+        with self.transaction() as connection:
+            return connection.exec_driver_sql(query, (user_id, limit)).scalars().all()
 
     def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
         pair = follower_id, followee_id

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -23,6 +24,7 @@ from app.presentation.api.middleware import (
     PathSegmentsMiddleware,
 )
 from app.presentation.api.problems import (
+    INVALID_REQUEST,
     MEDIA_TYPE,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
@@ -32,6 +34,7 @@ from app.presentation.api.problems import (
     render,
 )
 from app.presentation.api.route_scopes import ROUTE_SCOPES, ScopeGuard
+from app.presentation.api.routers.admin import admin_router
 from app.presentation.api.routers.audiences import audiences_router
 from app.presentation.api.routers.docs import docs_router
 from app.presentation.api.routers.entities import entities_router
@@ -135,6 +138,7 @@ def create_api(
         entities_router(options, threads),
         user_data_router(options),
         impressions_router(options, threads),
+        admin_router(threads),
         health_router(metrics, guard),
         docs_router(),
     )
@@ -162,6 +166,11 @@ def _answer_errors(app: FastAPI, options: ApiOptions) -> None:
         if isinstance(error, ClockAhead):
             headers["retry-after"] = str(error.retry_after_seconds)
         return await problem(request, ProblemError(problem_of(error), str(error), headers=headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_parameter(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]  # of the parameters of the path and the query; bodies are decoded elsewhere
+        return await problem(request, ProblemError(INVALID_REQUEST, f"{first['loc'][-1]}: {first['msg']}"))
 
     @app.exception_handler(HTTPException)
     async def framework_error(request: Request, error: HTTPException) -> Response:

@@ -10,6 +10,7 @@ from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.change_follow import Follow
 from app.application.use_cases.change_membership import Membership
 from app.application.use_cases.count_updates import Updates
+from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.application.use_cases.report_seen import PostReach, SeenPosts
@@ -54,6 +55,7 @@ class Services:
     change_membership: Callable[[Membership], None]
     entities: WriteEntities
     user_data: UserData
+    explain: ExplainFeed
     count_updates: Callable[[str, str], Updates]
     report_seen: Callable[[SeenPosts], int]
     read_reach: Callable[[str], Sequence[PostReach]]

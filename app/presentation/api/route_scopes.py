@@ -27,6 +27,8 @@ ROUTE_SCOPES: Final[Mapping[str, Scope | None]] = {
     "/posts/batch": "manage",
     "/audiences/{audience_id}/members/{user_id}": "manage",
     "/authors/{author_id}/reach": "manage",
+    "/admin/explain": "admin",
+    "/admin/users/{user_id}": "admin",
     "/health": None,
     "/livez": None,
     "/readyz": None,

@@ -344,6 +344,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why a post is, or is not, in a user's feed
+         * @description For any post. The verdict is that of the first page that the user would get now.
+         */
+        get: operations["explain_admin_explain_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the feed knows about a user, and the list that they would get now
+         * @description Events and the list come from memory, follows and controls from the database.
+         */
+        get: operations["user_admin_users__user_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -393,7 +433,7 @@ export interface paths {
         };
         /**
          * May it be sent requests
-         * @description 503 until the process can show posts; afterwards it does not depend on the database.
+         * @description 503 until the process can show posts, and while it stops; otherwise it does not depend on the database.
          */
         get: operations["readyz_readyz_get"];
         put?: never;
@@ -587,6 +627,121 @@ export interface components {
              * @description From then on, the outbox is purged of the id, which replicas need until then
              */
             outbox_purged_from: string;
+        };
+        /**
+         * EventItem
+         * @description One event of the user.
+         */
+        EventItem: {
+            /** Post Id */
+            post_id: string;
+            /** External Id */
+            external_id: string | null;
+            /** Interaction Type */
+            interaction_type: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+        };
+        /**
+         * ExplainResponse
+         * @description Why a post is, or is not, on the first page of a user's ranked feed now.
+         * @example {
+         *       "excluded_as": [],
+         *       "generated_at": "2026-03-01T12:00:00Z",
+         *       "known_user": true,
+         *       "model_version": "v1",
+         *       "page_rule": "author_spacing",
+         *       "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+         *       "rank": 73,
+         *       "removed_by": [],
+         *       "score": 0.21,
+         *       "score_parts": {
+         *         "contributions": {
+         *           "age": -1.2
+         *         },
+         *         "probability": 0.0041
+         *       },
+         *       "sources": [
+         *         "trending",
+         *         "following"
+         *       ],
+         *       "user_id": "0b7c8f6e-54a1-5b0e-9a3d-1f6c0d2e4a5b",
+         *       "verdict": "below_page"
+         *     }
+         */
+        ExplainResponse: {
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+            /**
+             * Post Id
+             * Format: uuid
+             */
+            post_id: string;
+            /**
+             * Known User
+             * @description False for a user without a row, who gets the feed of a new user
+             */
+            known_user: boolean;
+            /** Model Version */
+            model_version: string | null;
+            /**
+             * Generated At
+             * Format: date-time
+             */
+            generated_at: string;
+            /**
+             * Verdict
+             * @description `on_page`; `below_page`: ranked lower; `filtered`: a filter does not allow it; `not_candidate`: no source returned it, so it follows after the ranked posts; `not_live`: only the database has it, so it follows after the posts in memory
+             * @enum {string}
+             */
+            verdict: "on_page" | "below_page" | "filtered" | "not_candidate" | "not_live";
+            /**
+             * Position
+             * @description On the page, the first is 1
+             */
+            position?: number | null;
+            /** @description As the page shows it */
+            reason?: components["schemas"]["Reason"] | null;
+            /**
+             * Sources
+             * @description That returned the post
+             */
+            sources?: string[];
+            /**
+             * Removed By
+             * @description Filters that do not allow the post
+             */
+            removed_by?: string[];
+            /**
+             * Excluded As
+             * @description Why the filter `not_excluded` does not allow it
+             */
+            excluded_as?: ("seen" | "hidden" | "muted_or_blocked_author")[];
+            /**
+             * Rank
+             * @description By score among all ranked posts, the best is 1
+             */
+            rank?: number | null;
+            /** Score */
+            score?: number | null;
+            /**
+             * Page Rule
+             * @description A post of the same thread, or of the same author, ranks higher
+             */
+            page_rule?: ("one_per_thread" | "author_spacing") | null;
+            /**
+             * Score Parts
+             * @description As `explain` of a feed request gives them: the inputs of the post and what each adds to its score
+             */
+            score_parts?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * ExportResponse
@@ -814,6 +969,31 @@ export interface components {
              * @description Posts of the stored page that are marked as seen
              */
             seen: number;
+        };
+        /**
+         * ListedItem
+         * @description One post of the user's feed.
+         */
+        ListedItem: {
+            /** Post Id */
+            post_id: string;
+            /** External Id */
+            external_id: string | null;
+            /** Score */
+            score: number;
+            reason: components["schemas"]["Reason"];
+            /**
+             * Sources
+             * @description That returned the post; empty for one that follows the ranked posts
+             */
+            sources: string[];
+            /**
+             * Score Parts
+             * @description As `explain` of a feed request gives them: the inputs of the post and what each adds to its score
+             */
+            score_parts: {
+                [key: string]: unknown;
+            };
         };
         /**
          * MembershipResponse
@@ -1115,6 +1295,81 @@ export interface components {
              * @description There are more
              */
             capped: boolean;
+        };
+        /**
+         * UserResponse
+         * @description What the feed knows about a user.
+         * @example {
+         *       "controls": [],
+         *       "event_count": 0,
+         *       "events": [],
+         *       "follow_count": 0,
+         *       "follows": [],
+         *       "generated_at": "2026-03-01T12:00:00Z",
+         *       "model_version": "v1",
+         *       "personalised": true,
+         *       "recommendations": [
+         *         {
+         *           "external_id": "post-17",
+         *           "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+         *           "reason": "trending",
+         *           "score": 1,
+         *           "score_parts": {
+         *             "contributions": {
+         *               "age": 0.4
+         *             },
+         *             "probability": 0.02
+         *           },
+         *           "sources": [
+         *             "trending"
+         *           ]
+         *         }
+         *       ],
+         *       "user_id": "0b7c8f6e-54a1-5b0e-9a3d-1f6c0d2e4a5b"
+         *     }
+         */
+        UserResponse: {
+            /**
+             * User Id
+             * Format: uuid
+             */
+            user_id: string;
+            /**
+             * Personalised
+             * @description Whether the user wants their own events to rank
+             */
+            personalised: boolean;
+            /**
+             * Event Count
+             * @description Events that rank
+             */
+            event_count: number;
+            /**
+             * Events
+             * @description The newest 100, newest first
+             */
+            events: components["schemas"]["EventItem"][];
+            /** Follow Count */
+            follow_count: number;
+            /**
+             * Follows
+             * @description UUIDs of the first 1,000 followed users
+             */
+            follows: string[];
+            /** Controls */
+            controls: components["schemas"]["ControlItem"][];
+            /** Model Version */
+            model_version: string | null;
+            /**
+             * Generated At
+             * Format: date-time
+             */
+            generated_at: string;
+            /**
+             * Recommendations
+             * @description The first page of the ranked feed; nothing is recorded
+             */
+            recommendations: components["schemas"]["ListedItem"][];
         };
         /**
          * BatchPost
@@ -1740,6 +1995,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description Too many requests wait */
             503: {
                 headers: {
@@ -1817,6 +2081,15 @@ export interface operations {
             };
             /** @description The request does not fit the schema */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1909,6 +2182,15 @@ export interface operations {
             };
             /** @description The request does not fit the schema */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2013,6 +2295,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -2090,6 +2381,15 @@ export interface operations {
             };
             /** @description The request does not fit the schema */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2189,6 +2489,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -2231,6 +2540,15 @@ export interface operations {
             };
             /** @description An id cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2302,6 +2620,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -2359,6 +2686,15 @@ export interface operations {
             };
             /** @description An id cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2430,6 +2766,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -2487,6 +2832,15 @@ export interface operations {
             };
             /** @description An id cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2588,6 +2942,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -2652,6 +3015,15 @@ export interface operations {
             };
             /** @description An id cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2744,6 +3116,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -2791,6 +3172,15 @@ export interface operations {
             };
             /** @description An id cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2885,6 +3275,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -2958,6 +3357,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -3016,6 +3424,15 @@ export interface operations {
             };
             /** @description An id cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3107,6 +3524,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The database did not answer */
             503: {
                 headers: {
@@ -3149,6 +3575,137 @@ export interface operations {
             };
             /** @description An id cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    explain_admin_explain_get: {
+        parameters: {
+            query: {
+                user_id: string;
+                post_id: string;
+                /** @description Posts of the page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplainResponse"];
+                };
+            };
+            /** @description There is no such post */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    user_admin_users__user_id__get: {
+        parameters: {
+            query?: {
+                /** @description Posts of the page */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

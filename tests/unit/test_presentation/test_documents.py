@@ -37,6 +37,8 @@ ENDPOINTS = {
     "/posts/batch": "post",
     "/impressions": "post",
     "/authors/{author_id}/reach": "get",
+    "/admin/explain": "get",
+    "/admin/users/{user_id}": "get",
     "/health": "get",
     "/livez": "get",
     "/users/{user_id}/export": "get",

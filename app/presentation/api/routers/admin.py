@@ -1,0 +1,46 @@
+"""GET /admin/explain and GET /admin/users/{user_id}: why a user sees what they see, for operators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.errors import InvalidId, StorageUnavailable, UnknownPost, UnknownUser
+from app.presentation.api.dependencies import services_of
+from app.presentation.api.problems import INVALID_REQUEST, error_responses
+from app.presentation.api.write_threads import WriteThreads
+from app.presentation.schemas.admin_schema import ExplainResponse, UserResponse
+
+PageSize = Annotated[int, Query(ge=1, le=200, description="Posts of the page")]
+
+
+def admin_router(threads: WriteThreads) -> APIRouter:
+    """The routes of operators. They record nothing, and count no page as shown."""
+    router = APIRouter(tags=["admin"])
+
+    @router.get(
+        "/admin/explain",
+        response_model=ExplainResponse,
+        summary="Why a post is, or is not, in a user's feed",
+        responses=error_responses(InvalidId, UnknownPost, INVALID_REQUEST, StorageUnavailable),
+    )
+    async def explain(request: Request, user_id: str, post_id: str, limit: PageSize = 50) -> Response:
+        """For any post. The verdict is that of the first page that the user would get now."""
+        explain_post = services_of(request.scope).explain.post
+        explanation = await threads.run(lambda: explain_post(user_id, post_id, limit))
+        return Response(ExplainResponse.of(explanation).model_dump_json(), media_type="application/json")
+
+    @router.get(
+        "/admin/users/{user_id:id}",
+        response_model=UserResponse,
+        summary="What the feed knows about a user, and the list that they would get now",
+        responses=error_responses(InvalidId, UnknownUser, INVALID_REQUEST, StorageUnavailable),
+    )
+    async def user(request: Request, user_id: str, limit: PageSize = 50) -> Response:
+        """Events and the list come from memory, follows and controls from the database."""
+        explain_user = services_of(request.scope).explain.user
+        overview = await threads.run(lambda: explain_user(user_id, limit))
+        return Response(UserResponse.of(overview).model_dump_json(), media_type="application/json")
+
+    return router
