@@ -28,6 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from app.domain.feed.live_posts import LivePostLimits
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
@@ -42,7 +43,8 @@ MAX_USERS = 1000  # who send requests in turns
 REPEATING_USERS = 100  # of them, who repeat a request while its response is cached
 SERVICE: Final = "app.main:app"
 CEILING: Final = "benchmarks.constant:app"
-UNCACHED: Final = {"ANSWER_STANDS_SECONDS": "0"}
+UNCACHED: Final = {"ANSWER_STANDS_SECONDS": "0", "SNAPSHOT_INTERVAL_SECONDS": "0"}
+"""No response is cached, and each server reads the database: an archive is added between two servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
             run.server(CEILING, BENCHMARK_BODY=str(body_file)) as constant,
         ):
             run.first_response(uncached, users[0])
-            run.wait_for_posts(uncached, args.posts + n_posts)
+            run.wait_for_posts(uncached, min(args.posts + n_posts, LivePostLimits().newest))
             loads = {name: Load(uncached, users), "constant": Load(constant, users)}
             loads |= {f"{name}, {one}": Load(uncached, users, one) for one in arrivals}
             for measured, more in zip(rounds, run_rounds(run, args, loads), strict=True):
