@@ -26,10 +26,11 @@ class CallerAddress:
         hops = [_parse(entry) for line in forwarded for entry in line.decode("latin-1").split(",")]
         client = scope.get("client")
         address = _parse(client[0]) if client else _LOOPBACK  # no client: a Unix socket
-        if (
-            address in hops
-        ):  # the server itself trusts proxies on the loopback, unless it is started otherwise
-            address = _LOOPBACK
+        by_others = [hop for hop in hops if hop != _LOOPBACK]
+        if by_others and address == by_others[-1]:
+            address = (
+                _LOOPBACK  # uvicorn put this entry in the place of a peer on the loopback, which it trusts
+            )
         while address is not None and hops and any(address in network for network in self._trusted):
             nearest = hops.pop()
             if nearest is None:
