@@ -6,14 +6,16 @@ from training.evaluation.training_engine import TrainingEngine
 from training.spark.requirements import check_requirements
 
 
-def open_engine(settings: Settings, workers: int | None) -> TrainingEngine:
-    """The engine of TRAINING_ENGINE. `workers` is the number of local processes, as in `worker_count`.
+def check_engine(settings: Settings) -> None:
+    """Raise ConfigurationError if TRAINING_ENGINE needs something that is not installed."""
+    if settings.training_engine == "spark":
+        check_requirements()
 
-    Raises ConfigurationError if it needs something that is not installed.
-    """
+
+def open_engine(settings: Settings, workers: int | None) -> TrainingEngine:
+    """The engine of TRAINING_ENGINE, after `check_engine`. `workers` (of `worker_count`) is for local processes."""
     if settings.training_engine == "local":
         return LocalEngine(workers)
-    check_requirements()
     from training.spark.spark_engine import SparkEngine  # pyspark is optional
 
     return SparkEngine(settings.spark_master)

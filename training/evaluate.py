@@ -32,7 +32,7 @@ from training.command_line import (
     print_json,
     warn_of_missing_intervals,
 )
-from training.engines import open_engine
+from training.engines import check_engine, open_engine
 from training.evaluation.against import OURS, compare_orders, parse_against
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
@@ -67,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
+    check_engine(settings)
     replay = _open_replay(args, settings)
     workers = workers_within(args.memory_limit, len(replay.events), settings)
     started = time.perf_counter()

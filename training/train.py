@@ -19,7 +19,7 @@ from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
 from data.command_line import run_command
 from training.command_line import add_seed, export_folder, warn_of_missing_intervals
-from training.engines import open_engine
+from training.engines import check_engine, open_engine
 from training.evaluation.metrics import Estimate
 from training.feed_source import read_database, read_exported
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train_and_publish(args: argparse.Namespace) -> int:
     stopwatch = Stopwatch()
     settings = read_settings()
+    check_engine(settings)
     options = _options(args, settings)
     registry = open_registry(settings, publishes=True)
     if args.interactions:

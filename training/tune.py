@@ -25,7 +25,7 @@ from app.shared.progress import progress_bars
 from data.command_line import run_command
 from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json
-from training.engines import open_engine
+from training.engines import check_engine, open_engine
 from training.evaluation.option_search import TimedReplays, ablate, best_of, parts, search, warm_up
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tune(args: argparse.Namespace) -> None:
     settings = read_settings()
+    check_engine(settings)
     dataset = warm_up(read_dataset(args, settings, args.memory_limit), args.test_from)
     options = TrainingOptions(ranking_options(settings), LearningOptions(seed=args.seed))
     n_requests = len(Replay(dataset, options.ranking).test_requests(args.requests))

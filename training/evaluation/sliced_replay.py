@@ -89,13 +89,13 @@ class SlicedReplay:
         """`tasks_per_slot` slices for each part that is processed at a time: fewer repeat less, more balance better."""
         self._plan, self._cluster = plan, cluster
         self._n_tasks = tasks_per_slot * cluster.parallelism
-        events = plan.replay.dataset.events
-        self._n_parts = max(2 * cluster.parallelism, -(-len(events) // MAX_EVENTS_PER_PART))
+        n_events = len(plan.replay.dataset.events)
+        self._n_parts = max(2 * cluster.parallelism, -(-n_events // MAX_EVENTS_PER_PART))
         self._shared = cluster.share(SharedPlan.of(plan))
         self._impressions, self._from = FeedImpressions(), -np.inf
-        steps = PreparationSteps(Authorship.of(plan.replay), self._n_parts)
-        self._steps = cluster.share(steps)
-        self._by_user, self._by_author = steps.split(cluster.distribute(self._events_by_user()), self._steps)
+        self._steps = cluster.share(PreparationSteps(Authorship.of(plan.replay), self._n_parts))
+        events = cluster.distribute(self._events_by_user())
+        self._by_user, self._by_author = counted_parts(events, self._steps)
 
     def _events_by_user(self) -> Iterator[Part]:
         events = self._plan.replay.dataset.events
@@ -139,29 +139,9 @@ class PreparationSteps:
     authorship: Authorship
     n_parts: int
 
-    def split(self, events: Parts, shared: Shared) -> tuple[Parts, Parts]:
-        """The counted events by part of the users, and the same by part of the authors.
-
-        The parts of `events` hold all events of their users, in order, as (EventColumns, numbers).
-        """
-
-        def count(part: Part) -> Iterator[Part]:
-            yield Part("events", part.key, -1, shared.value.authorship.count(*part.value))
-
-        def by_author(part: Part) -> Iterator[Part]:
-            steps, events = shared.value, part.value
-            yield from steps.by_part(
-                events, steps.authorship.parts_by_author(events.columns.post, steps.n_parts)
-            )
-
-        def merged(parts: Sequence[Part]) -> Iterator[Part]:
-            yield Part("events", parts[0].key, -1, NumberedEvents.merge([part.value for part in parts]))
-
-        by_user = events.flat_map(count).kept()
-        return by_user, by_user.flat_map(by_author).flat_map_groups(merged).kept()
-
-    def by_part(self, events: NumberedEvents, part_of: NDArray[np.intp]) -> Iterator[Part]:
-        """The events of each part."""
+    def by_author(self, events: NumberedEvents) -> Iterator[Part]:
+        """The events of each part of the authors."""
+        part_of = self.authorship.parts_by_author(events.columns.post, self.n_parts)
         for part in np.unique(part_of).tolist():
             yield Part("events", part, -1, events[np.flatnonzero(part_of == part)])
 
@@ -200,6 +180,26 @@ class PreparationSteps:
                 for number, one in enumerate(slices):
                     needed = events_of_slice(part.value, one, neighbours[number])
                     yield Part("events", number, number, needed)
+
+
+def counted_parts(events: Parts, steps: Shared) -> tuple[Parts, Parts]:
+    """The counted events by part of the users, and the same by part of the authors.
+
+    The parts of `events` hold all events of their users, in order, as (EventColumns, numbers).
+    """
+
+    def count(part: Part) -> Iterator[Part]:
+        yield Part("events", part.key, -1, steps.value.authorship.count(*part.value))
+
+    def by_author(part: Part) -> Iterable[Part]:
+        found: Iterable[Part] = steps.value.by_author(part.value)
+        return found
+
+    def merged(parts: Sequence[Part]) -> Iterator[Part]:
+        yield Part("events", parts[0].key, -1, NumberedEvents.merge([part.value for part in parts]))
+
+    by_user = events.flat_map(count).kept()
+    return by_user, by_user.flat_map(by_author).flat_map_groups(merged).kept()
 
 
 def slice_inputs(by_user: Parts, by_author: Parts, steps: Shared, slices: Shared) -> Parts:

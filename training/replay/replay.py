@@ -19,6 +19,7 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.content_scorer import TextSpace
 from training.replay.choice_pages import ChoicePages
+from training.replay.hashes import hash_keys, mix
 from training.replay.neighbour_models import NeighbourModels
 
 GROWTH = 1.3
@@ -62,12 +63,14 @@ class ReplayStart:
     has_pages     whether the whole feed has pages
     largest_rows  the largest rows of a user and of a post in the whole feed before the last refit of the neighbour
                   models that is not after the start, as rows of the state; -1 without events
+    text_spaces   number of posts -> the vectoriser that was fitted on their texts; the replay reads and adds some
     """
 
     feed: TimelineStart
     uncapped: TimelineStart
     has_pages: bool
     largest_rows: tuple[int, int]
+    text_spaces: dict[int, TextSpace]
 
 
 class Replay:
@@ -106,8 +109,8 @@ class Replay:
         self._neighbour_models: NeighbourModels | None = None
         self._text_round: int | None = None
         self._context: RankingContext | None = None
-        self._user_hash = _hash_keys(dataset.users.key)
-        self._post_hash = _hash_keys(dataset.posts.key)[self.timeline.post_order]
+        self._user_hash = hash_keys(dataset.users.key)
+        self._post_hash = hash_keys(dataset.posts.key)[self.timeline.post_order]
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:
         """Event rows of the test part's requests, in order of time; at most `at_most`, those with the smallest hash."""
@@ -160,7 +163,7 @@ class Replay:
         lose every tie.
         """
         request_hash = self._hash_requests(self.events.time[requests], self.dataset.events.user[requests])
-        return _mix(_mix(request_hash ^ self._post_hash[self.events.post[requests]]))
+        return mix(mix(request_hash ^ self._post_hash[self.events.post[requests]]))
 
     def request_at(self, event: int) -> ReplayRequest:
         """The request just before an event, for its user and post. Time never goes back."""
@@ -192,7 +195,7 @@ class Replay:
             page=page,
             feed_has_pages=self.has_pages,
             neighbour_models=self._neighbour_models_at(now),
-            tie_break=_mix(request_hash ^ self._post_hash[: len(posts)]),
+            tie_break=mix(request_hash ^ self._post_hash[: len(posts)]),
             uncapped=cache(partial(self._uncapped_context, user_row, now)),
         )
 
@@ -249,8 +252,8 @@ class Replay:
         self, times: NDArray[np.float64], users: NDArray[np.integer[Any]]
     ) -> NDArray[np.uint64]:
         microseconds = np.round(times * 1e6).astype(np.int64).astype(np.uint64)
-        time_hash = _mix(microseconds ^ _mix(np.full(len(times), self.seed, np.uint64)))
-        return _mix(time_hash ^ self._user_hash[users])
+        time_hash = mix(microseconds ^ mix(np.full(len(times), self.seed, np.uint64)))
+        return mix(time_hash ^ self._user_hash[users])
 
     def _neighbour_models_at(self, now: float) -> NeighbourModels:
         at = self.refit_before(now)
@@ -279,20 +282,7 @@ class Replay:
             self._text_round = round_
             fitted_count = min(int(np.ceil(test_count * GROWTH**round_)), count)
             next_count = max(int(np.ceil(test_count * GROWTH ** (round_ + 1))), count)
-            space = TextSpace.fit(self.timeline.first_texts(fitted_count))
-            self.timeline.embed_texts(space, next_count)
-
-
-def _hash_keys(keys: NDArray[Any]) -> NDArray[np.uint64]:
-    """(n,) hashes of 16-byte keys."""
-    high, low = keys.view(">u8").reshape(-1, 2).astype(np.uint64).T
-    return _mix(high ^ _mix(low))
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64 (Steele, Lea & Flood 2014): a bijection with random-looking values."""
-    with np.errstate(over="ignore"):
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return x ^ (x >> np.uint64(31))
+            spaces = {} if self._start is None else self._start.text_spaces
+            if fitted_count not in spaces:
+                spaces[fitted_count] = TextSpace.fit(self.timeline.first_texts(fitted_count))
+            self.timeline.embed_texts(spaces[fitted_count], next_count)

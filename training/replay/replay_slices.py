@@ -1,7 +1,7 @@
 """Slices of a replay: a time and the users whose requests are replayed in it, with the part of the feed they need."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.timeline import TimelineStart
 from app.domain.ranking.options import RankingOptions
+from app.infrastructure.ml.content_scorer import TextSpace
 from training.replay.choice_pages import MAX_AGE_SECONDS
 from training.replay.replay import Replay, ReplayStart
 
@@ -84,6 +85,7 @@ class SlicedFeed:
     """What all slices of a replay share: the feed without its events, and the arguments of the replay.
 
     exists_since, appears  as in `TimelineStart`
+    text_spaces            as in `ReplayStart`: the slices that one process replays share them
     """
 
     dataset: FeedDataset
@@ -94,6 +96,7 @@ class SlicedFeed:
     test_from: float
     refit_every: float
     seed: int
+    text_spaces: dict[int, TextSpace] = field(default_factory=dict)
 
     @classmethod
     def of(cls, replay: Replay) -> Self:
@@ -117,6 +120,7 @@ class SlicedFeed:
             TimelineStart(one.start, self.exists_since, self.appears, every, state.uncapped),
             len(self.dataset.pages) > 0,
             one.largest_rows,
+            self.text_spaces,
         )
         pages = _pages_of(self.dataset.pages, one.users)
         return Replay(

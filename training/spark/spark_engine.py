@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark import SparkConf
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -25,18 +25,15 @@ _OPTIONS: Final = {
     "spark.app.name": "feed training",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
-    "spark.driver.memory": "1g",
+    "spark.log.level": "FATAL",
     "spark.driver.maxResultSize": "0",
-    "spark.executor.memory": "2g",
-    # A slice is one row of a few groups: partitions are not merged because they are small.
-    "spark.sql.adaptive.enabled": "false",
+}
+"""Where `spark-submit` does not start the command."""
+_SQL_OPTIONS: Final = {
+    "spark.sql.adaptive.enabled": "false",  # a slice is one row of a few groups: small partitions stay apart
     "spark.sql.execution.arrow.maxRecordsPerBatch": "16",
     "spark.sql.execution.arrow.useLargeVarTypes": "true",
-    "spark.executorEnv.OMP_NUM_THREADS": "1",
-    "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",
 }
-"""Defaults; `spark-submit --conf` sets others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +79,25 @@ def readable_errors() -> Iterator[None]:
 @contextmanager
 def spark_session(master: str) -> Iterator[SparkSession]:
     """A session of our own, with the packages of the project on its executors."""
+    # Arrow carries the parts; pandas is imported, but not used.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    conf = SparkConf()
-    conf.setIfMissing("spark.master", master)
-    for name, value in _OPTIONS.items():
-        conf.setIfMissing(name, value)
-    if _is_on_this_machine(str(conf.get("spark.master"))):
-        conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1")
-        conf.setIfMissing("spark.driver.host", "127.0.0.1")
+    builder = SparkSession.builder
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # spark-submit sets it, and has its own options
+        options = _OPTIONS | {"spark.master": master}
+        if master.startswith(("local", "spark://127.0.0.1", "spark://localhost")):
+            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+            options |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+        builder = builder.config(map=options)
     with readable_errors():
-        session = SparkSession.builder.config(conf=conf).getOrCreate()
+        session = builder.getOrCreate()
     try:
         context = session.sparkContext
+        for name, value in _SQL_OPTIONS.items():
+            session.conf.set(name, value)
         session.conf.set("spark.sql.shuffle.partitions", str(2 * context.defaultParallelism))
-        if not context.master.startswith("local") and not conf.get("spark.submit.pyFiles", ""):
+        if not context.master.startswith("local") and not context.getConf().get("spark.submit.pyFiles", ""):
             with tempfile.TemporaryDirectory() as folder:
                 context.addPyFile(str(_packed(Path(folder, "project.zip"))))
                 yield session
@@ -104,10 +105,6 @@ def spark_session(master: str) -> Iterator[SparkSession]:
             yield session
     finally:
         session.stop()
-
-
-def _is_on_this_machine(master: str) -> bool:
-    return master.startswith(("local", "spark://127.0.0.1", "spark://localhost"))
 
 
 def _packed(path: Path) -> Path:
