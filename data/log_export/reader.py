@@ -91,7 +91,7 @@ class _Export:
                 has_older = True
                 continue
             for batch in batches(self._folder, file):
-                events = self._event_columns(batch)
+                events = event_columns(batch, self._users, self._posts)
                 in_window = events.time_us >= start_us
                 has_older |= not in_window.all()
                 counts = in_window & (events.user >= 0) & (events.post >= 0)
@@ -102,16 +102,6 @@ class _Export:
         events = EventColumns.concatenate(parts)
         del parts  # so that sorting needs a second copy only
         return events[np.lexsort((events.seq, events.time_us))], has_older
-
-    def _event_columns(self, batch: Any) -> EventColumns:
-        return EventColumns(
-            _rows(self._users, batch["user_id"]),
-            _rows(self._posts, batch["post_id"]),
-            _codes(batch["interaction_type"]),
-            times_us(batch["created_at"]),
-            batch["seq"].to_numpy(),
-            received_us=times_us(batch["received_at"]),
-        )
 
     def _changed(self) -> list[tuple[int, NDArray[np.int64]]]:
         """Run -> the numbers of the events that it changed."""
@@ -135,6 +125,18 @@ class _Export:
 
     def _batches(self, name: Table, columns: Sequence[str] | None = None) -> Iterator[Any]:
         return batches(self._folder, self._manifest.tables[name], columns)
+
+
+def event_columns(batch: Any, users: UuidIndex, posts: UuidIndex) -> EventColumns:
+    """The rows of a file of interactions. Users and posts that are in no table are -1."""
+    return EventColumns(
+        _rows(users, batch["user_id"]),
+        _rows(posts, batch["post_id"]),
+        _codes(batch["interaction_type"]),
+        times_us(batch["created_at"]),
+        batch["seq"].to_numpy(),
+        received_us=times_us(batch["received_at"]),
+    )
 
 
 def _rows(index: UuidIndex, column: Any) -> NDArray[np.int32]:
