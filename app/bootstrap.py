@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from uuid import UUID
@@ -36,6 +37,7 @@ from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
+from app.application.workers.database_watcher import DatabaseWatcher
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
@@ -75,6 +77,7 @@ from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import (
     DEFAULT_BUDGET_SECONDS,
+    check_connection,
     create_feed_engine,
     install_deadlines,
     unconfigured_engine,
@@ -112,6 +115,8 @@ log = structlog.get_logger()
 
 LIMIT_WITHOUT_KEY = "600/minute"  # of calls from one address, while calls need a key
 _POSTS_BUDGET_SECONDS = 5.0  # workers read posts, no request waits
+_LOCK_SECONDS = 1.0  # of the start, for a locked table: then the service listens without the database
+_CHECK_BUDGET_SECONDS = 0.6  # for one round trip
 _USER_DATA_BUDGET_SECONDS = 60.0  # all rows of one user
 
 
@@ -133,6 +138,7 @@ class Storage:
     posts: PostRepository | None = None
     recommendations: RecommendationRepository | None = None
     stored_posts: StoredPostRepository | None = None
+    check: Callable[[], None] | None = None  # as in DatabaseWatcher
 
 
 def open_storage(settings: Settings, stack: ExitStack) -> Storage:
@@ -149,12 +155,19 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     )
     stack.callback(engine.dispose)
     schema = feed_schema(engine, settings.db_schema)
+    own = create_feed_engine(  # a full pool is no unavailable database
+        url, pool_size=1, connect_seconds=settings.connect_budget_ms / 1000
+    )
+    stack.callback(own.dispose)
     return replace(
         _storage(engine, schema, settings.statement_budget_ms / 1000, Tombstones(erasure_secrets(settings))),
-        feed_log=SqlFeedLog(engine, schema, load_budget_seconds=settings.load_budget_seconds),
+        feed_log=SqlFeedLog(
+            engine, schema, load_budget_seconds=settings.load_budget_seconds, lock_seconds=_LOCK_SECONDS
+        ),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
         stored_posts=SqlStoredPostRepository(engine, schema, settings.statement_budget_ms / 1000),
+        check=partial(check_connection, own, _CHECK_BUDGET_SECONDS),
     )
 
 
@@ -236,6 +249,7 @@ def build_workers(
         snapshot_writer,
         intervals,
         stopping,
+        None if storage.check is None else DatabaseWatcher(feed, storage.check),
     )
 
 

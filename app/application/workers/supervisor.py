@@ -10,6 +10,7 @@ import structlog
 
 from app.application.live_feed import LiveFeed
 from app.application.use_cases.get_health_status import Database, Reconciliation, ServiceState
+from app.application.workers.database_watcher import CHECK_SECONDS, DatabaseWatcher
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
@@ -37,6 +38,7 @@ class WorkerSupervisor:
     writer             None if responses are not saved
     impression_writer  saves the pages that were shown; None if they are not saved
     snapshot_writer    None without a database, or if no snapshots are stored
+    database_watcher   None without a database
     stopping           also ends long reads of the log
     """
 
@@ -51,6 +53,7 @@ class WorkerSupervisor:
     snapshot_writer: SnapshotWriter | None
     intervals: PollIntervals
     stopping: threading.Event
+    database_watcher: DatabaseWatcher | None = None
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
 
     def start(self) -> None:
@@ -59,7 +62,8 @@ class WorkerSupervisor:
         self.watcher.check_for_new_model()
         if self.follower is not None:
             self.follower.poll_log()
-            self.follower.look_for_warnings()
+            if self.feed.database_ok:  # else each further read would wait as long
+                self.follower.look_for_warnings()
         for name, work, pause_seconds in self._schedule():
             thread = threading.Thread(target=self._repeat, args=(work, pause_seconds), name=name, daemon=True)
             thread.start()
@@ -148,6 +152,8 @@ class WorkerSupervisor:
             yield "log-follower", self.follower.poll_log, self.intervals.log_seconds
             yield "feed-warnings", self.follower.look_for_warnings, self.intervals.reconcile_seconds
             yield "outbox-purge", self.follower.purge_outbox, self.intervals.purge_seconds
+        if self.database_watcher is not None:
+            yield "database-watcher", self.database_watcher.run, CHECK_SECONDS
         if self.reconciler is not None:
             yield "reconciler", self.reconciler.run, self.intervals.reconcile_seconds
         if self.evictor is not None:

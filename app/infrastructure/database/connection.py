@@ -156,14 +156,18 @@ def first_line(error: BaseException | None) -> str:
 
 
 @contextmanager
-def transaction(engine: Engine, budget_seconds: float, *, snapshot: bool = False) -> Iterator[Connection]:
+def transaction(
+    engine: Engine, budget_seconds: float, *, snapshot: bool = False, lock_seconds: float | None = None
+) -> Iterator[Connection]:
     """Open a transaction with a time budget, in UTC; with `snapshot`, read-only and on one consistent state.
+
+    Each wait for a lock takes `lock_seconds` at most.
 
     Raises StorageUnavailable if the database does not answer in time, and other driver errors unchanged.
     """
     mode = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; " if snapshot else ""
     with storage_errors(), deadline(budget_seconds), engine.connect() as connection, connection.begin():
-        connection.exec_driver_sql(mode + _session_settings(budget_seconds))
+        connection.exec_driver_sql(mode + _session_settings(budget_seconds, lock_seconds))
         yield connection
 
 
@@ -186,6 +190,15 @@ def commit_statement(
                 driver.autocommit = False
 
 
-def _session_settings(budget_seconds: float) -> str:
-    milliseconds = math.ceil(budget_seconds * 1000)
-    return f"SET LOCAL TimeZone TO 'UTC'; SET LOCAL statement_timeout TO {milliseconds}"
+def check_connection(engine: Engine, budget_seconds: float) -> None:
+    """Raise StorageUnavailable unless the database answers in time. `engine` has a pool that checks connections."""
+    with storage_errors(), deadline(budget_seconds), engine.connect():
+        pass
+
+
+def _session_settings(budget_seconds: float, lock_seconds: float | None = None) -> str:
+    settings = {"statement_timeout": budget_seconds}
+    if lock_seconds is not None:
+        settings["lock_timeout"] = lock_seconds
+    limits = [f"; SET LOCAL {name} TO {math.ceil(seconds * 1000)}" for name, seconds in settings.items()]
+    return "SET LOCAL TimeZone TO 'UTC'" + "".join(limits)

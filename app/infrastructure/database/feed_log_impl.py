@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -86,23 +87,27 @@ class ReadProgress:
 
 @dataclass(eq=False)
 class SqlFeedLog:
-    """FeedLog over the views, user_interaction and feed_change, through their (xid, seq) indexes."""
+    """FeedLog over the views, user_interaction and feed_change, through their (xid, seq) indexes.
+
+    lock_seconds  time to wait for a locked table, after which StorageUnavailable is raised; None: the whole budget
+    """
 
     engine: Engine
     schema: SchemaName = PUBLIC_SCHEMA
     budget_seconds: float = DEFAULT_BUDGET_SECONDS
     load_budget_seconds: float = 300.0
+    lock_seconds: float | None = None
     max_rows_per_read: int = MAX_ROWS_PER_READ
 
     def source(self) -> str:
         """Return the identity of cluster, database and table; a restored or re-created one has another."""
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+        with self._reading(self.budget_seconds) as connection:
             return read_source(connection, self.schema)
 
     def read_all(self) -> FeedSnapshot:
         """Read the whole feed from one snapshot. 336k events take about 1.5 s, five million about 15 s."""
         self.number_posts()
-        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+        with self._reading(self.load_budget_seconds) as connection:
             progress = ReadProgress(_current_snapshot(connection))
             query = f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8"
             recent = connection.exec_driver_sql(query, (progress.xmin,))
@@ -123,7 +128,7 @@ class SqlFeedLog:
         Events have no metadata, because the ranking does not use it. Raises PositionExpired, StorageUnavailable.
         """
         progress = ReadProgress.from_position(since)
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+        with self._reading(self.budget_seconds) as connection:
             if is_purged_after(connection, self.schema, progress.xmin):
                 raise PositionExpired("the outbox was purged beyond this position; read the whole feed again")
             if not progress.target:
@@ -143,14 +148,14 @@ class SqlFeedLog:
 
     def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:
         """As in FeedLog."""
-        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+        with self._reading(self.load_budget_seconds) as connection:
             changes = read_present_rows(connection, self.schema, keys, [])
             return replace(changes, position=position)
 
     def can_resume_from(self, since: LogPosition) -> bool:
         """As in FeedLog. Its cost does not depend on the length of the log."""
         progress = ReadProgress.from_position(since)
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+        with self._reading(self.budget_seconds) as connection:
             return bool(
                 read_source(connection, self.schema) == since.source
                 and not is_purged_after(connection, self.schema, progress.xmin)
@@ -159,19 +164,19 @@ class SqlFeedLog:
 
     def has_complete_change_capture(self) -> bool:
         """As in FeedLog; reads the definitions of the views and the triggers from the catalogue."""
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+        with self._reading(self.budget_seconds) as connection:
             return has_complete_change_capture(connection, self.schema)
 
     def different_rows(self, known: ChecksumSums) -> StoredRows:
         """As in FeedLog; numbers the posts of an adopted table first."""
         self.number_posts()
-        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+        with self._reading(self.load_budget_seconds) as connection:
             own_tables = has_complete_change_capture(connection, self.schema)
             return read_different_rows(connection, self.schema, known, own_tables=own_tables)
 
     def warnings(self) -> Sequence[str]:
         """As in FeedLog; reads the catalogue if a view is empty."""
-        with transaction(self.engine, self.budget_seconds, snapshot=True) as connection:
+        with self._reading(self.budget_seconds) as connection:
             return adoption_warnings(connection, self.schema)
 
     def purge(self, older_than: timedelta) -> int:
@@ -194,7 +199,7 @@ class SqlFeedLog:
         """As in FeedLog; `created` is in seconds since the epoch."""
         created_at = datetime.fromtimestamp(created, UTC)
         self.number_posts("created_at >= %s", created_at)
-        with transaction(self.engine, self.load_budget_seconds, snapshot=True) as connection:
+        with self._reading(self.load_budget_seconds) as connection:
             posts = read_posts(connection, self.schema, "created_at >= %s", created_at)
             return sorted(posts, key=lambda post: post.created_at)
 
@@ -240,12 +245,16 @@ class SqlFeedLog:
             return pages, progress.after_table()
         return pages, replace(progress, last_xid=rows[-1][0])
 
+    def _reading(self, budget_seconds: float) -> AbstractContextManager[Connection]:
+        """A transaction that reads from one snapshot."""
+        return transaction(self.engine, budget_seconds, snapshot=True, lock_seconds=self.lock_seconds)
+
     def number_posts(self, condition: str = "true", *values: datetime) -> None:
         """Number the posts of an adopted table that have no `seq` yet. Our own table numbers its posts itself.
 
         Rows whose keys are no uuids get their ids first; `values` is the time of the earliest such post, if any.
         """
-        with transaction(self.engine, self.load_budget_seconds) as connection:
+        with transaction(self.engine, self.load_budget_seconds, lock_seconds=self.lock_seconds) as connection:
             if connection.exec_driver_sql(f"SELECT {IS_READ_ONLY}").scalar_one():
                 return
             add_keys(connection, self.schema, *values)

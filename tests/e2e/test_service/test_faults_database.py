@@ -20,7 +20,7 @@ from tests.support.service_process import Service, running
 pytestmark = pytest.mark.chaos
 
 POSTS = 120
-LONGEST_FEED, LONGEST_TRACK = 1.0, 1.0
+LONGEST_FEED, LONGEST_TRACK, NOTICED = 1.0, 1.0, 1.0
 SLACK = 0.7  # for a machine that is busy with other tests
 
 
@@ -94,7 +94,7 @@ def test_a_frozen_and_a_killed_database_under_requests(tmp_path: Path) -> None:
                 service.until(lambda: callers.stored_since(20))
 
                 with server.frozen():
-                    service.until(lambda: service.health()["database"] == "down")
+                    service.until(lambda: service.health()["database"] == "down", seconds=NOTICED + SLACK)
                     frozen_from = len(callers.tracks)
                     service.until(lambda: len(callers.tracks) >= frozen_from + 2)
                     assert service.generate("reader")["metadata"]["degraded"] is True

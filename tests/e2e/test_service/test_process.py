@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import psycopg2
@@ -17,6 +19,7 @@ from app.infrastructure.database.embedded import CHECKOUT
 from tests.support.service_process import Service, environment, ids, running
 
 GENERATE = "/recommendations/generate"
+SLACK_SECONDS = 5.0  # for a machine that is busy with other tests
 NOWHERE = "postgresql://nobody:secret-word@127.0.0.1:1/none"
 
 
@@ -160,6 +163,27 @@ def test_another_replica_hears_of_an_event_within_a_second(
     assert service.track("listener", post, "view").status_code == 202
 
     replica.until(lambda: post not in ids(replica.generate("listener", limit=200)), seconds=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["user_interaction", "posts", "feed_change"])
+def test_with_a_locked_table_the_start_takes_the_snapshot_and_the_lock_is_not_waited_for(
+    feed_url: str, folder: Path, table: str
+) -> None:
+    with running(folder, DATABASE_URL=feed_url) as before:
+        posts = before.health()["posts"]
+    with closing(psycopg2.connect(feed_url)) as owner, owner.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        began = monotonic()
+        with running(folder, DATABASE_URL=feed_url) as service:
+            took, health, page = monotonic() - began, service.health(), service.generate("user")
+            owner.rollback()
+            service.until(lambda: service.health()["status"] == "healthy", seconds=5)
+
+    assert took < 5 + SLACK_SECONDS
+    assert (health["status"], health["database"], health["posts"]) == ("degraded", "down", posts)
+    assert page["metadata"]["degraded"] is True
+    assert len(ids(page)) == 50
 
 
 @pytest.mark.slow
