@@ -225,7 +225,7 @@ def build_workers(
     live_posts: LivePostLimits = DEFAULT_LIMITS,
 ) -> WorkerSupervisor:
     """The supervisor of all workers around an empty feed, not started."""
-    state = FeedState(options.counting)
+    state = FeedState(options.counting, options.lists)
     feed = LiveFeed(state, ActiveRanker(ranking_pipeline(options, None, None, observer)))
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, storage.interactions, options, observer)

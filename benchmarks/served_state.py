@@ -8,6 +8,8 @@ from app.infrastructure.ml.model_loader import ServedModel
 
 def served_state(feed: FeedSnapshot, model: ServedModel) -> FeedState:
     """The state of a full read, with text vectors of the model."""
-    timeline = FeedTimeline(feed.dataset, replay=False, counting=model.options.counting)
+    timeline = FeedTimeline(
+        feed.dataset, replay=False, counting=model.options.counting, limits=model.options.lists
+    )
     timeline.embed_texts(model.embed)
     return feed.to_state(timeline)

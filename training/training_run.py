@@ -131,7 +131,7 @@ def fit_served_model(
 
     `simple_ranking` serves without a `choice_model`.
     """
-    timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting)
+    timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting, limits=ranking.lists)
     text_space = TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
     state = feed.to_state(timeline)

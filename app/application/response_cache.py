@@ -104,5 +104,5 @@ def cache_validity(feed: LiveFeed, user: int, now: float) -> Hashable:
     of_all = feed.ranker.model_version, feed.public_only, posts, state.retractions
     if user < 0:
         return of_all
-    events, follows = state.events_by_user.length(user), state.follows.row(user)[0].tobytes()
+    events, follows = state.event_count(user), state.follows.row(user)[0].tobytes()
     return of_all, user, events, follows, state.controls.changes[user], state.visibility.changes[user]

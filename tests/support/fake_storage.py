@@ -26,6 +26,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    KeyedEvents,
     MembershipColumns,
     PostColumns,
     UserColumns,
@@ -285,6 +286,23 @@ class InMemoryInteractions:
     def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         self._tables.begin()
         return {pair: self._tables.events_of([pair]) for pair in pairs}
+
+    def events_with(self, users: Sequence[UUID], posts: Sequence[UUID]) -> KeyedEvents:
+        self._tables.begin()
+        chosen = [
+            one
+            for one in self._tables.events
+            if one.interaction.user_id in users or one.interaction.post_id in posts
+        ]
+        kinds = [INTERACTION_TYPES.index(one.interaction.interaction_type) for one in chosen]
+        return KeyedEvents(
+            uuid_keys(one.interaction.user_id for one in chosen),
+            uuid_keys(one.interaction.post_id for one in chosen),
+            np.array(kinds, np.uint8),
+            np.array([microseconds(one.interaction.occurred_at) for one in chosen], np.int64),
+            np.array([microseconds(one.received_at) for one in chosen], np.int64),
+            np.array([one.seq for one in chosen], np.int64),
+        )
 
     def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         self._tables.begin()

@@ -118,7 +118,28 @@ def feed_differences(first: FeedState, second: FeedState, now: float) -> list[st
         found.append("counts")
     if not np.allclose(*(_author_counts(state, now) for state in (first, second)), rtol=1e-9):
         found.append("counts of authors")
-    return found
+    return found + _list_differences(first, second)
+
+
+def _list_differences(first: FeedState, second: FeedState) -> list[str]:
+    """What differs in the users of posts, and in the events before the lists of users."""
+    found = [f"user {key.hex()}" for key in first.user_rows if _earlier(first, key) != _earlier(second, key)]
+    return found + [
+        f"post {key.hex()}: {_engagements(first, key)} != {_engagements(second, key)}"
+        for key in first.post_rows
+        if _engagements(first, key) != _engagements(second, key)
+    ]
+
+
+def _earlier(state: FeedState, user: bytes) -> list[tuple[str, int]]:
+    posts, kinds = (column.tolist() for column in state.earlier_events.row(state.user_rows[user]))
+    return sorted((state.post_ids[post], kind) for post, kind in zip(posts, kinds, strict=True))
+
+
+def _engagements(state: FeedState, post: bytes) -> list[tuple[float, int]]:
+    """Times and types, because of users at one time any may be in the list."""
+    _, times, kinds = state.users_by_post.row(state.post_rows[post])
+    return sorted(zip(times.tolist(), kinds.tolist(), strict=True))
 
 
 def _of_user(state: FeedState, key: bytes, now: float) -> tuple[Any, ...]:

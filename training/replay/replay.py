@@ -95,8 +95,13 @@ class Replay:
         self.dataset = dataset
         self.options = options
         self.targets = target_kinds(dataset) if targets is None else targets
-        feed_start = None if start is None else start.feed
-        self.timeline = FeedTimeline(dataset, replay=True, counting=options.counting, start=feed_start)
+        self.timeline = FeedTimeline(
+            dataset,
+            replay=True,
+            counting=options.counting,
+            limits=options.lists,
+            start=None if start is None else start.feed,
+        )
         self.events: EventColumns = self.timeline.events
         self.pages = ChoicePages(self.timeline.pages, self.events)
         self.has_pages = len(self.pages) > 0 if start is None else start.has_pages

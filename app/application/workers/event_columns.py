@@ -6,9 +6,17 @@ from uuid import UUID
 import numpy as np
 
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.dataset import EventColumns, microseconds
+from app.domain.feed.dataset import EventColumns, KeyedEvents, microseconds
+from app.domain.feed.event_counting import ReceivedEvents, counted_events
+from app.domain.feed.row_checksums import Checksums, EventChecksums
 from app.domain.feed.state import FeedState
-from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction, UserAndPost
+from app.domain.repositories.feed_log import FeedChanges
+from app.domain.repositories.interaction_repository import (
+    RemovedEvents,
+    StoredInteraction,
+    StoredPairs,
+    UserAndPost,
+)
 
 
 def event_columns(state: FeedState, events: Sequence[StoredInteraction]) -> EventColumns:
@@ -55,17 +63,53 @@ def unplaced_events(state: FeedState, changes: Sequence[RemovedEvents]) -> list[
     ]
 
 
-def unordered_pairs(state: FeedState, events: Sequence[StoredInteraction]) -> list[UserAndPost]:
+def without_new(known: EventChecksums, changes: FeedChanges) -> Checksums:
+    """The checksums of changed events, without those of new ones."""
+    new = [event.seq for event in changes.events if not known.has(event.seq)]
+    changed = changes.checksums.events
+    kept = ~np.isin(changed.keys, np.array(new, np.int64))
+    return Checksums(changed.keys[kept], changed.values[kept])
+
+
+def keyed_columns(state: FeedState, events: KeyedEvents) -> EventColumns:
+    """The events of users and posts that the state has, of those that the log has returned."""
+    users, posts = (
+        np.array([rows.get(key, -1) for key in keys.tolist()], np.int32)
+        for rows, keys in ((state.user_rows, events.user), (state.post_rows, events.post))
+    )
+    if state.checksums is not None:
+        users[~state.checksums.events.has_each(events.seq)] = -1
+    return events.with_rows(users, posts)
+
+
+def received_events(state: FeedState, stored: StoredPairs) -> ReceivedEvents:
+    """When the events of pairs of users and posts that the state has were received, if they count."""
+    received: dict[tuple[int, int, int], list[float]] = {}
+    if not stored or state.counting is None:
+        return received
+    events = event_columns(state, [event for of_pair in stored.values() for event in of_pair])
+    events = events[np.flatnonzero(counted_events(state.counting, events, state.author))]
+    columns = (column.tolist() for column in (events.user, events.post, events.kind, events.received))
+    for user, post, kind, time in zip(*columns, strict=True):
+        received.setdefault((user, post, kind), []).append(time)
+    return received
+
+
+def unordered_pairs(
+    state: FeedState, events: Sequence[StoredInteraction], before: StoredPairs
+) -> list[UserAndPost]:
     """The users and posts of events that were received before one of the pair that is earlier in the log.
 
-    Imported events have their own time as that of their receipt.
+    Imported events have their own time as that of their receipt. `before` are the earlier events of pairs that lists
+    do not contain completely.
     """
     pairs: set[UserAndPost] = set()
     latest: dict[UserAndPost, float] = {}
     for event in events:
         pair, received = (event.interaction.user_id, event.interaction.post_id), event.received_at.timestamp()
         if pair not in latest:
-            latest[pair] = _latest_receipt(state, *pair)
+            stored = [one.received_at.timestamp() for one in before.get(pair, ())]
+            latest[pair] = max([_latest_receipt(state, *pair), *stored])
         if received < latest[pair]:
             pairs.add(pair)
         latest[pair] = max(latest[pair], received)

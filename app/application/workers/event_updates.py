@@ -8,12 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.application.workers.event_columns import event_columns, is_counted
+from app.application.workers.event_columns import (
+    event_columns,
+    is_counted,
+    received_events,
+    returned_events,
+)
 from app.domain.feed.array_tree import ArrayTree, array_of, number_array
-from app.domain.feed.retraction import PairEvents, replace_events
+from app.domain.feed.event_counting import ReceivedEvents
+from app.domain.feed.retraction import PairEvents
 from app.domain.feed.slices import Writing
 from app.domain.feed.state import FeedState
-from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
+from app.domain.repositories.interaction_repository import (
+    NO_PAIRS,
+    RemovedEvents,
+    StoredInteraction,
+    StoredPairs,
+)
 
 _EVENTS_PER_STEP = 100
 _ANY_POST = -1
@@ -31,10 +42,18 @@ class EventUpdates:
         self._applied = OrderedDict.fromkeys(newest.tolist(), _ANY_POST)
         self._removed: OrderedDict[int, None] = OrderedDict()  # numbers of removed events, oldest first
 
-    def record(self, state: FeedState, stored: Sequence[StoredInteraction], writing: Writing) -> None:
+    def record(
+        self,
+        state: FeedState,
+        stored: Sequence[StoredInteraction],
+        writing: Writing,
+        before: StoredPairs = NO_PAIRS,
+    ) -> None:
         """Count each new event of a known post, in order of time. Note those of evicted posts.
 
         An event counts again if its post was re-created since: a re-created post has another number.
+
+        before  all events of the pairs that lists do not contain completely, as far as they were applied
         """
         new = sorted(
             (event for event in stored if not self._is_applied(state, event)),
@@ -46,10 +65,13 @@ class EventUpdates:
             state.add_users([event.interaction.user_id.bytes for event in new])
         of_known_posts = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
         # `replace` may have counted an event of this batch already, as one that remains
-        uncounted = [event for event in of_known_posts if not is_counted(state, event)]
+        applied = {event.seq for of_pair in before.values() for event in of_pair}
+        uncounted = [
+            event for event in of_known_posts if not (event.seq in applied or is_counted(state, event))
+        ]
         state.n_events += len(of_known_posts) - len(uncounted)
         if uncounted:
-            _count(state, uncounted, writing)
+            _count(state, uncounted, received_events(state, before), writing)
         if state.complete_from is None:
             new = of_known_posts
         state.n_events += len(new) - len(of_known_posts)  # the others are of evicted posts
@@ -93,20 +115,25 @@ class EventUpdates:
         return applied is not None and (row is None or applied in (_ANY_POST, state.seq[row]))
 
 
-def replace_stored(state: FeedState, changes: Sequence[RemovedEvents], writing: Writing) -> None:
-    """Make the remaining events of each pair of a user and a post those of the state, if it has both."""
-    pairs = [
-        PairEvents(user, post, change.seqs, event_columns(state, change.remaining))
+def stored_pairs(state: FeedState, changes: Sequence[RemovedEvents]) -> list[PairEvents]:
+    """The remaining events of each pair of a user and a post, if the state has both.
+
+    Those that the log has not returned follow.
+    """
+    return [
+        PairEvents(user, post, change.seqs, event_columns(state, returned_events(state, change.remaining)))
         for change in changes
         if (user := state.user_rows.get(change.user_id.bytes)) is not None
         and (post := state.post_rows.get(change.post_id.bytes)) is not None
     ]
-    replace_events(state, pairs, writing)
 
 
-def _count(state: FeedState, stored: Sequence[StoredInteraction], writing: Writing) -> None:
+def _count(
+    state: FeedState, stored: Sequence[StoredInteraction], known: ReceivedEvents, writing: Writing
+) -> None:
     events = event_columns(state, stored)
-    counts = state.newly_counted(events)  # of all, because an event may be received before an older one
+    # of all, because an event may be received before an older one
+    counts = state.newly_counted(events, known)
     state.reserve_events(events)
     for start in range(0, len(events), _EVENTS_PER_STEP):
         step = slice(start, start + _EVENTS_PER_STEP)

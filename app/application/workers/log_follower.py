@@ -138,7 +138,8 @@ class LogFollower:
         snapshot = self.feed_log.read_all()
         _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
         _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
-        timeline = FeedTimeline(snapshot.dataset, replay=False, counting=self.feed.state.counting)
+        state = self.feed.state
+        timeline = FeedTimeline(snapshot.dataset, replay=False, counting=state.counting, limits=state.limits)
         timeline.embed_texts(self.feed.ranker.embed)
         events = EventUpdates(snapshot.dataset.events.seq)
         self.updater.replace_state(

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker
 from app.application.workers.state_updater import StateUpdater
+from app.domain.errors import StorageUnavailable
+from app.domain.feed.engaged_users import EngagedUsers
 from app.domain.feed.eviction import evict_posts, free_evicted_rows
 from app.domain.feed.live_posts import LivePostLimits, largest, live_posts
 from app.domain.feed.slices import slices
@@ -34,13 +36,18 @@ class PostEvictor:
     limits: LivePostLimits
     stopping: threading.Event = field(default_factory=threading.Event)
     _n_live: int = field(default=0, init=False)  # at the last look
+    _may_lack_entries: bool = field(default=True, init=False)  # lists of the state
 
     def run(self) -> None:
         """Evict the posts that are not live, if they are many. The database must be known, which has them."""
         feed = self.updater.feed
         state = feed.state
+        if feed.caught_up_at is None:
+            return
+        self._compact(state)
+        self._refill()
         n_posts = state.n_posts - len(state.free_rows)
-        if feed.caught_up_at is None or n_posts <= _MAX_RATIO * max(self.limits.newest, self._n_live):
+        if n_posts <= _MAX_RATIO * max(self.limits.newest, self._n_live):
             return
         with self.updater.change_lock:
             rows, complete_from = self._evictable(state)
@@ -51,8 +58,19 @@ class PostEvictor:
         evicted = self._evict(state, rows)
         if len(evicted):
             self._free(state, evicted)
-            self._compact(state)
+            self._may_lack_entries = True
+            self._refill()
         log.info("posts.evicted", posts=len(evicted), live=self._n_live)
+
+    def _refill(self) -> None:
+        """Read what lists lack, after an eviction or under other limits than those of a snapshot; later if it fails."""
+        if self._may_lack_entries:
+            try:
+                self.updater.refill_lists()
+            except StorageUnavailable as error:
+                log.warning("lists.not_filled", cause=str(error))
+                return
+            self._may_lack_entries = False
 
     def _evictable(self, state: FeedState) -> tuple[Rows, tuple[float, int]]:
         """The posts that are not live, oldest first, and the time and number of the oldest of the newest posts."""
@@ -72,7 +90,9 @@ class PostEvictor:
     def _evict(self, state: FeedState, rows: Rows) -> Rows:
         """Evict those of `rows` that do not change in the meantime; returns them."""
         evicted = [rows[:0]]
-        before = self._changeable(state, rows)
+        with self.updater.change_lock:
+            before = self._changeable(state, rows)
+            engaged = EngagedUsers(state, rows)
         for start in range(0, len(rows), _POSTS_PER_CHANGE):
             places = slice(start, start + _POSTS_PER_CHANGE)
             with self.updater.write_lock, self.updater.change_lock:
@@ -81,7 +101,7 @@ class PostEvictor:
                 some = rows[places]
                 some = some[(self._changeable(state, some) == before[:, places]).all(axis=0)]
                 try:
-                    evict_posts(state, some, self._writing)
+                    evict_posts(state, some, self._writing, engaged)
                 except Exception:
                     state.checksums = None  # a part was applied: the next comparison reads everything
                     raise
@@ -90,8 +110,9 @@ class PostEvictor:
 
     @staticmethod
     def _changeable(state: FeedState, rows: Rows) -> NDArray[np.float64]:
-        """(3, n) what differs when an event, an update or a return of a removed post makes it live."""
-        return np.stack([state.created[rows], state.last_engaged[rows], state.visible[rows]])
+        """(4, n) what differs when a post gets an event, is updated, or comes back after its removal."""
+        by_post = (state.created, state.last_engaged, state.engagements, state.visible)
+        return np.stack([values[rows] for values in by_post])
 
     def _free(self, state: FeedState, rows: Rows) -> None:
         """Remove all that refers to the rows of evicted posts, then let new posts have them."""
@@ -113,11 +134,10 @@ class PostEvictor:
                     free_evicted_rows(state, rows)
 
     def _compact(self, state: FeedState) -> None:
-        """Free the memory that the events, words and tags of evicted posts took."""
-        arrays = [(state, name) for name in ("events_by_user", "users_by_post", "posts_by_author")]
-        for owner, name in (*arrays, (state.post_words, "words"), (state.post_words, "tags")):
-            with self.updater.change_lock:
-                if getattr(owner, name).wastes_memory:
+        """Free the memory that lists took before they moved or became shorter, if it is much."""
+        for owner, name in state.growing_arrays():
+            if getattr(owner, name).wastes_memory:
+                with self.updater.change_lock:
                     compacted = getattr(owner, name).compacted()
                     with self._writing():
                         setattr(owner, name, compacted)

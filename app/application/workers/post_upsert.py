@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Post
+from app.domain.feed.engaged_users import engaged_users
+from app.domain.feed.rebuilt_lists import is_complete
 from app.domain.feed.retraction import move_events, recount_author
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
@@ -18,8 +20,12 @@ _POSTS_PER_STEP = 10
 
 def upsert_posts(
     state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32], writing: Writing
-) -> None:
-    """Update known posts and append new ones, in short steps. `vectors` (n, d) are those of the texts of `posts`."""
+) -> list[int]:
+    """Update known posts and append new ones, in short steps. `vectors` (n, d) are those of the texts of `posts`.
+
+    Returns the previous and the present rows of re-created posts whose lists are to be rebuilt, with those of the users
+    who engaged with them: memory does not have all their events.
+    """
     state.reserve(state.n_users + len(posts), state.n_posts + len(posts))
     re_created: dict[bytes, int] = {}  # the previous row of each
     authors: set[int] = set()  # who got or lost a post
@@ -30,8 +36,14 @@ def upsert_posts(
         recount_author(state, author, writing)
         with writing():
             state.events_replaced(state.posts_by_author.row(author)[0].astype(np.intp))
+    to_rebuild: list[int] = []
     for key, row in re_created.items():  # adopted tables keep the events of a removed post
-        move_events(state, row, state.post_rows[key], writing)
+        users = engaged_users(state, np.array([row]))
+        if all(is_complete(state, user, row) for user in users.tolist()):
+            move_events(state, row, state.post_rows[key], writing)
+        else:
+            to_rebuild += [row, state.post_rows[key]]
+    return to_rebuild
 
 
 def _upsert_step(
@@ -74,11 +86,8 @@ def changed_authors(state: FeedState, posts: Sequence[Post]) -> list[UserAndPost
             if post.author_id is not None:
                 pairs.append((post.author_id, post.id))
     if previous:
-        key_of_row = {row: key for key, row in state.user_rows.items()}
         pairs += [
-            (UUID(bytes=key_of_row[author]), post)
-            for post, author in previous.items()
-            if author in key_of_row
+            (UUID(bytes=state.user_key(author)), post) for post, author in previous.items() if author >= 0
         ]
     return pairs
 

@@ -121,13 +121,17 @@ class Reconciler:
             return
         ids = {kind: {UUID(bytes=key) for key in different.get(kind, ())} for kind in UUID_KINDS}
         with change_lock:
+            pairs = _pairs_of(state, events, stored) if events else {}
+            if _may_lack_pairs(state, events, pairs):
+                self._follower.read_all()
+                return
             keys = RowKeys(
                 users=dict.fromkeys(ids["users"], 0),
                 posts=dict.fromkeys(ids["posts"], 0),
                 follows=dict.fromkeys(_follows_of(state, different.get("follows", ())), 0),
                 followers=ids["follows"],
                 controls=dict.fromkeys(ids["controls"], 0),
-                events=_pairs_of(state, events, stored) if events else {},
+                events=pairs,
                 numbers=events,  # an event that does not count has no pair in the state
             )
         self._follower.reread(keys)
@@ -137,14 +141,22 @@ def _follows_of(state: FeedState, users: Iterable[bytes]) -> list[tuple[UUID, UU
     """The follows of these users in the state."""
     if not users:
         return []
-    key_of = {row: key for key, row in state.user_rows.items()}
     return [
-        (UUID(bytes=key), UUID(bytes=key_of[followee]))
+        (UUID(bytes=key), UUID(bytes=followee))
         for key in users
         if (row := state.user_rows.get(key)) is not None
-        for followee in state.follows.row(row)[0].tolist()
-        if followee in key_of
+        for followee in state.user_keys[state.follows.row(row)[0]].tolist()
+        if followee in state.user_rows
     ]
+
+
+def _may_lack_pairs(
+    state: FeedState, events: Sequence[int], pairs: Mapping[UserAndPost, Sequence[int]]
+) -> bool:
+    """True if the user and post of one of `events` are unknown, though it may count before its user's list."""
+    known = {number for numbers in pairs.values() for number in numbers}
+    has_earlier = state.earlier_events.lengths(np.arange(state.n_users)).any()
+    return bool(has_earlier) and not known.issuperset(events)
 
 
 def _pairs_of(state: FeedState, events: Sequence[int], stored: StoredRows) -> dict[UserAndPost, list[int]]:
@@ -162,13 +174,11 @@ def _pairs_of(state: FeedState, events: Sequence[int], stored: StoredRows) -> di
     longest = int(state.events_by_user.lengths(users).max(initial=0))
     user, (post, numbers) = state.events_by_user.gather(users, longest, (0, 4))
     places = np.flatnonzero(np.isin(numbers, events))
-    user_key, post_key = (
-        {row: key for key, row in rows.items()} for rows in (state.user_rows, state.post_rows)
-    )
+    post_key = {row: key for key, row in state.post_rows.items()}
     found += [
-        (user_key[user.item(place)], post_key[post.item(place)], numbers.item(place))
+        (state.user_key(user.item(place)), post_key[post.item(place)], numbers.item(place))
         for place in places.tolist()
-        if user.item(place) in user_key and post.item(place) in post_key
+        if post.item(place) in post_key and state.user_key(user.item(place)) in state.user_rows
     ]
     pairs: dict[UserAndPost, list[int]] = {}
     for of_user, of_post, number in found:

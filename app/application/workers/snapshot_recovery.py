@@ -23,7 +23,9 @@ def restore_state(updater: StateUpdater, store: SnapshotStore) -> str | None:
             log.info("snapshot.ignored", name=name, cause="its events count by another rule")
             continue
         try:
-            state = state_from_arrays(group_of(snapshot.arrays, "state"), snapshot.counting)
+            state = state_from_arrays(
+                group_of(snapshot.arrays, "state"), snapshot.counting, feed.state.limits
+            )
             impressions = group_of(snapshot.arrays, "impressions")
             state.impressions = FeedImpressions.from_tree(impressions, state.n_users, state.n_posts)
             events = EventUpdates.from_tree(group_of(snapshot.arrays, "events"))

@@ -11,16 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
-from app.application.workers.event_columns import returned_events, unordered_pairs, unplaced_events
-from app.application.workers.event_updates import EventUpdates, replace_stored
+from app.application.workers.event_columns import (
+    returned_events,
+    unordered_pairs,
+    unplaced_events,
+    without_new,
+)
+from app.application.workers.event_updates import EventUpdates, stored_pairs
 from app.application.workers.follow_updates import FollowUpdates
 from app.application.workers.latest_changes import LatestChanges
 from app.application.workers.post_revival import PostRevival, posts_of_memory, posts_with_stored_events
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
 from app.application.workers.removed_users import remove_pages, remove_users
+from app.application.workers.stored_lists import StoredLists
 from app.domain.entities import Post, User
 from app.domain.entities.post import post_text
-from app.domain.feed.retraction import pairs_to_remove, replace_events, set_account_created
+from app.domain.feed.engaged_users import engaged_users
+from app.domain.feed.rebuilt_lists import short_lists
+from app.domain.feed.retraction import pairs_to_remove, set_account_created
 from app.domain.feed.row_checksums import Checksums
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.slices import Writing, slices
@@ -46,6 +54,7 @@ _BATCH_SIZE = 500  # posts, events, users or pages that one change applies; othe
 # of them applied under one lock: bounds the time that rankings wait, to about a millisecond
 _ROWS_PER_STEP = 20
 _PAGES_PER_STEP = 10
+_LISTS_PER_STEP = 50
 _NEWEST_POSTS = 200
 
 
@@ -73,11 +82,15 @@ class StateUpdater:
     change_lock: RLock = field(default_factory=RLock, init=False)
     position: LogPosition | None = field(default=None, init=False)
     events: EventUpdates = field(default_factory=EventUpdates, init=False)
+    lists: StoredLists = field(init=False)
     _changed_texts: set[bytes] | None = field(default=None, init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
     _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
     _revival: PostRevival = field(default_factory=PostRevival, init=False)
+
+    def __post_init__(self) -> None:
+        self.lists = StoredLists(self.interactions)
 
     # -- state and model -----------------------------------------------------------------------------------------
 
@@ -134,7 +147,9 @@ class StateUpdater:
         """Count committed events, each once."""
         for batch in slices(stored, _BATCH_SIZE):
             with self.change_lock:
-                self.events.record(self.feed.state, batch, self._writes("events"))
+                state = self.feed.state
+                stored_before = self.lists.events_before(state, batch)
+                self.events.record(state, batch, self._writes("events"), stored_before)
 
     def remove_events(self, removed: Sequence[RemovedEvents]) -> None:
         """Take removed events back, and apply changed ones; again is no difference."""
@@ -179,8 +194,8 @@ class StateUpdater:
         """Apply changes that this process committed; the log returns them again. Raises StorageUnavailable."""
         checksums = self.feed.state.checksums
         if checksums is not None:
-            with self.change_lock:
-                checksums.events.update(changes.checksums.events)
+            with self.change_lock:  # `apply_events` adds the new ones
+                checksums.events.update(without_new(checksums.events, changes))
         removed, unknown = changes.removed_events, self._unknown_of(changes)
         self.remove_events(removed)  # first, because a removed post has no row afterwards
         self._upsert_posts(changes.posts, changes.post_seqs)
@@ -198,7 +213,9 @@ class StateUpdater:
             is_known = controls.user_id.bytes in state.user_rows
             if is_known or (controls.controls and controls.user_id not in changes.removed_users):
                 self.apply_controls(controls)
-        unordered = unordered_pairs(state, changes.events)
+        with self.change_lock:
+            stored_before = self.lists.events_before(state, changes.events)
+            unordered = unordered_pairs(state, changes.events, stored_before)
         self.apply_events(changes.events)
         if unordered:  # which events of a pair count depends on all of them
             stored = self.interactions.events_of(unordered)
@@ -210,6 +227,7 @@ class StateUpdater:
         self.apply_pages(changes.pages)
         with self.change_lock:
             if checksums is not None:
+                checksums.events.update(changes.checksums.events)
                 checksums.apply(changes.checksums, state.user_rows, state.post_rows)
                 pairs = (*changes.follows, *changes.removed_follows)
                 checksums.changed_followers.update(follower.bytes for follower, _ in pairs)
@@ -234,7 +252,7 @@ class StateUpdater:
             pairs = pairs_to_remove(state, user_rows, post_rows)
         for batch in slices(pairs, _BATCH_SIZE):
             with self.change_lock:
-                replace_events(state, batch, self._writes("retraction"))
+                self.lists.replace_events(state, batch, self._writes("retraction"))
 
     def set_users(self, users: Sequence[User], seqs: Mapping[UUID, int] | None = None) -> None:
         """Make these the settings and audiences of users, unless later ones are known.
@@ -253,7 +271,9 @@ class StateUpdater:
                         state.set_user(user)
                 for user in latest:
                     created = -np.inf if user.created_at is None else user.created_at.timestamp()
-                    set_account_created(state, state.user_rows[user.id.bytes], created, self._writes("users"))
+                    row, writes = state.user_rows[user.id.bytes], self._writes("users")
+                    posts = set_account_created(state, row, created, writes)
+                    self.lists.rebuild(state, posts[:0], posts, writes)
 
     def with_latest_numbers(self, keys: RowKeys) -> RowKeys:
         """The same keys with the numbers of their latest changes that are known, so that later ones win."""
@@ -357,7 +377,10 @@ class StateUpdater:
             state.reserve(state.n_users + len(users), state.n_posts)
             with self._writing("users"):
                 state.add_users(users)
-        upsert_posts(state, batch, vectors, self._writes("posts"))
+        moved = upsert_posts(state, batch, vectors, self._writes("posts"))
+        if moved:
+            rows = np.array(moved, np.intp)
+            self.lists.rebuild(state, engaged_users(state, rows), rows, self._writes("posts"))
         self._replace_events(
             [RemovedEvents(*pair, (), returned_events(state, stored)) for pair, stored in events.items()]
         )
@@ -367,7 +390,18 @@ class StateUpdater:
     def _replace_events(self, changes: Sequence[RemovedEvents]) -> None:
         for batch in slices(changes, _BATCH_SIZE):
             with self.change_lock:
-                replace_stored(self.feed.state, batch, self._writes("retraction"))
+                state = self.feed.state
+                self.lists.replace_events(state, stored_pairs(state, batch), self._writes("retraction"))
+
+    def refill_lists(self) -> None:
+        """Read the entries that lists lack since an eviction, in short steps. Raises StorageUnavailable."""
+        state = self.feed.state
+        with self.change_lock:
+            users, posts = short_lists(state)
+        for start in range(0, max(len(users), len(posts)), _LISTS_PER_STEP):
+            step = slice(start, start + _LISTS_PER_STEP)
+            with self.change_lock:
+                self.lists.rebuild(state, users[step], posts[step], self._writes("lists"))
 
     def _writing(self, writer: str) -> AbstractContextManager[None]:
         return self.feed.lock.writing(writer)

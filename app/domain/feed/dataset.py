@@ -169,6 +169,23 @@ class EventColumns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class KeyedEvents:
+    """(n_events,) interactions as in EventColumns, in any order, with the keys (V16) of their users and posts."""
+
+    user: NDArray[np.void]
+    post: NDArray[np.void]
+    kind: NDArray[np.uint8]
+    time_us: NDArray[np.int64]
+    received_us: NDArray[np.int64]
+    seq: NDArray[np.int64]
+
+    def with_rows(self, users: NDArray[np.int32], posts: NDArray[np.int32]) -> EventColumns:
+        """The events with these rows (n_events,) of users and posts, without those of which one is -1."""
+        events = EventColumns(users, posts, self.kind, self.time_us, self.seq, received_us=self.received_us)
+        return events[np.flatnonzero((users >= 0) & (posts >= 0))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MembershipColumns:
     """(n_memberships,) distinct memberships of users in audiences."""
 

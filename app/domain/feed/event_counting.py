@@ -1,6 +1,6 @@
 """Which events count. Whatever ranks counts people, not rows: repeating an event moves nobody's feed further."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,15 +106,24 @@ def _first_of_windows(
     return counts
 
 
+ReceivedEvents = Mapping[tuple[int, int, int], Sequence[float]]
+"""Times in seconds at which the counted events of a user row with a post row and of a kind were received."""
+
+
 def newly_counted_events(
-    rule: CountingRule, events: EventColumns, author_of_post: NDArray[np.int32], counted_by_user: RaggedArray
+    rule: CountingRule,
+    events: EventColumns,
+    author_of_post: NDArray[np.int32],
+    counted_by_user: RaggedArray,
+    known: ReceivedEvents | None = None,
 ) -> NDArray[np.bool_]:
     """(n_events,) true for the events that count after those that a state has counted.
 
-    `counted_by_user` holds these by user row: post, time, kind, time of receipt, number in the log.
+    `counted_by_user` holds these by user row: post, time, kind, time of receipt, number in the log. Those of which it
+    has no more than a part are `known`.
     """
     counts = np.zeros(len(events), np.bool_)
-    received_by_group: dict[tuple[int, int, int], list[float]] = {}
+    received_by_group = {group: list(received) for group, received in (known or {}).items()}
     for place in np.lexsort((events.seq, events.received)).tolist():
         user, post, kind = (int(column[place]) for column in (events.user, events.post, events.kind))
         if author_of_post[post] == user:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.decayed_counters import DecayedCounters
+from app.domain.feed.engaged_users import EngagedUsers
 from app.domain.feed.retraction import recount_author
 from app.domain.feed.row_set import RowSet
 from app.domain.feed.slices import Writing, slices
@@ -18,15 +19,21 @@ _USERS_PER_STEP = 50
 Rows = NDArray[np.intp]
 
 
-def evict_posts(state: FeedState, rows: Rows, writing: Writing = nullcontext) -> None:
+def evict_posts(
+    state: FeedState, rows: Rows, writing: Writing = nullcontext, engaged: EngagedUsers | None = None
+) -> None:
     """Remove the posts `rows` and their events, in short steps. The state is then that of a log without them.
+
+    `engaged` knows the users of all posts in `rows`; None: they are looked for. The lists of these users may be short
+    afterwards (see `short_lists`).
 
     The rows belong to nobody until `free_evicted_rows`: impressions and other readers of rows may still refer to them.
     """
     authors = np.unique(state.author[rows])
     was_largest = state.engagements[rows].max(initial=-1) == state.largest_engagement
     state.hide_posts(rows, writing)
-    _remove_from_users(state, rows, writing)
+    users = (engaged or EngagedUsers(state, rows)).of(rows)
+    _remove_from_users(state, rows, users, writing)
     for some in slices(rows.tolist(), _POSTS_PER_STEP):
         with writing():
             _clear(state, some)
@@ -46,17 +53,17 @@ def free_evicted_rows(state: FeedState, rows: Rows) -> None:
     state.reuses += 1
 
 
-def _remove_from_users(state: FeedState, rows: Rows, writing: Writing) -> None:
-    """Remove the events with the posts `rows` from the users' rows."""
-    longest = int(state.users_by_post.lengths(rows).max(initial=0))
-    _, (users,) = state.users_by_post.gather(rows, longest, columns=(0,))
+def _remove_from_users(state: FeedState, rows: Rows, users: Rows, writing: Writing) -> None:
+    """Remove the events with the posts `rows` from the rows of `users`."""
     evicted = RowSet(rows, state.n_posts)
-    for some in slices(np.unique(users).tolist(), _USERS_PER_STEP):
-        columns = [state.events_by_user.row(user) for user in some]
-        kept = [[column[~evicted.contains(of_user[0])] for column in of_user] for of_user in columns]
-        with writing():
-            for user, of_user in zip(some, kept, strict=True):
-                state.events_by_user.replace(user, *of_user)
+    for some in slices(users.tolist(), _USERS_PER_STEP):
+        for events in (state.events_by_user, state.earlier_events):
+            columns = [events.row(user) for user in some]
+            kept = [[column[~evicted.contains(of_user[0])] for column in of_user] for of_user in columns]
+            with writing():
+                for user, of_user in zip(some, kept, strict=True):
+                    if len(of_user[0]) < events.length(user):
+                        events.replace(user, *of_user)
 
 
 def _clear(state: FeedState, rows: Sequence[int]) -> None:

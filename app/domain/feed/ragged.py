@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 from app.domain.feed.array_tree import ArrayTree, array_of, check, group_of, number_of
 
 _MIN_CAPACITY = 4  # entries of a row that has any
-_MAX_POOL_RATIO = 4  # of the pool to the entries; the doubling of capacities alone gives up to 4
+_MAX_POOL_RATIO = 2  # of the pool to the entries
 
 
 def grow(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
@@ -63,7 +63,9 @@ class RaggedArray:
     the pool and gets twice the capacity. All rows of a batch move at once, and one fancy index reads any set of rows.
     """
 
-    def __init__(self, *dtypes: DTypeLike) -> None:
+    def __init__(self, *dtypes: DTypeLike, longest: int = 2**31) -> None:
+        """The capacity of a row does not double beyond `longest` entries, the usual length of a long row."""
+        self._longest = longest
         self._pools: list[NDArray[Any]] = [np.empty(0, dtype) for dtype in dtypes]
         self._used = 0
         self._start = np.zeros(0, np.int64)
@@ -148,7 +150,7 @@ class RaggedArray:
         """A copy without unused parts of the pool. An eighth more entries fit behind."""
         every_row = np.arange(len(self._length))
         _positions, columns = self.gather(every_row, int(self._length.max(initial=0)))
-        result = RaggedArray(*(column.dtype for column in columns))
+        result = RaggedArray(*(column.dtype for column in columns), longest=self._longest)
         result._used = len(columns[0])
         result._pools = [
             np.concatenate([column, np.zeros(len(column) // 8 + 16, column.dtype)]) for column in columns
@@ -186,9 +188,9 @@ class RaggedArray:
         }
 
     @classmethod
-    def from_tree(cls, tree: ArrayTree, *dtypes: DTypeLike) -> "RaggedArray":
+    def from_tree(cls, tree: ArrayTree, *dtypes: DTypeLike, longest: int = 2**31) -> "RaggedArray":
         """The inverse of `array_tree`, with the arrays of `tree` themselves. Raises ValueError."""
-        result = cls(*dtypes)
+        result = cls(*dtypes, longest=longest)
         start, length, capacity = (array_of(tree, name, np.int64) for name in ("start", "length", "capacity"))
         pools, used = group_of(tree, "pools"), number_of(tree, "used")
         result._pools = [array_of(pools, str(column), dtype) for column, dtype in enumerate(dtypes)]
@@ -218,6 +220,7 @@ class RaggedArray:
             return
         moving, needed = rows[short], needed[short]
         capacity = np.maximum(2 * needed, _MIN_CAPACITY)
+        capacity = np.maximum(np.minimum(capacity, self._longest), needed)
         start = self._used + np.cumsum(capacity) - capacity
         length = self._length[moving]
         self._used += int(capacity.sum())

@@ -1,5 +1,6 @@
 """Takes events back out of a feed state, as if they had never been."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -9,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
+from app.domain.feed.engaged_users import engaged_users, has_all_users
 from app.domain.feed.event_counting import counted_events
 from app.domain.feed.slices import Writing, slices
-from app.domain.feed.state import FeedState
+from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, FeedState
 
 _ROWS_PER_STEP = 50
+_AUTHOR_HALF_LIVES = [HALF_LIVES.index(half_life) for half_life in AUTHOR_HALF_LIVES]
 Columns = Sequence[NDArray[Any]]
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +38,9 @@ class PairEvents:
 def replace_events(state: FeedState, pairs: Sequence[PairEvents], writing: Writing = nullcontext) -> None:
     """Make the events of distinct pairs those that are stored; counters and histories follow, in short steps.
 
-    Events that were applied after the read stay. If a removed event was the one that counted in its window, the next
-    one counts. The cost grows with the events of the posts and of their authors, which are counted again.
+    The lists of their users and posts must be complete (`rebuild_lists` is for others). Events that were applied after
+    the read stay. If a removed event was the one that counted in its window, the next one counts. The cost grows with
+    the events of the posts, which are counted again.
     """
     if not pairs:
         return
@@ -54,15 +59,21 @@ def replace_events(state: FeedState, pairs: Sequence[PairEvents], writing: Writi
     before, after = _contents(present), _contents(everything)
     is_gone, is_new = ~_contains(after, before), ~_contains(before, after)
     gone, new = present[np.flatnonzero(is_gone)], everything[np.flatnonzero(is_new)]
-    if len(gone) or len(new):
+    of_posts = _changed_posts(state, pairs, everything)
+    if len(gone) or len(new) or of_posts:
         new = new[np.argsort(new.time, kind="stable")]
-        _rewrite(state, gone, np.concatenate(of_pair)[is_gone], new, writing)
+        of_users = _changed_users(state, gone, np.concatenate(of_pair)[is_gone], new)
+        _rewrite(state, of_users, of_posts, writing)
 
 
 def pairs_to_remove(state: FeedState, users: Iterable[int], posts: Iterable[int]) -> list[PairEvents]:
-    """For `replace_events`: the removal of all events of some user rows, and of all events with some post rows."""
-    pairs = {(user, post) for user in users for post in state.events_by_user.row(user)[0].tolist()}
-    pairs |= {(user, post) for post in posts for user in state.users_by_post.row(post)[0].tolist()}
+    """For `replace_events`: the removal of all events of some user rows, and of all events with some post rows.
+
+    Of an event that its user's list does not contain, the pair has no number.
+    """
+    pairs = {(user, post) for user in users for post in state.seen_posts(user).tolist()}
+    for post in posts:
+        pairs |= {(user, post) for user in engaged_users(state, np.array([post])).tolist()}
     every = [_events_of_pair(state, user, post) for user, post in sorted(pairs)]
     return [
         PairEvents(user, post, events.seq.tolist(), events[:0])
@@ -110,41 +121,67 @@ def _contains(those: Collection[tuple[Any, ...]], events: Sequence[tuple[Any, ..
 
 
 def _rewrite(
-    state: FeedState, gone: EventColumns, places: NDArray[np.intp], new: EventColumns, writing: Writing
+    state: FeedState, of_users: dict[int, Columns], of_posts: dict[int, Columns], writing: Writing
 ) -> None:
-    """Remove the events `gone`, at `places` of their users' rows, and insert the events `new`, in order of time."""
-    users, posts = np.union1d(gone.user, new.user), np.union1d(gone.post, new.post).astype(np.intp)
-    for rows in slices(users.tolist(), _ROWS_PER_STEP):
-        of_users = [_rewritten_user(state, user, places[gone.user == user], new) for user in rows]
-        with writing():
-            for user, columns in zip(rows, of_users, strict=True):
-                state.events_by_user.replace(user, *columns)
-    for rows in slices(posts.tolist(), _ROWS_PER_STEP):
-        of_posts = [_rewritten_post(state, post, gone, new) for post in rows]
-        with writing():
-            for post, columns in zip(rows, of_posts, strict=True):
-                state.users_by_post.replace(post, *columns)
-    _recount(state, posts, writing)
+    """Replace the rows of users and of posts, and count the events of the posts again."""
+    for lists, by_row in ((state.events_by_user, of_users), (state.users_by_post, of_posts)):
+        for rows in slices(list(by_row), _ROWS_PER_STEP):
+            with writing():
+                for row in rows:
+                    lists.replace(row, *by_row[row])
+    users, posts = (np.array(list(by_row), np.intp) for by_row in (of_users, of_posts))
+    if len(posts):
+        _recount(state, posts, writing)
+    with writing():
+        state.cut_lists(users, posts)
 
 
-def _rewritten_user(
-    state: FeedState, user: int, places: NDArray[np.intp], new: EventColumns
-) -> list[NDArray[Any]]:
-    """The user's row without the entries at `places`, and with the new ones of the user by their time."""
-    kept = [np.delete(column, places) for column in state.events_by_user.row(user)]
-    new = new[np.flatnonzero(new.user == user)]
-    return _inserted_by_time(kept, (new.post, new.time, new.kind, new.received, new.seq))
+def _changed_users(
+    state: FeedState, gone: EventColumns, places: NDArray[np.intp], new: EventColumns
+) -> dict[int, Columns]:
+    """The rows of users without the events `gone`, at `places`, and with the new ones, which are in order of time."""
+    rows: dict[int, Columns] = {}
+    for user in np.union1d(gone.user, new.user).tolist():
+        kept = [np.delete(column, places[gone.user == user]) for column in state.events_by_user.row(user)]
+        added = new[np.flatnonzero(new.user == user)]
+        rows[user] = _inserted_by_time(kept, (added.post, added.time, added.kind, added.received, added.seq))
+    return rows
 
 
-def _rewritten_post(state: FeedState, post: int, gone: EventColumns, new: EventColumns) -> list[NDArray[Any]]:
-    """The post's row without one entry for each of `gone` of the post, and with the new ones by their time."""
-    gone, new = gone[np.flatnonzero(gone.post == post)], new[np.flatnonzero(new.post == post)]
-    users, times, kinds = state.users_by_post.row(post)
-    keep = np.ones(len(users), np.bool_)
-    for user, time, kind in zip(gone.user, gone.time, gone.kind, strict=True):
-        keep[np.flatnonzero(keep & (users == user) & (times == time) & (kinds == kind))[0]] = False
-    kept = [column[keep] for column in (users, times, kinds)]
-    return _inserted_by_time(kept, (new.user, new.time, new.kind))
+def _changed_posts(state: FeedState, pairs: Sequence[PairEvents], events: EventColumns) -> dict[int, Columns]:
+    """The rows of posts whose entries of the pairs are not those of `events`, with these in place of them."""
+    missing = Counter(
+        zip(
+            events.post.tolist(),
+            events.user.tolist(),
+            events.time.tolist(),
+            events.kind.tolist(),
+            strict=True,
+        )
+    )
+    kept_places: dict[int, NDArray[np.bool_]] = {}
+    for pair in pairs:
+        users, times, kinds = state.users_by_post.row(pair.post)
+        keep = kept_places.setdefault(pair.post, np.ones(len(users), np.bool_))
+        for place in np.flatnonzero(users == pair.user).tolist():
+            entry = pair.post, pair.user, times.item(place), kinds.item(place)
+            keep[place] = missing[entry] > 0
+            missing[entry] -= 1
+    added: dict[int, list[tuple[float, int, int]]] = {}
+    for post, user, time, kind in missing.elements():
+        added.setdefault(post, []).append((time, user, kind))
+    rows: dict[int, Columns] = {}
+    for post, keep in kept_places.items():
+        if post in added or not keep.all():
+            kept = [column[keep] for column in state.users_by_post.row(post)]
+            new = sorted(added.get(post, ()), key=lambda entry: entry[0])
+            columns = (
+                np.array([user for _, user, _ in new], np.int32),
+                np.array([time for time, _, _ in new], np.float64),
+                np.array([kind for *_, kind in new], np.uint8),
+            )
+            rows[post] = _inserted_by_time(kept, columns)
+    return rows
 
 
 def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
@@ -191,23 +228,44 @@ def recount_author(state: FeedState, author: int, writing: Writing = nullcontext
     """Count the events of an author's posts again. -1 is no author."""
     if author >= 0:
         posts = state.posts_by_author.row(author)[0].astype(np.intp)
-        longest = int(state.users_by_post.lengths(posts).max(initial=0))
-        _, (users, times, kinds) = state.users_by_post.gather(posts, longest)
-        weights = state.event_weights(users.astype(np.intp), kinds, times)
-        others = np.flatnonzero(users != author)
-        in_order = others[np.argsort(times[others], kind="stable")]
-        log2_counts = state.author_counters.log2_counts_of(times[in_order], weights[in_order])
+        complete = has_all_users(state, posts).all()
+        log2_counts = _counts_of_author(state, author, posts) if complete else _sums(state, posts)
         with writing():
             state.author_counters.replace(np.array([author]), log2_counts[None])
 
 
-def set_account_created(state: FeedState, user: int, created: float, writing: Writing = nullcontext) -> None:
-    """Date a user's account (seconds, -inf unknown). Counts the user's events again if that changes their weights."""
+def _counts_of_author(state: FeedState, author: int, posts: Rows) -> NDArray[np.float64]:
+    """Decayed counts of the events with an author's posts, to the bit those of a full read."""
+    longest = int(state.users_by_post.lengths(posts).max(initial=0))
+    _, (users, times, kinds) = state.users_by_post.gather(posts, longest)
+    weights = state.event_weights(users.astype(np.intp), kinds, times)
+    others = np.flatnonzero(users != author)
+    in_order = others[np.argsort(times[others], kind="stable")]
+    return state.author_counters.log2_counts_of(times[in_order], weights[in_order])
+
+
+def _sums(state: FeedState, posts: Rows) -> NDArray[np.float64]:
+    """The sums of the decayed counts of posts, which memory may not have all events of, at AUTHOR_HALF_LIVES."""
+    of_posts = np.stack([state.post_counters.log2_values(i, posts) for i in _AUTHOR_HALF_LIVES])
+    sums: NDArray[np.float64] = np.logaddexp2.reduce(of_posts, axis=1)
+    return sums
+
+
+def set_account_created(state: FeedState, user: int, created: float, writing: Writing = nullcontext) -> Rows:
+    """Date a user's account (seconds, -inf unknown). Counts the user's events again if that changes their weights.
+
+    Returns the posts that are still to be counted, because memory does not have all their events.
+    """
     posts, times, kinds, *_ = state.events_by_user.row(user)
     users = np.full(len(posts), user)
     before = state.event_weights(users, kinds, times)
+    dated_before = state.accounts_created.item(user)
     state.accounts_created[user] = created
-    changed = before != state.event_weights(users, kinds, times)
-    changed_posts = np.unique(posts[changed]).astype(np.intp)
-    if len(changed_posts):
-        _recount(state, changed_posts, writing)
+    changed = posts[before != state.event_weights(users, kinds, times)]
+    if dated_before != created and state.weighs_new_accounts:
+        changed = np.concatenate([changed, state.earlier_events.row(user)[0]])
+    changed_posts = np.unique(changed).astype(np.intp)
+    complete = has_all_users(state, changed_posts)
+    if complete.any():
+        _recount(state, changed_posts[complete], writing)
+    return changed_posts[~complete]

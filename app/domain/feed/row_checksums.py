@@ -158,6 +158,16 @@ class EventChecksums:
         block, place = divmod(number, EVENTS_PER_BLOCK)
         return block in self._blocks and bool(self._blocks[block][place])
 
+    def has_each(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) true for the events that exist."""
+        blocks, places = np.divmod(numbers, EVENTS_PER_BLOCK)
+        exists = np.zeros(len(numbers), np.bool_)
+        for block in np.unique(blocks).tolist():
+            if block in self._blocks:
+                of_block = blocks == block
+                exists[of_block] = self._blocks[block][places[of_block]] != 0
+        return exists
+
     def count(self) -> int:
         """Number of events."""
         return sum(int(np.count_nonzero(block)) for block in self._blocks.values())

@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from app.domain.entities import User
 from app.domain.entities.control import Control
+from app.domain.feed.bounded_lists import cut_events, cut_users
 from app.domain.feed.changed_rows import ChangedRows
 from app.domain.feed.controls import ControlEntry, FeedControls
-from app.domain.feed.dataset import EventColumns
+from app.domain.feed.dataset import KEY_DTYPE, EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
-from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, newly_counted_events
+from app.domain.feed.event_counting import (
+    DEFAULT_RULE,
+    CountingRule,
+    ReceivedEvents,
+    newly_counted_events,
+)
 from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
+from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.row_checksums import USER_KINDS, RowChecksums
@@ -63,8 +70,11 @@ class FeedState:
     complete_from  (creation time, number) from which on the state has every post of the log; None: it has all
     """
 
-    def __init__(self, counting: CountingRule | None = DEFAULT_RULE) -> None:
+    def __init__(
+        self, counting: CountingRule | None = DEFAULT_RULE, limits: ListLimits = DEFAULT_LIST_LIMITS
+    ) -> None:
         self.counting = counting
+        self.limits = limits
         self.n_events = 0  # rows of the log, counted or not
         self.retractions = 0  # how often counted events were replaced
         self.n_users = 0
@@ -73,6 +83,7 @@ class FeedState:
         self.reuses = 0
         self.complete_from: tuple[float, int] | None = None
         self.user_rows: dict[bytes, int] = {}
+        self.user_keys = np.zeros(0, KEY_DTYPE)  # by user row; zeros for a removed user
         self.post_rows: dict[bytes, int] = {}
         self.post_ids: list[str] = []
         self.external_ids: list[str | None] = []
@@ -101,8 +112,16 @@ class FeedState:
         self.author_counters = DecayedCounters(AUTHOR_HALF_LIVES)
 
         # by user: post, time, kind, time of receipt, number in the log
-        self.events_by_user = RaggedArray(np.int32, np.float64, np.uint8, np.float64, np.int64)
-        self.users_by_post = RaggedArray(np.int32, np.float64, np.uint8)  # by post: user, time, kind
+        self.events_by_user = RaggedArray(
+            np.int32, np.float64, np.uint8, np.float64, np.int64, longest=longest(limits.events_per_user)
+        )
+        self.earlier_events = RaggedArray(
+            np.int32, np.uint8
+        )  # by user, of the events before these: post, kind
+        # by post: user, time, kind
+        self.users_by_post = RaggedArray(
+            np.int32, np.float64, np.uint8, longest=longest(limits.users_per_post)
+        )
         self.posts_by_author = RaggedArray(np.int32)  # by user: post
         self.follows = RaggedArray(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
@@ -112,6 +131,11 @@ class FeedState:
         self.impressions = FeedImpressions()
         self.visibility = FeedVisibility()
         self.checksums: RowChecksums | None = None  # of the database rows in it; None if they are unknown
+
+    def user_key(self, row: int) -> bytes:
+        """The key (UUID bytes) of a user row."""
+        key: bytes = self.user_keys[row].tobytes()
+        return key
 
     def memoised(self, key: object, compute: Callable[[], T], *, lasting: bool = False) -> T:
         """`compute()`, kept until the state changes: for what is the same for every user.
@@ -183,13 +207,16 @@ class FeedState:
         if self.checksums is not None:
             self.checksums.add("users", new)
         self.reserve(self.n_users, self.n_posts)
+        if new:
+            self.user_keys[list(new.values())] = np.frombuffer(b"".join(new), KEY_DTYPE)
         self.author_counters.ensure_rows(self.n_users)
 
     def reserve(self, users: int, posts: int) -> None:
         """Make room for so many users and posts. It changes nothing that rankings read, so they may run next to it."""
-        for rows in (self.events_by_user, self.posts_by_author, self.follows):
+        for rows in (self.events_by_user, self.earlier_events, self.posts_by_author, self.follows):
             rows.ensure_rows(users)
         self.author_counters.reserve(users)
+        self.user_keys = grow(self.user_keys, users)
         self.followers = grow(self.followers, users)
         self.accounts_created = grow(self.accounts_created, users, -np.inf)
         self.users_by_post.ensure_rows(posts)
@@ -312,12 +339,31 @@ class FeedState:
         users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
         self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
         self.users_by_post.append(posts, events.user, events.time, events.kind)
+        self.cut_lists(users, posts)
 
-    def newly_counted(self, events: EventColumns) -> NDArray[np.bool_]:
-        """(n_events,) true for the events that count after those of this state (see CountingRule)."""
+    def cut_lists(self, users: NDArray[np.intp], posts: NDArray[np.intp]) -> None:
+        """Keep the newest entries of the lists of users and posts (see ListLimits)."""
+        cut_events(self.events_by_user, self.earlier_events, users, self.limits.events_per_user)
+        cut_users(self.users_by_post, posts, self.limits.users_per_post)
+
+    def growing_arrays(self) -> list[tuple[object, str]]:
+        """The owner and the name of each array whose rows grow (see RaggedArray.compacted)."""
+        names = ("events_by_user", "earlier_events", "users_by_post", "posts_by_author", "follows")
+        return [*((self, name) for name in names), (self.post_words, "words"), (self.post_words, "tags")]
+
+    def event_counts(self, users: NDArray[np.intp]) -> NDArray[np.int64]:
+        """(n_users,) how many events of each of `users` count."""
+        return self.events_by_user.lengths(users) + self.earlier_events.lengths(users)
+
+    def event_count(self, user: int) -> int:
+        """How many events of a user row count."""
+        return self.events_by_user.length(user) + self.earlier_events.length(user)
+
+    def newly_counted(self, events: EventColumns, known: ReceivedEvents | None = None) -> NDArray[np.bool_]:
+        """(n_events,) true for the events that count after those of this state (see `newly_counted_events`)."""
         if self.counting is None:
             return np.ones(len(events), np.bool_)
-        return newly_counted_events(self.counting, events, self.author, self.events_by_user)
+        return newly_counted_events(self.counting, events, self.author, self.events_by_user, known)
 
     def event_weights(
         self, users: NDArray[np.intp], kinds: NDArray[np.uint8], times: NDArray[np.float64]
@@ -326,6 +372,11 @@ class FeedState:
         if self.counting is None:
             return np.ones(len(kinds))
         return self.counting.weights(kinds, times, self.accounts_created[users])
+
+    @property
+    def weighs_new_accounts(self) -> bool:
+        """True if what an event adds depends on the age of its user's account."""
+        return self.counting is not None and self.counting.new_account_weight != 1.0
 
     def has_counted(self, user: int, post: int, seq: int) -> bool:
         """True if the event with this number in the log, of a user row with a post row, counts in this state."""
@@ -464,6 +515,7 @@ class FeedState:
             discoverable = bool(self.visibility.discoverable[row])
             self.visibility.set_user(row, User(UUID(bytes=key), "removed", discoverable=discoverable))
             self.accounts_created[row] = -np.inf
+            self.user_keys[row] = np.zeros((), KEY_DTYPE)
             if self.checksums is not None:
                 self.checksums.remove(USER_KINDS, key, row)
 
@@ -480,6 +532,9 @@ class FeedState:
         if user < 0:
             return np.empty(0, np.int32)
         posts, _, kind, *_ = self.events_by_user.row(user)
+        if self.earlier_events.length(user):
+            earlier_posts, earlier_kind = self.earlier_events.row(user)
+            posts, kind = np.concatenate([posts, earlier_posts]), np.concatenate([kind, earlier_kind])
         if kinds is None:
             return posts
         counts = np.zeros(256, np.bool_)

@@ -26,6 +26,7 @@ from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.external_ids import ExternalIds
+from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
 from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.row_checksums import RowChecksums
 from app.domain.feed.slices import slices
@@ -88,6 +89,7 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "strong_counters": state.strong_counters.array_tree(room_posts),
         "author_counters": state.author_counters.array_tree(room_users),
         "events_by_user": state.events_by_user.array_tree(),
+        "earlier_events": state.earlier_events.array_tree(),
         "users_by_post": state.users_by_post.array_tree(),
         "posts_by_author": state.posts_by_author.array_tree(),
         "follows": state.follows.array_tree(),
@@ -100,12 +102,14 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
     return tree
 
 
-def state_from_arrays(tree: ArrayTree, counting: CountingRule | None) -> FeedState:
+def state_from_arrays(
+    tree: ArrayTree, counting: CountingRule | None, limits: ListLimits = DEFAULT_LIST_LIMITS
+) -> FeedState:
     """The state of `state_to_arrays`, without impressions, around the arrays of `tree` themselves.
 
     Raises ValueError if any array is missing, or contains a value that the state could not have.
     """
-    state = FeedState(counting)
+    state = FeedState(counting, limits)
     state.n_users, state.n_events = number_of(tree, "n_users"), number_of(tree, "n_events")
     state.retractions = number_of(tree, "retractions")
     keys = array_of(tree, "post_key", KEY_DTYPE)
@@ -113,7 +117,10 @@ def state_from_arrays(tree: ArrayTree, counting: CountingRule | None) -> FeedSta
     state.n_posts = posts
     user_rows, post_rows = array_of(tree, "user_row", np.int64), array_of(tree, "present_post_row", np.int64)
     check_range(post_rows, 0, posts, "present_post_row")
-    state.user_rows = _rows_by_key(array_of(tree, "user_key", KEY_DTYPE), user_rows, users)
+    user_keys = array_of(tree, "user_key", KEY_DTYPE)
+    state.user_rows = _rows_by_key(user_keys, user_rows, users)
+    state.user_keys = np.zeros(users, KEY_DTYPE)
+    state.user_keys[user_rows] = user_keys
     state.post_rows = _rows_by_key(keys[post_rows], post_rows, posts)
     state.post_ids = _ids(keys)
     state.external_ids = texts_from_arrays(group_of(tree, "external_ids"))
@@ -187,18 +194,23 @@ def _read_counters(state: FeedState, tree: ArrayTree) -> None:
 def _read_rows(state: FeedState, tree: ArrayTree) -> None:
     """Read the rows of unequal length. All of them contain rows of posts or users."""
     users, posts = state.n_users, state.n_posts
-    for name, rows, values, dtypes in (
-        ("events_by_user", users, posts, (*_EVENT_DTYPES, np.float64, np.int64)),
-        ("users_by_post", posts, users, _EVENT_DTYPES),
-        ("posts_by_author", users, posts, (np.int32,)),
-        ("follows", users, users, (np.int32,)),
+    limits = state.limits
+    for name, rows, values, dtypes, limit in (
+        ("events_by_user", users, posts, (*_EVENT_DTYPES, np.float64, np.int64), limits.events_per_user),
+        ("earlier_events", users, posts, (np.int32, np.uint8), None),
+        ("users_by_post", posts, users, _EVENT_DTYPES, limits.users_per_post),
+        ("posts_by_author", users, posts, (np.int32,), None),
+        ("follows", users, users, (np.int32,), None),
     ):
-        ragged = RaggedArray.from_tree(group_of(tree, name), *dtypes)
+        usual = {} if limit is None else {"longest": longest(limit)}
+        ragged = RaggedArray.from_tree(group_of(tree, name), *dtypes, **usual)
         check(ragged.rows >= rows, f"{name}: rows are missing")
         check_range(ragged.column(0), 0, values, name)
-        if len(dtypes) > 1:
-            check(bool(np.isfinite(ragged.column(1)).all()), f"{name}: a time is not finite")
-            check_range(ragged.column(2), 0, _KINDS, f"{name}: kinds")
+        for column, dtype in enumerate(dtypes):
+            if dtype is np.float64:
+                check(bool(np.isfinite(ragged.column(column)).all()), f"{name}: a time is not finite")
+            elif dtype is np.uint8:
+                check_range(ragged.column(column), 0, _KINDS, f"{name}: kinds")
         setattr(state, name, ragged)
     for name, one in (("words", state.post_words.words), ("tags", state.post_words.tags)):
         check(one.rows >= posts, f"{name}: rows are missing")

@@ -13,9 +13,12 @@ from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
+from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, UNLIMITED, ListLimits
+from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import PostSettings, user_settings
 
+_EVENTS_PER_STEP = 100_000
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
 
@@ -54,6 +57,7 @@ class FeedTimeline:
         *,
         replay: bool,
         counting: CountingRule | None = DEFAULT_RULE,
+        limits: ListLimits = DEFAULT_LIST_LIMITS,
         start: TimelineStart | None = None,
     ) -> None:
         """`replay` ignores values without a time (undated follows, present visibility, settings of users). It dates and
@@ -61,7 +65,7 @@ class FeedTimeline:
         pages. `counting` says which events count; None counts all and applies neither controls nor pages, as the simple
         rankers are defined. `start` skips what is before it."""
         self.dataset = dataset
-        self.state = FeedState(counting)
+        self.state = FeedState(counting, UNLIMITED if counting is None else limits)
         self._replay = replay
         users, posts, events, follows = dataset.users, dataset.posts, dataset.events, dataset.follows
 
@@ -131,10 +135,10 @@ class FeedTimeline:
         """Apply everything strictly before `until`, which never goes back."""
         self._apply_entities(until)
         events = int(np.searchsorted(self.events.time, until))
-        if events > self._events:
-            these = slice(self._events, events)
-            self.state.record(self.events[these], self.counted[these])
-            self._events = events
+        for these in slices(range(self._events, events), _EVENTS_PER_STEP):  # the lists stay short
+            step = slice(these[0], these[-1] + 1)
+            self.state.record(self.events[step], self.counted[step])
+        self._events = max(self._events, events)
         if not self._is_reference:
             self._controls.apply(self.state, until)
             self._apply_pages(int(np.searchsorted(self.pages.time, until)))
@@ -164,6 +168,9 @@ class FeedTimeline:
                 self.state.set_user(user)
             self._follow_times = np.full(len(self._follow_times), -np.inf)
             self.advance(np.inf)
+            for owner, name in self.state.growing_arrays():
+                if getattr(owner, name).wastes_memory:
+                    setattr(owner, name, getattr(owner, name).compacted())
         return self.state
 
     def posts_before(self, time: float) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits
 from app.domain.feed.state import HALF_LIVES, FeedState
 from app.domain.feed.time_units import DAY
 from app.domain.feed.uuid_index import uuid_keys_from_text
@@ -71,9 +72,9 @@ class TrendingPosts:
             author_log2_counts=state.author_counters.log2_counts(author_rows),
         )
 
-    def to_state(self, counting: CountingRule | None) -> FeedState:
+    def to_state(self, counting: CountingRule | None, limits: ListLimits = DEFAULT_LIST_LIMITS) -> FeedState:
         """A state of these posts alone. Raises ValueError if the columns have different lengths."""
-        state = FeedState(counting)
+        state = FeedState(counting, limits)
         state.add_users(self.author_keys)
         count = len(self.ids)
         rows = state.add_posts(

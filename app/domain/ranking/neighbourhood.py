@@ -30,10 +30,11 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
         return np.empty(0, np.intp), np.empty(0)
     age = context.now - times[-_MAX_OWN_POSTS:]
     weight = np.exp2(-age / _HALF_LIFE) / np.sqrt(1.0 + state.engagements[posts])
-    owner, (users,) = state.users_by_post.gather(posts, MAX_USERS_PER_POST, columns=(0,))
+    users_per_post = min(MAX_USERS_PER_POST, state.limits.users_per_post)
+    owner, (users,) = state.users_by_post.gather(posts, users_per_post, columns=(0,))
     overlap = GroupSums(users, weight[owner][None], state.n_users)
     found = overlap.rows
-    similarity = overlap.sums[0] / np.sqrt(4.0 + state.events_by_user.lengths(found))
+    similarity = overlap.sums[0] / np.sqrt(4.0 + state.event_counts(found))
     similarity[context.excluded_as_neighbours(found)] = 0.0
     if len(found) > _MAX_NEIGHBOURS:  # sort the largest ones, with all that equal the last of them
         is_large = similarity >= np.partition(similarity, -_MAX_NEIGHBOURS)[-_MAX_NEIGHBOURS]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class RankingOptions:
         default_factory=lambda: dict(_INTERACTION_WEIGHTS)
     )
     counting: CountingRule = field(default_factory=CountingRule)
+    lists: ListLimits = DEFAULT_LIST_LIMITS
     formula: FormulaWeights = field(default_factory=FormulaWeights)
     neighbours: int = 10
     trending_half_life_hours: float = 24

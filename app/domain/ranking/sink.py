@@ -65,10 +65,19 @@ def ignored_by_user(context: RankingContext) -> IgnoredImpressions:
 def _engaged(
     state: FeedState, user: int, posts: NDArray[np.int32], times: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """(n,) true where an event of the user with the post followed. `posts` and `times` (n,) are of impressions."""
+    """(n,) true where an event of the user with the post followed. `posts` and `times` (n,) are of impressions.
+
+    Events before those in the user's list are taken to follow impressions that are older than the list.
+    """
     if not len(posts):
         return np.zeros(0, np.bool_)
     event_posts, event_times, *_ = state.events_by_user.row(user)
+    if state.earlier_events.length(user) and times.min() <= event_times.min(initial=np.inf):
+        earlier_posts, _ = state.earlier_events.row(user)
+        event_posts = np.concatenate([earlier_posts, event_posts])
+        event_times = np.concatenate(
+            [np.full(len(earlier_posts), event_times.min(initial=np.inf)), event_times]
+        )
     after = event_times >= times.min()
     if not after.any():  # most often
         return np.zeros(len(posts), np.bool_)

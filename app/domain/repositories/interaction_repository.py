@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import DomainError
+from app.domain.feed.dataset import KeyedEvents
 
 UserAndPost = tuple[UUID, UUID]
 
@@ -25,6 +26,11 @@ class StoredInteraction:
     xid: int
     received_at: datetime
     interaction: Interaction
+
+
+StoredPairs = Mapping[UserAndPost, Sequence[StoredInteraction]]
+"""Events by their user and post, in the order of their numbers."""
+NO_PAIRS: StoredPairs = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,12 @@ class InteractionRepository(Protocol):
 
     def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """All events of each of the given users with the given post, in the order of their numbers."""
+
+    def events_with(self, users: Sequence[UUID], posts: Sequence[UUID]) -> KeyedEvents:
+        """All events of the users, and all events with the posts, each once.
+
+        Also those of users or posts that no view shows any more: a reader may have missed that.
+        """
 
     def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """All events with the given posts, by user and post, in the order of their numbers."""

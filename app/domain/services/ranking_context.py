@@ -61,13 +61,14 @@ class RankingContext:
         """The user's newest events, oldest first: post rows, times, kinds."""
         if self.history_user < 0:
             return np.empty(0, np.int32), np.empty(0), np.empty(0, np.uint8)
-        posts, times, kinds, *_ = self.state.events_by_user.row(self.history_user, _RECENT_EVENTS)
+        newest = min(_RECENT_EVENTS, self.state.limits.events_per_user)
+        posts, times, kinds, *_ = self.state.events_by_user.row(self.history_user, newest)
         return posts, times, kinds
 
     @cached_property
     def event_count(self) -> int:
         """All events of the user that rank."""
-        return 0 if self.history_user < 0 else self.state.events_by_user.length(self.history_user)
+        return 0 if self.history_user < 0 else self.state.event_count(self.history_user)
 
     @cached_property
     def followed(self) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.list_limits import ListLimits
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.setting_types import Hours, Weight
 from app.infrastructure.config.settings import Settings
@@ -45,6 +46,7 @@ FORMULA_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
 RANKING_BOUNDS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "interaction_weights": TypeAdapter(Mapping[InteractionType, Weight]),
     "counting": TypeAdapter(CountingRule),
+    "lists": TypeAdapter(ListLimits),
     "formula": TypeAdapter(FormulaWeights),
     **{option: _bounds_of(setting) for option, setting in _RANKING_SETTINGS.items()},
     "trending_source_half_lives_hours": TypeAdapter(tuple[Hours, ...]),
@@ -67,6 +69,7 @@ def ranking_options(settings: Settings) -> RankingOptions:
             settings.new_account_weight,
             settings.new_account_hours,
         ),
+        lists=ListLimits(settings.events_per_user, settings.users_per_post),
         formula=FormulaWeights(**formula),
         **{option: getattr(settings, setting) for option, setting in _RANKING_SETTINGS.items()},
     )

@@ -202,6 +202,10 @@ class Settings(BaseSettings):
         DEFAULT_LIMITS.engaged_days
     )
     """Older posts stay in memory if their last interaction is at most this much older than that of the feed."""
+    events_per_user: Annotated[int, Field(ge=1, le=256)] = _RANKING.lists.events_per_user
+    """Number of newest interactions of each user in memory; of older ones, only the posts and types are."""
+    users_per_post: Annotated[int, Field(ge=1, le=80)] = _RANKING.lists.users_per_post
+    """Number of newest interactions with each post in memory."""
 
     cursor_life_hours: Hours = 24
     """Lifetime of a cursor; an older one is rejected with 410."""

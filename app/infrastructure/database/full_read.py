@@ -18,6 +18,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    KeyedEvents,
     MembershipColumns,
     PostColumns,
     UserColumns,
@@ -31,12 +32,18 @@ ROWS_PER_FETCH = 20_000
 EPOCH_2000_US = 946_684_800_000_000
 """PostgreSQL's binary timestamptz counts microseconds from this time, in microseconds since the Unix epoch."""
 
-EVENT = np.dtype(
-    [
-        *(("user", "V16"), ("post", "V16"), ("kind", ">i2"), ("time", ">i8"), ("received", ">i8")),
-        *(("seq", ">i8"), ("checksum", ">i4")),
-    ]
-)
+_EVENT_FIELDS: Final = [
+    *(
+        ("user", "V16"),
+        ("post", "V16"),
+        ("kind", ">i2"),
+        ("time", ">i8"),
+        ("received", ">i8"),
+        ("seq", ">i8"),
+    ),
+]
+EVENT = np.dtype([*_EVENT_FIELDS, ("checksum", ">i4")])
+_EVENT_WITHOUT_CHECKSUM: Final = np.dtype(_EVENT_FIELDS)
 FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
 
 READABLE_TIME = "created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
@@ -81,6 +88,12 @@ EVENT_HASH = (
     "hashtextextended(interaction_type, hash_array_extended(ARRAY[occurred_at, created_at], seq))))) | 1)"
 )
 """SQL expression of the checksum of an event. It is odd, so it differs from 0."""
+
+_KINDS: Final = " ".join(f"WHEN '{name}' THEN {code}" for code, name in enumerate(INTERACTION_TYPES))
+_EVENT_RECORD: Final = f"""uuid_send(user_id) || uuid_send(post_id)
+    || int2send((CASE interaction_type {_KINDS} END)::int2)
+    || timestamptz_send({OCCURRED_AT}) || timestamptz_send({RECEIVED_AT}) || int8send(seq)"""
+"""SQL expression of the bytes of an event, without its checksum."""
 
 USER_FIELDS: Final = {
     "id": "id::text",
@@ -133,16 +146,17 @@ def read_feed(
 
 
 def read_packed(
-    connection: Connection, record: str, source: str, dtype: np.dtype[np.void]
+    connection: Connection, record: str, source: str, dtype: np.dtype[np.void], *values: object
 ) -> NDArray[np.void]:
     """Read all rows of `source` as (n,) records of `dtype`. PostgreSQL concatenates the bytes page by page.
 
     record  SQL expression for the bytes of one record
-    source  a view, with or without a WHERE condition
+    source  a view, with or without a WHERE condition on `values`
     """
     pages = connection.exec_driver_sql(
         f"SELECT string_agg(record, ''::bytea) FROM (SELECT {record} AS record, (row_number() OVER () - 1) / "
-        f"{RECORDS_PER_PAGE} AS page FROM {source}) AS packed GROUP BY page"
+        f"{RECORDS_PER_PAGE} AS page FROM {source}) AS packed GROUP BY page",
+        values,
     )
     return np.frombuffer(b"".join(pages.scalars()), dtype)
 
@@ -254,13 +268,9 @@ def _events(
     connection: Connection, schema: SchemaName, users: UuidIndex, posts: UuidIndex
 ) -> tuple[EventColumns, Checksums]:
     """All events in order of time, and their checksums in order of their numbers."""
-    kinds = " ".join(f"WHEN '{name}' THEN {code}" for code, name in enumerate(INTERACTION_TYPES))
     statement = f"""
         SELECT string_agg(record, ''::bytea), max(seq) FROM (
-            SELECT uuid_send(user_id) || uuid_send(post_id)
-                       || int2send((CASE interaction_type {kinds} END)::int2)
-                       || timestamptz_send({OCCURRED_AT}) || timestamptz_send({RECEIVED_AT})
-                       || int8send(seq) || int4send({EVENT_HASH}) AS record, seq
+            SELECT {_EVENT_RECORD} || int4send({EVENT_HASH}) AS record, seq
             FROM {schema["user_interaction"]} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""
     page, last = np.empty(0, EVENT), 0
@@ -268,17 +278,8 @@ def _events(
     checksums: list[NDArray[np.int64]] = []
     while True:
         user, post = users.rows(page["user"]), posts.rows(page["post"])
-        columns = EventColumns(
-            user,
-            post,
-            page["kind"].astype(np.uint8),
-            unix_microseconds(page["time"]),
-            page["seq"].astype(np.int64),
-            received_us=unix_microseconds(page["received"]),
-        )
-        known = np.flatnonzero((user >= 0) & (post >= 0))
-        pages.append(columns[known])
-        checksums.append(page["checksum"][known].astype(np.int64))
+        pages.append(_keyed_events(page).with_rows(user, post))
+        checksums.append(page["checksum"][(user >= 0) & (post >= 0)].astype(np.int64))
         content, highest = connection.exec_driver_sql(statement, (last,)).one()
         if content is None:
             break
@@ -286,6 +287,23 @@ def _events(
     events = EventColumns.concatenate(pages)
     of_events = Checksums(events.seq, np.concatenate(checksums))
     return events[np.lexsort((events.seq, events.time_us))], of_events
+
+
+def read_events(connection: Connection, source: str, *values: object) -> KeyedEvents:
+    """The events of `source`: the table, with a WHERE condition on `values`."""
+    return _keyed_events(read_packed(connection, _EVENT_RECORD, source, _EVENT_WITHOUT_CHECKSUM, *values))
+
+
+def _keyed_events(records: NDArray[np.void]) -> KeyedEvents:
+    """The events in records of EVENT."""
+    return KeyedEvents(
+        user=records["user"],
+        post=records["post"],
+        kind=records["kind"].astype(np.uint8),
+        time_us=unix_microseconds(records["time"]),
+        received_us=unix_microseconds(records["received"]),
+        seq=records["seq"].astype(np.int64),
+    )
 
 
 def unix_microseconds(sent: NDArray[np.signedinteger[Any]]) -> NDArray[np.int64]:

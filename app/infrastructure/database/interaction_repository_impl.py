@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg2.errors
@@ -12,14 +12,15 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import Interaction, InteractionType
 from app.domain.errors import DomainError, InvalidInteraction, UnknownPost, UnknownUser
+from app.domain.feed.dataset import KeyedEvents
 from app.domain.repositories.interaction_repository import (
     RecordResult,
     RemovedEvents,
     StoredInteraction,
     UserAndPost,
 )
-from app.infrastructure.database.connection import commit_statement, first_line
-from app.infrastructure.database.full_read import OCCURRED_AT, READABLE_POST, RECEIVED_AT
+from app.infrastructure.database.connection import commit_statement, first_line, transaction
+from app.infrastructure.database.full_read import OCCURRED_AT, READABLE_POST, RECEIVED_AT, read_events
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_repository import SqlRepository
 
@@ -62,6 +63,7 @@ SELECT EXISTS (SELECT FROM {feed_users} WHERE id = %s::uuid),
     (SELECT array_agg(seq) FROM gone), (SELECT post_id FROM gone LIMIT 1)
 """
 
+_LISTS_BUDGET_SECONDS: Final = 30.0  # a post may have millions of events
 EVENT_COLUMNS = f"{RECEIVED_AT}, user_id, post_id, interaction_type, {OCCURRED_AT}, event_id, request_id"
 """The columns of a stored event, after its xid and seq."""
 
@@ -113,6 +115,14 @@ class SqlInteractionRepository(SqlRepository):
     def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         with self.transaction() as connection:
             return read_events_of(connection, self.schema, pairs)
+
+    def events_with(self, users: Sequence[UUID], posts: Sequence[UUID]) -> KeyedEvents:
+        """As in InteractionRepository."""
+        source = (
+            f"{self.schema['user_interaction']} WHERE user_id = ANY(%s::uuid[]) OR post_id = ANY(%s::uuid[])"
+        )
+        with transaction(self.engine, _LISTS_BUDGET_SECONDS) as connection:
+            return read_events(connection, source, list(users), list(posts))
 
     def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """As in InteractionRepository."""

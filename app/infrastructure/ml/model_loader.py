@@ -112,7 +112,7 @@ class ServedModel:
 
     def trending_state(self) -> FeedState:
         try:
-            return self.trending.to_state(self.options.counting)
+            return self.trending.to_state(self.options.counting, self.options.lists)
         except (ValueError, IndexError, TypeError) as error:
             raise InvalidArtifact("the artefact's trending posts do not fit together; train again") from error
 

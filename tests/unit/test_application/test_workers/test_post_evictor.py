@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.application.use_cases.generate_recommendations import GenerateRecommendations
 from app.application.workers import post_evictor, post_revival
 from app.application.workers.post_evictor import PostEvictor
 from app.domain.feed import eviction
@@ -35,6 +36,9 @@ NEWEST_FOUR = LivePostLimits(newest=4, strongest=0, engaged_days=0)
 
 
 def evict(service: SmallService, limits: LivePostLimits = NEWEST_FOUR) -> None:
+    """Lists end with the posts in memory from now on."""
+    assert isinstance(service.use_cases.recommend, GenerateRecommendations)
+    service.use_cases.recommend.storage = None
     PostEvictor(service.workers.updater, limits).run()
 
 

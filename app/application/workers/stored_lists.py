@@ -1,0 +1,69 @@
+"""Reads what the lists of a state do not contain, because memory holds their newest entries only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.application.workers.event_columns import keyed_columns, returned_events
+from app.domain.feed.rebuilt_lists import is_complete, rebuild_lists
+from app.domain.feed.retraction import PairEvents, replace_events
+from app.domain.feed.slices import Writing
+from app.domain.feed.state import FeedState
+from app.domain.repositories.interaction_repository import (
+    NO_PAIRS,
+    InteractionRepository,
+    StoredInteraction,
+    StoredPairs,
+)
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(eq=False)
+class StoredLists:
+    """The lists of a state in storage. The caller holds the lock of changes, so that the state stays as it is.
+
+    All methods raise StorageUnavailable. Events that the log has not returned yet do not count.
+    """
+
+    interactions: InteractionRepository
+
+    def events_before(self, state: FeedState, events: Sequence[StoredInteraction]) -> StoredPairs:
+        """All events of the users and posts of `events` of which the users' lists do not contain all."""
+        keys = {(event.interaction.user_id, event.interaction.post_id) for event in events}
+        pairs = sorted(pair for pair in keys if _has_earlier_event(state, *pair))
+        if not pairs:
+            return NO_PAIRS
+        stored = self.interactions.events_of(pairs)
+        if state.checksums is None:  # it is unknown which events the log has returned
+            new = {event.seq for event in events}
+            return {pair: [event for event in stored[pair] if event.seq not in new] for pair in pairs}
+        return {pair: returned_events(state, stored[pair]) for pair in pairs}
+
+    def replace_events(self, state: FeedState, pairs: Sequence[PairEvents], writing: Writing) -> None:
+        """As `retraction.replace_events`, also of pairs whose lists memory does not have completely."""
+        complete = [is_complete(state, pair.user, pair.post) for pair in pairs]
+        replace_events(state, list(compress(pairs, complete)), writing)
+        others = [pair for pair, known in zip(pairs, complete, strict=True) if not known]
+        users, posts = (sorted({pair.user for pair in others}), sorted({pair.post for pair in others}))
+        self.rebuild(state, np.array(users, np.intp), np.array(posts, np.intp), writing)
+
+    def rebuild(self, state: FeedState, users: Rows, posts: Rows, writing: Writing) -> None:
+        """Make the lists of users and posts, and the counters of the posts, those of all their events."""
+        while len(users) or len(posts):
+            user_ids = [UUID(bytes=key) for key in state.user_keys[users].tolist()]
+            post_ids = [UUID(state.post_ids[row]) for row in posts.tolist()]
+            events = keyed_columns(state, self.interactions.events_with(user_ids, post_ids))
+            users, posts = users[:0], rebuild_lists(state, users, posts, events, writing)
+
+
+def _has_earlier_event(state: FeedState, user_id: UUID, post_id: UUID) -> bool:
+    """True if the user engaged with the post before the events that the user's list contains."""
+    user, post = state.user_rows.get(user_id.bytes), state.post_rows.get(post_id.bytes)
+    if user is None or post is None or not state.earlier_events.length(user):
+        return False
+    return bool((state.earlier_events.row(user)[0] == post).any())

@@ -1,0 +1,190 @@
+"""Lists with their newest entries only: after any change they are those of a full read."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.application.workers.post_evictor import PostEvictor
+from app.domain.feed.list_limits import ListLimits
+from app.domain.feed.live_posts import LivePostLimits
+from app.domain.feed.state import FeedState
+from app.domain.feed.timeline import FeedTimeline
+from app.domain.ids import post_uuid, user_uuid
+from tests.support.fake_storage import InMemoryFeedLog, InMemoryTables
+from tests.support.live_feeds import (
+    Change,
+    a_service,
+    engagements,
+    feed_differences,
+    make_changes,
+    random_changes,
+    reconcile_now,
+)
+from tests.support.small_service import FEW_CANDIDATES, SmallService, names
+
+SHORT = ListLimits(events_per_user=4, users_per_post=3)
+TWENTY = LivePostLimits(newest=20, strongest=0, engaged_days=0)
+READERS = tuple(f"reader{number}" for number in range(6))
+
+
+def a_bounded_service(posts: int = 24) -> SmallService:
+    service = a_service(posts, options=replace(FEW_CANDIDATES, lists=SHORT))
+    service.add_users(*READERS)
+    service.catch_up()
+    return service
+
+
+def events(state: FeedState, user: str) -> list[tuple[str, float]]:
+    posts, times, *_ = state.events_by_user.row(state.user_rows[user_uuid(user).bytes])
+    return [(state.post_ids[post], time) for post, time in zip(posts.tolist(), times.tolist(), strict=True)]
+
+
+def read_completely(service: SmallService) -> FeedState:
+    """The state of a full read, if storage had only the posts that the service has in memory."""
+    known, tables = service.feed.state.post_rows, service.tables
+    posts = {key: post for key, post in tables.posts.items() if key.bytes in known}
+    of_posts = [one for one in tables.events if one.interaction.post_id.bytes in known]
+    left = InMemoryTables(tables.users, posts, tables.follows, of_posts, feedback=tables.feedback)
+    snapshot = InMemoryFeedLog(left).read_all()
+    return snapshot.to_state(FeedTimeline(snapshot.dataset, replay=False, limits=SHORT))
+
+
+def differences(service: SmallService) -> list[str]:
+    state, expected = service.feed.state, read_completely(service)
+    now = service.clock.at.timestamp()
+    return feed_differences(state, expected, now)
+
+
+def engage(service: SmallService, user: str, *posts: str) -> None:
+    for post in posts:
+        service.pass_time(60)
+        service.track(user, post, "like")
+
+
+def test_lists_have_the_newest_entries_and_counters_count_all():
+    service = a_bounded_service()
+    engage(service, "reader0", *(f"p{number}" for number in range(7)))
+    for reader in READERS[1:]:
+        engage(service, reader, "p0")
+
+    state = service.feed.state
+    row = state.user_rows[user_uuid("reader0").bytes]
+    assert [post for post, _ in events(state, "reader0")] == [str(post_uuid(f"p{n}")) for n in range(3, 7)]
+    assert state.event_count(row) == 7
+    assert engagements(service, "p0") == 6
+    assert state.users_by_post.length(state.post_rows[post_uuid("p0").bytes]) == 3
+    assert differences(service) == []
+
+
+def test_posts_before_the_list_stay_seen():
+    service = a_bounded_service(12)
+    engage(service, "reader0", *(f"p{number}" for number in range(9)))
+
+    assert set(names(service.page("reader0", limit=50))) == {"p9", "p10", "p11"}
+
+
+def test_a_retraction_brings_back_the_entries_before_the_list():
+    service = a_bounded_service()
+    engage(service, "reader0", *(f"p{number}" for number in range(6)))
+    for reader in READERS[1:]:
+        engage(service, reader, "p5")
+
+    service.retract("reader0", "p5", "like")
+    service.retract("reader5", "p5", "like")
+
+    assert [post for post, _ in events(service.feed.state, "reader0")] == [
+        str(post_uuid(f"p{number}")) for number in range(1, 5)
+    ]
+    assert engagements(service, "p5") == 4
+    assert differences(service) == []
+
+
+def test_an_event_with_a_post_before_the_list_counts_by_the_rule():
+    service = a_bounded_service()
+    engage(service, "reader0", *(f"p{number}" for number in range(6)))
+    engage(service, "reader0", "p0")  # in the window of the first one
+    service.pass_time(3600)
+    engage(service, "reader0", "p0")
+
+    service.catch_up()
+
+    assert engagements(service, "p0") == 2
+    assert differences(service) == []
+
+
+def test_a_comparison_finds_the_removal_of_an_event_before_the_list():
+    service = a_bounded_service()
+    engage(service, "reader0", *(f"p{number}" for number in range(6)))
+    service.catch_up()
+    service.tables.events.pop(0)
+
+    reconcile_now(service)
+
+    assert engagements(service, "p0") == 0
+    assert differences(service) == []
+
+
+def test_a_list_that_an_eviction_made_short_is_filled():
+    service = a_bounded_service()
+    engage(service, "reader0", "p3", "p4", "p5", "p20", "p21", "p22", "p23", "p6")
+
+    PostEvictor(service.workers.updater, TWENTY).run()
+
+    assert [post for post, _ in events(service.feed.state, "reader0")] == [
+        str(post_uuid(f"p{number}")) for number in (3, 4, 5, 6)
+    ]
+    assert differences(service) == []
+
+
+def test_a_list_without_its_database_keeps_what_it_has():
+    service = a_bounded_service()
+    engage(service, "reader0", *(f"p{number}" for number in range(6)))
+    before = events(service.feed.state, "reader0")
+    service.disconnect()
+
+    with pytest.raises(Exception, match="away"):
+        service.workers.updater.lists.rebuild(
+            service.feed.state, np.array([0]), np.array([0]), service.feed.lock.writing
+        )
+
+    assert events(service.feed.state, "reader0") == before
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["evict", "compare", "block", "erase", "delete", "many"]), random_changes),
+    max_size=6,
+)
+
+
+@settings(max_examples=25)
+@given(steps=steps)
+def test_any_changes_leave_the_lists_of_a_full_read(steps: list[tuple[str, list[Change]]]) -> None:
+    service = a_bounded_service()
+    for what, changes in steps:
+        make_changes(changes, service, service)
+        if what == "block":
+            service.feedback("other", "block_author", "ann")
+        elif what == "erase":
+            service.tables.remove_user(user_uuid("reader"))
+            service.add_users("reader")
+        elif what == "delete":
+            service.remove_post(next(iter(service.tables.posts.values())).external_id)
+        elif what == "many":
+            for number in range(30):
+                service.pass_time(60)
+                service.track(READERS[number % 6], f"p{16 + number * 7 % 8}", "view")
+        service.catch_up()
+        if what == "evict":
+            PostEvictor(service.workers.updater, TWENTY).run()
+        elif what == "compare":
+            reconcile_now(service)
+            assert service.state.reconciliation is not None
+            assert not any(service.state.reconciliation.differences.values())
+        service.pass_time(timedelta(hours=1).total_seconds())
+
+    assert differences(service) == []
+    assert service.state.interactions == len(service.tables.events)
