@@ -209,6 +209,9 @@ class StateUpdater:
             # first: a removed user has no row afterwards
             self._follows.apply(state, changes, self._writes("follows"))
             remove_users(state, changes.removed_users, self._writes("users"))
+        # those that are new are placed next, and their users are added
+        unplaced = {event.seq for event in unplaced_events(state, removed)}
+        unplaced.difference_update(event.seq for event in changes.events)
         for controls in changes.controls:
             is_known = controls.user_id.bytes in state.user_rows
             if is_known or (controls.controls and controls.user_id not in changes.removed_users):
@@ -231,7 +234,7 @@ class StateUpdater:
                 checksums.apply(changes.checksums, state.user_rows, state.post_rows)
                 pairs = (*changes.follows, *changes.removed_follows)
                 checksums.changed_followers.update(follower.bytes for follower, _ in pairs)
-                checksums.events.forget(event.seq for event in unplaced_events(state, removed))
+                checksums.events.forget(unplaced)
                 for controls in changes.controls:
                     row = state.user_rows.get(controls.user_id.bytes)
                     if row is not None and state.controls.seq_of(row) != controls.seq:  # later ones are known
