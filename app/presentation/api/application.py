@@ -45,6 +45,7 @@ from app.presentation.api.routers.impressions import impressions_router
 from app.presentation.api.routers.interactions import interactions_router
 from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.routers.user_data import user_data_router
+from app.presentation.api.security_headers import SecurityHeadersMiddleware
 from app.presentation.api.server_guard import ServerGuard
 from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.entity_schema import PostBatchRequest, PostBody, UserBody
@@ -105,6 +106,7 @@ def create_api(
 
     admission, guard = AdmissionControl(options.max_wait_seconds), ServerGuard(options.server)
     middleware = [
+        Middleware(SecurityHeadersMiddleware),
         Middleware(AdmissionMiddleware, control=admission, guard=guard),
         Middleware(AccessLogMiddleware, observe=metrics.request, traces=traces),
         Middleware(
