@@ -41,7 +41,10 @@ from training.evaluation.rankers import RANKERS
 from training.learning.model_selection import LearningOptions
 
 ADRS = sorted((CHECKOUT / "docs/adr").glob("*.md"))
-PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+PAGES = [
+    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((CHECKOUT / "docs").glob("*.md")),
+]
 FOR_USERS = [document for document in PAGES if document.name != "CONTRIBUTING.md"]
 DOCUMENTS = [*PAGES, CHECKOUT / "CHANGELOG.md", *ADRS]
 LINKING = [*DOCUMENTS, CHECKOUT / "web/README.md", CHECKOUT / "packages/feed-client/README.md"]
