@@ -28,7 +28,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     MODELS_DIR=/srv/models KEYS_DIR=/srv/keys SNAPSHOT_DIR=/srv/snapshots
 # Volumes take over the owner of the folder that they cover.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin feed \
-    && install -d -o feed -g feed -m 0750 /srv/models /srv/keys /srv/snapshots
+    && install -d -o feed -g feed -m 0750 /srv/models /srv/keys /srv/service-keys /srv/snapshots
 WORKDIR /srv/app
 
 FROM runtime AS train
