@@ -66,6 +66,14 @@ def test_a_missing_part_degrades_health_but_not_readiness(
     assert "ml_degraded 1.0" in api.get("/metrics").text
 
 
+def test_workers_that_ended_are_counted(api: httpx.Client, running: Running) -> None:
+    before = api.get("/metrics").text
+    running.now_with(stopped_workers=("log-follower", "model-watcher"))
+
+    assert "ml_workers_stopped 0.0" in before
+    assert "ml_workers_stopped 2.0" in api.get("/metrics").text
+
+
 @pytest.mark.parametrize(
     "path", ["/health", "/livez", "/readyz", "/metrics", "/openapi.json", "/users/alice/controls"]
 )

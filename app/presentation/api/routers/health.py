@@ -114,6 +114,7 @@ class StateCollector(Collector):
                 "Time since memory was compared with the database",
                 reconciliation.age_seconds if reconciliation else None,
             ),
+            ("ml_workers_stopped", "Background threads that ended", len(health.stopped_workers)),
             ("ml_feed_users", "Users in memory", health.users),
             ("ml_feed_posts", "Posts in memory", health.posts),
             ("ml_feed_interactions", "Interactions in memory", health.interactions),
