@@ -20,6 +20,7 @@ _REMEDY_BY_SQLSTATE: Final = {
     "42P01": _MIGRATE,  # no such table
     "3F000": _MIGRATE,  # no such schema
     "42501": "grant its role what this command needs",
+    "55P03": "repeat it once the transaction that locks the table has ended (pg_stat_activity shows it)",
     "57014": "LOAD_BUDGET_SECONDS allows longer reads",
 }
 _CHECK_SERVER: Final = "check that it runs and that DATABASE_URL is its address"

@@ -21,12 +21,14 @@ from app.domain.repositories.recommendation_repository import SavedRecommendatio
 from app.infrastructure.database.bulk_load import LoadRejected, load_feed
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
+from app.infrastructure.database.embedded.locks import wait_until
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import VERSION_TABLE, MigrationRejected, migrate
+from app.infrastructure.database.migrations.concurrent_indexes import INDEXES
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.recommendation_repository_impl import SqlRecommendationRepository
 from app.infrastructure.database.schema import SchemaName
@@ -145,6 +147,86 @@ def test_migrations_at_the_same_time_wait_for_each_other(
         list(pool.map(migrate_by_command, [empty_database_url] * 2))
 
     assert "feed_users" in {name for _, name, *_ in catalogue(empty_engine)}
+
+
+def test_a_locked_table_ends_the_migrations_in_one_line_and_changes_nothing(
+    empty_database_url: str, empty_engine: Engine
+) -> None:
+    migrate(empty_engine, PUBLIC, "0010")
+    before = catalogue(empty_engine)
+    with empty_engine.begin() as other:
+        other.exec_driver_sql("LOCK TABLE user_interaction IN ACCESS EXCLUSIVE MODE")
+        ran = alembic(empty_database_url)
+
+    assert ran.returncode == 2
+    assert "Traceback" not in ran.stderr
+    assert "lock timeout; repeat it once the transaction" in ran.stderr.splitlines()[-1]
+    assert catalogue(empty_engine) == before
+    assert alembic(empty_database_url).returncode == 0
+
+
+def test_an_index_on_an_existing_table_is_built_while_writers_hold_it(empty_engine: Engine) -> None:
+    """CREATE INDEX without CONCURRENTLY would wait for the writer, whose transaction is open."""
+    migrate(empty_engine, PUBLIC, "0013")
+    with empty_engine.connect() as connection, ThreadPoolExecutor(1) as pool:
+        writer = connection.begin()
+        connection.exec_driver_sql("LOCK TABLE posts IN ROW EXCLUSIVE MODE")
+        building = pool.submit(migrate, empty_engine, PUBLIC)
+        assert wait_until(lambda: is_building_an_index(empty_engine), 20)
+        run(empty_engine, "INSERT INTO users (external_id) VALUES ('written-meanwhile')")
+        writer.commit()
+        building.result(30)
+
+    assert is_valid(empty_engine, "idx_posts_author_created")
+
+
+def test_an_index_of_an_interrupted_build_is_built_again(engine: Engine) -> None:
+    run(
+        engine,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'idx_posts_author_created'::regclass",
+    )
+    invalid = not is_valid(engine, "idx_posts_author_created")
+
+    migrate(engine, PUBLIC)
+
+    assert invalid
+    assert is_valid(engine, "idx_posts_author_created")
+
+
+def test_indexes_are_built_before_the_migrations_exactly_as_they_build_them(empty_engine: Engine) -> None:
+    definitions = "SELECT indexdef FROM pg_indexes WHERE indexname = ANY (%s) ORDER BY indexname"
+    found = []
+    for first in ("0013", "base"):
+        migrate(empty_engine, PUBLIC, first)
+        migrate(empty_engine, PUBLIC)
+        with empty_engine.connect() as connection:
+            found.append(connection.exec_driver_sql(definitions, ([*INDEXES],)).all())
+
+    assert len(found[0]) == len(INDEXES)
+    assert found[0] == found[1]
+
+
+def alembic(url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", "upgrade", "head"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def is_building_an_index(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        phases = connection.exec_driver_sql("SELECT phase FROM pg_stat_progress_create_index").all()
+    return any("waiting for writers" in phase for (phase,) in phases)
+
+
+def is_valid(engine: Engine, index: str) -> bool:
+    query = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
+    with engine.connect() as connection:
+        return bool(connection.exec_driver_sql(query, (index,)).scalar())
 
 
 def test_a_teams_tables_are_adopted_and_left_as_they_are(empty_engine: Engine) -> None:

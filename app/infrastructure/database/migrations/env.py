@@ -1,7 +1,11 @@
-"""The environment of Alembic: migrates in one transaction, under a lock against concurrent migrations."""
+"""The environment of Alembic: migrates in one transaction, under a lock against concurrent migrations.
+
+Waiting for a table is limited: behind a migration that waits for a lock, all other queries of the table wait, too.
+"""
 
 import sys
 from logging.config import fileConfig
+from typing import Final
 
 from alembic import context
 from sqlalchemy import Connection, text
@@ -14,19 +18,25 @@ from app.infrastructure.database.connection import first_line
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.migrate import VERSION_TABLE
+from app.infrastructure.database.migrations.concurrent_indexes import build_indexes
 from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
 
+LOCK_TIMEOUT_SECONDS: Final = 3
+
 
 def run(connection: Connection, schema: SchemaName) -> None:
-    """Run the migrations in one transaction; create the schema if it is missing.
+    """Build missing indexes, then run the migrations in one transaction; create the schema if it is missing.
 
-    An advisory lock makes concurrent migrations of one schema wait for each other.
+    An advisory lock makes concurrent migrations of one schema wait for each other. A table that another session locks
+    for LOCK_TIMEOUT_SECONDS ends the migrations, and nothing is changed.
     """
+    build_indexes(connection, schema)
     with connection.begin():
         connection.execute(text("SET LOCAL TimeZone TO 'UTC'"))  # no result depends on the server's time zone
         lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
         connection.execute(lock, {"name": f"feed migration {schema}"})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
         # CREATE SCHEMA IF NOT EXISTS needs the right to create schemas even if the schema exists
         if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": str(schema)}) is None:
             connection.execute(text(f"CREATE SCHEMA {schema}"))

@@ -1,0 +1,50 @@
+"""Builds indexes on existing tables before the transaction of the migrations, without blocking writes.
+
+CREATE INDEX CONCURRENTLY cannot run in a transaction. The migration that adds the index finds it and skips it; in a
+new database the table is missing here, and the migration builds the index on an empty one.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from app.infrastructure.database.migrate import VERSION_TABLE
+from app.infrastructure.database.schema import OWNER_MARK, SchemaName
+
+INDEXES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "idx_posts_author_created": ("0013", "posts", "(author_id, created_at, seq)"),
+}
+"""By name: the revision before the index, table and columns. An index on an existing table needs a line.
+
+In a database of an older revision the migration builds the index: a migration before it may still be rejected.
+"""
+
+_MISSING: Final = """
+    SELECT (SELECT max(version_num) >= :revision FROM {versions})
+        AND coalesce(obj_description(to_regclass(:table), 'pg_class') = :mark, false)
+        AND NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass(:index) AND indisvalid)
+        AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE relid = to_regclass(:table))
+"""
+
+
+def build_indexes(connection: Connection, schema: SchemaName) -> None:
+    """Build the missing indexes of the service's own tables, also those of an interrupted build.
+
+    `connection` has no transaction; afterwards it is as before. An index that another session builds is skipped.
+    """
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        if connection.scalar(text("SELECT to_regclass(:name)"), {"name": schema[VERSION_TABLE]}) is None:
+            return
+        is_missing = text(_MISSING.format(versions=schema[VERSION_TABLE]))
+        for index, (revision, table, columns) in INDEXES.items():
+            names = {"revision": revision, "index": schema[index], "table": schema[table], "mark": OWNER_MARK}
+            if connection.scalar(is_missing, names):
+                connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {schema[index]}"))
+                connection.execute(
+                    text(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index} ON {schema[table]} {columns}")
+                )
+    finally:
+        connection.rollback()
+        connection.execution_options(isolation_level=connection.default_isolation_level)
