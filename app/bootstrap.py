@@ -72,7 +72,7 @@ from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
 from app.infrastructure.config.dsn import parse_dsn
 from app.infrastructure.config.key_files import api_key_lookup, cursor_secrets, erasure_secrets
-from app.infrastructure.config.ranking_settings import ranking_options
+from app.infrastructure.config.ranking_settings import live_post_limits, ranking_options
 from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import (
@@ -358,7 +358,7 @@ def bootstrap(
         pages if storage.feed_log is not None else None,  # it removes old pages though it may store none
         snapshots if settings.snapshot_interval_seconds else None,
         settings.snapshot_interval_seconds,
-        LivePostLimits(settings.live_posts, settings.live_hot_posts, settings.live_engaged_days),
+        live_post_limits(settings),
     )
     stack.callback(workers.stop)
     workers.feed.lock.on_released = metrics.observe_lock

@@ -1,8 +1,9 @@
 """Users scroll tens of thousands of posts deep in a feed of which memory holds a part.
 
 The feed is made in SQL: posts one minute apart, some of them not for everyone, and readers who have seen, hidden and
-muted some. Every page is checked against the tables: no post may be repeated, seen, hidden, the reader's own, or of
-somebody who does not show it to them.
+muted some. The service starts with the newest posts and evicts most of them. Then the others are added to the database
+with the triggers off, as if the service had evicted them as well. Every page is checked against the
+tables: no post may be repeated, seen, hidden, the reader's own, or of somebody who does not show it to them.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from app.application.cursor import CursorCodec
 from app.application.dto import Mode, RecommendationRequest, RecommendationResponse
@@ -31,7 +32,7 @@ from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.clock import SystemClock
 from app.infrastructure.config.settings import Settings
-from app.infrastructure.database.connection import create_feed_engine
+from app.infrastructure.database.connection import create_feed_engine, deadline
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.ml.model_source import RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
@@ -43,6 +44,7 @@ Recommend = Callable[[RecommendationRequest], RecommendationResponse | Unfinishe
 LIMIT: Final = 50
 _MODES: Final[Sequence[Mode]] = ("ranked", "newest", "following")
 _RETRIES: Final = 20  # of a page while the database is too slow
+_PREPARATION_SECONDS: Final = 1800.0
 
 _USERS = """
     INSERT INTO users (external_id, created_at)
@@ -73,11 +75,11 @@ _EVENTS = """
 _READERS = """
     INSERT INTO user_interaction (user_id, post_id, interaction_type, created_at, occurred_at)
     SELECT u.id, p.id, 'view', p.created_at + interval '30 seconds', p.created_at + interval '30 seconds'
-    FROM users u JOIN posts p ON (p.seq + u.seq) %% 11 = 0 AND p.seq <= %(depth)s
+    FROM users u JOIN posts p ON (p.seq + u.seq) %% 11 = 0 AND p.seq <= %(last)s
     WHERE u.external_id = ANY(%(readers)s);
     INSERT INTO user_feedback (user_id, action, post_id)
     SELECT u.id, 'hide_post', p.id
-    FROM users u JOIN posts p ON (p.seq + u.seq) %% 101 = 0 AND p.seq <= %(depth)s
+    FROM users u JOIN posts p ON (p.seq + u.seq) %% 101 = 0 AND p.seq <= %(last)s
     WHERE u.external_id = ANY(%(readers)s);
     INSERT INTO user_feedback (user_id, action, author_id)
     SELECT u.id, 'mute_author', a.id FROM users u JOIN users a ON (a.seq + u.seq) %% (%(users)s / 3) = 1
@@ -113,6 +115,11 @@ class Size:
     depth: int = 20_000
 
     @property
+    def recent(self) -> int:
+        """Number of the newest posts, which are there when the service starts. Readers know no others."""
+        return min(self.posts, max(2 * self.live_posts, 3 * self.depth // 2))
+
+    @property
     def names(self) -> list[str]:
         """External ids of the readers."""
         return [f"user_{number}" for number in range(self.readers)]
@@ -137,9 +144,8 @@ class Scroll:
 
 
 def fill(engine: Engine, size: Size, *, first: int, last: int) -> None:
-    """Add posts `first` to `last`, the newest being the first one, and before post 1 the users and their events."""
+    """Add posts `first` to `last`, the newest being the first one, and with post 1 the users and what they did."""
     values = {**asdict(size), "first": first, "last": last, "readers": size.names}
-    values["depth"] = int(1.5 * size.depth)
     with engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         if first == 1:
@@ -147,24 +153,31 @@ def fill(engine: Engine, size: Size, *, first: int, last: int) -> None:
         connection.exec_driver_sql(_POSTS, values)
         if first == 1:
             connection.exec_driver_sql(_EVENTS, values)
-        if last == size.posts:
             connection.exec_driver_sql(_READERS, values)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
 
 
-def scroll(recommend: Recommend, connection: Connection, size: Size, mode: Mode) -> Scroll:
-    """Let every reader scroll to `size.depth`, or to the end."""
+def forbidden_posts(engine: Engine, size: Size) -> dict[str, set[str]]:
+    """Reader -> ids of the posts that they must not get."""
+    with engine.connect() as connection:
+        return {
+            reader: set(connection.exec_driver_sql(_FORBIDDEN, {"reader": reader}).scalars())
+            for reader in size.names
+        }
+
+
+def scroll(recommend: Recommend, forbidden: Mapping[str, set[str]], size: Size, mode: Mode) -> Scroll:
+    """Let every reader scroll to `size.depth`, or to the end. `forbidden` is as in `forbidden_posts`."""
     found = Scroll()
     for reader in size.names:
-        forbidden = set(connection.exec_driver_sql(_FORBIDDEN, {"reader": reader}).scalars())
         shown: set[str] = set()
         cursor: str | None = None
         while len(shown) < size.depth:
             page = _page(recommend, RecommendationRequest(reader, LIMIT, cursor=cursor, mode=mode), found)
             found.posts += len(page.post_ids)
             found.repeated += len(page.post_ids) - len(set(page.post_ids) - shown)
-            found.forbidden += len(forbidden.intersection(page.post_ids))
+            found.forbidden += len(forbidden[reader].intersection(page.post_ids))
             shown.update(page.post_ids)
             cursor = page.next_cursor
             if cursor is None:
@@ -186,16 +199,19 @@ def _page(recommend: Recommend, request: RecommendationRequest, found: Scroll) -
 
 
 def measure(url: str, size: Size, models: Path, keys: Path) -> dict[str, Any]:
-    """The figures of each mode, in a process whose memory holds the live posts."""
+    """The figures of each mode. Adds the posts after the recent ones when the service has started."""
     settings = Settings(database_url=url, pool_wait_ms=5000, _env_file=None)
     clock, cursors = SystemClock(), CursorCodec([os.urandom(16)], timedelta(hours=24))
     registry = FileModelRegistry(models, model_keys(None, (), keys, signs=False), 2**30)
     with ExitStack() as stack:
         storage = open_storage(settings, stack)
-        limits = LivePostLimits(size.live_posts, min(size.live_posts, 1000), 0)
-        source = RegistryModelSource(registry)
         workers = build_workers(
-            storage, source, RankingOptions(), NoObserver(), PollIntervals(), live_posts=limits
+            storage,
+            RegistryModelSource(registry),
+            RankingOptions(),
+            NoObserver(),
+            PollIntervals(),
+            live_posts=LivePostLimits(size.live_posts, min(size.live_posts, 1000), 0),
         )
         services = build_use_cases(
             workers, storage, clock, clock, cursors, None, None, lambda *_: None, settings
@@ -207,14 +223,18 @@ def measure(url: str, size: Size, models: Path, keys: Path) -> dict[str, Any]:
         workers.evictor.run()
         engine = create_feed_engine(url, connect_seconds=5)
         stack.callback(engine.dispose)
+        with deadline(_PREPARATION_SECONDS):
+            if size.recent < size.posts:
+                fill(engine, size, first=size.recent + 1, last=size.posts)
+            forbidden = forbidden_posts(engine, size)
         results: dict[str, Any] = {
             "feed": asdict(size),
             "posts_in_memory": len(workers.feed.state.post_rows),
             "model": workers.feed.ranker.ranking,
         }
-        with engine.connect() as connection:
-            for mode in _MODES:
-                results[mode] = scroll(services.recommend, connection, size, mode).figures()
+        for mode in _MODES:
+            print(f"benchmarks.deep_scroll: scrolling, mode {mode}", file=sys.stderr)
+            results[mode] = scroll(services.recommend, forbidden, size, mode).figures()
     return results
 
 
@@ -239,13 +259,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         run.command("alembic", "upgrade", "head")
         engine = create_feed_engine(url, connect_seconds=5)
         stack.callback(engine.dispose)
-        recent = min(size.posts, 20_000)
-        fill(engine, size, first=1, last=recent)
+        fill(engine, size, first=1, last=size.recent)
         print("benchmarks.deep_scroll: training", file=sys.stderr)
         run.command("training.train", "--learn-from", "500")
-        if recent < size.posts:
-            fill(engine, size, first=recent + 1, last=size.posts)
-        print("benchmarks.deep_scroll: scrolling", file=sys.stderr)
         results = measure(url, size, folder / "models", folder / "keys")
     print(json.dumps(results, indent=2) if as_json else table(results))
     return int(any(results[mode]["repeated"] or results[mode]["forbidden"] for mode in _MODES))

@@ -16,7 +16,7 @@ from typing import Any, Final
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities import INTERACTION_TYPES
-from app.infrastructure.config.ranking_settings import ranking_options
+from app.infrastructure.config.ranking_settings import live_post_limits, ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.past_query import PastQuery
 from app.shared.atomic_file import write_atomically
@@ -184,6 +184,7 @@ def _open_replay(args: argparse.Namespace, settings: Settings) -> Replay:
         test_from=args.test_from,
         refit_every=args.refit_every,
         seed=args.seed,
+        live_posts=live_post_limits(settings),
     )
 
 

@@ -85,7 +85,7 @@ class PipelineDiagnostics:
 
     def __call__(self, request: ReplayRequest, model: ChoiceModel | None) -> PipelineTrace:
         """Call every source, and rank one page."""
-        context = request.context
+        context = request.live
         formula = ranking_pipeline(self.options, request.neighbour_models.served, None, NoObserver())
         sources = {source.name: source for source in formula.sources}
         probability, is_chosen = np.empty(0), np.empty(0, np.bool_)

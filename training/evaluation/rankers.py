@@ -15,6 +15,7 @@ from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED
 from app.domain.ranking.trending_scorer import TrendingScorer
+from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.collaborative_filter import NeighbourRecommender
 from training.replay.replay import ReplayRequest
 
@@ -34,6 +35,7 @@ class Ranked:
 
 
 Scores = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 
 def rank(
@@ -52,15 +54,31 @@ def rank(
         learned = model if serves in (None, LEARNED) else None
         simple = FORMULA if serves in (None, LEARNED) else serves
         return _served(options, request, learned, simple)
-    if name == "learned" and model is not None:
-        values = LearnedScorer(model).utilities(request.context, request.eligible)
-    elif name in ("formula", "learned"):
-        trending = TrendingScorer(options.trending_half_life_hours * HOUR)
-        scorer = FormulaScorer(request.neighbour_models.served, options.formula, trending)
-        values = scorer(request.context, request.eligible).values
+    trending = TrendingScorer(options.trending_half_life_hours * HOUR)
+    formula = FormulaScorer(request.neighbour_models.served, options.formula, trending)
+    if name == "learned":
+        if model is not None:
+            values = _live_first(request, LearnedScorer(model).utilities)
+        else:
+            values = _live_first(request, lambda context, rows: formula(context, rows).values)
+    elif name == "formula":
+        values = formula(request.context, request.eligible).values
     else:
         values = _SIMPLE[name](request)[request.eligible]
     return rank_by_scores(request, values)
+
+
+def _live_first(request: ReplayRequest, scores: Callable[[RankingContext, Rows], Scores]) -> Scores:
+    """Scores of the eligible posts: those of the live ones, and then the others, newest first, as the service lists."""
+    rows, live = request.eligible, request.live
+    is_live = live.state.visible[rows]
+    values = np.empty(len(rows))
+    values[is_live] = scores(live, rows[is_live])
+    if not is_live.all():
+        _, order_of_time = np.unique(request.state.created[rows[~is_live]], return_inverse=True)
+        lowest = values[is_live & np.isfinite(values)].min(initial=0.0)
+        values[~is_live] = lowest - 1 - order_of_time.max() + order_of_time
+    return values
 
 
 def rank_by_list(request: ReplayRequest, listed: NDArray[np.intp]) -> Ranked:
@@ -154,11 +172,13 @@ def _served(
 
     Unless the feed has pages, the first posts count as shown, so that later pages of the user do not repeat them.
     """
-    pipeline = ranking_pipeline(options, request.neighbour_models.served, model, NoObserver(), simple)
-    ranked = pipeline.rank(request.context)
-    page = pipeline.page(request.context, ranked, _PAGE_SIZE).rows
-    if request.context.user >= 0 and not request.feed_has_pages:
-        request.state.impressions.record(request.context.user, page[:_SHOWN], request.time)
+    context, recommender = request.live, request.neighbour_models.served
+    pipeline = ranking_pipeline(options, recommender, model, NoObserver(), simple)
+    ranked = pipeline.rank(context)
+    page = pipeline.page(context, ranked, _PAGE_SIZE).rows
+    if context.user >= 0 and not request.feed_has_pages:
+        for state in {request.state, context.state}:
+            state.impressions.record(context.user, page[:_SHOWN], request.time)
     below = ranked.excluding(page, request.state.n_posts).rows
     position = np.flatnonzero(np.concatenate([page, below]) == request.target)
     if len(position):

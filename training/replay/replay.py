@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import EventColumns, FeedDataset
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_units import DAY
@@ -20,6 +21,7 @@ from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.content_scorer import TextSpace
 from training.replay.choice_pages import ChoicePages
 from training.replay.hashes import hash_keys, mix
+from training.replay.live_timeline import LiveReplay
 from training.replay.neighbour_models import NeighbourModels
 
 GROWTH = 1.3
@@ -46,6 +48,7 @@ class ReplayRequest:
     state: FeedState
     eligible: NDArray[np.intp]  # post rows that may be ranked; without the target if a control hides it
     context: RankingContext
+    live: RankingContext  # the same with the live posts alone in memory, in equal rows
     page: int  # page of `Replay.pages` on which the user made the choice, -1 unknown
     feed_has_pages: bool
     neighbour_models: NeighbourModels
@@ -86,11 +89,13 @@ class Replay:
         refit_every: float = DAY,
         seed: int = 0,
         start: ReplayStart | None = None,
+        live_posts: LivePostLimits | None = None,
     ) -> None:
         """`targets` are as in `target_kinds`; `test_from` and `refit_every` are in seconds.
 
         By default the test part starts at row floor(0.8 n). A replay with a `start` needs the targets and `test_from`
-        of the whole feed. It gives the same requests from then on, and knows no others.
+        of the whole feed. It gives the same requests from then on, and knows no others. `live_posts` are those that a
+        service has in memory; None: all of them, as with a `start`.
         """
         self.dataset = dataset
         self.options = options
@@ -113,7 +118,8 @@ class Replay:
         self._start = start
         self._neighbour_models: NeighbourModels | None = None
         self._text_round: int | None = None
-        self._context: RankingContext | None = None
+        self._contexts: dict[FeedState, RankingContext] = {}
+        self._live = live_posts and LiveReplay(self.timeline, live_posts)
         self._user_hash = hash_keys(dataset.users.key)
         self._post_hash = hash_keys(dataset.posts.key)[self.timeline.post_order]
 
@@ -186,7 +192,9 @@ class Replay:
         row = int(self.timeline.user_row[user])
         user_row = row if row < state.n_users else -1
         page = self.pages.find(user_row, target, now) if event >= 0 else -1
-        context = self._context_for(user_row, now, self.pages.shown_at(page))
+        shown_at = self.pages.shown_at(page)
+        context = self._context_for(state, user_row, now, shown_at)
+        live = self._live and self._live.state_at(now)
         posts = np.arange(state.n_posts)
         request_hash = self._hash_requests(np.array([now]), np.array([user]))
         return ReplayRequest(
@@ -197,6 +205,7 @@ class Replay:
             state=state,
             eligible=posts[NotOwn()(context, posts) & context.allowed(posts) & NotMuted()(context, posts)],
             context=context,
+            live=self._context_for(live, user_row, now, shown_at) if live else context,
             page=page,
             feed_has_pages=self.has_pages,
             neighbour_models=self._neighbour_models_at(now),
@@ -204,13 +213,13 @@ class Replay:
             uncapped=cache(partial(self._uncapped_context, user_row, now)),
         )
 
-    def _context_for(self, user: int, now: float, shown_before: float) -> RankingContext:
+    def _context_for(self, state: FeedState, user: int, now: float, shown_before: float) -> RankingContext:
         """A view and a choice at the same time share the context."""
-        context, state = self._context, self.timeline.state
+        context = self._contexts.get(state)
         if context is None or (context.user, context.now, context.shown_before) != (user, now, shown_before):
             excluded = state.seen_posts(user, self.targets)
             context = RankingContext(state, user, now, excluded, shown_before=shown_before)
-            self._context = context
+            self._contexts[state] = context
         return context
 
     def _uncapped_context(self, user: int, now: float) -> RankingContext:
@@ -291,3 +300,5 @@ class Replay:
             if fitted_count not in spaces:
                 spaces[fitted_count] = TextSpace.fit(self.timeline.first_texts(fitted_count))
             self.timeline.embed_texts(spaces[fitted_count], next_count)
+            if self._live:
+                self._live.embed_texts(spaces[fitted_count], next_count)

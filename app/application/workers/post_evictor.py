@@ -12,10 +12,10 @@ from app.application.live_feed import ActiveRanker
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.engaged_users import EngagedUsers
-from app.domain.feed.eviction import evict_posts, free_evicted_rows
-from app.domain.feed.live_posts import LivePostLimits, largest, live_posts
+from app.domain.feed.eviction import evict_posts, evictable_posts, free_evicted_rows
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.slices import slices
-from app.domain.feed.state import HALF_LIVES, FeedState
+from app.domain.feed.state import FeedState
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class PostEvictor:
         if n_posts <= _MAX_RATIO * max(self.limits.newest, self._n_live):
             return
         with self.updater.change_lock:
-            rows, complete_from = self._evictable(state)
+            rows, complete_from = evictable_posts(state, self.limits)
             self._n_live = len(state.by_created) - len(rows)
             if len(rows) <= (_MAX_RATIO - 1) * self._n_live:
                 return
@@ -71,21 +71,6 @@ class PostEvictor:
                 log.warning("lists.not_filled", cause=str(error))
                 return
             self._may_lack_entries = False
-
-    def _evictable(self, state: FeedState) -> tuple[Rows, tuple[float, int]]:
-        """The posts that are not live, oldest first, and the time and number of the oldest of the newest posts."""
-        rows = state.by_created.copy()
-        known = np.fromiter(state.post_rows.values(), np.intp, len(state.post_rows))
-        log2_counts = np.stack([state.post_counters.log2_values(i, known) for i in range(len(HALF_LIVES))])
-        is_live = live_posts(
-            self.limits, state.created[known], state.seq[known], state.last_engaged[known], log2_counts
-        )
-        newest = known[largest(state.created[known], state.seq[known], self.limits.newest)]
-        oldest = newest[np.lexsort((state.seq[newest], state.created[newest]))[:1]]
-        complete_from = -np.inf, -1
-        if len(newest) < len(known):
-            complete_from = state.created.item(oldest[0]), state.seq.item(oldest[0])
-        return rows[~np.isin(rows, known[is_live])], max(complete_from, state.complete_from or complete_from)
 
     def _evict(self, state: FeedState, rows: Rows) -> Rows:
         """Evict those of `rows` that do not change in the meantime; returns them."""

@@ -1,25 +1,19 @@
 """Decides which posts come into memory after others were evicted from it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date
-from typing import Final
 from uuid import UUID
 
 from app.domain.entities import Post
+from app.domain.feed.revival_limit import RevivalLimit
 from app.domain.feed.state import FeedState
 from app.domain.repositories.interaction_repository import StoredInteraction
-
-REVIVED_POSTS_PER_USER: Final = 20
-"""Evicted posts that the events of one user bring back in a day. Further events on such posts are only stored."""
 
 
 class PostRevival:
     """Knows the posts that events bring back. While a state has all posts, every post belongs to it."""
 
     def __init__(self) -> None:
-        self._day = date.min  # of the latest receipt
-        self._revived_by_user: defaultdict[UUID, set[UUID]] = defaultdict(set)  # on this day
+        self._limit = RevivalLimit()
 
     def posts_of(self, state: FeedState, events: Iterable[StoredInteraction]) -> list[bytes]:
         """The posts of `events`, as UUID bytes, that are to be read because the state does not have them."""
@@ -29,14 +23,8 @@ class PostRevival:
         return list(dict.fromkeys(event.interaction.post_id.bytes for event in unknown))
 
     def _may_revive(self, event: StoredInteraction) -> bool:
-        day = event.received_at.date()
-        if day > self._day:
-            self._day = day
-            self._revived_by_user.clear()
-        revived = self._revived_by_user[event.interaction.user_id]
-        if len(revived) < REVIVED_POSTS_PER_USER:
-            revived.add(event.interaction.post_id)
-        return event.interaction.post_id in revived
+        interaction = event.interaction
+        return self._limit.allows(event.received_at.date(), interaction.user_id, interaction.post_id)
 
 
 def posts_of_memory(state: FeedState, posts: Sequence[Post]) -> list[Post]:

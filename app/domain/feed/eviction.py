@@ -8,15 +8,32 @@ from numpy.typing import NDArray
 
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.engaged_users import EngagedUsers
+from app.domain.feed.live_posts import LivePostLimits, largest, live_posts
 from app.domain.feed.retraction import recount_author
 from app.domain.feed.row_set import RowSet
 from app.domain.feed.slices import Writing, slices
-from app.domain.feed.state import FeedState
+from app.domain.feed.state import HALF_LIVES, FeedState
 from app.domain.feed.top_k import NEVER
 
 _POSTS_PER_STEP = 10
 _USERS_PER_STEP = 50
 Rows = NDArray[np.intp]
+
+
+def evictable_posts(state: FeedState, limits: LivePostLimits) -> tuple[Rows, tuple[float, int]]:
+    """The posts that are not live, oldest first, and the state's `complete_from` without them."""
+    rows = state.by_created.copy()
+    known = np.fromiter(state.post_rows.values(), np.intp, len(state.post_rows))
+    log2_counts = np.stack([state.post_counters.log2_values(i, known) for i in range(len(HALF_LIVES))])
+    is_live = live_posts(
+        limits, state.created[known], state.seq[known], state.last_engaged[known], log2_counts
+    )
+    newest = known[largest(state.created[known], state.seq[known], limits.newest)]
+    oldest = newest[np.lexsort((state.seq[newest], state.created[newest]))[:1]]
+    complete_from = -np.inf, -1
+    if len(newest) < len(known):
+        complete_from = state.created.item(oldest[0]), state.seq.item(oldest[0])
+    return rows[~np.isin(rows, known[is_live])], max(complete_from, state.complete_from or complete_from)
 
 
 def evict_posts(

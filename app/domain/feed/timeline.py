@@ -81,7 +81,7 @@ class FeedTimeline:
             self.exists_since, self.appears = start.exists_since, start.appears
 
         # the history's row of each of the state's, and the other way round
-        self.post_order, self._post_times, self.post_row = _by_time(self.exists_since, posts.key)
+        self.post_order, self.post_times, self.post_row = _by_time(self.exists_since, posts.key)
         self._user_order, self._user_times, self.user_row = _by_time(self.appears, users.key)
         self._follow_order = np.argsort(since, kind="stable")
         self._follow_times = since[self._follow_order]
@@ -136,8 +136,7 @@ class FeedTimeline:
         self._apply_entities(until)
         events = int(np.searchsorted(self.events.time, until))
         for these in slices(range(self._events, events), _EVENTS_PER_STEP):  # the lists stay short
-            step = slice(these[0], these[-1] + 1)
-            self.state.record(self.events[step], self.counted[step])
+            self._record(these[0], these[-1] + 1)
         self._events = max(self._events, events)
         if not self._is_reference:
             self._controls.apply(self.state, until)
@@ -148,7 +147,7 @@ class FeedTimeline:
         users = int(np.searchsorted(self._user_times, until))
         if users > self._users:
             self._add_users(users)
-        posts = int(np.searchsorted(self._post_times, until))
+        posts = int(np.searchsorted(self.post_times, until))
         if posts > self._posts:
             self._add_posts(self.post_order[self._posts : posts])
             self._posts = posts
@@ -158,6 +157,10 @@ class FeedTimeline:
             edges = self.dataset.follows
             self.state.follow(self.user_row[edges.follower[those]], self.user_row[edges.followee[those]])
             self._follows = follows
+
+    def _record(self, start: int, stop: int) -> None:
+        """Apply the events `start` to `stop`."""
+        self.state.record(self.events[start:stop], self.counted[start:stop])
 
     def apply_all(self) -> FeedState:
         """Apply all the rest, users that nothing names included."""
@@ -175,7 +178,7 @@ class FeedTimeline:
 
     def posts_before(self, time: float) -> int:
         """How many posts exist strictly before `time`."""
-        return int(np.searchsorted(self._post_times, time))
+        return int(np.searchsorted(self.post_times, time))
 
     def first_texts(self, count: int | None = None) -> list[str]:
         """The texts (words and tags) of the `count` first posts, or of all, for fitting a vectoriser."""
@@ -243,7 +246,7 @@ class FeedTimeline:
             author=self._author_rows(those),
             created=self.exists_since[those] if self._replay else posts.created[those],
             visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
-            seq=np.arange(self._posts, self._posts + len(those)) if self._replay else posts.seq[those],
+            seq=self.post_row[those].astype(np.int64) if self._replay else posts.seq[those],
             texts=[posts.text[i] for i in those],
             tags=[posts.tags[i] for i in those],
             vectors=None if self._vectors is None else self._vectors[those],

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.list_limits import ListLimits
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.infrastructure.config.setting_types import Hours, Weight
 from app.infrastructure.config.settings import Settings
@@ -80,3 +81,8 @@ def _relative_weights(settings: Settings) -> tuple[float, ...]:
     weights = [getattr(settings, f"interaction_weight_{kind}") for kind in INTERACTION_TYPES]
     unit = settings.interaction_weight_comment or max(weights) or 1.0
     return tuple(weight / unit for weight in weights)
+
+
+def live_post_limits(settings: Settings) -> LivePostLimits:
+    """Which posts memory holds."""
+    return LivePostLimits(settings.live_posts, settings.live_hot_posts, settings.live_engaged_days)
