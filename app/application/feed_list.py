@@ -39,6 +39,7 @@ class FeedList:
     listed       the posts of all pages so far, as far as memory holds them
     ranked_count number of the first posts of `listed`, which are listed by rank
     stored_seqs  numbers of the posts that follow `listed`
+    memory_until the posts by time after it are read from storage; None: memory has all that there are
     """
 
     mode: Mode
@@ -49,6 +50,7 @@ class FeedList:
     listed: Page = _NO_POSTS
     ranked_count: int = 0
     stored_seqs: list[int] = field(default_factory=list)
+    memory_until: TimePosition | None = None
 
     def page(
         self,
@@ -151,8 +153,7 @@ class FeedList:
 
     def _rows_by_time(self, context: RankingContext) -> Rows:
         """The posts that may be listed by time, newest first. Memory has all posts of their times."""
-        state, after = context.state, self.start_by_time(context.now)
-        oldest = TimePosition.of(*state.complete_from) if state.complete_from is not None else None
+        state, after, oldest = context.state, self.start_by_time(context.now), self.memory_until
         if self.mode != "following":
             first = 0 if oldest is None else state.count_after(oldest)
             return state.by_created[first : state.count_after(after)][::-1]

@@ -123,6 +123,7 @@ class GenerateRecommendations:
         request, state, ranker = query.request, context.state, self.feed.ranker
         storage = self.storage if self.feed.database_ok and self.feed.has_controls else None
         oldest = None if state.complete_from is None else TimePosition.of(*state.complete_from)
+        feed_list.memory_until = None if self.storage is None else oldest
         page, has_ended = feed_list.page(
             ranker.pipeline,
             context,
