@@ -46,7 +46,9 @@ class SparkEngine:
     def start(self, plan: ReplayPlan) -> Iterator["SparkExecutor"]:
         """An executor of a plan. Its session ends with the context."""
         with spark_session(self.master) as session:
-            yield SparkExecutor(SlicedReplay(plan, SparkCluster(session)))
+            with readable_errors():
+                replay = SlicedReplay(plan, SparkCluster(session))
+            yield SparkExecutor(replay)
 
 
 @dataclass(frozen=True, slots=True)

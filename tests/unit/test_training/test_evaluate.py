@@ -10,6 +10,7 @@ from tests.support.feed_writing import VIEW, write_rows
 from training import evaluate
 from training.evaluate import main
 from training.evaluation.replay_workers import LocalEngine
+from training.spark import requirements
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +224,15 @@ def test_a_killed_worker_is_one_line_and_exit_code_2(feed, monkeypatch, capsys):
     assert main(["--interactions", str(feed), *RANKERS]) == 2
 
     assert capsys.readouterr().err == "training.evaluate: a worker process of the replay ended early\n"
+
+
+def test_spark_without_pyspark_is_one_line_and_exit_code_2(feed, monkeypatch, capsys):
+    monkeypatch.setenv("TRAINING_ENGINE", "spark")
+    monkeypatch.setattr(requirements, "find_spec", lambda _name: None)
+
+    assert main(["--interactions", str(feed), *RANKERS]) == 2
+
+    assert capsys.readouterr().err == (
+        "training.evaluate: TRAINING_ENGINE=spark: pyspark is not installed; install requirements-spark.lock, or set "
+        "TRAINING_ENGINE=local\n"
+    )
