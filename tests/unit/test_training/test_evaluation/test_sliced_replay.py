@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,8 @@ def dumped(
     """The dump of a replay whose test part starts at an event."""
     test_from = float(feed.events.time[start])
     replay = Replay(feed, RankingOptions(), targets=target_kinds(feed), test_from=test_from)
-    result = replay_rankers(replay, rankers, QUICK, max_requests=40, engine=engine, **options)
+    orders = {event: np.arange(event % 3) for event in replay.test_requests(40).tolist()}
+    result = replay_rankers(replay, rankers, QUICK, max_requests=40, engine=engine, against=orders, **options)
     write_dump(path, replay, result)
     return path.read_bytes(), result
 
