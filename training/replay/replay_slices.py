@@ -114,10 +114,12 @@ class SlicedFeed:
 
     def replay(self, one: ReplaySlice, state: SliceState) -> Replay:
         """The replay of a slice."""
-        events, every = state.events, np.ones(len(state.events), np.bool_)
+        events = state.events
+        # Of the uncapped past, the reference rankers read the lists of the users of requests only.
+        listed = np.isin(events.columns.user, one.users) | (events.columns.time >= one.start)
         start = ReplayStart(
             TimelineStart(one.start, self.exists_since, self.appears, events.counted, state.totals),
-            TimelineStart(one.start, self.exists_since, self.appears, every, state.uncapped),
+            TimelineStart(one.start, self.exists_since, self.appears, listed, state.uncapped),
             len(self.dataset.pages) > 0,
             one.largest_rows,
             self.text_spaces,

@@ -30,7 +30,7 @@ class TimelineStart:
     time          in seconds: what is strictly before it is applied at once
     exists_since  (n_posts,) as `FeedTimeline.exists_since` of the whole feed
     appears       (n_users,) as `FeedTimeline.appears` of the whole feed
-    counted       (n_events,) true for the events of the dataset that count in the whole feed
+    counted       (n_events,) true for the events of the dataset that count; no list needs the others
     totals        of all events before `time`, with rows of the dataset
 
     The lists by user and by post have the dataset's events only.
