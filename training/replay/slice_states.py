@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import CountingRule, counted_events
+from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.state import FeedState
 from app.domain.ranking.neighbourhood import MAX_USERS_PER_POST
+from app.infrastructure.ml.collaborative_filter import MAX_COMPARED_EVENTS
 from training.replay.replay import Replay
 from training.replay.replay_slices import NumberedEvents, ReplaySlice, seconds_read
 
@@ -54,10 +56,18 @@ class Authorship:
 
 
 def engaged_posts(events: NumberedEvents, one: ReplaySlice) -> NDArray[np.int32]:
-    """The posts of the events of a slice's users before its stop. `events` has all events of some users."""
-    columns = events.columns
-    before = slice(0, int(np.searchsorted(columns.time, one.stop)))
-    posts: NDArray[np.int32] = np.unique(columns.post[before][np.isin(columns.user[before], one.users)])
+    """The posts of the events by which neighbours of a slice's users are found: the newest of each at any time of it.
+
+    `events` has all events of some users.
+    """
+    columns, times = events.columns, events.columns.time
+    of_users = np.flatnonzero(events.counted & np.isin(columns.user, one.users) & (times < one.stop))
+    past = of_users[times[of_users] < one.start]
+    age = cumulative_count(columns.user[past][::-1])[::-1]  # how many events of the user are newer
+    coming = of_users[len(past) :]
+    posts: NDArray[np.int32] = np.unique(
+        columns.post[np.concatenate([past[age < MAX_COMPARED_EVENTS], coming])]
+    )
     return posts
 
 

@@ -1,17 +1,18 @@
 """The engagement before a slice, from parts of a log: the same bits as in the state of the whole feed."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.feed.dataset import EventColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.ranking.options import RankingOptions
 from tests.support.feeds import feeds
 from training.replay.replay import Replay
 from training.replay.replay_slices import NumberedEvents, ReplaySlice
-from training.replay.slice_states import Authorship, engagement_before
+from training.replay.slice_states import Authorship, engaged_posts, engagement_before
 
 NOBODY = np.empty(0, np.intp)
 
@@ -20,6 +21,16 @@ def slice_from(start: float) -> ReplaySlice:
     return ReplaySlice(start, start + 1, NOBODY, NOBODY, 0, needs_whole_past=False, largest_rows=(-1, -1))
 
 
+def test_neighbours_come_from_the_newest_events_of_a_user():
+    posts = np.arange(300, dtype=np.int32)
+    users, kinds, times = np.zeros(300, np.int32), np.zeros(300, np.uint8), np.arange(300) * 1_000_000
+    events = NumberedEvents(EventColumns(users, posts, kinds, times, posts), posts, posts != 280)
+    one = replace(slice_from(290.0), users=np.array([0]), stop=295.0)
+
+    assert engaged_posts(events, one).tolist() == [post for post in range(33, 295) if post != 280]
+
+
+@settings(max_examples=30)
 @given(
     feed=feeds(least_events=6), place=st.integers(0, 20), n_parts=st.integers(1, 4), seed=st.integers(0, 9)
 )
