@@ -2,6 +2,7 @@
 # Backups of the database of libpq's variables (PGHOST, PGUSER, ...) or of DATABASE_URL, in the folder BACKUP_DIR.
 #
 #   backup.sh once        one backup
+#   backup.sh erased      the table erased_user alone
 #   backup.sh schedule    one now and every BACKUP_INTERVAL_SECONDS; the table erased_user every ERASED_INTERVAL_SECONDS
 #   backup.sh check       exit code 1 if the newest backup is older than 26 hours
 #
@@ -37,6 +38,7 @@ back_up() {
 
 case "${1:-}" in
     once) back_up ;;
+    erased) back_up_erased ;;
     schedule)
         trap 'exit 0' TERM INT
         next=0

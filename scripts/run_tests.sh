@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lint, format, architecture contracts, then the tests and, beside them, the types.
+# Lint with the checks of bandit, format, secrets, architecture contracts, then the tests and, beside them, the types.
 #
 #   scripts/run_tests.sh                  the default tier, within five minutes
 #   scripts/run_tests.sh --all            the tests marked slow, chaos, container and browser as well, and more examples
@@ -9,10 +9,11 @@ source "$(dirname "$0")/setup.sh"
 
 tier=(-m "not slow and not chaos and not container and not browser")
 collect_only=false
+scanned=
 arguments=()
 for argument in "$@"; do
     case "$argument" in
-        --all) tier=(--hypothesis-profile thorough) ;;
+        --all) tier=(--hypothesis-profile thorough); scanned=--all ;;
         -h | --help) sed -n '2,/^source/{/^#/s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
         --collect-only | --co) collect_only=true; arguments+=(--collect-only) ;;
         *) arguments+=("$argument") ;;
@@ -27,6 +28,7 @@ fi
 
 ruff check .
 ruff format --check .
+scripts/scan_secrets.sh $scanned
 lint-imports
 # Types are checked beside the tests; what mypy says follows what they say.
 types=$(mktemp)

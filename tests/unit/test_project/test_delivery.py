@@ -48,6 +48,23 @@ def test_ci_builds_every_image_from_files_that_are_there() -> None:
     assert named["SERVE_LOCK"] == {"requirements-tracing.lock"}
 
 
+def test_the_test_command_scans_for_secrets_and_ci_scans_every_file() -> None:
+    commands = (CHECKOUT / "scripts/run_tests.sh").read_text()
+
+    assert "\nscripts/scan_secrets.sh $scanned\n" in commands
+    assert "scanned=--all" in commands
+    assert '"S",' in (CHECKOUT / "ruff.toml").read_text()  # the checks of bandit
+
+
+def test_ci_keeps_the_bill_of_materials_of_each_image() -> None:
+    commands = ci_commands("docker-build")
+
+    locks = re.findall(r"scripts/sbom\.sh (\S+) \S+\.cdx\.json", commands)
+
+    assert set(locks) == {"requirements-serve.lock", "requirements-train.lock"}
+    assert all(f"{lock}" in DOCKERFILE for lock in locks)
+
+
 def test_every_stage_that_compose_builds_is_in_the_dockerfile() -> None:
     stages = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
 

@@ -76,6 +76,13 @@ def test_training_on_spark_runs_in_the_tested_environment_with_pyspark_added() -
     assert not {"py4j", "pyspark"} & tested.keys()
 
 
+def test_what_judges_a_delivery_joins_the_tested_environment_and_changes_no_version() -> None:
+    tested, delivery = pinned("requirements.lock"), pinned("requirements-delivery.lock")
+
+    assert {one for one in tested.keys() & delivery.keys() if tested[one] != delivery[one]} == set()
+    assert not {"cyclonedx-bom", "kubernetes-validate"} & tested.keys()
+
+
 def test_the_service_image_carries_nothing_that_only_training_or_tests_need() -> None:
     shipped = pinned("requirements-serve.lock")
 
@@ -100,6 +107,7 @@ def test_the_locks_were_made_from_the_packages_that_the_project_names() -> None:
     assert named(project["dependencies"] + extras["tracing"]) <= pinned("requirements-tracing.lock").keys()
     assert named(project["dependencies"] + extras["train"]) <= pinned("requirements-train.lock").keys()
     assert named(extras["peers"]) <= pinned("requirements-peers.lock").keys()
+    assert named(extras["delivery"]) <= pinned("requirements-delivery.lock").keys()
     assert named(extras["spark"]) <= pinned("requirements-spark.lock").keys()
     assert (
         named(project["dependencies"] + extras["train"] + extras["dev"]) <= pinned("requirements.lock").keys()
