@@ -77,8 +77,9 @@ from app.infrastructure.config.server_processes import require_single_process
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.connection import (
     DEFAULT_BUDGET_SECONDS,
-    check_connection,
+    ConnectionCheck,
     create_feed_engine,
+    fill_pool,
     install_deadlines,
     unconfigured_engine,
 )
@@ -116,6 +117,7 @@ log = structlog.get_logger()
 LIMIT_WITHOUT_KEY = "600/minute"  # of calls from one address, while calls need a key
 _POSTS_BUDGET_SECONDS = 5.0  # workers read posts, no request waits
 _LOCK_SECONDS = 1.0  # of the start, for a locked table: then the service listens without the database
+_WORKER_CONNECTIONS = 2  # of the pool, which workers have opened at the start
 _CHECK_BUDGET_SECONDS = 0.6  # for one round trip
 _USER_DATA_BUDGET_SECONDS = 60.0  # all rows of one user
 
@@ -139,6 +141,7 @@ class Storage:
     recommendations: RecommendationRepository | None = None
     stored_posts: StoredPostRepository | None = None
     check: Callable[[], None] | None = None  # as in DatabaseWatcher
+    fill_pool: Callable[[], None] | None = None  # opens the connections of requests
 
 
 def open_storage(settings: Settings, stack: ExitStack) -> Storage:
@@ -155,10 +158,10 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     )
     stack.callback(engine.dispose)
     schema = feed_schema(engine, settings.db_schema)
-    own = create_feed_engine(  # a full pool is no unavailable database
-        url, pool_size=1, connect_seconds=settings.connect_budget_ms / 1000
+    check = ConnectionCheck(  # a full pool is no unavailable database
+        create_feed_engine(url, connect_seconds=settings.connect_budget_ms / 1000), _CHECK_BUDGET_SECONDS
     )
-    stack.callback(own.dispose)
+    stack.callback(check.close)
     return replace(
         _storage(engine, schema, settings.statement_budget_ms / 1000, Tombstones(erasure_secrets(settings))),
         feed_log=SqlFeedLog(
@@ -167,7 +170,13 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
         stored_posts=SqlStoredPostRepository(engine, schema, settings.statement_budget_ms / 1000),
-        check=partial(check_connection, own, _CHECK_BUDGET_SECONDS),
+        check=check,
+        fill_pool=partial(
+            fill_pool,
+            engine,
+            max(1, settings.pool_size - _WORKER_CONNECTIONS),
+            settings.connect_budget_ms / 1000,
+        ),
     )
 
 
@@ -364,6 +373,8 @@ def bootstrap(
     workers.feed.lock.on_released = metrics.observe_lock
     workers.feed.needs_controls = storage.feed_log is not None and not settings.serve_without_controls
     workers.start()
+    if storage.fill_pool is not None and workers.feed.database_ok:
+        storage.fill_pool()
     on_served = None if writer is None else writer.enqueue
     stores_pages = storage.feed_log is not None and settings.impression_queue_limit > 0
     on_shown = pages.enqueue if stores_pages else None

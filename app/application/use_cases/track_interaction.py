@@ -90,7 +90,10 @@ class TrackInteraction:
         except (UnknownUser, UnknownPost) as error:
             raise type(error)(_as_given(str(error), list(checked.values()), events)) from error
         places = list(checked)
-        rejected |= {places[row]: error for row, error in recorded.rejected.items()}
+        for row, unknown in recorded.rejected.items():
+            event = events[places[row]]
+            given = event.user_id if isinstance(unknown, UnknownUser) else event.post_id
+            rejected[places[row]] = type(unknown)(given)
         apply_committed(self.apply, recorded.stored, "tracking.not_applied", events=len(recorded.stored))
         return TrackResult(len(recorded.stored), recorded.duplicates, rejected)
 

@@ -216,12 +216,12 @@ class Settings(BaseSettings):
     answer_stands_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 10
     """How long identical requests get the cached response, unless an event changes it; 0: never."""
 
-    pool_size: int = Field(5, ge=1, le=100)
+    pool_size: int = Field(8, ge=1, le=100)
     """Number of database connections of a process."""
     pool_wait_ms: Milliseconds = 200
     """Time to wait for a free connection."""
-    connect_budget_ms: Milliseconds = 500
-    """Time to open a connection."""
+    connect_budget_ms: Milliseconds = 1500
+    """Time to open a connection, which takes about five round trips."""
     command_connect_seconds: Seconds = 10
     """Time to open a connection in migrations, data and training commands."""
     statement_budget_ms: Milliseconds = 800

@@ -8,8 +8,9 @@ import math
 import select
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from threading import Barrier, BrokenBarrierError, Thread
 from typing import Any, Final, NoReturn
 
 import psycopg2
@@ -76,11 +77,19 @@ def create_feed_engine(
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: object, _record: object, arguments: Any, url_options: Any) -> Any:
-        """Open a connection. Raises psycopg2.OperationalError after `connect_seconds`."""
+        """Open a connection. Raises psycopg2.OperationalError after `connect_seconds`, which a `deadline` excludes.
+
+        It takes five round trips. Within the deadline of a request, a distant database would never be connected to.
+        """
         # `deadline` works only after `install_deadlines`; libpq then ignores connect_timeout.
         defaults = {"connect_timeout": math.ceil(connect_seconds), **_KEEPALIVE}
-        with deadline(connect_seconds):
+        began = time.monotonic()
+        token = _deadline.set(began + connect_seconds)
+        try:
             return psycopg2.connect(*arguments, **{**defaults, **url_options})
+        finally:
+            _deadline.reset(token)
+            _deadline.set(_deadline.get() + time.monotonic() - began)
 
     return engine
 
@@ -190,10 +199,53 @@ def commit_statement(
                 driver.autocommit = False
 
 
-def check_connection(engine: Engine, budget_seconds: float) -> None:
-    """Raise StorageUnavailable unless the database answers in time. `engine` has a pool that checks connections."""
-    with storage_errors(), deadline(budget_seconds), engine.connect():
-        pass
+def fill_pool(engine: Engine, connections: int, seconds: float) -> None:
+    """Open so many connections at once, within `seconds`: one that a request opens takes five more round trips.
+
+    What fails is left to the first use.
+    """
+    are_open = Barrier(connections)
+
+    def open_one() -> None:
+        with suppress(StorageUnavailable, BrokenBarrierError), storage_errors(), engine.connect():
+            are_open.wait(seconds)  # a connection that is returned would be used again
+
+    threads = [Thread(target=open_one, daemon=True) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds)
+
+
+class ConnectionCheck:
+    """Raises StorageUnavailable unless the database answers within the budget, on a connection that it keeps open.
+
+    Calls that open the connection take longer than the budget. `engine` has no pool.
+    """
+
+    def __init__(self, engine: Engine, budget_seconds: float) -> None:
+        self._engine = engine
+        self._budget_seconds = budget_seconds
+        self._connection: Connection | None = None
+
+    def __call__(self) -> None:
+        """Check the database: one round trip."""
+        with storage_errors():
+            if self._connection is None:
+                self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                with deadline(self._budget_seconds):
+                    self._connection.exec_driver_sql("SELECT 1")
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
 
 
 def _session_settings(budget_seconds: float, lock_seconds: float | None = None) -> str:

@@ -1,6 +1,6 @@
 """Runs in threads what would hold up the event loop: waiting for the database, and decoding batches."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
@@ -23,11 +23,17 @@ class WriteThreads:
 
     async def run(self, function: Callable[[], T]) -> T:
         """The result of `function`. Raises StorageUnavailable when the budget is exceeded."""
+        # The budget includes the wait for a thread. A write that is given up may still commit: the client repeats it
+        # with the same event_id.
+        return await self.within_budget(
+            to_thread.run_sync(function, limiter=self._limiter, abandon_on_cancel=True)
+        )
+
+    async def within_budget(self, result: Awaitable[T]) -> T:
+        """The result. Raises StorageUnavailable when the budget is exceeded."""
         try:
-            # The budget includes the wait for a thread. A write that is given up may still commit: the client
-            # repeats it with the same event_id.
             with anyio.fail_after(self._budget_seconds):
-                return await to_thread.run_sync(function, limiter=self._limiter, abandon_on_cancel=True)
+                return await result
         except TimeoutError:
             raise StorageUnavailable("the time budget of a write was exceeded") from None
 

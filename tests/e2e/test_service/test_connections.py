@@ -52,12 +52,11 @@ def test_a_connection_without_a_whole_head_in_time_is_closed(bounded: Service, s
 
 
 def test_a_connection_between_two_requests_stays_open(bounded: Service) -> None:
-    with closing(connect(bounded)) as connection:
-        connection.settimeout(0.9)
-        connection.sendall(HEAD + b"\r\n")
-        assert b"200 OK" in connection.recv(4096)
+    with closing(HTTPConnection("127.0.0.1", bounded.port, timeout=0.9)) as connection:
+        readyz(connection)
         with pytest.raises(TimeoutError):
-            connection.recv(4096)
+            connection.sock.recv(1)
+        assert readyz(connection) == 200
 
 
 def test_idle_connections_keep_nobody_out(bounded: Service) -> None:

@@ -20,6 +20,7 @@ from app.domain.errors import (
 )
 from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
+from app.presentation.api.group_commit import GroupCommit
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, decode_each, is_partial, read_body
 from app.presentation.api.problems import ProblemError
 from app.presentation.api.routers.write_routes import accepted, rejected_items, write_route
@@ -42,6 +43,7 @@ _TIME_PROBLEMS = (EventTooOld, ClockAhead)
 def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThreads) -> APIRouter:
     """The routes that track events and take them back."""
     router = APIRouter(tags=["interactions"])
+    group_commit = GroupCommit(threads, metrics)
 
     @router.post(
         "/interactions/track",
@@ -51,7 +53,9 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
     async def track(request: Request) -> Response:
         """Responds after the commit. The user's next feed counts the event."""
         body = await read_body(request, options)
-        await _record(threads, metrics, request, [decode(body, TrackRequest).to_dto()])
+        event = decode(body, TrackRequest).to_dto()
+        count_user(request.scope, event.user_id)
+        await group_commit.store(services_of(request.scope).track, event)
         return Response(b'{"status":"tracked"}', 202, media_type="application/json")
 
     @router.post(
