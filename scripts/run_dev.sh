@@ -19,5 +19,6 @@ address=$(python -m app.infrastructure.config.settings HOST PORT)
 read -r host port <<< "$address"
 bash scripts/prepare.sh
 
+export DRAIN_SECONDS=${DRAIN_SECONDS:-0} # a reload is a stop
 say "serving http://localhost:$port (documentation: /docs)"
 exec python -m uvicorn app.main:app --reload --reload-dir app --host "$host" --port "$port" --timeout-keep-alive 75 "$@"
