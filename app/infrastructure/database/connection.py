@@ -229,16 +229,19 @@ class ConnectionCheck:
         self._connection: Connection | None = None
 
     def __call__(self) -> None:
-        """Check the database: one round trip."""
+        """Check the database: one round trip. A connection that the database has closed is opened again."""
         with storage_errors():
-            if self._connection is None:
-                self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                with deadline(self._budget_seconds):
-                    self._connection.exec_driver_sql("SELECT 1")
-            except BaseException:
-                self.close()
-                raise
+            if self._connection is not None:
+                began = time.monotonic()
+                try:
+                    with deadline(self._budget_seconds):
+                        self._connection.exec_driver_sql("SELECT 1")
+                    return
+                except DBAPIError:
+                    self.close()
+                    if time.monotonic() - began >= self._budget_seconds:
+                        raise
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:
         """Close the connection."""

@@ -19,6 +19,7 @@ from app.domain.entities import Interaction
 from app.domain.errors import InvalidInteraction, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.connection import (
+    ConnectionCheck,
     create_feed_engine,
     deadline,
     install_deadlines,
@@ -375,3 +376,24 @@ def test_every_spelling_of_a_dsn_means_psycopg2(scheme: str) -> None:
     engine = create_feed_engine(f"{scheme}://a:b@c/d", connect_seconds=10)
 
     assert engine.url.render_as_string(hide_password=False) == "postgresql+psycopg2://a:b@c/d"
+
+
+def test_a_check_notices_a_frozen_server_within_its_budget_and_survives_a_closed_connection(
+    server: Server, deadlines: None
+) -> None:
+    engine = create_feed_engine(server.url, connect_seconds=10)
+    check = ConnectionCheck(engine, BUDGET)
+    for _ in range(2):
+        check()
+    with engine.connect() as other:
+        other.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT 1'"
+        )
+
+    check()
+    with server.frozen():
+        took = seconds(check)
+    until_it_works(check)
+    check.close()
+
+    assert BUDGET - 0.05 < took < BUDGET + SLACK
