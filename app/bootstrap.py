@@ -48,8 +48,11 @@ from app.application.workers.reconciler import Reconciler
 from app.application.workers.snapshot_writer import SnapshotWriter
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.supervisor import WorkerSupervisor
+from app.application.workers.user_evictor import UserEvictor
+from app.domain.feed.away_users import DEFAULT_USER_LIVE_DAYS
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.feed.state import FeedState
+from app.domain.feed.time_units import DAY
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
@@ -232,6 +235,7 @@ def build_workers(
     snapshots: SnapshotStore | None = None,
     snapshot_interval_seconds: float = 300.0,
     live_posts: LivePostLimits = DEFAULT_LIMITS,
+    user_live_days: float = DEFAULT_USER_LIVE_DAYS,
 ) -> WorkerSupervisor:
     """The supervisor of all workers around an empty feed, not started."""
     state = FeedState(options.counting, options.lists)
@@ -239,11 +243,12 @@ def build_workers(
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, storage.interactions, options, observer)
     watcher = ModelWatcher(feed, models, updater)
-    follower = reconciler = evictor = snapshot_writer = None
+    follower = reconciler = evictor = user_evictor = snapshot_writer = None
     if storage.feed_log is not None:
         follower = LogFollower(feed, storage.feed_log, updater, intervals, stopping)
         reconciler = Reconciler(follower, intervals)
         evictor = PostEvictor(updater, live_posts, stopping)
+        user_evictor = UserEvictor(updater, user_live_days * DAY)
         if snapshots is not None:
             snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
     return WorkerSupervisor(
@@ -253,6 +258,7 @@ def build_workers(
         follower,
         reconciler,
         evictor,
+        user_evictor,
         writer,
         impression_writer,
         snapshot_writer,
@@ -290,7 +296,14 @@ def build_use_cases(
     list_controls = ListControls(storage.controls, clock, workers.feed)
     return Services(
         recommend=GenerateRecommendations(
-            workers.feed, cursors, ranking_clock, on_served, on_shown, cache, storage.stored_posts
+            workers.feed,
+            cursors,
+            ranking_clock,
+            on_served,
+            on_shown,
+            cache,
+            storage.stored_posts,
+            None if storage.feed_log is None else workers.updater.bring_back,
         ),
         track=TrackInteraction(
             storage.interactions,
@@ -368,6 +381,7 @@ def bootstrap(
         snapshots if settings.snapshot_interval_seconds else None,
         settings.snapshot_interval_seconds,
         live_post_limits(settings),
+        settings.user_live_days,
     )
     stack.callback(workers.stop)
     workers.feed.lock.on_released = metrics.observe_lock

@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 
 from app.application.cursor import CursorCodec
 from app.application.dto import Mode, RecommendationRequest, RecommendationResponse
+from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import build_use_cases, build_workers, open_storage
@@ -40,7 +41,7 @@ from app.infrastructure.ml.registry.signing import model_keys
 from app.shared.command_line import OneLineParser, fail, whole_number
 from benchmarks.run import Run
 
-Recommend = Callable[[RecommendationRequest], RecommendationResponse | UnfinishedPage]
+Recommend = Callable[[RecommendationRequest], RecommendationResponse | UnfinishedPage | ReturningUser]
 LIMIT: Final = 50
 _MODES: Final[Sequence[Mode]] = ("ranked", "newest", "following")
 _RETRIES: Final = 20  # of a page while the database is too slow
@@ -190,7 +191,7 @@ def _page(recommend: Recommend, request: RecommendationRequest, found: Scroll) -
     for _ in range(_RETRIES):
         began = time.thread_time()
         in_memory = recommend(request)
-        page = in_memory.complete() if isinstance(in_memory, UnfinishedPage) else in_memory
+        page = in_memory if isinstance(in_memory, RecommendationResponse) else in_memory.complete()
         found.cpu_ms.append((time.thread_time() - began) * 1000)
         if not (page.degraded and page.exhausted):
             break

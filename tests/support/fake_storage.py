@@ -287,7 +287,9 @@ class InMemoryInteractions:
         self._tables.begin()
         return {pair: self._tables.events_of([pair]) for pair in pairs}
 
-    def events_with(self, users: Sequence[UUID], posts: Sequence[UUID]) -> KeyedEvents:
+    def events_with(
+        self, users: Sequence[UUID], posts: Sequence[UUID], *, in_request: bool = False
+    ) -> KeyedEvents:
         self._tables.begin()
         chosen = [
             one

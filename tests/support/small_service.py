@@ -17,7 +17,6 @@ from app.application.use_cases.give_feedback import Feedback
 from app.application.use_cases.report_seen import SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
-from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import Impression, InteractionType, Post, User
@@ -332,7 +331,7 @@ class SmallService:
     def generate(self, request: RecommendationRequest) -> RecommendationResponse:
         """The whole page, after a read of the tables if memory lacks posts of it."""
         page = self.use_cases.recommend(request)
-        return page.complete() if isinstance(page, UnfinishedPage) else page
+        return page if isinstance(page, RecommendationResponse) else page.complete()
 
     def all_pages(self, user: str, *, limit: int = 7, **options: Any) -> list[RecommendationResponse]:
         """All pages by cursor, to the end of the list."""

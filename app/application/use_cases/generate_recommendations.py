@@ -15,6 +15,7 @@ from app.application.feed_query import FeedQuery
 from app.application.list_progress import ListProgress, last_by_time
 from app.application.live_feed import LiveFeed
 from app.application.response_cache import ResponseCache, cache_validity
+from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import PageGroups, UnfinishedPage
 from app.domain.entities import Impression
 from app.domain.feed.time_position import TimePosition
@@ -35,6 +36,7 @@ class GenerateRecommendations:
     on_shown   gets each ranked page; it must not block
     Neither gets a page without `record`.
     storage    has the posts that memory lacks; None without a database
+    bring_back  reads the events of a user who is away into memory; raises StorageUnavailable
     """
 
     feed: LiveFeed
@@ -44,16 +46,33 @@ class GenerateRecommendations:
     on_shown: OnShown | None
     cache: ResponseCache
     storage: StoredPostRepository | None = None
+    bring_back: Callable[[UUID], None] | None = None
 
-    def __call__(self, request: RecommendationRequest) -> RecommendationResponse | UnfinishedPage:
+    def __call__(
+        self, request: RecommendationRequest
+    ) -> RecommendationResponse | UnfinishedPage | ReturningUser:
         """Return one page without waiting, or what memory has of it if the rest of the page is in storage.
 
-        Raises InvalidId, InvalidCursor, ExpiredCursor and nothing else.
+        Of a user whose events are in storage, the whole page follows. Raises InvalidId, InvalidCursor, ExpiredCursor
+        and nothing else.
         """
         query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
         with self.feed.lock:
             state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)
+            is_away = user >= 0 and bool(state.is_away[user])
+        if is_away and self.bring_back is not None and self.feed.database_ok:
+            return ReturningUser(partial(self.bring_back, query.user_id), partial(self._page, query))
+        return self._page(query)
+
+    def _page(self, query: FeedQuery) -> RecommendationResponse | UnfinishedPage:
+        """A page from what is in memory."""
+        request = query.request
+        with self.feed.lock:
+            state = self.feed.state
+            user = state.user_rows.get(query.user_id.bytes, -1)
+            if user >= 0:
+                state.requested[user] = query.now.timestamp()
             validity = cache_validity(self.feed, user, query.now.timestamp())
             self.cache.bind(state)
             if (cached := self.cache.response(query, validity)) is not None:

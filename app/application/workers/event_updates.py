@@ -75,6 +75,7 @@ class EventUpdates:
         if state.complete_from is None:
             new = of_known_posts
         state.n_events += len(new) - len(of_known_posts)  # the others are of evicted posts
+        state.n_events -= sum(event.seq in self._applied for event in new)  # of posts that were re-created
         if state.checksums is not None:
             state.checksums.events.mark_unknown(event.seq for event in new)
         for event in new:

@@ -12,6 +12,7 @@ class PollIntervals:
     reconcile          a comparison of memory with the database
     newest             a read of the newest posts, only for tables without triggers
     eviction           a look whether too many posts are in memory
+    user_eviction      a look whether users in memory have been away for long
     purge              removal of outbox rows older than `outbox_ttl`
     """
 
@@ -20,5 +21,6 @@ class PollIntervals:
     reconcile_seconds: float = 60.0
     newest_seconds: float = 2.0
     eviction_seconds: float = 1.0
+    user_eviction_seconds: float = 600.0
     purge_seconds: float = 3600.0
     outbox_ttl: timedelta = timedelta(days=7)

@@ -153,9 +153,9 @@ def _follows_of(state: FeedState, users: Iterable[bytes]) -> list[tuple[UUID, UU
 def _may_lack_pairs(
     state: FeedState, events: Sequence[int], pairs: Mapping[UserAndPost, Sequence[int]]
 ) -> bool:
-    """True if the user and post of one of `events` are unknown, though it may count before its user's list."""
+    """True if the user and post of one of `events` are unknown, though it may count outside its user's list."""
     known = {number for numbers in pairs.values() for number in numbers}
-    has_earlier = state.earlier_events.lengths(np.arange(state.n_users)).any()
+    has_earlier = state.is_away.any() or state.earlier_events.lengths(np.arange(state.n_users)).any()
     return bool(has_earlier) and not known.issuperset(events)
 
 

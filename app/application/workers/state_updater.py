@@ -148,6 +148,7 @@ class StateUpdater:
         for batch in slices(stored, _BATCH_SIZE):
             with self.change_lock:
                 state = self.feed.state
+                self.lists.bring_back(state, _users_of(batch), self._writes("lists"))
                 stored_before = self.lists.events_before(state, batch)
                 self.events.record(state, batch, self._writes("events"), stored_before)
 
@@ -217,6 +218,7 @@ class StateUpdater:
             if is_known or (controls.controls and controls.user_id not in changes.removed_users):
                 self.apply_controls(controls)
         with self.change_lock:
+            self.lists.bring_back(state, _users_of(changes.events), self._writes("lists"))
             stored_before = self.lists.events_before(state, changes.events)
             unordered = unordered_pairs(state, changes.events, stored_before)
         self.apply_events(changes.events)
@@ -275,6 +277,8 @@ class StateUpdater:
                 for user in latest:
                     created = -np.inf if user.created_at is None else user.created_at.timestamp()
                     row, writes = state.user_rows[user.id.bytes], self._writes("users")
+                    if state.weighs_new_accounts:
+                        self.lists.bring_back(state, [user.id], writes)
                     posts = set_account_created(state, row, created, writes)
                     self.lists.rebuild(state, posts[:0], posts, writes)
 
@@ -396,6 +400,11 @@ class StateUpdater:
                 state = self.feed.state
                 self.lists.replace_events(state, stored_pairs(state, batch), self._writes("retraction"))
 
+    def bring_back(self, user: UUID) -> None:
+        """Read the events of a user who is away, for a request. Raises StorageUnavailable."""
+        with self.change_lock:
+            self.lists.bring_back(self.feed.state, [user], self._writes("lists"), in_request=True)
+
     def refill_lists(self) -> None:
         """Read the entries that lists lack since an eviction, in short steps. Raises StorageUnavailable."""
         state = self.feed.state
@@ -411,3 +420,7 @@ class StateUpdater:
 
     def _writes(self, writer: str) -> Writing:
         return partial(self._writing, writer)
+
+
+def _users_of(events: Iterable[StoredInteraction]) -> set[UUID]:
+    return {event.interaction.user_id for event in events}

@@ -1,6 +1,6 @@
 """Reads what the lists of a state do not contain, because memory holds their newest entries only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from uuid import UUID
@@ -44,6 +44,14 @@ class StoredLists:
             return {pair: [event for event in stored[pair] if event.seq not in new] for pair in pairs}
         return {pair: returned_events(state, stored[pair]) for pair in pairs}
 
+    def bring_back(
+        self, state: FeedState, users: Iterable[UUID], writing: Writing, *, in_request: bool = False
+    ) -> None:
+        """Read the events of those of `users` who are away. `in_request`: within the time of a request."""
+        rows = {state.user_rows.get(user.bytes, -1) for user in users} - {-1}
+        away = np.array(sorted(row for row in rows if state.is_away[row]), np.intp)
+        self.rebuild(state, away, away[:0], writing, in_request=in_request)
+
     def replace_events(self, state: FeedState, pairs: Sequence[PairEvents], writing: Writing) -> None:
         """As `retraction.replace_events`, also of pairs whose lists memory does not have completely."""
         complete = [is_complete(state, pair.user, pair.post) for pair in pairs]
@@ -52,12 +60,16 @@ class StoredLists:
         users, posts = (sorted({pair.user for pair in others}), sorted({pair.post for pair in others}))
         self.rebuild(state, np.array(users, np.intp), np.array(posts, np.intp), writing)
 
-    def rebuild(self, state: FeedState, users: Rows, posts: Rows, writing: Writing) -> None:
+    def rebuild(
+        self, state: FeedState, users: Rows, posts: Rows, writing: Writing, *, in_request: bool = False
+    ) -> None:
         """Make the lists of users and posts, and the counters of the posts, those of all their events."""
         while len(users) or len(posts):
             user_ids = [UUID(bytes=key) for key in state.user_keys[users].tolist()]
             post_ids = [UUID(state.post_ids[row]) for row in posts.tolist()]
-            events = keyed_columns(state, self.interactions.events_with(user_ids, post_ids))
+            events = keyed_columns(
+                state, self.interactions.events_with(user_ids, post_ids, in_request=in_request)
+            )
             users, posts = users[:0], rebuild_lists(state, users, posts, events, writing)
 
 

@@ -21,6 +21,7 @@ from app.application.workers.reconciler import Reconciler
 from app.application.workers.snapshot_recovery import restore_state
 from app.application.workers.snapshot_writer import SnapshotWriter
 from app.application.workers.state_updater import StateUpdater
+from app.application.workers.user_evictor import UserEvictor
 from app.application.workers.write_behind import MIN_PAUSE_SECONDS
 
 log = structlog.get_logger()
@@ -34,7 +35,7 @@ _FIRST_SNAPSHOT_SECONDS = 5.0  # after the start: an outage soon afterwards is a
 class WorkerSupervisor:
     """Repeats the work of each worker in a thread of its own. A failure is logged; the thread goes on.
 
-    follower           None without a database, and so are `reconciler` and `evictor`
+    follower           None without a database, and so are `reconciler` and the evictors
     writer             None if responses are not saved
     impression_writer  saves the pages that were shown; None if they are not saved
     snapshot_writer    None without a database, or if no snapshots are stored
@@ -48,6 +49,7 @@ class WorkerSupervisor:
     follower: LogFollower | None
     reconciler: Reconciler | None
     evictor: PostEvictor | None
+    user_evictor: UserEvictor | None
     writer: RecommendationWriter | None
     impression_writer: ImpressionWriter | None
     snapshot_writer: SnapshotWriter | None
@@ -158,6 +160,8 @@ class WorkerSupervisor:
             yield "reconciler", self.reconciler.run, self.intervals.reconcile_seconds
         if self.evictor is not None:
             yield "post-evictor", self.evictor.run, self.intervals.eviction_seconds
+        if self.user_evictor is not None:
+            yield "user-evictor", self.user_evictor.run, self.intervals.user_eviction_seconds
         yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
         if self.writer is not None:
             yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS

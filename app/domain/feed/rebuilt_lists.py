@@ -20,7 +20,8 @@ Rows = NDArray[np.intp]
 
 def is_complete(state: FeedState, user: int, post: int) -> bool:
     """True if the lists of a user row and of a post row contain all their events that count."""
-    return not state.earlier_events.length(user) and bool(has_all_users(state, np.array([post]))[0])
+    has_all_events = not state.is_away[user] and not state.earlier_events.length(user)
+    return has_all_events and bool(has_all_users(state, np.array([post]))[0])
 
 
 def short_lists(state: FeedState) -> tuple[Rows, Rows]:
@@ -66,8 +67,9 @@ def _rebuild_users(
     of_users = [events[places] for places in _places(events.user, users)]
     outdated: set[int] = set()
     for user, own in zip(users, of_users, strict=True):
-        before, after = Counter(state.seen_posts(user).tolist()), Counter(own.post.tolist())
-        outdated.update((before - after) | (after - before))
+        if not state.is_away[user]:
+            before, after = Counter(state.seen_posts(user).tolist()), Counter(own.post.tolist())
+            outdated.update((before - after) | (after - before))
     with writing():
         for user, own in zip(users, of_users, strict=True):
             newest, earlier = own[-limit:], own[:-limit]
@@ -75,6 +77,7 @@ def _rebuild_users(
                 user, newest.post, newest.time, newest.kind, newest.received, newest.seq
             )
             state.earlier_events.replace(user, earlier.post, earlier.kind)
+        state.is_away[users] = False
     return outdated
 
 

@@ -126,6 +126,8 @@ class FeedState:
         self.follows = RaggedArray(np.int32)  # by user: followed user
         self.followers = np.zeros(0, np.int64)  # by user
         self.accounts_created = np.zeros(0)  # by user: seconds, -inf unknown
+        self.requested = np.zeros(0)  # by user: time of the last request in seconds, -inf before the first
+        self.is_away = np.zeros(0, np.bool_)  # by user: the events are in storage only (see `away_users`)
         self.controls = FeedControls()
         self.post_words = PostWords()
         self.impressions = FeedImpressions()
@@ -219,6 +221,8 @@ class FeedState:
         self.user_keys = grow(self.user_keys, users)
         self.followers = grow(self.followers, users)
         self.accounts_created = grow(self.accounts_created, users, -np.inf)
+        self.requested = grow(self.requested, users, -np.inf)
+        self.is_away = grow(self.is_away, users)
         self.users_by_post.ensure_rows(posts)
         for name, fill in _POST_ARRAYS.items():
             setattr(self, name, grow(getattr(self, name), posts, fill))

@@ -50,7 +50,12 @@ _POST_ARRAYS: Final = {
     "engagements": np.int64,
     "last_engaged": np.float64,
 }
-_USER_ARRAYS: Final = {"followers": np.int64, "accounts_created": np.float64}
+_USER_ARRAYS: Final = {
+    "followers": np.int64,
+    "accounts_created": np.float64,
+    "requested": np.float64,
+    "is_away": np.bool_,
+}
 _KINDS: Final = 5
 _EVENT_DTYPES: Final = (np.int32, np.float64, np.uint8)
 _IDS_PER_STEP: Final = 20_000

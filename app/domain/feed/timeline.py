@@ -172,8 +172,7 @@ class FeedTimeline:
             self._follow_times = np.full(len(self._follow_times), -np.inf)
             self.advance(np.inf)
             for owner, name in self.state.growing_arrays():
-                if getattr(owner, name).wastes_memory:
-                    setattr(owner, name, getattr(owner, name).compacted())
+                setattr(owner, name, getattr(owner, name).compacted())
         return self.state
 
     def posts_before(self, time: float) -> int:

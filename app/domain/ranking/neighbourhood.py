@@ -34,7 +34,9 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
     owner, (users,) = state.users_by_post.gather(posts, users_per_post, columns=(0,))
     overlap = GroupSums(users, weight[owner][None], state.n_users)
     found = overlap.rows
-    similarity = overlap.sums[0] / np.sqrt(4.0 + state.event_counts(found))
+    events = state.event_counts(found)
+    similarity = overlap.sums[0] / np.sqrt(4.0 + events)
+    similarity[events == 0] = 0.0  # the events of users who are away are not in memory
     similarity[context.excluded_as_neighbours(found)] = 0.0
     if len(found) > _MAX_NEIGHBOURS:  # sort the largest ones, with all that equal the last of them
         is_large = similarity >= np.partition(similarity, -_MAX_NEIGHBOURS)[-_MAX_NEIGHBOURS]

@@ -82,10 +82,13 @@ class InteractionRepository(Protocol):
     def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """All events of each of the given users with the given post, in the order of their numbers."""
 
-    def events_with(self, users: Sequence[UUID], posts: Sequence[UUID]) -> KeyedEvents:
+    def events_with(
+        self, users: Sequence[UUID], posts: Sequence[UUID], *, in_request: bool = False
+    ) -> KeyedEvents:
         """All events of the users, and all events with the posts, each once.
 
-        Also those of users or posts that no view shows any more: a reader may have missed that.
+        Also those of users or posts that no view shows any more: a reader may have missed that. `in_request`: within
+        the budget of a request; else it may take longer.
         """
 
     def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.feed.away_users import DEFAULT_USER_LIVE_DAYS
 from app.domain.feed.feed_window import DEFAULT_WINDOW_DAYS
 from app.domain.feed.live_posts import DEFAULT_LIMITS
 from app.domain.ranking.options import RankingOptions
@@ -206,6 +207,8 @@ class Settings(BaseSettings):
     """Number of newest interactions of each user in memory; of older ones, only the posts and types are."""
     users_per_post: Annotated[int, Field(ge=1, le=80)] = _RANKING.lists.users_per_post
     """Number of newest interactions with each post in memory."""
+    user_live_days: Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)] = DEFAULT_USER_LIVE_DAYS
+    """Interactions of a user leave memory if the user did nothing for this long; the next request reads them."""
 
     cursor_life_hours: Hours = 24
     """Lifetime of a cursor; an older one is rejected with 410."""

@@ -116,12 +116,15 @@ class SqlInteractionRepository(SqlRepository):
         with self.transaction() as connection:
             return read_events_of(connection, self.schema, pairs)
 
-    def events_with(self, users: Sequence[UUID], posts: Sequence[UUID]) -> KeyedEvents:
+    def events_with(
+        self, users: Sequence[UUID], posts: Sequence[UUID], *, in_request: bool = False
+    ) -> KeyedEvents:
         """As in InteractionRepository."""
         source = (
             f"{self.schema['user_interaction']} WHERE user_id = ANY(%s::uuid[]) OR post_id = ANY(%s::uuid[])"
         )
-        with transaction(self.engine, _LISTS_BUDGET_SECONDS) as connection:
+        budget_seconds = self.budget_seconds if in_request else _LISTS_BUDGET_SECONDS
+        with transaction(self.engine, budget_seconds) as connection:
             return read_events(connection, source, list(users), list(posts))
 
     def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:

@@ -15,6 +15,7 @@ from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
 from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
+from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.use_cases.user_data import UserData
@@ -46,7 +47,7 @@ class ApiOptions:
 class Services:
     """The use cases. `recommend` and `count_updates` answer from memory, in a millisecond or so; the others wait."""
 
-    recommend: Callable[[RecommendationRequest], RecommendationResponse | UnfinishedPage]
+    recommend: Callable[[RecommendationRequest], RecommendationResponse | UnfinishedPage | ReturningUser]
     track: TrackInteraction
     retract: Callable[[Retraction], int]
     give_feedback: Callable[[Feedback], None]

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.application.dto.recommendation_response import RecommendationResponse
-from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
 from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
@@ -65,7 +64,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
             count_user(request.scope, query.user_id)
             mode = query.context.mode
             page = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
-            response = await threads.complete(page) if isinstance(page, UnfinishedPage) else page
+            response = page if isinstance(page, RecommendationResponse) else await threads.complete(page)
             ranked = perf_counter()
             content = encode(response, request.scope["feed.request_id"])
             ended = perf_counter()

@@ -1,7 +1,7 @@
 """Lists with their newest entries only: after any change they are those of a full read."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.application.workers.post_evictor import PostEvictor
+from app.application.workers.user_evictor import UserEvictor
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.state import FeedState
@@ -154,37 +155,46 @@ def test_a_list_without_its_database_keeps_what_it_has():
     assert events(service.feed.state, "reader0") == before
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(["evict", "compare", "block", "erase", "delete", "many"]), random_changes),
-    max_size=6,
-)
+def erase(service: SmallService) -> None:
+    service.tables.remove_user(user_uuid("reader"))
+    service.add_users("reader")
 
 
-@settings(max_examples=25)
-@given(steps=steps)
-def test_any_changes_leave_the_lists_of_a_full_read(steps: list[tuple[str, list[Change]]]) -> None:
+def engage_much(service: SmallService) -> None:
+    for number in range(30):
+        service.pass_time(60)
+        service.track(READERS[number % 6], f"p{16 + number * 7 % 8}", "view")
+
+
+def compare(service: SmallService) -> None:
+    reconcile_now(service)
+    assert service.state.reconciliation is not None
+    assert not any(service.state.reconciliation.differences.values())
+
+
+STEPS: dict[str, Callable[[SmallService], object]] = {
+    "evict": lambda service: PostEvictor(service.workers.updater, TWENTY).run(),
+    "send away": lambda service: UserEvictor(service.workers.updater, idle_seconds=0).run(),
+    "block": lambda service: service.feedback("other", "block_author", "ann"),
+    "delete": lambda service: service.remove_post(next(iter(service.tables.posts.values())).external_id),
+    "erase": erase,
+    "engage": engage_much,
+    "compare": compare,
+}
+
+
+@settings(max_examples=12)
+@given(steps=st.lists(st.tuples(random_changes, st.sampled_from(list(STEPS))), max_size=6))
+def test_any_changes_leave_the_lists_of_a_full_read(steps: list[tuple[list[Change], str]]) -> None:
     service = a_bounded_service()
-    for what, changes in steps:
+    for changes, step in steps:
         make_changes(changes, service, service)
-        if what == "block":
-            service.feedback("other", "block_author", "ann")
-        elif what == "erase":
-            service.tables.remove_user(user_uuid("reader"))
-            service.add_users("reader")
-        elif what == "delete":
-            service.remove_post(next(iter(service.tables.posts.values())).external_id)
-        elif what == "many":
-            for number in range(30):
-                service.pass_time(60)
-                service.track(READERS[number % 6], f"p{16 + number * 7 % 8}", "view")
         service.catch_up()
-        if what == "evict":
-            PostEvictor(service.workers.updater, TWENTY).run()
-        elif what == "compare":
-            reconcile_now(service)
-            assert service.state.reconciliation is not None
-            assert not any(service.state.reconciliation.differences.values())
-        service.pass_time(timedelta(hours=1).total_seconds())
+        STEPS[step](service)
+        service.catch_up()
+        service.pass_time(3600)
 
+    for user_id in service.tables.users:
+        service.workers.updater.bring_back(user_id)
     assert differences(service) == []
     assert service.state.interactions == len(service.tables.events)

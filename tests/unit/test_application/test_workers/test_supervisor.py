@@ -98,6 +98,7 @@ def test_without_a_database_only_the_registry_is_watched(database: bool) -> None
         "log-follower",
         "reconciler",
         "post-evictor",
+        "user-evictor",
         "outbox-purge",
         "feed-warnings",
         "model-watcher",
