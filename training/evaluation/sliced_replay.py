@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.impressions import FeedImpressions
+from app.shared.exceptions import ConfigurationError
 from training.evaluation.replay_job import FittedRanking, Progress, ReplayPlan, Result
 from training.evaluation.replay_tasks import SharedPlan, tasks_between
 from training.replay.replay_slices import NumberedEvents, ReplaySlice, SliceState
@@ -87,6 +88,11 @@ class SlicedReplay:
 
     def __init__(self, plan: ReplayPlan, cluster: Cluster, tasks_per_slot: int = 2) -> None:
         """`tasks_per_slot` slices for each part that is processed at a time: fewer repeat less, more balance better."""
+        if plan.replay.evicts_posts:
+            raise ConfigurationError(
+                "TRAINING_ENGINE=spark: slices have all posts, and this feed has more than LIVE_POSTS; raise "
+                "LIVE_POSTS, or set TRAINING_ENGINE=local"
+            )
         self._plan, self._cluster = plan, cluster
         self._n_tasks = tasks_per_slot * cluster.parallelism
         n_events = len(plan.replay.dataset.events)

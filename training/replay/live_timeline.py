@@ -106,6 +106,7 @@ class LiveReplay:
     def __init__(self, timeline: FeedTimeline, limits: LivePostLimits) -> None:
         self._all, self._limits = timeline, limits
         self._first_eviction = eviction_times(timeline, limits)[:1].min(initial=np.inf)
+        self.evicts = bool(np.isfinite(self._first_eviction))
         self._embedding: tuple[Embed, int] | None = None
         self._timeline: LiveTimeline | None = None
 

@@ -119,9 +119,14 @@ class Replay:
         self._neighbour_models: NeighbourModels | None = None
         self._text_round: int | None = None
         self._contexts: dict[FeedState, RankingContext] = {}
-        self._live = live_posts and LiveReplay(self.timeline, live_posts)
+        self._live = None if live_posts is None else LiveReplay(self.timeline, live_posts)
         self._user_hash = hash_keys(dataset.users.key)
         self._post_hash = hash_keys(dataset.posts.key)[self.timeline.post_order]
+
+    @property
+    def evicts_posts(self) -> bool:
+        """Whether the feed has more posts than a service has in memory (`live_posts`)."""
+        return self._live is not None and self._live.evicts
 
     def test_requests(self, at_most: int) -> NDArray[np.intp]:
         """Event rows of the test part's requests, in order of time; at most `at_most`, those with the smallest hash."""

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.ranking.options import RankingOptions
+from app.shared.exceptions import ConfigurationError
 from tests.support.feeds import feeds, generated, with_pages
 from tests.support.sliced_engine import SlicedEngine
 from training.evaluation.prequential import ReplayResult, replay_rankers
@@ -73,3 +75,13 @@ def test_slices_of_any_feed_rank_as_the_whole_replay_does(tmp_path_factory, feed
     found, _ = dumped(dataset, path, SlicedEngine(slots), start)
 
     assert found == expected
+
+
+def test_slices_of_a_feed_with_evicted_posts_are_rejected():
+    feed = generated(users=10, posts=40, interactions=100)
+    replay = Replay(
+        feed, RankingOptions(), live_posts=LivePostLimits(newest=5, strongest=1, engaged_days=0.1)
+    )
+
+    with pytest.raises(ConfigurationError, match="more than LIVE_POSTS"):
+        replay_rankers(replay, ["newest"], QUICK, max_requests=5, engine=SlicedEngine(1))
