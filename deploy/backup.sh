@@ -9,6 +9,7 @@
 # A backup is feed-TIME.dump (pg_dump's custom format). erased_user.sql is the newest copy of that table alone, which a
 # restore of an older backup needs. Files appear whole; the BACKUPS_KEPT newest dumps stay.
 set -euo pipefail
+umask 077
 
 : "${BACKUP_DIR:?set it to a folder on another disk than the one of the database}"
 interval=${BACKUP_INTERVAL_SECONDS:-86400}
