@@ -3,7 +3,8 @@
 A process starts with a feed in memory and gets the changes of some minutes without pauses, while another thread ranks:
 200 events a second, single ones, batches of 500 and reads of the log; posts, users, follows, controls and pages;
 retractions, also of users with thousands of events; at the end another model and another state. The times are CPU time
-of the thread that changes the feed, so they do not depend on other load. There is no database.
+of the thread that changes the feed, so they do not depend on other load. An object in memory is the log that lists are
+read from again.
 """
 
 import argparse
@@ -26,8 +27,8 @@ from app.application.workers.event_updates import EventUpdates
 from app.application.workers.state_updater import StateUpdater
 from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
 from app.domain.entities.control import Control
-from app.domain.feed.dataset import EventColumns
-from app.domain.feed.row_checksums import FeedChecksums, RowChecksums
+from app.domain.feed.dataset import KEY_DTYPE, EventColumns, KeyedEvents
+from app.domain.feed.row_checksums import Checksums, FeedChecksums, RowChecksums
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
@@ -36,10 +37,13 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import FeedChanges, LogPosition
 from app.domain.repositories.follow_repository import FollowChange
-from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction, UserAndPost
+from app.domain.repositories.interaction_repository import (
+    InteractionRepository,
+    RemovedEvents,
+    StoredInteraction,
+    UserAndPost,
+)
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.database.connection import unconfigured_engine
-from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.shared.command_line import OneLineParser, positive, whole_number
 
 START = 1.7e9
@@ -57,7 +61,18 @@ def post_id(number: int) -> UUID:
     return UUID(int=1 << 121 | number)
 
 
-def feed_state(users: int, posts: int, interactions: int) -> FeedState:
+def past_events(users: int, posts: int, interactions: int) -> EventColumns:
+    random = np.random.default_rng(0)
+    return EventColumns(
+        (random.random(interactions) ** 2 * users).astype(np.int32),  # few users and posts have many events
+        (random.random(interactions) ** 2 * posts).astype(np.int32),
+        random.integers(0, 5, interactions).astype(np.uint8),
+        np.sort((START - SPAN * random.random(interactions)) * 1e6).astype(np.int64),
+        np.arange(interactions),
+    )
+
+
+def feed_state(users: int, posts: int, events: EventColumns) -> FeedState:
     random = np.random.default_rng(0)
     state = FeedState()
     state.add_users([user_id(number).bytes for number in range(users)])
@@ -74,17 +89,79 @@ def feed_state(users: int, posts: int, interactions: int) -> FeedState:
         tags=[("tag",)] * posts,
         vectors=random.random((posts, DIMENSIONS), np.float32),
     )
-    time_us = np.sort((START - SPAN * random.random(interactions)) * 1e6).astype(np.int64)
-    events = EventColumns(
-        (random.random(interactions) ** 2 * users).astype(np.int32),  # few users and posts have many events
-        (random.random(interactions) ** 2 * posts).astype(np.int32),
-        random.integers(0, 5, interactions).astype(np.uint8),
-        time_us,
-        np.arange(interactions),
-    )
-    state.record(events, np.ones(interactions, np.bool_))
-    state.checksums = RowChecksums.of(FeedChecksums(), {}, {})
+    state.record(events, np.ones(len(events), np.bool_))
+    checksums = Checksums(events.seq, np.ones(len(events), np.int64))
+    state.checksums = RowChecksums.of(FeedChecksums(events=checksums), {}, {})
     return state
+
+
+class LogInMemory:
+    """What changes read of an InteractionRepository: the interactions of a feed before START without retracted ones."""
+
+    def __init__(self, events: EventColumns) -> None:
+        self._events = events
+        self._is_removed = np.zeros(len(events), np.bool_)
+        self._by_user, self._by_post = (
+            np.argsort(column, kind="stable") for column in (events.user, events.post)
+        )
+
+    def remove(self, seqs: Sequence[int]) -> None:
+        """Retract interactions; the numbers of later ones are ignored."""
+        self._is_removed[[seq for seq in seqs if seq < len(self._is_removed)]] = True
+
+    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
+        events = self._events
+        found: dict[UserAndPost, list[StoredInteraction]] = {}
+        for user, post in pairs:
+            places = self._places(self._by_user, events.user, [user])
+            found[user, post] = [
+                StoredInteraction(place, 1, at, Interaction(user, post, INTERACTION_TYPES[kind], at))
+                for place in places[events.post[places] == _number(post)].tolist()
+                for kind, at in [
+                    (events.kind.item(place), datetime.fromtimestamp(events.time.item(place), UTC))
+                ]
+            ]
+        return found
+
+    def events_with(
+        self,
+        users: Sequence[UUID],
+        posts: Sequence[UUID],
+        *,
+        in_request: bool = False,  # noqa: ARG002  a name of the port
+    ) -> KeyedEvents:
+        events = self._events
+        places = np.unique(
+            np.concatenate(
+                [
+                    self._places(self._by_user, events.user, users),
+                    self._places(self._by_post, events.post, posts),
+                ]
+            )
+        )
+        user_keys, post_keys = (
+            np.array([of(number).bytes for number in column[places].tolist()], KEY_DTYPE)
+            for of, column in ((user_id, events.user), (post_id, events.post))
+        )
+        time_us = events.time_us[places]
+        return KeyedEvents(user_keys, post_keys, events.kind[places], time_us, time_us, places)
+
+    def _places(
+        self, order: NDArray[np.intp], column: NDArray[np.int32], ids: Sequence[UUID]
+    ) -> NDArray[np.intp]:
+        """The interactions of these users, or with these posts, whose places in `column` are in `order`."""
+        numbers = [_number(one) for one in ids]
+        starts, ends = (
+            np.searchsorted(column, numbers, side=side, sorter=order).tolist() for side in ("left", "right")
+        )
+        found = [order[start:end] for start, end in zip(starts, ends, strict=True)]
+        places: NDArray[np.intp] = np.concatenate([order[:0], *found])
+        return places[~self._is_removed[places]]
+
+
+def _number(one: UUID) -> int:
+    """The number of a `user_id` or `post_id`."""
+    return one.int & (1 << 120) - 1
 
 
 @dataclass(eq=False)
@@ -92,6 +169,7 @@ class Changes:
     """The changes of a feed, one second after the other."""
 
     updater: StateUpdater
+    log: LogInMemory
     now: float = START
     seq: int = 1 << 40
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(1))
@@ -148,6 +226,7 @@ class Changes:
         of_post: dict[str, list[int]] = defaultdict(list)
         for post, seq in zip(posts, seqs, strict=True):
             of_post[state.post_ids[post]].append(seq)
+        self.log.remove(seqs)
         self.updater.remove_events(
             [RemovedEvents(user, UUID(post), gone, ()) for post, gone in of_post.items()]
         )
@@ -185,13 +264,6 @@ class Changes:
         return post_id(int(self.random.random() ** 2 * self.updater.feed.state.n_posts))
 
 
-class EmptyLog(SqlInteractionRepository):
-    """An InteractionRepository without events."""
-
-    def events_of(self, pairs: Sequence[UserAndPost]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
-        return dict.fromkeys(pairs, ())
-
-
 def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[str, NDArray[np.float64]]:
     """Milliseconds of CPU time for which each step held the lock, by writer."""
     held: dict[str, list[float]] = defaultdict(list)
@@ -199,9 +271,11 @@ def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[s
     pipeline = ranking_pipeline(options, None, None, NoObserver())
     feed = LiveFeed(FeedState(), ActiveRanker(pipeline))
     feed.lock.on_released = lambda writer, seconds: held[writer].append(1000 * seconds)
-    updater = StateUpdater(feed, None, SqlInteractionRepository(unconfigured_engine()), options, NoObserver())
-    read, read_again = (feed_state(users, posts, interactions) for _ in range(2))
-    changes, stop = Changes(updater), threading.Event()
+    events = past_events(users, posts, interactions)
+    log = LogInMemory(events)
+    updater = StateUpdater(feed, None, cast(InteractionRepository, log), options, NoObserver())
+    read, read_again = (feed_state(users, posts, events) for _ in range(2))
+    changes, stop = Changes(updater, log), threading.Event()
 
     def rank() -> None:
         random = np.random.default_rng(2)
