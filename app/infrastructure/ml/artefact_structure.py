@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, STRONG_HALF_LIVES
 from app.domain.feed.trending_posts import MAX_TRENDING_POSTS, TrendingPosts
 from app.domain.ranking.choice_model import ChoiceModel
@@ -67,6 +68,7 @@ def _check_options(parts: _Parts) -> None:
     _check_numbers(options, RankingOptions, is_positive=lambda name: name.endswith(("_hours", "_days")))
     _check_numbers(options["formula"], FormulaWeights, is_positive=lambda name: name.endswith("_hours"))
     _check_numbers(options["counting"], CountingRule, is_positive=lambda _: False)
+    _check_numbers(options.get("lists", {}), ListLimits, is_positive=lambda _: True)
     weights, kind_weights = options["interaction_weights"], CountingRule(**options["counting"]).kind_weights
     _require(weights.keys() == set(INTERACTION_TYPES) and len(kind_weights) == len(INTERACTION_TYPES))
     half_lives = RankingOptions(**options).trending_source_half_lives_hours

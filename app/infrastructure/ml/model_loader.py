@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.event_counting import CountingRule
+from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.state import FeedState
 from app.domain.feed.trending_posts import TrendingPosts
 from app.domain.ranking.assembly import ranking_pipeline
@@ -87,6 +88,7 @@ class ServedModel:
             check_structure(artifact)
             options = dict(artifact["options"])
             options["counting"] = CountingRule(**options["counting"])
+            options["lists"] = ListLimits(**options.get("lists", {}))  # an earlier version wrote none
             options["formula"] = FormulaWeights(**options["formula"])
             return cls(
                 options=RankingOptions(**options),
