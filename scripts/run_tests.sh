@@ -38,7 +38,8 @@ trap 'kill "$types_pid" 2> /dev/null || true; rm -f "$types"' EXIT
 # A test file on one worker: its database and servers are made once.
 # A worker that dies fails the run with the test's name, and is not replaced.
 # The order is that of tests/conftest.py, not by the number of tests in a file.
-tier+=(-n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
+# Three workers on two cores: tests wait for servers and time limits for a third of their time.
+tier+=(-n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0)
 status=0
 python -m pytest "${tier[@]}" ${arguments[@]+"${arguments[@]}"} || status=$?
 [ "$status" -ne 2 ] || exit 2  # interrupted
