@@ -1,6 +1,6 @@
 /** The calls of the design document. `npm run typecheck` checks their types, and these tests run them. */
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
 import type { PostWithUser } from "@/lib/feed/post";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
@@ -26,36 +26,38 @@ interface DesignedRepository {
   fetchPersonalizedFeed(userId: string, limit?: number): Promise<{ posts: PostWithUser[]; source: string }>;
 }
 
-const posts = new InMemoryPosts(5);
-const service = new FakeFeedService(posts.ids);
+describe("the calls of the design", () => {
+  const posts = new InMemoryPosts(5);
+  const service = new FakeFeedService(posts.ids);
 
-useFeedService(service);
+  useFeedService(service);
 
-it("the recommendations of the design's client have a post id, a score and a reason", async () => {
-  const mlClient: DesignedClient = new MLServiceClient();
+  it("the recommendations of the design's client have a post id, a score and a reason", async () => {
+    const mlClient: DesignedClient = new MLServiceClient();
 
-  const recommendations = await mlClient.getRecommendations("ann", 3);
+    const recommendations = await mlClient.getRecommendations("ann", 3);
 
-  const postIds = recommendations && recommendations.length > 0 ? recommendations.map((r) => r.post_id) : [];
-  assert.deepEqual(postIds, posts.ids.slice(0, 3));
-  assert.deepEqual(recommendations?.[0], { post_id: posts.ids[0], score: 1, reason: "trending" });
-  assert.equal(await mlClient.healthCheck(), true);
-});
+    const postIds = recommendations && recommendations.length > 0 ? recommendations.map((r) => r.post_id) : [];
+    assert.deepEqual(postIds, posts.ids.slice(0, 3));
+    assert.deepEqual(recommendations?.[0], { post_id: posts.ids[0], score: 1, reason: "trending" });
+    assert.equal(await mlClient.healthCheck(), true);
+  });
 
-it("the feed of the design's repository has posts and their source", async () => {
-  const repository: DesignedRepository = new FeedRepository(undefined, posts);
+  it("the feed of the design's repository has posts and their source", async () => {
+    const repository: DesignedRepository = new FeedRepository(undefined, posts);
 
-  const feed = await repository.fetchPersonalizedFeed("ann", 3);
+    const feed = await repository.fetchPersonalizedFeed("ann", 3);
 
-  assert.deepEqual(Object.keys(feed).sort(), ["posts", "source"]);
-  assert.deepEqual(
-    feed.posts.map(({ id }) => id),
-    posts.ids.slice(0, 3),
-  );
-  assert.equal(feed.source, "ml_recommendations");
-});
+    assert.deepEqual(Object.keys(feed).sort(), ["posts", "source"]);
+    assert.deepEqual(
+      feed.posts.map(({ id }) => id),
+      posts.ids.slice(0, 3),
+    );
+    assert.equal(feed.source, "ml_recommendations");
+  });
 
-it("the design's constructors take no arguments", () => {
-  assert.ok(new MLServiceClient() satisfies DesignedClient);
-  assert.ok(new FeedRepository() satisfies DesignedRepository);
+  it("the design's constructors take no arguments", () => {
+    assert.ok(new MLServiceClient() satisfies DesignedClient);
+    assert.ok(new FeedRepository() satisfies DesignedRepository);
+  });
 });
