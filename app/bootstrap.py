@@ -294,6 +294,7 @@ def build_use_cases(
         clock=cache_clock,
     )
     list_controls = ListControls(storage.controls, clock, workers.feed)
+    bring_back = None if storage.feed_log is None else workers.updater.bring_back
     return Services(
         recommend=GenerateRecommendations(
             workers.feed,
@@ -303,7 +304,7 @@ def build_use_cases(
             on_shown,
             cache,
             storage.stored_posts,
-            None if storage.feed_log is None else workers.updater.bring_back,
+            bring_back,
         ),
         track=TrackInteraction(
             storage.interactions,
@@ -324,7 +325,7 @@ def build_use_cases(
             storage.user_data, workers.feed, workers.discard_pending, workers.updater.apply_written
         ),
         explain=ExplainFeed(
-            workers.feed, cursors, ranking_clock, storage.posts, list_controls, storage.follows
+            workers.feed, cursors, ranking_clock, storage.posts, list_controls, storage.follows, bring_back
         ),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from app.application.cursor import CursorCodec, CursorState
 from app.application.dto import RecommendationRequest
+from app.application.feed_list import FeedList
 from app.application.id_resolver import IdResolver
+from app.application.live_feed import LiveFeed
 from app.domain.feed.state import FeedState
 from app.domain.ranking.sink import ignored_impressions
+from app.domain.services.ranking_context import RankingContext
 
 _NO_ROWS = np.empty(0, np.intp)
 
@@ -64,12 +67,37 @@ class FeedQuery:
         """Identifies the response: equal for identical requests."""
         return self.list_key, self.request.limit, self.request.offset, self.request.explain
 
-    def excluded_rows(
+    def earlier_rows(self, state: FeedState) -> NDArray[np.intp]:
+        """Rows of the posts on earlier pages of the cursor's list."""
+        return _NO_ROWS if self.cursor is None else state.rows_of_seq(self.cursor.shown)
+
+    def ranking_context(self, feed: LiveFeed, earlier: NDArray[np.intp]) -> RankingContext:
+        """What the request asks of the feed. `earlier`: see `earlier_rows`. The caller holds the lock of the feed."""
+        user = feed.state.user_rows.get(self.user_id.bytes, -1)
+        return RankingContext(
+            feed.state,
+            user,
+            self.now.timestamp(),
+            self._excluded_rows(feed.state, user, earlier),
+            sinks_shown=self.request.shown == "sink",
+            public_only=feed.public_only,
+        )
+
+    def new_list(self, feed: LiveFeed, context: RankingContext, earlier: NDArray[np.intp]) -> FeedList:
+        """A list that starts now, or the rest of the list that the cursor started. The caller holds the lock."""
+        mode, cursor = self.request.mode, self.cursor
+        started_at = self.now if cursor is None else cursor.started_at
+        position = None if cursor is None else cursor.position
+        is_ranked = mode == "ranked" and position is None
+        ranked = feed.ranker.pipeline.rank(context) if is_ranked else None
+        return FeedList(mode, started_at, ranked, earlier, position)
+
+    def _excluded_rows(
         self, state: FeedState, user: int, earlier: NDArray[np.intp]
     ) -> NDArray[np.integer[Any]]:
         """Rows of the posts that the response must not contain: seen, shown, excluded, or `earlier`.
 
-        See `earlier_rows`. Shown posts are excluded if the request requires it.
+        Shown posts are excluded if the request requires it.
         """
         excluded = [row for key in self.excluded_keys if (row := state.post_rows.get(key)) is not None]
         rows: list[NDArray[np.integer[Any]]] = [np.array(excluded, np.intp), earlier]
@@ -78,10 +106,6 @@ class FeedQuery:
         if self.request.shown == "exclude" and self.request.mode == "ranked":
             rows.append(ignored_impressions(state, user, self.now.timestamp()).posts)
         return np.concatenate(rows)
-
-    def earlier_rows(self, state: FeedState) -> NDArray[np.intp]:
-        """Rows of the posts on earlier pages of the cursor's list."""
-        return _NO_ROWS if self.cursor is None else state.rows_of_seq(self.cursor.shown)
 
 
 def _digest(keys: list[bytes]) -> bytes:

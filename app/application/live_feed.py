@@ -73,6 +73,12 @@ class LiveFeed:
         """As in IdResolver."""
         return self.state.posts_by_external_id.resolve(given)
 
+    def needs_stored_events(self, user_id: UUID) -> bool:
+        """True if only storage has the events of the user, and it can be read."""
+        with self.lock:
+            user = self.state.user_rows.get(user_id.bytes, -1)
+            return self.database_ok and user >= 0 and bool(self.state.is_away[user])
+
     @property
     def interaction_count(self) -> int:
         """Number of interactions with all posts in memory, with those that do not count."""

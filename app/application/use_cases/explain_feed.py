@@ -10,14 +10,13 @@ import numpy as np
 
 from app.application.cursor import CursorCodec
 from app.application.dto import Reason, RecommendationRequest
-from app.application.feed_list import FeedList
 from app.application.feed_query import FeedQuery
 from app.application.live_feed import LiveFeed
 from app.application.use_cases.give_feedback import ActiveControl
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.errors import UnknownPost, UnknownUser
 from app.domain.ranking.pipeline import Page, RankedList
-from app.domain.ranking.post_trace import PostTrace, trace_post
+from app.domain.ranking.post_trace import PostTrace, sources_of, trace_post
 from app.domain.repositories.follow_repository import FollowRepository
 from app.domain.repositories.post_repository import PostRepository
 from app.domain.services.clock import Clock
@@ -119,6 +118,7 @@ class ExplainFeed:
     posts     reads posts that are not live; None without a database
     controls  the controls that hold for a user: see ListControls
     follows   reads whom a user follows
+    bring_back  as in GenerateRecommendations
     """
 
     feed: LiveFeed
@@ -127,13 +127,15 @@ class ExplainFeed:
     posts: PostRepository | None
     controls: Callable[[str], Sequence[ActiveControl]]
     follows: FollowRepository
+    bring_back: Callable[[UUID], None] | None = None
 
     def post(self, user_id: str, post_id: str, limit: int) -> PostExplanation:
         """Why a post is, or is not, among the first `limit` posts of the user's feed; any post, and any user.
 
-        Raises InvalidId; UnknownPost and StorageUnavailable for a post that is not live.
+        Raises InvalidId, UnknownPost; StorageUnavailable for a post that is not live, and for a user who is away.
         """
         key = self.feed.post_id(post_id)
+        self._bring_back(user_id)
         with self.feed.lock:
             ranking = self._rank(user_id, limit)
             row = ranking.context.state.post_rows.get(key.bytes)
@@ -147,6 +149,7 @@ class ExplainFeed:
         """What the feed knows about a user. Raises InvalidId, UnknownUser, StorageUnavailable."""
         controls = self.controls(user_id)
         follows = self.follows.followed_by(self.feed.user_id(user_id), _MAX_FOLLOWS)
+        self._bring_back(user_id)
         with self.feed.lock:
             ranking = self._rank(user_id, limit)
             context, state = ranking.context, ranking.context.state
@@ -170,22 +173,21 @@ class ExplainFeed:
                 posts=self._listed(ranking),
             )
 
+    def _bring_back(self, user_id: str) -> None:
+        """Have the events of the user in memory, as a request of the user does."""
+        key = self.feed.user_id(user_id)
+        if self.bring_back is not None and self.feed.needs_stored_events(key):
+            self.bring_back(key)
+
     def _rank(self, user_id: str, limit: int) -> _Ranking:
         """The first page of the user's feed now. The caller holds the lock."""
         request = RecommendationRequest(user_id, limit, record=False)
         query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
-        state, pipeline = self.feed.state, self.feed.ranker.pipeline
-        user = state.user_rows.get(query.user_id.bytes, -1)
-        context = RankingContext(
-            state,
-            user,
-            query.now.timestamp(),
-            query.excluded_rows(state, user, _NO_ROWS),
-            public_only=self.feed.public_only,
-        )
-        ranked = pipeline.rank(context)
-        page, _ = FeedList(request.mode, query.now, ranked, _NO_ROWS).page(pipeline, context, 0, limit)
-        return _Ranking(query, context, ranked, page)
+        context = query.ranking_context(self.feed, _NO_ROWS)
+        feed_list = query.new_list(self.feed, context, _NO_ROWS)
+        page, _ = feed_list.page(self.feed.ranker.pipeline, context, query.start, query.stop)
+        assert feed_list.ranked is not None, "a first page in mode `ranked`"
+        return _Ranking(query, context, feed_list.ranked, page)
 
     def _explain(self, ranking: _Ranking, row: int, key: UUID) -> PostExplanation:
         """The explanation of a live post."""
@@ -224,7 +226,7 @@ class ExplainFeed:
 
     def _listed(self, ranking: _Ranking) -> list[ListedPost]:
         context, page, pipeline = ranking.context, ranking.page, self.feed.ranker.pipeline
-        returned = [(source.name, source(context)) for source in pipeline.sources]
+        sources = sources_of(pipeline, context, page.rows)
         score_parts = pipeline.explain(context, ranking.ranked, page.rows)
         state = context.state
         return [
@@ -233,11 +235,11 @@ class ExplainFeed:
                 state.external_ids[row],
                 score,
                 reason,
-                tuple(name for name, rows in returned if (rows == row).any()),
+                returned_by,
                 parts,
             )
-            for row, score, reason, parts in zip(
-                page.rows.tolist(), page.values.tolist(), page.reasons, score_parts, strict=True
+            for row, score, reason, returned_by, parts in zip(
+                page.rows.tolist(), page.values.tolist(), page.reasons, sources, score_parts, strict=True
             )
         ]
 

@@ -6,7 +6,6 @@ from functools import partial
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse, Source
@@ -57,17 +56,12 @@ class GenerateRecommendations:
         and nothing else.
         """
         query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
-        with self.feed.lock:
-            state = self.feed.state
-            user = state.user_rows.get(query.user_id.bytes, -1)
-            is_away = user >= 0 and bool(state.is_away[user])
-        if is_away and self.bring_back is not None and self.feed.database_ok:
+        if self.bring_back is not None and self.feed.needs_stored_events(query.user_id):
             return ReturningUser(partial(self.bring_back, query.user_id), partial(self._page, query))
         return self._page(query)
 
     def _page(self, query: FeedQuery) -> RecommendationResponse | UnfinishedPage:
         """A page from what is in memory."""
-        request = query.request
         with self.feed.lock:
             state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)
@@ -79,17 +73,8 @@ class GenerateRecommendations:
                 self._report_shown(query, user, cached)
                 return self._reissue(cached, query)
             earlier = query.earlier_rows(state)
-            excluded = query.excluded_rows(state, user, earlier)
-            sinks_shown = request.shown == "sink"
-            context = RankingContext(
-                state,
-                user,
-                query.now.timestamp(),
-                excluded,
-                sinks_shown=sinks_shown,
-                public_only=self.feed.public_only,
-            )
-            feed_list = self.cache.feed_list(query) or self._new_list(query, context, earlier)
+            context = query.ranking_context(self.feed, earlier)
+            feed_list = self.cache.feed_list(query) or query.new_list(self.feed, context, earlier)
             page = self._respond(query, context, feed_list)
             response = None if isinstance(page, UnfinishedPage) else page
             self.cache.put(query, validity, feed_list, response)
@@ -126,15 +111,6 @@ class GenerateRecommendations:
         return replace(
             cached, user_id=query.request.user_id, generated_at=query.now, degraded=self.feed.degraded
         )
-
-    def _new_list(self, query: FeedQuery, context: RankingContext, earlier: NDArray[np.intp]) -> FeedList:
-        """A list that starts now, or the rest of the list that the cursor started."""
-        mode, cursor = query.request.mode, query.cursor
-        started_at = query.now if cursor is None else cursor.started_at
-        position = None if cursor is None else cursor.position
-        is_ranked = mode == "ranked" and position is None
-        ranked = self.feed.ranker.pipeline.rank(context) if is_ranked else None
-        return FeedList(mode, started_at, ranked, earlier, position)
 
     def _respond(
         self, query: FeedQuery, context: RankingContext, feed_list: FeedList

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain.ranking.page_selector import one_per_thread
 from app.domain.ranking.pipeline import FeedPipeline, RankedList
@@ -32,10 +33,18 @@ class PostTrace:
     page_rule: PageRule | None = None
 
 
+def sources_of(
+    pipeline: FeedPipeline, context: RankingContext, rows: NDArray[np.intp]
+) -> list[tuple[str, ...]]:
+    """The names of the sources that return each of the posts `rows`. Runs every source again."""
+    returned = {source.name: np.isin(rows, source(context)) for source in pipeline.sources}
+    return [tuple(name for name, found in returned.items() if found[place]) for place in range(len(rows))]
+
+
 def trace_post(pipeline: FeedPipeline, context: RankingContext, ranked: RankedList, row: int) -> PostTrace:
     """The trace of a post row through the pipeline that made `ranked` in `context`. Runs every source again."""
-    sources = tuple(source.name for source in pipeline.sources if (source(context) == row).any())
     rows = np.array([row])
+    [sources] = sources_of(pipeline, context, rows)
     removed_by = tuple(one.name for one in pipeline.filters if not one(context, rows)[0])
     places = (ranked.rows == row).nonzero()[0]
     if not len(places):

@@ -51,6 +51,18 @@ def test_the_events_of_an_idle_user_leave_memory_and_return_with_the_next_reques
     assert differences(service) == []
 
 
+def test_explanations_are_those_of_the_page_with_the_events_that_returned() -> None:
+    for ask in ("post", "user"):
+        service = service_with_history()
+        send_idle_away(service)
+
+        if ask == "post":
+            assert service.explain.post("reader", "p1", 50).excluded_as == ["seen"]
+        else:
+            assert service.explain.user("reader", 50).event_count == 4
+        assert not is_away(service, "reader")
+
+
 def test_without_the_database_a_returning_user_gets_the_page_of_a_new_one() -> None:
     service = service_with_history()
     send_idle_away(service)
