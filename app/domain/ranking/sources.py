@@ -26,12 +26,14 @@ def top_by_value(rows: Rows, values: NDArray[np.float64], limit: int) -> Rows:
 
 
 def first_allowed(context: RankingContext, rows: Rows, limit: int) -> Rows:
-    """The first `limit` of `rows` that are allowed. Looks at all of them only if the first 2 x `limit` are too few."""
-    for some in (rows[: 2 * limit], rows):
+    """The first `limit` of `rows` that are allowed. Looks at 2 x `limit` rows, then at four times as many, etc."""
+    n_looked_at = 2 * limit
+    while True:
+        some = rows[:n_looked_at]
         found = some[context.allowed(some)][:limit]
-        if len(found) == limit:
-            break
-    return found
+        if len(found) == limit or n_looked_at >= len(rows):
+            return found
+        n_looked_at *= 4
 
 
 def newest(context: RankingContext, limit: int) -> Rows:
