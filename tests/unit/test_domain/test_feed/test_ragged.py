@@ -105,6 +105,25 @@ def test_rows_that_are_cleared_and_filled_again_and_again_waste_memory_until_the
     assert not rows.compacted().wastes_memory
 
 
+def test_rows_without_entries_take_4_bytes():
+    rows = RaggedArray(np.int32, np.float64)
+    rows.ensure_rows(100_000)
+    rows.append(np.array([7]), np.array([1], np.int32), np.array([2.0]))
+
+    assert sum(array.nbytes for array in _arrays(rows.array_tree())) < 4.1 * 100_000
+
+
+def test_rows_that_were_cleared_for_good_take_4_bytes_once_they_are_compacted():
+    rows = RaggedArray(np.int32)
+    rows.ensure_rows(100_000)
+    rows.append(np.arange(100_000), np.zeros(100_000, np.int32))
+    for row in range(1, 100_000):
+        rows.clear(row)
+
+    assert rows.wastes_memory
+    assert sum(array.nbytes for array in _arrays(rows.compacted().array_tree())) < 4.1 * 100_000
+
+
 @given(BATCHES, BATCHES)
 def test_rows_that_were_saved_and_restored_go_on_as_the_first_would(before, after):
     rows, _ = filled(before)
@@ -124,6 +143,10 @@ def test_occurrence_counts_how_often_a_value_stood_earlier(values):
     found = cumulative_count(np.array(values, np.intp))
 
     assert found.tolist() == [values[:at].count(value) for at, value in enumerate(values)]
+
+
+def _arrays(tree) -> list[np.ndarray]:
+    return [array for one in tree.values() for array in (_arrays(one) if isinstance(one, dict) else [one])]
 
 
 def _bytes(rows: RaggedArray) -> list[bytes]:

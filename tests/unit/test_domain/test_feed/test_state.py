@@ -29,9 +29,8 @@ def _plain(value):
     if isinstance(value, np.ndarray):
         return (str(value.dtype), value.shape, value.tobytes())
     if isinstance(value, dict) and "pools" in value:  # of a RaggedArray: the rows, wherever they are
-        rows = [
-            (start, start + length) for start, length in zip(value["start"], value["length"], strict=True)
-        ]
+        starts, lengths = value["start"][value["slot"]], value["length"][value["slot"]]
+        rows = [(start, start + length) for start, length in zip(starts, lengths, strict=True)]
         return [[_plain(pool[start:end]) for start, end in rows] for pool in value["pools"].values()]
     if isinstance(value, dict):
         return [(key, _plain(one)) for key, one in value.items()]
