@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import type {
   BatchPost,
   Feedback,
@@ -9,7 +10,7 @@ import type {
   SeenReport,
   UpdatesRequest,
   UserControl,
-} from "../types";
+} from "../types.ts";
 
 /** How the fake service responds. */
 export type Behaviour =
@@ -98,7 +99,7 @@ export class FakeFeedService {
     const behaviour = this.nextBehaviours.shift() ?? this.behaviour;
     switch (behaviour.kind) {
       case "slow":
-        await new Promise((resolve) => setTimeout(resolve, behaviour.delayMs));
+        await setTimeout(behaviour.delayMs, undefined, { ref: false }); // ends with the process
         break;
       case "stalled":
         response.writeHead(200, { "Content-Type": "application/json" }).write("{");

@@ -8,7 +8,9 @@ import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
 import { InMemoryPosts } from "@/tests/support/in-memory-posts";
 
-const SERVICE_TIMEOUT_MS = 300;
+/** No healthy service needs so long, however busy the machine is. */
+const LONG_MS = 20_000;
+const SHORT_MS = 300;
 
 describe("the feed repository", () => {
   const service = new FakeFeedService();
@@ -26,7 +28,7 @@ describe("the feed repository", () => {
     service.nextBehaviours.length = 0;
     service.requests.length = 0;
     service.events.clear();
-    feed = new FeedRepository(new MLServiceClient(service.url, SERVICE_TIMEOUT_MS), posts);
+    feed = new FeedRepository(new MLServiceClient(service.url, LONG_MS), posts);
   });
 
   const fetchPage = (cursor: string | null = null, mode: FeedMode = "ranked", userId = "ann") =>
@@ -69,7 +71,7 @@ describe("the feed repository", () => {
         posts = new InMemoryPosts(1300, 1000);
         service.catalogue = posts.ids;
         service.timeOrderedAfter = timeOrderedAfter;
-        feed = new FeedRepository(new MLServiceClient(service.url, SERVICE_TIMEOUT_MS), posts);
+        feed = new FeedRepository(new MLServiceClient(service.url, LONG_MS), posts);
 
         const pages = [await fetchPage()];
         while (pages.at(-1)?.nextCursor) {
@@ -112,17 +114,18 @@ describe("the feed repository", () => {
       { kind: "status", status: 503 },
       { kind: "broken json" },
       { kind: "wrong shape" },
-      { kind: "slow", delayMs: 2000 },
+      { kind: "slow", delayMs: LONG_MS },
       { kind: "stalled" },
     ] as const) {
       it(`come from the fallback in time if the service is: ${Object.values(behaviour).join(" ")}`, async () => {
         service.behaviour = behaviour;
+        feed = new FeedRepository(new MLServiceClient(service.url, SHORT_MS), posts);
         const startedAt = performance.now();
 
         const page = await fetchPage();
 
         assert.equal(page.source, "random_fallback");
-        assert.ok(performance.now() - startedAt < 3 * SERVICE_TIMEOUT_MS);
+        assert.ok(performance.now() - startedAt < LONG_MS);
       });
     }
 
