@@ -104,3 +104,21 @@ def test_a_bad_size_is_one_line_and_exit_2(words: list[str], capsys: pytest.Capt
 
     output = capsys.readouterr()
     assert (left.value.code, output.out, output.err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_service_follows_events_of_another_program_at_a_low_rate() -> None:
+    size = ["--users", "50", "--posts", "40", "--interactions", "500"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.ingest", "--json", "--rates", "1000", "--minutes", "0.1", *size],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    [figures] = json.loads(done.stdout)
+    assert figures["stored_per_second"] > 0
+    assert 0 < figures["lag_p50"] <= figures["lag_max"] < 60
