@@ -8,7 +8,6 @@ const config: NextConfig = {
   output: process.env["NEXT_OUTPUT"] === "standalone" ? "standalone" : undefined,
   outputFileTracingRoot: root,
   turbopack: { root },
-  transpilePackages: ["@feed/client"],
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,

@@ -17,7 +17,7 @@ import type {
   SeenResult,
   UserControls,
   UserFields,
-} from "./types";
+} from "./types.ts";
 
 export type FailureKind = "timeout" | "network" | "problem" | "malformed";
 

@@ -1,5 +1,5 @@
-import type { EventStore } from "./event-store";
-import type { FeedEvent } from "./types";
+import type { EventStore } from "./event-store.ts";
+import type { FeedEvent } from "./types.ts";
 
 export type NewFeedEvent = Omit<FeedEvent, "event_id" | "occurred_at"> &
   Partial<Pick<FeedEvent, "event_id" | "occurred_at">>;

@@ -1,4 +1,4 @@
-import type { FeedEvent } from "./types";
+import type { FeedEvent } from "./types.ts";
 
 /** Holds events until the service has stored them. */
 export interface EventStore {

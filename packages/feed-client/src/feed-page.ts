@@ -1,4 +1,4 @@
-import type { FeedMode } from "./types";
+import type { FeedMode } from "./types.ts";
 
 /** `own_order`: the application's own order, by design. `random_fallback`: the same while the service is unavailable. */
 export type FeedSource = "ml_recommendations" | "random_fallback" | "own_order";

@@ -1,5 +1,5 @@
 /** The types of the service's API, generated from its openapi.json, under shorter names. */
-import type { components } from "./openapi";
+import type { components } from "./openapi.ts";
 
 type Schemas = components["schemas"];
 

@@ -2,12 +2,12 @@
 
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
-import { type FeedPage, FeedPageError, fetchFeedPage } from "./feed-page";
-import type { FeedMode } from "./types";
+import { type FeedPage, FeedPageError, fetchFeedPage } from "./feed-page.ts";
+import type { FeedMode } from "./types.ts";
 
 // The types of the hook's options, results and errors, so that callers need only this entry.
-export { type FeedPage, FeedPageError, type FeedSource } from "./feed-page";
-export type { FeedMode } from "./types";
+export { type FeedPage, FeedPageError, type FeedSource } from "./feed-page.ts";
+export type { FeedMode } from "./types.ts";
 
 export interface UseFeedOptions {
   mode: FeedMode;

@@ -1,5 +1,5 @@
-import type { EventQueue } from "./event-queue";
-import type { FeedEvent } from "./types";
+import type { EventQueue } from "./event-queue.ts";
+import type { FeedEvent } from "./types.ts";
 
 export interface ViewTrackerOptions {
   queue: EventQueue;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { BrowserEventStore, type Delivery, EventQueue, type FeedEvent, MemoryEventStore, newUuid } from "../src/index";
+import {
+  BrowserEventStore,
+  type Delivery,
+  EventQueue,
+  type FeedEvent,
+  MemoryEventStore,
+  newUuid,
+} from "../src/index.ts";
 
 const POST = "11111111-1111-4111-8111-111111111111";
 const NOON_MS = Date.parse("2026-03-01T12:00:00Z");

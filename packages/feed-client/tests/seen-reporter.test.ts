@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type SeenPage, SeenReporter } from "../src/index";
+import { type SeenPage, SeenReporter } from "../src/index.ts";
 
 function reporter({ fails = false } = {}) {
   const sent: SeenPage[][] = [];
