@@ -26,7 +26,7 @@ from app.domain.repositories.interaction_repository import (
     StoredPairs,
 )
 
-_EVENTS_PER_STEP = 100
+_EVENTS_PER_STEP = 25
 _ANY_POST = -1
 _NO_EVENTS = np.empty(0, np.int64)
 _MAX_REMEMBERED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
@@ -60,9 +60,7 @@ class EventUpdates:
             key=lambda event: (event.interaction.occurred_at, event.seq),
         )
         # the user of a committed event exists, even if no trigger captured it
-        state.reserve(state.n_users + len(new), state.n_posts)
-        with writing():
-            state.add_users([event.interaction.user_id.bytes for event in new])
+        state.add_users((event.interaction.user_id.bytes for event in new), writing)
         of_known_posts = [event for event in new if event.interaction.post_id.bytes in state.post_rows]
         # `replace` may have counted an event of this batch already, as one that remains
         applied = {event.seq for of_pair in before.values() for event in of_pair}

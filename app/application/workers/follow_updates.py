@@ -25,8 +25,7 @@ class FollowUpdates:
         """Apply a change that this process committed. Both users exist, even if no trigger captured them."""
         pair = change.follower_id, change.followee_id
         if self._latest.accepts(pair, change.seq):
-            with writing():
-                state.add_users([user.bytes for user in pair])
+            state.add_users((user.bytes for user in pair), writing)
             _set_follows(state, [pair], writing, follows=change.follows)
 
     def number_of(self, pair: Pair) -> int:
@@ -42,13 +41,11 @@ class FollowUpdates:
 
 def _set_follows(state: FeedState, pairs: Iterable[Pair], writing: Writing, *, follows: bool) -> None:
     for step in slices(list(_known_pairs(state, pairs)), _PAIRS_PER_STEP):
-        followers, followees = np.array(step, np.intp).T
         if follows:
-            state.follows.reserve(followers)
-        with writing():
-            if follows:
-                state.follow(followers, followees)
-            else:
+            followers, followees = np.array(step, np.intp).T
+            state.follow(followers, followees, writing)
+        else:
+            with writing():
                 for follower, followee in step:
                     state.unfollow(follower, followee)
 

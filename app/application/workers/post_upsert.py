@@ -15,7 +15,7 @@ from app.domain.feed.state import FeedState
 from app.domain.feed.visibility import PostSettings
 from app.domain.repositories.interaction_repository import UserAndPost
 
-_POSTS_PER_STEP = 10
+_POSTS_PER_STEP = 5
 
 
 def upsert_posts(
@@ -26,7 +26,11 @@ def upsert_posts(
     Returns the previous and the present rows of re-created posts whose lists are to be rebuilt, with those of the users
     who engaged with them: memory does not have all their events.
     """
-    state.reserve(state.n_users + len(posts), state.n_posts + len(posts))
+    state.add_users((post.author_id.bytes for post in posts if post.author_id is not None), writing)
+    state.reserve(state.n_users, state.n_posts + len(posts))
+    state.post_words.reserve([post.content for post in posts], [post.tags for post in posts])
+    rows = np.array([_author_row(state, post) for post in posts], np.intp)
+    state.posts_by_author.reserve(rows[rows >= 0])
     re_created: dict[bytes, int] = {}  # the previous row of each
     authors: set[int] = set()  # who got or lost a post
     for places in slices(range(len(posts)), _POSTS_PER_STEP):
@@ -54,7 +58,6 @@ def _upsert_step(
     authors: set[int],
 ) -> None:
     """Upsert a few posts. Adds to `re_created` and `authors`."""
-    state.add_users([post.author_id.bytes for post in posts if post.author_id is not None])
     new: list[int] = []
     for index, post in enumerate(posts):
         row = state.post_rows.get(post.id.bytes)

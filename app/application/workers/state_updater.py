@@ -53,7 +53,7 @@ from app.domain.services.stage_observer import StageObserver
 _BATCH_SIZE = 500  # posts, events, users or pages that one change applies; other changes wait for it
 # of them applied under one lock: bounds the time that rankings wait, to about a millisecond
 _ROWS_PER_STEP = 20
-_PAGES_PER_STEP = 10
+_PAGES_PER_STEP = 5
 _LISTS_PER_STEP = 50
 _NEWEST_POSTS = 200
 
@@ -109,6 +109,7 @@ class StateUpdater:
             pipeline = ranking_pipeline(self.options, None, None, self.observer)
         else:
             pipeline = published.model.pipeline(state, self.observer)
+        state.reserve(state.n_users, state.n_posts)
         # a first ranking computes what needs an array over all posts
         pipeline.rank(RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0))))
         ranker, before = ActiveRanker(pipeline, published), (self.feed.state, self.feed.ranker)
@@ -270,10 +271,9 @@ class StateUpdater:
                 accepts = self._latest_of_users.accepts
                 latest = [user for user in step if accepts(user.id, seqs.get(user.id))]
                 state = self.feed.state
-                state.reserve(state.n_users + len(latest), state.n_posts)
+                state.add_users((user.id.bytes for user in latest), self._writes("users"))
                 with self._writing("users"):
-                    for user in latest:
-                        state.set_user(user)
+                    state.set_users(latest)
                 for user in latest:
                     created = -np.inf if user.created_at is None else user.created_at.timestamp()
                     row, writes = state.user_rows[user.id.bytes], self._writes("users")
@@ -381,9 +381,7 @@ class StateUpdater:
         if returning:
             events |= self.interactions.events_of_posts(returning)
             users = [user_id.bytes for user_id, _ in events]  # they exist, even if no trigger captured them
-            state.reserve(state.n_users + len(users), state.n_posts)
-            with self._writing("users"):
-                state.add_users(users)
+            state.add_users(users, self._writes("users"))
         moved = upsert_posts(state, batch, vectors, self._writes("posts"))
         if moved:
             rows = np.array(moved, np.intp)

@@ -19,13 +19,23 @@ class PostWords:
         self.words = RaggedArray(np.uint32)
         self.tags = RaggedArray(np.uint32)
 
+    def ensure_rows(self, rows: int) -> None:
+        """Make rows 0..`rows` - 1 addressable."""
+        self.words.ensure_rows(rows)
+        self.tags.ensure_rows(rows)
+
+    def reserve(self, texts: Sequence[str], tags: Sequence[Sequence[str]]) -> None:
+        """Make room for the words and tags of new posts. It changes no row."""
+        self.words.reserve_new(len(texts), sum(map(len, texts)))  # some scripts have a word per character
+        self.tags.reserve_new(len(tags), sum(map(len, tags)))
+
     def append(self, rows: Rows, texts: Sequence[str], tags: Sequence[Sequence[str]]) -> None:
         """Add the texts and tags of posts whose `rows` are new."""
+        self.ensure_rows(int(rows.max(initial=-1)) + 1)
         for ragged, codes in (
             (self.words, [word_codes(text) for text in texts]),
             (self.tags, [tag_codes(tuple(of_post)) for of_post in tags]),
         ):
-            ragged.ensure_rows(int(rows.max(initial=-1)) + 1)
             if codes:
                 ragged.append(rows.repeat([len(one) for one in codes]), np.concatenate(codes))
 

@@ -103,6 +103,16 @@ class RaggedArray:
         slots = self._slots_of(touched)
         self._ensure_capacity(touched, slots, self._length[slots] + counts)
 
+    def reserve_lengths(self, rows: NDArray[np.intp], lengths: NDArray[np.integer[Any]]) -> None:
+        """As `reserve`, for at least so many entries in each of distinct `rows`."""
+        self._ensure_capacity(rows, self._slots_of(rows), lengths.astype(np.int64))
+
+    def reserve_new(self, rows: int, entries: int) -> None:
+        """As `reserve`, for so many rows without entries so far, which get at most so many entries together."""
+        used = self._used + 2 * entries + _MIN_CAPACITY * rows
+        self._pools = [grow(pool, used) for pool in self._pools]
+        self._reserve_slots(self._slots + rows)
+
     def append(self, rows: NDArray[np.intp], *values: NDArray[Any]) -> None:
         """Append `values[...][i]` to row `rows[i]`, in order; a row may occur several times."""
         if not len(rows):
@@ -153,6 +163,16 @@ class RaggedArray:
         for pool, column in zip(self._pools, values, strict=True):
             pool[start : start + size] = column
         self._length[slot] = size
+
+    def replace_rows(
+        self, rows: NDArray[np.intp], lengths: NDArray[np.integer[Any]], *values: NDArray[Any]
+    ) -> None:
+        """Make `values` the columns of distinct `rows`: one row after the other, of such lengths."""
+        slots = self._ensure_capacity(rows, self._slots_of(rows), lengths.astype(np.int64))
+        place = ranges_to_indices(self._start[slots] + lengths, lengths)
+        for pool, column in zip(self._pools, values, strict=True):
+            pool[place] = column
+        self._length[slots] = lengths
 
     def clear(self, row: int) -> None:
         """Remove the entries and the capacity of a row, which may be large."""
@@ -266,9 +286,7 @@ class RaggedArray:
         if len(new):
             slots[new] = np.arange(self._slots, self._slots + len(new))
             self._slots += len(new)
-            self._start, self._length, self._capacity = (
-                grow(by_slot, self._slots) for by_slot in (self._start, self._length, self._capacity)
-            )
+            self._reserve_slots(self._slots)
         moving, needed = slots[short], needed[short]
         capacity = np.maximum(2 * needed, _MIN_CAPACITY)
         capacity = np.maximum(np.minimum(capacity, self._longest), needed)
@@ -285,3 +303,8 @@ class RaggedArray:
         self._start[moving], self._capacity[moving] = start, capacity
         self._slot_of[rows[new]] = slots[new]  # last, because other threads may read
         return slots
+
+    def _reserve_slots(self, slots: int) -> None:
+        self._start, self._length, self._capacity = (
+            grow(by_slot, slots) for by_slot in (self._start, self._length, self._capacity)
+        )

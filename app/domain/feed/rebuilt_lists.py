@@ -1,7 +1,6 @@
 """Makes lists of a state again from all their events: of lists that were cut, memory does not know what comes next."""
 
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -10,11 +9,11 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.engaged_users import has_all_users
 from app.domain.feed.event_counting import counted_events
-from app.domain.feed.retraction import recount_author
-from app.domain.feed.slices import Writing, slices
+from app.domain.feed.ragged import ranges_to_indices
+from app.domain.feed.retraction import ENTRIES_PER_COUNTER, counts_of_post, recount_author, replace_counts
+from app.domain.feed.slices import Writing, slices_by_size
 from app.domain.feed.state import FeedState
 
-_ROWS_PER_STEP = 50
 Rows = NDArray[np.intp]
 
 
@@ -44,11 +43,8 @@ def rebuild_lists(
     if state.counting is not None:
         events = events[np.flatnonzero(counted_events(state.counting, events, state.author))]
     events = events[np.lexsort((events.seq, events.time_us))]
-    outdated: set[int] = set()
-    for rows in slices(users.tolist(), _ROWS_PER_STEP):
-        outdated |= _rebuild_users(state, rows, events, writing)
-    for rows in slices(posts.tolist(), _ROWS_PER_STEP):
-        _rebuild_posts(state, rows, events, writing)
+    outdated = _rebuild_users(state, users, events, writing)
+    _rebuild_posts(state, posts, events, writing)
     if len(posts):
         largest = int(state.engagements[: state.n_posts].max())
         for author in np.unique(state.author[posts]).tolist():
@@ -59,55 +55,53 @@ def rebuild_lists(
     return np.array(sorted(outdated.difference(posts.tolist())), np.intp)
 
 
-def _rebuild_users(
-    state: FeedState, users: Sequence[int], events: EventColumns, writing: Writing
-) -> set[int]:
+def _rebuild_users(state: FeedState, users: Rows, events: EventColumns, writing: Writing) -> set[int]:
     """Returns the posts with which one of the users has another number of events than before."""
-    limit = state.limits.events_per_user
-    of_users = [events[places] for places in _places(events.user, users)]
+    order, ends, lengths = _grouped(events.user, users)
     outdated: set[int] = set()
-    for user, own in zip(users, of_users, strict=True):
+    for user, end, length in zip(users.tolist(), ends.tolist(), lengths.tolist(), strict=True):
         if not state.is_away[user]:
-            before, after = Counter(state.seen_posts(user).tolist()), Counter(own.post.tolist())
+            before = Counter(state.seen_posts(user).tolist())
+            after = Counter(events.post[order[end - length : end]].tolist())
             outdated.update((before - after) | (after - before))
-    with writing():
-        for user, own in zip(users, of_users, strict=True):
-            newest, earlier = own[-limit:], own[:-limit]
-            state.events_by_user.replace(
-                user, newest.post, newest.time, newest.kind, newest.received, newest.seq
-            )
-            state.earlier_events.replace(user, earlier.post, earlier.kind)
-        state.is_away[users] = False
+    n_newest = np.minimum(lengths, state.limits.events_per_user)
+    n_earlier = lengths - n_newest
+    state.events_by_user.reserve_lengths(users, n_newest)
+    state.earlier_events.reserve_lengths(users, n_earlier)
+    for step in slices_by_size(lengths):
+        newest = events[order[ranges_to_indices(ends[step], n_newest[step])]]
+        earlier = events[order[ranges_to_indices((ends - n_newest)[step], n_earlier[step])]]
+        columns = newest.post, newest.time, newest.kind, newest.received, newest.seq
+        with writing():
+            state.events_by_user.replace_rows(users[step], n_newest[step], *columns)
+            state.earlier_events.replace_rows(users[step], n_earlier[step], earlier.post, earlier.kind)
+            state.is_away[users[step]] = False
     return outdated
 
 
-def _rebuild_posts(state: FeedState, posts: Sequence[int], events: EventColumns, writing: Writing) -> None:
-    limit = state.limits.users_per_post
-    of_posts = [events[places] for places in _places(events.post, posts)]
-    weights = [state.event_weights(own.user.astype(np.intp), own.kind, own.time) for own in of_posts]
-    strong = [state.is_strong(own.kind) for own in of_posts]
-    counts = [
-        state.post_counters.log2_counts_of(own.time, of_own)
-        for own, of_own in zip(of_posts, weights, strict=True)
-    ]
-    strong_counts = [
-        state.strong_counters.log2_counts_of(own.time[is_strong], of_own[is_strong])
-        for own, of_own, is_strong in zip(of_posts, weights, strong, strict=True)
-    ]
-    rows = np.array(posts, np.intp)
-    with writing():
-        for post, own in zip(posts, of_posts, strict=True):
-            newest = own[-limit:]
-            state.users_by_post.replace(post, newest.user, newest.time, newest.kind)
-        state.engagements[rows] = [len(own) for own in of_posts]
-        state.last_engaged[rows] = [own.time.max(initial=-np.inf) for own in of_posts]
-        state.post_counters.replace(rows, np.array(counts))
-        state.strong_counters.replace(rows, np.array(strong_counts))
+def _rebuild_posts(state: FeedState, posts: Rows, events: EventColumns, writing: Writing) -> None:
+    order, ends, lengths = _grouped(events.post, posts)
+    n_newest = np.minimum(lengths, state.limits.users_per_post)
+    state.users_by_post.reserve_lengths(posts, n_newest)
+    for step in slices_by_size(n_newest + ENTRIES_PER_COUNTER):
+        counts = []
+        for end, length in zip(ends[step].tolist(), lengths[step].tolist(), strict=True):
+            own = events[order[end - length : end]]
+            counts.append(counts_of_post(state, own.user, own.time, own.kind))
+        newest = events[order[ranges_to_indices(ends[step], n_newest[step])]]
+        with writing():
+            state.users_by_post.replace_rows(
+                posts[step], n_newest[step], newest.user, newest.time, newest.kind
+            )
+            replace_counts(state, posts[step], counts)
 
 
-def _places(rows: NDArray[np.int32], wanted: Sequence[int]) -> list[NDArray[np.intp]]:
-    """The places of each of the `wanted` rows in `rows`, ascending."""
+def _grouped(rows: NDArray[np.int32], wanted: Rows) -> tuple[Rows, Rows, Rows]:
+    """An order of `rows`, and where in it each of `wanted` is: before which place, and how often.
+
+    Equal rows keep their order.
+    """
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
-    starts, ends = (np.searchsorted(ordered, wanted, side=side).tolist() for side in ("left", "right"))
-    return [order[start:end] for start, end in zip(starts, ends, strict=True)]
+    starts, ends = (np.searchsorted(ordered, wanted, side) for side in ("left", "right"))
+    return order, ends, ends - starts

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.engaged_users import engaged_users, has_all_users
 from app.domain.feed.event_counting import counted_events
-from app.domain.feed.slices import Writing, slices
+from app.domain.feed.ragged import RaggedArray
+from app.domain.feed.slices import Writing, slices_by_size
 from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, FeedState
 
-_ROWS_PER_STEP = 50
+ENTRIES_PER_COUNTER: Final = 50
+"""To replace the counts of a post takes as long as so many entries of lists."""
 _AUTHOR_HALF_LIVES = [HALF_LIVES.index(half_life) for half_life in AUTHOR_HALF_LIVES]
 Columns = Sequence[NDArray[Any]]
+PostCounts = tuple[int, float, NDArray[np.float64], NDArray[np.float64]]
+"""Of a post: number of events, time of the last one, decayed counts, and decayed counts of strong events."""
 Rows = NDArray[np.intp]
 
 
@@ -124,16 +128,21 @@ def _rewrite(
     state: FeedState, of_users: dict[int, Columns], of_posts: dict[int, Columns], writing: Writing
 ) -> None:
     """Replace the rows of users and of posts, and count the events of the posts again."""
-    for lists, by_row in ((state.events_by_user, of_users), (state.users_by_post, of_posts)):
-        for rows in slices(list(by_row), _ROWS_PER_STEP):
-            with writing():
-                for row in rows:
-                    lists.replace(row, *by_row[row])
     users, posts = (np.array(list(by_row), np.intp) for by_row in (of_users, of_posts))
+    _replace_lists(state.events_by_user, users, list(of_users.values()), writing)
+    _replace_lists(state.users_by_post, posts, list(of_posts.values()), writing)
     if len(posts):
         _recount(state, posts, writing)
-    with writing():
-        state.cut_lists(users, posts)
+    state.cut_lists(users, posts, writing)
+
+
+def _replace_lists(lists: RaggedArray, rows: Rows, columns: Sequence[Columns], writing: Writing) -> None:
+    lengths = np.array([len(of_row[0]) for of_row in columns], np.int64)
+    lists.reserve_lengths(rows, lengths)
+    for step in slices_by_size(lengths):
+        values = [np.concatenate(column) for column in zip(*columns[step], strict=True)]
+        with writing():
+            lists.replace_rows(rows[step], lengths[step], *values)
 
 
 def _changed_users(
@@ -193,14 +202,11 @@ def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
 def _recount(state: FeedState, posts: NDArray[np.intp], writing: Writing) -> None:
     """Count the events of posts and of their authors again: a counter that only adds would drift when it subtracts."""
     was_largest = state.engagements[posts].max() == state.largest_engagement
-    for start in range(0, len(posts), _ROWS_PER_STEP):
-        some = posts[start : start + _ROWS_PER_STEP]
-        counts = (_counts_of_post(state, post) for post in some.tolist())
-        number, last, log2_counts, strong = zip(*counts, strict=True)
+    for step in slices_by_size(np.full(len(posts), ENTRIES_PER_COUNTER)):
+        some = posts[step]
+        counts = [counts_of_post(state, *state.users_by_post.row(post)) for post in some.tolist()]
         with writing():
-            state.engagements[some], state.last_engaged[some] = number, last
-            state.post_counters.replace(some, np.array(log2_counts))
-            state.strong_counters.replace(some, np.array(strong))
+            replace_counts(state, some, counts)
     largest = int((state.engagements if was_largest else state.engagements[posts]).max())
     with writing():
         state.largest_engagement = max(0 if was_largest else state.largest_engagement, largest)
@@ -210,11 +216,10 @@ def _recount(state: FeedState, posts: NDArray[np.intp], writing: Writing) -> Non
         state.events_replaced(posts)
 
 
-def _counts_of_post(
-    state: FeedState, post: int
-) -> tuple[int, float, NDArray[np.float64], NDArray[np.float64]]:
-    """Number of events, time of the last one, decayed counts, and decayed counts of strong events."""
-    users, times, kinds = state.users_by_post.row(post)
+def counts_of_post(
+    state: FeedState, users: NDArray[np.int32], times: NDArray[np.float64], kinds: NDArray[np.uint8]
+) -> PostCounts:
+    """The counts of a post with these events, in order of time."""
     weights, strong = state.event_weights(users.astype(np.intp), kinds, times), state.is_strong(kinds)
     return (
         len(times),
@@ -222,6 +227,14 @@ def _counts_of_post(
         state.post_counters.log2_counts_of(times, weights),
         state.strong_counters.log2_counts_of(times[strong], weights[strong]),
     )
+
+
+def replace_counts(state: FeedState, posts: Rows, counts: Iterable[PostCounts]) -> None:
+    """Make these the counts of `posts`; their authors' counts and what depends on them follow."""
+    number, last, log2_counts, strong = zip(*counts, strict=True)
+    state.engagements[posts], state.last_engaged[posts] = number, last
+    state.post_counters.replace(posts, np.array(log2_counts))
+    state.strong_counters.replace(posts, np.array(strong))
 
 
 def recount_author(state: FeedState, author: int, writing: Writing = nullcontext) -> None:

@@ -255,6 +255,11 @@ class RowChecksums:
         made.clear_changed()
         return made
 
+    def reserve(self, users: int, posts: int) -> None:
+        """Make room for the rows of so many users and posts. It changes no checksum."""
+        for kind, one in self.by_kind.items():
+            one.of_row = grow(one.of_row, users if kind in USER_KINDS else posts)
+
     def add(self, kind: str, rows: Mapping[bytes, int]) -> None:
         """Note that users or posts were added, by key."""
         self.by_kind[kind].assign(rows, UNKNOWN)

@@ -1,6 +1,6 @@
 """The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import User
 from app.domain.entities.control import Control
-from app.domain.feed.bounded_lists import cut_events, cut_users
+from app.domain.feed.bounded_lists import cut_events, cut_users, lists_to_cut
 from app.domain.feed.changed_rows import ChangedRows
 from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import KEY_DTYPE, EventColumns
@@ -27,7 +27,7 @@ from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.row_checksums import USER_KINDS, RowChecksums
-from app.domain.feed.slices import Writing, slices
+from app.domain.feed.slices import Writing, slices, slices_by_size
 from app.domain.feed.sorted_rows import SortedRows
 from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY, HOUR
@@ -54,6 +54,7 @@ T = TypeVar("T")
 TOP_K_SIZE = 400
 NO_POST_ID: Final = str(UUID(int=0))
 """The id of a row without a post."""
+_USERS_PER_STEP: Final = 50
 _STRONG = 2  # kinds from like on say more than a look
 
 
@@ -199,19 +200,20 @@ class FeedState:
 
     # -- what arrives --------------------------------------------------------------------------------------------
 
-    def add_users(self, keys: Sequence[bytes]) -> None:
-        """Give each new key (UUID bytes) the next row; known ones keep theirs."""
-        new: dict[bytes, int] = {}
-        for key in keys:
-            if key not in self.user_rows:
-                self.user_rows[key] = new[key] = self.n_users
-                self.n_users += 1
-        if self.checksums is not None:
-            self.checksums.add("users", new)
-        self.reserve(self.n_users, self.n_posts)
-        if new:
-            self.user_keys[list(new.values())] = np.frombuffer(b"".join(new), KEY_DTYPE)
-        self.author_counters.ensure_rows(self.n_users)
+    def add_users(self, keys: Iterable[bytes], writing: Writing = nullcontext) -> None:
+        """Give each new key (UUID bytes) the next row, in short steps; known ones keep theirs."""
+        unknown = list(dict.fromkeys(key for key in keys if key not in self.user_rows))
+        if unknown:
+            self.reserve(self.n_users + len(unknown), self.n_posts)
+        for some in slices(unknown, _USERS_PER_STEP):
+            new = dict(zip(some, range(self.n_users, self.n_users + len(some)), strict=True))
+            with writing():
+                self.user_keys[list(new.values())] = np.frombuffer(b"".join(new), KEY_DTYPE)
+                self.n_users += len(new)
+                self.author_counters.ensure_rows(self.n_users)
+                self.user_rows.update(new)
+            if self.checksums is not None:
+                self.checksums.add("users", new)
 
     def reserve(self, users: int, posts: int) -> None:
         """Make room for so many users and posts. It changes nothing that rankings read, so they may run next to it."""
@@ -233,11 +235,23 @@ class FeedState:
         for one in (self.post_counters, self.strong_counters, self._by_created, self._by_seq):
             one.reserve(posts)
         self.visibility.ensure_rows(users, posts)
+        self.post_words.ensure_rows(posts)
+        if self.checksums is not None:
+            self.checksums.reserve(users, posts)
 
     def reserve_events(self, events: EventColumns) -> None:
         """As `reserve`, for events that `record` gets next."""
         self.events_by_user.reserve(events.user.astype(np.intp))
         self.users_by_post.reserve(events.post.astype(np.intp))
+        users, counts = np.unique(events.user.astype(np.intp), return_counts=True)
+        self._reserve_cut(users, self.events_by_user.lengths(users) + counts)
+
+    def _reserve_cut(self, users: NDArray[np.intp], lengths: NDArray[np.integer[Any]]) -> None:
+        """As `reserve`, for the cut of the lists of distinct users, which will have such lengths before."""
+        is_cut = lengths > longest(self.limits.events_per_user)
+        users, lengths = users[is_cut], lengths[is_cut]
+        lengths = self.earlier_events.lengths(users) + lengths - self.limits.events_per_user
+        self.earlier_events.reserve_lengths(users, lengths)
 
     def add_posts(
         self,
@@ -345,10 +359,21 @@ class FeedState:
         self.users_by_post.append(posts, events.user, events.time, events.kind)
         self.cut_lists(users, posts)
 
-    def cut_lists(self, users: NDArray[np.intp], posts: NDArray[np.intp]) -> None:
-        """Keep the newest entries of the lists of users and posts (see ListLimits)."""
-        cut_events(self.events_by_user, self.earlier_events, users, self.limits.events_per_user)
-        cut_users(self.users_by_post, posts, self.limits.users_per_post)
+    def cut_lists(
+        self, users: NDArray[np.intp], posts: NDArray[np.intp], writing: Writing = nullcontext
+    ) -> None:
+        """Keep the newest entries of the lists of users and posts (see ListLimits), in short steps."""
+        limits = self.limits
+        users = lists_to_cut(self.events_by_user, users, limits.events_per_user)
+        posts = lists_to_cut(self.users_by_post, posts, limits.users_per_post)
+        lengths = self.events_by_user.lengths(users)
+        self._reserve_cut(users, lengths)
+        for step in slices_by_size(lengths):
+            with writing():
+                cut_events(self.events_by_user, self.earlier_events, users[step], limits.events_per_user)
+        for step in slices_by_size(self.users_by_post.lengths(posts)):
+            with writing():
+                cut_users(self.users_by_post, posts[step], limits.users_per_post)
 
     def growing_arrays(self) -> list[tuple[object, str]]:
         """The owner and the name of each array whose rows grow (see RaggedArray.compacted)."""
@@ -387,9 +412,10 @@ class FeedState:
         posts, *_, seqs = self.events_by_user.row(user)
         return bool(((seqs == seq) & (posts == post)).any())
 
-    def follow(self, follower: NDArray[np.intp], followee: NDArray[np.intp]) -> None:
-        """Add edges between user rows; an edge that is there is left alone."""
-        self._changed(posts=False)
+    def follow(
+        self, follower: NDArray[np.intp], followee: NDArray[np.intp], writing: Writing = nullcontext
+    ) -> None:
+        """Add edges between user rows, in one step; an edge that is there is left alone."""
         edges, first = np.unique(follower * self.n_users + followee, return_index=True)
         who = follower[first]  # in order, as the edges are
         who = who[np.flatnonzero(np.diff(who, prepend=-1))]
@@ -398,8 +424,12 @@ class FeedState:
         place = np.searchsorted(there, edges)
         new = np.append(there, -1)[place] != edges
         new = np.sort(first[new])
-        self.follows.append(follower[new], followee[new].astype(np.int32))
-        np.add.at(self.followers, followee[new], 1)
+        follower, followee = follower[new], followee[new]
+        self.follows.reserve(follower)
+        with writing():
+            self._changed(posts=False)
+            self.follows.append(follower, followee.astype(np.int32))
+            np.add.at(self.followers, followee, 1)
 
     def unfollow(self, follower: int, followee: int) -> None:
         """Remove an edge; none there is no error."""
@@ -438,14 +468,16 @@ class FeedState:
         self.post_words.replace(row, text, tags)
         self.visibility.set_posts(np.array([row]), [key], settings, self.post_rows.get)
 
-    def set_user(self, user: User) -> None:
-        """Make these the settings and audiences of a user, who is added if they are unknown."""
-        self.add_users([user.id.bytes])
-        self.users_by_external_id.set([user.id.bytes], [user.external_id])
-        row = self.user_rows[user.id.bytes]
-        if user.discoverable != self.visibility.discoverable[row]:
-            self._changed(posts=True)  # concerns every other user
-        self.visibility.set_user(row, user)
+    def set_users(self, users: Sequence[User]) -> None:
+        """Make these the settings and audiences of users, who are added if they are unknown."""
+        keys = [user.id.bytes for user in users]
+        self.add_users(keys)
+        self.users_by_external_id.set(keys, [user.external_id for user in users])
+        for user in users:
+            row = self.user_rows[user.id.bytes]
+            if user.discoverable != self.visibility.discoverable[row]:
+                self._changed(posts=True)  # concerns every other user
+            self.visibility.set_user(row, user)
 
     def set_controls(
         self, user: bytes, controls: Sequence[Control], seq: int, writing: Writing = nullcontext
@@ -455,9 +487,7 @@ class FeedState:
         Adds the user and the authors if they are unknown.
         """
         authors = [control.author_id.bytes for control in controls if control.author_id is not None]
-        for keys in slices([user, *authors], 500):
-            with writing():
-                self.add_users(keys)
+        self.add_users([user, *authors], writing)
         entries = [ControlEntry.of(control, self.user_rows) for control in controls]
         with writing():
             self.controls.replace(self.user_rows[user], seq, entries)

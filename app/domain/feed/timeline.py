@@ -167,8 +167,7 @@ class FeedTimeline:
         self.advance(np.inf)
         self._add_users(len(self._user_order))
         if not self._replay:
-            for user in user_settings(self.dataset):
-                self.state.set_user(user)
+            self.state.set_users(list(user_settings(self.dataset)))
             self._follow_times = np.full(len(self._follow_times), -np.inf)
             self.advance(np.inf)
             for owner, name in self.state.growing_arrays():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.application.workers import event_updates, follow_updates, post_upsert, state_updater
 from app.domain.entities import INTERACTION_TYPES, Interaction
-from app.domain.feed import retraction
+from app.domain.feed import slices
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.model_interface import PublishedModel
@@ -35,7 +35,7 @@ def steps_of(size: int) -> Iterator[None]:
         patch.object(event_updates, "_EVENTS_PER_STEP", size),
         patch.object(state_updater, "_ROWS_PER_STEP", size),
         patch.object(state_updater, "_PAGES_PER_STEP", size),
-        patch.object(retraction, "_ROWS_PER_STEP", size),
+        patch.object(slices, "ENTRIES_PER_STEP", size),
         patch.object(post_upsert, "_POSTS_PER_STEP", size),
         patch.object(follow_updates, "_PAIRS_PER_STEP", size),
     ):

@@ -154,3 +154,21 @@ def _bytes(rows: RaggedArray) -> list[bytes]:
     lengths = rows.lengths(every_row)
     _, columns = rows.gather(every_row, int(lengths.max(initial=0)))
     return [lengths.tobytes(), *(column.tobytes() for column in columns)]
+
+
+@given(BATCHES, st.dictionaries(st.integers(0, 6), st.lists(st.integers(0, 99), max_size=9), max_size=4))
+def test_rows_that_are_replaced_together_have_their_new_entries_only(batches, replaced):
+    rows, plain = filled(batches)
+    at, lengths = (
+        np.array(list(replaced), np.intp),
+        np.array([len(new) for new in replaced.values()], np.int64),
+    )
+    values = np.array([value for new in replaced.values() for value in new], np.int32)
+    rows.reserve_lengths(at, lengths)
+    assert contents(rows) == plain
+
+    rows.replace_rows(at, lengths, values, values / 4)
+
+    assert contents(rows) == plain | {
+        row: [(value, value / 4) for value in new] for row, new in replaced.items()
+    }

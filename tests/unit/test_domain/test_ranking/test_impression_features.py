@@ -79,7 +79,7 @@ def test_they_are_zero_for_users_without_pages_and_where_ignored_posts_are_not_l
 
     assert inputs(state, user=1) == inputs(state, user=-1) == nothing
     assert inputs(state, sinks_shown=False) == inputs(state, shown_before=NOW - 2 * DAY) == nothing
-    state.set_user(User(user_uuid("user 0"), "user 0", personalised=False))
+    state.set_users([User(user_uuid("user 0"), "user 0", personalised=False)])
     assert inputs(state) == nothing
 
 
