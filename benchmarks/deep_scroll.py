@@ -93,16 +93,16 @@ _READERS = """
 """
 # Written out from the tables, without the function that the service uses.
 _FORBIDDEN = """
-    SELECT p.id::text FROM posts p, users u WHERE u.external_id = %(reader)s AND (
-        NOT p.visible OR p.sensitive OR p.author_id = u.id OR 'tag_' || u.seq %% 50 = ANY(p.tags)
-        OR p.visibility = 'followers' AND (u.id, p.author_id) NOT IN (SELECT follower_id, followee_id FROM follows)
-        OR p.visibility = 'members' AND u.id NOT IN (SELECT user_id FROM memberships)
-        OR p.id IN (SELECT post_id FROM user_interaction WHERE user_id = u.id)
-        OR p.id IN (SELECT post_id FROM user_feedback WHERE user_id = u.id AND action = 'hide_post')
-        OR p.author_id IN (SELECT author_id FROM user_feedback WHERE user_id = u.id AND action = 'mute_author')
-        OR p.author_id IN (SELECT user_id FROM user_feedback WHERE author_id = u.id AND action = 'block_author')
-    )
+    SELECT id::text FROM posts WHERE NOT visible OR sensitive OR author_id = %(id)s
+        OR 'tag_' || %(seq)s %% 50 = ANY(tags)
+        OR visibility = 'followers' AND author_id NOT IN (SELECT followee_id FROM follows WHERE follower_id = %(id)s)
+        OR visibility = 'members' AND %(id)s NOT IN (SELECT user_id FROM memberships)
+        OR id IN (SELECT post_id FROM user_interaction WHERE user_id = %(id)s)
+        OR id IN (SELECT post_id FROM user_feedback WHERE user_id = %(id)s AND action = 'hide_post')
+        OR author_id IN (SELECT author_id FROM user_feedback WHERE user_id = %(id)s AND action = 'mute_author')
+        OR author_id IN (SELECT user_id FROM user_feedback WHERE author_id = %(id)s AND action = 'block_author')
 """
+"""The subqueries do not depend on the post, so that PostgreSQL runs each of them once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +162,12 @@ def fill(engine: Engine, size: Size, *, first: int, last: int) -> None:
 def forbidden_posts(engine: Engine, size: Size) -> dict[str, set[str]]:
     """Reader -> ids of the posts that they must not get."""
     with engine.connect() as connection:
+        users = connection.exec_driver_sql(
+            "SELECT external_id, id, seq FROM users WHERE external_id = ANY(%s)", (list(size.names),)
+        )
         return {
-            reader: set(connection.exec_driver_sql(_FORBIDDEN, {"reader": reader}).scalars())
-            for reader in size.names
+            reader: set(connection.exec_driver_sql(_FORBIDDEN, {"id": id_, "seq": seq}).scalars())
+            for reader, id_, seq in users.all()
         }
 
 
