@@ -9,6 +9,7 @@ tables: no post may be repeated, seen, hidden, the reader's own, or of somebody 
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -253,6 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(parser.parse_args(argv))
     as_json = args.pop("json")
     size = Size(**args)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
         try:
