@@ -63,6 +63,7 @@ def measure(
     known = np.flatnonzero(state.events_by_user.lengths(np.arange(state.n_users)))
     tags = list(state.topic_ids) or ["tag"]
     engaged = np.flatnonzero(np.isfinite(state.last_engaged[: state.n_posts]))
+    next_seq = _next_seq(state)
     times: dict[str, list[tuple[float, float, float]]] = {UNCHANGED: [], EVENT: [], POST: []}
     for number in range(rankings + _WARM_UP):
         for change, taken in times.items():
@@ -71,7 +72,8 @@ def measure(
             if change == EVENT:
                 happens(state, int(random.choice(known)), int(random.choice(engaged)), now)
             elif change == POST:
-                add_posts(state, np.array([now]), random.choice(known, 1), [tags[number % len(tags)]])
+                author = random.choice(known, 1)
+                add_posts(state, next_seq + number, np.array([now]), author, [tags[number % len(tags)]])
             applied = thread_time() - began
             clock_began, thread_began = perf_counter(), thread_time()
             context = RankingContext(state, int(random.choice(known)), now)
@@ -104,10 +106,19 @@ def happens(state: FeedState, user: int, post: int, now: float) -> None:
     state.record(EventColumns(*one, time_us, np.zeros(1, np.int64)))
 
 
+def _next_seq(state: FeedState) -> int:
+    """A number above those of all posts."""
+    return 1 + int(state.seq[: state.n_posts].max(initial=0))
+
+
 def add_posts(
-    state: FeedState, created: NDArray[np.float64], authors: NDArray[np.intp], tags: Sequence[str]
+    state: FeedState,
+    first_seq: int,
+    created: NDArray[np.float64],
+    authors: NDArray[np.intp],
+    tags: Sequence[str],
 ) -> None:
-    """Add posts with `created` times in seconds, authors (user rows), and one tag each."""
+    """Add posts with numbers from `first_seq`, `created` times in seconds, authors (user rows), and one tag each."""
     keys = [uuid4() for _ in created]
     state.add_posts(
         [key.bytes for key in keys],
@@ -116,7 +127,7 @@ def add_posts(
         author=authors.astype(np.int32),
         created=created,
         visible=np.ones(len(keys), np.bool_),
-        seq=state.seq[: state.n_posts].max(initial=0) + 1 + np.arange(len(keys)),
+        seq=first_seq + np.arange(len(keys)),
         texts=[""] * len(keys),
         tags=[(tag,) for tag in tags],
     )
@@ -132,7 +143,7 @@ def pad(state: FeedState, n_posts: int) -> None:
     tags = list(state.topic_ids) or ["tag"]
     authors = np.random.default_rng(missing).choice(known, missing)
     created = first - 86_400 * np.linspace(365, 1, missing)
-    add_posts(state, created, authors, [tags[i % len(tags)] for i in range(missing)])
+    add_posts(state, _next_seq(state), created, authors, [tags[i % len(tags)] for i in range(missing)])
 
 
 def post_counts(text: str) -> list[int]:
