@@ -51,7 +51,7 @@ class PostEvictor:
             return
         with self.updater.change_lock:
             rows, complete_from = evictable_posts(state, self.limits)
-            self._n_live = len(state.by_created) - len(rows)
+            self._n_live = len(state.by_seq) - len(rows)
             if len(rows) <= (_MAX_RATIO - 1) * self._n_live:
                 return
             state.complete_from = complete_from

@@ -31,11 +31,17 @@ def upsert_posts(
     state.post_words.reserve([post.content for post in posts], [post.tags for post in posts])
     rows = np.array([_author_row(state, post) for post in posts], np.intp)
     state.posts_by_author.reserve(rows[rows >= 0])
-    re_created: dict[bytes, int] = {}  # the previous row of each
+    re_created = {  # the previous row of each: a re-created post has another number, and is a new post
+        post.id.bytes: row
+        for post in posts
+        if (row := state.post_rows.get(post.id.bytes)) is not None and state.seq[row] != post.seq
+    }
+    if re_created:
+        state.remove_posts(re_created, writing)
     authors: set[int] = set()  # who got or lost a post
     for places in slices(range(len(posts)), _POSTS_PER_STEP):
         with writing():
-            _upsert_step(state, [posts[i] for i in places], vectors[places], re_created, authors)
+            _upsert_step(state, [posts[i] for i in places], vectors[places], authors)
     for author in authors:
         recount_author(state, author, writing)
         with writing():
@@ -51,26 +57,19 @@ def upsert_posts(
 
 
 def _upsert_step(
-    state: FeedState,
-    posts: Sequence[Post],
-    vectors: NDArray[np.float32],
-    re_created: dict[bytes, int],
-    authors: set[int],
+    state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32], authors: set[int]
 ) -> None:
-    """Upsert a few posts. Adds to `re_created` and `authors`."""
+    """Upsert a few posts. Adds to `authors`."""
     new: list[int] = []
     for index, post in enumerate(posts):
         row = state.post_rows.get(post.id.bytes)
-        if row is not None and state.seq[row] == post.seq:
+        if row is None:
+            new.append(index)
+        else:
             before = int(state.author[row])
             _update(state, row, post, vectors[index : index + 1])
             if before != state.author[row]:
                 authors |= {before, int(state.author[row])} - {-1}
-        else:  # a re-created post has another number: it is a new post
-            if row is not None:
-                re_created[post.id.bytes] = row
-            state.remove_post(post.id.bytes)
-            new.append(index)
     if new:
         _append(state, [posts[index] for index in new], vectors[new])
 
@@ -95,15 +94,15 @@ def changed_authors(state: FeedState, posts: Sequence[Post]) -> list[UserAndPost
     return pairs
 
 
-def restore_hidden_posts(state: FeedState, posts: Sequence[Post]) -> None:
+def restore_hidden_posts(state: FeedState, posts: Sequence[Post], writing: Writing) -> None:
     """Restore posts that a view hid and shows again: they keep their number, so their row and events stay valid."""
-    unknown = {post.seq: post for post in posts if post.id.bytes not in state.post_rows}
+    unknown = {post.seq: post.id for post in posts if post.id.bytes not in state.post_rows}
     for row in state.rows_of_seq(np.array(list(unknown), np.int64)).tolist():
-        post = unknown[int(state.seq[row])]
-        if state.post_ids[row] == str(post.id):
-            state.post_rows[post.id.bytes] = row
-            if state.checksums is not None:
-                state.checksums.add("posts", {post.id.bytes: row})
+        post_id = unknown[int(state.seq[row])]
+        if state.post_ids[row] == str(post_id):
+            with writing():
+                state.restore_post(post_id.bytes, row)
+            recount_author(state, state.author.item(row), writing)
 
 
 def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32]) -> None:

@@ -36,7 +36,7 @@ def _removed_posts(state: FeedState, user: int) -> NDArray[np.intp]:
     """Rows of the posts of a user row (-1: unknown user) that were removed, and whose contents are in the state."""
     if user < 0:
         return np.empty(0, np.intp)
-    rows = state.posts_by_author.row(user)[0].astype(np.intp)
+    rows = np.flatnonzero(state.author[: state.n_posts] == user)
     keys = [bytes.fromhex(state.post_ids[row].replace("-", "")) for row in rows.tolist()]
     is_removed = [state.post_rows.get(key) != row for key, row in zip(keys, rows.tolist(), strict=True)]
     return rows[np.array(is_removed, np.bool_)]

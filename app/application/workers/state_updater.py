@@ -336,11 +336,11 @@ class StateUpdater:
 
     def _remove_posts(self, ids: Sequence[UUID], seqs: Mapping[UUID, int]) -> None:
         """Hide posts from every feed. `seqs` as in `_upsert_posts`."""
-        for step in slices(ids, _ROWS_PER_STEP):
-            with self.change_lock, self._writing("posts"):
-                for post_id in step:
-                    if self._latest_of_posts.accepts(post_id, seqs.get(post_id)):
-                        self.feed.state.remove_post(post_id.bytes)
+        accepts = self._latest_of_posts.accepts
+        for batch in slices(ids, _ROWS_PER_STEP):
+            with self.change_lock:
+                removed = [one.bytes for one in batch if accepts(one, seqs.get(one))]
+                self.feed.state.remove_posts(removed, self._writes("posts"))
 
     def _upsert_posts(
         self, posts: Sequence[Post], seqs: Mapping[UUID, int] | None = None, *, revives: bool = False
@@ -372,8 +372,7 @@ class StateUpdater:
         if self._changed_texts is not None:
             self._changed_texts.update(post.id.bytes for post in batch)
         returning = posts_with_stored_events(state, batch)
-        with self._writing("posts"):
-            restore_hidden_posts(state, batch)
+        restore_hidden_posts(state, batch, self._writes("posts"))
         changed = changed_authors(state, batch)
         # Read first: if the database is away, the batch comes again and its authors still differ.
         # Events on own posts do not count.

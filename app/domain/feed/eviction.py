@@ -22,7 +22,7 @@ Rows = NDArray[np.intp]
 
 def evictable_posts(state: FeedState, limits: LivePostLimits) -> tuple[Rows, tuple[float, int]]:
     """The posts that are not live, oldest first, and the state's `complete_from` without them."""
-    rows = state.by_created.copy()
+    rows = state.by_seq[np.lexsort((state.seq[state.by_seq], state.created[state.by_seq]))]
     known = np.fromiter(state.post_rows.values(), np.intp, len(state.post_rows))
     log2_counts = np.stack([state.post_counters.log2_values(i, known) for i in range(len(HALF_LIVES))])
     is_live = live_posts(
@@ -48,7 +48,7 @@ def evict_posts(
     """
     authors = np.unique(state.author[rows])
     was_largest = state.engagements[rows].max(initial=-1) == state.largest_engagement
-    state.hide_posts(rows, writing)
+    state.forget_posts(rows, writing)
     users = (engaged or EngagedUsers(state, rows)).of(rows)
     _remove_from_users(state, rows, users, writing)
     for some in slices(rows.tolist(), _POSTS_PER_STEP):
@@ -86,8 +86,6 @@ def _remove_from_users(state: FeedState, rows: Rows, users: Rows, writing: Writi
 def _clear(state: FeedState, rows: Sequence[int]) -> None:
     """Give the rows of posts the values of a row without a post."""
     for row in rows:
-        if state.author[row] >= 0:
-            state.posts_by_author.discard(int(state.author[row]), row)
         for ragged in (state.users_by_post, state.post_words.words, state.post_words.tags):
             ragged.clear(row)
     state.clear_posts(np.array(rows))

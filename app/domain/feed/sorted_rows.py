@@ -74,7 +74,9 @@ class SortedRows:
         self.add(np.array([row]), np.array([value], self._values.dtype), tie_breaks)
 
     def without(self, rows: Rows) -> "SortedRows":
-        """A copy that lacks `rows`."""
+        """A copy that lacks `rows`; this one if there are none."""
+        if not len(rows):
+            return self
         keep = np.isin(self.rows, rows, invert=True)
         others = SortedRows(self._values.dtype)
         others._rows, others._values = self.rows[keep], self.values[keep]

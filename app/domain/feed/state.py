@@ -156,18 +156,22 @@ class FeedState:
 
     @property
     def by_created(self) -> NDArray[np.intp]:
-        """(n_posts,) post rows, oldest first; a view that the next change of a post may alter."""
+        """(n,) post rows, oldest first, without removed posts; a view that the next change of a post may alter."""
         return self._by_created.rows
+
+    @property
+    def by_seq(self) -> NDArray[np.intp]:
+        """(n,) post rows in order of their numbers, with removed posts; a view as `by_created`."""
+        return self._by_seq.rows
 
     def creation_rank(self, times: NDArray[np.float64]) -> NDArray[np.intp]:
         """(n,) how many posts were created at each time or before."""
         return np.searchsorted(self._by_created.values, times, side="right")
 
-    def sort_posts(self, by_created: NDArray[np.intp]) -> None:
-        """Take over all posts of a snapshot, given with the oldest first."""
+    def sort_posts(self, by_created: NDArray[np.intp], every: NDArray[np.intp]) -> None:
+        """Take over the posts of a snapshot: those that are known, oldest first, and `every` one by row."""
         self._by_created.add(by_created, self.created[by_created], self.seq)
-        by_row = np.sort(by_created)
-        self._by_seq.add(by_row, self.seq[by_row])
+        self._by_seq.add(every, self.seq[every])
 
     def published_count(self, now: float) -> int:
         """How many posts are out: created at `now` or before, the first so many of `by_created`."""
@@ -301,7 +305,7 @@ class FeedState:
         return rows
 
     def _sort_posts_of(self, authors: NDArray[np.int32]) -> None:
-        """Sort the posts of authors by time: evicted posts come back that are not their newest."""
+        """Sort the posts of authors by time: posts come back that are not their newest."""
         for author in authors.tolist():
             (posts,) = self.posts_by_author.row(author)
             self.posts_by_author.replace(author, posts[np.lexsort((self.seq[posts], self.created[posts]))])
@@ -492,28 +496,51 @@ class FeedState:
         with writing():
             self.controls.replace(self.user_rows[user], seq, entries)
 
-    def remove_post(self, key: bytes) -> None:
-        """Hide a post from every feed. Its row stays, because events refer to it."""
-        row = self.post_rows.pop(key, None)
-        self.posts_by_external_id.remove(key)
-        if row is not None:
-            self._changed(posts=True)
-            self.visible[row] = False
-            if self.checksums is not None:
-                self.checksums.remove(("posts",), key, row)
+    def remove_posts(self, keys: Iterable[bytes], writing: Writing = nullcontext) -> None:
+        """Hide posts from every feed, in one step; unknown ones are no error.
 
-    def hide_posts(self, rows: NDArray[np.intp], writing: Writing = nullcontext) -> None:
-        """Take the posts `rows` out of every list, as if they were unknown. Their contents stay."""
-        by_created, by_seq = self._by_created.without(rows), self._by_seq.without(rows)
-        keys = [bytes.fromhex(self.post_ids[row].replace("-", "")) for row in rows.tolist()]
+        Their rows and numbers stay, because events refer to them, and a view may show a post again.
+        """
+        keys = list(keys)
+        rows = np.array([row for key in keys if (row := self.post_rows.get(key)) is not None], np.intp)
+        by_created = self._by_created.without(rows)
         with writing():
-            self._by_created, self._by_seq = by_created, by_seq
-            self.visible[rows] = False
-            for key, row in zip(keys, rows.tolist(), strict=True):
-                if self.post_rows.get(key) == row:  # else it was removed, or re-created in another row
-                    del self.post_rows[key]
-                    if self.checksums is not None:
-                        self.checksums.remove(("posts",), key, row)
+            for key in keys:
+                self.posts_by_external_id.remove(key)
+            self._hide(rows, by_created)
+
+    def restore_post(self, key: bytes, row: int) -> None:
+        """Know a post again that was removed. An update follows, which makes it visible."""
+        self.post_rows[key] = row
+        self._by_created.add(np.array([row]), self.created[row : row + 1], self.seq)
+        authors = self.author[[row]]
+        authors = authors[authors >= 0]
+        self.posts_by_author.append(authors.astype(np.intp), np.full(len(authors), row, np.int32))
+        self._sort_posts_of(authors)
+        if self.checksums is not None:
+            self.checksums.add("posts", {key: row})
+
+    def forget_posts(self, rows: NDArray[np.intp], writing: Writing = nullcontext) -> None:
+        """Take the posts `rows` out of every list, in one step, as if they were unknown. Their contents stay."""
+        by_created, by_seq = self._by_created.without(rows), self._by_seq.without(rows)
+        with writing():
+            self._by_seq = by_seq
+            self._hide(rows, by_created)
+
+    def _hide(self, rows: NDArray[np.intp], by_created: SortedRows) -> None:
+        """Make the posts `rows` unknown; `by_created` has the others."""
+        self._by_created = by_created
+        self.visible[rows] = False
+        for row, author in zip(rows.tolist(), self.author[rows].tolist(), strict=True):
+            if author >= 0:
+                self.posts_by_author.discard(author, row)
+            key = bytes.fromhex(self.post_ids[row].replace("-", ""))
+            if self.post_rows.get(key) == row:  # else it was removed, or re-created in another row
+                del self.post_rows[key]
+                if self.checksums is not None:
+                    self.checksums.remove(("posts",), key, row)
+        if len(rows):
+            self.changed_posts.append(rows)
             self._changed(posts=True)
 
     def clear_posts(self, rows: NDArray[np.intp]) -> None:

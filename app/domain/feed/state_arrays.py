@@ -134,7 +134,7 @@ def state_from_arrays(
     state.posts_by_external_id = ExternalIds.from_tree("post", group_of(tree, "posts_by_external_id"))
     topics = known_texts_from_arrays(group_of(tree, "topics"))
     state.topic_ids = {topic: number for number, topic in enumerate(topics)}
-    _read_columns(state, tree)
+    _read_columns(state, tree, np.flatnonzero(keys != np.zeros((), KEY_DTYPE)))
     state.controls = FeedControls.from_tree(group_of(tree, "controls"), users)
     state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32)
     state.post_words.tags = RaggedArray.from_tree(group_of(tree, "tags"), np.uint32)
@@ -150,8 +150,8 @@ def state_from_arrays(
     return state
 
 
-def _read_columns(state: FeedState, tree: ArrayTree) -> None:
-    """Read the arrays by post and by user."""
+def _read_columns(state: FeedState, tree: ArrayTree, with_post: NDArray[np.intp]) -> None:
+    """Read the arrays by post and by user. `with_post` are the rows of posts, also of removed ones."""
     users, posts = state.n_users, state.n_posts
     for group, arrays, rows in (("posts", _POST_ARRAYS, posts), ("users", _USER_ARRAYS, users)):
         for name, dtype in arrays.items():
@@ -182,7 +182,9 @@ def _read_columns(state: FeedState, tree: ArrayTree) -> None:
         "by_created: not all posts, or evicted ones",
     )
     state.free_rows = free_rows.tolist()
-    state.sort_posts(by_created)
+    is_present = np.zeros(posts, np.bool_)
+    is_present[present] = True
+    state.sort_posts(by_created[is_present[by_created]], with_post)
     state.largest_engagement = int(state.engagements[:posts].max(initial=0))
 
 

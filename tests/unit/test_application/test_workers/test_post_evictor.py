@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.application.use_cases.generate_recommendations import GenerateRecommendations
@@ -247,9 +247,11 @@ def test_rankings_between_the_steps_of_an_eviction_leave_nothing_outdated(model:
 
 
 @settings(max_examples=10)
+@example(changes=[], later=[("delete", 0, 0), ("delete", 0, 2)])  # other posts of their author are older
 @given(changes=random_changes, later=random_changes)
 def test_lists_do_not_depend_on_the_rows_of_posts(changes: list[Change], later: list[Change]) -> None:
     service = a_service(12, options=replace(FEW_CANDIDATES, exploration_share=0.0))
+    service.publish(learned=True)
     make_changes(changes, service, service)
     service.catch_up()
     evict(service)
@@ -261,6 +263,7 @@ def test_lists_do_not_depend_on_the_rows_of_posts(changes: list[Change], later: 
 
     fresh = SmallService(tables=tables_without_evicted(service), options=service.options, clock=service.clock)
     fresh.catch_up()
+    fresh.publish(service.models.published)
 
     for user in ("reader", "other", "nobody"):
         for mode in ("ranked", "newest", "following"):

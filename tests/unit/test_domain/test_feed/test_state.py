@@ -217,11 +217,13 @@ def test_a_removed_post_is_hidden_and_its_key_is_free_but_histories_keep_their_m
     row = int(timeline.post_row[0])
     key = timeline.dataset.posts.key[0].tobytes()
 
-    state.remove_post(key)
-    state.remove_post(key)
+    state.remove_posts([key])
+    state.remove_posts([key])
 
     assert not state.visible[row]
     assert key not in state.post_rows
+    assert row not in state.by_created
+    assert state.published_count(np.inf) == 1
     assert state.events_by_user.row(int(timeline.user_row[0]))[0].tolist() == [row]
 
 

@@ -29,7 +29,7 @@ def test_hidden_posts_and_posts_of_the_future_are_not_published():
 
 def test_a_removed_post_is_not_published():
     state, timeline = whole_state(Feed(1, [Post(), Post()]).dataset())
-    state.remove_post(timeline.dataset.posts.key[0].tobytes())
+    state.remove_posts([timeline.dataset.posts.key[0].tobytes()])
 
     rows = np.arange(2)
     kept = Published()(RankingContext(state, -1, 1.0), rows)
