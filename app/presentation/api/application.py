@@ -33,6 +33,7 @@ from app.presentation.api.problems import (
     problem_of,
     render,
 )
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.route_scopes import ROUTE_SCOPES, ScopeGuard
 from app.presentation.api.routers.admin import admin_router
 from app.presentation.api.routers.audiences import audiences_router
@@ -47,7 +48,6 @@ from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.routers.user_data import user_data_router
 from app.presentation.api.security_headers import SecurityHeadersMiddleware
 from app.presentation.api.server_guard import ServerGuard
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.entity_schema import PostBatchRequest, PostBody, UserBody
 from app.presentation.schemas.feedback_schema import FeedbackRequest
 from app.presentation.schemas.impression_schema import ImpressionsRequest
@@ -130,7 +130,7 @@ def create_api(
         docs_url=None,
         redoc_url=None,
     )
-    threads = WriteThreads(options)
+    threads = RequestThreads(options.track_concurrency, options.track_budget_seconds)
     routers = (
         recommendations_router(options, metrics),
         interactions_router(options, metrics, threads),
@@ -138,7 +138,7 @@ def create_api(
         follows_router(threads),
         audiences_router(threads),
         entities_router(options, threads),
-        user_data_router(options),
+        user_data_router(),
         impressions_router(options, threads),
         admin_router(threads),
         health_router(metrics, guard),

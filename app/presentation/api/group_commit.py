@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from app.application.use_cases.track_interaction import TrackedEvent, TrackInteraction
 from app.domain.errors import DomainError, StorageUnavailable
-from app.presentation.api.write_threads import WriteThreads
+from app.presentation.api.request_threads import RequestThreads
 from app.shared.monitoring import Metrics
 
 MAX_EVENTS: Final = 200
@@ -26,7 +26,7 @@ class GroupCommit:
     Each event has an outcome of its own, as if it were stored alone.
     """
 
-    def __init__(self, threads: WriteThreads, metrics: Metrics) -> None:
+    def __init__(self, threads: RequestThreads, metrics: Metrics) -> None:
         self._threads = threads
         self._metrics = metrics
         self._waiting: deque[_Waiting] = deque()

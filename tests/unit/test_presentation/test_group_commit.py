@@ -9,9 +9,8 @@ import pytest
 
 from app.application.use_cases.track_interaction import TrackedEvent, TrackResult
 from app.domain.errors import DomainError, InvalidInteraction, StorageUnavailable, UnknownPost
-from app.presentation.api.dependencies import ApiOptions
 from app.presentation.api.group_commit import MAX_COMMITS, MAX_EVENTS, GroupCommit
-from app.presentation.api.write_threads import WriteThreads
+from app.presentation.api.request_threads import RequestThreads
 from app.shared.monitoring import Metrics
 
 
@@ -43,7 +42,7 @@ class SlowTracking:
 
 async def outcomes(tracking: SlowTracking, posts: Sequence[str], budget_seconds: float = 5.0) -> list[str]:
     """What each of the concurrent calls gets. The first commits wait until all events have arrived."""
-    commit = GroupCommit(WriteThreads(ApiOptions(track_budget_seconds=budget_seconds)), Metrics())
+    commit = GroupCommit(RequestThreads(2, budget_seconds), Metrics())
     events = [TrackedEvent(str(number), post, "like", None) for number, post in enumerate(posts)]
     calls = [asyncio.ensure_future(commit.store(tracking, event)) for event in events]  # type: ignore[arg-type]
     await asyncio.sleep(0.05)

@@ -9,13 +9,13 @@ from starlette.responses import Response
 from app.domain.errors import InvalidId, StorageUnavailable, UnknownPost, UnknownUser
 from app.presentation.api.dependencies import services_of
 from app.presentation.api.problems import INVALID_REQUEST, error_responses
-from app.presentation.api.write_threads import WriteThreads
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.schemas.admin_schema import ExplainResponse, UserResponse
 
 PageSize = Annotated[int, Query(ge=1, le=200, description="Posts of the page")]
 
 
-def admin_router(threads: WriteThreads) -> APIRouter:
+def admin_router(threads: RequestThreads) -> APIRouter:
     """The routes of operators. They record nothing, and count no page as shown."""
     router = APIRouter(tags=["admin"])
 

@@ -7,15 +7,15 @@ from starlette.responses import Response
 from app.application.use_cases.change_membership import Membership
 from app.domain.errors import InvalidId, ManagedElsewhere, StorageUnavailable, UnknownUser
 from app.presentation.api.dependencies import services_of
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.write_routes import accepted, write_route
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.membership_schema import MembershipResponse
 
 PATH = "/audiences/{audience_id:id}/members/{user_id:id}"
 _PROBLEMS = (UnknownUser, ManagedElsewhere, InvalidId, StorageUnavailable)
 
 
-def audiences_router(threads: WriteThreads) -> APIRouter:
+def audiences_router(threads: RequestThreads) -> APIRouter:
     """The routes by which users join and leave audiences."""
     router = APIRouter(tags=["audiences"])
 

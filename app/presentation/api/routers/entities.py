@@ -9,8 +9,8 @@ from starlette.responses import Response
 from app.domain.errors import ErasedUser, InvalidId, InvalidPost, ManagedElsewhere, StorageUnavailable
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, decode_each, is_partial, read_body
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.write_routes import accepted, rejected_items, write_route
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.batch_schema import MAX_BATCH
 from app.presentation.schemas.entity_schema import (
     BatchPost,
@@ -26,7 +26,7 @@ _STORED = {"status": "stored"}
 _PROBLEMS = (InvalidId, ManagedElsewhere, StorageUnavailable)
 
 
-def entities_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
+def entities_router(options: ApiOptions, threads: RequestThreads) -> APIRouter:
     """The routes that store users and posts."""
     router = APIRouter(tags=["entities"])
 

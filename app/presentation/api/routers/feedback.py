@@ -17,8 +17,8 @@ from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import error_responses
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.recommendations import request_body
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.feedback_schema import (
     ControlItem,
     ControlsResponse,
@@ -27,7 +27,7 @@ from app.presentation.schemas.feedback_schema import (
 )
 
 
-def feedback_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
+def feedback_router(options: ApiOptions, threads: RequestThreads) -> APIRouter:
     """The routes of controls."""
     router = APIRouter(tags=["controls"])
 

@@ -7,15 +7,15 @@ from starlette.responses import Response
 from app.application.use_cases.change_follow import Follow
 from app.domain.errors import InvalidFollow, InvalidId, ManagedElsewhere, StorageUnavailable, UnknownUser
 from app.presentation.api.dependencies import services_of
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.write_routes import accepted, write_route
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.follow_schema import FollowResponse
 
 PATH = "/users/{user_id:id}/follows/{followee_id:id}"
 _PROBLEMS = (UnknownUser, ManagedElsewhere, InvalidId, InvalidFollow, StorageUnavailable)
 
 
-def follows_router(threads: WriteThreads) -> APIRouter:
+def follows_router(threads: RequestThreads) -> APIRouter:
     """The routes that follow and unfollow."""
     router = APIRouter(tags=["follows"])
 

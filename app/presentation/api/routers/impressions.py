@@ -9,8 +9,8 @@ from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import error_responses
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.recommendations import request_body
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.impression_schema import (
     ImpressionsRequest,
     ImpressionsResponse,
@@ -19,7 +19,7 @@ from app.presentation.schemas.impression_schema import (
 )
 
 
-def impressions_router(options: ApiOptions, threads: WriteThreads) -> APIRouter:
+def impressions_router(options: ApiOptions, threads: RequestThreads) -> APIRouter:
     """The routes of impressions."""
     router = APIRouter(tags=["impressions"])
 

@@ -23,8 +23,8 @@ from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.group_commit import GroupCommit
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, decode_each, is_partial, read_body
 from app.presentation.api.problems import ProblemError
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.write_routes import accepted, rejected_items, write_route
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.batch_schema import MAX_BATCH
 from app.presentation.schemas.interaction_schema import (
     BatchRequest,
@@ -40,7 +40,7 @@ _PROBLEMS = (*BODY_PROBLEMS, UnknownUser, UnknownPost, InvalidId, InvalidInterac
 _TIME_PROBLEMS = (EventTooOld, ClockAhead)
 
 
-def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThreads) -> APIRouter:
+def interactions_router(options: ApiOptions, metrics: Metrics, threads: RequestThreads) -> APIRouter:
     """The routes that track events and take them back."""
     router = APIRouter(tags=["interactions"])
     group_commit = GroupCommit(threads, metrics)
@@ -116,7 +116,7 @@ def interactions_router(options: ApiOptions, metrics: Metrics, threads: WriteThr
 
 
 async def _record(
-    threads: WriteThreads,
+    threads: RequestThreads,
     metrics: Metrics,
     request: Request,
     events: Sequence[TrackedEvent],

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.application.dto.recommendation_response import RecommendationResponse
-from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId
+from app.application.use_cases.returning_user import ReturningUser
+from app.application.use_cases.unfinished_page import UnfinishedPage
+from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId, StorageUnavailable
 from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
@@ -24,7 +26,7 @@ from app.presentation.api.problems import (
     error_responses,
     problem_of,
 )
-from app.presentation.api.read_threads import ReadThreads
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.schemas.recommendation_schema import (
     EXAMPLE_ANSWER,
     GenerateRequest,
@@ -34,11 +36,13 @@ from app.presentation.schemas.recommendation_schema import (
 )
 from app.shared.monitoring import Metrics
 
+_READS_AT_ONCE = 2  # the other connections of the pool are for writes and workers
+
 
 def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     """The routes that return pages of a feed, and what is new for one."""
     router = APIRouter(tags=["recommendations"])
-    threads = ReadThreads(options)
+    threads = RequestThreads(_READS_AT_ONCE, options.track_budget_seconds)
 
     @router.post(
         "/recommendations/generate",
@@ -64,7 +68,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
             count_user(request.scope, query.user_id)
             mode = query.context.mode
             page = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
-            response = page if isinstance(page, RecommendationResponse) else await threads.complete(page)
+            response = page if isinstance(page, RecommendationResponse) else await _completed(page, threads)
             ranked = perf_counter()
             content = encode(response, request.scope["feed.request_id"])
             ended = perf_counter()
@@ -97,6 +101,14 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
         return Response(response.model_dump_json(), media_type="application/json")
 
     return router
+
+
+async def _completed(page: UnfinishedPage | ReturningUser, threads: RequestThreads) -> RecommendationResponse:
+    """The whole page; what memory has of it when the budget is exceeded."""
+    try:
+        return await threads.run(page.complete)
+    except StorageUnavailable:
+        return page.without_storage()
 
 
 def request_body(schema: str) -> Mapping[str, Any]:

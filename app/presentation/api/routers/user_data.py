@@ -1,7 +1,6 @@
 """Export, reset and erase what is stored about one user, as a whole."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from tempfile import SpooledTemporaryFile
 from typing import Final
@@ -11,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.domain.errors import InvalidId, StorageUnavailable, UnknownUser
-from app.presentation.api.dependencies import ApiOptions, services_of
+from app.presentation.api.dependencies import services_of
 from app.presentation.api.problems import error_responses
+from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.write_routes import accepted, write_route
-from app.presentation.api.write_threads import WriteThreads
 from app.presentation.schemas.user_data_schema import (
     ErasureResponse,
     ExportResponse,
@@ -61,12 +60,10 @@ _ERASURE: Final = {
 }
 
 
-def user_data_router(options: ApiOptions) -> APIRouter:
+def user_data_router() -> APIRouter:
     """The routes that concern everything about a user."""
     router = APIRouter(tags=["user data"])
-    threads = WriteThreads(
-        replace(options, track_concurrency=CONCURRENCY, track_budget_seconds=BUDGET_SECONDS)
-    )
+    threads = RequestThreads(CONCURRENCY, BUDGET_SECONDS)
 
     @router.get(
         "/users/{user_id:id}/export",

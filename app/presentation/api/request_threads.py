@@ -7,18 +7,17 @@ import anyio
 from anyio import to_thread
 
 from app.domain.errors import StorageUnavailable
-from app.presentation.api.dependencies import ApiOptions
 
 T = TypeVar("T")
 _BATCHES_AT_ONCE = 2
 
 
-class WriteThreads:
-    """Runs functions in threads, with bounded concurrency; writes also within a time budget."""
+class RequestThreads:
+    """Runs functions in threads, with bounded concurrency and within a time budget."""
 
-    def __init__(self, options: ApiOptions) -> None:
-        self._budget_seconds = options.track_budget_seconds
-        self._limiter = anyio.CapacityLimiter(options.track_concurrency)
+    def __init__(self, concurrency: int, budget_seconds: float) -> None:
+        self._budget_seconds = budget_seconds
+        self._limiter = anyio.CapacityLimiter(concurrency)
         self._batch_limiter = anyio.CapacityLimiter(_BATCHES_AT_ONCE)
 
     async def run(self, function: Callable[[], T]) -> T:
@@ -35,7 +34,7 @@ class WriteThreads:
             with anyio.fail_after(self._budget_seconds):
                 return await result
         except TimeoutError:
-            raise StorageUnavailable("the time budget of a write was exceeded") from None
+            raise StorageUnavailable("the time budget of a request was exceeded") from None
 
     async def decode_batch(self, function: Callable[[], T]) -> T:
         """The result of `function`, which validates hundreds of items.
