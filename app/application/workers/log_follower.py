@@ -86,8 +86,8 @@ class LogFollower:
         elif self._is_another_database():
             self.read_all()
         if not self.captures_all and monotonic() - self._newest_read_at > self.intervals.newest_seconds:
-            newest = self.feed_log.posts_created_since(self.updater.newest_posts_since())
-            self.updater.add_missing_posts(newest)
+            newest = self.feed_log.posts_created_since(self.updater.posts.newest_since())
+            self.updater.posts.add_missing(newest)
             self._newest_read_at = monotonic()
         return self._read_batch()
 

@@ -144,7 +144,7 @@ class ModelWatcher:
         model, updater = published.model, self.updater
         while self.feed.ranker.published is not published:
             state, ids, vectors = self.feed.state, list[str](), model.embed([""])[:0]
-            with updater.noting_changed_texts() as changed:
+            with updater.posts.noting_changed_texts() as changed:
                 ids, vectors = self._embed_rows(model, ids, vectors, changed)
                 with updater.write_lock:
                     ids, vectors = self._embed_rows(model, ids, vectors, changed)
@@ -182,7 +182,7 @@ class ModelWatcher:
         vectors = np.concatenate([vectors, np.zeros((len(now) - len(vectors), vectors.shape[1]), np.float32)])
         vectors[rows] = 0.0
         if vectors.shape[1]:
-            for posts, _ in self.updater.read_posts([key for key in row_of if any(key)]):
+            for posts, _ in self.updater.posts.read([key for key in row_of if any(key)]):
                 embedded = model.embed([post_text(post.content, post.tags) for post in posts])
                 vectors[[row_of[post.id.bytes] for post in posts]] = embedded
         return now, vectors

@@ -1,7 +1,7 @@
 """Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock, RLock
@@ -20,16 +20,12 @@ from app.application.workers.event_columns import (
 from app.application.workers.event_updates import EventUpdates, stored_pairs
 from app.application.workers.follow_updates import FollowUpdates
 from app.application.workers.latest_changes import LatestChanges
-from app.application.workers.post_revival import PostRevival, posts_of_memory, posts_with_stored_events
-from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
+from app.application.workers.post_updates import PostUpdates
 from app.application.workers.removed_users import remove_pages, remove_users
 from app.application.workers.stored_lists import StoredLists
-from app.domain.entities import Post, User
-from app.domain.entities.post import post_text
-from app.domain.feed.engaged_users import engaged_users
+from app.domain.entities import User
 from app.domain.feed.rebuilt_lists import short_lists
 from app.domain.feed.retraction import pairs_to_remove, set_account_created
-from app.domain.feed.row_checksums import Checksums
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
@@ -50,12 +46,11 @@ from app.domain.repositories.post_repository import PostRepository
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.stage_observer import StageObserver
 
-_BATCH_SIZE = 500  # posts, events, users or pages that one change applies; other changes wait for it
+_BATCH_SIZE = 500  # events that one change applies; other changes wait for it
 # of them applied under one lock: bounds the time that rankings wait, to about a millisecond
 _ROWS_PER_STEP = 20
 _PAGES_PER_STEP = 5
 _LISTS_PER_STEP = 50
-_NEWEST_POSTS = 200
 
 
 @dataclass(eq=False)
@@ -64,17 +59,17 @@ class StateUpdater:
 
     A change prepares what it can beside the rankings. It holds the lock of the feed for short steps only.
 
-    posts       None without a database
-    options     of the ranking without a model
-    write_lock  held by a worker for several changes that belong together; requests never wait for it
-    change_lock  held during one change of the state. Its holder may read all but impressions and caches without the
-                 lock of the feed, because rankings change nothing else.
-    position    where the log continues after the state; None if only a full read can continue it
-    events      the newest events in the state
+    stored_posts  None without a database
+    options       of the ranking without a model
+    write_lock    held by a worker for several changes that belong together; requests never wait for it
+    change_lock   held during one change of the state. Its holder may read all but impressions and caches without the
+                  lock of the feed, because rankings change nothing else.
+    position      where the log continues after the state; None if only a full read can continue it
+    events        the newest events in the state
     """
 
     feed: LiveFeed
-    posts: PostRepository | None
+    stored_posts: PostRepository | None
     interactions: InteractionRepository
     options: RankingOptions
     observer: StageObserver
@@ -83,14 +78,13 @@ class StateUpdater:
     position: LogPosition | None = field(default=None, init=False)
     events: EventUpdates = field(default_factory=EventUpdates, init=False)
     lists: StoredLists = field(init=False)
-    _changed_texts: set[bytes] | None = field(default=None, init=False)
+    posts: PostUpdates = field(init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
     _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
-    _latest_of_posts: LatestChanges = field(default_factory=LatestChanges, init=False)
-    _revival: PostRevival = field(default_factory=PostRevival, init=False)
 
     def __post_init__(self) -> None:
         self.lists = StoredLists(self.interactions)
+        self.posts = PostUpdates(self.feed, self.stored_posts, self.lists, self.change_lock)
 
     # -- state and model -----------------------------------------------------------------------------------------
 
@@ -117,7 +111,8 @@ class StateUpdater:
             with self._writing("state"):
                 self.feed.state, self.feed.ranker = state, ranker
             self.events, self._follows = events, FollowUpdates()
-            self._latest_of_users, self._latest_of_posts = LatestChanges(), LatestChanges()
+            self._latest_of_users = LatestChanges()
+            self.posts.forget_numbers()
         self.position = position
         before[0].clear_memoised()
         del before  # here, because to free a large state takes longer than the lock may be held
@@ -178,8 +173,8 @@ class StateUpdater:
         """Apply users and posts that this process committed. Raises StorageUnavailable."""
         self.remove_events(change.removed_events)  # first: a removed post has no row afterwards
         self.set_users(change.users, change.user_seqs)
-        self._upsert_posts(change.posts, change.post_seqs)
-        self._remove_posts(change.removed_posts, change.post_seqs)
+        self.posts.upsert(change.posts, change.post_seqs)
+        self.posts.remove(change.removed_posts, change.post_seqs)
 
     def apply_pages(self, pages: Sequence[ShownPage]) -> None:
         """Add pages that were shown, each once; again it changes only which posts were seen."""
@@ -200,12 +195,12 @@ class StateUpdater:
                 checksums.events.update(without_new(checksums.events, changes))
         removed, unknown = changes.removed_events, self._unknown_of(changes)
         self.remove_events(removed)  # first, because a removed post has no row afterwards
-        self._upsert_posts(changes.posts, changes.post_seqs)
-        self._add_posts_of(changes.events)
+        self.posts.upsert(changes.posts, changes.post_seqs)
+        self.posts.add_of(changes.events)
         self.set_users(changes.users, changes.user_seqs)
         self._replace_events([one for one in removed if unknown & {one.user_id, one.post_id}])
         self._remove_events_of(changes.removed_users, changes.removed_posts)
-        self._remove_posts(changes.removed_posts, changes.post_seqs)
+        self.posts.remove(changes.removed_posts, changes.post_seqs)
         state = self.feed.state
         with self.change_lock:
             # first: a removed user has no row afterwards
@@ -290,7 +285,7 @@ class StateUpdater:
             return replace(
                 keys,
                 users={user: self._latest_of_users.number_of(user) for user in keys.users},
-                posts={post: self._latest_of_posts.number_of(post) for post in keys.posts},
+                posts={post: self.posts.number_of(post) for post in keys.posts},
                 follows={pair: self._follows.number_of(pair) for pair in keys.follows},
                 controls={user: state.controls.seq_of(row) for user, row in rows.items()},
             )
@@ -302,92 +297,6 @@ class StateUpdater:
         n_events = state.n_events - state.checksums.events.count()  # events that the log has not returned yet
         self.apply_changes(rows)
         state.n_events = n_events + state.checksums.events.count()
-
-    def newest_posts_since(self) -> float:
-        """Creation time of the 200th newest post, in epoch seconds: later posts may be dated in the future."""
-        state = self.feed.state
-        newest = state.by_created[-_NEWEST_POSTS:]
-        return float(state.created[newest[0]]) if len(newest) else 0.0
-
-    def add_missing_posts(self, posts: Sequence[Post]) -> None:
-        """Add the posts that are not in the state."""
-        known = self.feed.state.post_rows
-        self._upsert_posts([post for post in posts if post.id.bytes not in known])
-
-    # -- posts ---------------------------------------------------------------------------------------------------
-
-    def _add_posts_of(self, events: Iterable[StoredInteraction]) -> None:
-        """Read the posts of `events` that the state does not have, and that may return to memory.
-
-        Removed posts are not found and are ignored.
-        """
-        state = self.feed.state
-        for posts, checksums in self.read_posts(self._revival.posts_of(state, events)):
-            self._upsert_posts(posts, revives=True)
-            if state.checksums is not None:
-                with self.change_lock:
-                    state.checksums.by_kind["posts"].update(state.post_rows, checksums)
-
-    def read_posts(self, keys: Sequence[bytes]) -> Iterator[tuple[Sequence[Post], Checksums]]:
-        """Read posts and their checksums in batches; none without a database. Raises StorageUnavailable."""
-        if self.posts is not None:
-            for batch in slices(keys, _BATCH_SIZE):
-                yield self.posts.posts([UUID(bytes=key) for key in batch])
-
-    def _remove_posts(self, ids: Sequence[UUID], seqs: Mapping[UUID, int]) -> None:
-        """Hide posts from every feed. `seqs` as in `_upsert_posts`."""
-        accepts = self._latest_of_posts.accepts
-        for batch in slices(ids, _ROWS_PER_STEP):
-            with self.change_lock:
-                removed = [one.bytes for one in batch if accepts(one, seqs.get(one))]
-                self.feed.state.remove_posts(removed, self._writes("posts"))
-
-    def _upsert_posts(
-        self, posts: Sequence[Post], seqs: Mapping[UUID, int] | None = None, *, revives: bool = False
-    ) -> None:
-        """Add or update posts, unless later changes are known.
-
-        `seqs` are the numbers in the outbox of the latest changes; a post without one is always updated. Evicted posts
-        are added only if `revives` is set, or if they are as new as the newest posts in memory.
-        """
-        for batch in slices(posts, _BATCH_SIZE):
-            with self.change_lock:
-                self._upsert_batch(batch, seqs or {}, revives=revives)
-
-    @contextmanager
-    def noting_changed_texts(self) -> Iterator[set[bytes]]:
-        """A set of the keys (UUID bytes) of posts that are added or updated in this context."""
-        self._changed_texts = set()
-        try:
-            yield self._changed_texts
-        finally:
-            self._changed_texts = None
-
-    def _upsert_batch(self, posts: Sequence[Post], seqs: Mapping[UUID, int], *, revives: bool) -> None:
-        accepts = self._latest_of_posts.accepts
-        state = self.feed.state
-        batch = list({post.id: post for post in posts if accepts(post.id, seqs.get(post.id))}.values())
-        batch = batch if revives else posts_of_memory(state, batch)
-        vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
-        if self._changed_texts is not None:
-            self._changed_texts.update(post.id.bytes for post in batch)
-        returning = posts_with_stored_events(state, batch)
-        restore_hidden_posts(state, batch, self._writes("posts"))
-        changed = changed_authors(state, batch)
-        # Read first: if the database is away, the batch comes again and its authors still differ.
-        # Events on own posts do not count.
-        events = dict(self.interactions.events_of(changed)) if changed else {}
-        if returning:
-            events |= self.interactions.events_of_posts(returning)
-            users = [user_id.bytes for user_id, _ in events]  # they exist, even if no trigger captured them
-            state.add_users(users, self._writes("users"))
-        moved = upsert_posts(state, batch, vectors, self._writes("posts"))
-        if moved:
-            rows = np.array(moved, np.intp)
-            self.lists.rebuild(state, engaged_users(state, rows), rows, self._writes("posts"))
-        self._replace_events(
-            [RemovedEvents(*pair, (), returned_events(state, stored)) for pair, stored in events.items()]
-        )
 
     # -- events --------------------------------------------------------------------------------------------------
 

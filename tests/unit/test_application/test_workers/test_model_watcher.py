@@ -165,14 +165,14 @@ def test_a_post_that_comes_while_a_model_is_installed_has_a_vector_in_its_space(
     trained = with_text_space(service.train())
     service.add_post("newer", "ann", content="word")
     service.catch_up()
-    posts = service.workers.updater.posts
+    posts = service.workers.updater.stored_posts
     read = posts.posts
 
     def read_while_a_post_comes(ids: Sequence[UUID]) -> Sequence[Post]:
         found = read(ids)
         if post_uuid("meanwhile").bytes not in service.feed.state.post_rows:
             service.add_post("meanwhile", "ann", content="word")
-            service.workers.updater.add_missing_posts([service.tables.posts[post_uuid("meanwhile")]])
+            service.workers.updater.posts.add_missing([service.tables.posts[post_uuid("meanwhile")]])
         return found
 
     monkeypatch.setattr(posts, "posts", read_while_a_post_comes)
@@ -190,7 +190,7 @@ def test_a_post_whose_text_changes_while_a_model_is_installed_has_the_new_vector
     service = a_service()
     service.publish()
     trained = with_text_space(service.train())
-    posts, updater = service.workers.updater.posts, service.workers.updater
+    posts, updater = service.workers.updater.stored_posts, service.workers.updater
     read = posts.posts
 
     def change_after_the_read(ids: Sequence[UUID]) -> Sequence[Post]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.application.workers import event_updates, follow_updates, post_upsert, state_updater
+from app.application.workers import event_updates, follow_updates, post_updates, post_upsert, state_updater
 from app.domain.entities import INTERACTION_TYPES, Interaction
 from app.domain.feed import slices
 from app.domain.feed.state import FeedState
@@ -37,6 +37,7 @@ def steps_of(size: int) -> Iterator[None]:
         patch.object(state_updater, "_PAGES_PER_STEP", size),
         patch.object(slices, "ENTRIES_PER_STEP", size),
         patch.object(post_upsert, "_POSTS_PER_STEP", size),
+        patch.object(post_updates, "_REMOVED_PER_STEP", size),
         patch.object(follow_updates, "_PAIRS_PER_STEP", size),
     ):
         yield
