@@ -64,6 +64,26 @@ def test_events_that_arrive_during_a_commit_share_the_next_one() -> None:
     assert len(tracking.calls) <= MAX_COMMITS + 500 // MAX_EVENTS + 1
 
 
+def test_events_that_wait_for_a_distant_database_are_stored_by_a_further_commit() -> None:
+    tracking = SlowTracking()
+
+    async def later_event() -> int:
+        commit = GroupCommit(RequestThreads(2, 5.0), Metrics())
+        stored = []
+        for number in (1, 2):
+            event = TrackedEvent(str(number), "post", "like")
+            stored.append(asyncio.ensure_future(commit.store(tracking, event)))  # type: ignore[arg-type]
+            while len(tracking.calls) < number:
+                await asyncio.sleep(0.005)
+        finished = sum(one.done() for one in stored)
+        tracking.may_go_on.set()
+        await asyncio.gather(*stored)
+        return finished
+
+    assert asyncio.run(asyncio.wait_for(later_event(), 10)) == 0
+    assert tracking.calls == [1, 1]
+
+
 @pytest.mark.parametrize(("post", "outcome"), [("unknown", "UnknownPost"), ("poison", "InvalidInteraction")])
 def test_an_event_that_cannot_be_stored_spoils_no_other(post: str, outcome: str) -> None:
     posts = ["post"] * 30
