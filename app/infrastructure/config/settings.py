@@ -269,7 +269,7 @@ class Settings(BaseSettings):
     body_budget_seconds: Seconds = 10
     """Time to receive a request body; a slower one is rejected with 408."""
     shed_after_ms: Milliseconds = 100
-    """Wait of a feed request for the process, after which it is rejected with 503: the process is overloaded."""
+    """Wait of a feed request for its turn, above which it is rejected with 503: the process is overloaded."""
     track_budget_ms: Milliseconds = 900
     """Time to commit a tracking call; a slower one is answered with 503."""
     track_back_days: Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)] = 7

@@ -45,7 +45,7 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = perf_counter()
+        began = scope.get("feed.began") or perf_counter()
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = given if _VALID_REQUEST_ID.fullmatch(given) else f"{_draw(128):032x}"

@@ -116,6 +116,11 @@ class ServerGuard(Collector):
 
         return send_and_close
 
+    @property
+    def connections(self) -> int:
+        """The number of open connections; 0 if there is no server to guard."""
+        return 0 if self._server is None else len(self._server.server_state.connections)
+
     # -- connections ---------------------------------------------------------------------------------------------
 
     async def _check(self) -> None:
@@ -175,8 +180,7 @@ class ServerGuard(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The metrics of connections."""
-        connections = 0 if self._server is None else len(self._server.server_state.connections)
-        yield GaugeMetricFamily("ml_http_connections", "Open connections", connections)
+        yield GaugeMetricFamily("ml_http_connections", "Open connections", self.connections)
         family = CounterMetricFamily(
             "ml_http_connections_closed", "Connections that the service closed early", labels=["reason"]
         )
