@@ -14,8 +14,12 @@ function write(level: Level, event: string, fields: Fields): void {
   const lowest = LEVELS.indexOf((process.env["LOG_LEVEL"] ?? "info").toLowerCase());
   if (LEVELS.indexOf(level) < lowest) return;
   const line = { timestamp: new Date().toISOString(), level, event, service: "web", ...fields };
-  const text = JSON.stringify(line, (_key, value: unknown) =>
-    value instanceof Error ? `${value.name}: ${value.message}` : value,
-  );
+  const text = JSON.stringify(line, (_key, value: unknown) => (value instanceof Error ? describe(value) : value));
   process.stdout.write(`${text}\n`);
+}
+
+/** A problem of the feed service without its detail, which may contain the id of a user. */
+function describe(error: Error): string {
+  const { code } = error as { code?: unknown };
+  return `${error.name}: ${error.name === "FeedServiceError" && typeof code === "string" ? code : error.message}`;
 }

@@ -182,5 +182,5 @@ class LogFollower:
 def _warn_of_repeated_ids(entity: str, external_ids: Sequence[str]) -> None:
     """Log a warning if several rows have one external id: requests find one of them only."""
     if len(set(external_ids)) < len(external_ids):
-        repeated = [external_id for external_id, rows in Counter(external_ids).items() if rows > 1]
-        log.warning("external_ids.repeated", entity=entity, ids=len(repeated), example=repeated[0])
+        repeated = sum(rows > 1 for rows in Counter(external_ids).values())
+        log.warning("external_ids.repeated", entity=entity, ids=repeated)

@@ -78,7 +78,7 @@ class AccessLogMiddleware:
         except ClientDisconnect:
             scope["feed.status"] = _CLIENT_CLOSED
         except Exception:
-            log.exception("request.failed", path=scope["path"])
+            log.exception("request.failed", path=_method_and_route(scope)[1])
             if scope["feed.status"] == 0:
                 await render(scope, ProblemError(INTERNAL_ERROR))(scope, receive, send_with_id)
 
@@ -89,7 +89,7 @@ class AccessLogMiddleware:
         write_line(
             "request",
             method=scope["method"],
-            path=scope["path"][:200],
+            path=route,  # the path itself may contain the id of a user
             status=status,
             duration_ms=round(seconds * 1000, 2),
             **({"code": scope["feed.problem"]} if "feed.problem" in scope else {}),

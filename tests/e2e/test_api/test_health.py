@@ -13,6 +13,7 @@ import structlog
 from app.infrastructure.database.embedded.locks import wait_until
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions
+from app.presentation.api.route_scopes import ROUTE_SCOPES
 from app.presentation.schemas.health_schema import HealthResponse
 from app.shared.api_keys import plain_keys
 from app.shared.logging import configure_logging
@@ -269,3 +270,28 @@ def test_log_lines_are_json_and_carry_the_request_id(
     [failure] = [one for one in lines if one["event"] == "request.failed"]
     assert failure["request_id"] == "failed"
     assert "RuntimeError: inside" in failure["exception"]
+
+
+def test_log_lines_contain_no_id_of_a_user(capfd: pytest.CaptureFixture[str], running: Running) -> None:
+    """Of no route, whatever its response, and of no path without a route."""
+    paths = [re.sub(r"{\w+}", "secret-user", template) for template in ROUTE_SCOPES]
+    paths += ["/users/secret-user/nothing", "/secret-user?user_id=secret-user"]
+    running.recommend.fail_with = RuntimeError("inside")
+    body = {"user_id": "secret-user", "post_id": "post-1", "interaction_type": "view"}
+    configure_logging("DEBUG")
+    lines = 0
+
+    def are_written() -> bool:
+        nonlocal lines
+        written = [
+            line for line in capfd.readouterr().out.splitlines() if '"logger":"http' not in line
+        ]  # of the client
+        assert [line for line in written if "secret-user" in line] == []
+        lines += sum('"event":"request"' in line for line in written)
+        return lines >= 4 * len(paths)
+
+    with served(create_api(ApiOptions(), Metrics(), running.open, version="1")) as client:
+        for path in paths:
+            for method in ("GET", "POST", "PUT", "DELETE"):
+                client.request(method, path, json=body)
+        assert wait_until(are_written, 10)

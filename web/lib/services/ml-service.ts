@@ -75,7 +75,7 @@ export class MLServiceClient {
         kind: error.kind,
         status: error.status,
         code: error.code,
-        message: error.message,
+        error,
         budget_ms: this.timeoutMs,
         duration_ms: Math.round(performance.now() - startedAt),
       });

@@ -397,12 +397,7 @@ def test_rows_with_one_external_id_are_a_warning_in_the_log() -> None:
         service.reconnect(source="another database")  # is read as a whole
 
     [line] = [line for line in lines if line["event"] == "external_ids.repeated"]
-    assert (line["log_level"], line["entity"], line["ids"], line["example"]) == (
-        "warning",
-        "users",
-        1,
-        "twice",
-    )
+    assert (line["log_level"], line["entity"], line["ids"]) == ("warning", "users", 1)
     assert service.feed.user_id("twice") == UUID(int=7)
 
 
