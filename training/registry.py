@@ -1,4 +1,4 @@
-"""List and manage the published models: `python -m training.registry list|show V|promote V|rollback|prune`."""
+"""List and manage the published models: `python -m training.registry list|show V|promote V|rollback|prune|...`."""
 
 import argparse
 import json
@@ -16,9 +16,10 @@ from app.domain.errors import InvalidArtifact
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, whole_number
+from app.shared.command_line import OneLineParser, warn, whole_number
 from data.command_line import run_command
 from training.command_line import print_result
+from training.erased_versions import delete_erased_versions
 from training.model_config import RANKER_BY_ALGORITHM
 from training.reporting.console import print_table
 
@@ -85,6 +86,14 @@ def _prune(registry: FileModelRegistry, args: argparse.Namespace) -> None:
     print_result(args, {"removed": removed}, f"removed: {', '.join(removed) or 'none'}")
 
 
+def _delete_erased(registry: FileModelRegistry, args: argparse.Namespace) -> None:
+    found = delete_erased_versions(registry, read_settings())
+    removed = [record.version for record in found.deleted]
+    print_result(args, {"removed": removed}, f"removed: {', '.join(removed) or 'none'}")
+    if found.warning:
+        warn(_PROG, found.warning)
+
+
 def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """The metrics in a row of the table. Metrics in the format of another version are skipped."""
     for name, value in metrics.items():
@@ -115,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
     promote = add("promote", _promote, "verify a version and make it the active one")
     promote.add_argument("version", metavar="V", help="e.g. v3")
     add("rollback", _rollback, "activate the version that was active before the current one")
+    add(
+        "delete-erased",
+        _delete_erased,
+        "delete versions that may hold users erased ERASURE_DAYS - 1 days ago",
+    )
     prune = add("prune", _prune, "remove old versions, but not the active one and the one before it")
     keep_help = "number of other versions to keep, newest first (default: 5)"
     prune.add_argument("--keep", type=whole_number(0), default=5, metavar="N", help=keep_help)

@@ -13,13 +13,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.domain.entities.model_record import ModelRecord
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import OneLineParser, existing_file, fail, whole_number
+from app.shared.command_line import OneLineParser, existing_file, fail, warn, whole_number
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
 from data.command_line import run_command
 from training.command_line import add_seed, export_folder, warn_of_missing_intervals
 from training.engines import check_engine, open_engine
+from training.erased_versions import delete_erased_versions
 from training.evaluation.metrics import Estimate
 from training.feed_source import read_database, read_exported
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
@@ -90,8 +92,19 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     )
     stopwatch.lap("publish")
     _report(args, record, trained, stopwatch.seconds)
+    if not args.interactions:
+        _delete_erased(registry, settings)
     warn_of_missing_intervals(_PROG, trained.users)
     return 1 if trained.rejection_reasons else 0
+
+
+def _delete_erased(registry: FileModelRegistry, settings: Settings) -> None:
+    found = delete_erased_versions(registry, settings)
+    if found.deleted:
+        names = ", ".join(record.version for record in found.deleted)
+        warn(_PROG, f"{names} may hold erased users and were deleted")
+    if found.warning:
+        warn(_PROG, found.warning)
 
 
 def _options(args: argparse.Namespace, settings: Settings) -> TrainingOptions:

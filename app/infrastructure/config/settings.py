@@ -135,6 +135,8 @@ class Settings(BaseSettings):
     """Secrets (comma-separated) of all replicas: the first signs cursors, all verify them. Unset: one in KEYS_DIR."""
     erasure_secret: Annotated[list[SecretStr], *Comma] = []
     """Secrets (comma-separated) that hash the ids of erased users: the first for new hashes. Unset: one in KEYS_DIR."""
+    erasure_days: int = Field(7, ge=2, le=365)
+    """Days after an erasure in which versions of models that may hold the user are deleted; training deletes them."""
     keys_dir: Path = Path(".local/keys")
     """Folder of created keys, which only their owner can read."""
 

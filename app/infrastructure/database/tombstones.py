@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -42,11 +42,8 @@ class Tombstones:
 
         Raises ConfigurationError if some are of a secret that is not among `secrets`: they would be ignored.
         """
-        if (
-            connection.exec_driver_sql("SELECT to_regclass(%s)", (schema["erased_user"],)).scalar_one()
-            is None
-        ):
-            return False  # migrated by an earlier version
+        if not _has_table(connection, schema):
+            return False
         query = f"SELECT count(*), count(*) FILTER (WHERE key_id <> ALL(%s::bytea[])) FROM {schema['erased_user']}"
         stored, unknown = connection.exec_driver_sql(query, (list(map(_key_id, self.secrets)),)).one()
         if unknown:
@@ -106,6 +103,15 @@ class Tombstones:
         return sum(any(of_user.values()) for of_user in self.remove_again(connection, schema, users))
 
 
+def last_erasure(connection: Connection, schema: SchemaName, age: timedelta) -> datetime | None:
+    """The time of the last erasure that is at least so old."""
+    if not _has_table(connection, schema):
+        return None
+    query = f"SELECT max(erased_at) FROM {schema['erased_user']} WHERE erased_at <= now() - %s"
+    found: datetime | None = connection.exec_driver_sql(query, (age,)).scalar_one()
+    return found
+
+
 NO_TOMBSTONES: Final = Tombstones()
 """Recognises nobody."""
 
@@ -113,6 +119,12 @@ NO_TOMBSTONES: Final = Tombstones()
 def receipt_time(receipt: Mapping[str, Any]) -> datetime:
     """The time of the erasure in a stored receipt."""
     return datetime.fromisoformat(receipt["erased_at"])
+
+
+def _has_table(connection: Connection, schema: SchemaName) -> bool:
+    """False if the schema was migrated by an earlier version."""
+    found = connection.exec_driver_sql("SELECT to_regclass(%s)", (schema["erased_user"],)).scalar_one()
+    return found is not None
 
 
 def _hash(secret: bytes, user_id: UUID) -> bytes:

@@ -6,9 +6,10 @@ whole, the artefact before the registry that names it, so a kill at any point le
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -166,15 +167,27 @@ class FileModelRegistry:
     def prune(self, keep: int) -> tuple[ModelRecord, ...]:
         """Remove all but the `keep` newest of the versions that neither serve nor are next in rollback.
 
-        Also removes artefacts that no version names (a kill can leave one). Returns the versions removed.
-        Raises ValueError for a negative `keep`, InvalidArtifact, ModelUnavailable.
+        Returns the versions removed. Raises ValueError for a negative `keep`, InvalidArtifact, ModelUnavailable.
         """
         if keep < 0:
             raise ValueError(f"keep: {keep} is negative")
+
+        def choose(versions: Versions) -> Sequence[Manifest]:
+            spare = [one for one in versions.models if one not in (versions.active, versions.previous)]
+            return spare[: max(len(spare) - keep, 0)]
+
+        return self._remove(choose)
+
+    def remove_made_before(self, time: datetime) -> tuple[ModelRecord, ...]:
+        """Remove the versions that were made before, except the active one. Returns and raises as `prune`."""
+        return self._remove(
+            lambda versions: [one for one in versions.models if one != versions.active and one.made_at < time]
+        )
+
+    def _remove(self, choose: Callable[[Versions], Sequence[Manifest]]) -> tuple[ModelRecord, ...]:
+        """Remove some versions, and artefacts that no version names (a kill can leave one)."""
         with self._locked() as versions:
-            held = (versions.active, versions.previous)
-            spare = [one for one in versions.models if one not in held]
-            gone = spare[: max(len(spare) - keep, 0)]
+            gone = choose(versions)
             if gone:
                 versions = versions.remove([one.version for one in gone])
                 write_versions(self.models_dir / REGISTRY_FILE, versions)

@@ -58,6 +58,14 @@ class Manifest(BaseModel):
         """The artefact's line in the registry."""
         return ModelRecord(**{field.name: getattr(self, field.name) for field in fields(ModelRecord)})
 
+    @property
+    def made_at(self) -> datetime:
+        """The time in `created_at`; one that is no time counts as before all others."""
+        try:
+            return parse_created_at(self.created_at)
+        except ValueError:
+            return datetime.min.replace(tzinfo=UTC)
+
     def with_status(self, status: ModelStatus) -> Self:
         """The same artefact in another role; the signature holds."""
         return self.model_copy(update={"status": status})
