@@ -10,7 +10,7 @@ from app.domain.feed.time_position import TimePosition
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.stored_posts import StoredPost, StoredPosts, StoredPostsQuery
 from app.infrastructure.database.connection import create_feed_engine
-from app.infrastructure.database.schema import SchemaName
+from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 from app.infrastructure.database.stored_posts_impl import SqlStoredPostRepository
 from tests.support.storage_under_test import NOON, SqlTables, Storage, a_post, a_user, control_of, did
 
@@ -138,3 +138,28 @@ def test_a_database_that_does_not_answer_is_unavailable() -> None:
 
     with pytest.raises(StorageUnavailable):
         storage.posts_after(StoredPostsQuery(READER), START, 1)
+
+
+def test_what_is_read_for_a_page_does_not_grow_with_the_controls_of_the_user(engine: Engine) -> None:
+    fill(Storage.on_postgres(engine, PUBLIC_SCHEMA))
+    few = blocks_of_a_page(engine)
+
+    tables = SqlTables(engine, PUBLIC_SCHEMA)
+    tables.run(
+        "INSERT INTO {user_feedback} (user_id, action, post_id) "
+        f"SELECT '{READER}', 'hide_post', gen_random_uuid() FROM generate_series(1, 5000)"
+    )
+    tables.run("ANALYZE {user_feedback}")
+
+    assert blocks_of_a_page(engine) < 2 * few
+
+
+def blocks_of_a_page(engine: Engine) -> int:
+    """The blocks that PostgreSQL reads to find which of the 40 posts the reader may see."""
+    with engine.connect() as connection:
+        [plan] = connection.exec_driver_sql(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT p.id FROM posts p WHERE EXISTS "
+            "(SELECT FROM feed_visible_posts(%s) AS v (id) WHERE v.id = p.id OFFSET 0)",
+            (READER,),
+        ).scalar_one()
+    return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
