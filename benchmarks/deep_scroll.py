@@ -135,6 +135,7 @@ class Scroll:
     repeated: int = 0
     forbidden: int = 0
     retries: int = 0
+    abandoned: int = 0  # lists that did not go on, because the database was too slow
     longest_cursor: int = 0
     cpu_ms: list[float] = field(default_factory=list)
 
@@ -200,6 +201,8 @@ def _page(recommend: Recommend, request: RecommendationRequest, found: Scroll) -
         if not (page.degraded and page.exhausted):
             break
         found.retries += 1
+    else:
+        found.abandoned += 1
     return page
 
 
@@ -244,7 +247,7 @@ def measure(url: str, size: Size, models: Path, keys: Path) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; returns its exit code, 1 if a post was shown that must not be."""
+    """Run the benchmark; returns its exit code, 1 if a post was shown that must not be, or a list did not go on."""
     parser = OneLineParser(prog="benchmarks.deep_scroll", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     for name, default in asdict(Size()).items():
@@ -270,12 +273,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         run.command("training.train", "--learn-from", "500")
         results = measure(url, size, folder / "models", folder / "keys")
     print(json.dumps(results, indent=2) if as_json else table(results))
-    return int(any(results[mode]["repeated"] or results[mode]["forbidden"] for mode in _MODES))
+    faults = ("repeated", "forbidden", "abandoned")
+    return int(any(results[mode][fault] for mode in _MODES for fault in faults))
 
 
 def table(results: Mapping[str, Any]) -> str:
     """The figures for a person."""
-    names = ("pages", "posts", "repeated", "forbidden", "retries", "longest_cursor")
+    names = ("pages", "posts", "repeated", "forbidden", "retries", "abandoned", "longest_cursor")
     lines = [
         f"{results['feed']}, {results['posts_in_memory']:,} in memory, ranked by {results['model']}",
         f"{'mode':<12}" + "".join(f"{name:>16}" for name in names) + f"{'CPU ms p50, p95':>20}",
