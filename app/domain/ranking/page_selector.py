@@ -51,10 +51,11 @@ class PageSelector:
         for group in groups:  # `rows` have one post of each thread, so only earlier pages repeat a thread
             spaced = spaced_values(spaced, group[rows], group[earlier], self.repeat_factor, self.repeat_floor)
         order = (-spaced).argsort(kind="stable")
-        seed = exploration_seed(context.user, context.now)
+        has_events = context.user >= 0 and state.events_by_user.length(context.user)
+        seed = exploration_seed(state.user_key(context.user) if has_events else b"", context.now)
         slots = min(slot_count(self.exploration, size, seed / 2**64), max(len(rows) - size, 0))
         below = order[size - slots :] if slots else order[:0]
-        drawn = draw_underexposed(rows, context.state.engagements[rows], below, slots, seed)
+        drawn = draw_underexposed(state.created[rows], state.engagements[rows], below, slots, seed)
         if len(drawn):
             order = order[~RowSet(drawn, len(rows)).contains(order)]
         kept = order[: size - len(drawn)]
@@ -101,9 +102,12 @@ def spaced_values(
     return spaced
 
 
-def exploration_seed(user: int, now: float) -> int:
-    """A 64-bit hash of the user row (-1: unknown) and the hour of `now`, in seconds."""
-    return ((user + 2) * 2_654_435_761 + int(now // HOUR)) * _GOLDEN % 2**64
+def exploration_seed(user_key: bytes, now: float) -> int:
+    """A 64-bit hash of the user (UUID bytes; none without events) and the hour of `now`, in seconds.
+
+    Not of a row: rows of users and posts differ between processes, which would then show other posts.
+    """
+    return (int.from_bytes(user_key[-8:]) * 2_654_435_761 + int(now // HOUR)) * _GOLDEN % 2**64
 
 
 def slot_count(share: float, size: int, uniform: float) -> int:
@@ -115,14 +119,18 @@ def slot_count(share: float, size: int, uniform: float) -> int:
 
 
 def draw_underexposed(
-    rows: NDArray[np.intp], engagements: NDArray[np.integer], below: Positions, slots: int, seed: int
+    created: NDArray[np.float64],
+    engagements: NDArray[np.integer],
+    below: Positions,
+    slots: int,
+    seed: int,
 ) -> Positions:
     """Draw `slots` of the positions `below` among posts with fewer than 3 engagements, in random order of a hash.
 
-    `rows` and `engagements` (n,) belong to the list that `below` points into. Fewer if there are not enough.
+    `created` (seconds) and `engagements` (n,) are of the list that `below` points into. Fewer if there are not enough.
     """
     underexposed = below[engagements[below] < _UNDEREXPOSED]
-    draw = (rows[underexposed].astype(np.uint64) + np.uint64(seed)) * np.uint64(_GOLDEN)
+    draw = (created[underexposed].view(np.uint64) + np.uint64(seed)) * np.uint64(_GOLDEN)
     return underexposed[np.argsort(draw, kind="stable")[:slots]]
 
 

@@ -1,9 +1,11 @@
 """What ranking knows of a user after a reset."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
+from app.domain.ranking.options import RankingOptions
 from tests.support.small_service import SmallService, names, service_with_posts
 
 READER = "without-events"  # has no posts, which would not be in the own list
@@ -73,3 +75,23 @@ def test_after_a_reset_the_events_count_for_nobody() -> None:
 
     assert rows["user_interaction"] == 8
     assert service.feed.state.n_events == events - 8
+
+
+def test_after_an_erasure_a_page_is_that_of_a_process_that_never_held_the_user() -> None:
+    """Also its posts for exploration, though rows of users and posts have other numbers."""
+    service = SmallService(options=RankingOptions(exploration_share=0.5))
+    service.add_users("erased", "reader", "ann")
+    for number in range(80):
+        author = "erased" if number % 4 == 0 else "ann"
+        service.add_post(f"p{number}", author, age=timedelta(minutes=number))
+    service.catch_up()
+    service.track("reader", "p1", "like")
+
+    service.user_data.erase("erased")
+    service.catch_up()
+    fresh = SmallService(options=service.options, tables=service.tables, clock=service.clock)
+    fresh.catch_up()
+    page, expected = (one.page("reader", limit=20) for one in (service, fresh))
+
+    assert "exploration" in page.reasons
+    assert (page.post_ids, page.reasons) == (expected.post_ids, expected.reasons)

@@ -51,23 +51,23 @@ def test_at_most_half_of_a_page_explores():
 
 
 def test_the_draw_takes_only_posts_with_few_engagements_below_the_page():
-    rows, engagements = np.arange(10), np.array([0, 0, 0, 9, 2, 9, 1, 9, 0, 9])
+    created, engagements = np.arange(10.0), np.array([0, 0, 0, 9, 2, 9, 1, 9, 0, 9])
 
-    drawn = draw_underexposed(rows, engagements, np.arange(3, 10), 2, exploration_seed(5, 1e6))
+    drawn = draw_underexposed(created, engagements, np.arange(3, 10), 2, exploration_seed(b"5", 1e6))
 
     assert len(drawn) == 2
     assert set(drawn.tolist()) <= {4, 6, 8}
 
 
 def test_the_draw_changes_with_the_hour_and_the_user_and_not_within_an_hour():
-    rows, engagements, below = np.arange(1000), np.zeros(1000, np.int64), np.arange(500, 1000)
+    created, engagements, below = np.arange(1000.0), np.zeros(1000, np.int64), np.arange(500, 1000)
 
     def drawn(user, now):
-        return draw_underexposed(rows, engagements, below, 3, exploration_seed(user, now)).tolist()
+        return draw_underexposed(created, engagements, below, 3, exploration_seed(user, now)).tolist()
 
-    assert drawn(5, 7200.0) == drawn(5, 10_799.0)
-    assert drawn(5, 7200.0) != drawn(5, 10_800.0)
-    assert drawn(5, 7200.0) != drawn(6, 7200.0)
+    assert drawn(b"5", 7200.0) == drawn(b"5", 10_799.0)
+    assert drawn(b"5", 7200.0) != drawn(b"5", 10_800.0)
+    assert drawn(b"5", 7200.0) != drawn(b"6", 7200.0)
 
 
 def test_drawn_posts_stand_evenly_in_the_second_half_with_the_score_before_them():
