@@ -246,7 +246,7 @@ def build_workers(
     watcher = ModelWatcher(feed, models, updater)
     follower = reconciler = evictor = user_evictor = snapshot_writer = None
     if storage.feed_log is not None:
-        follower = LogFollower(feed, storage.feed_log, updater, intervals, stopping)
+        follower = LogFollower(feed, storage.feed_log, updater, intervals, stopping, live_posts)
         reconciler = Reconciler(follower, intervals)
         evictor = PostEvictor(updater, live_posts, stopping)
         user_evictor = UserEvictor(updater, user_live_days * DAY)

@@ -28,7 +28,7 @@ from app.application.workers.state_updater import StateUpdater
 from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
 from app.domain.entities.control import Control
 from app.domain.feed.dataset import KEY_DTYPE, EventColumns, KeyedEvents
-from app.domain.feed.row_checksums import Checksums, FeedChecksums, RowChecksums
+from app.domain.feed.row_checksums import EventChecksums, FeedChecksums, RowChecksums
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
@@ -90,8 +90,9 @@ def feed_state(users: int, posts: int, events: EventColumns) -> FeedState:
         vectors=random.random((posts, DIMENSIONS), np.float32),
     )
     state.record(events, np.ones(len(events), np.bool_))
-    checksums = Checksums(events.seq, np.ones(len(events), np.int64))
-    state.checksums = RowChecksums.of(FeedChecksums(events=checksums), {}, {})
+    checksums = EventChecksums()
+    checksums.add(events.seq, np.ones(len(events), np.int64))
+    state.checksums = RowChecksums.of(FeedChecksums(), checksums, {}, {})
     return state
 
 

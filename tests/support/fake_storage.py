@@ -33,11 +33,14 @@ from app.domain.feed.dataset import (
     microseconds,
     uuid_keys,
 )
+from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import (
     EVENTS_PER_BLOCK,
     UUID_KINDS,
     Checksums,
     ChecksumSums,
+    EventChecksums,
     FeedChecksums,
     follow_checksums,
 )
@@ -503,12 +506,17 @@ class InMemoryFeedLog:
         self._tables.begin()
         return self._tables.source
 
-    def read_all(self) -> FeedSnapshot:
+    def read_all(
+        self, live_posts: LivePostLimits | None = None, counting: CountingRule | None = DEFAULT_RULE
+    ) -> FeedSnapshot:
+        """Reads every post."""
         position = LogPosition(self._tables.source, self._tables.begin() + 1)
         controlling = {row.control.user_id: None for row in self._tables.feedback}
         controls = [self._tables.controls_of(user_id) for user_id in controlling]
         pages = sorted((row.page for row in self._tables.pages), key=lambda page: page.shown_at)
-        return FeedSnapshot(self._history(), position, frozenset(), controls, pages, self._checksums())
+        checksums, events = self._checksums(), EventChecksums()
+        events.add(checksums.events.keys, checksums.events.values)
+        return FeedSnapshot(self._history(), position, frozenset(), controls, pages, checksums, events)
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables

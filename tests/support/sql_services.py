@@ -1,10 +1,14 @@
 """Processes of the service over one PostgreSQL, without HTTP."""
 
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
 from sqlalchemy import Engine
 
 from app.bootstrap import Storage
+from app.domain.feed.eviction import evict_posts
+from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedSnapshot
@@ -20,6 +24,7 @@ from app.infrastructure.database.post_repository_impl import SqlPostRepository
 from app.infrastructure.database.stored_posts_impl import SqlStoredPostRepository
 from app.infrastructure.database.tombstones import Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
+from tests.support.live_feeds import feed_differences, reconcile_now
 from tests.support.small_service import FEW_CANDIDATES, SmallService
 from tests.support.storage_under_test import NOON
 
@@ -29,9 +34,9 @@ class CountingLog(SqlFeedLog):
 
     full_reads = 0
 
-    def read_all(self) -> FeedSnapshot:
+    def read_all(self, *given: Any) -> FeedSnapshot:
         self.full_reads += 1
-        return super().read_all()
+        return super().read_all(*given)
 
 
 def a_process(
@@ -39,6 +44,7 @@ def a_process(
     trained: PublishedModel | None = None,
     options: RankingOptions = FEW_CANDIDATES,
     snapshots: SnapshotStore | None = None,
+    live_posts: LivePostLimits = DEFAULT_LIMITS,
 ) -> tuple[SmallService, CountingLog]:
     """Another process of the service, which has started."""
     log = CountingLog(engine)
@@ -54,10 +60,28 @@ def a_process(
         SqlPostRepository(engine, budget_seconds=20),
         stored_posts=SqlStoredPostRepository(engine, budget_seconds=20),
     )
-    service = SmallService(storage=storage, options=options, snapshots=snapshots)
+    service = SmallService(storage=storage, options=options, snapshots=snapshots, live_posts=live_posts)
     service.clock.at = NOON + timedelta(days=1)
     service.workers.restore()
     if trained is not None:
         service.publish(trained)
     service.catch_up()
     return service, log
+
+
+def assert_as_read_completely(service: SmallService, engine: Engine) -> None:
+    """But for evicted posts, which are older than the newest ones."""
+    fresh, _ = a_process(engine, options=service.options)
+    now, state, complete = service.clock.at.timestamp(), service.feed.state, fresh.feed.state
+    absent = np.array([row for key, row in complete.post_rows.items() if key not in state.post_rows], np.intp)
+    if state.complete_from is not None:
+        assert all(
+            key < state.complete_from
+            for key in zip(complete.created[absent], complete.seq[absent], strict=True)
+        )
+        evict_posts(complete, absent)
+        fresh.workers.updater.refill_lists()
+    assert feed_differences(service.feed.state, fresh.feed.state, now) == []
+    reconcile_now(service)
+    assert service.state.reconciliation is not None
+    assert not any(service.state.reconciliation.differences.values())

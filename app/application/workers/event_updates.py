@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ from app.domain.repositories.interaction_repository import (
 _EVENTS_PER_STEP = 25
 _ANY_POST = -1
 _NO_EVENTS = np.empty(0, np.int64)
-_MAX_REMEMBERED_EVENTS = 200_000  # the log returns events again that this process applied after its commit
+MAX_REMEMBERED_EVENTS: Final = 200_000
+"""The log returns events again that this process applied after its commit."""
 
 
 class EventUpdates:
@@ -37,7 +38,7 @@ class EventUpdates:
 
     def __init__(self, event_seqs: NDArray[np.int64] = _NO_EVENTS) -> None:
         """`event_seqs` are the numbers of the events in the state, which are not applied again."""
-        newest = np.sort(event_seqs)[-_MAX_REMEMBERED_EVENTS:]
+        newest = np.sort(event_seqs)[-MAX_REMEMBERED_EVENTS:]
         # number of the event to number of its post, oldest event first
         self._applied = OrderedDict.fromkeys(newest.tolist(), _ANY_POST)
         self._removed: OrderedDict[int, None] = OrderedDict()  # numbers of removed events, oldest first
@@ -141,5 +142,5 @@ def _count(
 
 
 def _forget_oldest(events: OrderedDict[int, Any]) -> None:
-    while len(events) > _MAX_REMEMBERED_EVENTS:
+    while len(events) > MAX_REMEMBERED_EVENTS:
         events.popitem(last=False)

@@ -9,10 +9,11 @@ from time import monotonic
 import structlog
 
 from app.application.live_feed import LiveFeed
-from app.application.workers.event_updates import EventUpdates
+from app.application.workers.event_updates import MAX_REMEMBERED_EVENTS, EventUpdates
 from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import PositionExpired, StorageUnavailable
+from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition, RowKeys
 
@@ -26,6 +27,7 @@ _MAX_RESUME_READS = 5  # reads of changes since a snapshot; with more, a full re
 class LogFollower:
     """Keeps the served state current with the database. `stopping` ends a read between two batches.
 
+    live_posts    which posts a full read needs
     captures_all  whether triggers capture every change; else the newest posts are read in short intervals
     """
 
@@ -34,6 +36,7 @@ class LogFollower:
     updater: StateUpdater
     intervals: PollIntervals
     stopping: threading.Event
+    live_posts: LivePostLimits = DEFAULT_LIMITS
     captures_all: bool = field(default=True, init=False)
     _newest_read_at: float = field(default_factory=monotonic, init=False)
 
@@ -135,13 +138,13 @@ class LogFollower:
     def read_all(self) -> None:
         """Replace the state by a full read."""
         self.check_change_capture()
-        snapshot = self.feed_log.read_all()
+        state = self.feed.state
+        snapshot = self.feed_log.read_all(self.live_posts, state.counting)
         _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
         _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
-        state = self.feed.state
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=state.counting, limits=state.limits)
         timeline.embed_texts(self.feed.ranker.embed)
-        events = EventUpdates(snapshot.dataset.events.seq)
+        events = EventUpdates(snapshot.event_checksums.newest(MAX_REMEMBERED_EVENTS).keys)
         self.updater.replace_state(
             snapshot.to_state(timeline), self.feed.ranker.published, events, snapshot.position
         )

@@ -48,7 +48,7 @@ class FeedChecksums:
     users     of the settings and audiences of each user
     follows   sums of `follow_checksums` by follower, absent where rows are read with their checksums
     controls  of the controls of each user
-    events    of events of users and posts that the views show
+    events    of changed events of users and posts that the views show; a full read has EventChecksums
     """
 
     users: Checksums = field(default_factory=Checksums.none)
@@ -130,28 +130,34 @@ class EventChecksums:
         self._blocks: dict[int, NDArray[np.int32]] = {}
         self._last = 0  # largest number that the database returned
 
+    def add(self, numbers: NDArray[np.int64], values: NDArray[np.integer[Any]]) -> None:
+        """Remember the checksums (n,) of events of a full read, which are no changes."""
+        self._store(numbers, values)
+        self._last = max(self._last, int(numbers.max(initial=0)))
+
     def update(self, events: Checksums) -> None:
         """Remember the checksums of events that the database returned; 0 for removed ones."""
-        self._store(events.keys, events.values)
-        self._last = max(self._last, int(events.keys.max(initial=0)))
+        self.add(events.keys, events.values)
+        self.changed.update(events.keys.tolist())
 
     def mark_unknown(self, numbers: Iterable[int]) -> None:
         """Note that these events were applied; the checksums of those that have one stay."""
         new = np.array([number for number in numbers if not self.has(number)], np.int64)
         self._store(new, np.full(len(new), _UNKNOWN_EVENT))
+        self.changed.update(new.tolist())
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Note that the state lacks these events."""
         absent = np.fromiter(numbers, np.int64)
         self._store(absent, np.zeros(len(absent), np.int64))
+        self.changed.update(absent.tolist())
 
-    def _store(self, numbers: NDArray[np.int64], values: NDArray[np.int64]) -> None:
+    def _store(self, numbers: NDArray[np.int64], values: NDArray[np.integer[Any]]) -> None:
         blocks, places = np.divmod(numbers, EVENTS_PER_BLOCK)
         order = np.argsort(blocks, kind="stable")
         of_block, starts = np.unique(blocks[order], return_index=True)
         for block, part in zip(of_block.tolist(), np.split(order, starts)[1:], strict=True):
             self._of_block(block)[places[part]] = values[part]
-        self.changed.update(numbers.tolist())
 
     def has(self, number: int) -> bool:
         """True if the event exists."""
@@ -167,6 +173,19 @@ class EventChecksums:
                 of_block = blocks == block
                 exists[of_block] = self._blocks[block][places[of_block]] != 0
         return exists
+
+    def newest(self, count: int) -> Checksums:
+        """The `count` events with the largest numbers, or all of fewer; smallest number first."""
+        numbers, n_found = [np.empty(0, np.int64)], 0
+        for block in sorted(self._blocks, reverse=True):
+            if n_found >= count:
+                break
+            numbers.append(np.flatnonzero(self._blocks[block]) + block * EVENTS_PER_BLOCK)
+            n_found += len(numbers[-1])
+        newest = np.sort(np.concatenate(numbers))[max(n_found - count, 0) :]
+        blocks, places = np.divmod(newest, EVENTS_PER_BLOCK)
+        values = [self._blocks[block][place] for block, place in zip(blocks.tolist(), places, strict=True)]
+        return Checksums(newest, np.array(values, np.int64))
 
     def count(self) -> int:
         """Number of events."""
@@ -246,12 +265,18 @@ class RowChecksums:
 
     @classmethod
     def of(
-        cls, stored: FeedChecksums, user_rows: Mapping[bytes, int], post_rows: Mapping[bytes, int]
+        cls,
+        stored: FeedChecksums,
+        events: EventChecksums,
+        user_rows: Mapping[bytes, int],
+        post_rows: Mapping[bytes, int],
     ) -> "RowChecksums":
-        """Of a state that contains all `stored` rows; `user_rows` and `post_rows` are the rows of its keys."""
-        made = cls({kind: UuidChecksums() for kind in TRACKED_KINDS}, EventChecksums())
+        """Of a state that contains all `stored` rows and `events`.
+
+        `user_rows` and `post_rows` are the rows of its keys.
+        """
+        made = cls({kind: UuidChecksums() for kind in TRACKED_KINDS}, events)
         made.apply(stored, user_rows, post_rows)
-        made.events.update(stored.events)
         made.clear_changed()
         return made
 

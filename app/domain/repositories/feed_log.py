@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import FeedDataset
-from app.domain.feed.row_checksums import Checksums, ChecksumSums, FeedChecksums, RowChecksums
+from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
+from app.domain.feed.live_posts import LivePostLimits
+from app.domain.feed.row_checksums import (
+    Checksums,
+    ChecksumSums,
+    EventChecksums,
+    FeedChecksums,
+    RowChecksums,
+)
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
@@ -38,8 +46,10 @@ class LogPosition:
 
 @dataclass(frozen=True, slots=True)
 class FeedSnapshot:
-    """One consistent read of everything. `recent` are the event numbers in it that `read_changes` will deliver
-    again."""
+    """One consistent read of everything, or of the live posts (see FeedLog.read_all).
+
+    `recent` are the event numbers in it that `read_changes` will deliver again.
+    """
 
     dataset: FeedDataset
     position: LogPosition
@@ -48,13 +58,20 @@ class FeedSnapshot:
     pages: Sequence[ShownPage] = ()
     """The newest pages that were shown to users, oldest first."""
     checksums: FeedChecksums | None = None
-    """Of all rows in the dataset."""
+    """Of all rows in the dataset but events."""
+    event_checksums: EventChecksums = field(default_factory=EventChecksums)
+    """Of all events of the log, also of those with posts that were not read. The state has them afterwards."""
+    complete_from: tuple[float, int] | None = None
+    """As in FeedState."""
 
     def to_state(self, timeline: FeedTimeline) -> FeedState:
-        """The state of everything; `timeline` holds `dataset` and has applied nothing yet."""
+        """The state of what was read; `timeline` holds `dataset` and has applied nothing yet."""
         state = timeline.apply_all()
         if self.checksums is not None:
-            state.checksums = RowChecksums.of(self.checksums, state.user_rows, state.post_rows)
+            events = self.event_checksums
+            state.checksums = RowChecksums.of(self.checksums, events, state.user_rows, state.post_rows)
+        if self.complete_from is not None:
+            state.complete_from, state.n_events = self.complete_from, self.event_checksums.count()
         for controls in self.controls:
             state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
         record_pages(state, self.pages)
@@ -151,8 +168,14 @@ class FeedLog(Protocol):
     def source(self) -> str:
         """Identity of the database and schema; a position of another source means nothing here."""
 
-    def read_all(self) -> FeedSnapshot:
-        """Users, posts, follows and events, sorted by (occurred_at, seq), from one snapshot."""
+    def read_all(
+        self, live_posts: LivePostLimits | None = None, counting: CountingRule | None = DEFAULT_RULE
+    ) -> FeedSnapshot:
+        """Users, posts, follows and events, sorted by (occurred_at, seq), from one snapshot.
+
+        `live_posts` may skip posts that are not live, and their events, if they are many; None reads every post.
+        `counting` says which events make posts live.
+        """
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         """Everything committed since, late commits included (see LogPosition).

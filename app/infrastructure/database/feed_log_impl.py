@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Post
 from app.domain.errors import PositionExpired
+from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
+from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import ChecksumSums
 from app.domain.repositories.feed_log import (
     FeedChanges,
@@ -25,13 +27,14 @@ from app.infrastructure.database.change_capture import has_complete_change_captu
 from app.infrastructure.database.changed_rows import keys_of, read_present_rows
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, IS_READ_ONLY, transaction
 from app.infrastructure.database.control_repository_impl import read_all_controls
-from app.infrastructure.database.full_read import read_feed
+from app.infrastructure.database.full_read import read_feed, read_users
 from app.infrastructure.database.impression_repository_impl import (
     PAGE_COLUMNS,
     page_from_row,
     read_newest_pages,
 )
 from app.infrastructure.database.interaction_repository_impl import EVENT_COLUMNS
+from app.infrastructure.database.live_post_query import choose_live_posts
 from app.infrastructure.database.post_repository_impl import read_posts
 from app.infrastructure.database.row_checksums import read_control_checksums, read_different_rows
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
@@ -104,22 +107,32 @@ class SqlFeedLog:
         with self._reading(self.budget_seconds) as connection:
             return read_source(connection, self.schema)
 
-    def read_all(self) -> FeedSnapshot:
-        """Read the whole feed from one snapshot. 336k events take about 1.5 s, five million about 15 s."""
+    def read_all(
+        self, live_posts: LivePostLimits | None = None, counting: CountingRule | None = DEFAULT_RULE
+    ) -> FeedSnapshot:
+        """As in FeedLog. 336k events take about 1.5 s, five million about 15 s."""
         self.number_posts()
         with self._reading(self.load_budget_seconds) as connection:
             progress = ReadProgress(_current_snapshot(connection))
             query = f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8"
             recent = connection.exec_driver_sql(query, (progress.xmin,))
             own_tables = has_complete_change_capture(connection, self.schema)
-            dataset, checksums = read_feed(connection, self.schema, own_tables=own_tables)
+            users, of_users = read_users(connection, self.schema, own_tables=own_tables)
+            chosen = None
+            if live_posts is not None and counting is not None:
+                chosen = choose_live_posts(
+                    connection, self.schema, users, live_posts, counting, own_tables=own_tables
+                )
+            rows = read_feed(connection, self.schema, users, of_users, chosen, own_tables=own_tables)
             return FeedSnapshot(
-                dataset=dataset,
+                dataset=rows.dataset,
                 position=progress.to_position(read_source(connection, self.schema)),
                 recent=frozenset(recent.scalars()),
                 controls=read_all_controls(connection, self.schema),
                 pages=read_newest_pages(connection, self.schema),
-                checksums=replace(checksums, controls=read_control_checksums(connection, self.schema)),
+                checksums=replace(rows.checksums, controls=read_control_checksums(connection, self.schema)),
+                event_checksums=rows.event_checksums,
+                complete_from=None if chosen is None else chosen.since,
             )
 
     def read_changes(self, since: LogPosition) -> FeedChanges:

@@ -4,7 +4,9 @@ Events and follows arrive as packed records, thousands per row of the result: Po
 of their fields, and numpy reads the bytes. No Python object is created per event.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
 
@@ -23,7 +25,7 @@ from app.domain.feed.dataset import (
     PostColumns,
     UserColumns,
 )
-from app.domain.feed.row_checksums import Checksums, FeedChecksums
+from app.domain.feed.row_checksums import Checksums, ComparedPosts, EventChecksums, FeedChecksums
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.schema import SchemaName
 
@@ -32,7 +34,7 @@ ROWS_PER_FETCH = 20_000
 EPOCH_2000_US = 946_684_800_000_000
 """PostgreSQL's binary timestamptz counts microseconds from this time, in microseconds since the Unix epoch."""
 
-_EVENT_FIELDS: Final = [
+EVENT_FIELDS: Final = [
     *(
         ("user", "V16"),
         ("post", "V16"),
@@ -42,8 +44,8 @@ _EVENT_FIELDS: Final = [
         ("seq", ">i8"),
     ),
 ]
-EVENT = np.dtype([*_EVENT_FIELDS, ("checksum", ">i4")])
-_EVENT_WITHOUT_CHECKSUM: Final = np.dtype(_EVENT_FIELDS)
+EVENT = np.dtype([*EVENT_FIELDS, ("checksum", ">i4")])
+_EVENT_WITHOUT_CHECKSUM: Final = np.dtype(EVENT_FIELDS)
 FOLLOW = np.dtype([("follower", "V16"), ("followee", "V16"), ("since", ">i8")])
 
 READABLE_TIME = "created_at BETWEEN '0001-01-02Z' AND '9999-12-30Z'"
@@ -90,7 +92,7 @@ EVENT_HASH = (
 """SQL expression of the checksum of an event. It is odd, so it differs from 0."""
 
 _KINDS: Final = " ".join(f"WHEN '{name}' THEN {code}" for code, name in enumerate(INTERACTION_TYPES))
-_EVENT_RECORD: Final = f"""uuid_send(user_id) || uuid_send(post_id)
+EVENT_RECORD: Final = f"""uuid_send(user_id) || uuid_send(post_id)
     || int2send((CASE interaction_type {_KINDS} END)::int2)
     || timestamptz_send({OCCURRED_AT}) || timestamptz_send({RECEIVED_AT}) || int8send(seq)"""
 """SQL expression of the bytes of an event, without its checksum."""
@@ -121,28 +123,47 @@ POST_FIELDS: Final = {
 """The same of a post."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FeedRows:
+    """What a full read found, and the checksums of the rows. Those of controls and follows are absent."""
+
+    dataset: FeedDataset
+    checksums: FeedChecksums
+    event_checksums: EventChecksums
+
+
 def read_feed(
-    connection: Connection, schema: SchemaName, *, own_tables: bool
-) -> tuple[FeedDataset, FeedChecksums]:
-    """All users, posts, follows and events that the connection's transaction sees, and their checksums.
+    connection: Connection,
+    schema: SchemaName,
+    users: UserColumns,
+    of_users: NDArray[np.int64],
+    chosen: ComparedPosts | None = None,
+    *,
+    own_tables: bool,
+) -> FeedRows:
+    """All posts, follows and events that the connection's transaction sees.
 
-    Use a repeatable-read snapshot. The checksums of controls and follows are absent. `own_tables`: the views show our
-    own tables.
+    users       all users, with their checksums `of_users` (`read_users`)
+    chosen      the posts that are read, with their events; None: all
+    own_tables  the views show our own tables
 
-    Events and follows of users or posts that the views do not contain are skipped: adopted tables have no foreign
-    keys to ours.
+    Use a repeatable-read snapshot. Events and follows of users or posts that the views do not contain are skipped:
+    adopted tables have no foreign keys to ours.
     """
-    users, of_users = _users(connection, user_source(schema, own_tables=own_tables))
     user_rows = UuidIndex(users.key)
-    posts, of_posts = _posts(connection, post_source(schema, own_tables=own_tables), user_rows)
+    every = post_source(schema, own_tables=own_tables)
+    some = "" if chosen is None else f" AND {chosen_posts(chosen)}"
+    posts, of_posts = _posts(connection, every + some, user_rows)
     follows = _follows(connection, schema, user_rows)
-    events, of_events = _events(connection, schema, user_rows, UuidIndex(posts.key))
+    of_other_posts = chosen is not None
+    shown = schema["user_interaction"]
+    if of_other_posts and not own_tables:
+        shown = f"(SELECT * FROM {shown} WHERE post_id IN (SELECT id FROM {every})) AS shown"
+    events, of_events = _events(connection, shown, user_rows, UuidIndex(posts.key), of_other_posts)
     memberships, of_memberships = _memberships(connection, schema, user_rows)
     np.add.at(of_users, memberships.user, of_memberships)
-    checksums = FeedChecksums(
-        users=Checksums(users.key, of_users), posts=Checksums(posts.key, of_posts), events=of_events
-    )
-    return FeedDataset(users, posts, follows, events, memberships=memberships), checksums
+    checksums = FeedChecksums(users=Checksums(users.key, of_users), posts=Checksums(posts.key, of_posts))
+    return FeedRows(FeedDataset(users, posts, follows, events, memberships=memberships), checksums, of_events)
 
 
 def read_packed(
@@ -171,17 +192,27 @@ def post_source(schema: SchemaName, *, own_tables: bool) -> str:
     return f"{(OWN_POSTS if own_tables else _POSTS).format_map(schema)} WHERE {READABLE_POST}"
 
 
+def chosen_posts(posts: ComparedPosts) -> str:
+    """SQL condition of the posts that a state has from which others were evicted."""
+    created, seq = posts.since
+    if created == -math.inf:
+        return "true"
+    since = f"timestamptz 'epoch' + {round(created * 1e6)} * interval '1 microsecond'"
+    older = ",".join(key.hex() for key in posts.older.tolist())
+    return f"((created_at, seq) >= ({since}, {seq}) OR id = ANY('{{{older}}}'::uuid[]))"
+
+
 def column_parts(
-    connection: Connection, expressions: Sequence[str], source: str
+    connection: Connection, expressions: Sequence[str], source: str, rows: int = ROWS_PER_FETCH
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """The values of each SQL expression, for ROWS_PER_FETCH rows of `source` after the other.
+    """The values of each SQL expression, for so many rows of `source` after the other.
 
     A server-side cursor returns the rows, so that memory holds one part of them.
     """
-    rows = connection.exec_driver_sql(
-        f"SELECT {', '.join(expressions)} FROM {source}", execution_options={"yield_per": ROWS_PER_FETCH}
+    result = connection.exec_driver_sql(
+        f"SELECT {', '.join(expressions)} FROM {source}", execution_options={"yield_per": rows}
     )
-    for part in rows.partitions():
+    for part in result.partitions():
         yield list(zip(*part, strict=True))
 
 
@@ -194,8 +225,11 @@ def _columns(connection: Connection, expressions: Sequence[str], source: str) ->
     return columns
 
 
-def _users(connection: Connection, source: str) -> tuple[UserColumns, NDArray[np.int64]]:
-    """All users, and their checksums without those of their audiences."""
+def read_users(
+    connection: Connection, schema: SchemaName, *, own_tables: bool
+) -> tuple[UserColumns, NDArray[np.int64]]:
+    """All users, and their checksums without those of their audiences. `own_tables` is as in `read_feed`."""
+    source = user_source(schema, own_tables=own_tables)
     ids, external_ids, created, discoverable, personalised, show_sensitive, languages, checksums = _columns(
         connection, (*USER_FIELDS.values(), USER_HASH), source
     )
@@ -265,36 +299,36 @@ def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> Fo
 
 
 def _events(
-    connection: Connection, schema: SchemaName, users: UuidIndex, posts: UuidIndex
-) -> tuple[EventColumns, Checksums]:
-    """All events in order of time, and their checksums in order of their numbers."""
+    connection: Connection, source: str, users: UuidIndex, posts: UuidIndex, of_other_posts: bool
+) -> tuple[EventColumns, EventChecksums]:
+    """The events of `source` with `posts`, in order of time, and the checksums of these, or also `of_other_posts`."""
     statement = f"""
         SELECT string_agg(record, ''::bytea), max(seq) FROM (
-            SELECT {_EVENT_RECORD} || int4send({EVENT_HASH}) AS record, seq
-            FROM {schema["user_interaction"]} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
+            SELECT {EVENT_RECORD} || int4send({EVENT_HASH}) AS record, seq
+            FROM {source} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""
     page, last = np.empty(0, EVENT), 0
     pages: list[EventColumns] = []
-    checksums: list[NDArray[np.int64]] = []
+    checksums = EventChecksums()
     while True:
         user, post = users.rows(page["user"]), posts.rows(page["post"])
-        pages.append(_keyed_events(page).with_rows(user, post))
-        checksums.append(page["checksum"][(user >= 0) & (post >= 0)].astype(np.int64))
+        pages.append(keyed_events(page).with_rows(user, post))
+        shown = np.flatnonzero((user >= 0) & ((post >= 0) | of_other_posts))
+        checksums.add(page["seq"][shown].astype(np.int64), page["checksum"][shown])
         content, highest = connection.exec_driver_sql(statement, (last,)).one()
         if content is None:
             break
         page, last = np.frombuffer(content, EVENT), highest
     events = EventColumns.concatenate(pages)
-    of_events = Checksums(events.seq, np.concatenate(checksums))
-    return events[np.lexsort((events.seq, events.time_us))], of_events
+    return events[np.lexsort((events.seq, events.time_us))], checksums
 
 
 def read_events(connection: Connection, source: str, *values: object) -> KeyedEvents:
     """The events of `source`: the table, with a WHERE condition on `values`."""
-    return _keyed_events(read_packed(connection, _EVENT_RECORD, source, _EVENT_WITHOUT_CHECKSUM, *values))
+    return keyed_events(read_packed(connection, EVENT_RECORD, source, _EVENT_WITHOUT_CHECKSUM, *values))
 
 
-def _keyed_events(records: NDArray[np.void]) -> KeyedEvents:
+def keyed_events(records: NDArray[np.void]) -> KeyedEvents:
     """The events in records of EVENT."""
     return KeyedEvents(
         user=records["user"],

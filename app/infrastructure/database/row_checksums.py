@@ -4,7 +4,6 @@ A checksum is a sum of 32-bit hashes, so one statement gives the sum of all rows
 `hash_record` need PostgreSQL 14.
 """
 
-import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -33,6 +32,7 @@ from app.infrastructure.database.full_read import (
     POST_HASH,
     READABLE_POST,
     USER_HASH,
+    chosen_posts,
     read_packed,
 )
 from app.infrastructure.database.schema import SchemaName
@@ -141,22 +141,12 @@ def _sources(
     names = {
         "users": (OWN_USERS if own_tables else "{feed_complete_users}()").format_map(schema),
         "posts": (OWN_POSTS if own_tables else _SHOWN_POSTS).format_map(schema),
-        "compared": "" if posts is None else _compared(posts),
+        "compared": "" if posts is None else f"AND {chosen_posts(posts)}",
         "distinct": "" if own_tables else "DISTINCT",
         "shown": {column: "" if own_tables else is_shown.format(column) for column in columns},
         **{name: schema[name] for name in ("feed_memberships", "feed_follows", "feed_controls")},
     }
     return {kind: source.format_map(names) for kind, source in _SOURCES.items()}
-
-
-def _compared(posts: ComparedPosts) -> str:
-    """SQL condition of the posts that are compared."""
-    created, seq = posts.since
-    if created == -math.inf:
-        return ""
-    since = f"timestamptz 'epoch' + {round(created * 1e6)} * interval '1 microsecond'"
-    older = ",".join(key.hex() for key in posts.older.tolist())
-    return f"AND ((created_at, seq) >= ({since}, {seq}) OR id = ANY('{{{older}}}'::uuid[]))"
 
 
 def _read_sum(connection: Connection, rows: str) -> int:

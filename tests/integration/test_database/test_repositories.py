@@ -177,9 +177,9 @@ def test_a_follow_that_ended_and_began_again_stands(storage: Storage) -> None:
 
 
 def checksums_of(storage: Storage) -> FeedChecksums:
-    checksums = storage.log.read_all().checksums
-    assert checksums is not None
-    return checksums
+    snapshot = storage.log.read_all()
+    assert snapshot.checksums is not None
+    return replace(snapshot.checksums, events=snapshot.event_checksums.newest(1000))
 
 
 def checksum(checksums: Checksums, key: object) -> int:
@@ -249,9 +249,9 @@ def test_a_comparison_returns_the_rows_that_differ(storage: Storage) -> None:
     filled(storage)
     storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
     [event] = storage.interactions.record([did("bert", "first")]).stored
-    every = checksums_of(storage)
+    every, of_events = checksums_of(storage), storage.log.read_all().event_checksums
     rows = {key: row for row, key in enumerate([*every.users.keys.tolist(), *every.posts.keys.tolist()])}
-    known = RowChecksums.of(every, rows, rows)
+    known = RowChecksums.of(every, of_events, rows, rows)
     known.by_kind["users"].assign({user_uuid("anna").bytes: rows[user_uuid("anna").bytes]}, 1)
     known.events.update(Checksums(np.array([event.seq]), np.zeros(1, np.int64)))
 

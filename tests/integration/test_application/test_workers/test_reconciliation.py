@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from sqlalchemy import Engine
 
 from app.application.workers.post_evictor import PostEvictor
 from app.domain.entities import INTERACTION_TYPES
-from app.domain.feed.eviction import evict_posts
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ids import post_uuid, user_uuid
@@ -19,9 +17,9 @@ from app.domain.ranking.options import RankingOptions
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.schema import SchemaName
-from tests.support.live_feeds import feed_differences, reconcile_now
-from tests.support.small_service import FEW_CANDIDATES, SmallService
-from tests.support.sql_services import a_process
+from tests.support.live_feeds import reconcile_now
+from tests.support.small_service import FEW_CANDIDATES
+from tests.support.sql_services import a_process, assert_as_read_completely
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 USERS, POSTS = 8, 16
@@ -204,24 +202,6 @@ def walk(
     except BaseException:
         print(f"seed {seed}", *changes.log[-2 * every :], sep="\n")
         raise
-
-
-def assert_as_read_completely(service: SmallService, engine: Engine) -> None:
-    """But for evicted posts, which are older than the newest ones."""
-    fresh, _ = a_process(engine, options=service.options)
-    now, state, complete = service.clock.at.timestamp(), service.feed.state, fresh.feed.state
-    absent = np.array([row for key, row in complete.post_rows.items() if key not in state.post_rows], np.intp)
-    if state.complete_from is not None:
-        assert all(
-            key < state.complete_from
-            for key in zip(complete.created[absent], complete.seq[absent], strict=True)
-        )
-        evict_posts(complete, absent)
-        fresh.workers.updater.refill_lists()
-    assert feed_differences(service.feed.state, fresh.feed.state, now) == []
-    reconcile_now(service)
-    assert service.state.reconciliation is not None
-    assert not any(service.state.reconciliation.differences.values())
 
 
 def test_a_missed_follow_is_found_although_another_of_the_same_user_was_captured(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -54,8 +55,8 @@ def test_an_event_committed_during_a_full_read_counts_once() -> None:
     service.track("reader", "p1", "like")
 
     class BusyLog(InMemoryFeedLog):
-        def read_all(self) -> FeedSnapshot:
-            snapshot = super().read_all()
+        def read_all(self, *given: Any) -> FeedSnapshot:
+            snapshot = super().read_all(*given)
             service.track("reader", "p2", "like")  # after the read, before its state is served
             return snapshot
 

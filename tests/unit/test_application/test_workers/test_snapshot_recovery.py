@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -39,9 +40,9 @@ from tests.support.small_service import FEW_CANDIDATES, SmallService, in_memory_
 class CountingLog(InMemoryFeedLog):
     full_reads = 0
 
-    def read_all(self) -> FeedSnapshot:
+    def read_all(self, *given: Any) -> FeedSnapshot:
         self.full_reads += 1
-        return super().read_all()
+        return super().read_all(*given)
 
 
 @pytest.fixture
