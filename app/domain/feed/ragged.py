@@ -82,6 +82,25 @@ class RaggedArray:
         self._length = np.zeros(1, np.int32)
         self._capacity = np.zeros(1, np.int32)
 
+    @classmethod
+    def of_entries(
+        cls, rows: NDArray[np.integer[Any]], *columns: NDArray[Any], longest: int = _MAX_LENGTH
+    ) -> "RaggedArray":
+        """An array with these entries (n,), given by ascending row, oldest entry first. An eighth more fit behind."""
+        result = cls(*(column.dtype for column in columns), longest=longest)
+        first = np.flatnonzero(np.diff(rows, prepend=-1))
+        result.ensure_rows(int(rows.max(initial=-1)) + 1)
+        result._used, result._slots = len(rows), 1 + len(first)
+        result._slot_of[rows[first]] = np.arange(1, result._slots)
+        result._length = np.diff(first, prepend=0, append=len(rows)).astype(np.int32)
+        result._length[0] = 0
+        result._capacity = result._length.copy()
+        result._start = np.cumsum(result._length) - result._length
+        for pool, column in enumerate(columns):
+            result._pools[pool] = np.zeros(result._used + result._used // 8 + 16, column.dtype)
+            result._pools[pool][: result._used] = column
+        return result
+
     def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
         self._slot_of = grow(self._slot_of, rows)

@@ -334,13 +334,17 @@ class FeedState:
         `counted` (n_events,) marks those that count, if the caller knows it (`counted_events`); None applies the rule
         here.
         """
-        self.n_events += len(events)
         if counted is None:
             counted = self.newly_counted(events)
+        self.append_to_lists(self.count(events, counted))
+
+    def count(self, events: EventColumns, counted: NDArray[np.bool_]) -> EventColumns:
+        """As `record`, but lists stay as they are. Returns the events that count."""
+        self.n_events += len(events)
         if not counted.all():
             events = events[np.flatnonzero(counted)]
         if not len(events):
-            return
+            return events
         self._changed(posts=False)
         users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
         weights = self.event_weights(users, events.kind, events.time)
@@ -354,7 +358,7 @@ class FeedState:
         self.largest_engagement = max(self.largest_engagement, int(self.engagements[posts].max()))
         self.changed_posts.append(posts)
         np.maximum.at(self.last_engaged, posts, events.time)
-        self.append_to_lists(events)
+        return events
 
     def append_to_lists(self, events: EventColumns) -> None:
         """Add events that count to the lists by user and by post, and to no counter."""

@@ -13,6 +13,7 @@ from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
+from app.domain.feed.filled_lists import by_row_in_parts, fill_lists
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, UNLIMITED, ListLimits
 from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
@@ -96,7 +97,7 @@ class FeedTimeline:
         self.pages = self._pages_of_state(pages)
         self.counted = np.ones(len(events), np.bool_) if start is None else start.counted
         if counting is not None and start is None:
-            self.counted = counted_events(counting, self.events, self._author_rows(self.post_order))
+            self.counted = self._counted_events(counting)
         self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors: NDArray[np.float32] | None = None
         self._posts = self._users = self._events = self._follows = self._pages = 0
@@ -162,8 +163,26 @@ class FeedTimeline:
         """Apply the events `start` to `stop`."""
         self.state.record(self.events[start:stop], self.counted[start:stop])
 
+    def _counted_events(self, rule: CountingRule) -> NDArray[np.bool_]:
+        """(n_events,) as `counted_events`, which compares the events of some users at once."""
+        counted, author = np.zeros(len(self.events), np.bool_), self._author_rows(self.post_order)
+        for places in by_row_in_parts(self.events.user):
+            counted[places] = counted_events(rule, self.events[places], author)
+        return counted
+
+    def _apply_all_events(self) -> None:
+        """Apply the events of a state without any: its lists take their room once, because they do not grow."""
+        self._apply_entities(np.inf)
+        for these in slices(range(len(self.events)), _EVENTS_PER_STEP):
+            step = slice(these[0], these[-1] + 1)
+            self.state.count(self.events[step], self.counted[step])
+        fill_lists(self.state, self.events, self.counted)
+        self._events = len(self.events)
+
     def apply_all(self) -> FeedState:
         """Apply all the rest, users that nothing names included."""
+        if not (self._replay or self._events):
+            self._apply_all_events()
         self.advance(np.inf)
         self._add_users(len(self._user_order))
         if not self._replay:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.feed.event_counting import DEFAULT_RULE
+from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_arrays import state_from_arrays
 from app.domain.feed.timeline import FeedTimeline
@@ -44,9 +45,9 @@ def embed(texts):
     return np.array([["red" in text, "blue" in text] for text in texts], np.float32).reshape(len(texts), 2)
 
 
-@given(feeds(), MOMENTS, st.booleans())
-def test_any_steps_lead_to_the_same_bytes(feed, moments, replay):
-    at_once, stepwise = (FeedTimeline(feed.dataset(), replay=replay) for _ in range(2))
+@given(feeds(), MOMENTS, st.booleans(), st.sampled_from([DEFAULT_LIST_LIMITS, ListLimits(2, 1)]))
+def test_any_steps_lead_to_the_same_bytes(feed, moments, replay, limits):
+    at_once, stepwise = (FeedTimeline(feed.dataset(), replay=replay, limits=limits) for _ in range(2))
     for timeline in (at_once, stepwise):
         timeline.embed_texts(embed)
 
