@@ -1,7 +1,6 @@
 """Applies changes to the state that is served: a replaced state, changes from the log, events of this process."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock, RLock
@@ -108,7 +107,7 @@ class StateUpdater:
         pipeline.rank(RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0))))
         ranker, before = ActiveRanker(pipeline, published), (self.feed.state, self.feed.ranker)
         with self.change_lock:  # all at once, so that no event is lost or counted twice
-            with self._writing("state"):
+            with self.feed.lock.writing("state"):
                 self.feed.state, self.feed.ranker = state, ranker
             self.events, self._follows = events, FollowUpdates()
             self._latest_of_users = LatestChanges()
@@ -133,7 +132,7 @@ class StateUpdater:
                 text = np.zeros((len(state.created), vectors.shape[1]), np.float32)
                 text[: len(vectors)] = vectors
             text_before = state.text
-            with self._writing("model"):
+            with self.feed.lock.writing("model"):
                 state.text, self.feed.ranker = text, ranker
         del before, text_before  # as in `replace_state`
 
@@ -179,7 +178,7 @@ class StateUpdater:
     def apply_pages(self, pages: Sequence[ShownPage]) -> None:
         """Add pages that were shown, each once; again it changes only which posts were seen."""
         for step in slices(pages, _PAGES_PER_STEP):
-            with self.change_lock, self._writing("pages"):
+            with self.change_lock, self.feed.lock.writing("pages"):
                 record_pages(self.feed.state, step)
 
     def apply_changes(self, changes: FeedChanges) -> None:
@@ -267,7 +266,7 @@ class StateUpdater:
                 latest = [user for user in step if accepts(user.id, seqs.get(user.id))]
                 state = self.feed.state
                 state.add_users((user.id.bytes for user in latest), self._writes("users"))
-                with self._writing("users"):
+                with self.feed.lock.writing("users"):
                     state.set_users(latest)
                 for user in latest:
                     created = -np.inf if user.created_at is None else user.created_at.timestamp()
@@ -321,11 +320,8 @@ class StateUpdater:
             with self.change_lock:
                 self.lists.rebuild(state, users[step], posts[step], self._writes("lists"))
 
-    def _writing(self, writer: str) -> AbstractContextManager[None]:
-        return self.feed.lock.writing(writer)
-
     def _writes(self, writer: str) -> Writing:
-        return partial(self._writing, writer)
+        return partial(self.feed.lock.writing, writer)
 
 
 def _users_of(events: Iterable[StoredInteraction]) -> set[UUID]:
