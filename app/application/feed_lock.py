@@ -1,5 +1,6 @@
 """The lock of the feed that is served."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
@@ -32,10 +33,14 @@ class FeedLock:
         seconds = 0.0
         try:
             with self:
+                collects = gc.isenabled()
+                gc.disable()  # a collection looks at the objects of all threads; it runs after the step
                 began = thread_time()
                 try:
                     yield
                 finally:
                     seconds = thread_time() - began
+                    if collects:
+                        gc.enable()
         finally:
             self.on_released(writer, seconds)

@@ -1,5 +1,6 @@
 """The lock of the feed: rankings run between the steps of a change, and each step is measured."""
 
+import gc
 import threading
 from time import thread_time
 
@@ -61,3 +62,12 @@ def test_a_step_that_fails_releases_the_lock_and_is_measured():
 
     assert measured == ["events"]
     assert not lock._lock.locked()
+
+
+def test_python_collects_no_garbage_in_a_step() -> None:
+    lock = FeedLock()
+
+    with lock.writing("events"):
+        assert not gc.isenabled()
+
+    assert gc.isenabled()
