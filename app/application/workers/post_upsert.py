@@ -100,6 +100,7 @@ def restore_hidden_posts(state: FeedState, posts: Sequence[Post], writing: Writi
     for row in state.rows_of_seq(np.array(list(unknown), np.int64)).tolist():
         post_id = unknown[int(state.seq[row])]
         if state.post_ids[row] == str(post_id):
+            state.reserve(state.n_users, state.n_posts)
             with writing():
                 state.restore_post(post_id.bytes, row)
             recount_author(state, state.author.item(row), writing)

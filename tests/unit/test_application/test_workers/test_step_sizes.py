@@ -113,6 +113,17 @@ def add_posts(service: SmallService) -> None:
         service.add_post(f"new{number}", f"writer{number}", content="a text of some words", tags=("tag",))
 
 
+def hide_and_show(service: SmallService) -> None:
+    """As a view does: the posts keep their numbers."""
+    posts = list(service.tables.posts.values())
+    for post in posts:
+        service.tables.remove_post(post.id)
+    service.catch_up()
+    for post in posts:
+        service.tables.posts[post.id] = post
+    service.tables.add_posts(*posts)
+
+
 def change_authors(service: SmallService) -> None:
     for number in range(POSTS):
         service.add_post(f"p{number}", f"user{number}", content="another text", tags=("tag",))
@@ -126,6 +137,7 @@ CHANGES: dict[str, Change] = {
     "posts": add_posts,
     "other authors": change_authors,
     "removed posts": lambda service: [service.remove_post(f"p{number}") for number in range(POSTS)],
+    "posts that are hidden and shown": hide_and_show,
     "removed user": lambda service: service.tables.remove_user(user_uuid("user3")),
     "follows": lambda service: [service.follow("user0", f"user{number}") for number in range(1, USERS)],
 }
