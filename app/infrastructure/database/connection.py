@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 import psycopg2
 import psycopg2.extensions as pg
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -90,6 +90,11 @@ def create_feed_engine(
         finally:
             _deadline.reset(token)
             _deadline.set(_deadline.get() + time.monotonic() - began)
+
+    @event.listens_for(engine, "handle_error")
+    def keep_other_connections(context: ExceptionContext) -> None:
+        """A call that exceeds its time budget loses its own connection only: the pool checks the others at each use."""
+        context.invalidate_pool_on_disconnect = False
 
     return engine
 

@@ -14,7 +14,7 @@ from app.presentation.api.request_threads import RequestThreads
 from app.shared.monitoring import Metrics
 
 MAX_EVENTS: Final = 200
-MAX_COMMITS: Final = 4
+MAX_COMMITS: Final = 3
 """Groups that are stored at once: each takes a database connection, and other work needs some too."""
 _FURTHER_COMMIT_SECONDS: Final = 0.02
 """Events wait so long for the commits that run. With a database nearby, one is enough, and its groups are larger."""

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import psycopg2.extensions
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from app.domain.entities import Interaction
 from app.domain.errors import InvalidInteraction, StorageUnavailable, UnknownPost, UnknownUser
@@ -224,6 +225,18 @@ def test_a_slow_statement_is_ended_and_its_connection_does_not_stay_lost(pooled:
 
     assert max(took) < BUDGET + SLACK
     assert len(SqlInteractionRepository(pooled, budget_seconds=10).record([did("anna", "first")]).stored) == 1
+
+
+def test_a_lost_connection_leaves_the_others_of_the_pool_open(pooled: Engine) -> None:
+    backend = "SELECT pg_backend_pid()"
+    with pooled.connect() as first, pooled.connect() as second:
+        lost, kept = (one.exec_driver_sql(backend).scalar_one() for one in (first, second))
+        second.exec_driver_sql(f"SELECT pg_terminate_backend({lost})")
+        with pytest.raises(DBAPIError):
+            first.exec_driver_sql(backend)
+
+    with pooled.connect() as first, pooled.connect() as second:
+        assert kept in {one.exec_driver_sql(backend).scalar_one() for one in (first, second)}
 
 
 def test_a_full_pool_is_waited_for_no_longer_than_its_budget(pooled: Engine) -> None:
