@@ -21,8 +21,8 @@ from app.presentation.api.server_guard import ServerGuard
 _TICK_SECONDS: Final = 0.02
 _TURN_SECONDS: Final = 0.002
 """A turn has so many requests that they take about this long: one ranking, or several cached responses."""
-_OTHERS_SHARE: Final = 0.35
-"""Time of other work between two turns, as a multiple of the turn: feeds may use three quarters of a busy loop."""
+_OTHERS_SHARE: Final = 0.45
+"""Time of other work between two turns, as a multiple of the turn: feeds may use two thirds of a busy loop."""
 _BACKLOG_SHARE: Final = 1.0
 """The same after the loop has not been at rest for _BACKLOG_SECONDS: connections wait where nothing sees them."""
 _BACKLOG_SECONDS: Final = 0.25
