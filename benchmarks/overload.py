@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         ("posts", 2_000, "posts of the feed"),
         ("interactions", 60_000, "interactions of the feed"),
         ("event-callers", 8, "callers who send events"),
-        ("shed-after-ms", 100, "as the setting"),
+        ("shed-after-ms", 250, "as the setting"),
         ("runs", 3, "number of runs"),
     ):
         parser.add_argument(f"--{name}", type=whole_number(1), default=default, help=meaning)

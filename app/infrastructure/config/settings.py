@@ -270,7 +270,7 @@ class Settings(BaseSettings):
     """Largest size limit of a request body; most routes have a lower one. A larger body is rejected with 413."""
     body_budget_seconds: Seconds = 10
     """Time to receive a request body; a slower one is rejected with 408."""
-    shed_after_ms: Milliseconds = 100
+    shed_after_ms: Milliseconds = 250
     """Wait of a feed request for its turn, above which it is rejected with 503: the process is overloaded."""
     track_budget_ms: Milliseconds = 900
     """Time to commit a tracking call; a slower one is answered with 503."""

@@ -28,7 +28,7 @@ _BACKLOG_SHARE: Final = 1.0
 _BACKLOG_SECONDS: Final = 0.25
 _REST_CYCLES: Final = 2
 """The loop is at rest after as many cycles without a new request or connection: a read shows in the cycle after it."""
-_SMOOTHING: Final = 0.125
+_SMOOTHING: Final = 0.0625
 _REJECTION_DELAY_SECONDS: Final = 0.25
 _RETRY_AFTER_SECONDS: Final = "1"
 SHED_PATHS: Final = ("/recommendations/generate", "/recommendations/updates")

@@ -40,7 +40,7 @@ class ApiOptions:
     track_budget_seconds: float = 0.9
     retry_after_seconds: int = 5
     server: ServerLimits = field(default_factory=ServerLimits)
-    max_wait_seconds: float = 0.1  # of feed requests for their turn; later ones are shed
+    max_wait_seconds: float = 0.25  # of feed requests for their turn; later ones are shed
 
 
 @dataclass(frozen=True, slots=True)
