@@ -53,7 +53,8 @@ class ListProgress:
         """
         shown = np.union1d(self.shown, np.array([post.position.seq for post in stored], np.int64))
         position = None
-        if self.position is not None or reached is not None:
+        is_by_time = self.mode != "ranked" and len(stored) > 0  # storage is not read again from the start
+        if self.position is not None or reached is not None or is_by_time:
             position = reached or self._last(stored)
         elif (size := len(pack_set(shown))) > MAX_SHOWN_BYTES:
             position = self.start if size <= _MAX_CURSOR_SET_BYTES else self._last(stored)

@@ -172,6 +172,18 @@ def test_a_search_for_visible_posts_goes_on_where_it_stopped() -> None:
     assert not any(page.exhausted for page in pages[:-1])
 
 
+@pytest.mark.parametrize("mode", ["newest", "following"])
+def test_a_list_by_time_does_not_read_again_what_it_has_shown(mode: str) -> None:
+    service = a_service(posts=90)
+    storage_of(service).most = 10  # a search ends there
+
+    pages = service.all_pages("reader", mode=mode, limit=5)
+
+    assert names(*pages) == newest_first(service, mode)
+    assert all(len(page.post_ids) == 5 for page in pages[:-1])
+    assert max(len(page.next_cursor or "") for page in pages) < 150
+
+
 def test_a_page_from_storage_has_one_post_of_a_thread_while_others_are_left() -> None:
     service = SmallService(live_posts=LivePostLimits(newest=3, strongest=0, engaged_days=0))
     service.add_users("reader", "ann")
