@@ -20,7 +20,7 @@ from app.domain.feed.state import FeedState
 log = structlog.get_logger()
 
 _MAX_RATIO = 1.1  # of posts in memory to live posts: to find the others costs a look at all
-_POSTS_PER_CHANGE = 100  # other changes wait for it
+POSTS_PER_CHANGE = 2000  # other changes wait for it
 _USERS_PER_STEP = 100
 Rows = NDArray[np.intp]
 
@@ -78,8 +78,8 @@ class PostEvictor:
         with self.updater.change_lock:
             before = self._changeable(state, rows)
             engaged = EngagedUsers(state, rows)
-        for start in range(0, len(rows), _POSTS_PER_CHANGE):
-            places = slice(start, start + _POSTS_PER_CHANGE)
+        for start in range(0, len(rows), POSTS_PER_CHANGE):
+            places = slice(start, start + POSTS_PER_CHANGE)
             with self.updater.write_lock, self.updater.change_lock:
                 if self.stopping.is_set() or self.updater.feed.state is not state:
                     break

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.ragged import ranges_to_indices
 from app.domain.feed.row_set import RowSet
 from app.domain.feed.state import FeedState
 
@@ -35,9 +36,9 @@ class EngagedUsers:
         """Rows of the users with an event with one of `posts`, ascending."""
         lists = self._state.users_by_post
         _, (listed,) = lists.gather(posts, int(lists.lengths(posts).max(initial=0)), columns=(0,))
-        starts, ends = (np.searchsorted(self._posts, posts, side=side).tolist() for side in ("left", "right"))
-        others = [self._users[start:end] for start, end in zip(starts, ends, strict=True)]
-        return np.unique(np.concatenate([listed, *others])).astype(np.intp)
+        starts, ends = (np.searchsorted(self._posts, posts, side=side) for side in ("left", "right"))
+        others = self._users[ranges_to_indices(ends, ends - starts)]
+        return np.unique(np.concatenate([listed, others])).astype(np.intp)
 
 
 def engaged_users(state: FeedState, posts: Rows) -> Rows:

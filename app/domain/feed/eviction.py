@@ -1,7 +1,7 @@
 """Takes posts out of memory that are in storage, and makes their rows available to other posts."""
 
-from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.engaged_users import EngagedUsers
 from app.domain.feed.live_posts import LivePostLimits, largest, live_posts
-from app.domain.feed.retraction import recount_author
+from app.domain.feed.ragged import RaggedArray
+from app.domain.feed.retraction import recount_authors
 from app.domain.feed.row_set import RowSet
-from app.domain.feed.slices import Writing, slices
+from app.domain.feed.slices import Writing, slices_by_size
 from app.domain.feed.state import HALF_LIVES, FeedState
 from app.domain.feed.top_k import NEVER
 
-_POSTS_PER_STEP = 10
-_USERS_PER_STEP = 50
+_POSTS_PER_STEP = 200
+_ALL: Final = 2**31 - 1  # entries of a list
 Rows = NDArray[np.intp]
 
 
@@ -46,22 +47,24 @@ def evict_posts(
 
     The rows belong to nobody until `free_evicted_rows`: impressions and other readers of rows may still refer to them.
     """
-    authors = np.unique(state.author[rows])
+    authors = np.unique(state.author[rows]).astype(np.intp)
+    authors = authors[authors >= 0]
     was_largest = state.engagements[rows].max(initial=-1) == state.largest_engagement
     state.forget_posts(rows, writing)
     users = (engaged or EngagedUsers(state, rows)).of(rows)
-    _remove_from_users(state, rows, users, writing)
-    for some in slices(rows.tolist(), _POSTS_PER_STEP):
+    evicted = RowSet(rows, state.n_posts)
+    _remove_from_lists(state.posts_by_author, authors, evicted, writing)
+    for lists in (state.events_by_user, state.earlier_events):
+        _remove_from_lists(lists, users, evicted, writing)
+    for start in range(0, len(rows), _POSTS_PER_STEP):
         with writing():
-            _clear(state, some)
-    for author in authors[authors >= 0].tolist():
-        recount_author(state, author, writing)
-        with writing():
-            state.events_replaced(state.posts_by_author.row(author)[0].astype(np.intp))
+            _clear(state, rows[start : start + _POSTS_PER_STEP])
+    recount_authors(state, authors, writing)
+    _, (others,) = state.posts_by_author.gather(authors, _ALL)
     largest = int(state.engagements.max()) if was_largest else state.largest_engagement
     with writing():
         state.largest_engagement = largest
-        state.events_replaced(rows)
+        state.events_replaced(np.concatenate([rows, others.astype(np.intp)]))
 
 
 def free_evicted_rows(state: FeedState, rows: Rows) -> None:
@@ -70,27 +73,28 @@ def free_evicted_rows(state: FeedState, rows: Rows) -> None:
     state.reuses += 1
 
 
-def _remove_from_users(state: FeedState, rows: Rows, users: Rows, writing: Writing) -> None:
-    """Remove the events with the posts `rows` from the rows of `users`."""
-    evicted = RowSet(rows, state.n_posts)
-    for some in slices(users.tolist(), _USERS_PER_STEP):
-        for events in (state.events_by_user, state.earlier_events):
-            columns = [events.row(user) for user in some]
-            kept = [[column[~evicted.contains(of_user[0])] for column in of_user] for of_user in columns]
+def _remove_from_lists(lists: RaggedArray, rows: Rows, evicted: RowSet, writing: Writing) -> None:
+    """Remove the entries with evicted posts, which are in the first column, from the lists `rows`."""
+    for step in slices_by_size(lists.lengths(rows)):
+        some = rows[step]
+        of_row, columns = lists.gather(some, _ALL)
+        kept = ~evicted.contains(columns[0])
+        lengths = np.bincount(of_row[kept], minlength=len(some))
+        is_shorter = lengths < lists.lengths(some)
+        if is_shorter.any():
+            kept &= is_shorter[of_row]
+            values = [column[kept] for column in columns]
             with writing():
-                for user, of_user in zip(some, kept, strict=True):
-                    if len(of_user[0]) < events.length(user):
-                        events.replace(user, *of_user)
+                lists.replace_rows(some[is_shorter], lengths[is_shorter], *values)
 
 
-def _clear(state: FeedState, rows: Sequence[int]) -> None:
+def _clear(state: FeedState, rows: Rows) -> None:
     """Give the rows of posts the values of a row without a post."""
-    for row in rows:
-        for ragged in (state.users_by_post, state.post_words.words, state.post_words.tags):
-            ragged.clear(row)
-    state.clear_posts(np.array(rows))
+    for lists in (state.users_by_post, state.post_words.words, state.post_words.tags):
+        lists.clear(rows)
+    state.clear_posts(rows)
     for counters in (state.post_counters, state.strong_counters):
-        _set_to_zero(counters, np.array(rows))
+        _set_to_zero(counters, rows)
 
 
 def _set_to_zero(counters: DecayedCounters, rows: Rows) -> None:

@@ -193,10 +193,10 @@ class RaggedArray:
             pool[place] = column
         self._length[slots] = lengths
 
-    def clear(self, row: int) -> None:
-        """Remove the entries and the capacity of a row, which may be large."""
-        slot = self._slot_of.item(row)
-        self._length[slot] = self._capacity[slot] = 0
+    def clear(self, rows: NDArray[np.intp] | int) -> None:
+        """Remove the entries and the capacity of rows, which may be large."""
+        slots = self._slot_of[rows]
+        self._length[slots] = self._capacity[slots] = 0
 
     @property
     def wastes_memory(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
+from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.engaged_users import engaged_users, has_all_users
 from app.domain.feed.event_counting import counted_events
 from app.domain.feed.ragged import RaggedArray
@@ -18,6 +19,8 @@ from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, FeedState
 
 ENTRIES_PER_COUNTER: Final = 50
 """To replace the counts of a post takes as long as so many entries of lists."""
+_AUTHORS_PER_STEP: Final = 1000
+_ALL: Final = 2**31 - 1  # entries of a list
 _AUTHOR_HALF_LIVES = [HALF_LIVES.index(half_life) for half_life in AUTHOR_HALF_LIVES]
 Columns = Sequence[NDArray[Any]]
 PostCounts = tuple[int, float, NDArray[np.float64], NDArray[np.float64]]
@@ -240,28 +243,41 @@ def replace_counts(state: FeedState, posts: Rows, counts: Iterable[PostCounts]) 
 def recount_author(state: FeedState, author: int, writing: Writing = nullcontext) -> None:
     """Count the events of an author's posts again. -1 is no author."""
     if author >= 0:
-        posts = state.posts_by_author.row(author)[0].astype(np.intp)
-        complete = has_all_users(state, posts).all()
-        log2_counts = _counts_of_author(state, author, posts) if complete else _sums(state, posts)
+        recount_authors(state, np.array([author]), writing)
+
+
+def recount_authors(state: FeedState, authors: Rows, writing: Writing = nullcontext) -> None:
+    """Count the events of the posts of distinct authors again, in short steps."""
+    for start in range(0, len(authors), _AUTHORS_PER_STEP):
+        some = authors[start : start + _AUTHORS_PER_STEP]
+        log2_counts = _counts_of_authors(state, some)
         with writing():
-            state.author_counters.replace(np.array([author]), log2_counts[None])
+            state.author_counters.replace(some, log2_counts.T)
 
 
-def _counts_of_author(state: FeedState, author: int, posts: Rows) -> NDArray[np.float64]:
-    """Decayed counts of the events with an author's posts, to the bit those of a full read."""
-    longest = int(state.users_by_post.lengths(posts).max(initial=0))
-    _, (users, times, kinds) = state.users_by_post.gather(posts, longest)
+def _counts_of_authors(state: FeedState, authors: Rows) -> NDArray[np.float64]:
+    """(n_half_lives, n_authors) decayed counts of the events with the posts of authors.
+
+    Those of an author of whose posts memory has all events are to the bit those of a full read. Those of others are the
+    sums of the counts of their posts.
+    """
+    of_author, (posts,) = state.posts_by_author.gather(authors, _ALL)
+    posts = posts.astype(np.intp)
+    incomplete = np.bincount(of_author[~has_all_users(state, posts)], minlength=len(authors)) > 0
+    is_summed = incomplete[of_author]
+    of_post, (users, times, kinds) = state.users_by_post.gather(posts[~is_summed], _ALL)
+    of_event = of_author[~is_summed][of_post]
     weights = state.event_weights(users.astype(np.intp), kinds, times)
-    others = np.flatnonzero(users != author)
+    others = np.flatnonzero(users != authors[of_event])
     in_order = others[np.argsort(times[others], kind="stable")]
-    return state.author_counters.log2_counts_of(times[in_order], weights[in_order])
-
-
-def _sums(state: FeedState, posts: Rows) -> NDArray[np.float64]:
-    """The sums of the decayed counts of posts, which memory may not have all events of, at AUTHOR_HALF_LIVES."""
-    of_posts = np.stack([state.post_counters.log2_values(i, posts) for i in _AUTHOR_HALF_LIVES])
-    sums: NDArray[np.float64] = np.logaddexp2.reduce(of_posts, axis=1)
-    return sums
+    counters = DecayedCounters(AUTHOR_HALF_LIVES)
+    counters.ensure_rows(len(authors))
+    counters.add(of_event[in_order], times[in_order], weights[in_order])
+    log2_counts = counters.log2_counts(np.arange(len(authors)))
+    for of_half_life, index in zip(log2_counts, _AUTHOR_HALF_LIVES, strict=True):
+        values = state.post_counters.log2_values(index, posts[is_summed])
+        np.logaddexp2.at(of_half_life, of_author[is_summed], values)
+    return log2_counts
 
 
 def set_account_created(state: FeedState, user: int, created: float, writing: Writing = nullcontext) -> Rows:

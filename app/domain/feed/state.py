@@ -1,6 +1,6 @@
 """The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
@@ -55,6 +55,7 @@ TOP_K_SIZE = 400
 NO_POST_ID: Final = str(UUID(int=0))
 """The id of a row without a post."""
 _USERS_PER_STEP: Final = 50
+_FORGOTTEN_POSTS_PER_STEP: Final = 500
 _STRONG = 2  # kinds from like on say more than a look
 
 
@@ -525,11 +526,25 @@ class FeedState:
             self.checksums.add("posts", {key: row})
 
     def forget_posts(self, rows: NDArray[np.intp], writing: Writing = nullcontext) -> None:
-        """Take the posts `rows` out of every list, in one step, as if they were unknown. Their contents stay."""
+        """Make the posts `rows` unknown, in short steps. Their contents, and the lists of authors, stay."""
         by_created, by_seq = self._by_created.without(rows), self._by_seq.without(rows)
         with writing():
-            self._by_seq = by_seq
-            self._hide(rows, by_created)
+            self._by_created, self._by_seq = by_created, by_seq
+            self.visible[rows] = False
+            self.changed_posts.append(rows)
+            self._changed(posts=True)
+        for some in slices(rows.tolist(), _FORGOTTEN_POSTS_PER_STEP):
+            keys = [bytes.fromhex(self.post_ids[row].replace("-", "")) for row in some]
+            with writing():
+                self._forget_keys(dict(zip(keys, some, strict=True)))
+
+    def _forget_keys(self, rows: Mapping[bytes, int]) -> None:
+        """Forget the keys of posts that have these rows; another post with the key has another row."""
+        known = {key: row for key, row in rows.items() if self.post_rows.get(key) == row}
+        for key in known:
+            del self.post_rows[key]
+        if self.checksums is not None and known:
+            self.checksums.by_kind["posts"].assign(known, 0)
 
     def _hide(self, rows: NDArray[np.intp], by_created: SortedRows) -> None:
         """Make the posts `rows` unknown; `by_created` has the others."""
@@ -538,11 +553,7 @@ class FeedState:
         for row, author in zip(rows.tolist(), self.author[rows].tolist(), strict=True):
             if author >= 0:
                 self.posts_by_author.discard(author, row)
-            key = bytes.fromhex(self.post_ids[row].replace("-", ""))
-            if self.post_rows.get(key) == row:  # else it was removed, or re-created in another row
-                del self.post_rows[key]
-                if self.checksums is not None:
-                    self.checksums.remove(("posts",), key, row)
+            self._forget_keys({bytes.fromhex(self.post_ids[row].replace("-", "")): row})
         if len(rows):
             self.changed_posts.append(rows)
             self._changed(posts=True)

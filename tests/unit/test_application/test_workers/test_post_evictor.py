@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.application.use_cases.generate_recommendations import GenerateRecommendations
 from app.application.workers import post_evictor
 from app.application.workers.post_evictor import PostEvictor
-from app.domain.feed import eviction, revival_limit
+from app.domain.feed import eviction, revival_limit, slices
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.state import NO_POST_ID, FeedState
 from app.domain.feed.timeline import FeedTimeline
@@ -228,9 +228,9 @@ def test_rankings_between_the_steps_of_an_eviction_leave_nothing_outdated(model:
     few = LivePostLimits(newest=20, strongest=2, engaged_days=0)
 
     with (
-        patch.object(post_evictor, "_POSTS_PER_CHANGE", 3),
+        patch.object(post_evictor, "POSTS_PER_CHANGE", 3),
         patch.object(eviction, "_POSTS_PER_STEP", 1),
-        patch.object(eviction, "_USERS_PER_STEP", 1),
+        patch.object(slices, "ENTRIES_PER_STEP", 1),
     ):
         evict(disturbed, few)
     evict(undisturbed, few)
