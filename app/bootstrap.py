@@ -112,6 +112,7 @@ from app.presentation.api.call_limits import CallLimits
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.presentation.api.server_guard import ServerLimits
 from app.shared.exceptions import ConfigurationError
+from app.shared.free_memory import return_free_memory
 from app.shared.logging import configure_logging
 from app.shared.monitoring import Metrics
 from app.shared.tracing import TracedMetrics, open_traces
@@ -246,7 +247,9 @@ def build_workers(
     watcher = ModelWatcher(feed, models, updater)
     follower = reconciler = evictor = user_evictor = snapshot_writer = None
     if storage.feed_log is not None:
-        follower = LogFollower(feed, storage.feed_log, updater, intervals, stopping, live_posts)
+        follower = LogFollower(
+            feed, storage.feed_log, updater, intervals, stopping, live_posts, return_free_memory
+        )
         reconciler = Reconciler(follower, intervals)
         evictor = PostEvictor(updater, live_posts, stopping)
         user_evictor = UserEvictor(updater, user_live_days * DAY)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -14,6 +14,7 @@ from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import PositionExpired, StorageUnavailable
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
+from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition, RowKeys
 
@@ -27,8 +28,9 @@ _MAX_RESUME_READS = 5  # reads of changes since a snapshot; with more, a full re
 class LogFollower:
     """Keeps the served state current with the database. `stopping` ends a read between two batches.
 
-    live_posts    which posts a full read needs
-    captures_all  whether triggers capture every change; else the newest posts are read in short intervals
+    live_posts      which posts a full read needs
+    release_memory  called after a full read, which needs more memory than the state
+    captures_all    whether triggers capture every change; else the newest posts are read in short intervals
     """
 
     feed: LiveFeed
@@ -37,6 +39,7 @@ class LogFollower:
     intervals: PollIntervals
     stopping: threading.Event
     live_posts: LivePostLimits = DEFAULT_LIMITS
+    release_memory: Callable[[], None] = lambda: None
     captures_all: bool = field(default=True, init=False)
     _newest_read_at: float = field(default_factory=monotonic, init=False)
 
@@ -138,6 +141,12 @@ class LogFollower:
     def read_all(self) -> None:
         """Replace the state by a full read."""
         self.check_change_capture()
+        state, events, position = self._read_state()
+        self.updater.replace_state(state, self.feed.ranker.published, events, position)
+        self.release_memory()
+
+    def _read_state(self) -> tuple[FeedState, EventUpdates, LogPosition]:
+        """The state of a full read. The rows that were read are freed."""
         state = self.feed.state
         snapshot = self.feed_log.read_all(self.live_posts, state.counting)
         _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
@@ -145,9 +154,7 @@ class LogFollower:
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=state.counting, limits=state.limits)
         timeline.embed_texts(self.feed.ranker.embed)
         events = EventUpdates(snapshot.event_checksums.newest(MAX_REMEMBERED_EVENTS).keys)
-        self.updater.replace_state(
-            snapshot.to_state(timeline), self.feed.ranker.published, events, snapshot.position
-        )
+        return snapshot.to_state(timeline), events, snapshot.position
 
     def read_changes(self) -> None:
         """Apply all changes up to now, or until the service stops."""

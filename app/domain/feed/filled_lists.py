@@ -1,6 +1,6 @@
 """Makes the lists of a state from all its events at once. Lists that grow move, and take three times the memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,15 @@ from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.state import FeedState
 
 _EVENTS_PER_PART: Final = 500_000
+_UNLIMITED: Final = 2**31 - 1
+_DTYPES: Final = {
+    "user": np.int32,
+    "post": np.int32,
+    "kind": np.uint8,
+    "time": np.float64,
+    "received": np.float64,
+    "seq": np.int64,
+}
 
 
 def fill_lists(state: FeedState, events: EventColumns, counted: NDArray[np.bool_]) -> None:
@@ -22,26 +31,30 @@ def fill_lists(state: FeedState, events: EventColumns, counted: NDArray[np.bool_
     """
     limit = state.limits.events_per_user
     newest, earlier = _newest_and_earlier(events.user, counted, limit)
-    rows = events.user[newest]
-    state.events_by_user = RaggedArray.of_entries(
-        rows,
-        events.post[newest],
-        events.time[newest],
-        events.kind[newest],
-        events.received[newest],
-        events.seq[newest],
-        longest=longest(limit),
-    )
-    state.earlier_events = RaggedArray.of_entries(
-        events.user[earlier], events.post[earlier], events.kind[earlier]
-    )
+    columns = ("post", "time", "kind", "received", "seq")
+    state.events_by_user = _lists(events, "user", newest, columns, longest(limit))
+    state.earlier_events = _lists(events, "user", earlier, ("post", "kind"))
     limit = state.limits.users_per_post
     newest, _ = _newest_and_earlier(events.post, counted, limit)
-    rows = events.post[newest]
-    state.users_by_post = RaggedArray.of_entries(
-        rows, events.user[newest], events.time[newest], events.kind[newest], longest=longest(limit)
-    )
+    state.users_by_post = _lists(events, "post", newest, ("user", "time", "kind"), longest(limit))
     state.reserve(state.n_users, state.n_posts)
+
+
+def _lists(
+    events: EventColumns,
+    by: str,
+    places: NDArray[np.int32],
+    columns: Sequence[str],
+    longest: int = _UNLIMITED,
+) -> RaggedArray:
+    """The columns of the events at some places, which ascend by the column `by`. It copies a part after the other."""
+    rows = getattr(events, by)[places]
+    lists = RaggedArray.of_entries(rows, *(_DTYPES[name] for name in columns), longest=longest)
+    for start in range(0, len(places), _EVENTS_PER_PART):
+        part = events[places[start : start + _EVENTS_PER_PART].astype(np.intp)]
+        for index, name in enumerate(columns):
+            lists.column(index)[start : start + len(part)] = getattr(part, name)
+    return lists
 
 
 def by_row_in_parts(rows: NDArray[np.integer[Any]]) -> Iterator[NDArray[np.intp]]:

@@ -84,10 +84,13 @@ class RaggedArray:
 
     @classmethod
     def of_entries(
-        cls, rows: NDArray[np.integer[Any]], *columns: NDArray[Any], longest: int = _MAX_LENGTH
+        cls, rows: NDArray[np.integer[Any]], *dtypes: DTypeLike, longest: int = _MAX_LENGTH
     ) -> "RaggedArray":
-        """An array with these entries (n,), given by ascending row, oldest entry first. An eighth more fit behind."""
-        result = cls(*(column.dtype for column in columns), longest=longest)
+        """An array with one entry for each of the ascending `rows` (n,); an eighth more fit behind.
+
+        The values of all entries are 0, until `column` gets others in the order of `rows`.
+        """
+        result = cls(*dtypes, longest=longest)
         first = np.flatnonzero(np.diff(rows, prepend=-1))
         result.ensure_rows(int(rows.max(initial=-1)) + 1)
         result._used, result._slots = len(rows), 1 + len(first)
@@ -96,9 +99,7 @@ class RaggedArray:
         result._length[0] = 0
         result._capacity = result._length.copy()
         result._start = np.cumsum(result._length) - result._length
-        for pool, column in enumerate(columns):
-            result._pools[pool] = np.zeros(result._used + result._used // 8 + 16, column.dtype)
-            result._pools[pool][: result._used] = column
+        result._pools = [np.zeros(result._used + result._used // 8 + 16, dtype) for dtype in dtypes]
         return result
 
     def ensure_rows(self, rows: int) -> None:
@@ -281,7 +282,7 @@ class RaggedArray:
         return result
 
     def column(self, index: int) -> NDArray[Any]:
-        """(n,) all values in one column, also of places that no row uses any more."""
+        """(n,) all values in one column, also of places that no row uses any more; a view."""
         return self._pools[index][: self._used]
 
     @property

@@ -68,7 +68,8 @@ class FeedTimeline:
         self.dataset = dataset
         self.state = FeedState(counting, UNLIMITED if counting is None else limits)
         self._replay = replay
-        users, posts, events, follows = dataset.users, dataset.posts, dataset.events, dataset.follows
+        users, posts, follows = dataset.users, dataset.posts, dataset.follows
+        events = dataset.events[:]  # a view, with which its times are freed
 
         since = np.where(np.isnan(follows.since), np.inf if replay else -np.inf, follows.since)
         self._controls = _DatedControls.of(dataset) if replay else _DatedControls()
@@ -77,7 +78,7 @@ class FeedTimeline:
             first_event = np.full(len(posts), np.inf)
             np.minimum.at(first_event, events.post, events.time)
             self.exists_since = np.fmin(posts.created, first_event)  # NaN: no time of its own
-            self.appears = self._first_occurrences(since, pages)
+            self.appears = self._first_occurrences(events, since, pages)
         else:
             self.exists_since, self.appears = start.exists_since, start.appears
 
@@ -106,12 +107,10 @@ class FeedTimeline:
             self._begin(start)
 
     def _first_occurrences(
-        self, follow_times: NDArray[np.float64], pages: PageColumns
+        self, events: EventColumns, follow_times: NDArray[np.float64], pages: PageColumns
     ) -> NDArray[np.float64]:
         """(n_users,) the time at which something first names each user, in seconds; infinity if nothing does."""
-        users, posts, events, follows = (
-            getattr(self.dataset, name) for name in ("users", "posts", "events", "follows")
-        )
+        users, posts, follows = self.dataset.users, self.dataset.posts, self.dataset.follows
         appears = np.full(len(users), np.inf)
         authored = posts.author >= 0
         np.minimum.at(appears, posts.author[authored], self.exists_since[authored])
@@ -135,10 +134,11 @@ class FeedTimeline:
     def advance(self, until: float) -> None:
         """Apply everything strictly before `until`, which never goes back."""
         self._apply_entities(until)
-        events = int(np.searchsorted(self.events.time, until))
-        for these in slices(range(self._events, events), _EVENTS_PER_STEP):  # the lists stay short
-            self._record(these[0], these[-1] + 1)
-        self._events = max(self._events, events)
+        if self._events < len(self.events):
+            events = int(np.searchsorted(self.events.time, until))
+            for these in slices(range(self._events, events), _EVENTS_PER_STEP):  # the lists stay short
+                self._record(these[0], these[-1] + 1)
+            self._events = max(self._events, events)
         if not self._is_reference:
             self._controls.apply(self.state, until)
             self._apply_pages(int(np.searchsorted(self.pages.time, until)))
