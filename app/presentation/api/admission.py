@@ -68,7 +68,7 @@ class FeedTurns:
             self._turn_size += 1
             if not self._is_taking_turns:
                 self._is_taking_turns = True
-                self._last_rest = self._clock()
+                self._last_rest, self._others_seconds = self._clock(), 0.0
                 self._begin_turn()
             return True
         if (len(self._waiting) + 1) * self._request_seconds > self._max_wait_seconds:
@@ -97,7 +97,7 @@ class FeedTurns:
         elif left > 0:
             asyncio.get_running_loop().call_soon(self._cycle)
             return
-        self._others_seconds = left
+        self._others_seconds = max(left, -_BACKLOG_SECONDS)
         seconds = (now - self._turn_began) / max(self._turn_size, 1)
         change = seconds - self._request_seconds
         self._request_seconds += _SMOOTHING * change if self._request_seconds else change
