@@ -12,7 +12,12 @@ from app.application.live_feed import ActiveRanker
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.engaged_users import EngagedUsers
-from app.domain.feed.eviction import evict_posts, evictable_posts, free_evicted_rows
+from app.domain.feed.eviction import (
+    evictable_posts,
+    free_evicted_rows,
+    recount_authors_of_evicted,
+    remove_posts,
+)
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
@@ -21,6 +26,7 @@ log = structlog.get_logger()
 
 _MAX_RATIO = 1.1  # of posts in memory to live posts: to find the others costs a look at all
 POSTS_PER_CHANGE = 2000  # other changes wait for it
+_AUTHORS_PER_CHANGE = 1000
 _USERS_PER_STEP = 100
 Rows = NDArray[np.intp]
 
@@ -74,7 +80,7 @@ class PostEvictor:
 
     def _evict(self, state: FeedState, rows: Rows) -> Rows:
         """Evict those of `rows` that do not change in the meantime; returns them."""
-        evicted = [rows[:0]]
+        evicted, authors = [rows[:0]], [rows[:0]]
         with self.updater.change_lock:
             before = self._changeable(state, rows)
             engaged = EngagedUsers(state, rows)
@@ -86,11 +92,17 @@ class PostEvictor:
                 some = rows[places]
                 some = some[(self._changeable(state, some) == before[:, places]).all(axis=0)]
                 try:
-                    evict_posts(state, some, self._writing, engaged)
+                    authors.append(remove_posts(state, some, self._writing, engaged))
                 except Exception:
                     state.checksums = None  # a part was applied: the next comparison reads everything
                     raise
             evicted.append(some)
+        # once for all posts, because an author may have many
+        to_count = np.unique(np.concatenate(authors))
+        for start in range(0, len(to_count), _AUTHORS_PER_CHANGE):
+            some = to_count[start : start + _AUTHORS_PER_CHANGE]
+            with self.updater.write_lock, self.updater.change_lock:
+                recount_authors_of_evicted(state, some, self._writing)
         return np.concatenate(evicted)
 
     @staticmethod

@@ -47,6 +47,13 @@ def evict_posts(
 
     The rows belong to nobody until `free_evicted_rows`: impressions and other readers of rows may still refer to them.
     """
+    recount_authors_of_evicted(state, remove_posts(state, rows, writing, engaged), writing)
+
+
+def remove_posts(
+    state: FeedState, rows: Rows, writing: Writing = nullcontext, engaged: EngagedUsers | None = None
+) -> Rows:
+    """As `evict_posts`, but the counts of the posts' authors stay. Returns these authors."""
     authors = np.unique(state.author[rows]).astype(np.intp)
     authors = authors[authors >= 0]
     was_largest = state.engagements[rows].max(initial=-1) == state.largest_engagement
@@ -59,12 +66,19 @@ def evict_posts(
     for start in range(0, len(rows), _POSTS_PER_STEP):
         with writing():
             _clear(state, rows[start : start + _POSTS_PER_STEP])
-    recount_authors(state, authors, writing)
-    _, (others,) = state.posts_by_author.gather(authors, _ALL)
     largest = int(state.engagements.max()) if was_largest else state.largest_engagement
     with writing():
         state.largest_engagement = largest
-        state.events_replaced(np.concatenate([rows, others.astype(np.intp)]))
+        state.events_replaced(rows)
+    return authors
+
+
+def recount_authors_of_evicted(state: FeedState, authors: Rows, writing: Writing = nullcontext) -> None:
+    """Count the events of distinct authors again, of whom posts were removed."""
+    recount_authors(state, authors, writing)
+    _, (posts,) = state.posts_by_author.gather(authors, _ALL)
+    with writing():
+        state.events_replaced(posts.astype(np.intp))
 
 
 def free_evicted_rows(state: FeedState, rows: Rows) -> None:
