@@ -32,6 +32,7 @@ from app.domain.feed.dataset import KEY_DTYPE, EventColumns, KeyedEvents
 from app.domain.feed.row_checksums import EventChecksums, FeedChecksums, RowChecksums
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.feed.state import FeedState
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
@@ -80,7 +81,6 @@ def feed_state(users: int, posts: int, events: EventColumns) -> FeedState:
     ids = [post_id(number) for number in range(posts)]
     state.add_posts(
         [one.bytes for one in ids],
-        ids=[str(one) for one in ids],
         external_ids=[None] * posts,
         author=random.integers(0, max(users // 10, 1), posts).astype(np.int32),
         created=np.sort(START - SPAN * random.random(posts)),
@@ -93,7 +93,7 @@ def feed_state(users: int, posts: int, events: EventColumns) -> FeedState:
     state.record(events, np.ones(len(events), np.bool_))
     checksums = EventChecksums()
     checksums.add(events.seq, np.ones(len(events), np.int64))
-    state.checksums = RowChecksums.of(FeedChecksums(), checksums, {}, {})
+    state.checksums = RowChecksums.of(FeedChecksums(), checksums, UuidIndex(), UuidIndex())
     return state
 
 
@@ -227,7 +227,7 @@ class Changes:
         posts, *_, seqs = (column[-count:].tolist() for column in state.events_by_user.row(row))
         of_post: dict[str, list[int]] = defaultdict(list)
         for post, seq in zip(posts, seqs, strict=True):
-            of_post[state.post_ids[post]].append(seq)
+            of_post[state.post_id(post)].append(seq)
         self.log.remove(seqs)
         self.updater.remove_events(
             [RemovedEvents(user, UUID(post), gone, ()) for post, gone in of_post.items()]

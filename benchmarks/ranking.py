@@ -122,7 +122,6 @@ def add_posts(
     keys = [uuid4() for _ in created]
     state.add_posts(
         [key.bytes for key in keys],
-        ids=[str(key) for key in keys],
         external_ids=[None] * len(keys),
         author=authors.astype(np.int32),
         created=created,

@@ -139,11 +139,10 @@ def fit_served_model(
     users, posts = (np.union1d(rows, [0]).astype(np.intp) for rows in (events.user, events.post))
     matrix = build_interaction_matrix(events, ranking.kind_weights(), (state.n_users, state.n_posts))
     matrix = csr_array(matrix[users][:, posts])  # without those that no event compares
-    user_keys, post_keys = list(state.user_rows), list(state.post_rows)
     return ServedModel(
         options=ranking,
-        user_keys=[user_keys[row] for row in users.tolist()],
-        post_keys=[post_keys[row] for row in posts.tolist()],
+        user_keys=state.user_rows.by_row[users].tolist(),
+        post_keys=state.post_rows.by_row[posts].tolist(),
         collaborative_filter=CollaborativeFilter.fit(matrix, min(ranking.neighbours, len(users))),
         text_space=text_space,
         choice_model=choice_model,

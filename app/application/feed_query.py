@@ -15,6 +15,7 @@ from app.application.dto import RecommendationRequest
 from app.application.feed_list import FeedList
 from app.application.id_resolver import IdResolver
 from app.application.live_feed import LiveFeed
+from app.domain.feed.array_tree import key_array
 from app.domain.feed.state import FeedState
 from app.domain.ranking.sink import ignored_impressions
 from app.domain.services.ranking_context import RankingContext
@@ -99,8 +100,8 @@ class FeedQuery:
 
         Shown posts are excluded if the request requires it.
         """
-        excluded = [row for key in self.excluded_keys if (row := state.post_rows.get(key)) is not None]
-        rows: list[NDArray[np.integer[Any]]] = [np.array(excluded, np.intp), earlier]
+        excluded = state.post_rows.rows(key_array(self.excluded_keys))
+        rows: list[NDArray[np.integer[Any]]] = [excluded[excluded >= 0], earlier]
         if self.request.exclude_seen:
             rows.append(state.seen_posts(user))
         if self.request.shown == "exclude" and self.request.mode == "ranked":

@@ -133,7 +133,7 @@ def _list_differences(first: FeedState, second: FeedState) -> list[str]:
 
 def _earlier(state: FeedState, user: bytes) -> list[tuple[str, int]]:
     posts, kinds = (column.tolist() for column in state.earlier_events.row(state.user_rows[user]))
-    return sorted((state.post_ids[post], kind) for post, kind in zip(posts, kinds, strict=True))
+    return sorted((state.post_id(post), kind) for post, kind in zip(posts, kinds, strict=True))
 
 
 def _engagements(state: FeedState, post: bytes) -> list[tuple[float, int]]:
@@ -144,8 +144,8 @@ def _engagements(state: FeedState, post: bytes) -> list[tuple[float, int]]:
 
 def _of_user(state: FeedState, key: bytes, now: float) -> tuple[Any, ...]:
     row = state.user_rows[key]
-    hidden = state.controls.active(row, now, state.post_rows.get).posts
-    hidden_posts = sorted(state.post_ids[post] for post in hidden.tolist())
+    hidden = state.controls.active(row, now, state.post_rows).posts
+    hidden_posts = sorted(state.post_id(post) for post in hidden.tolist())
     return state.accounts_created[row], state.followers[row], hidden_posts, _audiences(state, row)
 
 
@@ -171,7 +171,7 @@ def _events(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:
     known = set(state.post_rows.values())
     columns = state.events_by_user.row(state.user_rows[user])[:3]
     events = zip(*(column.tolist() for column in columns), strict=True)
-    return sorted((state.post_ids[post], at, kind) for post, at, kind in events if post in known)
+    return sorted((state.post_id(post), at, kind) for post, at, kind in events if post in known)
 
 
 def _followed(state: FeedState, user: bytes) -> set[bytes]:

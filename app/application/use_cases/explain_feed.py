@@ -157,8 +157,10 @@ class ExplainFeed:
                 raise UnknownUser(user_id)
             posts, times, kinds, *_ = state.events_by_user.row(context.user, _MAX_EVENTS)
             events = [
-                UserEvent(state.post_ids[post], state.external_ids[post], INTERACTION_TYPES[kind], _utc(time))
-                for post, time, kind in zip(posts.tolist(), times.tolist(), kinds.tolist(), strict=True)
+                UserEvent(id_, state.external_ids[post], INTERACTION_TYPES[kind], _utc(time))
+                for id_, post, time, kind in zip(
+                    state.post_ids(posts), posts.tolist(), times.tolist(), kinds.tolist(), strict=True
+                )
             ]
             return UserOverview(
                 user_id=ranking.query.user_id,
@@ -231,7 +233,7 @@ class ExplainFeed:
         state = context.state
         return [
             ListedPost(
-                state.post_ids[row],
+                state.post_id(row),
                 state.external_ids[row],
                 score,
                 reason,

@@ -133,7 +133,7 @@ class GenerateRecommendations:
         progress = self._progress(query, context, feed_list, page)
         response = RecommendationResponse(
             user_id=request.user_id,
-            post_ids=[state.post_ids[row] for row in rows],
+            post_ids=state.post_ids(page.rows),
             external_ids=[state.external_ids[row] for row in rows],
             scores=page.values.tolist(),
             reasons=page.reasons,
@@ -199,7 +199,7 @@ def _unlisted(
     rows = feed_list.unlisted(pipeline, context, stop - len(feed_list.listed.rows)).tolist()
     return [
         StoredPost(
-            UUID(state.post_ids[row]),
+            UUID(bytes=state.post_key(row)),
             state.external_ids[row],
             TimePosition.of(state.created.item(row), state.seq.item(row)),
         )

@@ -1,10 +1,7 @@
 """The posts of a state that are compared with the database."""
 
-import numpy as np
-
 from app.domain.feed.row_checksums import ComparedPosts
 from app.domain.feed.state import FeedState
-from app.domain.feed.uuid_index import uuid_keys_from_text
 
 
 def compared_posts(state: FeedState) -> ComparedPosts | None:
@@ -12,9 +9,7 @@ def compared_posts(state: FeedState) -> ComparedPosts | None:
     if state.complete_from is None:
         return None
     since, seq = state.complete_from
-    rows = np.fromiter(state.post_rows.values(), np.intp, len(state.post_rows))
+    rows = state.post_rows.present()
     created = state.created[rows]
     older = rows[(created < since) | ((created == since) & (state.seq[rows] < seq))]
-    return ComparedPosts(
-        state.complete_from, uuid_keys_from_text([state.post_ids[row] for row in older.tolist()])
-    )
+    return ComparedPosts(state.complete_from, state.post_rows.by_row[older])

@@ -73,10 +73,7 @@ def without_new(known: EventChecksums, changes: FeedChanges) -> Checksums:
 
 def keyed_columns(state: FeedState, events: KeyedEvents) -> EventColumns:
     """The events of users and posts that the state has, of those that the log has returned."""
-    users, posts = (
-        np.array([rows.get(key, -1) for key in keys.tolist()], np.int32)
-        for rows, keys in ((state.user_rows, events.user), (state.post_rows, events.post))
-    )
+    users, posts = state.user_rows.rows(events.user), state.post_rows.rows(events.post)
     if state.checksums is not None:
         users[~state.checksums.events.has_each(events.seq)] = -1
     return events.with_rows(users, posts)

@@ -2,16 +2,14 @@
 
 import numpy as np
 
-from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.row_checksums import Checksums, follow_checksums
 from app.domain.feed.state import FeedState
 
 
 def follow_sums(state: FeedState) -> Checksums:
     """The sums of `follow_checksums` by follower. Follows of and by removed users, who have no key, are skipped."""
-    rows = np.fromiter(state.user_rows.values(), np.intp, len(state.user_rows))
-    keys, is_known = np.zeros(state.n_users, KEY_DTYPE), np.zeros(state.n_users, np.bool_)
-    keys[rows] = np.frombuffer(b"".join(state.user_rows), KEY_DTYPE)
+    rows, keys = state.user_rows.present(), state.user_rows.by_row
+    is_known = np.zeros(state.n_users, np.bool_)
     is_known[rows] = True
     longest = int(state.follows.lengths(rows).max(initial=0))
     of_follower, (followee,) = state.follows.gather(rows, longest)

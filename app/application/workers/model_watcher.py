@@ -12,6 +12,8 @@ from app.application.workers.state_updater import StateUpdater
 from app.domain.entities.model_record import ModelRecord
 from app.domain.entities.post import post_text
 from app.domain.errors import DomainError, ModelUnavailable, StorageUnavailable
+from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.uuid_index import Keys
 from app.domain.ranking.model_interface import ModelSource, PublishedModel, RankingModel
 
 log = structlog.get_logger()
@@ -143,14 +145,14 @@ class ModelWatcher:
         """
         model, updater = published.model, self.updater
         while self.feed.ranker.published is not published:
-            state, ids, vectors = self.feed.state, list[str](), model.embed([""])[:0]
+            state, keys, vectors = self.feed.state, np.empty(0, KEY_DTYPE), model.embed([""])[:0]
             with updater.posts.noting_changed_texts() as changed:
-                ids, vectors = self._embed_rows(model, ids, vectors, changed)
+                keys, vectors = self._embed_rows(model, keys, vectors, changed)
                 with updater.write_lock:
-                    ids, vectors = self._embed_rows(model, ids, vectors, changed)
+                    keys, vectors = self._embed_rows(model, keys, vectors, changed)
                     with updater.change_lock:  # no post comes between the last vectors and the model
                         if self.feed.state is state:
-                            _, vectors = self._embed_rows(model, ids, vectors, changed)
+                            _, vectors = self._embed_rows(model, keys, vectors, changed)
                             updater.replace_model(published, vectors)
 
     def _has_vectors_of(self, published: PublishedModel) -> bool:
@@ -160,19 +162,20 @@ class ModelWatcher:
         return len(published.model.embed([""])[0]) == self.feed.state.text.shape[1]
 
     def _embed_rows(
-        self, model: RankingModel, ids: list[str], vectors: NDArray[np.float32], changed: set[bytes]
-    ) -> tuple[list[str], NDArray[np.float32]]:
-        """Post ids by row, and (n_posts, d) text vectors of all posts; 0 for rows without a post.
+        self, model: RankingModel, keys: Keys, vectors: NDArray[np.float32], changed: set[bytes]
+    ) -> tuple[Keys, NDArray[np.float32]]:
+        """Keys of posts by row, and (n_posts, d) text vectors of all posts; 0 for rows without a post.
 
-        `vectors` (n, d) of rows that have the same post as in `ids` (n,) are kept, except for the keys in `changed`,
+        `vectors` (n, d) of rows that have the same post as in `keys` (n,) are kept, except for those in `changed`,
         which is emptied. Other texts are read from the database.
         """
         state = self.feed.state
-        now = state.post_ids.copy()
-        rows = [row for row, id_ in enumerate(now) if row >= len(ids) or id_ != ids[row]]
+        now = state.post_rows.by_row[: state.n_posts].copy()
+        is_other = np.ones(len(now), np.bool_)
+        is_other[: len(keys)] = now[: len(keys)] != keys
+        rows = np.flatnonzero(is_other)
         row_of: dict[bytes, int] = {}
-        for row in rows:
-            key = bytes.fromhex(now[row].replace("-", ""))
+        for row, key in zip(rows.tolist(), now[rows].tolist(), strict=True):
             if (
                 key not in row_of or state.post_rows.get(key) == row
             ):  # a re-created post has two rows, in any order

@@ -99,7 +99,7 @@ def restore_hidden_posts(state: FeedState, posts: Sequence[Post], writing: Writi
     unknown = {post.seq: post.id for post in posts if post.id.bytes not in state.post_rows}
     for row in state.rows_of_seq(np.array(list(unknown), np.int64)).tolist():
         post_id = unknown[int(state.seq[row])]
-        if state.post_ids[row] == str(post_id):
+        if state.post_key(row) == post_id.bytes:
             state.reserve(state.n_users, state.n_posts)
             with writing():
                 state.restore_post(post_id.bytes, row)
@@ -123,7 +123,6 @@ def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32])
 def _append(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
     state.add_posts(
         [post.id.bytes for post in posts],
-        ids=[str(post.id) for post in posts],
         external_ids=[_external_id(post) for post in posts],
         author=np.array([_author_row(state, post) for post in posts], np.int32),
         created=np.array([post.created_at.timestamp() for post in posts]),

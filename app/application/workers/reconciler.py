@@ -98,7 +98,7 @@ class Reconciler:
         assert checksums is not None
         with change_lock:
             rows = {
-                kind: dict(state.user_rows if kind in USER_KINDS else state.post_rows)
+                kind: (state.user_rows if kind in USER_KINDS else state.post_rows).copy()
                 for kind in TRACKED_KINDS
                 if kind in stored.by_kind
             }
@@ -145,7 +145,7 @@ def _follows_of(state: FeedState, users: Iterable[bytes]) -> list[tuple[UUID, UU
         (UUID(bytes=key), UUID(bytes=followee))
         for key in users
         if (row := state.user_rows.get(key)) is not None
-        for followee in state.user_keys[state.follows.row(row)[0]].tolist()
+        for followee in state.user_rows.by_row[state.follows.row(row)[0]].tolist()
         if followee in state.user_rows
     ]
 
@@ -174,12 +174,10 @@ def _pairs_of(state: FeedState, events: Sequence[int], stored: StoredRows) -> di
     longest = int(state.events_by_user.lengths(users).max(initial=0))
     user, (post, numbers) = state.events_by_user.gather(users, longest, (0, 4))
     places = np.flatnonzero(np.isin(numbers, events))
-    post_key = {row: key for key, row in state.post_rows.items()}
-    found += [
-        (state.user_key(user.item(place)), post_key[post.item(place)], numbers.item(place))
-        for place in places.tolist()
-        if post.item(place) in post_key and state.user_key(user.item(place)) in state.user_rows
-    ]
+    for place in places.tolist():
+        user_key, post_key = state.user_key(user.item(place)), state.post_key(post.item(place))
+        if user_key in state.user_rows and state.post_rows.get(post_key) == post.item(place):
+            found.append((user_key, post_key, numbers.item(place)))
     pairs: dict[UserAndPost, list[int]] = {}
     for of_user, of_post, number in found:
         pairs.setdefault((UUID(bytes=of_user), UUID(bytes=of_post)), []).append(number)

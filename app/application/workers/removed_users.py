@@ -37,6 +37,6 @@ def _removed_posts(state: FeedState, user: int) -> NDArray[np.intp]:
     if user < 0:
         return np.empty(0, np.intp)
     rows = np.flatnonzero(state.author[: state.n_posts] == user)
-    keys = [bytes.fromhex(state.post_ids[row].replace("-", "")) for row in rows.tolist()]
-    is_removed = [state.post_rows.get(key) != row for key, row in zip(keys, rows.tolist(), strict=True)]
-    return rows[np.array(is_removed, np.bool_)]
+    is_removed = state.post_rows.rows(state.post_rows.by_row[rows]) != rows
+    removed: NDArray[np.intp] = rows[is_removed]
+    return removed

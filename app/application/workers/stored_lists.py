@@ -65,8 +65,8 @@ class StoredLists:
     ) -> None:
         """Make the lists of users and posts, and the counters of the posts, those of all their events."""
         while len(users) or len(posts):
-            user_ids = [UUID(bytes=key) for key in state.user_keys[users].tolist()]
-            post_ids = [UUID(state.post_ids[row]) for row in posts.tolist()]
+            user_ids = [UUID(bytes=key) for key in state.user_rows.by_row[users].tolist()]
+            post_ids = [UUID(bytes=key) for key in state.post_rows.by_row[posts].tolist()]
             events = keyed_columns(
                 state, self.interactions.events_with(user_ids, post_ids, in_request=in_request)
             )

@@ -1,7 +1,7 @@
 """The controls of users in the feed state, as rows that the ranking reads."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.domain.entities.control import CONTROL_ACTIONS, Control, ControlAction
 from app.domain.feed.array_tree import ArrayTree, array_of, check, check_range, key_array
 from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.words import tag_codes, word_codes
 
 Rows = NDArray[np.intp]
@@ -96,7 +97,7 @@ class FeedControls:
         """The number of the latest change of a user's controls that is known, else 0."""
         return self._entries.get(user, (0, ()))[0]
 
-    def active(self, user: int, now: float, row_of_post: Callable[[bytes], int | None]) -> ActiveControls:
+    def active(self, user: int, now: float, post_rows: UuidIndex) -> ActiveControls:
         """The controls of a user row (-1: unknown user) at `now` in seconds."""
         blocking = {
             other for other in self._blocking.get(user, ()) if user in _blocked(self._held(other, now))
@@ -104,7 +105,9 @@ class FeedControls:
         if user not in self._entries and not blocking:
             return NO_CONTROLS
         entries = self._held(user, now)
-        posts = [(row, entry) for entry in entries if (row := row_of_post(entry.post)) is not None]
+        of_posts = [entry for entry in entries if entry.post]
+        rows = post_rows.rows(key_array(entry.post for entry in of_posts)).tolist()
+        posts = [(row, entry) for row, entry in zip(rows, of_posts, strict=True) if row >= 0]
         authors = {entry.author for entry in entries if entry.author >= 0} | blocking
         blocked = _blocked(entries) | blocking
         not_interested = [

@@ -24,7 +24,7 @@ Rows = NDArray[np.intp]
 def evictable_posts(state: FeedState, limits: LivePostLimits) -> tuple[Rows, tuple[float, int]]:
     """The posts that are not live, oldest first, and the state's `complete_from` without them."""
     rows = state.by_seq[np.lexsort((state.seq[state.by_seq], state.created[state.by_seq]))]
-    known = np.fromiter(state.post_rows.values(), np.intp, len(state.post_rows))
+    known = state.post_rows.present()
     log2_counts = np.stack([state.post_counters.log2_values(i, known) for i in range(len(HALF_LIVES))])
     is_live = live_posts(
         limits, state.created[known], state.seq[known], state.last_engaged[known], log2_counts

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.domain.feed.array_tree import ArrayTree, Concatenated, array_of, check, group_of, number_of
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.ragged import grow
+from app.domain.feed.uuid_index import UuidIndex
 
 UUID_KINDS: Final = ("users", "follows", "controls", "posts")
 USER_KINDS: Final = ("users", "controls")
@@ -90,10 +91,10 @@ class UuidChecksums:
         self.of_row = np.zeros(0, np.int64) if of_row is None else of_row
         self.changed: set[bytes] = set()  # keys that were set since the caller cleared it
 
-    def update(self, rows: Mapping[bytes, int], changed: Checksums) -> None:
+    def update(self, rows: UuidIndex, changed: Checksums) -> None:
         """Remember checksums; `rows` is the row of the state by key. Keys without a row are skipped."""
         keys = changed.keys.tolist()
-        places = np.fromiter((rows.get(key, -1) for key in keys), np.intp, len(keys))
+        places = rows.rows(changed.keys)
         is_known = places >= 0
         self.of_row = grow(self.of_row, 1 + int(places.max(initial=-1)))
         self.of_row[places[is_known]] = changed.values[is_known]
@@ -105,15 +106,15 @@ class UuidChecksums:
         self.of_row[list(rows.values())] = checksum
         self.changed.update(rows)
 
-    def different(self, rows: Mapping[bytes, int], stored: Checksums) -> set[bytes]:
+    def different(self, rows: UuidIndex, stored: Checksums) -> set[bytes]:
         """Keys whose checksum in the database is another one, without those in `changed`.
 
         rows    row of the state by key
         stored  all rows of the kind in the database
         """
-        of_row = grow(self.of_row, 1 + max(rows.values(), default=-1))
-        values = of_row[np.fromiter(rows.values(), np.intp, len(rows))]
-        known = Checksums(np.frombuffer(b"".join(rows), KEY_DTYPE), values)
+        present = rows.present()
+        of_row = grow(self.of_row, 1 + int(present.max(initial=-1)))
+        known = Checksums(rows.by_row[present], of_row[present])
         return different_keys(known, stored) - self.changed
 
 
@@ -268,8 +269,8 @@ class RowChecksums:
         cls,
         stored: FeedChecksums,
         events: EventChecksums,
-        user_rows: Mapping[bytes, int],
-        post_rows: Mapping[bytes, int],
+        user_rows: UuidIndex,
+        post_rows: UuidIndex,
     ) -> "RowChecksums":
         """Of a state that contains all `stored` rows and `events`.
 
@@ -294,9 +295,7 @@ class RowChecksums:
         for kind in kinds:
             self.by_kind[kind].assign({key: row}, 0)
 
-    def apply(
-        self, changed: FeedChecksums, user_rows: Mapping[bytes, int], post_rows: Mapping[bytes, int]
-    ) -> None:
+    def apply(self, changed: FeedChecksums, user_rows: UuidIndex, post_rows: UuidIndex) -> None:
         """Remember the checksums of changed users and posts. Keys that the state does not have are skipped."""
         for kind in TRACKED_KINDS:
             rows = user_rows if kind in USER_KINDS else post_rows

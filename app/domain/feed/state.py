@@ -1,6 +1,6 @@
 """The feed as ranking sees it: every post, engagement counter, user history and follow, as arrays in memory."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from app.domain.entities import User
 from app.domain.entities.control import Control
+from app.domain.feed.array_tree import key_array
 from app.domain.feed.bounded_lists import cut_events, cut_users, lists_to_cut
 from app.domain.feed.changed_rows import ChangedRows
 from app.domain.feed.controls import ControlEntry, FeedControls
-from app.domain.feed.dataset import KEY_DTYPE, EventColumns
+from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import (
     DEFAULT_RULE,
@@ -31,6 +32,7 @@ from app.domain.feed.slices import Writing, slices, slices_by_size
 from app.domain.feed.sorted_rows import SortedRows
 from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY, HOUR
+from app.domain.feed.uuid_index import Keys, UuidIndex, uuid_texts
 from app.domain.feed.visibility import FeedVisibility, PostSettings
 
 HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
@@ -52,8 +54,8 @@ _POST_ARRAYS: Final = {
 }
 T = TypeVar("T")
 TOP_K_SIZE = 400
-NO_POST_ID: Final = str(UUID(int=0))
-"""The id of a row without a post."""
+NO_KEY: Final = bytes(16)
+"""The key of a row without a post, and of a removed user."""
 _USERS_PER_STEP: Final = 50
 _FORGOTTEN_POSTS_PER_STEP: Final = 500
 _STRONG = 2  # kinds from like on say more than a look
@@ -84,10 +86,8 @@ class FeedState:
         self.free_rows: list[int] = []
         self.reuses = 0
         self.complete_from: tuple[float, int] | None = None
-        self.user_rows: dict[bytes, int] = {}
-        self.user_keys = np.zeros(0, KEY_DTYPE)  # by user row; zeros for a removed user
-        self.post_rows: dict[bytes, int] = {}
-        self.post_ids: list[str] = []
+        self.user_rows = UuidIndex()
+        self.post_rows = UuidIndex()  # a row whose post was removed keeps its key until it is cleared
         self.external_ids: list[str | None] = []
         self.users_by_external_id = ExternalIds("user")
         self.posts_by_external_id = ExternalIds("post")
@@ -137,9 +137,20 @@ class FeedState:
         self.checksums: RowChecksums | None = None  # of the database rows in it; None if they are unknown
 
     def user_key(self, row: int) -> bytes:
-        """The key (UUID bytes) of a user row."""
-        key: bytes = self.user_keys[row].tobytes()
-        return key
+        """The key (UUID bytes) of a user row, NO_KEY for a removed user."""
+        return self.user_rows.key(row)
+
+    def post_key(self, row: int) -> bytes:
+        """The key (UUID bytes) of a post row, NO_KEY for a row without a post."""
+        return self.post_rows.key(row)
+
+    def post_id(self, row: int) -> str:
+        """The UUID of a post row as text."""
+        return self.post_ids(np.array([row]))[0]
+
+    def post_ids(self, rows: NDArray[np.integer[Any]]) -> list[str]:
+        """(n_rows,) UUIDs of post rows as text."""
+        return uuid_texts(self.post_rows.by_row[rows])
 
     def memoised(self, key: object, compute: Callable[[], T], *, lasting: bool = False) -> T:
         """`compute()`, kept until the state changes: for what is the same for every user.
@@ -211,21 +222,26 @@ class FeedState:
         if unknown:
             self.reserve(self.n_users + len(unknown), self.n_posts)
         for some in slices(unknown, _USERS_PER_STEP):
-            new = dict(zip(some, range(self.n_users, self.n_users + len(some)), strict=True))
             with writing():
-                self.user_keys[list(new.values())] = np.frombuffer(b"".join(new), KEY_DTYPE)
-                self.n_users += len(new)
-                self.author_counters.ensure_rows(self.n_users)
-                self.user_rows.update(new)
-            if self.checksums is not None:
-                self.checksums.add("users", new)
+                self.append_users(key_array(some))
+
+    def append_users(self, keys: Keys) -> None:
+        """Give new `keys` (n,), none of which is known, the next rows."""
+        rows = np.arange(self.n_users, self.n_users + len(keys))
+        self.reserve(self.n_users + len(keys), self.n_posts)
+        self.user_rows.add(keys, rows)
+        self.n_users += len(keys)
+        self.author_counters.ensure_rows(self.n_users)
+        if self.checksums is not None:
+            self.checksums.add("users", dict(zip(keys.tolist(), rows.tolist(), strict=True)))
 
     def reserve(self, users: int, posts: int) -> None:
         """Make room for so many users and posts. It changes nothing that rankings read, so they may run next to it."""
         for rows in (self.events_by_user, self.earlier_events, self.posts_by_author, self.follows):
             rows.ensure_rows(users)
+        self.user_rows.reserve(users, len(self.user_rows) + users - self.n_users)
+        self.post_rows.reserve(posts, len(self.post_rows) + posts - self.n_posts)
         self.author_counters.reserve(users)
-        self.user_keys = grow(self.user_keys, users)
         self.followers = grow(self.followers, users)
         self.accounts_created = grow(self.accounts_created, users, -np.inf)
         self.requested = grow(self.requested, users, -np.inf)
@@ -262,7 +278,6 @@ class FeedState:
         self,
         keys: Sequence[bytes],
         *,
-        ids: Sequence[str],
         external_ids: Sequence[str | None],
         author: NDArray[np.int32],
         created: NDArray[np.float64],
@@ -275,16 +290,18 @@ class FeedState:
     ) -> NDArray[np.intp]:
         """Append posts (all new; `author` as user rows) and return their rows.
 
+        An external id is None if it is the UUID.
         `vectors` (n, d) are the vectors of `texts`; None leaves them zero. Without `settings`, everybody may see them.
         """
-        rows = self._rows_of_new_posts(ids, external_ids)
-        self.post_rows.update(zip(keys, rows.tolist(), strict=True))
+        rows = self._rows_of_new_posts(external_ids)
         if self.checksums is not None:
             self.checksums.add("posts", dict(zip(keys, rows.tolist(), strict=True)))
+        self.reserve(self.n_users, self.n_posts)
+        self.post_rows.add(key_array(keys), rows)
+        ids = self.post_ids(rows)
         self.posts_by_external_id.set(
             keys, [given or id_ for given, id_ in zip(external_ids, ids, strict=True)]
         )
-        self.reserve(self.n_users, self.n_posts)
         self.created[rows], self.author[rows], self.seq[rows] = created, author, seq
         self.visible[rows] = visible
         self._changed(posts=True)
@@ -311,15 +328,14 @@ class FeedState:
             (posts,) = self.posts_by_author.row(author)
             self.posts_by_author.replace(author, posts[np.lexsort((self.seq[posts], self.created[posts]))])
 
-    def _rows_of_new_posts(self, ids: Sequence[str], external_ids: Sequence[str | None]) -> NDArray[np.intp]:
-        """Rows for posts with these ids: free ones first, then those after all others."""
-        n_free = min(len(self.free_rows), len(ids))
+    def _rows_of_new_posts(self, external_ids: Sequence[str | None]) -> NDArray[np.intp]:
+        """Rows for posts with these external ids: free ones first, then those after all others."""
+        n_free = min(len(self.free_rows), len(external_ids))
         free = [self.free_rows.pop() for _ in range(n_free)]
-        for row, id_, external_id in zip(free, ids, external_ids, strict=False):
-            self.post_ids[row], self.external_ids[row] = id_, external_id
-        rows = np.array([*free, *range(self.n_posts, self.n_posts + len(ids) - n_free)], np.intp)
-        self.n_posts += len(ids) - n_free
-        self.post_ids.extend(ids[n_free:])
+        for row, external_id in zip(free, external_ids, strict=False):
+            self.external_ids[row] = external_id
+        rows = np.array([*free, *range(self.n_posts, self.n_posts + len(external_ids) - n_free)], np.intp)
+        self.n_posts += len(external_ids) - n_free
         self.external_ids.extend(external_ids[n_free:])
         return rows
 
@@ -463,7 +479,7 @@ class FeedState:
         row = self.post_rows[key]
         self._changed(posts=True)
         self.external_ids[row] = external_id
-        self.posts_by_external_id.set([key], [external_id or self.post_ids[row]])
+        self.posts_by_external_id.set([key], [external_id or self.post_id(row)])
         if author != self.author[row]:
             self.changed_posts.append(self._posts_of(int(self.author[row])))
             self.posts_by_author.move(row, int(self.author[row]), author)
@@ -507,7 +523,8 @@ class FeedState:
         Their rows and numbers stay, because events refer to them, and a view may show a post again.
         """
         keys = list(keys)
-        rows = np.array([row for key in keys if (row := self.post_rows.get(key)) is not None], np.intp)
+        rows = self.post_rows.rows(key_array(keys)).astype(np.intp)
+        rows = rows[rows >= 0]
         by_created = self._by_created.without(rows)
         with writing():
             for key in keys:
@@ -516,7 +533,7 @@ class FeedState:
 
     def restore_post(self, key: bytes, row: int) -> None:
         """Know a post again that was removed. An update follows, which makes it visible."""
-        self.post_rows[key] = row
+        self.post_rows.add(key_array([key]), np.array([row]))
         self._by_created.add(np.array([row]), self.created[row : row + 1], self.seq)
         authors = self.author[[row]]
         authors = authors[authors >= 0]
@@ -534,17 +551,16 @@ class FeedState:
             self.changed_posts.append(rows)
             self._changed(posts=True)
         for some in slices(rows.tolist(), _FORGOTTEN_POSTS_PER_STEP):
-            keys = [bytes.fromhex(self.post_ids[row].replace("-", "")) for row in some]
             with writing():
-                self._forget_keys(dict(zip(keys, some, strict=True)))
+                self._forget_keys(np.array(some, np.intp))
 
-    def _forget_keys(self, rows: Mapping[bytes, int]) -> None:
-        """Forget the keys of posts that have these rows; another post with the key has another row."""
-        known = {key: row for key, row in rows.items() if self.post_rows.get(key) == row}
-        for key in known:
-            del self.post_rows[key]
-        if self.checksums is not None and known:
-            self.checksums.by_kind["posts"].assign(known, 0)
+    def _forget_keys(self, rows: NDArray[np.intp]) -> None:
+        """Forget the keys of the posts `rows`; another post with the key has another row."""
+        known = np.unique(rows[self.post_rows.rows(self.post_rows.by_row[rows]) == rows])
+        keys = self.post_rows.by_row[known]
+        self.post_rows.remove(keys)
+        if self.checksums is not None and len(known):
+            self.checksums.by_kind["posts"].assign(dict(zip(keys.tolist(), known.tolist(), strict=True)), 0)
 
     def _hide(self, rows: NDArray[np.intp], by_created: SortedRows) -> None:
         """Make the posts `rows` unknown; `by_created` has the others."""
@@ -553,15 +569,16 @@ class FeedState:
         for row, author in zip(rows.tolist(), self.author[rows].tolist(), strict=True):
             if author >= 0:
                 self.posts_by_author.discard(author, row)
-            self._forget_keys({bytes.fromhex(self.post_ids[row].replace("-", "")): row})
+        self._forget_keys(rows)
         if len(rows):
             self.changed_posts.append(rows)
             self._changed(posts=True)
 
     def clear_posts(self, rows: NDArray[np.intp]) -> None:
         """Give the arrays by post the values of a row without a post."""
+        self.post_rows.by_row[rows] = NO_KEY
         for row in rows.tolist():
-            self.post_ids[row], self.external_ids[row] = NO_POST_ID, None
+            self.external_ids[row] = None
         for name, fill in _POST_ARRAYS.items():
             getattr(self, name)[rows] = fill
         self.author[rows] = self.topic[rows] = -1
@@ -578,7 +595,7 @@ class FeedState:
 
         Their events and posts are removed before, as far as they are.
         """
-        row = self.user_rows.pop(key, None)
+        row = self.user_rows.pop(key)
         self.users_by_external_id.remove(key)
         if row is not None:
             (followees,) = self.follows.row(row)
@@ -591,7 +608,7 @@ class FeedState:
             discoverable = bool(self.visibility.discoverable[row])
             self.visibility.set_user(row, User(UUID(bytes=key), "removed", discoverable=discoverable))
             self.accounts_created[row] = -np.inf
-            self.user_keys[row] = np.zeros((), KEY_DTYPE)
+            self.user_rows.by_row[row] = NO_KEY
             if self.checksums is not None:
                 self.checksums.remove(USER_KINDS, key, row)
 

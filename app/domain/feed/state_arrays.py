@@ -1,6 +1,5 @@
 """A feed state as arrays, which a snapshot stores as they are and a start uses as they are."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +13,6 @@ from app.domain.feed.array_tree import (
     check,
     check_range,
     group_of,
-    key_array,
     known_texts_from_arrays,
     number_array,
     number_of,
@@ -29,7 +27,6 @@ from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
 from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.row_checksums import RowChecksums
-from app.domain.feed.slices import slices
 from app.domain.feed.state import (
     AUTHOR_HALF_LIVES,
     HALF_LIVES,
@@ -37,7 +34,7 @@ from app.domain.feed.state import (
     TOP_K_SIZE,
     FeedState,
 )
-from app.domain.feed.uuid_index import uuid_keys_from_text
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.feed.visibility import FeedVisibility
 
 # arrays by post and by user, with an entry for each row; those of users are as long
@@ -58,7 +55,6 @@ _USER_ARRAYS: Final = {
 }
 _KINDS: Final = 5
 _EVENT_DTYPES: Final = (np.int32, np.float64, np.uint8)
-_IDS_PER_STEP: Final = 20_000
 
 
 def state_to_arrays(state: FeedState) -> ArrayTree:
@@ -73,10 +69,8 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "n_users": np.array(users),
         "n_events": np.array(state.n_events),
         "retractions": np.array(state.retractions),
-        "user_key": partial(key_array, list(state.user_rows)),
-        "user_row": partial(number_array, list(state.user_rows.values())),
-        "post_key": partial(_keys, state.post_ids[:posts]),
-        "present_post_row": partial(number_array, list(state.post_rows.values())),
+        "user_rows": state.user_rows.array_tree(users),
+        "post_rows": state.post_rows.array_tree(posts),
         "free_rows": partial(number_array, list(state.free_rows)),
         "external_ids": partial(text_arrays, list(state.external_ids)),
         "users_by_external_id": state.users_by_external_id.array_tree(),
@@ -117,24 +111,18 @@ def state_from_arrays(
     state = FeedState(counting, limits)
     state.n_users, state.n_events = number_of(tree, "n_users"), number_of(tree, "n_events")
     state.retractions = number_of(tree, "retractions")
-    keys = array_of(tree, "post_key", KEY_DTYPE)
-    users, posts = state.n_users, len(keys)
+    state.user_rows = UuidIndex.from_tree(group_of(tree, "user_rows"))
+    state.post_rows = UuidIndex.from_tree(group_of(tree, "post_rows"))
+    users, posts = state.n_users, len(state.post_rows.by_row)
+    check(len(state.user_rows.by_row) == users, "keys of users are missing")
     state.n_posts = posts
-    user_rows, post_rows = array_of(tree, "user_row", np.int64), array_of(tree, "present_post_row", np.int64)
-    check_range(post_rows, 0, posts, "present_post_row")
-    user_keys = array_of(tree, "user_key", KEY_DTYPE)
-    state.user_rows = _rows_by_key(user_keys, user_rows, users)
-    state.user_keys = np.zeros(users, KEY_DTYPE)
-    state.user_keys[user_rows] = user_keys
-    state.post_rows = _rows_by_key(keys[post_rows], post_rows, posts)
-    state.post_ids = _ids(keys)
     state.external_ids = texts_from_arrays(group_of(tree, "external_ids"))
     check(len(state.external_ids) == posts, "external ids of posts are missing")
     state.users_by_external_id = ExternalIds.from_tree("user", group_of(tree, "users_by_external_id"))
     state.posts_by_external_id = ExternalIds.from_tree("post", group_of(tree, "posts_by_external_id"))
     topics = known_texts_from_arrays(group_of(tree, "topics"))
     state.topic_ids = {topic: number for number, topic in enumerate(topics)}
-    _read_columns(state, tree, np.flatnonzero(keys != np.zeros((), KEY_DTYPE)))
+    _read_columns(state, tree, np.flatnonzero(state.post_rows.by_row != np.zeros((), KEY_DTYPE)))
     state.controls = FeedControls.from_tree(group_of(tree, "controls"), users)
     state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32)
     state.post_words.tags = RaggedArray.from_tree(group_of(tree, "tags"), np.uint32)
@@ -173,7 +161,7 @@ def _read_columns(state: FeedState, tree: ArrayTree, with_post: NDArray[np.intp]
     check_range(free_rows, 0, posts, "free_rows")
     is_free = np.zeros(posts, np.bool_)
     is_free[free_rows] = True
-    present = np.array(list(state.post_rows.values()), np.intp)
+    present = state.post_rows.present()
     check(
         len(by_created) == np.count_nonzero(is_listed)
         and len(free_rows) == np.count_nonzero(is_free)
@@ -221,24 +209,3 @@ def _read_rows(state: FeedState, tree: ArrayTree) -> None:
         setattr(state, name, ragged)
     for name, one in (("words", state.post_words.words), ("tags", state.post_words.tags)):
         check(one.rows >= posts, f"{name}: rows are missing")
-
-
-def _rows_by_key(keys: NDArray[np.void], rows: NDArray[np.int64], count: int) -> dict[bytes, int]:
-    """The row, below `count`, of each key."""
-    check(len(keys) == len(rows), "keys or rows are missing")
-    check_range(rows, 0, count, "rows of keys")
-    by_key: dict[bytes, int] = dict(zip(keys.tolist(), rows.tolist(), strict=True))
-    check(len(by_key) == len(keys), "a key is there twice")
-    return by_key
-
-
-def _keys(ids: Sequence[str]) -> NDArray[np.void]:
-    """UUIDs as text, as keys."""
-    return np.concatenate(
-        [np.empty(0, KEY_DTYPE), *(uuid_keys_from_text(list(some)) for some in slices(ids, _IDS_PER_STEP))]
-    )
-
-
-def _ids(keys: NDArray[np.void]) -> list[str]:
-    """UUIDs as text."""
-    return [f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}" for h in map(bytes.hex, keys.tolist())]

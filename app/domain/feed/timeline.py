@@ -17,9 +17,11 @@ from app.domain.feed.filled_lists import by_row_in_parts, fill_lists
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, UNLIMITED, ListLimits
 from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
+from app.domain.feed.uuid_index import uuid_texts
 from app.domain.feed.visibility import PostSettings, user_settings
 
 _EVENTS_PER_STEP = 100_000
+_USERS_PER_STEP = 50_000
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
 
@@ -210,14 +212,16 @@ class FeedTimeline:
 
     def _add_users(self, until: int) -> None:
         """Add users up to position `until` of the order in which they appear."""
-        those = self._user_order[self._users : until]
-        users, rows = self.dataset.users, slice(self._users, until)
-        keys = users.key[those].tolist()
-        self.state.add_users(keys)
-        if not self._replay:
-            self.state.users_by_external_id.set(keys, [users.external_id[i] for i in those])
-        created = users.created[those]
-        self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
+        users = self.dataset.users
+        for rows in slices(range(self._users, until), _USERS_PER_STEP):
+            those = self._user_order[rows[0] : rows[-1] + 1]
+            keys = users.key[those]
+            self.state.append_users(keys)
+            if not self._replay:
+                external_ids = [users.external_id[i] for i in those]
+                self.state.users_by_external_id.set(keys.tolist(), external_ids)
+            created = users.created[those]
+            self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
         self._users = until
 
     def _pages_of_state(self, pages: PageColumns) -> PageColumns:
@@ -253,12 +257,11 @@ class FeedTimeline:
     def _add_posts(self, those: NDArray[np.intp]) -> None:
         posts = self.dataset.posts
         settings = PostSettings.of_columns(posts, those)
-        keys = posts.key[those].tolist()
-        ids = [_text_of(key) for key in keys]
+        keys = posts.key[those]
+        ids = uuid_texts(keys)
         given = [posts.external_id[i] for i in those]
         self.state.add_posts(
-            keys,
-            ids=ids,
+            keys.tolist(),
             external_ids=[None if one == known else one for one, known in zip(given, ids, strict=True)],
             author=self._author_rows(those),
             created=self.exists_since[those] if self._replay else posts.created[those],
@@ -318,8 +321,3 @@ def _by_time(
     place = np.empty(len(order), np.intp)
     place[order] = np.arange(len(order))
     return order, times[order], place
-
-
-def _text_of(key: bytes) -> str:
-    h = key.hex()
-    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"

@@ -53,13 +53,16 @@ class TrendingPosts:
         counts = state.post_counters.log2_values(TRENDING_HALF_LIFE, public)
         rows = trending_rows(public, counts, state.created[public], at_most)
         author_rows, author = number_authors(state.author[rows])
-        key_of = {row: key for key, row in state.user_rows.items()}
+        author_keys = [state.user_key(row) for row in author_rows.tolist()]
         topic_of = {number: topic for topic, number in state.topic_ids.items()}
         return cls(
-            ids=[state.post_ids[row] for row in rows.tolist()],
+            ids=state.post_ids(rows),
             external_ids=[state.external_ids[row] for row in rows.tolist()],
             # the key of an author who was removed is not known
-            author_keys=[key_of.get(row, row.to_bytes(16)) for row in author_rows.tolist()],
+            author_keys=[
+                key if state.user_rows.get(key) == row else row.to_bytes(16)
+                for row, key in zip(author_rows.tolist(), author_keys, strict=True)
+            ],
             author=author,
             topics=[topic_of.get(number) for number in state.topic[rows].tolist()],
             created=state.created[rows],
@@ -79,7 +82,6 @@ class TrendingPosts:
         count = len(self.ids)
         rows = state.add_posts(
             uuid_keys_from_text(list(self.ids)).tolist(),
-            ids=self.ids,
             external_ids=self.external_ids,
             author=self.author,
             created=self.created,
@@ -118,7 +120,7 @@ def number_authors(author: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray
 
 def _public_rows(state: FeedState) -> NDArray[np.intp]:
     """Rows of the posts that everybody may see."""
-    rows = np.array(sorted(state.post_rows.values()), np.intp)
+    rows = state.post_rows.present()
     visibility, author = state.visibility, state.author[rows]
     is_public = state.visible[rows] & (visibility.visibility[rows] == PUBLIC) & ~visibility.sensitive[rows]
     is_public[author >= 0] &= visibility.discoverable[author[author >= 0]]

@@ -43,7 +43,7 @@ class RankingContext:
         self.sinks_shown = sinks_shown
         self.shown_before = shown_before
         self.public_only = public_only
-        self.controls = state.controls.active(user, now, state.post_rows.get)
+        self.controls = state.controls.active(user, now, state.post_rows)
         self.excluded = excluded
         if len(self.controls.posts) or len(self.controls.authors):
             authors = self.controls.authors

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.errors import InvalidArtifact
+from app.domain.feed.array_tree import key_array
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.state import FeedState
@@ -126,8 +127,8 @@ class ServedModel:
         """The pipeline that ranks `state`. Raises InvalidArtifact if the model has other inputs than this version."""
         recommender = NeighbourRecommender(
             self.collaborative_filter,
-            _rows(state.user_rows, self.user_keys),
-            _rows(state.post_rows, self.post_keys),
+            state.user_rows.rows(key_array(self.user_keys)).astype(np.intp),
+            state.post_rows.rows(key_array(self.post_keys)).astype(np.intp),
             self.options.kind_weights(),
             max_events=MAX_COMPARED_EVENTS,
         )
@@ -137,8 +138,3 @@ class ServedModel:
             )
         except ValueError as error:
             raise InvalidArtifact(str(error)) from error
-
-
-def _rows(known: Mapping[bytes, int], keys: list[bytes]) -> NDArray[np.intp]:
-    """The row of each key in the state, -1 for an unknown one."""
-    return np.array([known.get(key, -1) for key in keys], np.intp)

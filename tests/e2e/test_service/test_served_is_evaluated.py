@@ -84,7 +84,7 @@ def _compare(interactions: Path, posts: Path, learn_from: int, folder: Path, url
         asking = [int(user) for user in dict.fromkeys(whole.events.user[::-7].tolist())][:200]
         for user in asking:
             expected_rows = rank("served", options, replay.request_for(user, 0, cut), model).top
-            expected = [replay.timeline.state.post_ids[row] for row in expected_rows]
+            expected = [replay.timeline.state.post_id(row) for row in expected_rows]
             answer = client.post(
                 "/recommendations/generate", json={"user_id": whole.users.external_id[user]}
             ).json()

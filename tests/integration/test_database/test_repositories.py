@@ -11,6 +11,7 @@ from app.domain.entities.control import Control
 from app.domain.errors import UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.feed.dataset import uuid_keys
 from app.domain.feed.row_checksums import Checksums, FeedChecksums, RowChecksums, follow_checksums
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import LogPosition, RowKeys
 from app.domain.repositories.recommendation_repository import SavedRecommendations
@@ -250,7 +251,7 @@ def test_a_comparison_returns_the_rows_that_differ(storage: Storage) -> None:
     storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
     [event] = storage.interactions.record([did("bert", "first")]).stored
     every, of_events = checksums_of(storage), storage.log.read_all().event_checksums
-    rows = {key: row for row, key in enumerate([*every.users.keys.tolist(), *every.posts.keys.tolist()])}
+    rows = UuidIndex(np.concatenate([every.users.keys, every.posts.keys]))
     known = RowChecksums.of(every, of_events, rows, rows)
     known.by_kind["users"].assign({user_uuid("anna").bytes: rows[user_uuid("anna").bytes]}, 1)
     known.events.update(Checksums(np.array([event.seq]), np.zeros(1, np.int64)))

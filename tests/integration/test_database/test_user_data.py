@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from app.application.workers.recommendation_writer import RecommendationWriter
 from app.domain.entities import Impression, Reason
 from app.domain.errors import ErasedUser, InvalidPost, StorageUnavailable, UnknownUser
-from app.domain.feed.state import NO_POST_ID
+from app.domain.feed.state import NO_KEY
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.bulk_load import load_feed
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
@@ -193,7 +193,7 @@ def known_of(service: SmallService, user: str) -> dict[str, int]:
 
 def known_of_row(service: SmallService, row: int) -> dict[str, int]:
     state = service.feed.state
-    active = state.controls.active(row, service.clock.at.timestamp(), state.post_rows.get)
+    active = state.controls.active(row, service.clock.at.timestamp(), state.post_rows)
     return {
         "events": state.events_by_user.length(row),
         "follows": len(state.follows.row(row)[0]),
@@ -306,7 +306,7 @@ def test_an_erasure_holds_at_once_here_and_in_another_process_after_its_next_rea
         state = service.feed.state
         assert known_of_row(service, row) == {"events": 0, "follows": 0, "impressions": 0, "controls": 0}
         assert (len(state.visibility.audiences.get(row, ())), state.accounts_created[row]) == (0, -np.inf)
-        assert [state.post_ids[post] for post in posts] == [NO_POST_ID] * 2
+        assert [state.post_key(post) for post in posts] == [NO_KEY] * 2
         assert [state.external_ids[post] for post in posts] == [None] * 2
         assert state.post_words.words.lengths(np.array(posts)).tolist() == [0, 0]
         assert state.followers.tolist()[:3] == after_erasure_followers(service)

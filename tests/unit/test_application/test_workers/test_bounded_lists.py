@@ -41,7 +41,7 @@ def a_bounded_service(posts: int = 24) -> SmallService:
 
 def events(state: FeedState, user: str) -> list[tuple[str, float]]:
     posts, times, *_ = state.events_by_user.row(state.user_rows[user_uuid(user).bytes])
-    return [(state.post_ids[post], time) for post, time in zip(posts.tolist(), times.tolist(), strict=True)]
+    return [(state.post_id(post), time) for post, time in zip(posts.tolist(), times.tolist(), strict=True)]
 
 
 def read_completely(service: SmallService) -> FeedState:

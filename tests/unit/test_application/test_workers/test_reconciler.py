@@ -68,7 +68,7 @@ def test_a_comparison_with_the_tables_finds_every_change_that_no_trigger_capture
     service.follow("other", "reader")
     service.add_users("removed")
     reconcile_now(service)
-    first_post = service.feed.state.post_ids[0]
+    first_post = service.feed.state.post_id(0)
 
     service.add_post("new-post", "ann")
     service.remove_post("p1")
@@ -87,7 +87,7 @@ def test_a_comparison_with_the_tables_finds_every_change_that_no_trigger_capture
     assert same_counts(state, fully_read_state(service), service.clock.at.timestamp())
     assert set(state.user_rows) == {user_id.bytes for user_id in service.tables.users}
     assert state.author[state.post_rows[post_uuid("p3").bytes]] == state.user_rows[user_uuid("other").bytes]
-    assert state.post_ids[0] == first_post
+    assert state.post_id(0) == first_post
 
 
 def test_a_post_that_a_view_hides_and_shows_again_keeps_its_events() -> None:

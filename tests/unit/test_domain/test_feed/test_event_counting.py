@@ -68,7 +68,6 @@ def empty_state(rule: CountingRule = RULE) -> FeedState:
     state.add_users([bytes([user]) * 16 for user in range(3)])
     state.add_posts(
         [bytes([100 + post]) * 16 for post in range(3)],
-        ids=["a", "b", "c"],
         external_ids=[None] * 3,
         author=AUTHORS,
         created=np.zeros(3),

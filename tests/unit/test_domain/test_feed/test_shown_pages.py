@@ -18,7 +18,7 @@ Shown = set[tuple[bytes, str, float, bool]]
 def shown(state: FeedState) -> Shown:
     """The impressions of all users: user, post, time, whether it was seen."""
     return {
-        (key, state.post_ids[post], time, seen)
+        (key, state.post_id(post), time, seen)
         for key, row in state.user_rows.items()
         for post, time, seen in impressions_of(state, row)
     }

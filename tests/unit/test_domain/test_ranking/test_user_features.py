@@ -1,7 +1,6 @@
 """The inputs of the learned scorer: correct, in order, and never stale."""
 
 from dataclasses import replace
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -116,7 +115,6 @@ def apply(state, change, number):
         created, author, tags = details[0]
         state.add_posts(
             [number.to_bytes(16, "big")],
-            ids=[str(UUID(int=number))],
             external_ids=[None],
             author=np.array([author], np.int32),
             created=np.array([created]),
@@ -127,7 +125,7 @@ def apply(state, change, number):
         )
     else:
         row, (created, author, tags) = details
-        key = next(key for key, of_post in state.post_rows.items() if of_post == row)
+        key = state.post_key(row)
         public = PostSettings(["public"], [None], [None], [False], [None], [None])
         state.update_post(
             key,
@@ -204,7 +202,6 @@ def test_newer_posts_are_the_published_ones_created_later_in_all_and_in_the_topi
     created = np.array([born for born, _ in posts], np.float64)
     state.add_posts(
         [bytes([row] * 16) for row in range(len(posts))],
-        ids=[str(row) for row in range(len(posts))],
         external_ids=[None] * len(posts),
         author=np.full(len(posts), -1, np.int32),
         created=created,
