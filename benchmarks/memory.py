@@ -1,7 +1,8 @@
 """What one more interaction, user and post cost in memory: `python -m benchmarks.memory`.
 
-Feeds of the generator are held as the service holds them, and one size at a time is doubled. The figures are of
-Python's allocator, so they do not depend on the machine. Arrays grow in steps, and their spare room is included.
+Feeds of the generator are held as the service holds them, and one size at a time is doubled. An idle user has neither
+events nor follows. The figures are of Python's allocator, so they do not depend on the machine. Arrays grow in steps,
+and their spare room is included.
 """
 
 import argparse
@@ -11,6 +12,10 @@ import sys
 import tracemalloc
 from collections.abc import Sequence
 
+import numpy as np
+
+from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.state import FeedState
 from app.domain.feed.timeline import FeedTimeline
 from app.shared.command_line import OneLineParser, whole_number
 from data.generate_fake_data import DEFAULT_UNTIL
@@ -33,12 +38,25 @@ def feed_bytes(users: int, posts: int, interactions: int) -> int:
     return size
 
 
+def idle_users_bytes(users: int) -> int:
+    """The memory of a feed state of so many users without events and follows."""
+    keys = np.frombuffer(np.random.default_rng(_SEED).bytes(16 * users), KEY_DTYPE)
+    tracemalloc.start()
+    state = FeedState()
+    state.append_users(keys)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert state.n_users == users
+    return size
+
+
 def measure(users: int, posts: int, interactions: int) -> dict[str, float]:
-    """Bytes of one more interaction, user (with the follows of the generator) and post."""
+    """Bytes of one more interaction, user (with the follows of the generator), idle user and post."""
     base = feed_bytes(users, posts, interactions)
     return {
         "interaction": (feed_bytes(users, posts, 2 * interactions) - base) / interactions,
         "user": (feed_bytes(2 * users, posts, interactions) - base) / users,
+        "idle user": (idle_users_bytes(2 * users) - idle_users_bytes(users)) / users,
         "post": (feed_bytes(users, 2 * posts, interactions) - base) / posts,
     }
 

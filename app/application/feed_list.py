@@ -206,7 +206,7 @@ def first_eligible(
         block = block[~is_listed.contains(block)]
         block = block[pipeline.eligible(context, block)]
         if on_page is not None:
-            block = block[one_per_thread(context.state.visibility, block, np.concatenate([on_page, *found]))]
+            block = block[one_per_thread(context.state.groups, block, np.concatenate([on_page, *found]))]
         block = block[:missing]
         found.append(block)
         missing -= len(block)

@@ -27,7 +27,7 @@ _FIRST_READ_FOR_THREADS: Final = 20  # posts
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageGroups:
-    """The threads and originals of the posts of a page, as codes of a state (see FeedVisibility)."""
+    """The threads and originals of the posts of a page, as codes of a state (see `post_groups`)."""
 
     state: FeedState
     reuses: int
@@ -36,14 +36,14 @@ class PageGroups:
     @classmethod
     def of(cls, state: FeedState, rows: NDArray[np.intp]) -> "PageGroups":
         """The groups of the posts `rows`."""
-        groups = state.visibility.groups
+        groups = state.groups.arrays
         return cls(state, state.reuses, tuple(frozenset(group[rows].tolist()) - {-1} for group in groups))
 
     def contain(self, post: StoredPost) -> bool:
         """Whether the page has a post of the same thread, or with the same original. False if codes changed since."""
         if self.reuses != self.state.reuses or not any(self.codes):
             return False
-        codes = self.state.visibility.group_codes(*group_keys(post))
+        codes = self.state.groups.codes(*group_keys(post))
         return any(code in on_page for code, on_page in zip(codes, self.codes, strict=True))
 
 

@@ -127,7 +127,7 @@ class PostEvictor:
             with updater.change_lock, self._writing():
                 if feed.state is state:
                     feed.ranker = ranker or feed.ranker
-                    state.visibility.forget_unused_groups()
+                    state.groups.forget_unused()
                     free_evicted_rows(state, rows)
 
     def _compact(self, state: FeedState) -> None:

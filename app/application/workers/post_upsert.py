@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post
 from app.domain.feed.engaged_users import engaged_users
+from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.rebuilt_lists import is_complete
 from app.domain.feed.retraction import move_events, recount_author
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
-from app.domain.feed.visibility import PostSettings
 from app.domain.repositories.interaction_repository import UserAndPost
 
 _POSTS_PER_STEP = 5

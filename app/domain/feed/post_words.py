@@ -16,8 +16,9 @@ class PostWords:
     """By post row: the codes of the words of its text, in order, and of its tags (see `app.domain.words`)."""
 
     def __init__(self) -> None:
-        self.words = RaggedArray(np.uint32)
-        self.tags = RaggedArray(np.uint32)
+        # a text rarely grows, so it has no spare capacity
+        self.words = RaggedArray(np.uint32, longest=1)
+        self.tags = RaggedArray(np.uint32, longest=1)
 
     def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""

@@ -25,6 +25,8 @@ from app.domain.feed.event_counting import (
 from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
+from app.domain.feed.post_groups import PostGroups
+from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.post_words import PostWords
 from app.domain.feed.ragged import RaggedArray, grow
 from app.domain.feed.row_checksums import USER_KINDS, RowChecksums
@@ -33,7 +35,7 @@ from app.domain.feed.sorted_rows import SortedRows
 from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.feed.uuid_index import Keys, UuidIndex, uuid_texts
-from app.domain.feed.visibility import FeedVisibility, PostSettings
+from app.domain.feed.visibility import FeedVisibility
 
 HALF_LIVES = (HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 180 * DAY)
 """Of engagement with posts, seconds: a feed that lives for hours and one that lives for years both find theirs."""
@@ -134,6 +136,7 @@ class FeedState:
         self.post_words = PostWords()
         self.impressions = FeedImpressions()
         self.visibility = FeedVisibility()
+        self.groups = PostGroups()
         self.checksums: RowChecksums | None = None  # of the database rows in it; None if they are unknown
 
     def user_key(self, row: int) -> bytes:
@@ -256,6 +259,7 @@ class FeedState:
         for one in (self.post_counters, self.strong_counters, self._by_created, self._by_seq):
             one.reserve(posts)
         self.visibility.ensure_rows(users, posts)
+        self.groups.ensure_rows(posts)
         self.post_words.ensure_rows(posts)
         if self.checksums is not None:
             self.checksums.reserve(users, posts)
@@ -308,7 +312,8 @@ class FeedState:
         self.topic[rows] = [self._topic(of_post) for of_post in tags]
         self.post_words.append(rows, texts, tags)
         if settings is not None:
-            self.visibility.set_posts(rows, keys, settings, self.post_rows.get)
+            self.visibility.set_posts(rows, settings)
+            self.groups.set_posts(rows, keys, settings, self.post_rows.get)
         if vectors is not None:
             self.set_text(rows, vectors)
         self._by_created.add(rows, created, self.seq)
@@ -491,7 +496,8 @@ class FeedState:
         self.visible[row] = visible
         self.topic[row] = self._topic(tags)
         self.post_words.replace(row, text, tags)
-        self.visibility.set_posts(np.array([row]), [key], settings, self.post_rows.get)
+        self.visibility.set_posts(np.array([row]), settings)
+        self.groups.set_posts(np.array([row]), [key], settings, self.post_rows.get)
 
     def set_users(self, users: Sequence[User]) -> None:
         """Make these the settings and audiences of users, who are added if they are unknown."""
@@ -584,6 +590,7 @@ class FeedState:
         self.author[rows] = self.topic[rows] = -1
         self.text[rows] = 0
         self.visibility.clear_posts(rows)
+        self.groups.clear_posts(rows)
 
     def remove_impressions(self, user: int) -> None:
         """Remove the impressions of a user row. Cached responses of the user are no longer valid."""

@@ -25,6 +25,7 @@ from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
+from app.domain.feed.post_groups import PostGroups
 from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.row_checksums import RowChecksums
 from app.domain.feed.state import (
@@ -84,6 +85,7 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "words": state.post_words.words.array_tree(),
         "tags": state.post_words.tags.array_tree(),
         "visibility": state.visibility.array_tree(users, room_posts),
+        "groups": state.groups.array_tree(room_posts),
         "post_counters": state.post_counters.array_tree(room_posts),
         "strong_counters": state.strong_counters.array_tree(room_posts),
         "author_counters": state.author_counters.array_tree(room_users),
@@ -124,9 +126,10 @@ def state_from_arrays(
     state.topic_ids = {topic: number for number, topic in enumerate(topics)}
     _read_columns(state, tree, np.flatnonzero(state.post_rows.by_row != np.zeros((), KEY_DTYPE)))
     state.controls = FeedControls.from_tree(group_of(tree, "controls"), users)
-    state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32)
-    state.post_words.tags = RaggedArray.from_tree(group_of(tree, "tags"), np.uint32)
+    state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32, longest=1)
+    state.post_words.tags = RaggedArray.from_tree(group_of(tree, "tags"), np.uint32, longest=1)
     state.visibility = FeedVisibility.from_tree(group_of(tree, "visibility"), users, posts)
+    state.groups = PostGroups.from_tree(group_of(tree, "groups"), posts)
     _read_counters(state, tree)
     _read_rows(state, tree)
     if "complete_from" in tree:

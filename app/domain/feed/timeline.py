@@ -15,10 +15,11 @@ from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
 from app.domain.feed.filled_lists import by_row_in_parts, fill_lists
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, UNLIMITED, ListLimits
+from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
+from app.domain.feed.user_settings import user_settings
 from app.domain.feed.uuid_index import uuid_texts
-from app.domain.feed.visibility import PostSettings, user_settings
 
 _EVENTS_PER_STEP = 100_000
 _USERS_PER_STEP = 50_000

@@ -1,16 +1,15 @@
-"""Who may see which post: visibility, audiences, languages and sensitive posts; also threads and reposts."""
+"""Who may see which post: visibility, audiences, languages and sensitive posts."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities.post import VISIBILITIES, Post
+from app.domain.entities.post import VISIBILITIES
 from app.domain.entities.user import User
 from app.domain.feed.array_tree import (
     ArrayTree,
@@ -18,11 +17,10 @@ from app.domain.feed.array_tree import (
     check,
     check_range,
     group_of,
-    key_array,
     known_texts_from_arrays,
     text_arrays,
 )
-from app.domain.feed.dataset import KEY_DTYPE, FeedDataset, PostColumns
+from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.ragged import grow
 from app.domain.feed.row_set import RowSet
 
@@ -38,45 +36,7 @@ _POST_ARRAYS: Final = {
     "audience": NO_ID,
     "language": NO_ID,
     "sensitive": False,
-    "thread": NO_ID,
-    "original": NO_ID,
 }
-_POST_FIELDS: Final = ("visibility", "audience_id", "language", "sensitive", "root_id", "repost_of")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PostSettings:
-    """What decides who may see each of n posts, and what each belongs to. Fields as in Post, one value per post."""
-
-    visibility: Sequence[str]
-    audience_id: Sequence[str | None]
-    language: Sequence[str | None]
-    sensitive: Sequence[bool]
-    root_id: Sequence[UUID | None]
-    repost_of: Sequence[UUID | None]
-
-    @classmethod
-    def of_posts(cls, posts: Sequence[Post]) -> "PostSettings":
-        """The settings of some posts."""
-        return cls(*([getattr(post, name) for post in posts] for name in _POST_FIELDS))
-
-    @classmethod
-    def of_columns(cls, posts: PostColumns, those: NDArray[np.intp]) -> "PostSettings | None":
-        """The settings of the rows `those` of a dataset; None if it has no settings."""
-        given = {name: column for name in _POST_FIELDS if (column := getattr(posts, name)) is not None}
-        if not given:
-            return None
-        rows = those.tolist()
-        none: list[Any] = [None] * len(rows)
-        defaults = {**dict.fromkeys(_POST_FIELDS, none), "visibility": ["public"] * len(rows)}
-        defaults["sensitive"] = [False] * len(rows)
-        return cls(**defaults | {name: [column[row] for row in rows] for name, column in given.items()})
-
-    def public(self) -> "PostSettings":
-        """The threads and reposts alone, as if everybody might see every post."""
-        none = [None] * len(self.visibility)
-        everybody = ["public"] * len(none)
-        return PostSettings(everybody, none, none, [False] * len(none), self.root_id, self.repost_of)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,10 +57,7 @@ class FeedVisibility:
     """Arrays by post row, and the settings of users by user row. Codes of texts are positions of first use.
 
     visibility   PUBLIC, FOLLOWERS, MEMBERS or NOBODY
-    audience     code of the audience, NO_ID for none; so are `language`, `thread` and `original`
-    thread       equal for all posts of a thread, NO_ID for a post without replies
-    original     equal for a post and its reposts, NO_ID for a post without reposts
-    has_groups   False while no post has a thread or an original
+    audience     code of the audience, NO_ID for none; so is `language`
     restricts    False while everybody may see every post: nothing needs to be looked up
     """
 
@@ -109,8 +66,6 @@ class FeedVisibility:
         self.audience = np.zeros(0, np.int32)
         self.language = np.zeros(0, np.int32)
         self.sensitive = np.zeros(0, np.bool_)
-        self.thread = np.zeros(0, np.int32)
-        self.original = np.zeros(0, np.int32)
         self._for_everybody = np.ones(0, np.bool_)  # by post: public and not sensitive
         self.discoverable = np.ones(1, np.bool_)  # by user; the last one is read for unknown authors, -1
         self.not_personalised: set[int] = set()
@@ -119,11 +74,8 @@ class FeedVisibility:
         self.audiences: dict[int, NDArray[np.int32]] = {}
         self.changes: Counter[int] = Counter()  # user row -> how often the user's settings changed
         self.restricts = False
-        self.has_groups = False
         self._audience_codes: dict[str, int] = {}
         self._language_codes: dict[str, int] = {}
-        self._thread_codes: dict[bytes, int] = {}  # by UUID bytes of the root
-        self._original_codes: dict[bytes, int] = {}  # by UUID bytes of the original
 
     def ensure_rows(self, users: int, posts: int) -> None:
         """Make user rows and post rows addressable; new ones have the defaults."""
@@ -133,10 +85,8 @@ class FeedVisibility:
             for name, default in _POST_ARRAYS.items():
                 setattr(self, name, grow(getattr(self, name), posts, default))
 
-    def set_posts(
-        self, rows: Rows, keys: Sequence[bytes], settings: PostSettings, row_of: Callable[[bytes], int | None]
-    ) -> None:
-        """Set the settings of the posts `rows` with the UUIDs `keys`; `row_of` returns the row of a known post."""
+    def set_posts(self, rows: Rows, settings: PostSettings) -> None:
+        """Set the settings of the posts `rows`."""
         codes = [
             _visibility_code(*pair) for pair in zip(settings.visibility, settings.audience_id, strict=True)
         ]
@@ -148,20 +98,11 @@ class FeedVisibility:
         self.restricts = self.restricts or bool(
             (self.language[rows] != NO_ID).any() or not self._for_everybody[rows].all()
         )
-        _set_groups(self.thread, self._thread_codes, rows, keys, settings.root_id, row_of)
-        _set_groups(self.original, self._original_codes, rows, keys, settings.repost_of, row_of)
-        self.has_groups = bool(self._thread_codes or self._original_codes)
 
     def clear_posts(self, rows: Rows) -> None:
         """Give the posts `rows` the values of new ones."""
         for name, default in _POST_ARRAYS.items():
             getattr(self, name)[rows] = default
-
-    def forget_unused_groups(self) -> None:
-        """Forget the threads and originals to which no post belongs, and number the others again."""
-        self.thread, self._thread_codes = _used_groups(self.thread, self._thread_codes)
-        self.original, self._original_codes = _used_groups(self.original, self._original_codes)
-        self.has_groups = bool(self._thread_codes or self._original_codes)
 
     def set_user(self, row: int, user: User) -> None:
         """Set the settings and audiences of the user with this row."""
@@ -210,15 +151,6 @@ class FeedVisibility:
         accepted[self.languages[user]] = accepted[NO_ID] = True
         return accepted.take(self.language.take(rows))
 
-    @property
-    def groups(self) -> tuple[NDArray[np.int32], ...]:
-        """`thread` and `original`; nothing while no post has a group."""
-        return (self.thread, self.original) if self.has_groups else ()
-
-    def group_codes(self, root: UUID, original: UUID) -> tuple[int, int]:
-        """The codes of the thread of `root` and of `original`; NO_ID for one of which no post is in memory."""
-        return self._thread_codes.get(root.bytes, NO_ID), self._original_codes.get(original.bytes, NO_ID)
-
     def is_personalised(self, user: int) -> bool:
         """False for a user row whose own events must not rank the user's feed."""
         return user not in self.not_personalised
@@ -244,8 +176,6 @@ class FeedVisibility:
             "restricts": np.array(self.restricts),
             "audience_codes": partial(text_arrays, list(self._audience_codes)),
             "language_codes": partial(text_arrays, list(self._language_codes)),
-            "thread_codes": partial(key_array, list(self._thread_codes)),
-            "original_codes": partial(key_array, list(self._original_codes)),
         }
 
     @classmethod
@@ -271,12 +201,7 @@ class FeedVisibility:
             setattr(made, f"_{name}_codes", {text: code for code, text in enumerate(texts)})
             check_range(getattr(made, name), NO_ID, len(texts), name)
             setattr(made, f"{name}s", _codes_by_user(group_of(tree, f"{name}s"), users, len(texts)))
-        for name in ("thread", "original"):
-            keys = array_of(tree, f"{name}_codes", KEY_DTYPE).tolist()
-            setattr(made, f"_{name}_codes", {key: code for code, key in enumerate(keys)})
-            check_range(getattr(made, name), NO_ID, len(keys), name)
         made.restricts = bool(array_of(tree, "restricts", np.bool_, 0))
-        made.has_groups = bool(made._thread_codes or made._original_codes)
         return made
 
 
@@ -289,36 +214,6 @@ def _codes_by_user(tree: ArrayTree, users: int, n_codes: int) -> dict[int, NDArr
     check_range(codes, 0, n_codes, "codes of users")
     parts = np.split(codes, length.cumsum()[:-1]) if len(rows) else []
     return dict(zip(rows.tolist(), parts, strict=True))
-
-
-def user_settings(dataset: FeedDataset) -> Iterator[User]:
-    """The users of a dataset who have other settings than the default, or are members of an audience."""
-    users = dataset.users
-    audiences: defaultdict[int, list[str]] = defaultdict(list)
-    for row, audience_id in zip(
-        dataset.memberships.user.tolist(), dataset.memberships.audience_id, strict=True
-    ):
-        audiences[row].append(audience_id)
-    differs = np.zeros(len(users), np.bool_)
-    differs[list(audiences)] = True
-    if users.discoverable is not None:
-        differs |= ~users.discoverable
-    if users.personalised is not None:
-        differs |= ~users.personalised
-    if users.show_sensitive is not None:
-        differs |= users.show_sensitive
-    if users.languages is not None:
-        differs |= np.array([bool(languages) for languages in users.languages], np.bool_)
-    for row in differs.nonzero()[0].tolist():
-        yield User(
-            UUID(bytes=users.key[row].tobytes()),
-            users.external_id[row],
-            discoverable=users.discoverable is None or bool(users.discoverable[row]),
-            personalised=users.personalised is None or bool(users.personalised[row]),
-            show_sensitive=users.show_sensitive is not None and bool(users.show_sensitive[row]),
-            languages=() if users.languages is None else users.languages[row],
-            audiences=tuple(audiences[row]),
-        )
 
 
 def _visibility_code(visibility: str, audience_id: str | None) -> int:
@@ -337,40 +232,6 @@ def _codes(codes: dict[Any, int], values: Iterable[Any]) -> NDArray[np.int32]:
     return np.array(
         [NO_ID if value is None else codes.setdefault(value, len(codes)) for value in values], np.int32
     )
-
-
-def _set_groups(
-    groups: NDArray[np.int32],
-    codes: dict[bytes, int],
-    rows: Rows,
-    keys: Sequence[bytes],
-    heads: Sequence[UUID | None],
-    row_of: Callable[[bytes], int | None],
-) -> None:
-    """Give the posts `rows` the group of their head: a thread's root, or a repost's original; the head joins as well.
-
-    A head that is unknown joins the group when it arrives.
-    """
-    for head in {head.bytes for head in heads if head is not None}:
-        if head not in codes:
-            codes[head] = len(codes)
-            if (row := row_of(head)) is not None and groups[row] == NO_ID:
-                groups[row] = codes[head]
-    groups[rows] = [
-        codes.get(key, NO_ID) if head is None else codes[head.bytes]
-        for key, head in zip(keys, heads, strict=True)
-    ]
-
-
-def _used_groups(
-    groups: NDArray[np.int32], codes: Mapping[bytes, int]
-) -> tuple[NDArray[np.int32], dict[bytes, int]]:
-    """`groups` by post and `codes` by head, without the groups that no post has."""
-    used = set(groups.tolist())
-    heads = [head for head, code in codes.items() if code in used]
-    new_code = np.full(len(codes) + 1, NO_ID, np.int32)  # the last one is of NO_ID
-    new_code[[codes[head] for head in heads]] = np.arange(len(heads))
-    return new_code[groups], {head: code for code, head in enumerate(heads)}
 
 
 def _put(rows: set[int], row: int, is_member: bool) -> None:

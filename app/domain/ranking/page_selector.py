@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.post_groups import NO_GROUP, PostGroups
 from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.row_set import RowSet
 from app.domain.feed.time_units import HOUR
-from app.domain.feed.visibility import NO_ID, FeedVisibility
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.selector import Selection
 
@@ -45,9 +45,9 @@ class PageSelector:
     ) -> Selection:
         """See `Selector`. Returns fewer posts if fewer threads are left."""
         state = context.state
-        chosen = one_per_thread(state.visibility, rows).nonzero()[0][: _LOOK_AHEAD_PAGES * size]
+        chosen = one_per_thread(state.groups, rows).nonzero()[0][: _LOOK_AHEAD_PAGES * size]
         rows, spaced = rows[chosen], values[chosen]
-        groups = (state.author, *state.visibility.groups) if len(earlier) else (state.author,)
+        groups = (state.author, *state.groups.arrays) if len(earlier) else (state.author,)
         for group in groups:  # `rows` have one post of each thread, so only earlier pages repeat a thread
             spaced = spaced_values(spaced, group[rows], group[earlier], self.repeat_factor, self.repeat_floor)
         order = (-spaced).argsort(kind="stable")
@@ -64,15 +64,15 @@ class PageSelector:
 
 
 def one_per_thread(
-    visibility: FeedVisibility, rows: NDArray[np.intp], page: NDArray[np.intp] = _NO_ROWS
+    groups: PostGroups, rows: NDArray[np.intp], page: NDArray[np.intp] = _NO_ROWS
 ) -> NDArray[np.bool_]:
     """(n,) true for the first of the posts `rows` of each thread, and of each original with its reposts.
 
     Posts of a thread, or reposts of an original, that the posts `page` contain are false.
     """
     keep = np.ones(len(rows), np.bool_)
-    for group in visibility.groups:
-        grouped = (keep & (group[rows] != NO_ID)).nonzero()[0]
+    for group in groups.arrays:
+        grouped = (keep & (group[rows] != NO_GROUP)).nonzero()[0]
         if len(grouped):
             codes = group[rows[grouped]]
             repeats = cumulative_count(codes) > 0

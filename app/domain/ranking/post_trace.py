@@ -57,7 +57,7 @@ def trace_post(pipeline: FeedPipeline, context: RankingContext, ranked: RankedLi
 
 def _page_rule(context: RankingContext, ranked: RankedList, place: int) -> PageRule | None:
     state, above = context.state, ranked.rows[: place + 1]
-    is_first = one_per_thread(state.visibility, above)
+    is_first = one_per_thread(state.groups, above)
     if not is_first[place]:
         return "one_per_thread"
     author = state.author[ranked.rows[place]]

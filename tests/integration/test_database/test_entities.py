@@ -317,7 +317,7 @@ def threads_of(state: FeedState, posts: dict[int, UUID]) -> list[list[str]]:
     """The posts of each thread. A thread of one post has no effect."""
     threads: dict[int, list[str]] = {}
     for row, id_ in posts.items():
-        threads.setdefault(int(state.visibility.thread[row]), []).append(str(id_))
+        threads.setdefault(int(state.groups.thread[row]), []).append(str(id_))
     threads.pop(-1, None)
     return [sorted(thread) for thread in threads.values()]
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from app.domain.feed.event_counting import DEFAULT_RULE
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits
+from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_arrays import state_from_arrays
 from app.domain.feed.timeline import FeedTimeline
-from app.domain.feed.visibility import PostSettings
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, shuffled
 from tests.support.state_copies import copied, saved_arrays
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.feed.visibility import FeedVisibility
+from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.post_groups import PostGroups
 from app.domain.ranking.page_selector import (
     draw_underexposed,
     exploration_seed,
@@ -89,17 +90,18 @@ def test_interleaving_keeps_every_post_once_and_scores_that_never_rise(kept, dra
     assert (np.diff(page.values) <= 0).all()
 
 
-def visibility_with(threads: list[int], originals: list[int]) -> FeedVisibility:
-    visibility = FeedVisibility()
-    visibility.thread, visibility.original = np.array(threads, np.int32), np.array(originals, np.int32)
-    visibility.has_groups = True
-    return visibility
+def groups_with(threads: list[int], originals: list[int]) -> PostGroups:
+    saved = {
+        name: {"code": np.array(codes, np.int32), "head": np.zeros(max(codes) + 1, KEY_DTYPE)}
+        for name, codes in (("thread", threads), ("original", originals))
+    }
+    return PostGroups.from_tree(saved, len(threads))
 
 
 def test_the_best_post_of_each_thread_and_of_each_original_is_chosen():
-    visibility = visibility_with([0, 0, -1, 1, -1, 1], [-1, -1, 0, -1, 0, -1])
+    groups = groups_with([0, 0, -1, 1, -1, 1], [-1, -1, 0, -1, 0, -1])
 
-    assert one_per_thread(visibility, np.array([5, 4, 3, 2, 1, 0])).tolist() == [
+    assert one_per_thread(groups, np.array([5, 4, 3, 2, 1, 0])).tolist() == [
         True,
         True,
         False,
@@ -107,7 +109,7 @@ def test_the_best_post_of_each_thread_and_of_each_original_is_chosen():
         True,
         False,
     ]
-    assert one_per_thread(visibility, np.arange(6), np.array([1, 4])).tolist() == [
+    assert one_per_thread(groups, np.arange(6), np.array([1, 4])).tolist() == [
         False,
         False,
         False,
@@ -123,12 +125,12 @@ def test_the_best_post_of_each_thread_and_of_each_original_is_chosen():
 )
 def test_no_thread_and_no_original_is_chosen_twice_and_none_is_omitted_without_need(groups, page):
     threads, originals = map(list, zip(*groups, strict=True))
-    visibility, rows = visibility_with(threads, originals), np.arange(len(groups))
+    post_groups, rows = groups_with(threads, originals), np.arange(len(groups))
     on_page = np.array([row for row in page if row < len(groups)], np.intp)
 
-    chosen = rows[one_per_thread(visibility, rows, on_page)]
+    chosen = rows[one_per_thread(post_groups, rows, on_page)]
 
-    for group in (visibility.thread, visibility.original):
+    for group in (post_groups.thread, post_groups.original):
         codes = [*dict.fromkeys(group[on_page].tolist()), *group[chosen].tolist()]
         assert len(codes) - codes.count(-1) == len(set(codes) - {-1})
     for row in set(rows.tolist()) - set(chosen.tolist()):

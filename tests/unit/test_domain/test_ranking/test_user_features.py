@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.group_sums import GroupSums
+from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.state import FeedState
-from app.domain.feed.visibility import PostSettings
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.post_features import POST_FEATURES, PostBatch
 from app.domain.ranking.post_table import post_inputs
