@@ -53,7 +53,7 @@ def add_posts(state: FeedState, posts: int, random: np.random.Generator) -> None
             np.frombuffer(random.bytes(16 * count), KEY_DTYPE).tolist(),
             external_ids=[None] * count,
             author=random.integers(0, state.n_users, count).astype(np.int32),
-            created=_START + np.arange(start, start + count) * (_SECONDS / posts),
+            created=_START + np.arange(start, start + count, dtype=np.float64) * (_SECONDS / posts),
             visible=np.ones(count, np.bool_),
             seq=np.arange(start, start + count),
             texts=texts,

@@ -16,14 +16,14 @@ _ROWS_PER_STEP = 50_000  # copied at once
 
 
 def grow(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
-    """`array`, or a copy with a last axis that is longer by a quarter or more, so that `size` fits.
+    """`array`, or a copy with a last axis that is longer by an eighth or more, so that `size` fits.
 
     The new part holds `fill`.
     """
     have = array.shape[-1]
     if size <= have:
         return array
-    shape = (*array.shape[:-1], max(size, have + have // 4, 16))
+    shape = (*array.shape[:-1], max(size, have + have // 8, 16))
     bigger = (
         np.full(shape, fill, array.dtype) if fill else np.zeros(shape, array.dtype)
     )  # zeros take no memory yet
