@@ -205,6 +205,8 @@ class StateUpdater:
             # first: a removed user has no row afterwards
             self._follows.apply(state, changes, self._writes("follows"))
             remove_users(state, changes.removed_users, self._writes("users"))
+        if changes.removed_users:
+            self._forget_removed_neighbours(state)
         # those that are new are placed next, and their users are added
         unplaced = {event.seq for event in unplaced_events(state, removed)}
         unplaced.difference_update(event.seq for event in changes.events)
@@ -296,6 +298,16 @@ class StateUpdater:
         n_events = state.n_events - state.checksums.events.count()  # events that the log has not returned yet
         self.apply_changes(rows)
         state.n_events = n_events + state.checksums.events.count()
+
+    def _forget_removed_neighbours(self, state: FeedState) -> None:
+        """Rank with a pipeline of the model in which removed users are nobody's neighbours."""
+        published = self.feed.ranker.published
+        if published is None:
+            return
+        ranker = ActiveRanker(published.model.pipeline(state, self.observer), published)
+        with self.change_lock, self.feed.lock.writing("users"):
+            if self.feed.state is state and self.feed.ranker.published is published:
+                self.feed.ranker = ranker
 
     # -- events --------------------------------------------------------------------------------------------------
 

@@ -66,6 +66,16 @@ class CollaborativeFilter:
             self._model = self._model.to_estimator()
         return self._model
 
+    def without_users(self, rows: NDArray[np.intp]) -> "CollaborativeFilter":
+        """The same without the weights of some rows, whose users are nobody's neighbours."""
+        if not len(rows):
+            return self
+        keep = np.ones(self.matrix.shape[0])
+        keep[rows] = 0.0
+        weights = self.matrix.data * keep.repeat(np.diff(self.matrix.indptr))
+        matrix = csr_array((weights, self.matrix.indices, self.matrix.indptr), self.matrix.shape)
+        return CollaborativeFilter(matrix, self._model)
+
     def neighbours(
         self, posts: NDArray[np.intp], weights: NDArray[np.float64], exclude_rows: Collection[int] = ()
     ) -> NearestUsers:

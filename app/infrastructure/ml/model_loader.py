@@ -125,9 +125,10 @@ class ServedModel:
 
     def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
         """The pipeline that ranks `state`. Raises InvalidArtifact if the model has other inputs than this version."""
+        users = state.user_rows.rows(key_array(self.user_keys)).astype(np.intp)
         recommender = NeighbourRecommender(
-            self.collaborative_filter,
-            state.user_rows.rows(key_array(self.user_keys)).astype(np.intp),
+            self.collaborative_filter.without_users(np.flatnonzero(users < 0)),  # they were erased since
+            users,
             state.post_rows.rows(key_array(self.post_keys)).astype(np.intp),
             self.options.kind_weights(),
             max_events=MAX_COMPARED_EVENTS,

@@ -95,3 +95,28 @@ def test_after_an_erasure_a_page_is_that_of_a_process_that_never_held_the_user()
 
     assert "exploration" in page.reasons
     assert (page.post_ids, page.reasons) == (expected.post_ids, expected.reasons)
+
+
+@pytest.mark.parametrize("installed", ["before the erasure", "after it, by a rollback"])
+def test_an_erased_user_is_nobodys_neighbour_in_a_model_that_was_trained_before(installed: str) -> None:
+    options = RankingOptions(exploration_share=0.0)
+    service = SmallService(options=options)
+    service.add_users("erased", "reader", "ann")
+    for number in range(30):
+        service.add_post(f"p{number}", "ann", age=timedelta(minutes=number))
+    service.catch_up()
+    for post in ("p1", "p2", "p3", "p20"):
+        service.track("erased", post, "share")
+    for post in ("p1", "p2", "p3"):
+        service.track("reader", post, "share")
+    service.publish()
+    published = service.feed.ranker.published
+    assert published is not None
+    assert "collaborative_filtering" in service.page("reader", limit=20).reasons
+
+    service.user_data.erase("erased")
+    service.catch_up()
+    if installed != "before the erasure":
+        service.workers.updater.replace_model(published, None)
+
+    assert "collaborative_filtering" not in service.page("reader", limit=20).reasons
