@@ -27,9 +27,6 @@ _FEW_KEYS: Final = 8  # for which Python takes less time than numpy
 _MULTIPLIERS: Final = tuple(randbits(64) for _ in range(4))
 _SUMMAND: Final = randbits(64)
 _WORDS: Final = Struct("<4I")
-# of the text of a UUID: the two digits of each byte, and the places of digits between the hyphens
-_HEX_DIGITS: Final = np.frombuffer(bytes(range(256)).hex().encode(), np.uint8).reshape(256, 2)
-_DIGIT_PLACES: Final = np.setdiff1d(np.arange(36), [8, 13, 18, 23])
 
 
 class UuidIndex(Mapping[bytes, int]):
@@ -237,8 +234,8 @@ def uuid_keys_from_text(ids: list[str]) -> Keys:
 
 def uuid_texts(keys: Keys) -> list[str]:
     """The inverse of `uuid_keys_from_text`."""
-    digits = _HEX_DIGITS[np.frombuffer(keys.tobytes(), np.uint8)].reshape(-1, 32)
-    texts = np.full((len(keys), 36), ord("-"), np.uint8)
-    texts[:, _DIGIT_PLACES] = digits
-    text = texts.tobytes().decode()
-    return [text[start : start + 36] for start in range(0, len(text), 36)]
+    h = keys.tobytes().hex()
+    return [
+        f"{h[i : i + 8]}-{h[i + 8 : i + 12]}-{h[i + 12 : i + 16]}-{h[i + 16 : i + 20]}-{h[i + 20 : i + 32]}"
+        for i in range(0, len(h), 32)
+    ]
