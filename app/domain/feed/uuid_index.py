@@ -21,6 +21,7 @@ _REMOVED: Final = -2
 _MIN_SLOTS_PER_KEY: Final = 1.5
 _NEW_SLOTS_PER_KEY: Final = 1.875  # the table grows by a quarter
 _KEYS_PER_STEP: Final = 1 << 16
+_MAX_RECENT_KEYS: Final = 1 << 14
 _FEW_KEYS: Final = 8  # for which Python takes less time than numpy
 # Strongly universal hashing of four 32-bit words (M. Dietzfelbinger, "Universal hashing and k-wise independent random
 # variables via integer arithmetic without primes", STACS 1996). Users may choose UUIDs, but do not know these numbers.
@@ -32,7 +33,9 @@ _WORDS: Final = Struct("<4I")
 class UuidIndex(Mapping[bytes, int]):
     """Rows by UUID (16 bytes), in order of rows: a hash table with open addressing and linear probing.
 
-    A key takes 16 bytes and 1.5 to 1.9 slots of 4 bytes. Requests may read while `reserve` runs in another thread.
+    A key takes 16 bytes and 1.5 to 1.9 slots of 4 bytes. Requests may read while `reserve` runs in another thread. The
+    rows of recent keys are in a dict as well: an event looks up its user and post about ten times, and a look into the
+    table takes 4 us. Without it, events are applied in 1.9 x the time.
 
     by_row  (n_rows,) the key of each row, dtype V16; rows may have keys that the index does not contain
     """
@@ -43,6 +46,7 @@ class UuidIndex(Mapping[bytes, int]):
         self._slots = np.full(8, _EMPTY, np.int32)
         self._length = 0
         self._used = 0  # slots of keys and of removed keys
+        self._recent: dict[bytes, int] = {}
         self._insert(np.arange(len(self.by_row)))
 
     def __len__(self) -> int:
@@ -66,8 +70,16 @@ class UuidIndex(Mapping[bytes, int]):
     def get(self, key: bytes, default: int | T, /) -> int | T: ...
     def get(self, key: bytes, default: Any = None, /) -> Any:
         """The row of a key."""
-        slot = self._slot_of(key)
-        return default if slot is None else self._slots.item(slot)
+        recent = self._recent
+        row = recent.get(key)
+        if row is None:
+            slot = self._slot_of(key)
+            if slot is None:
+                return default
+            if len(recent) >= _MAX_RECENT_KEYS:
+                recent.clear()
+            row = recent[key] = self._slots.item(slot)
+        return row
 
     def rows(self, keys: Keys) -> NDArray[np.int32]:
         """(n,) the row of each key, -1 where there is none."""
@@ -109,6 +121,7 @@ class UuidIndex(Mapping[bytes, int]):
             return None
         row = self._slots.item(slot)
         self._slots[slot] = _REMOVED
+        self._recent.pop(key, None)
         self._length -= 1
         return row
 
@@ -116,6 +129,7 @@ class UuidIndex(Mapping[bytes, int]):
         """Remove `keys` (n,), all of which are in the index. Their rows keep them in `by_row`."""
         for some in _steps(keys):
             self._slots[self._slots_of(some)] = _REMOVED
+        self._recent.clear()
         self._length -= len(keys)
 
     def copy(self) -> "UuidIndex":
