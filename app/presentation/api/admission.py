@@ -44,7 +44,10 @@ class FeedTurns:
     def __init__(
         self, max_wait_seconds: float, arrivals: Callable[[], int], clock: Callable[[], float] = perf_counter
     ) -> None:
-        """`arrivals` returns a number that changes when a request or a connection arrives."""
+        """`arrivals` returns a number that changes when a request or a connection arrives.
+
+        With `max_wait_seconds` below 0, no request gets a turn.
+        """
         self._max_wait_seconds = max_wait_seconds
         self._arrivals = arrivals
         self._clock = clock
@@ -63,7 +66,7 @@ class FeedTurns:
 
     async def wait(self) -> bool:
         """Wait for a turn. False if it would come too late."""
-        if self._free_places and not self._waiting:
+        if self._free_places and not self._waiting and self._max_wait_seconds >= 0:
             self._free_places -= 1
             self._turn_size += 1
             if not self._is_taking_turns:
