@@ -35,7 +35,7 @@ def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def test_what_is_being_written_is_taken_away_again(tmp_path: Path) -> None:
-    size = ["--users", "1000", "--posts", "5000", "--interactions", "200000"]
+    size = ["--users", "1000", "--posts", "1000", "--interactions", "60000"]
     process = started(tmp_path, "data.generate_fake_data", *size, "--output", str(tmp_path / "feed.json"))
     assert wait_until(lambda: any(tmp_path.iterdir()) or process.poll() is not None, 60)
 
