@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 
-const PACKAGE = path.resolve(import.meta.dirname, "..");
+const PACKAGE = path.resolve(import.meta.dirname, "../..");
 const MODULES = path.resolve(PACKAGE, "../../node_modules");
 /** Compressed size of everything that `@feed/client` and `@feed/client/react` load. */
 const MAX_BYTES = 12_000;
