@@ -9,9 +9,7 @@ tables: no post may be repeated, seen, hidden, the reader's own, or of somebody 
 import argparse
 import json
 import os
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -35,18 +33,18 @@ from app.domain.ranking.options import RankingOptions
 from app.infrastructure.clock import SystemClock
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.connection import create_feed_engine, deadline
-from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.ml.model_source import RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
-from app.shared.command_line import OneLineParser, fail, whole_number
-from benchmarks.run import Run
+from app.shared.command_line import OneLineParser, whole_number
+from benchmarks.run import run_with_own_database
 
 Recommend = Callable[[RecommendationRequest], RecommendationResponse | UnfinishedPage | ReturningUser]
 LIMIT: Final = 50
 _MODES: Final[Sequence[Mode]] = ("ranked", "newest", "following")
 _RETRIES: Final = 20  # of a page while the database is too slow
 _PREPARATION_SECONDS: Final = 1800.0
+_TIME_LIMIT_SECONDS: Final = 3600.0  # of each command
 
 _USERS = """
     INSERT INTO users (external_id, created_at)
@@ -257,21 +255,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = vars(parser.parse_args(argv))
     as_json = args.pop("json")
     size = Size(**args)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
-        try:
-            url = stack.enter_context(EmbeddedPostgres(folder))
-        except EmbeddedUnavailable as error:
-            return fail("benchmarks.deep_scroll", error)
-        run = Run(folder, url, 3600)
+    with run_with_own_database("benchmarks.deep_scroll", _TIME_LIMIT_SECONDS) as run, ExitStack() as stack:
         run.command("alembic", "upgrade", "head")
-        engine = create_feed_engine(url, connect_seconds=5)
+        engine = create_feed_engine(run.url, connect_seconds=5)
         stack.callback(engine.dispose)
         fill(engine, size, first=1, last=size.recent)
         print("benchmarks.deep_scroll: training", file=sys.stderr)
         run.command("training.train", "--learn-from", "500")
-        results = measure(url, size, folder / "models", folder / "keys")
+        results = measure(run.url, size, run.folder / "models", run.folder / "keys")
     print(json.dumps(results, indent=2) if as_json else table(results))
     faults = ("repeated", "forbidden", "abandoned")
     return int(any(results[mode][fault] for mode in _MODES for fault in faults))

@@ -10,14 +10,11 @@ A rate is held if the batches were stored in time, and the largest lag in the la
 import argparse
 import io
 import json
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -26,9 +23,8 @@ import psycopg2
 
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.default_schema import feed_schema
-from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
-from app.shared.command_line import OneLineParser, fail, positive, whole_number
-from benchmarks.run import Run, Server
+from app.shared.command_line import OneLineParser, positive, whole_number
+from benchmarks.run import Run, Server, run_with_own_database
 
 BATCH: Final = 500
 POLL_SECONDS: Final = 0.05
@@ -167,14 +163,8 @@ def for_program(results: Sequence[Ingest]) -> list[Mapping[str, Any]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns its exit code."""
     args = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
-        try:
-            url = stack.enter_context(EmbeddedPostgres(folder))
-        except EmbeddedUnavailable as error:
-            return fail("benchmarks.ingest", error)
-        results = measure(Run(folder, url, args.time_limit), args)
+    with run_with_own_database("benchmarks.ingest", args.time_limit) as run:
+        results = measure(run, args)
     print(json.dumps(for_program(results), indent=2) if args.json else table(results))
     return 0
 

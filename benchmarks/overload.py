@@ -14,20 +14,16 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import httpx
 
-from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
-from benchmarks.run import Run, Server
+from benchmarks.run import Run, Server, run_with_own_database
 from benchmarks.serving import SERVICE, UNCACHED, sample_ids
 
 OVERLOAD: Final = 4.0
@@ -133,17 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail("benchmarks.overload", "it needs two cores: one for the service, one for its callers")
     args.core = cores[0]
     os.sched_setaffinity(0, cores[1:])  # of PostgreSQL and the callers too
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
-        try:
-            url = stack.enter_context(EmbeddedPostgres(folder))
-        except EmbeddedUnavailable as error:
-            return fail("benchmarks.overload", error)
-        try:
-            results = measure(Run(folder, url, args.time_limit), args)
-        except subprocess.TimeoutExpired:
-            print(f"benchmarks.overload: not done within {args.time_limit:g} s", file=sys.stderr)
-            return 1
+    with run_with_own_database("benchmarks.overload", args.time_limit) as run:
+        results = measure(run, args)
     print(json.dumps(results, indent=2) if args.json else table(results))
     return 0
 

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +18,8 @@ from typing import Any, Final
 import httpx
 
 from app.infrastructure.config.settings import Settings
-from app.infrastructure.database.embedded import CHECKOUT
+from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, EmbeddedUnavailable
+from app.shared.command_line import fail
 from benchmarks.arrivals import NOTHING, Arrivals
 
 PATH: Final = "/recommendations/generate"
@@ -166,6 +169,26 @@ class Run:
         figures: dict[str, Any] = json.loads(self.command("benchmarks.load", given=json.dumps(job))[0])
         figures["cpu_ms_per_request"] = (server.cpu_seconds() - before) * 1000 / figures["requests"]
         return figures
+
+
+@contextmanager
+def run_with_own_database(name: str, time_limit_seconds: float) -> Iterator[Run]:
+    """A run of the benchmark `name` in a temporary folder, with a PostgreSQL of its own. Stops all that it started.
+
+    Raises SystemExit: with 2 if there is no PostgreSQL, with 1 after the time limit, and with 143 at SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
+        try:
+            url = stack.enter_context(EmbeddedPostgres(folder))
+        except EmbeddedUnavailable as error:
+            raise SystemExit(fail(name, error)) from None
+        try:
+            yield Run(folder, url, time_limit_seconds)
+        except subprocess.TimeoutExpired:
+            print(f"{name}: not done within {time_limit_seconds:g} s", file=sys.stderr)
+            raise SystemExit(1) from None
 
 
 def free_port() -> int:

@@ -16,27 +16,22 @@ The command ends within --time-limit.
 
 import argparse
 import json
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from app.domain.feed.live_posts import LivePostLimits
-from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
-from app.shared.command_line import OneLineParser, fail, positive, whole_number
+from app.shared.command_line import OneLineParser, positive, whole_number
 from benchmarks.archive import add_archive
 from benchmarks.arrivals import NOTHING, Arrivals
-from benchmarks.run import Run, Server
+from benchmarks.run import Run, Server, run_with_own_database
 from training.learning.model_selection import MIN_REQUESTS
 
 MAX_USERS = 1000  # who send requests in turns
@@ -206,18 +201,8 @@ def report_progress(message: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns its exit code."""
     args = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="feed-benchmark-")))
-        try:
-            url = stack.enter_context(EmbeddedPostgres(folder))
-        except EmbeddedUnavailable as error:
-            return fail("benchmarks.serving", error)
-        try:
-            results = measure(Run(folder, url, args.time_limit), args)
-        except subprocess.TimeoutExpired:
-            print(f"benchmarks.serving: not done within {args.time_limit:g} s", file=sys.stderr)
-            return 1
+    with run_with_own_database("benchmarks.serving", args.time_limit) as run:
+        results = measure(run, args)
     print(json.dumps(results, indent=2) if args.json else table(results))
     return 0
 
