@@ -12,6 +12,7 @@ from app.application.feed_lock import FeedLock
 from app.domain.feed.state import FeedState
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.pipeline import FeedPipeline
+from app.domain.services.stage_observer import StageObserver
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class ActiveRanker:
 
     pipeline: FeedPipeline
     published: PublishedModel | None = None
+
+    @classmethod
+    def of(cls, published: PublishedModel, state: FeedState, observer: StageObserver) -> "ActiveRanker":
+        """The ranker of a model for the rows that `state` has now. Raises InvalidArtifact."""
+        return cls(published.model.pipeline(state, observer), published)
 
     @property
     def model_version(self) -> str | None:

@@ -123,7 +123,7 @@ class PostEvictor:
         with updater.write_lock:
             published = feed.ranker.published
             # another pipeline, because that of a model refers to rows
-            ranker = published and ActiveRanker(published.model.pipeline(state, updater.observer), published)
+            ranker = published and ActiveRanker.of(published, state, updater.observer)
             with updater.change_lock, self._writing():
                 if feed.state is state:
                     feed.ranker = ranker or feed.ranker

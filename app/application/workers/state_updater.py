@@ -122,10 +122,7 @@ class StateUpdater:
         None: the state has them. Raises InvalidArtifact.
         """
         state = self.feed.state
-        ranker, before = (
-            ActiveRanker(published.model.pipeline(state, self.observer), published),
-            self.feed.ranker,
-        )
+        ranker, before = ActiveRanker.of(published, state, self.observer), self.feed.ranker
         with self.change_lock:
             text = state.text
             if vectors is not None:
@@ -304,7 +301,7 @@ class StateUpdater:
         published = self.feed.ranker.published
         if published is None:
             return
-        ranker = ActiveRanker(published.model.pipeline(state, self.observer), published)
+        ranker = ActiveRanker.of(published, state, self.observer)
         with self.change_lock, self.feed.lock.writing("users"):
             if self.feed.state is state and self.feed.ranker.published is published:
                 self.feed.ranker = ranker
