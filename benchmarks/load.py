@@ -14,6 +14,16 @@ from typing import Any, cast
 import numpy as np
 
 
+def whole_response(read: bytearray) -> tuple[bytes, int] | None:
+    """The head in lower case, and the length, of the response at the start of `read`; None if it is not complete."""
+    end = read.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    head = bytes(read[:end]).lower()
+    length = end + 4 + int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+    return None if len(read) < length else (head, length)
+
+
 class Caller(asyncio.Protocol):
     """One connection."""
 
@@ -33,17 +43,13 @@ class Caller(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._read += data
-        end = self._read.find(b"\r\n\r\n")
-        if end < 0:
+        if (response := whole_response(self._read)) is None:
             return
-        head = bytes(self._read[:end]).lower()
-        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(self._read) < end + 4 + length:
-            return
+        head, length = response
         if not head.startswith(b"http/1.1 200"):
             self._end(RuntimeError(head.partition(b"\r\n")[0].decode("latin-1")))
             return
-        del self._read[: end + 4 + length]
+        del self._read[:length]
         now = perf_counter()
         self._took.append(now - self._asked_at)
         if now < self._until:

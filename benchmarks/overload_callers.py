@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from benchmarks.load import request_of
+from benchmarks.load import request_of, whole_response
 
 _GAVE_UP: Final = "gave_up"
 _BROKEN: Final = "broken"
@@ -38,14 +38,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._read += data
-        end = self._read.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = bytes(self._read[:end]).lower()
-        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        if len(self._read) >= end + 4 + length:
+        if (response := whole_response(self._read)) is not None:
             self._read.clear()
-            self._end(head[9:12].decode())
+            self._end(response[0][9:12].decode())
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
