@@ -1,7 +1,7 @@
 """Applies events, and their removal, to a state, each once."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -41,7 +41,8 @@ class EventUpdates:
         newest = np.sort(event_seqs)[-MAX_REMEMBERED_EVENTS:]
         # number of the event to number of its post, oldest event first
         self._applied = OrderedDict.fromkeys(newest.tolist(), _ANY_POST)
-        self._removed: OrderedDict[int, None] = OrderedDict()  # numbers of removed events, oldest first
+        # numbers of events that are not in the number of events: removed, or of unknown posts; oldest first
+        self._uncounted: OrderedDict[int, None] = OrderedDict()
 
     def record(
         self,
@@ -72,6 +73,7 @@ class EventUpdates:
         if uncounted:
             _count(state, uncounted, received_events(state, before), writing)
         if state.complete_from is None:
+            self._uncounted.update(dict.fromkeys(_numbers(new) - _numbers(of_known_posts)))
             new = of_known_posts
         state.n_events += len(new) - len(of_known_posts)  # the others are of evicted posts
         state.n_events -= sum(event.seq in self._applied for event in new)  # of posts that were re-created
@@ -80,33 +82,36 @@ class EventUpdates:
         for event in new:
             row = state.post_rows.get(event.interaction.post_id.bytes)
             self._applied[event.seq] = _ANY_POST if row is None else int(state.seq[row])
-        _forget_oldest(self._applied)
+        for number in _numbers(new) & self._uncounted.keys():
+            del self._uncounted[number]
+        for remembered in (self._applied, self._uncounted):
+            _forget_oldest(remembered)
 
     def count_removed(self, state: FeedState, removed: Sequence[RemovedEvents]) -> None:
         """Subtract removed events from the number of events, each once."""
-        left = {event.seq for one in removed for event in one.remaining}
-        new = {seq for one in removed for seq in one.seqs} - left - self._removed.keys()
-        self._removed.update(dict.fromkeys(new))
+        left = _numbers(event for one in removed for event in one.remaining)
+        new = {seq for one in removed for seq in one.seqs} - left - self._uncounted.keys()
+        self._uncounted.update(dict.fromkeys(new))
         state.n_events -= len(new)
-        _forget_oldest(self._removed)
+        _forget_oldest(self._uncounted)
 
     def array_tree(self) -> ArrayTree:
-        """The numbers of applied and removed events (see `from_tree`)."""
+        """The numbers of applied events, and of those that are not counted (see `from_tree`)."""
         return {
             "applied": partial(number_array, list(self._applied)),
             "post_seq": partial(number_array, list(self._applied.values())),
-            "removed": partial(number_array, list(self._removed)),
+            "uncounted": partial(number_array, list(self._uncounted)),
         }
 
     @classmethod
     def from_tree(cls, tree: ArrayTree) -> "EventUpdates":
         """The inverse of `array_tree`. Raises ValueError."""
-        applied, rows, removed = (
-            array_of(tree, name, np.int64) for name in ("applied", "post_seq", "removed")
+        applied, rows, uncounted = (
+            array_of(tree, name, np.int64) for name in ("applied", "post_seq", "uncounted")
         )
         updates = cls()
         updates._applied.update(zip(applied.tolist(), rows.tolist(), strict=True))
-        updates._removed.update(dict.fromkeys(removed.tolist()))
+        updates._uncounted.update(dict.fromkeys(uncounted.tolist()))
         return updates
 
     def _is_applied(self, state: FeedState, event: StoredInteraction) -> bool:
@@ -139,6 +144,10 @@ def _count(
         step = slice(start, start + _EVENTS_PER_STEP)
         with writing():
             state.record(events[step], counts[step])
+
+
+def _numbers(events: Iterable[StoredInteraction]) -> set[int]:
+    return {event.seq for event in events}
 
 
 def _forget_oldest(events: OrderedDict[int, Any]) -> None:

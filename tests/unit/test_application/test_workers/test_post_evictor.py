@@ -279,6 +279,9 @@ evictions_and_changes = st.lists(
 
 
 @settings(max_examples=8)
+@example(  # an event of a post that is not known yet, of a user who is removed with it
+    steps=[("erase", [("post", 0, 12), ("event", 0, 12)])], limits=LivePostLimits(1, 1, 0)
+)
 @given(steps=evictions_and_changes, limits=st.builds(LivePostLimits, *[st.integers(1, 5)] * 2, st.just(0)))
 def test_any_changes_and_evictions_give_the_state_of_a_full_read_without_the_evicted_posts(
     steps: list[tuple[str, list[Change]]], limits: LivePostLimits
