@@ -26,7 +26,7 @@ from app.domain.repositories.interaction_repository import (
     StoredPairs,
 )
 
-_EVENTS_PER_STEP = 25
+_EVENTS_PER_STEP = 15
 _ANY_POST = -1
 _NO_EVENTS = np.empty(0, np.int64)
 MAX_REMEMBERED_EVENTS: Final = 200_000

@@ -15,7 +15,7 @@ from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
 from app.domain.repositories.interaction_repository import UserAndPost
 
-_POSTS_PER_STEP = 5
+_POSTS_PER_STEP = 3
 
 
 def upsert_posts(
