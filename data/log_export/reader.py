@@ -101,7 +101,8 @@ class _Export:
                 parts.append(events[np.flatnonzero(counts)])
         events = EventColumns.concatenate(parts)
         del parts  # so that sorting needs a second copy only
-        return events[np.lexsort((events.seq, events.time_us))], has_older
+        events.sort_in_place()
+        return events, has_older
 
     def _changed(self) -> list[tuple[int, NDArray[np.int64]]]:
         """Run -> the numbers of the events that it changed."""

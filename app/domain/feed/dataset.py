@@ -157,6 +157,14 @@ class EventColumns:
         ]
         return cls(*columns)  # type: ignore[arg-type]
 
+    def sort_in_place(self) -> None:
+        """Sort by time, then by number. It copies one column at a time: a copy of all would double the memory."""
+        order = np.lexsort((self.seq, self.time_us))
+        for name in self.__dataclass_fields__:
+            column = getattr(self, name)
+            if column is not None:
+                column[:] = column[order]
+
     @cached_property
     def time(self) -> NDArray[np.float64]:
         """Times in seconds."""

@@ -11,6 +11,7 @@ from itertools import compress
 from typing import Any, Final
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
@@ -29,7 +30,10 @@ from app.domain.feed.row_checksums import Checksums, ComparedPosts, EventChecksu
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.schema import SchemaName
 
+log = structlog.get_logger()
+
 RECORDS_PER_PAGE = 100_000
+_PAGES_PER_REPORT: Final = 10
 ROWS_PER_FETCH = 20_000
 EPOCH_2000_US = 946_684_800_000_000
 """PostgreSQL's binary timestamptz counts microseconds from this time, in microseconds since the Unix epoch."""
@@ -307,7 +311,7 @@ def _events(
             SELECT {EVENT_RECORD} || int4send({EVENT_HASH}) AS record, seq
             FROM {source} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""
-    page, last = np.empty(0, EVENT), 0
+    page, last, n_read = np.empty(0, EVENT), 0, 0
     pages: list[EventColumns] = []
     checksums = EventChecksums()
     while True:
@@ -319,8 +323,13 @@ def _events(
         if content is None:
             break
         page, last = np.frombuffer(content, EVENT), highest
+        n_read += len(page)
+        if len(pages) % _PAGES_PER_REPORT == 0:
+            log.info("feed.reading", events=n_read)
     events = EventColumns.concatenate(pages)
-    return events[np.lexsort((events.seq, events.time_us))], checksums
+    pages.clear()  # before another copy
+    events.sort_in_place()
+    return events, checksums
 
 
 def read_events(connection: Connection, source: str, *values: object) -> KeyedEvents:

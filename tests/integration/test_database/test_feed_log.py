@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+import structlog
 from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Interaction
@@ -302,16 +303,19 @@ def test_more_events_than_a_page_of_the_full_read_are_all_read(
 ) -> None:
     monkeypatch.setattr("app.infrastructure.database.full_read.RECORDS_PER_PAGE", 7)
     monkeypatch.setattr("app.infrastructure.database.full_read.ROWS_PER_FETCH", 2)
+    monkeypatch.setattr("app.infrastructure.database.full_read._PAGES_PER_REPORT", 1)
     tables.add_users(*(a_user(f"u{n}") for n in range(20)))
     for n in range(20):
         tables.add_follow(user_uuid(f"u{n}"), user_uuid("anna"))
     given = [did(f"u{n}", "second", at=NOON + timedelta(seconds=n)) for n in range(20)]
     SqlInteractionRepository(engine, budget_seconds=20).record(given)
 
-    history = SqlFeedLog(engine).read_all().dataset
+    with structlog.testing.capture_logs() as logs:
+        history = SqlFeedLog(engine).read_all().dataset
 
     assert len(history.follows) == 20
     assert [history.users.external_id[row] for row in history.events.user] == [f"u{n}" for n in range(20)]
+    assert [one["events"] for one in logs if one["event"] == "feed.reading"] == [7, 14, 20]
 
 
 def test_databases_schemas_and_rebuilt_tables_have_different_sources(engine: Engine) -> None:
