@@ -66,12 +66,15 @@ OTHER_TABLES: Final[Mapping[str, str]] = {
     "feed_alembic_version": "the version of the schema",
     "feed_change": "the outbox: keys of changed rows, which are purged",
     "feed_change_swept": "one transaction number",
+    "feed_engagement": "likes, comments and shares by user, which triggers count and remove with user_interaction",
+    "feed_engagement_backfill": "two numbers of events",
+    "feed_engagement_count": "how many users like, comment and share each post",
     "feed_dropped_view": "definitions of views",
     "feed_import": "time shifts of data sets",
     "feed_post_key": "ids of posts of a team",
     "feed_post_number": "numbers of posts of a team",
     "impression_count": "how often each post was shown",
 }
-"""Tables without rows about users, and what they hold."""
+"""Tables without rows about users, or with rows that follow from another table, and what they hold."""
 INTERNAL_COLUMNS: Final = ("seq", "xid")
 """Columns that are not exported: their values mean nothing outside of the database."""

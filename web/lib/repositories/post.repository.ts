@@ -34,24 +34,24 @@ const COLUMNS = `
   (extract(epoch FROM p.created_at) * 1000000)::bigint AS created_us,
   COALESCE(a.external_id, a.id::text) AS author_id, ${userName("a", "n")} AS author_name, n.follower_count,
   EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = $1 AND f.followee_id = a.id) AS author_followed,
-  GREATEST(COALESCE(c.like_count, 0), e.likes) AS likes,
-  GREATEST(COALESCE(c.comment_count, 0), e.comments) - e.hidden_comments AS comments,
-  e.shares, e.liked, e.shared`;
+  GREATEST(COALESCE(c.like_count, 0), COALESCE(e.likes, 0)) AS likes,
+  GREATEST(COALESCE(c.comment_count, 0), COALESCE(e.comments, 0)) - h.comments AS comments, COALESCE(e.shares, 0) AS shares,
+  COALESCE(o.likes > 0, false) AS liked, COALESCE(o.shares > 0, false) AS shared`;
 
-// The counts use idx_user_interaction_post and are computed for the posts of one page only.
+// Triggers of the service keep the counts: a post has a few rows, and a user has one with each post.
 const JOINS = `
   LEFT JOIN feed_users a ON a.id = p.author_id
   LEFT JOIN feed_user_names n ON n.id = a.id
   LEFT JOIN feed_post_counts c ON c.id = p.id
   CROSS JOIN LATERAL (
-    SELECT count(DISTINCT i.user_id) FILTER (WHERE i.interaction_type = 'like') AS likes,
-           count(*) FILTER (WHERE i.interaction_type = 'comment') AS comments,
-           count(*) FILTER (WHERE i.interaction_type = 'comment' AND i.user_id IN (${HIDDEN_USERS})) AS hidden_comments,
-           count(*) FILTER (WHERE i.interaction_type = 'share') AS shares,
-           COALESCE(bool_or(i.interaction_type = 'like' AND i.user_id = $1), false) AS liked,
-           COALESCE(bool_or(i.interaction_type = 'share' AND i.user_id = $1), false) AS shared
-    FROM user_interaction i WHERE i.post_id = p.id
-  ) e`;
+    SELECT sum(g.likes) AS likes, sum(g.comments) AS comments, sum(g.shares) AS shares
+    FROM feed_engagement_count g WHERE g.post_id = p.id
+  ) e
+  LEFT JOIN feed_engagement o ON o.post_id = p.id AND o.user_id = $1
+  CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(g.comments), 0) AS comments FROM feed_engagement g
+    WHERE g.post_id = p.id AND g.user_id IN (${HIDDEN_USERS})
+  ) h`;
 
 /**
  * Leaves out posts that the viewer may not see or does not want to see. The function belongs to the service and holds

@@ -58,6 +58,29 @@ describe("the queries", () => {
     assert.equal((await texts("user-8"))?.length, 5);
   });
 
+  it("count each user once as one who likes or shares, and no comment of a muted author", async () => {
+    const post = await postOf("user-23");
+    const add = (user: string, type: string, times: number) =>
+      query(
+        `INSERT INTO user_interaction (user_id, post_id, interaction_type) SELECT $1, $2, $3 FROM generate_series(1, $4)`,
+        [userUuid(user), post, type, times],
+      );
+    await add("user-1", "share", 200);
+    for (const user of ["user-1", "user-2"]) await add(user, "like", 2);
+    for (const user of ["user-1", "user-2"]) await add(user, "comment", 3);
+    await control("user-9", "mute_author", userUuid("user-1"));
+
+    const counts = async (viewer: string) => {
+      const [found] = await findPosts(viewer, [post]);
+      return found && [found.likeCount, found.commentCount, found.shareCount, found.liked, found.shared];
+    };
+
+    assert.deepEqual(await counts("user-1"), [2, 6, 1, true, true]);
+    assert.deepEqual(await counts("user-9"), [2, 3, 1, false, false]);
+    await query("DELETE FROM user_interaction WHERE post_id = $1 AND interaction_type <> 'like'", [post]);
+    assert.deepEqual(await counts("user-2"), [2, 0, 0, true, false]);
+  });
+
   it("show the comments of visible posts only", async () => {
     const [hidden, muted] = [await postOf("user-21"), await postOf("user-22")];
     await control("user-9", "hide_post", hidden);

@@ -19,6 +19,7 @@ from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.embedded import EmbeddedUnavailable
 from app.infrastructure.database.migrate import VERSION_TABLE
 from app.infrastructure.database.migrations.concurrent_indexes import build_indexes
+from app.infrastructure.database.migrations.engagement_backfill import count_old_events
 from app.infrastructure.database.schema import SchemaName
 from app.shared.exceptions import ConfigurationError
 
@@ -26,10 +27,11 @@ LOCK_TIMEOUT_SECONDS: Final = 3
 
 
 def run(connection: Connection, schema: SchemaName) -> None:
-    """Build missing indexes, then run the migrations in one transaction; create the schema if it is missing.
+    """Build missing indexes, run the migrations in one transaction, then count old events; create a missing schema.
 
     An advisory lock makes concurrent migrations of one schema wait for each other. A table that another session locks
-    for LOCK_TIMEOUT_SECONDS ends the migrations, and nothing is changed.
+    for LOCK_TIMEOUT_SECONDS ends the migrations, and nothing is changed; if it ends the counting of old events, the
+    next run continues it.
     """
     build_indexes(connection, schema)
     with connection.begin():
@@ -48,6 +50,7 @@ def run(connection: Connection, schema: SchemaName) -> None:
         )
         context.run_migrations()
         _reset_future_transactions(connection, schema)  # after a restore from a dump of another cluster
+    count_old_events(connection, schema, lock_seconds=LOCK_TIMEOUT_SECONDS)
 
 
 def _reset_future_transactions(connection: Connection, schema: SchemaName) -> None:
