@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.dto.recommendation_request import Mode
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 from app.domain.feed.row_set import RowSet
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_position import TimePosition
 from app.domain.ranking.page_selector import one_per_thread
 from app.domain.ranking.pipeline import FeedPipeline, Page, RankedList
 from app.domain.services.ranking_context import RankingContext
+from app.domain.services.scorer_interface import strengths_of
 
 Rows = NDArray[np.intp]
 TRUNCATED_LENGTH = 500  # ranked posts that a cached list keeps for the next pages
 _NO_ROWS = np.empty(0, np.intp)
-_NO_POSTS = Page(_NO_ROWS, np.empty(0), [])
+_NO_POSTS = Page(_NO_ROWS, np.empty(0), [], strengths_of({}, 0))
 _FIRST_SCAN = 256  # posts
 _SECONDS_PER_DAY = 86400.0
 
@@ -79,12 +80,14 @@ class FeedList:
             self._append(self._next_by_time(pipeline, context, stop - len(self.listed.rows)))
         # scores never rise from one post to the next
         values = np.minimum.accumulate(self.listed.values[start:stop])
-        page = Page(self.listed.rows[start:stop], values, self.listed.reasons[start:stop])
+        listed = self.listed
+        page = Page(listed.rows[start:stop], values, listed.reasons[start:stop], listed.strengths[start:stop])
         if length_before:
             keep = pipeline.eligible(context, page.rows)
             if self.mode == "following":  # the user may have unfollowed an author since
                 keep &= context.by_followed(page.rows)
-            page = Page(page.rows[keep], values[keep], list(compress(page.reasons, keep.tolist())))
+            reasons = list(compress(page.reasons, keep.tolist()))
+            page = Page(page.rows[keep], values[keep], reasons, page.strengths[keep])
         return page, len(self.listed.rows) < stop
 
     @property
@@ -143,7 +146,11 @@ class FeedList:
         """The newest `count` posts that are not listed; with `on_page`, one of each thread that `on_page` lacks."""
         rows = self._rows_by_time(context)
         rows = first_eligible(pipeline, context, rows, count, self.listed.rows, on_page)
-        return Page(rows, self.values_by_time(_age_days(context, rows)), [self.reason] * len(rows))
+        values, strengths = (
+            self.values_by_time(_age_days(context, rows)),
+            strengths_of({EvidenceKind.NEW: 1.0}, len(rows)),
+        )
+        return Page(rows, values, [self.reason] * len(rows), strengths)
 
     def start_by_time(self, now: float) -> TimePosition:
         """The position that the posts of the list by time are after; `now` in seconds."""
@@ -167,6 +174,7 @@ class FeedList:
             np.concatenate([listed.rows, page.rows]),
             np.concatenate([listed.values, page.values]),
             listed.reasons + page.reasons,
+            np.concatenate([listed.strengths, page.strengths]),
         )
 
 

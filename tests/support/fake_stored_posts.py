@@ -30,6 +30,7 @@ class InMemoryStoredPosts:
                 places[place].id,
                 None if places[place].external_id == str(places[place].id) else places[place].external_id,
                 place,
+                places[place].author_id,
                 places[place].root_id,
                 places[place].repost_of,
             )

@@ -24,7 +24,7 @@ from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
-from app.domain.entities import Interaction, InteractionType, Post, Reason, User
+from app.domain.entities import Evidence, EvidenceKind, Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import DomainError, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
@@ -49,6 +49,13 @@ from tests.support.fake_storage import (
 from tests.support.fake_user_data import InMemoryUserData
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_EVIDENCE = (
+    None,
+    Evidence(EvidenceKind.FOLLOWED_AUTHOR, user_id=str(user_uuid("ann"))),
+    Evidence(EvidenceKind.TRENDING, count=12),
+    Evidence(EvidenceKind.TAG, tag="tides"),
+    Evidence(EvidenceKind.NEW),
+)
 
 
 WHOLE = ServiceState(
@@ -105,6 +112,7 @@ class ListRecommender:
             external_ids=[None if one % 2 else self._external[one] for one in page],
             scores=[1 - one / len(self._uuids) for one in page],
             reasons=[Reason.TRENDING for _ in page],
+            evidence=[_EVIDENCE[one % len(_EVIDENCE)] for one in page],
             source="cold_start",
             degraded=False,
             exhausted=len(page) == len(left),

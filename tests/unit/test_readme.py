@@ -403,4 +403,4 @@ def test_the_example_scorer_can_be_added() -> None:
 
     assert scored.values.max() == 1.0
     assert scored.values.min() == 0.0
-    assert len(scored.reasons(rows[:3])) == len(scored.explanations(rows[:3])) == 3
+    assert len(scored.grounds(rows[:3]).reasons) == len(scored.explanations(rows[:3])) == 3

@@ -1,25 +1,36 @@
 "use client";
 
-import { useId, useRef, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useId, useLayoutEffect, useRef, useState } from "react";
 import type { PostExplanation } from "@/lib/feed/post";
 import { CloseIcon, SparkIcon } from "./icons";
 import { placeBelow } from "./place-popover";
-import { flattenDetails, formatNumber, reasonLabel, reasonSentence } from "./reasons";
+import { barsOf, formatNumber, rawValues } from "./reasons";
 
-/** A button with the reason for a recommendation. It opens a popover with the numbers behind the score. */
-export function Explanation({ explanation }: { explanation: PostExplanation }) {
+const MAX_BARS = 8;
+
+interface ExplanationProps {
+  postId: string;
+  /** Why the post is shown. */
+  sentence: string;
+}
+
+/** A button that says why a post is shown. It opens a popover, which loads what the score is made of. */
+export function Explanation({ postId, sentence }: ExplanationProps) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const close = useRef<HTMLButtonElement>(null);
+  const popover = useRef<HTMLDivElement>(null);
   const [open, setOpen] = useState(false);
   return (
     <>
       <button ref={button} type="button" className="explanation-button" popoverTarget={id} aria-haspopup="dialog">
         <SparkIcon />
         <span className="visually-hidden">Why this post: </span>
-        {reasonLabel(explanation.reason)}
+        <span className="sentence">{sentence}</span>
       </button>
       <div
+        ref={popover}
         id={id}
         popover="auto"
         role="dialog"
@@ -46,46 +57,83 @@ export function Explanation({ explanation }: { explanation: PostExplanation }) {
             <CloseIcon />
           </button>
         </header>
-        {open && <ExplanationDetails explanation={explanation} />}
+        <p>{sentence}.</p>
+        {open && (
+          <Details postId={postId} onLoaded={() => popover.current && placeBelow(popover.current, button.current)} />
+        )}
       </div>
     </>
   );
 }
 
-function ExplanationDetails({ explanation }: { explanation: PostExplanation }) {
-  const facts = flattenDetails(explanation.details);
-  const numbers = facts.filter((fact): fact is { name: string; value: number } => typeof fact.value === "number");
-  const texts = facts.filter((fact) => typeof fact.value === "string");
-  const largest = Math.max(...numbers.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
+interface DetailsProps {
+  postId: string;
+  /** Called when the details take up their room. */
+  onLoaded: () => void;
+}
+
+function Details({ postId, onLoaded }: DetailsProps) {
+  const { data, isPending, isError } = useQuery({
+    queryKey: ["explanation", postId],
+    queryFn: async ({ signal }): Promise<PostExplanation> => {
+      const response = await fetch(`/api/posts/${postId}/explanation`, { signal });
+      if (!response.ok) throw new Error(`GET /api/posts/${postId}/explanation: status ${response.status}`);
+      return (await response.json()) as PostExplanation;
+    },
+    retry: false,
+  });
+  useLayoutEffect(() => {
+    if (data) onLoaded();
+  }, [data, onLoaded]);
   return (
-    <>
-      <p>{reasonSentence(explanation.reason)}</p>
-      {numbers.length > 0 && (
-        <dl className="facts">
-          {numbers.slice(0, 8).map(({ name, value }) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>
-                <span className="bar" style={{ "--fraction": Math.abs(value) / largest }} />
-                <span className="number">{formatNumber(value)}</span>
-              </dd>
-            </div>
-          ))}
-        </dl>
-      )}
-      {texts.length > 0 && (
-        <dl className="facts texts">
-          {texts.slice(0, 6).map(({ name, value }) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
-      )}
-      <p className="quiet">
-        Score {formatNumber(explanation.score)} on this page · <code>{explanation.reason}</code>
-      </p>
-    </>
+    <div aria-busy={isPending}>
+      {isPending && <p className="quiet">Loading the details</p>}
+      {isError && <p className="quiet">The details are temporarily unavailable.</p>}
+      {data && <Bars explanation={data} />}
+      {data && <RawValues explanation={data} />}
+    </div>
+  );
+}
+
+/** Bars to the right raise the score of the post, bars to the left lower it. */
+function Bars({ explanation }: { explanation: PostExplanation }) {
+  const bars = barsOf(explanation).slice(0, MAX_BARS);
+  if (bars.length === 0) return null;
+  const largest = Math.max(...bars.map(({ value }) => Math.abs(value)));
+  return (
+    <dl className="facts">
+      {bars.map(({ name, value }) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <span
+              className="bar"
+              data-sign={value < 0 ? "lowers" : "raises"}
+              style={{ "--fraction": Math.abs(value) / largest }}
+            />
+            <span className="number">
+              {value > 0 && "+"}
+              {formatNumber(value)}
+            </span>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function RawValues({ explanation: { factors: _shownAsBars, ...values } }: { explanation: PostExplanation }) {
+  return (
+    <details className="raw-values">
+      <summary>All values</summary>
+      <dl>
+        {rawValues(values).map(({ name, text }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
   );
 }

@@ -12,6 +12,7 @@ import { useFeedback } from "./feedback-provider";
 import { useFollows } from "./follows-provider";
 import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
 import { PostMenu } from "./post-menu";
+import { whySentence } from "./reasons";
 import { RelativeTime } from "./relative-time";
 
 const MAX_TAGS = 5;
@@ -68,13 +69,23 @@ export const PostCard = memo(function PostCard({ post, requestId, position, sing
             onToggle={() => setCommentsOpen((open) => !open)}
           />
           <ShareButton post={post} requestId={requestId} announce={announce} />
-          {post.why && <Explanation explanation={post.why} />}
+          <Why post={post} />
         </footer>
         <div id={ids.comments}>{commentsOpen && <Comments postId={post.id} onComment={addComment} />}</div>
       </div>
     </article>
   );
 });
+
+/** Why the post is shown, with what the user changed on this page. */
+function Why({ post }: { post: PostWithUser }) {
+  const { isFollowing } = useFollows();
+  if (post.why === null) return null;
+  let { why } = post;
+  if (post.author !== null && isFollowing(post.author)) why = { kind: "followed_author" };
+  else if (why.kind === "followed_author") why = { kind: "recommended" };
+  return <Explanation postId={post.id} sentence={whySentence(why, post.author?.name ?? null)} />;
+}
 
 type ActionProps = Pick<PostCardProps, "post" | "requestId" | "announce">;
 

@@ -1,62 +1,107 @@
-const REASONS: Record<string, { short: string; long: string }> = {
-  collaborative_filtering: {
-    short: "Readers like you",
-    long: "People who engage with the same posts as you engaged with this one.",
-  },
-  content_similarity: {
-    short: "Similar content",
-    long: "Its text and topics are similar to posts you have engaged with.",
-  },
-  trending: { short: "Trending", long: "Many people are engaging with it right now." },
-  recent: { short: "New", long: "It is one of the newest posts that you have not seen." },
-  popular_author: { short: "Popular author", long: "It is new, and many people engage with its author." },
-  following: { short: "Following", long: "You follow its author." },
-  exploration: {
-    short: "Explore",
-    long: "Few people have seen it yet. Everyone gets some of these posts, so that we learn who likes them.",
-  },
+import type { PostExplanation, PostWhy } from "@/lib/feed/post";
+
+/** A sentence of one line that is true of a recommended post and its viewer. */
+export function whySentence({ kind, count = 0, tag = "" }: PostWhy, authorName: string | null): string {
+  switch (kind) {
+    case "followed_author":
+      return authorName === null ? "You follow its author" : `You follow ${authorName}`;
+    case "similar_users":
+      return `${count} people with your taste liked this`;
+    case "read_author":
+      return "From an author you read";
+    case "new_from_read_author":
+      return "New from an author you read";
+    case "trending":
+      return `Trending: ${count} or more people reacted this week`;
+    case "tag":
+      return `You often read #${tag}`;
+    case "new":
+      return "New";
+    case "exploration":
+      return "Few people have reacted yet";
+    default:
+      return "Suggested for you"; // also a kind that this version does not know
+  }
+}
+
+/** Features of the ranking, and parts of its formula, as a reader understands them. Some share a name. */
+const FACTOR_NAMES: Record<string, readonly string[]> = {
+  "You follow its author": ["follows_author"],
+  "You read its author": ["author_affinity"],
+  "You read its topic": ["topic_affinity", "topic_of_last_event"],
+  "Its text is like what you read": ["text_similarity", "content"],
+  "People with similar interests": ["knn_support", "collaborative"],
+  "Likes, comments and shares": [
+    "decayed_engagement",
+    "log_decayed_engagement",
+    "decayed_strong_engagement",
+    "idle_time_and_events",
+    "no_engagement",
+    "hacker_news_rank",
+    "engagement_within_topic",
+    "engagement_for_new_users",
+    "engagement_by_age_gap",
+    "trending",
+  ],
+  "How new it is": ["post_age", "newer_posts", "usual_age_gap", "recency"],
+  "Its author is popular": ["author_popularity"],
+  "You have seen it before": ["seen_before", "ignored_before"],
 };
+const OTHER_FACTORS = "Other";
+const NAME_BY_FACTOR = new Map(
+  Object.entries(FACTOR_NAMES).flatMap(([name, factors]) => factors.map((factor) => [factor, name] as const)),
+);
 
-/** A short label for a reason of the service. */
-export function reasonLabel(reason: string): string {
-  return REASONS[reason]?.short ?? reason.replaceAll("_", " ");
-}
-
-/** A sentence that explains a reason to the user. */
-export function reasonSentence(reason: string): string {
-  return REASONS[reason]?.long ?? reasonLabel(reason);
-}
-
-/** One value behind a score, with a readable name. */
-export interface Fact {
+/** One bar of an explanation: positive if it raises the score. */
+export interface Bar {
   name: string;
-  value: number | string;
+  value: number;
 }
 
-/** All values of the details of the service at any depth, the largest absolute number first. */
-export function flattenDetails(details: Record<string, unknown>, prefix = ""): Fact[] {
-  const facts = Object.entries(details).flatMap(([key, value]): Fact[] => {
-    const label = key.replaceAll("_", " ");
-    const name = prefix ? `${prefix} · ${label}` : label;
-    if (typeof value === "number" && Number.isFinite(value)) return [{ name, value }];
-    if (typeof value === "string" && value !== "") return [{ name, value }];
-    if (Array.isArray(value)) {
-      const texts = value.filter((item) => typeof item === "string" || typeof item === "number");
-      return texts.length > 0 ? [{ name, value: texts.slice(0, 5).join(", ") }] : [];
-    }
-    // The names of the outermost groups, such as "components", are omitted.
-    if (typeof value === "object" && value !== null) {
-      return flattenDetails(value as Record<string, unknown>, prefix ? name : "");
-    }
-    return [];
+/** What raises and lowers the score under readable names, the largest absolute value first, without zeros. */
+export function barsOf(explanation: PostExplanation): Bar[] {
+  const sums = new Map<string, number>();
+  for (const [factor, value] of factorsOf(explanation)) {
+    const name = NAME_BY_FACTOR.get(factor) ?? OTHER_FACTORS;
+    sums.set(name, (sums.get(name) ?? 0) + value);
+  }
+  return [...sums]
+    .map(([name, value]) => ({ name, value }))
+    .filter(({ value }) => formatNumber(value) !== "0")
+    .sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+}
+
+/** The factors of the learned model; of another ranking, those of its values that have a readable name. */
+function factorsOf({ factors, ...values }: PostExplanation): [string, number][] {
+  const isLearned = typeof factors === "object" && factors !== null;
+  const entries = Object.entries(isLearned ? factors : values);
+  return entries.filter(
+    (entry): entry is [string, number] =>
+      typeof entry[1] === "number" && (isLearned || NAME_BY_FACTOR.has(entry[0])),
+  );
+}
+
+/** One value of an explanation as the service names it. */
+export interface RawValue {
+  name: string;
+  text: string;
+}
+
+/** The values of an explanation at any depth, in the order of the service. */
+export function rawValues(values: Record<string, unknown>, prefix = ""): RawValue[] {
+  return Object.entries(values).flatMap(([key, value]): RawValue[] => {
+    const name = prefix + key;
+    if (typeof value === "number") return [{ name, text: formatNumber(value) }];
+    if (typeof value === "string" || typeof value === "boolean") return [{ name, text: String(value) }];
+    if (Array.isArray(value)) return [{ name, text: value.join(", ") }];
+    return value === null || typeof value !== "object"
+      ? []
+      : rawValues(value as Record<string, unknown>, `${name} · `);
   });
-  return facts.sort((a, b) => magnitude(b) - magnitude(a));
 }
 
-/** Texts have no magnitude, so they come after all numbers. */
-const magnitude = ({ value }: Fact) => (typeof value === "number" ? Math.abs(value) : -1);
-
-/** A number with two significant digits, or rounded to an integer from 100 on. */
+/** A number with two significant digits, or rounded to an integer from 100 on; below .01, zero. */
 export function formatNumber(value: number): string {
-  return Math.abs(value) >= 100 ? Math.round(value).toString() : Number(value.toPrecision(2)).toString();
+  if (Math.abs(value) >= 100) return Math.round(value).toString();
+  return Math.abs(value) < 0.01 ? "0" : Number(value.toPrecision(2)).toString();
 }

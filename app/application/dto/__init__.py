@@ -2,7 +2,17 @@
 
 from app.application.dto.recommendation_request import Mode, RecommendationRequest, Shown
 from app.application.dto.recommendation_response import RecommendationResponse, Source
-from app.domain.entities import Reason
+from app.domain.entities import Evidence, EvidenceKind, Reason
 from app.domain.ranking.post_trace import PageRule
 
-__all__ = ["Mode", "PageRule", "Reason", "RecommendationRequest", "RecommendationResponse", "Shown", "Source"]
+__all__ = [
+    "Evidence",
+    "EvidenceKind",
+    "Mode",
+    "PageRule",
+    "Reason",
+    "RecommendationRequest",
+    "RecommendationResponse",
+    "Shown",
+    "Source",
+]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from app.domain.entities import Reason
+from app.domain.entities import Evidence, Reason
 
 Source = Literal["personalized", "cold_start", "fallback"]
 """How the page was ranked: for a user with events, for a user without events, or without a model (by trending)."""
@@ -13,10 +13,13 @@ Source = Literal["personalized", "cold_start", "fallback"]
 
 @dataclass(frozen=True, slots=True)
 class RecommendationResponse:
-    """One page, best post first. `post_ids`, `external_ids`, `scores`, `reasons` and `post_seqs` have one entry a post.
+    """One page, best post first.
+
+    `post_ids`, `external_ids`, `scores`, `reasons`, `evidence` and `post_seqs` have one entry a post.
 
     post_seqs     numbers of the posts (`Post.seq`)
     external_ids  None for a post whose given id is its UUID
+    evidence      one true fact about each post and the user, None if there is none
     explanations  one for each post if the request has `explain`, else empty
     time_ordered  the page is newest first, and no later page of its list has a post newer than its last one
     """
@@ -26,6 +29,7 @@ class RecommendationResponse:
     external_ids: Sequence[str | None]
     scores: Sequence[float]
     reasons: Sequence[Reason]
+    evidence: Sequence[Evidence | None]
     source: Source
     degraded: bool
     exhausted: bool

@@ -18,6 +18,7 @@ from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import PageGroups, UnfinishedPage
 from app.domain.entities import Impression
 from app.domain.feed.time_position import TimePosition
+from app.domain.ranking.evidence import find_evidence
 from app.domain.ranking.pipeline import FeedPipeline, Page
 from app.domain.repositories.stored_posts import StoredPost, StoredPostRepository
 from app.domain.services.clock import Clock
@@ -137,6 +138,7 @@ class GenerateRecommendations:
             external_ids=[state.external_ids[row] for row in rows],
             scores=page.values.tolist(),
             reasons=page.reasons,
+            evidence=find_evidence(context, page.rows, page.strengths),
             source=_response_source(context, ranker.model_version),
             degraded=self.feed.degraded,
             exhausted=exhausted,
@@ -202,8 +204,9 @@ def _unlisted(
             UUID(bytes=state.post_key(row)),
             state.external_ids[row],
             TimePosition.of(state.created.item(row), state.seq.item(row)),
+            None if author < 0 else UUID(bytes=state.user_key(author)),
         )
-        for row in rows
+        for row, author in zip(rows, state.author[rows].tolist(), strict=True)
     ]
 
 

@@ -18,6 +18,7 @@ from app.domain.errors import StorageUnavailable
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY
+from app.domain.ranking.evidence import followed_author
 from app.domain.repositories.stored_posts import StoredPost, StoredPostRepository, StoredPostsQuery
 
 _READS_FOR_THREADS: Final = 3
@@ -146,12 +147,17 @@ class UnfinishedPage:
         now = self.query.now.timestamp()
         ages_days = np.array([(now - post.position.created) / DAY for post in posts], np.float64).clip(0)
         explanations = feed_list.explain_by_time(ages_days.tolist()) if self.query.request.explain else []
+        with self.feed.lock:
+            state = self.feed.state
+            user = state.user_rows.get(self.query.user_id.bytes, -1)
+            evidence = followed_author(state, user, [post.author_id for post in posts])
         return replace(
             page,
             post_ids=[*page.post_ids, *(str(post.id) for post in posts)],
             external_ids=[*page.external_ids, *(post.external_id for post in posts)],
             scores=[*page.scores, *feed_list.values_by_time(ages_days).tolist()],
             reasons=[*page.reasons, *[feed_list.reason] * len(posts)],
+            evidence=[*page.evidence, *evidence],
             post_seqs=[*page.post_seqs, *(post.position.seq for post in posts)],
             explanations=[*page.explanations, *explanations],
             exhausted=exhausted,

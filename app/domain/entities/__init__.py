@@ -1,5 +1,6 @@
 """Frozen values with their invariants."""
 
+from app.domain.entities.evidence import Evidence, EvidenceKind
 from app.domain.entities.impression import Impression
 from app.domain.entities.interaction import INTERACTION_TYPES, Interaction, InteractionType
 from app.domain.entities.post import Post
@@ -8,6 +9,8 @@ from app.domain.entities.user import User
 
 __all__ = [
     "INTERACTION_TYPES",
+    "Evidence",
+    "EvidenceKind",
     "Impression",
     "Interaction",
     "InteractionType",

@@ -94,6 +94,7 @@ class FeedState:
         self.users_by_external_id = ExternalIds("user")
         self.posts_by_external_id = ExternalIds("post")
         self.topic_ids: dict[str, int] = {}
+        self.topic_names: list[str] = []  # the inverse of `topic_ids`
 
         self.created = np.zeros(0)
         self.author = np.zeros(0, np.int32)  # user row, -1 unknown
@@ -648,4 +649,9 @@ class FeedState:
 
     def _topic(self, tags: Sequence[str]) -> int:
         """The number of the first tag, -1 without tags."""
-        return self.topic_ids.setdefault(tags[0], len(self.topic_ids)) if tags else -1
+        if not tags:
+            return -1
+        topic = self.topic_ids.setdefault(tags[0], len(self.topic_ids))
+        if topic == len(self.topic_names):
+            self.topic_names.append(tags[0])
+        return topic

@@ -76,7 +76,7 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "external_ids": partial(text_arrays, list(state.external_ids)),
         "users_by_external_id": state.users_by_external_id.array_tree(),
         "posts_by_external_id": state.posts_by_external_id.array_tree(),
-        "topics": partial(text_arrays, list(state.topic_ids)),
+        "topics": partial(text_arrays, list(state.topic_names)),
         "posts": {name: getattr(state, name)[:room_posts] for name in _POST_ARRAYS},
         "users": {name: getattr(state, name)[:room_users] for name in _USER_ARRAYS},
         "by_created": state.by_created,
@@ -124,6 +124,7 @@ def state_from_arrays(
     state.posts_by_external_id = ExternalIds.from_tree("post", group_of(tree, "posts_by_external_id"))
     topics = known_texts_from_arrays(group_of(tree, "topics"))
     state.topic_ids = {topic: number for number, topic in enumerate(topics)}
+    state.topic_names = topics
     _read_columns(state, tree, np.flatnonzero(state.post_rows.by_row != np.zeros((), KEY_DTYPE)))
     state.controls = FeedControls.from_tree(group_of(tree, "controls"), users)
     state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32, longest=1)

@@ -54,7 +54,6 @@ class TrendingPosts:
         rows = trending_rows(public, counts, state.created[public], at_most)
         author_rows, author = number_authors(state.author[rows])
         author_keys = [state.user_key(row) for row in author_rows.tolist()]
-        topic_of = {number: topic for topic, number in state.topic_ids.items()}
         return cls(
             ids=state.post_ids(rows),
             external_ids=[state.external_ids[row] for row in rows.tolist()],
@@ -64,7 +63,7 @@ class TrendingPosts:
                 for row, key in zip(author_rows.tolist(), author_keys, strict=True)
             ],
             author=author,
-            topics=[topic_of.get(number) for number in state.topic[rows].tolist()],
+            topics=[None if topic < 0 else state.topic_names[topic] for topic in state.topic[rows].tolist()],
             created=state.created[rows],
             seq=state.seq[rows],
             vectors=state.text[rows],

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 
 Block = NDArray[np.floating[Any]]
 """(n_inputs, n_posts) the values of one feature, a row for each of its inputs."""
@@ -22,11 +22,13 @@ class Feature(Generic[Batch]):
     names    the inputs, in the order of the rows that `compute` returns
     compute  returns the block of a batch of posts
     reason   the reason to show a post whose score comes from these inputs; None: the reason of the post's source
+    evidence what such a post shows to users if it is true of the post; None: no fact belongs to these inputs
     """
 
     names: tuple[str, ...]
     compute: Compute[Batch]
     reason: Reason | None
+    evidence: EvidenceKind | None = None
 
 
 class FeatureSet(Generic[Batch]):
@@ -35,14 +37,16 @@ class FeatureSet(Generic[Batch]):
     def __init__(self) -> None:
         self.features: list[Feature[Batch]] = []
 
-    def register(self, *names: str, reason: Reason | None) -> Callable[[Compute[Batch]], Compute[Batch]]:
+    def register(
+        self, *names: str, reason: Reason | None, evidence: EvidenceKind | None = None
+    ) -> Callable[[Compute[Batch]], Compute[Batch]]:
         """Decorator that adds a function as the feature of the inputs `names`.
 
-        `reason` is shown to users with a post whose score comes most from these inputs (see `Feature`).
+        `reason` and `evidence` are returned with a post whose score comes most from these inputs (see `Feature`).
         """
 
         def add(compute: Compute[Batch]) -> Compute[Batch]:
-            self.features.append(Feature(names, compute, reason))
+            self.features.append(Feature(names, compute, reason, evidence))
             return compute
 
         return add
@@ -54,6 +58,10 @@ class FeatureSet(Generic[Batch]):
     def reasons(self) -> tuple[Reason | None, ...]:
         """The reason of each input."""
         return tuple(feature.reason for feature in self.features for _ in feature.names)
+
+    def evidence(self) -> tuple[EvidenceKind | None, ...]:
+        """The evidence of each input."""
+        return tuple(feature.evidence for feature in self.features for _ in feature.names)
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """The inputs of each feature, by the name of its function."""

@@ -5,19 +5,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.time_units import HOUR
 from app.domain.ranking.options import FormulaWeights
 from app.domain.ranking.trending_scorer import TrendingScorer
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.recommender_interface import Recommender
-from app.domain.services.scorer_interface import Rows, Scored
+from app.domain.services.scorer_interface import Grounds, Rows, Scored, strengths_of
 
 _TEXT_WEIGHT, _AUTHOR_WEIGHT, _ENGAGEMENT_WEIGHT = 0.6, 0.2, 0.2  # of content similarity
 _MAX_POSTS = 50  # newest events of the user that content similarity reads
 _PARTS = ("collaborative", "content", "recency")
 _REASONS = (Reason.COLLABORATIVE_FILTERING, Reason.CONTENT_SIMILARITY, Reason.RECENT)
+_COLLABORATIVE, _CONTENT, _RECENCY = range(len(_PARTS))
+_EVIDENCE = {
+    EvidenceKind.SIMILAR_USERS: _COLLABORATIVE,
+    EvidenceKind.READ_AUTHOR: _CONTENT,
+    EvidenceKind.TAG: _CONTENT,
+    EvidenceKind.TRENDING: _CONTENT,
+    EvidenceKind.NEW: _RECENCY,
+}
+"""The part of the score that claims each kind; of equal parts the first one counts."""
 
 
 class FormulaScorer:
@@ -47,8 +56,11 @@ class FormulaScorer:
         parts[2] = np.exp(np.minimum(context.state.created[rows] - context.now, 0.0) / self._tau_seconds)
         parts *= self._shares[:, None]
 
-        def reasons(at: Rows) -> list[Reason | None]:
-            return [_REASONS[part] for part in parts[:, at].argmax(axis=0)]
+        def grounds(at: Rows) -> Grounds:
+            of_posts = parts[:, at]
+            reasons = [_REASONS[part] for part in of_posts.argmax(axis=0).tolist()]
+            by_kind = {kind: of_posts[part] for kind, part in _EVIDENCE.items()}
+            return Grounds(reasons, strengths_of(by_kind, len(at)))
 
         def explanations(at: Rows) -> list[dict[str, Any]]:
             return [
@@ -56,7 +68,7 @@ class FormulaScorer:
                 for post in parts[:, at].T
             ]
 
-        return Scored(parts.sum(axis=0), reasons, explanations)
+        return Scored(parts.sum(axis=0), grounds, explanations)
 
 
 def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float64]:

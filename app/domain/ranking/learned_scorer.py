@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities import Reason
 from app.domain.feed.group_sums import GroupSums
 from app.domain.ranking import neighbourhood, user_features
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.services.ranking_context import RankingContext
-from app.domain.services.scorer_interface import Rows, Scored
+from app.domain.services.scorer_interface import CLAIMED_KINDS, Grounds, Rows, Scored
 
 _MAX_POSTS_PER_NEIGHBOUR = 50  # newest posts of each neighbour that explanations count
 
@@ -34,6 +33,15 @@ class LearnedScorer:
             [[one is reason for one in declared] for reason in self._reasons], np.float32
         )
         self._has_reason[0] = 0.0
+        members = user_features.groups(impressions=self._impressions)
+        self._features = tuple(members)
+        self._inputs_of = np.array(
+            [[name in members[one] for name in model.names] for one in members], np.float32
+        )
+        evidence = user_features.evidence(impressions=self._impressions)
+        self._has_evidence = np.array(
+            [[one is kind for one in evidence] for kind in CLAIMED_KINDS], np.float32
+        )
 
     def utilities(self, context: RankingContext, rows: Rows) -> NDArray[np.float64]:
         """(n,) utilities of the posts `rows`; a difference of two is the log odds of one choice against the other."""
@@ -45,8 +53,8 @@ class LearnedScorer:
         utility = self.model.utilities(inputs)
         values = np.exp(utility - utility.max(initial=-np.inf))
 
-        def reasons(at: Rows) -> list[Reason | None]:
-            return self._strongest_reasons(inputs.take(at, axis=1))
+        def grounds(at: Rows) -> Grounds:
+            return self._grounds(inputs.take(at, axis=1))
 
         def explanations(at: Rows) -> list[dict[str, Any]]:
             if not len(at):  # no post was ranked
@@ -54,21 +62,22 @@ class LearnedScorer:
             log_share = utility[at] - (utility.max() + np.log(values.sum()))
             return self._explanations(context, rows[at], inputs[:, at], log_share)
 
-        return Scored(values, reasons, explanations)
+        return Scored(values, grounds, explanations)
 
     def _inputs(self, context: RankingContext, rows: Rows) -> NDArray[np.float32]:
         return user_features.matrix(context, rows, impressions=self._impressions)
 
-    def _strongest_reasons(self, inputs: NDArray[np.float32]) -> list[Reason | None]:
-        """The reason whose inputs contribute most to each post, relative to the mean of the posts.
+    def _grounds(self, inputs: NDArray[np.float32]) -> Grounds:
+        """The reason whose inputs contribute most to each post, and the sums of the inputs of each kind of evidence.
 
-        None if no reason contributes more than the mean.
+        A reason is relative to the mean of the posts; None if no reason contributes more than the mean.
         """
         contributions = self.model.contributions(inputs)
+        strengths = (self._has_evidence @ contributions).T
         if inputs.shape[1] > 1:
             contributions = contributions - contributions.mean(axis=1, keepdims=True)
         strongest = (self._has_reason @ contributions).argmax(axis=0)
-        return [self._reasons[index] for index in strongest.tolist()]
+        return Grounds([self._reasons[index] for index in strongest.tolist()], strengths)
 
     def _explanations(
         self,
@@ -79,12 +88,14 @@ class LearnedScorer:
     ) -> list[dict[str, Any]]:
         probability = self.model.probabilities(log_share)
         contributions = self.model.contributions(inputs)
+        factors = self._inputs_of @ contributions
         neighbours = neighbours_with(context, rows)
         return [
             {
                 "probability": round(float(probability[post]), 6),
                 "neighbours": neighbours[post],
                 **_facts(dict(zip(self.model.names, inputs[:, post].tolist(), strict=True))),
+                "factors": _strongest_first(self._features, factors[:, post]),
                 "contributions": _strongest_first(self.model.names, contributions[:, post]),
             }
             for post in range(len(rows))

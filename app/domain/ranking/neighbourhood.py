@@ -23,6 +23,10 @@ def neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.fl
     similarity(u, v) = sum over the shared posts p of 0.5 ** (age of u's event / 30 d) / sqrt(1 + engagements of p),
     divided by sqrt(4 + number of v's events). It resembles a cosine with decay in which popular posts count less.
     """
+    return context.memoise("neighbours", lambda: _neighbours(context))
+
+
+def _neighbours(context: RankingContext) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     state = context.state
     newest_posts, times, _ = context.recent_events
     posts = newest_posts[-_MAX_OWN_POSTS:].astype(np.intp)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 from app.domain.feed.time_units import HOUR
 from app.domain.services.ranking_context import RankingContext
-from app.domain.services.scorer_interface import Rows, Scored
+from app.domain.services.scorer_interface import Grounds, Rows, Scored, strengths_of
 
 
 class NewestScorer:
@@ -17,10 +17,10 @@ class NewestScorer:
         """See `Scorer`."""
         age_hours = np.maximum(context.now - context.state.created[rows], 0.0) / HOUR
 
-        def reasons(at: Rows) -> list[Reason | None]:
-            return [Reason.RECENT] * len(at)
+        def grounds(at: Rows) -> Grounds:
+            return Grounds([Reason.RECENT] * len(at), strengths_of({EvidenceKind.NEW: 1.0}, len(at)))
 
         def explanations(at: Rows) -> list[dict[str, Any]]:
             return [{"age_hours": round(age, 4)} for age in age_hours[at].tolist()]
 
-        return Scored(1.0 / (1.0 + age_hours), reasons, explanations)
+        return Scored(1.0 / (1.0 + age_hours), grounds, explanations)

@@ -15,7 +15,7 @@ from app.domain.ranking.sink import ImpressionSink
 from app.domain.services.candidate_source import CandidateSource
 from app.domain.services.eligibility_filter import EligibilityFilter
 from app.domain.services.ranking_context import RankingContext
-from app.domain.services.scorer_interface import Scored, Scorer
+from app.domain.services.scorer_interface import Scored, Scorer, Strengths
 from app.domain.services.selector import Selector
 from app.domain.services.stage_observer import StageObserver
 
@@ -62,11 +62,12 @@ class RankedList:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """The posts of one page in order: rows, scores that never rise, and reasons."""
+    """The posts of one page in order: rows, scores that never rise, reasons, and strengths of kinds of evidence."""
 
     rows: Rows
     values: NDArray[np.float64]
     reasons: list[Reason]
+    strengths: Strengths
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,17 +130,18 @@ class FeedPipeline:
             scored, scored_at = self.scorer(context, rows), np.arange(len(rows))
         else:
             scored, scored_at = ranked.scored, ranked.scored_at[selected.positions]
+        grounds = scored.grounds(scored_at)
         reasons = [
             Reason.EXPLORATION if explored else reason or ranked.source_reasons[source]
             for explored, reason, source in zip(
                 selected.explored.tolist(),
-                scored.reasons(scored_at),
+                grounds.reasons,
                 ranked.source[selected.positions].tolist(),
                 strict=True,
             )
         ]
         self.observer.observe("select", perf_counter() - started)
-        return Page(rows, selected.values, reasons)
+        return Page(rows, selected.values, reasons, grounds.strengths)
 
     def explain(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
         """What the score of each of `rows` consists of, relative to the list; empty for a post outside the list."""

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, STRONG_HALF_LIVES, FeedState
 from app.domain.feed.time_units import DAY, HOUR, MINUTE
 from app.domain.ranking.features import Block, FeatureSet
@@ -65,34 +65,42 @@ _WIDE = [HALF_LIVES.index(h) for h in (HOUR, 30 * DAY, 180 * DAY)]
 _SIX_HOURS = HALF_LIVES.index(6 * HOUR)
 
 
-@post_feature(*(f"heat {_label(HALF_LIVES[i])}" for i in _SHORT), reason=Reason.TRENDING)
+@post_feature(
+    *(f"heat {_label(HALF_LIVES[i])}" for i in _SHORT), reason=Reason.TRENDING, evidence=EvidenceKind.TRENDING
+)
 def decayed_engagement(posts: PostBatch) -> Block:
     """log(1 + decayed engagement)."""
     return np.log1p(posts.decayed_engagement[_SHORT])
 
 
-@post_feature(*(f"trace {_label(HALF_LIVES[i])}" for i in _WIDE), reason=Reason.TRENDING)
+@post_feature(
+    *(f"trace {_label(HALF_LIVES[i])}" for i in _WIDE), reason=Reason.TRENDING, evidence=EvidenceKind.TRENDING
+)
 def log_decayed_engagement(posts: PostBatch) -> Block:
     """log(decayed engagement + 1e-6): separates small counts, for which log(1 + x) is almost 0."""
     logarithms: Block = np.log(posts.decayed_engagement[_WIDE] + _MIN_COUNT)
     return logarithms
 
 
-@post_feature(*(f"strong heat {_label(h)}" for h in STRONG_HALF_LIVES), reason=Reason.TRENDING)
+@post_feature(
+    *(f"strong heat {_label(h)}" for h in STRONG_HALF_LIVES),
+    reason=Reason.TRENDING,
+    evidence=EvidenceKind.TRENDING,
+)
 def decayed_strong_engagement(posts: PostBatch) -> Block:
     """log(1 + decayed likes, comments and shares)."""
     counts = posts.state.strong_counters.values(posts.now, posts.rows)
     return np.log1p(_single_precision(counts))
 
 
-@post_feature("age", "age in days", reason=Reason.RECENT)
+@post_feature("age", "age in days", reason=Reason.RECENT, evidence=EvidenceKind.NEW)
 def post_age(posts: PostBatch) -> Block:
     """log(age + 1 minute) of the age in seconds, and the age in days: exponential decay is linear in the second."""
     seconds = posts.age_seconds.astype(np.float32)
     return np.stack([np.log(seconds + MINUTE), seconds / DAY])
 
 
-@post_feature("idle", "engagement", reason=Reason.TRENDING)
+@post_feature("idle", "engagement", reason=Reason.TRENDING, evidence=EvidenceKind.TRENDING)
 def idle_time_and_events(posts: PostBatch) -> Block:
     """log(seconds since the last event or the creation + 1 minute), and log(1 + number of events)."""
     since_event = posts.now - posts.state.last_engaged[posts.rows]
@@ -100,14 +108,14 @@ def idle_time_and_events(posts: PostBatch) -> Block:
     return np.stack([np.log(idle + MINUTE), _log_event_count(posts)])
 
 
-@post_feature("untouched", reason=Reason.RECENT)
+@post_feature("untouched", reason=Reason.RECENT, evidence=EvidenceKind.NEW)
 def no_engagement(posts: PostBatch) -> Block:
     """1 for a post without events, else 0."""
     without: Block = (posts.state.engagements[posts.rows] == 0).astype(np.float32)
     return without[None]
 
 
-@post_feature("gravity", reason=Reason.TRENDING)
+@post_feature("gravity", reason=Reason.TRENDING, evidence=EvidenceKind.TRENDING)
 def hacker_news_rank(posts: PostBatch) -> Block:
     """log(1 + number of events) - 1.8 x log(age in hours + 2), the ranking of Hacker News."""
     hours = posts.age_seconds.astype(np.float32) / HOUR
@@ -122,7 +130,7 @@ def _log_event_count(posts: PostBatch) -> NDArray[np.float32]:
 _MAX_RECENT = 4000  # newest published posts that are counted per topic
 
 
-@post_feature("newer posts", "newer in topic", reason=Reason.RECENT)
+@post_feature("newer posts", "newer in topic", reason=Reason.RECENT, evidence=EvidenceKind.NEW)
 def newer_posts(posts: PostBatch) -> Block:
     """log(1 + number of newer published posts), among all posts and among recent posts of the same topic."""
     state = posts.state
@@ -151,7 +159,7 @@ def _first_key(state: FeedState, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     return state.topic[rows].astype(np.intp) * (state.n_posts + 1)
 
 
-@post_feature("heat in topic", reason=Reason.TRENDING)
+@post_feature("heat in topic", reason=Reason.TRENDING, evidence=EvidenceKind.TRENDING)
 def engagement_within_topic(posts: PostBatch) -> Block:
     """log(decayed engagement / the largest of the post's topic), half-life 6 hours, limited to [-8, 0]."""
     state = posts.state

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 from app.domain.feed.state import HALF_LIVES
 from app.domain.feed.time_units import HOUR
 from app.domain.services.ranking_context import RankingContext
-from app.domain.services.scorer_interface import Rows, Scored
+from app.domain.services.scorer_interface import Grounds, Rows, Scored, strengths_of
 
 _NEWNESS_WEIGHT = 1e-3  # far less than one new event, so it orders only posts without engagement
 
@@ -33,14 +33,17 @@ class TrendingScorer:
         newness = _NEWNESS_WEIGHT / (1.0 + age_seconds / HOUR)
         values = (engagement / (largest or 1.0) + newness) / (1.0 + _NEWNESS_WEIGHT)
 
-        def reasons(at: Rows) -> list[Reason | None]:
+        def grounds(at: Rows) -> Grounds:
             engaged = engagement[at] > newness[at]
-            return [Reason.TRENDING if one else None for one in engaged.tolist()]
+            return Grounds(
+                [Reason.TRENDING if one else None for one in engaged.tolist()],
+                strengths_of({EvidenceKind.TRENDING: engagement[at], EvidenceKind.NEW: newness[at]}, len(at)),
+            )
 
         def explanations(at: Rows) -> list[dict[str, Any]]:
             return [{"trending": round(float(value), 4)} for value in engagement[at]]
 
-        return Scored(values, reasons, explanations)
+        return Scored(values, grounds, explanations)
 
     def _engagement(self, context: RankingContext, rows: Rows) -> tuple[NDArray[np.float64], float]:
         """(n,) the engagement of each post, and the largest one of the feed."""

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 from app.domain.feed.group_sums import GroupSums
 from app.domain.feed.ragged import sum_by_row
 from app.domain.feed.row_set import RowSet
@@ -105,6 +105,11 @@ def reasons(*, impressions: bool = False) -> tuple[Reason | None, ...]:
     return POST_FEATURES.reasons() + FEATURES.reasons() + IMPRESSION_FEATURES.reasons() * impressions
 
 
+def evidence(*, impressions: bool = False) -> tuple[EvidenceKind | None, ...]:
+    """The evidence that each input declares, in the order of `matrix`."""
+    return POST_FEATURES.evidence() + FEATURES.evidence() + IMPRESSION_FEATURES.evidence() * impressions
+
+
 def groups(*, impressions: bool = False) -> dict[str, tuple[str, ...]]:
     """The inputs of each feature, by the name of its function."""
     without = POST_FEATURES.groups() | FEATURES.groups()
@@ -138,19 +143,24 @@ def seen_before(c: CandidateBatch) -> Block:
     return np.log1p(GroupSums(posts, weights, c.state.n_posts).for_rows(c.rows))
 
 
-@feature("affinity author", "affinity author recent", reason=Reason.CONTENT_SIMILARITY)
+@feature(
+    "affinity author",
+    "affinity author recent",
+    reason=Reason.CONTENT_SIMILARITY,
+    evidence=EvidenceKind.READ_AUTHOR,
+)
 def author_affinity(c: CandidateBatch) -> Block:
     """log(1 + the user's decayed events with posts of the author), half-lives of 30 d and 1 d."""
     return np.log1p(c.author_affinities[:2].astype(np.float32))
 
 
-@feature("follows author", reason=Reason.FOLLOWING)
+@feature("follows author", reason=Reason.FOLLOWING, evidence=EvidenceKind.FOLLOWED_AUTHOR)
 def follows_author(c: CandidateBatch) -> Block:
     """1 if the user follows the author, else 0."""
     return (c.author_affinities[2:] > 0).astype(np.float32)
 
 
-@feature("affinity topic", "topic share", reason=Reason.CONTENT_SIMILARITY)
+@feature("affinity topic", "topic share", reason=Reason.CONTENT_SIMILARITY, evidence=EvidenceKind.TAG)
 def topic_affinity(c: CandidateBatch) -> Block:
     """log(1 + the user's decayed events with the topic), half-life 30 d, and the topic's share of all their events."""
     topics = c.state.topic[c.context.recent_events[0]] + 1
@@ -161,7 +171,9 @@ def topic_affinity(c: CandidateBatch) -> Block:
     return np.stack([np.log1p(decayed[columns].astype(np.float32)), share[columns]])
 
 
-@feature("user kNN 30d", "next posts", reason=Reason.COLLABORATIVE_FILTERING)
+@feature(
+    "user kNN 30d", "next posts", reason=Reason.COLLABORATIVE_FILTERING, evidence=EvidenceKind.SIMILAR_USERS
+)
 def knn_support(c: CandidateBatch) -> Block:
     """log(support + 0.001) - log(0.001) of two supports: by similar users, and by transitions between posts."""
     if not c.context.event_count:
@@ -173,7 +185,7 @@ def knn_support(c: CandidateBatch) -> Block:
     return block
 
 
-@feature("text like history", reason=Reason.CONTENT_SIMILARITY)
+@feature("text like history", reason=Reason.CONTENT_SIMILARITY, evidence=EvidenceKind.TAG)
 def text_similarity(c: CandidateBatch) -> Block:
     """Cosine of the post's text vector and the user's text profile: the decayed mean of the vectors of their posts."""
     posts, text = c.context.recent_events[0][-_TEXT_EVENTS:], c.state.text
@@ -184,7 +196,7 @@ def text_similarity(c: CandidateBatch) -> Block:
     return cosine[None]
 
 
-@feature("topic of last", reason=Reason.CONTENT_SIMILARITY)
+@feature("topic of last", reason=Reason.CONTENT_SIMILARITY, evidence=EvidenceKind.TAG)
 def topic_of_last_event(c: CandidateBatch) -> Block:
     """0.5 ** (hours since the user's last event) for posts of the topic of that event, else 0."""
     posts, times, _ = c.context.recent_events
@@ -195,19 +207,19 @@ def topic_of_last_event(c: CandidateBatch) -> Block:
     return decayed[None]
 
 
-@feature("heat x newcomer", reason=Reason.TRENDING)
+@feature("heat x newcomer", reason=Reason.TRENDING, evidence=EvidenceKind.TRENDING)
 def engagement_for_new_users(c: CandidateBatch) -> Block:
     """log(1 + decayed engagement) / (1 + number of the user's events), half-life 6 hours."""
     return (c.posts["heat 6h"] * c.newness)[None]
 
 
-@feature("age against habit", "(age against habit)^2", reason=Reason.RECENT)
+@feature("age against habit", "(age against habit)^2", reason=Reason.RECENT, evidence=EvidenceKind.NEW)
 def usual_age_gap(c: CandidateBatch) -> Block:
     """Absolute value of `age_gap`, and its square / 10."""
     return np.stack([np.abs(c.age_gap), c.age_gap**2 / 10])
 
 
-@feature("heat against habit", reason=Reason.TRENDING)
+@feature("heat against habit", reason=Reason.TRENDING, evidence=EvidenceKind.TRENDING)
 def engagement_by_age_gap(c: CandidateBatch) -> Block:
     """log(1 + decayed engagement) x `age_gap` / 3, half-life 6 hours."""
     return (c.posts["heat 6h"] * c.age_gap / 3)[None]

@@ -13,6 +13,7 @@ class StoredPost:
     """What a list shows of a post.
 
     external_id  None if it is the UUID
+    author_id    None if the author is unknown
     root_id      first post of its thread; None for a first post
     repost_of    the original; None for a post that is no repost
     """
@@ -20,6 +21,7 @@ class StoredPost:
     id: UUID
     external_id: str | None
     position: TimePosition
+    author_id: UUID | None = None
     root_id: UUID | None = None
     repost_of: UUID | None = None
 

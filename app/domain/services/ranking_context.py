@@ -77,7 +77,7 @@ class RankingContext:
 
     def by_followed(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """(n,) true for the posts of authors whom the user follows."""
-        return np.isin(self.state.author[rows], self.followed)
+        return self._followed_set.contains(self.state.author[rows])
 
     def excluded_as_neighbours(self, users: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """(n,) true for the user of the request, and for users who block them or whom they block."""
@@ -106,7 +106,11 @@ class RankingContext:
 
     @cached_property
     def _viewer(self) -> Viewer:
-        return Viewer(self.user, RowSet(self.followed, self.state.n_users), self.public_only)
+        return Viewer(self.user, self._followed_set, self.public_only)
+
+    @cached_property
+    def _followed_set(self) -> RowSet:
+        return RowSet(self.followed, self.state.n_users)
 
     @cached_property
     def _excluded_set(self) -> RowSet:

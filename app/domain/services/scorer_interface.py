@@ -1,16 +1,40 @@
 """Port: scores candidates for one user at one time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from app.domain.entities import Reason
+from app.domain.entities import EvidenceKind, Reason
 from app.domain.services.ranking_context import RankingContext
 
 Rows = NDArray[np.intp]
+CLAIMED_KINDS: Final = tuple(kind for kind in EvidenceKind if kind is not EvidenceKind.NEW_FROM_READ_AUTHOR)
+"""Kinds of evidence that scorers give a strength. NEW_FROM_READ_AUTHOR combines two of them."""
+Strengths = NDArray[np.float32]
+"""(n, len(CLAIMED_KINDS)) how much each kind raises the score of each post; one of 0 or less is no evidence."""
+
+
+def strengths_of(by_kind: Mapping[EvidenceKind, ArrayLike], n_posts: int) -> Strengths:
+    """The strengths of `n_posts` posts from (n_posts,) values, or one value for all, of some of CLAIMED_KINDS."""
+    strengths = np.zeros((n_posts, len(CLAIMED_KINDS)), np.float32)
+    for kind, of_posts in by_kind.items():
+        strengths[:, CLAIMED_KINDS.index(kind)] = of_posts
+    return strengths
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """Why each of n posts is shown.
+
+    reasons    the component that put it there; None: the reason of the post's source
+    strengths  how much each kind of evidence raises the score of each post
+    """
+
+    reasons: Sequence[Reason | None]
+    strengths: Strengths
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,12 +42,12 @@ class Scored:
     """The scores of n candidates, and functions that explain them, which are called for the posts of a page only.
 
     values        (n,) in [0, 1], comparable within one response
-    reasons       positions in `values` -> the reason to show each post; None: the reason of the post's source
+    grounds       positions in `values` -> why each post is shown
     explanations  positions in `values` -> the parts of each score, for `explain`
     """
 
     values: NDArray[np.float64]
-    reasons: Callable[[Rows], list[Reason | None]]
+    grounds: Callable[[Rows], Grounds]
     explanations: Callable[[Rows], list[dict[str, Any]]]
 
 

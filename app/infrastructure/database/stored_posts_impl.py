@@ -47,7 +47,7 @@ _UNSEEN: Final = """
     )
 """
 _PAGE: Final = f"""
-    SELECT p.id, nullif(p.external_id, p.id::text), {_TIME}, p.seq, c.root_id, c.repost_of
+    SELECT p.id, nullif(p.external_id, p.id::text), {_TIME}, p.seq, p.author_id, c.root_id, c.repost_of
     FROM (
         SELECT p.* FROM ({{looked_at}}) p WHERE {{allowed}}
         ORDER BY p.created_at DESC, p.seq DESC OFFSET %(skipped)s LIMIT %(limit)s
@@ -91,8 +91,10 @@ class SqlStoredPostRepository(SqlRepository):
             looked_at=looked_at, allowed=allowed, feed_complete_posts=self.schema["feed_complete_posts"]
         )
         posts = [
-            StoredPost(id_, external_id, TimePosition(time, seq), root_id, repost_of)
-            for id_, external_id, time, seq, root_id, repost_of in connection.exec_driver_sql(page, values)
+            StoredPost(id_, external_id, TimePosition(time, seq), author_id, root_id, repost_of)
+            for id_, external_id, time, seq, author_id, root_id, repost_of in connection.exec_driver_sql(
+                page, values
+            )
         ]
         if len(posts) == values["limit"]:
             return StoredPosts(posts, posts[-1].position)

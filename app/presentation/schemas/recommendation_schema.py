@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.application.dto import Mode, Reason, RecommendationRequest, Shown, Source
+from app.application.dto import EvidenceKind, Mode, Reason, RecommendationRequest, Shown, Source
 from app.application.use_cases.count_updates import MAX_COUNT
 
 GivenId = Annotated[
@@ -82,6 +82,26 @@ class GenerateRequest(BaseModel):
         return RecommendationRequest(**fields, request_id=request_id)
 
 
+class PostEvidence(BaseModel):
+    """One true fact about a post and the user, to show to the user. Its JSON has at most 80 bytes.
+
+    No other field is present than those of the kind. A user is named only if the user of the request follows them.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: EvidenceKind = Field(
+        description="`followed_author`: the user follows the author, `user_id`; without it, the author is not "
+        "discoverable. `similar_users`: `count` users with similar recent events liked the post. `read_author`, "
+        "`new_from_read_author`: the user's recent events are with posts of the author. `trending`: `count` people "
+        "liked, commented on or shared the post in the last 7 days. `tag`: the user's recent events are with posts of "
+        "`tag`. `new`, `new_from_read_author`: the post is at most 24 hours old"
+    )
+    user_id: str | None = Field(None, description="UUID of a user")
+    count: int | None = Field(None, ge=3, description="At least so many people")
+    tag: str | None = Field(None, description="The first tag of the post")
+
+
 class RecommendedPost(BaseModel):
     """One post. With `context.explain` it also carries what its score is made of."""
 
@@ -93,6 +113,10 @@ class RecommendedPost(BaseModel):
     )
     score: float = Field(ge=0, le=1, description="Comparable within this answer only")
     reason: Reason = Field(description="The component that put the post there")
+    evidence: PostEvidence | None = Field(
+        None,
+        description="Of the facts that raised the score, the strongest one that is true; absent without one",
+    )
 
 
 class AnswerMetadata(BaseModel):
@@ -151,6 +175,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
             "external_id": "post-17",
             "score": 0.87,
             "reason": "collaborative_filtering",
+            "evidence": {"kind": "similar_users", "count": 4},
         },
         {"post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11", "score": 0.64, "reason": "trending"},
     ],

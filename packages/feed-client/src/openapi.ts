@@ -646,6 +646,20 @@ export interface components {
             occurred_at: string;
         };
         /**
+         * EvidenceKind
+         * @description What the fact is.
+         *
+         *     FOLLOWED_AUTHOR       the user follows the author
+         *     SIMILAR_USERS         users with similar recent events liked the post
+         *     TRENDING              people liked, commented on or shared the post in the last week
+         *     READ_AUTHOR           the user's recent events are with posts of the author
+         *     TAG                   the user's recent events are with posts of the same topic
+         *     NEW                   the post is new
+         *     NEW_FROM_READ_AUTHOR  both READ_AUTHOR and NEW
+         * @enum {string}
+         */
+        EvidenceKind: "followed_author" | "similar_users" | "trending" | "read_author" | "tag" | "new" | "new_from_read_author";
+        /**
          * ExplainResponse
          * @description Why a post is, or is not, on the first page of a user's ranked feed now.
          * @example {
@@ -1029,6 +1043,31 @@ export interface components {
             rejected?: components["schemas"]["RejectedItem"][] | null;
         };
         /**
+         * PostEvidence
+         * @description One true fact about a post and the user, to show to the user. Its JSON has at most 80 bytes.
+         *
+         *     No other field is present than those of the kind. A user is named only if the user of the request follows them.
+         */
+        PostEvidence: {
+            /** @description `followed_author`: the user follows the author, `user_id`; without it, the author is not discoverable. `similar_users`: `count` users with similar recent events liked the post. `read_author`, `new_from_read_author`: the user's recent events are with posts of the author. `trending`: `count` people liked, commented on or shared the post in the last 7 days. `tag`: the user's recent events are with posts of `tag`. `new`, `new_from_read_author`: the post is at most 24 hours old */
+            kind: components["schemas"]["EvidenceKind"];
+            /**
+             * User Id
+             * @description UUID of a user
+             */
+            user_id?: string | null;
+            /**
+             * Count
+             * @description At least so many people
+             */
+            count?: number | null;
+            /**
+             * Tag
+             * @description The first tag of the post
+             */
+            tag?: string | null;
+        };
+        /**
          * ProbeResponse
          * @description The answer of a probe.
          * @example {
@@ -1163,6 +1202,8 @@ export interface components {
             score: number;
             /** @description The component that put the post there */
             reason: components["schemas"]["Reason"];
+            /** @description Of the facts that raised the score, the strongest one that is true; absent without one */
+            evidence?: components["schemas"]["PostEvidence"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -1926,7 +1967,11 @@ export interface operations {
                      *           "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
                      *           "external_id": "post-17",
                      *           "score": 0.87,
-                     *           "reason": "collaborative_filtering"
+                     *           "reason": "collaborative_filtering",
+                     *           "evidence": {
+                     *             "kind": "similar_users",
+                     *             "count": 4
+                     *           }
                      *         },
                      *         {
                      *           "post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11",

@@ -7,6 +7,9 @@ export type RecommendationRequest = Schemas["GenerateRequest"];
 export type FeedContext = Schemas["RequestContext"];
 export type FeedMode = NonNullable<FeedContext["mode"]>;
 export type Reason = Schemas["Reason"];
+/** One true fact about a post and the user. */
+export type Evidence = Schemas["PostEvidence"];
+export type EvidenceKind = Schemas["EvidenceKind"];
 /** One recommended post. With `context.explain` it also has the parts of its score. */
 export type Recommendation = Schemas["RecommendedPost"];
 export type RecommendationMetadata = Schemas["AnswerMetadata"];

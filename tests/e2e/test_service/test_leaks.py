@@ -173,29 +173,55 @@ def reading(feed: Feed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
         yield service
 
 
-def whole_list(service: Service, user: str, mode: str) -> tuple[set[str], str]:
-    """The ids of all pages of a list, and everything that the responses say about their posts."""
+@dataclass
+class Listed:
+    """What all pages of a list contain.
+
+    found  ids of the posts
+    named  (post, user) ids of the evidence that names a user
+    text   everything else that the responses say about their posts
+    """
+
+    found: set[str] = field(default_factory=set)
+    named: set[tuple[str, str]] = field(default_factory=set)
+    text: str = ""
+
+    def add(self, post: dict[str, Any]) -> None:
+        self.found.add(post["post_id"])
+        user = post.get("evidence", {}).pop("user_id", None)
+        if user is not None:
+            self.named.add((post["post_id"], user))
+        self.text += str(post)
+
+
+def whole_list(service: Service, user: str, mode: str) -> Listed:
     context = {"mode": mode, "explain": True, "exclude_seen": False}
-    found: set[str] = set()
-    texts, cursor = "", None
+    listed, cursor = Listed(), None
     while True:
         page = service.generate(user, limit=200, cursor=cursor, context=context)
-        found |= {post["post_id"] for post in page["recommendations"]}
-        texts += str(page["recommendations"])
+        for post in page["recommendations"]:
+            listed.add(post)
         cursor = page["metadata"]["next_cursor"]
         if cursor is None:
-            return found, texts
+            return listed
 
 
 def test_no_response_names_a_post_that_the_caller_may_not_see(feed: Feed, reading: Service) -> None:
     for reader in [*feed.readers, "nobody"]:
         allowed = {str(post_uuid(post.name)) for post in feed.posts if feed.belongs_in_feed(reader, post)}
-        followed = {str(post_uuid(post.name)) for post in feed.posts if (reader, post.author) in feed.follows}
+        by_followed = [post for post in feed.posts if (reader, post.author) in feed.follows]
+        followed = {str(post_uuid(post.name)) for post in by_followed}
+        may_be_named = {
+            (str(post_uuid(post.name)), str(user_uuid(post.author)))
+            for post in by_followed
+            if post.author not in feed.hermits
+        }
         for mode, expected in (("ranked", allowed), ("newest", allowed), ("following", allowed & followed)):
-            found, text = whole_list(reading, reader, mode)
-            assert found == expected, (reader, mode)
-            assert set(UUID_PATTERN.findall(text)) <= allowed, (reader, mode)
-            assert SECRET not in text
+            listed = whole_list(reading, reader, mode)
+            assert listed.found == expected, (reader, mode)
+            assert set(UUID_PATTERN.findall(listed.text)) <= allowed, (reader, mode)
+            assert SECRET not in listed.text
+            assert listed.named == {pair for pair in may_be_named if pair[0] in expected}, (reader, mode)
 
 
 @pytest.mark.parametrize("action", ["track", "retract", "hide_post", "batch"])
@@ -246,7 +272,7 @@ def test_who_leaves_an_audience_sees_none_of_its_posts_within_a_second(feed: Fee
         for post in feed.posts
         if post.audience == audience and feed.belongs_in_feed(reader, post)
     }
-    before, _ = whole_list(reading, reader, "newest")
+    before = whole_list(reading, reader, "newest").found
     feed.run(
         "DELETE FROM memberships WHERE user_id = %s AND audience_id = %s", str(user_uuid(reader)), audience
     )
@@ -254,5 +280,5 @@ def test_who_leaves_an_audience_sees_none_of_its_posts_within_a_second(feed: Fee
     feed.members.discard((reader, audience))
 
     assert gone <= before
-    reading.until(lambda: not gone & whole_list(reading, reader, "newest")[0], seconds=5)
-    assert whole_list(reading, reader, "ranked")[0] == before - gone
+    reading.until(lambda: not gone & whole_list(reading, reader, "newest").found, seconds=5)
+    assert whole_list(reading, reader, "ranked").found == before - gone

@@ -103,7 +103,7 @@ def test_a_post_has_its_thread_its_original_and_its_place(storage: Storage) -> N
 
     assert by_name["p12"].root_id == post_uuid("p0")
     assert by_name["p13"].repost_of == post_uuid("p1")
-    assert by_name["p0"] == StoredPost(post_uuid("p0"), "p0", by_name["p0"].position)
+    assert by_name["p0"] == StoredPost(post_uuid("p0"), "p0", by_name["p0"].position, user_uuid("ann"))
     assert by_name["p0"].position.created == NOON.timestamp()
     assert [post.position for post in found] == sorted((post.position for post in found), reverse=True)
 

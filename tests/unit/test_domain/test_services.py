@@ -10,6 +10,7 @@ from app.domain.ranking.filters import NotExcluded, NotOwn, Published
 from app.domain.ranking.page_selector import PageSelector
 from app.domain.ranking.trending_scorer import TrendingScorer
 from app.domain.services.ranking_context import RankingContext
+from app.domain.services.scorer_interface import CLAIMED_KINDS
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, whole_state
 
 NOW = 80_000.0
@@ -79,8 +80,10 @@ def test_a_scorer_gives_each_post_a_score_a_reason_and_an_explanation(feed: Feed
 
     assert scored.values.shape == rows.shape
     assert ((scored.values >= 0) & (scored.values <= 1)).all()
-    assert all(reason is None or reason in Reason for reason in scored.reasons(rows))
-    assert len(scored.reasons(rows)) == len(scored.explanations(rows)) == len(rows)
+    grounds = scored.grounds(rows)
+    assert all(reason is None or reason in Reason for reason in grounds.reasons)
+    assert len(grounds.reasons) == len(scored.explanations(rows)) == len(rows)
+    assert grounds.strengths.shape == (len(rows), len(CLAIMED_KINDS))
 
 
 @given(feed=feeds(), size=st.integers(1, 12))

@@ -82,7 +82,6 @@ WORDS: Final[Mapping[str, str]] = {
 NAME_PARTS: Final[Mapping[str, str]] = {
     "accounts for": "can_resume_from",
     "circle": "community",
-    "evidence": "explanation",
     "feed marks": "feed_checksums",
     "heaviest": "max_weight",
     "met": "seen",
@@ -198,6 +197,8 @@ EXEMPTIONS: Final = (
     Exemption("docs/performance.md", "--scenario taste", _SCENARIO),
     Exemption("tests/integration/test_training/test_quality_band.py", '"taste"', _SCENARIO),
     Exemption("tests/support/quality_band.py", '"taste"', _SCENARIO),
+    Exemption("web/components/reasons.ts", "people with your taste", "what the page says to its readers"),
+    Exemption("web/tests/", "people with your taste", "what the page says to its readers"),
     Exemption("web/components/icons.tsx", "<circle", _SVG),
 )
 

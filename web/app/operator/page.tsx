@@ -1,8 +1,7 @@
-import type { Health } from "@feed/client";
+import type { Health, Recommendation } from "@feed/client";
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
 import { currentViewer } from "@/app/viewer";
-import { reasonLabel } from "@/components/reasons";
 import { headlineMetrics, readModelRegistry, type RegisteredModel } from "@/lib/feed/model-registry";
 import type { PostWithUser } from "@/lib/feed/post";
 import { getsRankedFeed } from "@/lib/feed/rollout";
@@ -77,10 +76,7 @@ async function fetchRankedPosts(service: MLServiceClient, userId: string) {
     const recommendations = new Map(page.recommendations.map((item) => [item.post_id, item]));
     const posts = await findPosts(userId, [...recommendations.keys()]);
     return {
-      posts: posts.map((post) => {
-        const item = recommendations.get(post.id);
-        return { ...post, why: item ? { reason: item.reason, score: item.score, details: {} } : null };
-      }),
+      posts: posts.map((post) => ({ ...post, recommendation: recommendations.get(post.id) })),
       note: page.metadata.source.replace("_", " ") + (page.metadata.degraded ? ", degraded" : ""),
     };
   });
@@ -205,9 +201,13 @@ function UserForm({ userId, users }: { userId: string; users: DemoUser[] }) {
   );
 }
 
+interface ListedPost extends PostWithUser {
+  recommendation?: Recommendation;
+}
+
 interface ColumnProps {
   title: string;
-  posts: PostWithUser[] | null;
+  posts: ListedPost[] | null;
   note?: string;
   /** The newest posts; null if the list is not compared with them. A post in both lists is marked. */
   newest: PostWithUser[] | null;
@@ -228,7 +228,7 @@ function Column({ title, posts, note, newest }: ColumnProps) {
             <p>{post.content ?? post.externalId}</p>
             <small>
               {post.author?.name ?? "unknown"} · {post.createdAt.slice(0, 10)} · {post.likeCount} likes
-              {post.why && ` · ${reasonLabel(post.why.reason)} ${post.why.score.toFixed(2)}`}
+              {post.recommendation && ` · ${describe(post.recommendation)}`}
               {newestIds.has(post.id) && " · also in newest"}
             </small>
           </li>
@@ -236,4 +236,8 @@ function Column({ title, posts, note, newest }: ColumnProps) {
       </ol>
     </section>
   );
+}
+
+function describe({ reason, score }: Recommendation): string {
+  return `${reason.replaceAll("_", " ")} ${score.toFixed(2)}`;
 }

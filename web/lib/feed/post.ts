@@ -1,7 +1,10 @@
+import type { EvidenceKind, Recommendation } from "@feed/client";
+
 /** A post as the page shows it, with its author. `/api/feeds` returns it as JSON. */
 export interface PostWithUser {
   id: string;
-  externalId: string;
+  /** The id that the post was given. A page of a feed has it only if the text is missing. */
+  externalId?: string;
   content: string | null;
   tags: string[];
   createdAt: string;
@@ -14,20 +17,30 @@ export interface PostWithUser {
   /** Whether the viewer has shared the post. */
   shared: boolean;
   /** Why the post was recommended; null if the service did not recommend it. */
-  why: PostExplanation | null;
+  why: PostWhy | null;
 }
 
 export interface PostAuthor {
   id: string;
   name: string;
-  followerCount: number;
   /** Whether the viewer follows the author. */
   followed: boolean;
 }
 
-/** The service's reason for a recommendation, and the numbers behind its score. */
-export interface PostExplanation {
-  reason: string;
-  details: Record<string, unknown>;
-  score: number;
+/** One true fact about the post and the viewer. Without one: whether the post explores, or is just recommended. */
+export interface PostWhy {
+  kind: EvidenceKind | "exploration" | "recommended";
+  /** People, at least so many. */
+  count?: number;
+  tag?: string;
 }
+
+/** The part of a recommendation that the page shows. A named user is always the author, whom the post has. */
+export function whyOf({ reason, evidence }: Pick<Recommendation, "reason" | "evidence">): PostWhy {
+  if (!evidence) return { kind: reason === "exploration" ? "exploration" : "recommended" };
+  const { kind, count, tag } = evidence;
+  return { kind, ...(count != null && { count }), ...(tag != null && { tag }) };
+}
+
+/** What the score of a post is made of, as the service returns it with `explain`. */
+export type PostExplanation = Record<string, unknown>;

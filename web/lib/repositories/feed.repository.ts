@@ -10,7 +10,7 @@ import {
   mayFollow,
   type TimePosition,
 } from "@/lib/feed/cursor";
-import type { PostWithUser } from "@/lib/feed/post";
+import { type PostWithUser, whyOf } from "@/lib/feed/post";
 import { MLServiceClient, ServiceCursorRejected } from "@/lib/services/ml-service";
 import { fetchUnseenPage, logOrders } from "@/lib/services/shadow";
 import {
@@ -77,7 +77,7 @@ export class FeedRepository {
 
     const position: FeedPosition = { ...firstPosition("ranked"), includeSeen: true };
     const fallback = await this.fetchRandomPostsWithCounts(userId, position, limit);
-    return { posts: fallback.posts.map(withoutSeq), source: fallback.source };
+    return { posts: fallback.posts.map(shownPost), source: fallback.source };
   }
 
   /** One page of the user's feed. Throws InvalidFeedCursor, and DatabaseUnavailable if no post can be read. */
@@ -157,7 +157,7 @@ export class FeedRepository {
       limit,
       cursor: serviceCursor,
       exclude_ids: await this.postStore.findPostIds(excludeSeqs, MAX_EXCLUDED_IDS),
-      context: { mode, exclude_seen: !includeSeen, explain: true },
+      context: { mode, exclude_seen: !includeSeen },
     };
     try {
       const page = await this.mlClient.getRecommendationPage(request, { signal: deadline });
@@ -175,9 +175,7 @@ export class FeedRepository {
     const posts = await this.postStore.findPosts(userId, [...recommendations.keys()]);
     return posts.map((post) => {
       const recommendation = recommendations.get(post.id);
-      if (!recommendation) return post;
-      const { post_id: _id, external_id: _externalId, score, reason, ...details } = recommendation;
-      return { ...post, why: { reason, score, details } };
+      return recommendation ? { ...post, why: whyOf(recommendation) } : post;
     });
   }
 
@@ -217,7 +215,7 @@ function pageOf(userId: string, position: FeedPosition, fetched: FetchedPosts): 
   const isLong = next.after !== null; // the cursor does not have all posts that a rewound scroll must not repeat
   const canRewind = fetched.exhausted && !position.includeSeen && next.shownSeqs.size > 0 && !isLong;
   return {
-    posts: fetched.posts.map(withoutSeq),
+    posts: fetched.posts.map(shownPost),
     source: fetched.source,
     nextCursor: fetched.exhausted ? null : encodeFeedCursor(userId, next),
     degraded: fetched.degraded,
@@ -229,6 +227,7 @@ function pageOf(userId: string, position: FeedPosition, fetched: FetchedPosts): 
   };
 }
 
-function withoutSeq({ seq: _seq, createdUs: _createdUs, ...post }: PostWithSeq): PostWithUser {
-  return post;
+/** The post without the fields that no page shows. */
+function shownPost({ seq: _seq, createdUs: _createdUs, externalId, ...post }: PostWithSeq): PostWithUser {
+  return post.content === null ? { ...post, externalId } : post;
 }

@@ -21,7 +21,6 @@ interface PostRow {
   author_id: string | null;
   author_name: string | null;
   author_followed: boolean;
-  follower_count: string | null;
   likes: string;
   comments: string;
   shares: string;
@@ -32,7 +31,7 @@ interface PostRow {
 const COLUMNS = `
   p.id, p.seq, COALESCE(p.external_id, p.id::text) AS external_id, p.content, COALESCE(p.tags, '{}') AS tags, p.created_at,
   (extract(epoch FROM p.created_at) * 1000000)::bigint AS created_us,
-  COALESCE(a.external_id, a.id::text) AS author_id, ${userName("a", "n")} AS author_name, n.follower_count,
+  COALESCE(a.external_id, a.id::text) AS author_id, ${userName("a", "n")} AS author_name,
   EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = $1 AND f.followee_id = a.id) AS author_followed,
   GREATEST(COALESCE(c.like_count, 0), COALESCE(e.likes, 0)) AS likes,
   GREATEST(COALESCE(c.comment_count, 0), COALESCE(e.comments, 0)) - h.comments AS comments, COALESCE(e.shares, 0) AS shares,
@@ -167,7 +166,6 @@ function authorFromRow(row: PostRow, id: string): PostWithUser["author"] {
   return {
     id,
     name: row.author_name ?? id,
-    followerCount: Number(row.follower_count ?? 0),
     followed: row.author_followed,
   };
 }

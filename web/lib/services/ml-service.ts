@@ -14,12 +14,15 @@ import {
   type SeenReport,
   type SeenResult,
 } from "@feed/client";
+import type { PostExplanation } from "@/lib/feed/post";
 import { logger } from "@/lib/logger";
 import { config } from "@/lib/platform/config";
 
 const RECOMMENDATION_TIMEOUT_MS = 3000;
 const TRACKING_TIMEOUT_MS = 2000;
 const HEALTH_TIMEOUT_MS = 1000;
+/** The largest page. */
+const MAX_EXPLAINED_POSTS = 200;
 /** The headers of W3C Trace Context. */
 const TRACE_HEADERS = ["traceparent", "tracestate"];
 
@@ -81,6 +84,22 @@ export class MLServiceClient {
       });
       return null;
     }
+  }
+
+  /**
+   * What the score of a post is made of in the user's ranked feed as it would be now; null if the post is not near its
+   * top. Nothing counts as shown. Throws FeedServiceError.
+   */
+  async explainPost(userId: string, postId: string): Promise<PostExplanation | null> {
+    const { recommendations } = await this.client.recommendations({
+      user_id: userId,
+      limit: MAX_EXPLAINED_POSTS,
+      context: { explain: true, record: false, exclude_seen: false, shown: "ignore" },
+    });
+    const found = recommendations.find((item) => item.post_id === postId);
+    if (!found) return null;
+    const { post_id: _id, external_id: _externalId, evidence: _evidence, ...explanation } = found;
+    return explanation;
   }
 
   /** Stores events. Throws FeedServiceError when the service has not confirmed that they are committed. */

@@ -300,7 +300,7 @@ describe("the feed page", { skip }, () => {
     const dialog = feed.page.getByRole("dialog", { name: "Why this post" });
     await dialog.waitFor();
 
-    assert.match(await dialog.innerText(), /Many people are engaging/);
+    assert.match(await dialog.innerText(), /Trending: 12 or more people reacted this week/);
     assert.equal(await feed.page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Close");
     assert.deepEqual(await feed.accessibilityViolations(), []);
     await feed.page.keyboard.press("Escape");

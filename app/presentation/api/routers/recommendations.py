@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.application.dto import Evidence
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import UnfinishedPage
@@ -119,6 +120,18 @@ def request_body(schema: str) -> Mapping[str, Any]:
     }
 
 
+def evidence_fields(evidence: Evidence) -> dict[str, Any]:
+    """The JSON fields of an evidence: those that belong to its kind."""
+    fields: dict[str, Any] = {"kind": evidence.kind}
+    if evidence.user_id is not None:
+        fields["user_id"] = evidence.user_id
+    elif evidence.count is not None:
+        fields["count"] = evidence.count
+    elif evidence.tag is not None:
+        fields["tag"] = evidence.tag
+    return fields
+
+
 def encode(response: RecommendationResponse, request_id: str) -> bytes:
     """The response as JSON, of the shape of `GenerateResponse`."""
     posts: list[dict[str, Any]] = [
@@ -129,6 +142,9 @@ def encode(response: RecommendationResponse, request_id: str) -> bytes:
             response.post_ids, response.external_ids, response.scores, response.reasons, strict=True
         )
     ]
+    for post, evidence in zip(posts, response.evidence, strict=True):
+        if evidence is not None:
+            post["evidence"] = evidence_fields(evidence)
     if response.explanations:
         for post, explanation in zip(posts, response.explanations, strict=True):
             post.update(explanation)

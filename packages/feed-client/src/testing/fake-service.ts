@@ -197,6 +197,8 @@ export class FakeFeedService {
         post_id,
         score: 1 - index / (limit + 1),
         reason: "trending",
+        evidence: { kind: "trending", count: 12 },
+        ...(request.context?.explain && { probability: 0.2, factors: { decayed_engagement: 1.5, post_age: -0.4 } }),
       })),
       metadata: {
         total: page.length,

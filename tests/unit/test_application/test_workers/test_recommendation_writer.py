@@ -55,6 +55,7 @@ def a_response(*posts: str) -> RecommendationResponse:
         external_ids=list(posts),
         scores=[1.0 / (position + 1) for position in range(count)],
         reasons=[Reason.RECENT] * count,
+        evidence=[None] * count,
         source="personalized",
         degraded=False,
         exhausted=False,

@@ -32,7 +32,7 @@ def context():
 
 def reasons_of(scorer: LearnedScorer, context: RankingContext) -> list[Reason | None]:
     rows = np.arange(context.state.n_posts)
-    return scorer(context, rows).reasons(rows)
+    return list(scorer(context, rows).grounds(rows).reasons)
 
 
 def test_every_input_but_those_of_seen_posts_declares_a_reason():
@@ -126,4 +126,4 @@ def test_no_post_has_no_score_no_reason_and_no_explanation(context):
 
     scored = scorer(age=1.0)(context, none)
 
-    assert (len(scored.values), scored.reasons(none), scored.explanations(none)) == (0, [], [])
+    assert (len(scored.values), scored.grounds(none).reasons, scored.explanations(none)) == (0, [], [])

@@ -11,7 +11,7 @@ from app.domain.ranking.filters import NotExcluded, NotOwn, Published
 from app.domain.ranking.page_selector import PageSelector
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.services.ranking_context import RankingContext
-from app.domain.services.scorer_interface import Scored
+from app.domain.services.scorer_interface import Grounds, Scored, strengths_of
 from tests.support.feeds import LIKE, Feed, Post, whole_state
 
 
@@ -37,7 +37,10 @@ class FixedScorer:
         values = np.array(self.scores)[rows]
         return Scored(
             values,
-            lambda at: [Reason.TRENDING if values[position] >= 0.9 else None for position in at],
+            lambda at: Grounds(
+                [Reason.TRENDING if values[position] >= 0.9 else None for position in at],
+                strengths_of({}, len(at)),
+            ),
             lambda at: [{"score": float(values[position])} for position in at],
         )
 

@@ -168,6 +168,7 @@ def test_of_many_neighbours_the_most_similar_are_kept_and_of_equal_ones_those_of
 
     users, similarity = neighbourhood.neighbours(context)
     monkeypatch.setattr(neighbourhood, "_MAX_NEIGHBOURS", 1000)
+    context, _ = context_and_numbers(Feed(130, [Post()] * 2, likes))
     every_user, every_similarity = neighbourhood.neighbours(context)
 
     assert len(users) == 80 < len(every_user) == 129

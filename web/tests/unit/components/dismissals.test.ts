@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { type Dismissal, dismissalOf, feedbackChoices, isListed } from "@/components/dismissals";
 import { InMemoryPosts } from "@/tests/support/in-memory-posts";
 
-const BOB = { id: "bob", name: "Bob Reed", followerCount: 0, followed: false };
+const BOB = { id: "bob", name: "Bob Reed", followed: false };
 const [plain, first, second] = new InMemoryPosts(3).posts;
 if (!plain || !first || !second) throw new Error("three posts are needed");
 const byBob = { ...first, author: BOB };

@@ -1,46 +1,83 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { flattenDetails, formatNumber, reasonLabel, reasonSentence } from "@/components/reasons";
+import { barsOf, formatNumber, rawValues, whySentence } from "@/components/reasons";
 import { ageOf } from "@/components/relative-time";
+import { whyOf } from "@/lib/feed/post";
+
+describe("why a post is shown", () => {
+  for (const [why, sentence] of [
+    [{ kind: "followed_author" }, "You follow roland129"],
+    [{ kind: "similar_users", count: 3 }, "3 people with your taste liked this"],
+    [{ kind: "read_author" }, "From an author you read"],
+    [{ kind: "new_from_read_author" }, "New from an author you read"],
+    [{ kind: "trending", count: 12 }, "Trending: 12 or more people reacted this week"],
+    [{ kind: "tag", tag: "sea" }, "You often read #sea"],
+    [{ kind: "new" }, "New"],
+    [{ kind: "exploration" }, "Few people have reacted yet"],
+    [{ kind: "recommended" }, "Suggested for you"],
+    [{ kind: "of a later version" as "new" }, "Suggested for you"],
+  ] as const) {
+    it(`is: ${sentence}`, () => {
+      assert.equal(whySentence(why, "roland129"), sentence);
+    });
+  }
+
+  it("is the evidence of the service, without the author, whom the post has", () => {
+    const evidence = { kind: "followed_author", user_id: "3a2f0a52-0d5c-5e0f-9a52-7f7d9a4e9d0b" } as const;
+
+    assert.deepEqual(whyOf({ reason: "trending", evidence }), { kind: "followed_author" });
+    assert.deepEqual(whyOf({ reason: "recent", evidence: { kind: "trending", count: 5 } }), {
+      kind: "trending",
+      count: 5,
+    });
+  });
+
+  it("claims nothing without evidence", () => {
+    assert.deepEqual(whyOf({ reason: "trending" }), { kind: "recommended" });
+    assert.deepEqual(whyOf({ reason: "exploration" }), { kind: "exploration" });
+  });
+});
 
 describe("the explanation of a post", () => {
-  it("has a label and a sentence for each reason of the service", () => {
-    const reasons = [
-      "collaborative_filtering",
-      "content_similarity",
-      "trending",
-      "recent",
-      "popular_author",
-      "following",
-      "exploration",
-    ];
+  it("adds up the factors with the same readable name and keeps their signs, the largest first", () => {
+    const factors = {
+      decayed_engagement: 2,
+      no_engagement: -0.5,
+      post_age: -3,
+      follows_author: 0,
+      topic_affinity: 0.004,
+      tides: 1,
+    };
+    const bars = barsOf({ factors, probability: 0.3 });
 
-    for (const reason of reasons) assert.notEqual(reasonLabel(reason), reasonSentence(reason));
+    assert.deepEqual(bars, [
+      { name: "How new it is", value: -3 },
+      { name: "Likes, comments and shares", value: 1.5 },
+      { name: "Other", value: 1 },
+    ]);
   });
 
-  it("has a readable label for an unknown reason", () => {
-    assert.equal(reasonLabel("old_friends"), "old friends");
+  it("knows the parts of the formula, and no other value of a ranking without factors", () => {
+    assert.deepEqual(barsOf({ score: 0.9, recency: 0.1, collaborative: 0.4, age_hours: 3 }), [
+      { name: "People with similar interests", value: 0.4 },
+      { name: "How new it is", value: 0.1 },
+    ]);
   });
 
-  it("lists the details with the largest numbers first, without empty values", () => {
-    const facts = flattenDetails({
-      recency: 0.1,
-      age: -2.8,
-      nothing: null,
-      tags: ["sea", "salt"],
-      parts: { author_7d: 5 },
-    });
+  it("lists all values at any depth under the names of the service", () => {
+    const values = rawValues({ score: 0.512, nothing: null, contributions: { age: -2.84 }, follows_author: true });
 
-    assert.deepEqual(facts, [
-      { name: "author 7d", value: 5 },
-      { name: "age", value: -2.8 },
-      { name: "recency", value: 0.1 },
-      { name: "tags", value: "sea, salt" },
+    assert.deepEqual(values, [
+      { name: "score", text: "0.51" },
+      { name: "contributions · age", text: "-2.8" },
+      { name: "follows_author", text: "true" },
     ]);
   });
 
   it("rounds numbers to two significant digits", () => {
-    assert.deepEqual([0.21994, 5, 37.4, 1234.5, -2.84].map(formatNumber), ["0.22", "5", "37", "1235", "-2.8"]);
+    const numbers = [0.21994, 5, 37.4, 1234.5, -2.84, 0.001];
+
+    assert.deepEqual(numbers.map(formatNumber), ["0.22", "5", "37", "1235", "-2.8", "0"]);
   });
 });
 

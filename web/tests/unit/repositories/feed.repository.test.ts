@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import type { FeedMode, FeedPage } from "@feed/client";
+import type { FeedMode, FeedPage, RecommendationRequest } from "@feed/client";
 import { FakeFeedService } from "@feed/client/testing";
 import { InvalidFeedCursor } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
@@ -46,13 +46,32 @@ describe("the feed repository", () => {
   };
 
   describe("returns pages that", () => {
-    it("follow the order of the service and explain each post", async () => {
+    it("follow the order of the service, with the evidence of each post", async () => {
       const page = await fetchPage();
 
       assert.equal(page.source, "ml_recommendations");
       assert.deepEqual(idsOf(page), posts.ids.slice(0, 10));
-      assert.deepEqual(page.posts[0]?.why, { reason: "trending", score: 1, details: {} });
+      assert.deepEqual(page.posts[0]?.why, { kind: "trending", count: 12 });
+      assert.equal((service.requests[0]?.body as RecommendationRequest).context?.explain, undefined);
       assert.deepEqual([page.degraded, page.exhausted, page.modelVersion], [false, false, "v1"]);
+    });
+
+    it("have at most 350 bytes a post except for texts and names", async () => {
+      for (const [index, post] of posts.posts.entries()) {
+        Object.assign(post, {
+          tags: ["cooking", "travel"],
+          author: { id: posts.ids[index], name: "Roland Barth", followed: index % 2 === 0 },
+          likeCount: 120,
+          commentCount: 37,
+          shareCount: 12,
+        });
+      }
+      const page = await feed.fetchFeedPage({ userId: "ann", mode: "ranked", cursor: null, limit: 20 });
+
+      const texts = page.posts.map(({ content, author }) => (content ?? "") + (author?.name ?? ""));
+      const bytes = Buffer.byteLength(JSON.stringify(page)) - Buffer.byteLength(texts.join(""));
+      assert.equal(page.posts.length, 20);
+      assert.ok(bytes <= 350 * 20, `${bytes / 20} bytes a post`);
     });
 
     it("reach the end of the catalogue without a repeated post", async () => {
