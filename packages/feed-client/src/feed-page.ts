@@ -22,6 +22,19 @@ export interface FeedPage<Post extends { id: string }> {
   modelVersion: string | null;
 }
 
+/** The route of the web application that returns pages. */
+export const FEED_ENDPOINT = "/api/feeds";
+
+/** The key of a list in the cache of TanStack Query. A server that renders the first page stores it there. */
+export function feedQueryKey(list: { user: string; mode: FeedMode; endpoint?: string }): string[] {
+  return ["feed", list.endpoint ?? FEED_ENDPOINT, list.user, list.mode];
+}
+
+/** The value in the cache for a list of which only the first page is loaded. */
+export function listOf<Page>(firstPage: Page): { pages: Page[]; pageParams: (string | null)[] } {
+  return { pages: [firstPage], pageParams: [null] };
+}
+
 /** The web application returned an error instead of a page. */
 export class FeedPageError extends Error {
   override readonly name = "FeedPageError";

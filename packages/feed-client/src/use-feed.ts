@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
-import { type FeedPage, FeedPageError, fetchFeedPage } from "./feed-page.ts";
+import { FEED_ENDPOINT, type FeedPage, FeedPageError, feedQueryKey, fetchFeedPage, listOf } from "./feed-page.ts";
 import type { FeedMode } from "./types.ts";
 
 // The types of the hook's options, results and errors, so that callers need only this entry.
@@ -13,7 +13,7 @@ export interface UseFeedOptions {
   mode: FeedMode;
   /** The id of the user whose feed is shown. Each user has a list of their own in the cache. */
   user: string;
-  /** The route that returns pages. Default: `/api/feeds`. */
+  /** The route that returns pages. Default: `FEED_ENDPOINT`. */
   endpoint?: string;
   /** Awaited before the first page is requested, for example to send pending events first. */
   beforeFirstPage?: () => Promise<void>;
@@ -44,6 +44,8 @@ export interface Feed<Post extends { id: string }> {
   firstSeenIndex: number | null;
   /** Loads a new list. */
   refresh: () => Promise<void>;
+  /** Shows a new list that starts with a page fetched elsewhere, such as by the server. */
+  replaceWith: (firstPage: FeedPage<Post>) => Promise<void>;
   /** Tries again at once instead of after the retry delay. */
   retryNow: () => void;
 }
@@ -52,9 +54,9 @@ const MAX_RETRY_DELAY_MS = 5000;
 
 /** An endless feed without repeated posts. Failed requests are retried until the server responds. */
 export function useFeed<Post extends { id: string }>(options: UseFeedOptions): Feed<Post> {
-  const { mode, user, endpoint = "/api/feeds" } = options;
+  const { mode, user, endpoint = FEED_ENDPOINT } = options;
   const client = useQueryClient();
-  const key = useMemo(() => ["feed", endpoint, user, mode], [endpoint, user, mode]);
+  const key = useMemo(() => feedQueryKey({ endpoint, user, mode }), [endpoint, user, mode]);
   const keyText = key.join("\n");
   const [includeSeenKey, setIncludeSeenKey] = useState<string | null>(null);
   const includeSeen = includeSeenKey === keyText;
@@ -76,6 +78,14 @@ export function useFeed<Post extends { id: string }>(options: UseFeedOptions): F
     setIncludeSeenKey(null);
     await client.resetQueries({ queryKey: key, exact: true });
   }, [client, key]);
+  const replaceWith = useCallback(
+    async (firstPage: FeedPage<Post>) => {
+      setIncludeSeenKey(null);
+      await client.cancelQueries({ queryKey: key, exact: true });
+      client.setQueryData(key, listOf(firstPage));
+    },
+    [client, key],
+  );
   const retryNow = useCallback(() => {
     if (entries.length === 0) void client.resetQueries({ queryKey: key, exact: true });
     else void fetchNextPage({ cancelRefetch: true });
@@ -94,6 +104,7 @@ export function useFeed<Post extends { id: string }>(options: UseFeedOptions): F
     showSeen: caughtUp ? showSeen : null,
     firstSeenIndex,
     refresh,
+    replaceWith,
     retryNow,
   };
 }
