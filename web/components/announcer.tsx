@@ -1,22 +1,31 @@
 "use client";
 
 import { useCallback, useRef, useState } from "react";
+import { createStore, type StoreApi, useStore } from "zustand";
 
 const VISIBLE_MS = 2500;
 
-/** A short message at the edge of the screen. Screen readers announce it, and it disappears after a moment. */
+/** A short message at the edge of the screen. A new message renders only the announcer again, not its parent. */
 export function useAnnouncer() {
-  const [message, setMessage] = useState("");
+  const [message] = useState(() => createStore(() => ({ text: "" })));
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const announce = useCallback((text: string) => {
-    clearTimeout(timer.current);
-    setMessage(text);
-    timer.current = setTimeout(() => setMessage(""), VISIBLE_MS);
-  }, []);
-  const announcer = (
-    <div className="toast" role="status" data-shown={message !== ""}>
-      {message}
+  const announce = useCallback(
+    (text: string) => {
+      clearTimeout(timer.current);
+      message.setState({ text });
+      timer.current = setTimeout(() => message.setState({ text: "" }), VISIBLE_MS);
+    },
+    [message],
+  );
+  return { announce, announcer: <Announcer message={message} /> };
+}
+
+/** Shows the message. Screen readers announce it, and it disappears after a moment. */
+function Announcer({ message }: { message: StoreApi<{ text: string }> }) {
+  const { text } = useStore(message);
+  return (
+    <div className="toast" role="status" data-shown={text !== ""}>
+      {text}
     </div>
   );
-  return { announce, announcer };
 }

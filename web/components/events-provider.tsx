@@ -11,6 +11,7 @@ import {
   ViewTracker,
 } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
+import { createStore, type StoreApi, useStore } from "zustand";
 import { postJson } from "./post-json";
 
 /** The user's actions on this page. The counts from the server do not include them yet. */
@@ -25,7 +26,8 @@ interface EventsContext {
   user: string;
   /** Null while the page is rendered on the server. */
   tracker: ViewTracker | null;
-  engagementOf: (postId: string) => LocalEngagement;
+  /** The user's actions on this page by post. `useEngagement` reads those with one post. */
+  engagements: StoreApi<Readonly<Record<string, LocalEngagement>>>;
   /** Adds an event to the queue. */
   record: (
     postId: string,
@@ -54,9 +56,14 @@ export function useEvents(): EventsContext {
   return events;
 }
 
+/** The user's actions with one post on this page. Only a change of these renders the component again. */
+export function useEngagement(postId: string): LocalEngagement {
+  return useStore(useEvents().engagements, (engagements) => engagements[postId] ?? NO_ENGAGEMENT);
+}
+
 export function EventsProvider({ user, children }: { user: string; children: ReactNode }) {
   const sender = useMemo(() => (typeof window === "undefined" ? null : new EventSender(user)), [user]);
-  const [engagements, setEngagements] = useState<Record<string, LocalEngagement>>({});
+  const [engagements] = useState(() => createStore<Readonly<Record<string, LocalEngagement>>>(() => ({})));
 
   useEffect(() => sender?.start(), [sender]);
 
@@ -64,18 +71,15 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
     (postId, type, { requestId = null, metadata } = {}) => {
       sender?.queue.add({ post_id: postId, interaction_type: type, request_id: requestId, metadata }, { urgent: true });
       if (type === "click") return;
-      setEngagements((previous) => ({
-        ...previous,
-        [postId]: withAction(previous[postId] ?? NO_ENGAGEMENT, type),
-      }));
+      engagements.setState((previous) => ({ [postId]: withAction(previous[postId] ?? NO_ENGAGEMENT, type) }));
     },
-    [sender],
+    [sender, engagements],
   );
 
   const unlike = useCallback<EventsContext["unlike"]>(
     async (postId) => {
       const setLiked = (liked: boolean) =>
-        setEngagements((previous) => ({ ...previous, [postId]: { ...previous[postId], liked } }));
+        engagements.setState((previous) => ({ [postId]: { ...previous[postId], liked } }));
       setLiked(false);
       try {
         await sender?.retract(postId, "like");
@@ -84,7 +88,7 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
         throw error;
       }
     },
-    [sender],
+    [sender, engagements],
   );
 
   const value = useMemo<EventsContext>(() => {
@@ -92,7 +96,7 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
     return {
       user,
       tracker: sender?.tracker ?? null,
-      engagementOf: (postId) => engagements[postId] ?? NO_ENGAGEMENT,
+      engagements,
       record,
       unlike,
       flush,
@@ -123,7 +127,7 @@ class EventSender {
 
   constructor(private readonly user: string) {
     this.queue = new EventQueue({
-      store: createStore(user),
+      store: openEventStore(user),
       send: (events) => send(user, events),
       beacon: (events) => sendBeacon(ENDPOINT, requestBody(user, events)),
     });
@@ -150,10 +154,13 @@ class EventSender {
     const onOnline = () => void this.queue.flush();
     this.queue.open();
     addEventListener("pagehide", sendAll);
+    // A reload requests the next page before `pagehide`, and that page must not show again what was viewed here.
+    addEventListener("beforeunload", sendAll);
     addEventListener("online", onOnline);
     document.addEventListener("visibilitychange", onVisibilityChange);
     return () => {
       removeEventListener("pagehide", sendAll);
+      removeEventListener("beforeunload", sendAll);
       removeEventListener("online", onOnline);
       document.removeEventListener("visibilitychange", onVisibilityChange);
       this.queue.close();
@@ -178,7 +185,7 @@ class EventSender {
   }
 }
 
-function createStore(user: string) {
+function openEventStore(user: string) {
   try {
     return new BrowserEventStore(localStorage, user);
   } catch {

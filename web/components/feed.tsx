@@ -7,7 +7,7 @@ import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
 import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
-import { useFeedback } from "./feedback-provider";
+import { useDismissals, useFeedback } from "./feedback-provider";
 import { useFollows } from "./follows-provider";
 import { CheckIcon, RefreshIcon } from "./icons";
 import { ModeSwitch } from "./mode-switch";
@@ -85,7 +85,7 @@ interface ListProps {
 
 function List({ feed, mode, announce }: ListProps) {
   const list = useRef<HTMLDivElement>(null);
-  const { dismissals } = useFeedback();
+  const dismissals = useDismissals();
   const { entries, status } = feed;
 
   if (status === "loading") return <Skeletons count={5} label="Loading your feed" />;

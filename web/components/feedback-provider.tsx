@@ -2,12 +2,14 @@
 
 import { newUuid } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
+import { createStore, type StoreApi, useStore } from "zustand";
 import type { PostWithUser } from "@/lib/feed/post";
 import { type Dismissal, type DismissalAction, type Dismissals, dismissalOf } from "./dismissals";
 import { postJson } from "./post-json";
 
 interface FeedbackContext {
-  dismissals: Dismissals;
+  /** What the user has removed from this page. `useDismissals` and `useDismissal` read it. */
+  dismissals: StoreApi<Dismissals>;
   /** Removes the post from the page and sends the feedback. Restores the post and throws if it cannot be stored. */
   dismiss: (post: PostWithUser, action: DismissalAction) => Promise<void>;
   /** Shows the post again and takes the feedback back. Removes the post again and throws if that cannot be stored. */
@@ -27,16 +29,28 @@ export function useFeedback(): FeedbackContext {
   return feedback;
 }
 
+export function useDismissals(): Dismissals {
+  return useStore(useFeedback().dismissals);
+}
+
+/** The dismissal of one post. Only a change of this one renders the component again. */
+export function useDismissal(postId: string): Dismissal | undefined {
+  return useStore(useFeedback().dismissals, (dismissals) => dismissals[postId]);
+}
+
 /** Holds what the user has removed from this page, and sends it to the server. */
 export function FeedbackProvider({ user, children }: { user: string; children: ReactNode }) {
-  const [dismissals, setDismissals] = useState<Dismissals>({});
+  const [dismissals] = useState(() => createStore<Dismissals>(() => ({})));
   const lastCall = useRef<Promise<void>>(Promise.resolve());
 
   const put = useCallback(
-    (dismissal: Dismissal) => setDismissals((previous) => ({ ...previous, [dismissal.postId]: dismissal })),
-    [],
+    (dismissal: Dismissal) => dismissals.setState({ [dismissal.postId]: dismissal }),
+    [dismissals],
   );
-  const remove = useCallback((postId: string) => setDismissals(({ [postId]: _removed, ...others }) => others), []);
+  const remove = useCallback(
+    (postId: string) => dismissals.setState(({ [postId]: _removed, ...others }) => others, true),
+    [dismissals],
+  );
   /** One call at a time, so that an undo never arrives before the action that it takes back. */
   const send = useCallback(
     (dismissal: Dismissal, undo: boolean): Promise<void> => {
@@ -74,12 +88,11 @@ export function FeedbackProvider({ user, children }: { user: string; children: R
     [put, remove, send],
   );
   const expire = useCallback(
-    (postId: string) =>
-      setDismissals((previous) => {
-        const dismissal = previous[postId];
-        return dismissal ? { ...previous, [postId]: { ...dismissal, undoable: false } } : previous;
-      }),
-    [],
+    (postId: string) => {
+      const dismissal = dismissals.getState()[postId];
+      if (dismissal) put({ ...dismissal, undoable: false });
+    },
+    [dismissals, put],
   );
   const settle = useCallback(
     (timeoutMs: number) =>

@@ -1,11 +1,13 @@
 "use client";
 
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
+import { createStore, type StoreApi, useStore } from "zustand";
 import type { PostAuthor } from "@/lib/feed/post";
 import { postJson } from "./post-json";
 
 interface FollowsContext {
-  isFollowing: (author: PostAuthor) => boolean;
+  /** Whom the user has followed or unfollowed on this page, by author. `useIsFollowing` reads one author. */
+  changes: StoreApi<Readonly<Record<string, boolean>>>;
   /** Shows the follow, or its end, and sends it. Shows the previous state and throws if it cannot be stored. */
   setFollow: (author: PostAuthor, follows: boolean) => Promise<void>;
   /** Resolves when all follows are sent, or after `timeoutMs`. */
@@ -21,15 +23,19 @@ export function useFollows(): FollowsContext {
   return follows;
 }
 
+/** Whether the user follows an author. Only a change of this author renders the component again. */
+export function useIsFollowing(author: PostAuthor | null): boolean {
+  return useStore(useFollows().changes, (changes) => author !== null && (changes[author.id] ?? author.followed));
+}
+
 /** Holds whom the user has followed and unfollowed on this page, and sends it to the server. */
 export function FollowsProvider({ user, children }: { user: string; children: ReactNode }) {
-  const [changes, setChanges] = useState<Readonly<Record<string, boolean>>>({});
+  const [changes] = useState(() => createStore<Readonly<Record<string, boolean>>>(() => ({})));
   const lastCall = useRef<Promise<void>>(Promise.resolve());
 
-  const isFollowing = useCallback((author: PostAuthor) => changes[author.id] ?? author.followed, [changes]);
   const setFollow = useCallback<FollowsContext["setFollow"]>(
     async (author, follows) => {
-      const show = (shown: boolean) => setChanges((previous) => ({ ...previous, [author.id]: shown }));
+      const show = (shown: boolean) => changes.setState({ [author.id]: shown });
       show(follows);
       // One call at a time, so that the last choice is the one that is stored.
       const call = lastCall.current.then(() => postJson(ENDPOINT, { user, author_id: author.id, follows }));
@@ -41,7 +47,7 @@ export function FollowsProvider({ user, children }: { user: string; children: Re
         throw error;
       }
     },
-    [user],
+    [user, changes],
   );
 
   const settle = useCallback(
@@ -50,6 +56,6 @@ export function FollowsProvider({ user, children }: { user: string; children: Re
     [],
   );
 
-  const value = useMemo(() => ({ isFollowing, setFollow, settle }), [isFollowing, setFollow, settle]);
+  const value = useMemo(() => ({ changes, setFollow, settle }), [changes, setFollow, settle]);
   return <Context.Provider value={value}>{children}</Context.Provider>;
 }

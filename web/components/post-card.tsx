@@ -1,37 +1,49 @@
 "use client";
 
 import Link from "next/link";
-import { memo, useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
 import { Avatar } from "./avatar";
 import { Comments } from "./comments";
 import { feedbackChoices } from "./dismissals";
-import { useEvents } from "./events-provider";
+import { useEngagement, useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
 import { useFeedback } from "./feedback-provider";
-import { useFollows } from "./follows-provider";
+import { useFollows, useIsFollowing } from "./follows-provider";
 import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
+import { useFarHeight } from "./near-screen";
 import { PostMenu } from "./post-menu";
 import { whySentence } from "./reasons";
 import { RelativeTime } from "./relative-time";
 
 const MAX_TAGS = 5;
+/** The posts after these are near the screen only after the user has scrolled. */
+const RENDERED_AT_ONCE = 20;
+const ESTIMATED_HEIGHT_PX = 180;
+const UNKNOWN_AUTHOR = "Unknown author";
 
 export interface PostCardProps {
   post: PostWithUser;
   requestId: string | null;
-  /** The position in a feed, from 1. */
+  /** The position in a feed, from 1; 0 outside a feed. */
   position?: number;
   /** Whether the post has a page of its own, with its comments open. */
   single?: boolean;
   announce: (message: string) => void;
 }
 
-/** One post with its actions. */
-export const PostCard = memo(function PostCard({ post, requestId, position, single = false, announce }: PostCardProps) {
+/**
+ * One post with its actions. Far from the screen only its text stays in the document, in an element of the same height:
+ * a long list remains small, and "find in page" and screen readers still have every post.
+ */
+export function PostCard({ post, requestId, position = 0, single = false, announce }: PostCardProps) {
   const { tracker, record } = useEvents();
   const [commentsOpen, setCommentsOpen] = useState(single);
+  const [hasFocus, setHasFocus] = useState(false);
   const element = useRef<HTMLElement>(null);
+  const farHeightPx = useFarHeight(element, position > RENDERED_AT_ONCE ? ESTIMATED_HEIGHT_PX : null);
+  const isFar = farHeightPx !== null && !hasFocus && !commentsOpen;
+  const name = post.author?.name ?? null;
   const ids = { author: useId(), text: useId(), comments: useId() };
   useEffect(() => {
     if (element.current && tracker) return tracker.watch(element.current, post.id, requestId);
@@ -45,44 +57,52 @@ export const PostCard = memo(function PostCard({ post, requestId, position, sing
   return (
     <article
       ref={element}
-      className="post"
+      className={isFar ? "post far" : "post"}
+      style={isFar ? { height: farHeightPx } : undefined}
       data-post={post.id}
-      tabIndex={position === undefined ? undefined : 0}
-      aria-labelledby={ids.author}
+      tabIndex={position > 0 ? 0 : undefined}
+      onFocus={() => setHasFocus(true)}
+      onBlur={({ currentTarget }) => setHasFocus(currentTarget.contains(document.activeElement))}
+      aria-label={isFar ? (name ?? UNKNOWN_AUTHOR) : undefined}
+      aria-labelledby={isFar ? undefined : ids.author}
       aria-describedby={ids.text}
-      aria-posinset={position}
-      aria-setsize={position === undefined ? undefined : -1}
+      aria-posinset={position > 0 ? position : undefined}
+      aria-setsize={position > 0 ? -1 : undefined}
     >
-      <Avatar name={post.author?.name ?? null} />
+      {!isFar && <Avatar name={name} />}
       <div className="post-body">
-        <PostHeader post={post} requestId={requestId} authorElementId={ids.author} announce={announce} />
+        {!isFar && <PostHeader post={post} requestId={requestId} authorElementId={ids.author} announce={announce} />}
         <p id={ids.text} className={post.content ? "content" : "content missing"}>
           {post.content ?? `The text of this post is not available (${post.externalId}).`}
         </p>
-        <Tags tags={post.tags} />
-        <footer>
-          <LikeButton post={post} requestId={requestId} announce={announce} />
-          <CommentsButton
-            post={post}
-            open={commentsOpen}
-            controls={ids.comments}
-            onToggle={() => setCommentsOpen((open) => !open)}
-          />
-          <ShareButton post={post} requestId={requestId} announce={announce} />
-          <Why post={post} />
-        </footer>
-        <div id={ids.comments}>{commentsOpen && <Comments postId={post.id} onComment={addComment} />}</div>
+        {!isFar && (
+          <>
+            <Tags tags={post.tags} />
+            <footer>
+              <LikeButton post={post} requestId={requestId} announce={announce} />
+              <CommentsButton
+                post={post}
+                open={commentsOpen}
+                controls={ids.comments}
+                onToggle={() => setCommentsOpen((open) => !open)}
+              />
+              <ShareButton post={post} requestId={requestId} announce={announce} />
+              <Why post={post} />
+            </footer>
+            <div id={ids.comments}>{commentsOpen && <Comments postId={post.id} onComment={addComment} />}</div>
+          </>
+        )}
       </div>
     </article>
   );
-});
+}
 
 /** Why the post is shown, with what the user changed on this page. */
 function Why({ post }: { post: PostWithUser }) {
-  const { isFollowing } = useFollows();
+  const follows = useIsFollowing(post.author);
   if (post.why === null) return null;
   let { why } = post;
-  if (post.author !== null && isFollowing(post.author)) why = { kind: "followed_author" };
+  if (follows) why = { kind: "followed_author" };
   else if (why.kind === "followed_author") why = { kind: "recommended" };
   return <Explanation postId={post.id} sentence={whySentence(why, post.author?.name ?? null)} />;
 }
@@ -99,7 +119,7 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
   return (
     <header>
       <span id={authorElementId} className={post.author ? "author" : "author unknown"}>
-        {post.author?.name ?? "Unknown author"}
+        {post.author?.name ?? UNKNOWN_AUTHOR}
       </span>
       <Link href={href} className="when" prefetch={false} onClick={recordClick}>
         <RelativeTime iso={post.createdAt} />
@@ -121,9 +141,9 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
 /** The entry of the menu that follows or unfollows the author. Null for the user's own posts and without an author. */
 function useFollowChoice({ author }: PostWithUser, announce: (message: string) => void) {
   const { user } = useEvents();
-  const { isFollowing, setFollow } = useFollows();
+  const { setFollow } = useFollows();
+  const follows = useIsFollowing(author);
   if (author === null || author.id === user) return null;
-  const follows = isFollowing(author);
   return {
     label: `${follows ? "Unfollow" : "Follow"} @${author.name}`,
     onChoose: () => {
@@ -145,8 +165,8 @@ function Tags({ tags }: { tags: string[] }) {
 }
 
 function LikeButton({ post, requestId, announce }: ActionProps) {
-  const { engagementOf, record, unlike } = useEvents();
-  const liked = engagementOf(post.id).liked ?? post.liked;
+  const { record, unlike } = useEvents();
+  const liked = useEngagement(post.id).liked ?? post.liked;
   const count = Math.max(0, post.likeCount + Number(liked) - Number(post.liked));
   const unlikeIsPending = useRef(false);
   const toggle = async () => {
@@ -189,8 +209,7 @@ interface CommentsButtonProps {
 }
 
 function CommentsButton({ post, open, controls, onToggle }: CommentsButtonProps) {
-  const { engagementOf } = useEvents();
-  const count = post.commentCount + (engagementOf(post.id).comments ?? 0);
+  const count = post.commentCount + (useEngagement(post.id).comments ?? 0);
   return (
     <button
       type="button"
@@ -207,8 +226,8 @@ function CommentsButton({ post, open, controls, onToggle }: CommentsButtonProps)
 }
 
 function ShareButton({ post, requestId, announce }: ActionProps) {
-  const { engagementOf, record } = useEvents();
-  const sharedHere = engagementOf(post.id).shared === true && !post.shared;
+  const { record } = useEvents();
+  const sharedHere = useEngagement(post.id).shared === true && !post.shared;
   const count = post.shareCount + (sharedHere ? 1 : 0);
   const share = async () => {
     if (await sharePost(post, announce)) record(post.id, "share", { requestId });

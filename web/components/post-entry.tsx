@@ -1,14 +1,14 @@
 "use client";
 
-import { useEffect, useRef } from "react";
+import { memo, useEffect, useRef } from "react";
 import { DismissedPost } from "./dismissed-post";
-import { useFeedback } from "./feedback-provider";
+import { useDismissal } from "./feedback-provider";
 import { PostCard, type PostCardProps } from "./post-card";
 
 /** One post, or a line with "Undo" in its place after the user has removed it. */
-export function PostEntry(props: PostCardProps) {
+export const PostEntry = memo(function PostEntry(props: PostCardProps) {
   const { post, position, announce } = props;
-  const dismissal = useFeedback().dismissals[post.id];
+  const dismissal = useDismissal(post.id);
   const dismissed = dismissal !== undefined;
 
   const wasDismissed = useRef(false);
@@ -23,4 +23,4 @@ export function PostEntry(props: PostCardProps) {
   if (!dismissal) return <PostCard {...props} />;
   if (!dismissal.undoable) return <p className="the-end">This post is hidden.</p>;
   return <DismissedPost dismissal={dismissal} position={position} announce={announce} />;
-}
+});

@@ -1,0 +1,157 @@
+/** A long list, of which only the posts near the screen have their controls. */
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { FakeFeedService } from "@feed/client/testing";
+import pg from "pg";
+import type { Browser, BrowserContext } from "playwright-core";
+import { findChromium, openBrowser } from "@/tests/support/browser";
+import { FeedPage } from "@/tests/support/feed-page";
+import { Postgres } from "@/tests/support/postgres";
+import { loadSmallFeed } from "@/tests/support/small-feed";
+import { WebServer } from "@/tests/support/web-server";
+
+const skip = findChromium() === null ? "no Chromium on this machine" : false;
+const POSTS = 200;
+const MARKED = 120;
+const MARKED_TEXT = "Diary of a lighthouse in winter";
+
+describe("a long list", { skip }, () => {
+  let postgres: Postgres;
+  let web: WebServer;
+  let browser: Browser;
+  let context: BrowserContext;
+  const service = new FakeFeedService();
+
+  before(async () => {
+    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
+    service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
+    const client = new pg.Client(postgres.url);
+    await client.connect();
+    await client.query("UPDATE posts SET content = $1 WHERE id = $2", [MARKED_TEXT, service.catalogue[MARKED]]);
+    await client.end();
+    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
+  });
+  after(async () => {
+    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
+    await postgres?.end();
+  });
+  afterEach(() => context.close());
+
+  const openLongList = async (): Promise<FeedPage> => {
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+    const feed = await FeedPage.open(context, web.url);
+    await feed.waitForPosts(20);
+    await feed.scroll(POSTS / 20 - 1);
+    await feed.waitForPosts(POSTS);
+    return feed;
+  };
+
+  it("has controls near the screen only, and no axe violation", async () => {
+    const feed = await openLongList();
+    await feed.scrollToTop();
+    await feed.posts.nth(150).locator(".like").waitFor({ state: "detached" });
+
+    assert.ok((await feed.page.locator("article .like").count()) < 30);
+    assert.deepEqual(await feed.accessibilityViolations(), []);
+    assert.deepEqual(feed.consoleErrors, []);
+  });
+
+  it("has the text, the author and the position of every post for screen readers", async () => {
+    const feed = await openLongList();
+
+    const posts = await feed.page.getByRole("feed").getByRole("article").all();
+    const positions = await feed.page.$$eval("article", (articles) => articles.map((a) => a.ariaPosInSet));
+    const snapshots = await Promise.all([0, 60, 180].map((index) => posts[index]?.ariaSnapshot()));
+
+    assert.deepEqual(
+      positions,
+      posts.map((_, index) => String(index + 1)),
+    );
+    for (const snapshot of snapshots) assert.match(snapshot ?? "", /article "[A-Z]\w+ [A-Z]\w+"[\s\S]*paragraph/);
+  });
+
+  it("has every text for 'find in page', and the found text stays selected", async () => {
+    const feed = await openLongList();
+    await feed.scrollToTop();
+    const marked = feed.posts.nth(MARKED);
+    await marked.locator(".like").waitFor({ state: "detached" });
+
+    const found = await feed.page.evaluate(
+      (text) => (window as unknown as { find: (text: string) => boolean }).find(text),
+      MARKED_TEXT,
+    );
+    await marked.locator(".like").waitFor();
+
+    assert.equal(found, true);
+    assert.equal(await feed.page.evaluate(() => getSelection()?.toString()), MARKED_TEXT);
+    const [top, height] = await marked.evaluate((post) => [post.getBoundingClientRect().top, innerHeight]);
+    assert.ok(top !== undefined && height !== undefined && top > -200 && top < height, `${top}`);
+  });
+
+  it("keeps the heights of its posts when they leave the screen and come back", async () => {
+    const feed = await openLongList();
+    await feed.scrollToTop();
+    const heights = () => feed.page.$$eval("article", (all) => all.slice(0, 8).map((post) => post.offsetHeight));
+    const before = await heights();
+
+    await feed.page.evaluate(() => scrollTo({ top: 12_000, behavior: "instant" }));
+    await feed.posts.first().locator(".like").waitFor({ state: "detached" });
+    const away = await heights();
+    await feed.scrollToTop();
+
+    assert.deepEqual([away, await heights()], [before, before]);
+  });
+
+  it("keeps a comment that is not sent yet", async () => {
+    const feed = await openLongList();
+    await feed.scrollToTop();
+    const post = feed.posts.first();
+    await post.getByRole("button", { name: /^Comments/ }).click();
+    await post.getByLabel("Your comment").fill("Not yet");
+    await feed.page.locator("h1").click();
+
+    await feed.page.evaluate(() => scrollTo({ top: 12_000, behavior: "instant" }));
+    await feed.posts.nth(1).locator(".like").waitFor({ state: "detached" });
+    await feed.scrollToTop();
+
+    assert.equal(await post.getByLabel("Your comment").inputValue(), "Not yet");
+  });
+
+  it("keeps the focus, and moves it to posts far from the screen by keyboard", async () => {
+    const feed = await openLongList();
+    await feed.scrollToTop();
+    await feed.posts.first().locator(".like").focus();
+    await feed.page.evaluate(() => scrollTo({ top: 12_000, behavior: "instant" }));
+    await feed.posts.nth(1).locator(".like").waitFor({ state: "detached" });
+    assert.equal(await feed.page.evaluate(() => document.activeElement?.classList.contains("like")), true);
+
+    for (let step = 0; step < 30; step += 1) await feed.page.keyboard.press("PageDown");
+
+    assert.equal(await feed.page.evaluate(() => document.activeElement?.getAttribute("aria-posinset")), "31");
+    await feed.posts.nth(30).locator(".like").waitFor();
+  });
+
+  it("changes only the post that is liked", async () => {
+    const feed = await openLongList();
+    await feed.scrollToTop();
+
+    const changed = await feed.page.evaluate(async () => {
+      const ids = new Set<string>();
+      const observer = new MutationObserver((records) => {
+        for (const { target } of records) {
+          const element = target instanceof Element ? target : target.parentElement;
+          ids.add(element?.closest("article")?.getAttribute("data-post") ?? "none");
+        }
+      });
+      const list = document.querySelector("[role=feed]");
+      const post = document.querySelector("article");
+      if (!list || !post) throw new Error("no list");
+      observer.observe(list, { subtree: true, childList: true, attributes: true, characterData: true });
+      post.querySelector<HTMLElement>(".like")?.click();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return { ids: [...ids], first: post.dataset["post"] };
+    });
+
+    assert.deepEqual(changed.ids, [changed.first]);
+  });
+});
