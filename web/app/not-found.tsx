@@ -8,7 +8,7 @@ export default function NotFound() {
       <section className="notice">
         <h1>Page not found</h1>
         <p>The post may have been removed, or the address may be wrong.</p>
-        <Link href="/" className="quiet-button">
+        <Link href="/" className="quiet-button" prefetch={false}>
           Back to the feed
         </Link>
       </section>

@@ -1,3 +1,6 @@
+import { feedQueryKey, listOf } from "@feed/client";
+import { dehydrate, HydrationBoundary, QueryClient } from "@tanstack/react-query";
+import { loadFirstPage } from "@/app/first-page";
 import { currentViewer } from "@/app/viewer";
 import { Feed } from "@/components/feed";
 import { Providers } from "@/components/providers";
@@ -5,6 +8,10 @@ import { UserSwitcher } from "@/components/user-switcher";
 
 export default async function FeedPage() {
   const viewer = await currentViewer();
+  const first = await loadFirstPage(viewer.id);
+  // The browser continues with the same list. Without it, the browser requests the first page, and tries again.
+  const cache = new QueryClient();
+  if (first) cache.setQueryData(feedQueryKey({ user: viewer.id, mode: "ranked" }), listOf(first.page));
   return (
     <Providers user={viewer.id}>
       <main id="main" className="column">
@@ -12,7 +19,9 @@ export default async function FeedPage() {
           <h1>Strand</h1>
           {viewer.switchable && <UserSwitcher name={viewer.name} />}
         </header>
-        <Feed />
+        <HydrationBoundary state={dehydrate(cache)}>
+          <Feed rankedPage={first?.rankedPage ?? null} />
+        </HydrationBoundary>
       </main>
     </Providers>
   );

@@ -1,6 +1,6 @@
 "use client";
 
-import type { FeedMode } from "@feed/client";
+import type { FeedMode, FeedPage } from "@feed/client";
 import { type Feed as FeedState, useFeed } from "@feed/client/react";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
@@ -14,6 +14,7 @@ import { ModeSwitch } from "./mode-switch";
 import { NewPosts } from "./new-posts";
 import { PostEntry } from "./post-entry";
 import { Skeletons } from "./skeletons";
+import { type Recovery, useRecovery } from "./use-recovery";
 
 /** A new list is requested after pending events, feedback and follows are sent, or after this time. */
 const FLUSH_TIMEOUT_MS = 800;
@@ -26,8 +27,13 @@ const EMPTY_NOTICE: Record<FeedMode, { title: string; text: string }> = {
   },
 };
 
-/** The endless feed of the session's user. */
-export function Feed() {
+interface FeedProps {
+  /** The first page of the service, if the server shows fallback posts because it arrives late. */
+  rankedPage: Promise<FeedPage<PostWithUser> | null> | null;
+}
+
+/** The endless feed of the session's user. The server has put the first page into the cache. */
+export function Feed({ rankedPage }: FeedProps) {
   const { user, flush } = useEvents();
   const [mode, setMode] = useState<FeedMode>("ranked");
   const { settle } = useFeedback();
@@ -37,6 +43,7 @@ export function Feed() {
   }, [flush, settle, settleFollows]);
   const feed = useFeed<PostWithUser>({ mode, user, beforeFirstPage });
   const { announce, announcer } = useAnnouncer();
+  const recovery = useRecovery(feed, mode === "ranked" ? rankedPage : null);
 
   const cursor = feed.lastPage?.nextCursor ?? feed.lastPage?.rewindCursor ?? null;
   const loadNewList = async () => {
@@ -53,25 +60,31 @@ export function Feed() {
         </button>
       </div>
       <div role="status" className="new-posts-place">
-        <NewPosts list={feed.entries[0]?.requestId ?? null} cursor={cursor} onShow={() => void loadNewList()} />
+        {recovery.showRanked ? (
+          <button type="button" className="new-posts" onClick={() => void recovery.showRanked?.()}>
+            Show your feed
+          </button>
+        ) : (
+          <NewPosts list={feed.entries[0]?.requestId ?? null} cursor={cursor} onShow={() => void loadNewList()} />
+        )}
       </div>
-      <SourceNote feed={feed} />
+      <SourceNote degraded={feed.lastPage?.degraded ?? false} recovery={recovery} />
       <List feed={feed} mode={mode} announce={announce} />
       {announcer}
     </div>
   );
 }
 
-function SourceNote({ feed }: { feed: FeedState<PostWithUser> }) {
-  const { lastPage } = feed;
+/** Says what is missing. After the recovery its place stays empty, so that the posts below do not move. */
+function SourceNote({ degraded, recovery }: { degraded: boolean; recovery: Recovery }) {
   let note = null;
-  if (lastPage?.source === "random_fallback") {
+  if (recovery.unavailable || recovery.recovered) {
     note = "Recommendations are temporarily unavailable. These are random posts.";
-  } else if (lastPage?.degraded) {
+  } else if (degraded) {
     note = "Some information was unavailable, so this list may be less relevant than usual.";
   }
   return (
-    <div role="status" className="source-note" data-shown={note !== null}>
+    <div role="status" className="source-note" data-shown={note !== null} data-over={recovery.recovered}>
       {note}
     </div>
   );

@@ -76,8 +76,7 @@ function factorsOf({ factors, ...values }: PostExplanation): [string, number][] 
   const isLearned = typeof factors === "object" && factors !== null;
   const entries = Object.entries(isLearned ? factors : values);
   return entries.filter(
-    (entry): entry is [string, number] =>
-      typeof entry[1] === "number" && (isLearned || NAME_BY_FACTOR.has(entry[0])),
+    (entry): entry is [string, number] => typeof entry[1] === "number" && (isLearned || NAME_BY_FACTOR.has(entry[0])),
   );
 }
 
@@ -94,9 +93,7 @@ export function rawValues(values: Record<string, unknown>, prefix = ""): RawValu
     if (typeof value === "number") return [{ name, text: formatNumber(value) }];
     if (typeof value === "string" || typeof value === "boolean") return [{ name, text: String(value) }];
     if (Array.isArray(value)) return [{ name, text: value.join(", ") }];
-    return value === null || typeof value !== "object"
-      ? []
-      : rawValues(value as Record<string, unknown>, `${name} · `);
+    return value === null || typeof value !== "object" ? [] : rawValues(value as Record<string, unknown>, `${name} · `);
   });
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { FeedMode, FeedPage, RecommendationPage } from "@feed/client";
 import {
   addSeqs,
@@ -34,6 +35,16 @@ export interface FeedPageRequest {
   /** The `nextCursor` or `rewindCursor` of an earlier page; null for the first page. */
   cursor: string | null;
   limit: number;
+}
+
+/** The first page of a list, for a reader who must not wait for the service. */
+export interface FirstPage {
+  page: FeedPage<PostWithUser>;
+  /**
+   * If `page` is a fallback although the service may still respond: the page of the service, or null when it returns
+   * none within its time limit. It is another list, so `page` may have the same posts. Never rejects.
+   */
+  rankedPage: Promise<FeedPage<PostWithUser> | null> | null;
 }
 
 /** The service accepts at most this many `exclude_ids`. */
@@ -89,6 +100,27 @@ export class FeedRepository {
       (await this.fetchRecommendedPosts(userId, position, limit)) ??
       (await this.fetchRandomPostsWithCounts(userId, position, limit));
     return pageOf(userId, position, fetched);
+  }
+
+  /**
+   * The first page of a list after at most about `waitMs`, whatever the service needs. The call to the service goes on
+   * to its own time limit. Throws DatabaseUnavailable.
+   */
+  async fetchFirstPage({ userId, mode, limit }: FeedPageRequest, waitMs: number): Promise<FirstPage> {
+    const position = firstPosition(mode);
+    const rankedPage = this.fetchRecommendedPosts(userId, position, limit).then(
+      (fetched) => fetched && pageOf(userId, position, fetched),
+    );
+    const waited = new AbortController();
+    const inTime = await Promise.race([
+      rankedPage.finally(() => waited.abort()),
+      setTimeout(Math.max(0, waitMs), "late" as const, { signal: waited.signal }).catch(() => "late" as const),
+    ]);
+    if (inTime !== null && inTime !== "late") return { page: inTime, rankedPage: null };
+
+    const withoutErrors = rankedPage.catch(() => null);
+    const page = pageOf(userId, position, await this.fetchRandomPostsWithCounts(userId, position, limit));
+    return { page, rankedPage: inTime === null ? null : withoutErrors };
   }
 
   /**

@@ -44,7 +44,7 @@ export class MLServiceClient {
   }
 
   /** A client that passes the trace headers of an incoming request to the service. */
-  static withTraceOf(request: Request): MLServiceClient {
+  static withTraceOf(request: { headers: Pick<Headers, "get"> }): MLServiceClient {
     const headers = TRACE_HEADERS.flatMap((name) => {
       const value = request.headers.get(name);
       return value === null ? [] : [[name, value]];

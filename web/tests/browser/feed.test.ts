@@ -135,11 +135,13 @@ describe("the feed page", { skip }, () => {
     assert.equal(countRepeats(await feed.ids()), 0);
   });
 
-  it("falls back after three seconds if the service needs five", async () => {
-    service.behaviour = { kind: "slow", delayMs: 5000 };
-
+  it("falls back after three seconds if the service needs five for a new list", async () => {
     const feed = await openFeed();
     await feed.waitForPosts();
+    service.behaviour = { kind: "slow", delayMs: 5000 };
+
+    await feed.page.getByRole("button", { name: "Load a new list" }).click();
+    await feed.waitForSource("random_fallback");
 
     const [first] = feed.apiPages;
     assert.equal(first?.source, "random_fallback");
@@ -434,8 +436,9 @@ describe("the feed page", { skip }, () => {
     const feed = await openFeed({ user: "user-12" });
     await feed.waitForPosts(20);
     await feed.scroll(2);
+    await feed.scrollToTop();
     const name = (await feed.posts.first().locator(".author").textContent()) ?? "";
-    const byAuthor = feed.posts.filter({ has: feed.page.locator(".author", { hasText: name }) });
+    const byAuthor = feed.page.getByRole("article", { name, exact: true });
     const before = await byAuthor.count();
     assert.ok(before > 1);
 
@@ -526,9 +529,9 @@ describe("the feed page", { skip }, () => {
 
     await feed.page.getByRole("radio", { name: "For you" }).focus();
     await feed.page.keyboard.press("ArrowRight");
-    await waitUntil(() => feed.apiPages.length >= 2, "page of followed authors");
+    await waitUntil(() => feed.apiPages.length >= 1, "page of followed authors");
     await feed.page.keyboard.press("ArrowRight");
-    await waitUntil(() => feed.apiPages.length >= 3, "page of the newest posts");
+    await waitUntil(() => feed.apiPages.length >= 2, "page of the newest posts");
 
     const modes = service.requests
       .filter(({ path }) => path === "/recommendations/generate")
@@ -667,7 +670,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(pageWidth, screenWidth);
   });
 
-  it("is interactive within two seconds, with at most 200 kB of compressed script", async () => {
+  it("is interactive within two seconds, with at most 170 kB of compressed script", async () => {
     const warmUp = await openFeed();
     await warmUp.waitForPosts();
     await context.close();
@@ -687,7 +690,7 @@ describe("the feed page", { skip }, () => {
     const scriptBytes = (await Promise.all(scripts)).reduce((sum, bytes) => sum + bytes, 0);
 
     assert.ok(elapsedMs <= 2000, `${Math.round(elapsedMs)} ms`);
-    assert.ok(scriptBytes > 20_000 && scriptBytes <= 200_000, `${scriptBytes} bytes of script`);
+    assert.ok(scriptBytes > 20_000 && scriptBytes <= 170_000, `${scriptBytes} bytes of script`);
     console.log(
       `interactive after ${Math.round(elapsedMs)} ms, ${Math.round(scriptBytes / 1000)} kB of compressed script`,
     );

@@ -204,6 +204,7 @@ describe("the complete system", { skip }, () => {
 
     await feed.scroll(3);
     const fallbackPages = feed.apiPages.slice(pagesBefore);
+    await feed.scrollToTop();
     for (const index of [0, 3, 6]) await feed.posts.nth(index).locator(".like").click();
     const likedIds = await Promise.all([0, 3, 6].map((index) => feed.posts.nth(index).getAttribute("data-post")));
 

@@ -11,7 +11,7 @@ const TIMEOUT_MS = 10_000;
 export class FeedPage {
   /** The errors in the console of the browser, except failed requests, which some tests cause on purpose. */
   readonly consoleErrors: string[] = [];
-  /** The pages that `/api/feeds` returned. */
+  /** The pages that `/api/feeds` returned, without the first one, which is in the HTML. */
   readonly apiPages: { source: string; ms: number; ids: string[] }[] = [];
 
   private constructor(
@@ -19,7 +19,11 @@ export class FeedPage {
     private readonly url: string,
   ) {}
 
-  static async open(context: BrowserContext, url: string): Promise<FeedPage> {
+  static async open(
+    context: BrowserContext,
+    url: string,
+    options: Parameters<Page["goto"]>[1] = {},
+  ): Promise<FeedPage> {
     const page = await context.newPage();
     const feed = new FeedPage(page, url);
     page.on("pageerror", (error) => feed.consoleErrors.push(error.message));
@@ -35,7 +39,7 @@ export class FeedPage {
       const ms = response.request().timing().responseEnd;
       if (body) feed.apiPages.push({ source: body.source, ms, ids: body.posts.map((post) => post.id) });
     });
-    await page.goto(url);
+    await page.goto(url, options);
     return feed;
   }
 
@@ -68,6 +72,12 @@ export class FeedPage {
       await this.page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
       await this.page.waitForTimeout(60);
     }
+  }
+
+  /** Scrolls to the first post. Posts far from the screen have no controls, so this one has them afterwards. */
+  async scrollToTop(): Promise<void> {
+    await this.page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
+    await this.posts.first().locator(".like").waitFor();
   }
 
   async source(): Promise<string | null> {

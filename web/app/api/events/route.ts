@@ -1,6 +1,7 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { deliver, parseEvents, toInteractions } from "@/lib/feed/events";
+import { pendingWrites } from "@/lib/feed/pending-writes";
 import { logger } from "@/lib/logger";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { metrics } from "@/lib/platform/metrics";
@@ -24,9 +25,8 @@ export async function POST(request: NextRequest): Promise<Response> {
   const interactions = toInteractions(userId, body.events, body.sentAtMs, Date.now());
 
   try {
-    const { settled, rejected } = await deliver(MLServiceClient.withTraceOf(request), interactions, () =>
-      registerVisitor(userId),
-    );
+    const delivery = deliver(MLServiceClient.withTraceOf(request), interactions, () => registerVisitor(userId));
+    const { settled, rejected } = await pendingWrites.add(userId, delivery);
     metrics.count("web_events_total", { result: "tracked" }, settled.length - rejected.length);
     metrics.count("web_events_total", { result: "refused" }, rejected.length);
     if (rejected.length > 0) logger.warn("events.rejected", { events: rejected });

@@ -1,6 +1,7 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { isFinalRejection, parseFeedback, sendFeedback } from "@/lib/feed/feedback";
+import { pendingWrites } from "@/lib/feed/pending-writes";
 import { logger } from "@/lib/logger";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { metrics } from "@/lib/platform/metrics";
@@ -25,9 +26,9 @@ export async function POST(request: NextRequest): Promise<Response> {
   const count = (result: string) => metrics.count("web_feedback_total", { action: feedback.action, result });
 
   try {
-    await sendFeedback(MLServiceClient.withTraceOf(request), { user_id: userId, ...feedback }, () =>
-      registerVisitor(userId),
-    );
+    const controls = { user_id: userId, ...feedback };
+    const storing = sendFeedback(MLServiceClient.withTraceOf(request), controls, () => registerVisitor(userId));
+    await pendingWrites.add(userId, storing);
     count(feedback.undo ? "undone" : "recorded");
     return Response.json({ status: "recorded" }, { status: 202 });
   } catch (error) {

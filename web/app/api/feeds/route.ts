@@ -2,10 +2,9 @@ import type { FeedMode } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { InvalidFeedCursor } from "@/lib/feed/cursor";
 import { getsRankedFeed } from "@/lib/feed/rollout";
-import { logger } from "@/lib/logger";
+import { recordServedPage, recordUnavailablePage } from "@/lib/feed/served-page";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
-import { metrics } from "@/lib/platform/metrics";
 import { problem } from "@/lib/platform/problem";
 import { sessionUserId } from "@/lib/platform/session";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
@@ -41,26 +40,12 @@ export async function GET(request: NextRequest): Promise<Response> {
     const page = config.feedShadow
       ? await repository.fetchShadowedPage(pageRequest)
       : await repository.fetchFeedPage(pageRequest);
-    const seconds = (performance.now() - startedAt) / 1000;
-    metrics.count("web_feed_pages_total", { source: page.source, mode: page.mode });
-    metrics.observeSeconds("web_feed_page_seconds", seconds);
-    metrics.recordServed(userId, page.source, Date.now());
-    logger.info("feed.page", {
-      source: page.source,
-      mode: page.mode,
-      posts: page.posts.length,
-      degraded: page.degraded,
-      exhausted: page.exhausted,
-      request_id: page.requestId,
-      duration_ms: Math.round(seconds * 1000),
-    });
+    recordServedPage(userId, page, startedAt);
     return Response.json(page, { headers: { "Cache-Control": "no-store" } });
   } catch (error) {
     if (error instanceof InvalidFeedCursor) return problem(400, "invalid_cursor", error.message);
     if (!(error instanceof DatabaseUnavailable)) throw error;
-    metrics.count("web_feed_pages_total", { source: "unavailable", mode });
-    metrics.recordServed(userId, "unavailable", Date.now());
-    logger.error("feed.unavailable", { error, cause: error.cause });
+    recordUnavailablePage(userId, mode as FeedMode, error);
     return problem(503, "storage_unavailable", "the posts cannot be read; try again later", { "Retry-After": "1" });
   }
 }

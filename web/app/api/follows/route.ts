@@ -1,6 +1,7 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { parseFollow, sendFollow } from "@/lib/feed/follows";
+import { pendingWrites } from "@/lib/feed/pending-writes";
 import { logger } from "@/lib/logger";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { metrics } from "@/lib/platform/metrics";
@@ -24,7 +25,8 @@ export async function POST(request: NextRequest): Promise<Response> {
   const count = (result: string) => metrics.count("web_follows_total", { result });
 
   try {
-    await sendFollow(MLServiceClient.withTraceOf(request), userId, body, () => registerVisitor(userId));
+    const follow = sendFollow(MLServiceClient.withTraceOf(request), userId, body, () => registerVisitor(userId));
+    await pendingWrites.add(userId, follow);
     count(body.follows ? "followed" : "unfollowed");
     return Response.json({ status: body.follows ? "followed" : "unfollowed" }, { status: 202 });
   } catch (error) {

@@ -32,7 +32,9 @@ export default async function PostPage({ params, searchParams }: PostPageProps) 
     <main id="main" className="column">
       <header className="page-header">
         <h1>
-          <Link href="/">‹ Feed</Link>
+          <Link href="/" prefetch={false}>
+            ‹ Feed
+          </Link>
         </h1>
       </header>
       {post ? (

@@ -194,6 +194,47 @@ describe("the feed repository", () => {
     });
   });
 
+  describe("returns a first page that", () => {
+    const fetchFirst = (waitMs: number) =>
+      feed.fetchFirstPage({ userId: "ann", mode: "ranked", cursor: null, limit: 10 }, waitMs);
+
+    it("is the page of the service if it arrives in time", async () => {
+      const { page, rankedPage } = await fetchFirst(LONG_MS);
+
+      assert.deepEqual([page.source, rankedPage], ["ml_recommendations", null]);
+      assert.deepEqual(page.posts, (await fetchPage()).posts);
+    });
+
+    it("is a fallback if the service is late, whose page follows", async () => {
+      service.behaviour = { kind: "slow", delayMs: SHORT_MS };
+
+      const { page, rankedPage } = await fetchFirst(1);
+
+      assert.deepEqual([page.source, page.posts.length], ["random_fallback", 10]);
+      const ranked = await rankedPage;
+      assert.deepEqual([ranked?.source, ranked && idsOf(ranked)], ["ml_recommendations", posts.ids.slice(0, 10)]);
+      const next = await fetchPage(ranked?.nextCursor ?? null);
+      assert.deepEqual(idsOf(next), posts.ids.slice(10, 20));
+    });
+
+    it("is a fallback without a page that follows if the service has failed", async () => {
+      await service.stop();
+
+      const { page, rankedPage } = await fetchFirst(LONG_MS);
+
+      assert.deepEqual([page.source, rankedPage], ["random_fallback", null]);
+    });
+
+    it("is followed by nothing if the service fails later", async () => {
+      service.behaviour = { kind: "slow", delayMs: LONG_MS };
+      feed = new FeedRepository(new MLServiceClient(service.url, SHORT_MS), posts);
+
+      const { page, rankedPage } = await fetchFirst(1);
+
+      assert.deepEqual([page.source, await rankedPage], ["random_fallback", null]);
+    });
+  });
+
   describe("rejects the cursor", () => {
     it("of another user", async () => {
       const { nextCursor } = await fetchPage();
