@@ -33,11 +33,13 @@ from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed, OnShown
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
+from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
+from app.application.viewers import Viewers
 from app.application.workers.database_watcher import DatabaseWatcher
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
@@ -299,6 +301,7 @@ def build_use_cases(
     )
     list_controls = ListControls(storage.controls, clock, workers.feed)
     bring_back = None if storage.feed_log is None else workers.updater.bring_back
+    viewers = Viewers(workers.feed, ranking_clock, bring_back)
     return Services(
         recommend=GenerateRecommendations(
             workers.feed,
@@ -331,6 +334,7 @@ def build_use_cases(
         explain=ExplainFeed(
             workers.feed, cursors, ranking_clock, storage.posts, list_controls, storage.follows, bring_back
         ),
+        rank_posts=RankPosts(viewers, storage.stored_posts),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),
         report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages, workers.feed),

@@ -1,5 +1,8 @@
 """The posts of tables in memory that a user may see, one post at a time: what `feed_visible_posts` returns."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from app.domain.entities import Post
 from app.domain.entities.control import Control
 from app.domain.feed.time_position import TimePosition
@@ -25,18 +28,16 @@ class InMemoryStoredPosts:
         allowed = [place for place in looked_at if self._allows(query, places[place])]
         found = allowed[query.skipped : query.skipped + limit]
         reached = found[-1] if len(found) == limit else looked_at[-1] if looked_at else None
-        posts = [
-            StoredPost(
-                places[place].id,
-                None if places[place].external_id == str(places[place].id) else places[place].external_id,
-                place,
-                places[place].author_id,
-                places[place].root_id,
-                places[place].repost_of,
-            )
-            for place in found
-        ]
+        posts = [_stored(places[place]) for place in found]
         return StoredPosts(posts, None if not newest_first or reached == newest_first[-1] else reached)
+
+    def visible_posts(self, user_id: UUID, post_ids: Sequence[UUID]) -> Sequence[StoredPost]:
+        self._tables.begin()
+        self.reads += 1
+        given = [post for post in self._tables.posts.values() if post.id in post_ids]
+        query = StoredPostsQuery(user_id, exclude_seen=False)
+        allowed = [post for post in given if self._allows(query, post)]
+        return [_stored(post) for post in sorted(allowed, key=_position, reverse=True)]
 
     def _allows(self, query: StoredPostsQuery, post: Post) -> bool:
         tables, user = self._tables, query.user_id
@@ -63,6 +64,11 @@ class InMemoryStoredPosts:
             for control in tables.controls_of(post.author_id).controls
         )
         return not hides and not blocks
+
+
+def _stored(post: Post) -> StoredPost:
+    external_id = None if post.external_id == str(post.id) else post.external_id
+    return StoredPost(post.id, external_id, _position(post), post.author_id, post.root_id, post.repost_of)
 
 
 def _position(post: Post) -> TimePosition:

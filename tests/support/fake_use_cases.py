@@ -19,11 +19,13 @@ from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
+from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
+from app.application.viewers import Viewers
 from app.domain.entities import Evidence, EvidenceKind, Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import DomainError, StorageUnavailable, UnknownPost, UnknownUser
 from app.domain.feed.state import FeedState
@@ -186,6 +188,10 @@ class MemoryInteractions:
         return RemovedEvents(user_id, chosen[0].post_id, [1] * len(chosen), ()) if chosen else None
 
 
+def _empty_feed() -> LiveFeed:
+    return LiveFeed(FeedState(), ActiveRanker(ranking_pipeline(RankingOptions(), None, None, NoObserver())))
+
+
 class DerivedIds:
     """IdResolver of a feed in which each UUID is derived from its external id."""
 
@@ -244,6 +250,7 @@ class Running:
             UserData(self.user_data, DerivedIds(), lambda user_id: None, lambda changes: None),
             self._explain(),
             self.count_updates,
+            RankPosts(Viewers(_empty_feed(), self.clock)),
             ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None, DerivedIds()),
             ReadReach(self.impressions, DerivedIds()),
             GetHealthStatus(self.state, self.clock),
@@ -251,9 +258,8 @@ class Running:
 
     def _explain(self) -> ExplainFeed:
         """Of a feed in memory without users and posts, beside the stored ones."""
-        pipeline = ranking_pipeline(RankingOptions(), None, None, NoObserver())
         return ExplainFeed(
-            LiveFeed(FeedState(), ActiveRanker(pipeline)),
+            _empty_feed(),
             self.recommend.codec,
             self.clock,
             InMemoryPosts(self.tables),

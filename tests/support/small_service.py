@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
 
 from app.application.cursor import CursorCodec
-from app.application.dto import RecommendationRequest, RecommendationResponse
+from app.application.dto import RecommendationRequest, RecommendationResponse, ScoredPosts
 from app.application.use_cases.change_follow import Follow
 from app.application.use_cases.change_membership import Membership
 from app.application.use_cases.get_health_status import ServiceState
@@ -17,6 +17,7 @@ from app.application.use_cases.give_feedback import Feedback
 from app.application.use_cases.report_seen import SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
+from app.application.use_cases.unfinished import Unfinished
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import Impression, InteractionType, Post, User
@@ -333,6 +334,9 @@ class SmallService:
         page = self.use_cases.recommend(request)
         return page if isinstance(page, RecommendationResponse) else page.complete()
 
+    def rank(self, user: str, *posts: str) -> ScoredPosts:
+        return completed(self.use_cases.rank_posts(user, posts))
+
     def all_pages(self, user: str, *, limit: int = 7, **options: Any) -> list[RecommendationResponse]:
         """All pages by cursor, to the end of the list."""
         pages = [self.page(user, limit=limit, **options)]
@@ -362,9 +366,17 @@ class SmallService:
         }
 
 
-def names(*responses: RecommendationResponse) -> list[str]:
+def names(*responses: RecommendationResponse | ScoredPosts) -> list[str]:
     """Names of the posts of some pages, in order."""
     return [str(name) for response in responses for name in response.external_ids]
+
+
+T = TypeVar("T")
+
+
+def completed(answer: T | Unfinished[T]) -> T:
+    """The response, after a read of the tables if memory lacks a part of it."""
+    return answer.complete() if isinstance(answer, Unfinished) else answer
 
 
 def random_choice_model() -> ChoiceModel:

@@ -2,6 +2,7 @@
 
 from app.application.dto.recommendation_request import Mode, RecommendationRequest, Shown
 from app.application.dto.recommendation_response import RecommendationResponse, Source
+from app.application.dto.scored_posts import ScoredPosts
 from app.domain.entities import Evidence, EvidenceKind, Reason
 from app.domain.ranking.post_trace import PageRule
 
@@ -13,6 +14,7 @@ __all__ = [
     "Reason",
     "RecommendationRequest",
     "RecommendationResponse",
+    "ScoredPosts",
     "Shown",
     "Source",
 ]

@@ -106,6 +106,25 @@ class FeedPipeline:
         keep = self.eligible(context, rows)
         rows, found_by = rows[keep], found_by[keep]
         filtered = perf_counter()
+        ranked = self._sorted(context, rows, found_by, [source.reason for source in self.sources])
+        self.observer.observe("sources", sourced - started)
+        self.observer.observe("filter", filtered - sourced)
+        self.observer.observe("score", perf_counter() - filtered)
+        return ranked
+
+    def rank_posts(self, context: RankingContext, rows: Rows) -> RankedList:
+        """The eligible ones of the distinct posts `rows`, sorted as in `rank`. No source returned them."""
+        rows = rows[self.eligible(context, rows)]
+        return self._sorted(context, rows, np.zeros(len(rows), np.int8), ())
+
+    def _sorted(
+        self,
+        context: RankingContext,
+        rows: Rows,
+        found_by: NDArray[np.int8],
+        source_reasons: Sequence[Reason],
+    ) -> RankedList:
+        """The eligible posts `rows`, sorted by score."""
         scored = self.scorer(context, rows)
         values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
         if len(context.controls.not_interested[0]):
@@ -115,11 +134,11 @@ class FeedPipeline:
         order = (-values).argsort(kind="stable")
         if (values[order[1:]] == values[order[:-1]]).any():
             order = np.lexsort((-context.state.seq[rows], -values))
-        self.observer.observe("sources", sourced - started)
-        self.observer.observe("filter", filtered - sourced)
-        self.observer.observe("score", perf_counter() - filtered)
-        source_reasons = [source.reason for source in self.sources]
         return RankedList(rows[order], values[order], found_by[order], source_reasons, scored, order)
+
+    def reasons_of(self, ranked: RankedList) -> list[Reason | None]:
+        """The reason that the scorer gives for each post of a list that was not truncated."""
+        return [] if ranked.scored is None else ranked.scored.reasons(ranked.scored_at)
 
     def page(self, context: RankingContext, ranked: RankedList, size: int, earlier: Rows = _NO_ROWS) -> Page:
         """The first `size` posts of a list, or all of a shorter one. `earlier` are the posts of its earlier pages."""

@@ -59,6 +59,9 @@ class StoredPosts:
 class StoredPostRepository(Protocol):
     """The posts that a user may see, which `feed_visible_posts` decides, except for their own."""
 
+    def visible_posts(self, user_id: UUID, post_ids: Sequence[UUID]) -> Sequence[StoredPost]:
+        """Those of the given posts that the user may see, newest first. Raises StorageUnavailable."""
+
     def posts_after(self, query: StoredPostsQuery, position: TimePosition, limit: int) -> StoredPosts:
         """The first `limit` posts after `position`. Raises StorageUnavailable.
 

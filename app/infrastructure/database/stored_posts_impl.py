@@ -1,7 +1,9 @@
 """StoredPostRepository over PostgreSQL."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -58,9 +60,23 @@ _LAST_LOOKED_AT: Final = f"""
     SELECT {_TIME}, p.seq, count(*) OVER () FROM ({{looked_at}}) p ORDER BY p.created_at, p.seq LIMIT 1
 """
 
+_GIVEN: Final = f"""
+    SELECT p.id, nullif(p.external_id, p.id::text), {_TIME}, p.seq, p.author_id, p.root_id, p.repost_of
+    FROM {{feed_complete_posts}}() p
+    WHERE p.id = ANY(%(given)s) AND {READABLE_POST} AND p.author_id IS DISTINCT FROM %(user)s
+    AND EXISTS (SELECT FROM {{feed_visible_posts}}(%(user)s) AS v (id) WHERE v.id = p.id OFFSET 0)
+    ORDER BY p.created_at DESC, p.seq DESC
+"""
+
 
 class SqlStoredPostRepository(SqlRepository):
     """StoredPostRepository over the views, and over the events for what a user has seen."""
+
+    def visible_posts(self, user_id: UUID, post_ids: Sequence[UUID]) -> Sequence[StoredPost]:
+        """As in StoredPostRepository, with one query."""
+        values = {"user": user_id, "given": list(post_ids)}
+        with self.transaction() as connection:
+            return _posts(connection.exec_driver_sql(_GIVEN.format_map(self.schema), values))
 
     def posts_after(self, query: StoredPostsQuery, position: TimePosition, limit: int) -> StoredPosts:
         """As in StoredPostRepository. It looks at more posts as long as it finds too few."""
@@ -90,18 +106,20 @@ class SqlStoredPostRepository(SqlRepository):
         page = _PAGE.format(
             looked_at=looked_at, allowed=allowed, feed_complete_posts=self.schema["feed_complete_posts"]
         )
-        posts = [
-            StoredPost(id_, external_id, TimePosition(time, seq), author_id, root_id, repost_of)
-            for id_, external_id, time, seq, author_id, root_id, repost_of in connection.exec_driver_sql(
-                page, values
-            )
-        ]
+        posts = _posts(connection.exec_driver_sql(page, values))
         if len(posts) == values["limit"]:
             return StoredPosts(posts, posts[-1].position)
         last = connection.exec_driver_sql(_LAST_LOOKED_AT.format(looked_at=looked_at), values).one_or_none()
         if last is None or last[2] < values["look"]:
             return StoredPosts(posts, None)
         return StoredPosts(posts, TimePosition(last[0], last[1]))
+
+
+def _posts(rows: Iterable[Any]) -> list[StoredPost]:
+    return [
+        StoredPost(id_, external_id, TimePosition(time, seq), author_id, root_id, repost_of)
+        for id_, external_id, time, seq, author_id, root_id, repost_of in rows
+    ]
 
 
 def _datetime(position: TimePosition) -> datetime:

@@ -39,6 +39,7 @@ from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.route_scopes import ROUTE_SCOPES, ScopeGuard
 from app.presentation.api.routers.admin import admin_router
 from app.presentation.api.routers.audiences import audiences_router
+from app.presentation.api.routers.discovery import discovery_router
 from app.presentation.api.routers.docs import docs_router
 from app.presentation.api.routers.entities import entities_router
 from app.presentation.api.routers.feedback import feedback_router
@@ -50,6 +51,7 @@ from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.routers.user_data import user_data_router
 from app.presentation.api.security_headers import SecurityHeadersMiddleware
 from app.presentation.api.server_guard import ServerGuard
+from app.presentation.schemas.discovery_schema import RankRequest
 from app.presentation.schemas.entity_schema import PostBatchRequest, PostBody, UserBody
 from app.presentation.schemas.feedback_schema import FeedbackRequest
 from app.presentation.schemas.impression_schema import ImpressionsRequest
@@ -62,6 +64,7 @@ PROBES = frozenset({"/health", "/livez", "/readyz"})
 _BODIES: list[type[BaseModel]] = [
     GenerateRequest,
     UpdatesRequest,
+    RankRequest,
     TrackRequest,
     BatchRequest,
     RetractRequest,
@@ -136,6 +139,7 @@ def create_api(
     threads = RequestThreads(options.track_concurrency, options.track_budget_seconds)
     routers = (
         recommendations_router(options, metrics),
+        discovery_router(options),
         interactions_router(options, metrics, threads),
         feedback_router(options, threads),
         follows_router(threads),

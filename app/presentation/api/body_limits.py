@@ -10,6 +10,7 @@ _BATCH: Final = 4 * _KIB**2  # 500 events with all the metadata that they may ha
 BODY_LIMITS: Final[Mapping[str, int]] = {
     "/recommendations/generate": 320 * _KIB,  # 500 ids of 128 characters and 512 bytes, and a cursor
     "/recommendations/updates": 64 * _KIB,
+    "/recommendations/rank": 320 * _KIB,  # 500 ids
     "/interactions/track": _ONE_EVENT,
     "/interactions/batch": _BATCH,
     "/interactions/retract": 8 * _KIB,

@@ -13,6 +13,7 @@ from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
+from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.returning_user import ReturningUser
@@ -45,7 +46,7 @@ class ApiOptions:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use cases. `recommend` and `count_updates` answer from memory, in a millisecond or so; the others wait."""
+    """The use cases. Those that rank answer from memory, in some milliseconds, as far as they can; the others wait."""
 
     recommend: Callable[[RecommendationRequest], RecommendationResponse | UnfinishedPage | ReturningUser]
     track: TrackInteraction
@@ -58,6 +59,7 @@ class Services:
     user_data: UserData
     explain: ExplainFeed
     count_updates: Callable[[str, str], Updates]
+    rank_posts: RankPosts
     report_seen: Callable[[SeenPosts], int]
     read_reach: Callable[[str], Sequence[PostReach]]
     health: Callable[[], HealthStatus]

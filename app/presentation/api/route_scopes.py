@@ -13,6 +13,7 @@ from app.shared.api_keys import ApiKey, Scope
 ROUTE_SCOPES: Final[Mapping[str, Scope | None]] = {
     "/recommendations/generate": "feed",
     "/recommendations/updates": "feed",
+    "/recommendations/rank": "feed",
     "/interactions/track": "track",
     "/interactions/batch": "track",
     "/interactions/retract": "track",

@@ -7,6 +7,8 @@ import type {
   Interaction,
   PostFields,
   Problem,
+  Ranking,
+  RankRequest,
   RecommendationPage,
   RecommendationRequest,
   Retraction,
@@ -215,6 +217,11 @@ export class FeedServiceClient {
     return body as unknown as Updates;
   }
 
+  /** The given posts in the order of the user's feed, such as the results of a search. */
+  async rank(request: RankRequest, options: { signal?: AbortSignal } = {}): Promise<Ranking> {
+    return this.read<Ranking>("POST", "/recommendations/rank", "recommendations", { body: request, ...options });
+  }
+
   /**
    * Reports which posts of a page were on screen, and returns after the commit. Repeating the call changes nothing. If
    * the page is not stored yet, because another process of the service made it just now, the call is repeated once.
@@ -252,6 +259,20 @@ export class FeedServiceClient {
   ): Promise<void> {
     const path = `/users/${encodeURIComponent(userId)}/follows/${encodeURIComponent(followeeId)}`;
     await this.write(method, path, undefined, status, options);
+  }
+
+  /** A response with a list in `field`. Nothing is stored, so the call can be repeated. */
+  private async read<Result>(
+    method: "GET" | "POST",
+    path: string,
+    field: keyof Result & string,
+    options: { body?: unknown; signal?: AbortSignal; timeoutMs?: number },
+  ): Promise<Result> {
+    const body = await this.call(method, path, { idempotent: true, ...options });
+    if (!isRecord(body) || !Array.isArray(body[field])) {
+      throw new FeedServiceError("malformed", `${method} ${path}: the response has no list of ${field}`);
+    }
+    return body as unknown as Result;
   }
 
   /** An idempotent write, whose response has this `status`. */

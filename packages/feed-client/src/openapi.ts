@@ -44,6 +44,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/recommendations/rank": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rank up to 500 given posts for a user
+         * @description Posts that the feed may not show to the user are left out and counted, as are unknown ones.
+         *
+         *     Posts that the user has seen are ranked as well. Posts that only the database has follow, newest first.
+         */
+        post: operations["rank_recommendations_rank_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/interactions/track": {
         parameters: {
             query?: never;
@@ -1108,6 +1130,50 @@ export interface components {
             errors?: components["schemas"]["FieldProblem"][] | null;
         };
         /**
+         * RankMetadata
+         * @description About a ranking.
+         */
+        RankMetadata: {
+            /**
+             * Total
+             * @description Number of posts in this answer
+             */
+            total: number;
+            /** Model Version */
+            model_version: string | null;
+            /**
+             * Generated At
+             * Format: date-time
+             */
+            generated_at: string;
+            /**
+             * Degraded
+             * @description A part (model, database) was missing
+             */
+            degraded: boolean;
+            /** Request Id */
+            request_id: string;
+            /**
+             * Left Out
+             * @description Given posts that are not in this answer: unknown ones, and those the user may not see
+             */
+            left_out: number;
+        };
+        /**
+         * RankResponse
+         * @description The posts that the user may see, best first.
+         */
+        RankResponse: {
+            /**
+             * User Id
+             * @description As it was given
+             */
+            user_id: string;
+            /** Recommendations */
+            recommendations: components["schemas"]["ScoredPost"][];
+            metadata: components["schemas"]["RankMetadata"];
+        };
+        /**
          * ReachItem
          * @description One post: how often it was on a page, how often on screen, and its events by type.
          */
@@ -1286,6 +1352,29 @@ export interface components {
              * @description Events that this call removed
              */
             removed: number;
+        };
+        /**
+         * ScoredPost
+         * @description One post.
+         */
+        ScoredPost: {
+            /**
+             * Post Id
+             * @description The post's UUID
+             */
+            post_id: string;
+            /**
+             * External Id
+             * @description The id that the post was given, where it is another one
+             */
+            external_id?: string | null;
+            /**
+             * Score
+             * @description Comparable within this answer only
+             */
+            score: number;
+            /** @description The component that contributes most to the score */
+            reason?: components["schemas"]["Reason"] | null;
         };
         /**
          * StoreRows
@@ -1738,6 +1827,26 @@ export interface components {
             repost_of?: string | null;
         };
         /**
+         * RankRequest
+         * @description Posts to rank for a user.
+         * @example {
+         *       "post_ids": [
+         *         "post-1",
+         *         "post-2"
+         *       ],
+         *       "user_id": "ann"
+         *     }
+         */
+        RankRequest: {
+            /**
+             * User Id
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
+             */
+            user_id: string;
+            /** Post Ids */
+            post_ids: string[];
+        };
+        /**
          * RequestContext
          * @description How the list is made. Unknown keys are ignored.
          */
@@ -2108,6 +2217,109 @@ export interface operations {
             };
             /** @description The cursor is too old */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Too many requests wait */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    rank_recommendations_rank_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RankRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "user_id": "ann",
+                     *       "recommendations": [
+                     *         {
+                     *           "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+                     *           "external_id": "post-2",
+                     *           "score": 1,
+                     *           "reason": "trending"
+                     *         },
+                     *         {
+                     *           "post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11",
+                     *           "score": 0.4
+                     *         }
+                     *       ],
+                     *       "metadata": {
+                     *         "total": 2,
+                     *         "model_version": "v1",
+                     *         "generated_at": "2025-01-13T12:00:00Z",
+                     *         "degraded": false,
+                     *         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
+                     *         "left_out": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RankResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };

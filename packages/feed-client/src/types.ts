@@ -64,6 +64,10 @@ export type FollowResult = Schemas["FollowResponse"];
 export type UpdatesRequest = Schemas["UpdatesRequest"];
 /** The number of new posts, at most 100. `capped` is true if there are more. */
 export type Updates = Schemas["UpdatesResponse"];
+/** Up to 500 posts to rank for a user. */
+export type RankRequest = Schemas["RankRequest"];
+/** The posts that the user may see, best first. */
+export type Ranking = Schemas["RankResponse"];
 /** The posts of one page that were on screen, also for less than a second. */
 export type SeenReport = Schemas["ImpressionsRequest"];
 export type SeenResult = Schemas["ImpressionsResponse"];

@@ -20,6 +20,7 @@ from tests.support.http_server import served
 PATHS = (
     "/recommendations/generate",
     "/recommendations/updates",
+    "/recommendations/rank",
     "/interactions/track",
     "/interactions/batch",
 )

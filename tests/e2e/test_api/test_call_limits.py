@@ -22,6 +22,7 @@ KEYS = ("one", "two")
 BODIES: dict[str, dict[str, Any]] = {
     GENERATE: {},
     "/recommendations/updates": {"cursor": "c"},
+    "/recommendations/rank": {"post_ids": ["p"]},
     "/interactions/track": {"post_id": "post-1", "interaction_type": "like"},
     "/interactions/retract": {"post_id": "post-1", "interaction_type": "like"},
     "/impressions": {"request_id": "r", "seen": ["post-1"]},

@@ -224,6 +224,19 @@ def test_no_response_names_a_post_that_the_caller_may_not_see(feed: Feed, readin
             assert listed.named == {pair for pair in may_be_named if pair[0] in expected}, (reader, mode)
 
 
+def test_only_posts_that_the_caller_may_see_are_ranked(feed: Feed, reading: Service) -> None:
+    for reader in [*feed.readers, "nobody"]:
+        allowed = {str(post_uuid(post.name)) for post in feed.posts if feed.belongs_in_feed(reader, post)}
+        names, found = [*(post.name for post in feed.posts), "no-such-post"], set[str]()
+        for start in range(0, len(names), 500):
+            body = {"user_id": reader, "post_ids": names[start : start + 500]}
+            answer = reading.client.post("/recommendations/rank", json=body).json()
+            found |= {post["post_id"] for post in answer["recommendations"]}
+            left_out = answer["metadata"]["left_out"]
+            assert len(answer["recommendations"]) + left_out == len(body["post_ids"])
+        assert found == allowed, reader
+
+
 @pytest.mark.parametrize("action", ["track", "retract", "hide_post", "batch"])
 def test_a_post_that_the_caller_may_not_see_is_unknown_to_every_action(
     feed: Feed, reading: Service, action: str

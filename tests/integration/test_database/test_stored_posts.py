@@ -64,6 +64,18 @@ def all_names(storage: Storage, query: StoredPostsQuery, limit: int) -> list[str
     return names
 
 
+def test_of_given_posts_those_are_returned_that_the_list_would_show(storage: Storage) -> None:
+    fill(storage)
+    expected = all_names(storage, StoredPostsQuery(READER, exclude_seen=False), 100)
+    given = [post_uuid(f"p{number}") for number in range(41)]  # the last one is unknown
+
+    found = storage.stored_posts.visible_posts(READER, given)
+
+    assert [post.external_id for post in found] == expected
+    of_nobody = storage.stored_posts.visible_posts(user_uuid("nobody"), given[:3])
+    assert [post.external_id for post in of_nobody] == ["p1", "p0", "p2"]
+
+
 @pytest.mark.parametrize("limit", [1, 4, 100])
 def test_a_users_list_is_newest_first_and_lacks_what_they_may_not_or_do_not_want_to_see(
     storage: Storage, limit: int

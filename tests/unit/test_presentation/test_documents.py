@@ -25,6 +25,7 @@ from tests.support.fake_use_cases import Running
 ENDPOINTS = {
     "/recommendations/generate": "post",
     "/recommendations/updates": "post",
+    "/recommendations/rank": "post",
     "/interactions/track": "post",
     "/interactions/batch": "post",
     "/interactions/retract": "post",

@@ -37,13 +37,13 @@ from app.presentation.schemas.recommendation_schema import (
 )
 from app.shared.monitoring import Metrics
 
-_READS_AT_ONCE = 2  # the other connections of the pool are for writes and workers
+READS_AT_ONCE = 2  # the other connections of the pool are for writes and workers
 
 
 def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     """The routes that return pages of a feed, and what is new for one."""
     router = APIRouter(tags=["recommendations"])
-    threads = RequestThreads(_READS_AT_ONCE, options.track_budget_seconds)
+    threads = RequestThreads(READS_AT_ONCE, options.track_budget_seconds)
 
     @router.post(
         "/recommendations/generate",

@@ -1,0 +1,28 @@
+"""Some posts with scores, as the use cases beside the feed return them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.entities import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredPosts:
+    """Posts, best first. `post_ids`, `external_ids`, `scores` and `reasons` have one entry a post.
+
+    external_ids  None for a post whose given id is its UUID
+    scores        in [0, 1], never rising
+    reasons       None for a post whose score no component explains
+    left_out      how many of the given posts are not among them: unknown ones, and those that the user may not see
+    degraded      the model or the database was missing
+    """
+
+    post_ids: Sequence[str]
+    external_ids: Sequence[str | None]
+    scores: Sequence[float]
+    reasons: Sequence[Reason | None]
+    left_out: int
+    model_version: str | None
+    generated_at: datetime
+    degraded: bool

@@ -1,0 +1,86 @@
+"""What the service offers beside the feed, as callers see it."""
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.application.dto import Reason
+from app.application.use_cases.rank_posts import MAX_POSTS
+from app.presentation.schemas.recommendation_schema import GivenId
+
+
+class RankRequest(BaseModel):
+    """Posts to rank for a user."""
+
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"examples": [{"user_id": "ann", "post_ids": ["post-1", "post-2"]}]}
+    )
+
+    user_id: GivenId
+    post_ids: Annotated[list[GivenId], Field(min_length=1, max_length=MAX_POSTS)]
+
+
+class ScoredPost(BaseModel):
+    """One post."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    post_id: str = Field(description="The post's UUID")
+    external_id: str | None = Field(
+        None, description="The id that the post was given, where it is another one"
+    )
+    score: float = Field(ge=0, le=1, description="Comparable within this answer only")
+    reason: Reason | None = Field(None, description="The component that contributes most to the score")
+
+
+class ListMetadata(BaseModel):
+    """About the answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    total: int = Field(ge=0, description="Number of posts in this answer")
+    model_version: str | None
+    generated_at: AwareDatetime
+    degraded: bool = Field(description="A part (model, database) was missing")
+    request_id: str
+
+
+class RankMetadata(ListMetadata):
+    """About a ranking."""
+
+    left_out: int = Field(
+        ge=0,
+        description="Given posts that are not in this answer: unknown ones, and those the user may not see",
+    )
+
+
+class RankResponse(BaseModel):
+    """The posts that the user may see, best first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: str = Field(description="As it was given")
+    recommendations: list[ScoredPost]
+    metadata: RankMetadata
+
+
+_METADATA: dict[str, Any] = {
+    "total": 2,
+    "model_version": "v1",
+    "generated_at": "2025-01-13T12:00:00Z",
+    "degraded": False,
+    "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
+}
+EXAMPLE_RANKING: dict[str, Any] = {
+    "user_id": "ann",
+    "recommendations": [
+        {
+            "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+            "external_id": "post-2",
+            "score": 1.0,
+            "reason": "trending",
+        },
+        {"post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11", "score": 0.4},
+    ],
+    "metadata": {**_METADATA, "left_out": 1},
+}
