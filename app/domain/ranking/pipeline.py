@@ -165,6 +165,8 @@ class FeedPipeline:
     def explain(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
         """What the score of each of `rows` consists of, relative to the list; empty for a post outside the list."""
         scored, listed, scored_at = ranked.scored, ranked.rows, ranked.scored_at
+        if not len(listed):
+            return [{} for _ in rows]
         if scored is None:
             listed = np.union1d(listed, rows)
             scored, scored_at = self.scorer(context, listed), np.arange(len(listed))

@@ -23,7 +23,7 @@ from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.interaction_repository import RemovedEvents, StoredInteraction
 from tests.support.fake_use_cases import NOON, DerivedIds, FixedClock, MemoryInteractions, Running
-from tests.support.small_service import FEW_CANDIDATES, names, service_with_posts
+from tests.support.small_service import FEW_CANDIDATES, SmallService, names, service_with_posts
 
 HOUR = timedelta(hours=1)
 MODELS = ["none", "formula", "learned"]
@@ -118,6 +118,19 @@ def test_reasons_name_what_put_a_post_there() -> None:
     assert "exploration" in ranked.reasons
     assert set(newest.reasons) == {"recent"}
     assert set(following.reasons) == {"following"}
+
+
+def test_a_page_without_any_candidate_is_explained() -> None:
+    service = SmallService()
+    for number in range(400):  # more than the sources look at
+        settings = {} if number >= 395 else {"visibility": "members", "audience_id": "club"}
+        service.add_post(f"p{number}", age=timedelta(hours=number), **settings)
+    service.catch_up()
+
+    page = service.page("reader", explain=True)
+
+    assert names(page) == [f"p{number}" for number in range(395, 400)]
+    assert page.explanations == [{}] * 5
 
 
 def test_a_page_that_is_to_be_explained_explains_each_post_in_every_mode() -> None:
