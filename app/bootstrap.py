@@ -34,8 +34,11 @@ from app.application.use_cases.generate_recommendations import GenerateRecommend
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.rank_posts import RankPosts
+from app.application.use_cases.recommend_batch import RecommendBatch
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
+from app.application.use_cases.similar_posts import SimilarPosts
+from app.application.use_cases.suggest_follows import SuggestFollows
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
@@ -302,17 +305,12 @@ def build_use_cases(
     list_controls = ListControls(storage.controls, clock, workers.feed)
     bring_back = None if storage.feed_log is None else workers.updater.bring_back
     viewers = Viewers(workers.feed, ranking_clock, bring_back)
+    recommend = GenerateRecommendations(
+        workers.feed, cursors, ranking_clock, on_served, on_shown, cache, storage.stored_posts, bring_back
+    )
     return Services(
-        recommend=GenerateRecommendations(
-            workers.feed,
-            cursors,
-            ranking_clock,
-            on_served,
-            on_shown,
-            cache,
-            storage.stored_posts,
-            bring_back,
-        ),
+        recommend=recommend,
+        recommend_batch=RecommendBatch(recommend),
         track=TrackInteraction(
             storage.interactions,
             clock,
@@ -335,6 +333,8 @@ def build_use_cases(
             workers.feed, cursors, ranking_clock, storage.posts, list_controls, storage.follows, bring_back
         ),
         rank_posts=RankPosts(viewers, storage.stored_posts),
+        similar_posts=SimilarPosts(viewers, storage.posts, storage.stored_posts),
+        suggest_follows=SuggestFollows(viewers, storage.follows),
         count_updates=CountUpdates(workers.feed, cursors, ranking_clock),
         retract=RetractInteraction(storage.interactions, workers.updater.remove_events, workers.feed),
         report_seen=ReportSeen(storage.impressions, flush_pages, workers.updater.apply_pages, workers.feed),

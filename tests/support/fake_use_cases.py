@@ -1,7 +1,7 @@
 """The use cases as small real objects, so that the API can be run without ranking and without a database."""
 
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,8 @@ from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
+from app.application.use_cases.similar_posts import SimilarPosts
+from app.application.use_cases.suggest_follows import SuggestFollows
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
@@ -231,6 +233,9 @@ class Running:
         self.recommend.codec.open_any_mode(cursor, user_uuid(user_id), self.clock.now())
         return Updates(3, capped=False)
 
+    def recommend_batch(self, user_ids: Sequence[str], limit: int) -> Iterator[RecommendationResponse]:
+        return (self.recommend(RecommendationRequest(user_id, limit)) for user_id in user_ids)
+
     def state(self) -> ServiceState:
         return self.state_now
 
@@ -238,6 +243,7 @@ class Running:
         self.state_now = replace(self.state_now, **changes)  # type: ignore[arg-type]
 
     def services(self) -> Services:
+        viewers = Viewers(_empty_feed(), self.clock)
         return Services(
             self.recommend,
             self.track,
@@ -250,7 +256,10 @@ class Running:
             UserData(self.user_data, DerivedIds(), lambda user_id: None, lambda changes: None),
             self._explain(),
             self.count_updates,
-            RankPosts(Viewers(_empty_feed(), self.clock)),
+            RankPosts(viewers),
+            SimilarPosts(viewers),
+            SuggestFollows(viewers, self.follows),
+            self.recommend_batch,
             ReportSeen(self.impressions, lambda user_id, request_id: None, lambda pages: None, DerivedIds()),
             ReadReach(self.impressions, DerivedIds()),
             GetHealthStatus(self.state, self.clock),

@@ -15,7 +15,8 @@ Shown = Literal["sink", "exclude", "ignore"]
 class RecommendationRequest:
     """Ids are as the caller gave them (see app.domain.ids). `request_id` identifies the response in impressions.
 
-    Without `record`, nothing is stored of the page, and it does not count as shown.
+    Without `record`, nothing is stored of the page, and it does not count as shown. With `single_page`, no page follows
+    it: it has no cursor, and its list is not kept for offsets.
     """
 
     user_id: str
@@ -29,3 +30,4 @@ class RecommendationRequest:
     shown: Shown = "sink"
     record: bool = True
     request_id: str = ""
+    single_page: bool = False

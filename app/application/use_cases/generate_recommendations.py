@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -56,7 +57,13 @@ class GenerateRecommendations:
         Of a user whose events are in storage, the whole page follows. Raises InvalidId, InvalidCursor, ExpiredCursor
         and nothing else.
         """
-        query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
+        return self.at(request, self.clock.now())
+
+    def at(
+        self, request: RecommendationRequest, now: datetime
+    ) -> RecommendationResponse | UnfinishedPage | ReturningUser:
+        """The same at a given time of now or just before. Pages of one time share the inputs of posts."""
+        query = FeedQuery.resolve(request, self.feed, self.cursors, now)
         if self.bring_back is not None and self.feed.needs_stored_events(query.user_id):
             return ReturningUser(partial(self.bring_back, query.user_id), partial(self._page, query))
         return self._page(query)
@@ -70,7 +77,8 @@ class GenerateRecommendations:
                 state.requested[user] = query.now.timestamp()
             validity = cache_validity(self.feed, user, query.now.timestamp())
             self.cache.bind(state)
-            if (cached := self.cache.response(query, validity)) is not None:
+            keeps_list = not query.request.single_page
+            if keeps_list and (cached := self.cache.response(query, validity)) is not None:
                 self._report_shown(query, user, cached)
                 return self._reissue(cached, query)
             earlier = query.earlier_rows(state)
@@ -78,7 +86,8 @@ class GenerateRecommendations:
             feed_list = self.cache.feed_list(query) or query.new_list(self.feed, context, earlier)
             page = self._respond(query, context, feed_list)
             response = None if isinstance(page, UnfinishedPage) else page
-            self.cache.put(query, validity, feed_list, response)
+            if keeps_list:
+                self.cache.put(query, validity, feed_list, response)
         if isinstance(page, UnfinishedPage):
             return page
         self._report(query, user, page)
@@ -144,7 +153,9 @@ class GenerateRecommendations:
             exhausted=exhausted,
             model_version=ranker.model_version,
             generated_at=query.now,
-            next_cursor=None if exhausted else self.cursors.seal(progress.cursor_state()),
+            next_cursor=None
+            if exhausted or request.single_page
+            else self.cursors.seal(progress.cursor_state()),
             explanations=feed_list.explain(ranker.pipeline, context, page) if request.explain else [],
             post_seqs=state.seq[page.rows].tolist(),
             time_ordered=feed_list.position is not None,

@@ -78,7 +78,7 @@ class UnfinishedPage:
         self.feed_list.stored_seqs = [*self._earlier(), *(post.position.seq for post in posts)]
         is_short, has_ended = len(posts) < self._missing, reached is None
         cursor = None
-        if not (is_short and has_ended):
+        if not (is_short and has_ended) and not self.query.request.single_page:
             cursor = self.cursors.seal(self.progress.cursor_state(posts, reached if is_short else None))
         response = self._with(posts, exhausted=is_short and has_ended, next_cursor=cursor)
         self.on_completed(response)

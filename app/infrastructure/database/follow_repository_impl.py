@@ -1,6 +1,6 @@
 """FollowRepository over PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +24,12 @@ class SqlFollowRepository(SqlRepository):
         query = f"SELECT followee_id FROM {self.schema['feed_follows']} WHERE follower_id = %s ORDER BY 1 LIMIT %s"
         with self.transaction() as connection:
             return connection.exec_driver_sql(query, (user_id, limit)).scalars().all()
+
+    def external_ids(self, user_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """As in FollowRepository, of the users whom the view feed_users shows."""
+        query = f"SELECT id, coalesce(external_id::text, id::text) FROM {self.schema['feed_users']} WHERE id = ANY(%s)"
+        with self.transaction() as connection:
+            return dict(map(tuple, connection.exec_driver_sql(query, (list(user_ids),))))
 
     def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
         pair = follower_id, followee_id

@@ -31,7 +31,13 @@ _REST_CYCLES: Final = 2
 _SMOOTHING: Final = 0.0625
 _REJECTION_DELAY_SECONDS: Final = 0.25
 _RETRY_AFTER_SECONDS: Final = "1"
-SHED_PATHS: Final = ("/recommendations/generate", "/recommendations/updates", "/recommendations/rank")
+SHED_PATHS: Final = (
+    "/recommendations/generate",
+    "/recommendations/updates",
+    "/recommendations/rank",
+    "/similar",
+    "/suggested-follows",
+)
 """Probes and tracking are never shed: a list can be made later, but an event is lost."""
 
 

@@ -47,6 +47,7 @@ from app.presentation.api.routers.follows import follows_router
 from app.presentation.api.routers.health import StateCollector, health_router
 from app.presentation.api.routers.impressions import impressions_router
 from app.presentation.api.routers.interactions import interactions_router
+from app.presentation.api.routers.pages import pages_router
 from app.presentation.api.routers.recommendations import recommendations_router
 from app.presentation.api.routers.user_data import user_data_router
 from app.presentation.api.security_headers import SecurityHeadersMiddleware
@@ -56,7 +57,8 @@ from app.presentation.schemas.entity_schema import PostBatchRequest, PostBody, U
 from app.presentation.schemas.feedback_schema import FeedbackRequest
 from app.presentation.schemas.impression_schema import ImpressionsRequest
 from app.presentation.schemas.interaction_schema import BatchRequest, RetractRequest, TrackRequest
-from app.presentation.schemas.recommendation_schema import GenerateRequest, UpdatesRequest
+from app.presentation.schemas.recommendation_schema import GenerateRequest, PagesRequest, UpdatesRequest
+from app.presentation.schemas.user_data_schema import MergeRequest
 from app.shared.monitoring import Metrics
 from app.shared.tracing import Traces
 
@@ -65,12 +67,14 @@ _BODIES: list[type[BaseModel]] = [
     GenerateRequest,
     UpdatesRequest,
     RankRequest,
+    PagesRequest,
     TrackRequest,
     BatchRequest,
     RetractRequest,
     FeedbackRequest,
     ImpressionsRequest,
     UserBody,
+    MergeRequest,
     PostBody,
     PostBatchRequest,
 ]
@@ -140,12 +144,13 @@ def create_api(
     routers = (
         recommendations_router(options, metrics),
         discovery_router(options),
+        pages_router(options),
         interactions_router(options, metrics, threads),
         feedback_router(options, threads),
         follows_router(threads),
         audiences_router(threads),
         entities_router(options, threads),
-        user_data_router(),
+        user_data_router(options),
         impressions_router(options, threads),
         admin_router(threads),
         health_router(metrics, guard),

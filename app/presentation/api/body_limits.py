@@ -11,12 +11,14 @@ BODY_LIMITS: Final[Mapping[str, int]] = {
     "/recommendations/generate": 320 * _KIB,  # 500 ids of 128 characters and 512 bytes, and a cursor
     "/recommendations/updates": 64 * _KIB,
     "/recommendations/rank": 320 * _KIB,  # 500 ids
+    "/recommendations/batch": 64 * _KIB,  # 100 ids
     "/interactions/track": _ONE_EVENT,
     "/interactions/batch": _BATCH,
     "/interactions/retract": 8 * _KIB,
     "/feedback": 8 * _KIB,
     "/impressions": 128 * _KIB,  # 200 ids
-    "/users/{user_id}": 64 * _KIB,
+    "/users/{user_id}": 128 * _KIB,  # 100 tags and 100 ids
+    "/users/{user_id}/merge": 8 * _KIB,
     "/posts/{post_id}": 256 * _KIB,
     "/posts/batch": _BATCH,
 }

@@ -1,6 +1,6 @@
 """What the API is made of: handed in by the composition root, found again by the endpoints."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from starlette.types import Scope
@@ -17,6 +17,8 @@ from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.returning_user import ReturningUser
+from app.application.use_cases.similar_posts import SimilarPosts
+from app.application.use_cases.suggest_follows import SuggestFollows
 from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.use_cases.user_data import UserData
@@ -60,6 +62,11 @@ class Services:
     explain: ExplainFeed
     count_updates: Callable[[str, str], Updates]
     rank_posts: RankPosts
+    similar_posts: SimilarPosts
+    suggest_follows: SuggestFollows
+    recommend_batch: Callable[
+        [Sequence[str], int], Iterator[RecommendationResponse | UnfinishedPage | ReturningUser]
+    ]
     report_seen: Callable[[SeenPosts], int]
     read_reach: Callable[[str], Sequence[PostReach]]
     health: Callable[[], HealthStatus]

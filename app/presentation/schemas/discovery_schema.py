@@ -64,6 +64,37 @@ class RankResponse(BaseModel):
     metadata: RankMetadata
 
 
+class SimilarResponse(BaseModel):
+    """The posts with the most similar texts, most similar first. `score` is the cosine of the text vectors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    post_id: str = Field(description="As it was given")
+    recommendations: list[ScoredPost]
+    metadata: ListMetadata
+
+
+class SuggestedUserItem(BaseModel):
+    """One user."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: str = Field(description="The user's UUID")
+    external_id: str | None = Field(
+        None, description="The id that the user was given, where it is another one"
+    )
+    score: float = Field(ge=0, le=1, description="Comparable within this answer only")
+    reason: Reason = Field(description="What contributes most to the score")
+
+
+class SuggestedFollowsResponse(BaseModel):
+    """Users whom the user may want to follow, best first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    users: list[SuggestedUserItem]
+
+
 _METADATA: dict[str, Any] = {
     "total": 2,
     "model_version": "v1",
@@ -83,4 +114,21 @@ EXAMPLE_RANKING: dict[str, Any] = {
         {"post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11", "score": 0.4},
     ],
     "metadata": {**_METADATA, "left_out": 1},
+}
+EXAMPLE_SIMILAR: dict[str, Any] = {
+    "post_id": "post-1",
+    "recommendations": [
+        {"post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11", "score": 0.71, "reason": "content_similarity"}
+    ],
+    "metadata": {**_METADATA, "total": 1},
+}
+EXAMPLE_SUGGESTIONS: dict[str, Any] = {
+    "users": [
+        {
+            "user_id": "3a2f0a52-0d5c-5e0f-9a52-7f7d9a4e9d0b",
+            "external_id": "ben",
+            "score": 0.62,
+            "reason": "following",
+        }
+    ]
 }

@@ -147,6 +147,25 @@ class GenerateResponse(BaseModel):
     metadata: AnswerMetadata
 
 
+class PagesRequest(BaseModel):
+    """The first pages of several users, such as for a digest by mail."""
+
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"examples": [{"user_ids": ["ann", "ben"], "limit": 10}]}
+    )
+
+    user_ids: Annotated[list[GivenId], Field(min_length=1, max_length=100)]
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class PagesResponse(BaseModel):
+    """One page for each user, in the order of the request. No page has a `next_cursor`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pages: list[GenerateResponse]
+
+
 class UpdatesRequest(BaseModel):
     """A list that the user has on screen."""
 

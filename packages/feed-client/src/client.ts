@@ -5,7 +5,10 @@ import type {
   FollowResult,
   Health,
   Interaction,
+  MergeResult,
   PostFields,
+  Pages,
+  PagesRequest,
   Problem,
   Ranking,
   RankRequest,
@@ -16,6 +19,8 @@ import type {
   Updates,
   UpdatesRequest,
   SeenReport,
+  SimilarPosts,
+  SuggestedFollows,
   SeenResult,
   UserControls,
   UserFields,
@@ -189,6 +194,16 @@ export class FeedServiceClient {
     await this.write("PUT", `/users/${encodeURIComponent(userId)}`, fields, "stored", options);
   }
 
+  /**
+   * Makes two users one person: `fromUserId`, such as a visitor before the sign-up, becomes a part of `userId`. Returns
+   * after the commit. Repeating the call changes nothing.
+   */
+  async mergeUsers(userId: string, fromUserId: string, options: { signal?: AbortSignal } = {}): Promise<MergeResult> {
+    const path = `/users/${encodeURIComponent(userId)}/merge`;
+    const body = { from_user_id: fromUserId };
+    return (await this.write("POST", path, body, "merged", options)) as unknown as MergeResult;
+  }
+
   /** Creates a post or changes some fields, and returns after the commit. Repeating the call changes nothing. */
   async putPost(postId: string, fields: PostFields, options: { signal?: AbortSignal } = {}): Promise<void> {
     await this.write("PUT", `/posts/${encodeURIComponent(postId)}`, fields, "stored", options);
@@ -220,6 +235,32 @@ export class FeedServiceClient {
   /** The given posts in the order of the user's feed, such as the results of a search. */
   async rank(request: RankRequest, options: { signal?: AbortSignal } = {}): Promise<Ranking> {
     return this.read<Ranking>("POST", "/recommendations/rank", "recommendations", { body: request, ...options });
+  }
+
+  /** The first pages of several users, such as for a digest. The time limit is ten times that of other calls. */
+  async recommendationsBatch(request: PagesRequest, options: { signal?: AbortSignal } = {}): Promise<Pages> {
+    const timeoutMs = 10 * this.timeoutMs;
+    return this.read<Pages>("POST", "/recommendations/batch", "pages", { body: request, timeoutMs, ...options });
+  }
+
+  /** The posts most similar to a post that a user may see; without `userId`, that everybody may see. */
+  async similar(
+    postId: string,
+    options: { userId?: string; limit?: number; signal?: AbortSignal } = {},
+  ): Promise<SimilarPosts> {
+    const { userId, limit, signal } = options;
+    const path = `/posts/${encodeURIComponent(postId)}/similar${query({ user_id: userId, limit })}`;
+    return this.read<SimilarPosts>("GET", path, "recommendations", { signal });
+  }
+
+  /** Users whom a user may want to follow. */
+  async suggestedFollows(
+    userId: string,
+    options: { limit?: number; signal?: AbortSignal } = {},
+  ): Promise<SuggestedFollows> {
+    const { limit, signal } = options;
+    const path = `/users/${encodeURIComponent(userId)}/suggested-follows${query({ limit })}`;
+    return this.read<SuggestedFollows>("GET", path, "users", { signal });
   }
 
   /**
@@ -282,11 +323,12 @@ export class FeedServiceClient {
     body: unknown,
     status: string,
     options: { signal?: AbortSignal },
-  ): Promise<void> {
+  ): Promise<Record<string, unknown>> {
     const response = await this.call(method, path, { body, idempotent: true, signal: options.signal });
     if (!isRecord(response) || response["status"] !== status) {
       throw new FeedServiceError("malformed", `${method} ${path}: the response does not confirm the change`);
     }
+    return response;
   }
 
   private async call(
@@ -331,6 +373,12 @@ export class FeedServiceClient {
       throw new FeedServiceError("malformed", "the response is not JSON", response.status);
     }
   }
+}
+
+/** The given parameters as a query string; "" without any. */
+function query(parameters: Record<string, string | number | undefined>): string {
+  const given = Object.entries(parameters).flatMap(([name, value]) => (value === undefined ? [] : [[name, `${value}`]]));
+  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
 }
 
 function isRetryable(error: unknown): boolean {

@@ -66,6 +66,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/posts/{post_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The posts with the most similar texts that a user may see
+         * @description Without `user_id`, what everybody may see. A post that the user may not see is unknown (404).
+         */
+        get: operations["similar_posts__post_id__similar_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user_id}/suggested-follows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users whom a user may want to follow
+         * @description Nobody whom the user follows, muted or blocked, or who blocks them. An unknown user gets popular authors.
+         */
+        get: operations["suggested_follows_users__user_id__suggested_follows_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recommendations/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The first pages of up to 100 users, for digests
+         * @description One page for each user, all as of one time. Pages do not count as shown, and have no cursor.
+         *
+         *     Batches run one after the other, user by user, and leave time for single requests in between.
+         */
+        post: operations["batch_recommendations_batch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/interactions/track": {
         parameters: {
             query?: never;
@@ -320,6 +382,29 @@ export interface paths {
          * @description The next response is that of a new user. The account, its settings, posts and memberships stay.
          */
         post: operations["reset_users__user_id__reset_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make two users one person
+         * @description Events, posts, follows, controls, audiences and interests of `from_user_id` become those of the user.
+         *
+         *     `from_user_id` is unknown from then on, and no row is stored under it again. A repeated call returns the same
+         *     receipt.
+         */
+        post: operations["merge_users__user_id__merge_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -844,6 +929,13 @@ export interface components {
                 [key: string]: unknown;
             }[];
             /**
+             * Interests
+             * @description Tags and authors that the user declared
+             */
+            interests: {
+                [key: string]: unknown;
+            }[];
+            /**
              * Impressions
              * @description Pages that were shown to the user; a deleted post is null
              */
@@ -1007,6 +1099,31 @@ export interface components {
             seen: number;
         };
         /**
+         * ListMetadata
+         * @description About the answer.
+         */
+        ListMetadata: {
+            /**
+             * Total
+             * @description Number of posts in this answer
+             */
+            total: number;
+            /** Model Version */
+            model_version: string | null;
+            /**
+             * Generated At
+             * Format: date-time
+             */
+            generated_at: string;
+            /**
+             * Degraded
+             * @description A part (model, database) was missing
+             */
+            degraded: boolean;
+            /** Request Id */
+            request_id: string;
+        };
+        /**
          * ListedItem
          * @description One post of the user's feed.
          */
@@ -1041,6 +1158,33 @@ export interface components {
              * @enum {string}
              */
             status: "joined" | "left";
+        };
+        /**
+         * MergeResponse
+         * @description The two users are one.
+         */
+        MergeResponse: {
+            /**
+             * Status
+             * @default merged
+             * @constant
+             */
+            status?: "merged";
+            /**
+             * Merged At
+             * Format: date-time
+             */
+            merged_at: string;
+            /** Stores */
+            stores: components["schemas"]["StoreRows"][];
+        };
+        /**
+         * PagesResponse
+         * @description One page for each user, in the order of the request. No page has a `next_cursor`.
+         */
+        PagesResponse: {
+            /** Pages */
+            pages: components["schemas"]["GenerateResponse"][];
         };
         /**
          * PostBatchResponse
@@ -1377,6 +1521,20 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
         };
         /**
+         * SimilarResponse
+         * @description The posts with the most similar texts, most similar first. `score` is the cosine of the text vectors.
+         */
+        SimilarResponse: {
+            /**
+             * Post Id
+             * @description As it was given
+             */
+            post_id: string;
+            /** Recommendations */
+            recommendations: components["schemas"]["ScoredPost"][];
+            metadata: components["schemas"]["ListMetadata"];
+        };
+        /**
          * StoreRows
          * @description A table, and how many of its rows were removed.
          */
@@ -1397,6 +1555,37 @@ export interface components {
              * @constant
              */
             status?: "stored";
+        };
+        /**
+         * SuggestedFollowsResponse
+         * @description Users whom the user may want to follow, best first.
+         */
+        SuggestedFollowsResponse: {
+            /** Users */
+            users: components["schemas"]["SuggestedUserItem"][];
+        };
+        /**
+         * SuggestedUserItem
+         * @description One user.
+         */
+        SuggestedUserItem: {
+            /**
+             * User Id
+             * @description The user's UUID
+             */
+            user_id: string;
+            /**
+             * External Id
+             * @description The id that the user was given, where it is another one
+             */
+            external_id?: string | null;
+            /**
+             * Score
+             * @description Comparable within this answer only
+             */
+            score: number;
+            /** @description What contributes most to the score */
+            reason: components["schemas"]["Reason"];
         };
         /**
          * TrackResponse
@@ -1737,6 +1926,40 @@ export interface components {
             seen: string[];
         };
         /**
+         * MergeRequest
+         * @description The user who becomes a part of another.
+         * @example {
+         *       "from_user_id": "anonymous-7"
+         *     }
+         */
+        MergeRequest: {
+            /**
+             * From User Id
+             * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
+             */
+            from_user_id: string;
+        };
+        /**
+         * PagesRequest
+         * @description The first pages of several users, such as for a digest by mail.
+         * @example {
+         *       "limit": 10,
+         *       "user_ids": [
+         *         "ann",
+         *         "ben"
+         *       ]
+         *     }
+         */
+        PagesRequest: {
+            /** User Ids */
+            user_ids: string[];
+            /**
+             * Limit
+             * @default 50
+             */
+            limit?: number;
+        };
+        /**
          * PostBatchRequest
          * @description Up to 500 posts, stored all or none.
          */
@@ -2039,6 +2262,18 @@ export interface components {
              * @default true
              */
             personalised?: boolean;
+            /**
+             * Tags
+             * @description Declared interests, for the feed while the user has few events
+             * @default []
+             */
+            tags?: string[];
+            /**
+             * Authors
+             * @description Declared interests: users who exist
+             * @default []
+             */
+            authors?: string[];
         };
     };
     responses: never;
@@ -2307,6 +2542,263 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["RankResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Too many requests wait */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    similar_posts__post_id__similar_get: {
+        parameters: {
+            query?: {
+                /** @description The user who sees the list */
+                user_id?: string | null;
+                /** @description At most so many */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                post_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "post_id": "post-1",
+                     *       "recommendations": [
+                     *         {
+                     *           "post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11",
+                     *           "score": 0.71,
+                     *           "reason": "content_similarity"
+                     *         }
+                     *       ],
+                     *       "metadata": {
+                     *         "total": 1,
+                     *         "model_version": "v1",
+                     *         "generated_at": "2025-01-13T12:00:00Z",
+                     *         "degraded": false,
+                     *         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SimilarResponse"];
+                };
+            };
+            /** @description There is no such post */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    suggested_follows_users__user_id__suggested_follows_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "users": [
+                     *         {
+                     *           "user_id": "3a2f0a52-0d5c-5e0f-9a52-7f7d9a4e9d0b",
+                     *           "external_id": "ben",
+                     *           "score": 0.62,
+                     *           "reason": "following"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SuggestedFollowsResponse"];
+                };
+            };
+            /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Too many requests wait */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    batch_recommendations_batch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PagesRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pages": [
+                     *         {
+                     *           "user_id": "test-user",
+                     *           "recommendations": [
+                     *             {
+                     *               "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
+                     *               "external_id": "post-17",
+                     *               "score": 0.87,
+                     *               "reason": "collaborative_filtering"
+                     *             },
+                     *             {
+                     *               "post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11",
+                     *               "score": 0.64,
+                     *               "reason": "trending"
+                     *             }
+                     *           ],
+                     *           "metadata": {
+                     *             "total": 2,
+                     *             "model_version": "v1",
+                     *             "generated_at": "2025-01-13T12:00:00Z",
+                     *             "source": "personalized",
+                     *             "degraded": false,
+                     *             "exhausted": false,
+                     *             "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
+                     *             "next_cursor": "q83vEjRWeJq83vAB",
+                     *             "time_ordered": false
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PagesResponse"];
                 };
             };
             /** @description The body is not JSON */
@@ -3154,6 +3646,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
                 };
             };
+            /** @description There is no such author */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
             /** @description The body took too long to arrive */
             408: {
                 headers: {
@@ -3589,6 +4090,7 @@ export interface operations {
                      *       "follows": [],
                      *       "controls": [],
                      *       "memberships": [],
+                     *       "interests": [],
                      *       "impressions": [],
                      *       "recommendations": []
                      *     }
@@ -3680,6 +4182,120 @@ export interface operations {
                 };
             };
             /** @description An id cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    merge_users__user_id__merge_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "merged",
+                     *       "merged_at": "2026-03-01T12:00:00Z",
+                     *       "stores": [
+                     *         {
+                     *           "name": "user_interaction",
+                     *           "rows": 120
+                     *         },
+                     *         {
+                     *           "name": "users",
+                     *           "rows": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MergeResponse"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There is no such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description Another application stores these data */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The request does not fit the schema */
             422: {
                 headers: {
                     [name: string]: unknown;

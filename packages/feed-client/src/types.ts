@@ -68,6 +68,16 @@ export type Updates = Schemas["UpdatesResponse"];
 export type RankRequest = Schemas["RankRequest"];
 /** The posts that the user may see, best first. */
 export type Ranking = Schemas["RankResponse"];
+/** The posts with the most similar texts, most similar first. */
+export type SimilarPosts = Schemas["SimilarResponse"];
+/** Up to 100 users whose first pages are wanted, such as for a digest. */
+export type PagesRequest = Schemas["PagesRequest"];
+/** One page for each user, in the order of the request. */
+export type Pages = Schemas["PagesResponse"];
+/** Users whom a user may want to follow, best first. */
+export type SuggestedFollows = Schemas["SuggestedFollowsResponse"];
+/** What a merge changed, by table. */
+export type MergeResult = Schemas["MergeResponse"];
 /** The posts of one page that were on screen, also for less than a second. */
 export type SeenReport = Schemas["ImpressionsRequest"];
 export type SeenResult = Schemas["ImpressionsResponse"];

@@ -312,6 +312,50 @@ describe("the service client", () => {
     assert.equal((await failure(client.updates({ user_id: "bob", cursor: next_cursor ?? "" }))).code, "invalid_cursor");
   });
 
+  it("ranks given posts, and reads similar posts, suggested users and pages of several users", async () => {
+    const calls: string[] = [];
+    const answers: Record<string, object> = { rank: { recommendations: [] }, similar: { recommendations: [] }, batch: { pages: [] } };
+    const fetch: typeof globalThis.fetch = async (input, init) => {
+      calls.push(`${init?.method} ${String(input)} ${String(init?.body ?? "")}`.trim());
+      return Response.json(answers[/rank|similar|batch/.exec(String(input))?.[0] ?? ""] ?? { users: [] });
+    };
+    const other = new FeedServiceClient({ baseUrl: "http://feed", fetch });
+
+    assert.deepEqual(await other.rank({ user_id: "ann", post_ids: ["a"] }), { recommendations: [] });
+    await other.similar("a b", { userId: "ann & bob", limit: 3 });
+    await other.similar("a");
+    assert.deepEqual(await other.suggestedFollows("ann/1", { limit: 5 }), { users: [] });
+
+    assert.deepEqual(await other.recommendationsBatch({ user_ids: ["ann", "bob"], limit: 5 }), { pages: [] });
+
+    assert.deepEqual(calls, [
+      'POST http://feed/recommendations/rank {"user_id":"ann","post_ids":["a"]}',
+      "GET http://feed/posts/a%20b/similar?user_id=ann+%26+bob&limit=3",
+      "GET http://feed/posts/a/similar",
+      "GET http://feed/users/ann%2F1/suggested-follows?limit=5",
+      'POST http://feed/recommendations/batch {"user_ids":["ann","bob"],"limit":5}',
+    ]);
+    answers["similar"] = {};
+    assert.equal((await failure(other.similar("a"))).kind, "malformed");
+  });
+
+  it("merges users, and reports an unconfirmed merge", async () => {
+    let body: object = { status: "merged", merged_at: "2026-03-01T12:00:00Z", stores: [] };
+    const sent: string[] = [];
+    const other = new FeedServiceClient({
+      baseUrl: "http://feed",
+      fetch: async (input, init) => {
+        sent.push(`${init?.method} ${String(input)} ${String(init?.body)}`);
+        return Response.json(body, { status: 202 });
+      },
+    });
+
+    assert.deepEqual(await other.mergeUsers("ann", "visitor 7"), body);
+    assert.deepEqual(sent, ['POST http://feed/users/ann/merge {"from_user_id":"visitor 7"}']);
+    body = {};
+    assert.equal((await failure(other.mergeUsers("ann", "visitor 7"))).kind, "malformed");
+  });
+
   it("reports an unconfirmed follow and a missing number as malformed", async () => {
     service.behaviour = { kind: "wrong shape" };
 

@@ -21,6 +21,7 @@ PATHS = (
     "/recommendations/generate",
     "/recommendations/updates",
     "/recommendations/rank",
+    "/recommendations/batch",
     "/interactions/track",
     "/interactions/batch",
 )

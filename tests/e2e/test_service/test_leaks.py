@@ -237,6 +237,42 @@ def test_only_posts_that_the_caller_may_see_are_ranked(feed: Feed, reading: Serv
         assert found == allowed, reader
 
 
+def test_only_posts_that_the_caller_may_see_are_similar(feed: Feed, reading: Service) -> None:
+    for reader in [*feed.readers[:5], "nobody", None]:
+        allowed = {
+            str(post_uuid(post.name)) for post in feed.posts if feed.belongs_in_feed(reader or "nobody", post)
+        }
+        for post in feed.random.sample(feed.posts, 12):
+            asked = {"limit": 100} if reader is None else {"limit": 100, "user_id": reader}
+            answer = reading.client.get(f"/posts/{post.name}/similar", params=asked)
+            assert answer.status_code == (200 if str(post_uuid(post.name)) in allowed else 404), (
+                reader,
+                post,
+            )
+            assert set(UUID_PATTERN.findall(answer.text)) <= allowed | {answer.headers["x-request-id"]}
+            assert SECRET not in answer.text
+
+
+def test_a_batch_shows_each_caller_what_they_may_see(feed: Feed, reading: Service) -> None:
+    readers = [*feed.readers, "nobody"]
+    answer = reading.client.post("/recommendations/batch", json={"user_ids": readers, "limit": 200})
+    for reader, page in zip(readers, answer.json()["pages"], strict=True):
+        allowed = {str(post_uuid(post.name)) for post in feed.posts if feed.belongs_in_feed(reader, post)}
+        found = set(UUID_PATTERN.findall(str(page["recommendations"])))
+        assert found, reader
+        assert found <= allowed, reader
+
+
+def test_only_authors_whom_the_caller_may_meet_are_suggested(feed: Feed, reading: Service) -> None:
+    for reader in [*feed.readers, "nobody"]:
+        shown = {post.author for post in feed.posts if feed.belongs_in_feed(reader, post)}
+        followed = {author for name, author in feed.follows if name == reader}
+        answer = reading.client.get(f"/users/{reader}/suggested-follows", params={"limit": 100})
+        names = [user["external_id"] for user in answer.json()["users"]]
+        assert set(names) <= shown - followed - feed.hermits, reader
+        assert names, reader
+
+
 @pytest.mark.parametrize("action", ["track", "retract", "hide_post", "batch"])
 def test_a_post_that_the_caller_may_not_see_is_unknown_to_every_action(
     feed: Feed, reading: Service, action: str

@@ -26,6 +26,9 @@ ENDPOINTS = {
     "/recommendations/generate": "post",
     "/recommendations/updates": "post",
     "/recommendations/rank": "post",
+    "/recommendations/batch": "post",
+    "/posts/{post_id}/similar": "get",
+    "/users/{user_id}/suggested-follows": "get",
     "/interactions/track": "post",
     "/interactions/batch": "post",
     "/interactions/retract": "post",
@@ -44,6 +47,7 @@ ENDPOINTS = {
     "/livez": "get",
     "/users/{user_id}/export": "get",
     "/users/{user_id}/reset": "post",
+    "/users/{user_id}/merge": "post",
     "/readyz": "get",
     "/metrics": "get",
 }

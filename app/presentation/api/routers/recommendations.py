@@ -69,7 +69,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
             count_user(request.scope, query.user_id)
             mode = query.context.mode
             page = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
-            response = page if isinstance(page, RecommendationResponse) else await _completed(page, threads)
+            response = page if isinstance(page, RecommendationResponse) else await completed(page, threads)
             ranked = perf_counter()
             content = encode(response, request.scope["feed.request_id"])
             ended = perf_counter()
@@ -104,7 +104,7 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
     return router
 
 
-async def _completed(page: UnfinishedPage | ReturningUser, threads: RequestThreads) -> RecommendationResponse:
+async def completed(page: UnfinishedPage | ReturningUser, threads: RequestThreads) -> RecommendationResponse:
     """The whole page; what memory has of it when the budget is exceeded."""
     try:
         return await threads.run(page.complete)
