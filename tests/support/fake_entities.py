@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.entities import Post, User
-from app.domain.errors import ErasedUser, InvalidPost, ManagedElsewhere
+from app.domain.errors import ErasedUser, InvalidPost, ManagedElsewhere, UnknownAuthor
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.entity_repository import EntityChange, Fields
 from app.domain.repositories.interaction_repository import RemovedEvents
@@ -27,6 +27,9 @@ class InMemoryEntities:
         key = user_uuid(user_id)
         if key in self._tables.erased:
             raise ErasedUser(user_id)
+        for author in columns.get("authors") or ():
+            if user_uuid(author) not in self._tables.users:
+                raise UnknownAuthor(author)
         self._tables.add_users(
             replace(self._tables.users.get(key) or User(key, user_id, now), **_values(columns))
         )
@@ -77,12 +80,14 @@ class InMemoryEntities:
         )
 
 
-def _values(columns: dict[str, object]) -> dict[str, Any]:
+def _values(columns: dict[str, Any]) -> dict[str, Any]:
     """The fields of an entity for columns: UUIDs for ids, tuples for lists, an empty text for no content."""
     values: dict[str, Any] = {}
     for name, value in columns.items():
         if isinstance(value, str) and name in {"author_id", "root_id", "repost_of"}:
             value = (user_uuid if name == "author_id" else post_uuid)(value)
+        if name == "authors":
+            value = [user_uuid(author) for author in value]
         values[name] = tuple(value) if isinstance(value, list) else value
     if "content" in values:
         values["content"] = values["content"] or ""

@@ -26,6 +26,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    InterestColumns,
     KeyedEvents,
     MembershipColumns,
     PostColumns,
@@ -224,6 +225,46 @@ class InMemoryTables:
         self.changes.append((xid, "impression", user_id))
         return len(events)
 
+    def merge(self, gone: UUID, kept: UUID) -> int:
+        """Move the events, posts and follows of one user to another; returns the number of the events."""
+        xid = self.begin()
+        first_likes: dict[UUID, int] = {}
+        for one in self.events_of_likes(gone, kept):
+            first_likes.setdefault(one.interaction.post_id, one.seq)
+        liked_by_both = {one.interaction.post_id for one in self.events_of_likes(gone)} & {
+            one.interaction.post_id for one in self.events_of_likes(kept)
+        }
+        self._remove_all(
+            xid,
+            [
+                one
+                for one in self.events_of_likes(gone, kept)
+                if one.interaction.post_id in liked_by_both
+                and one.seq != first_likes[one.interaction.post_id]
+            ],
+        )
+        moved = [one for one in self.events if one.interaction.user_id == gone]
+        self._remove_all(xid, moved)
+        changed: dict[UUID, list[int]] = {}
+        for one in moved:
+            self.events.append(replace(one, interaction=replace(one.interaction, user_id=kept)))
+            changed.setdefault(one.interaction.post_id, []).append(one.seq)
+        self.removed_events += [(xid, (kept, post), seqs) for post, seqs in changed.items()]
+        for post in [post for post in self.posts.values() if post.author_id == gone]:
+            self.posts[post.id] = replace(post, author_id=kept)
+            self.changes.append((xid, "post", post.id))
+        for follower, followee in list(self.follows):
+            pair = (kept if follower == gone else follower, kept if followee == gone else followee)
+            if gone in (follower, followee) and pair[0] != pair[1]:
+                self.follows.setdefault(pair, None)
+                self.changes.append((xid, "follow", pair))
+        self.remove_user(gone)
+        return len(moved)
+
+    def events_of_likes(self, *users: UUID) -> list[StoredInteraction]:
+        likes = [one for one in self.events if one.interaction.interaction_type == "like"]
+        return sorted((one for one in likes if one.interaction.user_id in users), key=lambda one: one.seq)
+
     def _remove_post(self, xid: int, id_: UUID) -> None:
         del self.posts[id_]
         self.changes.append((xid, "post", id_))
@@ -355,6 +396,10 @@ class InMemoryFollows:
     def followed_by(self, user_id: UUID, limit: int) -> Sequence[UUID]:
         self._tables.begin()
         return sorted(followee for follower, followee in self._tables.follows if follower == user_id)[:limit]
+
+    def external_ids(self, user_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        self._tables.begin()
+        return {one: self._tables.users[one].external_id for one in user_ids if one in self._tables.users}
 
     def set_follow(self, follower_id: UUID, followee_id: UUID, *, follows: bool) -> FollowChange:
         tables, pair = self._tables, (follower_id, followee_id)
@@ -528,6 +573,10 @@ class InMemoryFeedLog:
         for xid, entity, key in tables.changes:
             if xid >= since.xid:
                 changed[entity][key] = xid
+        removed: dict[tuple[UUID, UUID], list[int]] = {}
+        for xid, pair, seqs in tables.removed_events:
+            if xid >= since.xid:
+                removed.setdefault(pair, []).extend(seqs)
         changes = FeedChanges(
             users=_present(changed["user"], tables.users),
             removed_users=_absent(changed["user"], tables.users),
@@ -540,9 +589,7 @@ class InMemoryFeedLog:
             post_seqs=changed["post"],
             events=[one for one in tables.events if one.xid >= since.xid],
             removed_events=[
-                RemovedEvents(*pair, seqs, tables.events_of([pair]))
-                for xid, pair, seqs in tables.removed_events
-                if xid >= since.xid
+                RemovedEvents(*pair, seqs, tables.events_of([pair])) for pair, seqs in removed.items()
             ],
             controls=[self._controls_after_removal(user_id) for user_id in changed["control"]],
             position=position,
@@ -735,6 +782,11 @@ class InMemoryFeedLog:
             memberships=MembershipColumns(
                 np.array([user_row[user.id] for user in users for _ in user.audiences], np.int32),
                 [audience for user in users for audience in user.audiences],
+            ),
+            interests=InterestColumns(
+                np.array([user_row[user.id] for user in users for _ in user.tags + user.authors], np.int32),
+                [one if isinstance(one, str) else None for user in users for one in user.tags + user.authors],
+                [None if isinstance(one, str) else one for user in users for one in user.tags + user.authors],
             ),
         )
 

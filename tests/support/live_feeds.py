@@ -146,7 +146,9 @@ def _of_user(state: FeedState, key: bytes, now: float) -> tuple[Any, ...]:
     row = state.user_rows[key]
     hidden = state.controls.active(row, now, state.post_rows).posts
     hidden_posts = sorted(state.post_id(post) for post in hidden.tolist())
-    return state.accounts_created[row], state.followers[row], hidden_posts, _audiences(state, row)
+    interests = state.interests.of(row)
+    declared = sorted(interests.tags.tolist()), sorted(map(state.user_key, interests.authors.tolist()))
+    return state.accounts_created[row], state.followers[row], hidden_posts, _audiences(state, row), declared
 
 
 def _audiences(state: FeedState, row: int) -> list[str]:

@@ -64,7 +64,15 @@ class SqlTables:
     def run(self, statement: str, *values: object) -> None:
         names = {
             name: self.schema[name]
-            for name in ("users", "posts", "follows", "memberships", "user_interaction", "user_feedback")
+            for name in (
+                "users",
+                "posts",
+                "follows",
+                "memberships",
+                "user_interaction",
+                "user_feedback",
+                "user_interest",
+            )
         }
         with self.engine.begin() as connection:
             connection.exec_driver_sql(statement.format(**names), values)

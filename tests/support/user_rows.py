@@ -20,6 +20,9 @@ def add_rows_of_anna(tables: SqlTables) -> None:
     )
     tables.run("UPDATE {users} SET username = 'Anna A.' WHERE external_id = 'anna'")
     tables.run("INSERT INTO {memberships} VALUES (%s, 'club')", ANNA)
+    tables.run("INSERT INTO {user_interest} (user_id, tag) VALUES (%s, 'sport')", ANNA)
+    interest = "INSERT INTO {user_interest} (user_id, author_id) VALUES (%s, %s)"
+    tables.run(interest, str(user_uuid("bert")), ANNA)
     for follower, followee in (("anna", "bert"), ("carl", "anna"), ("carl", "bert")):
         tables.add_follow(user_uuid(follower), user_uuid(followee))
     for user, post in (

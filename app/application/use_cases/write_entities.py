@@ -23,7 +23,10 @@ class WriteEntities:
     apply: Callable[[EntityChange], None]
 
     def put_user(self, user_id: str, fields: Fields) -> None:
-        """Create a user, or change the given fields. Raises ErasedUser."""
+        """Create a user, or change the given fields. Raises ErasedUser, UnknownAuthor."""
+        authors = fields.get("authors")
+        for author_id in authors if isinstance(authors, list) else ():
+            checked_id("user", author_id)
         self._apply(self.repository.put_user(checked_id("user", user_id), fields, self.clock.now()))
 
     def put_post(self, post_id: str, fields: Fields) -> None:

@@ -15,6 +15,7 @@ class User:
     languages       BCP 47 tags of the languages that the user reads; none: all languages
     show_sensitive  whether the user wants to see sensitive posts
     audiences       audiences that the user is a member of
+    tags, authors   interests that the user declared
     """
 
     id: UUID
@@ -25,6 +26,8 @@ class User:
     languages: tuple[str, ...] = ()
     show_sensitive: bool = False
     audiences: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    authors: tuple[UUID, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.external_id:

@@ -204,6 +204,18 @@ class MembershipColumns:
         return len(self.user)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InterestColumns:
+    """(n_interests,) interests that users declared: each a tag, or an author, whom the dataset may lack."""
+
+    user: NDArray[np.int32]
+    tag: list[str | None]
+    author: list[UUID | None]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
 @dataclass(frozen=True, eq=False)
 class PageColumns:
     """(n_pages,) pages that were shown to users, sorted by time. None by default.
@@ -243,7 +255,8 @@ class PageColumns:
 class FeedDataset:
     """All users, posts, follows, events, memberships and pages of a feed, and its controls by time, undated first.
 
-    Only a replay reads the pages. A feed without pages is complete.
+    Only a replay reads the pages, and no replay reads the interests, which have no time. A feed without pages is
+    complete.
     """
 
     users: UserColumns
@@ -255,3 +268,4 @@ class FeedDataset:
         default_factory=lambda: MembershipColumns(np.empty(0, np.int32), [])
     )
     pages: PageColumns = field(default_factory=PageColumns)
+    interests: InterestColumns = field(default_factory=lambda: InterestColumns(np.empty(0, np.int32), [], []))

@@ -24,6 +24,7 @@ from app.domain.feed.event_counting import (
 )
 from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.impressions import FeedImpressions
+from app.domain.feed.interests import FeedInterests
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
 from app.domain.feed.post_groups import PostGroups
 from app.domain.feed.post_settings import PostSettings
@@ -137,6 +138,7 @@ class FeedState:
         self.post_words = PostWords()
         self.impressions = FeedImpressions()
         self.visibility = FeedVisibility()
+        self.interests = FeedInterests()
         self.groups = PostGroups()
         self.checksums: RowChecksums | None = None  # of the database rows in it; None if they are unknown
 
@@ -501,15 +503,16 @@ class FeedState:
         self.groups.set_posts(np.array([row]), [key], settings, self.post_rows.get)
 
     def set_users(self, users: Sequence[User]) -> None:
-        """Make these the settings and audiences of users, who are added if they are unknown."""
+        """Make these the settings, audiences and interests of users. Unknown users and authors are added."""
         keys = [user.id.bytes for user in users]
-        self.add_users(keys)
+        self.add_users([*keys, *(author.bytes for user in users for author in user.authors)])
         self.users_by_external_id.set(keys, [user.external_id for user in users])
         for user in users:
             row = self.user_rows[user.id.bytes]
             if user.discoverable != self.visibility.discoverable[row]:
                 self._changed(posts=True)  # concerns every other user
             self.visibility.set_user(row, user)
+            self.interests.set_user(row, user.tags, [self.user_rows[one.bytes] for one in user.authors])
 
     def set_controls(
         self, user: bytes, controls: Sequence[Control], seq: int, writing: Writing = nullcontext
@@ -615,6 +618,7 @@ class FeedState:
             # posts that stay are not shown to more people
             discoverable = bool(self.visibility.discoverable[row])
             self.visibility.set_user(row, User(UUID(bytes=key), "removed", discoverable=discoverable))
+            self.interests.set_user(row, (), ())
             self.accounts_created[row] = -np.inf
             self.user_rows.by_row[row] = NO_KEY
             if self.checksums is not None:

@@ -24,6 +24,7 @@ from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.external_ids import ExternalIds
+from app.domain.feed.interests import FeedInterests
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits, longest
 from app.domain.feed.post_groups import PostGroups
 from app.domain.feed.ragged import RaggedArray
@@ -85,6 +86,7 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "words": state.post_words.words.array_tree(),
         "tags": state.post_words.tags.array_tree(),
         "visibility": state.visibility.array_tree(users, room_posts),
+        "interests": state.interests.array_tree(),
         "groups": state.groups.array_tree(room_posts),
         "post_counters": state.post_counters.array_tree(room_posts),
         "strong_counters": state.strong_counters.array_tree(room_posts),
@@ -130,6 +132,8 @@ def state_from_arrays(
     state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32, longest=1)
     state.post_words.tags = RaggedArray.from_tree(group_of(tree, "tags"), np.uint32, longest=1)
     state.visibility = FeedVisibility.from_tree(group_of(tree, "visibility"), users, posts)
+    if "interests" in tree:  # a snapshot of an earlier version has none
+        state.interests = FeedInterests.from_tree(group_of(tree, "interests"), users)
     state.groups = PostGroups.from_tree(group_of(tree, "groups"), posts)
     _read_counters(state, tree)
     _read_rows(state, tree)

@@ -1,4 +1,4 @@
-"""The settings and audiences of the users of a dataset."""
+"""The settings, audiences and interests of the users of a dataset."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,15 +11,26 @@ from app.domain.feed.dataset import FeedDataset
 
 
 def user_settings(dataset: FeedDataset) -> Iterator[User]:
-    """The users of a dataset who have other settings than the default, or are members of an audience."""
+    """The users of a dataset who have other settings than the default, are members of an audience, or have interests.
+
+    Interests in unknown authors are omitted.
+    """
     users = dataset.users
     audiences: defaultdict[int, list[str]] = defaultdict(list)
     for row, audience_id in zip(
         dataset.memberships.user.tolist(), dataset.memberships.audience_id, strict=True
     ):
         audiences[row].append(audience_id)
+    tags, authors = defaultdict[int, list[str]](list), defaultdict[int, list[UUID]](list)
+    interests = dataset.interests
+    known = set(users.key.tolist()) if any(interests.author) else set()
+    for row, tag, author in zip(interests.user.tolist(), interests.tag, interests.author, strict=True):
+        if tag is not None:
+            tags[row].append(tag)
+        elif author is not None and author.bytes in known:
+            authors[row].append(author)
     differs = np.zeros(len(users), np.bool_)
-    differs[list(audiences)] = True
+    differs[[*audiences, *tags, *authors]] = True
     if users.discoverable is not None:
         differs |= ~users.discoverable
     if users.personalised is not None:
@@ -37,4 +48,6 @@ def user_settings(dataset: FeedDataset) -> Iterator[User]:
             show_sensitive=users.show_sensitive is not None and bool(users.show_sensitive[row]),
             languages=() if users.languages is None else users.languages[row],
             audiences=tuple(audiences[row]),
+            tags=tuple(tags[row]),
+            authors=tuple(authors[row]),
         )

@@ -6,6 +6,7 @@ from app.domain.ranking import sources
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.filters import NotExcluded, NotMuted, NotOwn, Published, VisibleToUser
 from app.domain.ranking.formula_scorer import FormulaScorer
+from app.domain.ranking.interest_factor import InterestFactor
 from app.domain.ranking.learned_scorer import LearnedScorer
 from app.domain.ranking.newest_scorer import NewestScorer
 from app.domain.ranking.not_interested import NotInterested
@@ -53,6 +54,7 @@ def ranking_pipeline(
         ),
         observer=observer,
         not_interested=NotInterested(options.not_interested_factor, options.not_interested_days),
+        interests=InterestFactor(options.interest_factor),
         sink=ImpressionSink(options.impression_sink_factor, options.impression_sink_hours),
     )
 
@@ -74,6 +76,7 @@ def _sources(options: RankingOptions, recommender: Recommender | None, ranking: 
     limit, half, quarter = options.candidates, options.candidates // 2, options.candidates // 4
     window = 5 * limit
     half_lives = options.trending_source_half_lives_hours
+    interests = sources.DeclaredInterests(_half_lives(half_lives), half, window, 20)
     fresh, catalogue = sources.Fresh(limit, window), sources.WholeCatalogue(options.whole_catalogue)
     if ranking == LEARNED:
         return [
@@ -83,10 +86,11 @@ def _sources(options: RankingOptions, recommender: Recommender | None, ranking: 
             sources.Trending(_half_lives(half_lives), half),
             fresh,
             sources.FollowedAuthors(half, 20),
+            interests,
             catalogue,
         ]
     if ranking == NEWEST:
-        return [fresh, catalogue]
+        return [fresh, interests, catalogue]
     own = options.trending_half_life_hours
     if ranking in TRENDING_HALF_LIVES:
         own = (TRENDING_HALF_LIVES[ranking] or max(HALF_LIVES)) / HOUR
@@ -95,6 +99,7 @@ def _sources(options: RankingOptions, recommender: Recommender | None, ranking: 
         fresh,
         sources.PopularAuthors(quarter, window),
         sources.FollowedAuthors(half, 20),
+        interests,
         catalogue,
     ]
     if ranking != FORMULA or recommender is None:

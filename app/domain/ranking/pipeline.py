@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
+from app.domain.feed.interests import NO_INTERESTS
 from app.domain.feed.row_set import RowSet
+from app.domain.ranking.interest_factor import InterestFactor
 from app.domain.ranking.not_interested import NotInterested
 from app.domain.ranking.sink import ImpressionSink
 from app.domain.services.candidate_source import CandidateSource
@@ -81,6 +83,7 @@ class FeedPipeline:
     observer: StageObserver
     not_interested: NotInterested = field(default_factory=NotInterested)
     sink: ImpressionSink = field(default_factory=ImpressionSink)
+    interests: InterestFactor = field(default_factory=InterestFactor)
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
@@ -129,6 +132,8 @@ class FeedPipeline:
         values = np.where(np.isfinite(scored.values), scored.values, 0.0).clip(0.0, 1.0)
         if len(context.controls.not_interested[0]):
             values *= self.not_interested(context, rows)
+        if context.interests is not NO_INTERESTS:
+            values *= self.interests(context, rows)
         if context.sinks_shown and len(context.state.impressions.of(context.user).posts):
             values *= self.sink(context, rows)
         order = (-values).argsort(kind="stable")

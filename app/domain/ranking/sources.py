@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
+from app.domain.feed.interests import NO_INTERESTS
 from app.domain.feed.state import AUTHOR_HALF_LIVES, TOP_K_SIZE
 from app.domain.feed.time_units import DAY
 from app.domain.ranking import neighbourhood
@@ -14,6 +15,8 @@ from app.domain.services.recommender_interface import Recommender
 
 Rows = NDArray[np.intp]
 
+MAX_EVENTS_WITH_INTERESTS = 20
+"""Users with more events have a history, which says more than what they declared."""
 _WEEK = AUTHOR_HALF_LIVES.index(7 * DAY)
 
 
@@ -213,3 +216,32 @@ class FavouriteTopics:
         rows = newest(context, self.window)
         decay = np.exp2(-np.arange(len(rows)) / self.limit)
         return top_by_value(rows, share[state.topic[rows]] * decay, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredInterests:
+    """Posts of declared tags and authors, while the user has few events.
+
+    The first `limit` of the `window` newest posts, and of the posts with the largest decayed engagement at each
+    half-life (positions in HALF_LIVES); and `per_author` posts of each author.
+    """
+
+    half_lives: tuple[int, ...]
+    limit: int
+    window: int
+    per_author: int
+    name: str = "interests"
+    reason: Reason = Reason.CONTENT_SIMILARITY
+
+    def __call__(self, context: RankingContext) -> Rows:
+        if context.interests is NO_INTERESTS or context.event_count > MAX_EVENTS_WITH_INTERESTS:
+            return np.empty(0, np.intp)
+        state, interests = context.state, context.interests
+        tops = [state.top_posts(index, TOP_K_SIZE) for index in self.half_lives]
+        found = []
+        for rows in (newest(context, self.window), *(top[context.allowed(top)] for top in tops)):
+            matches = interests.match(state.post_words, rows, state.author[rows])
+            found.append(rows[matches][: self.limit])
+        _, (by_authors,) = state.posts_by_author.gather(interests.authors.astype(np.intp), self.per_author)
+        found.append(by_authors[context.allowed(by_authors)].astype(np.intp))
+        return np.array(list(dict.fromkeys(np.concatenate(found).tolist())), np.intp)

@@ -49,6 +49,7 @@ class RankingContext:
             authors = self.controls.authors
             _, (by_author,) = state.posts_by_author.gather(authors, state.n_posts)
             self.excluded = np.concatenate([excluded, self.controls.posts, by_author])
+        self.interests = state.interests.of(user)
         self._found: dict[object, Any] = {}
 
     @cached_property

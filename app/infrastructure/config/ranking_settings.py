@@ -37,6 +37,7 @@ _RANKING_SETTINGS: Final = {
     "not_interested_days": "not_interested_days",
     "impression_sink_factor": "impression_sink_factor",
     "impression_sink_hours": "impression_sink_hours",
+    "interest_factor": "interest_factor",
     "whole_catalogue": "ranked_limit",
     "candidates": "candidates",
 }

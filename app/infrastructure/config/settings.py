@@ -192,6 +192,8 @@ class Settings(BaseSettings):
     """Factor on the score of a post for each time that it was shown to the user without any engagement."""
     impression_sink_hours: Hours = _RANKING.impression_sink_hours
     """Time in which the effect of showing a post falls to a half."""
+    interest_factor: Fraction = _RANKING.interest_factor
+    """Factor on the scores of posts outside of the declared interests of a user without events."""
     ranked_limit: Annotated[int, Field(ge=0, le=1_000_000)] = _RANKING.whole_catalogue
     """Number of posts up to which every post is a candidate."""
     candidates: Annotated[int, Field(ge=20, le=10_000)] = _RANKING.candidates

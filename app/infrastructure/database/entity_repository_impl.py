@@ -10,7 +10,13 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
-from app.domain.errors import ErasedUser, InvalidPost, ManagedElsewhere, StorageUnavailable
+from app.domain.errors import (
+    ErasedUser,
+    InvalidPost,
+    ManagedElsewhere,
+    StorageUnavailable,
+    UnknownAuthor,
+)
 from app.domain.repositories.entity_repository import EntityChange, Fields
 from app.domain.repositories.interaction_repository import RemovedEvents
 from app.infrastructure.database.post_repository_impl import read_posts
@@ -63,7 +69,12 @@ class SqlEntityRepository(SqlRepository):
         with self.transaction() as connection:
             self._must_be_own(connection, "users")
             [id_] = self._uuids(connection, "users", [user_id]).values()
-            self._write(connection, "users", [{**fields, "id": id_, "external_id": user_id}], now)
+            columns = {name: value for name, value in fields.items() if name not in ("tags", "authors")}
+            self._write(connection, "users", [{**columns, "id": id_, "external_id": user_id}], now)
+            if isinstance(tags := fields.get("tags"), list):
+                self._set_interests(connection, id_, "tag", tags)
+            if isinstance(authors := fields.get("authors"), list):
+                self._set_interests(connection, id_, "author_id", self._known_authors(connection, authors))
             if self.tombstones.erased(connection, self.schema, [id_]):
                 raise ErasedUser(user_id)
             return self._change(connection, users=[id_])
@@ -119,6 +130,31 @@ class SqlEntityRepository(SqlRepository):
             f"SELECT given, {function}(given) AS id FROM unnest(%s::text[]) AS given", (list(set(ids)),)
         )
         return {row.given: row.id for row in rows}
+
+    def _known_authors(self, connection: Connection, given: Sequence[str]) -> list[UUID]:
+        """The UUIDs of users. Raises UnknownAuthor."""
+        ids = self._uuids(connection, "users", given)
+        query = f"SELECT id FROM {self.schema['feed_users']} WHERE id = ANY(%s)"
+        known = set(connection.exec_driver_sql(query, (list(ids.values()),)).scalars())
+        for author_id in given:
+            if ids[author_id] not in known:
+                raise UnknownAuthor(author_id)
+        return list(ids.values())
+
+    def _set_interests(
+        self, connection: Connection, user_id: UUID, column: str, values: Sequence[object]
+    ) -> None:
+        """Make these the tags, or the authors, that a user declares. The row of the user is locked."""
+        table, kind = self.schema["user_interest"], "text" if column == "tag" else "uuid"
+        connection.exec_driver_sql(
+            f"DELETE FROM {table} WHERE user_id = %s AND {column} <> ALL(%s::{kind}[])",
+            (user_id, list(values)),
+        )
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} (user_id, {column}) SELECT DISTINCT %s::uuid, unnest(%s::{kind}[]) "
+            "ON CONFLICT DO NOTHING",
+            (user_id, list(values)),
+        )
 
     def _create(
         self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], now: datetime

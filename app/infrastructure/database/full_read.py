@@ -21,6 +21,7 @@ from app.domain.feed.dataset import (
     EventColumns,
     FeedDataset,
     FollowColumns,
+    InterestColumns,
     KeyedEvents,
     MembershipColumns,
     PostColumns,
@@ -68,8 +69,9 @@ SETTINGS = ("visibility", "audience_id", "language", "sensitive", "root_id", "re
 USER_HASH = (
     "hash_record(ROW(id, external_id, created_at, discoverable, personalised, languages, show_sensitive))"
 )
-"""SQL expression of the checksum of a user; the next ones belong to each audience, post and author."""
+"""SQL expression of the checksum of a user; the next ones belong to each audience, interest, post and author."""
 AUDIENCE_HASH = "hash_record(ROW(user_id, audience_id))"
+INTEREST_HASH = "hash_record(ROW(user_id, tag, author_id))"
 POST_HASH = (
     f"hash_record(ROW(id, external_id, content, tags, visible, created_at, seq, {', '.join(SETTINGS)}))"
 )
@@ -166,8 +168,11 @@ def read_feed(
     events, of_events = _events(connection, shown, user_rows, UuidIndex(posts.key), of_other_posts)
     memberships, of_memberships = _memberships(connection, schema, user_rows)
     np.add.at(of_users, memberships.user, of_memberships)
+    interests, of_interests = _interests(connection, schema, user_rows)
+    np.add.at(of_users, interests.user, of_interests)
     checksums = FeedChecksums(users=Checksums(users.key, of_users), posts=Checksums(posts.key, of_posts))
-    return FeedRows(FeedDataset(users, posts, follows, events, memberships=memberships), checksums, of_events)
+    dataset = FeedDataset(users, posts, follows, events, memberships=memberships, interests=interests)
+    return FeedRows(dataset, checksums, of_events)
 
 
 def read_packed(
@@ -259,6 +264,18 @@ def _memberships(
     known = rows >= 0
     memberships = MembershipColumns(rows[known], list(compress(audiences, known.tolist())))
     return memberships, np.array(checksums, np.int64)[known]
+
+
+def _interests(
+    connection: Connection, schema: SchemaName, users: UuidIndex
+) -> tuple[InterestColumns, NDArray[np.int64]]:
+    """All declared interests of known users, and their checksums."""
+    expressions = ("user_id::text", "tag", "author_id", INTEREST_HASH)
+    ids, tags, authors, checksums = _columns(connection, expressions, schema["user_interest"])
+    rows = users.rows(uuid_keys_from_text(ids))
+    known = rows >= 0
+    tags, authors = (list(compress(column, known.tolist())) for column in (tags, authors))
+    return InterestColumns(rows[known], tags, authors), np.array(checksums, np.int64)[known]
 
 
 def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostColumns, NDArray[np.int64]]:

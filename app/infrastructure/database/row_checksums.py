@@ -26,6 +26,7 @@ from app.infrastructure.database.full_read import (
     AUDIENCE_HASH,
     AUTHOR_HASH,
     EVENT_HASH,
+    INTEREST_HASH,
     MEMBERSHIPS,
     OWN_POSTS,
     OWN_USERS,
@@ -46,6 +47,7 @@ _SOURCES: Final = {
     "users": f"""(
     SELECT id AS key, {USER_HASH} AS hash FROM {{users}}
     UNION ALL SELECT user_id, {AUDIENCE_HASH} FROM {MEMBERSHIPS} WHERE true {{shown[user_id]}}
+    UNION ALL SELECT user_id, {INTEREST_HASH} FROM {{user_interest}} WHERE true {{shown[user_id]}}
 ) AS rows""",
     "follows": """(
     SELECT follower_id AS key, mod(mixed * mixed, 2147483647) AS hash
@@ -144,7 +146,10 @@ def _sources(
         "compared": "" if posts is None else f"AND {chosen_posts(posts)}",
         "distinct": "" if own_tables else "DISTINCT",
         "shown": {column: "" if own_tables else is_shown.format(column) for column in columns},
-        **{name: schema[name] for name in ("feed_memberships", "feed_follows", "feed_controls")},
+        **{
+            name: schema[name]
+            for name in ("feed_memberships", "feed_follows", "feed_controls", "user_interest")
+        },
     }
     return {kind: source.format_map(names) for kind, source in _SOURCES.items()}
 

@@ -1,4 +1,4 @@
-"""Reads users with their settings and audiences."""
+"""Reads users with their settings, audiences and interests."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -14,7 +14,8 @@ SELECT id, coalesce(external_id, id::text),
     discoverable, personalised, languages, show_sensitive, ARRAY(
     SELECT DISTINCT audience_id::text FROM {feed_memberships} m
     WHERE m.user_id = u.id AND audience_id IS NOT NULL ORDER BY 1
-)
+), ARRAY(SELECT tag FROM {user_interest} i WHERE i.user_id = u.id AND tag IS NOT NULL ORDER BY 1),
+    ARRAY(SELECT author_id FROM {user_interest} i WHERE i.user_id = u.id AND author_id IS NOT NULL ORDER BY 1)
 FROM {feed_complete_users}() AS u WHERE id = ANY(%s)
 """
 
@@ -31,7 +32,7 @@ def read_users(connection: Connection, schema: SchemaName, ids: Sequence[UUID]) 
             personalised,
             tuple(languages),
             sensitive,
-            tuple(audiences),
+            *(tuple(values) for values in lists),
         )
-        for id_, external_id, created, discoverable, personalised, languages, sensitive, audiences in rows
+        for id_, external_id, created, discoverable, personalised, languages, sensitive, *lists in rows
     ]

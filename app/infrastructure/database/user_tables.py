@@ -48,6 +48,7 @@ USER_TABLES: Final = (
     ),
     UserTable("user_feedback", "controls", "user_id = %(user)s", "seq", "feed_controls"),
     UserTable("memberships", "memberships", "user_id = %(user)s", "audience_id", "feed_memberships"),
+    UserTable("user_interest", "interests", "user_id = %(user)s", "tag, author_id"),
     UserTable(
         "impression",
         "impressions",

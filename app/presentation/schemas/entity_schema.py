@@ -62,6 +62,12 @@ class UserBody(_EntityBody):
     show_sensitive: bool = Field(False, description="Show sensitive posts to the user")
     discoverable: bool = Field(True, description="False: only followers get the user's posts")
     personalised: bool = Field(True, description="False: the user's own events do not rank the user's feed")
+    tags: Annotated[list[Tag], Field(max_length=100)] = Field(
+        [], description="Declared interests, for the feed while the user has few events"
+    )
+    authors: Annotated[list[GivenId], Field(max_length=100)] = Field(
+        [], description="Declared interests: users who exist"
+    )
 
 
 class PostBody(_EntityBody):

@@ -6,7 +6,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain.errors import ErasedUser, InvalidId, InvalidPost, ManagedElsewhere, StorageUnavailable
+from app.domain.errors import (
+    ErasedUser,
+    InvalidId,
+    InvalidPost,
+    ManagedElsewhere,
+    StorageUnavailable,
+    UnknownAuthor,
+)
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, decode_each, is_partial, read_body
 from app.presentation.api.request_threads import RequestThreads
@@ -33,7 +40,9 @@ def entities_router(options: ApiOptions, threads: RequestThreads) -> APIRouter:
     @router.put(
         "/users/{user_id:id}",
         summary="Create a user, or change some fields",
-        **write_route(StoredResponse, _STORED, *BODY_PROBLEMS, ErasedUser, *_PROBLEMS, body=UserBody),
+        **write_route(
+            StoredResponse, _STORED, *BODY_PROBLEMS, ErasedUser, UnknownAuthor, *_PROBLEMS, body=UserBody
+        ),
     )
     async def put_user(request: Request, user_id: str) -> Response:
         """Responds after the commit; it holds from the next feed on. Fields that are omitted stay as they are."""
