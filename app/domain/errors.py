@@ -62,6 +62,10 @@ class InvalidFollow(DomainError):
     """A user who follows themselves."""
 
 
+class InvalidMerge(DomainError):
+    """A user who is merged with themselves."""
+
+
 class InvalidPost(DomainError):
     """A post that cannot be stored: it is given twice, or it is for members and has no audience.
 

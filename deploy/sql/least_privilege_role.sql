@@ -33,11 +33,13 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_purge(integer) TO %I', schema, role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_reset_user(uuid) TO %I', schema, role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_erase_user(uuid) TO %I', schema, role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_merge_user(uuid, uuid) TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.erased_user TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression_count TO %I', schema, role);
     EXECUTE format('GRANT SELECT ON %I.interaction_impression TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interest TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I.user_recommendation TO %I', schema, role);
     -- tables that the service writes where they are its own

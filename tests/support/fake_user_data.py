@@ -5,10 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.domain.errors import UnknownUser
+from app.domain.errors import InvalidMerge, UnknownUser
 from app.domain.ids import user_uuid
 from app.domain.repositories.feed_log import LogPosition
-from app.domain.repositories.user_data_repository import ErasureReceipt, RemovedUserData
+from app.domain.repositories.user_data_repository import ErasureReceipt, MergeReceipt, RemovedUserData
 from tests.support.fake_storage import InMemoryFeedLog, InMemoryTables
 
 
@@ -42,6 +42,21 @@ class InMemoryUserData:
         self._tables.erased[key] = datetime(2026, 3, 1, tzinfo=UTC)
         changes = InMemoryFeedLog(self._tables).read_changes(before)
         return ErasureReceipt(self._tables.erased[key], {"users": 1}, [], changes)
+
+    def merge(self, user_id: str, from_user_id: str) -> MergeReceipt:
+        self._tables.begin()
+        kept, gone = user_uuid(user_id), user_uuid(from_user_id)
+        if kept == gone:
+            raise InvalidMerge(from_user_id)
+        if gone in self._tables.erased:
+            return MergeReceipt(self._tables.erased[gone], {"users": 1})
+        self._known_user(user_id)
+        self._known_user(from_user_id)
+        before = LogPosition(self._tables.source, self._tables.next_xid)
+        rows = {"user_interaction": self._tables.merge(gone, kept), "users": 1}
+        self._tables.erased[gone] = datetime(2026, 3, 1, tzinfo=UTC)
+        changes = InMemoryFeedLog(self._tables).read_changes(before)
+        return MergeReceipt(self._tables.erased[gone], rows, changes)
 
     def _known_user(self, user_id: str) -> UUID:
         self._tables.begin()

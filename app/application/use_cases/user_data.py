@@ -1,4 +1,4 @@
-"""Export or erase everything that is stored about a user, or forget what the user did."""
+"""Export, erase or merge everything that is stored about a user, or forget what the user did."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,12 @@ from app.application.committed_change import apply_committed
 from app.application.id_resolver import IdResolver
 from app.domain.ids import checked_id
 from app.domain.repositories.feed_log import FeedChanges
-from app.domain.repositories.user_data_repository import ErasureReceipt, RemovedUserData, UserDataRepository
+from app.domain.repositories.user_data_repository import (
+    ErasureReceipt,
+    MergeReceipt,
+    RemovedUserData,
+    UserDataRepository,
+)
 
 
 @dataclass(eq=False)
@@ -41,6 +46,18 @@ class UserData:
         """Remove everything about a user; returns after the commit. A repeated call returns the same receipt."""
         self.discard_pending(self.ids.user_id(user_id))  # else it would be saved after the removal
         receipt = self.repository.erase(checked_id("user", user_id))
+        if receipt.changes is not None:
+            apply_committed(self.apply, receipt.changes, "user_data.not_applied")
+        return receipt
+
+    def merge(self, user_id: str, from_user_id: str) -> MergeReceipt:
+        """Make two users one person, `user_id`; returns after the commit. A repeated call returns the same receipt.
+
+        Raises InvalidMerge and ManagedElsewhere as well.
+        """
+        checked_id("user", user_id)
+        self.discard_pending(self.ids.user_id(from_user_id))  # else it would be saved after the removal
+        receipt = self.repository.merge(user_id, checked_id("user", from_user_id))
         if receipt.changes is not None:
             apply_committed(self.apply, receipt.changes, "user_data.not_applied")
         return receipt

@@ -36,6 +36,19 @@ class ErasureReceipt:
     changes: FeedChanges | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MergeReceipt:
+    """What a merge moved or removed, and when. It does not name the users.
+
+    rows     number of changed rows by table
+    changes  as in RemovedUserData; None if the user was merged by an earlier call
+    """
+
+    merged_at: datetime
+    rows: Mapping[str, int]
+    changes: FeedChanges | None = None
+
+
 class UserDataRepository(Protocol):
     """The rows about a user in all tables of the service. Ids are valid and in the caller's spelling.
 
@@ -52,4 +65,11 @@ class UserDataRepository(Protocol):
         """Remove the user, their posts with all events on them, and all other rows about them; add a tombstone.
 
         A repeated call returns the same receipt.
+        """
+
+    def merge(self, user_id: str, from_user_id: str) -> MergeReceipt:
+        """Move everything of one user to another, remove the first, and add a tombstone.
+
+        A repeated call returns the same receipt. Raises InvalidMerge for one user with themselves, and ManagedElsewhere
+        if another application stores the users.
         """

@@ -70,9 +70,13 @@ class Tombstones:
             values = _hash(secret, user_id), _key_id(secret), stored
             connection.exec_driver_sql(statement, values)
 
+    def hashes_of(self, user_id: UUID) -> list[bytes]:
+        """The hashes of a user with all secrets, first that with which a tombstone is made."""
+        return [_hash(secret, user_id) for secret in self.secrets]
+
     def receipt(self, connection: Connection, schema: SchemaName, user_id: UUID) -> dict[str, Any] | None:
         """The receipt of an erased user."""
-        hashes = [_hash(secret, user_id) for secret in self.secrets]
+        hashes = self.hashes_of(user_id)
         query = f"SELECT receipt FROM {schema['erased_user']} WHERE hash = ANY(%s::bytea[])"
         found: dict[str, Any] | None = connection.exec_driver_sql(query, (hashes,)).scalars().first()
         return found
@@ -88,7 +92,7 @@ class Tombstones:
             # the outbox has the id again: it is purged an hour after this time
             connection.exec_driver_sql(
                 f"UPDATE {schema['erased_user']} SET erased_at = now() WHERE hash = ANY(%s::bytea[])",
-                ([_hash(secret, user_id) for secret in self.secrets],),
+                (self.hashes_of(user_id),),
             )
         return removed
 

@@ -1,5 +1,6 @@
 """UserDataRepository over PostgreSQL."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -8,8 +9,9 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection
 
-from app.domain.errors import StorageUnavailable, UnknownUser
-from app.domain.repositories.user_data_repository import ErasureReceipt, RemovedUserData
+from app.domain.errors import InvalidMerge, ManagedElsewhere, StorageUnavailable, UnknownUser
+from app.domain.repositories.feed_log import FeedChanges
+from app.domain.repositories.user_data_repository import ErasureReceipt, MergeReceipt, RemovedUserData
 from app.infrastructure.database.changed_rows import keys_of, read_present_rows
 from app.infrastructure.database.schema import OWNER_MARK
 from app.infrastructure.database.sql_repository import SqlRepository
@@ -17,6 +19,8 @@ from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones, re
 from app.infrastructure.database.user_tables import INTERNAL_COLUMNS, USER_TABLES, UserTable
 
 _ROWS_PER_FETCH: Final = 500
+_MERGED_INTO: Final = "merged_into"
+"""Field in the receipt of a merged user: the keyed hash of the user who has their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +60,72 @@ class SqlUserDataRepository(SqlRepository):
         """
         with self.transaction() as connection:
             key = self._key(connection, user_id)
-            lock = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-            connection.exec_driver_sql(lock, (f"feed erasure {self.schema} {key}",))  # a second call waits
-            ids = connection.exec_driver_sql(
-                f"SELECT id, {self.schema['feed_derived_id']}('user', coalesce(external_id::text, id::text)) "
-                f"FROM {self.schema['feed_users']} WHERE id = %s",
-                (key,),
-            ).one_or_none()
-            if ids is None:
+            self._lock(connection, key)  # a second call waits
+            ids = self._ids(connection, key)
+            if not ids:
                 stored = self.tombstones.receipt(connection, self.schema, key)
-                if stored is None:
+                if stored is None or _MERGED_INTO in stored:
                     raise UnknownUser(user_id)
                 return ErasureReceipt(receipt_time(stored), stored["rows"], stored["managed_elsewhere"])
-            if not self.tombstones.secrets:
-                raise StorageUnavailable(
-                    "no secret for the tombstone of the user: set ERASURE_SECRET, or make KEYS_DIR writable"
-                )
+            self._require_secret()
             removed = self._remove(connection, key, "feed_erase_user")
             rows, elsewhere = removed.rows, removed.managed_elsewhere
             receipt = {"erased_at": _now(connection), "rows": rows, "managed_elsewhere": elsewhere}
-            self.tombstones.add(connection, self.schema, set(ids), receipt)
+            self.tombstones.add(connection, self.schema, ids, receipt)
             return ErasureReceipt(receipt_time(receipt), rows, elsewhere, removed.changes)
+
+    def merge(self, user_id: str, from_user_id: str) -> MergeReceipt:
+        """As in UserDataRepository, by the function feed_merge_user. Events of another transaction are waited for.
+
+        Raises StorageUnavailable without a secret for the tombstone.
+        """
+        with self.transaction() as connection:
+            own_users = self.shows_own_table("feed_users", "users")
+            if not connection.exec_driver_sql(f"SELECT {own_users}").scalar_one():
+                raise ManagedElsewhere(
+                    "feed_users: the view shows the table of another application; merge the users there"
+                )
+            kept, gone = self._key(connection, user_id), self._key(connection, from_user_id)
+            if kept == gone:
+                raise InvalidMerge(f"{from_user_id}: a user cannot be merged with themselves")
+            for key in sorted((kept, gone)):  # a second call waits
+                self._lock(connection, key)
+            self._require_secret()
+            hashes = [one.hex() for one in self.tombstones.hashes_of(kept)]
+            ids = self._ids(connection, gone)
+            if not ids:
+                stored = self.tombstones.receipt(connection, self.schema, gone)
+                if stored is None or stored.get(_MERGED_INTO) not in hashes:
+                    raise UnknownUser(from_user_id)
+                return MergeReceipt(receipt_time(stored), stored["rows"])
+            self._known_user(connection, user_id)
+            query = f"SELECT store, changed FROM {self.schema['feed_merge_user']}(%s, %s)"
+            rows: Counter[str] = Counter()
+            for store, changed in connection.exec_driver_sql(query, (gone, kept)):
+                rows[store] += changed
+            receipt = {"erased_at": _now(connection), "rows": rows, _MERGED_INTO: hashes[0]}
+            self.tombstones.add(connection, self.schema, ids, receipt)
+            return MergeReceipt(receipt_time(receipt), rows, self._written(connection))
+
+    def _lock(self, connection: Connection, user_id: UUID) -> None:
+        """Wait for other calls that remove this user."""
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+        connection.exec_driver_sql(lock, (f"feed erasure {self.schema} {user_id}",))
+
+    def _ids(self, connection: Connection, user_id: UUID) -> set[UUID]:
+        """The UUID of a user, and the one that is derived from their id; nothing of an unknown user."""
+        row = connection.exec_driver_sql(
+            f"SELECT id, {self.schema['feed_derived_id']}('user', coalesce(external_id::text, id::text)) "
+            f"FROM {self.schema['feed_users']} WHERE id = %s",
+            (user_id,),
+        ).one_or_none()
+        return set() if row is None else set(row)
+
+    def _require_secret(self) -> None:
+        if not self.tombstones.secrets:
+            raise StorageUnavailable(
+                "no secret for the tombstone of the user: set ERASURE_SECRET, or make KEYS_DIR writable"
+            )
 
     def _remove(self, connection: Connection, user_id: UUID, function: str) -> RemovedUserData:
         """Call an SQL function that removes rows of a user, and read what the transaction changed."""
@@ -85,12 +134,15 @@ class SqlUserDataRepository(SqlRepository):
             f"SELECT store, removed FROM {self.schema[function]}(%s)", (user_id,)
         )
         rows: dict[str, int] = dict(map(tuple, removed))
+        return RemovedUserData(rows, elsewhere, self._written(connection))
+
+    def _written(self, connection: Connection) -> FeedChanges:
+        """What this transaction wrote into the outbox, with the present rows."""
         written = connection.exec_driver_sql(
             f"SELECT xid::text::bigint, seq, entity, key, other, event_seqs FROM {self.schema['feed_change']} "
             "WHERE xid = pg_current_xact_id() ORDER BY seq"
         )
-        changes = read_present_rows(connection, self.schema, keys_of(written), [])
-        return RemovedUserData(rows, elsewhere, changes)
+        return read_present_rows(connection, self.schema, keys_of(written), [])
 
     def _key(self, connection: Connection, user_id: str) -> UUID:
         """The UUID of the user whom an id means, or would mean if they existed."""

@@ -76,6 +76,7 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
     errors.UnknownAuthor: Problem(404, "unknown_author", "There is no such author"),
     errors.InvalidControl: Problem(422, "invalid_control", "The action cannot be stored"),
     errors.InvalidFollow: Problem(422, "invalid_follow", "The follow cannot be stored"),
+    errors.InvalidMerge: Problem(422, "invalid_merge", "The users cannot be merged"),
     errors.InvalidPost: Problem(422, "invalid_post", "A post cannot be stored"),
     errors.ManagedElsewhere: Problem(409, "managed_elsewhere", "Another application stores these data"),
     errors.StorageUnavailable: Problem(

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.presentation.schemas.recommendation_schema import GivenId
+
 _Rows = list[dict[str, Any]]
 
 
@@ -25,6 +27,7 @@ class ExportResponse(BaseModel):
     follows: _Rows = Field(description="By the user and of the user")
     controls: _Rows = Field(description="By the user, also those taken back")
     memberships: _Rows
+    interests: _Rows = Field(description="Tags and authors that the user declared")
     impressions: _Rows = Field(description="Pages that were shown to the user; a deleted post is null")
     recommendations: _Rows = Field(description="The last saved list of the user")
 
@@ -48,6 +51,26 @@ class ResetResponse(BaseModel):
     managed_elsewhere: list[str] = Field(
         description="Views and tables that show rows of another application, which stay"
     )
+
+
+class MergeRequest(BaseModel):
+    """The user who becomes a part of another."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", json_schema_extra={"examples": [{"from_user_id": "anonymous-7"}]}
+    )
+
+    from_user_id: GivenId
+
+
+class MergeResponse(BaseModel):
+    """The two users are one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["merged"] = "merged"
+    merged_at: datetime
+    stores: list[StoreRows]
 
 
 class ErasureResponse(BaseModel):

@@ -1,8 +1,10 @@
 """SqlUserDataRepository: everything about one user."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from sqlalchemy import Engine
 
 from app.application.workers.recommendation_writer import RecommendationWriter
 from app.domain.entities import Impression, Reason
-from app.domain.errors import ErasedUser, InvalidPost, StorageUnavailable, UnknownUser
+from app.domain.errors import ErasedUser, InvalidMerge, InvalidPost, StorageUnavailable, UnknownUser
 from app.domain.feed.state import NO_KEY
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.bulk_load import load_feed
@@ -30,7 +32,7 @@ from tests.support.database_feed import small_feed
 from tests.support.fake_use_cases import FixedClock
 from tests.support.postgres import settle
 from tests.support.small_service import SmallService
-from tests.support.sql_services import a_process
+from tests.support.sql_services import a_process, assert_as_read_completely
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user
 from tests.support.user_rows import ANNA, add_rows_of_anna
 
@@ -96,6 +98,7 @@ def test_an_export_holds_all_rows_about_the_user_and_no_others(
     assert pairs == {(ANNA, str(user_uuid("bert"))), (str(user_uuid("carl")), ANNA)}
     assert column("controls", "action") == ["mute_word", "hide_post"]
     assert column("memberships", "audience_id") == ["club"]
+    assert column("interests", "tag") == ["sport"]
     assert column("impressions", "posts") == [ids("bert-2", "carl-2")]
     assert column("impressions", "seen") == ["10"]
     assert column("recommendations", "post_id") == ids("bert-2")
@@ -148,7 +151,8 @@ def test_a_reset_removes_what_the_user_did_and_was_shown(
     again = user_data.reset("anna")
 
     assert removed.rows == {
-        "user_interaction": 3, "user_recommendation": 1, "user_feedback": 2, "follows": 1, "impression": 1,
+        "user_interest": 1, "user_interaction": 3, "user_recommendation": 1, "user_feedback": 2, "follows": 1,
+        "impression": 1,
     }  # fmt: skip
     assert set(again.rows.values()) == {0}
     found = exported(user_data, "anna")
@@ -265,8 +269,8 @@ def test_after_an_erasure_no_table_names_the_user(
     assert tables_that_name(tables, pattern) == []
     assert receipt.managed_elsewhere == []
     assert receipt.rows == {
-        "user_interaction": 4, "user_recommendation": 2, "user_feedback": 4, "memberships": 1, "follows": 2,
-        "impression": 1, "impression_count": 1, "posts": 2, "users": 1, "feed_user_key": 0,
+        "user_interest": 2, "user_interaction": 4, "user_recommendation": 2, "user_feedback": 4, "memberships": 1,
+        "follows": 2, "impression": 1, "impression_count": 1, "posts": 2, "users": 1, "feed_user_key": 0,
     }  # fmt: skip
     assert values(tables, COUNTS) == ["bert-2 0 0", "carl-2 1 0"]
 
@@ -404,3 +408,115 @@ def test_users_whom_a_restore_brought_back_are_removed_by_the_command(
     assert values(tables, "SELECT external_id FROM users ORDER BY 1") == ["bert", "carl"]
     with pytest.raises(ConfigurationError, match="ERASURE_SECRET"):
         replace(database, tombstones=Tombstones([b"another"])).apply_erasures()
+
+
+# -- merge -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_merge_moves_every_row_and_leaves_none_that_names_the_user(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    pattern = f"{ANNA}|{user_uuid('anna').hex}"
+    bert = str(user_uuid("bert"))
+
+    receipt = user_data.merge("bert", "anna")
+    again = user_data.merge(" bert ", ANNA)
+    at_once = tables_that_name(tables, pattern)
+    tables.run(AGE)
+    settle(engine)
+    SqlFeedLog(engine).purge(timedelta(days=7))
+
+    assert at_once == ["feed_change"]
+    assert tables_that_name(tables, pattern) == []
+    assert (again.merged_at, again.rows, again.changes) == (receipt.merged_at, receipt.rows, None)
+    found = exported(user_data, "bert")
+    assert sorted(row["external_id"] for row in found["posts"]) == ["anna-1", "anna-2", "bert-1", "bert-2"]
+    liked = [str(post_uuid(name)) for name in ("bert-1", "carl-1", "anna-2", "anna-1")]
+    assert [row["post_id"] for row in found["interactions"]] == liked
+    follows = {(row["follower_id"], row["followee_id"]) for row in found["follows"]}
+    assert follows == {(str(user_uuid("carl")), bert)}
+    actions = ["mute_word", "hide_post", "not_interested", "mute_tag"]  # bert had muted anna
+    assert [row["action"] for row in found["controls"]] == actions
+    assert [row["audience_id"] for row in found["memberships"]] == ["club"]
+    assert [row["tag"] for row in found["interests"]] == ["sport"]  # and no longer anna as an author
+    assert len(found["impressions"]) == 2
+    assert values(tables, COUNTS) == ["anna-1 1 0", "bert-2 1 1", "carl-2 2 0"]
+
+
+def test_a_pair_that_both_like_counts_once_and_other_events_stay(
+    tables: SqlTables, user_data: SqlUserDataRepository
+) -> None:
+    for kind in ("like", "view"):
+        for user in ("carl", "anna"):
+            tables.run(
+                "INSERT INTO {user_interaction} (user_id, post_id, interaction_type) VALUES (%s, %s, %s)",
+                str(user_uuid(user)), str(post_uuid("bert-2")), kind,
+            )  # fmt: skip
+
+    user_data.merge("carl", "anna")
+
+    kinds = "SELECT interaction_type FROM user_interaction WHERE post_id = '{}' ORDER BY 1"
+    assert values(tables, kinds.format(post_uuid("bert-2"))) == ["like", "view", "view"]
+    assert values(tables, kinds.format(post_uuid("bert-1"))) == ["like"]
+
+
+@pytest.mark.parametrize("pair", [("bert", "anna"), ("anna", "bert"), ("carl", "anna")])
+def test_a_merge_holds_at_once_here_and_in_another_process_after_its_next_read(
+    tables: SqlTables, engine: Engine, pair: tuple[str, str]
+) -> None:
+    (here, _), (there, log) = a_process(engine), a_process(engine)
+
+    here.user_data.merge(*pair)
+    at_once = contents(here.feed.state)
+    there.catch_up()
+    here.catch_up()
+
+    assert at_once == contents(here.feed.state) == contents(there.feed.state)
+    for service in (here, there):
+        assert_as_read_completely(service, engine)
+    assert log.full_reads == 1
+
+
+def test_a_merge_with_an_unknown_user_or_with_oneself_changes_nothing(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    user_data.merge("bert", "anna")
+
+    with pytest.raises(InvalidMerge):
+        user_data.merge("bert", " bert")
+    for pair in (("bert", "nobody"), ("nobody", "bert"), ("carl", "anna")):  # anna is bert
+        with pytest.raises(UnknownUser):
+            user_data.merge(*pair)
+    with pytest.raises(UnknownUser):
+        user_data.erase("anna")
+    with pytest.raises(StorageUnavailable, match="ERASURE_SECRET"):
+        SqlUserDataRepository(engine, budget_seconds=20).merge("bert", "carl")
+    with pytest.raises(ErasedUser):
+        SqlEntityRepository(engine, budget_seconds=20, tombstones=TOMBSTONES).put_user("anna", {}, NOON)
+    assert values(tables, "SELECT external_id FROM users ORDER BY 1") == ["bert", "carl"]
+
+
+def test_an_acknowledged_event_of_a_user_who_is_merged_is_not_lost(
+    tables: SqlTables, user_data: SqlUserDataRepository, engine: Engine
+) -> None:
+    with engine.connect() as connection, ThreadPoolExecutor(1) as other:
+        connection.exec_driver_sql(
+            "INSERT INTO user_interaction (user_id, post_id, interaction_type) VALUES (%s, %s, 'share')",
+            (ANNA, str(post_uuid("carl-2"))),
+        )
+        merge = other.submit(user_data.merge, "bert", "anna")
+        wait_for_lock(engine)
+        connection.commit()
+        merge.result()
+
+    shared = "SELECT user_id FROM user_interaction WHERE interaction_type = 'share'"
+    assert values(tables, shared) == [user_uuid("bert")]
+
+
+def wait_for_lock(engine: Engine) -> None:
+    """Until another transaction waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    deadline = monotonic() + 10
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.exec_driver_sql(query).scalar_one():
+            assert monotonic() < deadline

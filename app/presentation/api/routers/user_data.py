@@ -1,4 +1,4 @@
-"""Export, reset and erase what is stored about one user, as a whole."""
+"""Export, reset, erase and merge what is stored about one user, as a whole."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -9,14 +9,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.domain.errors import InvalidId, StorageUnavailable, UnknownUser
-from app.presentation.api.dependencies import services_of
+from app.domain.errors import InvalidId, InvalidMerge, ManagedElsewhere, StorageUnavailable, UnknownUser
+from app.presentation.api.dependencies import ApiOptions, services_of
+from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import error_responses
 from app.presentation.api.request_threads import RequestThreads
 from app.presentation.api.routers.write_routes import accepted, write_route
 from app.presentation.schemas.user_data_schema import (
     ErasureResponse,
     ExportResponse,
+    MergeRequest,
+    MergeResponse,
     ResetResponse,
     StoreRows,
 )
@@ -32,7 +35,17 @@ _PART_BYTES: Final = 64 * 1024
 _PROBLEMS: Final = (InvalidId, UnknownUser, StorageUnavailable)
 
 _NO_ROWS: Final = dict.fromkeys(
-    ("posts", "keys", "interactions", "follows", "controls", "memberships", "impressions", "recommendations"),
+    (
+        "posts",
+        "keys",
+        "interactions",
+        "follows",
+        "controls",
+        "memberships",
+        "interests",
+        "impressions",
+        "recommendations",
+    ),
     (),
 )
 _EXPORT: Final = {
@@ -58,9 +71,14 @@ _ERASURE: Final = {
     "managed_elsewhere": [],
     "outbox_purged_from": "2026-03-01T13:00:00Z",
 }
+_MERGE: Final = {
+    "status": "merged",
+    "merged_at": "2026-03-01T12:00:00Z",
+    "stores": [{"name": "user_interaction", "rows": 120}, {"name": "users", "rows": 1}],
+}
 
 
-def user_data_router() -> APIRouter:
+def user_data_router(options: ApiOptions) -> APIRouter:
     """The routes that concern everything about a user."""
     router = APIRouter(tags=["user data"])
     threads = RequestThreads(CONCURRENCY, BUDGET_SECONDS)
@@ -118,6 +136,30 @@ def user_data_router() -> APIRouter:
                 outbox_purged_from=receipt.erased_at + OUTBOX_TIME,
             )
         )
+
+    @router.post(
+        "/users/{user_id:id}/merge",
+        summary="Make two users one person",
+        **write_route(
+            MergeResponse,
+            _MERGE,
+            *BODY_PROBLEMS,
+            InvalidMerge,
+            ManagedElsewhere,
+            *_PROBLEMS,
+            body=MergeRequest,
+        ),
+    )
+    async def merge(request: Request, user_id: str) -> Response:
+        """Events, posts, follows, controls, audiences and interests of `from_user_id` become those of the user.
+
+        `from_user_id` is unknown from then on, and no row is stored under it again. A repeated call returns the same
+        receipt.
+        """
+        query = decode(await read_body(request, options), MergeRequest)
+        merge_users = services_of(request.scope).user_data.merge
+        receipt = await threads.run(lambda: merge_users(user_id, query.from_user_id))
+        return accepted(MergeResponse(merged_at=receipt.merged_at, stores=store_rows(receipt.rows)))
 
     return router
 
