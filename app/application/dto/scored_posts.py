@@ -14,7 +14,7 @@ class ScoredPosts:
     external_ids  None for a post whose given id is its UUID
     scores        in [0, 1], never rising
     reasons       None for a post whose score no component explains
-    left_out      how many of the given posts are not among them: unknown ones, and those that the user may not see
+    omitted      how many of the given posts are not among them: unknown ones, and those that the user may not see
     degraded      the model or the database was missing
     """
 
@@ -22,7 +22,7 @@ class ScoredPosts:
     external_ids: Sequence[str | None]
     scores: Sequence[float]
     reasons: Sequence[Reason | None]
-    left_out: int
+    omitted: int
     model_version: str | None
     generated_at: datetime
     degraded: bool

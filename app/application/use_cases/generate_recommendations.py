@@ -140,7 +140,12 @@ class GenerateRecommendations:
         if request.record and request.mode == "ranked" and context.user >= 0:
             state.impressions.record(context.user, page.rows, context.now)
         rows = page.rows.tolist()
-        progress = self._progress(query, context, feed_list, page)
+        needs_storage = has_ended and oldest is not None and storage is not None
+        progress = next_cursor = None
+        if needs_storage or not request.single_page:
+            progress = self._progress(query, context, feed_list, page)
+        if progress is not None and not (exhausted or request.single_page):
+            next_cursor = self.cursors.seal(progress.cursor_state())
         response = RecommendationResponse(
             user_id=request.user_id,
             post_ids=state.post_ids(page.rows),
@@ -153,14 +158,12 @@ class GenerateRecommendations:
             exhausted=exhausted,
             model_version=ranker.model_version,
             generated_at=query.now,
-            next_cursor=None
-            if exhausted or request.single_page
-            else self.cursors.seal(progress.cursor_state()),
+            next_cursor=next_cursor,
             explanations=feed_list.explain(ranker.pipeline, context, page) if request.explain else [],
             post_seqs=state.seq[page.rows].tolist(),
             time_ordered=feed_list.position is not None,
         )
-        if not has_ended or oldest is None or storage is None:
+        if progress is None or not has_ended or oldest is None or storage is None:
             return response
         return UnfinishedPage(
             feed=self.feed,

@@ -78,7 +78,7 @@ class RankPosts:
                 external_ids=[state.external_ids[row] for row in ranked.rows.tolist()],
                 scores=ranked.values.tolist(),
                 reasons=pipeline.reasons_of(ranked),
-                left_out=len(query.post_ids) - len(ranked.rows),
+                omitted=len(query.post_ids) - len(ranked.rows),
                 model_version=feed.ranker.model_version,
                 generated_at=query.now,
                 degraded=feed.degraded,
@@ -93,5 +93,5 @@ def _with_stored(ranked: ScoredPosts, stored: Sequence[StoredPost]) -> ScoredPos
         external_ids=[*ranked.external_ids, *(post.external_id for post in stored)],
         scores=[*ranked.scores, *[0.0] * len(stored)],
         reasons=[*ranked.reasons, *[None] * len(stored)],
-        left_out=ranked.left_out - len(stored),
+        omitted=ranked.omitted - len(stored),
     )

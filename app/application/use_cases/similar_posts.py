@@ -70,7 +70,7 @@ class SimilarPosts:
                 external_ids=[state.external_ids[one] for one in rows.tolist()],
                 scores=similarities[rows].tolist(),
                 reasons=[Reason.CONTENT_SIMILARITY] * len(rows),
-                left_out=0,
+                omitted=0,
                 model_version=feed.ranker.model_version,
                 generated_at=now,
                 degraded=feed.degraded,

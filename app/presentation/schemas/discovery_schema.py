@@ -1,4 +1,4 @@
-"""What the service offers beside the feed, as callers see it."""
+"""What the service returns beside the feed, as callers see it."""
 
 from typing import Annotated, Any
 
@@ -48,7 +48,7 @@ class ListMetadata(BaseModel):
 class RankMetadata(ListMetadata):
     """About a ranking."""
 
-    left_out: int = Field(
+    omitted: int = Field(
         ge=0,
         description="Given posts that are not in this answer: unknown ones, and those the user may not see",
     )
@@ -113,7 +113,7 @@ EXAMPLE_RANKING: dict[str, Any] = {
         },
         {"post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11", "score": 0.4},
     ],
-    "metadata": {**_METADATA, "left_out": 1},
+    "metadata": {**_METADATA, "omitted": 1},
 }
 EXAMPLE_SIMILAR: dict[str, Any] = {
     "post_id": "post-1",

@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Rank up to 500 given posts for a user
-         * @description Posts that the feed may not show to the user are left out and counted, as are unknown ones.
+         * @description Posts that the feed may not show to the user are omitted and counted, as are unknown ones.
          *
          *     Posts that the user has seen are ranked as well. Posts that only the database has follow, newest first.
          */
@@ -1301,7 +1301,7 @@ export interface components {
              * Left Out
              * @description Given posts that are not in this answer: unknown ones, and those the user may not see
              */
-            left_out: number;
+            omitted: number;
         };
         /**
          * RankResponse
@@ -2537,7 +2537,7 @@ export interface operations {
                      *         "generated_at": "2025-01-13T12:00:00Z",
                      *         "degraded": false,
                      *         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
-                     *         "left_out": 1
+                     *         "omitted": 1
                      *       }
                      *     }
                      */

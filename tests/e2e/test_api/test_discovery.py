@@ -35,7 +35,7 @@ def test_given_posts_are_ranked(api: httpx.Client) -> None:
 
     shaped = RankResponse.model_validate_json(answer.content)
     assert {post.external_id for post in shaped.recommendations} == {"p1", "p2"}
-    assert (shaped.user_id, shaped.metadata.total, shaped.metadata.left_out) == ("reader", 2, 1)
+    assert (shaped.user_id, shaped.metadata.total, shaped.metadata.omitted) == ("reader", 2, 1)
 
 
 def test_between_1_and_500_posts_can_be_ranked(api: httpx.Client) -> None:

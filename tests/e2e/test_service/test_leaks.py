@@ -232,8 +232,8 @@ def test_only_posts_that_the_caller_may_see_are_ranked(feed: Feed, reading: Serv
             body = {"user_id": reader, "post_ids": names[start : start + 500]}
             answer = reading.client.post("/recommendations/rank", json=body).json()
             found |= {post["post_id"] for post in answer["recommendations"]}
-            left_out = answer["metadata"]["left_out"]
-            assert len(answer["recommendations"]) + left_out == len(body["post_ids"])
+            omitted = answer["metadata"]["omitted"]
+            assert len(answer["recommendations"]) + omitted == len(body["post_ids"])
         assert found == allowed, reader
 
 

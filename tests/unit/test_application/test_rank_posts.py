@@ -35,11 +35,11 @@ def test_given_posts_have_the_order_of_the_feed(model: str, user: str) -> None:
     ranked = service.rank(user, *given)
 
     assert names(ranked) == [name for name in order if name in given]
-    assert ranked.left_out == 0
+    assert ranked.omitted == 0
     assert sorted(ranked.scores, reverse=True) == ranked.scores
 
 
-def test_unknown_and_invisible_posts_are_left_out_and_counted() -> None:
+def test_unknown_and_invisible_posts_are_omitted_and_counted() -> None:
     service = service_with_posts()
     service.add_users("muted")
     service.add_post("by muted", "muted")
@@ -51,13 +51,13 @@ def test_unknown_and_invisible_posts_are_left_out_and_counted() -> None:
     service.catch_up()
     service.feedback("reader", "mute_author", "muted")
     service.feedback("reader", "hide_post", "hidden by the reader")
-    refused = ["by muted", "hidden by the reader", "for members", "in french", "sensitive"]
-    refused += ["hidden-0", "tomorrow-0", "own-0", "no-such-post"]
+    rejected = ["by muted", "hidden by the reader", "for members", "in french", "sensitive"]
+    rejected += ["hidden-0", "tomorrow-0", "own-0", "no-such-post"]
 
-    ranked = service.rank("reader", "p1", *refused, "p7", "p1")
+    ranked = service.rank("reader", "p1", *rejected, "p7", "p1")
 
     assert set(names(ranked)) == {"p1", "p7"}
-    assert ranked.left_out == len(refused)
+    assert ranked.omitted == len(rejected)
 
 
 def service_with_evicted_posts() -> SmallService:
@@ -84,13 +84,13 @@ def test_posts_that_are_not_live_follow_newest_first_after_one_read() -> None:
 
     assert names(ranked) == ["p1", "p5", "p7", "p9"]
     assert ranked.scores[1:] == [0.0, 0.0, 0.0]
-    assert ranked.left_out == 2
+    assert ranked.omitted == 2
     assert not ranked.degraded
     assert storage.reads == 1
     assert service.feed.state.n_posts == posts_in_memory
 
 
-def test_without_the_database_the_live_posts_are_ranked_and_the_others_are_left_out() -> None:
+def test_without_the_database_the_live_posts_are_ranked_and_the_others_are_omitted() -> None:
     service = service_with_evicted_posts()
 
     answer = service.use_cases.rank_posts("reader", ["p1", "p5"])
@@ -98,7 +98,7 @@ def test_without_the_database_the_live_posts_are_ranked_and_the_others_are_left_
     service.disconnect()
 
     for ranked in (answer.without_storage(), service.rank("reader", "p1", "p5")):
-        assert (names(ranked), ranked.left_out, ranked.degraded) == (["p1"], 1, True)
+        assert (names(ranked), ranked.omitted, ranked.degraded) == (["p1"], 1, True)
 
 
 def test_ranking_posts_records_nothing() -> None:

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import pytest
 
-from app.presentation.api.batch_turns import MAX_WAITING, BatchTurns
+from app.presentation.api.batch_turns import MAX_WAITING, SLICE_SECONDS, BatchTurns
 from app.presentation.api.problems import OVERLOADED, ProblemError
 
 
@@ -15,16 +15,17 @@ def test_batches_run_one_after_the_other_and_other_work_in_between() -> None:
 
         async def batch(name: str) -> None:
             async with turns.turn():
-                for _ in range(2):
+                began = perf_counter()
+                for _ in range(4):
                     log.append(name)
-                    await turns.rest(perf_counter())
+                    began = await turns.rest_if_due(began - SLICE_SECONDS / 2)
 
         async def single() -> None:
             log.append("single")
 
         await asyncio.gather(batch("first"), batch("second"), single())
 
-        assert log == ["first", "single", "first", "second", "second"]
+        assert log == ["first"] * 2 + ["single"] + ["first"] * 2 + ["second"] * 4
 
     asyncio.run(scenario())
 

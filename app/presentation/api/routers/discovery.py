@@ -50,7 +50,7 @@ def discovery_router(options: ApiOptions) -> APIRouter:
         openapi_extra={"requestBody": request_body(RankRequest.__name__)},
     )
     async def rank(request: Request) -> Response:
-        """Posts that the feed may not show to the user are left out and counted, as are unknown ones.
+        """Posts that the feed may not show to the user are omitted and counted, as are unknown ones.
 
         Posts that the user has seen are ranked as well. Posts that only the database has follow, newest first.
         """
@@ -62,7 +62,7 @@ def discovery_router(options: ApiOptions) -> APIRouter:
             {
                 "user_id": query.user_id,
                 "recommendations": _items(posts),
-                "metadata": {**_metadata(posts, request), "left_out": posts.left_out},
+                "metadata": {**_metadata(posts, request), "omitted": posts.omitted},
             }
         )
 

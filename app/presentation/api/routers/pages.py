@@ -51,8 +51,7 @@ def pages_router(options: ApiOptions) -> APIRouter:
                     page if isinstance(page, RecommendationResponse) else await completed(page, threads)
                 )
                 pages.append(encode(response, request_id))
-                await turns.rest(began)
-                began = perf_counter()
+                began = await turns.rest_if_due(began)
         return Response(b'{"pages":[' + b",".join(pages) + b"]}", media_type="application/json")
 
     return router
