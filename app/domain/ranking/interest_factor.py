@@ -12,7 +12,7 @@ from app.domain.services.ranking_context import RankingContext
 class InterestFactor:
     """Other posts count `factor` for a user without events, and `factor` ** (1 / (1 + events)) later."""
 
-    factor: float = 0.25
+    factor: float = 0.4
 
     def __call__(self, context: RankingContext, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """(n,) factors of the scores of `rows`; 1 for a post of a declared tag or author."""

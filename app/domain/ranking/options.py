@@ -49,7 +49,7 @@ class RankingOptions:
     not_interested_days: float = 140.0
     impression_sink_factor: float = 0.1
     impression_sink_hours: float = 24.0
-    interest_factor: float = 0.25
+    interest_factor: float = 0.4
     whole_catalogue: int = 1000  # a feed with at most this number of posts has no other candidates
     candidates: int = 100  # limit of the larger sources; the others return a half or a quarter
     trending_source_half_lives_hours: tuple[float, ...] = (1.0, 24.0, 720.0)

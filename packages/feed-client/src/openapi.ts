@@ -1298,7 +1298,7 @@ export interface components {
             /** Request Id */
             request_id: string;
             /**
-             * Left Out
+             * Omitted
              * @description Given posts that are not in this answer: unknown ones, and those the user may not see
              */
             omitted: number;

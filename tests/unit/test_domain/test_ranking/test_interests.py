@@ -105,9 +105,9 @@ def test_the_weight_of_interests_falls_with_the_number_of_events() -> None:
         factors.append(float(blue))
         service.track("new", f"p{number}", "like")
 
-    assert factors[0] == pytest.approx(0.25)
+    assert factors[0] == pytest.approx(0.4)
     assert factors == sorted(factors)
-    assert factors[-1] == pytest.approx(0.25 ** (1 / 4))
+    assert factors[-1] == pytest.approx(0.4 ** (1 / 4))
 
 
 def test_interests_survive_a_snapshot_and_a_damaged_one_is_an_error() -> None:
