@@ -9,8 +9,8 @@ from alembic import op
 from app.infrastructure.database.migrations.operations import feed_schema
 from app.infrastructure.database.schema import OWNER_MARK
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 # (table, statement) in order; $1 is the user who goes, $2 the one who stays. What both have is kept once: of a post
 # that both like, the first like.

@@ -13,8 +13,8 @@ from app.infrastructure.database.migrations.operations import (
 )
 from app.infrastructure.database.schema import OWNER_MARK
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 TABLE = """
 CREATE TABLE {user_interest} (
