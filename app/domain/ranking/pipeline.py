@@ -143,7 +143,7 @@ class FeedPipeline:
 
     def reasons_of(self, ranked: RankedList) -> list[Reason | None]:
         """The reason that the scorer gives for each post of a list that was not truncated."""
-        return [] if ranked.scored is None else ranked.scored.reasons(ranked.scored_at)
+        return [] if ranked.scored is None else list(ranked.scored.grounds(ranked.scored_at).reasons)
 
     def page(self, context: RankingContext, ranked: RankedList, size: int, earlier: Rows = _NO_ROWS) -> Page:
         """The first `size` posts of a list, or all of a shorter one. `earlier` are the posts of its earlier pages."""
