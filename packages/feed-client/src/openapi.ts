@@ -2775,7 +2775,11 @@ export interface operations {
                      *               "post_id": "0d5c6f0e-3f5c-5f0a-9a52-0d6f4d1d2b7e",
                      *               "external_id": "post-17",
                      *               "score": 0.87,
-                     *               "reason": "collaborative_filtering"
+                     *               "reason": "collaborative_filtering",
+                     *               "evidence": {
+                     *                 "kind": "similar_users",
+                     *                 "count": 4
+                     *               }
                      *             },
                      *             {
                      *               "post_id": "7f7d9a4e-9d0b-4f43-8a55-5c2f5b1a7c11",
