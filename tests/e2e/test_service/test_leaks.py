@@ -258,9 +258,13 @@ def test_a_batch_shows_each_caller_what_they_may_see(feed: Feed, reading: Servic
     answer = reading.client.post("/recommendations/batch", json={"user_ids": readers, "limit": 200})
     for reader, page in zip(readers, answer.json()["pages"], strict=True):
         allowed = {str(post_uuid(post.name)) for post in feed.posts if feed.belongs_in_feed(reader, post)}
-        found = set(UUID_PATTERN.findall(str(page["recommendations"])))
-        assert found, reader
-        assert found <= allowed, reader
+        followed = {str(user_uuid(author)) for name, author in feed.follows if name == reader}
+        listed = Listed()
+        for post in page["recommendations"]:
+            listed.add(post)
+        assert listed.found, reader
+        assert set(UUID_PATTERN.findall(listed.text)) <= allowed, reader
+        assert {user for _, user in listed.named} <= followed, reader
 
 
 def test_only_authors_whom_the_caller_may_meet_are_suggested(feed: Feed, reading: Service) -> None:
