@@ -20,7 +20,7 @@ from app.infrastructure.database.schema import SchemaName
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, did
 
 PUBLIC = SchemaName()
-LIKE = "INSERT INTO user_interaction (user_id, post_id, interaction_type, request_id) VALUES (%s, %s, 'like', %s)"
+VIEW = "INSERT INTO user_interaction (user_id, post_id, interaction_type, request_id) VALUES (%s, %s, 'view', %s)"
 
 
 @pytest.fixture
@@ -32,8 +32,9 @@ def tables(engine: Engine) -> SqlTables:
     return made
 
 
-def like(connection: Connection, name: str) -> None:
-    connection.exec_driver_sql(LIKE, (str(user_uuid("anna")), str(post_uuid("first")), name))
+def view(connection: Connection, name: str) -> None:
+    """Likes of one post by one user would wait for each other, because they are counted."""
+    connection.exec_driver_sql(VIEW, (str(user_uuid("anna")), str(post_uuid("first")), name))
 
 
 class Reader:
@@ -64,8 +65,8 @@ def test_a_late_commit_with_an_early_number_is_not_lost(
     reader = Reader(SqlFeedLog(engine), forgetful=forgetful)
 
     with engine.connect() as early, engine.connect() as late:
-        like(early, "early number, late commit")
-        like(late, "late number, early commit")
+        view(early, "early number, late commit")
+        view(late, "late number, early commit")
         late.commit()
         reader.poll()
         seen_while_open = list(reader.seen)
@@ -80,8 +81,8 @@ def test_a_late_commit_with_an_early_number_is_not_lost(
 def test_a_full_read_and_the_changes_after_it_leave_no_gap(engine: Engine, tables: SqlTables) -> None:
     log = SqlFeedLog(engine)
     with engine.connect() as open_one, engine.connect() as other:
-        like(open_one, "open during the full read")
-        like(other, "committed before it")
+        view(open_one, "open during the full read")
+        view(other, "committed before it")
         other.commit()
         whole = log.read_all()
         open_one.commit()
@@ -101,10 +102,10 @@ def test_a_long_transaction_holds_nothing_up_and_makes_nothing_come_twice(
 ) -> None:
     reader = Reader(SqlFeedLog(engine))
     with engine.connect() as long_one, engine.connect() as others:
-        like(long_one, "long")
+        view(long_one, "long")
         delivered = []
         for name in ("one", "two", "three"):
-            like(others, name)
+            view(others, name)
             others.commit()
             delivered.append(reader.poll())
         long_one.commit()
@@ -117,15 +118,15 @@ def test_a_long_transaction_holds_nothing_up_and_makes_nothing_come_twice(
 def test_what_was_rolled_back_never_comes(engine: Engine, tables: SqlTables) -> None:
     reader = Reader(SqlFeedLog(engine))
     with engine.connect() as connection:
-        like(connection, "rolled back")
+        view(connection, "rolled back")
         reader.poll()
         connection.rollback()
-        like(connection, "kept")
+        view(connection, "kept")
         with connection.begin_nested() as savepoint:
-            like(connection, "rolled back to a savepoint")
+            view(connection, "rolled back to a savepoint")
             savepoint.rollback()
         with connection.begin_nested():
-            like(connection, "kept by a savepoint")
+            view(connection, "kept by a savepoint")
         connection.commit()
     reader.poll()
 
@@ -141,7 +142,7 @@ def test_overlapping_transactions_in_every_order_deliver_each_event_once(
     with ExitStack() as stack:
         connections = [stack.enter_context(engine.connect()) for _ in commit_order]
         for name, connection in enumerate(connections):
-            like(connection, str(name))
+            view(connection, str(name))
         for name in commit_order:
             connections[name].commit()
             reader.poll()
@@ -184,7 +185,7 @@ def test_one_huge_transaction_comes_in_parts_posts_before_events(engine: Engine,
     for turn in range(8):
         if turn == 2:  # somebody goes on writing in the middle of it
             with engine.begin() as connection:
-                like(connection, "meanwhile")
+                view(connection, "meanwhile")
         changes = log.read_changes(position)
         assert len(changes.posts) <= 10
         assert len(changes.events) <= 10
@@ -204,7 +205,7 @@ def test_a_part_read_with_its_detail_lost_starts_over_and_loses_nothing(
     position = log.read_all().position
     with engine.begin() as connection:
         for name in "abcde":
-            like(connection, name)
+            view(connection, name)
     part = log.read_changes(position)
 
     everything = SqlFeedLog(engine).read_changes(LogPosition(part.position.source, part.position.xid))
@@ -346,7 +347,7 @@ def test_rows_restored_from_an_older_cluster_are_read_once_and_do_not_come_again
 
     for name in "abcdefgh":  # the cluster gets there and beyond
         with engine.begin() as connection:
-            like(connection, name)
+            view(connection, name)
         reader.poll()
 
     assert (len(whole.dataset.events), whole.recent) == (1, frozenset())
