@@ -5,9 +5,9 @@ of their fields, and numpy reads the bytes. No Python object is created per even
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, Final
 
 import numpy as np
@@ -28,10 +28,12 @@ from app.domain.feed.dataset import (
     UserColumns,
 )
 from app.domain.feed.row_checksums import Checksums, ComparedPosts, EventChecksums, FeedChecksums
-from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
+from app.domain.feed.uuid_index import Keys, UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.schema import SchemaName
 
 log = structlog.get_logger()
+
+Convert = Callable[[Sequence[Any]], NDArray[Any] | list[Any]]
 
 RECORDS_PER_PAGE = 100_000
 _PAGES_PER_REPORT: Final = 10
@@ -234,24 +236,75 @@ def _columns(connection: Connection, expressions: Sequence[str], source: str) ->
     return columns
 
 
+def _converted_columns(
+    connection: Connection, fields: Mapping[str, str], converts: Mapping[str, Convert], source: str
+) -> dict[str, Any]:
+    """The column of each field for all rows of `source`: an array, or a list where no function makes an array.
+
+    fields    name -> SQL expression
+    converts  name -> function of the values of some rows
+
+    Parts are converted as they arrive: the Python objects of all values take several times the memory.
+    """
+    functions = [converts.get(name, list) for name in fields]
+    columns: list[list[Any]] = [[convert(())] for convert in functions]
+    for part in column_parts(connection, tuple(fields.values()), source):
+        for column, convert, values in zip(columns, functions, part, strict=True):
+            column.append(convert(values))
+    return {name: _joined(columns.pop(0)) for name in fields}
+
+
+def _joined(parts: list[Any]) -> Any:
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else list(chain.from_iterable(parts))
+
+
+def _keys(ids: Sequence[str]) -> Keys:
+    return uuid_keys_from_text(list(ids))
+
+
+def _integers(values: Sequence[int]) -> NDArray[np.int64]:
+    return np.array(values, np.int64)
+
+
+def _flags(values: Sequence[bool]) -> NDArray[np.bool_]:
+    return np.array(values, np.bool_)
+
+
+def _tuples(values: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    return [tuple(one) for one in values]
+
+
+def _few_texts(values: Sequence[str | None]) -> list[str | None]:
+    """The values, equal ones as one object."""
+    objects = {one: one for one in values}
+    return [objects[one] for one in values]
+
+
+_CONVERTS: Final[dict[str, Convert]] = {
+    "id": _keys,
+    **dict.fromkeys(("created_at", "seq", "checksum", "checksum_of_author"), _integers),
+    **dict.fromkeys(("discoverable", "personalised", "show_sensitive", "visible", "sensitive"), _flags),
+    **dict.fromkeys(("tags", "languages"), _tuples),
+    **dict.fromkeys(("visibility", "language"), _few_texts),
+}
+
+
 def read_users(
     connection: Connection, schema: SchemaName, *, own_tables: bool
 ) -> tuple[UserColumns, NDArray[np.int64]]:
     """All users, and their checksums without those of their audiences. `own_tables` is as in `read_feed`."""
-    source = user_source(schema, own_tables=own_tables)
-    ids, external_ids, created, discoverable, personalised, show_sensitive, languages, checksums = _columns(
-        connection, (*USER_FIELDS.values(), USER_HASH), source
-    )
+    fields = USER_FIELDS | {"checksum": USER_HASH}
+    columns = _converted_columns(connection, fields, _CONVERTS, user_source(schema, own_tables=own_tables))
     users = UserColumns(
-        uuid_keys_from_text(ids),
-        external_ids,
-        created_us=np.array(created, np.int64),
-        discoverable=np.array(discoverable, np.bool_),
-        personalised=np.array(personalised, np.bool_),
-        show_sensitive=np.array(show_sensitive, np.bool_),
-        languages=[tuple(one) for one in languages],
+        columns["id"],
+        columns["external_id"],
+        created_us=columns["created_at"],
+        discoverable=columns["discoverable"],
+        personalised=columns["personalised"],
+        show_sensitive=columns["show_sensitive"],
+        languages=columns["languages"],
     )
-    return users, np.array(checksums, np.int64)
+    return users, columns["checksum"]
 
 
 def _memberships(
@@ -280,29 +333,26 @@ def _interests(
 
 def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostColumns, NDArray[np.int64]]:
     """All posts, and their checksums."""
-    fields = {**POST_FIELDS, "author_id": "coalesce(author_id, gen_random_uuid())::text"}
-    expressions = (*fields.values(), POST_HASH, f"coalesce({AUTHOR_HASH}, 0)")
-    ids, external_ids, authors, created, visible, seq, text, tags, *others = _columns(
-        connection, expressions, source
-    )
-    visibility, audience_id, language, sensitive, root_id, repost_of, of_posts, of_authors = others
-    author = users.rows(uuid_keys_from_text(authors))  # a random UUID is no user: row -1
-    checksums = np.array(of_posts, np.int64) + np.where(author >= 0, np.array(of_authors, np.int64), 0)
+    fields = POST_FIELDS | {
+        "author_id": "coalesce(author_id, gen_random_uuid())::text",  # a random UUID is no user: row -1
+        "checksum": POST_HASH,
+        "checksum_of_author": f"coalesce({AUTHOR_HASH}, 0)",
+    }
+    converts: dict[str, Convert] = {**_CONVERTS, "author_id": lambda ids: users.rows(_keys(ids))}
+    columns = _converted_columns(connection, fields, converts, source)
+    author = columns["author_id"]
+    checksums = columns["checksum"] + np.where(author >= 0, columns["checksum_of_author"], 0)
     posts = PostColumns(
-        key=uuid_keys_from_text(ids),
-        external_id=external_ids,
+        key=columns["id"],
+        external_id=columns["external_id"],
         author=author,
-        created_us=np.array(created, np.int64),
-        visible=np.array(visible, np.bool_),
-        seq=np.array(seq, np.int64),
-        text=text,
-        tags=[tuple(one) for one in tags],
-        visibility=visibility,
-        audience_id=audience_id,
-        language=language,
-        sensitive=np.array(sensitive, np.bool_),
-        root_id=root_id,
-        repost_of=repost_of,
+        created_us=columns["created_at"],
+        visible=columns["visible"],
+        seq=columns["seq"],
+        text=columns["content"],
+        tags=columns["tags"],
+        sensitive=columns["sensitive"],
+        **{name: columns[name] for name in ("visibility", "audience_id", "language", "root_id", "repost_of")},
     )
     return posts, checksums
 
