@@ -29,19 +29,15 @@ class LearnedScorer:
         self.model = model
         declared = user_features.reasons(impressions=self._impressions)
         self._reasons = (None, *sorted({reason for reason in declared if reason is not None}))
-        self._has_reason = np.array(
-            [[one is reason for one in declared] for reason in self._reasons], np.float32
-        )
-        self._has_reason[0] = 0.0
         members = user_features.groups(impressions=self._impressions)
         self._features = tuple(members)
         self._inputs_of = np.array(
             [[name in members[one] for name in model.names] for one in members], np.float32
         )
         evidence = user_features.evidence(impressions=self._impressions)
-        self._has_evidence = np.array(
-            [[one is kind for one in evidence] for kind in CLAIMED_KINDS], np.float32
-        )
+        has_reason = [[one is reason and reason is not None for one in declared] for reason in self._reasons]
+        has_evidence = [[one is kind for one in evidence] for kind in CLAIMED_KINDS]
+        self._grouped = np.array(has_reason + has_evidence, np.float32)  # the inputs of each reason and kind
 
     def utilities(self, context: RankingContext, rows: Rows) -> NDArray[np.float64]:
         """(n,) utilities of the posts `rows`; a difference of two is the log odds of one choice against the other."""
@@ -72,12 +68,12 @@ class LearnedScorer:
 
         A reason is relative to the mean of the posts; None if no reason contributes more than the mean.
         """
-        contributions = self.model.contributions(inputs)
-        strengths = (self._has_evidence @ contributions).T
+        sums = self._grouped @ self.model.contributions(inputs)
+        by_reason, by_kind = sums[: len(self._reasons)], sums[len(self._reasons) :]
         if inputs.shape[1] > 1:
-            contributions = contributions - contributions.mean(axis=1, keepdims=True)
-        strongest = (self._has_reason @ contributions).argmax(axis=0)
-        return Grounds([self._reasons[index] for index in strongest.tolist()], strengths)
+            by_reason = by_reason - by_reason.mean(axis=1, keepdims=True)
+        strongest = by_reason.argmax(axis=0)
+        return Grounds([self._reasons[index] for index in strongest.tolist()], by_kind.T)
 
     def _explanations(
         self,
