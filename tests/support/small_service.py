@@ -334,8 +334,8 @@ class SmallService:
         page = self.use_cases.recommend(request)
         return page if isinstance(page, RecommendationResponse) else page.complete()
 
-    def rank(self, user: str, *posts: str) -> ScoredPosts:
-        return completed(self.use_cases.rank_posts(user, posts))
+    def rank(self, user: str, *posts: str, explain: bool = False) -> ScoredPosts:
+        return completed(self.use_cases.rank_posts(user, posts, explain=explain))
 
     def all_pages(self, user: str, *, limit: int = 7, **options: Any) -> list[RecommendationResponse]:
         """All pages by cursor, to the end of the list."""

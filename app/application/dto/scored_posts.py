@@ -1,8 +1,9 @@
 """Some posts with scores, as the use cases beside the feed return them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from app.domain.entities import Reason
 
@@ -16,6 +17,7 @@ class ScoredPosts:
     reasons       None for a post whose score no component explains
     omitted      how many of the given posts are not among them: unknown ones, and those that the user may not see
     degraded      the model or the database was missing
+    explanations  the parts of each score; empty if they were not requested
     """
 
     post_ids: Sequence[str]
@@ -26,3 +28,4 @@ class ScoredPosts:
     model_version: str | None
     generated_at: datetime
     degraded: bool
+    explanations: Sequence[Mapping[str, Any]] = ()

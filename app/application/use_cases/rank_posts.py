@@ -23,6 +23,7 @@ class _Query:
     user_id: UUID
     post_ids: Sequence[UUID]
     now: datetime
+    explain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class RankPosts:
     viewers: Viewers
     storage: StoredPostRepository | None = None
 
-    def __call__(self, user_id: str, post_ids: Sequence[str]) -> ScoredPosts | Unfinished[ScoredPosts]:
-        """The ranking, from memory if possible. Raises InvalidId."""
+    def __call__(
+        self, user_id: str, post_ids: Sequence[str], *, explain: bool = False
+    ) -> ScoredPosts | Unfinished[ScoredPosts]:
+        """The ranking, from memory if possible, with the parts of the scores if `explain`. Raises InvalidId."""
         feed = self.viewers.feed
         distinct = dict.fromkeys(feed.post_id(post_id) for post_id in post_ids)
-        query = _Query(feed.user_id(user_id), list(distinct), self.viewers.clock.now())
+        query = _Query(feed.user_id(user_id), list(distinct), self.viewers.clock.now(), explain)
         unfinished = Unfinished(partial(self._complete, query), partial(self._without_storage, query))
         if self.viewers.is_away(query.user_id):
             return unfinished
@@ -82,6 +85,7 @@ class RankPosts:
                 model_version=feed.ranker.model_version,
                 generated_at=query.now,
                 degraded=feed.degraded,
+                explanations=pipeline.explain(context, ranked, ranked.rows) if query.explain else (),
             )
         return posts, missing
 
@@ -94,4 +98,5 @@ def _with_stored(ranked: ScoredPosts, stored: Sequence[StoredPost]) -> ScoredPos
         scores=[*ranked.scores, *[0.0] * len(stored)],
         reasons=[*ranked.reasons, *[None] * len(stored)],
         omitted=ranked.omitted - len(stored),
+        explanations=[*ranked.explanations, *[{} for _ in stored]] if ranked.explanations else (),
     )

@@ -1,12 +1,14 @@
 """What the service returns beside the feed, as callers see it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from app.application.dto import Reason
 from app.application.use_cases.rank_posts import MAX_POSTS
 from app.presentation.schemas.recommendation_schema import GivenId
+
+_MAX_EXPLAINED_POSTS = 200
 
 
 class RankRequest(BaseModel):
@@ -18,6 +20,13 @@ class RankRequest(BaseModel):
 
     user_id: GivenId
     post_ids: Annotated[list[GivenId], Field(min_length=1, max_length=MAX_POSTS)]
+    explain: bool = Field(False, description="Add the parts of the scores; for at most 200 posts")
+
+    @model_validator(mode="after")
+    def _explains_few_posts(self) -> Self:
+        if self.explain and len(self.post_ids) > _MAX_EXPLAINED_POSTS:
+            raise ValueError(f"explain: at most {_MAX_EXPLAINED_POSTS} post_ids can be explained")
+        return self
 
 
 class ScoredPost(BaseModel):
@@ -31,6 +40,12 @@ class ScoredPost(BaseModel):
     )
     score: float = Field(ge=0, le=1, description="Comparable within this answer only")
     reason: Reason | None = Field(None, description="The component that contributes most to the score")
+
+
+class RankedPost(ScoredPost):
+    """One post. With `explain` it also carries what its score is made of."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class ListMetadata(BaseModel):
@@ -60,7 +75,7 @@ class RankResponse(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user_id: str = Field(description="As it was given")
-    recommendations: list[ScoredPost]
+    recommendations: list[RankedPost]
     metadata: RankMetadata
 
 

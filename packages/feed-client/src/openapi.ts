@@ -1314,8 +1314,33 @@ export interface components {
              */
             user_id: string;
             /** Recommendations */
-            recommendations: components["schemas"]["ScoredPost"][];
+            recommendations: components["schemas"]["RankedPost"][];
             metadata: components["schemas"]["RankMetadata"];
+        };
+        /**
+         * RankedPost
+         * @description One post. With `explain` it also carries what its score is made of.
+         */
+        RankedPost: {
+            /**
+             * Post Id
+             * @description The post's UUID
+             */
+            post_id: string;
+            /**
+             * External Id
+             * @description The id that the post was given, where it is another one
+             */
+            external_id?: string | null;
+            /**
+             * Score
+             * @description Comparable within this answer only
+             */
+            score: number;
+            /** @description The component that contributes most to the score */
+            reason?: components["schemas"]["Reason"] | null;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * ReachItem
@@ -2068,6 +2093,12 @@ export interface components {
             user_id: string;
             /** Post Ids */
             post_ids: string[];
+            /**
+             * Explain
+             * @description Add the parts of the scores; for at most 200 posts
+             * @default false
+             */
+            explain?: boolean;
         };
         /**
          * RequestContext

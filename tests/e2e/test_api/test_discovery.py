@@ -38,6 +38,17 @@ def test_given_posts_are_ranked(api: httpx.Client) -> None:
     assert (shaped.user_id, shaped.metadata.total, shaped.metadata.omitted) == ("reader", 2, 1)
 
 
+def test_given_posts_are_explained(api: httpx.Client) -> None:
+    body = {"user_id": "reader", "post_ids": ["p1", "p2"], "explain": True}
+
+    answer = api.post("/recommendations/rank", json=body)
+
+    for post in RankResponse.model_validate_json(answer.content).recommendations:
+        assert {"collaborative", "content", "recency"} <= set(post.model_extra or {})
+    too_many = {**body, "post_ids": [f"p{one}" for one in range(201)]}
+    assert problem(api.post("/recommendations/rank", json=too_many)) == (422, "invalid_request")
+
+
 def test_between_1_and_500_posts_can_be_ranked(api: httpx.Client) -> None:
     for number in (0, 501):
         body = {"user_id": "reader", "post_ids": [f"p{one}" for one in range(number)]}

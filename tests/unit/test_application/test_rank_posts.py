@@ -39,6 +39,21 @@ def test_given_posts_have_the_order_of_the_feed(model: str, user: str) -> None:
     assert sorted(ranked.scores, reverse=True) == ranked.scores
 
 
+@pytest.mark.parametrize("model", ["formula", "learned", "none"])
+def test_given_posts_are_explained_as_in_the_feed(model: str) -> None:
+    service = service_with_posts(model, WHOLE_CATALOGUE)
+    page = service.page("reader", explain=True)
+    parts = dict(zip(names(page), page.explanations, strict=True))
+
+    ranked = service.rank("reader", *parts, explain=True)
+
+    assert set(names(ranked)) == set(parts)
+    for name, why in zip(names(ranked), ranked.explanations, strict=True):
+        assert why.keys() == parts[name].keys()
+        assert why.get("factors", {}) == pytest.approx(parts[name].get("factors", {}), abs=1e-3)
+    assert service.rank("reader", *parts).explanations == ()
+
+
 def test_unknown_and_invisible_posts_are_omitted_and_counted() -> None:
     service = service_with_posts()
     service.add_users("muted")

@@ -21,8 +21,6 @@ import { config } from "@/lib/platform/config";
 const RECOMMENDATION_TIMEOUT_MS = 3000;
 const TRACKING_TIMEOUT_MS = 2000;
 const HEALTH_TIMEOUT_MS = 1000;
-/** The largest page. */
-const MAX_EXPLAINED_POSTS = 200;
 /** The headers of W3C Trace Context. */
 const TRACE_HEADERS = ["traceparent", "tracestate"];
 
@@ -87,18 +85,16 @@ export class MLServiceClient {
   }
 
   /**
-   * What the score of a post is made of in the user's ranked feed as it would be now; null if the post is not near its
-   * top. Nothing counts as shown. Throws FeedServiceError.
+   * What the score of a post is made of for the user now; null if the feed may not show the post to the user. Throws
+   * FeedServiceError.
    */
   async explainPost(userId: string, postId: string): Promise<PostExplanation | null> {
-    const { recommendations } = await this.client.recommendations({
-      user_id: userId,
-      limit: MAX_EXPLAINED_POSTS,
-      context: { explain: true, record: false, exclude_seen: false, shown: "ignore" },
-    });
-    const found = recommendations.find((item) => item.post_id === postId);
+    const options = { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) };
+    const { recommendations } = await this.client.rank({ user_id: userId, post_ids: [postId], explain: true }, options);
+    const [found] = recommendations;
     if (!found) return null;
-    const { post_id: _id, external_id: _externalId, evidence: _evidence, ...explanation } = found;
+    // The score and the probability compare with other posts of the ranking, of which there are none.
+    const { post_id: _id, external_id: _externalId, score: _score, probability: _probability, ...explanation } = found;
     return explanation;
   }
 

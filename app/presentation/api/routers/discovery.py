@@ -56,7 +56,7 @@ def discovery_router(options: ApiOptions) -> APIRouter:
         """
         query = decode(await read_body(request, options), RankRequest)
         count_user(request.scope, query.user_id)
-        answer = services_of(request.scope).rank_posts(query.user_id, query.post_ids)
+        answer = services_of(request.scope).rank_posts(query.user_id, query.post_ids, explain=query.explain)
         posts = await _finished(answer, threads)
         return _json(
             {
@@ -122,12 +122,15 @@ async def _finished(answer: T | Unfinished[T], threads: RequestThreads) -> T:
 
 def _items(posts: ScoredPosts) -> list[dict[str, Any]]:
     columns = zip(posts.post_ids, posts.external_ids, posts.scores, posts.reasons, strict=True)
-    return [
+    items: list[dict[str, Any]] = [
         {"post_id": post_id, "score": score}
         | ({} if external_id is None else {"external_id": external_id})
         | ({} if reason is None else {"reason": reason})
         for post_id, external_id, score, reason in columns
     ]
+    for item, explanation in zip(items, posts.explanations, strict=False):  # empty without `explain`
+        item.update(explanation)
+    return items
 
 
 def _metadata(posts: ScoredPosts, request: Request) -> dict[str, Any]:

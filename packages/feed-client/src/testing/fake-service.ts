@@ -5,6 +5,7 @@ import type {
   BatchPost,
   Feedback,
   Interaction,
+  RankRequest,
   RecommendationRequest,
   Retraction,
   SeenReport,
@@ -114,6 +115,7 @@ export class FakeFeedService {
         return send(response, 200, { recommendations: "none" });
     }
     if (path === "/recommendations/generate") return this.recommend(response, body as RecommendationRequest);
+    if (path === "/recommendations/rank") return this.rank(response, body as RankRequest);
     if (path === "/interactions/batch") {
       return this.track(response, (body as { interactions: Interaction[] }).interactions);
     }
@@ -198,7 +200,6 @@ export class FakeFeedService {
         score: 1 - index / (limit + 1),
         reason: "trending",
         evidence: { kind: "trending", count: 12 },
-        ...(request.context?.explain && { probability: 0.2, factors: { decayed_engagement: 1.5, post_age: -0.4 } }),
       })),
       metadata: {
         total: page.length,
@@ -210,6 +211,27 @@ export class FakeFeedService {
         request_id: `request-${this.requests.length}`,
         next_cursor: page.length === 0 ? null : cursor,
         time_ordered: timeOrdered,
+      },
+    });
+  }
+
+  private rank(response: ServerResponse, { user_id, post_ids, explain }: RankRequest): void {
+    const shown = this.catalogue.filter((id) => post_ids.includes(id) && !this.isHiddenFrom(user_id, id));
+    send(response, 200, {
+      user_id,
+      recommendations: shown.map((post_id, index) => ({
+        post_id,
+        score: 1 / (1 + index),
+        reason: "trending",
+        ...(explain && { probability: 0.2, factors: { decayed_engagement: 1.5, post_age: -0.4 } }),
+      })),
+      metadata: {
+        total: shown.length,
+        model_version: "v1",
+        generated_at: new Date().toISOString(),
+        degraded: false,
+        request_id: `request-${this.requests.length}`,
+        omitted: post_ids.length - shown.length,
       },
     });
   }
