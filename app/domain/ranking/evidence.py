@@ -7,7 +7,7 @@ only, when the page is returned: it holds at that time, and for this user.
 import json
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
-from math import log2
+from math import inf, log2
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -121,6 +121,8 @@ def _least_recent_reactions(context: RankingContext) -> float:
     """
     counting = context.state.counting
     weight = 1.0 if counting is None else min(counting.kind_weights[_LIKE:])
+    if weight <= 0:  # a kind that counts nothing
+        return -inf
     return log2(MIN_COUNT * weight / 2) + context.now / TRENDING_SECONDS
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from app.domain.entities import Evidence, EvidenceKind, User
 from app.domain.entities.control import Control, ControlAction
+from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.time_units import DAY, HOUR
 from app.domain.ids import user_uuid
 from app.domain.ranking import user_features
@@ -112,6 +113,13 @@ def test_a_post_is_trending_if_three_people_reacted_within_a_week(events: list[E
     evidence = a_feed([Post(OLD, AUTHOR)], events).evidence(EvidenceKind.TRENDING)
 
     assert evidence == (None if count is None else Evidence(EvidenceKind.TRENDING, count=count))
+
+
+def test_a_kind_of_event_may_have_no_weight():
+    feed = a_feed([Post(OLD, AUTHOR)], reactions(*PEOPLE))
+    feed.context.state.counting = CountingRule(kind_weights=(1.0, 1.0, 0.0, 1.0, 1.0))
+
+    assert feed.evidence() == Evidence(EvidenceKind.TRENDING, count=len(PEOPLE))
 
 
 def test_reactions_of_people_whom_the_user_muted_or_blocked_do_not_count():
