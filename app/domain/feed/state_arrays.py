@@ -132,8 +132,7 @@ def state_from_arrays(
     state.post_words.words = RaggedArray.from_tree(group_of(tree, "words"), np.uint32, longest=1)
     state.post_words.tags = RaggedArray.from_tree(group_of(tree, "tags"), np.uint32, longest=1)
     state.visibility = FeedVisibility.from_tree(group_of(tree, "visibility"), users, posts)
-    if "interests" in tree:  # a snapshot of an earlier version has none
-        state.interests = FeedInterests.from_tree(group_of(tree, "interests"), users)
+    state.interests = FeedInterests.from_tree(group_of(tree, "interests"), users)
     state.groups = PostGroups.from_tree(group_of(tree, "groups"), posts)
     _read_counters(state, tree)
     _read_rows(state, tree)
