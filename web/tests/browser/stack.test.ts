@@ -192,7 +192,7 @@ describe("the complete system", { skip }, () => {
 
     const dialog = feed.page.getByRole("dialog", { name: "Why this post" });
     await dialog.waitFor();
-    assert.ok((await dialog.locator(".facts dt").count()) > 0);
+    await dialog.locator(".facts dt").first().waitFor(); // loaded when it opens
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 
