@@ -23,7 +23,8 @@ export interface Recovery {
 
 /**
  * Finds out when the service recommends posts again while the list shows fallback posts. `rankedPage` is the page that
- * the server still waits for, if this is the list that it belongs to. Without it, the browser checks every few seconds while it is visible.
+ * the server still waits for, if this is the list that it belongs to. Without it, the browser checks every few seconds
+ * while it is visible.
  */
 export function useRecovery(
   feed: Feed<PostWithUser>,
