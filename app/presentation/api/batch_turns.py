@@ -10,7 +10,7 @@ from app.presentation.api.problems import OVERLOADED, ProblemError
 
 MAX_WAITING: Final = 32
 """Batches. Further ones are rejected: a caller may send them later."""
-SLICE_SECONDS: Final = 0.006
+SLICE_SECONDS: Final = 0.01
 """A slice ends after the ranking that exceeds it. Several rankings in a row cost less each: their data are warm."""
 _REST_SHARE: Final = 1.0
 """Time of a rest, as a multiple of the slice before it: a batch uses half of an idle event loop."""

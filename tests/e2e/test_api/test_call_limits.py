@@ -94,14 +94,21 @@ def test_a_user_is_limited_on_each_route_that_concerns_them(running: Running) ->
         }
         assert api.post("/interactions/batch", json=events).status_code != 429
         assert problem(api.post("/interactions/batch", json=events)) == (429, "too_many_requests")
+        pages = {"user_ids": ["cay", "dan"]}
+        assert api.post("/recommendations/batch", json=pages).status_code == 200
+        assert problem(api.post("/recommendations/batch", json=pages)) == (429, "too_many_requests")
         methods = {path: next(iter(item)) for path, item in api.get("/openapi.json").json()["paths"].items()}
         for path in (
             path for path, scope in ROUTE_SCOPES.items() if "{user_id}" in path and scope != "admin"
         ):
-            user = f"user-{len(path)}-{path.count('/')}"
+            user = path.strip("/").replace("/", "-").replace("{", "").replace("}", "")
             address = path.replace("{user_id}", user).replace("{", "").replace("}", "")
             assert api.request(methods[path], address).status_code != 429
             assert problem(api.request(methods[path], address)) == (429, "too_many_requests"), path
         rest = {path for path, scope in ROUTE_SCOPES.items() if scope in {"feed", "track"}}
 
-    assert {path for path in rest if "{" not in path} == {*BODIES, "/interactions/batch"}
+    assert {path for path in rest if "{" not in path} == {
+        *BODIES,
+        "/interactions/batch",
+        "/recommendations/batch",
+    }

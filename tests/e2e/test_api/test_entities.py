@@ -46,7 +46,13 @@ def test_a_user_is_stored_and_changed(api: httpx.Client, running: Running) -> No
     created = api.put("/users/carol", json={"username": "Carol", "languages": ["de", "en-GB"]})
     api.put("/users/carol", json={"show_sensitive": True, "discoverable": False})
 
+    interests = {"tags": ["nature"], "authors": ["alice", "bob"]}
+    declared = api.put("/users/carol", json=interests)
+    unknown = api.put("/users/carol", json={"authors": ["nobody"]})
+
     user = running.tables.users[user_uuid("carol")]
+    assert (declared.status_code, problem(unknown)) == (202, (404, "unknown_author"))
+    assert (user.tags, user.authors) == (("nature",), (user_uuid("alice"), user_uuid("bob")))
     assert (created.status_code, created.json()) == (202, {"status": "stored"})
     assert (user.languages, user.show_sensitive, user.discoverable) == (("de", "en-GB"), True, False)
 
@@ -114,7 +120,9 @@ def test_ids_in_paths_are_percent_encoded(api: httpx.Client, running: Running, i
         ("/posts/new", {"author_id": ""}, "/author_id"),
         ("/users/carol", {"languages": ["de", "x y"]}, "/languages/1"),
         ("/users/carol", {"personalised": None}, "/personalised"),
-        ("/users/carol", {"authors": ["ann"]}, "/authors"),
+        ("/users/carol", {"authors": ["ann", ""]}, "/authors/1"),
+        ("/users/carol", {"tags": None}, "/tags"),
+        ("/users/carol", {"interests": ["ann"]}, "/interests"),
     ],
 )
 def test_a_field_that_does_not_fit_is_named(

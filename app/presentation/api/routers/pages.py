@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.application.dto import RecommendationResponse
 from app.domain.errors import InvalidId
 from app.presentation.api.batch_turns import BatchTurns
+from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
 from app.presentation.api.problems import OVERLOADED, error_responses
@@ -41,6 +42,8 @@ def pages_router(options: ApiOptions) -> APIRouter:
         Batches run one after the other, user by user, and leave time for single requests in between.
         """
         query = decode(await read_body(request, options), PagesRequest)
+        for user_id in dict.fromkeys(query.user_ids):
+            count_user(request.scope, user_id)
         request_id = request.scope["feed.request_id"]
         users = services_of(request.scope).recommend_batch(query.user_ids, query.limit)
         pages: list[bytes] = []
