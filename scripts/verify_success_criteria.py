@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,10 @@ class Visitor:
     """A browser as far as HTTP goes: it keeps its cookies."""
 
     def __init__(self) -> None:
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        policy = DefaultCookiePolicy(
+            secure_protocols=("https", "http")
+        )  # browsers trust loopback addresses, too
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar(policy)))
 
     def get(self, url: str, seconds: float = 10) -> str:
         with self._opener.open(url, timeout=seconds) as response:
@@ -180,8 +184,9 @@ class System:
             CHECKOUT / "web",
             **self.environment,
             ML_SERVICE_URL=self.service[0],
+            SESSION_SECRET=secrets.token_hex(32),
         )
-        self.visitor.get(url)  # the page gives the visitor an id
+        self.visitor.get(url)  # the page starts the visitor's session
         return url
 
     @made_once

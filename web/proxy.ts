@@ -1,19 +1,29 @@
 import { type NextRequest, NextResponse } from "next/server";
-import { isId } from "@/lib/platform/ids";
-import { USER_COOKIE } from "@/lib/platform/session";
+import { hasKey } from "@/lib/platform/access-key";
+import { config as settings } from "@/lib/platform/config";
+import { contentSecurityPolicy } from "@/lib/platform/content-security-policy";
+import { currentUser, startSession } from "@/lib/platform/session";
 
-const YEAR_SECONDS = 365 * 24 * 3600;
-
-/** Gives a new visitor an id. Their first request already has the cookie when the page reads it. */
-export function proxy(request: NextRequest): NextResponse {
-  const userId = request.cookies.get(USER_COOKIE)?.value;
-  if (userId && isId(userId)) return NextResponse.next();
-
-  const visitorId = crypto.randomUUID();
-  request.cookies.set(USER_COOKIE, visitorId);
-  const response = NextResponse.next({ request: { headers: request.headers } });
-  response.cookies.set(USER_COOKIE, visitorId, { httpOnly: true, sameSite: "lax", path: "/", maxAge: YEAR_SECONDS });
+/**
+ * Runs before each page: gives a visitor without a session a new one, sets the Content Security Policy with a nonce for
+ * this response, and protects the operator page with its key.
+ */
+export async function proxy(request: NextRequest): Promise<NextResponse> {
+  const isOperatorPage = settings.operatorPage && request.nextUrl.pathname.split("/")[1] === "operator";
+  const { operatorKey } = settings;
+  if (isOperatorPage && operatorKey && !hasKey(request.headers, operatorKey)) {
+    return new NextResponse("Sign in with the operator key as the password.\n", {
+      status: 401,
+      headers: { "WWW-Authenticate": 'Basic realm="operator", charset="UTF-8"' },
+    });
+  }
+  const policy = contentSecurityPolicy(Buffer.from(crypto.randomUUID()).toString("base64"));
+  const headers = new Headers(request.headers);
+  headers.set("Content-Security-Policy", policy); // Next.js adds the nonce of this header to its scripts
+  const user = await currentUser(request);
+  const response = user ? NextResponse.next({ request: { headers } }) : await startSession(request, headers);
+  response.headers.set("Content-Security-Policy", policy);
   return response;
 }
 
-export const config = { matcher: ["/", "/post/:path*", "/operator", "/api/((?!metrics|health).*)"] };
+export const config = { matcher: ["/((?!api/|_next/static/|icon\\.svg$).*)"] };

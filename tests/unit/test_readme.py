@@ -37,6 +37,7 @@ from app.shared.api_key_file import ApiKeyFile
 from app.shared.log_output import standard_output
 from app.shared.monitoring import Metrics
 from tests.support.feeds import generated
+from tests.unit.test_project.interfaces import web_settings
 from training.evaluation.rankers import RANKERS
 from training.learning.model_selection import LearningOptions
 
@@ -186,10 +187,7 @@ def test_the_settings_table_has_the_defaults_of_the_settings() -> None:
 
 @pytest.mark.parametrize("document", [*PAGES, *ADRS], ids=lambda path: path.name)
 def test_every_variable_that_a_document_names_exists(document: Path) -> None:
-    of_the_web = set(
-        re.findall(r'env\["(\w+)"\]', "".join(map(Path.read_text, (CHECKOUT / "web/lib").rglob("*.ts"))))
-    )
-    known = {name.upper() for name in Settings.model_fields} | of_the_web | OTHER_VARIABLES
+    known = {name.upper() for name in Settings.model_fields} | web_settings().keys() | OTHER_VARIABLES
 
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", prose(document.read_text())))
 

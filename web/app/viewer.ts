@@ -1,15 +1,16 @@
-import { cookies, headers } from "next/headers";
+import { headers } from "next/headers";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
-import { isId, isUuid } from "@/lib/platform/ids";
-import { USER_COOKIE } from "@/lib/platform/session";
+import { isUuid } from "@/lib/platform/ids";
+import { currentUser } from "@/lib/platform/session";
 import { findUserName } from "@/lib/repositories/user.repository";
 
-/** The user for whom the page is rendered. The proxy has set the cookie with their id. */
+/** The user for whom the page is rendered. The proxy has started their session. */
 export async function currentViewer(): Promise<{ id: string; name: string; switchable: boolean }> {
   await headers(); // makes Next.js render the page for each request
-  const cookie = (await cookies()).get(USER_COOKIE)?.value;
-  const id = cookie && isId(cookie) ? cookie : "visitor";
+  const user = await currentUser();
+  if (user === null) throw new Error("the request has no session; the matcher of proxy.ts must include the page");
+  const { id } = user;
   let name: string | null = null;
   try {
     name = await findUserName(id);

@@ -1,25 +1,35 @@
-type Fields = Record<string, unknown>;
-type Level = "info" | "warning" | "error";
+import pino from "pino";
 
-const LEVELS: readonly string[] = ["debug", "info", "warning", "error", "silent"];
+type Fields = Record<string, unknown>;
+
+const log = pino(
+  {
+    base: { service: "web" },
+    messageKey: "event",
+    timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
+    formatters: { level: (label) => ({ level: label === "warn" ? "warning" : label }) },
+    serializers: { error: describe, cause: describe },
+  },
+  process.stdout,
+);
 
 /** Writes one JSON object per line, with the field names of the service's log. LOG_LEVEL sets the lowest level. */
 export const logger = {
-  info: (event: string, fields: Fields = {}) => write("info", event, fields),
-  warn: (event: string, fields: Fields = {}) => write("warning", event, fields),
-  error: (event: string, fields: Fields = {}) => write("error", event, fields),
+  info: (event: string, fields: Fields = {}) => atLevel().info(fields, event),
+  warn: (event: string, fields: Fields = {}) => atLevel().warn(fields, event),
+  error: (event: string, fields: Fields = {}) => atLevel().error(fields, event),
 };
 
-function write(level: Level, event: string, fields: Fields): void {
-  const lowest = LEVELS.indexOf((process.env["LOG_LEVEL"] ?? "info").toLowerCase());
-  if (LEVELS.indexOf(level) < lowest) return;
-  const line = { timestamp: new Date().toISOString(), level, event, service: "web", ...fields };
-  const text = JSON.stringify(line, (_key, value: unknown) => (value instanceof Error ? describe(value) : value));
-  process.stdout.write(`${text}\n`);
+/** The logger with the present LOG_LEVEL, which tests change. */
+function atLevel(): pino.Logger {
+  const level = (process.env["LOG_LEVEL"] || "info").toLowerCase();
+  log.level = level === "warning" ? "warn" : level;
+  return log;
 }
 
 /** A problem of the feed service without its detail, which may contain the id of a user. */
-function describe(error: Error): string {
+function describe(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };
   return `${error.name}: ${error.name === "FeedServiceError" && typeof code === "string" ? code : error.message}`;
 }

@@ -142,7 +142,9 @@ def variables() -> Lines:
         if "os.environ" in source:
             lines |= dict.fromkeys(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source), "read by the process")
     read = r'process\.env\["(\w+)"\](?: (?:\|\||\?\?) "([^"]*)")?'
-    for name, default in re.findall(read, _web_source()):
+    web_variables = dict(re.findall(read, _web_source())) | web_settings()
+    for name in web_variables.keys() - {"NODE_ENV", "NEXT_RUNTIME"}:  # Next.js sets these
+        default = web_variables[name]
         lines[f"{name} (web)"] = f"default {default}" if default else "read by the process"
     compose = (CHECKOUT / "docker-compose.dev.yml").read_text()
     for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", compose):
@@ -153,6 +155,16 @@ def variables() -> Lines:
         ):
             lines[f"{name} (docker build)"] = f"default {default}"
     return lines
+
+
+def web_settings() -> dict[str, str]:
+    """The variables that the web application checks at its start, with their defaults; "" for none."""
+    source = (CHECKOUT / "web/lib/platform/config.ts").read_text()
+    fields = re.findall(
+        r"^    ([A-Z]+(?:_[A-Z]+)+): (.*?)(?=^    [A-Z_]+: |^  \}\))", source, re.DOTALL | re.MULTILINE
+    )
+    defaults = {name: re.search(r'text \?\? "?([^")]+)', rule) for name, rule in fields}
+    return {name: found[1] if found else "" for name, found in defaults.items()}
 
 
 def _web_source() -> str:

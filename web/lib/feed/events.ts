@@ -1,7 +1,10 @@
 import { type Delivery, type FeedEvent, FeedServiceError, type Interaction, type InteractionType } from "@feed/client";
-import { isUuid } from "@/lib/platform/ids";
+import { z } from "zod";
+import { uuid } from "@/lib/platform/body";
 
-export const INTERACTION_TYPES: readonly InteractionType[] = ["view", "click", "like", "comment", "share"];
+const INTERACTION_TYPES = ["view", "click", "like", "comment", "share"] as const satisfies readonly InteractionType[];
+/** The type of an event in the body of a request. */
+export const interactionType = z.enum(INTERACTION_TYPES, `must be one of ${INTERACTION_TYPES.join(", ")}`);
 export const MAX_EVENTS = 200;
 /** A smaller difference to the browser's clock is not corrected, because it includes the delay of the network. */
 const TOLERATED_CLOCK_SKEW_MS = 2000;
@@ -11,42 +14,39 @@ export interface EventSink {
   track(interactions: Interaction[]): Promise<unknown>;
 }
 
-export interface EventsBody {
-  user: unknown;
-  events: FeedEvent[];
-  /** The time of the browser's clock when it sent the body; null if the body does not have a valid one. */
-  sentAtMs: number | null;
-}
+const EVENTS_RULE = `must be a list of 1..${MAX_EVENTS} events`;
 
-/** Checks the body of `POST /api/events`. Throws SyntaxError with the place of the first error and its rule. */
-export function parseEvents(body: unknown): EventsBody {
-  const events = (body as { events?: unknown } | null)?.events;
-  if (!Array.isArray(events) || events.length === 0 || events.length > MAX_EVENTS) {
-    throw new SyntaxError(`events must be a list of 1..${MAX_EVENTS} events`);
-  }
-  events.forEach(checkEvent);
-  const sentAtMs = Date.parse(String((body as { sent_at?: unknown }).sent_at));
-  const user = (body as { user?: unknown }).user;
-  return { user, events: events as FeedEvent[], sentAtMs: Number.isNaN(sentAtMs) ? null : sentAtMs };
-}
+/** The body of `POST /api/events`. `sent_at` is the time of the browser's clock; null if it is not a valid one. */
+export const eventsBody = z.object(
+  {
+    user: z.string("must be a string").optional(),
+    events: z
+      .array(
+        z.object(
+          {
+            event_id: uuid,
+            post_id: uuid,
+            interaction_type: interactionType,
+            occurred_at: z.string("must be a time").refine(isTime, "must be a time"),
+            metadata: z.record(z.string(), z.unknown(), "must be an object").optional(),
+            request_id: z.string("must be a string").nullish(),
+          },
+          "must be an event",
+        ),
+        EVENTS_RULE,
+      )
+      .min(1, EVENTS_RULE)
+      .max(MAX_EVENTS, EVENTS_RULE),
+    sent_at: z
+      .unknown()
+      .optional()
+      .transform((time) => (typeof time === "string" && isTime(time) ? Date.parse(time) : null)),
+  },
+  "must be an object",
+);
 
-function checkEvent(event: unknown, index: number): void {
-  const fields = (event ?? {}) as Record<string, unknown>;
-  const { event_id, post_id, interaction_type, occurred_at, metadata, request_id } = fields;
-  const check = (valid: boolean, field: string, rule: string): void => {
-    if (!valid) throw new SyntaxError(`events[${index}].${field} must be ${rule}`);
-  };
-  check(typeof event_id === "string" && isUuid(event_id), "event_id", "a UUID");
-  check(typeof post_id === "string" && isUuid(post_id), "post_id", "a UUID");
-  check(
-    INTERACTION_TYPES.includes(interaction_type as InteractionType),
-    "interaction_type",
-    `one of ${INTERACTION_TYPES.join(", ")}`,
-  );
-  check(typeof occurred_at === "string" && !Number.isNaN(Date.parse(occurred_at)), "occurred_at", "a time");
-  const isObject = typeof metadata === "object" && metadata !== null && !Array.isArray(metadata);
-  check(metadata === undefined || isObject, "metadata", "an object");
-  check(request_id === undefined || request_id === null || typeof request_id === "string", "request_id", "a string");
+function isTime(text: string): boolean {
+  return !Number.isNaN(Date.parse(text));
 }
 
 /**

@@ -1,17 +1,16 @@
 import {
   type Feedback,
   type FeedbackAction,
-  type FeedbackTarget,
   FeedServiceError,
-  type InteractionType,
   type Retraction,
   type RetractResult,
 } from "@feed/client";
-import { isId, isUuid } from "@/lib/platform/ids";
-import { INTERACTION_TYPES } from "./events";
+import { z } from "zod";
+import { idOf, uuid } from "@/lib/platform/body";
+import { interactionType } from "./events";
 
-export const POST_ACTIONS: readonly FeedbackAction[] = ["hide_post", "not_interested", "report_post"];
-export const AUTHOR_ACTIONS: readonly FeedbackAction[] = ["mute_author", "block_author"];
+const POST_ACTIONS = ["hide_post", "not_interested", "report_post"] as const satisfies readonly FeedbackAction[];
+const AUTHOR_ACTIONS = ["mute_author", "block_author"] as const satisfies readonly FeedbackAction[];
 
 /** The destination of feedback. The application uses the recommendation service. */
 export interface FeedbackSink {
@@ -23,52 +22,38 @@ export interface RetractionSink {
   retract(retraction: Retraction): Promise<RetractResult>;
 }
 
-/** Feedback on this page. The server adds the user's id from the session. */
-export type PageFeedback = FeedbackTarget & { event_id: string; undo: boolean };
+const common = {
+  user: z.string("must be a string").optional(),
+  event_id: uuid,
+  undo: z.boolean("must be true or false").default(false),
+};
+const actions = [...POST_ACTIONS, ...AUTHOR_ACTIONS];
 
-export interface FeedbackBody {
-  user: unknown;
-  feedback: PageFeedback;
-}
+/** The body of `POST /api/feedback`. The server adds the user's id from the session. */
+export const feedbackBody = z.discriminatedUnion(
+  "action",
+  [
+    z.object({
+      ...common,
+      action: z.enum(POST_ACTIONS),
+      post_id: idOf("a post"),
+      author_id: z.undefined("must be absent for an action on a post").optional(),
+    }),
+    z.object({
+      ...common,
+      action: z.enum(AUTHOR_ACTIONS),
+      author_id: idOf("an author"),
+      post_id: z.undefined("must be absent for an action on an author").optional(),
+    }),
+  ],
+  { error: ({ code }) => (code === "invalid_union" ? `must be one of ${actions.join(", ")}` : "must be an object") },
+);
 
-/** Checks the body of `POST /api/feedback`. Throws SyntaxError with the first wrong field and its rule. */
-export function parseFeedback(body: unknown): FeedbackBody {
-  const { user, action, post_id, author_id, event_id, undo = false } = (body ?? {}) as Record<string, unknown>;
-  check(typeof event_id === "string" && isUuid(event_id), "event_id", "a UUID");
-  check(typeof undo === "boolean", "undo", "true or false");
-  const given = { action, event_id, undo };
-  if (POST_ACTIONS.includes(action as FeedbackAction)) {
-    check(typeof post_id === "string" && isId(post_id), "post_id", "the id of a post");
-    check(author_id === undefined, "author_id", `absent for ${String(action)}`);
-    return { user, feedback: { ...given, post_id } as PageFeedback };
-  }
-  check(
-    AUTHOR_ACTIONS.includes(action as FeedbackAction),
-    "action",
-    `one of ${[...POST_ACTIONS, ...AUTHOR_ACTIONS].join(", ")}`,
-  );
-  check(typeof author_id === "string" && isId(author_id), "author_id", "the id of an author");
-  check(post_id === undefined, "post_id", `absent for ${String(action)}`);
-  return { user, feedback: { ...given, author_id } as PageFeedback };
-}
-
-export interface RetractionBody {
-  user: unknown;
-  post_id: string;
-  interaction_type: InteractionType;
-}
-
-/** Checks the body of `POST /api/events/retract`. Throws SyntaxError with the first wrong field and its rule. */
-export function parseRetraction(body: unknown): RetractionBody {
-  const { user, post_id, interaction_type } = (body ?? {}) as Record<string, unknown>;
-  check(typeof post_id === "string" && isId(post_id), "post_id", "the id of a post");
-  check(
-    INTERACTION_TYPES.includes(interaction_type as InteractionType),
-    "interaction_type",
-    `one of ${INTERACTION_TYPES.join(", ")}`,
-  );
-  return { user, post_id: post_id as string, interaction_type: interaction_type as InteractionType };
-}
+/** The body of `POST /api/events/retract`. */
+export const retractionBody = z.object(
+  { user: z.string("must be a string").optional(), post_id: idOf("a post"), interaction_type: interactionType },
+  "must be an object",
+);
 
 /** Sends feedback to the service. If the service does not know the user, calls `registerUser` once and repeats it. */
 export async function sendFeedback(
@@ -102,8 +87,4 @@ export function isFinalRejection(error: FeedServiceError): boolean {
 
 function isProblem(error: unknown, code: string): boolean {
   return error instanceof FeedServiceError && error.code === code;
-}
-
-function check(valid: boolean, field: string, rule: string): void {
-  if (!valid) throw new SyntaxError(`${field} must be ${rule}`);
 }

@@ -1,30 +1,27 @@
 import { FeedServiceError } from "@feed/client";
-import { isId } from "@/lib/platform/ids";
+import { z } from "zod";
+import { idOf } from "@/lib/platform/body";
 
 /** The destination of follows. The application uses the recommendation service. */
 export interface FollowSink {
   setFollow(userId: string, followeeId: string, follows: boolean): Promise<void>;
 }
 
-export interface FollowBody {
-  user: unknown;
-  author_id: string;
-  follows: boolean;
-}
-
-/** Checks the body of `POST /api/follows`. Throws SyntaxError with the first wrong field and its rule. */
-export function parseFollow(body: unknown): FollowBody {
-  const { user, author_id, follows } = (body ?? {}) as Record<string, unknown>;
-  if (typeof author_id !== "string" || !isId(author_id)) throw new SyntaxError("author_id must be the id of an author");
-  if (typeof follows !== "boolean") throw new SyntaxError("follows must be true or false");
-  return { user, author_id, follows };
-}
+/** The body of `POST /api/follows`. */
+export const followBody = z.object(
+  {
+    user: z.string("must be a string").optional(),
+    author_id: idOf("an author"),
+    follows: z.boolean("must be true or false"),
+  },
+  "must be an object",
+);
 
 /** Sends a follow to the service. If the service does not know a user, calls `registerUser` once and repeats it. */
 export async function sendFollow(
   sink: FollowSink,
   userId: string,
-  { author_id, follows }: FollowBody,
+  { author_id, follows }: z.output<typeof followBody>,
   registerUser: () => Promise<void>,
 ): Promise<void> {
   try {

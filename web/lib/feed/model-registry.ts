@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import type { Gauge } from "prom-client";
+import { z } from "zod";
 import { logger } from "@/lib/logger";
 import { config } from "@/lib/platform/config";
 
@@ -11,6 +13,15 @@ export interface RegisteredModel {
   metrics: Record<string, number>;
 }
 
+const entry = z.object({
+  version: z.string(),
+  status: z.string(),
+  created_at: z.string().nullable().catch(null),
+  metrics: z.unknown().optional(),
+});
+/** The file of the model registry, as far as it is shown. */
+const registry = z.object({ models: z.array(entry) });
+
 /** The models that training has published, newest first; null if the registry cannot be read. */
 export async function readModelRegistry(): Promise<RegisteredModel[] | null> {
   let text: string;
@@ -20,21 +31,15 @@ export async function readModelRegistry(): Promise<RegisteredModel[] | null> {
     return null;
   }
   try {
-    const { models } = JSON.parse(text) as { models: Record<string, unknown>[] };
-    return models.map(modelFromEntry).reverse();
+    return registry.parse(JSON.parse(text)).models.map(modelFromEntry).reverse();
   } catch (error) {
     logger.warn("registry.unreadable", { error });
     return null;
   }
 }
 
-function modelFromEntry(entry: Record<string, unknown>): RegisteredModel {
-  return {
-    version: String(entry["version"]),
-    status: String(entry["status"]),
-    createdAt: typeof entry["created_at"] === "string" ? entry["created_at"] : null,
-    metrics: Object.fromEntries(flattenMetrics(entry["metrics"])),
-  };
+function modelFromEntry({ version, status, created_at, metrics }: z.output<typeof entry>): RegisteredModel {
+  return { version, status, createdAt: created_at, metrics: Object.fromEntries(flattenMetrics(metrics)) };
 }
 
 /**
@@ -71,15 +76,11 @@ export function headlineMetrics(models: RegisteredModel[], count: number): strin
   return names.sort((a, b) => rank(a) - rank(b)).slice(0, count);
 }
 
-/** The metrics of the active model in the text format of Prometheus; empty if the registry cannot be read. */
-export async function renderModelMetrics(): Promise<string> {
+/** Sets the gauge to the metrics of the active model; without samples if the registry cannot be read. */
+export async function recordModelFigures(gauge: Gauge<"version" | "figure">): Promise<void> {
   const active = (await readModelRegistry())?.find((model) => model.status === "active");
-  if (!active) return "";
-  const samples = Object.entries(active.metrics).map(
-    ([name, value]) => `feed_model_figure{version=${labelValue(active.version)},figure=${labelValue(name)}} ${value}`,
-  );
-  return ["# TYPE feed_model_figure gauge", ...samples, ""].join("\n");
+  gauge.reset();
+  for (const [figure, value] of Object.entries(active?.metrics ?? {})) {
+    gauge.set({ version: active?.version, figure }, value);
+  }
 }
-
-/** A quoted label value. Quotes, backslashes and line ends become `_`. */
-const labelValue = (text: string) => JSON.stringify(text.replaceAll(/["\\\n]/g, "_"));

@@ -1,31 +1,28 @@
-import type { SeenPage } from "@feed/client";
-import { isId } from "@/lib/platform/ids";
+import { z } from "zod";
+import { idOf } from "@/lib/platform/body";
 
 const MAX_PAGES = 20;
 const MAX_POSTS = 200;
+const PAGES_RULE = `must be a list of 1..${MAX_PAGES} pages`;
+const SEEN_RULE = `must be a list of 1..${MAX_POSTS} ids of posts`;
 
-export interface SeenBody {
-  user: unknown;
-  pages: SeenPage[];
-}
-
-/** Checks the body of `POST /api/impressions`. Throws SyntaxError with the place of the first error and its rule. */
-export function parseSeen(body: unknown): SeenBody {
-  const { user, pages } = (body ?? {}) as { user?: unknown; pages?: unknown };
-  if (!Array.isArray(pages) || pages.length === 0 || pages.length > MAX_PAGES) {
-    throw new SyntaxError(`pages must be a list of 1..${MAX_PAGES} pages`);
-  }
-  return { user, pages: pages.map(checkPage) };
-}
-
-function checkPage(page: unknown, index: number): SeenPage {
-  const { request_id, seen } = (page ?? {}) as Record<string, unknown>;
-  if (typeof request_id !== "string" || request_id === "") {
-    throw new SyntaxError(`pages[${index}].request_id must be a string`);
-  }
-  const isList = Array.isArray(seen) && seen.length > 0 && seen.length <= MAX_POSTS;
-  if (!isList || !seen.every((id) => typeof id === "string" && isId(id))) {
-    throw new SyntaxError(`pages[${index}].seen must be a list of 1..${MAX_POSTS} ids of posts`);
-  }
-  return { request_id, seen: seen as string[] };
-}
+/** The body of `POST /api/impressions`. */
+export const seenBody = z.object(
+  {
+    user: z.string("must be a string").optional(),
+    pages: z
+      .array(
+        z.object(
+          {
+            request_id: z.string("must be a string").min(1, "must be a string"),
+            seen: z.array(idOf("a post"), SEEN_RULE).min(1, SEEN_RULE).max(MAX_POSTS, SEEN_RULE),
+          },
+          "must be a page",
+        ),
+        PAGES_RULE,
+      )
+      .min(1, PAGES_RULE)
+      .max(MAX_PAGES, PAGES_RULE),
+  },
+  "must be an object",
+);

@@ -6,8 +6,8 @@ import type { PostWithUser } from "./post";
 /** Counts and logs a page that a user gets. `startedAt` is a time of `performance.now()`. */
 export function recordServedPage(userId: string, page: FeedPage<PostWithUser>, startedAt: number): void {
   const seconds = (performance.now() - startedAt) / 1000;
-  metrics.count("web_feed_pages_total", { source: page.source, mode: page.mode });
-  metrics.observeSeconds("web_feed_page_seconds", seconds);
+  metrics.feedPages.inc({ source: page.source, mode: page.mode });
+  metrics.feedPageSeconds.observe(seconds);
   metrics.recordServed(userId, page.source, Date.now());
   logger.info("feed.page", {
     source: page.source,
@@ -22,7 +22,7 @@ export function recordServedPage(userId: string, page: FeedPage<PostWithUser>, s
 
 /** Counts and logs that a user gets no page, because the posts cannot be read. */
 export function recordUnavailablePage(userId: string, mode: FeedMode, error: Error): void {
-  metrics.count("web_feed_pages_total", { source: "unavailable", mode });
+  metrics.feedPages.inc({ source: "unavailable", mode });
   metrics.recordServed(userId, "unavailable", Date.now());
   logger.error("feed.unavailable", { error, cause: error.cause });
 }

@@ -1,52 +1,143 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
+import { z } from "zod";
+
+/** Signs the sessions of `next dev` and of tests. */
+const DEVELOPMENT_SECRET = "development-only-development-only";
+const MIN_SECRET_LENGTH = 32;
+/** The number of events that a browser may send at once. */
+const MIN_EVENTS = 200;
+const EVENTS_RULE = `set a whole number from ${MIN_EVENTS}`;
+const PERCENT_RULE = "set a number from 0 to 100";
+
+const optional = z
+  .string()
+  .optional()
+  .transform((text) => text || undefined);
+const choice = <const Names extends readonly [string, string]>(names: Names) =>
+  optional.pipe(z.enum(names, { error: `set ${names.join(" or ")}` }).optional());
+const url = z.url({ protocol: /^https?$/, error: "set a URL that begins with http:// or https://" });
+const key = optional.pipe(z.string().min(8, "set at least 8 characters").optional());
+const secret = z.string().min(MIN_SECRET_LENGTH, `set at least ${MIN_SECRET_LENGTH} characters for each secret`);
+const secrets = optional
+  .transform((text) => text?.split(",").map((secret) => secret.trim()))
+  .pipe(z.tuple([secret], secret).optional());
+
+const environment = z
+  .object({
+    NODE_ENV: optional,
+    ML_SERVICE_URL: optional.transform((text) => text ?? "http://ml-service:8000").pipe(url),
+    ML_SERVICE_API_KEY: optional,
+    DATABASE_URL: optional.pipe(
+      z
+        .string()
+        .regex(/^postgres(ql)?(\+\w+)?:\/\//, "set a URL that begins with postgresql://")
+        .optional(),
+    ),
+    DB_SCHEMA: optional,
+    FEED_PERCENT: optional
+      .transform((text) => Number(text ?? 100))
+      .pipe(z.number(PERCENT_RULE).min(0, PERCENT_RULE).max(100, PERCENT_RULE)),
+    FEED_SHADOW: optional.transform((text) => text ?? "false").pipe(z.enum(["true", "false"], "set true or false")),
+    MODELS_DIR: optional,
+    SESSION_SECRET: secrets,
+    EVENTS_PER_MINUTE: optional
+      .transform((text) => Number(text ?? 600))
+      .pipe(z.int(EVENTS_RULE).min(MIN_EVENTS, EVENTS_RULE)),
+    DEMO_USERS: choice(["on", "off"]),
+    OPERATOR_PAGE: choice(["on", "off"]),
+    OPERATOR_KEY: key,
+    METRICS_KEY: key,
+    LOG_LEVEL: optional
+      .transform((text) => (text ?? "info").toLowerCase())
+      .pipe(z.enum(["debug", "info", "warning", "error", "silent"], "set debug, info, warning, error or silent")),
+  })
+  .superRefine((given, context) => {
+    const require = (name: "SESSION_SECRET" | "OPERATOR_KEY", reason: string) => {
+      if (!given[name]) context.addIssue({ code: "custom", path: [name], message: `${reason}; set it` });
+    };
+    if (given.NODE_ENV !== "production") return;
+    require("SESSION_SECRET", "signs the sessions in production");
+    if (given.OPERATOR_PAGE === "on") require("OPERATOR_KEY", "protects the operator page in production");
+  });
+type Environment = z.output<typeof environment>;
+
+/** A variable has a value that it cannot have; the message is one line with its name and the remedy. */
+export class InvalidSetting extends Error {
+  override readonly name = "InvalidSetting";
+}
+
+/** Checks all settings. Throws InvalidSetting for the first one that is wrong. */
+export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Environment {
+  const { data, error } = environment.safeParse(variables);
+  if (data) return data;
+  const [issue] = error.issues;
+  const name = String(issue?.path[0]);
+  const isSecret = /KEY|SECRET|_URL$/.test(name);
+  const value = variables[name] ? `${isSecret ? "the value" : JSON.stringify(variables[name])} is invalid; ` : "";
+  throw new InvalidSetting(`${name}: ${value}${issue?.message}`);
+}
 
 /** The settings of the deployment. Each use reads them again, because `.local/postgres/url` and tests change them. */
 export const config = {
+  /** True for a build, false for `next dev` and tests. */
+  get isProduction(): boolean {
+    return process.env["NODE_ENV"] === "production";
+  },
   get mlServiceUrl(): string {
-    return process.env["ML_SERVICE_URL"] || "http://ml-service:8000";
+    return readEnvironment().ML_SERVICE_URL;
   },
   get mlServiceApiKey(): string | undefined {
-    return process.env["ML_SERVICE_API_KEY"] || undefined;
+    return readEnvironment().ML_SERVICE_API_KEY;
   },
   /** `DATABASE_URL`, else the URL of the embedded PostgreSQL of the checkout; null if neither exists. */
   get databaseUrl(): string | null {
-    return process.env["DATABASE_URL"] || embeddedDatabaseUrl();
+    return readEnvironment().DATABASE_URL ?? embeddedDatabaseUrl();
   },
   /** `DB_SCHEMA`. Unset: PostgreSQL finds the views in `public`, or beside the tables of a team in `feed`. */
   get databaseSchemas(): string[] {
-    const name = process.env["DB_SCHEMA"];
+    const name = readEnvironment().DB_SCHEMA;
     return name ? [name] : ["public", "feed"];
   },
   /** The percentage of users, 0..100, who get the ranked feed. The others get the newest posts. */
   get feedPercent(): number {
-    const text = process.env["FEED_PERCENT"];
-    if (text === undefined || text === "") return 100;
-    const percent = Number(text);
-    if (!(percent >= 0 && percent <= 100)) {
-      throw new Error(`FEED_PERCENT: ${JSON.stringify(text)} is invalid; set a number from 0 to 100`);
-    }
-    return percent;
+    return readEnvironment().FEED_PERCENT;
   },
   /** Whether users get the application's own order, while the service's order is only logged. */
   get feedShadow(): boolean {
-    const text = process.env["FEED_SHADOW"] || "false";
-    if (text !== "true" && text !== "false") {
-      throw new Error(`FEED_SHADOW: ${JSON.stringify(text)} is invalid; set true or false`);
-    }
-    return text === "true";
+    return readEnvironment().FEED_SHADOW === "true";
   },
-  /** Whether a visitor can act as any user of the demo data. Switch it off in a product with its own sign-in. */
+  /** The secrets of sessions: the first one signs, all verify. */
+  get sessionSecrets(): [string, ...string[]] {
+    return readEnvironment().SESSION_SECRET ?? [DEVELOPMENT_SECRET];
+  },
+  /** The number of events that a session can send in a minute. */
+  get eventsPerMinute(): number {
+    return readEnvironment().EVENTS_PER_MINUTE;
+  },
+  /** Whether a visitor can act as any user of the demo data. In production it is off unless it is asked for. */
   get demoUsers(): boolean {
-    return process.env["DEMO_USERS"] !== "off";
+    return (readEnvironment().DEMO_USERS ?? this.defaultSwitch) === "on";
   },
-  /** Whether `/operator` is available. */
+  /** Whether `/operator` is available. In production it is off unless it is asked for. */
   get operatorPage(): boolean {
-    return process.env["OPERATOR_PAGE"] !== "off";
+    return (readEnvironment().OPERATOR_PAGE ?? this.defaultSwitch) === "on";
+  },
+  /** The key of the operator page; undefined if it needs none. */
+  get operatorKey(): string | undefined {
+    return readEnvironment().OPERATOR_KEY;
+  },
+  /** The key of `/api/metrics`. Without one, it is closed in production and open in development. */
+  get metricsKey(): string | undefined {
+    return readEnvironment().METRICS_KEY;
+  },
+  get defaultSwitch(): "on" | "off" {
+    return this.isProduction ? "off" : "on";
   },
   /** The folder that holds `registry.json`. */
   get modelsDir(): string {
-    return path.resolve(/* turbopackIgnore: true */ process.env["MODELS_DIR"] || path.join(checkoutRoot(), "models"));
+    const folder = readEnvironment().MODELS_DIR;
+    return path.resolve(/* turbopackIgnore: true */ folder ?? path.join(checkoutRoot(), "models"));
   },
 };
 

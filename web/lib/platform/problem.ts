@@ -6,12 +6,19 @@ export function problem(status: number, code: string, detail: string, headers: R
   );
 }
 
+/** The response to a request without a user. */
+export function noSession(): Response {
+  return problem(401, "no_session", "the session is missing or invalid; load a page of this site first");
+}
+
 const TITLES: Record<number, string> = {
   400: "Bad request",
+  401: "Unauthorized",
   403: "Forbidden",
   404: "Not found",
   409: "Conflict",
   413: "Too large",
   422: "Unprocessable content",
+  429: "Too many requests",
   503: "Service unavailable",
 };

@@ -1,22 +1,31 @@
-import type { NextRequest } from "next/server";
-import { isId } from "./ids";
+import { cookies } from "next/headers";
+import { type NextRequest, NextResponse } from "next/server";
+import { SESSION_COOKIE, signSession, verifySession } from "./session-cookie";
 
-/**
- * The name of the cookie that holds the user's id. A product with its own sign-in replaces this module and nothing
- * else.
- */
-export const USER_COOKIE = "feed_user";
-
-/** The user id of the session; null if the cookie is missing or invalid. */
-export function sessionUserId(request: NextRequest): string | null {
-  const id = request.cookies.get(USER_COOKIE)?.value;
-  return id && isId(id) ? id : null;
+/** The user who sends a request. */
+export interface CurrentUser {
+  id: string;
 }
 
-/** True for a request from one of our own pages. Browsers may send the cookie with forms of other sites as well. */
-export function isSameOrigin(request: NextRequest): boolean {
-  const site = request.headers.get("sec-fetch-site");
-  if (site) return site === "same-origin" || site === "none";
-  const origin = request.headers.get("origin");
-  return origin === null || (URL.canParse(origin) && new URL(origin).host === request.headers.get("host"));
+/**
+ * The user of the session; null if there is none or its cookie is forged. Pages call it without the request, routes and
+ * the proxy with it. A product with its own sign-in replaces this module (docs/adopting.md).
+ */
+export async function currentUser(request?: NextRequest): Promise<CurrentUser | null> {
+  const store = request?.cookies ?? (await cookies());
+  const id = await verifySession(store.get(SESSION_COOKIE)?.value);
+  return id === null ? null : { id };
+}
+
+/**
+ * Answers the request for a page without a user: it starts the session of a new visitor, which the page can read. The
+ * page gets the request with `headers`.
+ */
+export async function startSession(request: NextRequest, headers: Headers): Promise<NextResponse> {
+  const cookie = await signSession(crypto.randomUUID());
+  request.cookies.set(cookie.name, cookie.value);
+  headers.set("cookie", request.headers.get("cookie") ?? "");
+  const response = NextResponse.next({ request: { headers } });
+  response.cookies.set(cookie);
+  return response;
 }

@@ -1,26 +1,32 @@
 import type { NextRequest } from "next/server";
-import { problem } from "./problem";
-import { isSameOrigin, sessionUserId } from "./session";
+import type { z } from "zod";
+import { parseBody } from "./body";
+import { noSession, problem } from "./problem";
+import { isSameOrigin } from "./same-origin";
+import { currentUser } from "./session";
+import { secondsUntilAllowed } from "./write-limit";
 
 export interface UserRequestRules<Body> {
-  /** Checks the parsed JSON. Throws SyntaxError if it is invalid. */
-  parse: (json: unknown) => Body;
+  schema: z.ZodType<Body>;
   /** The `code` of the response to an invalid body. */
   invalidCode: string;
   /** The largest length of the body in characters. */
   maxLength: number;
+  /** The number of writes that a body counts as, for the limit of the session. Default: 1. */
+  writes?: (body: Body) => number;
 }
 
 /**
- * Reads a request that changes data of the session's user. Returns a problem response if the session has no user, the
- * request comes from another site, the body is invalid, or its `user` is not the user of the session.
+ * Reads a request that changes data of the session's user. Returns a problem response if there is no session, the
+ * request comes from another site, the body is invalid, its `user` is not the user of the session, or the session has
+ * sent too much.
  */
-export async function readUserRequest<Body extends { user: unknown }>(
+export async function readUserRequest<Body extends { user?: unknown }>(
   request: NextRequest,
-  { parse, invalidCode, maxLength }: UserRequestRules<Body>,
+  { schema, invalidCode, maxLength, writes = () => 1 }: UserRequestRules<Body>,
 ): Promise<{ userId: string; body: Body } | Response> {
-  const userId = sessionUserId(request);
-  if (userId === null) return problem(400, "no_user", "the session has no user; load the feed page first");
+  const user = await currentUser(request);
+  if (user === null) return noSession();
   if (!isSameOrigin(request)) {
     return problem(403, "foreign_origin", "Origin: not this site; send the request from its own pages");
   }
@@ -29,12 +35,18 @@ export async function readUserRequest<Body extends { user: unknown }>(
     if (text.length > maxLength) {
       return problem(413, "too_large", `body: more than ${maxLength} characters; send less at once`);
     }
-    const body = parse(JSON.parse(text));
+    const body = parseBody(schema, JSON.parse(text));
     // Another tab has switched users. The browser keeps unsent events until their user returns.
-    if (body.user !== undefined && body.user !== userId) {
+    if (body.user !== undefined && body.user !== user.id) {
       return problem(409, "other_user", "user: not the user of the session; reload the page");
     }
-    return { userId, body };
+    const waitSeconds = await secondsUntilAllowed(user.id, writes(body));
+    if (waitSeconds > 0) {
+      return problem(429, "too_many_events", "the session has sent too many events; try again later", {
+        "Retry-After": String(waitSeconds),
+      });
+    }
+    return { userId: user.id, body };
   } catch (error) {
     if (error instanceof SyntaxError) return problem(400, invalidCode, error.message);
     throw error;

@@ -27,8 +27,8 @@ export async function logOrders(shown: readonly { id: string }[], recommended: P
   const { page, durationMs } = await recommended;
   const shownIds = shown.map(({ id }) => id);
   const recommendedIds = page?.recommendations.map((item) => item.post_id) ?? [];
-  metrics.count("web_shadow_pages_total", { source: page?.metadata.source ?? "unavailable" });
-  metrics.observeSeconds("web_shadow_seconds", durationMs / 1000);
+  metrics.shadowPages.inc({ source: page?.metadata.source ?? "unavailable" });
+  metrics.shadowSeconds.observe(durationMs / 1000);
   logger.info("feed.shadow", {
     shown: shownIds,
     recommended: recommendedIds,

@@ -9,6 +9,7 @@ import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
 import { loadSmallFeed } from "@/tests/support/small-feed";
+import { browserCookie, OPERATOR_KEY, sessionUser } from "@/tests/support/session";
 import { WebServer } from "@/tests/support/web-server";
 
 const skip = findChromium() === null ? "no Chromium on this machine" : false;
@@ -48,7 +49,7 @@ describe("the feed page", { skip }, () => {
   const openFeed = async (options: BrowserContextOptions & { user?: string } = {}): Promise<FeedPage> => {
     const { user, ...rest } = options;
     context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...rest });
-    if (user) await context.addCookies([{ name: "feed_user", value: user, url: web.url }]);
+    if (user) await context.addCookies([await browserCookie(user, web.url)]);
     return FeedPage.open(context, web.url);
   };
   const waitUntil = async (
@@ -562,7 +563,7 @@ describe("the feed page", { skip }, () => {
     service.knownUsers = new Set();
     const feed = await openFeed();
     await feed.waitForPosts();
-    const visitor = (await context.cookies()).find(({ name }) => name === "feed_user")?.value ?? "";
+    const visitor = await sessionUser(await context.cookies());
 
     await feed.page.locator("article .like").first().click();
     await waitUntil(
@@ -588,10 +589,7 @@ describe("the feed page", { skip }, () => {
     await feed.page.getByLabel("Find a user").fill("user-8");
     assert.deepEqual(await feed.accessibilityViolations(), []);
     await feed.page.locator(".users li button").first().click();
-    await waitUntil(
-      async () => (await context.cookies()).some(({ name, value }) => name === "feed_user" && value === "user-8"),
-      "new session",
-    );
+    await waitUntil(async () => (await sessionUser(await context.cookies())) === "user-8", "new session");
     await feed.waitForPosts();
 
     const likes = [...service.events.values()].filter((event) => event.interaction_type === "like");
@@ -604,7 +602,7 @@ describe("the feed page", { skip }, () => {
   it("shows a new list after another tab has switched users", async () => {
     const feed = await openFeed({ user: "user-10" });
     await feed.waitForPosts();
-    await context.addCookies([{ name: "feed_user", value: "user-11", url: web.url }]);
+    await context.addCookies([await browserCookie("user-11", web.url)]);
     await feed.page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
 
     await feed.page.getByRole("button", { name: "Load a new list" }).click();
@@ -650,7 +648,7 @@ describe("the feed page", { skip }, () => {
     });
 
     it(`shows the operator page ${name}, without an axe violation`, async () => {
-      const feed = await openFeed(options);
+      const feed = await openFeed({ ...options, httpCredentials: { username: "operator", password: OPERATOR_KEY } });
       await feed.page.goto(feed.urlOf("/operator?user=user-1"));
 
       for (const list of ["Ranked", "Newest", "Trending"]) {

@@ -7,6 +7,7 @@ import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
 import { loadSmallFeed } from "@/tests/support/small-feed";
+import { browserCookie } from "@/tests/support/session";
 import { WebServer } from "@/tests/support/web-server";
 
 const skip = findChromium() === null ? "no Chromium on this machine" : false;
@@ -39,7 +40,7 @@ describe("the report of seen posts", { skip }, () => {
 
   const openFeed = async (user: string): Promise<FeedPage> => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    await context.addCookies([{ name: "feed_user", value: user, url: web.url }]);
+    await context.addCookies([await browserCookie(user, web.url)]);
     const feed = await FeedPage.open(context, web.url);
     await feed.waitForPosts(20);
     return feed;

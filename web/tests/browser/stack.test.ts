@@ -9,6 +9,7 @@ import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { FeedService } from "@/tests/support/feed-service";
 import { Postgres } from "@/tests/support/postgres";
+import { browserCookie, OPERATOR_KEY, sessionCookie, sessionUser } from "@/tests/support/session";
 import { WebServer } from "@/tests/support/web-server";
 
 const skip = findChromium() === null ? "no Chromium on this machine" : false;
@@ -38,8 +39,11 @@ describe("the complete system", { skip }, () => {
   afterEach(() => context?.close());
 
   const openFeed = async (user?: string): Promise<FeedPage> => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    if (user) await context.addCookies([{ name: "feed_user", value: user, url: web.url }]);
+    context = await browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      httpCredentials: { username: "operator", password: OPERATOR_KEY },
+    });
+    if (user) await context.addCookies([await browserCookie(user, web.url)]);
     return FeedPage.open(context, web.url);
   };
   const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
@@ -75,7 +79,7 @@ describe("the complete system", { skip }, () => {
   };
   /** Reads three pages of a user through the routes, and sends an event of each fourth post. Returns their ids. */
   const sendEventsOfPages = async (user: string): Promise<string[]> => {
-    const headers = { cookie: `feed_user=${user}`, "Content-Type": "application/json" };
+    const headers = { cookie: await sessionCookie(user), "Content-Type": "application/json" };
     const ids: string[] = [];
     for (let cursor = "", pages = 0; pages < 3; pages += 1) {
       const response = await fetch(`${web.url}/api/feeds?${new URLSearchParams({ cursor })}`, { headers });
@@ -102,7 +106,7 @@ describe("the complete system", { skip }, () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
     assert.equal(await feed.source(), "ml_recommendations");
-    const visitor = (await context.cookies()).find(({ name }) => name === "feed_user")?.value ?? "";
+    const visitor = await sessionUser(await context.cookies());
 
     await feed.page.locator("article .like").first().click();
 

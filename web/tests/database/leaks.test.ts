@@ -13,6 +13,7 @@ import { closeDatabase } from "@/lib/platform/database";
 import { findPosts } from "@/lib/repositories/post.repository";
 import { useFeedService } from "@/tests/support/fake-feed-service";
 import { Postgres } from "@/tests/support/postgres";
+import { sessionCookie } from "@/tests/support/session";
 import { PrivateFeed } from "@/tests/support/private-feed";
 
 const POSTS = Number(process.env["LEAK_TEST_POSTS"] || 40);
@@ -46,8 +47,8 @@ describe("the routes", () => {
     await postgres?.end();
   });
 
-  const request = (viewer: string, path: string) =>
-    new NextRequest(`http://feed.example${path}`, { headers: { cookie: `feed_user=${viewer}` } });
+  const request = async (viewer: string, path: string) =>
+    new NextRequest(`http://feed.example${path}`, { headers: { cookie: await sessionCookie(viewer) } });
   const visibleIds = (viewer: string) =>
     new Set(feed.posts.filter((post) => feed.isVisible(viewer, post)).map(({ id }) => id));
   const countComments = (viewer: string, id: string) =>
@@ -60,7 +61,7 @@ describe("the routes", () => {
     let cursor: string | null = "";
     for (let pages = 0; cursor !== null && pages < MAX_PAGES; pages += 1) {
       const query = new URLSearchParams({ cursor, mode, limit: String(PAGE_SIZE) });
-      const response = await getFeed(request(viewer, `/api/feeds?${query}`));
+      const response = await getFeed(await request(viewer, `/api/feeds?${query}`));
       if (response.status === 503 && !IS_SHORT) break; // the database of a busy machine has missed its time limit
       assert.equal(response.status, 200);
       const body = await response.text();
@@ -124,7 +125,7 @@ describe("the routes", () => {
     const step = Math.max(1, Math.ceil(pairs.length / MAX_COMMENT_LISTS));
     const read = async (viewer: string, id: string) => {
       const path = `/api/posts/${id}/comments`;
-      const response = await getComments(request(viewer, path), { params: Promise.resolve({ id }) });
+      const response = await getComments(await request(viewer, path), { params: Promise.resolve({ id }) });
       return { status: response.status, body: await response.text() };
     };
     const missing = await read("nobody", "00000000-0000-4000-8000-000000000000");
@@ -147,7 +148,7 @@ describe("the routes", () => {
   it("list no user who blocks the viewer, and no post", async () => {
     for (const viewer of viewers) {
       for (const search of ["", "author", "reader"]) {
-        const text = await (await getUsers(request(viewer, `/api/users?search=${search}`))).text();
+        const text = await (await getUsers(await request(viewer, `/api/users?search=${search}`))).text();
 
         const { users } = JSON.parse(text) as { users: { id: string }[] };
         assert.deepEqual(

@@ -14,7 +14,7 @@ export class CapturedLog {
     const original = process.stdout.write.bind(process.stdout);
     // The test runner writes to the same stream.
     this.write = mock.method(process.stdout, "write", (chunk: string | Uint8Array) => {
-      if (typeof chunk !== "string" || !chunk.startsWith('{"timestamp"')) return original(chunk);
+      if (typeof chunk !== "string" || !chunk.startsWith('{"level"')) return original(chunk);
       const line = JSON.parse(chunk) as LogLine;
       this.lines.push(line);
       this.waiting.filter(({ event }) => event === line.event).forEach(({ resolve }) => resolve(line));

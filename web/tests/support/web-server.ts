@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import path from "node:path";
 import { CHECKOUT } from "./postgres";
+import { TEST_SETTINGS } from "./session";
 
 const START_TIMEOUT_MS = 30_000;
 
@@ -19,7 +20,7 @@ export class WebServer {
     const next = path.join(CHECKOUT, "node_modules", "next", "dist", "bin", "next");
     const child = spawn(process.execPath, [next, "start", "--port", String(port), "--hostname", "127.0.0.1"], {
       cwd: web,
-      env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1", LOG_LEVEL: "info", ...environment },
+      env: { ...process.env, NEXT_TELEMETRY_DISABLED: "1", LOG_LEVEL: "info", ...TEST_SETTINGS, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const output: string[] = [];

@@ -1,6 +1,6 @@
 import type { NextRequest } from "next/server";
-import { problem } from "@/lib/platform/problem";
-import { sessionUserId } from "@/lib/platform/session";
+import { noSession } from "@/lib/platform/problem";
+import { currentUser } from "@/lib/platform/session";
 import { AvailabilityCheck } from "@/lib/services/availability";
 import { MLServiceClient } from "@/lib/services/ml-service";
 
@@ -10,8 +10,8 @@ const check = new AvailabilityCheck();
 
 /** `GET /api/availability`: whether the service returns recommendations, for pages that show fallback posts. */
 export async function GET(request: NextRequest): Promise<Response> {
-  const userId = sessionUserId(request);
-  if (userId === null) return problem(400, "no_user", "the session has no user; load the feed page first");
-  const available = await check.isAvailable(MLServiceClient.withTraceOf(request), userId);
+  const user = await currentUser(request);
+  if (user === null) return noSession();
+  const available = await check.isAvailable(MLServiceClient.withTraceOf(request), user.id);
   return Response.json({ available }, { headers: { "Cache-Control": "no-store" } });
 }

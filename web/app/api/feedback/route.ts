@@ -1,6 +1,6 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { isFinalRejection, parseFeedback, sendFeedback } from "@/lib/feed/feedback";
+import { isFinalRejection, feedbackBody, sendFeedback } from "@/lib/feed/feedback";
 import { pendingWrites } from "@/lib/feed/pending-writes";
 import { logger } from "@/lib/logger";
 import { DatabaseUnavailable } from "@/lib/platform/database";
@@ -12,7 +12,7 @@ import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
 
-const RULES = { parse: parseFeedback, invalidCode: "invalid_feedback", maxLength: 4096 };
+const RULES = { schema: feedbackBody, invalidCode: "invalid_feedback", maxLength: 4096 };
 
 /**
  * `POST /api/feedback`: sets a control of the session's user, such as a hidden post, or takes it back. The body is
@@ -22,8 +22,8 @@ export async function POST(request: NextRequest): Promise<Response> {
   const read = await readUserRequest(request, RULES);
   if (read instanceof Response) return read;
   const { userId } = read;
-  const { feedback } = read.body;
-  const count = (result: string) => metrics.count("web_feedback_total", { action: feedback.action, result });
+  const { user: _user, ...feedback } = read.body;
+  const count = (result: string) => metrics.feedback.inc({ action: feedback.action, result });
 
   try {
     const controls = { user_id: userId, ...feedback };

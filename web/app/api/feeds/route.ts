@@ -5,8 +5,8 @@ import { getsRankedFeed } from "@/lib/feed/rollout";
 import { recordServedPage, recordUnavailablePage } from "@/lib/feed/served-page";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
-import { problem } from "@/lib/platform/problem";
-import { sessionUserId } from "@/lib/platform/session";
+import { noSession, problem } from "@/lib/platform/problem";
+import { currentUser } from "@/lib/platform/session";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
 
@@ -19,8 +19,8 @@ const MAX_LIMIT = 50;
 /** `GET /api/feeds?cursor&mode&limit`: the next page of the feed of the session's user. */
 export async function GET(request: NextRequest): Promise<Response> {
   const startedAt = performance.now();
-  const userId = sessionUserId(request);
-  if (userId === null) return problem(400, "no_user", "the session has no user; load the feed page first");
+  const user = await currentUser(request);
+  if (user === null) return noSession();
 
   const parameters = request.nextUrl.searchParams;
   const requestedMode = parameters.get("mode") || "ranked";
@@ -31,21 +31,21 @@ export async function GET(request: NextRequest): Promise<Response> {
   }
   const cursor = parameters.get("cursor") || null;
   // The roll-out applies to new scrolls only. A cursor keeps the mode of its scroll.
-  const isOutsideRollout = requestedMode === "ranked" && !getsRankedFeed(userId, config.feedPercent);
+  const isOutsideRollout = requestedMode === "ranked" && !getsRankedFeed(user.id, config.feedPercent);
   const mode = cursor === null && isOutsideRollout ? "newest" : requestedMode;
 
   try {
     const repository = new FeedRepository(MLServiceClient.withTraceOf(request));
-    const pageRequest = { userId, mode: mode as FeedMode, cursor, limit };
+    const pageRequest = { userId: user.id, mode: mode as FeedMode, cursor, limit };
     const page = config.feedShadow
       ? await repository.fetchShadowedPage(pageRequest)
       : await repository.fetchFeedPage(pageRequest);
-    recordServedPage(userId, page, startedAt);
+    recordServedPage(user.id, page, startedAt);
     return Response.json(page, { headers: { "Cache-Control": "no-store" } });
   } catch (error) {
     if (error instanceof InvalidFeedCursor) return problem(400, "invalid_cursor", error.message);
     if (!(error instanceof DatabaseUnavailable)) throw error;
-    recordUnavailablePage(userId, mode as FeedMode, error);
+    recordUnavailablePage(user.id, mode as FeedMode, error);
     return problem(503, "storage_unavailable", "the posts cannot be read; try again later", { "Retry-After": "1" });
   }
 }

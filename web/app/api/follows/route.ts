@@ -1,6 +1,6 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { parseFollow, sendFollow } from "@/lib/feed/follows";
+import { followBody, sendFollow } from "@/lib/feed/follows";
 import { pendingWrites } from "@/lib/feed/pending-writes";
 import { logger } from "@/lib/logger";
 import { DatabaseUnavailable } from "@/lib/platform/database";
@@ -12,7 +12,7 @@ import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
 
-const RULES = { parse: parseFollow, invalidCode: "invalid_follow", maxLength: 4096 };
+const RULES = { schema: followBody, invalidCode: "invalid_follow", maxLength: 4096 };
 
 /**
  * `POST /api/follows`: makes the session's user follow an author, or ends it. The body is `{user, author_id, follows}`.
@@ -22,7 +22,7 @@ export async function POST(request: NextRequest): Promise<Response> {
   const read = await readUserRequest(request, RULES);
   if (read instanceof Response) return read;
   const { userId, body } = read;
-  const count = (result: string) => metrics.count("web_follows_total", { result });
+  const count = (result: string) => metrics.follows.inc({ result });
 
   try {
     const follow = sendFollow(MLServiceClient.withTraceOf(request), userId, body, () => registerVisitor(userId));

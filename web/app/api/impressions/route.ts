@@ -1,6 +1,6 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { parseSeen } from "@/lib/feed/seen";
+import { seenBody } from "@/lib/feed/seen";
 import { metrics } from "@/lib/platform/metrics";
 import { problem } from "@/lib/platform/problem";
 import { readUserRequest } from "@/lib/platform/user-request";
@@ -8,7 +8,7 @@ import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
 
-const RULES = { parse: parseSeen, invalidCode: "invalid_impressions", maxLength: 256 * 1024 };
+const RULES = { schema: seenBody, invalidCode: "invalid_impressions", maxLength: 256 * 1024 };
 
 /**
  * `POST /api/impressions`: reports which posts of pages were on the screen of the session's user. The body is
@@ -18,7 +18,7 @@ export async function POST(request: NextRequest): Promise<Response> {
   const read = await readUserRequest(request, RULES);
   if (read instanceof Response) return read;
   const service = MLServiceClient.withTraceOf(request);
-  const count = (result: string) => metrics.count("web_impressions_total", { result }, read.body.pages.length);
+  const count = (result: string) => metrics.impressions.inc({ result }, read.body.pages.length);
   try {
     await Promise.all(read.body.pages.map((page) => service.reportSeen({ user_id: read.userId, ...page })));
     count("recorded");

@@ -2,12 +2,13 @@ import { type NextRequest, NextResponse } from "next/server";
 import { config } from "@/lib/platform/config";
 import { isId } from "@/lib/platform/ids";
 import { problem } from "@/lib/platform/problem";
-import { isSameOrigin, USER_COOKIE } from "@/lib/platform/session";
+import { isSameOrigin } from "@/lib/platform/same-origin";
+import { signSession } from "@/lib/platform/session-cookie";
 
 /** `POST /api/session {"user": id | null}`: switches the session to this user of the demo, or to a new visitor. */
 export async function POST(request: NextRequest): Promise<Response> {
   if (!config.demoUsers) {
-    return problem(404, "not_found", "the user switcher is off; remove DEMO_USERS=off to enable it");
+    return problem(404, "not_found", "the user switcher is off; set DEMO_USERS=on to enable it");
   }
   if (!isSameOrigin(request)) {
     return problem(403, "foreign_origin", "Origin: not this site; switch users on its own pages");
@@ -19,6 +20,6 @@ export async function POST(request: NextRequest): Promise<Response> {
   }
   const user = requested ?? crypto.randomUUID();
   const response = NextResponse.json({ user });
-  response.cookies.set(USER_COOKIE, user, { httpOnly: true, sameSite: "lax", path: "/", maxAge: 31_536_000 });
+  response.cookies.set(await signSession(user));
   return response;
 }

@@ -2,8 +2,8 @@ import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { decodeFeedCursor, InvalidFeedCursor } from "@/lib/feed/cursor";
 import { logger } from "@/lib/logger";
-import { problem } from "@/lib/platform/problem";
-import { sessionUserId } from "@/lib/platform/session";
+import { noSession, problem } from "@/lib/platform/problem";
+import { currentUser } from "@/lib/platform/session";
 import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
@@ -16,12 +16,12 @@ const HEADERS = { "Cache-Control": "no-store" };
  * that the service did not make. 503 while the service is unavailable.
  */
 export async function GET(request: NextRequest): Promise<Response> {
-  const userId = sessionUserId(request);
-  if (userId === null) return problem(400, "no_user", "the session has no user; load the feed page first");
+  const user = await currentUser(request);
+  if (user === null) return noSession();
   try {
-    const { serviceCursor } = decodeFeedCursor(userId, null, request.nextUrl.searchParams.get("cursor") ?? "");
+    const { serviceCursor } = decodeFeedCursor(user.id, null, request.nextUrl.searchParams.get("cursor") ?? "");
     const client = MLServiceClient.withTraceOf(request);
-    const updates = serviceCursor === null ? NONE : await client.countUpdates(userId, serviceCursor);
+    const updates = serviceCursor === null ? NONE : await client.countUpdates(user.id, serviceCursor);
     return Response.json(updates, { headers: HEADERS });
   } catch (error) {
     if (error instanceof InvalidFeedCursor) return problem(400, "invalid_cursor", error.message);

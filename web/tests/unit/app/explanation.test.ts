@@ -5,6 +5,7 @@ import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
 import { GET } from "@/app/api/posts/[id]/explanation/route";
 import { useFeedService } from "@/tests/support/fake-feed-service";
+import { sessionCookie } from "@/tests/support/session";
 
 const POST = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
@@ -18,7 +19,8 @@ describe("GET /api/posts/ID/explanation", () => {
     service.requests.length = 0;
   });
 
-  const explanation = async (id: string, cookie = "feed_user=ann") => {
+  const explanation = async (id: string, user: string | null = "ann") => {
+    const cookie = user ? await sessionCookie(user) : "";
     const request = new NextRequest(`http://feed.example/api/posts/${id}/explanation`, { headers: { cookie } });
     const response = await GET(request, { params: Promise.resolve({ id }) });
     const body = (await response.json()) as { code?: string };
@@ -38,10 +40,10 @@ describe("GET /api/posts/ID/explanation", () => {
     assert.deepEqual(await explanation("post-1"), [404, "unknown_post"]);
   });
 
-  it("returns 503 while the service is unavailable, and 400 without a session", async () => {
+  it("returns 503 while the service is unavailable, and 401 without a session", async () => {
     service.behaviour = { kind: "status", status: 500 };
 
     assert.deepEqual(await explanation(POST), [503, "explanation_unavailable"]);
-    assert.deepEqual(await explanation(POST, ""), [400, "no_user"]);
+    assert.deepEqual(await explanation(POST, null), [401, "no_session"]);
   });
 });

@@ -6,6 +6,7 @@ import { NextRequest } from "next/server";
 import { GET } from "@/app/api/updates/route";
 import { encodeFeedCursor, firstPosition } from "@/lib/feed/cursor";
 import { useFeedService } from "@/tests/support/fake-feed-service";
+import { sessionCookie } from "@/tests/support/session";
 
 describe("GET /api/updates", () => {
   const service = new FakeFeedService(["11111111-1111-4111-8111-111111111111"]);
@@ -19,9 +20,9 @@ describe("GET /api/updates", () => {
 
   const cursorOf = (user: string, serviceCursor: string | null) =>
     encodeFeedCursor(user, { ...firstPosition("following"), serviceCursor });
-  const updates = async (cursor: string, cookie = "feed_user=ann") => {
+  const updates = async (cursor: string, user: string | null = "ann") => {
     const url = `http://feed.example/api/updates?${new URLSearchParams({ cursor })}`;
-    const response = await GET(new NextRequest(url, { headers: { cookie } }));
+    const response = await GET(new NextRequest(url, { headers: { cookie: user ? await sessionCookie(user) : "" } }));
     const body = (await response.json()) as { code?: string };
     return [response.status, body.code ?? body];
   };
@@ -47,13 +48,13 @@ describe("GET /api/updates", () => {
     assert.deepEqual(await updates(cursorOf("ann", "ann|following|")), [503, "updates_unavailable"]);
   });
 
-  for (const [problem, cursor, cookie, expected] of [
-    ["another user's cursor", cursorOf("bob", "bob|following|"), "feed_user=ann", [400, "invalid_cursor"]],
-    ["no cursor", "", "feed_user=ann", [400, "invalid_cursor"]],
-    ["no session", "x", "", [400, "no_user"]],
+  for (const [problem, cursor, user, expected] of [
+    ["another user's cursor", cursorOf("bob", "bob|following|"), "ann", [400, "invalid_cursor"]],
+    ["no cursor", "", "ann", [400, "invalid_cursor"]],
+    ["no session", "x", null, [401, "no_session"]],
   ] as const) {
     it(`rejects a request with ${problem}`, async () => {
-      assert.deepEqual(await updates(cursor, cookie), expected);
+      assert.deepEqual(await updates(cursor, user), expected);
       assert.equal(service.requests.length, 0);
     });
   }

@@ -9,6 +9,7 @@ import { POST as postFollow } from "@/app/api/follows/route";
 import { POST as postFeedback } from "@/app/api/feedback/route";
 import { POST as postImpressions } from "@/app/api/impressions/route";
 import { useFeedService } from "@/tests/support/fake-feed-service";
+import { sessionCookie } from "@/tests/support/session";
 
 const ID = "11111111-1111-4111-8111-111111111111";
 const HIDE = { action: "hide_post", post_id: ID, event_id: "22222222-2222-4222-8222-222222222222" };
@@ -17,6 +18,10 @@ const EVENT = { ...LIKE, event_id: "33333333-3333-4333-8333-333333333333", occur
 
 const FOLLOW = { author_id: "bob", follows: true };
 const SEEN = { pages: [{ request_id: "r1", seen: [ID] }] };
+
+/** The session of Ann with the signature of another secret. */
+const FORGED_COOKIE =
+  "feed_session=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.FkMYsMVkc-kkKLsG6yUNMeT6-Im1zHvEoRBwsrwMHdc";
 
 describe("a route that changes data", () => {
   const service = new FakeFeedService([ID]);
@@ -32,10 +37,10 @@ describe("a route that changes data", () => {
     service.follows.clear();
   });
 
-  const requestOf = (body: unknown, headers: Record<string, string> = {}) =>
+  const requestOf = async (body: unknown, headers: Record<string, string> = {}) =>
     new NextRequest("http://feed.example/api", {
       method: "POST",
-      headers: { cookie: "feed_user=ann", ...headers },
+      headers: { cookie: await sessionCookie("ann"), ...headers },
       body: typeof body === "string" ? body : JSON.stringify(body),
     });
   const resultOf = async (response: Response) => {
@@ -52,22 +57,23 @@ describe("a route that changes data", () => {
   ] as const) {
     describe(name, () => {
       it("accepts the action of the session's user", async () => {
-        const response = await post(requestOf({ ...body, user: "ann" }));
+        const response = await post(await requestOf({ ...body, user: "ann" }));
 
         assert.equal(response.status, 202);
         assert.equal(service.requests.length, 1);
       });
 
       for (const [problem, request, expected] of [
-        ["no session", requestOf(body, { cookie: "" }), [400, "no_user"]],
-        ["another site", requestOf(body, { "sec-fetch-site": "cross-site" }), [403, "foreign_origin"]],
-        ["another user", requestOf({ ...body, user: "bob" }), [409, "other_user"]],
-        ["an invalid body", requestOf({ user: "ann" }), [400, invalidCode]],
-        ["a body that is not JSON", requestOf("{"), [400, invalidCode]],
-        ["a long body", requestOf({ ...body, filler: "x".repeat(600_000) }), [413, "too_large"]],
+        ["no session", () => requestOf(body, { cookie: "" }), [401, "no_session"]],
+        ["a forged session", () => requestOf(body, { cookie: FORGED_COOKIE }), [401, "no_session"]],
+        ["another site", () => requestOf(body, { "sec-fetch-site": "cross-site" }), [403, "foreign_origin"]],
+        ["another user", () => requestOf({ ...body, user: "bob" }), [409, "other_user"]],
+        ["an invalid body", () => requestOf({ user: "ann" }), [400, invalidCode]],
+        ["a body that is not JSON", () => requestOf("{"), [400, invalidCode]],
+        ["a long body", () => requestOf({ ...body, filler: "x".repeat(600_000) }), [413, "too_large"]],
       ] as const) {
         it(`rejects a request with ${problem}`, async () => {
-          assert.deepEqual(await resultOf(await post(request)), expected);
+          assert.deepEqual(await resultOf(await post(await request())), expected);
           assert.equal(service.requests.length, 0);
         });
       }
@@ -75,7 +81,7 @@ describe("a route that changes data", () => {
       it("returns 503 while the service is unavailable", async () => {
         service.behaviour = { kind: "status", status: 503, retryAfter: 7 };
 
-        const response = await post(requestOf(body));
+        const response = await post(await requestOf(body));
 
         assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "7"]);
       });
@@ -86,7 +92,7 @@ describe("a route that changes data", () => {
     it("is reported for the session's user, page by page", async () => {
       const pages = ["r1", "r2"].map((request_id) => ({ request_id, seen: [ID] }));
 
-      await postImpressions(requestOf({ pages: pages.map((page) => ({ ...page, user_id: "eve" })) }));
+      await postImpressions(await requestOf({ pages: pages.map((page) => ({ ...page, user_id: "eve" })) }));
 
       assert.deepEqual(
         service.seenReports,
@@ -97,25 +103,25 @@ describe("a route that changes data", () => {
     it("is accepted for a visitor whom the service does not know", async () => {
       service.behaviour = { kind: "status", status: 404, code: "unknown_user" };
 
-      assert.equal((await postImpressions(requestOf(SEEN))).status, 202);
+      assert.equal((await postImpressions(await requestOf(SEEN))).status, 202);
     });
   });
 
   describe("feedback", () => {
     it("is stored for the session's user, and undo takes it back", async () => {
-      await postFeedback(requestOf(HIDE));
+      await postFeedback(await requestOf(HIDE));
       assert.deepEqual(
         service.controls.get("ann")?.map(({ action, post_id }) => [action, post_id]),
         [["hide_post", ID]],
       );
 
-      await postFeedback(requestOf({ ...HIDE, event_id: EVENT.event_id, undo: true }));
+      await postFeedback(await requestOf({ ...HIDE, event_id: EVENT.event_id, undo: true }));
       assert.deepEqual(service.controls.get("ann"), []);
     });
 
     it("is sent with its event_id, so that a repetition is stored once", async () => {
-      await postFeedback(requestOf(HIDE));
-      await postFeedback(requestOf(HIDE));
+      await postFeedback(await requestOf(HIDE));
+      await postFeedback(await requestOf(HIDE));
 
       assert.equal(service.feedbackIds.size, 1);
       assert.equal((service.requests[1]?.body as { event_id: string }).event_id, HIDE.event_id);
@@ -128,7 +134,7 @@ describe("a route that changes data", () => {
       it(`returns the final answer ${code} of the service`, async () => {
         service.behaviour = { kind: "status", status, code };
 
-        assert.deepEqual(await resultOf(await postFeedback(requestOf(HIDE))), [status, code]);
+        assert.deepEqual(await resultOf(await postFeedback(await requestOf(HIDE))), [status, code]);
       });
     }
   });
@@ -138,7 +144,7 @@ describe("a route that changes data", () => {
       service.events.set("1", { user_id: "ann", post_id: ID, interaction_type: "like" });
       service.events.set("2", { user_id: "bob", post_id: ID, interaction_type: "like" });
 
-      const response = await postRetraction(requestOf({ ...LIKE, user_id: "bob" }));
+      const response = await postRetraction(await requestOf({ ...LIKE, user_id: "bob" }));
 
       assert.deepEqual(await response.json(), { status: "retracted", removed: 1 });
       assert.deepEqual([...service.events.keys()], ["2"]);
@@ -147,10 +153,10 @@ describe("a route that changes data", () => {
 
   describe("a follow", () => {
     it("is stored for the session's user, and ends", async () => {
-      await postFollow(requestOf({ ...FOLLOW, user_id: "eve" }));
+      await postFollow(await requestOf({ ...FOLLOW, user_id: "eve" }));
       assert.deepEqual([...(service.follows.get("ann") ?? [])], ["bob"]);
 
-      const response = await postFollow(requestOf({ ...FOLLOW, follows: false }));
+      const response = await postFollow(await requestOf({ ...FOLLOW, follows: false }));
       assert.deepEqual([response.status, await response.json()], [202, { status: "unfollowed" }]);
       assert.equal(service.follows.get("ann")?.size, 0);
     });
@@ -161,14 +167,14 @@ describe("a route that changes data", () => {
       [{ author_id: "ann", follows: true }, [422, "invalid_follow"]],
     ] as const) {
       it(`with ${JSON.stringify(body)} is rejected`, async () => {
-        assert.deepEqual(await resultOf(await postFollow(requestOf(body))), expected);
+        assert.deepEqual(await resultOf(await postFollow(await requestOf(body))), expected);
       });
     }
 
     it("returns the final answer of a service that does not store follows", async () => {
       service.behaviour = { kind: "status", status: 409, code: "managed_elsewhere" };
 
-      assert.deepEqual(await resultOf(await postFollow(requestOf(FOLLOW))), [409, "managed_elsewhere"]);
+      assert.deepEqual(await resultOf(await postFollow(await requestOf(FOLLOW))), [409, "managed_elsewhere"]);
     });
   });
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { type FeedEvent, FeedServiceError, type Interaction } from "@feed/client";
-import { deliver, parseEvents, toInteractions } from "@/lib/feed/events";
+import { deliver, eventsBody, toInteractions } from "@/lib/feed/events";
+import { parseBody } from "@/lib/platform/body";
 
 const uuid = (index: number) => `${index.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`;
 const NOON_MS = Date.parse("2026-03-01T12:00:00Z");
@@ -135,22 +136,22 @@ describe("event times", () => {
 
 describe("the body of POST /api/events", () => {
   it("is returned unchanged if it is valid", () => {
-    const parsed = parseEvents({ user: "ann", events: [event(1)], sent_at: "2026-03-01T12:00:00Z" });
+    const parsed = parseBody(eventsBody, { user: "ann", events: [event(1)], sent_at: "2026-03-01T12:00:00Z" });
 
-    assert.deepEqual(parsed, { user: "ann", events: [event(1)], sentAtMs: NOON_MS });
+    assert.deepEqual(parsed, { user: "ann", events: [event(1)], sent_at: NOON_MS });
   });
 
   for (const [name, body, message] of [
     ["no list", {}, /^events must be a list/],
-    ["null", null, /^events must be a list/],
+    ["null", null, /^body must be an object/],
     ["an empty list", { events: [] }, /^events must be a list/],
-    ["a value that is not an event", { events: [event(0), 7] }, /^events\[1\]\.event_id/],
+    ["a value that is not an event", { events: [event(0), 7] }, /^events\[1\] must be an event/],
     ["an unknown type", { events: [{ ...event(0), interaction_type: "hug" }] }, /interaction_type must be one of/],
     ["an invalid time", { events: [{ ...event(0), occurred_at: "soon" }] }, /occurred_at must be a time/],
     ["metadata that is not an object", { events: [{ ...event(0), metadata: [] }] }, /metadata must be an object/],
   ] as const) {
     it(`is rejected with ${name}, and the error names the place`, () => {
-      assert.throws(() => parseEvents(body), { name: "SyntaxError", message });
+      assert.throws(() => parseBody(eventsBody, body), { name: "SyntaxError", message });
     });
   }
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Feedback, FeedServiceError } from "@feed/client";
-import { isFinalRejection, parseFeedback, parseRetraction, retract, sendFeedback } from "@/lib/feed/feedback";
+import { feedbackBody, isFinalRejection, retract, retractionBody, sendFeedback } from "@/lib/feed/feedback";
+import { parseBody } from "@/lib/platform/body";
 
 const POST = "11111111-1111-4111-8111-111111111111";
 const EVENT = "22222222-2222-4222-8222-222222222222";
@@ -10,26 +11,35 @@ const MUTE = { action: "mute_author", author_id: "bob", event_id: EVENT };
 
 describe("the body of POST /api/feedback", () => {
   it("is returned without unknown fields if it is valid", () => {
-    const { user, feedback } = parseFeedback({ ...HIDE, user: "ann", undo: true, user_id: "eve" });
+    const body = parseBody(feedbackBody, { ...HIDE, user: "ann", undo: true, user_id: "eve" });
 
-    assert.deepEqual([user, feedback], ["ann", { ...HIDE, undo: true }]);
+    assert.deepEqual(body, { ...HIDE, user: "ann", undo: true });
   });
 
   it("sets the control if it does not say undo", () => {
-    assert.deepEqual(parseFeedback(MUTE).feedback, { ...MUTE, undo: false });
+    assert.deepEqual(parseBody(feedbackBody, MUTE), { ...MUTE, undo: false });
   });
 
   for (const [name, body, message] of [
-    ["null", null, /^event_id must be a UUID/],
+    ["null", null, /^body must be an object/],
+    ["no event_id", { ...HIDE, event_id: undefined }, /^event_id must be a UUID/],
     ["an unknown action", { ...HIDE, action: "hug" }, /^action must be one of hide_post/],
     ["no post", { ...HIDE, post_id: undefined }, /^post_id must be/],
     ["no author", { ...MUTE, author_id: 7 }, /^author_id must be/],
-    ["an author for an action on a post", { ...HIDE, author_id: "bob" }, /^author_id must be absent for hide_post/],
-    ["a post for an action on an author", { ...MUTE, post_id: POST }, /^post_id must be absent for mute_author/],
+    [
+      "an author for an action on a post",
+      { ...HIDE, author_id: "bob" },
+      /^author_id must be absent for an action on a post/,
+    ],
+    [
+      "a post for an action on an author",
+      { ...MUTE, post_id: POST },
+      /^post_id must be absent for an action on an author/,
+    ],
     ["an undo that is not a boolean", { ...HIDE, undo: "yes" }, /^undo must be true or false/],
   ] as const) {
     it(`is rejected with ${name}, and the error names the field`, () => {
-      assert.throws(() => parseFeedback(body), { name: "SyntaxError", message });
+      assert.throws(() => parseBody(feedbackBody, body), { name: "SyntaxError", message });
     });
   }
 });
@@ -38,15 +48,16 @@ describe("the body of POST /api/events/retract", () => {
   it("is returned if it is valid", () => {
     const body = { user: "ann", post_id: POST, interaction_type: "like" };
 
-    assert.deepEqual(parseRetraction(body), body);
+    assert.deepEqual(parseBody(retractionBody, body), body);
   });
 
   for (const [name, body, message] of [
-    ["null", null, /^post_id must be/],
+    ["null", null, /^body must be an object/],
+    ["no post", { interaction_type: "like" }, /^post_id must be/],
     ["an unknown type", { post_id: POST, interaction_type: "hug" }, /^interaction_type must be one of/],
   ] as const) {
     it(`is rejected with ${name}, and the error names the field`, () => {
-      assert.throws(() => parseRetraction(body), { name: "SyntaxError", message });
+      assert.throws(() => parseBody(retractionBody, body), { name: "SyntaxError", message });
     });
   }
 });

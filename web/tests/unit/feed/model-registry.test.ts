@@ -3,7 +3,8 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { headlineMetrics, readModelRegistry, renderModelMetrics } from "@/lib/feed/model-registry";
+import { headlineMetrics, readModelRegistry, recordModelFigures } from "@/lib/feed/model-registry";
+import { Metrics } from "@/lib/platform/metrics";
 
 const REGISTRY = {
   models: [
@@ -49,8 +50,10 @@ describe("the model registry", () => {
   it("is rendered with the metrics of the active model for Prometheus", async () => {
     write(JSON.stringify(REGISTRY));
 
-    const lines = (await renderModelMetrics()).split("\n");
+    const { modelFigure, registry } = new Metrics();
+    await recordModelFigures(modelFigure);
 
+    const lines = (await registry.metrics()).split("\n");
     assert.ok(lines.includes('feed_model_figure{version="v2",figure="learned ndcg@10"} 0.31'));
     assert.ok(!lines.some((line) => line.includes("v1")));
   });
@@ -60,6 +63,8 @@ describe("the model registry", () => {
     write("{half");
 
     assert.equal(await readModelRegistry(), null);
-    assert.equal(await renderModelMetrics(), "");
+    const { modelFigure } = new Metrics();
+    await recordModelFigures(modelFigure);
+    assert.deepEqual((await modelFigure.get()).values, []);
   });
 });

@@ -64,7 +64,7 @@ describe("the shadow mode", () => {
     assert.equal(typeof line["request_id"], "string");
     assert.equal(typeof line["duration_ms"], "number");
     assert.equal(page.posts.length, 20);
-    assert.match(metrics.render(0), /web_shadow_pages_total\{source="cold_start"\} \d/);
+    assert.match(await metrics.render(0), /web_shadow_pages_total\{source="cold_start"\} \d/);
   });
 
   it("asks for a page that does not count as shown", async () => {

@@ -88,7 +88,7 @@ describe("the client of the recommendation service", () => {
     MLServiceClient.withTraceOf(new Request("http://feed.example/api/feeds", { headers }));
 
   it("passes the trace headers of a request to the service, and no other header", async () => {
-    const headers = { traceparent: TRACEPARENT, tracestate: "vendor=1", cookie: "feed_user=ann" };
+    const headers = { traceparent: TRACEPARENT, tracestate: "vendor=1", cookie: "feed_session=ann" };
 
     await withTrace(headers).getRecommendations("ann");
 

@@ -1,6 +1,6 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { parseRetraction, retract } from "@/lib/feed/feedback";
+import { retractionBody, retract } from "@/lib/feed/feedback";
 import { logger } from "@/lib/logger";
 import { problem } from "@/lib/platform/problem";
 import { readUserRequest } from "@/lib/platform/user-request";
@@ -8,7 +8,7 @@ import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
 
-const RULES = { parse: parseRetraction, invalidCode: "invalid_retraction", maxLength: 4096 };
+const RULES = { schema: retractionBody, invalidCode: "invalid_retraction", maxLength: 4096 };
 
 /**
  * `POST /api/events/retract`: takes back all events of a type that the session's user has with a post, such as a like.

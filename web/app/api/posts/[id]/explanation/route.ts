@@ -2,20 +2,20 @@ import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { logger } from "@/lib/logger";
 import { isUuid } from "@/lib/platform/ids";
-import { problem } from "@/lib/platform/problem";
-import { sessionUserId } from "@/lib/platform/session";
+import { noSession, problem } from "@/lib/platform/problem";
+import { currentUser } from "@/lib/platform/session";
 import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
 
 /** `GET /api/posts/ID/explanation`: what the score of a post is made of, in the feed of the session's user. */
 export async function GET(request: NextRequest, context: { params: Promise<{ id: string }> }): Promise<Response> {
-  const userId = sessionUserId(request);
-  if (userId === null) return problem(400, "no_user", "the session has no user; load the feed page first");
+  const user = await currentUser(request);
+  if (user === null) return noSession();
   const { id } = await context.params;
   if (!isUuid(id)) return problem(404, "unknown_post", "id: not the UUID of a post");
   try {
-    const explanation = await MLServiceClient.withTraceOf(request).explainPost(userId, id);
+    const explanation = await MLServiceClient.withTraceOf(request).explainPost(user.id, id);
     if (explanation === null) return problem(404, "unknown_post", "id: no such post in the feed of the session's user");
     return Response.json(explanation, { headers: { "Cache-Control": "no-store" } });
   } catch (error) {
