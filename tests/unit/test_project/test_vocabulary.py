@@ -210,7 +210,11 @@ _FOLDERS: Final = (*_CODE, "docs", "deploy", "notebooks", ".github")
 _SUFFIXES: Final = (".py", ".md", ".ts", ".tsx", ".sh", ".css", ".sql", ".yml", ".ipynb")
 _AT_THE_ROOT: Final = ("*.md", "*.yml", ".env.example", "pyproject.toml", "Dockerfile")
 _NOT_OURS: Final = {"node_modules", "__pycache__", ".next", "dist", "build"}
-_GENERATED: Final = {"packages/feed-client/src/openapi.ts", "web/next-env.d.ts"}
+_GENERATED: Final = {
+    "packages/feed-client/src/openapi.ts",
+    "web/lib/platform/database-types.ts",
+    "web/next-env.d.ts",
+}
 
 
 def files(root: Path) -> Iterator[str]:

@@ -1,5 +1,7 @@
+import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { config } from "./config";
+import type { DB } from "./database-types";
 import { connectionSettings } from "./dsn";
 import { logger } from "@/lib/logger";
 
@@ -12,22 +14,25 @@ const CONNECT_TIMEOUT_MS = 400;
 /** Enforced by the client too, because `statement_timeout` does not fire on a frozen server. */
 const QUERY_TIMEOUT_MS = 1000;
 
-interface OpenPool {
+/** Queries of the tables and views of the service. */
+export type Database = Kysely<DB>;
+
+interface OpenDatabase {
   url: string;
-  pool: pg.Pool;
+  database: Database;
 }
 
 // Next.js may bundle a copy of this module into each route; a global lets all of them share one pool.
-const shared = globalThis as typeof globalThis & { feedDatabase?: OpenPool };
+const shared = globalThis as typeof globalThis & { feedDatabase?: OpenDatabase };
 
 /**
- * Runs one parameterised query on the pool. Throws DatabaseUnavailable if there is no database or it does not respond
- * in time. Errors of the query itself are thrown unchanged.
+ * Runs queries on the pool. Throws DatabaseUnavailable if there is no database or it does not respond in time. Errors of
+ * a query itself are thrown unchanged.
  */
-export async function query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-  const pool = currentPool();
+export async function read<Result>(run: (database: Database) => Promise<Result>): Promise<Result> {
+  const database = currentDatabase();
   try {
-    return (await pool.query<Row>(text, values)).rows;
+    return await run(database);
   } catch (error) {
     if (!isOutage(error)) throw error;
     throw new DatabaseUnavailable("the database did not respond", { cause: error });
@@ -38,11 +43,11 @@ export async function query<Row extends pg.QueryResultRow>(text: string, values:
 export async function closeDatabase(): Promise<void> {
   const open = shared.feedDatabase;
   shared.feedDatabase = undefined;
-  await open?.pool.end();
+  await open?.database.destroy();
 }
 
-/** The open pool; a new one if none is open or the database URL has changed. */
-function currentPool(): pg.Pool {
+/** The open database; a new one if none is open or its URL has changed. */
+function currentDatabase(): Database {
   const url = config.databaseUrl;
   if (!url) {
     throw new DatabaseUnavailable(
@@ -51,7 +56,7 @@ function currentPool(): pg.Pool {
   }
   // The embedded server may restart on another port.
   if (shared.feedDatabase?.url !== url) {
-    void shared.feedDatabase?.pool.end();
+    void shared.feedDatabase?.database.destroy();
     const { url: connectionString, options } = connectionSettings(url);
     const pool = new pg.Pool({
       connectionString,
@@ -63,9 +68,9 @@ function currentPool(): pg.Pool {
       application_name: "feed-web",
     });
     pool.on("error", (error) => logger.warn("database.connection_lost", { error }));
-    shared.feedDatabase = { url, pool };
+    shared.feedDatabase = { url, database: new Kysely({ dialect: new PostgresDialect({ pool }) }) };
   }
-  return shared.feedDatabase.pool;
+  return shared.feedDatabase.database;
 }
 
 function quoteIdentifier(identifier: string): string {
@@ -77,6 +82,7 @@ function quoteIdentifier(identifier: string): string {
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as Error & { code?: unknown }).code;
-  if (typeof code !== "string") return true; // pg throws errors without a code for timeouts and closed connections
+  // pg throws plain errors without a code for timeouts and closed connections
+  if (typeof code !== "string") return error.constructor === Error;
   return /^(08|53|57)/.test(code) || /^E[A-Z]+$/.test(code) || code === "3D000";
 }

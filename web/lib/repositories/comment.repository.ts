@@ -1,6 +1,7 @@
-import { query } from "@/lib/platform/database";
-import { VISIBLE } from "./post.repository";
-import { findUserUuid, HIDDEN_USERS, userName } from "./user.repository";
+import { sql } from "kysely";
+import { read } from "@/lib/platform/database";
+import { visibleTo } from "./post.repository";
+import { findUserUuid, hiddenUsers, userName } from "./user.repository";
 
 export interface Comment {
   id: string;
@@ -15,17 +16,29 @@ export interface Comment {
  */
 export async function findComments(viewerId: string, postId: string, limit: number): Promise<Comment[] | null> {
   const viewer = await findUserUuid(viewerId);
-  const posts = await query(`SELECT FROM feed_posts p WHERE p.id = $2 AND ${VISIBLE}`, [viewer, postId]);
-  if (posts.length === 0) return null;
-  const rows = await query<{ id: string; author: string; text: string; occurred_at: Date }>(
-    `SELECT * FROM (
-       SELECT i.id, ${userName("u", "n")} AS author, i.metadata->>'text' AS text, i.occurred_at
-       FROM user_interaction i JOIN feed_users u ON u.id = i.user_id LEFT JOIN feed_user_names n ON n.id = u.id
-       WHERE i.post_id = $2 AND i.interaction_type = 'comment' AND i.metadata->>'text' <> ''
-         AND (i.user_id IN (${HIDDEN_USERS})) IS NOT TRUE
-       ORDER BY i.occurred_at DESC LIMIT $3) newest
-     ORDER BY occurred_at`,
-    [viewer, postId, limit],
+  const post = await read((database) =>
+    database
+      .selectFrom("feed_posts as p")
+      .select("p.id")
+      .where("p.id", "=", postId)
+      .where(visibleTo(viewer))
+      .executeTakeFirst(),
   );
-  return rows.map(({ occurred_at, ...comment }) => ({ ...comment, createdAt: occurred_at.toISOString() }));
+  if (!post) return null;
+  const text = sql<string>`i.metadata->>'text'`;
+  const rows = await read((database) =>
+    database
+      .selectFrom("user_interaction as i")
+      .innerJoin("feed_users as u", "u.id", "i.user_id")
+      .leftJoin("feed_user_names as n", "n.id", "u.id")
+      .select(["i.id", userName("u", "n").as("author"), text.as("text"), "i.occurred_at"])
+      .where("i.post_id", "=", postId)
+      .where("i.interaction_type", "=", "comment")
+      .where(text, "<>", "")
+      .where(({ eb }) => sql<boolean>`(${eb("i.user_id", "in", hiddenUsers(database, viewer))}) IS NOT TRUE`)
+      .orderBy("i.occurred_at", "desc")
+      .limit(limit)
+      .execute(),
+  );
+  return rows.reverse().map(({ occurred_at, ...comment }) => ({ ...comment, createdAt: occurred_at.toISOString() }));
 }

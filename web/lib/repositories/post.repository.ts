@@ -1,8 +1,10 @@
 import type { FeedMode } from "@feed/client";
+import { type SelectQueryBuilder, sql } from "kysely";
 import type { TimePosition } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
-import { query } from "@/lib/platform/database";
-import { findUserUuid, HIDDEN_USERS, userName } from "./user.repository";
+import { type Database, read } from "@/lib/platform/database";
+import type { DB } from "@/lib/platform/database-types";
+import { findUserUuid, hiddenUsers, userName } from "./user.repository";
 
 /**
  * A post with its dense number `seq` and its time in microseconds. Cursors store the `seq` of shown posts, because it is
@@ -10,71 +12,45 @@ import { findUserUuid, HIDDEN_USERS, userName } from "./user.repository";
  */
 export type PostWithSeq = PostWithUser & TimePosition;
 
-interface PostRow {
+/** Random posts are drawn from this many of the newest eligible posts, so that the cost does not grow with the table. */
+const MAX_RANDOM_CANDIDATES = 2000;
+
+/** A row of feed_posts, in a query that has an order of its own. */
+interface SelectedPost {
   id: string;
   seq: string;
-  created_us: string;
-  external_id: string;
-  content: string | null;
-  tags: string[];
-  created_at: Date;
+  external_id: string | null;
   author_id: string | null;
-  author_name: string | null;
-  author_followed: boolean;
-  likes: string;
-  comments: string;
-  shares: string;
-  liked: boolean;
-  shared: boolean;
+  content: string | null;
+  tags: string[] | null;
+  created_at: Date;
+  ordinal: number;
 }
 
-const COLUMNS = `
-  p.id, p.seq, COALESCE(p.external_id, p.id::text) AS external_id, p.content, COALESCE(p.tags, '{}') AS tags, p.created_at,
-  (extract(epoch FROM p.created_at) * 1000000)::bigint AS created_us,
-  COALESCE(a.external_id, a.id::text) AS author_id, ${userName("a", "n")} AS author_name,
-  EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = $1 AND f.followee_id = a.id) AS author_followed,
-  GREATEST(COALESCE(c.like_count, 0), COALESCE(e.likes, 0)) AS likes,
-  GREATEST(COALESCE(c.comment_count, 0), COALESCE(e.comments, 0)) - h.comments AS comments, COALESCE(e.shares, 0) AS shares,
-  COALESCE(o.likes > 0, false) AS liked, COALESCE(o.shares > 0, false) AS shared`;
-
-// Triggers of the service keep the counts: a post has a few rows, and a user has one with each post.
-const JOINS = `
-  LEFT JOIN feed_users a ON a.id = p.author_id
-  LEFT JOIN feed_user_names n ON n.id = a.id
-  LEFT JOIN feed_post_counts c ON c.id = p.id
-  CROSS JOIN LATERAL (
-    SELECT sum(g.likes) AS likes, sum(g.comments) AS comments, sum(g.shares) AS shares
-    FROM feed_engagement_count g WHERE g.post_id = p.id
-  ) e
-  LEFT JOIN feed_engagement o ON o.post_id = p.id AND o.user_id = $1
-  CROSS JOIN LATERAL (
-    SELECT COALESCE(sum(g.comments), 0) AS comments FROM feed_engagement g
-    WHERE g.post_id = p.id AND g.user_id IN (${HIDDEN_USERS})
-  ) h`;
-
 /**
- * Leaves out posts that the viewer may not see or does not want to see. The function belongs to the service and holds
+ * Leaves out posts `p` that the viewer may not see or does not want to see. The function belongs to the service and holds
  * all of its rules. OFFSET 0 makes PostgreSQL check post by post. Without it, the query for the newest posts may read
  * the whole table: 450 ms instead of 150 for 200,000 posts and 500 controls.
  */
-export const VISIBLE = `EXISTS (SELECT FROM feed_visible_posts($1::uuid) AS v(post_id) WHERE v.post_id = p.id OFFSET 0)`;
-/** Leaves out posts from the future and the viewer's own posts as well. */
-const ELIGIBLE = `p.created_at <= now() AND p.author_id IS DISTINCT FROM $1 AND ${VISIBLE}`;
-const UNSEEN = `NOT EXISTS (SELECT FROM user_interaction s WHERE s.user_id = $1 AND s.post_id = p.id)`;
-const FOLLOWED = `EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = $1 AND f.followee_id = p.author_id)`;
+export function visibleTo(viewer: string) {
+  return sql<boolean>`EXISTS (SELECT FROM feed_visible_posts(${viewer}::uuid) AS v(post_id) WHERE v.post_id = p.id OFFSET 0)`;
+}
 
-/** Random posts are drawn from this many of the newest eligible posts, so that the cost does not grow with the table. */
-const MAX_RANDOM_CANDIDATES = 2000;
+/** Leaves out posts from the future and the viewer's own posts as well. */
+function eligibleFor(viewer: string) {
+  return sql<boolean>`p.created_at <= now() AND p.author_id IS DISTINCT FROM ${viewer} AND ${visibleTo(viewer)}`;
+}
 
 /** The posts with these ids, in the same order. Posts that are deleted or not visible to the viewer are skipped. */
 export async function findPosts(viewerId: string, postIds: readonly string[]): Promise<PostWithSeq[]> {
   if (postIds.length === 0) return [];
-  const rows = await query<PostRow>(
-    `SELECT ${COLUMNS} FROM feed_posts p ${JOINS} WHERE p.id = ANY($2::uuid[]) AND ${VISIBLE}`,
-    [await findUserUuid(viewerId), postIds],
+  const viewer = await findUserUuid(viewerId);
+  return readPosts(viewer, (database) =>
+    selectPosts(database)
+      .select(sql<number>`array_position(${[...postIds]}::uuid[], p.id)`.as("ordinal"))
+      .where(sql<boolean>`p.id = ANY(${[...postIds]}::uuid[])`)
+      .where(visibleTo(viewer)),
   );
-  const found = new Map(rows.map((row) => [row.id, postFromRow(row)]));
-  return postIds.flatMap((id) => found.get(id) ?? []);
 }
 
 export interface EligiblePostsQuery {
@@ -90,52 +66,68 @@ export interface EligiblePostsQuery {
 
 /** Posts that the viewer may see, without the service: in random order for the ranked feed, else newest first. */
 export async function findEligiblePosts(viewerId: string, request: EligiblePostsQuery): Promise<PostWithSeq[]> {
-  const conditions = [ELIGIBLE, "p.seq <> ALL($2::bigint[])"];
-  if (!request.includeSeen) conditions.push(UNSEEN);
-  if (request.mode === "following") conditions.push(FOLLOWED);
+  const viewer = await findUserUuid(viewerId);
+  const isRandom = request.mode === "ranked";
+  return readPosts(viewer, (database) => {
+    const newest = selectNewest(database, viewer, request)
+      .limit(isRandom ? MAX_RANDOM_CANDIDATES : request.limit)
+      .as("p");
+    const ordinal = isRandom ? sql<number>`random()` : sql<number>`row_number() OVER ()`;
+    return database
+      .selectFrom(newest)
+      .selectAll()
+      .select(ordinal.as("ordinal"))
+      .orderBy("ordinal")
+      .limit(request.limit);
+  });
+}
+
+/** The posts of a request, newest first. */
+function selectNewest(database: Database, viewer: string, request: EligiblePostsQuery) {
   const { after } = request;
-  if (after) {
-    const time = `timestamptz 'epoch' + $4::bigint * interval '1 microsecond'`;
-    conditions.push(`p.created_at <= ${time} AND (p.created_at, p.seq) < (${time}, $5::bigint)`);
-  }
-  const newest = `
-    SELECT p.* FROM feed_posts p WHERE ${conditions.join(" AND ")}
-    ORDER BY p.created_at DESC, p.seq DESC`;
-  const selected =
-    request.mode === "ranked"
-      ? `SELECT *, random() AS ordinal FROM (${newest} LIMIT ${MAX_RANDOM_CANDIDATES}) p ORDER BY ordinal LIMIT $3`
-      : `SELECT *, row_number() OVER () AS ordinal FROM (${newest} LIMIT $3) p`;
-  const rows = await query<PostRow>(
-    `WITH p AS MATERIALIZED (${selected}) SELECT ${COLUMNS} FROM p ${JOINS} ORDER BY p.ordinal`,
-    [
-      await findUserUuid(viewerId),
-      [...request.excludeSeqs],
-      request.limit,
-      ...(after ? [after.createdUs, after.seq] : []),
-    ],
-  );
-  return rows.map(postFromRow);
+  const time = sql<Date>`timestamptz 'epoch' + ${after?.createdUs}::bigint * interval '1 microsecond'`;
+  const seen = sql<boolean>`EXISTS (SELECT FROM user_interaction s WHERE s.user_id = ${viewer} AND s.post_id = p.id)`;
+  const followed = sql<boolean>`EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = ${viewer} AND f.followee_id = p.author_id)`;
+  return selectPosts(database)
+    .where(eligibleFor(viewer))
+    .where(sql<boolean>`p.seq <> ALL(${[...request.excludeSeqs]}::bigint[])`)
+    .$if(!request.includeSeen, (posts) => posts.where(({ not }) => not(seen)))
+    .$if(request.mode === "following", (posts) => posts.where(followed))
+    .$if(after != null, (posts) =>
+      posts.where(sql<boolean>`p.created_at <= ${time} AND (p.created_at, p.seq) < (${time}, ${after?.seq}::bigint)`),
+    )
+    .orderBy("p.created_at", "desc")
+    .orderBy("p.seq", "desc");
 }
 
 /** The ids of the posts with these `seq`, newest first, at most `limit`. */
 export async function findPostIds(seqs: ReadonlySet<number>, limit: number): Promise<string[]> {
   if (seqs.size === 0) return [];
-  const rows = await query<{ id: string }>(
-    `SELECT id FROM feed_posts WHERE seq = ANY($1::bigint[]) ORDER BY created_at DESC LIMIT $2`,
-    [[...seqs], limit],
+  const rows = await read((database) =>
+    selectPosts(database)
+      .where(sql<boolean>`p.seq = ANY(${[...seqs]}::bigint[])`)
+      .orderBy("p.created_at", "desc")
+      .limit(limit)
+      .execute(),
   );
   return rows.map((row) => row.id);
 }
 
 /** The posts with the most engagement: the sum of the events of the last week, with a half-life of one day. */
 export async function findTrendingPosts(viewerId: string, limit: number): Promise<PostWithSeq[]> {
-  const rows = await query<{ post_id: string }>(
-    `SELECT i.post_id
-     FROM user_interaction i JOIN feed_posts p ON p.id = i.post_id
-     WHERE i.created_at > now() - interval '7 days' AND ${ELIGIBLE}
-     GROUP BY i.post_id
-     ORDER BY sum(0.5 ^ (extract(epoch FROM now() - i.created_at) / 86400.0)) DESC LIMIT $2`,
-    [await findUserUuid(viewerId), limit],
+  const viewer = await findUserUuid(viewerId);
+  const engagement = sql`sum(0.5 ^ (extract(epoch FROM now() - i.created_at) / 86400.0))`;
+  const rows = await read((database) =>
+    database
+      .selectFrom("user_interaction as i")
+      .innerJoin("feed_posts as p", "p.id", "i.post_id")
+      .select("i.post_id")
+      .where(sql<boolean>`i.created_at > now() - interval '7 days'`)
+      .where(eligibleFor(viewer))
+      .groupBy("i.post_id")
+      .orderBy(engagement, "desc")
+      .limit(limit)
+      .execute(),
   );
   return findPosts(
     viewerId,
@@ -143,29 +135,97 @@ export async function findTrendingPosts(viewerId: string, limit: number): Promis
   );
 }
 
-function postFromRow(row: PostRow): PostWithSeq {
-  return {
+/** The columns of posts `p` that a page shows. */
+function selectPosts(database: Database) {
+  return database
+    .selectFrom("feed_posts as p")
+    .select(["p.id", "p.seq", "p.external_id", "p.author_id", "p.content", "p.tags", "p.created_at"])
+    .$castTo<Omit<SelectedPost, "ordinal">>();
+}
+
+/**
+ * The selected posts in their order, with author and counts. Triggers of the service keep the counts: a post has a few
+ * rows, and a user has one with each post.
+ */
+async function readPosts(
+  viewer: string,
+  select: (database: Database) => SelectQueryBuilder<DB, never, SelectedPost>,
+): Promise<PostWithSeq[]> {
+  const rows = await read((database) =>
+    database
+      .with(
+        (cte) => cte("selected").materialized(),
+        () => select(database),
+      )
+      .selectFrom("selected as p")
+      .leftJoin("feed_users as a", "a.id", "p.author_id")
+      .leftJoin("feed_user_names as n", "n.id", "a.id")
+      .leftJoin("feed_post_counts as c", "c.id", "p.id")
+      .leftJoin("feed_engagement as own", (join) =>
+        join.onRef("own.post_id", "=", "p.id").on("own.user_id", "=", viewer),
+      )
+      .innerJoinLateral(
+        ({ selectFrom }) =>
+          selectFrom("feed_engagement_count as g")
+            .select(({ fn }) => [
+              fn.sum<string | null>("g.likes").as("likes"),
+              fn.sum<string | null>("g.comments").as("comments"),
+              fn.sum<string | null>("g.shares").as("shares"),
+            ])
+            .whereRef("g.post_id", "=", "p.id")
+            .as("e"),
+        (join) => join.onTrue(),
+      )
+      .innerJoinLateral(
+        ({ selectFrom }) =>
+          selectFrom("feed_engagement as g")
+            .select(({ fn }) => fn.sum<string | null>("g.comments").as("comments"))
+            .whereRef("g.post_id", "=", "p.id")
+            .where("g.user_id", "in", hiddenUsers(database, viewer))
+            .as("hidden"),
+        (join) => join.onTrue(),
+      )
+      .selectAll("p")
+      .select([
+        sql<string>`(extract(epoch FROM p.created_at) * 1000000)::bigint`.as("created_us"),
+        sql<string | null>`COALESCE(a.external_id, a.id::text)`.as("author_external_id"),
+        userName("a", "n").as("author_name"),
+        sql<boolean>`EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = ${viewer} AND f.followee_id = a.id)`.as(
+          "author_followed",
+        ),
+        "c.like_count as imported_likes",
+        "c.comment_count as imported_comments",
+        "e.likes",
+        "e.comments",
+        "e.shares",
+        "hidden.comments as hidden_comments",
+        "own.likes as own_likes",
+        "own.shares as own_shares",
+      ])
+      .orderBy("p.ordinal")
+      .execute(),
+  );
+  return rows.map((row) => ({
     id: row.id,
     seq: Number(row.seq),
     createdUs: Number(row.created_us),
-    externalId: row.external_id,
+    externalId: row.external_id ?? row.id,
     content: row.content,
-    tags: row.tags,
+    tags: row.tags ?? [],
     createdAt: row.created_at.toISOString(),
-    author: row.author_id === null ? null : authorFromRow(row, row.author_id),
-    likeCount: Number(row.likes),
-    commentCount: Number(row.comments),
+    author:
+      row.author_external_id === null
+        ? null
+        : {
+            id: row.author_external_id,
+            name: row.author_name ?? row.author_external_id,
+            followed: row.author_followed,
+          },
+    likeCount: Math.max(Number(row.imported_likes), Number(row.likes)),
+    commentCount: Math.max(Number(row.imported_comments), Number(row.comments)) - Number(row.hidden_comments),
     shareCount: Number(row.shares),
-    liked: row.liked,
-    shared: row.shared,
+    liked: Number(row.own_likes) > 0,
+    shared: Number(row.own_shares) > 0,
     why: null,
-  };
-}
-
-function authorFromRow(row: PostRow, id: string): PostWithUser["author"] {
-  return {
-    id,
-    name: row.author_name ?? id,
-    followed: row.author_followed,
-  };
+  }));
 }

@@ -1,4 +1,5 @@
-import { query } from "@/lib/platform/database";
+import { type NotNull, type RawBuilder, sql } from "kysely";
+import { type Database, read } from "@/lib/platform/database";
 import { canonicalId, isUuid, userUuid } from "@/lib/platform/ids";
 
 export interface DemoUser {
@@ -10,28 +11,46 @@ export interface DemoUser {
 /** The comment on the tables that the service created. Other tables belong to another application. */
 const OWNER_MARK = "made by the feed recommendation service";
 
+/** True for a control `k` that is in force. */
+const IN_FORCE = sql<boolean>`(k.until IS NULL OR k.until > now())`;
+
 /**
- * SQL for the name of a user, from a row of feed_users and one of feed_user_names. The view of another application may
- * have the column `username`; feed_user_names has the names in the service's own table.
+ * The name of a user, from a row of feed_users and one of feed_user_names. The view of another application may have the
+ * column `username`; feed_user_names has the names in the service's own table.
  */
-export function userName(user: string, names: string): string {
-  return `COALESCE(NULLIF(to_jsonb(${user})->>'username', ''), NULLIF(${names}.username, ''), ${user}.external_id)`;
+export function userName(user: string, names: string): RawBuilder<string> {
+  const [own, stored, id] = [sql.ref(user), sql.ref(`${names}.username`), sql.ref(`${user}.external_id`)];
+  return sql<string>`COALESCE(NULLIF(to_jsonb(${own})->>'username', ''), NULLIF(${stored}, ''), ${id})`;
 }
 
 /**
- * SQL for the users whose posts and comments the viewer $1 does not see: those whom the viewer mutes or blocks, and those
- * who block the viewer.
+ * The users whose posts and comments a viewer does not see: those whom the viewer mutes or blocks, and those who block
+ * the viewer.
  */
-export const HIDDEN_USERS = `
-  SELECT k.target_user_id FROM feed_controls k
-  WHERE k.user_id = $1 AND k.action IN ('mute_author', 'block_author') AND (k.until IS NULL OR k.until > now())
-  UNION ALL
-  SELECT k.user_id FROM feed_controls k
-  WHERE k.target_user_id = $1 AND k.action = 'block_author' AND (k.until IS NULL OR k.until > now())`;
+export function hiddenUsers(database: Database, viewer: string) {
+  const hidden = database
+    .selectFrom("feed_controls as k")
+    .select("k.target_user_id as user_id")
+    .where("k.user_id", "=", viewer)
+    .where("k.action", "in", ["mute_author", "block_author"])
+    .where(IN_FORCE);
+  return hidden.unionAll(blockers(database, viewer));
+}
+
+/** The users who block a viewer. */
+function blockers(database: Database, viewer: string) {
+  return database
+    .selectFrom("feed_controls as k")
+    .select("k.user_id")
+    .where("k.target_user_id", "=", viewer)
+    .where("k.action", "=", "block_author")
+    .where(IN_FORCE);
+}
 
 /** The primary key of the user with this id; of an unknown user, the one that they would have. */
 export async function findUserUuid(userId: string): Promise<string> {
-  const [row] = await query<{ id: string }>(`SELECT feed_user_id($1) AS id`, [userId]);
+  const id = sql<string | null>`feed_user_id(${userId})`.as("id");
+  const row = await read((database) => database.selectNoFrom(id).executeTakeFirst());
   return row?.id ?? userUuid(userId);
 }
 
@@ -40,43 +59,63 @@ export async function findUserUuid(userId: string): Promise<string> {
  * users who block the viewer.
  */
 export async function findUsers(viewerId: string, search: string, limit: number): Promise<DemoUser[]> {
-  const rows = await query<{ external_id: string; name: string; follower_count: string }>(
-    `SELECT u.external_id, ${userName("u", "n")} AS name,
-            GREATEST(n.follower_count, (SELECT count(*) FROM feed_follows f WHERE f.followee_id = u.id)) AS follower_count
-     FROM feed_users u LEFT JOIN feed_user_names n ON n.id = u.id
-     WHERE ($2 = '' OR ${userName("u", "n")} ILIKE $3 OR u.external_id ILIKE $3)
-       AND NOT EXISTS (
-         SELECT FROM feed_controls k WHERE k.user_id = u.id AND k.target_user_id = $1 AND k.action = 'block_author'
-         AND (k.until IS NULL OR k.until > now()))
-     ORDER BY u.created_at, u.external_id LIMIT $4`,
-    [await findUserUuid(viewerId), search, `%${search.replaceAll(/[\\%_]/g, "\\$&")}%`, limit],
+  const viewer = await findUserUuid(viewerId);
+  const pattern = `%${search.replaceAll(/[\\%_]/g, "\\$&")}%`;
+  const name = userName("u", "n");
+  const rows = await read((database) =>
+    database
+      .selectFrom("feed_users as u")
+      .leftJoin("feed_user_names as n", "n.id", "u.id")
+      .select(({ fn, selectFrom }) => [
+        "u.external_id",
+        name.as("name"),
+        "n.follower_count",
+        selectFrom("feed_follows as f")
+          .whereRef("f.followee_id", "=", "u.id")
+          .select(fn.countAll<string>().as("count"))
+          .as("counted"),
+      ])
+      .$if(search !== "", (users) =>
+        users.where(({ eb, or }) => or([eb(name, "ilike", pattern), eb("u.external_id", "ilike", pattern)])),
+      )
+      .where("u.id", "not in", blockers(database, viewer).where("k.user_id", "is not", null))
+      .orderBy("u.created_at")
+      .orderBy("u.external_id")
+      .limit(limit)
+      .$narrowType<{ external_id: NotNull }>()
+      .execute(),
   );
   return rows.map((row) => ({
     id: row.external_id,
     name: row.name,
-    followerCount: Number(row.follower_count),
+    followerCount: Math.max(Number(row.follower_count), Number(row.counted)),
   }));
 }
 
 /** The user's name; null if the user is not in the database. */
 export async function findUserName(userId: string): Promise<string | null> {
-  const rows = await query<{ name: string }>(
-    `SELECT ${userName("u", "n")} AS name FROM feed_users u LEFT JOIN feed_user_names n ON n.id = u.id WHERE u.id = feed_user_id($1)`,
-    [userId],
+  const row = await read((database) =>
+    database
+      .selectFrom("feed_users as u")
+      .leftJoin("feed_user_names as n", "n.id", "u.id")
+      .select(userName("u", "n").as("name"))
+      .where("u.id", "=", sql<string>`feed_user_id(${userId})`)
+      .executeTakeFirst(),
   );
-  return rows[0]?.name ?? null;
+  return row?.name ?? null;
 }
 
 /** Stores a visitor as a user. Does nothing if the user exists, or if another application stores the users. */
 export async function registerVisitor(userId: string): Promise<void> {
-  const [owner] = await query<{ comment: string | null }>(
-    `SELECT obj_description(to_regclass('users'), 'pg_class') AS comment`,
-  );
+  const comment = sql<string | null>`obj_description(to_regclass('users'), 'pg_class')`.as("comment");
+  const owner = await read((database) => database.selectNoFrom(comment).executeTakeFirst());
   if (owner?.comment !== OWNER_MARK) return;
   const [id, canonical] = [await findUserUuid(userId), canonicalId(userId)];
-  await query(`INSERT INTO users (id, external_id, username) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, [
-    id,
-    isUuid(canonical) ? canonical : userId,
-    `visitor-${id.slice(0, 8)}`,
-  ]);
+  await read((database) =>
+    database
+      .insertInto("users")
+      .values({ id, external_id: isUuid(canonical) ? canonical : userId, username: `visitor-${id.slice(0, 8)}` })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute(),
+  );
 }

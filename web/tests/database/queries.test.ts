@@ -1,12 +1,16 @@
 /** The queries of the application on a real PostgreSQL: what viewers may see, and views of another application. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import path from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
-import { closeDatabase, query } from "@/lib/platform/database";
+import { promisify } from "node:util";
+import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { findComments } from "@/lib/repositories/comment.repository";
 import { findEligiblePosts, findPostIds, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
 import { findUserName, findUsers, registerVisitor } from "@/lib/repositories/user.repository";
-import { Postgres } from "@/tests/support/postgres";
+import { CHECKOUT, Postgres } from "@/tests/support/postgres";
+import { query } from "@/tests/support/query";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 
 const NEWEST = { mode: "newest", limit: 500, excludeSeqs: new Set<number>(), includeSeen: true } as const;
@@ -42,6 +46,16 @@ describe("the queries", () => {
        VALUES ($1, $2, 'comment', jsonb_build_object('text', $3::text))`,
       [userUuid(user), post, text],
     );
+
+  it("have the types of the migrated tables and views", async () => {
+    const arguments_ = ["run", "--silent", "--workspace", "@feed/web", "generate", "--", "--verify"];
+    const env = { ...process.env, DATABASE_URL: postgres.url };
+
+    await assert.doesNotReject(
+      promisify(execFile)("npm", arguments_, { cwd: path.resolve(CHECKOUT), env }),
+      "run `npm run --workspace @feed/web generate` with DATABASE_URL",
+    );
+  });
 
   it("show no comment of a muted or blocked author, and none of an author who blocks the viewer", async () => {
     const post = await postOf("user-20");
