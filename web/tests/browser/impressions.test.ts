@@ -78,7 +78,10 @@ describe("the report of seen posts", { skip }, () => {
     const feed = await openFeed("user-2");
     const [first = ""] = await feed.ids();
     // The posts are in the HTML before the application has started, which then replaces dates by ages.
-    await feed.page.locator("article time", { hasText: /^\d+[hd]$/ }).first().waitFor();
+    await feed.page
+      .locator("article time", { hasText: /^\d+[hd]$/ })
+      .first()
+      .waitFor();
     await feed.page.waitForTimeout(GLANCE_MS);
 
     await feed.page.goto("about:blank"); // before the next batch
