@@ -13,13 +13,13 @@ from app.domain.services.ranking_context import RankingContext
 Rows = NDArray[np.intp]
 CLAIMED_KINDS: Final = tuple(kind for kind in EvidenceKind if kind is not EvidenceKind.NEW_FROM_READ_AUTHOR)
 """Kinds of evidence that scorers give a strength. NEW_FROM_READ_AUTHOR combines two of them."""
-Strengths = NDArray[np.float32]
+Strengths = NDArray[np.floating[Any]]
 """(n, len(CLAIMED_KINDS)) how much each kind raises the score of each post; one of 0 or less is no evidence."""
 
 
 def strengths_of(by_kind: Mapping[EvidenceKind, ArrayLike], n_posts: int) -> Strengths:
     """The strengths of `n_posts` posts from (n_posts,) values, or one value for all, of some of CLAIMED_KINDS."""
-    strengths = np.zeros((n_posts, len(CLAIMED_KINDS)), np.float32)
+    strengths = np.zeros((n_posts, len(CLAIMED_KINDS)))
     for kind, of_posts in by_kind.items():
         strengths[:, CLAIMED_KINDS.index(kind)] = of_posts
     return strengths
