@@ -377,7 +377,9 @@ export class FeedServiceClient {
 
 /** The given parameters as a query string; "" without any. */
 function query(parameters: Record<string, string | number | undefined>): string {
-  const given = Object.entries(parameters).flatMap(([name, value]) => (value === undefined ? [] : [[name, `${value}`]]));
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, `${value}`]],
+  );
   return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
 }
 

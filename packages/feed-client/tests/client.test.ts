@@ -314,7 +314,11 @@ describe("the service client", () => {
 
   it("ranks given posts, and reads similar posts, suggested users and pages of several users", async () => {
     const calls: string[] = [];
-    const answers: Record<string, object> = { rank: { recommendations: [] }, similar: { recommendations: [] }, batch: { pages: [] } };
+    const answers: Record<string, object> = {
+      rank: { recommendations: [] },
+      similar: { recommendations: [] },
+      batch: { pages: [] },
+    };
     const fetch: typeof globalThis.fetch = async (input, init) => {
       calls.push(`${init?.method} ${String(input)} ${String(init?.body ?? "")}`.trim());
       return Response.json(answers[/rank|similar|batch/.exec(String(input))?.[0] ?? ""] ?? { users: [] });
