@@ -69,6 +69,7 @@ OTHER_TABLES: Final[Mapping[str, str]] = {
     "feed_change_swept": "one transaction number",
     "feed_engagement": "likes, comments and shares by user, which triggers count and remove with user_interaction",
     "feed_engagement_backfill": "two numbers of events",
+    "feed_engagement_late": "events that were not counted yet, because another transaction had the row",
     "feed_engagement_count": "how many users like, comment and share each post",
     "feed_dropped_view": "definitions of views",
     "feed_import": "time shifts of data sets",

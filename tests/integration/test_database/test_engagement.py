@@ -170,6 +170,30 @@ def test_a_transaction_does_not_wait_for_another_one_with_the_same_post(
     assert rows(engine, COUNTS) == [(POSTS[0], 2, 0, 0)]
 
 
+def test_a_transaction_does_not_wait_for_another_one_with_the_same_user_and_post(
+    engine: Engine, tables: SqlTables
+) -> None:
+    """What it could not count is counted by the next write after the other one has ended."""
+    with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            connection.exec_driver_sql("SET LOCAL statement_timeout = '1s'")
+            connection.exec_driver_sql(ADD, (str(USERS[0]), str(POSTS[0]), "like"))
+            connection.exec_driver_sql(ADD, (str(USERS[0]), str(POSTS[0]), "comment"))
+        second.commit()
+        meanwhile = rows(engine, COUNTS)
+        first.commit()
+    tables.run(ADD, str(USERS[1]), str(POSTS[0]), "like")
+
+    assert meanwhile == []
+    assert rows(engine, COUNTS) == [(POSTS[0], 2, 2, 0)]
+    assert_exact(engine)
+    assert rows(engine, "SELECT FROM feed_engagement_late") == []
+
+    tables.remove_user(USERS[0])
+    tables.remove_user(USERS[1])
+    assert rows(engine, BY_USER) == []
+
+
 def test_events_of_before_the_migration_are_counted_in_portions(
     empty_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

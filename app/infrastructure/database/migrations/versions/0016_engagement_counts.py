@@ -3,6 +3,8 @@
 `feed_engagement` has a row for each user and post with such events, so a user counts once as one who liked or shared a
 post. `feed_engagement_count` has one row for each post, and a further one whenever the others are locked: a transaction
 never waits for another one with the same post, and cannot deadlock with it. `feed_post_engagement` shows the sums.
+If another transaction has locked the row of a user and post, the events go to `feed_engagement_late` instead, and the
+next statement that finds the row unlocked counts them.
 
 Events of before the triggers are counted after the migrations, in portions (`migrations/engagement_backfill.py`). Until
 an event is counted, the triggers ignore its removal.
@@ -47,7 +49,15 @@ CREATE TABLE {feed_engagement_backfill} (
     counted_seq bigint NOT NULL,
     last_seq bigint NOT NULL
 );
-COMMENT ON TABLE {feed_engagement_backfill} IS '{mark}'
+COMMENT ON TABLE {feed_engagement_backfill} IS '{mark}';
+
+CREATE TABLE {feed_engagement_late} (
+    post_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    interaction_type text NOT NULL,
+    n integer NOT NULL
+);
+COMMENT ON TABLE {feed_engagement_late} IS '{mark}'
 """
 
 # A row is counted if it is later than the triggers, or if the backfill has counted it.
@@ -68,12 +78,57 @@ DELETE FROM {feed_engagement_count} c USING (
 CLEAR = """
 DELETE FROM {feed_engagement};
 DELETE FROM {feed_engagement_count};
+DELETE FROM {feed_engagement_late};
 UPDATE {feed_engagement_backfill} SET counted_seq = last_seq;
 """
 
+IS_LOCKED = "lock_not_available OR deadlock_detected OR serialization_failure"
+COUNT = """
+    PERFORM {schema}.feed_engagement_count_late();
+    BEGIN
+{add}
+    EXCEPTION WHEN {is_locked} THEN
+        INSERT INTO {feed_engagement_late} SELECT post_id, user_id, interaction_type, n FROM ({rows}) AS events;
+    END;
+"""
+COUNT_LATE = """
+CREATE FUNCTION {schema}.feed_engagement_count_late() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '2ms' AS $body$
+DECLARE
+    late_posts uuid[];
+    late_users uuid[];
+    late_types text[];
+    late_numbers integer[];
+BEGIN
+    IF NOT EXISTS (SELECT FROM {feed_engagement_late})
+        OR current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN;
+    END IF;
+    WITH taken AS (
+        DELETE FROM {feed_engagement_late}
+        WHERE ctid = ANY (ARRAY(SELECT ctid FROM {feed_engagement_late} LIMIT 1000 FOR UPDATE SKIP LOCKED))
+        RETURNING *
+    )
+    SELECT array_agg(post_id), array_agg(user_id), array_agg(interaction_type), array_agg(n)
+    INTO late_posts, late_users, late_types, late_numbers FROM taken;
+    IF late_posts IS NULL THEN
+        RETURN;
+    END IF;
+{add}
+    DELETE FROM {feed_engagement} e USING unnest(late_posts, late_users) AS late (post_id, user_id)
+    WHERE e.post_id = late.post_id AND e.user_id = late.user_id AND e.likes = 0 AND e.comments = 0 AND e.shares = 0;
+EXCEPTION WHEN {is_locked} THEN
+    NULL;  -- they stay for a later statement
+END $body$;
+REVOKE ALL ON FUNCTION {schema}.feed_engagement_count_late() FROM PUBLIC
+"""
+LATE_ROWS = """
+SELECT * FROM unnest(late_posts, late_users, late_types, late_numbers)
+    AS late (post_id, user_id, interaction_type, n)"""
+
 FUNCTION = """
 CREATE FUNCTION {schema}.feed_engagement_{operation}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $body$
+SET search_path = pg_catalog, pg_temp SET lock_timeout = '2ms' AS $body$
 BEGIN
 {body}
     RETURN NULL;
@@ -88,7 +143,8 @@ TRANSITIONS = {
     "truncate": "",
 }
 RELATIONS = (
-    "feed_engagement", "feed_engagement_count", "feed_engagement_backfill", "feed_post_engagement",
+    "feed_engagement", "feed_engagement_count", "feed_engagement_backfill", "feed_engagement_late",
+    "feed_post_engagement",
 )  # fmt: skip
 
 
@@ -101,14 +157,21 @@ def upgrade() -> None:
     def rows(sign: int, source: str) -> str:
         return ROWS.format(sign=sign, rows=source, **names)
 
+    def counting(rows: str, then: str = "") -> str:
+        return COUNT.format(
+            schema=schema, add=add_engagement(schema, rows) + then, rows=rows, is_locked=IS_LOCKED, **names
+        )
+
     remove_empty = REMOVE_EMPTY.format(**names)
     bodies = {
-        "insert": add_engagement(schema, rows(1, "new_rows")),
-        "update": add_engagement(schema, f"{rows(-1, 'old_rows')} UNION ALL {rows(1, 'new_rows')}")
-        + remove_empty,
-        "delete": add_engagement(schema, rows(-1, "old_rows")) + remove_empty,
+        "insert": counting(rows(1, "new_rows")),
+        "update": counting(f"{rows(-1, 'old_rows')} UNION ALL {rows(1, 'new_rows')}", remove_empty),
+        "delete": counting(rows(-1, "old_rows"), remove_empty),
         "truncate": CLEAR.format(**names),
     }
+    op.execute(
+        COUNT_LATE.format(schema=schema, add=add_engagement(schema, LATE_ROWS), is_locked=IS_LOCKED, **names)
+    )
     for operation, body in bodies.items():
         op.execute(
             FUNCTION.format(
@@ -126,6 +189,7 @@ def downgrade() -> None:
     schema = feed_schema()
     for operation in TRANSITIONS:
         op.execute(f"DROP FUNCTION {schema}.feed_engagement_{operation}() CASCADE")
+    op.execute(f"DROP FUNCTION {schema}.feed_engagement_count_late()")
     op.execute(f"DROP VIEW {schema['feed_post_engagement']}")
-    for table in ("feed_engagement", "feed_engagement_count", "feed_engagement_backfill"):
+    for table in RELATIONS[:-1]:
         op.execute(f"DROP TABLE {schema[table]}")
