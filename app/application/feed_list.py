@@ -146,10 +146,8 @@ class FeedList:
         """The newest `count` posts that are not listed; with `on_page`, one of each thread that `on_page` lacks."""
         rows = self._rows_by_time(context)
         rows = first_eligible(pipeline, context, rows, count, self.listed.rows, on_page)
-        values, strengths = (
-            self.values_by_time(_age_days(context, rows)),
-            strengths_of({EvidenceKind.NEW: 1.0}, len(rows)),
-        )
+        values = self.values_by_time(_age_days(context, rows))
+        strengths = strengths_of({EvidenceKind.NEW: 1.0}, len(rows))
         return Page(rows, values, [self.reason] * len(rows), strengths)
 
     def start_by_time(self, now: float) -> TimePosition:

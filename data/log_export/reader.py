@@ -100,7 +100,7 @@ class _Export:
                         counts &= ~np.isin(events.seq, seqs)
                 parts.append(events[np.flatnonzero(counts)])
         events = EventColumns.concatenate(parts)
-        del parts  # so that sorting needs a second copy only
+        del parts  # the sort needs memory too
         events.sort_in_place()
         return events, has_older
 

@@ -1,6 +1,6 @@
 """Finding the rows of UUIDs, without a Python object for each."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from secrets import randbits
 from struct import Struct
@@ -241,7 +241,7 @@ def _halves(keys: Keys) -> NDArray[np.uint64]:
     return np.ascontiguousarray(keys).view(np.uint64).reshape(-1, 2)
 
 
-def uuid_keys_from_text(ids: list[str]) -> Keys:
+def uuid_keys_from_text(ids: Sequence[str]) -> Keys:
     """UUIDs as PostgreSQL writes them, as a (n,) ``V16`` array."""
     return np.frombuffer(bytes.fromhex("".join(ids).replace("-", "")), dtype=KEY_DTYPE)
 

@@ -28,7 +28,7 @@ from app.domain.feed.dataset import (
     UserColumns,
 )
 from app.domain.feed.row_checksums import Checksums, ComparedPosts, EventChecksums, FeedChecksums
-from app.domain.feed.uuid_index import Keys, UuidIndex, uuid_keys_from_text
+from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.schema import SchemaName
 
 log = structlog.get_logger()
@@ -227,16 +227,7 @@ def column_parts(
         yield list(zip(*part, strict=True))
 
 
-def _columns(connection: Connection, expressions: Sequence[str], source: str) -> list[list[Any]]:
-    """The values of each SQL expression for all rows of `source`."""
-    columns: list[list[Any]] = [[] for _ in expressions]
-    for part in column_parts(connection, expressions, source):
-        for column, values in zip(columns, part, strict=True):
-            column += values
-    return columns
-
-
-def _converted_columns(
+def _columns(
     connection: Connection, fields: Mapping[str, str], converts: Mapping[str, Convert], source: str
 ) -> dict[str, Any]:
     """The column of each field for all rows of `source`: an array, or a list where no function makes an array.
@@ -258,10 +249,6 @@ def _joined(parts: list[Any]) -> Any:
     return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else list(chain.from_iterable(parts))
 
 
-def _keys(ids: Sequence[str]) -> Keys:
-    return uuid_keys_from_text(list(ids))
-
-
 def _integers(values: Sequence[int]) -> NDArray[np.int64]:
     return np.array(values, np.int64)
 
@@ -281,7 +268,7 @@ def _few_texts(values: Sequence[str | None]) -> list[str | None]:
 
 
 _CONVERTS: Final[dict[str, Convert]] = {
-    "id": _keys,
+    "id": uuid_keys_from_text,
     **dict.fromkeys(("created_at", "seq", "checksum", "checksum_of_author"), _integers),
     **dict.fromkeys(("discoverable", "personalised", "show_sensitive", "visible", "sensitive"), _flags),
     **dict.fromkeys(("tags", "languages"), _tuples),
@@ -294,7 +281,7 @@ def read_users(
 ) -> tuple[UserColumns, NDArray[np.int64]]:
     """All users, and their checksums without those of their audiences. `own_tables` is as in `read_feed`."""
     fields = USER_FIELDS | {"checksum": USER_HASH}
-    columns = _converted_columns(connection, fields, _CONVERTS, user_source(schema, own_tables=own_tables))
+    columns = _columns(connection, fields, _CONVERTS, user_source(schema, own_tables=own_tables))
     users = UserColumns(
         columns["id"],
         columns["external_id"],
@@ -311,24 +298,24 @@ def _memberships(
     connection: Connection, schema: SchemaName, users: UuidIndex
 ) -> tuple[MembershipColumns, NDArray[np.int64]]:
     """All memberships, and their checksums."""
-    expressions = ("user_id::text", "audience_id", AUDIENCE_HASH)
-    ids, audiences, checksums = _columns(connection, expressions, MEMBERSHIPS.format_map(schema))
-    rows = users.rows(uuid_keys_from_text(ids))
+    fields = {"id": "user_id::text", "audience_id": "audience_id", "checksum": AUDIENCE_HASH}
+    columns = _columns(connection, fields, _CONVERTS, MEMBERSHIPS.format_map(schema))
+    rows = users.rows(columns["id"])
     known = rows >= 0
-    memberships = MembershipColumns(rows[known], list(compress(audiences, known.tolist())))
-    return memberships, np.array(checksums, np.int64)[known]
+    audiences = list(compress(columns["audience_id"], known.tolist()))
+    return MembershipColumns(rows[known], audiences), columns["checksum"][known]
 
 
 def _interests(
     connection: Connection, schema: SchemaName, users: UuidIndex
 ) -> tuple[InterestColumns, NDArray[np.int64]]:
     """All declared interests of known users, and their checksums."""
-    expressions = ("user_id::text", "tag", "author_id", INTEREST_HASH)
-    ids, tags, authors, checksums = _columns(connection, expressions, schema["user_interest"])
-    rows = users.rows(uuid_keys_from_text(ids))
+    fields = {"id": "user_id::text", "tag": "tag", "author_id": "author_id", "checksum": INTEREST_HASH}
+    columns = _columns(connection, fields, _CONVERTS, schema["user_interest"])
+    rows = users.rows(columns["id"])
     known = rows >= 0
-    tags, authors = (list(compress(column, known.tolist())) for column in (tags, authors))
-    return InterestColumns(rows[known], tags, authors), np.array(checksums, np.int64)[known]
+    tags, authors = (list(compress(columns[name], known.tolist())) for name in ("tag", "author_id"))
+    return InterestColumns(rows[known], tags, authors), columns["checksum"][known]
 
 
 def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostColumns, NDArray[np.int64]]:
@@ -338,8 +325,11 @@ def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostC
         "checksum": POST_HASH,
         "checksum_of_author": f"coalesce({AUTHOR_HASH}, 0)",
     }
-    converts: dict[str, Convert] = {**_CONVERTS, "author_id": lambda ids: users.rows(_keys(ids))}
-    columns = _converted_columns(connection, fields, converts, source)
+    converts: dict[str, Convert] = {
+        **_CONVERTS,
+        "author_id": lambda ids: users.rows(uuid_keys_from_text(ids)),
+    }
+    columns = _columns(connection, fields, converts, source)
     author = columns["author_id"]
     checksums = columns["checksum"] + np.where(author >= 0, columns["checksum_of_author"], 0)
     posts = PostColumns(
@@ -394,7 +384,7 @@ def _events(
         if len(pages) % _PAGES_PER_REPORT == 0:
             log.info("feed.reading", events=n_read)
     events = EventColumns.concatenate(pages)
-    pages.clear()  # before another copy
+    pages.clear()  # the sort needs memory too
     events.sort_in_place()
     return events, checksums
 
