@@ -68,7 +68,7 @@ if ! is_installed; then
 fi
 
 export NEXT_TELEMETRY_DISABLED=1
-npx prettier --check --log-level=warn package.json tsconfig.base.json packages web
+npx biome format --log-level=error
 npm run --silent --workspace @feed/client typecheck
 npm run --silent --workspace @feed/web typecheck
 npm run --silent --workspace @feed/client test

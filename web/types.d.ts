@@ -7,4 +7,5 @@ declare module "react" {
     [custom: `--${string}`]: string | number | undefined;
   }
 }
+
 export {};

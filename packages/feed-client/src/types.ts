@@ -24,7 +24,8 @@ export type InteractionType = Interaction["interaction_type"];
 export type BatchResult = Schemas["BatchResponse"];
 /** What to take back: all events of a type with a post, or the one event with an `event_id`. */
 export type Retraction =
-  { user_id: string; post_id: string; interaction_type: InteractionType } | { user_id: string; event_id: string };
+  | { user_id: string; post_id: string; interaction_type: InteractionType }
+  | { user_id: string; event_id: string };
 export type RetractResult = Schemas["RetractResponse"];
 export type PostFeedbackAction = "hide_post" | "not_interested" | "report_post";
 export type AuthorFeedbackAction = "mute_author" | "block_author";

@@ -2,7 +2,7 @@ import type { Health, Recommendation } from "@feed/client";
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
 import { currentViewer } from "@/app/viewer";
-import { headlineMetrics, readModelRegistry, type RegisteredModel } from "@/lib/feed/model-registry";
+import { headlineMetrics, type RegisteredModel, readModelRegistry } from "@/lib/feed/model-registry";
 import type { PostWithUser } from "@/lib/feed/post";
 import { getsRankedFeed } from "@/lib/feed/rollout";
 import { config } from "@/lib/platform/config";

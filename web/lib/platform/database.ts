@@ -1,9 +1,9 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
+import { logger } from "@/lib/logger";
 import { config } from "./config";
 import type { DB } from "./database-types";
 import { connectionSettings } from "./dsn";
-import { logger } from "@/lib/logger";
 
 /** The database is not configured, not reachable, or did not respond within the time limit. */
 export class DatabaseUnavailable extends Error {

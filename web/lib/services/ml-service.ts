@@ -10,9 +10,9 @@ import {
   type RecommendationRequest,
   type Retraction,
   type RetractResult,
-  type Updates,
   type SeenReport,
   type SeenResult,
+  type Updates,
 } from "@feed/client";
 import type { PostExplanation } from "@/lib/feed/post";
 import { logger } from "@/lib/logger";

@@ -8,8 +8,8 @@ import { userUuid } from "@/lib/platform/ids";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
-import { loadSmallFeed } from "@/tests/support/small-feed";
 import { browserCookie, OPERATOR_KEY, sessionUser } from "@/tests/support/session";
+import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
 const skip = findChromium() === null ? "no Chromium on this machine" : false;

@@ -6,8 +6,8 @@ import type { Browser, BrowserContext } from "playwright-core";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
-import { loadSmallFeed } from "@/tests/support/small-feed";
 import { browserCookie } from "@/tests/support/session";
+import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
 const skip = findChromium() === null ? "no Chromium on this machine" : false;

@@ -5,7 +5,7 @@ import type { Browser, BrowserContext } from "playwright-core";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { FeedService } from "@/tests/support/feed-service";
-import { countNodes, DESKTOP, type Load, measureLike, measureLoad, median, MOBILE } from "@/tests/support/measurements";
+import { countNodes, DESKTOP, type Load, MOBILE, measureLike, measureLoad, median } from "@/tests/support/measurements";
 import { Postgres } from "@/tests/support/postgres";
 import { WebServer } from "@/tests/support/web-server";
 

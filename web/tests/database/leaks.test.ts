@@ -13,8 +13,8 @@ import { closeDatabase } from "@/lib/platform/database";
 import { findPosts } from "@/lib/repositories/post.repository";
 import { useFeedService } from "@/tests/support/fake-feed-service";
 import { Postgres } from "@/tests/support/postgres";
-import { sessionCookie } from "@/tests/support/session";
 import { PrivateFeed } from "@/tests/support/private-feed";
+import { sessionCookie } from "@/tests/support/session";
 
 const POSTS = Number(process.env["LEAK_TEST_POSTS"] || 40);
 const IS_SHORT = POSTS <= 500;

@@ -1,6 +1,6 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { isFinalRejection, feedbackBody, sendFeedback } from "@/lib/feed/feedback";
+import { feedbackBody, isFinalRejection, sendFeedback } from "@/lib/feed/feedback";
 import { pendingWrites } from "@/lib/feed/pending-writes";
 import { logger } from "@/lib/logger";
 import { DatabaseUnavailable } from "@/lib/platform/database";

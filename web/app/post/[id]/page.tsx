@@ -1,5 +1,5 @@
-import { notFound } from "next/navigation";
 import Link from "next/link";
+import { notFound } from "next/navigation";
 import { currentViewer } from "@/app/viewer";
 import { Providers } from "@/components/providers";
 import { SinglePost } from "@/components/single-post";

@@ -4,8 +4,8 @@ import {
   decodeFeedCursor,
   encodeFeedCursor,
   type FeedPosition,
-  InvalidFeedCursor,
   firstPosition,
+  InvalidFeedCursor,
 } from "@/lib/feed/cursor";
 
 describe("the feed cursor", () => {

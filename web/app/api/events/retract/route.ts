@@ -1,6 +1,6 @@
 import { FeedServiceError } from "@feed/client";
 import type { NextRequest } from "next/server";
-import { retractionBody, retract } from "@/lib/feed/feedback";
+import { retract, retractionBody } from "@/lib/feed/feedback";
 import { logger } from "@/lib/logger";
 import { problem } from "@/lib/platform/problem";
 import { readUserRequest } from "@/lib/platform/user-request";
