@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests of the web application and of the client package.
 #
-#   scripts/run_web_tests.sh             format, types, unit tests, and the queries on a real PostgreSQL
+#   scripts/run_web_tests.sh             format, lint, types, unit tests, and the queries on a real PostgreSQL
 #   scripts/run_web_tests.sh --browser   installs the client package, builds the application and drives it in a real
 #                                        browser as well; the test of what the routes reveal has 10,000 posts
 #
@@ -68,7 +68,7 @@ if ! is_installed; then
 fi
 
 export NEXT_TELEMETRY_DISABLED=1
-npx biome format --log-level=error
+npx biome ci --error-on-warnings --log-level=error
 npm run --silent --workspace @feed/client typecheck
 npm run --silent --workspace @feed/web typecheck
 npm run --silent --workspace @feed/client test

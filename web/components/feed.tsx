@@ -121,6 +121,7 @@ function List({ feed, mode, announce }: ListProps) {
     <PostEntry key={post.id} post={post} requestId={requestId} position={index + 1} announce={announce} />
   );
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it hears the keys that posts leave to their list
     <div ref={list} onKeyDown={(event) => moveBetweenPosts(event, list.current)}>
       <div role="feed" aria-label="Posts" aria-busy={feed.fetchingMore}>
         {unseen.map(item)}
@@ -140,6 +141,7 @@ function List({ feed, mode, announce }: ListProps) {
 function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
   const { hasMore, fetchMore, fetchingMore, retrying } = feed;
   const sentinel = useRef<HTMLDivElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies(feed.entries.length): a new observer reports a sentinel that is still near the screen after a page
   useEffect(() => {
     if (!sentinel.current || !hasMore) return;
     // The last entry holds the current state.

@@ -14,6 +14,7 @@ export function ThemeToggle({ theme }: { theme: Theme }) {
     const next = NEXT[current];
     setCurrent(next);
     document.documentElement.dataset.theme = next;
+    // biome-ignore lint/suspicious/noDocumentCookie: not every browser has the Cookie Store API
     document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
   };
   return (

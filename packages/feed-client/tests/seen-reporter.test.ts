@@ -32,7 +32,7 @@ describe("the reporter of seen posts", () => {
       seen.add(post, page);
 
     assert.equal(tasks.length, 1);
-    tasks.forEach((task) => task());
+    for (const task of tasks) task();
     seen.add("a", "r1");
     await seen.flush();
 

@@ -145,7 +145,8 @@ function ModelTable({ models }: { models: RegisteredModel[] }) {
   if (models.length === 0) return <p className="quiet">The model registry cannot be read.</p>;
   const metricNames = headlineMetrics(models, MAX_METRICS);
   return (
-    <div className="table-frame" tabIndex={0} role="region" aria-label="Model versions">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls a wide table only where it has the focus
+    <section className="table-frame" tabIndex={0} aria-label="Model versions">
       <table>
         <thead>
           <tr>
@@ -176,7 +177,7 @@ function ModelTable({ models }: { models: RegisteredModel[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 
@@ -228,7 +229,7 @@ function Column({ title, posts, note, newest }: ColumnProps) {
             <p>{post.content ?? post.externalId}</p>
             <small>
               {post.author?.name ?? "unknown"} · {post.createdAt.slice(0, 10)} · {post.likeCount} likes
-              {post.recommendation && ` · ${describe(post.recommendation)}`}
+              {post.recommendation && ` · ${reasonAndScore(post.recommendation)}`}
               {newestIds.has(post.id) && " · also in newest"}
             </small>
           </li>
@@ -238,6 +239,6 @@ function Column({ title, posts, note, newest }: ColumnProps) {
   );
 }
 
-function describe({ reason, score }: Recommendation): string {
+function reasonAndScore({ reason, score }: Recommendation): string {
   return `${reason.replaceAll("_", " ")} ${score.toFixed(2)}`;
 }

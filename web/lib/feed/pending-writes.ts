@@ -32,4 +32,5 @@ export class PendingWrites {
 
 // Next.js may bundle a copy of this module into each route; a global lets all of them share one instance.
 const shared = globalThis as typeof globalThis & { feedPendingWrites?: PendingWrites };
-export const pendingWrites = (shared.feedPendingWrites ??= new PendingWrites());
+shared.feedPendingWrites ??= new PendingWrites();
+export const pendingWrites = shared.feedPendingWrites;

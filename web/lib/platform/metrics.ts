@@ -57,4 +57,5 @@ export class Metrics {
 
 // Next.js may bundle a copy of this module into each route; a global lets all of them share one instance.
 const shared = globalThis as typeof globalThis & { feedMetrics?: Metrics };
-export const metrics = (shared.feedMetrics ??= new Metrics());
+shared.feedMetrics ??= new Metrics();
+export const metrics = shared.feedMetrics;

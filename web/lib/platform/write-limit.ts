@@ -11,12 +11,9 @@ const shared = globalThis as typeof globalThis & { feedWriteLimiter?: RateLimite
  * are. Each process counts for itself.
  */
 export async function secondsUntilAllowed(userId: string, writes: number): Promise<number> {
-  const limiter = (shared.feedWriteLimiter ??= new RateLimiterMemory({
-    points: config.eventsPerMinute,
-    duration: WINDOW_SECONDS,
-  }));
+  shared.feedWriteLimiter ??= new RateLimiterMemory({ points: config.eventsPerMinute, duration: WINDOW_SECONDS });
   try {
-    await limiter.consume(userId, writes);
+    await shared.feedWriteLimiter.consume(userId, writes);
     return 0;
   } catch (error) {
     if (!(error instanceof RateLimiterRes)) throw error;

@@ -53,7 +53,7 @@ export class MLServiceClient {
   /** The first recommendations of the user's ranked list, best first; null when the service is unavailable. */
   async getRecommendations(userId: string, limit: number = 50): Promise<Recommendation[] | null> {
     const page = await this.getRecommendationPage({ user_id: userId, limit });
-    return page && page.recommendations;
+    return page?.recommendations ?? null;
   }
 
   /**

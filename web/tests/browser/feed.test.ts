@@ -613,7 +613,7 @@ describe("the feed page", { skip }, () => {
     await feed.waitForPosts();
 
     const last = service.requests.filter(({ path }) => path === "/recommendations/generate").at(-1);
-    assert.equal((last?.body as { user_id: string }).user_id, "user-11");
+    assert.equal((last?.body as { user_id: string } | undefined)?.user_id, "user-11");
   });
 
   it("shows a post on its own page, and stores the click and a like with the id of the page in the feed", async () => {

@@ -17,7 +17,7 @@ export class CapturedLog {
       if (typeof chunk !== "string" || !chunk.startsWith('{"level"')) return original(chunk);
       const line = JSON.parse(chunk) as LogLine;
       this.lines.push(line);
-      this.waiting.filter(({ event }) => event === line.event).forEach(({ resolve }) => resolve(line));
+      for (const { event, resolve } of this.waiting) if (event === line.event) resolve(line);
       return true;
     });
   }

@@ -186,10 +186,10 @@ function pair(one: string, other: string): string {
 /** Rows with these columns; names of users become their UUIDs. */
 function splitPairs(pairs: Set<string>, first: string, second: string): Record<string, unknown>[] {
   const isUser = (column: string) => /^(user|author|followe[re])_id$/.test(column);
-  const valueOf = (column: string, name: string) => (isUser(column) ? userUuid(name) : name);
+  const stored = (column: string, name: string) => (isUser(column) ? userUuid(name) : name);
   return [...pairs].map((text) => {
     const [one = "", other = ""] = text.split(" ");
-    return { [first]: valueOf(first, one), [second]: valueOf(second, other) };
+    return { [first]: stored(first, one), [second]: stored(second, other) };
   });
 }
 

@@ -89,7 +89,7 @@ export class FakeFeedService {
     await new Promise((resolve) => server.close(resolve));
   }
 
-  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<ServerResponse> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString();
@@ -104,13 +104,12 @@ export class FakeFeedService {
         break;
       case "stalled":
         response.writeHead(200, { "Content-Type": "application/json" }).write("{");
-        return;
+        return response;
       case "status":
         if (behaviour.retryAfter !== undefined) response.setHeader("Retry-After", behaviour.retryAfter);
         return send(response, behaviour.status, { status: behaviour.status, code: behaviour.code ?? "fake_failure" });
       case "broken json":
-        response.writeHead(200, { "Content-Type": "application/json" }).end('{"recommendations": [');
-        return;
+        return response.writeHead(200, { "Content-Type": "application/json" }).end('{"recommendations": [');
       case "wrong shape":
         return send(response, 200, { recommendations: "none" });
     }
@@ -152,7 +151,7 @@ export class FakeFeedService {
     return send(response, 404, { status: 404, code: "not_found" });
   }
 
-  private recordSeen(response: ServerResponse, report: SeenReport): void {
+  private recordSeen(response: ServerResponse, report: SeenReport): ServerResponse {
     if (this.knownUsers && !this.knownUsers.has(report.user_id)) {
       return send(response, 404, { status: 404, code: "unknown_user" });
     }
@@ -161,10 +160,10 @@ export class FakeFeedService {
       return send(response, 202, { status: "recorded", seen: 0 });
     }
     this.seenReports.push(report);
-    send(response, 202, { status: "recorded", seen: report.seen.length });
+    return send(response, 202, { status: "recorded", seen: report.seen.length });
   }
 
-  private recommend(response: ServerResponse, request: RecommendationRequest): void {
+  private recommend(response: ServerResponse, request: RecommendationRequest): ServerResponse {
     const limit = request.limit ?? 50;
     const mode = request.context?.mode ?? "ranked";
     let shownPrefixes: string[] = [];
@@ -193,7 +192,7 @@ export class FakeFeedService {
     const shown = timeOrdered ? shownPrefixes : [...shownPrefixes, ...page.map(prefixOf)];
     const last = timeOrdered ? page.slice(-1).map(prefixOf) : [];
     const cursor = [request.user_id, mode, shown.join(","), ...last].join("|");
-    send(response, 200, {
+    return send(response, 200, {
       user_id: request.user_id,
       recommendations: page.map((post_id, index) => ({
         post_id,
@@ -215,9 +214,9 @@ export class FakeFeedService {
     });
   }
 
-  private rank(response: ServerResponse, { user_id, post_ids, explain }: RankRequest): void {
+  private rank(response: ServerResponse, { user_id, post_ids, explain }: RankRequest): ServerResponse {
     const shown = this.catalogue.filter((id) => post_ids.includes(id) && !this.isHiddenFrom(user_id, id));
-    send(response, 200, {
+    return send(response, 200, {
       user_id,
       recommendations: shown.map((post_id, index) => ({
         post_id,
@@ -236,19 +235,19 @@ export class FakeFeedService {
     });
   }
 
-  private countUpdates(response: ServerResponse, { user_id, cursor }: UpdatesRequest): void {
+  private countUpdates(response: ServerResponse, { user_id, cursor }: UpdatesRequest): ServerResponse {
     if (cursor.split("|")[0] !== user_id) return send(response, 400, { code: "invalid_cursor" });
-    send(response, 200, { new: Math.min(this.newPosts, 100), capped: this.newPosts > 100 });
+    return send(response, 200, { new: Math.min(this.newPosts, 100), capped: this.newPosts > 100 });
   }
 
-  private setFollow(response: ServerResponse, userId: string, followeeId: string, follows: boolean): void {
+  private setFollow(response: ServerResponse, userId: string, followeeId: string, follows: boolean): ServerResponse {
     if (this.knownUsers && !this.knownUsers.has(userId)) return send(response, 404, { code: "unknown_user" });
     if (userId === followeeId) return send(response, 422, { code: "invalid_follow" });
     const followed = this.follows.get(userId) ?? new Set();
     this.follows.set(userId, followed);
     if (follows) followed.add(followeeId);
     else followed.delete(followeeId);
-    send(response, 202, { status: follows ? "followed" : "unfollowed" });
+    return send(response, 202, { status: follows ? "followed" : "unfollowed" });
   }
 
   private writeEntity(
@@ -257,18 +256,18 @@ export class FakeFeedService {
     table: "users" | "posts",
     encodedId: string,
     fields: object,
-  ): void {
+  ): ServerResponse {
     const id = decodeURIComponent(encodedId);
     if (method === "PUT") this.putEntity(table, id, fields);
     else this.entities[table].delete(id);
-    send(response, 202, { status: method === "PUT" ? "stored" : "deleted" });
+    return send(response, 202, { status: method === "PUT" ? "stored" : "deleted" });
   }
 
   private putEntity(table: "users" | "posts", id: string, fields: object): void {
     this.entities[table].set(id, { ...this.entities[table].get(id), ...fields });
   }
 
-  private retract(response: ServerResponse, retraction: Retraction): void {
+  private retract(response: ServerResponse, retraction: Retraction): ServerResponse {
     let removed = 0;
     for (const [id, event] of this.events) {
       const isChosen =
@@ -277,10 +276,10 @@ export class FakeFeedService {
           : event.post_id === retraction.post_id && event.interaction_type === retraction.interaction_type;
       if (isChosen && event.user_id === retraction.user_id && this.events.delete(id)) removed += 1;
     }
-    send(response, 202, { status: "retracted", removed });
+    return send(response, 202, { status: "retracted", removed });
   }
 
-  private recordFeedback(response: ServerResponse, feedback: Feedback): void {
+  private recordFeedback(response: ServerResponse, feedback: Feedback): ServerResponse {
     const { user_id, action, undo = false, until = null, event_id = null } = feedback;
     const post_id = "post_id" in feedback ? feedback.post_id : null;
     const author_id = "author_id" in feedback ? feedback.author_id : null;
@@ -302,12 +301,12 @@ export class FakeFeedService {
       );
       this.controls.set(user_id, undo ? others : [...others, control]);
     }
-    send(response, 202, { status: "recorded" });
+    return send(response, 202, { status: "recorded" });
   }
 
-  private listControls(response: ServerResponse, userId: string): void {
+  private listControls(response: ServerResponse, userId: string): ServerResponse {
     if (this.knownUsers && !this.knownUsers.has(userId)) return send(response, 404, { code: "unknown_user" });
-    send(response, 200, { user_id: userId, controls: this.controlsInForce(userId) });
+    return send(response, 200, { user_id: userId, controls: this.controlsInForce(userId) });
   }
 
   private controlsInForce(userId: string): UserControl[] {
@@ -327,17 +326,17 @@ export class FakeFeedService {
     );
   }
 
-  private track(response: ServerResponse, interactions: Interaction[]): void {
+  private track(response: ServerResponse, interactions: Interaction[]): ServerResponse {
     const unknown = interactions.map((interaction) => this.unknownCode(interaction)).find(Boolean);
     if (unknown) return send(response, 404, { code: unknown });
-    send(response, 202, { status: "tracked", ...this.store(interactions) });
+    return send(response, 202, { status: "tracked", ...this.store(interactions) });
   }
 
-  private trackValid(response: ServerResponse, interactions: Interaction[]): void {
+  private trackValid(response: ServerResponse, interactions: Interaction[]): ServerResponse {
     const codes = interactions.map((interaction) => this.unknownCode(interaction));
     const stored = this.store(interactions.filter((_, index) => !codes[index]));
     const rejected = codes.flatMap((code, index) => (code ? [{ index, code }] : []));
-    send(response, 202, { status: "tracked", ...stored, rejected });
+    return send(response, 202, { status: "tracked", ...stored, rejected });
   }
 
   private unknownCode({ user_id, post_id }: Interaction): string | null {
@@ -362,7 +361,7 @@ function prefixOf(postId: string): string {
   return postId.slice(0, 8);
 }
 
-function send(response: ServerResponse, status: number, body: unknown): void {
+function send(response: ServerResponse, status: number, body: unknown): ServerResponse {
   response.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json" });
-  response.end(JSON.stringify(body));
+  return response.end(JSON.stringify(body));
 }

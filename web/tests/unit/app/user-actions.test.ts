@@ -124,7 +124,7 @@ describe("a route that changes data", () => {
       await postFeedback(await requestOf(HIDE));
 
       assert.equal(service.feedbackIds.size, 1);
-      assert.equal((service.requests[1]?.body as { event_id: string }).event_id, HIDE.event_id);
+      assert.equal((service.requests[1]?.body as { event_id: string } | undefined)?.event_id, HIDE.event_id);
     });
 
     for (const [status, code] of [

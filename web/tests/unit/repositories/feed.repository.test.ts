@@ -52,7 +52,7 @@ describe("the feed repository", () => {
       assert.equal(page.source, "ml_recommendations");
       assert.deepEqual(idsOf(page), posts.ids.slice(0, 10));
       assert.deepEqual(page.posts[0]?.why, { kind: "trending", count: 12 });
-      assert.equal((service.requests[0]?.body as RecommendationRequest).context?.explain, undefined);
+      assert.equal((service.requests[0]?.body as RecommendationRequest | undefined)?.context?.explain, undefined);
       assert.deepEqual([page.degraded, page.exhausted, page.modelVersion], [false, false, "v1"]);
     });
 
@@ -260,7 +260,7 @@ describe("the feed repository", () => {
     it("has up to 50 posts by default", async () => {
       await feed.fetchPersonalizedFeed("ann");
 
-      assert.equal((service.requests[0]?.body as { limit: number }).limit, 50);
+      assert.equal((service.requests[0]?.body as { limit: number } | undefined)?.limit, 50);
     });
 
     it("has random posts while the service is stopped", async () => {
