@@ -3,6 +3,7 @@ import { cookies } from "next/headers";
 import type { ReactNode } from "react";
 import { Shell } from "@/components/shell";
 import type { Theme } from "@/components/theme-toggle";
+import { inter } from "./fonts";
 import "./globals.css";
 
 export const metadata: Metadata = {
@@ -22,7 +23,7 @@ export default async function Layout({ children }: { children: ReactNode }) {
   const cookie = (await cookies()).get("theme")?.value;
   const theme: Theme = cookie === "dark" || cookie === "light" ? cookie : "auto";
   return (
-    <html lang="en" data-theme={theme}>
+    <html lang="en" data-theme={theme} className={inter.variable}>
       <body>
         <a href="#main" className="skip-link">
           Skip to the posts

@@ -2,6 +2,7 @@
 
 import { useCallback, useRef, useState } from "react";
 import { createStore, type StoreApi, useStore } from "zustand";
+import { Toast } from "./ui/toast";
 
 const VISIBLE_MS = 2500;
 
@@ -20,12 +21,7 @@ export function useAnnouncer() {
   return { announce, announcer: <Announcer message={message} /> };
 }
 
-/** Shows the message. Screen readers announce it, and it disappears after a moment. */
+/** Shows the message, which disappears after a moment. */
 function Announcer({ message }: { message: StoreApi<{ text: string }> }) {
-  const { text } = useStore(message);
-  return (
-    <div className="toast" role="status" data-shown={text !== ""}>
-      {text}
-    </div>
-  );
+  return <Toast text={useStore(message).text} />;
 }
