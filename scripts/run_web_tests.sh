@@ -68,13 +68,11 @@ if ! is_installed; then
 fi
 
 export NEXT_TELEMETRY_DISABLED=1
-npx biome ci --error-on-warnings --log-level=error
+npx biome ci --error-on-warnings --diagnostic-level=warn
 npm run --silent --workspace @feed/client typecheck
 npm run --silent --workspace @feed/web typecheck
-npm run --silent --workspace @feed/client test
-npm run --silent --workspace @feed/web test
 $browser && export LEAK_TEST_POSTS=10000
-npm run --silent --workspace @feed/web test:database
+npx vitest run --project client --project web --project database
 if $browser; then
     npm run --silent --workspace @feed/client test:package
     npm run --silent --workspace @feed/web build

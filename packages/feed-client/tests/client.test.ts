@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
 import { FeedServiceClient, FeedServiceError } from "../src/index.ts";
 import { FakeFeedService } from "../src/testing/fake-service.ts";
 
@@ -13,8 +13,8 @@ describe("the service client", () => {
   const service = new FakeFeedService([POST]);
   let client: FeedServiceClient;
 
-  before(() => service.start());
-  after(() => service.stop());
+  beforeAll(() => service.start());
+  afterAll(() => service.stop());
   beforeEach(() => {
     service.behaviour = { kind: "healthy" };
     service.nextBehaviours.length = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
 import { FeedPageError } from "@feed/client";
 import { type Feed, type FeedPage, FeedPageError as FeedPageErrorOfHook, type FeedSource } from "@feed/client/react";
+import { it } from "vitest";
 
 it("the react entry exports the types of a page, so that callers of useFeed need no second import", () => {
   interface Post {

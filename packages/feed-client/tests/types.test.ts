@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { it } from "node:test";
+import { it } from "vitest";
 
 const PACKAGE = path.resolve(import.meta.dirname, "..");
 

@@ -3,9 +3,9 @@
  * PostgreSQL. `LEAK_TEST_POSTS` is the number of posts.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
+import { afterAll, beforeAll, describe, it } from "vitest";
 import { GET as getFeed } from "@/app/api/feeds/route";
 import { GET as getComments } from "@/app/api/posts/[id]/comments/route";
 import { GET as getUsers } from "@/app/api/users/route";
@@ -36,12 +36,12 @@ describe("the routes", () => {
   let postgres: Postgres;
 
   useFeedService(service);
-  before(async () => {
+  beforeAll(async () => {
     postgres = await Postgres.start();
     process.env["DATABASE_URL"] = postgres.url;
     await feed.store(postgres.url);
   });
-  after(async () => {
+  afterAll(async () => {
     await closeDatabase();
     delete process.env["DATABASE_URL"];
     await postgres?.end();

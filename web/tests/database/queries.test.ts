@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";
-import { after, afterEach, before, describe, it } from "node:test";
 import { promisify } from "node:util";
+import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { findComments } from "@/lib/repositories/comment.repository";
@@ -18,12 +18,12 @@ const NEWEST = { mode: "newest", limit: 500, excludeSeqs: new Set<number>(), inc
 describe("the queries", () => {
   let postgres: Postgres;
 
-  before(async () => {
+  beforeAll(async () => {
     postgres = await Postgres.start();
     process.env["DATABASE_URL"] = postgres.url;
     await loadSmallFeed(postgres.url);
   });
-  after(async () => {
+  afterAll(async () => {
     await closeDatabase();
     delete process.env["DATABASE_URL"];
     await postgres?.end();

@@ -1,19 +1,18 @@
-import { mock } from "node:test";
+import { type MockInstance, vi } from "vitest";
 
 export type LogLine = Record<string, unknown> & { event: string };
 
 /** Captures the log of this process, instead of writing it, until `restore`. */
 export class CapturedLog {
   readonly lines: LogLine[] = [];
-  private readonly level = process.env["LOG_LEVEL"];
   private readonly waiting: { event: string; resolve: (line: LogLine) => void }[] = [];
-  private readonly write: { mock: { restore(): void } };
+  private readonly write: MockInstance;
 
   constructor() {
-    process.env["LOG_LEVEL"] = "info";
+    vi.stubEnv("LOG_LEVEL", "info");
     const original = process.stdout.write.bind(process.stdout);
     // The test runner writes to the same stream.
-    this.write = mock.method(process.stdout, "write", (chunk: string | Uint8Array) => {
+    this.write = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
       if (typeof chunk !== "string" || !chunk.startsWith('{"level"')) return original(chunk);
       const line = JSON.parse(chunk) as LogLine;
       this.lines.push(line);
@@ -28,7 +27,7 @@ export class CapturedLog {
   }
 
   restore(): void {
-    this.write.mock.restore();
-    process.env["LOG_LEVEL"] = this.level;
+    this.write.mockRestore();
+    vi.unstubAllEnvs();
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it } from "vitest";
 import { findCycle, readImportGraph } from "@/tests/support/import-graph";
 
 /** From the lowest to the highest: a file imports from its own layer and from lower ones. */

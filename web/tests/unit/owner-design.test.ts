@@ -1,7 +1,7 @@
 /** The calls of the design document. `npm run typecheck` checks their types, and these tests run them. */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
+import { describe, it } from "vitest";
 import type { PostWithUser } from "@/lib/feed/post";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";

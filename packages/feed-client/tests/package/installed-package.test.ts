@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, it } from "vitest";
 
 const PACKAGE = path.resolve(import.meta.dirname, "../..");
 const MODULES = path.resolve(PACKAGE, "../../node_modules");
@@ -18,14 +18,14 @@ describe("the installed package", () => {
   const run = (program: string, ...options: string[]) =>
     execFileSync(program, options, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-  before(() => {
+  beforeAll(() => {
     execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: PACKAGE, stdio: "ignore" });
     const [archive = ""] = readdirSync(folder).filter((file) => file.endsWith(".tgz"));
     mkdirSync(installed, { recursive: true });
     run("tar", "-xzf", archive, "--strip-components=1", "-C", installed);
     writeFileSync(path.join(folder, "package.json"), '{ "type": "module" }');
   });
-  after(() => rmSync(folder, { recursive: true }));
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   it("has compiled modules with their types, and neither sources nor tests", () => {
     const files = readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((file) => file.includes("."));

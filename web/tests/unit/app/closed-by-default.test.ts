@@ -1,7 +1,7 @@
 /** Who gets in: sessions, keys and switches of the proxy and the routes. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
 import { NextRequest } from "next/server";
+import { afterEach, beforeEach, describe, it } from "vitest";
 import { GET as getMetrics } from "@/app/api/metrics/route";
 import { POST as postSession } from "@/app/api/session/route";
 import { GET as getUsers } from "@/app/api/users/route";

@@ -1,8 +1,8 @@
 /** `GET /api/posts/ID/explanation` with a fake service. */
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
+import { beforeEach, describe, it } from "vitest";
 import { GET } from "@/app/api/posts/[id]/explanation/route";
 import { useFeedService } from "@/tests/support/fake-feed-service";
 import { sessionCookie } from "@/tests/support/session";

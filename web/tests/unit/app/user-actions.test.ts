@@ -1,8 +1,8 @@
 /** The routes that change data of the session's user, with a fake service. */
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
+import { beforeEach, describe, it } from "vitest";
 import { POST as postRetraction } from "@/app/api/events/retract/route";
 import { POST as postEvents } from "@/app/api/events/route";
 import { POST as postFeedback } from "@/app/api/feedback/route";

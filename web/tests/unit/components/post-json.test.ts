@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it, mock } from "node:test";
+import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import { postJson } from "@/components/post-json";
 
 describe("sending JSON to a route", () => {
@@ -9,15 +9,15 @@ describe("sending JSON to a route", () => {
   beforeEach(() => {
     responses.length = 0;
     bodies.length = 0;
-    mock.method(globalThis, "setTimeout", (task: () => void) => void queueMicrotask(task));
-    mock.method(globalThis, "fetch", async (_path: string, init: RequestInit) => {
+    vi.stubGlobal("setTimeout", (task: () => void) => void queueMicrotask(task));
+    vi.stubGlobal("fetch", async (_path: string, init: RequestInit) => {
       bodies.push(JSON.parse(String(init.body)));
       const status = responses.shift() ?? assert.fail("one call too many");
       if (status === "no response") throw new TypeError("fetch failed");
       return new Response(null, { status });
     });
   });
-  afterEach(() => mock.restoreAll());
+  afterEach(() => vi.unstubAllGlobals());
 
   it("is done after a success", async () => {
     responses.push(202);

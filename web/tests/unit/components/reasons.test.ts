@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it } from "vitest";
 import { barsOf, formatNumber, rawValues, whySentence } from "@/components/reasons";
 import { ageOf } from "@/components/relative-time";
 import { whyOf } from "@/lib/feed/post";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
 import { type FeedEvent, FeedServiceError, type Interaction } from "@feed/client";
+import { beforeEach, describe, it } from "vitest";
 import { deliver, eventsBody, toInteractions } from "@/lib/feed/events";
 import { parseBody } from "@/lib/platform/body";
 

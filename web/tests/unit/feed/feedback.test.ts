@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
 import { type Feedback, FeedServiceError } from "@feed/client";
+import { describe, it } from "vitest";
 import { feedbackBody, isFinalRejection, retract, retractionBody, sendFeedback } from "@/lib/feed/feedback";
 import { parseBody } from "@/lib/platform/body";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, it } from "vitest";
 import { headlineMetrics, readModelRegistry, recordModelFigures } from "@/lib/feed/model-registry";
 import { Metrics } from "@/lib/platform/metrics";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it } from "vitest";
 import { connectionSettings } from "@/lib/platform/dsn";
 
 const BASE = "postgresql://user:p%40ss@host:5432/db";

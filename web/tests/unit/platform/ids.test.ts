@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { describe, it } from "node:test";
+import { describe, it } from "vitest";
 import { canonicalId, isId, isRequestId, postUuid, userUuid } from "@/lib/platform/ids";
 
 interface Vectors {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { it } from "vitest";
 import { Metrics } from "@/lib/platform/metrics";
 
 it("metrics count pages by source, and active users by the source of their last page", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, describe, it } from "node:test";
 import type { FeedMode, FeedPage, RecommendationRequest } from "@feed/client";
 import { FakeFeedService } from "@feed/client/testing";
+import { afterAll, beforeAll, beforeEach, describe, it } from "vitest";
 import { InvalidFeedCursor } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
@@ -17,8 +17,8 @@ describe("the feed repository", () => {
   let posts: InMemoryPosts;
   let feed: FeedRepository;
 
-  before(() => service.start());
-  after(() => service.stop());
+  beforeAll(() => service.start());
+  afterAll(() => service.stop());
   beforeEach(async () => {
     await service.start().catch(() => undefined); // the previous test may have stopped it
     posts = new InMemoryPosts(40);

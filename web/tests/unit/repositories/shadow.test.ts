@@ -1,8 +1,8 @@
 /** The shadow mode: users get the application's own order, and the service's order is logged beside it. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import type { FeedMode } from "@feed/client";
 import { FakeFeedService } from "@feed/client/testing";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from "vitest";
 import { config } from "@/lib/platform/config";
 import { metrics } from "@/lib/platform/metrics";
 import { FeedRepository } from "@/lib/repositories/feed.repository";
@@ -20,8 +20,8 @@ describe("the shadow mode", () => {
   let log: CapturedLog;
   let feed: FeedRepository;
 
-  before(() => service.start());
-  after(() => service.stop());
+  beforeAll(() => service.start());
+  afterAll(() => service.stop());
   beforeEach(() => {
     service.catalogue = posts.ids;
     service.behaviour = { kind: "healthy" };

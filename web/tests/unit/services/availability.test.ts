@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
+import { beforeEach, describe, it } from "vitest";
 import { AvailabilityCheck } from "@/lib/services/availability";
 import { MLServiceClient } from "@/lib/services/ml-service";
 import { useFeedService } from "@/tests/support/fake-feed-service";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
 import type { Recommendation, RecommendationRequest } from "@feed/client";
 import { FakeFeedService } from "@feed/client/testing";
+import { beforeEach, describe, it } from "vitest";
 import { MLServiceClient, ServiceCursorRejected } from "@/lib/services/ml-service";
 import { useFeedService } from "@/tests/support/fake-feed-service";
 
