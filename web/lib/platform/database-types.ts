@@ -65,6 +65,11 @@ export interface FeedPostCounts {
   like_count: Int8 | null;
 }
 
+export interface FeedPostQuotes {
+  id: string | null;
+  quote_of: string | null;
+}
+
 export interface FeedPosts {
   author_id: string | null;
   content: string | null;
@@ -74,6 +79,17 @@ export interface FeedPosts {
   seq: Int8 | null;
   tags: string[] | null;
   visible: boolean | null;
+}
+
+export interface FeedPostSettings {
+  audience_id: string | null;
+  id: string | null;
+  language: string | null;
+  reply_to: string | null;
+  repost_of: string | null;
+  root_id: string | null;
+  sensitive: boolean | null;
+  visibility: string | null;
 }
 
 export interface FeedUserNames {
@@ -86,6 +102,27 @@ export interface FeedUsers {
   created_at: Timestamp | null;
   external_id: string | null;
   id: string | null;
+}
+
+export interface Posts {
+  audience_id: string | null;
+  author_id: string | null;
+  comment_count: number | null;
+  content: string | null;
+  created_at: Generated<Timestamp>;
+  external_id: string;
+  id: Generated<string>;
+  language: string | null;
+  like_count: number | null;
+  quote_of: string | null;
+  reply_to: string | null;
+  repost_of: string | null;
+  root_id: string | null;
+  sensitive: Generated<boolean>;
+  seq: Generated<Int8>;
+  tags: Generated<string[]>;
+  visibility: Generated<string>;
+  visible: Generated<boolean>;
 }
 
 export interface UserInteraction {
@@ -121,9 +158,12 @@ export interface DB {
   feed_engagement_count: FeedEngagementCount;
   feed_follows: FeedFollows;
   feed_post_counts: FeedPostCounts;
+  feed_post_quotes: FeedPostQuotes;
+  feed_post_settings: FeedPostSettings;
   feed_posts: FeedPosts;
   feed_user_names: FeedUserNames;
   feed_users: FeedUsers;
+  posts: Posts;
   user_interaction: UserInteraction;
   users: Users;
 }

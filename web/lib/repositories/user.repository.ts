@@ -9,7 +9,7 @@ export interface DemoUser {
 }
 
 /** The comment on the tables that the service created. Other tables belong to another application. */
-const OWNER_MARK = "made by the feed recommendation service";
+export const OWNER_MARK = "made by the feed recommendation service";
 
 /** True for a control `k` that is in force. */
 const IN_FORCE = sql<boolean>`(k.until IS NULL OR k.until > now())`;

@@ -7,7 +7,7 @@ import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { GET as getFeed } from "@/app/api/feeds/route";
-import { GET as getComments } from "@/app/api/posts/[id]/comments/route";
+import { GET as getReplies } from "@/app/api/posts/[id]/replies/route";
 import { GET as getUsers } from "@/app/api/users/route";
 import { closeDatabase } from "@/lib/platform/database";
 import { findPosts } from "@/lib/repositories/post.repository";
@@ -120,12 +120,12 @@ describe("the routes", () => {
     }
   });
 
-  it("respond to the comments of a hidden post as to those of a missing one", async () => {
+  it("respond to the replies of a hidden post as to those of a missing one", async () => {
     const pairs = viewers.flatMap((viewer) => feed.posts.map((post) => ({ viewer, post })));
     const step = Math.max(1, Math.ceil(pairs.length / MAX_COMMENT_LISTS));
     const read = async (viewer: string, id: string) => {
-      const path = `/api/posts/${id}/comments`;
-      const response = await getComments(await request(viewer, path), { params: Promise.resolve({ id }) });
+      const path = `/api/posts/${id}/replies`;
+      const response = await getReplies(await request(viewer, path), { params: Promise.resolve({ id }) });
       return { status: response.status, body: await response.text() };
     };
     const missing = await read("nobody", "00000000-0000-4000-8000-000000000000");
@@ -138,8 +138,8 @@ describe("the routes", () => {
         assert.deepEqual(response, missing, `${viewer}, ${post.id}`);
         continue;
       }
-      const { comments } = JSON.parse(response.body) as { comments: { text: string }[] };
-      const texts = comments.map(({ text }) => text);
+      const { replies } = JSON.parse(response.body) as { replies: { text: string }[] };
+      const texts = replies.map(({ text }) => text);
       assert.equal(texts.length, countComments(viewer, post.id));
       assert.ok(texts.every((text) => feed.isHeard(viewer, text.slice("by ".length))));
     }

@@ -6,8 +6,8 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
-import { findComments } from "@/lib/repositories/comment.repository";
 import { findEligiblePosts, findPostIds, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
+import { findReplies } from "@/lib/repositories/reply.repository";
 import { findUserName, findUsers, registerVisitor } from "@/lib/repositories/user.repository";
 import { CHECKOUT, Postgres } from "@/tests/support/postgres";
 import { query } from "@/tests/support/query";
@@ -66,7 +66,7 @@ describe("the queries", () => {
     await control("user-4", "mute_author", userUuid("user-9"));
     await control("user-9", "mute_author", userUuid("user-5"), "2020-01-01T00:00:00Z");
 
-    const texts = async (viewer: string) => (await findComments(viewer, post, 50))?.map(({ text }) => text);
+    const texts = async (viewer: string) => (await findReplies(viewer, post, 50))?.map(({ text }) => text);
 
     assert.deepEqual(await texts("user-9"), ["by user-4", "by user-5"]);
     assert.equal((await texts("user-8"))?.length, 5);
@@ -101,8 +101,8 @@ describe("the queries", () => {
     await control("user-9", "mute_author", userUuid("user-22"));
 
     const missing = "00000000-0000-4000-8000-000000000000";
-    for (const post of [hidden, muted, missing]) assert.equal(await findComments("user-9", post, 50), null);
-    assert.deepEqual(await findComments("user-8", hidden, 50), []);
+    for (const post of [hidden, muted, missing]) assert.equal(await findReplies("user-9", post, 50), null);
+    assert.deepEqual(await findReplies("user-8", hidden, 50), []);
   });
 
   it("list the users of the demo without those who block the viewer", async () => {

@@ -14,6 +14,7 @@ from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
 INDEXES: Final[Mapping[str, tuple[str, str, str]]] = {
     "idx_posts_author_created": ("0013", "posts", "(author_id, created_at, seq)"),
+    "idx_posts_reply": ("0018", "posts", "(reply_to, created_at) WHERE reply_to IS NOT NULL"),
 }
 """By name: the revision before the index, table and columns. An index on an existing table needs a line.
 
