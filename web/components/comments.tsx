@@ -22,9 +22,9 @@ export function Comments({ postId, onComment }: { postId: string; onComment: (te
   const { data, isPending, isError } = useQuery({
     queryKey: key,
     queryFn: async ({ signal }): Promise<Comment[]> => {
-      const response = await fetch(`/api/posts/${postId}/comments`, { signal });
-      if (!response.ok) throw new Error(`GET /api/posts/${postId}/comments: status ${response.status}`);
-      return ((await response.json()) as { comments: Comment[] }).comments;
+      const response = await fetch(`/api/posts/${postId}/replies`, { signal });
+      if (!response.ok) throw new Error(`GET /api/posts/${postId}/replies: status ${response.status}`);
+      return ((await response.json()) as { replies: Comment[] }).replies;
     },
   });
 

@@ -1,7 +1,7 @@
 /** What users write, on a real PostgreSQL: transactions, repetition, deletion, and who may reply, quote and repost. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
 import { newUuid } from "@feed/client";
+import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import type { NewPost } from "@/lib/feed/new-post";
 import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
@@ -16,7 +16,7 @@ const [ANN, BOB, CAROL] = ["ann", "bob", "carol"];
 describe("a post that a user writes", () => {
   let postgres: Postgres;
 
-  before(async () => {
+  beforeAll(async () => {
     postgres = await Postgres.start();
     process.env["DATABASE_URL"] = postgres.url;
     await query("INSERT INTO users (id, external_id, username) SELECT * FROM unnest($1::uuid[], $2::text[], $2)", [
@@ -24,7 +24,7 @@ describe("a post that a user writes", () => {
       [ANN, BOB, CAROL],
     ]);
   });
-  after(async () => {
+  afterAll(async () => {
     await closeDatabase();
     delete process.env["DATABASE_URL"];
     await postgres?.end();
