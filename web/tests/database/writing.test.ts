@@ -191,7 +191,7 @@ describe("a post that a user writes", () => {
         [own, true],
       ],
     );
-    assert.equal(await findReplies("a stranger", followers, 50), null);
+    assert.equal(await findReplies("an unknown user", followers, 50), null);
     await deletePost(BOB, comment);
     assert.equal((await findReplies(CAROL, followers, 50))?.length, 1);
     await query("DELETE FROM follows");

@@ -1,7 +1,7 @@
 """Make replies of old comments, add quotes, and remove the event of a post with the post.
 
 A reply is a post with `reply_to`, and a repost or a quote names its original. Each of them has an event on the other
-post, of type `comment` or `share`, whose `event_id` is the id of the post. Whoever deletes the post, a trigger removes
+post, of type `comment` or `share`, whose `event_id` is the id of the post. When the post is deleted, a trigger removes
 this event in the same transaction.
 
 A comment with a text in its metadata becomes a reply with the id of the comment. Comments keep their rows and their
