@@ -17,7 +17,7 @@ from typing import Any, Final
 import httpx
 
 from app.shared.command_line import OneLineParser, positive, whole_number
-from benchmarks.run import PAGE, PATH, Run, Server, run_with_own_database
+from benchmarks.run import PAGE, PATH, Run, Server, add_feed_size, run_with_own_database
 from benchmarks.serving import SERVICE, UNCACHED, sample_ids
 
 BATCH_PATH: Final = "/recommendations/batch"
@@ -31,10 +31,7 @@ _HEALTH_SECONDS: Final = 0.05  # between two looks
 
 def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
     """The figures (see the module)."""
-    feed = str(run.folder / "feed.parquet")
-    size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
-    run.command("data.generate_fake_data", *size, "--output", feed)
-    run.command("data.seed_database", "--input", feed)
+    feed, _ = run.load_generated_feed(args)
     run.command("training.train", "--json")
     users = sample_ids(feed, "user_id")[:USERS]
     with run.server(SERVICE, **UNCACHED) as server:
@@ -110,10 +107,8 @@ def disturbance(run: Run, server: Server, users: Sequence[str], args: argparse.N
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns its exit code."""
     parser = OneLineParser(prog="benchmarks.batch", description=__doc__)
+    add_feed_size(parser, 2_000, 2_000, 60_000)
     for name, default, meaning in (
-        ("users", 2_000, "users of the feed"),
-        ("posts", 2_000, "posts of the feed"),
-        ("interactions", 60_000, "interactions of the feed"),
         ("connections", 2, "connections that send single requests"),
         ("rounds", 3, "number of measurements"),
     ):

@@ -24,7 +24,7 @@ import psycopg2
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.default_schema import feed_schema
 from app.shared.command_line import OneLineParser, positive, whole_number
-from benchmarks.run import Run, Server, run_with_own_database
+from benchmarks.run import Run, Server, add_feed_size, run_with_own_database
 
 BATCH: Final = 500
 POLL_SECONDS: Final = 0.05
@@ -127,10 +127,7 @@ def events_in_memory(client: httpx.Client) -> int:
 
 
 def measure(run: Run, args: argparse.Namespace) -> list[Ingest]:
-    feed = str(run.folder / "feed.parquet")
-    size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
-    run.command("data.generate_fake_data", *size, "--output", feed)
-    run.command("data.seed_database", "--input", feed)
+    run.load_generated_feed(args)
     if args.train:
         run.command("training.train")
     results: list[Ingest] = []
@@ -176,14 +173,7 @@ def _rates(text: str) -> list[float]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="benchmarks.ingest", description=__doc__)
-    for name, default, meaning in (
-        ("users", 10_000, "users of the feed"),
-        ("posts", 5_000, "posts of the feed"),
-        ("interactions", 100_000, "interactions of the feed"),
-    ):
-        parser.add_argument(
-            f"--{name}", type=whole_number(1), default=default, help=f"{meaning} (default: %(default)s)"
-        )
+    add_feed_size(parser, 10_000, 5_000, 100_000)
     parser.add_argument(
         "--rates",
         type=_rates,

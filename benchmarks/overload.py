@@ -23,7 +23,7 @@ from typing import Any, Final
 import httpx
 
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
-from benchmarks.run import Run, Server, run_with_own_database
+from benchmarks.run import Run, Server, add_feed_size, run_with_own_database
 from benchmarks.serving import SERVICE, UNCACHED, sample_ids
 
 OVERLOAD: Final = 4.0
@@ -33,10 +33,7 @@ _PAGE: Final = 20
 
 
 def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
-    feed = str(run.folder / "feed.parquet")
-    size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
-    run.command("data.generate_fake_data", *size, "--output", feed)
-    run.command("data.seed_database", "--input", feed)
+    feed, _ = run.load_generated_feed(args)
     run.command("training.train", "--json", "--learn-from", "500")
     users, posts = sample_ids(feed, "user_id"), sample_ids(feed, "post_id")
     job = {
@@ -137,10 +134,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="benchmarks.overload", description=__doc__)
+    add_feed_size(parser, 2_000, 2_000, 60_000)
     for name, default, meaning in (
-        ("users", 2_000, "users of the feed"),
-        ("posts", 2_000, "posts of the feed"),
-        ("interactions", 60_000, "interactions of the feed"),
         ("event-callers", 8, "callers who send events"),
         ("shed-after-ms", 250, "as the setting"),
         ("runs", 3, "number of runs"),

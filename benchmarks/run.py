@@ -1,5 +1,6 @@
 """A run of a benchmark in a folder of its own: its commands, its servers, and the load on them."""
 
+import argparse
 import json
 import os
 import re
@@ -19,9 +20,10 @@ import httpx
 
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT, EmbeddedPostgres, EmbeddedUnavailable
-from app.shared.command_line import fail
+from app.shared.command_line import fail, whole_number
 from benchmarks.arrivals import NOTHING, Arrivals
 
+FEED_SIZE: Final = ("users", "posts", "interactions")
 PATH: Final = "/recommendations/generate"
 PAGE: Final = 50
 
@@ -60,6 +62,13 @@ class Server:
             writer: next(bound for bound, count in counts if count == counts[-1][1])
             for writer, counts in buckets.items()
         }
+
+
+def add_feed_size(parser: argparse.ArgumentParser, *defaults: int) -> None:
+    """Add options for the users, posts and interactions of a generated feed, with these defaults."""
+    for name, default in zip(FEED_SIZE, defaults, strict=True):
+        help_ = f"{name} of the feed (default: %(default)s)"
+        parser.add_argument(f"--{name}", type=whole_number(1), default=default, help=help_)
 
 
 class Run:
@@ -101,6 +110,16 @@ class Run:
         if done.returncode:
             raise SystemExit(f"{words[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         return done.stdout, time.perf_counter() - began
+
+    def load_generated_feed(self, size: argparse.Namespace) -> tuple[str, float]:
+        """Generate a feed of this size (`add_feed_size`), and load it into the database.
+
+        Returns the file of its interactions, and the seconds that loading took. Raises SystemExit.
+        """
+        feed = str(self.folder / "feed.parquet")
+        numbers = ("--users", size.users, "--posts", size.posts, "--interactions", size.interactions)
+        self.command("data.generate_fake_data", *map(str, numbers), "--output", feed)
+        return feed, self.command("data.seed_database", "--input", feed)[1]
 
     @contextmanager
     def server(self, application: str, **settings: str) -> Iterator[Server]:

@@ -31,7 +31,7 @@ from app.infrastructure.ml.registry.signing import model_keys
 from app.shared.command_line import OneLineParser, positive, whole_number
 from benchmarks.archive import add_archive
 from benchmarks.arrivals import NOTHING, Arrivals
-from benchmarks.run import Run, Server, run_with_own_database
+from benchmarks.run import Run, Server, add_feed_size, run_with_own_database
 from training.learning.model_selection import MIN_REQUESTS
 
 MAX_USERS = 1000  # who send requests in turns
@@ -52,10 +52,7 @@ class Load:
 
 
 def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
-    feed = str(run.folder / "feed.parquet")
-    size = ["--users", str(args.users), "--posts", str(args.posts), "--interactions", str(args.interactions)]
-    run.command("data.generate_fake_data", *size, "--output", feed)
-    _, loading = run.command("data.seed_database", "--input", feed)
+    feed, loading = run.load_generated_feed(args)
     report_progress(f"loaded in {loading:.1f} s; training")
     learn_from = ["--learn-from", str(args.learn_from)] if args.learn_from else []
     printed, training = run.command("training.train", "--json", *learn_from)
@@ -219,10 +216,8 @@ def rates(text: str) -> list[float]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="benchmarks.serving", description=__doc__)
+    add_feed_size(parser, 10_000, 5_000, 336_000)
     for name, default, meaning in (
-        ("users", 10_000, "users of the feed"),
-        ("posts", 5_000, "posts of the feed"),
-        ("interactions", 336_000, "interactions of the feed"),
         ("connections", 16, "connections of the client"),
         ("rounds", 3, "times that either endpoint is measured"),
         ("rankings", 500, "rankings measured in process"),
