@@ -35,8 +35,9 @@ const EVERYBODY: Audience = { visibility: "public", audience_id: null, sensitive
 
 /**
  * Stores a post of the user and, in the same transaction, its event on the other post: `comment` for a reply, `share`
- * for a repost or a quote. A second repost of a post stores nothing. The event has the id of the post as `event_id`, and triggers of the service remove it with
- * the post. Does nothing if the user's post with this id is stored already. Throws PostRejected.
+ * for a repost or a quote. The event has the id of the post as `event_id`, and a trigger of the service removes it with
+ * the post. Does nothing if the user's post with this id is stored already, or if it is a second repost of a post.
+ * Throws PostRejected.
  */
 export async function storePost(userId: string, post: NewPost): Promise<void> {
   await registerVisitor(userId);
