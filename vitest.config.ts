@@ -32,7 +32,7 @@ export default defineConfig({
       project("client", ["packages/feed-client/tests/*.test.ts"]),
       project("web", ["web/tests/unit/**/*.test.{ts,tsx}"]),
       project("database", ["web/tests/database/*.test.ts"]),
-      project("package", ["packages/feed-client/tests/package/*.test.ts"]),
+      project("package", ["{packages/feed-client,web}/tests/package/*.test.ts"]),
     ],
   },
 });

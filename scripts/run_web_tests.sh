@@ -2,8 +2,9 @@
 # Tests of the web application and of the client package.
 #
 #   scripts/run_web_tests.sh             format, lint, types, unit tests, and the queries on a real PostgreSQL
-#   scripts/run_web_tests.sh --browser   installs the client package, builds the application and drives it in a real
-#                                        browser as well; the test of what the routes reveal has 10,000 posts
+#   scripts/run_web_tests.sh --browser   installs the client package and another sign-in, builds the application and
+#                                        drives it in a real browser as well; the test of what the routes reveal has
+#                                        10,000 posts
 #
 # Exits 77, with the reason, where there is no Node.js 20.9 or newer; with --browser, Node.js and Chromium are installed
 # where they are missing (from the Python package index, and by apt-get for root).
