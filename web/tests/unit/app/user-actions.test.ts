@@ -19,9 +19,8 @@ const EVENT = { ...LIKE, event_id: "33333333-3333-4333-8333-333333333333", occur
 const FOLLOW = { author_id: "bob", follows: true };
 const SEEN = { pages: [{ request_id: "r1", seen: [ID] }] };
 
-/** The session of Ann with the signature of another secret. */
-const FORGED_COOKIE =
-  "feed_session=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.FkMYsMVkc-kkKLsG6yUNMeT6-Im1zHvEoRBwsrwMHdc";
+/** The session of Ann with another signature. */
+const forgedCookie = async () => (await sessionCookie("ann")).replace(/[^.]+$/, "A".repeat(43));
 
 describe("a route that changes data", () => {
   const service = new FakeFeedService([ID]);
@@ -65,7 +64,7 @@ describe("a route that changes data", () => {
 
       for (const [problem, request, expected] of [
         ["no session", () => requestOf(body, { cookie: "" }), [401, "no_session"]],
-        ["a forged session", () => requestOf(body, { cookie: FORGED_COOKIE }), [401, "no_session"]],
+        ["a forged session", async () => requestOf(body, { cookie: await forgedCookie() }), [401, "no_session"]],
         ["another site", () => requestOf(body, { "sec-fetch-site": "cross-site" }), [403, "foreign_origin"]],
         ["another user", () => requestOf({ ...body, user: "bob" }), [409, "other_user"]],
         ["an invalid body", () => requestOf({ user: "ann" }), [400, invalidCode]],
