@@ -26,15 +26,15 @@ if $collect_only; then
     exec python -m pytest "${tier[@]}" ${arguments[@]+"${arguments[@]}"}
 fi
 
-ruff check .
-ruff format --check .
-scripts/scan_secrets.sh $scanned
-lint-imports
-# Types are checked beside the tests; what mypy says follows what they say.
+# Types are checked beside all else; what mypy says follows what the tests say.
 types=$(mktemp)
 mypy > "$types" 2>&1 &
 types_pid=$!
 trap 'kill "$types_pid" 2> /dev/null || true; rm -f "$types"' EXIT
+ruff check .
+ruff format --check .
+scripts/scan_secrets.sh $scanned
+lint-imports
 # A test file on one worker: its database and servers are made once.
 # A worker that dies fails the run with the test's name, and is not replaced.
 # The order is that of tests/conftest.py, not by the number of tests in a file.

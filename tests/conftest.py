@@ -1,5 +1,6 @@
 """What every test may ask for: a PostgreSQL of this run's own, and fresh databases on it."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,17 @@ LONGEST = ("tests/web/test_web_application.py", "tests/e2e/test_service/")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest parts first."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect without looking for garbage: imports and items are none."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class FilesAndPackages(LoadFileScheduling):

@@ -90,7 +90,8 @@ class PlainReplay:
         return [event for event in self.events if event.time < now]
 
     def scores(self, ranker: str, user: int, now: float) -> dict[int, float]:
-        """Each existing post's score by one of the simple rankers."""
+        """Each existing post's score by one of the simple rankers; `tied`: equal users end its neighbours."""
+        self.tied = False
         posts = [post for post, since in enumerate(self.exists) if since < now]
         past = self.before(now)
         n = defaultdict(int)

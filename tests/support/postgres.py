@@ -4,7 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from filelock import FileLock
 from psycopg2 import sql
 from sqlalchemy import Engine
 
+from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.embedded import CHECKOUT
 from app.infrastructure.database.embedded.locks import wait_until
 
@@ -32,6 +33,15 @@ class TestServer:
     def database(self, *, migrated: bool = True) -> Iterator[str]:
         """The DSN of a new database: with our tables, or quite empty."""
         with self._database(self._template() if migrated else "template0") as url:
+            yield url
+
+    @contextmanager
+    def filled_database(self, fill: Callable[[Engine], object]) -> Iterator[str]:
+        """The DSN of a database with our tables and the rows of `fill`, for `copy_of`."""
+        with self.database() as url:
+            engine = create_feed_engine(url, connect_seconds=10)
+            fill(engine)
+            engine.dispose()
             yield url
 
     @contextmanager

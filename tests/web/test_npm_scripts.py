@@ -34,18 +34,17 @@ def test_every_ml_script_sets_up_the_environment_first(name: str) -> None:
 def test_a_script_passes_its_options_on_and_returns_the_exit_status() -> None:
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
-    npm = ["npm", "run", "--silent", "ml:generate-data", "--"]
 
-    help_result = subprocess.run(
-        [*npm, "--help"], cwd=CHECKOUT, env=os.environ, capture_output=True, text=True
-    )
-    invalid_result = subprocess.run(
-        [*npm, "--users", "many"], cwd=CHECKOUT, env=os.environ, capture_output=True
+    invalid = subprocess.run(
+        ["npm", "run", "--silent", "ml:generate-data", "--", "--users", "many"],
+        cwd=CHECKOUT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
     )
 
-    assert help_result.returncode == 0
-    assert "--interactions" in help_result.stdout
-    assert invalid_result.returncode == 2
+    assert invalid.returncode == 2
+    assert "argument --users: 'many'" in invalid.stderr
 
 
 def test_the_lock_file_contains_no_registry_url() -> None:

@@ -20,6 +20,7 @@ from tests.e2e.test_service.conftest import command
 from tests.support.postgres import migrate
 from tests.support.registries import plant
 from tests.support.service_process import Service, ids, running
+from training.registry import main as registry_command
 
 
 def copy_of(folder: Path, own: Path) -> Path:
@@ -59,6 +60,14 @@ def publish_again(folder: Path) -> str:
     return registry.publish(registry.load("v1"), metrics={}, config={}, created_at=at).version
 
 
+def run_registry(folder: Path, *words: str) -> None:
+    """The command `training.registry`."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("models", "keys"):
+            patched.setenv(f"{name.upper()}_DIR", str(folder / name))
+        assert registry_command(words) == 0
+
+
 @contextmanager
 def readers(service: Service) -> Iterator[list[httpx.Response]]:
     """A user requests their feed again and again."""
@@ -84,16 +93,16 @@ def serving(service: Service) -> str:
 
 
 def test_published_promoted_and_rolled_back_models_serve_without_a_restart(
-    service: Service, served_folder: Path, feed_url: str
+    service: Service, served_folder: Path
 ) -> None:
     before = serving(service)
     with readers(service) as answers:
         service.until(lambda: answers)
         published = publish_again(served_folder)
         service.until(lambda: serving(service) == published)
-        command(served_folder, feed_url, "training.registry", "rollback")
+        run_registry(served_folder, "rollback")
         service.until(lambda: serving(service) == before)
-        command(served_folder, feed_url, "training.registry", "promote", published)
+        run_registry(served_folder, "promote", published)
         service.until(lambda: serving(service) == published)
 
     assert published != before

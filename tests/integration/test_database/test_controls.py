@@ -1,5 +1,6 @@
 """The controls of users in PostgreSQL: what SQL reads and writes, and writes at the same time."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from app.infrastructure.database.control_repository_impl import SqlControlReposi
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
+from tests.support.postgres import TestServer
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user, control_of
 
 PUBLIC = SchemaName()
@@ -27,14 +29,29 @@ NAMES = ("first", "second", "third", "fourth")
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def tables(engine: Engine) -> SqlTables:
+def fill(engine: Engine) -> None:
     """Four posts: the first two by Anna, the third by Bert, the fourth by nobody."""
     made = SqlTables(engine, PUBLIC)
     made.add_users(a_user("anna"), a_user("bert"), a_user("carl"))
     for name, author in zip(NAMES, ("anna", "anna", "bert", None), strict=True):
         made.add_posts(a_post(name, author, at=NOON - timedelta(days=365)))
-    return made
+
+
+@pytest.fixture(scope="module")
+def filled_url(postgres: TestServer) -> Iterator[str]:
+    with postgres.filled_database(fill) as url:
+        yield url
+
+
+@pytest.fixture
+def own_database_url(postgres: TestServer, filled_url: str) -> Iterator[str]:
+    with postgres.copy_of(filled_url) as url:
+        yield url
+
+
+@pytest.fixture
+def tables(engine: Engine) -> SqlTables:
+    return SqlTables(engine, PUBLIC)
 
 
 @pytest.fixture

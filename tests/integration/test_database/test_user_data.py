@@ -1,6 +1,7 @@
 """SqlUserDataRepository: everything about one user."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ from data.loading import FeedDatabase
 from tests.integration.test_database.test_entities import contents
 from tests.support.database_feed import small_feed
 from tests.support.fake_use_cases import FixedClock
-from tests.support.postgres import settle
+from tests.support.postgres import TestServer, settle
 from tests.support.small_service import SmallService
 from tests.support.sql_services import a_process, assert_as_read_completely
 from tests.support.storage_under_test import NOON, SqlTables, a_post, a_user
@@ -44,11 +45,21 @@ COUNTS = (
 TOMBSTONES = Tombstones([b"secret of the tests"])
 
 
+@pytest.fixture(scope="module")
+def filled_url(postgres: TestServer) -> Iterator[str]:
+    with postgres.filled_database(lambda engine: add_rows_of_anna(SqlTables(engine, PUBLIC))) as url:
+        yield url
+
+
+@pytest.fixture
+def own_database_url(postgres: TestServer, filled_url: str) -> Iterator[str]:
+    with postgres.copy_of(filled_url) as url:
+        yield url
+
+
 @pytest.fixture
 def tables(engine: Engine) -> SqlTables:
-    made = SqlTables(engine, PUBLIC)
-    add_rows_of_anna(made)
-    return made
+    return SqlTables(engine, PUBLIC)
 
 
 @pytest.fixture

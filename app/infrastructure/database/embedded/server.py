@@ -201,7 +201,9 @@ class EmbeddedPostgres:
             *(programs / "initdb", "-D", draft, "-U", USER, "--pwfile", password_file),
             *("-A", "scram-sha-256", "-E", "UTF8", "--locale=C"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            *(() if self._durable else ("--no-sync",)),
+            *(
+                () if self._durable else ("--no-sync", "-c", "scram_iterations=1")
+            ),  # a connection in half the time
         )
         password_file.unlink()
         if not is_created:

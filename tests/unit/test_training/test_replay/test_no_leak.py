@@ -99,8 +99,8 @@ def split(feed: FeedDataset) -> float:
 
 @pytest.fixture(scope="module")
 def whole(feed: FeedDataset, split: float, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The dump of 120 requests of the uncut feed."""
-    return dumped(feed, split, tmp_path_factory.mktemp("whole") / "dump", most=120)
+    """The dump of 60 requests of the uncut feed."""
+    return dumped(feed, split, tmp_path_factory.mktemp("whole") / "dump", most=60)
 
 
 def time_at(feed: FeedDataset, share: float) -> float:
@@ -131,13 +131,13 @@ def test_cutting_a_feed_leaves_what_was_learned_and_ranked_before_as_it_was(
 @pytest.mark.slow
 def test_cutting_a_feed_with_pages_leaves_what_was_ranked_before_as_it_was(feed, split, tmp_path):
     feed = with_pages(feed)
-    whole = dumped(feed, split, tmp_path / "whole", most=120)
+    whole = dumped(feed, split, tmp_path / "whole", most=60)
 
     assert_a_cut_leaves_what_was_ranked_before(feed, whole, split, time_at(feed, 0.82), tmp_path / "cut")
 
 
 def test_only_served_depends_on_which_other_requests_are_ranked(feed, whole, split, tmp_path):
-    more = set(dumped(feed, split, tmp_path / "more", most=360).splitlines())
+    more = set(dumped(feed, split, tmp_path / "more", most=180).splitlines())
 
     assert {_ranker(line) for line in whole.splitlines() if line not in more} == {
         "served"
@@ -235,7 +235,7 @@ def test_lists_hold_nothing_of_the_future_nothing_own_nothing_chosen_and_no_repe
         if kind in targets:
             chosen.setdefault((users[user], posts[post]), float(time))
 
-    lines = [json.loads(line) for line in dumped(feed, start, tmp_path / "dump", most=120).splitlines()]
+    lines = [json.loads(line) for line in dumped(feed, start, tmp_path / "dump", most=60).splitlines()]
 
     assert {line["ranker"] for line in lines} == set(RANKERS)
     for line in lines:

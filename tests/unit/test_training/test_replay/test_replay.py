@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.ranking.options import RankingOptions
@@ -55,23 +55,26 @@ def test_served_lists_hold_no_post_that_a_control_hides_at_that_time(feed, start
         assert 1 <= found.rank <= len(moment.eligible) + 1
 
 
-@pytest.mark.parametrize("name", SIMPLE)
 @given(feed=feeds(least_events=8), start=st.integers(2, 20), seed=st.integers(0, 3))
-def test_a_simple_ranker_orders_posts_as_its_definition_says(name, feed, start, seed):
+def test_a_simple_ranker_orders_posts_as_its_definition_says(feed, start, seed):
     replay, plain = replays(feed, start * 1800.0, seed=seed)
     file_row = np.argsort(replay.timeline.post_row)
 
     for moment in map(replay.request_at, replay.test_requests(10**6).tolist()):
-        found = rank(name, replay.options, moment, None)
+        for name in SIMPLE:
+            found = rank(name, replay.options, moment, None)
 
-        score = plain.scores(name, moment.user, moment.time)
-        assume(not getattr(plain, "tied", False))  # which of equal neighbours count is nobody's business
-        listed = [score[post] for post in file_row[found.top].tolist()]
-        assert all(a > b or a == pytest.approx(b, rel=1e-9, abs=1e-12) for a, b in itertools.pairwise(listed))
-        assert set(found.top.tolist()) == set(
-            moment.eligible.tolist()
-        )  # fewer than 50 posts: the list is whole
-        assert found.top[found.rank - 1] == moment.target
+            score = plain.scores(name, moment.user, moment.time)
+            if plain.tied:
+                continue  # which of equal neighbours count is nobody's business
+            listed = [score[post] for post in file_row[found.top].tolist()]
+            in_order = (
+                a > b or a == pytest.approx(b, rel=1e-9, abs=1e-12) for a, b in itertools.pairwise(listed)
+            )
+            assert all(in_order), name
+            # fewer than 50 posts: the list is whole
+            assert set(found.top.tolist()) == set(moment.eligible.tolist()), name
+            assert found.top[found.rank - 1] == moment.target, name
 
 
 @given(feeds(least_events=10), st.integers(0, 3))
