@@ -1,8 +1,10 @@
 import type { Metadata, Viewport } from "next";
 import { cookies } from "next/headers";
-import type { ReactNode } from "react";
+import { type ReactNode, Suspense } from "react";
+import { Discover } from "@/components/discover";
 import { Shell } from "@/components/shell";
 import type { Theme } from "@/components/theme-toggle";
+import { currentUser } from "@/lib/platform/session";
 import { inter } from "./fonts";
 import "./globals.css";
 
@@ -22,13 +24,28 @@ export const viewport: Viewport = {
 export default async function Layout({ children }: { children: ReactNode }) {
   const cookie = (await cookies()).get("theme")?.value;
   const theme: Theme = cookie === "dark" || cookie === "light" ? cookie : "auto";
+  const user = await currentUser();
   return (
     <html lang="en" data-theme={theme} className={inter.variable}>
       <body>
-        <a href="#main" className="skip-link">
+        <a
+          href="#main"
+          className="fixed top-2 left-2 z-50 -translate-y-[200%] rounded-full bg-ink px-4 py-2.5 text-paper focus:translate-y-0"
+        >
           Skip to the posts
         </a>
-        <Shell theme={theme}>{children}</Shell>
+        <Shell
+          theme={theme}
+          aside={
+            user && (
+              <Suspense fallback={null}>
+                <Discover viewerId={user.id} />
+              </Suspense>
+            )
+          }
+        >
+          {children}
+        </Shell>
       </body>
     </html>
   );

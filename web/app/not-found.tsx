@@ -1,17 +1,14 @@
-import Link from "next/link";
+import { Notice } from "@/components/notice";
+import { ButtonLink } from "@/components/ui/button";
 
 export const metadata = { title: "Not found" };
 
 export default function NotFound() {
   return (
-    <main id="main" className="column">
-      <section className="notice">
-        <h1>Page not found</h1>
-        <p>The post may have been removed, or the address may be wrong.</p>
-        <Link href="/" className="quiet-button" prefetch={false}>
-          Back to the feed
-        </Link>
-      </section>
+    <main id="main" className="mx-auto w-full max-w-176 min-w-0">
+      <Notice title="Page not found" heading="h1" action={<ButtonLink href="/">Back to the feed</ButtonLink>}>
+        The post may have been removed, or the address may be wrong.
+      </Notice>
     </main>
   );
 }

@@ -14,8 +14,8 @@ export default async function FeedPage() {
   if (first) cache.setQueryData(feedQueryKey({ user: viewer.id, mode: "ranked" }), listOf(first.page));
   return (
     <Providers user={viewer.id}>
-      <main id="main" className="column">
-        <header className="page-header">
+      <main id="main" className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
+        <header className="flex min-h-16 items-center justify-between gap-4 px-gutter py-3 md:px-1">
           <h1>Strand</h1>
           {viewer.switchable && <UserSwitcher name={viewer.name} />}
         </header>

@@ -3,8 +3,10 @@
 import { newUuid } from "@feed/client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
-import { Avatar } from "./avatar";
 import { RelativeTime } from "./relative-time";
+import { Avatar } from "./ui/avatar";
+import { Button } from "./ui/button";
+import { TextField } from "./ui/text-field";
 
 interface Comment {
   id: string;
@@ -35,13 +37,13 @@ export function Comments({ postId, onComment }: { postId: string; onComment: (te
   };
 
   return (
-    <section className="comments" aria-label="Comments">
-      {isError && <p className="quiet">The comments are temporarily unavailable.</p>}
-      {!isPending && !isError && data.length === 0 && <p className="quiet">No comments yet.</p>}
+    <section className="mt-1 mb-2 border-t border-line pt-2.5" aria-label="Comments">
+      {isError && <p className="text-sm text-soft">The comments are temporarily unavailable.</p>}
+      {!isPending && !isError && data.length === 0 && <p className="text-sm text-soft">No comments yet.</p>}
       <ul>
         {(data ?? []).map((comment) => (
-          <li key={comment.id}>
-            <Avatar name={comment.author} size={26} />
+          <li key={comment.id} className="my-2 grid grid-cols-[1.625rem_minmax(0,1fr)] gap-2.5 text-md wrap-anywhere">
+            <Avatar id={comment.author} name={comment.author} size={26} />
             <p>
               <strong>{comment.author}</strong> <RelativeTime iso={comment.createdAt} />
               <br />
@@ -67,11 +69,12 @@ function CommentForm({ onSubmit }: { onSubmit: (text: string) => void }) {
   };
 
   return (
-    <form onSubmit={submit}>
-      <label htmlFor={inputId} className="visually-hidden">
+    <form onSubmit={submit} className="mt-2.5 flex gap-2">
+      <label htmlFor={inputId} className="sr-only">
         Your comment
       </label>
-      <input
+      <TextField
+        className="flex-1"
         id={inputId}
         value={text}
         onChange={(event) => setText(event.target.value)}
@@ -79,9 +82,9 @@ function CommentForm({ onSubmit }: { onSubmit: (text: string) => void }) {
         placeholder="Add a comment"
         autoComplete="off"
       />
-      <button type="submit" disabled={text.trim() === ""}>
+      <Button type="submit" disabled={text.trim() === ""}>
         Post
-      </button>
+      </Button>
     </form>
   );
 }

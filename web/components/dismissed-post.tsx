@@ -3,6 +3,7 @@
 import { useEffect, useId, useRef, useState } from "react";
 import type { Dismissal } from "./dismissals";
 import { useFeedback } from "./feedback-provider";
+import { Button } from "./ui/button";
 
 const UNDO_MS = 10_000;
 
@@ -43,22 +44,20 @@ export function DismissedPost({ dismissal, position, announce }: DismissedPostPr
 
   return (
     <article
-      className="dismissed-post"
+      className="flex items-center justify-between gap-3 border-b border-line bg-sunken px-gutter py-3 wrap-anywhere text-soft"
       aria-labelledby={textId}
       aria-posinset={position}
       aria-setsize={position === undefined ? undefined : -1}
     >
       <p id={textId}>{dismissal.text}</p>
-      <button
+      <Button
         ref={button}
-        type="button"
-        className="quiet-button"
         aria-describedby={textId}
         onClick={() => void undoDismissal()}
         onBlur={() => timeIsUp && expire(postId)}
       >
         Undo
-      </button>
+      </Button>
     </article>
   );
 }

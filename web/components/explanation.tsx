@@ -1,11 +1,12 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { useId, useLayoutEffect, useRef, useState } from "react";
+import { Sparkles, X } from "lucide-react";
 import type { PostExplanation } from "@/lib/feed/post";
-import { CloseIcon, SparkIcon } from "./icons";
-import { placeBelow } from "./place-popover";
 import { barsOf, formatNumber, rawValues } from "./reasons";
+import { cn } from "./ui/cn";
+import { IconButton } from "./ui/icon-button";
+import { Popover } from "./ui/popover";
 
 const MAX_BARS = 8;
 
@@ -17,62 +18,39 @@ interface ExplanationProps {
 
 /** A button that says why a post is shown. It opens a popover, which loads what the score is made of. */
 export function Explanation({ postId, sentence }: ExplanationProps) {
-  const id = useId();
-  const button = useRef<HTMLButtonElement>(null);
-  const close = useRef<HTMLButtonElement>(null);
-  const popover = useRef<HTMLDivElement>(null);
-  const [open, setOpen] = useState(false);
   return (
-    <>
-      <button ref={button} type="button" className="explanation-button" popoverTarget={id} aria-haspopup="dialog">
-        <SparkIcon />
-        <span className="visually-hidden">Why this post: </span>
-        <span className="sentence">{sentence}</span>
-      </button>
-      <div
-        ref={popover}
-        id={id}
-        popover="auto"
-        role="dialog"
-        aria-label="Why this post"
-        className="popover explanation"
-        onToggle={(event) => {
-          const opened = event.newState === "open";
-          setOpen(opened);
-          if (!opened) return;
-          placeBelow(event.currentTarget, button.current);
-          close.current?.focus();
-        }}
-      >
-        <header>
-          <h2>Why this post</h2>
-          <button
-            ref={close}
-            type="button"
-            className="icon-button"
-            popoverTarget={id}
-            popoverTargetAction="hide"
-            aria-label="Close"
-          >
-            <CloseIcon />
-          </button>
-        </header>
-        <p>{sentence}.</p>
-        {open && (
-          <Details postId={postId} onLoaded={() => popover.current && placeBelow(popover.current, button.current)} />
-        )}
-      </div>
-    </>
+    <Popover
+      label="Why this post"
+      trigger={(trigger) => (
+        <button
+          type="button"
+          className="explanation-button mt-1 -ml-1.5 flex min-h-7 w-fit max-w-full items-center gap-1.5 rounded-full px-1.5 text-left text-xs text-soft transition-colors hover:bg-sunken hover:text-ink"
+          aria-keyshortcuts="w"
+          {...trigger}
+        >
+          <Sparkles size={15} className="shrink-0" />
+          <span className="sr-only">Why this post: </span>
+          <span className="min-w-0 wrap-anywhere">{sentence}</span>
+        </button>
+      )}
+    >
+      {(close) => (
+        <>
+          <header className="-mt-1.5 -mr-2 mb-1 flex items-center justify-between">
+            <h2 className="font-bold">Why this post</h2>
+            <IconButton label="Close" onClick={close}>
+              <X size={20} />
+            </IconButton>
+          </header>
+          <p>{sentence}.</p>
+          <Details postId={postId} />
+        </>
+      )}
+    </Popover>
   );
 }
 
-interface DetailsProps {
-  postId: string;
-  /** Called when the details take up their room. */
-  onLoaded: () => void;
-}
-
-function Details({ postId, onLoaded }: DetailsProps) {
+function Details({ postId }: { postId: string }) {
   const { data, isPending, isError } = useQuery({
     queryKey: ["explanation", postId],
     queryFn: async ({ signal }): Promise<PostExplanation> => {
@@ -82,13 +60,10 @@ function Details({ postId, onLoaded }: DetailsProps) {
     },
     retry: false,
   });
-  useLayoutEffect(() => {
-    if (data) onLoaded();
-  }, [data, onLoaded]);
   return (
     <div aria-busy={isPending}>
-      {isPending && <p className="quiet">Loading the details</p>}
-      {isError && <p className="quiet">The details are temporarily unavailable.</p>}
+      {isPending && <p className="text-sm text-soft">Loading the details</p>}
+      {isError && <p className="text-sm text-soft">The details are temporarily unavailable.</p>}
       {data && <Bars explanation={data} />}
       {data && <RawValues explanation={data} />}
     </div>
@@ -101,17 +76,21 @@ function Bars({ explanation }: { explanation: PostExplanation }) {
   if (bars.length === 0) return null;
   const largest = Math.max(...bars.map(({ value }) => Math.abs(value)));
   return (
-    <dl className="facts">
+    <dl className="facts my-3 grid gap-1.5 text-sm">
       {bars.map(({ name, value }) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>
-            <span
-              className="bar"
-              data-sign={value < 0 ? "lowers" : "raises"}
-              style={{ "--fraction": Math.abs(value) / largest }}
-            />
-            <span className="number">
+        <div key={name} className="grid grid-cols-2 items-center gap-2.5">
+          <dt className="text-soft">{name}</dt>
+          <dd className="grid grid-cols-[1fr_5ch] items-center gap-2 tabular-nums">
+            <span className="relative block h-1.5 rounded-full bg-sunken">
+              <span
+                className={cn(
+                  "absolute inset-y-0 bg-soft",
+                  value < 0 ? "right-1/2 rounded-l-full" : "left-1/2 rounded-r-full",
+                )}
+                style={{ width: `${(Math.abs(value) / largest) * 50}%` }}
+              />
+            </span>
+            <span className="text-right">
               {value > 0 && "+"}
               {formatNumber(value)}
             </span>
@@ -124,13 +103,13 @@ function Bars({ explanation }: { explanation: PostExplanation }) {
 
 function RawValues({ explanation: { factors: _shownAsBars, ...values } }: { explanation: PostExplanation }) {
   return (
-    <details className="raw-values">
-      <summary>All values</summary>
+    <details className="text-xs">
+      <summary className="text-soft">All values</summary>
       <dl>
         {rawValues(values).map(({ name, text }) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{text}</dd>
+          <div key={name} className="flex justify-between gap-2.5">
+            <dt className="wrap-anywhere">{name}</dt>
+            <dd className="tabular-nums">{text}</dd>
           </div>
         ))}
       </dl>

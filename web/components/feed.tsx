@@ -2,6 +2,7 @@
 
 import type { FeedMode, FeedPage } from "@feed/client";
 import { type Feed as FeedState, useFeed } from "@feed/client/react";
+import { Check, RefreshCw } from "lucide-react";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
@@ -9,11 +10,13 @@ import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
 import { useDismissals, useFeedback } from "./feedback-provider";
 import { useFollows } from "./follows-provider";
-import { CheckIcon, RefreshIcon } from "./icons";
 import { ModeSwitch } from "./mode-switch";
 import { NewPosts } from "./new-posts";
+import { Notice } from "./notice";
 import { PostEntry } from "./post-entry";
 import { Skeletons } from "./skeletons";
+import { Button } from "./ui/button";
+import { IconButton } from "./ui/icon-button";
 import { type Recovery, useRecovery } from "./use-recovery";
 
 /** A new list is requested after pending events, feedback and follows are sent, or after this time. */
@@ -52,16 +55,24 @@ export function Feed({ rankedPage }: FeedProps) {
   };
 
   return (
-    <div className="feed-column" data-source={feed.lastPage?.source} data-status={feed.status}>
-      <div className="feed-bar">
+    <div
+      className="feed-column border-y border-line bg-raised md:rounded-card md:border-x"
+      data-source={feed.lastPage?.source}
+      data-status={feed.status}
+    >
+      <div className="sticky top-0 z-10 flex items-center justify-between gap-2 border-b border-line bg-raised/90 p-2 backdrop-blur-md md:rounded-t-card md:px-3">
         <ModeSwitch mode={mode} onChange={setMode} />
-        <button type="button" className="icon-button" aria-label="Load a new list" onClick={() => void loadNewList()}>
-          <RefreshIcon />
-        </button>
+        <IconButton label="Load a new list" onClick={() => void loadNewList()}>
+          <RefreshCw size={20} />
+        </IconButton>
       </div>
-      <div role="status" className="new-posts-place">
+      <div role="status" className="sticky top-16 z-9 h-0 text-center">
         {recovery.showRanked ? (
-          <button type="button" className="new-posts" onClick={() => void recovery.showRanked?.()}>
+          <button
+            type="button"
+            className="mt-2.5 h-9 rounded-full bg-ink px-4.5 text-sm font-semibold text-paper shadow-overlay"
+            onClick={() => void recovery.showRanked?.()}
+          >
             Show your feed
           </button>
         ) : (
@@ -84,7 +95,12 @@ function SourceNote({ degraded, recovery }: { degraded: boolean; recovery: Recov
     note = "Some information was unavailable, so this list may be less relevant than usual.";
   }
   return (
-    <div role="status" className="source-note" data-shown={note !== null} data-over={recovery.recovered}>
+    <div
+      role="status"
+      className="source-note text-sm text-soft data-[over=true]:invisible data-[shown=true]:border-b data-[shown=true]:border-line data-[shown=true]:bg-sunken data-[shown=true]:px-gutter data-[shown=true]:py-2.5"
+      data-shown={note !== null}
+      data-over={recovery.recovered}
+    >
       {note}
     </div>
   );
@@ -104,7 +120,11 @@ function List({ feed, mode, announce }: ListProps) {
   if (status === "loading") return <Skeletons count={5} label="Loading your feed" />;
   if (status === "unreachable") {
     return (
-      <Notice title="The feed is temporarily unavailable" action="Try now" onAction={feed.retryNow} alert>
+      <Notice
+        title="The feed is temporarily unavailable"
+        alert
+        action={<Button onClick={feed.retryNow}>Try now</Button>}
+      >
         The page tries again automatically. Your likes, comments and shares are not lost.
       </Notice>
     );
@@ -128,7 +148,7 @@ function List({ feed, mode, announce }: ListProps) {
       </div>
       {(feed.caughtUp || feed.firstSeenIndex !== null) && <CaughtUp onShowSeen={feed.showSeen} />}
       {seen.length > 0 && (
-        <div role="feed" aria-label="Posts you've already seen" aria-busy={feed.fetchingMore} className="seen">
+        <div role="feed" aria-label="Posts you've already seen" aria-busy={feed.fetchingMore}>
           {seen.map((entry, index) => item(entry, unseen.length + index))}
         </div>
       )}
@@ -154,69 +174,53 @@ function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
 
   if (feed.outdated) {
     return (
-      <Notice title="This list is outdated" action="Load a new list" onAction={() => location.reload()} alert>
+      <Notice
+        title="This list is outdated"
+        alert
+        action={<Button onClick={() => location.reload()}>Load a new list</Button>}
+      >
         Another user may have signed in since it was loaded.
       </Notice>
     );
   }
   if (retrying) {
     return (
-      <Notice title="More posts are temporarily unavailable" action="Try now" onAction={feed.retryNow} alert>
+      <Notice
+        title="More posts are temporarily unavailable"
+        alert
+        action={<Button onClick={feed.retryNow}>Try now</Button>}
+      >
         The page tries again automatically.
       </Notice>
     );
   }
   if (hasMore) {
     return (
-      <div ref={sentinel} className="continuation">
+      <div ref={sentinel} className="text-center">
         {fetchingMore ? (
           <Skeletons count={2} label="Loading more posts" />
         ) : (
-          <button type="button" className="quiet-button" onClick={fetchMore}>
+          <Button className="my-7" onClick={fetchMore}>
             More posts
-          </button>
+          </Button>
         )}
       </div>
     );
   }
-  return feed.caughtUp ? null : <p className="the-end">You have reached the end.</p>;
+  return feed.caughtUp ? null : <p className="px-6 py-11 text-center text-soft">You have reached the end.</p>;
 }
 
 function CaughtUp({ onShowSeen }: { onShowSeen: (() => void) | null }) {
   return (
-    <section className="caught-up" aria-label="End of new posts">
-      <span className="badge">
-        <CheckIcon />
+    <section className="border-b border-line bg-sunken px-6 py-11 text-center" aria-label="End of new posts">
+      <span className="inline-grid size-11 place-items-center rounded-full bg-raised text-good">
+        <Check size={20} />
       </span>
-      <h2>You are all caught up</h2>
+      <h2 className="mt-2.5 mb-3.5 text-lg font-bold">You are all caught up</h2>
       {onShowSeen ? (
-        <button type="button" className="quiet-button" onClick={onShowSeen}>
-          Show posts I've already seen
-        </button>
+        <Button onClick={onShowSeen}>Show posts I've already seen</Button>
       ) : (
-        <p className="quiet">You've already seen the posts below.</p>
-      )}
-    </section>
-  );
-}
-
-interface NoticeProps {
-  title: string;
-  children: string;
-  action?: string;
-  onAction?: () => void;
-  alert?: boolean;
-}
-
-function Notice({ title, children, action, onAction, alert = false }: NoticeProps) {
-  return (
-    <section className="notice" role={alert ? "alert" : undefined}>
-      <h2>{title}</h2>
-      <p>{children}</p>
-      {action && (
-        <button type="button" className="quiet-button" onClick={onAction}>
-          {action}
-        </button>
+        <p className="text-sm text-soft">You've already seen the posts below.</p>
       )}
     </section>
   );
@@ -225,7 +229,8 @@ function Notice({ title, children, action, onAction, alert = false }: NoticeProp
 /** Page Down and Page Up move the focus between posts, as the ARIA feed pattern recommends. So do j and k. */
 function moveBetweenPosts(event: KeyboardEvent, list: HTMLElement | null): void {
   const target = event.target as HTMLElement;
-  if (target.closest("input, textarea, [popover]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (target.closest("input, textarea, [role=dialog], [role=menu]") || event.ctrlKey || event.metaKey || event.altKey)
+    return;
   const step = { PageDown: 1, j: 1, PageUp: -1, k: -1 }[event.key];
   if (!step || !list) return;
   const posts = [...list.querySelectorAll<HTMLElement>("article")];

@@ -30,7 +30,11 @@ export function NewPosts({ list, cursor, onShow }: NewPostsProps) {
   if (data.new === 0) return null;
   const count = `${data.new}${data.capped ? "+" : ""}`;
   return (
-    <button type="button" className="new-posts" onClick={onShow}>
+    <button
+      type="button"
+      className="mt-2.5 h-9 rounded-full bg-ink px-4.5 text-sm font-semibold text-paper shadow-overlay"
+      onClick={onShow}
+    >
       {`${count} new ${data.new === 1 ? "post" : "posts"}`}
     </button>
   );

@@ -1,26 +1,32 @@
 "use client";
 
+import { Heart, MessageCircle, Send } from "lucide-react";
 import Link from "next/link";
 import { useEffect, useId, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
-import { Avatar } from "./avatar";
 import { Comments } from "./comments";
 import { feedbackChoices } from "./dismissals";
 import { useEngagement, useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
 import { useFeedback } from "./feedback-provider";
 import { useFollows, useIsFollowing } from "./follows-provider";
-import { CommentIcon, HeartIcon, ShareIcon } from "./icons";
 import { useFarHeight } from "./near-screen";
 import { PostMenu } from "./post-menu";
 import { whySentence } from "./reasons";
 import { RelativeTime } from "./relative-time";
+import { Avatar } from "./ui/avatar";
+import { cn } from "./ui/cn";
 
 const MAX_TAGS = 5;
 /** The posts after these are near the screen only after the user has scrolled. */
 const RENDERED_AT_ONCE = 20;
 const ESTIMATED_HEIGHT_PX = 180;
 const UNKNOWN_AUTHOR = "Unknown author";
+/** The browser lays out a post when it comes near the screen. */
+const POST =
+  "grid grid-cols-[2.5rem_minmax(0,1fr)] gap-x-3 border-b border-line px-gutter pt-row pb-1.5 -outline-offset-3 [contain-intrinsic-size:auto_180px] [content-visibility:auto]";
+const ACTION =
+  "inline-flex h-9.5 min-w-11 items-center gap-1.5 rounded-full px-2.5 text-sm text-soft tabular-nums transition-colors hover:bg-sunken hover:text-ink active:[&_svg]:scale-90";
 
 export interface PostCardProps {
   post: PostWithUser;
@@ -57,7 +63,7 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
   return (
     <article
       ref={element}
-      className={isFar ? "post far" : "post"}
+      className={cn(POST, isFar && "overflow-clip")}
       style={isFar ? { height: farHeightPx } : undefined}
       data-post={post.id}
       tabIndex={position > 0 ? 0 : undefined}
@@ -69,16 +75,22 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
       aria-posinset={position > 0 ? position : undefined}
       aria-setsize={position > 0 ? -1 : undefined}
     >
-      {!isFar && <Avatar name={name} />}
-      <div className="post-body">
+      {!isFar && <Avatar id={post.author?.id ?? null} name={name} />}
+      <div className={isFar ? "col-start-2" : undefined}>
         {!isFar && <PostHeader post={post} requestId={requestId} authorElementId={ids.author} announce={announce} />}
-        <p id={ids.text} className={post.content ? "content" : "content missing"}>
+        <p
+          id={ids.text}
+          dir="auto"
+          className={cn("content wrap-anywhere whitespace-pre-line text-pretty", !post.content && "text-soft italic")}
+        >
           {post.content ?? `The text of this post is not available (${post.externalId}).`}
         </p>
         {!isFar && (
           <>
             <Tags tags={post.tags} />
-            <footer>
+            <Why post={post} />
+            {/* Its size does not depend on the counts, so a like needs no layout of the list around it. */}
+            <footer className="mt-1 -ml-2.5 flex h-9.5 items-center gap-0.5 [contain:layout_size]">
               <LikeButton post={post} requestId={requestId} announce={announce} />
               <CommentsButton
                 post={post}
@@ -87,7 +99,6 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
                 onToggle={() => setCommentsOpen((open) => !open)}
               />
               <ShareButton post={post} requestId={requestId} announce={announce} />
-              <Why post={post} />
             </footer>
             <div id={ids.comments}>{commentsOpen && <Comments postId={post.id} onComment={addComment} />}</div>
           </>
@@ -117,11 +128,20 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
   // Events on the page of the post join the page of the feed that showed it.
   const href = requestId === null ? pathOf(post) : `${pathOf(post)}?${new URLSearchParams({ request_id: requestId })}`;
   return (
-    <header>
-      <span id={authorElementId} className={post.author ? "author" : "author unknown"}>
+    <header className="mb-0.5 flex min-h-6 items-center gap-2">
+      <span
+        id={authorElementId}
+        className={cn("author truncate", post.author ? "font-semibold" : "font-medium text-soft")}
+      >
         {post.author?.name ?? UNKNOWN_AUTHOR}
       </span>
-      <Link href={href} className="when" prefetch={false} onClick={recordClick}>
+      <Link
+        href={href}
+        className="when shrink-0 text-sm whitespace-nowrap text-soft hover:underline"
+        aria-keyshortcuts="o"
+        prefetch={false}
+        onClick={recordClick}
+      >
         <RelativeTime iso={post.createdAt} />
       </Link>
       <PostMenu
@@ -156,7 +176,7 @@ function useFollowChoice({ author }: PostWithUser, announce: (message: string) =
 function Tags({ tags }: { tags: string[] }) {
   if (tags.length === 0) return null;
   return (
-    <ul className="tags" aria-label="Tags">
+    <ul className="mt-1.5 flex flex-wrap gap-x-2.5 gap-y-1 text-sm text-soft" aria-label="Tags">
       {tags.slice(0, MAX_TAGS).map((tag) => (
         <li key={tag}>#{tag}</li>
       ))}
@@ -189,12 +209,13 @@ function LikeButton({ post, requestId, announce }: ActionProps) {
   return (
     <button
       type="button"
-      className="action like"
+      className={cn(ACTION, "like aria-pressed:text-accent aria-pressed:[&_svg]:animate-beat")}
+      aria-keyshortcuts="l"
       aria-pressed={liked}
       aria-label={`Like, ${pluralise(count, "like")}`}
       onClick={() => void toggle()}
     >
-      <HeartIcon filled={liked} />
+      <Heart size={20} fill={liked ? "currentColor" : "none"} />
       <Count value={count} />
     </button>
   );
@@ -213,13 +234,14 @@ function CommentsButton({ post, open, controls, onToggle }: CommentsButtonProps)
   return (
     <button
       type="button"
-      className="action"
+      className={ACTION}
+      aria-keyshortcuts="r"
       aria-expanded={open}
       aria-controls={controls}
       aria-label={`Comments, ${pluralise(count, "comment")}`}
       onClick={onToggle}
     >
-      <CommentIcon />
+      <MessageCircle size={20} />
       <Count value={count} />
     </button>
   );
@@ -235,11 +257,11 @@ function ShareButton({ post, requestId, announce }: ActionProps) {
   return (
     <button
       type="button"
-      className="action"
+      className={ACTION}
       aria-label={`Share, ${pluralise(count, "share")}`}
       onClick={() => void share()}
     >
-      <ShareIcon />
+      <Send size={20} />
       <Count value={count} />
     </button>
   );
@@ -282,7 +304,7 @@ function urlOf(post: PostWithUser): string {
 const COMPACT_FORMAT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 function Count({ value }: { value: number }) {
-  return <span className="count">{value > 0 ? COMPACT_FORMAT.format(value) : ""}</span>;
+  return <span>{value > 0 ? COMPACT_FORMAT.format(value) : ""}</span>;
 }
 
 function pluralise(count: number, noun: string): string {

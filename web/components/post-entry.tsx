@@ -21,6 +21,6 @@ export const PostEntry = memo(function PostEntry(props: PostCardProps) {
   }, [dismissed, post.id]);
 
   if (!dismissal) return <PostCard {...props} />;
-  if (!dismissal.undoable) return <p className="the-end">This post is hidden.</p>;
+  if (!dismissal.undoable) return <p className="px-6 py-11 text-center text-soft">This post is hidden.</p>;
   return <DismissedPost dismissal={dismissal} position={position} announce={announce} />;
 });

@@ -8,7 +8,7 @@ import { PostEntry } from "./post-entry";
 export function SinglePost({ post, requestId }: { post: PostWithUser; requestId: string | null }) {
   const { announce, announcer } = useAnnouncer();
   return (
-    <div className="feed-column">
+    <div className="feed-column border-y border-line bg-raised md:rounded-card md:border-x">
       <PostEntry post={post} requestId={requestId} single announce={announce} />
       {announcer}
     </div>

@@ -1,15 +1,20 @@
+import { Skeleton } from "./ui/skeleton";
+
 /** Placeholders for posts that are loading. */
 export function Skeletons({ count, label }: { count: number; label: string }) {
   return (
     <div className="skeletons" role="status" aria-label={label}>
       {Array.from({ length: count }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: placeholders never change places
-        <div className="post skeleton" key={index} aria-hidden="true">
-          <span className="avatar" />
-          <div className="post-body">
-            <span className="skeleton-line" style={{ width: "32%" }} />
-            <span className="skeleton-line" style={{ width: "94%" }} />
-            <span className="skeleton-line" style={{ width: `${58 + ((index * 17) % 30)}%` }} />
+        <div
+          key={index}
+          aria-hidden="true"
+          className="grid grid-cols-[2.5rem_minmax(0,1fr)] gap-x-3 border-b border-line px-gutter pt-row pb-12"
+        >
+          <Skeleton className="size-10 rounded-full" />
+          <div className="grid gap-3.5 pt-2">
+            <Skeleton className="h-3 w-1/3" />
+            <Skeleton className="h-3 w-11/12" />
+            <Skeleton className={index % 2 === 0 ? "h-3 w-2/3" : "h-3 w-4/5"} />
           </div>
         </div>
       ))}

@@ -1,7 +1,8 @@
 "use client";
 
+import { SunMoon } from "lucide-react";
 import { useState } from "react";
-import { ThemeIcon } from "./icons";
+import { NAVIGATION_ITEM, NavigationLabel } from "./navigation-item";
 
 export type Theme = "auto" | "light" | "dark";
 const NEXT: Record<Theme, Theme> = { auto: "dark", dark: "light", light: "auto" };
@@ -14,18 +15,12 @@ export function ThemeToggle({ theme }: { theme: Theme }) {
     const next = NEXT[current];
     setCurrent(next);
     document.documentElement.dataset.theme = next;
-    // biome-ignore lint/suspicious/noDocumentCookie: not every browser has the Cookie Store API
     document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
   };
   return (
-    <button
-      type="button"
-      className="rail-link"
-      onClick={switchTheme}
-      aria-label={`Colours: ${LABEL[current]}`}
-      title={`Colours: ${LABEL[current]}`}
-    >
-      <ThemeIcon />
+    <button type="button" className={NAVIGATION_ITEM} onClick={switchTheme} title={`Colours: ${LABEL[current]}`}>
+      <SunMoon />
+      <NavigationLabel>{`Colours: ${LABEL[current]}`}</NavigationLabel>
     </button>
   );
 }

@@ -1,10 +1,11 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { type RefObject, useDeferredValue, useId, useRef, useState } from "react";
-import { Avatar } from "./avatar";
+import { useDeferredValue, useState } from "react";
 import { useEvents } from "./events-provider";
-import { placeBelow } from "./place-popover";
+import { Avatar } from "./ui/avatar";
+import { Popover } from "./ui/popover";
+import { TextField } from "./ui/text-field";
 
 interface DemoUser {
   id: string;
@@ -14,47 +15,37 @@ interface DemoUser {
 
 /** Switches the session to another user of the demo data, or to a new visitor. */
 export function UserSwitcher({ name }: { name: string }) {
-  const id = useId();
-  const button = useRef<HTMLButtonElement>(null);
-  const searchInput = useRef<HTMLInputElement>(null);
-  const [open, setOpen] = useState(false);
+  const { user } = useEvents();
   return (
-    <>
-      <button ref={button} type="button" className="viewer" popoverTarget={id} aria-haspopup="dialog">
-        <Avatar name={name} size={32} />
-        <span className="viewer-name">
-          <span className="visually-hidden">Switch user, you are </span>
-          {name}
-        </span>
-      </button>
-      <div
-        id={id}
-        popover="auto"
-        role="dialog"
-        aria-label="Switch user"
-        className="popover users"
-        onToggle={(event) => {
-          const opened = event.newState === "open";
-          setOpen(opened);
-          if (!opened) return;
-          placeBelow(event.currentTarget, button.current);
-          searchInput.current?.focus();
-        }}
-      >
-        <UserSearch open={open} searchInput={searchInput} />
-      </div>
-    </>
+    <Popover
+      label="Switch user"
+      className="users"
+      trigger={(trigger) => (
+        <button
+          type="button"
+          className="flex min-w-0 items-center gap-2.5 rounded-full border border-line bg-raised py-1 pr-3.5 pl-1 text-md font-semibold hover:bg-sunken"
+          {...trigger}
+        >
+          <Avatar id={user} name={name} size={32} />
+          <span className="truncate">
+            <span className="sr-only">Switch user, you are </span>
+            {name}
+          </span>
+        </button>
+      )}
+    >
+      {() => <UserSearch />}
+    </Popover>
   );
 }
 
-function UserSearch({ open, searchInput }: { open: boolean; searchInput: RefObject<HTMLInputElement | null> }) {
+function UserSearch() {
   const { endSession, user } = useEvents();
   const [search, setSearch] = useState("");
   const [failed, setFailed] = useState(false);
   const deferredSearch = useDeferredValue(search.trim());
   const { data: users, isError } = useQuery({
     queryKey: ["users", deferredSearch],
-    enabled: open,
     queryFn: ({ signal }) => fetchUsers(deferredSearch, signal),
     placeholderData: (previous) => previous,
   });
@@ -67,21 +58,26 @@ function UserSearch({ open, searchInput }: { open: boolean; searchInput: RefObje
 
   return (
     <>
-      <input
-        ref={searchInput}
+      <TextField
+        className="mb-2 w-full"
         type="search"
         aria-label="Find a user"
         placeholder="Find a user"
         value={search}
         onChange={(event) => setSearch(event.target.value)}
       />
-      <UserRow avatar="+" name="New visitor" details="Starts without any history" onClick={() => void switchTo(null)} />
-      {(isError || failed) && <p className="quiet">The list of users is temporarily unavailable.</p>}
+      <UserRow
+        avatarId={null}
+        name="New visitor"
+        details="Starts without any history"
+        onClick={() => void switchTo(null)}
+      />
+      {(isError || failed) && <p className="text-sm text-soft">The list of users is temporarily unavailable.</p>}
       <ul>
         {(users ?? []).map((other) => (
           <li key={other.id}>
             <UserRow
-              avatar={other.name}
+              avatarId={other.id}
               name={other.name}
               details={`${other.followerCount} followers`}
               current={other.id === user}
@@ -95,20 +91,26 @@ function UserSearch({ open, searchInput }: { open: boolean; searchInput: RefObje
 }
 
 interface UserRowProps {
-  avatar: string;
+  /** The id that the picture is made from; null for a plain one. */
+  avatarId: string | null;
   name: string;
   details: string;
   current?: boolean;
   onClick: () => void;
 }
 
-function UserRow({ avatar, name, details, current = false, onClick }: UserRowProps) {
+function UserRow({ avatarId, name, details, current = false, onClick }: UserRowProps) {
   return (
-    <button type="button" className="user-row" aria-current={current ? "true" : undefined} onClick={onClick}>
-      <Avatar name={avatar} size={32} />
-      <span>
-        <strong>{name}</strong>
-        <small>{details}</small>
+    <button
+      type="button"
+      className="flex w-full items-center gap-3 rounded-xl p-2 text-left leading-tight hover:bg-sunken aria-[current=true]:bg-sunken"
+      aria-current={current ? "true" : undefined}
+      onClick={onClick}
+    >
+      <Avatar id={avatarId} name={name} size={32} />
+      <span className="min-w-0">
+        <strong className="block font-semibold wrap-anywhere">{name}</strong>
+        <small className="text-sm text-soft">{details}</small>
       </span>
     </button>
   );

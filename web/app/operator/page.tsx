@@ -2,6 +2,10 @@ import type { Health, Recommendation } from "@feed/client";
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
 import { currentViewer } from "@/app/viewer";
+import { Badge, type Tone } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
+import { cn } from "@/components/ui/cn";
+import { TextField } from "@/components/ui/text-field";
 import { headlineMetrics, type RegisteredModel, readModelRegistry } from "@/lib/feed/model-registry";
 import type { PostWithUser } from "@/lib/feed/post";
 import { getsRankedFeed } from "@/lib/feed/rollout";
@@ -38,24 +42,30 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
   ]);
 
   return (
-    <main id="main" className="operator">
-      <header className="page-header">
+    <main id="main" data-wide className="w-full min-w-0 px-gutter pb-24 md:px-0 xl:col-span-2">
+      <header className="flex min-h-16 items-center justify-between gap-4 px-gutter py-3 md:px-1">
         <h1>Operator</h1>
-        <p className="quiet">The state of the service, its models, and the lists of one user.</p>
+        <p className="text-sm text-soft">The state of the service, its models, and the lists of one user.</p>
       </header>
-      <section aria-labelledby="state" className="panel-group">
-        <h2 id="state">State</h2>
+      <section aria-labelledby="state" className="mb-9">
+        <h2 className="mb-3 font-bold" id="state">
+          State
+        </h2>
         <StateTiles health={health} databaseAvailable={newest !== null} />
         {health && <Details report={health} />}
       </section>
-      <section aria-labelledby="models" className="panel-group">
-        <h2 id="models">Models</h2>
+      <section aria-labelledby="models" className="mb-9">
+        <h2 className="mb-3 font-bold" id="models">
+          Models
+        </h2>
         <ModelTable models={models ?? []} />
       </section>
-      <section aria-labelledby="compare" className="panel-group">
-        <h2 id="compare">One user’s lists, side by side</h2>
+      <section aria-labelledby="compare" className="mb-9">
+        <h2 className="mb-3 font-bold" id="compare">
+          One user’s lists, side by side
+        </h2>
         <UserForm userId={userId} users={users ?? []} />
-        <div className="columns">
+        <div className="grid grid-cols-[repeat(auto-fit,minmax(16rem,1fr))] gap-3.5">
           <Column title="Ranked" posts={ranked?.posts ?? null} note={ranked?.note} newest={newest} />
           <Column title="Newest" posts={newest} newest={null} />
           <Column title="Trending" posts={trending} newest={null} />
@@ -94,7 +104,7 @@ async function nullIfUnavailable<T>(read: () => Promise<T>): Promise<T | null> {
 
 function StateTiles({ health, databaseAvailable }: { health: Health | null; databaseAvailable: boolean }) {
   return (
-    <div className="tiles">
+    <div className="tiles grid grid-cols-[repeat(auto-fit,minmax(10.5rem,1fr))] gap-3">
       <Tile label="Service" tone={health === null ? "bad" : health.status === "healthy" ? "good" : "fair"}>
         {health?.status ?? "no response"}
       </Tile>
@@ -111,11 +121,16 @@ function StateTiles({ health, databaseAvailable }: { health: Health | null; data
   );
 }
 
+const DOT = { good: "bg-good", fair: "bg-fair", bad: "bg-bad" };
+
 function Tile({ label, tone, children }: { label: string; tone: "good" | "fair" | "bad"; children: ReactNode }) {
   return (
-    <div className={`tile ${tone}`}>
-      <span className="label">{label}</span>
-      <strong>{children}</strong>
+    <div className="grid gap-1 rounded-card border border-line bg-raised px-4.5 py-3.5">
+      <span className="text-sm text-soft">{label}</span>
+      <strong className="text-lg font-semibold wrap-anywhere">
+        <span aria-hidden="true" className={cn("mr-2 inline-block size-2.5 rounded-full", DOT[tone])} />
+        {children}
+      </strong>
     </div>
   );
 }
@@ -124,7 +139,7 @@ function Tile({ label, tone, children }: { label: string; tone: "good" | "fair" 
 function Details({ report }: { report: Record<string, unknown> }) {
   const rows = Object.entries(report).filter(([name]) => !["status", "model_version", "model_loaded"].includes(name));
   return (
-    <dl className="details">
+    <dl className="mt-3.5 grid grid-cols-[repeat(auto-fill,minmax(16rem,1fr))] gap-x-6 gap-y-1 text-sm">
       {rows.map(([name, value]) => (
         <div key={name}>
           <dt>{name.replaceAll("_", " ")}</dt>
@@ -141,20 +156,26 @@ function formatValue(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+const STATUS_TONE: Record<string, Tone> = { active: "good", rejected: "bad" };
+
 function ModelTable({ models }: { models: RegisteredModel[] }) {
-  if (models.length === 0) return <p className="quiet">The model registry cannot be read.</p>;
+  if (models.length === 0) return <p className="text-sm text-soft">The model registry cannot be read.</p>;
   const metricNames = headlineMetrics(models, MAX_METRICS);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls a wide table only where it has the focus
-    <section className="table-frame" tabIndex={0} aria-label="Model versions">
-      <table>
-        <thead>
+    <section
+      className="overflow-x-auto rounded-card border border-line bg-raised"
+      tabIndex={0}
+      aria-label="Model versions"
+    >
+      <table className="w-full text-sm [&_td]:px-4 [&_td]:py-2.5 [&_td]:whitespace-nowrap [&_th]:px-4 [&_th]:py-2.5 [&_th]:text-left [&_th]:whitespace-nowrap">
+        <thead className="font-medium text-soft">
           <tr>
             <th scope="col">Version</th>
             <th scope="col">Status</th>
             <th scope="col">Trained</th>
             {metricNames.map((name) => (
-              <th scope="col" key={name} className="number">
+              <th scope="col" key={name} className="number text-right! tabular-nums">
                 {name}
               </th>
             ))}
@@ -162,14 +183,16 @@ function ModelTable({ models }: { models: RegisteredModel[] }) {
         </thead>
         <tbody>
           {models.slice(0, MAX_MODELS).map((model) => (
-            <tr key={model.version}>
-              <th scope="row">{model.version}</th>
+            <tr key={model.version} className="border-t border-line">
+              <th scope="row" className="font-semibold">
+                {model.version}
+              </th>
               <td>
-                <span className={`status ${model.status}`}>{model.status}</span>
+                <Badge tone={STATUS_TONE[model.status] ?? "neutral"}>{model.status}</Badge>
               </td>
               <td>{model.createdAt?.slice(0, 16).replace("T", " ")}</td>
               {metricNames.map((name) => (
-                <td key={name} className="number">
+                <td key={name} className="number text-right! tabular-nums">
                   {model.metrics[name]?.toFixed(3)}
                 </td>
               ))}
@@ -184,9 +207,17 @@ function ModelTable({ models }: { models: RegisteredModel[] }) {
 function UserForm({ userId, users }: { userId: string; users: DemoUser[] }) {
   const isRanked = getsRankedFeed(userId, config.feedPercent);
   return (
-    <form method="get" className="inline-form">
+    <form method="get" className="mb-4 flex flex-wrap items-center gap-3">
       <label htmlFor="user">User</label>
-      <input id="user" name="user" defaultValue={userId} list="users" maxLength={128} autoComplete="off" />
+      <TextField
+        className="w-85 max-w-full"
+        id="user"
+        name="user"
+        defaultValue={userId}
+        list="users"
+        maxLength={128}
+        autoComplete="off"
+      />
       <datalist id="users">
         {users.map((user) => (
           <option key={user.id} value={user.id}>
@@ -194,10 +225,10 @@ function UserForm({ userId, users }: { userId: string; users: DemoUser[] }) {
           </option>
         ))}
       </datalist>
-      <button type="submit" className="quiet-button">
-        Show
-      </button>
-      <span className="quiet">{isRanked ? "gets the ranked feed" : "outside the roll-out: gets the newest posts"}</span>
+      <Button type="submit">Show</Button>
+      <span className="text-sm text-soft">
+        {isRanked ? "gets the ranked feed" : "outside the roll-out: gets the newest posts"}
+      </span>
     </form>
   );
 }
@@ -217,17 +248,17 @@ interface ColumnProps {
 function Column({ title, posts, note, newest }: ColumnProps) {
   const newestIds = new Set((newest ?? []).map((post) => post.id));
   return (
-    <section className="compare" aria-label={title}>
-      <h3>
-        {title} {note && <small>{note}</small>}
+    <section className="rounded-card border border-line bg-raised px-4.5 py-4" aria-label={title}>
+      <h3 className="mb-1.5 text-lg font-bold">
+        {title} {note && <small className="text-xs font-normal text-soft">{note}</small>}
       </h3>
-      {posts === null && <p className="quiet">Unavailable.</p>}
-      {posts?.length === 0 && <p className="quiet">No posts.</p>}
+      {posts === null && <p className="text-sm text-soft">Unavailable.</p>}
+      {posts?.length === 0 && <p className="text-sm text-soft">No posts.</p>}
       <ol>
         {(posts ?? []).map((post) => (
-          <li key={post.id}>
-            <p>{post.content ?? post.externalId}</p>
-            <small>
+          <li key={post.id} className="border-t border-line py-2.5">
+            <p className="line-clamp-2 text-md wrap-anywhere">{post.content ?? post.externalId}</p>
+            <small className="text-xs text-soft">
               {post.author?.name ?? "unknown"} · {post.createdAt.slice(0, 10)} · {post.likeCount} likes
               {post.recommendation && ` · ${reasonAndScore(post.recommendation)}`}
               {newestIds.has(post.id) && " · also in newest"}

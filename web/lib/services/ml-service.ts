@@ -12,6 +12,7 @@ import {
   type RetractResult,
   type SeenReport,
   type SeenResult,
+  type SuggestedFollows,
   type Updates,
 } from "@feed/client";
 import type { PostExplanation } from "@/lib/feed/post";
@@ -21,6 +22,7 @@ import { config } from "@/lib/platform/config";
 const RECOMMENDATION_TIMEOUT_MS = 3000;
 const TRACKING_TIMEOUT_MS = 2000;
 const HEALTH_TIMEOUT_MS = 1000;
+const SUGGESTION_TIMEOUT_MS = 1000;
 /** The headers of W3C Trace Context. */
 const TRACE_HEADERS = ["traceparent", "tracestate"];
 
@@ -130,6 +132,17 @@ export class MLServiceClient {
   /** Reports which posts of a page were on screen. Throws FeedServiceError when the service has not confirmed it. */
   async reportSeen(report: SeenReport): Promise<SeenResult> {
     return this.client.reportSeen(report, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
+  }
+
+  /** Users whom a user may want to follow, best first; null when the service does not return them within a second. */
+  async getSuggestedFollows(userId: string, limit: number): Promise<SuggestedFollows["users"] | null> {
+    try {
+      const options = { limit, signal: AbortSignal.timeout(SUGGESTION_TIMEOUT_MS) };
+      return (await this.client.suggestedFollows(userId, options)).users;
+    } catch (error) {
+      if (!(error instanceof FeedServiceError)) throw error;
+      return null;
+    }
   }
 
   /** The service's health report; null when the service does not return one within a second. */

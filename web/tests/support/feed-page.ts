@@ -60,7 +60,7 @@ export class FeedPage {
   /** Opens the menu of a post and chooses the entry with this name. */
   async choose(post: Locator, name: string | RegExp): Promise<void> {
     await post.getByRole("button", { name: "More actions" }).click();
-    await post.getByRole("button", { name }).click();
+    await this.page.getByRole("menuitem", { name }).click();
   }
 
   /** Scrolls until `count` more pages are loaded. */

@@ -1,6 +1,7 @@
 import Link from "next/link";
 import { notFound } from "next/navigation";
 import { currentViewer } from "@/app/viewer";
+import { Notice } from "@/components/notice";
 import { Providers } from "@/components/providers";
 import { SinglePost } from "@/components/single-post";
 import { DatabaseUnavailable } from "@/lib/platform/database";
@@ -29,8 +30,8 @@ export default async function PostPage({ params, searchParams }: PostPageProps) 
   const post = posts?.[0];
   if (posts && !post) notFound();
   return (
-    <main id="main" className="column">
-      <header className="page-header">
+    <main id="main" className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
+      <header className="flex min-h-16 items-center justify-between gap-4 px-gutter py-3 md:px-1">
         <h1>
           <Link href="/" prefetch={false}>
             ‹ Feed
@@ -45,10 +46,7 @@ export default async function PostPage({ params, searchParams }: PostPageProps) 
           />
         </Providers>
       ) : (
-        <section className="notice">
-          <h2>The post is temporarily unavailable</h2>
-          <p>Please reload the page in a moment.</p>
-        </section>
+        <Notice title="The post is temporarily unavailable">Please reload the page in a moment.</Notice>
       )}
     </main>
   );

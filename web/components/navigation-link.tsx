@@ -1,0 +1,32 @@
+"use client";
+
+import Link from "next/link";
+import { usePathname } from "next/navigation";
+import type { ReactNode } from "react";
+import { NAVIGATION_ITEM } from "./navigation-item";
+import { cn } from "./ui/cn";
+
+interface NavigationLinkProps {
+  href: string;
+  label: string;
+  /** The key that opens the page. */
+  shortcut?: string;
+  className?: string;
+  children: ReactNode;
+}
+
+/** A link of the navigation, marked while its page is open. The page is not fetched in advance. */
+export function NavigationLink({ href, label, shortcut, className, children }: NavigationLinkProps) {
+  return (
+    <Link
+      href={href}
+      prefetch={false}
+      title={label}
+      aria-keyshortcuts={shortcut}
+      aria-current={usePathname() === href ? "page" : undefined}
+      className={cn(NAVIGATION_ITEM, className)}
+    >
+      {children}
+    </Link>
+  );
+}
