@@ -2,9 +2,8 @@
 
 import { Heart, MessageCircle, Send } from "lucide-react";
 import Link from "next/link";
-import { useEffect, useId, useRef, useState } from "react";
+import { useCallback, useEffect, useId, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
-import { Comments } from "./comments";
 import { feedbackChoices } from "./dismissals";
 import { useEngagement, useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
@@ -16,6 +15,7 @@ import { whySentence } from "./reasons";
 import { RelativeTime } from "./relative-time";
 import { Avatar } from "./ui/avatar";
 import { cn } from "./ui/cn";
+import { useLoadOnFirstUse } from "./ui/load-on-first-use";
 
 const MAX_TAGS = 5;
 /** The posts after these are near the screen only after the user has scrolled. */
@@ -100,12 +100,29 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
               />
               <ShareButton post={post} requestId={requestId} announce={announce} />
             </footer>
-            <div id={ids.comments}>{commentsOpen && <Comments postId={post.id} onComment={addComment} />}</div>
+            <div id={ids.comments}>
+              {commentsOpen && <CommentsOnDemand postId={post.id} onComment={addComment} announce={announce} />}
+            </div>
           </>
         )}
       </div>
     </article>
   );
+}
+
+const loadComments = () => import("./comments").then((module) => module.Comments);
+
+interface CommentsOnDemandProps {
+  postId: string;
+  onComment: (text: string) => void;
+  announce: (message: string) => void;
+}
+
+/** The comments of a post. Their script is loaded when they are first opened. */
+function CommentsOnDemand({ announce, ...props }: CommentsOnDemandProps) {
+  const onFailure = useCallback(() => announce("The comments could not be loaded. Please try again."), [announce]);
+  const Loaded = useLoadOnFirstUse(true, loadComments, onFailure);
+  return Loaded && <Loaded {...props} />;
 }
 
 /** Why the post is shown, with what the user changed on this page. */

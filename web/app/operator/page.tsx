@@ -141,9 +141,9 @@ function Details({ report }: { report: Record<string, unknown> }) {
   return (
     <dl className="mt-3.5 grid grid-cols-[repeat(auto-fill,minmax(16rem,1fr))] gap-x-6 gap-y-1 text-sm">
       {rows.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name.replaceAll("_", " ")}</dt>
-          <dd>{formatValue(value)}</dd>
+        <div key={name} className="flex justify-between gap-3 border-b border-line py-1.5">
+          <dt className="text-soft">{name.replaceAll("_", " ")}</dt>
+          <dd className="text-right wrap-anywhere tabular-nums">{formatValue(value)}</dd>
         </div>
       ))}
     </dl>

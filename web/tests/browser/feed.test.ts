@@ -395,6 +395,7 @@ describe("the feed page", { skip }, () => {
 
     await feed.posts.first().getByRole("button", { name: "More actions" }).focus();
     await feed.page.keyboard.press("Enter");
+    await feed.page.getByRole("menu", { name: "More actions" }).waitFor();
     assert.deepEqual(await feed.accessibilityViolations(), []);
     assert.equal(await focusedText(), "Hide this post");
     await feed.page.keyboard.press("ArrowDown");
@@ -488,10 +489,7 @@ describe("the feed page", { skip }, () => {
     await feed.page.getByText("This could not be saved").waitFor();
 
     await feed.posts.first().getByRole("button", { name: "More actions" }).click();
-    await feed.posts
-      .first()
-      .getByRole("button", { name: `Follow @${name}`, exact: true })
-      .waitFor();
+    await feed.page.getByRole("menuitem", { name: `Follow @${name}`, exact: true }).waitFor();
   });
 
   it("counts new posts while the page is open, and shows a new list on request", async () => {
