@@ -19,28 +19,6 @@ export interface Dismissal {
 /** The dismissals of this page by post. */
 export type Dismissals = Readonly<Record<string, Dismissal>>;
 
-export interface FeedbackChoice {
-  action: DismissalAction;
-  label: string;
-}
-
-/** The entries of a post's menu. There are none for the user's own posts, and none on authors if there is no author. */
-export function feedbackChoices(post: PostWithUser, user: string): FeedbackChoice[] {
-  if (post.author?.id === user) return [];
-  const onAuthor: FeedbackChoice[] = post.author
-    ? [
-        { action: "mute_author", label: `Mute @${post.author.name}` },
-        { action: "block_author", label: `Block @${post.author.name}` },
-      ]
-    : [];
-  return [
-    { action: "hide_post", label: "Hide this post" },
-    { action: "not_interested", label: "Not interested" },
-    ...onAuthor,
-    { action: "report_post", label: "Report post" },
-  ];
-}
-
 /** The dismissal that an action on a post causes. Throws if the action needs an author and the post has none. */
 export function dismissalOf(post: PostWithUser, action: DismissalAction): Dismissal {
   if (action === "mute_author" || action === "block_author") {

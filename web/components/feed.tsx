@@ -2,7 +2,7 @@
 
 import type { FeedMode, FeedPage } from "@feed/client";
 import { type Feed as FeedState, useFeed } from "@feed/client/react";
-import { Check, RefreshCw } from "lucide-react";
+import { RotateCw } from "lucide-react";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
@@ -63,7 +63,7 @@ export function Feed({ rankedPage }: FeedProps) {
       <div className="sticky top-0 z-10 flex items-center justify-between gap-2 border-b border-line bg-raised/90 p-2 backdrop-blur-md md:rounded-t-card md:px-3">
         <ModeSwitch mode={mode} onChange={setMode} />
         <IconButton label="Load a new list" onClick={() => void loadNewList()}>
-          <RefreshCw size={20} />
+          <RotateCw size={20} />
         </IconButton>
       </div>
       <div role="status" className="sticky top-16 z-9 h-0 text-center">
@@ -213,10 +213,7 @@ function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
 function CaughtUp({ onShowSeen }: { onShowSeen: (() => void) | null }) {
   return (
     <section className="border-b border-line bg-sunken px-6 py-11 text-center" aria-label="End of new posts">
-      <span className="inline-grid size-11 place-items-center rounded-full bg-raised text-good">
-        <Check size={20} />
-      </span>
-      <h2 className="mt-2.5 mb-3.5 text-lg font-bold">You are all caught up</h2>
+      <h2 className="mb-3.5 text-lg font-bold">You are all caught up</h2>
       {onShowSeen ? (
         <Button onClick={onShowSeen}>Show posts I've already seen</Button>
       ) : (

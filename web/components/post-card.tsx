@@ -4,12 +4,11 @@ import { Heart, MessageCircle, Send } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useEffect, useId, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
-import { feedbackChoices } from "./dismissals";
 import { useEngagement, useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
-import { useFeedback } from "./feedback-provider";
-import { useFollows, useIsFollowing } from "./follows-provider";
+import { useIsFollowing } from "./follows-provider";
 import { useFarHeight } from "./near-screen";
+import { pathOf } from "./post-link";
 import { PostMenu } from "./post-menu";
 import { whySentence } from "./reasons";
 import { RelativeTime } from "./relative-time";
@@ -138,12 +137,7 @@ function Why({ post }: { post: PostWithUser }) {
 type ActionProps = Pick<PostCardProps, "post" | "requestId" | "announce">;
 
 function PostHeader({ post, requestId, authorElementId, announce }: ActionProps & { authorElementId: string }) {
-  const { user, record } = useEvents();
-  const { dismiss } = useFeedback();
-  const follow = useFollowChoice(post, announce);
-  const recordClick = () => record(post.id, "click", { requestId });
-  // Events on the page of the post join the page of the feed that showed it.
-  const href = requestId === null ? pathOf(post) : `${pathOf(post)}?${new URLSearchParams({ request_id: requestId })}`;
+  const { record } = useEvents();
   return (
     <header className="mb-0.5 flex min-h-6 items-center gap-2">
       <span
@@ -153,41 +147,17 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
         {post.author?.name ?? UNKNOWN_AUTHOR}
       </span>
       <Link
-        href={href}
+        href={pathOf(post, requestId)}
         className="when shrink-0 text-sm whitespace-nowrap text-soft hover:underline"
         aria-keyshortcuts="o"
         prefetch={false}
-        onClick={recordClick}
+        onClick={() => record(post.id, "click", { requestId })}
       >
         <RelativeTime iso={post.createdAt} />
       </Link>
-      <PostMenu
-        href={href}
-        choices={feedbackChoices(post, user)}
-        follow={follow}
-        onCopy={() => void copyLink(post, announce)}
-        onOpen={recordClick}
-        onFeedback={(action) => {
-          dismiss(post, action).catch(() => announce("This could not be saved. Please try again."));
-        }}
-      />
+      <PostMenu post={post} requestId={requestId} announce={announce} />
     </header>
   );
-}
-
-/** The entry of the menu that follows or unfollows the author. Null for the user's own posts and without an author. */
-function useFollowChoice({ author }: PostWithUser, announce: (message: string) => void) {
-  const { user } = useEvents();
-  const { setFollow } = useFollows();
-  const follows = useIsFollowing(author);
-  if (author === null || author.id === user) return null;
-  return {
-    label: `${follows ? "Unfollow" : "Follow"} @${author.name}`,
-    onChoose: () => {
-      announce(follows ? `You no longer follow @${author.name}` : `You follow @${author.name}`);
-      setFollow(author, !follows).catch(() => announce("This could not be saved. Please try again."));
-    },
-  };
 }
 
 function Tags({ tags }: { tags: string[] }) {
@@ -269,6 +239,7 @@ function ShareButton({ post, requestId, announce }: ActionProps) {
   const sharedHere = useEngagement(post.id).shared === true && !post.shared;
   const count = post.shareCount + (sharedHere ? 1 : 0);
   const share = async () => {
+    const { sharePost } = await import("./share-post");
     if (await sharePost(post, announce)) record(post.id, "share", { requestId });
   };
   return (
@@ -276,46 +247,12 @@ function ShareButton({ post, requestId, announce }: ActionProps) {
       type="button"
       className={ACTION}
       aria-label={`Share, ${pluralise(count, "share")}`}
-      onClick={() => void share()}
+      onClick={() => void share().catch(() => announce("The link could not be shared. Please try again."))}
     >
       <Send size={20} />
       <Count value={count} />
     </button>
   );
-}
-
-/** Opens the share dialog on touch screens, else copies the link. Returns false if the user cancels. */
-async function sharePost(post: PostWithUser, announce: (message: string) => void): Promise<boolean> {
-  const hasTouchScreen = matchMedia("(pointer: coarse)").matches;
-  if (!hasTouchScreen || typeof navigator.share !== "function") {
-    await copyLink(post, announce);
-    return true;
-  }
-  try {
-    await navigator.share({ url: urlOf(post), text: post.content ?? undefined });
-  } catch {
-    return false;
-  }
-  announce("Shared");
-  return true;
-}
-
-/** Copies the link, or shows it if the browser forbids access to the clipboard. */
-async function copyLink(post: PostWithUser, announce: (message: string) => void): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(urlOf(post));
-    announce("Link copied");
-  } catch {
-    announce(urlOf(post));
-  }
-}
-
-function pathOf(post: PostWithUser): string {
-  return `/post/${post.id}`;
-}
-
-function urlOf(post: PostWithUser): string {
-  return new URL(pathOf(post), location.href).href;
 }
 
 const COMPACT_FORMAT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });

@@ -1,36 +1,28 @@
 "use client";
 
 import { Ellipsis } from "lucide-react";
-import type { DismissalAction, FeedbackChoice } from "./dismissals";
+import type { PostWithUser } from "@/lib/feed/post";
 import { IconButton } from "./ui/icon-button";
-import { Menu } from "./ui/menu";
+import { useOverlay } from "./ui/overlay-trigger";
 
 interface PostMenuProps {
-  href: string;
-  choices: FeedbackChoice[];
-  /** The entry that follows or unfollows the author; null if there is none. */
-  follow: { label: string; onChoose: () => void } | null;
-  onCopy: () => void;
-  onOpen: () => void;
-  onFeedback: (action: DismissalAction) => void;
+  post: PostWithUser;
+  /** The page of the feed that showed the post. */
+  requestId: string | null;
+  announce: (message: string) => void;
 }
 
-/** Further actions for a post. */
-export function PostMenu({ href, choices, follow, onCopy, onOpen, onFeedback }: PostMenuProps) {
+const loadEntries = () => import("./post-menu-entries").then((module) => module.PostMenuEntries);
+
+/** A button with further actions for a post. */
+export function PostMenu(props: PostMenuProps) {
+  const { anchor, close, triggerProps, Content } = useOverlay("menu", loadEntries);
   return (
-    <Menu
-      label="More actions"
-      trigger={(trigger) => (
-        <IconButton label="More actions" aria-keyshortcuts="m" className="-my-2 -mr-2.5 ml-auto" {...trigger}>
-          <Ellipsis size={20} />
-        </IconButton>
-      )}
-      entries={[
-        ...choices.map(({ action, label }) => ({ label, onSelect: () => onFeedback(action) })),
-        ...(follow ? [{ label: follow.label, onSelect: follow.onChoose }] : []),
-        { label: "Copy link", onSelect: onCopy },
-        { label: "Open post", href, onSelect: onOpen },
-      ]}
-    />
+    <>
+      <IconButton label="More actions" aria-keyshortcuts="m" className="-my-2 -mr-2.5 ml-auto" {...triggerProps}>
+        <Ellipsis size={20} />
+      </IconButton>
+      {Content && <Content {...props} anchor={anchor} onClose={close} />}
+    </>
   );
 }

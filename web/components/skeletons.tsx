@@ -6,6 +6,7 @@ export function Skeletons({ count, label }: { count: number; label: string }) {
     <div className="skeletons" role="status" aria-label={label}>
       {Array.from({ length: count }, (_, index) => (
         <div
+          // biome-ignore lint/suspicious/noArrayIndexKey: placeholders never change places
           key={index}
           aria-hidden="true"
           className="grid grid-cols-[2.5rem_minmax(0,1fr)] gap-x-3 border-b border-line px-gutter pt-row pb-12"

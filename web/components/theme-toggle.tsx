@@ -1,6 +1,6 @@
 "use client";
 
-import { SunMoon } from "lucide-react";
+import { Contrast } from "lucide-react";
 import { useState } from "react";
 import { NAVIGATION_ITEM, NavigationLabel } from "./navigation-item";
 
@@ -15,11 +15,12 @@ export function ThemeToggle({ theme }: { theme: Theme }) {
     const next = NEXT[current];
     setCurrent(next);
     document.documentElement.dataset.theme = next;
+    // biome-ignore lint/suspicious/noDocumentCookie: not every browser has the Cookie Store API
     document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
   };
   return (
     <button type="button" className={NAVIGATION_ITEM} onClick={switchTheme} title={`Colours: ${LABEL[current]}`}>
-      <SunMoon />
+      <Contrast />
       <NavigationLabel>{`Colours: ${LABEL[current]}`}</NavigationLabel>
     </button>
   );

@@ -1,9 +1,10 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useState } from "react";
+import { type RefObject, useDeferredValue, useState } from "react";
 import { useEvents } from "./events-provider";
 import { Avatar } from "./ui/avatar";
+import { PopoverContent } from "./ui/popover-content";
 import { TextField } from "./ui/text-field";
 
 interface DemoUser {
@@ -12,8 +13,13 @@ interface DemoUser {
   followerCount: number;
 }
 
+interface UserSearchProps {
+  anchor: RefObject<HTMLElement | null>;
+  onClose: () => void;
+}
+
 /** The users of the demo, and a field that searches them. */
-export function UserSearch() {
+export function UserSearch({ anchor, onClose }: UserSearchProps) {
   const { endSession, user } = useEvents();
   const [search, setSearch] = useState("");
   const [failed, setFailed] = useState(false);
@@ -31,10 +37,9 @@ export function UserSearch() {
   };
 
   return (
-    <>
+    <PopoverContent label="Switch user" className="users" anchor={anchor} onClose={onClose}>
       <TextField
         className="mb-2 w-full"
-        autoFocus // the popover opened on request
         type="search"
         aria-label="Find a user"
         placeholder="Find a user"
@@ -61,7 +66,7 @@ export function UserSearch() {
           </li>
         ))}
       </ul>
-    </>
+    </PopoverContent>
   );
 }
 

@@ -162,9 +162,9 @@ function ModelTable({ models }: { models: RegisteredModel[] }) {
   if (models.length === 0) return <p className="text-sm text-soft">The model registry cannot be read.</p>;
   const metricNames = headlineMetrics(models, MAX_METRICS);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls a wide table only where it has the focus
     <section
       className="overflow-x-auto rounded-card border border-line bg-raised"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls a wide table only where it has the focus
       tabIndex={0}
       aria-label="Model versions"
     >

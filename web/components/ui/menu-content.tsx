@@ -25,7 +25,8 @@ export function MenuContent({ label, entries, anchor, onClose }: MenuContentProp
       <DropdownMenu.Trigger asChild>
         <ExistingButton element={anchor} />
       </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
+      {/* All content is in a landmark. */}
+      <DropdownMenu.Portal container={document.getElementById("main")}>
         <DropdownMenu.Content
           aria-label={label}
           aria-labelledby={undefined}
@@ -34,6 +35,11 @@ export function MenuContent({ label, entries, anchor, onClose }: MenuContentProp
           collisionPadding={8}
           loop
           className="z-40 max-h-(--radix-dropdown-menu-content-available-height) w-60 max-w-[calc(100vw-1rem)] overflow-auto rounded-card border border-line bg-raised p-1.5 shadow-overlay"
+          onFocus={({ target, currentTarget }) => {
+            // Radix focuses the first entry only if it saw the key that opened the menu.
+            if (target !== currentTarget) return;
+            currentTarget.querySelector<HTMLElement>("[role=menuitem]")?.focus({ preventScroll: true });
+          }}
           {...focusReturn}
         >
           {entries.map(({ label: name, icon: Icon, href, onSelect, danger }) => {

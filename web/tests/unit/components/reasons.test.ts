@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "vitest";
-import { barsOf, formatNumber, rawValues, whySentence } from "@/components/reasons";
+import { barsOf, formatNumber, rawValues } from "@/components/explanation-values";
+import { whySentence } from "@/components/reasons";
 import { ageOf } from "@/components/relative-time";
 import { whyOf } from "@/lib/feed/post";
 

@@ -1,14 +1,40 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
+import { X } from "lucide-react";
+import type { RefObject } from "react";
 import type { PostExplanation } from "@/lib/feed/post";
-import { barsOf, formatNumber, rawValues } from "./reasons";
+import { barsOf, formatNumber, rawValues } from "./explanation-values";
 import { cn } from "./ui/cn";
+import { IconButton } from "./ui/icon-button";
+import { PopoverContent } from "./ui/popover-content";
 
 const MAX_BARS = 8;
 
-/** What the score of a post is made of. */
-export function ExplanationDetails({ postId }: { postId: string }) {
+interface ExplanationPopoverProps {
+  postId: string;
+  sentence: string;
+  anchor: RefObject<HTMLElement | null>;
+  onClose: () => void;
+}
+
+/** Why a post is shown, and what its score is made of. */
+export function ExplanationPopover({ postId, sentence, anchor, onClose }: ExplanationPopoverProps) {
+  return (
+    <PopoverContent label="Why this post" anchor={anchor} onClose={onClose}>
+      <header className="-mt-1.5 -mr-2 mb-1 flex items-center justify-between">
+        <h2 className="font-bold">Why this post</h2>
+        <IconButton label="Close" onClick={onClose}>
+          <X size={20} />
+        </IconButton>
+      </header>
+      <p>{sentence}.</p>
+      <Details postId={postId} />
+    </PopoverContent>
+  );
+}
+
+function Details({ postId }: { postId: string }) {
   const { data, isPending, isError } = useQuery({
     queryKey: ["explanation", postId],
     queryFn: async ({ signal }): Promise<PostExplanation> => {
