@@ -12,25 +12,16 @@ interface FollowButtonProps {
 /** Follows a suggested author, or ends it. Shows the previous state if it cannot be stored. */
 export function FollowButton({ user, author }: FollowButtonProps) {
   const [follows, setFollows] = useState(false);
-  const [sending, setSending] = useState(false);
-  const toggle = async () => {
+  const toggle = () => {
     setFollows(!follows);
-    setSending(true);
-    try {
-      await postJson("/api/follows", { user, author_id: author.id, follows: !follows });
-    } catch {
-      setFollows(follows);
-    } finally {
-      setSending(false);
-    }
+    postJson("/api/follows", { user, author_id: author.id, follows: !follows }).catch(() => setFollows(follows));
   };
   return (
     <Button
       size="small"
       variant={follows ? "outline" : "primary"}
       aria-label={`${follows ? "Unfollow" : "Follow"} @${author.name}`}
-      aria-disabled={sending}
-      onClick={() => sending || void toggle()}
+      onClick={toggle}
     >
       {follows ? "Following" : "Follow"}
     </Button>

@@ -1,22 +1,22 @@
 "use client";
 
-import { Menu as MenuIcon } from "lucide-react";
+import { Ellipsis } from "lucide-react";
 import { NAVIGATION_ITEM, NavigationLabel } from "./navigation-item";
 import { cn } from "./ui/cn";
-import { Menu } from "./ui/menu";
+import { useOverlay } from "./ui/overlay-trigger";
+
+const loadContent = () => import("./ui/menu-content").then((module) => module.MenuContent);
 
 /** The pages that have no room in the bar of a phone. */
 export function MoreMenu({ entries }: { entries: { href: string; label: string }[] }) {
+  const { anchor, close, triggerProps, Content } = useOverlay("menu", loadContent);
   return (
-    <Menu
-      label="More pages"
-      entries={entries}
-      trigger={(trigger) => (
-        <button type="button" className={cn(NAVIGATION_ITEM, "md:hidden")} {...trigger}>
-          <MenuIcon />
-          <NavigationLabel>More</NavigationLabel>
-        </button>
-      )}
-    />
+    <>
+      <button type="button" className={cn(NAVIGATION_ITEM, "md:hidden")} {...triggerProps}>
+        <Ellipsis />
+        <NavigationLabel>More</NavigationLabel>
+      </button>
+      {Content && <Content label="More pages" entries={entries} anchor={anchor} onClose={close} />}
+    </>
   );
 }

@@ -25,7 +25,7 @@ const UNKNOWN_AUTHOR = "Unknown author";
 const POST =
   "grid grid-cols-[2.5rem_minmax(0,1fr)] gap-x-3 border-b border-line px-gutter pt-row pb-1.5 -outline-offset-3 [contain-intrinsic-size:auto_180px] [content-visibility:auto]";
 const ACTION =
-  "inline-flex h-9.5 min-w-11 items-center gap-1.5 rounded-full px-2.5 text-sm text-soft tabular-nums transition-colors hover:bg-sunken hover:text-ink active:[&_svg]:scale-90";
+  "inline-flex h-9.5 min-w-11 items-center gap-1.5 rounded-full px-2.5 text-sm text-soft tabular-nums transition-colors hover:bg-sunken hover:text-ink";
 
 export interface PostCardProps {
   post: PostWithUser;
@@ -196,7 +196,7 @@ function LikeButton({ post, requestId, announce }: ActionProps) {
   return (
     <button
       type="button"
-      className={cn(ACTION, "like aria-pressed:text-accent aria-pressed:[&_svg]:animate-beat")}
+      className={cn(ACTION, "like aria-pressed:text-accent")}
       aria-keyshortcuts="l"
       aria-pressed={liked}
       aria-label={`Like, ${pluralise(count, "like")}`}

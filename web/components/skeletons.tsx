@@ -15,7 +15,7 @@ export function Skeletons({ count, label }: { count: number; label: string }) {
           <div className="grid gap-3.5 pt-2">
             <Skeleton className="h-3 w-1/3" />
             <Skeleton className="h-3 w-11/12" />
-            <Skeleton className={index % 2 === 0 ? "h-3 w-2/3" : "h-3 w-4/5"} />
+            <Skeleton className="h-3 w-2/3" />
           </div>
         </div>
       ))}

@@ -5,7 +5,7 @@ import { describe, it } from "vitest";
 import { Comments } from "@/components/comments";
 import { POST, renderPage, useRoutes } from "@/tests/support/rendered-page";
 
-const ROUTE = `/api/posts/${POST.id}/comments`;
+const ROUTE = `/api/posts/${POST.id}/replies`;
 
 describe("the comments of a post", () => {
   const routes = useRoutes();
@@ -20,7 +20,7 @@ describe("the comments of a post", () => {
   });
 
   it("are said to be missing when there are none", async () => {
-    routes.set(ROUTE, () => Response.json({ comments: [] }));
+    routes.set(ROUTE, () => Response.json({ replies: [] }));
 
     renderComments();
 
