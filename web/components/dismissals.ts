@@ -19,25 +19,6 @@ export interface Dismissal {
 /** The dismissals of this page by post. */
 export type Dismissals = Readonly<Record<string, Dismissal>>;
 
-/** The dismissal that an action on a post causes. Throws if the action needs an author and the post has none. */
-export function dismissalOf(post: PostWithUser, action: DismissalAction): Dismissal {
-  if (action === "mute_author" || action === "block_author") {
-    if (!post.author) throw new Error(`${action}: post ${post.id} has no author`);
-    const { id, name } = post.author;
-    const text =
-      action === "mute_author"
-        ? `You muted @${name}. You won't see their posts.`
-        : `You blocked @${name}. You won't see each other's posts.`;
-    return { postId: post.id, hiddenAuthorId: id, target: { action, author_id: id }, text, undoable: true };
-  }
-  const text = {
-    hide_post: "Post hidden.",
-    not_interested: "Post hidden. You will see fewer posts like this.",
-    report_post: "Post reported and hidden.",
-  }[action];
-  return { postId: post.id, hiddenAuthorId: null, target: { action, post_id: post.id }, text, undoable: true };
-}
-
 /** True if the post has a place in the list: as itself, or as a line with "Undo". */
 export function isListed(post: PostWithUser, dismissals: Dismissals): boolean {
   const own = dismissals[post.id];

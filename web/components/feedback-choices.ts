@@ -1,5 +1,5 @@
 import type { PostWithUser } from "@/lib/feed/post";
-import type { DismissalAction } from "./dismissals";
+import type { Dismissal, DismissalAction } from "./dismissals";
 
 export interface FeedbackChoice {
   action: DismissalAction;
@@ -21,4 +21,23 @@ export function feedbackChoices(post: PostWithUser, user: string): FeedbackChoic
     ...onAuthor,
     { action: "report_post", label: "Report post" },
   ];
+}
+
+/** The dismissal that an action on a post causes. Throws if the action needs an author and the post has none. */
+export function dismissalOf(post: PostWithUser, action: DismissalAction): Dismissal {
+  if (action === "mute_author" || action === "block_author") {
+    if (!post.author) throw new Error(`${action}: post ${post.id} has no author`);
+    const { id, name } = post.author;
+    const text =
+      action === "mute_author"
+        ? `You muted @${name}. You won't see their posts.`
+        : `You blocked @${name}. You won't see each other's posts.`;
+    return { postId: post.id, hiddenAuthorId: id, target: { action, author_id: id }, text, undoable: true };
+  }
+  const text = {
+    hide_post: "Post hidden.",
+    not_interested: "Post hidden. You will see fewer posts like this.",
+    report_post: "Post reported and hidden.",
+  }[action];
+  return { postId: post.id, hiddenAuthorId: null, target: { action, post_id: post.id }, text, undoable: true };
 }

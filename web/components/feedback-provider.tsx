@@ -3,15 +3,14 @@
 import { newUuid } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
 import { createStore, type StoreApi, useStore } from "zustand";
-import type { PostWithUser } from "@/lib/feed/post";
-import { type Dismissal, type DismissalAction, type Dismissals, dismissalOf } from "./dismissals";
+import type { Dismissal, Dismissals } from "./dismissals";
 import { postJson } from "./post-json";
 
 interface FeedbackContext {
   /** What the user has removed from this page. `useDismissals` and `useDismissal` read it. */
   dismissals: StoreApi<Dismissals>;
   /** Removes the post from the page and sends the feedback. Restores the post and throws if it cannot be stored. */
-  dismiss: (post: PostWithUser, action: DismissalAction) => Promise<void>;
+  dismiss: (dismissal: Dismissal) => Promise<void>;
   /** Shows the post again and takes the feedback back. Removes the post again and throws if that cannot be stored. */
   undo: (dismissal: Dismissal) => Promise<void>;
   /** Ends the time in which a dismissal can be undone. */
@@ -63,13 +62,12 @@ export function FeedbackProvider({ user, children }: { user: string; children: R
   );
 
   const dismiss = useCallback<FeedbackContext["dismiss"]>(
-    async (post, action) => {
-      const dismissal = dismissalOf(post, action);
+    async (dismissal) => {
       put(dismissal);
       try {
         await send(dismissal, false);
       } catch (error) {
-        remove(post.id);
+        remove(dismissal.postId);
         throw error;
       }
     },

@@ -1,6 +1,6 @@
 "use client";
 
-import { Heart, MessageCircle, Send } from "lucide-react";
+import { Heart, MessageSquare, Send } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useEffect, useId, useRef, useState } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
@@ -228,7 +228,7 @@ function CommentsButton({ post, open, controls, onToggle }: CommentsButtonProps)
       aria-label={`Comments, ${pluralise(count, "comment")}`}
       onClick={onToggle}
     >
-      <MessageCircle size={20} />
+      <MessageSquare size={20} />
       <Count value={count} />
     </button>
   );

@@ -3,7 +3,7 @@
 import type { RefObject } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
 import { useEvents } from "./events-provider";
-import { feedbackChoices } from "./feedback-choices";
+import { dismissalOf, feedbackChoices } from "./feedback-choices";
 import { useFeedback } from "./feedback-provider";
 import { useFollows, useIsFollowing } from "./follows-provider";
 import { pathOf } from "./post-link";
@@ -28,7 +28,7 @@ export function PostMenuEntries({ post, requestId, announce, anchor, onClose }: 
   const follow = useFollowEntry(post, announce);
   const entries: MenuEntry[] = feedbackChoices(post, user).map(({ action, label }) => ({
     label,
-    onSelect: () => void dismiss(post, action).catch(() => announce(NOT_SAVED)),
+    onSelect: () => void dismiss(dismissalOf(post, action)).catch(() => announce(NOT_SAVED)),
   }));
   if (follow) entries.push(follow);
   entries.push(

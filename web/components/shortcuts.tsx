@@ -1,6 +1,6 @@
 "use client";
 
-import { CircleQuestionMark } from "lucide-react";
+import { Command } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { NAVIGATION_ITEM, NavigationLabel } from "./navigation-item";
 import { cn } from "./ui/cn";
@@ -27,7 +27,7 @@ export function Shortcuts() {
         className={cn(NAVIGATION_ITEM, "max-md:hidden")}
         onClick={() => setOpen(true)}
       >
-        <CircleQuestionMark />
+        <Command />
         <NavigationLabel>Keyboard shortcuts</NavigationLabel>
       </button>
       {open && Content && <Content onClose={close} />}

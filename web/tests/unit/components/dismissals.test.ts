@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "vitest";
-import { type Dismissal, dismissalOf, isListed } from "@/components/dismissals";
-import { feedbackChoices } from "@/components/feedback-choices";
+import { type Dismissal, isListed } from "@/components/dismissals";
+import { dismissalOf, feedbackChoices } from "@/components/feedback-choices";
 import { InMemoryPosts } from "@/tests/support/in-memory-posts";
 
 const BOB = { id: "bob", name: "Bob Reed", followed: false };
