@@ -199,7 +199,6 @@ EXEMPTIONS: Final = (
     Exemption("tests/support/quality_band.py", '"taste"', _SCENARIO),
     Exemption("web/components/reasons.ts", "people with your taste", "what the page says to its readers"),
     Exemption("web/tests/", "people with your taste", "what the page says to its readers"),
-    Exemption("web/components/icons.tsx", "<circle", _SVG),
 )
 
 
