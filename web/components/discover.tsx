@@ -15,7 +15,7 @@ export async function Discover({ viewerId }: { viewerId: string }) {
     emptyIfUnavailable(findSuggestedPeople(viewerId)),
   ]);
   return (
-    <div className="grid gap-4">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
       {people.length > 0 && (
         <Panel id="who-to-follow" title="Who to follow">
           {people.map(({ id, name }) => (
@@ -47,7 +47,7 @@ function Panel({ id, title, children }: { id: string; title: string; children: R
       <h2 id={id} className="mb-3 font-bold">
         {title}
       </h2>
-      <ul className="grid gap-3">{children}</ul>
+      <ul className="grid grid-cols-[minmax(0,1fr)] gap-3">{children}</ul>
     </section>
   );
 }

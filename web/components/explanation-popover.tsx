@@ -21,7 +21,7 @@ interface ExplanationPopoverProps {
 /** Why a post is shown, and what its score is made of. */
 export function ExplanationPopover({ postId, sentence, anchor, onClose }: ExplanationPopoverProps) {
   return (
-    <PopoverContent label="Why this post" anchor={anchor} onClose={onClose}>
+    <PopoverContent label="Why this post" align="start" anchor={anchor} onClose={onClose}>
       <header className="-mt-1.5 -mr-2 mb-1 flex items-center justify-between">
         <h2 className="font-bold">Why this post</h2>
         <IconButton label="Close" onClick={onClose}>

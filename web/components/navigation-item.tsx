@@ -6,5 +6,5 @@ export const NAVIGATION_ITEM =
 
 /** The label of an entry. It is visible on wide screens only, and read aloud on all. */
 export function NavigationLabel({ children }: { children: ReactNode }) {
-  return <span className="max-lg:sr-only">{children}</span>;
+  return <span className="text-left whitespace-nowrap max-lg:sr-only">{children}</span>;
 }

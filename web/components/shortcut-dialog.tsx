@@ -1,6 +1,6 @@
 "use client";
 
-import { SHORTCUTS } from "./shortcut-list";
+import { SHORTCUTS, type Shortcut } from "./shortcut-list";
 import { DialogContent } from "./ui/dialog-content";
 
 /** The keys of the application with their meanings. */
@@ -8,7 +8,7 @@ export function ShortcutDialog({ onClose }: { onClose: () => void }) {
   return (
     <DialogContent title="Keyboard shortcuts" onClose={onClose}>
       <dl className="grid">
-        {SHORTCUTS.map(({ key, description }) => (
+        {SHORTCUTS.filter(isAvailable).map(({ key, description }) => (
           <div key={key} className="flex items-center justify-between gap-4 border-t border-line py-1.5">
             <dt>{description}</dt>
             <dd>
@@ -21,4 +21,9 @@ export function ShortcutDialog({ onClose }: { onClose: () => void }) {
       </dl>
     </DialogContent>
   );
+}
+
+/** Whether the page has what the key presses. A post has all of its controls. */
+function isAvailable({ key, onPost = false }: Shortcut): boolean {
+  return onPost || key === "j" || key === "k" || document.querySelector(`[aria-keyshortcuts="${key}"]`) !== null;
 }

@@ -1,8 +1,16 @@
+/** A key with what it does. */
+export interface Shortcut {
+  key: string;
+  description: string;
+  /** Whether it presses a control of the post with the focus. */
+  onPost?: boolean;
+}
+
 /**
  * The keys of the application. A key presses the button or link with the same `aria-keyshortcuts`: of the post with the
  * focus, else of the page.
  */
-export const SHORTCUTS: readonly { key: string; description: string; onPost?: boolean }[] = [
+export const SHORTCUTS: readonly Shortcut[] = [
   { key: "j", description: "Next post" },
   { key: "k", description: "Previous post" },
   { key: "l", description: "Like the post, or take the like back", onPost: true },

@@ -23,12 +23,11 @@ export function Shortcuts() {
         type="button"
         aria-haspopup="dialog"
         aria-keyshortcuts="?"
-        title="Keyboard shortcuts"
         className={cn(NAVIGATION_ITEM, "max-md:hidden")}
         onClick={() => setOpen(true)}
       >
         <Command />
-        <NavigationLabel>Keyboard shortcuts</NavigationLabel>
+        <NavigationLabel>Shortcuts</NavigationLabel>
       </button>
       {open && Content && <Content onClose={close} />}
     </>

@@ -6,7 +6,7 @@ import { NAVIGATION_ITEM, NavigationLabel } from "./navigation-item";
 
 export type Theme = "auto" | "light" | "dark";
 const NEXT: Record<Theme, Theme> = { auto: "dark", dark: "light", light: "auto" };
-const LABEL: Record<Theme, string> = { auto: "system setting", dark: "dark", light: "light" };
+const LABEL: Record<Theme, string> = { auto: "system", dark: "dark", light: "light" };
 
 /** Switches between light, dark and the system's setting. A cookie stores it, so that the server renders the theme. */
 export function ThemeToggle({ theme }: { theme: Theme }) {

@@ -132,7 +132,6 @@ _KEY: Final = "a key of the artefact"
 _TABLE: Final = "a table or a function of the database schema"
 _FLAG: Final = "a command, a flag or a JSON field"
 _SCENARIO: Final = "a value of `--world`"
-_SVG: Final = "an SVG element"
 _PUBLISHED: Final = "a published migration is not edited"
 
 EXEMPTIONS: Final = (

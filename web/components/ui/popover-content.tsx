@@ -8,13 +8,15 @@ import { useFocusReturn } from "./use-focus-return";
 interface PopoverContentProps {
   label: string;
   className?: string;
+  /** Which edge of the button the popover is aligned with. */
+  align?: "start" | "end";
   anchor: RefObject<HTMLElement | null>;
   onClose: () => void;
   children: ReactNode;
 }
 
 /** The open popover next to its button. */
-export function PopoverContent({ label, className, anchor, onClose, children }: PopoverContentProps) {
+export function PopoverContent({ label, className, align = "end", anchor, onClose, children }: PopoverContentProps) {
   const focusReturn = useFocusReturn(anchor);
   return (
     <RadixPopover.Root open onOpenChange={(open) => open || onClose()}>
@@ -22,7 +24,7 @@ export function PopoverContent({ label, className, anchor, onClose, children }: 
       <RadixPopover.Portal>
         <RadixPopover.Content
           aria-label={label}
-          align="end"
+          align={align}
           sideOffset={6}
           collisionPadding={8}
           className={cn(
