@@ -21,6 +21,8 @@ const IS_SHORT = POSTS <= 500;
 const PAGE_SIZE = IS_SHORT ? 10 : 50;
 const MAX_PAGES = IS_SHORT ? 20 : 4;
 const MAX_COMMENT_LISTS = 10_000;
+/** The replies of 10,000 posts take some minutes. */
+const LONG_FORM_MS = 1_200_000;
 const IDS_PER_QUERY = 200;
 const MODES = ["ranked", "newest", "following"] as const;
 
@@ -29,7 +31,7 @@ interface Page {
   nextCursor: string | null;
 }
 
-describe("the routes", () => {
+describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
   const feed = new PrivateFeed(POSTS, IS_SHORT ? 5 : 30);
   const viewers = [...feed.users, "nobody"];
   const service = new FakeFeedService();
