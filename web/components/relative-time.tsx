@@ -12,16 +12,15 @@ const FULL_FORMAT = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeSty
 
 /** The age of a time, such as "3h", with the full time on hover. */
 export function RelativeTime({ iso }: { iso: string }) {
-  const [nowMs, setNowMs] = useState<number | null>(null);
+  const [nowMs, setNowMs] = useState(() => Date.now());
   useEffect(() => {
-    setNowMs(Date.now());
     const timer = setInterval(() => setNowMs(Date.now()), 60_000);
     return () => clearInterval(timer);
   }, []);
-  // The server renders the date, because the age depends on the time of reading.
+  // The age may differ from that in the HTML. A text of another width would move the links next to it.
   return (
-    <time dateTime={iso} title={`${FULL_FORMAT.format(new Date(iso))} UTC`}>
-      {nowMs === null ? DATE_FORMAT.format(new Date(iso)) : ageOf(iso, nowMs)}
+    <time suppressHydrationWarning dateTime={iso} title={`${FULL_FORMAT.format(new Date(iso))} UTC`}>
+      {ageOf(iso, nowMs)}
     </time>
   );
 }

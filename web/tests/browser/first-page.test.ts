@@ -45,8 +45,9 @@ describe("the first page", { skip }, () => {
   };
   const firstPagesRequested = () =>
     service.requests.filter(({ path, body }) => {
+      if (path !== "/recommendations/generate") return false;
       const { limit, cursor } = body as { limit: number; cursor?: string | null };
-      return path === "/recommendations/generate" && limit === 20 && !cursor;
+      return limit === 20 && !cursor;
     }).length;
   const topOfFirstPost = (feed: FeedPage) => feed.posts.first().evaluate((post) => post.getBoundingClientRect().top);
 
