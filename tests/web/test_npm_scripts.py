@@ -35,14 +35,14 @@ def test_a_script_passes_its_options_on_and_returns_the_exit_status() -> None:
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
 
-    invalid = subprocess.run(
-        ["npm", "run", "--silent", "ml:generate-data", "--", "--users", "many"],
-        cwd=CHECKOUT,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-    )
+    def generate(*options: str) -> subprocess.CompletedProcess[str]:
+        npm = ["npm", "run", "--silent", "ml:generate-data", "--", *options]
+        return subprocess.run(npm, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True)
 
+    listed, invalid = generate("--help"), generate("--users", "many")
+
+    assert listed.returncode == 0
+    assert "--interactions" in listed.stdout
     assert invalid.returncode == 2
     assert "argument --users: 'many'" in invalid.stderr
 

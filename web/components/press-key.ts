@@ -1,6 +1,6 @@
 import { SHORTCUTS } from "./shortcut-list";
 
-/** Does what a key stands for, outside text fields, menus and dialogs. */
+/** Runs the action of a pressed key, except in text fields, menus and dialogs. */
 export function pressKey(event: KeyboardEvent): void {
   const shortcut = SHORTCUTS.find(({ key }) => key === event.key);
   const target = event.target as HTMLElement;

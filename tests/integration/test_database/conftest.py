@@ -9,7 +9,7 @@ from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
 from tests.support.postgres import TestServer
-from tests.support.storage_under_test import Storage
+from tests.support.storage_under_test import SqlTables, Storage
 
 OTHER_SCHEMA = SchemaName("feed_of_a_team")
 
@@ -18,6 +18,12 @@ OTHER_SCHEMA = SchemaName("feed_of_a_team")
 def engine(own_database_url: str) -> Iterator[Engine]:
     """On a fresh migrated database of the test's own."""
     yield from _engine(own_database_url)
+
+
+@pytest.fixture
+def tables(engine: Engine) -> SqlTables:
+    """The tables of `engine`, as a test fills them."""
+    return SqlTables(engine, SchemaName())
 
 
 @pytest.fixture

@@ -50,11 +50,6 @@ def own_database_url(postgres: TestServer, filled_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def tables(engine: Engine) -> SqlTables:
-    return SqlTables(engine, PUBLIC)
-
-
-@pytest.fixture
 def controls(engine: Engine) -> SqlControlRepository:
     return SqlControlRepository(engine, budget_seconds=20)
 

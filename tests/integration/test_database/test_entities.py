@@ -31,11 +31,6 @@ def entities(engine: Engine) -> EntityRepository:
     return SqlEntityRepository(engine, budget_seconds=20)
 
 
-@pytest.fixture
-def tables(engine: Engine) -> SqlTables:
-    return SqlTables(engine, PUBLIC)
-
-
 def rows(tables: SqlTables, query: str, *values: object) -> list[tuple[Any, ...]]:
     with tables.engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(query, values)]

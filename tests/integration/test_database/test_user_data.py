@@ -58,11 +58,6 @@ def own_database_url(postgres: TestServer, filled_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def tables(engine: Engine) -> SqlTables:
-    return SqlTables(engine, PUBLIC)
-
-
-@pytest.fixture
 def user_data(engine: Engine) -> SqlUserDataRepository:
     return SqlUserDataRepository(engine, budget_seconds=20, tombstones=TOMBSTONES)
 

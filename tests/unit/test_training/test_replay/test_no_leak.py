@@ -131,7 +131,7 @@ def test_cutting_a_feed_leaves_what_was_learned_and_ranked_before_as_it_was(
 @pytest.mark.slow
 def test_cutting_a_feed_with_pages_leaves_what_was_ranked_before_as_it_was(feed, split, tmp_path):
     feed = with_pages(feed)
-    whole = dumped(feed, split, tmp_path / "whole", most=60)
+    whole = dumped(feed, split, tmp_path / "whole", most=120)
 
     assert_a_cut_leaves_what_was_ranked_before(feed, whole, split, time_at(feed, 0.82), tmp_path / "cut")
 

@@ -2,7 +2,6 @@ import type { NextRequest } from "next/server";
 import { answerWrite } from "@/app/api/posts/write-answer";
 import { newPostBody } from "@/lib/feed/new-post";
 import { pendingWrites } from "@/lib/feed/pending-writes";
-
 import { readUserRequest } from "@/lib/platform/user-request";
 import { storePost } from "@/lib/repositories/writing.repository";
 

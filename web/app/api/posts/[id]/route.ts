@@ -2,7 +2,6 @@ import type { NextRequest } from "next/server";
 import { answerWrite } from "@/app/api/posts/write-answer";
 import { deletePostBody } from "@/lib/feed/new-post";
 import { pendingWrites } from "@/lib/feed/pending-writes";
-
 import { isUuid } from "@/lib/platform/ids";
 import { problem } from "@/lib/platform/problem";
 import { readUserRequest } from "@/lib/platform/user-request";
