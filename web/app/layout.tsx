@@ -2,10 +2,11 @@ import type { Metadata, Viewport } from "next";
 import { cookies } from "next/headers";
 import { type ReactNode, Suspense } from "react";
 import { Discover } from "@/components/discover";
+import { Providers } from "@/components/providers";
 import { Shell } from "@/components/shell";
 import type { Theme } from "@/components/theme-toggle";
-import { currentUser } from "@/lib/platform/session";
 import { inter } from "./fonts";
+import { sessionUser } from "./viewer";
 import "./globals.css";
 
 export const metadata: Metadata = {
@@ -24,7 +25,21 @@ export const viewport: Viewport = {
 export default async function Layout({ children }: { children: ReactNode }) {
   const cookie = (await cookies()).get("theme")?.value;
   const theme: Theme = cookie === "dark" || cookie === "light" ? cookie : "auto";
-  const user = await currentUser();
+  const user = await sessionUser();
+  const shell = (
+    <Shell
+      theme={theme}
+      aside={
+        user && (
+          <Suspense fallback={null}>
+            <Discover viewerId={user.id} />
+          </Suspense>
+        )
+      }
+    >
+      {children}
+    </Shell>
+  );
   return (
     <html lang="en" data-theme={theme} className={inter.variable}>
       <body>
@@ -34,18 +49,13 @@ export default async function Layout({ children }: { children: ReactNode }) {
         >
           Skip to the posts
         </a>
-        <Shell
-          theme={theme}
-          aside={
-            user && (
-              <Suspense fallback={null}>
-                <Discover viewerId={user.id} />
-              </Suspense>
-            )
-          }
-        >
-          {children}
-        </Shell>
+        {user ? (
+          <Providers user={user.id} key={user.id}>
+            {shell}
+          </Providers>
+        ) : (
+          shell
+        )}
       </body>
     </html>
   );

@@ -52,7 +52,8 @@ const NO_ENGAGEMENT: LocalEngagement = {};
 
 export function useEvents(): EventsContext {
   const events = useContext(Context);
-  if (!events) throw new Error("useEvents: no EventsProvider above the component; wrap the page in Providers");
+  if (!events)
+    throw new Error("useEvents: no EventsProvider above the component; the layout has Providers for a session");
   return events;
 }
 

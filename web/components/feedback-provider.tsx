@@ -24,7 +24,8 @@ const ENDPOINT = "/api/feedback";
 
 export function useFeedback(): FeedbackContext {
   const feedback = useContext(Context);
-  if (!feedback) throw new Error("useFeedback: no FeedbackProvider above the component; wrap the page in Providers");
+  if (!feedback)
+    throw new Error("useFeedback: no FeedbackProvider above the component; the layout has Providers for a session");
   return feedback;
 }
 

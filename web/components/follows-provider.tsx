@@ -19,7 +19,8 @@ const ENDPOINT = "/api/follows";
 
 export function useFollows(): FollowsContext {
   const follows = useContext(Context);
-  if (!follows) throw new Error("useFollows: no FollowsProvider above the component; wrap the page in Providers");
+  if (!follows)
+    throw new Error("useFollows: no FollowsProvider above the component; the layout has Providers for a session");
   return follows;
 }
 

@@ -6,11 +6,12 @@ import { EventsProvider } from "./events-provider";
 import { FeedbackProvider } from "./feedback-provider";
 import { FollowsProvider } from "./follows-provider";
 
+/** What the posts of all pages share: the cache of lists, and the actions of the user. A page below finds them with hooks. */
 export function Providers({ user, children }: { user: string; children: ReactNode }) {
   const [client] = useState(() => new QueryClient());
   return (
     <QueryClientProvider client={client}>
-      <EventsProvider user={user} key={user}>
+      <EventsProvider user={user}>
         <FeedbackProvider user={user}>
           <FollowsProvider user={user}>{children}</FollowsProvider>
         </FeedbackProvider>

@@ -2,7 +2,6 @@ import Link from "next/link";
 import { notFound } from "next/navigation";
 import { currentViewer } from "@/app/viewer";
 import { Notice } from "@/components/notice";
-import { Providers } from "@/components/providers";
 import { SinglePost } from "@/components/single-post";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isRequestId, isUuid } from "@/lib/platform/ids";
@@ -39,12 +38,10 @@ export default async function PostPage({ params, searchParams }: PostPageProps) 
         </h1>
       </header>
       {post ? (
-        <Providers user={viewer.id}>
-          <SinglePost
-            post={post}
-            requestId={typeof request_id === "string" && isRequestId(request_id) ? request_id : null}
-          />
-        </Providers>
+        <SinglePost
+          post={post}
+          requestId={typeof request_id === "string" && isRequestId(request_id) ? request_id : null}
+        />
       ) : (
         <Notice title="The post is temporarily unavailable">Please reload the page in a moment.</Notice>
       )}
