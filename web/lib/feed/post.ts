@@ -16,8 +16,29 @@ export interface PostWithUser {
   liked: boolean;
   /** Whether the viewer has shared the post. */
   shared: boolean;
+  /** The number of the viewer's comments and replies. Absent without any. */
+  ownComments?: number;
+  /** The id of the viewer's repost. Absent without one. */
+  ownRepostId?: string;
+  /** The post that this one quotes or reposts. Absent from other posts. */
+  original?: OriginalPost;
   /** Why the post was recommended; null if the service did not recommend it. */
   why: PostWhy | null;
+}
+
+/** A post that another one quotes or reposts. */
+export interface OriginalPost {
+  kind: "quote" | "repost";
+  /** Null if it is deleted, or the viewer may not see it. */
+  post: PostExcerpt | null;
+}
+
+/** A post with the beginning of its text. */
+export interface PostExcerpt {
+  id: string;
+  author: Pick<PostAuthor, "id" | "name"> | null;
+  text: string;
+  createdAt: string;
 }
 
 export interface PostAuthor {

@@ -1,7 +1,7 @@
 import type { FeedMode } from "@feed/client";
 import { type SelectQueryBuilder, sql } from "kysely";
 import type { TimePosition } from "@/lib/feed/cursor";
-import type { PostWithUser } from "@/lib/feed/post";
+import type { OriginalPost, PostExcerpt, PostWithUser } from "@/lib/feed/post";
 import { type Database, read } from "@/lib/platform/database";
 import type { DB } from "@/lib/platform/database-types";
 import { findUserUuid, hiddenUsers, userName } from "./user.repository";
@@ -14,6 +14,9 @@ export type PostWithSeq = PostWithUser & TimePosition;
 
 /** Random posts are drawn from this many of the newest eligible posts, so that the cost does not grow with the table. */
 const MAX_RANDOM_CANDIDATES = 2000;
+
+/** The largest length of the text of an excerpt, in characters. */
+const MAX_EXCERPT_LENGTH = 280;
 
 /** A row of feed_posts, in a query that has an order of its own. */
 interface SelectedPost {
@@ -164,6 +167,8 @@ async function readPosts(
       .leftJoin("feed_engagement as own", (join) =>
         join.onRef("own.post_id", "=", "p.id").on("own.user_id", "=", viewer),
       )
+      .leftJoin("feed_post_settings as s", "s.id", "p.id")
+      .leftJoin("feed_post_quotes as q", "q.id", "p.id")
       .innerJoinLateral(
         ({ selectFrom }) =>
           selectFrom("feed_engagement_count as g")
@@ -200,11 +205,23 @@ async function readPosts(
         "e.shares",
         "hidden.comments as hidden_comments",
         "own.likes as own_likes",
+        "own.comments as own_comments",
         "own.shares as own_shares",
+        ownRepost(viewer).as("own_repost_id"),
+        "s.repost_of",
+        "q.quote_of",
       ])
       .orderBy("p.ordinal")
       .execute(),
   );
+  const originals = await readExcerpts(
+    viewer,
+    rows.flatMap(({ repost_of, quote_of }) => repost_of ?? quote_of ?? []),
+  );
+  const originalOf = ({ repost_of, quote_of }: (typeof rows)[number]): { original?: OriginalPost } => {
+    const id = repost_of ?? quote_of;
+    return id === null ? {} : { original: { kind: repost_of ? "repost" : "quote", post: originals.get(id) ?? null } };
+  };
   return rows.map((row) => ({
     id: row.id,
     seq: Number(row.seq),
@@ -226,6 +243,48 @@ async function readPosts(
     shareCount: Number(row.shares),
     liked: Number(row.own_likes) > 0,
     shared: Number(row.own_shares) > 0,
+    ...(Number(row.own_comments) > 0 && { ownComments: Number(row.own_comments) }),
+    ...(row.own_repost_id && { ownRepostId: row.own_repost_id }),
+    ...originalOf(row),
     why: null,
   }));
+}
+
+/** The viewer's repost of a post `p` with their engagement `own`: its id is that of its event. */
+function ownRepost(viewer: string) {
+  return sql<string | null>`CASE WHEN own.shares > 0 THEN (
+    SELECT r.id FROM user_interaction i JOIN feed_post_settings r ON r.id = i.event_id AND r.repost_of = p.id
+    WHERE i.user_id = ${viewer} AND i.post_id = p.id AND i.interaction_type = 'share' LIMIT 1) END`;
+}
+
+/** The beginnings of the posts with these ids that the viewer may see, by id. */
+async function readExcerpts(viewer: string, postIds: string[]): Promise<Map<string, PostExcerpt>> {
+  if (postIds.length === 0) return new Map();
+  const rows = await read((database) =>
+    selectPosts(database)
+      .leftJoin("feed_users as a", "a.id", "p.author_id")
+      .leftJoin("feed_user_names as n", "n.id", "a.id")
+      .select([
+        sql<string | null>`COALESCE(a.external_id, a.id::text)`.as("author"),
+        userName("a", "n").as("author_name"),
+      ])
+      .where(sql<boolean>`p.id = ANY(${postIds}::uuid[])`)
+      .where(visibleTo(viewer))
+      .execute(),
+  );
+  const beginningOf = (text: string) => {
+    const characters = [...text];
+    return characters.length > MAX_EXCERPT_LENGTH ? `${characters.slice(0, MAX_EXCERPT_LENGTH).join("")}…` : text;
+  };
+  return new Map(
+    rows.map(({ id, author, author_name, content, created_at }) => [
+      id,
+      {
+        id,
+        author: author === null ? null : { id: author, name: author_name },
+        text: beginningOf(content ?? ""),
+        createdAt: created_at.toISOString(),
+      },
+    ]),
+  );
 }

@@ -52,7 +52,10 @@ export async function storePost(userId: string, post: NewPost): Promise<void> {
         await insertPost(transaction, author, post, EVERYBODY, null);
         return;
       }
-      if (post.repost_of != null && (await hasReposted(transaction, author, other.id))) return;
+      if (post.repost_of != null) {
+        await lockRepostsOf(transaction, author, other.id);
+        if (await hasReposted(transaction, author, other.id)) return;
+      }
       const audience = audienceOf(post, other, author);
       if (audience) await insertPost(transaction, author, post, audience, other);
       await insertEvent(transaction, author, post, other);
@@ -114,6 +117,12 @@ async function isStored(database: Database, author: string, id: string): Promise
     throw new PostRejected(409, "other_author", "id: a post of another user has it");
   }
   return stored.length > 0;
+}
+
+/** Waits until no other transaction is storing a repost of the post by this author. The lock ends with the transaction. */
+async function lockRepostsOf(database: Database, author: string, id: string): Promise<void> {
+  const lock = sql`pg_advisory_xact_lock(hashtextextended(${`repost ${author} ${id}`}, 0))`.as("lock");
+  await database.selectNoFrom(lock).execute();
 }
 
 async function hasReposted(database: Database, author: string, id: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** What users write, on a real PostgreSQL: transactions, repetition, deletion, and who may reply, quote and repost. */
 import assert from "node:assert/strict";
 import { newUuid } from "@feed/client";
+import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import type { NewPost } from "@/lib/feed/new-post";
 import { closeDatabase } from "@/lib/platform/database";
@@ -143,6 +144,71 @@ describe("a post that a user writes", () => {
     assert.equal((await stored(repost))[0]?.["repost_of"], original);
     for (const id of again) assert.deepEqual(await stored(id), []);
     assert.equal((await findPosts(ANN, [original]))[0]?.shareCount, 2);
+  });
+
+  it("is stored once as a repost by two transactions at the same time", async () => {
+    const original = await write(ANN);
+    const other = new pg.Client(postgres.url);
+    await other.connect();
+    // Both transactions run until they would insert the post.
+    await other.query("BEGIN; LOCK TABLE posts IN SHARE MODE");
+    const writes = Promise.all([write(BOB, { repost_of: original }), write(BOB, { repost_of: original })]);
+    const waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while ((await query(waiting)).length !== 2);
+    await other.query("COMMIT");
+    await other.end();
+    await writes;
+
+    const reposts = await query("SELECT FROM posts WHERE repost_of = $1", [original]);
+    assert.equal(reposts.length, 1);
+    assert.equal((await findPosts(ANN, [original]))[0]?.shareCount, 1);
+  });
+
+  it("is shown with the beginning of the post that it quotes or reposts, to those who may see that post", async () => {
+    const original = await write(ANN, { text: "é".repeat(281) });
+    const [quote, repost] = [
+      await write(BOB, { quote_of: original, text: "Look" }),
+      await write(BOB, { repost_of: original }),
+    ];
+    const originalOf = async (viewer: string) =>
+      (await findPosts(viewer, [quote, repost])).map((post) => [post.original?.kind, post.original?.post?.text]);
+    const text = `${"é".repeat(280)}…`;
+
+    assert.deepEqual(await originalOf(CAROL), [
+      ["quote", text],
+      ["repost", text],
+    ]);
+    await query("INSERT INTO user_feedback (user_id, action, author_id) VALUES ($1, 'block_author', $2)", [
+      userUuid(ANN),
+      userUuid(CAROL),
+    ]);
+    const unavailable = (await findPosts(CAROL, [quote, repost])).map(({ original: { post } = {} }) => post);
+    assert.deepEqual(unavailable, [null, null]);
+    await deletePost(ANN, original);
+    assert.deepEqual(await originalOf(BOB), [
+      ["quote", undefined],
+      ["repost", undefined],
+    ]);
+  });
+
+  it("is counted with the viewer's own replies, and knows the viewer's own repost", async () => {
+    const original = await write(ANN);
+    await query("INSERT INTO user_interaction (user_id, post_id, interaction_type) VALUES ($1, $2, 'share')", [
+      userUuid(BOB),
+      original,
+    ]);
+    await write(CAROL, { reply_to: original });
+    const ownOf = async (viewer: string) => {
+      const [post] = await findPosts(viewer, [original]);
+      return [post?.ownComments, post?.ownRepostId];
+    };
+    assert.deepEqual(await ownOf(BOB), [undefined, undefined]);
+
+    const repost = await write(BOB, { repost_of: original });
+    await write(BOB, { reply_to: original });
+
+    assert.deepEqual(await ownOf(BOB), [1, repost]);
+    assert.deepEqual(await ownOf(ANN), [undefined, undefined]);
   });
 
   it("names no post that its author may not see, and none of a user who blocks them", async () => {
