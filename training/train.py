@@ -84,7 +84,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
         trained = train(feed, options, registry.active(), progress, stopwatch, open_engine(settings, workers))
     record = registry.publish(
         trained.model.to_artifact(),
-        metrics=trained.metrics,
+        metrics=trained.metrics_beside(registry.records()),
         config=trained.config,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         status="rejected" if trained.rejection_reasons else "active",

@@ -1,7 +1,7 @@
 """Trains a model: replays the feed, selects a ranker on held-out requests, and fits it on everything."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from time import perf_counter
@@ -34,6 +34,7 @@ from training.evaluation.holdout import holdout_metrics
 from training.evaluation.metrics import Estimate
 from training.evaluation.prequential import MAX_HELD_OUT, ReplayResult, replay_rankers
 from training.evaluation.replay_workers import LOCAL_ENGINE
+from training.evaluation.request_ranks import FIELD, RequestRanks
 from training.evaluation.training_engine import TrainingEngine
 from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
@@ -49,7 +50,7 @@ _MAX_HOLDOUT_USERS: Final = 500
 class TrainedModel:
     """A model with its metrics and configuration. It must not be published if there are `rejection_reasons`.
 
-    `users` (n,) are those of the held-out requests.
+    `users` (n,) are those of the held-out requests, and `request_ranks` the ranks at them.
     """
 
     model: ServedModel
@@ -58,6 +59,12 @@ class TrainedModel:
     selection_reason: str
     rejection_reasons: Sequence[str]
     users: NDArray[np.int32]
+    request_ranks: RequestRanks
+
+    def metrics_beside(self, records: Iterable[ModelRecord]) -> dict[str, Any]:
+        """The metrics for the registry that has `records`, with the ranks and the differences to each of them."""
+        differences = self.request_ranks.differences(self.users, records)
+        return {**self.metrics, FIELD: self.request_ranks.to_json(), "differences": differences}
 
 
 class Stopwatch:
@@ -90,7 +97,7 @@ def train(
     """
     replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
     result, holdout = _evaluate(replay, options, progress, engine, stopwatch)
-    users = replay.events.user[result.requests]
+    users, hashes = replay.events.user[result.requests], replay.hashes(result.requests)
     del replay  # its states of the feed are as large as those of the steps below
     ranking, reason = select_ranking(result.ranks, users)
     config = ModelConfig(ranking, options)
@@ -117,7 +124,10 @@ def train(
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     stored_config = config.to_json(fit.variant if fit else None)
-    return TrainedModel(model, metrics, stored_config, reason, rejection_reasons(comparisons), users)
+    request_ranks = RequestRanks.of(hashes, result.ranks[config.ranker])
+    return TrainedModel(
+        model, metrics, stored_config, reason, rejection_reasons(comparisons), users, request_ranks
+    )
 
 
 def fit_served_model(

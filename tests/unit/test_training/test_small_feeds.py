@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.dataset import FeedDataset
 from app.domain.ranking.assembly import NoObserver
@@ -15,6 +16,7 @@ from app.domain.repositories.feed_log import FeedSnapshot, LogPosition
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.manifest import plain_json
 from app.infrastructure.ml.registry.signing import model_keys
 from tests.support.feeds import LIKE, VIEW, Feed, Post, cut
 from training.evaluation.acceptance import SELECTABLE
@@ -77,6 +79,18 @@ def test_the_ranking_that_suits_the_feed_is_published_and_served(feed, best, tmp
     listed = pipeline.rank(RankingContext(state, -1, float(state.last_engaged.max()))).rows
     value = {"newest": state.created, "popular": state.engagements}[result.model.ranking][listed]
     assert (np.diff(value) <= 0).all()
+
+
+def test_a_version_stores_how_it_differs_from_an_earlier_one_of_the_same_feed():
+    result = trained(board())
+    earlier = ModelRecord("v1", "f", "t", "active", "sha", 9, result.metrics_beside([]), result.config)
+
+    metrics = plain_json(result.metrics_beside([earlier]), "metrics")
+
+    assert earlier.metrics["differences"] == {}
+    [difference] = metrics["differences"].values()
+    assert (difference["mean"], difference["low"], difference["high"]) == (0, 0, 0)
+    assert difference["n"] == metrics["requests"] > 0
 
 
 def test_what_the_replay_serves_is_what_training_publishes():

@@ -22,6 +22,7 @@ class Versions(BaseModel):
     models       the manifests, oldest first
     activations  versions in the order they became active, the active one last; what rollback goes back through
     last_number  of the newest version ever made: numbers are not used again after a prune
+    rolled_back  versions that a rollback replaced, and that were not active since
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -29,6 +30,7 @@ class Versions(BaseModel):
     models: Annotated[list[Manifest], FailFast()]
     activations: Annotated[list[str], FailFast()] = []
     last_number: NonNegativeInt = 0
+    rolled_back: Annotated[list[str], FailFast()] = []
 
     @property
     def active(self) -> Manifest | None:
@@ -64,18 +66,28 @@ class Versions(BaseModel):
         models = [one.with_status("inactive") if one.status == "active" else one for one in self.models]
         manifest = self.get(version)
         models[self.models.index(manifest)] = manifest.with_status("active")
-        activations = self.activations
+        activations, rolled_back = self.activations, self.rolled_back
         if back:
-            activations = activations[: len(activations) - activations[::-1].index(version)]
+            end = len(activations) - activations[::-1].index(version)
+            rolled_back = [*rolled_back, *activations[end:]]
+            activations = activations[:end]
         elif activations[-1:] != [version]:
             activations = [*activations, version][-_ACTIVATIONS_KEPT:]
-        return self.model_copy(update={"models": models, "activations": activations})
+        rolled_back = [one for one in dict.fromkeys(rolled_back) if one != version]
+        return self.model_copy(
+            update={"models": models, "activations": activations, "rolled_back": rolled_back}
+        )
 
     def remove(self, versions: Collection[str]) -> Self:
         """Without `versions`."""
         models = [one for one in self.models if one.version not in versions]
-        activations = [version for version in self.activations if version not in versions]
-        return self.model_copy(update={"models": models, "activations": activations})
+        activations, rolled_back = (
+            [version for version in kept if version not in versions]
+            for kept in (self.activations, self.rolled_back)
+        )
+        return self.model_copy(
+            update={"models": models, "activations": activations, "rolled_back": rolled_back}
+        )
 
 
 def read_versions(path: Path) -> Versions:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
 from app.infrastructure.ml.registry.file_registry import LOCK_FILE, FileModelRegistry
 from app.infrastructure.ml.registry.manifest import plain_json
+from app.infrastructure.ml.registry.registry_index import read_versions
 from app.infrastructure.ml.registry.restricted_pickle import library_versions
 from app.infrastructure.ml.registry.signing import Signer
 from tests.support.registries import NOON, plant, plant_object, publish, service_keys, training_keys
@@ -199,6 +200,23 @@ def test_rollback_goes_back_step_by_step_through_what_was_active(registry: FileM
     with pytest.raises(UnknownVersion, match="no version was active before"):
         registry.rollback()
     assert statuses(registry) == {"v1": "active", "v2": "inactive", "v3": "rejected", "v4": "inactive"}
+
+
+def test_the_registry_remembers_what_was_rolled_back_until_it_is_active_again(
+    registry: FileModelRegistry, folder: Path
+) -> None:
+    def rolled_back() -> list[str]:
+        return read_versions(folder / "registry.json").rolled_back
+
+    for name in "abc":
+        publish(registry, name)
+    registry.rollback()
+    registry.rollback()
+    assert rolled_back() == ["v3", "v2"]
+    registry.promote("v3")
+    assert rolled_back() == ["v2"]
+    registry.prune(0)
+    assert rolled_back() == []
 
 
 def test_rollback_to_a_damaged_artefact_changes_nothing(registry: FileModelRegistry, folder: Path) -> None:
