@@ -63,7 +63,7 @@ class RequestRanks:
                 continue  # an earlier version of the service made it, or training had no held-out request
             _, own, others = np.intersect1d(self.keys, other.keys, return_indices=True)
             if len(own):
-                ranks = (side.astype(np.int64) for side in (self.ranks[own], other.ranks[others]))
-                difference = paired_difference(*ranks, users[own])
+                ranks, others_ranks = self.ranks[own].astype(np.int64), other.ranks[others].astype(np.int64)
+                difference = paired_difference(ranks, others_ranks, users[own])
                 found[record.sha256] = asdict(difference) | {"users": len(np.unique(users[own]))}
         return found

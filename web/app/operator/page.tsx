@@ -2,11 +2,10 @@ import type { Health, Recommendation } from "@feed/client";
 import { notFound } from "next/navigation";
 import type { ReactNode } from "react";
 import { currentViewer } from "@/app/viewer";
-import { Badge, type Tone } from "@/components/ui/badge";
+import { ConsolePage } from "@/components/operator/console-page";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/components/ui/cn";
 import { TextField } from "@/components/ui/text-field";
-import { headlineMetrics, type RegisteredModel, readModelRegistry } from "@/lib/feed/model-registry";
 import type { PostWithUser } from "@/lib/feed/post";
 import { getsRankedFeed } from "@/lib/feed/rollout";
 import { config } from "@/lib/platform/config";
@@ -19,8 +18,6 @@ import { MLServiceClient } from "@/lib/services/ml-service";
 export const metadata = { title: "Operator" };
 
 const POSTS_PER_LIST = 10;
-const MAX_METRICS = 5;
-const MAX_MODELS = 12;
 const MAX_SUGGESTED_USERS = 40;
 
 export default async function OperatorPage({ searchParams }: { searchParams: Promise<{ user?: string }> }) {
@@ -30,9 +27,8 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
   const userId = requestedUser && isId(requestedUser) ? requestedUser : viewer.id;
 
   const service = new MLServiceClient();
-  const [health, models, ranked, newest, trending, users] = await Promise.all([
+  const [health, ranked, newest, trending, users] = await Promise.all([
     service.getHealth(),
-    readModelRegistry(),
     fetchRankedPosts(service, userId),
     nullIfUnavailable(() =>
       findEligiblePosts(userId, { mode: "newest", limit: POSTS_PER_LIST, excludeSeqs: new Set(), includeSeen: true }),
@@ -42,23 +38,13 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
   ]);
 
   return (
-    <main id="main" data-wide className="w-full min-w-0 px-gutter pb-24 md:px-0 xl:col-span-2">
-      <header className="flex min-h-16 items-center justify-between gap-4 px-gutter py-3 md:px-1">
-        <h1>Operator</h1>
-        <p className="text-sm text-soft">The state of the service, its models, and the lists of one user.</p>
-      </header>
+    <ConsolePage name="Traffic" about="The state of the service, and the lists of one user.">
       <section aria-labelledby="state" className="mb-9">
         <h2 className="mb-3 font-bold" id="state">
           State
         </h2>
         <StateTiles health={health} databaseAvailable={newest !== null} />
         {health && <Details report={health} />}
-      </section>
-      <section aria-labelledby="models" className="mb-9">
-        <h2 className="mb-3 font-bold" id="models">
-          Models
-        </h2>
-        <ModelTable models={models ?? []} />
       </section>
       <section aria-labelledby="compare" className="mb-9">
         <h2 className="mb-3 font-bold" id="compare">
@@ -71,7 +57,7 @@ export default async function OperatorPage({ searchParams }: { searchParams: Pro
           <Column title="Trending" posts={trending} newest={null} />
         </div>
       </section>
-    </main>
+    </ConsolePage>
   );
 }
 
@@ -154,54 +140,6 @@ function formatValue(value: unknown): string {
   if (value === null) return "–";
   if (typeof value === "number") return value.toLocaleString("en", { maximumFractionDigits: 1 });
   return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-const STATUS_TONE: Record<string, Tone> = { active: "good", rejected: "bad" };
-
-function ModelTable({ models }: { models: RegisteredModel[] }) {
-  if (models.length === 0) return <p className="text-sm text-soft">The model registry cannot be read.</p>;
-  const metricNames = headlineMetrics(models, MAX_METRICS);
-  return (
-    <section
-      className="overflow-x-auto rounded-card border border-line bg-raised"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls a wide table only where it has the focus
-      tabIndex={0}
-      aria-label="Model versions"
-    >
-      <table className="w-full text-sm [&_td]:px-4 [&_td]:py-2.5 [&_td]:whitespace-nowrap [&_th]:px-4 [&_th]:py-2.5 [&_th]:text-left [&_th]:whitespace-nowrap">
-        <thead className="font-medium text-soft">
-          <tr>
-            <th scope="col">Version</th>
-            <th scope="col">Status</th>
-            <th scope="col">Trained</th>
-            {metricNames.map((name) => (
-              <th scope="col" key={name} className="number text-right! tabular-nums">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {models.slice(0, MAX_MODELS).map((model) => (
-            <tr key={model.version} className="border-t border-line">
-              <th scope="row" className="font-semibold">
-                {model.version}
-              </th>
-              <td>
-                <Badge tone={STATUS_TONE[model.status] ?? "neutral"}>{model.status}</Badge>
-              </td>
-              <td>{model.createdAt?.slice(0, 16).replace("T", " ")}</td>
-              {metricNames.map((name) => (
-                <td key={name} className="number text-right! tabular-nums">
-                  {model.metrics[name]?.toFixed(3)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
-  );
 }
 
 function UserForm({ userId, users }: { userId: string; users: DemoUser[] }) {

@@ -5,22 +5,95 @@ import { z } from "zod";
 import { logger } from "@/lib/logger";
 import { config } from "@/lib/platform/config";
 
-export interface RegisteredModel {
-  version: string;
-  status: string;
-  createdAt: string | null;
-  /** Metric values by name, such as `ndcg@5`. */
-  metrics: Record<string, number>;
+/** A mean over requests with its 95 % interval, which requests of one user do not have. */
+export interface Estimate {
+  mean: number;
+  low: number | null;
+  high: number | null;
+  requests: number;
 }
 
+/** The paired difference in NDCG@10 to another version, on requests that both were measured on. */
+export interface Difference extends Estimate {
+  people: number | null;
+}
+
+/** A gain in NDCG@10 over another ranking, as a share of the other's. */
+export interface RelativeGain {
+  gain: number;
+  low: number | null;
+  high: number | null;
+}
+
+export type ModelState = "active" | "rejected" | "rolled back" | "inactive";
+
+export interface RegisteredModel {
+  version: string;
+  state: ModelState;
+  /** True for the version that `rollback` makes active. */
+  isRollbackTarget: boolean;
+  createdAt: string | null;
+  /** Why training selected this ranking, or rejected the version. */
+  note: string;
+  sha256: string;
+  /** The ranking that the version serves, as `evaluation` names it. */
+  ranking: string;
+  /** Ranking and metric, such as `learned` and `ndcg@10`, of the requests that this version was evaluated on. */
+  evaluation: Record<string, Record<string, Estimate>>;
+  /** By the SHA-256 of the artefact of the other version. */
+  differences: Record<string, Difference>;
+  againstRandom: RelativeGain | null;
+  /** Over the configuration of the version that was active before this one. */
+  againstActive: RelativeGain | null;
+  /** All metrics at any depth, by their path, such as `learned ndcg@10`. */
+  figures: Record<string, number>;
+}
+
+const bound = z.number().nullable().catch(null);
+const estimate = z
+  .object({ mean: z.number(), low: bound, high: bound, n: z.number().catch(0) })
+  .transform(({ n, ...values }): Estimate => ({ ...values, requests: n }));
+const difference = z
+  .object({ mean: z.number(), low: bound, high: bound, n: z.number(), users: bound })
+  .transform(({ n, users, ...values }): Difference => ({ ...values, requests: n, people: users }));
+const relativeGain = z.object({ gain: z.number(), low: bound, high: bound }).nullable().catch(null).default(null);
+
+/** A record without the entries that have not the form of `value`, which are those of other versions of training. */
+function recordOf<Value>(value: z.ZodType<Value>) {
+  return z
+    .record(z.string(), z.unknown())
+    .catch({})
+    .transform((entries) =>
+      Object.fromEntries(
+        Object.entries(entries).flatMap(([name, entry]) => {
+          const { success, data } = value.safeParse(entry);
+          return success ? [[name, data] as const] : [];
+        }),
+      ),
+    );
+}
+
+const measured = z.object({
+  prequential: recordOf(recordOf(estimate)),
+  differences: recordOf(difference),
+  against_random: relativeGain,
+  against_active: relativeGain,
+});
 const entry = z.object({
   version: z.string(),
   status: z.string(),
+  sha256: z.string().catch(""),
+  note: z.string().catch(""),
   created_at: z.string().nullable().catch(null),
+  config: z.object({ algorithm: z.string().catch("") }).catch({ algorithm: "" }),
   metrics: z.unknown().optional(),
 });
 /** The file of the model registry, as far as it is shown. */
-const registry = z.object({ models: z.array(entry) });
+const registry = z.object({
+  models: z.array(entry),
+  activations: z.array(z.string()).catch([]),
+  rolled_back: z.array(z.string()).catch([]),
+});
 
 /** The models that training has published, newest first; null if the registry cannot be read. */
 export async function readModelRegistry(): Promise<RegisteredModel[] | null> {
@@ -31,16 +104,41 @@ export async function readModelRegistry(): Promise<RegisteredModel[] | null> {
     return null;
   }
   try {
-    return registry.parse(JSON.parse(text)).models.map(modelFromEntry).reverse();
+    return modelsOf(registry.parse(JSON.parse(text))).reverse();
   } catch (error) {
     logger.warn("registry.unreadable", { error });
     return null;
   }
 }
 
-function modelFromEntry({ version, status, created_at, metrics }: z.output<typeof entry>): RegisteredModel {
-  return { version, status, createdAt: created_at, metrics: Object.fromEntries(flattenMetrics(metrics)) };
+/** The names in the registry of algorithms whose ranking has another name. */
+const RANKINGS: Record<string, string> = { collaborative_filtering: "formula", learned_choice: "learned" };
+
+function modelsOf({ models, activations, rolled_back }: z.output<typeof registry>): RegisteredModel[] {
+  const ready = new Set(models.filter(({ status }) => status === "inactive").map(({ version }) => version));
+  const rollbackTarget = activations.slice(0, -1).findLast((version) => ready.has(version));
+  return models.map(({ version, status, sha256, note, created_at, config: { algorithm }, metrics }) => {
+    const { prequential, differences, against_random, against_active } = measured.parse(metrics ?? {});
+    const isRolledBack = status === "inactive" && rolled_back.includes(version);
+    return {
+      version,
+      state: isRolledBack ? "rolled back" : status === "active" || status === "rejected" ? status : "inactive",
+      isRollbackTarget: version === rollbackTarget,
+      createdAt: created_at,
+      note,
+      sha256,
+      ranking: RANKINGS[algorithm] ?? algorithm,
+      evaluation: prequential,
+      differences,
+      againstRandom: against_random,
+      againstActive: against_active,
+      figures: Object.fromEntries(flattenMetrics(metrics)),
+    };
+  });
 }
+
+/** Sample sizes, which are no metrics, and what is measured against other versions. */
+const NO_FIGURES = new Set(["requests", "n", "differences", "request_ranks"]);
 
 /**
  * All metrics at any depth, named by their path. `{"prequential": {"learned": {"ndcg@10": {"mean": 0.31, "n": 900}}}}`
@@ -52,35 +150,15 @@ function flattenMetrics(value: unknown, path: string[] = []): [string, number][]
   const { mean } = value as { mean?: unknown };
   if (typeof mean === "number") return [[path.join(" "), mean]];
   return Object.entries(value).flatMap(([key, inner]) =>
-    // `requests` and `n` are sample sizes, not metrics.
-    key === "requests" || key === "n" ? [] : flattenMetrics(inner, key === "prequential" ? path : [...path, key]),
+    NO_FIGURES.has(key) ? [] : flattenMetrics(inner, key === "prequential" ? path : [...path, key]),
   );
-}
-
-/** The metrics that summarise a model best, in this order. */
-const HEADLINE_METRICS = [
-  /^(served|learned) ndcg@10$/,
-  /^formula ndcg@10$/,
-  /^owner_formula ndcg@10$/,
-  /^trending_1[hd] ndcg@10$/,
-  /@5$/,
-];
-
-/** The names of the most informative metrics of the models, at most `count`. */
-export function headlineMetrics(models: RegisteredModel[], count: number): string[] {
-  const names = [...new Set(models.flatMap((model) => Object.keys(model.metrics)))];
-  const rank = (name: string) => {
-    const index = HEADLINE_METRICS.findIndex((pattern) => pattern.test(name));
-    return index < 0 ? HEADLINE_METRICS.length : index;
-  };
-  return names.sort((a, b) => rank(a) - rank(b)).slice(0, count);
 }
 
 /** Sets the gauge to the metrics of the active model; without samples if the registry cannot be read. */
 export async function recordModelFigures(gauge: Gauge<"version" | "figure">): Promise<void> {
-  const active = (await readModelRegistry())?.find((model) => model.status === "active");
+  const active = (await readModelRegistry())?.find((model) => model.state === "active");
   gauge.reset();
-  for (const [figure, value] of Object.entries(active?.metrics ?? {})) {
+  for (const [figure, value] of Object.entries(active?.figures ?? {})) {
     gauge.set({ version: active?.version, figure }, value);
   }
 }

@@ -255,8 +255,11 @@ describe("the complete system", { skip }, () => {
     await feed.page.goto(feed.urlOf("/operator?user=user_8"));
 
     assert.match(await feed.page.locator(".tiles").innerText(), /healthy[\s\S]*v1/);
-    assert.ok((await feed.page.locator("tbody td.number").count()) > 0);
     assert.ok((await feed.page.getByRole("region", { name: "Ranked", exact: true }).locator("li").count()) > 0);
+    assert.deepEqual(await feed.accessibilityViolations(), []);
+    await feed.page.getByRole("link", { name: "Models" }).click();
+    await feed.page.getByRole("heading", { name: "v1 is active" }).waitFor();
+    assert.ok((await feed.page.locator("tbody td.number").count()) > 0);
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 
