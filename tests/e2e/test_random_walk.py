@@ -496,9 +496,9 @@ def test_a_random_walk_does_so_too_when_most_posts_are_in_the_database_only(
 def test_a_long_random_walk_does_so_too_when_most_posts_are_in_the_database_only(
     postgres: TestServer, own_database_url: str, deadlines: None
 ) -> None:
-    made = walk(postgres, own_database_url, seed=1, steps=4_000, live_posts=FEW_LIVE_POSTS)
+    made = walk(postgres, own_database_url, seed=1, steps=5_000, live_posts=FEW_LIVE_POSTS)
 
-    assert min(made.values()) >= 10
+    assert min(made.values()) > 10
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from app.application.list_progress import ListProgress, last_by_time
 from app.application.live_feed import LiveFeed
 from app.application.response_cache import ResponseCache, cache_validity
 from app.application.use_cases.returning_user import ReturningUser
-from app.application.use_cases.unfinished_page import PageGroups, UnfinishedPage
+from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.domain.entities import Impression
 from app.domain.feed.time_position import TimePosition
 from app.domain.ranking.evidence import find_evidence
@@ -165,6 +165,8 @@ class GenerateRecommendations:
         )
         if progress is None or not has_ended or oldest is None or storage is None:
             return response
+        keys = [state.post_key(row) for row in rows]
+        threads, originals = state.groups.heads(page.rows, keys)
         return UnfinishedPage(
             feed=self.feed,
             cursors=self.cursors,
@@ -176,7 +178,8 @@ class GenerateRecommendations:
             progress=progress,
             unlisted=_unlisted(ranker.pipeline, context, feed_list, query.stop),
             position=min(oldest, progress.start),
-            page_groups=PageGroups.of(state, page.rows),
+            threads=threads,
+            originals=originals,
         )
 
     def _progress(

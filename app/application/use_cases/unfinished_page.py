@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationResponse
@@ -15,7 +14,6 @@ from app.application.feed_query import FeedQuery
 from app.application.list_progress import ListProgress
 from app.application.live_feed import LiveFeed
 from app.domain.errors import StorageUnavailable
-from app.domain.feed.state import FeedState
 from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY
 from app.domain.ranking.evidence import followed_author
@@ -27,34 +25,14 @@ _FIRST_READ_FOR_THREADS: Final = 20  # posts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PageGroups:
-    """The threads and originals of the posts of a page, as codes of a state (see `post_groups`)."""
-
-    state: FeedState
-    reuses: int
-    codes: tuple[frozenset[int], ...]
-
-    @classmethod
-    def of(cls, state: FeedState, rows: NDArray[np.intp]) -> "PageGroups":
-        """The groups of the posts `rows`."""
-        groups = state.groups.arrays
-        return cls(state, state.reuses, tuple(frozenset(group[rows].tolist()) - {-1} for group in groups))
-
-    def contain(self, post: StoredPost) -> bool:
-        """Whether the page has a post of the same thread, or with the same original. False if codes changed since."""
-        if self.reuses != self.state.reuses or not any(self.codes):
-            return False
-        codes = self.state.groups.codes(*group_keys(post))
-        return any(code in on_page for code, on_page in zip(codes, self.codes, strict=True))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class UnfinishedPage:
     """What memory has of a page. `complete` adds the posts that storage has; it waits, and needs no lock for that.
 
     response   the page without them
     unlisted   posts in memory that follow when no other thread is left
     position   storage is read after it
+    threads    the roots of the threads of the page's posts
+    originals  the originals of the page's posts; a post that reposts nothing is its own
     """
 
     feed: LiveFeed
@@ -67,7 +45,8 @@ class UnfinishedPage:
     progress: ListProgress
     unlisted: Sequence[StoredPost]
     position: TimePosition
-    page_groups: PageGroups
+    threads: frozenset[UUID]
+    originals: frozenset[UUID]
 
     def complete(self) -> RecommendationResponse:
         """Return the page. While the database is away, the list ends, and the response is degraded."""
@@ -129,11 +108,9 @@ class UnfinishedPage:
 
     def _first_of_threads(self, posts: Sequence[StoredPost]) -> list[StoredPost]:
         """The posts whose threads and originals the page lacks; of several, the first."""
-        with self.feed.lock:
-            others = [post for post in posts if not self.page_groups.contain(post)]
-        chosen, threads, originals = [], set[UUID](), set[UUID]()
-        for post in others:
-            thread, original = group_keys(post)
+        chosen, threads, originals = [], set(self.threads), set(self.originals)
+        for post in posts:
+            thread, original = post.root_id or post.id, post.repost_of or post.id
             if thread not in threads and original not in originals:
                 chosen.append(post)
                 threads.add(thread)
@@ -163,8 +140,3 @@ class UnfinishedPage:
             exhausted=exhausted,
             next_cursor=next_cursor,
         )
-
-
-def group_keys(post: StoredPost) -> tuple[UUID, UUID]:
-    """What the thread of a post, and a repost with its original, have in common."""
-    return post.root_id or post.id, post.repost_of or post.id

@@ -37,10 +37,13 @@ class PostGroups:
         """`thread` and `original`; nothing while no post has a group."""
         return (self.thread, self.original) if self._thread_codes or self._original_codes else ()
 
-    def codes(self, root: UUID, original: UUID) -> tuple[int, int]:
-        """The codes of the thread of `root` and of `original`; NO_GROUP for one of which no post is in memory."""
-        return self._thread_codes.get(root.bytes, NO_GROUP), self._original_codes.get(
-            original.bytes, NO_GROUP
+    def heads(self, rows: Rows, keys: Sequence[bytes]) -> tuple[frozenset[UUID], frozenset[UUID]]:
+        """The roots of the threads of the posts `rows`, and their originals; a post without a group is its own.
+
+        `keys` are the UUIDs of the posts.
+        """
+        return _heads(self.thread, self._thread_codes, rows, keys), _heads(
+            self.original, self._original_codes, rows, keys
         )
 
     def ensure_rows(self, posts: int) -> None:
@@ -103,6 +106,14 @@ def _set(
         codes.get(key, NO_GROUP) if head is None else codes[head.bytes]
         for key, head in zip(keys, heads, strict=True)
     ]
+
+
+def _heads(groups: Codes, codes: Mapping[bytes, int], rows: Rows, keys: Sequence[bytes]) -> frozenset[UUID]:
+    heads = list(codes)  # in the order of their codes
+    return frozenset(
+        UUID(bytes=key if code == NO_GROUP else heads[code])
+        for code, key in zip(groups[rows].tolist(), keys, strict=True)
+    )
 
 
 def _used(groups: Codes, codes: Mapping[bytes, int]) -> tuple[Codes, dict[bytes, int]]:

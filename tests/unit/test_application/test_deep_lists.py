@@ -5,7 +5,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.application import list_progress
@@ -198,6 +198,41 @@ def test_a_page_from_storage_has_one_post_of_a_thread_while_others_are_left() ->
     threads = [[int(name[1:]) // 8 for name in names(page)] for page in pages]
     assert [len(set(thread)) for thread in threads[:-1]] == [3] * 8
     assert len(set(names(*pages))) == 24
+
+
+@given(
+    heads=st.lists(st.none() | st.integers(0, 11), min_size=12, max_size=12),
+    relation=st.sampled_from(["root_id", "repost_of"]),
+    live=st.integers(1, 6),
+    revived=st.sets(st.integers(0, 11), max_size=3),
+    limit=st.integers(2, 6),
+)
+@example(heads=[None, *[11] * 5, *[None] * 6], relation="root_id", live=1, revived={11}, limit=4)
+@settings(max_examples=20, deadline=None)
+def test_a_page_repeats_a_group_only_when_too_few_others_are_left(
+    heads: list[int | None], relation: str, live: int, revived: set[int], limit: int
+) -> None:
+    """Wherever the posts of a group are, and whichever of them came first: replies and their root, or reposts."""
+    service = SmallService(live_posts=LivePostLimits(newest=live, strongest=0, engaged_days=0))
+    service.add_users("reader", "other", "ann")
+    for number, head in enumerate(heads):
+        key = {} if head is None else {relation: post_uuid(f"p{head}")}
+        service.add_post(f"p{number}", "ann", age=number * HOUR, **key)
+    service.catch_up()
+    service.evict()
+    for number in revived:
+        service.track("other", f"p{number}")
+    service.catch_up()
+    group_of = {f"p{number}": f"p{number if head is None else head}" for number, head in enumerate(heads)}
+
+    left = dict(group_of)
+    for page in service.all_pages("reader", limit=limit):
+        groups = {group_of[name] for name in names(page)}
+        if not page.time_ordered:
+            assert len(groups) >= min(len(names(page)), len(set(left.values())))
+        left = {name: group for name, group in left.items() if name not in names(page)}
+
+    assert left == {}
 
 
 def test_stored_posts_are_explained_and_count_as_shown() -> None:
