@@ -1,4 +1,4 @@
-import { Gauge, House, type LucideIcon } from "lucide-react";
+import { Gauge, Heart, History, House, type LucideIcon } from "lucide-react";
 import { config } from "@/lib/platform/config";
 
 /** A page that can be reached from every other page. */
@@ -14,7 +14,11 @@ export interface NavigationEntry {
 
 /** The pages of the navigation, in order. */
 export function navigationEntries(): NavigationEntry[] {
-  const entries: NavigationEntry[] = [{ href: "/", label: "Home", icon: House, inBar: true }];
+  const entries: NavigationEntry[] = [
+    { href: "/", label: "Home", icon: House, inBar: true },
+    { href: "/seen", label: "Recently seen", icon: History, inBar: false },
+    { href: "/likes", label: "Likes", icon: Heart, inBar: false },
+  ];
   if (config.operatorPage) entries.push({ href: "/operator", label: "Operator", icon: Gauge, inBar: false });
   return entries;
 }

@@ -78,7 +78,7 @@ export function encodeFeedCursor(userId: string, position: FeedPosition): string
     userFingerprint(userId),
   ].join("");
   const seqs = [position.shownSeqs, position.excludeSeqs].map(encodeNumbers);
-  const time = after === null ? [] : [`${after.createdUs.toString(36)}.${after.seq.toString(36)}`];
+  const time = after === null ? [] : [encodeTimePosition(after)];
   return [header, ...seqs, ...time, position.serviceCursor ?? ""].join("~");
 }
 
@@ -107,10 +107,17 @@ export function decodeFeedCursor(userId: string, requestedMode: FeedMode | null,
   };
 }
 
-function decodeTimePosition(text: string): TimePosition {
+export function encodeTimePosition({ createdUs, seq }: TimePosition): string {
+  return `${createdUs.toString(36)}.${seq.toString(36)}`;
+}
+
+/** Throws InvalidFeedCursor for text that `encodeTimePosition` does not return. */
+export function decodeTimePosition(text: string): TimePosition {
   const [createdUs = NaN, seq = NaN] = text.split(".").map((number) => Number.parseInt(number, 36));
-  if (!Number.isSafeInteger(createdUs) || !Number.isSafeInteger(seq)) throw damagedCursor();
-  return { createdUs, seq };
+  const position = { createdUs, seq };
+  const isExact = Number.isSafeInteger(createdUs) && Number.isSafeInteger(seq) && encodeTimePosition(position) === text;
+  if (!isExact) throw damagedCursor();
+  return position;
 }
 
 /** Ten characters that bind the cursor to its user. */

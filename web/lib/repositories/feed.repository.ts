@@ -20,6 +20,7 @@ import {
   findPostIds,
   findPosts,
   type PostWithSeq,
+  shownPost,
 } from "./post.repository";
 
 /** The queries that read posts. The application uses PostgreSQL, tests use memory. */
@@ -257,9 +258,4 @@ function pageOf(userId: string, position: FeedPosition, fetched: FetchedPosts): 
     requestId: fetched.requestId,
     modelVersion: fetched.modelVersion,
   };
-}
-
-/** The post without the fields that no page shows. */
-function shownPost({ seq: _seq, createdUs: _createdUs, externalId, ...post }: PostWithSeq): PostWithUser {
-  return post.content === null ? { ...post, externalId } : post;
 }

@@ -12,6 +12,11 @@ import { findUserUuid, hiddenUsers, userName } from "./user.repository";
  */
 export type PostWithSeq = PostWithUser & TimePosition;
 
+/** The post without the fields that no page shows. */
+export function shownPost({ seq: _seq, createdUs: _createdUs, externalId, ...post }: PostWithSeq): PostWithUser {
+  return post.content === null ? { ...post, externalId } : post;
+}
+
 /** Random posts are drawn from this many of the newest eligible posts, so that the cost does not grow with the table. */
 const MAX_RANDOM_CANDIDATES = 2000;
 

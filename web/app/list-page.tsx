@@ -1,0 +1,56 @@
+import type { ReactNode } from "react";
+import { Notice } from "@/components/notice";
+import { PageHeader } from "@/components/page-header";
+import { PostList } from "@/components/post-list";
+import { InvalidFeedCursor } from "@/lib/feed/cursor";
+import { pendingWrites } from "@/lib/feed/pending-writes";
+import type { PostListName, PostListPage } from "@/lib/feed/post-list";
+import { DatabaseUnavailable } from "@/lib/platform/database";
+import { findPostList } from "@/lib/repositories/post-list.repository";
+
+const POSTS = 20;
+/** The page waits this long for events that the browser has sent at the same time. */
+const PENDING_WRITES_MS = 300;
+
+export interface ListPageProps {
+  searchParams: Promise<{ cursor?: string | string[] }>;
+}
+
+interface PostsOfListProps extends ListPageProps {
+  viewerId: string;
+  name: PostListName;
+  label: string;
+  empty: { title: string; text: string };
+}
+
+/** The posts of a list, from the place of the cursor in the address, as the HTML of a page has them. */
+export async function PostsOfList({ viewerId, name, label, empty, searchParams }: PostsOfListProps) {
+  const { cursor } = await searchParams;
+  const first = await readFirstPage(viewerId, name, typeof cursor === "string" ? cursor : null);
+  if (first === null) {
+    return <Notice title="The posts are temporarily unavailable">Please reload the page in a moment.</Notice>;
+  }
+  return <PostList name={name} first={first} label={label} empty={empty} />;
+}
+
+/** The frame of a page with a list of posts. */
+export function ListPage({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <main id="main" className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
+      <PageHeader title={title} />
+      <div className="feed-column border-y border-line bg-raised md:rounded-card md:border-x">{children}</div>
+    </main>
+  );
+}
+
+/** Null if no post can be read. A cursor of another list is ignored. */
+async function readFirstPage(userId: string, name: PostListName, cursor: string | null): Promise<PostListPage | null> {
+  await pendingWrites.settle(userId, PENDING_WRITES_MS);
+  try {
+    return await findPostList(userId, name, cursor, POSTS);
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable) return null;
+    if (error instanceof InvalidFeedCursor) return readFirstPage(userId, name, null);
+    throw error;
+  }
+}

@@ -1,0 +1,134 @@
+"use client";
+
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useCallback, useMemo, useRef } from "react";
+import type { PostWithUser } from "@/lib/feed/post";
+import type { PostListName, PostListPage } from "@/lib/feed/post-list";
+import { useAnnouncer } from "./announcer";
+import { isListed } from "./dismissals";
+import { useEvents } from "./events-provider";
+import { useDismissals } from "./feedback-provider";
+import { Notice } from "./notice";
+import { PostEntry } from "./post-entry";
+import { Skeletons } from "./skeletons";
+import { Button, ButtonLink } from "./ui/button";
+import { useNearScreen } from "./use-near-screen";
+
+const RETRY_DELAY_MS = 300;
+
+interface PostListProps {
+  name: PostListName;
+  /** The page that the server has read. */
+  first: PostListPage;
+  /** What assistive technology calls the list. */
+  label: string;
+  /** The notice in place of an empty list. */
+  empty: { title: string; text: string };
+}
+
+/**
+ * A list of posts that the server has begun; the browser requests the rest. Without JavaScript, "More posts" is a link to
+ * the page of the list that follows.
+ */
+export function PostList({ name, first, label, empty }: PostListProps) {
+  const { announce, announcer } = useAnnouncer();
+  const dismissals = useDismissals();
+  const list = useRestOfList(name, first);
+  const posts = list.posts.filter((post) => isListed(post, dismissals));
+
+  if (posts.length === 0 && list.nextCursor === null) return <Notice title={empty.title}>{empty.text}</Notice>;
+  return (
+    <>
+      <div role="feed" aria-label={label} aria-busy={list.isFetching}>
+        {posts.map((post, index) => (
+          <PostEntry key={post.id} post={post} requestId={null} position={index + 1} announce={announce} />
+        ))}
+      </div>
+      <Continuation name={name} list={list} />
+      {announcer}
+    </>
+  );
+}
+
+interface RestOfList {
+  posts: PostWithUser[];
+  nextCursor: string | null;
+  isFetching: boolean;
+  hasFailed: boolean;
+  fetchMore: () => void;
+}
+
+/** The posts of all pages, each once. A page that the server has read again starts a new list. */
+function useRestOfList(name: PostListName, first: PostListPage): RestOfList {
+  const { user } = useEvents();
+  const query = useInfiniteQuery({
+    queryKey: ["posts", user, name.list, name.of, first.readAt],
+    queryFn: ({ pageParam, signal }) => fetchPage(name, pageParam, signal),
+    initialPageParam: null as string | null,
+    initialData: { pages: [first], pageParams: [null] },
+    getNextPageParam: (page) => page.nextCursor,
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+    networkMode: "always",
+    retry: 2,
+    retryDelay: RETRY_DELAY_MS,
+  });
+  const { pages } = query.data;
+  const posts = useMemo(
+    () => [...new Map(pages.flatMap((page) => page.posts.map((post) => [post.id, post]))).values()],
+    [pages],
+  );
+  const { fetchNextPage, isFetching, isError } = query;
+  const fetchMore = useCallback(() => {
+    if (!isFetching) void fetchNextPage();
+  }, [fetchNextPage, isFetching]);
+  return { posts, nextCursor: pages.at(-1)?.nextCursor ?? null, isFetching, hasFailed: isError, fetchMore };
+}
+
+/** The next page, an error, or the end of the list. */
+function Continuation({ name, list }: { name: PostListName; list: RestOfList }) {
+  const { nextCursor, isFetching, hasFailed, fetchMore } = list;
+  const end = useRef<HTMLDivElement>(null);
+  const onNear = useCallback(() => {
+    if (nextCursor !== null && !hasFailed) fetchMore();
+  }, [nextCursor, hasFailed, fetchMore]);
+  useNearScreen(end, onNear, list.posts.length);
+
+  if (hasFailed) {
+    return (
+      <Notice
+        title="More posts are temporarily unavailable"
+        alert
+        action={<Button onClick={fetchMore}>Try now</Button>}
+      >
+        The posts above stay as they are.
+      </Notice>
+    );
+  }
+  if (nextCursor === null) return <p className="px-6 py-11 text-center text-soft">You have reached the end.</p>;
+  return (
+    <div ref={end} className="text-center">
+      {isFetching ? (
+        <Skeletons count={2} label="Loading more posts" />
+      ) : (
+        <ButtonLink
+          className="my-7"
+          href={`?${new URLSearchParams({ ...(name.list === "search" && { q: name.of }), cursor: nextCursor })}`}
+          onClick={(event) => {
+            event.preventDefault();
+            fetchMore();
+          }}
+        >
+          More posts
+        </ButtonLink>
+      )}
+    </div>
+  );
+}
+
+async function fetchPage(name: PostListName, cursor: string | null, signal: AbortSignal): Promise<PostListPage> {
+  const response = await fetch(`/api/posts?${new URLSearchParams({ ...name, cursor: cursor ?? "" })}`, { signal });
+  if (!response.ok) throw new Error(`GET /api/posts: status ${response.status}`);
+  return (await response.json()) as PostListPage;
+}

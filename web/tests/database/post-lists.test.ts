@@ -1,0 +1,202 @@
+/** The lists of posts on a real PostgreSQL: their order, their pages and who sees what. */
+import assert from "node:assert/strict";
+import { NextRequest } from "next/server";
+import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+import { GET } from "@/app/api/posts/route";
+import type { PostListName, PostListPage } from "@/lib/feed/post-list";
+import { closeDatabase } from "@/lib/platform/database";
+import { userUuid } from "@/lib/platform/ids";
+import { findPostList } from "@/lib/repositories/post-list.repository";
+import { Postgres } from "@/tests/support/postgres";
+import { query } from "@/tests/support/query";
+import { sessionCookie } from "@/tests/support/session";
+import { loadSmallFeed } from "@/tests/support/small-feed";
+
+const AUTHOR: PostListName = { list: "author", of: "user-20" };
+const LIKES: PostListName = { list: "likes", of: "" };
+const SEEN: PostListName = { list: "seen", of: "" };
+const HOUR_MS = 3_600_000;
+
+describe("a list of posts", () => {
+  let postgres: Postgres;
+
+  beforeAll(async () => {
+    postgres = await Postgres.start();
+    process.env["DATABASE_URL"] = postgres.url;
+    await loadSmallFeed(postgres.url);
+  });
+  afterAll(async () => {
+    await closeDatabase();
+    delete process.env["DATABASE_URL"];
+    await postgres?.end();
+  });
+  afterEach(async () => {
+    await query("DELETE FROM user_feedback");
+    await query("DELETE FROM posts WHERE external_id LIKE 'extra-%'");
+    await query("DELETE FROM user_interaction WHERE user_id = $1", [userUuid("user-0")]);
+  });
+
+  const control = (user: string, action: string, target: string) =>
+    query(
+      `INSERT INTO user_feedback (user_id, action, ${action.endsWith("author") ? "author_id" : "post_id"}) VALUES ($1, $2, $3)`,
+      [userUuid(user), action, target],
+    );
+  /** Inserts posts, the first of them the newest. Returns their ids in this order. */
+  const addPosts = async (author: string, contents: string[], tag = "extra"): Promise<string[]> => {
+    const rows = await query<{ id: string }>(
+      `INSERT INTO posts (external_id, author_id, content, tags, created_at)
+       SELECT 'extra-' || gen_random_uuid(), $1, content, ARRAY[$2::text], now() - n * interval '1 second'
+       FROM unnest($3::text[]) WITH ORDINALITY AS t(content, n) ORDER BY n RETURNING id`,
+      [userUuid(author), tag, contents],
+    );
+    return rows.map(({ id }) => id);
+  };
+  const addEvent = (type: string, post: string, hoursAgo: number) =>
+    query(
+      `INSERT INTO user_interaction (user_id, post_id, interaction_type, created_at, occurred_at)
+       VALUES ($1, $2, $3, $4, $4)`,
+      [userUuid("user-0"), post, type, new Date(Date.now() - hoursAgo * HOUR_MS)],
+    );
+  const idsOf = ({ posts }: PostListPage) => posts.map(({ id }) => id);
+  /** The ids of all pages of a list, and how many pages it has. */
+  const readAll = async (viewer: string, name: PostListName, limit = 3) => {
+    const ids: string[] = [];
+    let cursor: string | null = null;
+    let pages = 0;
+    do {
+      const page: PostListPage = await findPostList(viewer, name, cursor, limit);
+      ids.push(...idsOf(page));
+      cursor = page.nextCursor;
+      pages += 1;
+    } while (cursor !== null);
+    return { ids, pages };
+  };
+
+  it("has every visible post of an author once, newest first", async () => {
+    const stored = await query<{ id: string }>("SELECT id FROM posts WHERE author_id = $1 ORDER BY created_at DESC", [
+      userUuid("user-20"),
+    ]);
+    const ids = stored.map(({ id }) => id);
+    await control("user-0", "hide_post", ids[1] ?? "");
+
+    const { ids: read, pages } = await readAll("user-0", AUTHOR);
+
+    assert.deepEqual(
+      read,
+      ids.filter((_, index) => index !== 1),
+    );
+    assert.equal(pages, Math.ceil(read.length / 3));
+  });
+
+  it("goes on between posts of the same moment", async () => {
+    const ids = await addPosts("user-1", ["a", "b", "c", "d", "e"], "same");
+    await query("UPDATE posts SET created_at = now() - interval '1 hour' WHERE id = ANY($1::uuid[])", [ids]);
+
+    const { ids: read } = await readAll("user-0", { list: "tag", of: "same" }, 2);
+
+    assert.deepEqual(read, [...ids].reverse());
+  });
+
+  it("is empty for an author who is unknown, muted or blocks the viewer", async () => {
+    await control("user-0", "mute_author", userUuid("user-20"));
+    await control("user-21", "block_author", userUuid("user-0"));
+
+    for (const of of ["user-20", "user-21", "nobody"]) {
+      const { posts, nextCursor } = await findPostList("user-0", { list: "author", of }, null, 20);
+      assert.deepEqual([posts, nextCursor], [[], null]);
+    }
+  });
+
+  it("has the posts of a tag in any case, and goes on after many posts that the viewer may not see", async () => {
+    await addPosts("user-21", Array<string>(450).fill("hidden"), "tea");
+    const [own] = await query<{ id: string }>(
+      `INSERT INTO posts (external_id, author_id, content, tags, created_at)
+       VALUES ('extra-old', $1, 'old', '{tea}', now() - interval '1 day') RETURNING id`,
+      [userUuid("user-1")],
+    );
+    await control("user-0", "mute_author", userUuid("user-21"));
+
+    for (const of of ["tea", "Tea"]) {
+      const { ids, pages } = await readAll("user-0", { list: "tag", of }, 20);
+      assert.deepEqual([ids, pages], [[own?.id], 3]);
+    }
+  });
+
+  it("has the likes of the user, the newest first, without those that were taken back", async () => {
+    const [a = "", b = "", c = "", d = ""] = await addPosts("user-1", ["a", "b", "c", "d"]);
+    for (const [index, post] of [b, a, c].entries()) await addEvent("like", post, index + 1);
+    await addEvent("view", d, 1);
+    await addEvent("like", a, 5);
+    await query("DELETE FROM user_interaction WHERE user_id = $1 AND post_id = $2", [userUuid("user-0"), c]);
+
+    const { ids } = await readAll("user-0", LIKES, 1);
+
+    assert.deepEqual(ids, [b, a]);
+    assert.deepEqual((await readAll("nobody", LIKES)).ids, []);
+  });
+
+  it("has each post that the user has seen once, at its newest event, if it is still visible", async () => {
+    const [a = "", b = "", c = ""] = await addPosts("user-1", ["a", "b", "c"]);
+    await addEvent("view", a, 3);
+    await addEvent("view", b, 2);
+    await addEvent("view", c, 1.5);
+    await addEvent("click", a, 1);
+    await control("user-0", "hide_post", c);
+
+    assert.deepEqual((await readAll("user-0", SEEN, 1)).ids, [a, b]);
+  });
+
+  describe("GET /api/posts", () => {
+    const get = async (parameters: Record<string, string>, user: string | null = "user-0") => {
+      const url = `http://feed.example/api/posts?${new URLSearchParams(parameters)}`;
+      const response = await GET(new NextRequest(url, { headers: { cookie: user ? await sessionCookie(user) : "" } }));
+      const body = (await response.json()) as PostListPage & { code?: string };
+      return { status: response.status, ...body };
+    };
+
+    it("returns the page that follows", async () => {
+      const first = await get({ ...AUTHOR, limit: "2" });
+      const second = await get({ ...AUTHOR, limit: "2", cursor: first.nextCursor ?? "" });
+
+      assert.deepEqual([...idsOf(first), ...idsOf(second)], (await readAll("user-0", AUTHOR)).ids.slice(0, 4));
+    });
+
+    it("rejects cursors of other lists and users, and damaged ones", async () => {
+      const { nextCursor } = await get({ ...AUTHOR, limit: "2" });
+      assert.ok(nextCursor);
+      const [binding = ""] = nextCursor.split(".");
+      const damaged = [
+        "x",
+        `${nextCursor}0.1`,
+        `${nextCursor} `,
+        nextCursor.slice(0, -1).slice(0, 10),
+        `${binding}.0.zzzzzzzzzzzz`,
+      ];
+      damaged.push(`${binding}.`, `${binding}.-.-`, `${binding}.1e9.1.1`, "\0", "é".repeat(5000));
+
+      for (const cursor of damaged) assert.equal((await get({ ...AUTHOR, cursor })).code, "invalid_cursor", cursor);
+      assert.equal((await get({ list: "author", of: "user-21", cursor: nextCursor })).code, "invalid_cursor");
+      assert.equal((await get({ ...AUTHOR, cursor: nextCursor }, "user-1")).code, "invalid_cursor");
+      const extreme = [`${binding}.2gosa7pa2gv.2gosa7pa2gv`, `${binding}.-2gosa7pa2gv.0`];
+      for (const cursor of extreme) assert.equal((await get({ ...AUTHOR, cursor })).status, 200, cursor);
+    });
+
+    it("rejects other lists, limits and texts", async () => {
+      for (const parameters of [
+        {},
+        { list: "drafts" },
+        { ...AUTHOR, limit: "0" },
+        { ...AUTHOR, limit: "x" },
+        { list: "tag", of: "a\0b" },
+        { list: "tag", of: "x".repeat(201) },
+      ] as Record<string, string>[]) {
+        assert.deepEqual(
+          [(await get(parameters)).status, (await get(parameters)).code],
+          [400, "invalid_list"],
+          JSON.stringify(parameters),
+        );
+      }
+      assert.equal((await get({ ...AUTHOR }, null)).status, 401);
+    });
+  });
+});
