@@ -1,8 +1,9 @@
+import createClient, { type Client } from "openapi-fetch";
+import type { paths } from "./openapi.ts";
 import type {
   BatchPost,
   BatchResult,
   Feedback,
-  FollowResult,
   Health,
   Interaction,
   MergeResult,
@@ -65,22 +66,37 @@ const RETRY_DELAY_MS = 60;
 /** The service stores a page within this time after its response, unless it is under load. */
 const PAGE_STORED_DELAY_MS = 500;
 
+/** What the service returned, as `openapi-fetch` reads it. */
+interface Answer<Data> {
+  data?: Data | undefined;
+  error?: unknown;
+  response: Response;
+}
+
+interface CallOptions {
+  /** Repeat the call once if the service cannot be reached. */
+  idempotent: boolean;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number;
+}
+
 /**
  * An HTTP client of the feed service. A failed idempotent call is repeated once after a random delay, within the same
  * time limit. Every failure is a `FeedServiceError`.
  */
 export class FeedServiceClient {
-  private readonly baseUrl: string;
   private readonly timeoutMs: number;
-  private readonly headers: Record<string, string>;
-  private readonly fetch: typeof globalThis.fetch;
+  private readonly http: Client<paths>;
   private readonly random: () => number;
 
   constructor(options: FeedServiceOptions) {
-    this.baseUrl = options.baseUrl.replace(/\/+$/, "");
     this.timeoutMs = options.timeoutMs ?? 3000;
-    this.headers = { ...options.headers, ...(options.apiKey ? { "X-API-Key": options.apiKey } : {}) };
-    this.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.http = createClient<paths>({
+      baseUrl: options.baseUrl.replace(/\/+$/, ""),
+      headers: { ...options.headers, ...(options.apiKey ? { "X-API-Key": options.apiKey } : {}) },
+      cache: "no-store",
+      fetch: options.fetch ?? ((request) => globalThis.fetch(request)),
+    });
     this.random = options.random ?? Math.random;
   }
 
@@ -89,32 +105,24 @@ export class FeedServiceClient {
     request: RecommendationRequest,
     options: { signal?: AbortSignal } = {},
   ): Promise<RecommendationPage> {
-    const body = await this.call("POST", "/recommendations/generate", {
-      body: request,
-      idempotent: true,
-      signal: options.signal,
-    });
-    if (!isRecommendationPage(body)) {
-      throw new FeedServiceError(
-        "malformed",
-        "POST /recommendations/generate: the response is not a page of recommendations",
-      );
-    }
-    return body;
+    return this.call(
+      (signal) => this.http.POST("/recommendations/generate", { body: request, signal }),
+      isRecommendationPage,
+      { idempotent: true, ...options },
+    );
   }
 
   /** Stores one event and returns after the commit. The call is repeated only if the event has an `event_id`. */
   async track(interaction: Interaction, options: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.call("POST", "/interactions/track", {
-      body: interaction,
+    await this.call((signal) => this.http.POST("/interactions/track", { body: interaction, signal }), isRecord, {
       idempotent: interaction.event_id != null,
-      signal: options.signal,
+      ...options,
     });
   }
 
   /** Stores up to 500 events in one transaction. The call is repeated only if each event has an `event_id`. */
   async trackBatch(interactions: Interaction[], options: { signal?: AbortSignal } = {}): Promise<BatchResult> {
-    return this.sendBatch("/interactions/batch", interactions, options);
+    return this.sendBatch(interactions, false, options);
   }
 
   /**
@@ -122,36 +130,29 @@ export class FeedServiceClient {
    * and `code`.
    */
   async trackValid(interactions: Interaction[], options: { signal?: AbortSignal } = {}): Promise<BatchResult> {
-    return this.sendBatch("/interactions/batch?partial=true", interactions, options);
+    return this.sendBatch(interactions, true, options);
   }
 
   private async sendBatch(
-    path: string,
     interactions: Interaction[],
+    partial: boolean,
     options: { signal?: AbortSignal },
   ): Promise<BatchResult> {
-    const body = await this.call("POST", path, {
-      body: { interactions },
-      idempotent: interactions.every((interaction) => interaction.event_id != null),
-      signal: options.signal,
-    });
-    if (!isRecord(body) || body["status"] !== "tracked") {
-      throw new FeedServiceError("malformed", `POST ${path}: the response does not confirm the events`);
-    }
-    return body as unknown as BatchResult;
+    const params = partial ? { query: { partial } } : {};
+    return this.call(
+      (signal) => this.http.POST("/interactions/batch", { params, body: { interactions }, signal }),
+      hasStatus("tracked"),
+      { idempotent: interactions.every((interaction) => interaction.event_id != null), ...options },
+    );
   }
 
   /** Takes events back, such as a like, and returns after the commit. Repeating the call removes nothing more. */
   async retract(retraction: Retraction, options: { signal?: AbortSignal } = {}): Promise<RetractResult> {
-    const body = await this.call("POST", "/interactions/retract", {
-      body: retraction,
-      idempotent: true,
-      signal: options.signal,
-    });
-    if (!isRecord(body) || body["status"] !== "retracted") {
-      throw new FeedServiceError("malformed", "POST /interactions/retract: the response does not confirm the removal");
-    }
-    return body as unknown as RetractResult;
+    return this.call(
+      (signal) => this.http.POST("/interactions/retract", { body: retraction, signal }),
+      hasStatus("retracted"),
+      { idempotent: true, ...options },
+    );
   }
 
   /**
@@ -159,39 +160,46 @@ export class FeedServiceClient {
    * commit. The call is repeated only if it has an `event_id`.
    */
   async feedback(feedback: Feedback, options: { signal?: AbortSignal } = {}): Promise<void> {
-    const body = await this.call("POST", "/feedback", {
-      body: feedback,
+    await this.call((signal) => this.http.POST("/feedback", { body: feedback, signal }), hasStatus("recorded"), {
       idempotent: feedback.event_id != null,
-      signal: options.signal,
+      ...options,
     });
-    if (!isRecord(body) || body["status"] !== "recorded") {
-      throw new FeedServiceError("malformed", "POST /feedback: the response does not confirm the feedback");
-    }
   }
 
   /** The controls of a user that are in force. */
   async controls(userId: string, options: { signal?: AbortSignal } = {}): Promise<UserControls> {
-    const path = `/users/${encodeURIComponent(userId)}/controls`;
-    const body = await this.call("GET", path, { idempotent: true, signal: options.signal });
-    if (!isRecord(body) || !Array.isArray(body["controls"])) {
-      throw new FeedServiceError("malformed", `GET ${path}: the response is not a list of controls`);
-    }
-    return body as unknown as UserControls;
+    const params = { path: { user_id: userId } };
+    return this.read((signal) => this.http.GET("/users/{user_id}/controls", { params, signal }), "controls", options);
   }
 
   /** Makes one user follow another, and returns after the commit. Repeating the call changes nothing. */
   async follow(userId: string, followeeId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.setFollow("PUT", "followed", userId, followeeId, options);
+    const params = { path: { user_id: userId, followee_id: followeeId } };
+    await this.write(
+      (signal) => this.http.PUT("/users/{user_id}/follows/{followee_id}", { params, signal }),
+      "followed",
+      options,
+    );
   }
 
   /** Ends a follow, and returns after the commit. Repeating the call changes nothing. */
   async unfollow(userId: string, followeeId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.setFollow("DELETE", "unfollowed", userId, followeeId, options);
+    const params = { path: { user_id: userId, followee_id: followeeId } };
+    await this.write(
+      (signal) => this.http.DELETE("/users/{user_id}/follows/{followee_id}", { params, signal }),
+      "unfollowed",
+      options,
+    );
   }
 
   /** Creates a user or changes some fields, and returns after the commit. Repeating the call changes nothing. */
   async putUser(userId: string, fields: UserFields, options: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.write("PUT", `/users/${encodeURIComponent(userId)}`, fields, "stored", options);
+    const params = { path: { user_id: userId } };
+    await this.write(
+      (signal) => this.http.PUT("/users/{user_id}", { params, body: fields, signal }),
+      "stored",
+      options,
+    );
   }
 
   /**
@@ -199,48 +207,55 @@ export class FeedServiceClient {
    * after the commit. Repeating the call changes nothing.
    */
   async mergeUsers(userId: string, fromUserId: string, options: { signal?: AbortSignal } = {}): Promise<MergeResult> {
-    const path = `/users/${encodeURIComponent(userId)}/merge`;
-    const body = { from_user_id: fromUserId };
-    return (await this.write("POST", path, body, "merged", options)) as unknown as MergeResult;
+    const given = { params: { path: { user_id: userId } }, body: { from_user_id: fromUserId } };
+    return this.write((signal) => this.http.POST("/users/{user_id}/merge", { ...given, signal }), "merged", options);
   }
 
   /** Creates a post or changes some fields, and returns after the commit. Repeating the call changes nothing. */
   async putPost(postId: string, fields: PostFields, options: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.write("PUT", `/posts/${encodeURIComponent(postId)}`, fields, "stored", options);
+    const params = { path: { post_id: postId } };
+    await this.write(
+      (signal) => this.http.PUT("/posts/{post_id}", { params, body: fields, signal }),
+      "stored",
+      options,
+    );
   }
 
   /** Creates or changes up to 500 posts in one transaction. Repeating the call changes nothing. */
   async putPosts(posts: BatchPost[], options: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.write("POST", "/posts/batch", { posts }, "stored", options);
+    await this.write((signal) => this.http.POST("/posts/batch", { body: { posts }, signal }), "stored", options);
   }
 
   /** Deletes a post with its events, and returns after the commit. Repeating the call changes nothing. */
   async deletePost(postId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
-    await this.write("DELETE", `/posts/${encodeURIComponent(postId)}`, undefined, "deleted", options);
+    const params = { path: { post_id: postId } };
+    await this.write((signal) => this.http.DELETE("/posts/{post_id}", { params, signal }), "deleted", options);
   }
 
   /** How many posts are new since the list of a cursor began. A new list shows them. */
   async updates(request: UpdatesRequest, options: { signal?: AbortSignal } = {}): Promise<Updates> {
-    const body = await this.call("POST", "/recommendations/updates", {
-      body: request,
-      idempotent: true,
-      signal: options.signal,
-    });
-    if (!isRecord(body) || typeof body["new"] !== "number") {
-      throw new FeedServiceError("malformed", "POST /recommendations/updates: the response has no number of new posts");
-    }
-    return body as unknown as Updates;
+    return this.call(
+      (signal) => this.http.POST("/recommendations/updates", { body: request, signal }),
+      (body) => isRecord(body) && typeof body["new"] === "number",
+      { idempotent: true, ...options },
+    );
   }
 
   /** The given posts in the order of the user's feed, such as the results of a search. */
   async rank(request: RankRequest, options: { signal?: AbortSignal } = {}): Promise<Ranking> {
-    return this.read<Ranking>("POST", "/recommendations/rank", "recommendations", { body: request, ...options });
+    return this.read(
+      (signal) => this.http.POST("/recommendations/rank", { body: request, signal }),
+      "recommendations",
+      options,
+    );
   }
 
   /** The first pages of several users, such as for a digest. The time limit is ten times that of other calls. */
   async recommendationsBatch(request: PagesRequest, options: { signal?: AbortSignal } = {}): Promise<Pages> {
-    const timeoutMs = 10 * this.timeoutMs;
-    return this.read<Pages>("POST", "/recommendations/batch", "pages", { body: request, timeoutMs, ...options });
+    return this.read((signal) => this.http.POST("/recommendations/batch", { body: request, signal }), "pages", {
+      timeoutMs: 10 * this.timeoutMs,
+      ...options,
+    });
   }
 
   /** The posts most similar to a post that a user may see; without `userId`, that everybody may see. */
@@ -248,9 +263,13 @@ export class FeedServiceClient {
     postId: string,
     options: { userId?: string; limit?: number; signal?: AbortSignal } = {},
   ): Promise<SimilarPosts> {
-    const { userId, limit, signal } = options;
-    const path = `/posts/${encodeURIComponent(postId)}/similar${query({ user_id: userId, limit })}`;
-    return this.read<SimilarPosts>("GET", path, "recommendations", { signal });
+    const { userId, limit, ...others } = options;
+    const params = { path: { post_id: postId }, query: given({ user_id: userId, limit }) };
+    return this.read(
+      (signal) => this.http.GET("/posts/{post_id}/similar", { params, signal }),
+      "recommendations",
+      others,
+    );
   }
 
   /** Users whom a user may want to follow. */
@@ -258,9 +277,13 @@ export class FeedServiceClient {
     userId: string,
     options: { limit?: number; signal?: AbortSignal } = {},
   ): Promise<SuggestedFollows> {
-    const { limit, signal } = options;
-    const path = `/users/${encodeURIComponent(userId)}/suggested-follows${query({ limit })}`;
-    return this.read<SuggestedFollows>("GET", path, "users", { signal });
+    const { limit, ...others } = options;
+    const params = { path: { user_id: userId }, query: given({ limit }) };
+    return this.read(
+      (signal) => this.http.GET("/users/{user_id}/suggested-follows", { params, signal }),
+      "users",
+      others,
+    );
   }
 
   /**
@@ -268,119 +291,87 @@ export class FeedServiceClient {
    * the page is not stored yet, because another process of the service made it just now, the call is repeated once.
    */
   async reportSeen(report: SeenReport, options: { signal?: AbortSignal } = {}): Promise<SeenResult> {
-    const result = await this.sendSeen(report, options);
+    const send = () =>
+      this.write((signal) => this.http.POST("/impressions", { body: report, signal }), "recorded", options);
+    const result = await send();
     if (result.seen > 0) return result;
     await delay(PAGE_STORED_DELAY_MS, options.signal);
-    return options.signal?.aborted ? result : this.sendSeen(report, options);
-  }
-
-  private async sendSeen(report: SeenReport, options: { signal?: AbortSignal }): Promise<SeenResult> {
-    const body = await this.call("POST", "/impressions", { body: report, idempotent: true, signal: options.signal });
-    if (!isRecord(body) || body["status"] !== "recorded") {
-      throw new FeedServiceError("malformed", "POST /impressions: the response does not confirm the report");
-    }
-    return body as unknown as SeenResult;
+    return options.signal?.aborted ? result : send();
   }
 
   /** The health report of the service. */
   async health(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Health> {
-    const body = await this.call("GET", "/health", { idempotent: true, ...options });
-    if (!isRecord(body) || typeof body["status"] !== "string") {
-      throw new FeedServiceError("malformed", "GET /health: the response is not a health report");
-    }
-    return body as unknown as Health;
-  }
-
-  private async setFollow(
-    method: "PUT" | "DELETE",
-    status: FollowResult["status"],
-    userId: string,
-    followeeId: string,
-    options: { signal?: AbortSignal },
-  ): Promise<void> {
-    const path = `/users/${encodeURIComponent(userId)}/follows/${encodeURIComponent(followeeId)}`;
-    await this.write(method, path, undefined, status, options);
+    return this.call(
+      (signal) => this.http.GET("/health", { signal }),
+      (body) => isRecord(body) && typeof body["status"] === "string",
+      { idempotent: true, ...options },
+    );
   }
 
   /** A response with a list in `field`. Nothing is stored, so the call can be repeated. */
   private async read<Result>(
-    method: "GET" | "POST",
-    path: string,
+    send: (signal: AbortSignal) => Promise<Answer<unknown>>,
     field: keyof Result & string,
-    options: { body?: unknown; signal?: AbortSignal; timeoutMs?: number },
+    options: { signal?: AbortSignal; timeoutMs?: number },
   ): Promise<Result> {
-    const body = await this.call(method, path, { idempotent: true, ...options });
-    if (!isRecord(body) || !Array.isArray(body[field])) {
-      throw new FeedServiceError("malformed", `${method} ${path}: the response has no list of ${field}`);
-    }
-    return body as unknown as Result;
+    const hasList = (body: unknown) => isRecord(body) && Array.isArray(body[field]);
+    return (await this.call(send, hasList, { idempotent: true, ...options })) as Result;
   }
 
   /** An idempotent write, whose response has this `status`. */
-  private async write(
-    method: "POST" | "PUT" | "DELETE",
-    path: string,
-    body: unknown,
-    status: string,
+  private async write<Result extends { status?: string }>(
+    send: (signal: AbortSignal) => Promise<Answer<Result>>,
+    status: NonNullable<Result["status"]>,
     options: { signal?: AbortSignal },
-  ): Promise<Record<string, unknown>> {
-    const response = await this.call(method, path, { body, idempotent: true, signal: options.signal });
-    if (!isRecord(response) || response["status"] !== status) {
-      throw new FeedServiceError("malformed", `${method} ${path}: the response does not confirm the change`);
-    }
-    return response;
+  ): Promise<Result> {
+    return this.call(send, hasStatus(status), { idempotent: true, ...options });
   }
 
-  private async call(
-    method: "GET" | "POST" | "PUT" | "DELETE",
-    path: string,
-    options: { body?: unknown; idempotent: boolean; signal?: AbortSignal; timeoutMs?: number },
-  ): Promise<unknown> {
+  private async call<Data>(
+    send: (signal: AbortSignal) => Promise<Answer<Data>>,
+    isExpected: (body: unknown) => boolean,
+    options: CallOptions,
+  ): Promise<Data> {
     const timeoutMs = options.timeoutMs ?? this.timeoutMs;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
-    const init: RequestInit = {
-      method,
-      signal,
-      cache: "no-store",
-      headers: options.body === undefined ? this.headers : { ...this.headers, "Content-Type": "application/json" },
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
-    };
+    let body: Data | undefined;
     try {
-      return await this.fetchJson(path, init, signal, timeoutMs);
+      body = await receive(send, signal, timeoutMs);
     } catch (error) {
       if (!options.idempotent || !isRetryable(error)) throw error;
       await delay(RETRY_DELAY_MS * (0.5 + this.random()), signal);
       if (signal.aborted) throw error;
-      return await this.fetchJson(path, init, signal, timeoutMs);
+      body = await receive(send, signal, timeoutMs);
     }
-  }
-
-  private async fetchJson(path: string, init: RequestInit, signal: AbortSignal, timeoutMs: number): Promise<unknown> {
-    let response: Response;
-    let text: string;
-    try {
-      response = await this.fetch(this.baseUrl + path, init);
-      text = await response.text(); // inside the time limit too: a server may stall after its headers
-    } catch (error) {
-      if (signal.aborted) throw new FeedServiceError("timeout", `no response within ${timeoutMs} ms`);
-      throw new FeedServiceError("network", error instanceof Error ? messageWithCause(error) : String(error));
+    if (body === undefined || !isExpected(body)) {
+      throw new FeedServiceError("malformed", "the response does not have the fields that the API promises");
     }
-    if (!response.ok) throw errorFromProblem(response, text);
-    try {
-      return JSON.parse(text);
-    } catch {
-      throw new FeedServiceError("malformed", "the response is not JSON", response.status);
-    }
+    return body;
   }
 }
 
-/** The given parameters as a query string; "" without any. */
-function query(parameters: Record<string, string | number | undefined>): string {
-  const given = Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, `${value}`]],
-  );
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+/** The body of a successful response, read within the time limit: a server may stall after its headers. */
+async function receive<Data>(
+  send: (signal: AbortSignal) => Promise<Answer<Data>>,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Data | undefined> {
+  let answer: Answer<Data>;
+  try {
+    answer = await send(signal);
+  } catch (error) {
+    if (signal.aborted) throw new FeedServiceError("timeout", `no response within ${timeoutMs} ms`);
+    if (error instanceof SyntaxError) throw new FeedServiceError("malformed", "the response is not JSON");
+    throw new FeedServiceError("network", error instanceof Error ? messageWithCause(error) : String(error));
+  }
+  if (!answer.response.ok) throw errorFromProblem(answer.response, answer.error);
+  return answer.data;
+}
+
+/** The parameters that have a value. */
+function given<Parameters extends object>(parameters: Parameters): Parameters {
+  return Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined)) as Parameters;
 }
 
 function isRetryable(error: unknown): boolean {
@@ -393,15 +384,9 @@ function messageWithCause(error: Error): string {
   return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
 }
 
-/** The error for a response with an error status. Its body may be an RFC 9457 problem. */
-function errorFromProblem(response: Response, text: string): FeedServiceError {
-  let problem: Problem = {};
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (isRecord(parsed)) problem = parsed as Problem;
-  } catch {
-    // The body is not JSON, such as the HTML page of a proxy. The status is enough.
-  }
+/** The error for a response with an error status. Its body may be an RFC 9457 problem, or the HTML page of a proxy. */
+function errorFromProblem(response: Response, body: unknown): FeedServiceError {
+  const problem: Problem = isRecord(body) ? body : {};
   const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
   return new FeedServiceError(
     "problem",
@@ -424,11 +409,15 @@ function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+function hasStatus(status: string): (body: unknown) => boolean {
+  return (body) => isRecord(body) && body["status"] === status;
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isRecommendationPage(value: unknown): value is RecommendationPage {
+function isRecommendationPage(value: unknown): boolean {
   if (!isRecord(value) || !isRecord(value["metadata"]) || !Array.isArray(value["recommendations"])) return false;
   const cursor = value["metadata"]["next_cursor"];
   if (cursor !== null && cursor !== undefined && typeof cursor !== "string") return false;

@@ -320,8 +320,9 @@ describe("the service client", () => {
       batch: { pages: [] },
     };
     const fetch: typeof globalThis.fetch = async (input, init) => {
-      calls.push(`${init?.method} ${String(input)} ${String(init?.body ?? "")}`.trim());
-      return Response.json(answers[/rank|similar|batch/.exec(String(input))?.[0] ?? ""] ?? { users: [] });
+      const request = new Request(input, init);
+      calls.push(`${request.method} ${request.url} ${await request.text()}`.trim());
+      return Response.json(answers[/rank|similar|batch/.exec(request.url)?.[0] ?? ""] ?? { users: [] });
     };
     const other = new FeedServiceClient({ baseUrl: "http://feed", fetch });
 
@@ -334,7 +335,7 @@ describe("the service client", () => {
 
     assert.deepEqual(calls, [
       'POST http://feed/recommendations/rank {"user_id":"ann","post_ids":["a"]}',
-      "GET http://feed/posts/a%20b/similar?user_id=ann+%26+bob&limit=3",
+      "GET http://feed/posts/a%20b/similar?user_id=ann%20%26%20bob&limit=3",
       "GET http://feed/posts/a/similar",
       "GET http://feed/users/ann%2F1/suggested-follows?limit=5",
       'POST http://feed/recommendations/batch {"user_ids":["ann","bob"],"limit":5}',
@@ -349,7 +350,8 @@ describe("the service client", () => {
     const other = new FeedServiceClient({
       baseUrl: "http://feed",
       fetch: async (input, init) => {
-        sent.push(`${init?.method} ${String(input)} ${String(init?.body)}`);
+        const request = new Request(input, init);
+        sent.push(`${request.method} ${request.url} ${await request.text()}`);
         return Response.json(body, { status: 202 });
       },
     });
