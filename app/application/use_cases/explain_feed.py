@@ -96,6 +96,9 @@ class UserOverview:
     follows: Sequence[str]
     controls: Sequence[ActiveControl]
     personalised: bool
+    discoverable: bool
+    show_sensitive: bool
+    languages: Sequence[str]
     model_version: str | None
     generated_at: datetime
     posts: Sequence[ListedPost]
@@ -170,6 +173,9 @@ class ExplainFeed:
                 follows=[str(followee) for followee in follows],
                 controls=controls,
                 personalised=state.visibility.is_personalised(context.user),
+                discoverable=bool(state.visibility.discoverable[context.user]),
+                show_sensitive=context.user in state.visibility.show_sensitive,
+                languages=state.visibility.languages_of(context.user),
                 model_version=self.feed.ranker.model_version,
                 generated_at=ranking.query.now,
                 posts=self._listed(ranking),

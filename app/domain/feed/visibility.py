@@ -155,6 +155,11 @@ class FeedVisibility:
         """False for a user row whose own events must not rank the user's feed."""
         return user not in self.not_personalised
 
+    def languages_of(self, user: int) -> list[str]:
+        """The languages that a user row reads, without regions; empty for all."""
+        codes = set(self.languages.get(user, _NONE).tolist())
+        return sorted(name for name, code in self._language_codes.items() if code in codes)
+
     # -- snapshot ------------------------------------------------------------------------------------------------
 
     def array_tree(self, users: int, posts: int) -> ArrayTree:

@@ -110,6 +110,9 @@ class UserResponse(BaseModel):
                 {
                     "user_id": "0b7c8f6e-54a1-5b0e-9a3d-1f6c0d2e4a5b",
                     "personalised": True,
+                    "discoverable": True,
+                    "show_sensitive": False,
+                    "languages": ["en"],
                     "event_count": 0,
                     "events": [],
                     "follow_count": 0,
@@ -134,6 +137,9 @@ class UserResponse(BaseModel):
 
     user_id: UUID
     personalised: bool = Field(description="Whether the user wants their own events to rank")
+    discoverable: bool = Field(description="Whether others than followers see the posts of the user")
+    show_sensitive: bool
+    languages: list[str] = Field(description="That the user reads, without regions; empty for all")
     event_count: int = Field(ge=0, description="Events that rank")
     events: list[EventItem] = Field(description="The newest 100, newest first")
     follow_count: int = Field(ge=0)

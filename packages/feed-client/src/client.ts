@@ -10,6 +10,7 @@ import type {
   Pages,
   PagesRequest,
   PostFields,
+  PostTrace,
   Problem,
   Ranking,
   RankRequest,
@@ -25,6 +26,7 @@ import type {
   UpdatesRequest,
   UserControls,
   UserFields,
+  UserOverview,
 } from "./types.ts";
 
 export type FailureKind = "timeout" | "network" | "problem" | "malformed";
@@ -297,6 +299,19 @@ export class FeedServiceClient {
     if (result.seen > 0) return result;
     await delay(PAGE_STORED_DELAY_MS, options.signal);
     return options.signal?.aborted ? result : send();
+  }
+
+  /** Why a post is, or is not, on the first page of a user's feed. The key needs the scope `admin`. */
+  async explain(userId: string, postId: string, options: { signal?: AbortSignal } = {}): Promise<PostTrace> {
+    const path = `/admin/explain${query({ user_id: userId, post_id: postId })}`;
+    return this.read<PostTrace>("GET", path, "removed_by", options);
+  }
+
+  /** What the feed knows about a user, and the list that they would get. The key needs the scope `admin`. */
+  async userOverview(userId: string, options: { limit?: number; signal?: AbortSignal } = {}): Promise<UserOverview> {
+    const { limit, signal } = options;
+    const path = `/admin/users/${encodeURIComponent(userId)}${query({ limit })}`;
+    return this.read<UserOverview>("GET", path, "recommendations", { signal });
   }
 
   /** The health report of the service. */

@@ -1645,11 +1645,15 @@ export interface components {
          * @description What the feed knows about a user.
          * @example {
          *       "controls": [],
+         *       "discoverable": true,
          *       "event_count": 0,
          *       "events": [],
          *       "follow_count": 0,
          *       "follows": [],
          *       "generated_at": "2026-03-01T12:00:00Z",
+         *       "languages": [
+         *         "en"
+         *       ],
          *       "model_version": "v1",
          *       "personalised": true,
          *       "recommendations": [
@@ -1669,6 +1673,7 @@ export interface components {
          *           ]
          *         }
          *       ],
+         *       "show_sensitive": false,
          *       "user_id": "0b7c8f6e-54a1-5b0e-9a3d-1f6c0d2e4a5b"
          *     }
          */
@@ -1683,6 +1688,18 @@ export interface components {
              * @description Whether the user wants their own events to rank
              */
             personalised: boolean;
+            /**
+             * Discoverable
+             * @description Whether others than followers see the posts of the user
+             */
+            discoverable: boolean;
+            /** Show Sensitive */
+            show_sensitive: boolean;
+            /**
+             * Languages
+             * @description That the user reads, without regions; empty for all
+             */
+            languages: string[];
             /**
              * Event Count
              * @description Events that rank

@@ -82,6 +82,10 @@ export type MergeResult = Schemas["MergeResponse"];
 /** The posts of one page that were on screen, also for less than a second. */
 export type SeenReport = Schemas["ImpressionsRequest"];
 export type SeenResult = Schemas["ImpressionsResponse"];
+/** Why a post is, or is not, on the first page of a user's feed, for operators. */
+export type PostTrace = Schemas["ExplainResponse"];
+/** What the feed knows about a user, and the list that they would get, for operators. */
+export type UserOverview = Schemas["UserResponse"];
 export type Health = Schemas["HealthResponse"];
 /** An error response in the format of RFC 9457, with a stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;

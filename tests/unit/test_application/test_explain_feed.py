@@ -143,6 +143,8 @@ def test_the_overview_of_a_user_holds_events_follows_controls_and_the_list_as_se
     assert all(post.sources and post.score_parts for post in overview.posts)
     assert [event.external_id for event in overview.events] == ["post15", "post10", "post5"]
     assert (overview.event_count, overview.follow_count) == (3, 1)
+    assert (overview.personalised, overview.discoverable, overview.show_sensitive) == (True, True, False)
+    assert overview.languages == []
     assert overview.follows == [str(user_uuid("author1"))]
     assert [control.action for control in overview.controls] == [
         "hide_post",

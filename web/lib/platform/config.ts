@@ -28,6 +28,7 @@ const environment = z
     NODE_ENV: optional,
     ML_SERVICE_URL: optional.transform((text) => text ?? "http://ml-service:8000").pipe(url),
     ML_SERVICE_API_KEY: optional,
+    ML_SERVICE_ADMIN_KEY: optional,
     DATABASE_URL: optional.pipe(
       z
         .string()
@@ -89,6 +90,10 @@ export const config = {
   },
   get mlServiceApiKey(): string | undefined {
     return readEnvironment().ML_SERVICE_API_KEY;
+  },
+  /** The key with which the operator console asks about any user. */
+  get mlServiceAdminKey(): string | undefined {
+    return readEnvironment().ML_SERVICE_ADMIN_KEY ?? this.mlServiceApiKey;
   },
   /** `DATABASE_URL`, else the URL of the embedded PostgreSQL of the checkout; null if neither exists. */
   get databaseUrl(): string | null {

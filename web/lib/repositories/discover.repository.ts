@@ -38,6 +38,7 @@ export async function findTrendingTags(viewerId: string, limit: number): Promise
 }
 
 export interface Person {
+  uuid: string;
   id: string;
   name: string;
 }
@@ -49,7 +50,11 @@ export async function findPeople(uuids: readonly string[]): Promise<Person[]> {
     database
       .selectFrom("feed_users as u")
       .leftJoin("feed_user_names as n", "n.id", "u.id")
-      .select([sql<string>`COALESCE(u.external_id, u.id::text)`.as("id"), userName("u", "n").as("name")])
+      .select([
+        sql<string>`u.id`.as("uuid"),
+        sql<string>`COALESCE(u.external_id, u.id::text)`.as("id"),
+        userName("u", "n").as("name"),
+      ])
       .where(sql<boolean>`u.id = ANY(${[...uuids]}::uuid[])`)
       .orderBy(sql`array_position(${[...uuids]}::uuid[], u.id)`)
       .execute(),

@@ -646,13 +646,15 @@ describe("the feed page", { skip }, () => {
       assert.deepEqual(await feed.accessibilityViolations(), []);
     });
 
-    it(`shows the operator page ${name}, without an axe violation`, async () => {
+    it(`shows the operator console ${name}, without an axe violation`, async () => {
       const feed = await openFeed({ ...options, httpCredentials: { username: "operator", password: OPERATOR_KEY } });
-      await feed.page.goto(feed.urlOf("/operator?user=user-1"));
+      await feed.page.goto(feed.urlOf("/operator/user?user=user-1"));
 
-      for (const list of ["Ranked", "Newest", "Trending"]) {
+      for (const list of ["What user-1 gets, and why", "Newest", "Trending"]) {
         assert.ok((await feed.page.getByRole("region", { name: list, exact: true }).locator("li").count()) > 0, list);
       }
+      assert.deepEqual(await feed.accessibilityViolations(), []);
+      await feed.page.goto(feed.urlOf("/operator"));
       assert.match(await feed.page.locator(".tiles").innerText(), /healthy/);
       assert.deepEqual(await feed.accessibilityViolations(), []);
     });

@@ -250,12 +250,17 @@ describe("the complete system", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("shows the health, the metrics of the model and the lists of a user on the operator page", async () => {
+  it("shows the health, the models and what a user gets in the operator console", async () => {
     const feed = await openFeed();
-    await feed.page.goto(feed.urlOf("/operator?user=user_8"));
+    await feed.page.goto(feed.urlOf("/operator/user?user=user_8"));
 
+    const list = feed.page.getByRole("region", { name: "What user_8 gets, and why" });
+    assert.equal(await list.getByText("Why:").count(), 20);
+    assert.ok((await list.getByText(/found by/).count()) > 0);
+    assert.deepEqual(await feed.accessibilityViolations(), []);
+    await feed.page.getByRole("link", { name: "Traffic" }).click();
+    await feed.page.locator(".tiles").waitFor();
     assert.match(await feed.page.locator(".tiles").innerText(), /healthy[\s\S]*v1/);
-    assert.ok((await feed.page.getByRole("region", { name: "Ranked", exact: true }).locator("li").count()) > 0);
     assert.deepEqual(await feed.accessibilityViolations(), []);
     await feed.page.getByRole("link", { name: "Models" }).click();
     await feed.page.getByRole("heading", { name: "v1 is active" }).waitFor();

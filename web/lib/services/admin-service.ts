@@ -1,0 +1,65 @@
+import {
+  FeedServiceClient,
+  FeedServiceError,
+  type PostTrace,
+  type RecommendationPage,
+  type UserOverview,
+} from "@feed/client";
+import { config } from "@/lib/platform/config";
+
+const TIMEOUT_MS = 3000;
+
+/** What the service answered, or one sentence that says why it did not. */
+export type Answer<T> = { value: T; problem: null } | { value: null; problem: string };
+
+/** The recommendation service as operators ask it, about any user. Nothing is recorded. */
+export class AdminService {
+  private readonly client: FeedServiceClient;
+
+  constructor() {
+    this.client = new FeedServiceClient({
+      baseUrl: config.mlServiceUrl,
+      apiKey: config.mlServiceAdminKey,
+      timeoutMs: TIMEOUT_MS,
+    });
+  }
+
+  /** The first page of the user's ranked feed, with the parts of the scores. */
+  servedPage(userId: string, limit: number): Promise<Answer<RecommendationPage>> {
+    const context = { mode: "ranked", record: false, explain: true } as const;
+    return answerOf(() => this.client.recommendations({ user_id: userId, limit, context }));
+  }
+
+  /** What the feed knows about a user, and the sources of each post of their first page. */
+  user(userId: string, limit: number): Promise<Answer<UserOverview>> {
+    return answerOf(() => this.client.userOverview(userId, { limit }));
+  }
+
+  /** Why a post is, or is not, on the first page of a user's feed. */
+  explain(userId: string, postId: string): Promise<Answer<PostTrace>> {
+    return answerOf(() => this.client.explain(userId, postId));
+  }
+}
+
+const NO_RIGHT =
+  "The key of this application may not ask that: set ML_SERVICE_ADMIN_KEY to a key of the service with the scope admin.";
+const PROBLEMS: Record<string, string> = {
+  missing_scope: NO_RIGHT,
+  unauthorized: NO_RIGHT,
+  unknown_user: "The feed does not know this user. The list is that of a new user.",
+  unknown_post: "There is no such post.",
+  invalid_id: "That is no id: an id has 1 to 128 printable characters.",
+  storage_unavailable: "The database of the service does not respond.",
+  overloaded: "The service is overloaded. Try again in a moment.",
+};
+
+async function answerOf<T>(call: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { value: await call(), problem: null };
+  } catch (error) {
+    if (!(error instanceof FeedServiceError)) throw error;
+    if (error.kind !== "problem") return { value: null, problem: "The service does not respond." };
+    const problem = PROBLEMS[error.code ?? ""] ?? `The service answered with status ${error.status}: ${error.message}`;
+    return { value: null, problem };
+  }
+}
