@@ -303,15 +303,19 @@ export class FeedServiceClient {
 
   /** Why a post is, or is not, on the first page of a user's feed. The key needs the scope `admin`. */
   async explain(userId: string, postId: string, options: { signal?: AbortSignal } = {}): Promise<PostTrace> {
-    const path = `/admin/explain${query({ user_id: userId, post_id: postId })}`;
-    return this.read<PostTrace>("GET", path, "removed_by", options);
+    const params = { query: { user_id: userId, post_id: postId } };
+    return this.read((signal) => this.http.GET("/admin/explain", { params, signal }), "removed_by", options);
   }
 
   /** What the feed knows about a user, and the list that they would get. The key needs the scope `admin`. */
   async userOverview(userId: string, options: { limit?: number; signal?: AbortSignal } = {}): Promise<UserOverview> {
-    const { limit, signal } = options;
-    const path = `/admin/users/${encodeURIComponent(userId)}${query({ limit })}`;
-    return this.read<UserOverview>("GET", path, "recommendations", { signal });
+    const { limit, ...others } = options;
+    const params = { path: { user_id: userId }, query: given({ limit }) };
+    return this.read(
+      (signal) => this.http.GET("/admin/users/{user_id}", { params, signal }),
+      "recommendations",
+      others,
+    );
   }
 
   /** The health report of the service. */
