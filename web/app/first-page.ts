@@ -1,12 +1,13 @@
 import type { FeedMode, FeedPage } from "@feed/client";
 import { headers } from "next/headers";
+import type { ServerPage } from "@/components/feed";
 import { pendingWrites } from "@/lib/feed/pending-writes";
 import type { PostWithUser } from "@/lib/feed/post";
 import { getsRankedFeed } from "@/lib/feed/rollout";
 import { recordServedPage, recordUnavailablePage } from "@/lib/feed/served-page";
 import { config } from "@/lib/platform/config";
 import { DatabaseUnavailable } from "@/lib/platform/database";
-import { FeedRepository, type FirstPage } from "@/lib/repositories/feed.repository";
+import { FeedRepository } from "@/lib/repositories/feed.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
 
 const POSTS = 20;
@@ -15,11 +16,18 @@ const WAIT_MS = 800;
 /** The page waits this long for events that the browser has sent at the same time. */
 const PENDING_WRITES_MS = 300;
 
-/** The first page of the user's ranked list, for the HTML of the feed page; null if no post can be read. */
-export async function loadFirstPage(userId: string): Promise<FirstPage | null> {
+/**
+ * The first page of a list of the user, for the HTML of the feed page; null if no post can be read. Null too if the
+ * reader comes from another page of the application: the browser may have the list, and the service counts the posts of
+ * a page as shown.
+ */
+export async function loadFirstPage(userId: string, requestedMode: FeedMode): Promise<ServerPage | null> {
   const startedAt = performance.now();
-  const mode: FeedMode = getsRankedFeed(userId, config.feedPercent) ? "ranked" : "newest";
-  const repository = new FeedRepository(MLServiceClient.withTraceOf({ headers: await headers() }));
+  const requestHeaders = await headers();
+  if (requestHeaders.get("sec-fetch-dest") === "empty") return null; // no request for a document
+  const isOutsideRollout = requestedMode === "ranked" && !getsRankedFeed(userId, config.feedPercent);
+  const mode: FeedMode = isOutsideRollout ? "newest" : requestedMode;
+  const repository = new FeedRepository(MLServiceClient.withTraceOf({ headers: requestHeaders }));
   await pendingWrites.settle(userId, PENDING_WRITES_MS);
   const request = { userId, mode, cursor: null, limit: POSTS };
   try {
@@ -27,7 +35,11 @@ export async function loadFirstPage(userId: string): Promise<FirstPage | null> {
       ? { page: await repository.fetchShadowedPage(request), rankedPage: null }
       : await repository.fetchFirstPage(request, WAIT_MS - (performance.now() - startedAt));
     recordServedPage(userId, first.page, startedAt);
-    return { page: first.page, rankedPage: first.rankedPage && recordWhenServed(userId, first.rankedPage, startedAt) };
+    return {
+      mode: requestedMode,
+      page: first.page,
+      rankedPage: first.rankedPage && recordWhenServed(userId, first.rankedPage, startedAt),
+    };
   } catch (error) {
     if (!(error instanceof DatabaseUnavailable)) throw error;
     recordUnavailablePage(userId, mode, error);

@@ -1,15 +1,19 @@
 "use client";
 
-import type { FeedMode, FeedPage } from "@feed/client";
+import { type FeedMode, type FeedPage, feedQueryKey, listOf } from "@feed/client";
 import { type Feed as FeedState, useFeed } from "@feed/client/react";
+import { useQueryClient } from "@tanstack/react-query";
 import { RotateCw } from "lucide-react";
+import { useSearchParams } from "next/navigation";
 import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { feedModeOf, feedPath } from "@/lib/feed/feed-mode";
 import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
 import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
 import { useDismissals, useFeedback } from "./feedback-provider";
 import { useFollows } from "./follows-provider";
+import { ListPosition } from "./list-position";
 import { ModeSwitch } from "./mode-switch";
 import { NewPosts } from "./new-posts";
 import { Notice } from "./notice";
@@ -30,15 +34,27 @@ const EMPTY_NOTICE: Record<FeedMode, { title: string; text: string }> = {
   },
 };
 
-interface FeedProps {
-  /** The first page of the service, if the server shows fallback posts because it arrives late. */
+/** The first page of a list, from the server. */
+export interface ServerPage {
+  mode: FeedMode;
+  page: FeedPage<PostWithUser>;
+  /** The page of the service, if `page` has fallback posts because it arrives late. */
   rankedPage: Promise<FeedPage<PostWithUser> | null> | null;
 }
 
-/** The endless feed of the session's user. The server has put the first page into the cache. */
-export function Feed({ rankedPage }: FeedProps) {
+/**
+ * The endless feed of the session's user. Its address says which list it shows. A list stays in the cache: the page of
+ * the server starts a list, and never takes the place of one that the reader has.
+ */
+export function Feed({ first }: { first: ServerPage | null }) {
   const { user, flush } = useEvents();
-  const [mode, setMode] = useState<FeedMode>("ranked");
+  const client = useQueryClient();
+  const mode = feedModeOf(useSearchParams()?.get("feed")) ?? "ranked";
+  useState(() => {
+    if (!first) return;
+    const key = feedQueryKey({ user, mode: first.mode });
+    if (client.getQueryData(key) === undefined) client.setQueryData(key, listOf(first.page));
+  });
   const { settle } = useFeedback();
   const { settle: settleFollows } = useFollows();
   const beforeFirstPage = useCallback(async () => {
@@ -46,12 +62,16 @@ export function Feed({ rankedPage }: FeedProps) {
   }, [flush, settle, settleFollows]);
   const feed = useFeed<PostWithUser>({ mode, user, beforeFirstPage });
   const { announce, announcer } = useAnnouncer();
-  const recovery = useRecovery(feed, mode === "ranked" ? rankedPage : null);
+  const recovery = useRecovery(feed, mode === first?.mode ? first.rankedPage : null);
 
   const cursor = feed.lastPage?.nextCursor ?? feed.lastPage?.rewindCursor ?? null;
   const loadNewList = async () => {
     scrollTo({ top: 0 });
     await feed.refresh();
+  };
+  const showMode = (shown: FeedMode) => {
+    scrollTo({ top: 0 });
+    history.replaceState(null, "", feedPath(shown));
   };
 
   return (
@@ -61,7 +81,7 @@ export function Feed({ rankedPage }: FeedProps) {
       data-status={feed.status}
     >
       <div className="sticky top-0 z-10 flex items-center justify-between gap-2 border-b border-line bg-raised/90 p-2 backdrop-blur-md md:rounded-t-card md:px-3">
-        <ModeSwitch mode={mode} onChange={setMode} />
+        <ModeSwitch mode={mode} onChange={showMode} />
         <IconButton label="Load a new list" onClick={() => void loadNewList()}>
           <RotateCw size={20} />
         </IconButton>
@@ -80,7 +100,9 @@ export function Feed({ rankedPage }: FeedProps) {
         )}
       </div>
       <SourceNote degraded={feed.lastPage?.degraded ?? false} recovery={recovery} />
-      <List feed={feed} mode={mode} announce={announce} />
+      <ListPosition key={mode} list={`feed/${user}/${mode}`}>
+        <List feed={feed} mode={mode} announce={announce} />
+      </ListPosition>
       {announcer}
     </div>
   );

@@ -3,7 +3,7 @@
 import { type RefObject, useEffect, useState } from "react";
 
 /** An element within this distance above or below the screen is near it. */
-const DISTANCE_PX = 1000;
+export const NEAR_SCREEN_PX = 1000;
 
 type Listener = (entry: IntersectionObserverEntry) => void;
 
@@ -31,7 +31,7 @@ function observe(element: Element, listener: Listener): () => void {
     (entries) => {
       for (const entry of entries) listeners.get(entry.target)?.(entry);
     },
-    { rootMargin: `${DISTANCE_PX}px 0px` },
+    { rootMargin: `${NEAR_SCREEN_PX}px 0px` },
   );
   listeners.set(element, listener);
   observer.observe(element);

@@ -7,6 +7,7 @@ import type { PostWithUser } from "@/lib/feed/post";
 import { useEngagement, useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
 import { useIsFollowing } from "./follows-provider";
+import { useLeftPost } from "./list-position";
 import { useFarHeight } from "./near-screen";
 import { pathOf } from "./post-link";
 import { PostMenu } from "./post-menu";
@@ -46,7 +47,10 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
   const [commentsOpen, setCommentsOpen] = useState(single);
   const [hasFocus, setHasFocus] = useState(false);
   const element = useRef<HTMLElement>(null);
-  const farHeightPx = useFarHeight(element, position > RENDERED_AT_ONCE ? ESTIMATED_HEIGHT_PX : null);
+  const left = useLeftPost(post.id);
+  const newHeightPx = position > RENDERED_AT_ONCE ? ESTIMATED_HEIGHT_PX : null;
+  const leftHeightPx = left?.isNear ? null : left?.heightPx;
+  const farHeightPx = useFarHeight(element, leftHeightPx === undefined ? newHeightPx : leftHeightPx);
   const isFar = farHeightPx !== null && !hasFocus && !commentsOpen;
   const name = post.author?.name ?? null;
   const ids = { author: useId(), text: useId(), comments: useId() };
@@ -63,7 +67,8 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
     <article
       ref={element}
       className={cn(POST, isFar && "overflow-clip")}
-      style={isFar ? { height: farHeightPx } : undefined}
+      // A post that was near when the reader left is laid out at once: the browser has not seen its new element.
+      style={isFar ? { height: farHeightPx } : left?.isNear ? { contentVisibility: "visible" } : undefined}
       data-post={post.id}
       tabIndex={position > 0 ? 0 : undefined}
       onFocus={() => setHasFocus(true)}

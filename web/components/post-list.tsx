@@ -8,6 +8,7 @@ import { useAnnouncer } from "./announcer";
 import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
 import { useDismissals } from "./feedback-provider";
+import { ListPosition } from "./list-position";
 import { Notice } from "./notice";
 import { PostEntry } from "./post-entry";
 import { Skeletons } from "./skeletons";
@@ -33,12 +34,13 @@ interface PostListProps {
 export function PostList({ name, first, label, empty }: PostListProps) {
   const { announce, announcer } = useAnnouncer();
   const dismissals = useDismissals();
-  const list = useRestOfList(name, first);
+  const { user } = useEvents();
+  const list = useRestOfList(name, first, user);
   const posts = list.posts.filter((post) => isListed(post, dismissals));
 
   if (posts.length === 0 && list.nextCursor === null) return <Notice title={empty.title}>{empty.text}</Notice>;
   return (
-    <>
+    <ListPosition list={`posts/${user}/${name.list}/${name.of}`}>
       <div role="feed" aria-label={label} aria-busy={list.isFetching}>
         {posts.map((post, index) => (
           <PostEntry key={post.id} post={post} requestId={null} position={index + 1} announce={announce} />
@@ -46,7 +48,7 @@ export function PostList({ name, first, label, empty }: PostListProps) {
       </div>
       <Continuation name={name} list={list} />
       {announcer}
-    </>
+    </ListPosition>
   );
 }
 
@@ -59,8 +61,7 @@ interface RestOfList {
 }
 
 /** The posts of all pages, each once. A page that the server has read again starts a new list. */
-function useRestOfList(name: PostListName, first: PostListPage): RestOfList {
-  const { user } = useEvents();
+function useRestOfList(name: PostListName, first: PostListPage, user: string): RestOfList {
   const query = useInfiniteQuery({
     queryKey: ["posts", user, name.list, name.of, first.readAt],
     queryFn: ({ pageParam, signal }) => fetchPage(name, pageParam, signal),
@@ -68,6 +69,7 @@ function useRestOfList(name: PostListName, first: PostListPage): RestOfList {
     initialData: { pages: [first], pageParams: [null] },
     getNextPageParam: (page) => page.nextCursor,
     staleTime: Number.POSITIVE_INFINITY,
+    gcTime: Number.POSITIVE_INFINITY, // a return shows the same list
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
     networkMode: "always",

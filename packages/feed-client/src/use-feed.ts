@@ -125,7 +125,9 @@ function useFeedQuery<Post extends { id: string }>(
     // The server would reject an invalid request again. Any other failure is retried without a limit.
     retry: (_count, error) => !isRejection(error),
     retryDelay: (attempt) => Math.min(500 * 2 ** attempt, MAX_RETRY_DELAY_MS) * (0.75 + Math.random() / 4),
+    // The list on screen changes only when the user asks for it, and is the same after a visit to another page.
     staleTime: Number.POSITIVE_INFINITY,
+    gcTime: Number.POSITIVE_INFINITY,
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
     networkMode: "always",

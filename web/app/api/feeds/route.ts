@@ -1,6 +1,6 @@
-import type { FeedMode } from "@feed/client";
 import type { NextRequest } from "next/server";
 import { InvalidFeedCursor } from "@/lib/feed/cursor";
+import { FEED_MODES, feedModeOf } from "@/lib/feed/feed-mode";
 import { getsRankedFeed } from "@/lib/feed/rollout";
 import { recordServedPage, recordUnavailablePage } from "@/lib/feed/served-page";
 import { config } from "@/lib/platform/config";
@@ -12,7 +12,6 @@ import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const dynamic = "force-dynamic";
 
-const MODES: readonly string[] = ["ranked", "following", "newest"];
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 50;
 
@@ -23,8 +22,8 @@ export async function GET(request: NextRequest): Promise<Response> {
   if (user === null) return noSession();
 
   const parameters = request.nextUrl.searchParams;
-  const requestedMode = parameters.get("mode") || "ranked";
-  if (!MODES.includes(requestedMode)) return problem(400, "invalid_mode", `mode: must be one of ${MODES.join(", ")}`);
+  const requestedMode = feedModeOf(parameters.get("mode") || "ranked");
+  if (!requestedMode) return problem(400, "invalid_mode", `mode: must be one of ${FEED_MODES.join(", ")}`);
   const limit = Number(parameters.get("limit") || DEFAULT_LIMIT);
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
     return problem(400, "invalid_limit", `limit: must be an integer from 1 to ${MAX_LIMIT}`);
@@ -36,7 +35,7 @@ export async function GET(request: NextRequest): Promise<Response> {
 
   try {
     const repository = new FeedRepository(MLServiceClient.withTraceOf(request));
-    const pageRequest = { userId: user.id, mode: mode as FeedMode, cursor, limit };
+    const pageRequest = { userId: user.id, mode, cursor, limit };
     const page = config.feedShadow
       ? await repository.fetchShadowedPage(pageRequest)
       : await repository.fetchFeedPage(pageRequest);
@@ -45,7 +44,7 @@ export async function GET(request: NextRequest): Promise<Response> {
   } catch (error) {
     if (error instanceof InvalidFeedCursor) return problem(400, "invalid_cursor", error.message);
     if (!(error instanceof DatabaseUnavailable)) throw error;
-    recordUnavailablePage(user.id, mode as FeedMode, error);
+    recordUnavailablePage(user.id, mode, error);
     return problem(503, "storage_unavailable", "the posts cannot be read; try again later", { "Retry-After": "1" });
   }
 }

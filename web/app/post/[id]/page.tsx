@@ -1,7 +1,8 @@
-import Link from "next/link";
 import { notFound } from "next/navigation";
 import { currentViewer } from "@/app/viewer";
+import { BackToFeed } from "@/components/back-to-feed";
 import { Notice } from "@/components/notice";
+import { SameUser } from "@/components/same-user";
 import { SinglePost } from "@/components/single-post";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isRequestId, isUuid } from "@/lib/platform/ids";
@@ -32,11 +33,10 @@ export default async function PostPage({ params, searchParams }: PostPageProps) 
     <main id="main" className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
       <header className="flex min-h-16 items-center justify-between gap-4 px-gutter py-3 md:px-1">
         <h1>
-          <Link href="/" prefetch={false}>
-            ‹ Feed
-          </Link>
+          <BackToFeed>‹ Feed</BackToFeed>
         </h1>
       </header>
+      <SameUser id={viewer.id} />
       {post ? (
         <SinglePost
           post={post}
