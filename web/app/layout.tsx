@@ -28,6 +28,7 @@ export default async function Layout({ children }: { children: ReactNode }) {
   const user = await sessionUser();
   const shell = (
     <Shell
+      viewerId={user?.id ?? null}
       theme={theme}
       aside={
         user && (

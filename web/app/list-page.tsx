@@ -5,7 +5,7 @@ import { PostList } from "@/components/post-list";
 import { InvalidFeedCursor } from "@/lib/feed/cursor";
 import { pendingWrites } from "@/lib/feed/pending-writes";
 import type { PostListName, PostListPage } from "@/lib/feed/post-list";
-import { DatabaseUnavailable } from "@/lib/platform/database";
+import { DatabaseUnavailable, QueryTimeout } from "@/lib/platform/database";
 import { findPostList } from "@/lib/repositories/post-list.repository";
 
 const POSTS = 20;
@@ -27,7 +27,10 @@ interface PostsOfListProps extends ListPageProps {
 export async function PostsOfList({ viewerId, name, label, empty, searchParams }: PostsOfListProps) {
   const { cursor } = await searchParams;
   const first = await readFirstPage(viewerId, name, typeof cursor === "string" ? cursor : null);
-  if (first === null) {
+  if (first === "timeout" && name.list === "search") {
+    return <Notice title="The search took too long">Search for more words, or for rarer ones.</Notice>;
+  }
+  if (first === null || first === "timeout") {
     return <Notice title="The posts are temporarily unavailable">Please reload the page in a moment.</Notice>;
   }
   return <PostList name={name} first={first} label={label} empty={empty} />;
@@ -43,12 +46,17 @@ export function ListPage({ title, children }: { title: string; children: ReactNo
   );
 }
 
-/** Null if no post can be read. A cursor of another list is ignored. */
-async function readFirstPage(userId: string, name: PostListName, cursor: string | null): Promise<PostListPage | null> {
+/** Null if no post can be read now. A cursor of another list is ignored. */
+async function readFirstPage(
+  userId: string,
+  name: PostListName,
+  cursor: string | null,
+): Promise<PostListPage | "timeout" | null> {
   await pendingWrites.settle(userId, PENDING_WRITES_MS);
   try {
     return await findPostList(userId, name, cursor, POSTS);
   } catch (error) {
+    if (error instanceof QueryTimeout) return "timeout";
     if (error instanceof DatabaseUnavailable) return null;
     if (error instanceof InvalidFeedCursor) return readFirstPage(userId, name, null);
     throw error;

@@ -1,4 +1,6 @@
+import Link from "next/link";
 import type { ReactNode } from "react";
+import { profilePath, tagPath } from "@/lib/feed/profile";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { findPeople, findTrendingTags } from "@/lib/repositories/discover.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
@@ -20,9 +22,11 @@ export async function Discover({ viewerId }: { viewerId: string }) {
         <Panel id="who-to-follow" title="Who to follow">
           {people.map(({ id, name }) => (
             <li key={id} className="flex items-center gap-3">
-              <Avatar id={id} name={name} size={36} />
-              <span className="min-w-0 flex-1 truncate font-semibold">{name}</span>
-              <FollowButton user={viewerId} author={{ id, name }} />
+              <Link href={profilePath(id)} prefetch={false} className="flex min-w-0 flex-1 items-center gap-3">
+                <Avatar id={id} name={name} size={36} />
+                <span className="truncate font-semibold hover:underline">{name}</span>
+              </Link>
+              <FollowButton author={{ id, name, followed: false }} />
             </li>
           ))}
         </Panel>
@@ -31,7 +35,13 @@ export async function Discover({ viewerId }: { viewerId: string }) {
         <Panel id="trending-tags" title="Trending tags">
           {tags.map(({ tag, authorCount }) => (
             <li key={tag} className="flex items-baseline justify-between gap-3">
-              <span className="min-w-0 font-semibold wrap-anywhere">#{tag}</span>
+              <Link
+                href={tagPath(tag)}
+                prefetch={false}
+                className="min-w-0 font-semibold wrap-anywhere hover:underline"
+              >
+                #{tag}
+              </Link>
               <span className="shrink-0 text-sm text-soft">{`${authorCount} authors`}</span>
             </li>
           ))}

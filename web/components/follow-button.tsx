@@ -1,27 +1,19 @@
 "use client";
 
-import { useState } from "react";
-import { postJson } from "./post-json";
+import type { PostAuthor } from "@/lib/feed/post";
+import { useFollows, useIsFollowing } from "./follows-provider";
 import { Button } from "./ui/button";
 
-interface FollowButtonProps {
-  user: string;
-  author: { id: string; name: string };
-}
-
-/** Follows a suggested author, or ends it. Shows the previous state if it cannot be stored. */
-export function FollowButton({ user, author }: FollowButtonProps) {
-  const [follows, setFollows] = useState(false);
-  const toggle = () => {
-    setFollows(!follows);
-    postJson("/api/follows", { user, author_id: author.id, follows: !follows }).catch(() => setFollows(follows));
-  };
+/** Follows an author, or ends it. Shows the previous state if it cannot be stored. */
+export function FollowButton({ author }: { author: PostAuthor }) {
+  const { setFollow } = useFollows();
+  const follows = useIsFollowing(author);
   return (
     <Button
       size="small"
       variant={follows ? "outline" : "primary"}
       aria-label={`${follows ? "Unfollow" : "Follow"} @${author.name}`}
-      onClick={toggle}
+      onClick={() => void setFollow(author, !follows).catch(() => undefined)}
     >
       {follows ? "Following" : "Follow"}
     </Button>

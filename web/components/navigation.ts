@@ -1,4 +1,5 @@
-import { Gauge, Heart, History, House, type LucideIcon } from "lucide-react";
+import { Gauge, Heart, History, House, type LucideIcon, Search, UserRound } from "lucide-react";
+import { profilePath } from "@/lib/feed/profile";
 import { config } from "@/lib/platform/config";
 
 /** A page that can be reached from every other page. */
@@ -12,13 +13,15 @@ export interface NavigationEntry {
   shortcut?: string;
 }
 
-/** The pages of the navigation, in order. */
-export function navigationEntries(): NavigationEntry[] {
-  const entries: NavigationEntry[] = [
+/** The pages of the navigation, in order; `viewerId` is null without a session. */
+export function navigationEntries(viewerId: string | null): NavigationEntry[] {
+  const profile = { label: "Profile", icon: UserRound, inBar: true };
+  return [
     { href: "/", label: "Home", icon: House, inBar: true },
+    { href: "/search", label: "Search", icon: Search, inBar: true, shortcut: "/" },
+    ...(viewerId === null ? [] : [{ href: profilePath(viewerId), ...profile }]),
     { href: "/seen", label: "Recently seen", icon: History, inBar: false },
     { href: "/likes", label: "Likes", icon: Heart, inBar: false },
+    ...(config.operatorPage ? [{ href: "/operator", label: "Operator", icon: Gauge, inBar: false }] : []),
   ];
-  if (config.operatorPage) entries.push({ href: "/operator", label: "Operator", icon: Gauge, inBar: false });
-  return entries;
 }

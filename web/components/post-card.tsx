@@ -3,7 +3,8 @@
 import { Heart, MessageSquare, Send } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useEffect, useId, useRef, useState } from "react";
-import type { PostWithUser } from "@/lib/feed/post";
+import type { PostAuthor, PostWithUser } from "@/lib/feed/post";
+import { profilePath, tagPath } from "@/lib/feed/profile";
 import { useEngagement, useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
 import { useIsFollowing } from "./follows-provider";
@@ -79,7 +80,7 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
       aria-posinset={position > 0 ? position : undefined}
       aria-setsize={position > 0 ? -1 : undefined}
     >
-      {!isFar && <Avatar id={post.author?.id ?? null} name={name} />}
+      {!isFar && <AuthorPicture author={post.author} />}
       <div className={isFar ? "col-start-2" : undefined}>
         {!isFar && <PostHeader post={post} requestId={requestId} authorElementId={ids.author} announce={announce} />}
         <p
@@ -145,12 +146,21 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
   const { record } = useEvents();
   return (
     <header className="mb-0.5 flex min-h-6 items-center gap-2">
-      <span
-        id={authorElementId}
-        className={cn("author truncate", post.author ? "font-semibold" : "font-medium text-soft")}
-      >
-        {post.author?.name ?? UNKNOWN_AUTHOR}
-      </span>
+      {post.author ? (
+        <Link
+          id={authorElementId}
+          href={profilePath(post.author.id)}
+          prefetch={false}
+          dir="auto"
+          className="author truncate font-semibold hover:underline"
+        >
+          {post.author.name}
+        </Link>
+      ) : (
+        <span id={authorElementId} className="author truncate font-medium text-soft">
+          {UNKNOWN_AUTHOR}
+        </span>
+      )}
       <Link
         href={pathOf(post, requestId)}
         className="when shrink-0 text-sm whitespace-nowrap text-soft hover:underline"
@@ -165,12 +175,26 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
   );
 }
 
+/** The picture of the author. It leads to their page as their name does, which is enough for the keyboard. */
+function AuthorPicture({ author }: { author: PostAuthor | null }) {
+  if (author === null) return <Avatar id={null} name={null} />;
+  return (
+    <Link href={profilePath(author.id)} prefetch={false} tabIndex={-1} aria-hidden="true" className="size-10">
+      <Avatar id={author.id} name={author.name} />
+    </Link>
+  );
+}
+
 function Tags({ tags }: { tags: string[] }) {
   if (tags.length === 0) return null;
   return (
     <ul className="mt-1.5 flex flex-wrap gap-x-2.5 gap-y-1 text-sm text-soft" aria-label="Tags">
       {tags.slice(0, MAX_TAGS).map((tag) => (
-        <li key={tag}>#{tag}</li>
+        <li key={tag}>
+          <Link href={tagPath(tag)} prefetch={false} className="hover:underline">
+            #{tag}
+          </Link>
+        </li>
       ))}
     </ul>
   );

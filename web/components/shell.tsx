@@ -8,6 +8,8 @@ import { Shortcuts } from "./shortcuts";
 import { type Theme, ThemeToggle } from "./theme-toggle";
 
 interface ShellProps {
+  /** The id of the session's user; null without a session. */
+  viewerId: string | null;
   theme: Theme;
   /** The right column of wide screens. */
   aside: ReactNode;
@@ -19,8 +21,8 @@ interface ShellProps {
  * 1280 px. A page with the attribute `data-wide` takes the room of the right column too. Pages are not fetched in
  * advance, because the service counts the posts of the feed as shown.
  */
-export function Shell({ theme, aside, children }: ShellProps) {
-  const entries = navigationEntries();
+export function Shell({ viewerId, theme, aside, children }: ShellProps) {
+  const entries = navigationEntries(viewerId);
   const others = entries.filter(({ inBar }) => !inBar).map(({ href, label }) => ({ href, label }));
   return (
     <div className="group/shell mx-auto grid min-h-dvh max-w-320 grid-cols-[minmax(0,1fr)] content-start pb-[calc(3.75rem+env(safe-area-inset-bottom))] md:grid-cols-[4.5rem_minmax(0,1fr)] md:gap-x-4 md:pr-4 md:pb-0 lg:grid-cols-[14rem_minmax(0,1fr)] lg:gap-x-6 xl:grid-cols-[14rem_minmax(0,1fr)_19rem] xl:pr-5">

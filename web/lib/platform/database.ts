@@ -7,7 +7,12 @@ import { connectionSettings } from "./dsn";
 
 /** The database is not configured, not reachable, or did not respond within the time limit. */
 export class DatabaseUnavailable extends Error {
-  override readonly name = "DatabaseUnavailable";
+  override readonly name: string = "DatabaseUnavailable";
+}
+
+/** A query took longer than the time limit. Another query may be fast enough. */
+export class QueryTimeout extends DatabaseUnavailable {
+  override readonly name = "QueryTimeout";
 }
 
 const CONNECT_TIMEOUT_MS = 400;
@@ -26,8 +31,8 @@ interface OpenDatabase {
 const shared = globalThis as typeof globalThis & { feedDatabase?: OpenDatabase };
 
 /**
- * Runs queries on the pool. Throws DatabaseUnavailable if there is no database or it does not respond in time. Errors of
- * a query itself are thrown unchanged.
+ * Runs queries on the pool. Throws DatabaseUnavailable if there is no database, and QueryTimeout if it does not respond in
+ * time. Errors of a query itself are thrown unchanged.
  */
 export async function read<Result>(run: (database: Database) => Promise<Result>): Promise<Result> {
   const database = currentDatabase();
@@ -35,6 +40,7 @@ export async function read<Result>(run: (database: Database) => Promise<Result>)
     return await run(database);
   } catch (error) {
     if (!isOutage(error)) throw error;
+    if (isTimeout(error)) throw new QueryTimeout("the query took too long", { cause: error });
     throw new DatabaseUnavailable("the database did not respond", { cause: error });
   }
 }
@@ -76,6 +82,12 @@ function currentDatabase(): Database {
 function quoteIdentifier(identifier: string): string {
   // In the `options` string, spaces separate arguments and backslashes escape them.
   return `"${identifier.replaceAll('"', '""')}"`.replaceAll(/[\\ ]/g, "\\$&");
+}
+
+/** True if the server has cancelled the query, or the client has stopped waiting for it. */
+function isTimeout(error: unknown): boolean {
+  const { code, message } = error as Error & { code?: unknown };
+  return code === "57014" || message === "Query read timeout";
 }
 
 /** True for SQLSTATE classes 08 (connection), 53 (resources) and 57 (shutdown, timeout), and for socket errors. */

@@ -12,7 +12,7 @@ export interface DemoUser {
 export const OWNER_MARK = "made by the feed recommendation service";
 
 /** True for a control `k` that is in force. */
-const IN_FORCE = sql<boolean>`(k.until IS NULL OR k.until > now())`;
+export const IN_FORCE = sql<boolean>`(k.until IS NULL OR k.until > now())`;
 
 /**
  * The name of a user, from a row of feed_users and one of feed_user_names. The view of another application may have the
@@ -38,7 +38,7 @@ export function hiddenUsers(database: Database, viewer: string) {
 }
 
 /** The users who block a viewer. */
-function blockers(database: Database, viewer: string) {
+export function blockers(database: Database, viewer: string) {
   return database
     .selectFrom("feed_controls as k")
     .select("k.user_id")

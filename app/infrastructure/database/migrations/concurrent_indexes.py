@@ -15,8 +15,14 @@ from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 INDEXES: Final[Mapping[str, tuple[str, str, str]]] = {
     "idx_posts_author_created": ("0013", "posts", "(author_id, created_at, seq)"),
     "idx_posts_reply": ("0018", "posts", "(reply_to, created_at) WHERE reply_to IS NOT NULL"),
+    "idx_posts_tags": ("0019", "posts", "USING gin (tags)"),
+    "idx_posts_search": (
+        "0019",
+        "posts",
+        "USING gin (to_tsvector('simple', {schema}.feed_words(left(content, 20000))))",
+    ),
 }
-"""By name: the revision before the index, table and columns. An index on an existing table needs a line.
+"""By name: the revision before the index, table, and method and columns. An index on an existing table needs a line.
 
 In a database of an older revision the migration builds the index: a migration before it may still be rejected.
 """
@@ -43,9 +49,8 @@ def build_indexes(connection: Connection, schema: SchemaName) -> None:
             names = {"revision": revision, "index": schema[index], "table": schema[table], "mark": OWNER_MARK}
             if connection.scalar(is_missing, names):
                 connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {schema[index]}"))
-                connection.execute(
-                    text(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index} ON {schema[table]} {columns}")
-                )
+                definition = f"{index} ON {schema[table]} {columns.format(schema=schema)}"
+                connection.execute(text(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {definition}"))
     finally:
         connection.rollback()
         connection.execution_options(isolation_level=connection.default_isolation_level)

@@ -1,12 +1,15 @@
-/** The lists of posts on a real PostgreSQL: their order, their pages and who sees what. */
+/** The lists of posts and people on a real PostgreSQL: their order, their pages and who sees what. */
 import assert from "node:assert/strict";
 import { NextRequest } from "next/server";
+import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { GET } from "@/app/api/posts/route";
 import type { PostListName, PostListPage } from "@/lib/feed/post-list";
-import { closeDatabase } from "@/lib/platform/database";
+import { closeDatabase, QueryTimeout, read } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
+import { findFollows, findIdByName, findProfile, searchPeople } from "@/lib/repositories/people.repository";
 import { findPostList } from "@/lib/repositories/post-list.repository";
+import { matches } from "@/lib/repositories/search.repository";
 import { Postgres } from "@/tests/support/postgres";
 import { query } from "@/tests/support/query";
 import { sessionCookie } from "@/tests/support/session";
@@ -17,7 +20,7 @@ const LIKES: PostListName = { list: "likes", of: "" };
 const SEEN: PostListName = { list: "seen", of: "" };
 const HOUR_MS = 3_600_000;
 
-describe("a list of posts", () => {
+describe("a list", () => {
   let postgres: Postgres;
 
   beforeAll(async () => {
@@ -144,6 +147,136 @@ describe("a list of posts", () => {
     await control("user-0", "hide_post", c);
 
     assert.deepEqual((await readAll("user-0", SEEN, 1)).ids, [a, b]);
+  });
+
+  describe("of a search", () => {
+    const search = async (text: string) => (await readAll("user-0", { list: "search", of: text }, 20)).ids;
+    const found = async (contents: string[], text: string) => {
+      const ids = await addPosts("user-1", contents);
+      const hits = await search(text);
+      return ids.flatMap((id, index) => (hits.includes(id) ? [index] : []));
+    };
+
+    for (const [what, contents, text, expected] of [
+      ["all words in any order and case", ["Quokkas like rain", "rain, quokkas", "quokkas"], "rain QUOKKAS", [0, 1]],
+      ["a phrase", ["quokkas like rain", "rain quokkas like"], '"quokkas like rain"', [0]],
+      ["a phrase that is not closed", ["quokkas like rain", "rain quokkas like"], '"quokkas like', [0, 1]],
+      ["no excluded word", ["quokka one", "quokka two"], "quokka -two", [0]],
+      ["one word or the other", ["quokka", "wombat", "numbat"], "quokka or wombat", [0, 1]],
+      ["a word with signs", ["see https://example.com/a", "exa"], "example.com", [0]],
+      ["words of Japanese by character", ["昨日東京タワーに行った", "京都と東"], "東京タワー", [0]],
+      ["words of Chinese in Latin text", ["A 北京 guide", "A 京北 guide"], "北京 guide", [0]],
+      ["excluded characters", ["東京の雨", "東京の雪"], "東京 -雪", [0]],
+    ] as const) {
+      it(`finds ${what}`, async () => {
+        assert.deepEqual(await found([...contents], text), expected);
+      });
+    }
+
+    it("leaves out what the viewer has muted", async () => {
+      await addPosts("user-1", ["a quokka with spoilers", "a quokka"]);
+      await query("INSERT INTO user_feedback (user_id, action, word) VALUES ($1, 'mute_word', 'spoilers')", [
+        userUuid("user-0"),
+      ]);
+
+      assert.equal((await search("quokka")).length, 1);
+    });
+
+    it("finds nothing, and does not fail, for text that is no search", async () => {
+      for (const text of [
+        "",
+        " ",
+        "-",
+        "-quokka",
+        '"',
+        '""',
+        "or",
+        "or or",
+        "& | ! :* <->",
+        "\\",
+        "'",
+        "%",
+        "👍",
+        "a\u0301",
+        "x".repeat(200),
+      ]) {
+        assert.deepEqual(await search(text), [], text);
+      }
+    });
+
+    it("uses the index", async () => {
+      await query("ANALYZE posts");
+      const condition = await matches("quokka");
+      assert.ok(condition);
+      const plan = await read((database) =>
+        database.selectFrom("feed_posts as p").select("p.id").where(condition).explain<{ "QUERY PLAN": string }>(),
+      );
+
+      assert.match(plan.map((row) => row["QUERY PLAN"]).join("\n"), /idx_posts_search/);
+    });
+
+    it("that takes longer than the time limit says so", async () => {
+      const other = new pg.Client(postgres.url);
+      await other.connect();
+      try {
+        await other.query("BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE");
+        await assert.rejects(search("quokka"), QueryTimeout);
+      } finally {
+        await other.end();
+      }
+    });
+  });
+
+  describe("of people", () => {
+    const follow = (follower: string, followee: string) =>
+      query("INSERT INTO follows (follower_id, followee_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
+        userUuid(follower),
+        userUuid(followee),
+      ]);
+    const namesIn = (people: { id: string }[]) => people.map(({ id }) => id).sort();
+
+    it("has the followers whom the viewer may find, page by page, and their number", async () => {
+      await query("DELETE FROM follows WHERE followee_id = $1", [userUuid("user-29")]);
+      for (const follower of ["user-1", "user-2", "user-6", "user-4", "user-5"]) await follow(follower, "user-29");
+      await control("user-0", "mute_author", userUuid("user-1"));
+      await control("user-2", "block_author", userUuid("user-0"));
+      await query("UPDATE users SET discoverable = false WHERE id = $1", [userUuid("user-6")]);
+      await query("UPDATE users SET follower_count = NULL WHERE id = $1", [userUuid("user-29")]);
+
+      const first = await findFollows("user-0", "user-29", "followers", null, 1);
+      const second = await findFollows("user-0", "user-29", "followers", first.nextCursor, 1);
+      const profile = await findProfile("user-0", "user-29");
+      await query("UPDATE users SET discoverable = true");
+
+      assert.deepEqual(namesIn([...first.people, ...second.people]), ["user-4", "user-5"]);
+      assert.deepEqual([profile?.followerCount, second.nextCursor], [2, null]);
+    });
+
+    it("finds people by a part of their name or id, without those who block the viewer", async () => {
+      await control("user-7", "block_author", userUuid("user-0"));
+
+      assert.deepEqual(namesIn(await searchPeople("user-0", "user-7", 5)), []);
+      assert.deepEqual(namesIn(await searchPeople("user-0", "USER-8", 5)), ["user-8"]);
+      assert.equal((await searchPeople("user-0", "ada north", 5))[0]?.name, "Ada North");
+      for (const text of ["", " ", "%", "_", "\\", "'"]) assert.deepEqual(await searchPeople("user-0", text, 5), []);
+    });
+
+    it("has a profile for those whom the author does not block, with what they have chosen", async () => {
+      await control("user-7", "block_author", userUuid("user-0"));
+      await control("user-0", "mute_author", userUuid("user-8"));
+      await control("user-0", "block_author", userUuid("user-9"));
+      const states = async (id: string) => {
+        const profile = await findProfile("user-0", id);
+        return profile && [profile.muted, profile.blocked, profile.own];
+      };
+
+      assert.deepEqual(await states("user-7"), await states("nobody"));
+      assert.equal(await states("user-7"), null);
+      assert.equal(await findIdByName("user-0", "nobody"), null);
+      assert.deepEqual(await states("user-8"), [true, false, false]);
+      assert.deepEqual(await states("user-9"), [false, true, false]);
+      assert.deepEqual(await states("user-0"), [false, false, true]);
+    });
   });
 
   describe("GET /api/posts", () => {
