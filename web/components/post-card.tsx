@@ -12,6 +12,7 @@ import { useLeftPost } from "./list-position";
 import { useFarHeight } from "./near-screen";
 import { pathOf } from "./post-link";
 import { PostMenu } from "./post-menu";
+import { PostText } from "./post-text";
 import { whySentence } from "./reasons";
 import { RelativeTime } from "./relative-time";
 import { Avatar } from "./ui/avatar";
@@ -83,13 +84,13 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
       {!isFar && <AuthorPicture author={post.author} />}
       <div className={isFar ? "col-start-2" : undefined}>
         {!isFar && <PostHeader post={post} requestId={requestId} authorElementId={ids.author} announce={announce} />}
-        <p
+        <PostText
           id={ids.text}
-          dir="auto"
-          className={cn("content wrap-anywhere whitespace-pre-line text-pretty", !post.content && "text-soft italic")}
-        >
-          {post.content ?? `The text of this post is not available (${post.externalId}).`}
-        </p>
+          text={post.content}
+          missing={`The text of this post is not available (${post.externalId}).`}
+          whole={single}
+          plain={isFar}
+        />
         {!isFar && (
           <>
             <Tags tags={post.tags} />

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { uuid } from "@/lib/platform/body";
 import { isRequestId } from "@/lib/platform/ids";
+import { tokensOf } from "./post-text";
 
 /** The largest length of a post in characters. */
 export const MAX_TEXT_LENGTH = 2000;
 const MAX_TAGS = 10;
-const HASHTAG = /(?<![\p{L}\p{N}_&#/])#([\p{L}\p{N}_]{1,50})(?![\p{L}\p{N}_])/gu;
 
 const text = z
   .string("must be a string")
@@ -48,6 +48,7 @@ export const deletePostBody = z.object({ user: z.string("must be a string").opti
 
 /** The hashtags of a text in lower case, each once, at most ten. */
 export function tagsOf(postText: string): string[] {
-  const tags = [...postText.matchAll(HASHTAG)].map(([, tag = ""]) => tag.toLowerCase());
+  const hashtags = tokensOf(postText).filter(({ kind }) => kind === "tag");
+  const tags = hashtags.map((token) => token.text.slice(1).toLowerCase());
   return [...new Set(tags)].slice(0, MAX_TAGS);
 }
