@@ -13,3 +13,8 @@ class Reason(StrEnum):
     POPULAR_AUTHOR = "popular_author"
     FOLLOWING = "following"
     EXPLORATION = "exploration"
+
+    @property
+    def letter(self) -> str:
+        """As stored for each place of a page: the first letter, and `s` for content similarity."""
+        return "s" if self is Reason.CONTENT_SIMILARITY else self[0]

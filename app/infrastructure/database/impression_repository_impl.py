@@ -224,7 +224,7 @@ def read_newest_pages(connection: Connection, schema: SchemaName) -> list[ShownP
 def _parameters(one: Impression) -> tuple[object, ...]:
     """The values of one page in the order of SAVE_STATEMENT; the posts are written as a PostgreSQL array."""
     posts = ",".join(map(str, one.posts))
-    sources = "".join(reason[0] for reason in one.reasons)
+    sources = "".join(reason.letter for reason in one.reasons)
     return (
         one.user_id,
         one.known_user,

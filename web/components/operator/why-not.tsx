@@ -4,7 +4,7 @@ import { Button } from "@/components/ui/button";
 import { TextField } from "@/components/ui/text-field";
 import type { PostWithUser } from "@/lib/feed/post";
 import { verdictOf } from "@/lib/feed/post-verdict";
-import type { Answer } from "@/lib/services/admin-service";
+import type { Answer } from "@/lib/services/answer";
 import { Remark } from "./section";
 import { ScoreParts } from "./served-list";
 

@@ -41,6 +41,7 @@ const environment = z
       .pipe(z.number(PERCENT_RULE).min(0, PERCENT_RULE).max(100, PERCENT_RULE)),
     FEED_SHADOW: optional.transform((text) => text ?? "false").pipe(z.enum(["true", "false"], "set true or false")),
     MODELS_DIR: optional,
+    PROMETHEUS_URL: optional.pipe(url.optional()),
     SESSION_SECRET: secrets,
     EVENTS_PER_MINUTE: optional
       .transform((text) => Number(text ?? 600))
@@ -135,6 +136,10 @@ export const config = {
   /** The key of `/api/metrics`. Without one, it is closed in production and open in development. */
   get metricsKey(): string | undefined {
     return readEnvironment().METRICS_KEY;
+  },
+  /** Where the operator console reads figures over time; undefined without a Prometheus. */
+  get prometheusUrl(): string | undefined {
+    return readEnvironment().PROMETHEUS_URL;
   },
   get defaultSwitch(): "on" | "off" {
     return this.isProduction ? "off" : "on";

@@ -6,11 +6,9 @@ import {
   type UserOverview,
 } from "@feed/client";
 import { config } from "@/lib/platform/config";
+import { type Answer, answered, unanswered } from "./answer";
 
 const TIMEOUT_MS = 3000;
-
-/** What the service answered, or one sentence that says why it did not. */
-export type Answer<T> = { value: T; problem: null } | { value: null; problem: string };
 
 /** The recommendation service as operators ask it, about any user. Nothing is recorded. */
 export class AdminService {
@@ -39,8 +37,25 @@ export class AdminService {
   explain(userId: string, postId: string): Promise<Answer<PostTrace>> {
     return answerOf(() => this.client.explain(userId, postId));
   }
+
+  /** The metrics of one process of the service, in the text format of Prometheus. */
+  async metrics(): Promise<Answer<string>> {
+    const key = config.mlServiceAdminKey;
+    try {
+      const response = await fetch(`${config.mlServiceUrl.replace(/\/+$/, "")}/metrics`, {
+        headers: key ? { "X-API-Key": key } : {},
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        cache: "no-store",
+      });
+      if (response.ok) return answered(await response.text());
+      return unanswered(`The service has no metrics at this address: /metrics gives status ${response.status}.`);
+    } catch {
+      return unanswered(NO_RESPONSE);
+    }
+  }
 }
 
+const NO_RESPONSE = "The service does not respond.";
 const NO_RIGHT =
   "The key of this application may not ask that: set ML_SERVICE_ADMIN_KEY to a key of the service with the scope admin.";
 const PROBLEMS: Record<string, string> = {
@@ -55,11 +70,11 @@ const PROBLEMS: Record<string, string> = {
 
 async function answerOf<T>(call: () => Promise<T>): Promise<Answer<T>> {
   try {
-    return { value: await call(), problem: null };
+    return answered(await call());
   } catch (error) {
     if (!(error instanceof FeedServiceError)) throw error;
-    if (error.kind !== "problem") return { value: null, problem: "The service does not respond." };
+    if (error.kind !== "problem") return unanswered(NO_RESPONSE);
     const problem = PROBLEMS[error.code ?? ""] ?? `The service answered with status ${error.status}: ${error.message}`;
-    return { value: null, problem };
+    return unanswered(problem);
   }
 }

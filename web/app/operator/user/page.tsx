@@ -17,7 +17,8 @@ import { isId, isUuid } from "@/lib/platform/ids";
 import { findPeople } from "@/lib/repositories/discover.repository";
 import { findEligiblePosts, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
 import { type DemoUser, findUsers } from "@/lib/repositories/user.repository";
-import { AdminService, type Answer } from "@/lib/services/admin-service";
+import { AdminService } from "@/lib/services/admin-service";
+import type { Answer } from "@/lib/services/answer";
 
 export const metadata = { title: "User" };
 

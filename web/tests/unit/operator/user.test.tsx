@@ -57,10 +57,9 @@ describe("the page of a user", () => {
       "/admin/users/user_7": () => Response.json(OVERVIEW),
       "/admin/explain": () => Response.json(TRACE),
     };
-    vi.stubGlobal("fetch", async (url: string, { headers }: { headers: Record<string, string> }) => {
-      const { pathname } = new URL(url);
-      const respond = responses[pathname];
-      if (!respond || headers["X-API-Key"] !== "key-of-the-console") throw new TypeError("fetch failed");
+    vi.stubGlobal("fetch", async (request: Request) => {
+      const respond = responses[new URL(request.url).pathname];
+      if (!respond || request.headers.get("X-API-Key") !== "key-of-the-console") throw new TypeError("fetch failed");
       return respond();
     });
   });
