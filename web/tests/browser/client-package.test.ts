@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { after, it } from "node:test";
 import { promisify } from "node:util";
 import { FakeFeedService } from "@feed/client/testing";
+import { test } from "@playwright/test";
 import { CHECKOUT } from "@/tests/support/postgres";
 
 const POST_ID = "11111111-1111-4111-8111-111111111111";
@@ -35,12 +35,12 @@ const FEED = `
 mkdirSync(path.join(CHECKOUT, ".local"), { recursive: true });
 const folder = mkdtempSync(path.join(CHECKOUT, ".local", "next-app-"));
 const service = new FakeFeedService([POST_ID]);
-after(async () => {
+test.afterAll(async () => {
   await service.stop();
   rmSync(folder, { recursive: true });
 });
 
-it("is built into an empty Next.js application, and calls the service", async () => {
+test("is built into an empty Next.js application, and calls the service", async () => {
   const installed = path.join(folder, "node_modules/@feed/client");
   const write = (file: string, text: string) => {
     mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });

@@ -1,23 +1,23 @@
 /** The built application: what ends its start, and who gets in. Needs no browser. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { test } from "@playwright/test";
 import { OPERATOR_KEY, sessionCookie, sessionUser } from "@/tests/support/session";
 import { WebServer } from "@/tests/support/web-server";
 
-describe("the built application", () => {
+test.describe("the built application", () => {
   let web: WebServer;
 
-  before(async () => {
+  test.beforeAll(async () => {
     web = await WebServer.start({ DATABASE_URL: "", ML_SERVICE_URL: "http://127.0.0.1:9" });
   });
-  after(() => web?.stop());
+  test.afterAll(() => web?.stop());
   const open = (path: string, headers: Record<string, string> = {}) => fetch(web.url + path, { headers });
 
   for (const [name, value, line] of [
     ["FEED_PERCENT", "abc", 'FEED_PERCENT: "abc" is invalid; set a number from 0 to 100'],
     ["SESSION_SECRET", "", "SESSION_SECRET: signs the sessions in production; set it"],
   ] as const) {
-    it(`does not start with ${name}=${value}, and says so in one line`, async () => {
+    test(`does not start with ${name}=${value}, and says so in one line`, async () => {
       await assert.rejects(WebServer.start({ [name]: value }), (error: Error) => {
         assert.ok(
           error.message.split("\n").some((one) => one.endsWith(line)),
@@ -29,7 +29,7 @@ describe("the built application", () => {
     });
   }
 
-  it("answers a call with a forged session with 401, and a page with a new session", async () => {
+  test("answers a call with a forged session with 401, and a page with a new session", async () => {
     process.env["SESSION_SECRET"] = "another secret than the one of the server";
     const cookie = await sessionCookie("user-1");
     delete process.env["SESSION_SECRET"];
@@ -44,7 +44,7 @@ describe("the built application", () => {
     assert.match(await sessionUser([{ name, value }]), /^[0-9a-f-]{36}$/);
   });
 
-  it("has a nonce in the policy of a page, and on each of its scripts", async () => {
+  test("has a nonce in the policy of a page, and on each of its scripts", async () => {
     const page = await open("/");
     const nonce = /'nonce-([^']+)'/.exec(page.headers.get("content-security-policy") ?? "")?.[1] ?? "";
     const scripts = [...(await page.text()).matchAll(/<script\b[^>]*>/g)].map(([tag]) => tag);
@@ -56,7 +56,7 @@ describe("the built application", () => {
     );
   });
 
-  it("keeps the operator page and the metrics closed without their keys", async () => {
+  test("keeps the operator page and the metrics closed without their keys", async () => {
     const basic = `Basic ${Buffer.from(`any:${OPERATOR_KEY}`).toString("base64")}`;
 
     const statuses = await Promise.all(

@@ -1,9 +1,8 @@
 /** The feed in a real browser, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
+import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
 import pg from "pg";
-import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
@@ -12,9 +11,9 @@ import { browserCookie, OPERATOR_KEY, sessionUser } from "@/tests/support/sessio
 import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 
-describe("the feed page", { skip }, () => {
+test.describe("the feed page", () => {
   let postgres: Postgres;
   let web: WebServer;
   let browser: Browser;
@@ -22,16 +21,16 @@ describe("the feed page", { skip }, () => {
   let catalogue: string[];
   const service = new FakeFeedService();
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
     catalogue = (await loadSmallFeed(postgres.url)).postIds;
     web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
     await postgres?.end();
   });
-  beforeEach(async () => {
+  test.beforeEach(async () => {
     await service.start().catch(() => undefined); // the previous test may have stopped it
     service.behaviour = { kind: "healthy" };
     service.nextBehaviours.length = 0;
@@ -44,7 +43,7 @@ describe("the feed page", { skip }, () => {
     service.catalogue = catalogue;
     service.knownUsers = null;
   });
-  afterEach(() => context.close());
+  test.afterEach(() => context.close());
 
   const openFeed = async (options: BrowserContextOptions & { user?: string } = {}): Promise<FeedPage> => {
     const { user, ...rest } = options;
@@ -74,7 +73,7 @@ describe("the feed page", { skip }, () => {
     }
   };
 
-  it("shows the list of the service to a new visitor", async () => {
+  test("shows the list of the service to a new visitor", async () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
 
@@ -83,7 +82,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("scrolls through ten pages without a repeated post", async () => {
+  test("scrolls through ten pages without a repeated post", async () => {
     const feed = await openFeed();
     await feed.waitForPosts();
     await feed.scroll(9);
@@ -95,7 +94,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("continues with random posts if the service stops during a scroll, and loses no event", async () => {
+  test("continues with random posts if the service stops during a scroll, and loses no event", async () => {
     const feed = await openFeed({ user: "user-1" });
     await feed.waitForPosts();
     await service.stop();
@@ -122,7 +121,7 @@ describe("the feed page", { skip }, () => {
     );
   });
 
-  it("returns to recommendations without a reload after the service has restarted", async () => {
+  test("returns to recommendations without a reload after the service has restarted", async () => {
     const feed = await openFeed({ user: "user-2" });
     await feed.waitForPosts();
     await service.stop();
@@ -136,7 +135,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(countRepeats(await feed.ids()), 0);
   });
 
-  it("falls back after three seconds if the service needs five for a new list", async () => {
+  test("falls back after three seconds if the service needs five for a new list", async () => {
     const feed = await openFeed();
     await feed.waitForPosts();
     service.behaviour = { kind: "slow", delayMs: 5000 };
@@ -150,7 +149,7 @@ describe("the feed page", { skip }, () => {
   });
 
   for (const behaviour of [{ kind: "status", status: 503 }, { kind: "broken json" }] as const) {
-    it(`falls back if the service responds with ${Object.values(behaviour).join(" ")}`, async () => {
+    test(`falls back if the service responds with ${Object.values(behaviour).join(" ")}`, async () => {
       service.behaviour = behaviour;
 
       const feed = await openFeed();
@@ -162,7 +161,7 @@ describe("the feed page", { skip }, () => {
     });
   }
 
-  it("shows that the database is unavailable, and recovers without a reload", async () => {
+  test("shows that the database is unavailable, and recovers without a reload", async () => {
     await postgres.stop();
     const feed = await openFeed();
     await feed.page.getByText("The feed is temporarily unavailable").waitFor();
@@ -175,7 +174,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("keeps the shown posts if the database stops during a scroll", async () => {
+  test("keeps the shown posts if the database stops during a scroll", async () => {
     const feed = await openFeed();
     await feed.waitForPosts();
     await feed.page.waitForTimeout(300); // the first page is shown, and no request is running
@@ -191,7 +190,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(countRepeats(await feed.ids()), 0);
   });
 
-  it("shows no hidden or deleted posts in the fallback", async () => {
+  test("shows no hidden or deleted posts in the fallback", async () => {
     const [hidden = "", deleted = ""] = catalogue.slice(-2);
     await query("UPDATE posts SET visible = false WHERE id = $1", [hidden]);
     await query("DELETE FROM posts WHERE id = $1", [deleted]);
@@ -208,7 +207,7 @@ describe("the feed page", { skip }, () => {
     catalogue = catalogue.filter((id) => id !== deleted);
   });
 
-  it("shows no hidden post and no post of a muted author in the fallback", async () => {
+  test("shows no hidden post and no post of a muted author in the fallback", async () => {
     const [hidden = ""] = catalogue.slice(-1);
     const user = userUuid("user-13");
     const muted = userUuid("user-14");
@@ -230,7 +229,7 @@ describe("the feed page", { skip }, () => {
     );
   });
 
-  it("shows the end of the unseen posts, and continues with seen posts on request", async () => {
+  test("shows the end of the unseen posts, and continues with seen posts on request", async () => {
     service.catalogue = catalogue.slice(0, 30);
     for (const id of catalogue.slice(25, 30)) {
       service.events.set(id, { user_id: "user-3", post_id: id, interaction_type: "view" });
@@ -251,7 +250,7 @@ describe("the feed page", { skip }, () => {
     );
   });
 
-  it("does not show a viewed post again after a reload", async () => {
+  test("does not show a viewed post again after a reload", async () => {
     const feed = await openFeed({ user: "user-4" });
     await feed.waitForPosts();
     const [viewedId = ""] = await feed.ids();
@@ -269,7 +268,7 @@ describe("the feed page", { skip }, () => {
     assert.ok(Number(views[0]?.metadata?.["dwell_time_ms"]) >= 1000);
   });
 
-  it("sends an event twice after a lost response, and it is stored once", async () => {
+  test("sends an event twice after a lost response, and it is stored once", async () => {
     const feed = await openFeed({ user: "user-5" });
     await feed.waitForPosts();
     await feed.page.route("**/api/events", async (route) => {
@@ -293,7 +292,7 @@ describe("the feed page", { skip }, () => {
     assert.ok(service.receivedEvents > stored);
   });
 
-  it("opens and closes the explanation of a post by keyboard", async () => {
+  test("opens and closes the explanation of a post by keyboard", async () => {
     const feed = await openFeed();
     await feed.waitForPosts();
     const button = feed.page.locator(".explanation-button").first();
@@ -311,7 +310,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(await button.evaluate((element) => element === document.activeElement), true);
   });
 
-  it("moves the focus between posts with Page Down and Page Up", async () => {
+  test("moves the focus between posts with Page Down and Page Up", async () => {
     const feed = await openFeed();
     await feed.waitForPosts();
     const focusedPosition = () => feed.page.evaluate(() => document.activeElement?.getAttribute("aria-posinset"));
@@ -325,7 +324,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(await focusedPosition(), "2");
   });
 
-  it("sends likes, comments and shares to the service", async () => {
+  test("sends likes, comments and shares to the service", async () => {
     const feed = await openFeed({ user: "user-6", permissions: ["clipboard-write"] });
     await feed.waitForPosts();
     const post = feed.posts.first();
@@ -348,7 +347,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 
-  it("removes a like that is clicked again", async () => {
+  test("removes a like that is clicked again", async () => {
     const feed = await openFeed({ user: "user-6" });
     await feed.waitForPosts();
     const notLiked = feed.posts.filter({ has: feed.page.locator(".like[aria-pressed=false]") });
@@ -368,7 +367,7 @@ describe("the feed page", { skip }, () => {
     );
   });
 
-  it("does not send a like that is removed while the service is unavailable", async () => {
+  test("does not send a like that is removed while the service is unavailable", async () => {
     const feed = await openFeed({ user: "user-6" });
     await feed.waitForPosts();
     const button = feed.posts.first().locator(".like");
@@ -388,7 +387,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(await button.getAttribute("aria-pressed"), "false");
   });
 
-  it("hides a post by keyboard, and shows it again after Undo", async () => {
+  test("hides a post by keyboard, and shows it again after Undo", async () => {
     const feed = await openFeed({ user: "user-12" });
     await feed.waitForPosts();
     const [hiddenId = ""] = await feed.ids();
@@ -421,7 +420,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("shows the line with Undo for ten seconds", async () => {
+  test("shows the line with Undo for ten seconds", async () => {
     const feed = await openFeed({ user: "user-12" });
     await feed.waitForPosts();
     await feed.choose(feed.posts.first(), "Report post");
@@ -435,7 +434,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(service.controls.get("user-12")?.[0]?.action, "report_post");
   });
 
-  it("removes all posts of a muted author, and restores them after Undo", async () => {
+  test("removes all posts of a muted author, and restores them after Undo", async () => {
     const feed = await openFeed({ user: "user-12" });
     await feed.waitForPosts(20);
     await feed.scroll(2);
@@ -454,7 +453,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(await byAuthor.count(), before);
   });
 
-  it("shows a hidden post again if the service cannot store the feedback", async () => {
+  test("shows a hidden post again if the service cannot store the feedback", async () => {
     const feed = await openFeed({ user: "user-12" });
     await feed.waitForPosts();
     const idsBefore = await feed.ids();
@@ -466,7 +465,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual((await feed.ids()).slice(0, 5), idsBefore.slice(0, 5));
   });
 
-  it("follows the author of a post, and ends it", async () => {
+  test("follows the author of a post, and ends it", async () => {
     const feed = await openFeed({ user: "new-user" });
     await feed.waitForPosts(20);
     const name = (await feed.posts.first().locator(".author").textContent()) ?? "";
@@ -480,7 +479,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("shows an author as not followed if the service cannot store the follow", async () => {
+  test("shows an author as not followed if the service cannot store the follow", async () => {
     const feed = await openFeed({ user: "new-user" });
     await feed.waitForPosts();
     const name = (await feed.posts.first().locator(".author").textContent()) ?? "";
@@ -493,7 +492,7 @@ describe("the feed page", { skip }, () => {
     await feed.page.getByRole("menuitem", { name: `Follow @${name}`, exact: true }).waitFor();
   });
 
-  it("counts new posts while the page is open, and shows a new list on request", async () => {
+  test("counts new posts while the page is open, and shows a new list on request", async () => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     await context.clock.install();
     const feed = await FeedPage.open(context, web.url);
@@ -523,7 +522,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("requests the list that the user selects", async () => {
+  test("requests the list that the user selects", async () => {
     const feed = await openFeed();
     await feed.waitForPosts();
 
@@ -539,7 +538,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual([...new Set(modes)], ["ranked", "following", "newest"]);
   });
 
-  it("requests the newest posts for users outside the roll-out", async () => {
+  test("requests the newest posts for users outside the roll-out", async () => {
     const webWithoutRollout = await WebServer.start({
       DATABASE_URL: postgres.url,
       ML_SERVICE_URL: service.url,
@@ -558,7 +557,7 @@ describe("the feed page", { skip }, () => {
     assert.deepEqual([...new Set(modes)], ["newest"]);
   });
 
-  it("stores a visitor as a user before their first event", async () => {
+  test("stores a visitor as a user before their first event", async () => {
     service.knownUsers = new Set();
     const feed = await openFeed();
     await feed.waitForPosts();
@@ -579,7 +578,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(row?.id, userUuid(visitor));
   });
 
-  it("switches to another user of the demo, and keeps the events of both apart", async () => {
+  test("switches to another user of the demo, and keeps the events of both apart", async () => {
     const feed = await openFeed({ user: "user-7" });
     await feed.waitForPosts();
     await feed.page.locator("article .like").first().click();
@@ -598,7 +597,7 @@ describe("the feed page", { skip }, () => {
     );
   });
 
-  it("shows a new list after another tab has switched users", async () => {
+  test("shows a new list after another tab has switched users", async () => {
     const feed = await openFeed({ user: "user-10" });
     await feed.waitForPosts();
     await context.addCookies([await browserCookie("user-11", web.url)]);
@@ -615,7 +614,7 @@ describe("the feed page", { skip }, () => {
     assert.equal((last?.body as { user_id: string } | undefined)?.user_id, "user-11");
   });
 
-  it("shows a post on its own page, and stores the click and a like with the id of the page in the feed", async () => {
+  test("shows a post on its own page, and stores the click and a like with the id of the page in the feed", async () => {
     const feed = await openFeed({ user: "user-9" });
     await feed.waitForPosts();
     const id = await feed.posts.first().getAttribute("data-post");
@@ -639,14 +638,14 @@ describe("the feed page", { skip }, () => {
     ["in dark mode", { colorScheme: "dark" }],
     ["on a phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
   ] as const) {
-    it(`has no axe violation ${name}`, async () => {
+    test(`has no axe violation ${name}`, async () => {
       const feed = await openFeed(options);
       await feed.waitForPosts();
 
       assert.deepEqual(await feed.accessibilityViolations(), []);
     });
 
-    it(`shows the operator console ${name}, without an axe violation`, async () => {
+    test(`shows the operator console ${name}, without an axe violation`, async () => {
       const feed = await openFeed({ ...options, httpCredentials: { username: "operator", password: OPERATOR_KEY } });
       await feed.page.goto(feed.urlOf("/operator/user?user=user-1"));
 
@@ -660,7 +659,7 @@ describe("the feed page", { skip }, () => {
     });
   }
 
-  it("is not wider than the screen of a phone", async () => {
+  test("is not wider than the screen of a phone", async () => {
     const feed = await openFeed({ viewport: { width: 360, height: 740 }, isMobile: true });
     await feed.waitForPosts();
 
@@ -669,7 +668,7 @@ describe("the feed page", { skip }, () => {
     assert.equal(pageWidth, screenWidth);
   });
 
-  it("is interactive within two seconds, with at most 170 kB of compressed script", async () => {
+  test("is interactive within two seconds, with at most 170 kB of compressed script", async () => {
     const warmUp = await openFeed();
     await warmUp.waitForPosts();
     await context.close();

@@ -1,19 +1,18 @@
 /** The first page from the server, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
-import type { Browser, BrowserContext, BrowserContextOptions } from "playwright-core";
+import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 /** The notice goes within this time after a recovery. */
 const RECOVERY_MS = 5000;
 
-describe("the first page", { skip }, () => {
+test.describe("the first page", () => {
   let postgres: Postgres;
   let web: WebServer;
   let browser: Browser;
@@ -21,23 +20,23 @@ describe("the first page", { skip }, () => {
   let catalogue: string[];
   const service = new FakeFeedService();
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
     catalogue = (await loadSmallFeed(postgres.url)).postIds;
     web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
     await postgres?.end();
   });
-  beforeEach(async () => {
+  test.beforeEach(async () => {
     await service.start().catch(() => undefined); // the previous test may have stopped it
     service.behaviour = { kind: "healthy" };
     service.requests.length = 0;
     service.events.clear();
     service.catalogue = catalogue;
   });
-  afterEach(() => context?.close());
+  test.afterEach(() => context?.close());
 
   const openFeed = async (options: BrowserContextOptions = {}): Promise<FeedPage> => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -51,7 +50,7 @@ describe("the first page", { skip }, () => {
     }).length;
   const topOfFirstPost = (feed: FeedPage) => feed.posts.first().evaluate((post) => post.getBoundingClientRect().top);
 
-  it("is in the HTML, and can be read without JavaScript", async () => {
+  test("is in the HTML, and can be read without JavaScript", async () => {
     const feed = await openFeed({ javaScriptEnabled: false });
 
     assert.deepEqual(await feed.ids(), catalogue.slice(0, 20));
@@ -63,7 +62,7 @@ describe("the first page", { skip }, () => {
     assert.equal(await feed.page.locator(".skeletons").count(), 0);
   });
 
-  it("is handed to the browser, which requests only the next pages, without a repeated post", async () => {
+  test("is handed to the browser, which requests only the next pages, without a repeated post", async () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
     assert.deepEqual([firstPagesRequested(), feed.apiPages.length], [1, 0]);
@@ -78,7 +77,7 @@ describe("the first page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("has fallback posts after 800 ms, and a button for the page of the service when it arrives", async () => {
+  test("has fallback posts after 800 ms, and a button for the page of the service when it arrives", async () => {
     service.behaviour = { kind: "slow", delayMs: 2000 };
     context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     const feed = await FeedPage.open(context, web.url, { waitUntil: "commit" });
@@ -110,7 +109,7 @@ describe("the first page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("keeps its fallback posts in place when the service recovers, and the notice goes by itself", async () => {
+  test("keeps its fallback posts in place when the service recovers, and the notice goes by itself", async () => {
     await service.stop();
     const feed = await openFeed();
     await feed.waitForPosts(20);
@@ -129,7 +128,7 @@ describe("the first page", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("shows the notice again if the service fails again", async () => {
+  test("shows the notice again if the service fails again", async () => {
     await service.stop();
     const feed = await openFeed();
     await service.start();
@@ -143,7 +142,7 @@ describe("the first page", { skip }, () => {
     await feed.page.locator(".source-note").waitFor({ state: "hidden", timeout: RECOVERY_MS });
   });
 
-  it("is restored as it was by the back button", async () => {
+  test("is restored as it was by the back button", async () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
     await feed.posts.nth(2).locator("a.when").click();

@@ -1,8 +1,7 @@
 /** What the browser reports as seen, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
-import type { Browser, BrowserContext } from "playwright-core";
+import { type Browser, type BrowserContext, test } from "@playwright/test";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
@@ -10,33 +9,33 @@ import { browserCookie } from "@/tests/support/session";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 /** Below the second after which a post counts as viewed. */
 const GLANCE_MS = 300;
 const TIMEOUT_MS = 10_000;
 
-describe("the report of seen posts", { skip }, () => {
+test.describe("the report of seen posts", () => {
   let postgres: Postgres;
   let web: WebServer;
   let browser: Browser;
   let context: BrowserContext;
   const service = new FakeFeedService();
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
     service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
     web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
     await postgres?.end();
   });
-  beforeEach(() => {
+  test.beforeEach(() => {
     service.behaviour = { kind: "healthy" };
     service.seenReports.length = 0;
     service.events.clear();
   });
-  afterEach(() => context.close());
+  test.afterEach(() => context.close());
 
   const openFeed = async (user: string): Promise<FeedPage> => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
@@ -54,7 +53,7 @@ describe("the report of seen posts", { skip }, () => {
     }
   };
 
-  it("contains a post that was on screen for less than a second, and none that was not", async () => {
+  test("contains a post that was on screen for less than a second, and none that was not", async () => {
     const feed = await openFeed("user-1");
     const ids = await feed.ids();
     const [first = "", tenth = "", last = ""] = [ids[0], ids[9], ids[19]];
@@ -74,7 +73,7 @@ describe("the report of seen posts", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("is sent when the page is hidden", async () => {
+  test("is sent when the page is hidden", async () => {
     const feed = await openFeed("user-2");
     const [first = ""] = await feed.ids();
     // The posts are in the HTML before the application has started, which then replaces dates by ages.
@@ -89,7 +88,7 @@ describe("the report of seen posts", { skip }, () => {
     await waitForReport(first);
   });
 
-  it("fails silently while the service is unavailable", async () => {
+  test("fails silently while the service is unavailable", async () => {
     const feed = await openFeed("user-3");
     service.behaviour = { kind: "status", status: 503 };
 

@@ -1,28 +1,27 @@
 /** A long list, of which only the posts near the screen have their controls. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
+import { type Browser, type BrowserContext, test } from "@playwright/test";
 import pg from "pg";
-import type { Browser, BrowserContext } from "playwright-core";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 const POSTS = 200;
 const MARKED = 120;
 const MARKED_TEXT = "Diary of a lighthouse in winter";
 
-describe("a long list", { skip }, () => {
+test.describe("a long list", () => {
   let postgres: Postgres;
   let web: WebServer;
   let browser: Browser;
   let context: BrowserContext;
   const service = new FakeFeedService();
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
     service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
     const client = new pg.Client(postgres.url);
@@ -31,11 +30,11 @@ describe("a long list", { skip }, () => {
     await client.end();
     web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
     await postgres?.end();
   });
-  afterEach(() => context.close());
+  test.afterEach(() => context.close());
 
   const openLongList = async (): Promise<FeedPage> => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
@@ -46,7 +45,7 @@ describe("a long list", { skip }, () => {
     return feed;
   };
 
-  it("has controls near the screen only, and no axe violation", async () => {
+  test("has controls near the screen only, and no axe violation", async () => {
     const feed = await openLongList();
     await feed.scrollToTop();
     await feed.posts.nth(150).locator(".like").waitFor({ state: "detached" });
@@ -56,7 +55,7 @@ describe("a long list", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("has the text, the author and the position of every post for screen readers", async () => {
+  test("has the text, the author and the position of every post for screen readers", async () => {
     const feed = await openLongList();
 
     const posts = await feed.page.getByRole("feed").getByRole("article").all();
@@ -70,7 +69,7 @@ describe("a long list", { skip }, () => {
     for (const snapshot of snapshots) assert.match(snapshot ?? "", /article "[A-Z]\w+ [A-Z]\w+"[\s\S]*paragraph/);
   });
 
-  it("has every text for 'find in page', and the found text stays selected", async () => {
+  test("has every text for 'find in page', and the found text stays selected", async () => {
     const feed = await openLongList();
     await feed.scrollToTop();
     const marked = feed.posts.nth(MARKED);
@@ -88,7 +87,7 @@ describe("a long list", { skip }, () => {
     assert.ok(top !== undefined && height !== undefined && top > -200 && top < height, `${top}`);
   });
 
-  it("keeps the heights of its posts when they leave the screen and come back", async () => {
+  test("keeps the heights of its posts when they leave the screen and come back", async () => {
     const feed = await openLongList();
     await feed.scrollToTop();
     const heights = () => feed.page.$$eval("article", (all) => all.slice(0, 8).map((post) => post.offsetHeight));
@@ -102,7 +101,7 @@ describe("a long list", { skip }, () => {
     assert.deepEqual([away, await heights()], [before, before]);
   });
 
-  it("keeps a comment that is not sent yet", async () => {
+  test("keeps a comment that is not sent yet", async () => {
     const feed = await openLongList();
     await feed.scrollToTop();
     const post = feed.posts.first();
@@ -117,7 +116,7 @@ describe("a long list", { skip }, () => {
     assert.equal(await post.getByLabel("Your comment").inputValue(), "Not yet");
   });
 
-  it("keeps the focus, and moves it to posts far from the screen by keyboard", async () => {
+  test("keeps the focus, and moves it to posts far from the screen by keyboard", async () => {
     const feed = await openLongList();
     await feed.scrollToTop();
     await feed.posts.first().locator(".like").focus();
@@ -131,7 +130,7 @@ describe("a long list", { skip }, () => {
     await feed.posts.nth(30).locator(".like").waitFor();
   });
 
-  it("changes only the post that is liked", async () => {
+  test("changes only the post that is liked", async () => {
     const feed = await openLongList();
     await feed.scrollToTop();
 

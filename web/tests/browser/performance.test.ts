@@ -1,7 +1,6 @@
 /** How fast the production build is with the real service, and what a long scroll costs. Prints the figures. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
-import type { Browser, BrowserContext } from "playwright-core";
+import { type Browser, type BrowserContext, test } from "@playwright/test";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { FeedService } from "@/tests/support/feed-service";
@@ -9,33 +8,33 @@ import { countNodes, DESKTOP, type Load, MOBILE, measureLike, measureLoad, media
 import { Postgres } from "@/tests/support/postgres";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 const RUNS = 7;
 const DEPTH = 800;
 
-describe("the feed page on the complete system", { skip }, () => {
+test.describe("the feed page on the complete system", () => {
   let postgres: Postgres;
   let service: FeedService;
   let web: WebServer;
   let browser: Browser;
   let context: BrowserContext | undefined;
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser()]);
     service = await FeedService.start(postgres.url);
     web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service?.end()]);
     await postgres?.end();
   });
-  afterEach(() => context?.close());
+  test.afterEach(() => context?.close());
 
   for (const [name, profile, maxLcpMs] of [
     ["on a desktop", DESKTOP, 600],
     ["on a slow phone", MOBILE, 2500],
   ] as const) {
-    it(`has its largest paint ${name} within ${maxLcpMs} ms, with at most 170 kB of script`, async () => {
+    test(`has its largest paint ${name} within ${maxLcpMs} ms, with at most 170 kB of script`, async () => {
       await measureLoad(browser, web.url, profile); // warms up the service and the application
       const loads: Load[] = [];
       for (let run = 0; run < RUNS; run += 1) loads.push(await measureLoad(browser, web.url, profile));
@@ -53,7 +52,7 @@ describe("the feed page on the complete system", { skip }, () => {
     });
   }
 
-  it(`shows a like within 50 ms after ${DEPTH} posts, with at most 5,000 nodes`, async () => {
+  test(`shows a like within 50 ms after ${DEPTH} posts, with at most 5,000 nodes`, async () => {
     context = await browser.newContext(DESKTOP.options);
     const feed = await FeedPage.open(context, web.url);
     await feed.waitForPosts(20);

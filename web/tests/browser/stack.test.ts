@@ -1,9 +1,8 @@
 /** The complete system in a real browser: PostgreSQL, the service with a trained model, and the web application. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
 import { FeedServiceClient, FeedServiceError, newUuid } from "@feed/client";
+import { type Browser, type BrowserContext, test } from "@playwright/test";
 import pg from "pg";
-import type { Browser, BrowserContext } from "playwright-core";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
@@ -12,17 +11,17 @@ import { Postgres } from "@/tests/support/postgres";
 import { browserCookie, OPERATOR_KEY, sessionCookie, sessionUser } from "@/tests/support/session";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 const API_KEY = "web-tests";
 
-describe("the complete system", { skip }, () => {
+test.describe("the complete system", () => {
   let postgres: Postgres;
   let service: FeedService;
   let web: WebServer;
   let browser: Browser;
   let context: BrowserContext;
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser()]);
     service = await FeedService.start(postgres.url, { API_KEYS: API_KEY });
     web = await WebServer.start({
@@ -32,11 +31,11 @@ describe("the complete system", { skip }, () => {
       MODELS_DIR: service.modelsDir,
     });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service?.end()]);
     await postgres?.end();
   });
-  afterEach(() => context?.close());
+  test.afterEach(() => context?.close());
 
   const openFeed = async (user?: string): Promise<FeedPage> => {
     context = await browser.newContext({
@@ -102,7 +101,7 @@ describe("the complete system", { skip }, () => {
     return ids;
   };
 
-  it("shows a feed to a new visitor, and stores their first like", async () => {
+  test("shows a feed to a new visitor, and stores their first like", async () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
     assert.equal(await feed.source(), "ml_recommendations");
@@ -115,7 +114,7 @@ describe("the complete system", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("stores events that join their place on a page, also those of new visitors", async () => {
+  test("stores events that join their place on a page, also those of new visitors", async () => {
     const users = Array.from({ length: 30 }, (_, index) => (index % 2 ? newUuid() : `user_${20 + index}`));
 
     const eventIds: string[] = [];
@@ -140,7 +139,7 @@ describe("the complete system", { skip }, () => {
     console.log(`${joined} of ${stored} events join a place`);
   });
 
-  it("scrolls through ten pages without a repeated post", async () => {
+  test("scrolls through ten pages without a repeated post", async () => {
     const feed = await openFeed("user_2");
     await feed.waitForPosts();
 
@@ -151,7 +150,7 @@ describe("the complete system", { skip }, () => {
     assert.deepEqual([...new Set(feed.apiPages.map(({ source }) => source))], ["ml_recommendations"]);
   });
 
-  it("changes the list after a like", async () => {
+  test("changes the list after a like", async () => {
     const feed = await openFeed("user_3");
     await feed.waitForPosts(20);
     const idsBefore = await feed.ids();
@@ -170,7 +169,7 @@ describe("the complete system", { skip }, () => {
     );
   });
 
-  it("does not show a viewed post again after a reload, and stores its dwell time", async () => {
+  test("does not show a viewed post again after a reload, and stores its dwell time", async () => {
     const feed = await openFeed("user_4");
     await feed.waitForPosts();
     const [viewedId = ""] = await feed.ids();
@@ -187,7 +186,7 @@ describe("the complete system", { skip }, () => {
     assert.ok(Number(view?.dwell) >= 1000);
   });
 
-  it("opens the explanation of a post by keyboard", async () => {
+  test("opens the explanation of a post by keyboard", async () => {
     const feed = await openFeed("user_5");
     await feed.waitForPosts();
     await feed.page.locator(".explanation-button").first().focus();
@@ -200,7 +199,7 @@ describe("the complete system", { skip }, () => {
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 
-  it("continues a scroll after the service is killed, and loses no event", async () => {
+  test("continues a scroll after the service is killed, and loses no event", async () => {
     const feed = await openFeed("user_6");
     await feed.waitForPosts();
     await service.kill();
@@ -237,7 +236,7 @@ describe("the complete system", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("shows that PostgreSQL is unavailable, and recovers without a reload", async () => {
+  test("shows that PostgreSQL is unavailable, and recovers without a reload", async () => {
     const feed = await openFeed("user_7");
     await feed.waitForPosts();
     await postgres.stop();
@@ -250,7 +249,7 @@ describe("the complete system", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("shows the health, the models and what a user gets in the operator console", async () => {
+  test("shows the health, the models and what a user gets in the operator console", async () => {
     const feed = await openFeed();
     await feed.page.goto(feed.urlOf("/operator/user?user=user_8"));
 
@@ -268,10 +267,10 @@ describe("the complete system", { skip }, () => {
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 
-  describe("through the client package", () => {
+  test.describe("through the client package", () => {
     const client = () => new FeedServiceClient({ baseUrl: service.url, apiKey: API_KEY });
 
-    it("returns the complete catalogue without a repeated post", async () => {
+    test("returns the complete catalogue without a repeated post", async () => {
       const ids: string[] = [];
       let cursor: string | null = null;
       do {
@@ -284,7 +283,7 @@ describe("the complete system", { skip }, () => {
       assert.equal(countRepeats(ids), 0);
     });
 
-    it("stores an event once, even if it is sent twice", async () => {
+    test("stores an event once, even if it is sent twice", async () => {
       const page = await client().recommendations({ user_id: "user_10", limit: 1 });
       const event = {
         user_id: "user_10",
@@ -300,7 +299,7 @@ describe("the complete system", { skip }, () => {
       assert.deepEqual([first.accepted, second.accepted, second.duplicates], [1, 0, 1]);
     });
 
-    it("receives the error codes of the service", async () => {
+    test("receives the error codes of the service", async () => {
       const codeOf = (call: Promise<unknown>) =>
         call.then(
           () => "no error",
@@ -313,7 +312,7 @@ describe("the complete system", { skip }, () => {
       assert.equal(await codeOf(client().recommendations({ user_id: "user_1", cursor: "forged" })), "invalid_cursor");
     });
 
-    it("is rejected without an API key", async () => {
+    test("is rejected without an API key", async () => {
       const withoutKey = new FeedServiceClient({ baseUrl: service.url });
 
       await assert.rejects(withoutKey.recommendations({ user_id: "user_1" }), { status: 401 });

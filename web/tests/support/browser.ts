@@ -1,6 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium } from "@playwright/test";
 
 const EXECUTABLES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 

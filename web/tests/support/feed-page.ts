@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { BrowserContext, Locator, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "@playwright/test";
 import { CHECKOUT } from "./postgres";
 
 const AXE = readFileSync(path.join(CHECKOUT, "node_modules", "axe-core", "axe.min.js"), "utf8");

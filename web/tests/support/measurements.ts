@@ -1,4 +1,4 @@
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "@playwright/test";
 
 /** A device and its connection. Speeds are in bits per second. */
 export interface Profile {
