@@ -44,11 +44,11 @@ export function LineChart({ title, series, format }: LineChartProps) {
             viewBox={`-0.5 -1 ${WIDTH + 1} ${HEIGHT + 2}`}
             preserveAspectRatio="none"
             role="img"
-            aria-label={`${title}: ${describe(series, format)}`}
+            aria-label={`${title}: ${summaryOf(series, format)}`}
             className="h-32 w-full border-b border-line"
           >
             <title>{title}</title>
-            <desc>{describe(series, format)}</desc>
+            <desc>{summaryOf(series, format)}</desc>
             {series.map(({ name, points }, index) => (
               <path
                 key={name}
@@ -119,7 +119,7 @@ function formatLast({ points }: Series, format: LineChartProps["format"]): strin
   return last == null ? "–" : format(last);
 }
 
-function describe(series: Series[], format: LineChartProps["format"]): string {
+function summaryOf(series: Series[], format: LineChartProps["format"]): string {
   return `the last figures are ${series.map((one) => `${one.name} ${formatLast(one, format)}`).join(", ")}`;
 }
 
