@@ -147,7 +147,7 @@ class SqlEntityRepository(SqlRepository):
         """Make these the tags, or the authors, that a user declares. The row of the user is locked."""
         table, kind = self.schema["user_interest"], "text" if column == "tag" else "uuid"
         connection.exec_driver_sql(
-            f"DELETE FROM {table} WHERE user_id = %s AND {column} <> ALL(%s::{kind}[])",
+            f"DELETE FROM {table} WHERE user_id = %s AND {column} IS NOT NULL AND {column} <> ALL(%s::{kind}[])",
             (user_id, list(values)),
         )
         connection.exec_driver_sql(

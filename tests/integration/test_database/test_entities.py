@@ -86,6 +86,18 @@ def test_a_new_row_has_the_defaults_and_a_dense_number(entities: EntityRepositor
     assert user == User(user_uuid("anna"), "anna", NOON)
 
 
+def test_declared_tags_and_authors_are_replaced_apart(entities: EntityRepository) -> None:
+    entities.put_user("bert", {}, NOON)
+    both = entities.put_user("anna", {"tags": ["art"], "authors": ["bert"]}, NOON).users[0]
+    without_authors = entities.put_user("anna", {"tags": ["art", "news"], "authors": []}, NOON).users[0]
+    entities.put_user("anna", {"authors": ["bert"]}, NOON)
+    without_tags = entities.put_user("anna", {"tags": []}, NOON).users[0]
+
+    assert (both.tags, both.authors) == (("art",), (user_uuid("bert"),))
+    assert (sorted(without_authors.tags), without_authors.authors) == (["art", "news"], ())
+    assert (without_tags.tags, without_tags.authors) == ((), (user_uuid("bert"),))
+
+
 def test_an_author_without_a_row_gets_one_and_known_ones_are_left_alone(
     entities: EntityRepository, tables: SqlTables
 ) -> None:
