@@ -3,6 +3,7 @@ import type { paths } from "./openapi.ts";
 import type {
   BatchPost,
   BatchResult,
+  ErasureResult,
   Feedback,
   Health,
   Interaction,
@@ -16,6 +17,7 @@ import type {
   RankRequest,
   RecommendationPage,
   RecommendationRequest,
+  ResetResult,
   Retraction,
   RetractResult,
   SeenReport,
@@ -25,6 +27,7 @@ import type {
   Updates,
   UpdatesRequest,
   UserControls,
+  UserData,
   UserFields,
   UserOverview,
 } from "./types.ts";
@@ -213,6 +216,36 @@ export class FeedServiceClient {
     return this.write((signal) => this.http.POST("/users/{user_id}/merge", { ...given, signal }), "merged", options);
   }
 
+  /** All rows about a user. The time limit of this call, a reset and an erasure is ten times that of other calls. */
+  async exportUser(userId: string, options: { signal?: AbortSignal } = {}): Promise<UserData> {
+    const params = { path: { user_id: userId } };
+    return this.read(
+      (signal) => this.http.GET("/users/{user_id}/export", { params, signal }),
+      "interactions",
+      this.withLongLimit(options),
+    );
+  }
+
+  /** Removes what a user did and was shown, and returns after the commit. Repeating the call changes nothing. */
+  async resetUser(userId: string, options: { signal?: AbortSignal } = {}): Promise<ResetResult> {
+    const params = { path: { user_id: userId } };
+    return this.write(
+      (signal) => this.http.POST("/users/{user_id}/reset", { params, signal }),
+      "reset",
+      this.withLongLimit(options),
+    );
+  }
+
+  /** Erases a user for good, and returns after the commit. Repeating the call returns the same receipt. */
+  async eraseUser(userId: string, options: { signal?: AbortSignal } = {}): Promise<ErasureResult> {
+    const params = { path: { user_id: userId } };
+    return this.write(
+      (signal) => this.http.DELETE("/users/{user_id}", { params, signal }),
+      "erased",
+      this.withLongLimit(options),
+    );
+  }
+
   /** Creates a post or changes some fields, and returns after the commit. Repeating the call changes nothing. */
   async putPost(postId: string, fields: PostFields, options: { signal?: AbortSignal } = {}): Promise<void> {
     const params = { path: { post_id: postId } };
@@ -254,10 +287,11 @@ export class FeedServiceClient {
 
   /** The first pages of several users, such as for a digest. The time limit is ten times that of other calls. */
   async recommendationsBatch(request: PagesRequest, options: { signal?: AbortSignal } = {}): Promise<Pages> {
-    return this.read((signal) => this.http.POST("/recommendations/batch", { body: request, signal }), "pages", {
-      timeoutMs: 10 * this.timeoutMs,
-      ...options,
-    });
+    return this.read(
+      (signal) => this.http.POST("/recommendations/batch", { body: request, signal }),
+      "pages",
+      this.withLongLimit(options),
+    );
   }
 
   /** The posts most similar to a post that a user may see; without `userId`, that everybody may see. */
@@ -327,6 +361,11 @@ export class FeedServiceClient {
     );
   }
 
+  /** The options of a call that reads or changes many rows. */
+  private withLongLimit<Options extends object>(options: Options): Options & { timeoutMs: number } {
+    return { timeoutMs: 10 * this.timeoutMs, ...options };
+  }
+
   /** A response with a list in `field`. Nothing is stored, so the call can be repeated. */
   private async read<Result>(
     send: (signal: AbortSignal) => Promise<Answer<unknown>>,
@@ -341,7 +380,7 @@ export class FeedServiceClient {
   private async write<Result extends { status?: string }>(
     send: (signal: AbortSignal) => Promise<Answer<Result>>,
     status: NonNullable<Result["status"]>,
-    options: { signal?: AbortSignal },
+    options: { signal?: AbortSignal; timeoutMs?: number },
   ): Promise<Result> {
     return this.call(send, hasStatus(status), { idempotent: true, ...options });
   }

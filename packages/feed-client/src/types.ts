@@ -16,6 +16,12 @@ export type RecommendationMetadata = Schemas["AnswerMetadata"];
 export type RecommendationPage = Schemas["GenerateResponse"];
 /** The fields of a user; those that are omitted stay as they are. */
 export type UserFields = Schemas["UserBody"];
+/** All rows about a user, by table. */
+export type UserData = Schemas["ExportResponse"];
+/** What a reset removed, by table. */
+export type ResetResult = Schemas["ResetResponse"];
+/** The receipt of an erasure. */
+export type ErasureResult = Schemas["ErasureResponse"];
 /** The fields of a post; those that are omitted stay as they are. */
 export type PostFields = Schemas["PostBody"];
 export type BatchPost = Schemas["BatchPost"];

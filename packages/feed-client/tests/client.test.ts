@@ -304,6 +304,19 @@ describe("the service client", () => {
     assert.equal(service.requests.length, 5);
   });
 
+  it("exports, resets and erases a user", async () => {
+    await client.trackBatch([{ user_id: "ann/1", post_id: POST, interaction_type: "like", event_id: EVENT }]);
+    await client.feedback({ user_id: "ann/1", action: "mute_word", word: "rain" });
+
+    const { interactions, controls } = await client.exportUser("ann/1");
+    assert.deepEqual([interactions.length, controls.length], [1, 1]);
+
+    assert.equal((await client.resetUser("ann/1")).status, "reset");
+    assert.deepEqual((await client.exportUser("ann/1")).interactions, []);
+    assert.equal((await client.eraseUser("ann/1")).status, "erased");
+    assert.equal(service.requests.at(-1)?.path, "/users/ann%2F1");
+  });
+
   it("returns the number of new posts of a list", async () => {
     service.newPosts = 101;
     const { next_cursor } = (await client.recommendations({ user_id: "ann" })).metadata;
@@ -372,6 +385,9 @@ describe("the service client", () => {
       client.putUser("ann", {}),
       client.putPosts([{ id: "a" }]),
       client.deletePost("a"),
+      client.exportUser("ann"),
+      client.resetUser("ann"),
+      client.eraseUser("ann"),
     ];
 
     for (const error of await Promise.all(calls.map(failure))) assert.equal(error.kind, "malformed");

@@ -24,7 +24,8 @@ export type Behaviour =
 
 /**
  * A feed service over real HTTP for tests. `behaviour` selects how it responds. It implements the parts of the API that
- * clients depend on: pages, cursors, new posts, seen posts, idempotent events, and the controls and follows of users.
+ * clients depend on: pages, cursors, new posts, seen posts, idempotent events, and the controls, follows and data of
+ * users.
  */
 export class FakeFeedService {
   behaviour: Behaviour = { kind: "healthy" };
@@ -138,6 +139,11 @@ export class FakeFeedService {
       return send(response, 202, { status: "stored", accepted: posts.length });
     }
     if (table && id) return this.writeEntity(response, request.method, table as "users" | "posts", id, body as object);
+    const [exportedOrReset, action] = /^\/users\/([^/]+)\/(export|reset)$/.exec(path)?.slice(1) ?? [];
+    if (exportedOrReset !== undefined) {
+      const userId = decodeURIComponent(exportedOrReset);
+      return action === "export" ? this.exportUser(response, userId) : this.resetUser(response, userId);
+    }
     const controlsUser = /^\/users\/([^/]+)\/controls$/.exec(path)?.[1];
     if (controlsUser !== undefined) return this.listControls(response, decodeURIComponent(controlsUser));
     if (path === "/health") {
@@ -260,7 +266,33 @@ export class FakeFeedService {
     const id = decodeURIComponent(encodedId);
     if (method === "PUT") this.putEntity(table, id, fields);
     else this.entities[table].delete(id);
+    if (method === "DELETE" && table === "users") {
+      this.removeDataOf(id);
+      return send(response, 202, { status: "erased", erased_at: new Date().toISOString(), stores: [] });
+    }
     return send(response, 202, { status: method === "PUT" ? "stored" : "deleted" });
+  }
+
+  private exportUser(response: ServerResponse, userId: string): ServerResponse {
+    return send(response, 200, {
+      user_id: userId,
+      exported_at: new Date().toISOString(),
+      managed_elsewhere: [],
+      users: [{ external_id: userId, ...this.entities.users.get(userId) }],
+      interactions: [...this.events.values()].filter((event) => event.user_id === userId),
+      controls: this.controls.get(userId) ?? [],
+    });
+  }
+
+  private resetUser(response: ServerResponse, userId: string): ServerResponse {
+    this.removeDataOf(userId);
+    return send(response, 202, { status: "reset", stores: [], managed_elsewhere: [] });
+  }
+
+  private removeDataOf(userId: string): void {
+    for (const [id, event] of this.events) if (event.user_id === userId) this.events.delete(id);
+    this.controls.delete(userId);
+    this.follows.delete(userId);
   }
 
   private putEntity(table: "users" | "posts", id: string, fields: object): void {
