@@ -4,7 +4,7 @@
 #   scripts/run_web_tests.sh             format, lint, types, unit tests, and the queries on a real PostgreSQL
 #   scripts/run_web_tests.sh --browser   installs the client package and another sign-in, builds the application and
 #                                        drives it in a real browser as well; the test of what the routes reveal has
-#                                        10,000 posts
+#                                        10,000 posts, and that of the controls compares each on its own
 #
 # Exits 77, with the reason, where there is no Node.js 20.9 or newer; with --browser, Node.js and Chromium are installed
 # where they are missing (from the Python package index, and by apt-get for root).
@@ -72,7 +72,7 @@ export NEXT_TELEMETRY_DISABLED=1
 npx biome ci --error-on-warnings --diagnostic-level=warn
 npm run --silent --workspace @feed/client typecheck
 npm run --silent --workspace @feed/web typecheck
-$browser && export LEAK_TEST_POSTS=10000
+$browser && export LEAK_TEST_POSTS=10000 CONTROL_TEST=full
 npx vitest run --project client --project web --project database
 if $browser; then
     npm run --silent --workspace @feed/client test:package

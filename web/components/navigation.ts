@@ -1,4 +1,4 @@
-import { Gauge, Heart, History, House, type LucideIcon, Search, UserRound } from "lucide-react";
+import { Gauge, Heart, History, House, type LucideIcon, Search, Settings, UserRound } from "lucide-react";
 import { profilePath } from "@/lib/feed/profile";
 import { config } from "@/lib/platform/config";
 
@@ -22,6 +22,7 @@ export function navigationEntries(viewerId: string | null): NavigationEntry[] {
     ...(viewerId === null ? [] : [{ href: profilePath(viewerId), ...profile }]),
     { href: "/seen", label: "Recently seen", icon: History, inBar: false },
     { href: "/likes", label: "Likes", icon: Heart, inBar: false },
+    { href: "/settings", label: "Settings", icon: Settings, inBar: false },
     ...(config.operatorPage ? [{ href: "/operator", label: "Operator", icon: Gauge, inBar: false }] : []),
   ];
 }

@@ -139,6 +139,12 @@ export interface UserInteraction {
   xid: Generated<string>;
 }
 
+export interface UserInterest {
+  author_id: string | null;
+  tag: string | null;
+  user_id: string;
+}
+
 export interface Users {
   created_at: Generated<Timestamp>;
   discoverable: Generated<boolean>;
@@ -165,5 +171,6 @@ export interface DB {
   feed_users: FeedUsers;
   posts: Posts;
   user_interaction: UserInteraction;
+  user_interest: UserInterest;
   users: Users;
 }

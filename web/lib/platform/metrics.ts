@@ -12,6 +12,7 @@ export class Metrics {
   readonly feedPageSeconds = this.histogram("web_feed_page_seconds", "Time of a page of the feed");
   readonly events = this.counter("web_events_total", "Events of browsers", ["result"]);
   readonly feedback = this.counter("web_feedback_total", "Controls that users set or took back", ["action", "result"]);
+  readonly settings = this.counter("web_settings_total", "Forms of the settings", ["form", "result"]);
   readonly follows = this.counter("web_follows_total", "Follows and their ends", ["result"]);
   readonly posts = this.counter("web_posts_total", "Posts that users wrote or deleted", ["result"]);
   readonly impressions = this.counter("web_impressions_total", "Pages of which browsers reported what was seen", [

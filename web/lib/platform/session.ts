@@ -29,3 +29,8 @@ export async function startSession(request: NextRequest, headers: Headers): Prom
   response.cookies.set(cookie);
   return response;
 }
+
+/** Ends the session of the user to whom the response goes. Their next page starts a new one. */
+export async function endSession(response: NextResponse): Promise<void> {
+  response.cookies.delete(SESSION_COOKIE);
+}

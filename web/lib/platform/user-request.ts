@@ -12,6 +12,8 @@ export interface UserRequestRules<Body> {
   invalidCode: string;
   /** The largest length of the body in characters. */
   maxLength: number;
+  /** Reads the text of the body. Throws SyntaxError. Default: JSON. */
+  parse?: (text: string) => unknown;
   /** The number of writes that a body counts as, for the limit of the session. Default: 1. */
   writes?: (body: Body) => number;
 }
@@ -23,7 +25,7 @@ export interface UserRequestRules<Body> {
  */
 export async function readUserRequest<Body extends { user?: unknown }>(
   request: NextRequest,
-  { schema, invalidCode, maxLength, writes = () => 1 }: UserRequestRules<Body>,
+  { schema, invalidCode, maxLength, parse = JSON.parse, writes = () => 1 }: UserRequestRules<Body>,
 ): Promise<{ userId: string; body: Body } | Response> {
   const user = await currentUser(request);
   if (user === null) return noSession();
@@ -35,7 +37,7 @@ export async function readUserRequest<Body extends { user?: unknown }>(
     if (text.length > maxLength) {
       return problem(413, "too_large", `body: more than ${maxLength} characters; send less at once`);
     }
-    const body = parseBody(schema, JSON.parse(text));
+    const body = parseBody(schema, parse(text));
     // Another tab has switched users. The browser keeps unsent events until their user returns.
     if (body.user !== undefined && body.user !== user.id) {
       return problem(409, "other_user", "user: not the user of the session; reload the page");

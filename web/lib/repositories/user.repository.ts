@@ -2,9 +2,12 @@ import { type NotNull, type RawBuilder, sql } from "kysely";
 import { type Database, read } from "@/lib/platform/database";
 import { canonicalId, isUuid, userUuid } from "@/lib/platform/ids";
 
-export interface DemoUser {
+export interface NamedUser {
   id: string;
   name: string;
+}
+
+export interface DemoUser extends NamedUser {
   followerCount: number;
 }
 
@@ -105,6 +108,11 @@ export async function findUserName(userId: string): Promise<string | null> {
   return row?.name ?? null;
 }
 
+/** The name of a visitor, from their primary key. */
+export function visitorName(id: string): string {
+  return `visitor-${id.slice(0, 8)}`;
+}
+
 /** Stores a visitor as a user. Does nothing if the user exists, or if another application stores the users. */
 export async function registerVisitor(userId: string): Promise<void> {
   const comment = sql<string | null>`obj_description(to_regclass('users'), 'pg_class')`.as("comment");
@@ -114,7 +122,7 @@ export async function registerVisitor(userId: string): Promise<void> {
   await read((database) =>
     database
       .insertInto("users")
-      .values({ id, external_id: isUuid(canonical) ? canonical : userId, username: `visitor-${id.slice(0, 8)}` })
+      .values({ id, external_id: isUuid(canonical) ? canonical : userId, username: visitorName(id) })
       .onConflict((conflict) => conflict.doNothing())
       .execute(),
   );

@@ -14,6 +14,8 @@ import {
   type SeenResult,
   type SuggestedFollows,
   type Updates,
+  type UserData,
+  type UserFields,
 } from "@feed/client";
 import type { PostExplanation } from "@/lib/feed/post";
 import { logger } from "@/lib/logger";
@@ -121,6 +123,26 @@ export class MLServiceClient {
     await (follows
       ? this.client.follow(userId, followeeId, options)
       : this.client.unfollow(userId, followeeId, options));
+  }
+
+  /** Changes settings or interests of a user. Throws FeedServiceError when it is not confirmed that they are committed. */
+  async putUser(userId: string, fields: UserFields): Promise<void> {
+    await this.client.putUser(userId, fields, { signal: AbortSignal.timeout(TRACKING_TIMEOUT_MS) });
+  }
+
+  /** All rows about a user. Throws FeedServiceError. */
+  async exportUser(userId: string): Promise<UserData> {
+    return this.client.exportUser(userId);
+  }
+
+  /** Removes what a user did and was shown. Throws FeedServiceError when it is not confirmed that it is committed. */
+  async resetUser(userId: string): Promise<void> {
+    await this.client.resetUser(userId);
+  }
+
+  /** Erases a user for good. Throws FeedServiceError when it is not confirmed that it is committed. */
+  async eraseUser(userId: string): Promise<void> {
+    await this.client.eraseUser(userId);
   }
 
   /** How many posts are new since the list of a cursor began. Throws FeedServiceError. */

@@ -7,7 +7,7 @@ import { freePort, waitForSuccess } from "./web-server";
 
 const START_TIMEOUT_MS = 60_000;
 
-/** The real service with demo data and a trained model. Tests can kill and restart it. */
+/** The real service. Tests can kill and restart it. */
 export class FeedService {
   private process: ChildProcess | null = null;
   private output: string[] = [];
@@ -18,21 +18,34 @@ export class FeedService {
     private readonly environment: NodeJS.ProcessEnv,
   ) {}
 
+  /** The service with demo data and a trained model. */
   static async start(databaseUrl: string, environment: Record<string, string> = {}): Promise<FeedService> {
-    const folder = mkdtempSync(path.join(tmpdir(), "feed-service-"));
-    const port = await freePort();
-    const service = new FeedService(folder, port, {
-      ...process.env,
-      DATABASE_URL: databaseUrl,
-      MODELS_DIR: path.join(folder, "models"),
-      KEYS_DIR: path.join(folder, "keys"),
-      ...environment,
-    });
+    const service = await FeedService.create(databaseUrl, environment);
     service.run("data.seed_database");
     // A short training is enough for these tests.
     service.run("training.train", "--learn-from", "500");
     await service.restart();
     return service;
+  }
+
+  /** The service with the data that the database has, and without a model. */
+  static async startWithoutModel(databaseUrl: string, environment: Record<string, string> = {}): Promise<FeedService> {
+    const service = await FeedService.create(databaseUrl, environment);
+    await service.restart();
+    return service;
+  }
+
+  private static async create(databaseUrl: string, environment: Record<string, string>): Promise<FeedService> {
+    const folder = mkdtempSync(path.join(tmpdir(), "feed-service-"));
+    const port = await freePort();
+    const { LOG_LEVEL: _ofTheWebApplication, ...inherited } = process.env;
+    return new FeedService(folder, port, {
+      ...inherited,
+      DATABASE_URL: databaseUrl,
+      MODELS_DIR: path.join(folder, "models"),
+      KEYS_DIR: path.join(folder, "keys"),
+      ...environment,
+    });
   }
 
   get url(): string {
