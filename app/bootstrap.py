@@ -30,7 +30,12 @@ from app.application.use_cases.change_follow import ChangeFollow
 from app.application.use_cases.change_membership import ChangeMembership
 from app.application.use_cases.count_updates import CountUpdates
 from app.application.use_cases.explain_feed import ExplainFeed
-from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnServed, OnShown
+from app.application.use_cases.generate_recommendations import (
+    GenerateRecommendations,
+    OnFallback,
+    OnServed,
+    OnShown,
+)
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.rank_posts import RankPosts
@@ -44,6 +49,7 @@ from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 from app.application.viewers import Viewers
 from app.application.workers.database_watcher import DatabaseWatcher
+from app.application.workers.experiments_watcher import ExperimentSource, ExperimentsWatcher
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
@@ -80,6 +86,7 @@ from app.domain.services.clock import Clock
 from app.domain.services.stage_observer import StageObserver
 from app.infrastructure.clock import FixedClock, SteppingClock, SystemClock
 from app.infrastructure.config.dsn import parse_dsn
+from app.infrastructure.config.experiments_file import ExperimentsFile
 from app.infrastructure.config.key_files import api_key_lookup, cursor_secrets, erasure_secrets
 from app.infrastructure.config.ranking_settings import live_post_limits, ranking_options
 from app.infrastructure.config.server_processes import require_single_process
@@ -243,6 +250,7 @@ def build_workers(
     snapshot_interval_seconds: float = 300.0,
     live_posts: LivePostLimits = DEFAULT_LIMITS,
     user_live_days: float = DEFAULT_USER_LIVE_DAYS,
+    experiments: ExperimentSource | None = None,
 ) -> WorkerSupervisor:
     """The supervisor of all workers around an empty feed, not started."""
     state = FeedState(options.counting, options.lists)
@@ -274,6 +282,7 @@ def build_workers(
         intervals,
         stopping,
         None if storage.check is None else DatabaseWatcher(feed, storage.check),
+        None if experiments is None else ExperimentsWatcher(experiments, updater),
     )
 
 
@@ -291,10 +300,11 @@ def build_use_cases(
     flush_pages: Callable[[UUID, str], None],
     settings: Settings,
     cache_clock: Callable[[], float] = monotonic,
+    on_fallback: OnFallback | None = None,
 ) -> Services:
     """The use cases on the feed of `workers`, with the time of events, of rankings and of caches.
 
-    `on_served` and `on_shown` are those of GenerateRecommendations, `flush_pages` is that of ReportSeen.
+    `on_served`, `on_shown` and `on_fallback` are those of GenerateRecommendations, `flush_pages` is that of ReportSeen.
     """
     cache = ResponseCache(
         max_lists=settings.offset_lists_limit,
@@ -306,7 +316,15 @@ def build_use_cases(
     bring_back = None if storage.feed_log is None else workers.updater.bring_back
     viewers = Viewers(workers.feed, ranking_clock, bring_back)
     recommend = GenerateRecommendations(
-        workers.feed, cursors, ranking_clock, on_served, on_shown, cache, storage.stored_posts, bring_back
+        workers.feed,
+        cursors,
+        ranking_clock,
+        on_served,
+        on_shown,
+        cache,
+        storage.stored_posts,
+        bring_back,
+        on_fallback,
     )
     return Services(
         recommend=recommend,
@@ -347,7 +365,12 @@ def build_use_cases(
 
 
 def bootstrap(
-    settings: Settings, keys: ModelKeys, cursors: CursorCodec, metrics: Metrics, stack: ExitStack
+    settings: Settings,
+    keys: ModelKeys,
+    cursors: CursorCodec,
+    metrics: Metrics,
+    stack: ExitStack,
+    experiments: ExperimentSource | None = None,
 ) -> Services:
     """Build all parts and start the workers; `stack` stops and closes them."""
     clock: Clock = FixedClock(settings.feed_now) if settings.feed_now else SystemClock()
@@ -391,6 +414,7 @@ def bootstrap(
         settings.snapshot_interval_seconds,
         live_post_limits(settings),
         settings.user_live_days,
+        experiments,
     )
     stack.callback(workers.stop)
     workers.feed.lock.on_released = metrics.observe_lock
@@ -402,7 +426,16 @@ def bootstrap(
     stores_pages = storage.feed_log is not None and settings.impression_queue_limit > 0
     on_shown = pages.enqueue if stores_pages else None
     return build_use_cases(
-        workers, storage, clock, ranking_clock, cursors, on_served, on_shown, pages.flush, settings
+        workers,
+        storage,
+        clock,
+        ranking_clock,
+        cursors,
+        on_served,
+        on_shown,
+        pages.flush,
+        settings,
+        on_fallback=metrics.count_fallback,
     )
 
 
@@ -418,6 +451,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         )
     keys = model_keys(None, settings.model_trusted_keys, settings.keys_dir, signs=False)
     cursors = CursorCodec(cursor_secrets(settings), timedelta(hours=settings.cursor_life_hours))
+    path = settings.experiments_file
+    experiments = None if path is None else ExperimentsFile(path)
     traces = open_traces(
         settings.otel_exporter_otlp_endpoint,
         service=settings.otel_service_name,
@@ -434,7 +469,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         with ExitStack() as stack:
             if traces is not None:
                 stack.callback(traces.close)
-            yield await to_thread.run_sync(bootstrap, settings, keys, cursors, metrics, stack)
+            yield await to_thread.run_sync(bootstrap, settings, keys, cursors, metrics, stack, experiments)
 
     options = ApiOptions(
         find_key=find_key,

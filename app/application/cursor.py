@@ -1,7 +1,8 @@
 """Cursors: where a list stands, sealed so that any replica can go on with it.
 
 A cursor has the posts that its list has shown. Once they take too many bytes, the list goes on in order of time, and
-the cursor has a position in it instead of the posts before the position.
+the cursor has a position in it instead of the posts before the position. It also has the variants of experiments that
+rank the list.
 
 The set of shown posts travels as the gaps between its sorted numbers. A long set is deflated: 1.4 bytes for each of
 2,000 posts of a million, and next to nothing for a list that was shown without gaps. A short set is stored in the same
@@ -31,6 +32,8 @@ from app.domain.feed.time_position import TimePosition
 
 _VERSION = 3
 _VERSION_WITH_POSITION = 4
+_VERSION_WITH_VARIANTS = 5  # and no position
+_VERSION_WITH_BOTH = 6
 _MAC_BYTES = 16
 _MAX_STORED_POSTS = 256  # of a set that is not compressed
 _TIMES = Struct(">Bqq")  # version, issued and started in microseconds since the epoch
@@ -47,6 +50,7 @@ class CursorState:
     started_at  when the first page of the list was made
     shown       (n,) int64 `seq` of the posts shown so far, rising, without repeats, none negative
     position    what follows in order of time is after it; None while the list may show any post that is not in `shown`
+    variant_ids  the variants that rank the list, at most 255 bytes (see RunningExperiments)
     """
 
     user: UUID
@@ -55,6 +59,7 @@ class CursorState:
     started_at: datetime
     shown: NDArray[np.int64]
     position: TimePosition | None = None
+    variant_ids: bytes = b""
 
 
 class CursorCodec:
@@ -69,9 +74,13 @@ class CursorCodec:
     def seal(self, state: CursorState) -> str:
         """An opaque token of URL-safe characters; equal states and secrets give equal tokens."""
         version = _VERSION if state.position is None else _VERSION_WITH_POSITION
+        if state.variant_ids:
+            version += _VERSION_WITH_VARIANTS - _VERSION
         payload = _TIMES.pack(version, _microseconds(state.issued_at), _microseconds(state.started_at))
         if state.position is not None:
             payload += _POSITION.pack(*state.position)
+        if state.variant_ids:
+            payload += bytes([len(state.variant_ids)]) + state.variant_ids
         payload += pack_set(state.shown)
         mac = _mac(self._keys[0], state.user, state.mode, payload)
         return urlsafe_b64encode(mac + payload).rstrip(b"=").decode("ascii")
@@ -102,16 +111,21 @@ class CursorCodec:
         if mode is None:
             raise InvalidCursor("the cursor was altered, or belongs to another user or mode")
         version, issued, started = _TIMES.unpack_from(payload)
-        if version not in (_VERSION, _VERSION_WITH_POSITION):
-            raise ExpiredCursor(f"the cursor is of version {version}, this service reads {_VERSION}")
+        if not _VERSION <= version <= _VERSION_WITH_BOTH:
+            raise ExpiredCursor(
+                f"the cursor is of version {version}, this service reads {_VERSION} to {_VERSION_WITH_BOTH}"
+            )
         issued_at = _EPOCH + issued * _MICROSECOND
         if now - issued_at > self._ttl:
             raise ExpiredCursor(f"the cursor was issued at {issued_at.isoformat()}")
         position, rest = None, payload[_TIMES.size :]
-        if version == _VERSION_WITH_POSITION:
+        if version in (_VERSION_WITH_POSITION, _VERSION_WITH_BOTH):
             position, rest = TimePosition(*_POSITION.unpack_from(rest)), rest[_POSITION.size :]
+        variant_ids = b""
+        if version >= _VERSION_WITH_VARIANTS:
+            variant_ids, rest = rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
         started_at = _EPOCH + started * _MICROSECOND
-        return CursorState(user, mode, issued_at, started_at, _unpack_set(rest), position)
+        return CursorState(user, mode, issued_at, started_at, _unpack_set(rest), position, variant_ids)
 
 
 def _microseconds(time: datetime) -> int:

@@ -1,6 +1,6 @@
 """A user's list of posts, extended page by page: ranked posts first, then the rest of the catalogue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
@@ -41,6 +41,7 @@ class FeedList:
     ranked_count number of the first posts of `listed`, which are listed by rank
     stored_seqs  numbers of the posts that follow `listed`
     memory_until the posts by time after it are read from storage; None: memory has all that there are
+    variants     the variants that rank the list to its end
     """
 
     mode: Mode
@@ -52,6 +53,7 @@ class FeedList:
     ranked_count: int = 0
     stored_seqs: list[int] = field(default_factory=list)
     memory_until: TimePosition | None = None
+    variants: Mapping[str, str] = field(default_factory=dict)
 
     def page(
         self,

@@ -15,8 +15,10 @@ from app.application.dto import RecommendationRequest
 from app.application.feed_list import FeedList
 from app.application.id_resolver import IdResolver
 from app.application.live_feed import LiveFeed
+from app.application.running_experiments import NO_VARIANTS, Variants
 from app.domain.feed.array_tree import key_array
 from app.domain.feed.state import FeedState
+from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.ranking.sink import ignored_impressions
 from app.domain.services.ranking_context import RankingContext
 
@@ -49,7 +51,8 @@ class FeedQuery:
         cursor = None
         if request.cursor is not None:
             cursor = cursors.open(request.cursor, user_id, request.mode, now)
-        options = request.mode, request.exclude_seen, request.shown, request.record
+        forced = None if request.variants is None else tuple(sorted(request.variants.items()))
+        options = request.mode, request.exclude_seen, request.shown, request.record, forced
         list_key = user_id.bytes, *options, _digest(excluded)
         return cls(request, user_id, excluded, cursor, now, list_key)
 
@@ -84,14 +87,23 @@ class FeedQuery:
             public_only=feed.public_only,
         )
 
-    def new_list(self, feed: LiveFeed, context: RankingContext, earlier: NDArray[np.intp]) -> FeedList:
-        """A list that starts now, or the rest of the list that the cursor started. The caller holds the lock."""
+    def new_list(
+        self,
+        pipeline: FeedPipeline,
+        context: RankingContext,
+        earlier: NDArray[np.intp],
+        variants: Variants = NO_VARIANTS,
+    ) -> FeedList:
+        """A list that starts now, or the rest of the list that the cursor started. The caller holds the lock.
+
+        `pipeline` is that of `variants`.
+        """
         mode, cursor = self.request.mode, self.cursor
         started_at = self.now if cursor is None else cursor.started_at
         position = None if cursor is None else cursor.position
         is_ranked = mode == "ranked" and position is None
-        ranked = feed.ranker.pipeline.rank(context) if is_ranked else None
-        return FeedList(mode, started_at, ranked, earlier, position)
+        ranked = pipeline.rank(context) if is_ranked else None
+        return FeedList(mode, started_at, ranked, earlier, position, variants=variants)
 
     def _excluded_rows(
         self, state: FeedState, user: int, earlier: NDArray[np.intp]

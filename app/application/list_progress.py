@@ -31,6 +31,7 @@ class ListProgress:
     start     the position that all posts by time of this list are after
     last      the last post in memory that is listed by time; None if there is none
     shown     (n,) int64 numbers of the posts, ascending, without repeats
+    variant_ids  as in CursorState
     known     numbers and creation times (seconds) of those in memory, in equal order
     """
 
@@ -43,6 +44,7 @@ class ListProgress:
     last: TimePosition | None
     shown: NDArray[np.int64]
     known: tuple[NDArray[np.int64], NDArray[np.float64]]
+    variant_ids: bytes = b""
 
     def cursor_state(
         self, stored: Sequence[StoredPost] = (), reached: TimePosition | None = None
@@ -62,7 +64,13 @@ class ListProgress:
             stored_before = [post.position.seq for post in stored if post.position >= position]
             shown = np.setdiff1d(shown, np.concatenate([self._known_before(position), stored_before]))
         return CursorState(
-            self.user_id, self.mode, self.now, self.started_at, shown.astype(np.int64), position
+            self.user_id,
+            self.mode,
+            self.now,
+            self.started_at,
+            shown.astype(np.int64),
+            position,
+            self.variant_ids,
         )
 
     def _last(self, stored: Sequence[StoredPost]) -> TimePosition:

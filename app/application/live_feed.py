@@ -9,23 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.feed_lock import FeedLock
+from app.application.running_experiments import NO_EXPERIMENTS, RunningExperiments
 from app.domain.feed.state import FeedState
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.pipeline import FeedPipeline
-from app.domain.services.stage_observer import StageObserver
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveRanker:
-    """The pipeline that ranks requests. `published` is its model; None if the pipeline needs no model."""
+    """The pipeline that ranks requests. `published` is its model; None if the pipeline needs no model.
+
+    experiments  have the pipelines of variants, for users of these
+    """
 
     pipeline: FeedPipeline
     published: PublishedModel | None = None
-
-    @classmethod
-    def of(cls, published: PublishedModel, state: FeedState, observer: StageObserver) -> "ActiveRanker":
-        """The ranker of a model for the rows that `state` has now. Raises InvalidArtifact."""
-        return cls(published.model.pipeline(state, observer), published)
+    experiments: RunningExperiments = NO_EXPERIMENTS
 
     @property
     def model_version(self) -> str | None:

@@ -19,6 +19,10 @@ class ExpiredCursor(DomainError):
     """A cursor older than its life."""
 
 
+class UnknownVariant(DomainError):
+    """A variant of an experiment that does not run."""
+
+
 class InvalidInteraction(DomainError):
     """An event with an invalid field: its time is out of range, or its metadata is too large."""
 

@@ -73,6 +73,11 @@ class Metrics:
             buckets=_LOCK_BUCKETS,
         )
         self._tracked = counter("ml_tracked_events", "Interactions received, by outcome", ["outcome"])
+        self._fallbacks = counter(
+            "ml_experiment_fallbacks",
+            "Pages that the served ranking ranked because a variant failed",
+            ["experiment", "variant"],
+        )
         for stage in STAGES:
             self._latency(stage)
         for outcome in ("stored", "duplicate", "refused", "unavailable"):
@@ -89,6 +94,10 @@ class Metrics:
     def count_response(self, source: str, status: int, mode: str) -> None:
         """Count one response of POST /recommendations/generate; a missing value is "none"."""
         self._responses(source, status, mode).inc()
+
+    def count_fallback(self, experiment: str, variant: str) -> None:
+        """Count a page of a variant that failed."""
+        self._fallbacks(experiment, variant).inc()
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one HTTP request; `route` is the path's template, so that there are few."""

@@ -18,6 +18,7 @@ from app.application.use_cases.report_seen import SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
 from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.use_cases.unfinished import Unfinished
+from app.application.workers.experiments_watcher import ExperimentSource
 from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import Impression, InteractionType, Post, User
@@ -116,6 +117,7 @@ class SmallService:
         clock: FixedClock | None = None,
         snapshots: SnapshotStore | None = None,
         live_posts: LivePostLimits = DEFAULT_LIMITS,
+        experiments: ExperimentSource | None = None,
     ) -> None:
         """`tables`, `clock` and `snapshots` may be shared by several services. `storage` replaces the adapters of the
         tables."""
@@ -148,7 +150,9 @@ class SmallService:
             self.intervals,
             snapshots=snapshots,
             live_posts=live_posts,
+            experiments=experiments,
         )
+        self.fallbacks: list[tuple[str, str]] = []
         self.use_cases = use_cases = build_use_cases(
             self.workers,
             self.storage,
@@ -160,6 +164,7 @@ class SmallService:
             lambda _user, _request_id: self.save_pages(),
             Settings(_env_file=None),
             lambda: self.cache_seconds,
+            lambda experiment, variant: self.fallbacks.append((experiment, variant)),
         )
         self.feed = self.workers.feed
         self._track = use_cases.track

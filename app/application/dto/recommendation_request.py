@@ -1,6 +1,6 @@
 """One request for recommendations, as the use case reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,8 @@ class RecommendationRequest:
     """Ids are as the caller gave them (see app.domain.ids). `request_id` identifies the response in impressions.
 
     Without `record`, nothing is stored of the page, and it does not count as shown. With `single_page`, no page follows
-    it: it has no cursor, and its list is not kept for offsets.
+    it: it has no cursor, and its list is not kept for offsets. `variants` of experiments replace those of the user, and
+    the page does not count in these experiments.
     """
 
     user_id: str
@@ -31,3 +32,4 @@ class RecommendationRequest:
     record: bool = True
     request_id: str = ""
     single_page: bool = False
+    variants: Mapping[str, str] | None = None

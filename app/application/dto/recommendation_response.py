@@ -1,7 +1,7 @@
 """One page of recommendations, as the use case returns it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ class RecommendationResponse:
     evidence      one true fact about each post and the user, None if there is none
     explanations  one for each post if the request has `explain`, else empty
     time_ordered  the page is newest first, and no later page of its list has a post newer than its last one
+    variants      the variants of experiments that ranked the page, by experiment
     """
 
     user_id: str
@@ -39,3 +40,4 @@ class RecommendationResponse:
     explanations: Sequence[Mapping[str, Any]] = ()
     post_seqs: Sequence[int] = ()
     time_ordered: bool = False
+    variants: Mapping[str, str] = field(default_factory=dict)

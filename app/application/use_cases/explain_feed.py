@@ -11,11 +11,12 @@ import numpy as np
 from app.application.cursor import CursorCodec
 from app.application.dto import Reason, RecommendationRequest
 from app.application.feed_query import FeedQuery
+from app.application.list_variants import variants_of
 from app.application.live_feed import LiveFeed
 from app.application.use_cases.give_feedback import ActiveControl
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.errors import UnknownPost, UnknownUser
-from app.domain.ranking.pipeline import Page, RankedList
+from app.domain.ranking.pipeline import FeedPipeline, Page, RankedList
 from app.domain.ranking.post_trace import PostTrace, sources_of, trace_post
 from app.domain.repositories.follow_repository import FollowRepository
 from app.domain.repositories.post_repository import PostRepository
@@ -110,6 +111,7 @@ class _Ranking:
 
     query: FeedQuery
     context: RankingContext
+    pipeline: FeedPipeline
     ranked: RankedList
     page: Page
 
@@ -192,14 +194,21 @@ class ExplainFeed:
         request = RecommendationRequest(user_id, limit, record=False)
         query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
         context = query.ranking_context(self.feed, _NO_ROWS)
-        feed_list = query.new_list(self.feed, context, _NO_ROWS)
-        page, _ = feed_list.page(self.feed.ranker.pipeline, context, query.start, query.stop)
+        pipeline = self._pipeline_of(query, context)
+        feed_list = query.new_list(pipeline, context, _NO_ROWS)
+        page, _ = feed_list.page(pipeline, context, query.start, query.stop)
         assert feed_list.ranked is not None, "a first page in mode `ranked`"
-        return _Ranking(query, context, feed_list.ranked, page)
+        return _Ranking(query, context, pipeline, feed_list.ranked, page)
+
+    def _pipeline_of(self, query: FeedQuery, context: RankingContext) -> FeedPipeline:
+        """The pipeline of the user's variants in the experiments."""
+        ranker = self.feed.ranker
+        variants = variants_of(query, self.feed, context.user)
+        return ranker.experiments.pipeline(variants, ranker.pipeline) or ranker.pipeline
 
     def _explain(self, ranking: _Ranking, row: int, key: UUID) -> PostExplanation:
         """The explanation of a live post."""
-        context, page, pipeline = ranking.context, ranking.page, self.feed.ranker.pipeline
+        context, page, pipeline = ranking.context, ranking.page, ranking.pipeline
         trace = trace_post(pipeline, context, ranking.ranked, row)
         places = (page.rows == row).nonzero()[0].tolist()
         verdict: Verdict
@@ -233,7 +242,7 @@ class ExplainFeed:
         )
 
     def _listed(self, ranking: _Ranking) -> list[ListedPost]:
-        context, page, pipeline = ranking.context, ranking.page, self.feed.ranker.pipeline
+        context, page, pipeline = ranking.context, ranking.page, ranking.pipeline
         sources = sources_of(pipeline, context, page.rows)
         score_parts = pipeline.explain(context, ranking.ranked, page.rows)
         state = context.state

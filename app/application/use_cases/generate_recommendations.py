@@ -7,12 +7,15 @@ from functools import partial
 from uuid import UUID
 
 import numpy as np
+import structlog
+from numpy.typing import NDArray
 
 from app.application.cursor import CursorCodec
 from app.application.dto import RecommendationRequest, RecommendationResponse, Source
 from app.application.feed_list import FeedList
 from app.application.feed_query import FeedQuery
 from app.application.list_progress import ListProgress, last_by_time
+from app.application.list_variants import NO_VARIANTS, Variants, variants_of
 from app.application.live_feed import LiveFeed
 from app.application.response_cache import ResponseCache, cache_validity
 from app.application.use_cases.returning_user import ReturningUser
@@ -27,6 +30,9 @@ from app.domain.services.ranking_context import RankingContext
 
 OnServed = Callable[[UUID, RecommendationResponse], None]
 OnShown = Callable[[Impression], None]
+OnFallback = Callable[[str, str], None]
+
+log = structlog.get_logger()
 
 
 @dataclass(eq=False)
@@ -35,7 +41,8 @@ class GenerateRecommendations:
 
     on_served  gets each ranked response to a known user, except cached ones; it must not block
     on_shown   gets each ranked page; it must not block
-    Neither gets a page without `record`.
+    on_fallback  gets the experiment and the name of each variant that failed
+    `on_served` and `on_shown` get no page without `record`.
     storage    has the posts that memory lacks; None without a database
     bring_back  reads the events of a user who is away into memory; raises StorageUnavailable
     """
@@ -48,14 +55,15 @@ class GenerateRecommendations:
     cache: ResponseCache
     storage: StoredPostRepository | None = None
     bring_back: Callable[[UUID], None] | None = None
+    on_fallback: OnFallback | None = None
 
     def __call__(
         self, request: RecommendationRequest
     ) -> RecommendationResponse | UnfinishedPage | ReturningUser:
         """Return one page without waiting, or what memory has of it if the rest of the page is in storage.
 
-        Of a user whose events are in storage, the whole page follows. Raises InvalidId, InvalidCursor, ExpiredCursor
-        and nothing else.
+        Of a user whose events are in storage, the whole page follows. Raises InvalidId, InvalidCursor, ExpiredCursor,
+        UnknownVariant and nothing else.
         """
         return self.at(request, self.clock.now())
 
@@ -75,16 +83,17 @@ class GenerateRecommendations:
             user = state.user_rows.get(query.user_id.bytes, -1)
             if user >= 0:
                 state.requested[user] = query.now.timestamp()
-            validity = cache_validity(self.feed, user, query.now.timestamp())
             self.cache.bind(state)
+            kept_list = self.cache.feed_list(query)
+            variants = variants_of(query, self.feed, user, kept_list)
+            validity = cache_validity(self.feed, user, query.now.timestamp()), tuple(variants.items())
             keeps_list = not query.request.single_page
             if keeps_list and (cached := self.cache.response(query, validity)) is not None:
                 self._report_shown(query, user, cached)
                 return self._reissue(cached, query)
             earlier = query.earlier_rows(state)
             context = query.ranking_context(self.feed, earlier)
-            feed_list = self.cache.feed_list(query) or query.new_list(self.feed, context, earlier)
-            page = self._respond(query, context, feed_list)
+            feed_list, page = self._ranked(query, context, earlier, kept_list, variants)
             response = None if isinstance(page, UnfinishedPage) else page
             if keeps_list:
                 self.cache.put(query, validity, feed_list, response)
@@ -92,6 +101,31 @@ class GenerateRecommendations:
             return page
         self._report(query, user, page)
         return page
+
+    def _ranked(
+        self,
+        query: FeedQuery,
+        context: RankingContext,
+        earlier: NDArray[np.intp],
+        kept_list: FeedList | None,
+        variants: Variants,
+    ) -> tuple[FeedList, RecommendationResponse | UnfinishedPage]:
+        """The list with the page, and the page; by the served ranking if that of the variants fails."""
+        control = self.feed.ranker.pipeline
+        pipeline = self.feed.ranker.experiments.pipeline(variants, control) if variants else control
+        try:
+            if pipeline is not None:
+                feed_list = kept_list or query.new_list(pipeline, context, earlier, variants)
+                return feed_list, self._respond(query, context, feed_list, pipeline, variants)
+        except Exception:
+            if pipeline is control:
+                raise
+            log.exception("experiment.variant_failed", variants=variants)
+        if self.on_fallback is not None:
+            for experiment, variant in variants.items():
+                self.on_fallback(experiment, variant)
+        feed_list = kept_list or query.new_list(control, context, earlier)
+        return feed_list, self._respond(query, context, feed_list, control, NO_VARIANTS)
 
     def _report(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
         self._report_shown(query, user, response)
@@ -114,6 +148,7 @@ class GenerateRecommendations:
                     posts=response.post_seqs,
                     reasons=response.reasons,
                     known_user=user >= 0,
+                    variants=response.variants if request.variants is None else NO_VARIANTS,
                 )
             )
 
@@ -123,14 +158,19 @@ class GenerateRecommendations:
         )
 
     def _respond(
-        self, query: FeedQuery, context: RankingContext, feed_list: FeedList
+        self,
+        query: FeedQuery,
+        context: RankingContext,
+        feed_list: FeedList,
+        pipeline: FeedPipeline,
+        variants: Variants,
     ) -> RecommendationResponse | UnfinishedPage:
         request, state, ranker = query.request, context.state, self.feed.ranker
         storage = self.storage if self.feed.database_ok and self.feed.has_controls else None
         oldest = None if state.complete_from is None else TimePosition.of(*state.complete_from)
         feed_list.memory_until = None if self.storage is None else oldest
         page, has_ended = feed_list.page(
-            ranker.pipeline,
+            pipeline,
             context,
             query.start,
             query.stop,
@@ -143,7 +183,9 @@ class GenerateRecommendations:
         needs_storage = has_ended and oldest is not None and storage is not None
         progress = next_cursor = None
         if needs_storage or not request.single_page:
-            progress = self._progress(query, context, feed_list, page)
+            kept = variants if request.variants is None else NO_VARIANTS  # forced ones are in each request
+            variant_ids = ranker.experiments.ids(kept) if kept else b""
+            progress = self._progress(query, context, feed_list, page, variant_ids)
         if progress is not None and not (exhausted or request.single_page):
             next_cursor = self.cursors.seal(progress.cursor_state())
         response = RecommendationResponse(
@@ -159,9 +201,10 @@ class GenerateRecommendations:
             model_version=ranker.model_version,
             generated_at=query.now,
             next_cursor=next_cursor,
-            explanations=feed_list.explain(ranker.pipeline, context, page) if request.explain else [],
+            explanations=feed_list.explain(pipeline, context, page) if request.explain else [],
             post_seqs=state.seq[page.rows].tolist(),
             time_ordered=feed_list.position is not None,
+            variants=variants,
         )
         if progress is None or not has_ended or oldest is None or storage is None:
             return response
@@ -176,14 +219,19 @@ class GenerateRecommendations:
             feed_list=feed_list,
             response=response,
             progress=progress,
-            unlisted=_unlisted(ranker.pipeline, context, feed_list, query.stop),
+            unlisted=_unlisted(pipeline, context, feed_list, query.stop),
             position=min(oldest, progress.start),
             threads=threads,
             originals=originals,
         )
 
     def _progress(
-        self, query: FeedQuery, context: RankingContext, feed_list: FeedList, page: Page
+        self,
+        query: FeedQuery,
+        context: RankingContext,
+        feed_list: FeedList,
+        page: Page,
+        variant_ids: bytes,
     ) -> ListProgress:
         """How far the list has come with this page; a cursor excludes the posts of all earlier pages as well."""
         state, cursor = context.state, query.cursor
@@ -205,6 +253,7 @@ class GenerateRecommendations:
             last_by_time(state, feed_list.listed.rows[feed_list.ranked_count : query.stop]),
             shown,
             (state.seq[known], state.created[known]),
+            variant_ids,
         )
 
 

@@ -41,6 +41,7 @@ class ServiceState:
     reconciliation    None before the first comparison of memory with the database
     warnings          tables of which the feed shows nothing, and workers that stopped
     stopped_workers   names of the background threads that ended, though the service runs
+    experiments_failing  EXPERIMENTS_FILE cannot be used, and the experiments of before run
     snapshot_*        of the last snapshot of the state; None before this process stored one
     """
 
@@ -67,6 +68,7 @@ class ServiceState:
     snapshot_seconds: float | None = None
     snapshot_bytes: int | None = None
     snapshot_failures: int = 0
+    experiments_failing: bool = False
 
     @property
     def model_loaded(self) -> bool:

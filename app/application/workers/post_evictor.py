@@ -8,7 +8,6 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from app.application.live_feed import ActiveRanker
 from app.application.workers.state_updater import StateUpdater
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.engaged_users import EngagedUsers
@@ -123,7 +122,7 @@ class PostEvictor:
         with updater.write_lock:
             published = feed.ranker.published
             # another pipeline, because that of a model refers to rows
-            ranker = published and ActiveRanker.of(published, state, updater.observer)
+            ranker = published and updater.new_ranker(published, state)
             with updater.change_lock, self._writing():
                 if feed.state is state:
                     feed.ranker = ranker or feed.ranker

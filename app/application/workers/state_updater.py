@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock, RLock
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.running_experiments import NO_EXPERIMENTS, RunningExperiments
 from app.application.workers.event_columns import (
     returned_events,
     unordered_pairs,
@@ -23,6 +25,7 @@ from app.application.workers.post_updates import PostUpdates
 from app.application.workers.removed_users import remove_pages, remove_users
 from app.application.workers.stored_lists import StoredLists
 from app.domain.entities import User
+from app.domain.experiments.experiment import Experiment
 from app.domain.feed.rebuilt_lists import short_lists
 from app.domain.feed.retraction import pairs_to_remove, set_account_created
 from app.domain.feed.shown_pages import ShownPage, record_pages
@@ -31,6 +34,7 @@ from app.domain.feed.state import FeedState
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.ranking.options import RankingOptions
+from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.entity_repository import EntityChange
 from app.domain.repositories.feed_log import FeedChanges, LogPosition, RowKeys
@@ -63,6 +67,7 @@ class StateUpdater:
     write_lock    held by a worker for several changes that belong together; requests never wait for it
     change_lock   held during one change of the state. Its holder may read all but impressions and caches without the
                   lock of the feed, because rankings change nothing else.
+    experiments   rank requests beside the model
     position      where the log continues after the state; None if only a full read can continue it
     events        the newest events in the state
     """
@@ -74,6 +79,7 @@ class StateUpdater:
     observer: StageObserver
     write_lock: Lock = field(default_factory=Lock, init=False)
     change_lock: RLock = field(default_factory=RLock, init=False)
+    experiments: Sequence[Experiment] = field(default=(), init=False)
     position: LogPosition | None = field(default=None, init=False)
     events: EventUpdates = field(default_factory=EventUpdates, init=False)
     lists: StoredLists = field(init=False)
@@ -98,14 +104,13 @@ class StateUpdater:
 
         Raises InvalidArtifact.
         """
-        if published is None:
-            pipeline = ranking_pipeline(self.options, None, None, self.observer)
-        else:
-            pipeline = published.model.pipeline(state, self.observer)
+        ranker = self.new_ranker(published, state)
         state.reserve(state.n_users, state.n_posts)
         # a first ranking computes what needs an array over all posts
-        pipeline.rank(RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0))))
-        ranker, before = ActiveRanker(pipeline, published), (self.feed.state, self.feed.ranker)
+        ranker.pipeline.rank(
+            RankingContext(state, -1, float(state.created[: state.n_posts].max(initial=0.0)))
+        )
+        before = self.feed.state, self.feed.ranker
         with self.change_lock:  # all at once, so that no event is lost or counted twice
             with self.feed.lock.writing("state"):
                 self.feed.state, self.feed.ranker = state, ranker
@@ -122,7 +127,7 @@ class StateUpdater:
         None: the state has them. Raises InvalidArtifact.
         """
         state = self.feed.state
-        ranker, before = ActiveRanker.of(published, state, self.observer), self.feed.ranker
+        ranker, before = self.new_ranker(published, state), self.feed.ranker
         with self.change_lock:
             text = state.text
             if vectors is not None:
@@ -132,6 +137,31 @@ class StateUpdater:
             with self.feed.lock.writing("model"):
                 state.text, self.feed.ranker = text, ranker
         del before, text_before  # as in `replace_state`
+
+    def replace_experiments(self, experiments: Sequence[Experiment]) -> None:
+        """Rank with these experiments."""
+        self.experiments = experiments
+        is_replaced = False
+        while not is_replaced:
+            state, before = self.feed.state, self.feed.ranker
+            ranker = self.new_ranker(before.published, state)
+            with self.change_lock, self.feed.lock.writing("experiments"):
+                is_replaced = self.feed.state is state and self.feed.ranker is before
+                if is_replaced:
+                    self.feed.ranker = ranker
+
+    def new_ranker(self, published: PublishedModel | None, state: FeedState) -> ActiveRanker:
+        """The ranker of a model, or of none, for the rows that `state` has now. Raises InvalidArtifact."""
+
+        def pipeline_with(changes: Mapping[str, Any]) -> FeedPipeline:
+            if published is None:
+                options = replace(self.options, **changes)
+                return ranking_pipeline(options, None, None, self.observer)
+            return published.model.pipeline(state, self.observer, changes)
+
+        experiments = self.experiments
+        running = RunningExperiments.build(experiments, pipeline_with) if experiments else NO_EXPERIMENTS
+        return ActiveRanker(pipeline_with({}), published, running)
 
     # -- changes -------------------------------------------------------------------------------------------------
 
@@ -301,7 +331,7 @@ class StateUpdater:
         published = self.feed.ranker.published
         if published is None:
             return
-        ranker = ActiveRanker.of(published, state, self.observer)
+        ranker = self.new_ranker(published, state)
         with self.change_lock, self.feed.lock.writing("users"):
             if self.feed.state is state and self.feed.ranker.published is published:
                 self.feed.ranker = ranker

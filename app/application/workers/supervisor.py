@@ -11,6 +11,7 @@ import structlog
 from app.application.live_feed import LiveFeed
 from app.application.use_cases.get_health_status import Database, Reconciliation, ServiceState
 from app.application.workers.database_watcher import CHECK_SECONDS, DatabaseWatcher
+from app.application.workers.experiments_watcher import ExperimentsWatcher
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
@@ -40,6 +41,7 @@ class WorkerSupervisor:
     impression_writer  saves the pages that were shown; None if they are not saved
     snapshot_writer    None without a database, or if no snapshots are stored
     database_watcher   None without a database
+    experiments_watcher  None without a file of experiments
     stopping           also ends long reads of the log
     """
 
@@ -56,6 +58,7 @@ class WorkerSupervisor:
     intervals: PollIntervals
     stopping: threading.Event
     database_watcher: DatabaseWatcher | None = None
+    experiments_watcher: ExperimentsWatcher | None = None
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
 
     def start(self) -> None:
@@ -105,6 +108,7 @@ class WorkerSupervisor:
         problems = [f"the worker {name} has stopped; restart the process" for name in stopped]
         snapshots = self.snapshot_writer
         stored = None if snapshots is None else snapshots.last
+        experiments = self.experiments_watcher
         return ServiceState(
             ready=True,
             has_controls=feed.has_controls,
@@ -129,6 +133,7 @@ class WorkerSupervisor:
             snapshot_seconds=None if stored is None else stored.seconds,
             snapshot_bytes=None if stored is None else stored.size_bytes,
             snapshot_failures=snapshots.failures if snapshots else 0,
+            experiments_failing=experiments.is_failing if experiments else False,
         )
 
     def _database(self) -> Database:
@@ -163,6 +168,8 @@ class WorkerSupervisor:
         if self.user_evictor is not None:
             yield "user-evictor", self.user_evictor.run, self.intervals.user_eviction_seconds
         yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
+        if self.experiments_watcher is not None:
+            yield "experiments-watcher", self.experiments_watcher.check, self.intervals.registry_seconds
         if self.writer is not None:
             yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS
         if self.impression_writer is not None:

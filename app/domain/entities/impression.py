@@ -1,7 +1,7 @@
 """One page of a feed that was shown to a user."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ class Impression:
     shown_at       aware time at which the page was made
     model_version  None without a model
     posts          numbers of the posts (`Post.seq`)
+    variants       of the experiments in which the page counts, by experiment
     known_user     false for new visitors, whom the service knows from their first event on
     """
 
@@ -27,3 +28,4 @@ class Impression:
     posts: Sequence[int]
     reasons: Sequence[Reason]
     known_user: bool = True
+    variants: Mapping[str, str] = field(default_factory=dict)

@@ -1,8 +1,9 @@
 """Ports of the running service: a trained model, and the source of published models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.services.stage_observer import StageObserver
+
+NO_CHANGES: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class RankingModel(Protocol):
@@ -36,8 +39,13 @@ class RankingModel(Protocol):
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
 
-    def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
-        """The pipeline that ranks `state`. Raises InvalidArtifact if the model has other inputs than this version."""
+    def pipeline(
+        self, state: FeedState, observer: StageObserver, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> FeedPipeline:
+        """The pipeline that ranks `state`, with `changes` of the options.
+
+        Raises InvalidArtifact if the model has other inputs than this version.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
         "interaction_weight_view": "Interaction weights",
         "count_window_minutes": "Counting people",
         "weight_collaborative": "Ranking",
+        "experiments_file": "Experiments",
         "live_posts": "Posts in memory",
         "cursor_life_hours": "Paging",
         "pool_size": "Time budgets of the database (client 3 s > server 0.8 s > pool 0.2 s)",
@@ -198,6 +199,9 @@ class Settings(BaseSettings):
     """Number of posts up to which every post is a candidate."""
     candidates: Annotated[int, Field(ge=20, le=10_000)] = _RANKING.candidates
     """Number of posts from each of the larger candidate sources."""
+
+    experiments_file: Path | None = None
+    """File (TOML) of experiments with the ranking, read again while the service runs. Unset: there are none."""
 
     live_posts: Annotated[int, Field(ge=1, le=100_000_000)] = DEFAULT_LIMITS.newest
     """Number of newest posts in memory: about 0.6 KiB each, and 62 bytes for each of its interactions."""

@@ -1,5 +1,6 @@
 """ImpressionRepository over PostgreSQL."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -32,11 +33,12 @@ _DAYS_AHEAD = 3
 # concurrent statements lock them in the same order and cannot deadlock.
 SAVE_STATEMENT: Final = """
 WITH added AS (
-    INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources)
-    SELECT given.user_id, given.time, request_id, mode, model_version, posts::integer[], sources
+    INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources, variants)
+    SELECT given.user_id, given.time, request_id, mode, model_version, posts::integer[], sources, variants::jsonb
     FROM unnest(
-        %s::uuid[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
-    ) AS given (user_id, known_user, time, request_id, mode, model_version, posts, sources)
+        %s::uuid[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::text[]
+    ) AS given (user_id, known_user, time, request_id, mode, model_version, posts, sources, variants)
     LEFT JOIN {feed_users} u ON u.id = given.user_id
     WHERE u.id IS NOT NULL OR NOT given.known_user
     RETURNING posts
@@ -234,4 +236,5 @@ def _parameters(one: Impression) -> tuple[object, ...]:
         one.model_version,
         f"{{{posts}}}",
         sources,
+        json.dumps(dict(one.variants)) if one.variants else None,
     )

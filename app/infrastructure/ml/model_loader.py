@@ -1,7 +1,7 @@
 """The served model: the content of an artefact as objects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from app.domain.feed.state import FeedState
 from app.domain.feed.trending_posts import TrendingPosts
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.model_interface import NO_CHANGES
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED
@@ -123,8 +124,11 @@ class ServedModel:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
         return self.text_space(texts)
 
-    def pipeline(self, state: FeedState, observer: StageObserver) -> FeedPipeline:
-        """The pipeline that ranks `state`. Raises InvalidArtifact if the model has other inputs than this version."""
+    def pipeline(
+        self, state: FeedState, observer: StageObserver, changes: Mapping[str, Any] = NO_CHANGES
+    ) -> FeedPipeline:
+        """As in RankingModel."""
+        options = replace(self.options, **changes) if changes else self.options
         users = state.user_rows.rows(key_array(self.user_keys)).astype(np.intp)
         recommender = NeighbourRecommender(
             self.collaborative_filter.without_users(np.flatnonzero(users < 0)),  # they were erased since
@@ -134,8 +138,6 @@ class ServedModel:
             max_events=MAX_COMPARED_EVENTS,
         )
         try:
-            return ranking_pipeline(
-                self.options, recommender, self.choice_model, observer, self.simple_ranking
-            )
+            return ranking_pipeline(options, recommender, self.choice_model, observer, self.simple_ranking)
         except ValueError as error:
             raise InvalidArtifact(str(error)) from error

@@ -65,6 +65,7 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
         400, "invalid_cursor", "The cursor cannot be used", "It was altered, or is another user's or mode's"
     ),
     errors.ExpiredCursor: Problem(410, "expired_cursor", "The cursor is too old", "Start the list again"),
+    errors.UnknownVariant: Problem(422, "unknown_variant", "There is no such variant"),
     errors.InvalidInteraction: Problem(422, "invalid_interaction", "An interaction cannot be stored"),
     errors.EventTooOld: Problem(422, "event_too_old", "An interaction is too old"),
     errors.ClockAhead: Problem(409, "clock_ahead", "The caller's clock is ahead"),

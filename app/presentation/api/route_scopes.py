@@ -45,6 +45,13 @@ ROUTE_SCOPES: Final[Mapping[str, Scope | None]] = {
 """Scopes by the path of the route; None: every key, or no key at all, as ApiKeyMiddleware decides."""
 
 
+def require_scope(connection: Connection, scope: Scope, use: str) -> None:
+    """Raise ProblemError if the key of a request has not the scope that `use` needs. A service without keys is open."""
+    key: ApiKey | None = connection.get("feed.key")
+    if key is not None and scope not in key.scopes:
+        raise ProblemError(MISSING_SCOPE, f"{use} needs a key with the scope {scope}")
+
+
 class ScopeGuard:
     """A route for keys with one scope, with the limit of the user in its path."""
 

@@ -30,6 +30,9 @@ RequestId = Annotated[
 LARGEST_OFFSET = 2**53 - 1  # what every JSON parser keeps exact
 
 
+VariantName = Annotated[str, Field(max_length=32)]
+
+
 class RequestContext(BaseModel):
     """How the list is made. Unknown keys are ignored."""
 
@@ -44,6 +47,12 @@ class RequestContext(BaseModel):
         "sink",
         description="Posts that were shown before without any engagement rank lower (`sink`), are excluded "
         "(`exclude`), or are ranked as all others (`ignore`); in mode `ranked`",
+    )
+    variants: dict[VariantName, VariantName] | None = Field(
+        None,
+        max_length=16,
+        description="Variants of experiments, by experiment, in place of those of the user; the page does not count in "
+        "the experiments. Send them with each page. Needs the scope `admin`",
     )
     record: bool = Field(
         True,
@@ -135,6 +144,9 @@ class AnswerMetadata(BaseModel):
     time_ordered: bool = Field(
         description="After a long scroll: this page is newest first, and later pages have older posts only"
     )
+    variants: dict[str, str] = Field(
+        description="The variants of experiments that ranked this page, by experiment"
+    )
 
 
 class GenerateResponse(BaseModel):
@@ -208,5 +220,6 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
         "next_cursor": "q83vEjRWeJq83vAB",
         "time_ordered": False,
+        "variants": {"more_exploration": "control"},
     },
 }

@@ -622,6 +622,13 @@ export interface components {
              * @description After a long scroll: this page is newest first, and later pages have older posts only
              */
             time_ordered: boolean;
+            /**
+             * Variants
+             * @description The variants of experiments that ranked this page, by experiment
+             */
+            variants: {
+                [key: string]: string;
+            };
         };
         /**
          * BatchResponse
@@ -1936,6 +1943,7 @@ export interface components {
              *       "mode": "ranked",
              *       "explain": false,
              *       "shown": "sink",
+             *       "variants": null,
              *       "record": true
              *     }
              */
@@ -2148,6 +2156,14 @@ export interface components {
              * @enum {string}
              */
             shown?: "sink" | "exclude" | "ignore";
+            /**
+             * Variants
+             * @description Variants of experiments, by experiment, in place of those of the user; the page does not count in the experiments. Send them with each page. Needs the scope `admin`
+             * @default null
+             */
+            variants?: {
+                [key: string]: string;
+            } | null;
             /**
              * Record
              * @description Whether the page counts as shown; false for a page that no user sees, as in shadow mode
@@ -2380,7 +2396,10 @@ export interface operations {
                      *         "exhausted": false,
                      *         "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
                      *         "next_cursor": "q83vEjRWeJq83vAB",
-                     *         "time_ordered": false
+                     *         "time_ordered": false,
+                     *         "variants": {
+                     *           "more_exploration": "control"
+                     *         }
                      *       }
                      *     }
                      */
@@ -2844,7 +2863,10 @@ export interface operations {
                      *             "exhausted": false,
                      *             "request_id": "5f0c4f6f2b4e4a55b2d2c5a7a3e1c9d0",
                      *             "next_cursor": "q83vEjRWeJq83vAB",
-                     *             "time_ordered": false
+                     *             "time_ordered": false,
+                     *             "variants": {
+                     *               "more_exploration": "control"
+                     *             }
                      *           }
                      *         }
                      *       ]

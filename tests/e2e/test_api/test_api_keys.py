@@ -50,6 +50,22 @@ def test_a_key_opens_the_routes_of_its_scopes_alone(api: httpx.Client) -> None:
         assert (plain.status_code == 403) == (needed == "admin"), path
 
 
+def test_forcing_a_variant_needs_the_scope_admin_beside_feed(running: Running) -> None:
+    keys = {sha256(b"both"): ApiKey("both", frozenset({"feed", "admin"}))}
+    keys[sha256(b"feed")] = ApiKey("feed", frozenset({"feed"}))
+    options = ApiOptions(find_key=keys.get)
+    body = {"user_id": "alice", "context": {"variants": {"order": "other"}}}
+    with served(create_api(options, Metrics(), running.open, version="1")) as client:
+        answers = [
+            client.post("/recommendations/generate", json=body, headers={"X-API-Key": key})
+            for key in ("feed", "both")
+        ]
+
+    assert problem(answers[0]) == (403, "missing_scope")
+    assert "context.variants needs a key with the scope admin" in answers[0].json()["detail"]
+    assert answers[1].status_code == 200
+
+
 def api_paths(api: httpx.Client) -> dict[str, dict[str, object]]:
     paths: dict[str, dict[str, object]] = api.get("/openapi.json", headers={"X-API-Key": "admin"}).json()[
         "paths"

@@ -77,6 +77,18 @@ def test_reports_add_up_and_a_repeated_report_changes_nothing(storage: Storage) 
     assert [reach.seen for reach in storage.impressions.reach(user_uuid("anna"))] == [0, 1, 1]
 
 
+def test_a_page_has_the_variants_of_the_experiments_that_it_counts_in(engine: Engine) -> None:
+    storage = Storage.on_postgres(engine, PUBLIC)
+    first, *_ = filled(storage)
+    variants = {"order": "other", "second": "control"}
+
+    storage.impressions.save([page("anna", [first]), replace(page("bert", [first]), variants=variants)])
+
+    with engine.connect() as connection:
+        query = "SELECT variants FROM impression ORDER BY variants NULLS FIRST"
+        assert connection.exec_driver_sql(query).scalars().all() == [None, variants]
+
+
 @pytest.mark.parametrize(("user", "request_id"), [("bert", "r1"), ("anna", "r2")])
 def test_only_the_users_own_pages_can_be_reported(storage: Storage, user: str, request_id: str) -> None:
     first, *_ = filled(storage)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.application.cursor import CursorCodec, CursorState
 from app.domain.errors import ExpiredCursor, InvalidCursor
+from app.domain.feed.time_position import TimePosition
 
 USER = UUID(int=7)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,16 +42,25 @@ moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.
     issued=moments,
     started=moments,
     mode=st.sampled_from(["ranked", "newest", "following"]),
+    position=st.none() | st.builds(TimePosition, st.integers(0, 2**50), st.integers(0, 2**50)),
+    variant_ids=st.binary(max_size=255),
 )
 def test_what_was_sealed_is_opened_as_it_was(
-    shown: set[int], issued: datetime, started: datetime, mode: str
+    shown: set[int],
+    issued: datetime,
+    started: datetime,
+    mode: str,
+    position: TimePosition | None,
+    variant_ids: bytes,
 ) -> None:
-    sealed = CODEC.seal(CursorState(USER, mode, issued, started, np.array(sorted(shown), dtype=np.int64)))
+    posts = np.array(sorted(shown), dtype=np.int64)
+    sealed = CODEC.seal(CursorState(USER, mode, issued, started, posts, position, variant_ids))
 
     opened = CODEC.open(sealed, USER, mode, issued + DAY)
 
     assert opened.shown.tolist() == sorted(shown)
     assert opened.shown.dtype == np.int64
+    assert (opened.position, opened.variant_ids) == (position, variant_ids)
     assert (opened.user, opened.mode, opened.issued_at, opened.started_at) == (USER, mode, issued, started)
 
 

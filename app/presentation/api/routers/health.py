@@ -118,6 +118,11 @@ class StateCollector(Collector):
             ("ml_feed_users", "Users in memory", health.users),
             ("ml_feed_posts", "Posts in memory", health.posts),
             ("ml_feed_interactions", "Interactions in memory", health.interactions),
+            (
+                "ml_experiments_file_failing",
+                "1 while EXPERIMENTS_FILE cannot be used and the experiments of before run",
+                health.experiments_failing,
+            ),
             ("ml_write_behind_waiting", "Answers waiting to be copied", health.write_behind_pending),
             (
                 "ml_impressions_waiting",

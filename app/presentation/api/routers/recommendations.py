@@ -16,7 +16,14 @@ from app.application.dto import Evidence
 from app.application.dto.recommendation_response import RecommendationResponse
 from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import UnfinishedPage
-from app.domain.errors import DomainError, ExpiredCursor, InvalidCursor, InvalidId, StorageUnavailable
+from app.domain.errors import (
+    DomainError,
+    ExpiredCursor,
+    InvalidCursor,
+    InvalidId,
+    StorageUnavailable,
+    UnknownVariant,
+)
 from app.presentation.api.call_limits import count_user
 from app.presentation.api.dependencies import ApiOptions, services_of
 from app.presentation.api.json_body import BODY_PROBLEMS, decode, read_body
@@ -28,6 +35,7 @@ from app.presentation.api.problems import (
     problem_of,
 )
 from app.presentation.api.request_threads import RequestThreads
+from app.presentation.api.route_scopes import require_scope
 from app.presentation.schemas.recommendation_schema import (
     EXAMPLE_ANSWER,
     GenerateRequest,
@@ -55,7 +63,9 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
                 "description": "A page; empty, and `exhausted`, when nothing is left",
                 "content": {"application/json": {"example": EXAMPLE_ANSWER}},
             },
-            **error_responses(*BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId, OVERLOADED),
+            **error_responses(
+                *BODY_PROBLEMS, InvalidCursor, ExpiredCursor, InvalidId, UnknownVariant, OVERLOADED
+            ),
         },
         openapi_extra={"requestBody": request_body(GenerateRequest.__name__)},
     )
@@ -68,6 +78,8 @@ def recommendations_router(options: ApiOptions, metrics: Metrics) -> APIRouter:
             query = decode(body, GenerateRequest)
             count_user(request.scope, query.user_id)
             mode = query.context.mode
+            if query.context.variants is not None:
+                require_scope(request.scope, "admin", "context.variants")
             page = services_of(request.scope).recommend(query.to_dto(request.scope["feed.request_id"]))
             response = page if isinstance(page, RecommendationResponse) else await completed(page, threads)
             ranked = perf_counter()
@@ -162,6 +174,7 @@ def encode(response: RecommendationResponse, request_id: str) -> bytes:
                 "request_id": request_id,
                 "next_cursor": response.next_cursor,
                 "time_ordered": response.time_ordered,
+                "variants": response.variants,
             },
         },
         option=orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY,

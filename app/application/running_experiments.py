@@ -1,0 +1,113 @@
+"""The experiments that run, and the pipelines of their variants."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import product
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from app.domain.errors import UnknownVariant
+from app.domain.experiments.experiment import Experiment, Variant
+from app.domain.ranking.pipeline import FeedPipeline
+
+log = structlog.get_logger()
+
+Variants = Mapping[str, str]
+"""Names of variants by the names of their experiments."""
+NO_VARIANTS: Final[Variants] = {}
+VARIANT_ID_BYTES: Final = 4
+
+_Pairs = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningExperiments:
+    """The enabled experiments, each a layer: a user has one variant of each.
+
+    configured   all experiments, also those that are not enabled
+    experiments  in the order of the file
+    pipelines    by the variants that change something; a pipeline that cannot be built is missing
+    """
+
+    configured: Sequence[Experiment] = ()
+    experiments: Sequence[Experiment] = ()
+    pipelines: Mapping[_Pairs, FeedPipeline] = field(default_factory=dict)
+    _by_id: Mapping[bytes, tuple[Experiment, Variant]] = field(default_factory=dict)
+
+    @classmethod
+    def build(
+        cls,
+        experiments: Sequence[Experiment],
+        pipeline_with: Callable[[Mapping[str, Any]], FeedPipeline],
+    ) -> "RunningExperiments":
+        """One pipeline for each combination of variants. `pipeline_with` builds that with some other options."""
+        enabled = [experiment for experiment in experiments if experiment.enabled]
+        pipelines: dict[_Pairs, FeedPipeline] = {}
+        for variants in product(*(experiment.variants for experiment in enabled)):
+            chosen = [pair for pair in zip(enabled, variants, strict=True) if pair[1].options]
+            pairs = frozenset((experiment.name, variant.name) for experiment, variant in chosen)
+            if not pairs or pairs in pipelines:
+                continue
+            options = {name: value for _, variant in chosen for name, value in variant.options.items()}
+            try:
+                pipelines[pairs] = pipeline_with(options)
+            except Exception:  # the served ranking must not fail because of a variant
+                log.exception("experiment.variant_not_built", variants=dict(pairs))
+        by_id = {_id_of(one, variant): (one, variant) for one in enabled for variant in one.variants}
+        return cls(experiments, enabled, pipelines, by_id)
+
+    def assigned(self, user: UUID, now: float) -> Variants:
+        """The variants of a user in a list that starts at `now` (seconds)."""
+        variants = {}
+        for experiment in self.experiments:
+            if experiment.has_new_lists_at(now) and (variant := experiment.variant_of(user)) is not None:
+                variants[experiment.name] = variant.name
+        return variants
+
+    def still_running(self, variants: Variants) -> Variants:
+        """Those of the variants of an earlier page that can still be served."""
+        return self.of_ids(self.ids(variants))
+
+    def ids(self, variants: Variants) -> bytes:
+        """The variants in VARIANT_ID_BYTES each, for a cursor. Those that do not run have none."""
+        found = [self._named(*pair) for pair in variants.items()]
+        return b"".join(_id_of(*pair) for pair in found if pair is not None)
+
+    def of_ids(self, ids: bytes) -> Variants:
+        """The variants with these ids, without those that do not run."""
+        given = (ids[start : start + VARIANT_ID_BYTES] for start in range(0, len(ids), VARIANT_ID_BYTES))
+        known = (self._by_id[one] for one in given if one in self._by_id)
+        return {experiment.name: variant.name for experiment, variant in known}
+
+    def checked(self, variants: Variants) -> Variants:
+        """The same variants. Raises UnknownVariant for one that does not run."""
+        for name, variant in variants.items():
+            if self._named(name, variant) is None:
+                raise UnknownVariant(f"no enabled experiment {name!r} has a variant {variant!r}")
+        return variants
+
+    def pipeline(self, variants: Variants, control: FeedPipeline) -> FeedPipeline | None:
+        """The pipeline of variants that run; `control` if they change nothing, and None if it could not be built."""
+        pairs = frozenset(
+            (experiment.name, variant.name)
+            for experiment, variant in filter(None, map(self._named, variants, variants.values()))
+            if variant.options
+        )
+        return self.pipelines.get(pairs) if pairs else control
+
+    def _named(self, name: str, variant: str) -> tuple[Experiment, Variant] | None:
+        for experiment in self.experiments:
+            if experiment.name == name and (found := experiment.variant(variant)) is not None:
+                return experiment, found
+        return None
+
+
+NO_EXPERIMENTS: Final = RunningExperiments()
+
+
+def _id_of(experiment: Experiment, variant: Variant) -> bytes:
+    named = f"{experiment.name}/{variant.name}".encode()
+    return blake2b(named, digest_size=VARIANT_ID_BYTES).digest()

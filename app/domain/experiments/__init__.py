@@ -1,0 +1,1 @@
+"""Experiments: which users get which variant of the ranking."""

@@ -1,0 +1,89 @@
+"""An experiment: variants of the ranking, each for a share of the users."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final
+from uuid import UUID
+
+VARIED_OPTIONS: Final = frozenset(
+    {
+        "trending_half_life_hours",
+        "author_repeat_factor",
+        "author_repeat_floor",
+        "exploration_share",
+        "not_interested_factor",
+        "not_interested_days",
+        "impression_sink_factor",
+        "impression_sink_hours",
+        "interest_factor",
+        "whole_catalogue",
+        "candidates",
+        "trending_source_half_lives_hours",
+        "exclude_sources",
+    }
+)
+"""The fields of RankingOptions that a variant may change. Others shape the feed in memory, which all variants share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One ranking of an experiment. `options` are RankingOptions that differ; none for the control."""
+
+    name: str
+    share: float
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Variants with shares of the users; a further share is held back and gets the ranking without the experiment.
+
+    salt            with another one, users are assigned again
+    variants        exactly one, the control, changes nothing; the shares add up to 1 together with `held_back`
+    start, end      seconds; new lists have the variants from `start` until `end`
+    primary_metric  the name of the metric that decides
+    guardrails      names of the metrics that must not get worse
+    window_days     days from the first exposure of a user whose events count
+    enabled         False switches the experiment off at once
+    """
+
+    name: str
+    salt: str
+    variants: Sequence[Variant]
+    held_back: float
+    start: float
+    end: float
+    primary_metric: str
+    guardrails: Sequence[str]
+    window_days: int
+    enabled: bool
+
+    @property
+    def control(self) -> Variant:
+        """The variant that changes nothing."""
+        return next(variant for variant in self.variants if not variant.options)
+
+    def variant(self, name: str) -> Variant | None:
+        """The variant of this name."""
+        return next((variant for variant in self.variants if variant.name == name), None)
+
+    def variant_of(self, user: UUID) -> Variant | None:
+        """The variant of a user, on every replica the same; None for a user who is held back."""
+        position = hash_position(self.salt, user)
+        for variant in self.variants:
+            position -= variant.share
+            if position < 0:
+                return variant
+        # without users who are held back, rounding may leave the last position over
+        return None if self.held_back else self.variants[-1]
+
+    def has_new_lists_at(self, now: float) -> bool:
+        """Whether lists that start at `now` (seconds) have the variants."""
+        return self.enabled and self.start <= now < self.end
+
+
+def hash_position(salt: str, user: UUID) -> float:
+    """A position in [0, 1) that depends on the salt and the user alone. Positions of two salts are independent."""
+    digest = blake2b(salt.encode() + user.bytes, digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / 2**53

@@ -1,0 +1,198 @@
+"""EXPERIMENTS_FILE: the experiments in TOML, read again while the service runs."""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import isclose, prod
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from app.domain.entities import InteractionType
+from app.domain.entities.control import ControlAction
+from app.domain.experiments.experiment import VARIED_OPTIONS, Experiment, Variant
+from app.infrastructure.config.ranking_settings import RANKING_BOUNDS
+from app.infrastructure.config.setting_types import Fraction
+from app.shared.exceptions import ConfigurationError
+
+MAX_COMBINATIONS: Final = 16
+"""Combinations of variants of the enabled experiments: each has a pipeline in memory."""
+_MAX_BYTES: Final = 1024**2
+_MAX_VARIANTS: Final = 10
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+class _VariantTable(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: _Name
+    share: Fraction
+    ranking: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_options(self) -> "_VariantTable":
+        for option, value in self.ranking.items():
+            if option not in VARIED_OPTIONS:
+                raise ValueError(
+                    f"ranking.{option}: is no option that a variant may change; "
+                    f"use some of {', '.join(sorted(VARIED_OPTIONS))}"
+                )
+            try:
+                self.ranking[option] = RANKING_BOUNDS[option].validate_python(value)
+            except ValidationError as error:
+                raise ValueError(f"ranking.{option}: {_first(error)[1]}; correct the value") from None
+        return self
+
+
+class _ExperimentTable(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: _Name
+    salt: Annotated[str, Field(min_length=1, max_length=64)]
+    start: AwareDatetime
+    end: AwareDatetime
+    primary_metric: InteractionType
+    guardrails: list[ControlAction] = Field(default_factory=list)
+    window_days: Annotated[int, Field(ge=1, le=90)] = 7
+    held_back: Fraction = 0.0
+    enabled: bool = True
+    variant: Annotated[list[_VariantTable], Field(min_length=2, max_length=_MAX_VARIANTS)]
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "_ExperimentTable":
+        names = [one.name for one in self.variant]
+        if len(set(names)) < len(names):
+            raise ValueError("two variants have the same name; rename one")
+        if sum(not one.ranking for one in self.variant) != 1:
+            raise ValueError(
+                "exactly one variant, the control, must change nothing; leave out `ranking` of one variant"
+            )
+        total = sum(one.share for one in self.variant) + self.held_back
+        if not isclose(total, 1.0, abs_tol=1e-9):
+            raise ValueError(f"the shares of the variants and held_back add up to {total:g}; make that 1")
+        if self.start >= self.end:
+            raise ValueError("start is not before end; correct one of them")
+        return self
+
+    def experiment(self) -> Experiment:
+        """The experiment of the table."""
+        return Experiment(
+            self.name,
+            self.salt,
+            [Variant(one.name, one.share, one.ranking) for one in self.variant],
+            self.held_back,
+            self.start.timestamp(),
+            self.end.timestamp(),
+            self.primary_metric,
+            self.guardrails,
+            self.window_days,
+            self.enabled,
+        )
+
+
+class ExperimentsFile:
+    """The experiments of the file: those of its last good version."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ConfigurationError if the file cannot be used."""
+        self._path = path
+        self.experiments = read_experiments(path)
+
+    def fingerprint(self) -> object:
+        """A value that changes with the file; None while there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def read(self) -> Sequence[Experiment]:
+        """The present experiments. Raises ValueError; then those of before stay."""
+        try:
+            self.experiments = read_experiments(self._path)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self.experiments
+
+
+def read_experiments(path: Path) -> Sequence[Experiment]:
+    """The experiments of a file. Raises ConfigurationError with place, problem and remedy."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(
+            f"EXPERIMENTS_FILE: {path}: {os.strerror(error.errno or 0)}; set the path of a file that can be read"
+        ) from None
+    if len(content) > _MAX_BYTES:
+        raise ConfigurationError(f"{path}: the file is larger than {_MAX_BYTES} bytes; is it the right one?")
+    try:
+        tables = tomllib.loads(content.decode())
+    except ValueError as error:  # also UnicodeDecodeError
+        raise ConfigurationError(f"{path}: is not TOML: {error}; correct this place") from None
+    return _experiments(tables, path)
+
+
+def _experiments(tables: Mapping[str, Any], path: Path) -> Sequence[Experiment]:
+    unknown = next((name for name in tables if name != "experiment"), None)
+    listed = tables.get("experiment", [])
+    if unknown is not None or not isinstance(listed, list):
+        raise ConfigurationError(
+            f"{path}: {unknown or 'experiment'}: begin each experiment with [[experiment]]"
+        )
+    found = []
+    for number, table in enumerate(listed, 1):
+        try:
+            found.append(_ExperimentTable.model_validate(table).experiment())
+        except ValidationError as error:
+            place, problem = _first(error)
+            name = table.get("name") if isinstance(table, dict) else None
+            named = f"experiment {name!r}" if isinstance(name, str) else f"[[experiment]] number {number}"
+            raise ConfigurationError(f"{path}: {named[:80]}: {place}{problem}") from None
+    try:
+        _check_layers(found)
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    return tuple(found)
+
+
+def _check_layers(experiments: Sequence[Experiment]) -> None:
+    """Raise ValueError if the experiments cannot run at the same time."""
+    names = [one.name for one in experiments]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two experiments have the name {twice!r}; rename one")
+    enabled = [one for one in experiments if one.enabled]
+    for one, other in combinations(enabled, 2):
+        if one.salt == other.salt:
+            raise ValueError(
+                f"experiments {one.name!r} and {other.name!r} have the same salt, so they would assign users alike; "
+                "change one"
+            )
+        if both := sorted(_changed_by(one) & _changed_by(other)):
+            raise ValueError(
+                f"experiments {one.name!r} and {other.name!r} both change {both[0]}; set `enabled = false` in one"
+            )
+    combined = prod(len(one.variants) for one in enabled)
+    if combined > MAX_COMBINATIONS:
+        raise ValueError(
+            f"the enabled experiments have {combined} combinations of variants, at most {MAX_COMBINATIONS} are "
+            "possible; set `enabled = false` in one"
+        )
+
+
+def _changed_by(experiment: Experiment) -> frozenset[str]:
+    return frozenset(option for variant in experiment.variants for option in variant.options)
+
+
+def _first(error: ValidationError) -> tuple[str, str]:
+    """The place of the first problem, ending with ": ", or empty; and the problem."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in first["loc"])
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        problem = "is missing; add it"
+    elif first["type"] == "extra_forbidden":
+        problem = "is not a known field; remove it"
+    return (f"{place}: " if place else ""), problem
