@@ -163,9 +163,8 @@ export class EventQueue {
       }
       this.options.store.remove(settled);
       if (settled.length < batch.length) {
-        const maxDelayMs = RETRY_DELAYS_MS[Math.min(this.failures, RETRY_DELAYS_MS.length - 1)] ?? BATCH_DELAY_MS;
         this.failures += 1;
-        this.scheduleFlush(maxDelayMs * (0.5 + this.random() / 2));
+        this.scheduleFlush(retryDelayMs(this.failures, this.random));
         return;
       }
     }
@@ -195,6 +194,12 @@ export class EventQueue {
     this.cancelTimer?.();
     this.cancelTimer = this.schedule(() => void this.flush(), delayMs);
   }
+}
+
+/** The time until the next attempt after so many failures in a row, from 1: up to 30 seconds, shortened at random. */
+export function retryDelayMs(failures: number, random: () => number = Math.random): number {
+  const maxDelayMs = RETRY_DELAYS_MS[Math.min(failures, RETRY_DELAYS_MS.length) - 1] ?? 0;
+  return maxDelayMs * (0.5 + random() / 2);
 }
 
 /** A random UUID. Works without `crypto.randomUUID` too, which browsers provide only to pages served over https. */
