@@ -1,90 +1,89 @@
 "use client";
 
-import { newUuid } from "@feed/client";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useId, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import type { PostWithUser } from "@/lib/feed/post";
+import type { Reply } from "@/lib/feed/reply";
+import { useEngagement } from "./events-provider";
 import { RelativeTime } from "./relative-time";
 import { Avatar } from "./ui/avatar";
 import { Button } from "./ui/button";
-import { TextField } from "./ui/text-field";
+import { useWriteQueue } from "./writing/use-write-queue";
+import type { WriteStates } from "./writing/write";
+import { WriteStatus } from "./writing/write-status";
+import { useWriteStates, useWrites } from "./writing/writes-provider";
+import { WritingForm } from "./writing/writing-form";
 
-interface Comment {
-  id: string;
-  author: string;
-  text: string;
-  createdAt: string;
+interface CommentsProps {
+  post: PostWithUser;
+  /** The page of the feed that showed the post. */
+  requestId: string | null;
 }
 
-const MAX_LENGTH = 500;
-
-/** The comments of a post and a form for a new one. */
-export function Comments({ postId, onComment }: { postId: string; onComment: (text: string) => void }) {
-  const client = useQueryClient();
-  const key = ["comments", postId];
+/** The replies to a post, those of the user that are on their way, and a form for a new one. */
+export function Comments({ post, requestId }: CommentsProps) {
+  const { post: write } = useWriteQueue();
+  const { deletion } = useWrites();
+  const states = useWriteStates((all) => all);
+  const ownComments = useEngagement(post.id).ownComments ?? post.ownComments ?? 0;
+  const parent = { id: post.id, ownComments };
   const { data, isPending, isError } = useQuery({
-    queryKey: key,
-    queryFn: async ({ signal }): Promise<Comment[]> => {
-      const response = await fetch(`/api/posts/${postId}/replies`, { signal });
-      if (!response.ok) throw new Error(`GET /api/posts/${postId}/replies: status ${response.status}`);
-      return ((await response.json()) as { replies: Comment[] }).replies;
+    queryKey: ["comments", post.id],
+    queryFn: async ({ signal }): Promise<Reply[]> => {
+      const response = await fetch(`/api/posts/${post.id}/replies`, { signal });
+      if (!response.ok) throw new Error(`GET /api/posts/${post.id}/replies: status ${response.status}`);
+      return ((await response.json()) as { replies: Reply[] }).replies;
     },
   });
-
-  const submit = (text: string) => {
-    onComment(text);
-    const comment = { id: newUuid(), author: "You", text, createdAt: new Date().toISOString() };
-    client.setQueryData<Comment[]>(key, (comments = []) => [...comments, comment]);
-  };
+  const replies = withWrites(data ?? [], states, post.id);
 
   return (
-    <section className="mt-1 mb-2 border-t border-line pt-2.5" aria-label="Comments">
-      {isError && <p className="text-sm text-soft">The comments are temporarily unavailable.</p>}
-      {!isPending && !isError && data.length === 0 && <p className="text-sm text-soft">No comments yet.</p>}
+    <section className="mt-1 mb-2 border-t border-line pt-2.5" aria-label="Replies">
+      {isError && <p className="text-sm text-soft">The replies are temporarily unavailable.</p>}
+      {!isPending && !isError && replies.length === 0 && <p className="text-sm text-soft">No replies yet.</p>}
       <ul>
-        {(data ?? []).map((comment) => (
-          <li key={comment.id} className="my-2 grid grid-cols-[1.625rem_minmax(0,1fr)] gap-2.5 text-md wrap-anywhere">
-            <Avatar id={comment.author} name={comment.author} size={26} />
-            <p>
-              <strong>{comment.author}</strong> <RelativeTime iso={comment.createdAt} />
-              <br />
-              {comment.text}
-            </p>
+        {replies.map(({ id, author, text, createdAt, own }) => (
+          <li key={id} className="my-2 grid grid-cols-[1.625rem_minmax(0,1fr)] gap-2.5 text-md wrap-anywhere">
+            <Avatar id={author} name={author} size={26} />
+            <div>
+              <p>
+                <strong>{author}</strong> <RelativeTime iso={createdAt} />
+              </p>
+              <p dir="auto" className="whitespace-pre-line">
+                {text}
+              </p>
+              {states[id] && !states[id].sent && <WriteStatus state={states[id]} />}
+              {own && (
+                <Button
+                  variant="quiet"
+                  size="small"
+                  className="-ml-3.5"
+                  onClick={() => deletion.setState({ asked: { id, kind: "reply", parent } })}
+                >
+                  Delete
+                </Button>
+              )}
+            </div>
           </li>
         ))}
       </ul>
-      <CommentForm onSubmit={submit} />
+      <WritingForm
+        label="Your reply"
+        placeholder="Write a reply"
+        submitLabel="Reply"
+        onSubmit={(text) => void write({ text, reply_to: post.id, request_id: requestId }, parent)}
+      />
     </section>
   );
 }
 
-function CommentForm({ onSubmit }: { onSubmit: (text: string) => void }) {
-  const [text, setText] = useState("");
-  const inputId = useId();
-
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (text.trim() === "") return;
-    onSubmit(text.trim());
-    setText("");
-  };
-
-  return (
-    <form onSubmit={submit} className="mt-2.5 flex gap-2">
-      <label htmlFor={inputId} className="sr-only">
-        Your comment
-      </label>
-      <TextField
-        className="flex-1"
-        id={inputId}
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-        maxLength={MAX_LENGTH}
-        placeholder="Add a comment"
-        autoComplete="off"
-      />
-      <Button type="submit" disabled={text.trim() === ""}>
-        Post
-      </Button>
-    </form>
+/** The stored replies with those of the user that are on their way, and without those that the user has deleted. */
+function withWrites(stored: Reply[], states: WriteStates, postId: string): Reply[] {
+  const storedIds = new Set(stored.map(({ id }) => id));
+  const written = Object.values(states).flatMap(({ id, post, createdAt, sent }): Reply[] =>
+    post?.reply_to !== postId || storedIds.has(id)
+      ? []
+      : [{ id, author: "You", text: post.text, createdAt, own: sent, isPost: true }],
   );
+  const isDeleted = ({ id }: Reply) => states[id]?.post === null && states[id].rejection === null;
+  return [...stored.filter((reply) => !isDeleted(reply)), ...written];
 }

@@ -1,25 +1,17 @@
 "use client";
 
-import {
-  BrowserEventStore,
-  type Delivery,
-  EventQueue,
-  type FeedEvent,
-  type InteractionType,
-  MemoryEventStore,
-  SeenReporter,
-  ViewTracker,
-} from "@feed/client";
+import type { InteractionType, ViewTracker } from "@feed/client";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
 import { createStore, type StoreApi, useStore } from "zustand";
-import { postJson } from "./post-json";
+import { EventSender } from "./event-sender";
 
 /** The user's actions on this page. The counts from the server do not include them yet. */
 export interface LocalEngagement {
   /** True after a like and false after its removal; undefined without either. */
   liked?: boolean;
   shared?: boolean;
-  comments?: number;
+  /** The number of the user's own comments and replies. */
+  ownComments?: number;
 }
 
 interface EventsContext {
@@ -28,12 +20,16 @@ interface EventsContext {
   tracker: ViewTracker | null;
   /** The user's actions on this page by post. `useEngagement` reads those with one post. */
   engagements: StoreApi<Readonly<Record<string, LocalEngagement>>>;
+  /** The number of likes and shares that could not be sent yet. */
+  unsent: StoreApi<{ count: number }>;
   /** Adds an event to the queue. */
   record: (
     postId: string,
     type: Exclude<InteractionType, "view">,
     details?: { requestId?: string | null; metadata?: Record<string, unknown> },
   ) => void;
+  /** Counts a reply that was stored or deleted. `ownBefore` is the number of the user's own replies at that time. */
+  countReplies: (postId: string, ownBefore: number, change: 1 | -1) => void;
   /** Removes the user's like from a post. Restores it and throws if the server does not confirm the removal. */
   unlike: (postId: string) => Promise<void>;
   /** Sends pending events. Resolves when they are sent, or after `timeoutMs`. */
@@ -43,10 +39,6 @@ interface EventsContext {
 }
 
 const Context = createContext<EventsContext | null>(null);
-const ENDPOINT = "/api/events";
-const SEEN_ENDPOINT = "/api/impressions";
-const RETRACTION_ENDPOINT = "/api/events/retract";
-const SEND_TIMEOUT_MS = 5000;
 const END_SESSION_TIMEOUT_MS = 1500;
 const NO_ENGAGEMENT: LocalEngagement = {};
 
@@ -65,8 +57,18 @@ export function useEngagement(postId: string): LocalEngagement {
 export function EventsProvider({ user, children }: { user: string; children: ReactNode }) {
   const sender = useMemo(() => (typeof window === "undefined" ? null : new EventSender(user)), [user]);
   const [engagements] = useState(() => createStore<Readonly<Record<string, LocalEngagement>>>(() => ({})));
+  const [unsent] = useState(() => createStore(() => ({ count: 0 })));
 
-  useEffect(() => sender?.start(), [sender]);
+  useEffect(() => {
+    if (!sender) return;
+    // The HTML does not have what an earlier page has left in the queue.
+    for (const { post_id, interaction_type } of sender.unsentActions()) {
+      engagements.setState((previous) => ({
+        [post_id]: withAction(previous[post_id] ?? NO_ENGAGEMENT, interaction_type),
+      }));
+    }
+    return sender.start((count) => unsent.setState({ count }));
+  }, [sender, engagements, unsent]);
 
   const record = useCallback<EventsContext["record"]>(
     (postId, type, { requestId = null, metadata } = {}) => {
@@ -75,6 +77,14 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
       engagements.setState((previous) => ({ [postId]: withAction(previous[postId] ?? NO_ENGAGEMENT, type) }));
     },
     [sender, engagements],
+  );
+
+  const countReplies = useCallback<EventsContext["countReplies"]>(
+    (postId, ownBefore, change) =>
+      engagements.setState(({ [postId]: engagement }) => ({
+        [postId]: { ...engagement, ownComments: (engagement?.ownComments ?? ownBefore) + change },
+      })),
+    [engagements],
   );
 
   const unlike = useCallback<EventsContext["unlike"]>(
@@ -98,7 +108,9 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
       user,
       tracker: sender?.tracker ?? null,
       engagements,
+      unsent,
       record,
+      countReplies,
       unlike,
       flush,
       endSession: async () => {
@@ -107,113 +119,11 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
         sender?.queue.close();
       },
     };
-  }, [user, sender, engagements, record, unlike]);
+  }, [user, sender, engagements, unsent, record, countReplies, unlike]);
 
   return <Context.Provider value={value}>{children}</Context.Provider>;
 }
 
-function withAction({ liked, shared, comments = 0 }: LocalEngagement, type: InteractionType): LocalEngagement {
-  return {
-    liked: type === "like" ? true : liked,
-    shared: shared || type === "share",
-    comments: comments + (type === "comment" ? 1 : 0),
-  };
-}
-
-/** Sends the events of one user and what they saw, and the rest of both when the page is hidden or closed. */
-class EventSender {
-  readonly queue: EventQueue;
-  readonly tracker: ViewTracker;
-  private readonly seen: SeenReporter;
-
-  constructor(private readonly user: string) {
-    this.queue = new EventQueue({
-      store: openEventStore(user),
-      send: (events) => send(user, events),
-      beacon: (events) => sendBeacon(ENDPOINT, requestBody(user, events)),
-    });
-    this.seen = new SeenReporter({
-      send: (pages) => postJson(SEEN_ENDPOINT, { user, pages }),
-      beacon: (pages) => sendBeacon(SEEN_ENDPOINT, JSON.stringify({ user, pages })),
-    });
-    this.tracker = new ViewTracker({
-      queue: this.queue,
-      onVisible: (postId, requestId) => this.seen.add(postId, requestId),
-    });
-  }
-
-  /** Opens the queue and listens to the events of the page. Returns a function that stops both. */
-  start(): () => void {
-    const sendAll = () => {
-      this.tracker.finalizeAll();
-      this.queue.sendBeacons();
-      this.seen.sendBeacon();
-    };
-    const onVisibilityChange = () => {
-      if (document.visibilityState === "hidden") sendAll();
-    };
-    const onOnline = () => void this.queue.flush();
-    this.queue.open();
-    addEventListener("pagehide", sendAll);
-    // A reload requests the next page before `pagehide`, and that page must not show again what was viewed here.
-    addEventListener("beforeunload", sendAll);
-    addEventListener("online", onOnline);
-    document.addEventListener("visibilitychange", onVisibilityChange);
-    return () => {
-      removeEventListener("pagehide", sendAll);
-      removeEventListener("beforeunload", sendAll);
-      removeEventListener("online", onOnline);
-      document.removeEventListener("visibilitychange", onVisibilityChange);
-      this.queue.close();
-    };
-  }
-
-  /** Takes back the user's events of a type with a post. Pending ones are not sent. Throws if that fails. */
-  async retract(postId: string, type: InteractionType): Promise<void> {
-    const withdrawn = await this.queue.withdraw((event) => event.post_id === postId && event.interaction_type === type);
-    try {
-      await postJson(RETRACTION_ENDPOINT, { user: this.user, post_id: postId, interaction_type: type });
-    } catch (error) {
-      for (const event of withdrawn) this.queue.add(event);
-      throw error;
-    }
-  }
-
-  /** Sends pending events. Resolves when they are sent, or after `timeoutMs`. */
-  async flush(timeoutMs: number): Promise<void> {
-    const sent = Promise.all([this.seen.flush(), this.queue.pendingCount > 0 && this.queue.flush()]);
-    await Promise.race([sent, new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]);
-  }
-}
-
-function openEventStore(user: string) {
-  try {
-    return new BrowserEventStore(localStorage, user);
-  } catch {
-    return new MemoryEventStore(); // the browser forbids storage
-  }
-}
-
-function sendBeacon(endpoint: string, body: string): boolean {
-  return navigator.sendBeacon(endpoint, new Blob([body], { type: "application/json" }));
-}
-
-function requestBody(user: string, events: FeedEvent[]): string {
-  return JSON.stringify({ user, events, sent_at: new Date().toISOString() });
-}
-
-async function send(user: string, events: FeedEvent[]): Promise<Delivery> {
-  const response = await fetch(ENDPOINT, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: requestBody(user, events),
-    signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-  });
-  const body = (await response.json()) as { settled?: string[]; code?: string };
-  if (response.status === 202 && Array.isArray(body.settled)) return { settled: body.settled };
-  if (body.code !== "invalid_events") throw new Error(`POST ${ENDPOINT}: status ${response.status}`);
-  // A malformed event, for example from an older version of this page, must not block the other events.
-  if (events.length === 1) return { settled: events.map((event) => event.event_id) };
-  const results = await Promise.all(events.map((event) => send(user, [event])));
-  return { settled: results.flatMap(({ settled }) => settled) };
+function withAction(before: LocalEngagement, type: InteractionType): LocalEngagement {
+  return { ...before, ...(type === "like" && { liked: true }), ...(type === "share" && { shared: true }) };
 }

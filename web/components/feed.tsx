@@ -22,6 +22,7 @@ import { Skeletons } from "./skeletons";
 import { Button } from "./ui/button";
 import { IconButton } from "./ui/icon-button";
 import { type Recovery, useRecovery } from "./use-recovery";
+import { OwnWritesOnDemand } from "./writing/own-writes-on-demand";
 
 /** A new list is requested after pending events, feedback and follows are sent, or after this time. */
 const FLUSH_TIMEOUT_MS = 800;
@@ -100,6 +101,7 @@ export function Feed({ first }: { first: ServerPage | null }) {
         )}
       </div>
       <SourceNote degraded={feed.lastPage?.degraded ?? false} recovery={recovery} />
+      <OwnWritesOnDemand />
       <ListPosition key={mode} list={`feed/${user}/${mode}`}>
         <List feed={feed} mode={mode} announce={announce} />
       </ListPosition>

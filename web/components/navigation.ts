@@ -1,4 +1,4 @@
-import { Gauge, Heart, History, House, type LucideIcon, Search, Settings, UserRound } from "lucide-react";
+import { Gauge, Heart, History, House, type LucideIcon, Search, Settings, SquarePen, UserRound } from "lucide-react";
 import { profilePath } from "@/lib/feed/profile";
 import { config } from "@/lib/platform/config";
 
@@ -18,6 +18,7 @@ export function navigationEntries(viewerId: string | null): NavigationEntry[] {
   const profile = { label: "Profile", icon: UserRound, inBar: true };
   return [
     { href: "/", label: "Home", icon: House, inBar: true },
+    { href: "/compose", label: "New post", icon: SquarePen, inBar: true, shortcut: "n" },
     { href: "/search", label: "Search", icon: Search, inBar: true, shortcut: "/" },
     ...(viewerId === null ? [] : [{ href: profilePath(viewerId), ...profile }]),
     { href: "/seen", label: "Recently seen", icon: History, inBar: false },

@@ -1,15 +1,15 @@
 "use client";
 
-import { Heart, MessageSquare, Send } from "lucide-react";
 import Link from "next/link";
 import { useCallback, useEffect, useId, useRef, useState } from "react";
 import type { PostAuthor, PostWithUser } from "@/lib/feed/post";
 import { profilePath, tagPath } from "@/lib/feed/profile";
-import { useEngagement, useEvents } from "./events-provider";
+import { useEvents } from "./events-provider";
 import { Explanation } from "./explanation";
 import { useIsFollowing } from "./follows-provider";
 import { useLeftPost } from "./list-position";
 import { useFarHeight } from "./near-screen";
+import { type ActionProps, PostActions } from "./post-actions";
 import { pathOf } from "./post-link";
 import { PostMenu } from "./post-menu";
 import { PostText } from "./post-text";
@@ -18,6 +18,7 @@ import { RelativeTime } from "./relative-time";
 import { Avatar } from "./ui/avatar";
 import { cn } from "./ui/cn";
 import { useLoadOnFirstUse } from "./ui/load-on-first-use";
+import { OriginalPost } from "./writing/original-post";
 
 const MAX_TAGS = 5;
 /** The posts after these are near the screen only after the user has scrolled. */
@@ -27,8 +28,6 @@ const UNKNOWN_AUTHOR = "Unknown author";
 /** The browser lays out a post when it comes near the screen. */
 const POST =
   "grid grid-cols-[2.5rem_minmax(0,1fr)] gap-x-3 border-b border-line px-gutter pt-row pb-1.5 -outline-offset-3 [contain-intrinsic-size:auto_180px] [content-visibility:auto]";
-const ACTION =
-  "inline-flex h-9.5 min-w-11 items-center gap-1.5 rounded-full px-2.5 text-sm text-soft tabular-nums transition-colors hover:bg-sunken hover:text-ink";
 
 export interface PostCardProps {
   post: PostWithUser;
@@ -45,7 +44,7 @@ export interface PostCardProps {
  * a long list remains small, and "find in page" and screen readers still have every post.
  */
 export function PostCard({ post, requestId, position = 0, single = false, announce }: PostCardProps) {
-  const { tracker, record } = useEvents();
+  const { tracker } = useEvents();
   const [commentsOpen, setCommentsOpen] = useState(single);
   const [hasFocus, setHasFocus] = useState(false);
   const element = useRef<HTMLElement>(null);
@@ -59,11 +58,6 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
   useEffect(() => {
     if (element.current && tracker) return tracker.watch(element.current, post.id, requestId);
   }, [tracker, post.id, requestId]);
-
-  const addComment = (text: string) => {
-    record(post.id, "comment", { requestId, metadata: { text } });
-    announce("Comment posted");
-  };
 
   return (
     <article
@@ -91,23 +85,21 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
           whole={single}
           plain={isFar}
         />
+        {post.original && !isFar && <OriginalPost original={post.original} />}
         {!isFar && (
           <>
             <Tags tags={post.tags} />
             <Why post={post} />
-            {/* Its size does not depend on the counts, so a like needs no layout of the list around it. */}
-            <footer className="mt-1 -ml-2.5 flex h-9.5 items-center gap-0.5 [contain:layout_size]">
-              <LikeButton post={post} requestId={requestId} announce={announce} />
-              <CommentsButton
-                post={post}
-                open={commentsOpen}
-                controls={ids.comments}
-                onToggle={() => setCommentsOpen((open) => !open)}
-              />
-              <ShareButton post={post} requestId={requestId} announce={announce} />
-            </footer>
+            <PostActions
+              post={post}
+              requestId={requestId}
+              announce={announce}
+              commentsOpen={commentsOpen}
+              commentsId={ids.comments}
+              onToggleComments={() => setCommentsOpen((open) => !open)}
+            />
             <div id={ids.comments}>
-              {commentsOpen && <CommentsOnDemand postId={post.id} onComment={addComment} announce={announce} />}
+              {commentsOpen && <CommentsOnDemand post={post} requestId={requestId} announce={announce} />}
             </div>
           </>
         )}
@@ -118,14 +110,8 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
 
 const loadComments = () => import("./comments").then((module) => module.Comments);
 
-interface CommentsOnDemandProps {
-  postId: string;
-  onComment: (text: string) => void;
-  announce: (message: string) => void;
-}
-
 /** The comments of a post. Their script is loaded when they are first opened. */
-function CommentsOnDemand({ announce, ...props }: CommentsOnDemandProps) {
+function CommentsOnDemand({ announce, ...props }: ActionProps) {
   const onFailure = useCallback(() => announce("The comments could not be loaded. Please try again."), [announce]);
   const Loaded = useLoadOnFirstUse(true, loadComments, onFailure);
   return Loaded && <Loaded {...props} />;
@@ -140,8 +126,6 @@ function Why({ post }: { post: PostWithUser }) {
   else if (why.kind === "followed_author") why = { kind: "recommended" };
   return <Explanation postId={post.id} sentence={whySentence(why, post.author?.name ?? null)} />;
 }
-
-type ActionProps = Pick<PostCardProps, "post" | "requestId" | "announce">;
 
 function PostHeader({ post, requestId, authorElementId, announce }: ActionProps & { authorElementId: string }) {
   const { record } = useEvents();
@@ -199,98 +183,4 @@ function Tags({ tags }: { tags: string[] }) {
       ))}
     </ul>
   );
-}
-
-function LikeButton({ post, requestId, announce }: ActionProps) {
-  const { record, unlike } = useEvents();
-  const liked = useEngagement(post.id).liked ?? post.liked;
-  const count = Math.max(0, post.likeCount + Number(liked) - Number(post.liked));
-  const unlikeIsPending = useRef(false);
-  const toggle = async () => {
-    if (unlikeIsPending.current) return; // a new like must not arrive before the old one is removed
-    if (!liked) {
-      record(post.id, "like", { requestId });
-      announce("Liked");
-      return;
-    }
-    unlikeIsPending.current = true;
-    try {
-      announce("Like removed");
-      await unlike(post.id);
-    } catch {
-      announce("The like could not be removed. Please try again.");
-    } finally {
-      unlikeIsPending.current = false;
-    }
-  };
-  return (
-    <button
-      type="button"
-      className={cn(ACTION, "like aria-pressed:text-accent")}
-      aria-keyshortcuts="l"
-      aria-pressed={liked}
-      aria-label={`Like, ${pluralise(count, "like")}`}
-      onClick={() => void toggle()}
-    >
-      <Heart size={20} fill={liked ? "currentColor" : "none"} />
-      <Count value={count} />
-    </button>
-  );
-}
-
-interface CommentsButtonProps {
-  post: PostWithUser;
-  open: boolean;
-  /** The id of the element that the button opens. */
-  controls: string;
-  onToggle: () => void;
-}
-
-function CommentsButton({ post, open, controls, onToggle }: CommentsButtonProps) {
-  const count = post.commentCount + (useEngagement(post.id).comments ?? 0);
-  return (
-    <button
-      type="button"
-      className={ACTION}
-      aria-keyshortcuts="r"
-      aria-expanded={open}
-      aria-controls={controls}
-      aria-label={`Comments, ${pluralise(count, "comment")}`}
-      onClick={onToggle}
-    >
-      <MessageSquare size={20} />
-      <Count value={count} />
-    </button>
-  );
-}
-
-function ShareButton({ post, requestId, announce }: ActionProps) {
-  const { record } = useEvents();
-  const sharedHere = useEngagement(post.id).shared === true && !post.shared;
-  const count = post.shareCount + (sharedHere ? 1 : 0);
-  const share = async () => {
-    const { sharePost } = await import("./share-post");
-    if (await sharePost(post, announce)) record(post.id, "share", { requestId });
-  };
-  return (
-    <button
-      type="button"
-      className={ACTION}
-      aria-label={`Share, ${pluralise(count, "share")}`}
-      onClick={() => void share().catch(() => announce("The link could not be shared. Please try again."))}
-    >
-      <Send size={20} />
-      <Count value={count} />
-    </button>
-  );
-}
-
-const COMPACT_FORMAT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-
-function Count({ value }: { value: number }) {
-  return <span>{value > 0 ? COMPACT_FORMAT.format(value) : ""}</span>;
-}
-
-function pluralise(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

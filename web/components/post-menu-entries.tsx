@@ -10,6 +10,7 @@ import { pathOf } from "./post-link";
 import { copyLink } from "./share-post";
 import { MenuContent } from "./ui/menu-content";
 import type { MenuEntry } from "./ui/menu-entry";
+import { useWrites } from "./writing/writes-provider";
 
 interface PostMenuEntriesProps {
   post: PostWithUser;
@@ -25,6 +26,7 @@ const NOT_SAVED = "This could not be saved. Please try again.";
 export function PostMenuEntries({ post, requestId, announce, anchor, onClose }: PostMenuEntriesProps) {
   const { user, record } = useEvents();
   const { dismiss } = useFeedback();
+  const { deletion } = useWrites();
   const follow = useFollowEntry(post, announce);
   const entries: MenuEntry[] = feedbackChoices(post, user).map(({ action, label }) => ({
     label,
@@ -39,6 +41,13 @@ export function PostMenuEntries({ post, requestId, announce, anchor, onClose }: 
       onSelect: () => record(post.id, "click", { requestId }),
     },
   );
+  if (post.author?.id === user) {
+    entries.push({
+      label: "Delete post",
+      danger: true,
+      onSelect: () => deletion.setState({ asked: { id: post.id, kind: "post" } }),
+    });
+  }
   return <MenuContent label="More actions" entries={entries} anchor={anchor} onClose={onClose} />;
 }
 

@@ -5,6 +5,9 @@ import { type ReactNode, useState } from "react";
 import { EventsProvider } from "./events-provider";
 import { FeedbackProvider } from "./feedback-provider";
 import { FollowsProvider } from "./follows-provider";
+import { DeleteOnDemand } from "./writing/delete-on-demand";
+import { UnsentLine } from "./writing/unsent-line";
+import { WritesProvider } from "./writing/writes-provider";
 
 /** What the posts of all pages share: the cache of lists, and the actions of the user. A page below finds them with hooks. */
 export function Providers({ user, children }: { user: string; children: ReactNode }) {
@@ -13,7 +16,13 @@ export function Providers({ user, children }: { user: string; children: ReactNod
     <QueryClientProvider client={client}>
       <EventsProvider user={user}>
         <FeedbackProvider user={user}>
-          <FollowsProvider user={user}>{children}</FollowsProvider>
+          <FollowsProvider user={user}>
+            <WritesProvider user={user}>
+              {children}
+              <DeleteOnDemand />
+              <UnsentLine />
+            </WritesProvider>
+          </FollowsProvider>
         </FeedbackProvider>
       </EventsProvider>
     </QueryClientProvider>

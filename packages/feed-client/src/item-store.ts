@@ -34,7 +34,7 @@ export class MemoryStore<Item> implements ItemStore<Item> {
 
 /**
  * Keeps items in the browser's storage. Each item has its own key, so that two tabs of one user never overwrite each
- * other's items. If the storage is full or forbidden, items are kept in memory. `isItem` tells whether a stored value
+ * other's items. If the storage is full or forbidden, items are kept in memory. `isItem` returns whether a stored value
  * is an item; others are ignored.
  */
 export class BrowserStore<Item> implements ItemStore<Item> {

@@ -2,15 +2,14 @@ import { z } from "zod";
 import { uuid } from "@/lib/platform/body";
 import { isRequestId } from "@/lib/platform/ids";
 import { tokensOf } from "./post-text";
+import { lengthOf, MAX_TEXT_LENGTH } from "./text-length";
 
-/** The largest length of a post in characters. */
-export const MAX_TEXT_LENGTH = 2000;
 const MAX_TAGS = 10;
 
 const text = z
   .string("must be a string")
   .transform((given) => given.trim())
-  .refine((given) => [...given].length <= MAX_TEXT_LENGTH, `must have at most ${MAX_TEXT_LENGTH} characters`)
+  .refine((given) => lengthOf(given) <= MAX_TEXT_LENGTH, `must have at most ${MAX_TEXT_LENGTH} characters`)
   // PostgreSQL stores neither NUL nor half a surrogate pair
   .refine((given) => !given.includes("\0") && !/\p{Surrogate}/u.test(given), "must be text without NUL");
 

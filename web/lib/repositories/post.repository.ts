@@ -262,6 +262,11 @@ function ownRepost(viewer: string) {
     WHERE i.user_id = ${viewer} AND i.post_id = p.id AND i.interaction_type = 'share' LIMIT 1) END`;
 }
 
+/** The beginning of a post; null if it does not exist, or the viewer may not see it. */
+export async function findExcerpt(viewerId: string, postId: string): Promise<PostExcerpt | null> {
+  return (await readExcerpts(await findUserUuid(viewerId), [postId])).get(postId) ?? null;
+}
+
 /** The beginnings of the posts with these ids that the viewer may see, by id. */
 async function readExcerpts(viewer: string, postIds: string[]): Promise<Map<string, PostExcerpt>> {
   if (postIds.length === 0) return new Map();

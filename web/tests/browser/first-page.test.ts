@@ -149,7 +149,7 @@ test.describe("the first page", () => {
     await feed.page.waitForURL("**/post/**").catch((error: unknown) => {
       throw new Error(`${feed.page.url()} ${feed.consoleErrors.join(" | ")}`, { cause: error });
     });
-    await feed.page.getByLabel("Your comment").waitFor();
+    await feed.page.getByLabel("Your reply").waitFor();
 
     await feed.page.goBack();
     await feed.waitForPosts(20);

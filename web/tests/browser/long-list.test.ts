@@ -101,19 +101,19 @@ test.describe("a long list", () => {
     assert.deepEqual([away, await heights()], [before, before]);
   });
 
-  test("keeps a comment that is not sent yet", async () => {
+  test("keeps a reply that is not sent yet", async () => {
     const feed = await openLongList();
     await feed.scrollToTop();
     const post = feed.posts.first();
-    await post.getByRole("button", { name: /^Comments/ }).click();
-    await post.getByLabel("Your comment").fill("Not yet");
+    await post.getByRole("button", { name: /^Replies/ }).click();
+    await post.getByLabel("Your reply").fill("Not yet");
     await feed.page.locator("h1").click();
 
     await feed.page.evaluate(() => scrollTo({ top: 12_000, behavior: "instant" }));
     await feed.posts.nth(1).locator(".like").waitFor({ state: "detached" });
     await feed.scrollToTop();
 
-    assert.equal(await post.getByLabel("Your comment").inputValue(), "Not yet");
+    assert.equal(await post.getByLabel("Your reply").inputValue(), "Not yet");
   });
 
   test("keeps the focus, and moves it to posts far from the screen by keyboard", async () => {

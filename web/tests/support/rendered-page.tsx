@@ -1,8 +1,11 @@
-import { cleanup, render } from "@testing-library/react";
+import { cleanup, configure, render } from "@testing-library/react";
 import type { ReactElement } from "react";
 import { afterEach, beforeEach, vi } from "vitest";
 import { Providers } from "@/components/providers";
 import type { PostWithUser } from "@/lib/feed/post";
+
+// on a busy machine, a component that is loaded on first use takes more than the second of the library
+configure({ asyncUtilTimeout: 20_000 });
 
 export const VIEWER = "viewer";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "vitest";
-import { MAX_TEXT_LENGTH, newPostBody, tagsOf } from "@/lib/feed/new-post";
+import { newPostBody, tagsOf } from "@/lib/feed/new-post";
+import { MAX_TEXT_LENGTH } from "@/lib/feed/text-length";
 
 const [ID, OTHER] = ["AAAAAAAA-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
 
