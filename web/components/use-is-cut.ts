@@ -3,7 +3,7 @@
 import { type RefObject, useEffect, useState } from "react";
 
 let observer: ResizeObserver | null = null;
-const listeners = new WeakMap<Element, () => void>();
+const listeners = new Map<Element, () => void>();
 
 /** Whether an element hides a part of its content, measured while `isWatched`. The last value stays after that. */
 export function useIsCut(element: RefObject<HTMLElement | null>, isWatched: boolean): boolean {
@@ -20,6 +20,7 @@ export function useIsCut(element: RefObject<HTMLElement | null>, isWatched: bool
     return () => {
       observer?.unobserve(watched);
       listeners.delete(watched);
+      if (listeners.size === 0) observer = null;
     };
   }, [element, isWatched]);
   return isCut;
