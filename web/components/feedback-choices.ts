@@ -1,4 +1,5 @@
-import type { PostWithUser } from "@/lib/feed/post";
+import type { AuthorFeedbackAction } from "@feed/client";
+import type { PostAuthor, PostWithUser } from "@/lib/feed/post";
 import type { Dismissal, DismissalAction } from "./dismissals";
 
 export interface FeedbackChoice {
@@ -27,17 +28,29 @@ export function feedbackChoices(post: PostWithUser, user: string): FeedbackChoic
 export function dismissalOf(post: PostWithUser, action: DismissalAction): Dismissal {
   if (action === "mute_author" || action === "block_author") {
     if (!post.author) throw new Error(`${action}: post ${post.id} has no author`);
-    const { id, name } = post.author;
-    const text =
-      action === "mute_author"
-        ? `You muted @${name}. You won't see their posts.`
-        : `You blocked @${name}. You won't see each other's posts.`;
-    return { postId: post.id, hiddenAuthorId: id, target: { action, author_id: id }, text, undoable: true };
+    return { ...dismissalOfAuthor(post.author, action), id: post.id };
   }
   const text = {
     hide_post: "Post hidden.",
     not_interested: "Post hidden. You will see fewer posts like this.",
     report_post: "Post reported and hidden.",
   }[action];
-  return { postId: post.id, hiddenAuthorId: null, target: { action, post_id: post.id }, text, undoable: true };
+  return { id: post.id, hiddenAuthorId: null, target: { action, post_id: post.id }, text, undoable: true };
 }
+
+/** The dismissal that muting or blocking an author causes on the page of this author. */
+export function dismissalOfAuthor({ id, name }: AuthorName, action: AuthorFeedbackAction): Dismissal {
+  const text =
+    action === "mute_author"
+      ? `You muted @${name}. You won't see their posts.`
+      : `You blocked @${name}. You won't see each other's posts.`;
+  return {
+    id: `profile:${id}`,
+    hiddenAuthorId: id,
+    target: { action, author_id: id },
+    text,
+    undoable: true,
+  };
+}
+
+type AuthorName = Pick<PostAuthor, "id" | "name">;

@@ -14,12 +14,18 @@ export function renderPage(page: ReactElement) {
   return render(<Providers user={VIEWER}>{page}</Providers>);
 }
 
+type Route = (init?: RequestInit) => Response | Promise<Response>;
+
 /** Answers the calls of the routes during the tests of the enclosing suite, by path. Others are answered with 202. */
-export function useRoutes(): Map<string, () => Response | Promise<Response>> {
-  const routes = new Map<string, () => Response | Promise<Response>>();
+export function useRoutes(): Map<string, Route> {
+  const routes = new Map<string, Route>();
   beforeEach(() => {
     routes.clear();
-    vi.stubGlobal("fetch", async (path: string) => (await routes.get(path)?.()) ?? Response.json({}, { status: 202 }));
+    vi.stubGlobal(
+      "fetch",
+      async (path: string, init?: RequestInit) =>
+        (await routes.get(path)?.(init)) ?? Response.json({}, { status: 202 }),
+    );
   });
   afterEach(() => {
     cleanup();

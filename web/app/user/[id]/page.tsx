@@ -4,6 +4,7 @@ import { type ListPageProps, PostsOfList } from "@/app/list-page";
 import { currentViewer } from "@/app/viewer";
 import { FollowButton } from "@/components/follow-button";
 import { Notice } from "@/components/notice";
+import { ProfileMenu } from "@/components/profile-menu";
 import { Avatar } from "@/components/ui/avatar";
 import { type Profile, profilePath } from "@/lib/feed/profile";
 import { readProfile } from "./profile";
@@ -55,6 +56,7 @@ function ProfileHeader({ profile }: { profile: Profile }) {
         </p>
       </div>
       {!own && !blocked && <FollowButton author={profile} />}
+      {!own && <ProfileMenu profile={profile} />}
     </header>
   );
 }

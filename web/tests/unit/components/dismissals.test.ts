@@ -12,7 +12,7 @@ const alsoByBob = { ...second, author: BOB };
 const labels = (post: typeof byBob | typeof plain, user = "ann") =>
   feedbackChoices(post, user).map(({ label }) => label);
 const listOf = (dismissal: Dismissal) => {
-  const dismissals = { [dismissal.postId]: dismissal };
+  const dismissals = { [dismissal.id]: dismissal };
   return [plain, byBob, alsoByBob].map((post) => isListed(post, dismissals));
 };
 
