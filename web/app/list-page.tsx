@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import { Notice } from "@/components/notice";
 import { PageHeader } from "@/components/page-header";
 import { PostList } from "@/components/post-list";
+import { SameUser } from "@/components/same-user";
 import { InvalidFeedCursor } from "@/lib/feed/cursor";
 import { pendingWrites } from "@/lib/feed/pending-writes";
 import type { PostListName, PostListPage } from "@/lib/feed/post-list";
@@ -21,10 +22,11 @@ interface PostsOfListProps extends ListPageProps {
   name: PostListName;
   label: string;
   empty: { title: string; text: string };
+  parameters?: Record<string, string>;
 }
 
 /** The posts of a list, from the place of the cursor in the address, as the HTML of a page has them. */
-export async function PostsOfList({ viewerId, name, label, empty, searchParams }: PostsOfListProps) {
+export async function PostsOfList({ viewerId, name, searchParams, ...rest }: PostsOfListProps) {
   const { cursor } = await searchParams;
   const first = await readFirstPage(viewerId, name, typeof cursor === "string" ? cursor : null);
   if (first === "timeout" && name.list === "search") {
@@ -33,7 +35,12 @@ export async function PostsOfList({ viewerId, name, label, empty, searchParams }
   if (first === null || first === "timeout") {
     return <Notice title="The posts are temporarily unavailable">Please reload the page in a moment.</Notice>;
   }
-  return <PostList name={name} first={first} label={label} empty={empty} />;
+  return (
+    <>
+      <SameUser id={viewerId} />
+      <PostList name={name} first={first} {...rest} />
+    </>
+  );
 }
 
 /** The frame of a page with a list of posts. */

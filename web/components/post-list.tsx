@@ -1,9 +1,9 @@
 "use client";
 
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useCallback, useMemo, useRef } from "react";
-import type { PostWithUser } from "@/lib/feed/post";
-import type { PostListName, PostListPage } from "@/lib/feed/post-list";
+import Link from "next/link";
+import { Fragment, useCallback, useMemo, useRef } from "react";
+import type { ListedPost, PostListName, PostListPage } from "@/lib/feed/post-list";
 import { useAnnouncer } from "./announcer";
 import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
@@ -11,11 +11,13 @@ import { useDismissals } from "./feedback-provider";
 import { ListPosition } from "./list-position";
 import { Notice } from "./notice";
 import { PostEntry } from "./post-entry";
+import { pathOf } from "./post-link";
 import { Skeletons } from "./skeletons";
 import { Button, ButtonLink } from "./ui/button";
 import { useNearScreen } from "./use-near-screen";
 
 const RETRY_DELAY_MS = 300;
+const NO_PARAMETERS = {};
 
 interface PostListProps {
   name: PostListName;
@@ -25,13 +27,15 @@ interface PostListProps {
   label: string;
   /** The notice in place of an empty list. */
   empty: { title: string; text: string };
+  /** The parameters in the address of the page, which the link to its next page keeps. */
+  parameters?: Record<string, string>;
 }
 
 /**
  * A list of posts that the server has begun; the browser requests the rest. Without JavaScript, "More posts" is a link to
  * the page of the list that follows.
  */
-export function PostList({ name, first, label, empty }: PostListProps) {
+export function PostList({ name, first, label, empty, parameters = NO_PARAMETERS }: PostListProps) {
   const { announce, announcer } = useAnnouncer();
   const dismissals = useDismissals();
   const { user } = useEvents();
@@ -43,17 +47,49 @@ export function PostList({ name, first, label, empty }: PostListProps) {
     <ListPosition list={`posts/${user}/${name.list}/${name.of}`}>
       <div role="feed" aria-label={label} aria-busy={list.isFetching}>
         {posts.map((post, index) => (
-          <PostEntry key={post.id} post={post} requestId={null} position={index + 1} announce={announce} />
+          <Fragment key={post.id}>
+            <PostEntry post={post} requestId={null} position={index + 1} announce={announce} />
+            {post.replies && <NestedReplies parent={post} replies={post.replies} announce={announce} />}
+          </Fragment>
         ))}
       </div>
-      <Continuation name={name} list={list} />
+      <Continuation list={list} parameters={parameters} />
       {announcer}
     </ListPosition>
   );
 }
 
+interface NestedRepliesProps {
+  parent: ListedPost;
+  replies: NonNullable<ListedPost["replies"]>;
+  announce: (message: string) => void;
+}
+
+/** The first replies to a reply, and a link to the others. */
+function NestedReplies({ parent, replies, announce }: NestedRepliesProps) {
+  const dismissals = useDismissals();
+  return (
+    <div className="border-b border-line pl-4 [&>article]:border-b-0 md:pl-8">
+      {replies.posts
+        .filter((post) => isListed(post, dismissals))
+        .map((post) => (
+          <PostEntry key={post.id} post={post} requestId={null} announce={announce} />
+        ))}
+      {replies.hasMore && (
+        <Link
+          href={pathOf(parent)}
+          prefetch={false}
+          className="block px-gutter pb-3 text-sm font-semibold hover:underline"
+        >
+          Show more replies
+        </Link>
+      )}
+    </div>
+  );
+}
+
 interface RestOfList {
-  posts: PostWithUser[];
+  posts: ListedPost[];
   nextCursor: string | null;
   isFetching: boolean;
   hasFailed: boolean;
@@ -89,7 +125,7 @@ function useRestOfList(name: PostListName, first: PostListPage, user: string): R
 }
 
 /** The next page, an error, or the end of the list. */
-function Continuation({ name, list }: { name: PostListName; list: RestOfList }) {
+function Continuation({ list, parameters }: { list: RestOfList; parameters: Record<string, string> }) {
   const { nextCursor, isFetching, hasFailed, fetchMore } = list;
   const end = useRef<HTMLDivElement>(null);
   const onNear = useCallback(() => {
@@ -116,7 +152,7 @@ function Continuation({ name, list }: { name: PostListName; list: RestOfList }) 
       ) : (
         <ButtonLink
           className="my-7"
-          href={`?${new URLSearchParams({ ...(name.list === "search" && { q: name.of }), cursor: nextCursor })}`}
+          href={`?${new URLSearchParams({ ...parameters, cursor: nextCursor })}`}
           onClick={(event) => {
             event.preventDefault();
             fetchMore();

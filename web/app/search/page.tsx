@@ -57,6 +57,7 @@ export default async function SearchPage({ searchParams }: SearchPageProps) {
               label="Posts that match the search"
               empty={{ title: "No posts found", text: HELP }}
               searchParams={searchParams}
+              parameters={{ q: search }}
             />
           </section>
         </>

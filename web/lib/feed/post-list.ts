@@ -3,16 +3,16 @@ import { z } from "zod";
 import { decodeTimePosition, encodeTimePosition, InvalidFeedCursor, type TimePosition } from "@/lib/feed/cursor";
 import type { PostWithUser } from "@/lib/feed/post";
 
-const LISTS = ["author", "tag", "search", "seen", "likes"] as const;
+const LISTS = ["author", "tag", "search", "seen", "likes", "replies", "top-replies"] as const;
 const MAX_NAME_LENGTH = 200;
 
 /**
- * A list of posts, newest first: those of an author, with a tag, that match a search, and that the user has seen or
- * liked.
+ * A list of posts, newest first: those of an author, with a tag, that match a search, that the user has seen or liked,
+ * and the replies to a post. Of `top-replies`, those with the most likes come first.
  */
 export const postListName = z.object({
   list: z.enum(LISTS, `must be one of ${LISTS.join(", ")}`),
-  /** The id of the author, the tag, or the search; "" for the lists of the user. */
+  /** The id of the author, the tag, the search, or the id of the post; "" for the lists of the user. */
   of: z
     .string()
     .max(MAX_NAME_LENGTH, `must have at most ${MAX_NAME_LENGTH} characters`)
@@ -21,10 +21,16 @@ export const postListName = z.object({
 });
 export type PostListName = z.output<typeof postListName>;
 
+/** A post of a list. */
+export interface ListedPost extends PostWithUser {
+  /** The first replies to a reply; absent without any. */
+  replies?: { posts: PostWithUser[]; hasMore: boolean };
+}
+
 /** One page of a list. `/api/posts` returns it as JSON. */
 export interface PostListPage {
   /** At most as many as requested; fewer, or none, if the viewer may not see many posts of this part of the list. */
-  posts: PostWithUser[];
+  posts: ListedPost[];
   /** Where the next page begins; null at the end of the list. */
   nextCursor: string | null;
   /** When the page was read. */

@@ -1,10 +1,18 @@
 import { type RawBuilder, type SelectQueryBuilder, sql } from "kysely";
 import type { TimePosition } from "@/lib/feed/cursor";
-import { decodeListCursor, encodeListCursor, type PostListName, type PostListPage } from "@/lib/feed/post-list";
+import {
+  decodeListCursor,
+  encodeListCursor,
+  type ListedPost,
+  type PostListName,
+  type PostListPage,
+} from "@/lib/feed/post-list";
 import { type Database, read } from "@/lib/platform/database";
 import type { DB } from "@/lib/platform/database-types";
-import { findPosts, type PostWithSeq, shownPost } from "./post.repository";
+import { isUuid } from "@/lib/platform/ids";
+import { findPosts, type PostWithSeq, shownPost, visibleTo } from "./post.repository";
 import { matches } from "./search.repository";
+import { findNestedReplies } from "./thread.repository";
 import { findUserUuid } from "./user.repository";
 
 /**
@@ -60,7 +68,17 @@ export async function findPostList(
     shown.length < limit ? candidates.length - 1 : candidates.findIndex(({ id }) => id === shown[limit - 1]?.id);
   const isEnd = last === candidates.length - 1 && candidates.length < CANDIDATES;
   const nextCursor = isEnd ? null : cursorAfter(viewerId, name, candidates[last]);
-  return { posts: shown.map(shownPost), nextCursor, readAt: new Date().toISOString() };
+  return { posts: await withReplies(viewerId, name, shown), nextCursor, readAt: new Date().toISOString() };
+}
+
+async function withReplies(viewerId: string, { list }: PostListName, posts: PostWithSeq[]): Promise<ListedPost[]> {
+  const shown = posts.map(shownPost);
+  if (list !== "replies" && list !== "top-replies") return shown;
+  const nested = await findNestedReplies(
+    viewerId,
+    shown.map(({ id }) => id),
+  );
+  return shown.map((post) => ({ ...post, ...(nested.has(post.id) && { replies: nested.get(post.id) }) }));
 }
 
 function cursorAfter(viewerId: string, name: PostListName, candidate: Candidate | undefined): string | null {
@@ -88,7 +106,7 @@ async function findCandidates(viewer: string, name: PostListName, after: TimePos
 
 type Selection = (database: Database) => SelectQueryBuilder<DB, never, Ordered>;
 
-/** The query for all posts of a list; null for a search that no post can match. */
+/** The query for all posts of a list; null if no post can be in it. */
 async function selectionOf(viewer: string, { list, of }: PostListName): Promise<Selection | null> {
   switch (list) {
     case "author":
@@ -99,6 +117,9 @@ async function selectionOf(viewer: string, { list, of }: PostListName): Promise<
       const condition = await matches(of);
       return condition && postsWith(condition);
     }
+    case "replies":
+    case "top-replies":
+      return repliesTo(viewer, of, list);
     case "seen":
       return postsOfEvents(viewer, sql<boolean>`true`);
     case "likes":
@@ -112,6 +133,29 @@ function postsWith(condition: RawBuilder<boolean>): Selection {
       .selectFrom("feed_posts as p")
       .select(["p.id", "p.created_at as at", "p.seq"])
       .where(condition)
+      .$castTo<Ordered>();
+}
+
+/** The replies to a post; none if the viewer may not see it. The time of top replies is a microsecond for each like. */
+async function repliesTo(viewer: string, postId: string, list: "replies" | "top-replies"): Promise<Selection | null> {
+  if (!isUuid(postId)) return null;
+  const parent = await read((database) =>
+    database
+      .selectFrom("feed_posts as p")
+      .select("p.id")
+      .where("p.id", "=", postId)
+      .where(visibleTo(viewer))
+      .executeTakeFirst(),
+  );
+  if (!parent) return null;
+  const likes = sql`(SELECT sum(g.likes) FROM feed_engagement_count g WHERE g.post_id = p.id)`;
+  const byLikes = sql<Date>`timestamptz 'epoch' + COALESCE(${likes}, 0)::double precision * interval '1 microsecond'`;
+  return (database) =>
+    database
+      .selectFrom("feed_posts as p")
+      .innerJoin("feed_post_settings as s", "s.id", "p.id")
+      .select(["p.id", (list === "replies" ? sql<Date>`p.created_at` : byLikes).as("at"), "p.seq"])
+      .where("s.reply_to", "=", postId)
       .$castTo<Ordered>();
 }
 

@@ -167,6 +167,18 @@ export class MLServiceClient {
     }
   }
 
+  /** The ids of posts with similar texts, most similar first; null when the service does not return them within a second. */
+  async getSimilarPostIds(userId: string, postId: string, limit: number): Promise<string[] | null> {
+    try {
+      const options = { userId, limit, signal: AbortSignal.timeout(SUGGESTION_TIMEOUT_MS) };
+      const { recommendations } = await this.client.similar(postId, options);
+      return recommendations.map(({ post_id }) => post_id);
+    } catch (error) {
+      if (!(error instanceof FeedServiceError)) throw error;
+      return null;
+    }
+  }
+
   /** The service's health report; null when the service does not return one within a second. */
   async getHealth(): Promise<Health | null> {
     try {

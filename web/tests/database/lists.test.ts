@@ -10,6 +10,7 @@ import { userUuid } from "@/lib/platform/ids";
 import { findFollows, findIdByName, findProfile, searchPeople } from "@/lib/repositories/people.repository";
 import { findPostList } from "@/lib/repositories/post-list.repository";
 import { matches } from "@/lib/repositories/search.repository";
+import { findAncestors } from "@/lib/repositories/thread.repository";
 import { Postgres } from "@/tests/support/postgres";
 import { query } from "@/tests/support/query";
 import { sessionCookie } from "@/tests/support/session";
@@ -224,6 +225,88 @@ describe("a list", () => {
       } finally {
         await other.end();
       }
+    });
+  });
+
+  describe("of replies", () => {
+    /** Inserts replies to a post, the first of them the oldest. Returns their ids in this order. */
+    const reply = async (parent: string, authors: string[], visibility = "public"): Promise<string[]> => {
+      const rows = await query<{ id: string }>(
+        `INSERT INTO posts (external_id, author_id, content, created_at, reply_to, root_id, visibility)
+         SELECT 'extra-' || gen_random_uuid(), author, 'a reply', now() - interval '1 hour' + n * interval '1 second',
+                $1, $1, $3
+         FROM unnest($2::uuid[]) WITH ORDINALITY AS t(author, n) ORDER BY n RETURNING id`,
+        [parent, authors.map(userUuid), visibility],
+      );
+      return rows.map(({ id }) => id);
+    };
+    const like = (post: string, user: string) =>
+      query("INSERT INTO user_interaction (user_id, post_id, interaction_type) VALUES ($1, $2, 'like')", [
+        userUuid(user),
+        post,
+      ]);
+
+    it("has the newest first, or those with the most likes, page by page", async () => {
+      const [post = ""] = await addPosts("user-1", ["a post"]);
+      const [a = "", b = "", c = ""] = await reply(post, ["user-2", "user-3", "user-4"]);
+      await like(a, "user-5");
+      for (const user of ["user-5", "user-6"]) await like(b, user);
+
+      assert.deepEqual((await readAll("user-0", { list: "replies", of: post }, 1)).ids, [c, b, a]);
+      assert.deepEqual((await readAll("user-0", { list: "top-replies", of: post }, 1)).ids, [b, a, c]);
+    });
+
+    it("is empty for a post that the viewer may not see, as for a missing one", async () => {
+      const [post = ""] = await addPosts("user-1", ["a post"]);
+      await reply(post, ["user-2"]);
+      await control("user-0", "hide_post", post);
+
+      for (const of of [post, "00000000-0000-4000-8000-000000000000", "no-uuid"]) {
+        const { posts, nextCursor } = await findPostList("user-0", { list: "replies", of }, null, 20);
+        assert.deepEqual([posts, nextCursor], [[], null]);
+      }
+    });
+
+    it("has the first replies to each reply that the viewer may see, and whether there are more", async () => {
+      const [post = ""] = await addPosts("user-1", ["a post"]);
+      const [first = "", second = ""] = await reply(post, ["user-2", "user-3"]);
+      const [muted = "", a = "", b = ""] = await reply(first, ["user-4", "user-5", "user-6"]);
+      await control("user-0", "mute_author", userUuid("user-4"));
+      const nested = async (viewer: string) => {
+        const { posts } = await findPostList(viewer, { list: "replies", of: post }, null, 20);
+        const [ofSecond, ofFirst] = posts.map(({ replies }) => replies);
+        assert.equal(ofSecond, undefined);
+        return [ofFirst?.posts.map(({ id }) => id), ofFirst?.hasMore];
+      };
+
+      assert.deepEqual(await nested("user-0"), [[a, b], false]);
+      assert.deepEqual(await nested("user-10"), [[muted, a], true]);
+      assert.equal(typeof second, "string");
+    });
+
+    it("is below the posts that lead to it, with a gap where the viewer may not see one", async () => {
+      const [post = ""] = await addPosts("user-1", ["a post"]);
+      const chain = [post];
+      for (const author of ["user-2", "user-3", "user-3", "user-4"]) {
+        chain.push(...(await reply(chain.at(-1) ?? "", [author])));
+      }
+      await control("user-0", "mute_author", userUuid("user-3"));
+      const above = async (viewer: string, id = "") => (await findAncestors(viewer, id)).map((one) => one?.id ?? null);
+
+      assert.deepEqual(await above("user-0", chain[4]), [post, chain[1], null]);
+      assert.deepEqual(await above("user-10", chain[4]), chain.slice(0, 4));
+      assert.deepEqual(await above("user-0", post), []);
+      assert.deepEqual(await above("user-0", "00000000-0000-4000-8000-000000000000"), []);
+    });
+
+    it("ends in a gap above twenty posts, also in a circle of replies", async () => {
+      const [post = ""] = await addPosts("user-1", ["a post"]);
+      const [answer = ""] = await reply(post, ["user-2"]);
+      await query("UPDATE posts SET reply_to = $1 WHERE id = $2", [answer, post]);
+
+      const above = await findAncestors("user-0", answer);
+
+      assert.deepEqual([above.length, above[0]], [21, null]);
     });
   });
 

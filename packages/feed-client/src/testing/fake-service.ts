@@ -127,6 +127,8 @@ export class FakeFeedService {
     if (path === "/impressions") return this.recordSeen(response, body as SeenReport);
     if (path === "/feedback") return this.recordFeedback(response, body as Feedback);
     if (path === "/recommendations/updates") return this.countUpdates(response, body as UpdatesRequest);
+    const similarTo = /^\/posts\/([^/?]+)\/similar\?/.exec(path)?.[1];
+    if (similarTo) return this.findSimilar(response, similarTo);
     const [follower, followee] = /^\/users\/([^/]+)\/follows\/([^/]+)$/.exec(path)?.slice(1) ?? [];
     if (follower && followee) {
       const pair = [decodeURIComponent(follower), decodeURIComponent(followee)] as const;
@@ -238,6 +240,16 @@ export class FakeFeedService {
         request_id: `request-${this.requests.length}`,
         omitted: post_ids.length - shown.length,
       },
+    });
+  }
+
+  /** All other posts, without any rule of visibility. */
+  private findSimilar(response: ServerResponse, postId: string): ServerResponse {
+    const similar = this.catalogue.filter((id) => id !== postId);
+    return send(response, 200, {
+      post_id: postId,
+      recommendations: similar.map((id) => ({ post_id: id, score: 0.5, reason: "content_similarity" })),
+      metadata: { total: similar.length, model_version: "v1", generated_at: new Date().toISOString(), degraded: false },
     });
   }
 

@@ -1,34 +1,37 @@
 import { notFound } from "next/navigation";
+import { Suspense } from "react";
+import { type ListPageProps, PostsOfList } from "@/app/list-page";
 import { currentViewer } from "@/app/viewer";
 import { BackToFeed } from "@/components/back-to-feed";
 import { Notice } from "@/components/notice";
+import { pathOf } from "@/components/post-link";
+import { ReplyOrderLinks } from "@/components/reply-order-links";
 import { SameUser } from "@/components/same-user";
 import { SinglePost } from "@/components/single-post";
+import type { PostWithUser } from "@/lib/feed/post";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isRequestId, isUuid } from "@/lib/platform/ids";
-import { findPosts, type PostWithSeq } from "@/lib/repositories/post.repository";
+import { findPosts } from "@/lib/repositories/post.repository";
+import { findAncestors } from "@/lib/repositories/thread.repository";
+import { MoreLikeThis } from "./more-like-this";
 
 export const metadata = { title: "Post" };
 
-interface PostPageProps {
+interface PostPageProps extends ListPageProps {
   params: Promise<{ id: string }>;
-  searchParams: Promise<{ request_id?: string | string[] }>;
+  searchParams: Promise<{
+    request_id?: string | string[];
+    cursor?: string | string[];
+    replies?: string | string[];
+  }>;
 }
 
 export default async function PostPage({ params, searchParams }: PostPageProps) {
-  const { id } = await params;
-  const { request_id } = await searchParams;
+  const id = (await params).id.toLowerCase();
   if (!isUuid(id)) notFound();
   const viewer = await currentViewer();
-  let posts: PostWithSeq[] | null;
-  try {
-    posts = await findPosts(viewer.id, [id.toLowerCase()]);
-  } catch (error) {
-    if (!(error instanceof DatabaseUnavailable)) throw error;
-    posts = null;
-  }
-  const post = posts?.[0];
-  if (posts && !post) notFound();
+  const thread = await readThread(viewer.id, id);
+  if (thread && !thread.post) notFound();
   return (
     <main id="main" className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
       <header className="flex min-h-16 items-center justify-between gap-4 px-gutter py-3 md:px-1">
@@ -37,14 +40,67 @@ export default async function PostPage({ params, searchParams }: PostPageProps) 
         </h1>
       </header>
       <SameUser id={viewer.id} />
-      {post ? (
-        <SinglePost
-          post={post}
-          requestId={typeof request_id === "string" && isRequestId(request_id) ? request_id : null}
-        />
+      {thread?.post ? (
+        <>
+          <Thread post={thread.post} ancestors={thread.ancestors} viewerId={viewer.id} searchParams={searchParams} />
+          <Suspense fallback={null}>
+            <MoreLikeThis viewerId={viewer.id} postId={id} />
+          </Suspense>
+        </>
       ) : (
         <Notice title="The post is temporarily unavailable">Please reload the page in a moment.</Notice>
       )}
     </main>
   );
+}
+
+interface ThreadProps extends PostPageProps {
+  post: PostWithUser;
+  ancestors: (PostWithUser | null)[];
+  viewerId: string;
+}
+
+/** The posts above a post, the post, and its replies. */
+async function Thread({ post, ancestors, viewerId, searchParams }: Omit<ThreadProps, "params">) {
+  const { request_id, replies } = await searchParams;
+  const isTop = replies === "top";
+  return (
+    <div className="feed-column border-y border-line bg-raised md:rounded-card md:border-x">
+      <SinglePost
+        post={post}
+        ancestors={ancestors}
+        requestId={typeof request_id === "string" && isRequestId(request_id) ? request_id : null}
+      />
+      {post.commentCount > 0 && (
+        <section aria-labelledby="replies">
+          <header className="flex items-center justify-between gap-4 border-b border-line px-gutter py-3">
+            <h2 id="replies" className="font-bold">
+              Replies
+            </h2>
+            <ReplyOrderLinks path={pathOf(post)} isTop={isTop} />
+          </header>
+          <PostsOfList
+            key={isTop ? "top" : "newest"}
+            viewerId={viewerId}
+            name={{ list: isTop ? "top-replies" : "replies", of: post.id }}
+            label="Replies"
+            empty={{ title: "No replies to show", text: "Replies that you may see appear here." }}
+            searchParams={searchParams}
+            parameters={isTop ? { replies: "top" } : undefined}
+          />
+        </section>
+      )}
+    </div>
+  );
+}
+
+/** The post, if the viewer may see it, with the posts above it; null if they cannot be read now. */
+async function readThread(viewerId: string, postId: string) {
+  try {
+    const [[post], ancestors] = await Promise.all([findPosts(viewerId, [postId]), findAncestors(viewerId, postId)]);
+    return { post, ancestors };
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailable)) throw error;
+    return null;
+  }
 }

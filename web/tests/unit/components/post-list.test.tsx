@@ -39,6 +39,16 @@ describe("a list of posts", () => {
     assert.deepEqual(shownTexts(), ["one", "two", "three"]);
   });
 
+  it("has replies below the post that they answer, and a link to further ones", () => {
+    const page = pageOf(["one"], null);
+    const replies = { posts: pageOf(["answer"], null).posts, hasMore: true };
+
+    renderPage(list({ ...page, posts: page.posts.map((post) => ({ ...post, replies })) }));
+
+    assert.deepEqual(shownTexts(), ["one", "answer"]);
+    assert.equal(screen.getByRole("link", { name: "Show more replies" }).getAttribute("href"), "/post/post-one");
+  });
+
   it("keeps its posts and can try again if the next page fails", async () => {
     routes.set(ROUTE, () => new Response(null, { status: 503 }));
     renderPage(list(pageOf(["one"], "after-1")));
