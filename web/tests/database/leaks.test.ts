@@ -8,9 +8,14 @@ import { NextRequest } from "next/server";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { GET as getFeed } from "@/app/api/feeds/route";
 import { GET as getReplies } from "@/app/api/posts/[id]/replies/route";
+import { GET as getPosts } from "@/app/api/posts/route";
 import { GET as getUsers } from "@/app/api/users/route";
+import { findSimilarPosts } from "@/app/post/[id]/more-like-this";
 import { closeDatabase } from "@/lib/platform/database";
+import { findFollows, findIdByName, findProfile, searchPeople } from "@/lib/repositories/people.repository";
 import { findPosts } from "@/lib/repositories/post.repository";
+import { findAncestors } from "@/lib/repositories/thread.repository";
+import { MLServiceClient } from "@/lib/services/ml-service";
 import { useFeedService } from "@/tests/support/fake-feed-service";
 import { Postgres } from "@/tests/support/postgres";
 import { PrivateFeed } from "@/tests/support/private-feed";
@@ -24,6 +29,8 @@ const MAX_COMMENT_LISTS = 10_000;
 /** The replies of 10,000 posts take some minutes. */
 const LONG_FORM_MS = 1_200_000;
 const IDS_PER_QUERY = 200;
+const MAX_THREADS = 12;
+const MAX_PROFILES = IS_SHORT ? 5 : 38;
 const MODES = ["ranked", "newest", "following"] as const;
 
 interface Page {
@@ -74,14 +81,36 @@ describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
     }
     return { posts, text };
   };
+  const allIds = new Set(feed.posts.map(({ id }) => id));
+  /** No post is named that the viewer may not see, by its text or by its id alone. */
   const assertNoLeak = (viewer: string, text: string) => {
     const visible = visibleIds(viewer);
-    const named = [...text.matchAll(/text-of:([0-9a-f-]{36})/g)].map((match) => match[1] ?? "");
+    const named = [...text.matchAll(/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g)].map(([id]) => id);
     assert.deepEqual(
-      named.filter((id) => !visible.has(id)),
+      named.filter((id) => allIds.has(id) && !visible.has(id)),
       [],
     );
   };
+  /** The ids of a list of `GET /api/posts`, page by page. None of the responses has a leak. */
+  const readPosts = async (viewer: string, list: string, of = ""): Promise<string[]> => {
+    const ids: string[] = [];
+    let cursor: string | null = "";
+    for (let pages = 0; cursor !== null && pages < MAX_PAGES; pages += 1) {
+      const query = new URLSearchParams({ list, of, cursor, limit: String(PAGE_SIZE) });
+      const response = await getPosts(await request(viewer, `/api/posts?${query}`));
+      if (response.status === 503 && !IS_SHORT) break;
+      assert.equal(response.status, 200);
+      const body = await response.text();
+      assertNoLeak(viewer, body);
+      const page = JSON.parse(body) as Page;
+      ids.push(...page.posts.map(({ id }) => id));
+      cursor = page.nextCursor;
+    }
+    return ids;
+  };
+  /** Every n-th of these items, so that there are at most `count`. */
+  const some = <Item>(items: readonly Item[], count: number) =>
+    items.filter((_, index) => index % Math.max(1, Math.ceil(items.length / count)) === 0);
 
   it("show the posts of the fallback to those who may see them", async () => {
     service.behaviour = { kind: "status", status: 401 }; // not repeated, so the fallback is fast
@@ -140,10 +169,89 @@ describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
         assert.deepEqual(response, missing, `${viewer}, ${post.id}`);
         continue;
       }
-      const { replies } = JSON.parse(response.body) as { replies: { text: string }[] };
-      const texts = replies.map(({ text }) => text);
+      assertNoLeak(viewer, response.body);
+      const { replies } = JSON.parse(response.body) as { replies: { text: string; isPost: boolean }[] };
+      const texts = replies.filter(({ isPost }) => !isPost).map(({ text }) => text);
       assert.equal(texts.length, countComments(viewer, post.id));
       assert.ok(texts.every((text) => feed.isHeard(viewer, text.slice("by ".length))));
+    }
+  });
+
+  it("show lists of posts to those who may see each of them, quoted posts and replies included", async () => {
+    for (const viewer of viewers) {
+      const lists: [list: string, of: string, isIn: (post: (typeof feed.posts)[number]) => boolean][] = [
+        ...feed.authors.map((of) => ["author", of, ({ author }) => author === of] as (typeof lists)[number]),
+        ...["garden", "maps", "tea"].map((of) => ["tag", of, ({ tag }) => tag === of] as (typeof lists)[number]),
+        ["search", "text", () => true],
+        ["seen", "", (post) => feed.hasSeen(viewer, post)],
+        ["likes", "", (post) => feed.hasLiked(viewer, post)],
+      ];
+      for (const [list, of, isIn] of lists) {
+        const shown = await readPosts(viewer, list, of);
+
+        if (!IS_SHORT) continue; // the list was not read to its end
+        const expected = feed.posts.filter((post) => isIn(post) && feed.isVisible(viewer, post)).map(({ id }) => id);
+        assert.deepEqual(shown.sort(), expected.sort(), `${viewer}, ${list} ${of}`);
+      }
+    }
+  });
+
+  it("show the thread of a post to those who may see it, and of it what they may see", async () => {
+    const parents = feed.posts.filter(({ id }) => feed.posts.some(({ replyTo }) => replyTo === id));
+    const replies = feed.posts.filter(({ replyTo }) => replyTo !== null);
+    for (const viewer of viewers) {
+      for (const parent of some(parents, MAX_THREADS)) {
+        const shown = await readPosts(viewer, "replies", parent.id);
+
+        const expected = replies.filter((post) => post.replyTo === parent.id && feed.isVisible(viewer, post));
+        const ids = feed.isVisible(viewer, parent) ? expected.map(({ id }) => id) : [];
+        assert.deepEqual(shown.sort(), ids.sort(), `${viewer}, ${parent.id}`);
+      }
+      for (const { id } of some(replies, MAX_THREADS)) {
+        assertNoLeak(viewer, JSON.stringify(await findAncestors(viewer, id)));
+      }
+    }
+  });
+
+  it("show similar posts to those who may see them, as if the service had not read a change yet", async () => {
+    service.behaviour = { kind: "healthy" };
+    service.catalogue = some(
+      feed.posts.map(({ id }) => id),
+      IDS_PER_QUERY,
+    );
+    for (const viewer of viewers) {
+      const posts = await findSimilarPosts(viewer, feed.posts[0]?.id ?? "", new MLServiceClient());
+
+      assertNoLeak(viewer, JSON.stringify(posts));
+      const visible = visibleIds(viewer);
+      const expected = service.catalogue.filter((id) => id !== feed.posts[0]?.id && visible.has(id));
+      assert.deepEqual(posts.map(({ id }) => id).sort(), expected.sort());
+    }
+  });
+
+  it("show a user to all whom they do not block, and name people to those who may find them", async () => {
+    const idsOf = (people: { id: string }[]) => people.map(({ id }) => id).sort();
+    for (const viewer of viewers) {
+      const named = feed.users.filter((user) => feed.isNamed(viewer, user)).sort();
+      for (const search of ["author", "reader"]) {
+        const found = await searchPeople(viewer, search, 100);
+        assert.deepEqual(
+          idsOf(found),
+          named.filter((user) => user.startsWith(search)),
+        );
+      }
+      for (const user of some(feed.users, MAX_PROFILES)) {
+        const profile = await findProfile(viewer, user);
+
+        assert.equal(profile === null, feed.blocks(user, viewer), `${viewer}, ${user}`);
+        assert.equal(await findIdByName(viewer, user), profile && user);
+        if (profile === null) continue;
+        const followers = named.filter((other) => feed.follows(other, user));
+        const following = named.filter((other) => feed.follows(user, other));
+        assert.deepEqual([profile.followerCount, profile.followingCount], [followers.length, following.length]);
+        assert.deepEqual(idsOf((await findFollows(viewer, user, "followers", null, 100)).people), followers);
+        assert.deepEqual(idsOf((await findFollows(viewer, user, "following", null, 100)).people), following);
+      }
     }
   });
 

@@ -15,18 +15,24 @@ interface PrivatePost {
   tag: string;
   visible: boolean;
   ageMinutes: number;
+  /** The ids of other posts of the feed. */
+  replyTo: string | null;
+  rootId: string | null;
+  quoteOf: string | null;
 }
 
 /**
- * A random feed with private posts, comments, mutes and blocks, and the rules that say who may see what in plain
+ * A random feed with private posts, threads, quotes, events, mutes and blocks, and the rules that say who may see what in plain
  * TypeScript. The text of a post contains `text-of:` and its id.
  */
 export class PrivateFeed {
   readonly authors = names("author", 8);
   readonly readers: string[];
-  readonly posts: PrivatePost[];
+  readonly posts: PrivatePost[] = [];
   /** The users who commented on each post, one entry a comment. */
   readonly commenters: Map<string, string[]>;
+  private readonly viewed: Set<string>;
+  private readonly liked: Set<string>;
   private readonly hermits: Set<string>;
   private readonly showsSensitive: Set<string>;
   private readonly languages: Map<string, string[]>;
@@ -55,9 +61,11 @@ export class PrivateFeed {
       ...this.pairs(this.authors, everybody, 0.05),
     ]);
     this.mutedTags = this.pairs(this.readers.slice(1), TAGS, 0.15);
-    this.posts = Array.from({ length: postCount }, (_, number) => this.makePost(number));
+    for (let number = 0; number < postCount; number += 1) this.posts.push(this.makePost(number));
     const ids = this.posts.map(({ id }) => id);
     this.hidden = this.pairs(this.readers, ids, 0.02);
+    this.viewed = this.pairs(this.readers, ids, 0.1);
+    this.liked = this.pairs(this.readers, ids, 0.1);
     this.commenters = new Map(ids.map((id) => [id, [this.pick(everybody), this.pick(everybody)]]));
   }
 
@@ -86,8 +94,27 @@ export class PrivateFeed {
   /** Whether the fallback may show the post to the viewer. */
   isEligible(viewer: string, post: PrivatePost, mode: string): boolean {
     const isInMode = mode !== "following" || this.followed.has(pair(viewer, post.author));
-    const hasSeen = this.commenters.get(post.id)?.includes(viewer);
-    return isInMode && !hasSeen && viewer !== post.author && this.isVisible(viewer, post);
+    return isInMode && !this.hasSeen(viewer, post) && viewer !== post.author && this.isVisible(viewer, post);
+  }
+
+  /** Whether the viewer has an event with the post. */
+  hasSeen(viewer: string, post: PrivatePost): boolean {
+    const entry = pair(viewer, post.id);
+    return this.viewed.has(entry) || this.liked.has(entry) || this.commenters.get(post.id)?.includes(viewer) === true;
+  }
+
+  hasLiked(viewer: string, post: PrivatePost): boolean {
+    return this.liked.has(pair(viewer, post.id));
+  }
+
+  /** Whether a list of people names the user to the viewer. */
+  isNamed(viewer: string, user: string): boolean {
+    if (viewer === user) return true;
+    return this.isHeard(viewer, user) && (!this.hermits.has(user) || this.follows(viewer, user));
+  }
+
+  follows(follower: string, followee: string): boolean {
+    return this.followed.has(pair(follower, followee));
   }
 
   /** Whether posts and comments of the user are shown to the viewer: no mute, and no block in either direction. */
@@ -122,7 +149,9 @@ export class PrivateFeed {
         );
       }
       const comments = [...this.commenters].flatMap(([post, users]) => users.map((user) => commentRow(post, user)));
-      await insert("user_interaction", comments);
+      const views = splitPairs(this.viewed, "user_id", "post_id").map((row) => eventRow(row, "view"));
+      const likes = splitPairs(this.liked, "user_id", "post_id").map((row) => eventRow(row, "like"));
+      await insert("user_interaction", [...comments, ...views, ...likes]);
     } finally {
       await client.end();
     }
@@ -148,6 +177,7 @@ export class PrivateFeed {
 
   private makePost(number: number): PrivatePost {
     const visibility = this.pick(["public", "followers", "members"] as const);
+    const parent = number > 0 && this.chance(0.3) ? this.pick(this.posts) : null;
     return {
       id: postUuid(`post-${number}`),
       author: this.pick(this.authors),
@@ -158,6 +188,9 @@ export class PrivateFeed {
       tag: this.pick(TAGS),
       visible: this.chance(0.95),
       ageMinutes: 1 + Math.floor(this.random() * MAX_AGE_MINUTES),
+      replyTo: parent?.id ?? null,
+      rootId: parent?.rootId ?? parent?.id ?? null,
+      quoteOf: parent === null && number > 0 && this.chance(0.3) ? this.pick(this.posts).id : null,
     };
   }
 
@@ -197,7 +230,7 @@ function minutesAgo(minutes: number): string {
   return new Date(Date.now() - minutes * 60_000).toISOString();
 }
 
-function postRow({ id, author, audience, tag, ageMinutes, ...post }: PrivatePost) {
+function postRow({ id, author, audience, tag, ageMinutes, replyTo, rootId, quoteOf, ...post }: PrivatePost) {
   return {
     ...post,
     id,
@@ -207,20 +240,19 @@ function postRow({ id, author, audience, tag, ageMinutes, ...post }: PrivatePost
     audience_id: audience,
     tags: [tag],
     created_at: minutesAgo(ageMinutes),
+    reply_to: replyTo,
+    root_id: rootId,
+    quote_of: quoteOf,
   };
 }
 
 function commentRow(post: string, user: string) {
+  return eventRow({ user_id: userUuid(user), post_id: post }, "comment", { text: `by ${user}` });
+}
+
+function eventRow(userAndPost: object, type: string, metadata: object = {}) {
   const at = minutesAgo(0);
-  const metadata = { text: `by ${user}` };
-  return {
-    user_id: userUuid(user),
-    post_id: post,
-    interaction_type: "comment",
-    metadata,
-    created_at: at,
-    occurred_at: at,
-  };
+  return { ...userAndPost, interaction_type: type, metadata, created_at: at, occurred_at: at };
 }
 
 /** Random numbers in [0, 1) that are the same in each run (mulberry32). */
