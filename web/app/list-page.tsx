@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import type { ComponentProps, ReactNode } from "react";
 import { Notice } from "@/components/notice";
 import { PageHeader } from "@/components/page-header";
 import { PostList } from "@/components/post-list";
@@ -17,28 +17,30 @@ export interface ListPageProps {
   searchParams: Promise<{ cursor?: string | string[] }>;
 }
 
-interface PostsOfListProps extends ListPageProps {
+interface PostsOfListProps extends ListPageProps, Omit<ComponentProps<typeof PostList>, "first"> {
   viewerId: string;
-  name: PostListName;
-  label: string;
-  empty: { title: string; text: string };
-  parameters?: Record<string, string>;
+  /** Whether nothing takes the place of an empty list. */
+  hiddenIfEmpty?: boolean;
+  /** What is above the posts. */
+  header?: ReactNode;
 }
 
 /** The posts of a list, from the place of the cursor in the address, as the HTML of a page has them. */
-export async function PostsOfList({ viewerId, name, searchParams, ...rest }: PostsOfListProps) {
+export async function PostsOfList({ viewerId, hiddenIfEmpty, header, searchParams, ...list }: PostsOfListProps) {
   const { cursor } = await searchParams;
-  const first = await readFirstPage(viewerId, name, typeof cursor === "string" ? cursor : null);
-  if (first === "timeout" && name.list === "search") {
+  const first = await readFirstPage(viewerId, list.name, typeof cursor === "string" ? cursor : null);
+  if (first === "timeout" && list.name.list === "search") {
     return <Notice title="The search took too long">Search for more words, or for rarer ones.</Notice>;
   }
   if (first === null || first === "timeout") {
     return <Notice title="The posts are temporarily unavailable">Please reload the page in a moment.</Notice>;
   }
+  if (hiddenIfEmpty && first.posts.length === 0 && first.nextCursor === null) return null;
   return (
     <>
+      {header}
       <SameUser id={viewerId} />
-      <PostList name={name} first={first} {...rest} />
+      <PostList {...list} first={first} />
     </>
   );
 }

@@ -8,7 +8,7 @@ import { RelativeTime } from "./relative-time";
 import { Avatar } from "./ui/avatar";
 import { Button } from "./ui/button";
 import { useWriteQueue } from "./writing/use-write-queue";
-import type { WriteStates } from "./writing/write";
+import { isWrittenHere, type WriteStates } from "./writing/write";
 import { WriteStatus } from "./writing/write-status";
 import { useWriteStates, useWrites } from "./writing/writes-provider";
 import { WritingForm } from "./writing/writing-form";
@@ -17,10 +17,12 @@ interface CommentsProps {
   post: PostWithUser;
   /** The page of the feed that showed the post. */
   requestId: string | null;
+  /** Whether the page has a list of the replies that are posts. Those that the user has just written are only here. */
+  isInThread?: boolean;
 }
 
 /** The replies to a post, those of the user that are on their way, and a form for a new one. */
-export function Comments({ post, requestId }: CommentsProps) {
+export function Comments({ post, requestId, isInThread = false }: CommentsProps) {
   const { post: write } = useWriteQueue();
   const { deletion } = useWrites();
   const states = useWriteStates((all) => all);
@@ -34,12 +36,13 @@ export function Comments({ post, requestId }: CommentsProps) {
       return ((await response.json()) as { replies: Reply[] }).replies;
     },
   });
-  const replies = withWrites(data ?? [], states, post.id);
+  const all = withWrites(data ?? [], states, post.id);
+  const replies = isInThread ? all.filter(({ id, isPost }) => !isPost || isWrittenHere(states, id)) : all;
 
   return (
     <section className="mt-1 mb-2 border-t border-line pt-2.5" aria-label="Replies">
       {isError && <p className="text-sm text-soft">The replies are temporarily unavailable.</p>}
-      {!isPending && !isError && replies.length === 0 && <p className="text-sm text-soft">No replies yet.</p>}
+      {!isPending && !isError && all.length === 0 && <p className="text-sm text-soft">No replies yet.</p>}
       <ul>
         {replies.map(({ id, author, text, createdAt, own }) => (
           <li key={id} className="my-2 grid grid-cols-[1.625rem_minmax(0,1fr)] gap-2.5 text-md wrap-anywhere">

@@ -5,7 +5,7 @@ import { type Feed as FeedState, useFeed } from "@feed/client/react";
 import { useQueryClient } from "@tanstack/react-query";
 import { RotateCw } from "lucide-react";
 import { useSearchParams } from "next/navigation";
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useRef, useState } from "react";
 import { feedModeOf, feedPath } from "@/lib/feed/feed-mode";
 import type { PostWithUser } from "@/lib/feed/post";
 import { useAnnouncer } from "./announcer";
@@ -15,12 +15,14 @@ import { useDismissals, useFeedback } from "./feedback-provider";
 import { useFollows } from "./follows-provider";
 import { ListPosition } from "./list-position";
 import { ModeSwitch } from "./mode-switch";
+import { moveBetweenPosts } from "./move-between-posts";
 import { NewPosts } from "./new-posts";
 import { Notice } from "./notice";
 import { PostEntry } from "./post-entry";
 import { Skeletons } from "./skeletons";
 import { Button } from "./ui/button";
 import { IconButton } from "./ui/icon-button";
+import { useNearScreen } from "./use-near-screen";
 import { type Recovery, useRecovery } from "./use-recovery";
 import { OwnWritesOnDemand } from "./writing/own-writes-on-demand";
 
@@ -137,7 +139,6 @@ interface ListProps {
 }
 
 function List({ feed, mode, announce }: ListProps) {
-  const list = useRef<HTMLDivElement>(null);
   const dismissals = useDismissals();
   const { entries, status } = feed;
 
@@ -166,7 +167,7 @@ function List({ feed, mode, announce }: ListProps) {
   );
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it hears the keys that posts leave to their list
-    <div ref={list} onKeyDown={(event) => moveBetweenPosts(event, list.current)}>
+    <div onKeyDown={moveBetweenPosts}>
       <div role="feed" aria-label="Posts" aria-busy={feed.fetchingMore}>
         {unseen.map(item)}
       </div>
@@ -185,16 +186,7 @@ function List({ feed, mode, announce }: ListProps) {
 function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
   const { hasMore, fetchMore, fetchingMore, retrying } = feed;
   const sentinel = useRef<HTMLDivElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies(feed.entries.length): a new observer reports a sentinel that is still near the screen after a page
-  useEffect(() => {
-    if (!sentinel.current || !hasMore) return;
-    // The last entry holds the current state.
-    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && fetchMore(), {
-      rootMargin: "1200px 0px",
-    });
-    observer.observe(sentinel.current);
-    return () => observer.disconnect();
-  }, [hasMore, fetchMore, feed.entries.length]);
+  useNearScreen(sentinel, fetchMore, feed.entries.length);
 
   if (feed.outdated) {
     return (
@@ -245,19 +237,4 @@ function CaughtUp({ onShowSeen }: { onShowSeen: (() => void) | null }) {
       )}
     </section>
   );
-}
-
-/** Page Down and Page Up move the focus between posts, as the ARIA feed pattern recommends. So do j and k. */
-function moveBetweenPosts(event: KeyboardEvent, list: HTMLElement | null): void {
-  const target = event.target as HTMLElement;
-  if (target.closest("input, textarea, [role=dialog], [role=menu]") || event.ctrlKey || event.metaKey || event.altKey)
-    return;
-  const step = { PageDown: 1, j: 1, PageUp: -1, k: -1 }[event.key];
-  if (!step || !list) return;
-  const posts = [...list.querySelectorAll<HTMLElement>("article")];
-  const next = posts[posts.findIndex((post) => post.contains(target)) + step];
-  if (!next) return;
-  event.preventDefault();
-  next.focus();
-  next.scrollIntoView({ block: "start", behavior: "instant" });
 }

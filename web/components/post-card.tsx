@@ -99,7 +99,9 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
               onToggleComments={() => setCommentsOpen((open) => !open)}
             />
             <div id={ids.comments}>
-              {commentsOpen && <CommentsOnDemand post={post} requestId={requestId} announce={announce} />}
+              {commentsOpen && (
+                <CommentsOnDemand post={post} requestId={requestId} isInThread={single} announce={announce} />
+              )}
             </div>
           </>
         )}
@@ -111,7 +113,7 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
 const loadComments = () => import("./comments").then((module) => module.Comments);
 
 /** The comments of a post. Their script is loaded when they are first opened. */
-function CommentsOnDemand({ announce, ...props }: ActionProps) {
+function CommentsOnDemand({ announce, ...props }: ActionProps & { isInThread: boolean }) {
   const onFailure = useCallback(() => announce("The comments could not be loaded. Please try again."), [announce]);
   const Loaded = useLoadOnFirstUse(true, loadComments, onFailure);
   return Loaded && <Loaded {...props} />;

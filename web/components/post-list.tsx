@@ -9,12 +9,15 @@ import { isListed } from "./dismissals";
 import { useEvents } from "./events-provider";
 import { useDismissals } from "./feedback-provider";
 import { ListPosition } from "./list-position";
+import { moveBetweenPosts } from "./move-between-posts";
 import { Notice } from "./notice";
 import { PostEntry } from "./post-entry";
 import { pathOf } from "./post-link";
 import { Skeletons } from "./skeletons";
 import { Button, ButtonLink } from "./ui/button";
 import { useNearScreen } from "./use-near-screen";
+import { isWrittenHere } from "./writing/write";
+import { useWriteStates } from "./writing/writes-provider";
 
 const RETRY_DELAY_MS = 300;
 const NO_PARAMETERS = {};
@@ -40,12 +43,15 @@ export function PostList({ name, first, label, empty, parameters = NO_PARAMETERS
   const dismissals = useDismissals();
   const { user } = useEvents();
   const list = useRestOfList(name, first, user);
-  const posts = list.posts.filter((post) => isListed(post, dismissals));
+  const states = useWriteStates((all) => all);
+  // A reply that the user has just written is beside the form.
+  const isBesideForm = ({ id }: ListedPost) => name.list.endsWith("replies") && isWrittenHere(states, id);
+  const posts = list.posts.filter((post) => isListed(post, dismissals) && !isBesideForm(post));
 
   if (posts.length === 0 && list.nextCursor === null) return <Notice title={empty.title}>{empty.text}</Notice>;
   return (
     <ListPosition list={`posts/${user}/${name.list}/${name.of}`}>
-      <div role="feed" aria-label={label} aria-busy={list.isFetching}>
+      <div role="feed" aria-label={label} aria-busy={list.isFetching} onKeyDown={moveBetweenPosts}>
         {posts.map((post, index) => (
           <Fragment key={post.id}>
             <PostEntry post={post} requestId={null} position={index + 1} announce={announce} />

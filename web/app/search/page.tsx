@@ -1,10 +1,11 @@
+import Link from "next/link";
 import { ListPage, type ListPageProps, PostsOfList } from "@/app/list-page";
 import { currentViewer } from "@/app/viewer";
 import { Notice } from "@/components/notice";
 import { PersonRow } from "@/components/person-row";
 import { Button } from "@/components/ui/button";
 import { TextField } from "@/components/ui/text-field";
-import type { Person } from "@/lib/feed/profile";
+import { type Person, tagPath } from "@/lib/feed/profile";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { searchPeople } from "@/lib/repositories/people.repository";
 
@@ -12,6 +13,8 @@ export const metadata = { title: "Search" };
 
 const MAX_LENGTH = 200;
 const MAX_PEOPLE = 5;
+/** A search that can be a tag. */
+const TAG = /^#?[\p{L}\p{N}_]+$/u;
 
 interface SearchPageProps extends ListPageProps {
   searchParams: Promise<{ q?: string | string[]; cursor?: string | string[] }>;
@@ -46,6 +49,13 @@ export default async function SearchPage({ searchParams }: SearchPageProps) {
         <Notice title="Search posts and people">{HELP}</Notice>
       ) : (
         <>
+          {TAG.test(search) && (
+            <p className="border-b border-line px-gutter py-3">
+              <Link href={tagPath(search.replace(/^#/, ""))} prefetch={false} className="font-semibold hover:underline">
+                Posts with the tag #{search.replace(/^#/, "")}
+              </Link>
+            </p>
+          )}
           {cursor === undefined && <People viewerId={viewer.id} search={search} />}
           <section aria-labelledby="found-posts">
             <h2 id="found-posts" className="px-gutter pt-5 pb-1 font-bold">

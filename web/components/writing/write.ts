@@ -50,3 +50,9 @@ export function hasStoredWrites(user: string): boolean {
     return false; // the browser forbids storage
   }
 }
+
+/** Whether the user has written this post since the page was loaded. */
+export function isWrittenHere(states: WriteStates, postId: string): boolean {
+  const state = states[postId];
+  return state !== undefined && state.post !== null;
+}

@@ -71,25 +71,22 @@ async function Thread({ post, ancestors, viewerId, searchParams }: Omit<ThreadPr
         ancestors={ancestors}
         requestId={typeof request_id === "string" && isRequestId(request_id) ? request_id : null}
       />
-      {post.commentCount > 0 && (
-        <section aria-labelledby="replies">
+      <PostsOfList
+        key={isTop ? "top" : "newest"}
+        viewerId={viewerId}
+        name={{ list: isTop ? "top-replies" : "replies", of: post.id }}
+        label="Replies"
+        empty={{ title: "No replies to show", text: "Replies that you may see appear here." }}
+        hiddenIfEmpty
+        header={
           <header className="flex items-center justify-between gap-4 border-b border-line px-gutter py-3">
-            <h2 id="replies" className="font-bold">
-              Replies
-            </h2>
+            <h2 className="font-bold">Replies</h2>
             <ReplyOrderLinks path={pathOf(post)} isTop={isTop} />
           </header>
-          <PostsOfList
-            key={isTop ? "top" : "newest"}
-            viewerId={viewerId}
-            name={{ list: isTop ? "top-replies" : "replies", of: post.id }}
-            label="Replies"
-            empty={{ title: "No replies to show", text: "Replies that you may see appear here." }}
-            searchParams={searchParams}
-            parameters={isTop ? { replies: "top" } : undefined}
-          />
-        </section>
-      )}
+        }
+        searchParams={searchParams}
+        parameters={isTop ? { replies: "top" } : undefined}
+      />
     </div>
   );
 }

@@ -35,6 +35,26 @@ describe("the replies to a post", () => {
     await screen.findByText("No replies yet.");
   });
 
+  it("leave those that are posts to the list of a thread", async () => {
+    const replies = [true, false].map((isPost) => ({
+      id: String(isPost),
+      author: "Ben",
+      text: isPost ? "A post" : "A comment",
+      createdAt: POST.createdAt,
+      own: false,
+      isPost,
+    }));
+    routes.set(ROUTE, () => Response.json({ replies }));
+    routes.set("/api/posts", () => Response.json({ status: "stored" }, { status: 202 }));
+    renderPage(<Comments post={POST} requestId={null} isInThread />);
+
+    await screen.findByText("A comment");
+    reply("Mine");
+
+    await screen.findByText("Mine");
+    assert.equal(screen.queryByText("A post"), null);
+  });
+
   it("show a reply at once as on its way, and say that it is posted after the answer of the server", async () => {
     let answer: (response: Response) => void = () => undefined;
     routes.set(ROUTE, () => Response.json({ replies: [] }));
