@@ -31,6 +31,7 @@ BEGIN
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_partition(date) TO %I', schema, role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_purge(integer) TO %I', schema, role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_experiment_purge(integer) TO %I', schema, role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_reset_user(uuid) TO %I', schema, role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_erase_user(uuid) TO %I', schema, role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_merge_user(uuid, uuid) TO %I', schema, role);
@@ -38,6 +39,7 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression_count TO %I', schema, role);
     EXECUTE format('GRANT SELECT ON %I.interaction_impression TO %I', schema, role);
+    EXECUTE format('GRANT SELECT ON %I.experiment_user_day TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interest TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);

@@ -60,7 +60,7 @@ def show_pages(tables: SqlTables) -> None:
         [
             Impression(
                 f"page of {user}", user_uuid(user), datetime.now(UTC), "ranked", None,
-                [seqs[post] for post in posts], [Reason.RECENT] * 2,
+                [seqs[post] for post in posts], [Reason.RECENT] * 2, variants={"order": "other"},
             )
             for user, posts in (("anna", ("bert-2", "carl-2")), ("bert", ("anna-1", "carl-2")))
         ]

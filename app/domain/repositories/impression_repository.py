@@ -44,7 +44,10 @@ class ImpressionRepository(Protocol):
         """
 
     def maintain(self, keep_days: int) -> int:
-        """Prepare the store for the pages of the next days, and drop days older than `keep_days`; return how many."""
+        """Prepare the store for the pages of the next days, and drop days older than `keep_days`; return how many.
+
+        Counts of experiments that are older than a year are removed.
+        """
 
     def reach(self, author_id: UUID) -> Sequence[PostReach]:
         """The visible posts of an author, newest first, at most MAX_REACH_POSTS. Raises UnknownUser."""

@@ -27,6 +27,8 @@ PAGE_COLUMNS: Final = "user_id, time, posts, seen"
 """The columns of a stored page that the feed state needs."""
 MAX_POST_NUMBER: Final = 2**31 - 1
 """The largest number of a post (`Post.seq`) that fits into the four bytes of a place."""
+EXPERIMENT_DAYS: Final = 365
+"""How long the counts of experiments are kept."""
 _DAYS_AHEAD = 3
 
 # The join with the view skips known users that no longer exist. Counts are changed in order of their key, so that
@@ -137,6 +139,9 @@ class SqlImpressionRepository(SqlRepository):
         with self.transaction() as connection:
             statement = f"SELECT {self.schema['feed_impression_purge']}(%s)"
             dropped: int = connection.exec_driver_sql(statement, (keep_days,)).scalar_one()
+        with self.transaction() as connection:
+            statement = f"SELECT {self.schema['feed_experiment_purge']}(%s)"
+            connection.exec_driver_sql(statement, (EXPERIMENT_DAYS,))
         return dropped
 
     def reach(self, author_id: UUID) -> Sequence[PostReach]:

@@ -60,6 +60,12 @@ USER_TABLES: Final = (
             "LEFT JOIN {feed_posts} p ON p.seq = shown.post)"
         },
     ),
+    UserTable(
+        "experiment_user_day",
+        "experiments",
+        "user_id = %(user)s",
+        "experiment, day, metric",
+    ),
     UserTable("user_recommendation", "recommendations", "user_id = %(user)s", "generated_at, score DESC"),
 )
 OTHER_TABLES: Final[Mapping[str, str]] = {

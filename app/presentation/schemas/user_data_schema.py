@@ -29,6 +29,7 @@ class ExportResponse(BaseModel):
     memberships: _Rows
     interests: _Rows = Field(description="Tags and authors that the user declared")
     impressions: _Rows = Field(description="Pages that were shown to the user; a deleted post is null")
+    experiments: _Rows = Field(description="What the user was shown and did in experiments, by day")
     recommendations: _Rows = Field(description="The last saved list of the user")
 
 

@@ -950,6 +950,13 @@ export interface components {
                 [key: string]: unknown;
             }[];
             /**
+             * Experiments
+             * @description What the user was shown and did in experiments, by day
+             */
+            experiments: {
+                [key: string]: unknown;
+            }[];
+            /**
              * Recommendations
              * @description The last saved list of the user
              */

@@ -244,7 +244,8 @@ def test_a_teams_tables_are_adopted_and_left_as_they_are(empty_engine: Engine) -
         "feed_user_feedback_truncate", "feed_memberships_insert", "feed_memberships_update", "feed_memberships_delete",
         "feed_memberships_truncate", "feed_impression_delete", "feed_engagement_insert", "feed_engagement_update",
         "feed_engagement_delete", "feed_engagement_truncate", "feed_user_interest_insert", "feed_user_interest_update",
-        "feed_user_interest_delete", "feed_user_interest_truncate",
+        "feed_user_interest_delete", "feed_user_interest_truncate", "feed_experiment_impression",
+        "feed_experiment_user_interaction", "feed_experiment_user_feedback",
     }  # fmt: skip
 
     migrate(empty_engine, PUBLIC, "base")

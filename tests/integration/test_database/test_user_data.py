@@ -107,6 +107,7 @@ def test_an_export_holds_all_rows_about_the_user_and_no_others(
     assert column("interests", "tag") == ["sport"]
     assert column("impressions", "posts") == [ids("bert-2", "carl-2")]
     assert column("impressions", "seen") == ["10"]
+    assert [(row["metric"], row["count"]) for row in found["experiments"]] == [("page", 1), ("post", 2)]
     assert column("recommendations", "post_id") == ids("bert-2")
     rows = [row for table in USER_TABLES for row in found[table.field]]
     assert not any(name in row for row in rows for name in INTERNAL_COLUMNS)
@@ -157,8 +158,8 @@ def test_a_reset_removes_what_the_user_did_and_was_shown(
     again = user_data.reset("anna")
 
     assert removed.rows == {
-        "user_interest": 1, "user_interaction": 3, "user_recommendation": 1, "user_feedback": 2, "follows": 1,
-        "impression": 1,
+        "experiment_user_day": 2, "user_interest": 1, "user_interaction": 3, "user_recommendation": 1,
+        "user_feedback": 2, "follows": 1, "impression": 1,
     }  # fmt: skip
     assert set(again.rows.values()) == {0}
     found = exported(user_data, "anna")
@@ -275,8 +276,9 @@ def test_after_an_erasure_no_table_names_the_user(
     assert tables_that_name(tables, pattern) == []
     assert receipt.managed_elsewhere == []
     assert receipt.rows == {
-        "user_interest": 2, "user_interaction": 4, "user_recommendation": 2, "user_feedback": 4, "memberships": 1,
-        "follows": 2, "impression": 1, "impression_count": 1, "posts": 2, "users": 1, "feed_user_key": 0,
+        "experiment_user_day": 2, "user_interest": 2, "user_interaction": 4, "user_recommendation": 2,
+        "user_feedback": 4, "memberships": 1, "follows": 2, "impression": 1, "impression_count": 1, "posts": 2,
+        "users": 1, "feed_user_key": 0,
     }  # fmt: skip
     assert values(tables, COUNTS) == ["bert-2 0 0", "carl-2 1 0"]
 
@@ -446,6 +448,7 @@ def test_a_merge_moves_every_row_and_leaves_none_that_names_the_user(
     assert [row["audience_id"] for row in found["memberships"]] == ["club"]
     assert [row["tag"] for row in found["interests"]] == ["sport"]  # and no longer anna as an author
     assert len(found["impressions"]) == 2
+    assert [(row["metric"], row["count"]) for row in found["experiments"]] == [("page", 2), ("post", 4)]
     assert values(tables, COUNTS) == ["anna-1 1 0", "bert-2 1 1", "carl-2 2 0"]
 
 

@@ -58,19 +58,19 @@ def upgrade() -> None:
             )
         )
     earlier = migration("0013_user_data")
-    _replace_functions(INTERESTS | earlier.ERASED, RESET_INTERESTS | earlier.RESET)
+    replace_functions(INTERESTS | earlier.ERASED, RESET_INTERESTS | earlier.RESET)
 
 
 def downgrade() -> None:
     schema = feed_schema()
     earlier = migration("0013_user_data")
-    _replace_functions(earlier.ERASED, earlier.RESET)
+    replace_functions(earlier.ERASED, earlier.RESET)
     op.execute(f"DROP TABLE {schema['user_interest']}")
     for event in migration("0006_visibility").MEMBERSHIP_TRIGGERS:
         op.execute(f"DROP FUNCTION {schema}.feed_user_interest_{event}()")
 
 
-def _replace_functions(erased: dict[str, str], reset: dict[str, str]) -> None:
+def replace_functions(erased: dict[str, str], reset: dict[str, str]) -> None:
     """Make feed_erase_user and feed_reset_user remove these rows: table -> condition."""
     schema, earlier = feed_schema(), migration("0013_user_data")
     names = {name: schema[name] for name in earlier.NAMES}

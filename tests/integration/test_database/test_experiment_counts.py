@@ -1,0 +1,136 @@
+"""The table experiment_user_day: what users of an experiment were shown and did, counted where it is stored."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from app.domain.entities import Impression, Reason
+from app.domain.entities.control import Control
+from app.domain.entities.interaction import Interaction, InteractionType
+from app.domain.ids import post_uuid, user_uuid
+from app.infrastructure.database.control_repository_impl import SqlControlRepository
+from app.infrastructure.database.impression_repository_impl import EXPERIMENT_DAYS, SqlImpressionRepository
+from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
+from tests.support.storage_under_test import SqlTables, a_post, a_user
+
+TODAY = datetime.now(UTC).replace(hour=12)
+DAY = timedelta(days=1)
+OTHER = {"order": "other"}
+Counts = dict[tuple[str, str, int, str], int]
+
+
+@pytest.fixture(autouse=True)
+def feed(tables: SqlTables) -> None:
+    tables.add_users(a_user("anna"), a_user("bert"))
+    tables.add_posts(*(a_post(name, "bert", at=TODAY - 100 * DAY) for name in ("first", "second")))
+
+
+def show(
+    engine: Engine, user: str, variants: Mapping[str, str], *, days_ago: int = 0, posts: int = 2
+) -> None:
+    page = Impression(
+        "r", user_uuid(user), TODAY - days_ago * DAY, "ranked", "v1", list(range(1, posts + 1)),
+        [Reason.RECENT] * posts, variants=variants,
+    )  # fmt: skip
+    SqlImpressionRepository(engine, budget_seconds=20).save([page])
+
+
+def track(engine: Engine, user: str, kind: InteractionType = "like", *, days_ago: int = 0) -> None:
+    event = Interaction(user_uuid(user), post_uuid("first"), kind, TODAY - days_ago * DAY)
+    SqlInteractionRepository(engine, budget_seconds=20).record([event])
+
+
+def counts(engine: Engine, user: str = "anna") -> Counts:
+    """By experiment, variant, days ago and metric."""
+    query = (
+        "SELECT experiment, variant, (now() AT TIME ZONE 'UTC')::date - day, metric, count "
+        "FROM experiment_user_day WHERE user_id = %s"
+    )
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(query, (str(user_uuid(user)),)).all()
+    return {(experiment, variant, days, metric): count for experiment, variant, days, metric, count in rows}
+
+
+def test_pages_and_their_posts_are_counted_by_user_variant_and_day(engine: Engine) -> None:
+    show(engine, "anna", OTHER, days_ago=1)
+    show(engine, "anna", {**OTHER, "second": "control"}, posts=3)
+    show(engine, "anna", OTHER)
+    show(engine, "bert", {})
+
+    assert counts(engine) == {
+        ("order", "other", 1, "page"): 1,
+        ("order", "other", 1, "post"): 2,
+        ("order", "other", 0, "page"): 2,
+        ("order", "other", 0, "post"): 5,
+        ("second", "control", 0, "page"): 1,
+        ("second", "control", 0, "post"): 3,
+    }
+    assert counts(engine, "bert") == {}
+
+
+def test_events_and_controls_count_from_the_first_page_on(engine: Engine) -> None:
+    track(engine, "anna", days_ago=3)
+    show(engine, "anna", OTHER, days_ago=2)
+    track(engine, "anna", days_ago=3)  # it arrives later
+    track(engine, "anna", days_ago=1)
+    track(engine, "anna", "share", days_ago=1)
+    track(engine, "anna", "share", days_ago=1)
+    controls = SqlControlRepository(engine, budget_seconds=20)
+    hide = Control(user_uuid("anna"), "hide_post", post_id=post_uuid("first"))
+    controls.record(hide, undo=False, event_id=None)
+    track(engine, "bert")
+
+    found = {key[2:]: count for key, count in counts(engine).items() if key[3] not in ("page", "post")}
+
+    assert found == {(1, "like"): 1, (1, "share"): 2, (0, "hide_post"): 1}
+    assert counts(engine, "bert") == {}
+
+
+def test_events_after_ninety_days_do_not_count(engine: Engine, tables: SqlTables) -> None:
+    show(engine, "anna", OTHER)
+    tables.run("UPDATE experiment_user_day SET day = day - 90")
+
+    track(engine, "anna")
+
+    assert "like" not in {key[3] for key in counts(engine)}
+
+
+def test_an_event_that_is_not_committed_is_not_counted(engine: Engine) -> None:
+    show(engine, "anna", OTHER)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO user_interaction (user_id, post_id, interaction_type) VALUES (%s, %s, 'like')",
+            (str(user_uuid("anna")), str(post_uuid("first"))),
+        )
+        connection.rollback()
+
+    assert "like" not in {key[3] for key in counts(engine)}
+
+
+def test_concurrent_events_of_the_same_users_are_all_counted(engine: Engine) -> None:
+    for user in ("anna", "bert"):
+        show(engine, user, OTHER)
+    repository = SqlInteractionRepository(engine, budget_seconds=20)
+    events = [Interaction(user_uuid(user), post_uuid("first"), "view", TODAY) for user in ("anna", "bert")]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(repository.record, [events, events[::-1]] * 10))
+
+    assert counts(engine)[("order", "other", 0, "view")] == 20
+    assert counts(engine, "bert")[("order", "other", 0, "view")] == 20
+
+
+def test_counts_of_deleted_users_and_of_years_ago_are_removed(engine: Engine, tables: SqlTables) -> None:
+    for user in ("anna", "bert"):
+        show(engine, user, OTHER)
+    tables.run(
+        f"UPDATE experiment_user_day SET day = day - {EXPERIMENT_DAYS + 1} WHERE user_id = %s",
+        str(user_uuid("bert")),
+    )
+    SqlImpressionRepository(engine, budget_seconds=20).maintain(30)
+    tables.run("DELETE FROM {users} WHERE external_id = 'anna'")
+
+    assert counts(engine) == counts(engine, "bert") == {}
