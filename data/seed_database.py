@@ -1,6 +1,7 @@
 """Load a generated feed, moved in time so that it ends now: `python -m data.seed_database --help`.
 
-Without `--input`, `data/fake_interactions.json` is loaded; if this file does not exist, a demo feed.
+Without `--input`, `data/fake_interactions.json` is loaded; if this file does not exist, a demo feed. A quarter of the
+posts of the demo feed get a picture, also those that are already stored.
 """
 
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 from app.shared.command_line import OneLineParser, existing_file
 from app.shared.progress import progress_bars
 from data.command_line import run_command
+from data.demo_pictures import add_pictures
 from data.feed_files.reader import FeedFile, read_feed
 from data.generate_fake_data import DEFAULT_OUTPUT, DEMO
 from data.loading import feed_database, summary
@@ -44,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             with progress_bars() as progress:
                 feed = demo_feed() if args.input is None else read_feed(args.input)
                 counts = database.load(feed, shift_last_event_to=time.time(), progress=progress)
+            pictures = add_pictures(database, feed.dataset.posts) if args.input is None else 0
         print(f"{args.input or 'demo feed'}: {summary(counts, feed.skipped_rows)}")
+        if pictures:
+            print(f"demo feed: {pictures} pictures added")
 
     return run_command(_PROG, seed)
 

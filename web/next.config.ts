@@ -22,6 +22,13 @@ const config: NextConfig = {
           { key: "Referrer-Policy", value: "same-origin" },
         ],
       },
+      {
+        source: "/pictures/:path*",
+        headers: [
+          { key: "Content-Security-Policy", value: "default-src 'none'; style-src 'unsafe-inline'" },
+          { key: "Cache-Control", value: "public, max-age=86400" },
+        ],
+      },
       // The proxy sets the policy of pages.
       {
         source: "/api/:path*",

@@ -26,4 +26,4 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   return response;
 }
 
-export const config = { matcher: ["/((?!api/|_next/static/|icon\\.svg$).*)"] };
+export const config = { matcher: ["/((?!api/|_next/static/|pictures/|icon\\.svg$).*)"] };

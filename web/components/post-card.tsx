@@ -11,6 +11,7 @@ import { useLeftPost } from "./list-position";
 import { useFarHeight } from "./near-screen";
 import { type ActionProps, PostActions } from "./post-actions";
 import { pathOf } from "./post-link";
+import { PostMedia } from "./post-media";
 import { PostMenu } from "./post-menu";
 import { PostText } from "./post-text";
 import { whySentence } from "./reasons";
@@ -85,6 +86,7 @@ export function PostCard({ post, requestId, position = 0, single = false, announ
           whole={single}
           plain={isFar}
         />
+        {post.media && !isFar && <PostMedia media={post.media} eager={position < 3} />}
         {post.original && !isFar && <OriginalPost original={post.original} />}
         {!isFar && (
           <>

@@ -82,6 +82,7 @@ OTHER_TABLES: Final[Mapping[str, str]] = {
     "feed_post_key": "ids of posts of a team",
     "feed_post_number": "numbers of posts of a team",
     "impression_count": "how often each post was shown",
+    "post_media": "pictures of posts, files of the web application, which are deleted with their post",
 }
 """Tables without rows about users, or with rows that follow from another table, and what they hold."""
 INTERNAL_COLUMNS: Final = ("seq", "xid")

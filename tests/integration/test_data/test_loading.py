@@ -448,6 +448,9 @@ def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
     users, posts, _, interactions = database.counts()
     assert (users, posts, interactions) == (300, 1500, 20_000)
     assert first.startswith("demo feed: added 300 users, 1,500 posts, ")
+    assert first.endswith("demo feed: 375 pictures added\n")
+    pictures = "SELECT count(*), min(position), max(position) FROM post_media"
+    assert database.rows(pictures) == [(375, 0, 0)]
     assert capsys.readouterr().out == "demo feed: nothing new\nthe database already contains a feed\n"
     assert database.everything() == before
     latest, future = database.rows(

@@ -22,8 +22,19 @@ export interface PostWithUser {
   ownRepostId?: string;
   /** The post that this one quotes or reposts. Absent from other posts. */
   original?: OriginalPost;
+  /** The pictures of the post, in order. Absent without any. */
+  media?: PostPicture[];
   /** Why the post was recommended; null if the service did not recommend it. */
   why: PostWhy | null;
+}
+
+/** A picture of a post, a file of the application's own origin. */
+export interface PostPicture {
+  url: string;
+  /** The size in pixels. The page keeps the room for the picture before it arrives. */
+  width: number;
+  height: number;
+  alt: string;
 }
 
 /** A post that another one quotes or reposts. */

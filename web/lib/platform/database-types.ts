@@ -104,6 +104,15 @@ export interface FeedUsers {
   id: string | null;
 }
 
+export interface PostMedia {
+  alt: string;
+  height: number;
+  position: number;
+  post_id: string;
+  url: string;
+  width: number;
+}
+
 export interface Posts {
   audience_id: string | null;
   author_id: string | null;
@@ -169,6 +178,7 @@ export interface DB {
   feed_posts: FeedPosts;
   feed_user_names: FeedUserNames;
   feed_users: FeedUsers;
+  post_media: PostMedia;
   posts: Posts;
   user_interaction: UserInteraction;
   user_interest: UserInterest;

@@ -1,5 +1,6 @@
 import type { FeedMode } from "@feed/client";
 import { type SelectQueryBuilder, sql } from "kysely";
+import { jsonArrayFrom } from "kysely/helpers/postgres";
 import type { TimePosition } from "@/lib/feed/cursor";
 import type { OriginalPost, PostExcerpt, PostWithUser } from "@/lib/feed/post";
 import { type Database, read } from "@/lib/platform/database";
@@ -22,6 +23,9 @@ const MAX_RANDOM_CANDIDATES = 2000;
 
 /** The largest length of the text of an excerpt, in characters. */
 const MAX_EXCERPT_LENGTH = 280;
+
+/** A post shows at most this many pictures. */
+const MAX_PICTURES = 4;
 
 /** A row of feed_posts, in a query that has an order of its own. */
 interface SelectedPost {
@@ -196,7 +200,7 @@ async function readPosts(
         (join) => join.onTrue(),
       )
       .selectAll("p")
-      .select([
+      .select(({ selectFrom }) => [
         sql<string>`(extract(epoch FROM p.created_at) * 1000000)::bigint`.as("created_us"),
         sql<string | null>`COALESCE(a.external_id, a.id::text)`.as("author_external_id"),
         userName("a", "n").as("author_name"),
@@ -215,6 +219,13 @@ async function readPosts(
         ownRepost(viewer).as("own_repost_id"),
         "s.repost_of",
         "q.quote_of",
+        jsonArrayFrom(
+          selectFrom("post_media as m")
+            .select(["m.url", "m.width", "m.height", "m.alt"])
+            .whereRef("m.post_id", "=", "p.id")
+            .orderBy("m.position")
+            .limit(MAX_PICTURES),
+        ).as("media"),
       ])
       .orderBy("p.ordinal")
       .execute(),
@@ -251,6 +262,7 @@ async function readPosts(
     ...(Number(row.own_comments) > 0 && { ownComments: Number(row.own_comments) }),
     ...(row.own_repost_id && { ownRepostId: row.own_repost_id }),
     ...originalOf(row),
+    ...(row.media.length > 0 && { media: row.media }),
     why: null,
   }));
 }

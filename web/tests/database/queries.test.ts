@@ -57,6 +57,33 @@ describe("the queries", () => {
     );
   });
 
+  it("show the pictures of a post in order, which are files of this site and go with the post", async () => {
+    const [post, other] = [await postOf("user-21"), await postOf("user-22")];
+    const insert = (url: string, position: number) =>
+      query("INSERT INTO post_media VALUES ($1, $2, $3, 800, 450, 'A boat')", [post, position, url]);
+    await insert("/pictures/b.svg", 1);
+    await insert("/pictures/a.svg", 0);
+
+    const [withPictures, without] = await findPosts("user-1", [post, other]);
+    assert.deepEqual(
+      withPictures?.media,
+      ["a", "b"].map((name) => ({ url: `/pictures/${name}.svg`, width: 800, height: 450, alt: "A boat" })),
+    );
+    assert.equal(without && "media" in without, false);
+    for (const url of [
+      "https://a.example/b.png",
+      "//a.example/b.png",
+      "/\\a.example/b.png",
+      "data:image/png,",
+      "b.png",
+    ]) {
+      await assert.rejects(insert(url, 2), { code: "23514" }, url);
+    }
+
+    await query("DELETE FROM posts WHERE id = $1", [post]);
+    assert.deepEqual(await query("SELECT FROM post_media WHERE post_id = $1", [post]), []);
+  });
+
   it("show no comment of a muted or blocked author, and none of an author who blocks the viewer", async () => {
     const post = await postOf("user-20");
     for (const user of ["user-1", "user-2", "user-3", "user-4", "user-5"]) await comment(user, post, `by ${user}`);

@@ -31,6 +31,14 @@ describe("the card of a post", () => {
     assert.equal(timesRead, timesReadBefore);
   });
 
+  it("keeps the room of its pictures, which have a text", () => {
+    renderCard({ ...POST, media: [{ url: "/pictures/a.svg", width: 800, height: 450, alt: "A boat" }] });
+
+    const picture = screen.getByRole("img", { name: "A boat" });
+    const attributes = ["src", "width", "height"].map((name) => picture.getAttribute(name));
+    assert.deepEqual(attributes, ["/pictures/a.svg", "800", "450"]);
+  });
+
   it("says why the post is shown", () => {
     renderCard(POST);
 
