@@ -1,37 +1,36 @@
 /** The feed after a visit to another page, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { FakeFeedService } from "@feed/client/testing";
-import type { Browser, BrowserContext } from "playwright-core";
+import { type Browser, type BrowserContext, test } from "@playwright/test";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { Postgres } from "@/tests/support/postgres";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 const LOADED_POSTS = 80;
 const MAX_SHIFT_PX = 50;
 const MAX_RETURN_MS = 300;
 
-describe("a return to the feed", { skip }, () => {
+test.describe("a return to the feed", () => {
   let postgres: Postgres;
   let web: WebServer;
   let browser: Browser;
   let context: BrowserContext;
   const service = new FakeFeedService();
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
     service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
     web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
     await postgres?.end();
   });
-  beforeEach(() => service.requests.splice(0));
-  afterEach(() => context.close());
+  test.beforeEach(() => service.requests.splice(0));
+  test.afterEach(() => context.close());
 
   const openFeed = async (path = "/", viewport = { width: 1280, height: 900 }): Promise<FeedPage> => {
     context = await browser.newContext({ viewport });
@@ -80,7 +79,7 @@ describe("a return to the feed", { skip }, () => {
     { width: 1280, height: 900 },
     { width: 390, height: 800 },
   ]) {
-    it(`has the same ${LOADED_POSTS} posts in the same place at ${viewport.width} px, without a request`, async () => {
+    test(`has the same ${LOADED_POSTS} posts in the same place at ${viewport.width} px, without a request`, async () => {
       const feed = await openFeed("/", viewport);
       await feed.scroll(LOADED_POSTS / 20 - 1);
       await feed.waitForPosts(LOADED_POSTS);
@@ -105,7 +104,7 @@ describe("a return to the feed", { skip }, () => {
     });
   }
 
-  it("by the link of a post goes through the history, and the one of the navigation keeps the list", async () => {
+  test("by the link of a post goes through the history, and the one of the navigation keeps the list", async () => {
     const feed = await openFeed();
     await feed.scroll(1);
     await scrollTo(feed, 4000);
@@ -127,7 +126,7 @@ describe("a return to the feed", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("keeps the chosen list, also after a reload", async () => {
+  test("keeps the chosen list, also after a reload", async () => {
     const feed = await openFeed();
     const list = feed.page.waitForResponse((response) => response.url().includes("/api/feeds"));
     await feed.page.getByText("Newest").click();
@@ -152,7 +151,7 @@ describe("a return to the feed", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("shows the ranked list for an address without a known one", async () => {
+  test("shows the ranked list for an address without a known one", async () => {
     const feed = await openFeed("/?feed=unknown");
 
     assert.equal(await feed.page.getByRole("radio", { name: "For you" }).isChecked(), true);

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
+import { newUuid } from "@feed/client";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
+import { findLinkPreview } from "@/lib/repositories/link-preview.repository";
 import { findEligiblePosts, findPostIds, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
 import { findReplies } from "@/lib/repositories/reply.repository";
 import { findUserName, findUsers, registerVisitor } from "@/lib/repositories/user.repository";
@@ -82,6 +84,33 @@ describe("the queries", () => {
 
     await query("DELETE FROM posts WHERE id = $1", [post]);
     assert.deepEqual(await query("SELECT FROM post_media WHERE post_id = $1", [post]), []);
+  });
+
+  it("show what everybody may see of a post in the preview of a link, and nothing of others", async () => {
+    const post = await postOf("user-23");
+    const change = (assignment: string) => query(`UPDATE posts SET ${assignment} WHERE id = $1`, [post]);
+    await change(`content = ${`'One\n\ntwo  ' || repeat('🙂', 200)`}`);
+
+    const preview = await findLinkPreview(post);
+    assert.equal(preview?.description, `One two ${"🙂".repeat(151)}…`);
+    assert.match(preview.author, /\w/);
+    await change("content = 'Short'");
+    assert.equal((await findLinkPreview(post))?.description, "Short");
+    await change("content = NULL");
+    assert.equal((await findLinkPreview(post))?.description, null);
+
+    for (const hidden of [
+      "visibility = 'followers'",
+      "visibility = 'members', audience_id = 'club'",
+      "visible = false",
+      "sensitive = true",
+    ]) {
+      await change(hidden);
+      assert.equal(await findLinkPreview(post), null, hidden);
+      await change("visibility = 'public', audience_id = NULL, visible = true, sensitive = false");
+      assert.ok(await findLinkPreview(post));
+    }
+    assert.equal(await findLinkPreview(newUuid()), null);
   });
 
   it("show no comment of a muted or blocked author, and none of an author who blocks the viewer", async () => {

@@ -15,7 +15,7 @@ import { findPosts } from "@/lib/repositories/post.repository";
 import { findAncestors } from "@/lib/repositories/thread.repository";
 import { MoreLikeThis } from "./more-like-this";
 
-export const metadata = { title: "Post" };
+export { generateMetadata } from "./metadata";
 
 interface PostPageProps extends ListPageProps {
   params: Promise<{ id: string }>;
