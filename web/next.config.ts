@@ -29,6 +29,10 @@ const config: NextConfig = {
           { key: "Cache-Control", value: "public, max-age=86400" },
         ],
       },
+      {
+        source: "/offline.html",
+        headers: [{ key: "Content-Security-Policy", value: "default-src 'none'; style-src 'unsafe-inline'" }],
+      },
       // The proxy sets the policy of pages.
       {
         source: "/api/:path*",

@@ -26,4 +26,6 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
   return response;
 }
 
-export const config = { matcher: ["/((?!api/|_next/static/|pictures/|icon\\.svg$).*)"] };
+export const config = {
+  matcher: ["/((?!api/|_next/static/|pictures/|(?:icon\\.svg|offline\\.html|service-worker\\.js)$).*)"],
+};

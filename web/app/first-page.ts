@@ -24,7 +24,7 @@ const PENDING_WRITES_MS = 300;
 export async function loadFirstPage(userId: string, requestedMode: FeedMode): Promise<ServerPage | null> {
   const startedAt = performance.now();
   const requestHeaders = await headers();
-  if (requestHeaders.get("sec-fetch-dest") === "empty") return null; // no request for a document
+  if (requestHeaders.get("sec-fetch-mode") === "cors") return null; // no request for a document
   const isOutsideRollout = requestedMode === "ranked" && !getsRankedFeed(userId, config.feedPercent);
   const mode: FeedMode = isOutsideRollout ? "newest" : requestedMode;
   const repository = new FeedRepository(MLServiceClient.withTraceOf({ headers: requestHeaders }));

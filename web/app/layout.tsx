@@ -2,6 +2,7 @@ import type { Metadata, Viewport } from "next";
 import { cookies } from "next/headers";
 import { type ReactNode, Suspense } from "react";
 import { Discover } from "@/components/discover";
+import { OfflineNotice } from "@/components/offline-notice";
 import { Providers } from "@/components/providers";
 import { Shell } from "@/components/shell";
 import type { Theme } from "@/components/theme-toggle";
@@ -50,6 +51,7 @@ export default async function Layout({ children }: { children: ReactNode }) {
         >
           Skip to the posts
         </a>
+        <OfflineNotice />
         {user ? (
           <Providers user={user.id} key={user.id}>
             {shell}

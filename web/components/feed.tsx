@@ -23,6 +23,7 @@ import { Skeletons } from "./skeletons";
 import { Button } from "./ui/button";
 import { IconButton } from "./ui/icon-button";
 import { useNearScreen } from "./use-near-screen";
+import { usePullToRefresh } from "./use-pull-to-refresh";
 import { type Recovery, useRecovery } from "./use-recovery";
 import { OwnWritesOnDemand } from "./writing/own-writes-on-demand";
 
@@ -72,6 +73,7 @@ export function Feed({ first }: { first: ServerPage | null }) {
     scrollTo({ top: 0 });
     await feed.refresh();
   };
+  usePullToRefresh(() => void loadNewList());
   const showMode = (shown: FeedMode) => {
     scrollTo({ top: 0 });
     history.replaceState(null, "", feedPath(shown));
@@ -82,6 +84,7 @@ export function Feed({ first }: { first: ServerPage | null }) {
       className="feed-column border-y border-line bg-raised md:rounded-card md:border-x"
       data-source={feed.lastPage?.source}
       data-status={feed.status}
+      data-pull-to-refresh
     >
       <div className="sticky top-0 z-10 flex items-center justify-between gap-2 border-b border-line bg-raised/90 p-2 backdrop-blur-md md:rounded-t-card md:px-3">
         <ModeSwitch mode={mode} onChange={showMode} />
