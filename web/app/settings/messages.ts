@@ -25,7 +25,7 @@ export function messageOf(form: FormName | "export", result: Result, control: Ch
   if (result === "saved") return form === "controls" ? controlMessage(control) : SAVED[form];
   if (result === "invalid" && form === "deletion")
     return `Nothing was deleted. Enter the word ${DELETION_WORD} to confirm.`;
-  if (result === "invalid" && form === "interests") return `Please choose at least ${MIN_INTERESTS}.`;
+  if (result === "invalid" && form === "interests") return `Please choose ${MIN_INTERESTS} or more.`;
   return FAILURES[result];
 }
 

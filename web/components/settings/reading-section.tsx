@@ -60,10 +60,11 @@ function primaryLanguage(language: string): string {
   return (language.split("-")[0] ?? language).toLowerCase();
 }
 
-/** The name of a language in this language. */
+/** The name of a language in this language, with a capital letter at its start; an unknown language as it is. */
 function nameOf(language: string): string {
   try {
-    return new Intl.DisplayNames([language, "en"], { type: "language" }).of(language) ?? language;
+    const name = new Intl.DisplayNames([language, "en"], { type: "language" }).of(language) ?? language;
+    return name.replace(/^\p{Ll}/u, (letter) => letter.toLocaleUpperCase(language));
   } catch {
     return language;
   }

@@ -313,6 +313,8 @@ describe("what a user controls", () => {
   it("and what is stored about them is exported, reset and deleted", async () => {
     const visitor = newUuid();
     await submit("reading", [["languages", "de"]], visitor);
+    await submit("personalisation", [], visitor);
+    assert.deepEqual(await findSettings(visitor), { languages: ["de"], showSensitive: false, personalised: false });
     const interests = await sendForm(
       "interests",
       ["tag0", "tag1", "tag2"].map((tag) => ["tags", tag]),
