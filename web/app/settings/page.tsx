@@ -6,6 +6,7 @@ import { ReadingSection } from "@/components/settings/reading-section";
 import { ResultMessage } from "@/components/settings/result-message";
 import { DatabaseUnavailable } from "@/lib/platform/database";
 import { isId } from "@/lib/platform/ids";
+import { findProfile } from "@/lib/repositories/people.repository";
 import {
   type ControlledPerson,
   findControlledPeople,
@@ -14,7 +15,6 @@ import {
   type MutedTerm,
   type Settings,
 } from "@/lib/repositories/settings.repository";
-import { findUserName } from "@/lib/repositories/user.repository";
 import { messageOf } from "./messages";
 import { fieldValue, fieldValues, isUnsaved, readOutcome, type SettingsQuery } from "./query";
 
@@ -60,7 +60,7 @@ async function readAll(user: string, query: SettingsQuery): Promise<Stored | nul
       findSettings(user),
       findMutedTerms(user),
       findControlledPeople(user),
-      nameOfTarget(query),
+      nameOfTarget(user, query),
     ]);
     return { settings, terms, people, targetName };
   } catch (error) {
@@ -119,10 +119,11 @@ function OutcomeMessage({
   );
 }
 
-/** The name of the person whom a form has muted or blocked; null for a word and a tag. */
-async function nameOfTarget(query: SettingsQuery): Promise<string | null> {
+/** The name of the person whom a form has muted or blocked; null for a word, a tag, and a person who blocks the user. */
+async function nameOfTarget(user: string, query: SettingsQuery): Promise<string | null> {
   const [action, target] = [fieldValue(query, "action"), fieldValue(query, "target")];
-  return target !== null && isId(target) && action?.endsWith("_author") ? findUserName(target) : null;
+  if (target === null || !isId(target) || !action?.endsWith("_author")) return null;
+  return (await findProfile(user, target))?.name ?? null;
 }
 
 /** The settings as the user has entered them, if they could not be saved. */

@@ -84,7 +84,10 @@ describe("what a user controls", { skip }, () => {
     try {
       await feed.page.getByLabel("Word to mute").fill("tide tables");
       await submit(feed, "Mute");
-      await feed.page.getByRole("alert").getByText(/the service is not available at the moment/).waitFor();
+      await feed.page
+        .getByRole("alert")
+        .getByText(/the service is not available at the moment/)
+        .waitFor();
       assert.equal(await feed.page.getByLabel("Word to mute").inputValue(), "tide tables");
       assert.deepEqual(await feed.accessibilityViolations(), []);
     } finally {

@@ -2,7 +2,7 @@ import type { Page } from "@playwright/test";
 
 /**
  * The elements that are outside of the screen at its sides, or whose text is cut without an ellipsis, by their bounding
- * boxes; one line each. Elements that only screen readers have, and pictures, are left out.
+ * boxes; one line each. Elements that only screen readers have, and pictures, are excluded.
  */
 export async function findLayoutProblems(page: Page): Promise<string[]> {
   // Functions with a name of their own would need a helper of the compiler, which the page does not have.
