@@ -12,20 +12,13 @@ const TIMEOUT_MS = 3000;
 
 /** The recommendation service as operators ask it, about any user. Nothing is recorded. */
 export class AdminService {
-  private readonly client: FeedServiceClient;
-
-  constructor() {
-    this.client = new FeedServiceClient({
-      baseUrl: config.mlServiceUrl,
-      apiKey: config.mlServiceAdminKey,
-      timeoutMs: TIMEOUT_MS,
-    });
-  }
+  private readonly client = clientWithKey(config.mlServiceAdminKey);
 
   /** The first page of the user's ranked feed, with the parts of the scores. */
   servedPage(userId: string, limit: number): Promise<Answer<RecommendationPage>> {
     const context = { mode: "ranked", record: false, explain: true } as const;
-    return answerOf(() => this.client.recommendations({ user_id: userId, limit, context }));
+    const client = clientWithKey(config.mlServiceApiKey); // the key with the scope admin may have no other
+    return answerOf(() => client.recommendations({ user_id: userId, limit, context }));
   }
 
   /** What the feed knows about a user, and the sources of each post of their first page. */
@@ -53,6 +46,10 @@ export class AdminService {
       return unanswered(NO_RESPONSE);
     }
   }
+}
+
+function clientWithKey(apiKey: string | undefined): FeedServiceClient {
+  return new FeedServiceClient({ baseUrl: config.mlServiceUrl, apiKey, timeoutMs: TIMEOUT_MS });
 }
 
 const NO_RESPONSE = "The service does not respond.";

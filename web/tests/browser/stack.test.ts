@@ -1,5 +1,9 @@
 /** The complete system in a real browser: PostgreSQL, the service with a trained model, and the web application. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { FeedServiceClient, FeedServiceError, newUuid } from "@feed/client";
 import { type Browser, type BrowserContext, test } from "@playwright/test";
 import pg from "pg";
@@ -13,8 +17,10 @@ import { WebServer } from "@/tests/support/web-server";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 const API_KEY = "web-tests";
+const ADMIN_KEY = "web-tests-of-the-console";
 
 test.describe("the complete system", () => {
+  let keys: string;
   let postgres: Postgres;
   let service: FeedService;
   let web: WebServer;
@@ -23,17 +29,22 @@ test.describe("the complete system", () => {
 
   test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser()]);
-    service = await FeedService.start(postgres.url, { API_KEYS: API_KEY });
+    keys = mkdtempSync(path.join(tmpdir(), "feed-keys-"));
+    const file = path.join(keys, "api_keys");
+    writeFileSync(file, `${createHash("sha256").update(ADMIN_KEY).digest("hex")} console admin\n`);
+    service = await FeedService.start(postgres.url, { API_KEYS: API_KEY, API_KEYS_FILE: file });
     web = await WebServer.start({
       DATABASE_URL: postgres.url,
       ML_SERVICE_URL: service.url,
       ML_SERVICE_API_KEY: API_KEY,
+      ML_SERVICE_ADMIN_KEY: ADMIN_KEY,
       MODELS_DIR: service.modelsDir,
     });
   });
   test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service?.end()]);
     await postgres?.end();
+    rmSync(keys, { recursive: true, force: true });
   });
   test.afterEach(() => context?.close());
 
@@ -265,6 +276,91 @@ test.describe("the complete system", () => {
     await feed.page.getByRole("heading", { name: "v1 is active" }).waitFor();
     assert.ok((await feed.page.locator("tbody td.number").count()) > 0);
     assert.deepEqual(await feed.accessibilityViolations(), []);
+  });
+
+  test.describe("the operator console after a bad model was published", () => {
+    test.beforeAll(async () => service.publishBadModel());
+    const LOOKS = [
+      { colorScheme: "light", width: 1280 },
+      { colorScheme: "dark", width: 768 },
+      { colorScheme: "light", width: 390 },
+      { colorScheme: "dark", width: 320 },
+    ] as const;
+    const openConsole = async (path: string, { colorScheme, width }: (typeof LOOKS)[number] = LOOKS[0]) => {
+      context = await browser.newContext({
+        viewport: { width, height: 900 },
+        colorScheme,
+        httpCredentials: { username: "operator", password: OPERATOR_KEY },
+      });
+      const feed = await FeedPage.open(context, new URL(path, web.url).href);
+      return { feed, region: (name: string) => feed.page.getByRole("region", { name, exact: true }) };
+    };
+
+    test("shows that the model is bad, and answers whether it is better than the one before", async () => {
+      const { region } = await openConsole("/operator/models");
+
+      const active = await region("v2 is active").innerText();
+      assert.match(
+        active,
+        /v2 is a bad model: it should not serve\.\s+v2 is worse than v1: −\.\d{3} NDCG@10 \(−\.\d{3} to −\.\d{3}\)/,
+      );
+      assert.match(active, /uv run python -m training\.registry rollback/);
+      assert.match(
+        await region("Is v2 better than v1?").innerText(),
+        /No v2 is worse than v1: [\s\S]*Measured on the same \d+ past/,
+      );
+      assert.match(await region("Model versions").innerText(), /v2\s+active[\s\S]*v1\s+inactive\s+better/);
+    });
+
+    test("answers why a user sees a post, and why not another one", async () => {
+      const { feed, region } = await openConsole("/operator/user?user=user_7");
+
+      const list = region("What user_7 gets, and why");
+      assert.match(await list.innerText(), /The list is ranked for user_7 by \d+ events\. Version v2 made it/);
+      assert.equal(await list.getByText("Why:").count(), 20);
+      const [seen] = await query<{ post_id: string }>(
+        "SELECT post_id FROM user_interaction WHERE user_id = $1 LIMIT 1",
+        [userUuid("user_7")],
+      );
+      await feed.page.getByLabel("Id of a post").fill(seen?.post_id ?? "");
+      await feed.page.getByRole("button", { name: "Explain" }).click();
+      await feed.page
+        .getByText("Filter not_excluded: the user has an event with the post, so it counts as seen.")
+        .waitFor();
+    });
+
+    test("counts what users did with the posts that they were shown", async () => {
+      await sendEventsOfPages("user_11");
+      await waitUntil(async () => (await joinedEvents("user_11")).length > 0, "joined events");
+      const { feed, region } = await openConsole("/operator?range=24h");
+
+      assert.match(await region("Requests").innerText(), /feed requests since the process started/);
+      assert.match(await region("CTR by place, whole period").innerText(), /place 1\s+\d+\s+[1-9]\d*/);
+      await feed.page.getByRole("link", { name: "Last 7 days" }).click();
+      await feed.page.waitForURL("**/operator?range=7d");
+      assert.match(await region("CTR by reason, whole period").innerText(), /recent/);
+    });
+
+    test("has no axe violation and nothing beyond the screen, light and dark, from 320 to 1280 px", async () => {
+      for (const look of LOOKS) {
+        for (const path of [
+          "/operator?range=24h",
+          "/operator/models",
+          "/operator/user",
+          "/operator/user?user=user_7",
+        ]) {
+          const { feed } = await openConsole(path, look);
+          await feed.page.evaluate(() => {
+            for (const details of document.querySelectorAll("details")) details.open = true;
+          });
+          const place = `${path} ${look.colorScheme} ${look.width}`;
+          assert.deepEqual(await feed.accessibilityViolations(), [], place);
+          assert.deepEqual(await feed.overflowingElements(), [], place);
+          assert.deepEqual(feed.consoleErrors, [], place);
+          await context.close();
+        }
+      }
+    });
   });
 
   test.describe("through the client package", () => {

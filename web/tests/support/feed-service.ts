@@ -56,6 +56,12 @@ export class FeedService {
     return path.join(this.folder, "models");
   }
 
+  /** Publishes a model that ranks by time, and returns when the service serves it. */
+  async publishBadModel(): Promise<void> {
+    this.run("tests.web.publish_bad_model");
+    await this.restart();
+  }
+
   /** Ends the process with SIGKILL. */
   async kill(): Promise<void> {
     const child = this.process;

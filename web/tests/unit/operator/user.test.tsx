@@ -50,6 +50,7 @@ describe("the page of a user", () => {
   let responses: Record<string, () => Response>;
 
   beforeEach(() => {
+    process.env["ML_SERVICE_API_KEY"] = "key-of-the-feed";
     process.env["ML_SERVICE_ADMIN_KEY"] = "key-of-the-console";
     process.env["DATABASE_URL"] = "postgresql://127.0.0.1:1/none"; // nothing listens there
     responses = {
@@ -58,15 +59,18 @@ describe("the page of a user", () => {
       "/admin/explain": () => Response.json(TRACE),
     };
     vi.stubGlobal("fetch", async (request: Request) => {
-      const respond = responses[new URL(request.url).pathname];
-      if (!respond || request.headers.get("X-API-Key") !== "key-of-the-console") throw new TypeError("fetch failed");
+      const { pathname } = new URL(request.url);
+      const respond = responses[pathname];
+      const key = pathname.startsWith("/admin/") ? "key-of-the-console" : "key-of-the-feed";
+      if (!respond || request.headers.get("X-API-Key") !== key) throw new TypeError("fetch failed");
       return respond();
     });
   });
   afterEach(() => {
     cleanup();
     vi.unstubAllGlobals();
-    for (const name of ["ML_SERVICE_ADMIN_KEY", "DATABASE_URL", "OPERATOR_PAGE"]) delete process.env[name];
+    for (const name of ["ML_SERVICE_API_KEY", "ML_SERVICE_ADMIN_KEY", "DATABASE_URL", "OPERATOR_PAGE"])
+      delete process.env[name];
   });
   async function open(given: { user?: string; post?: string } = { user: "user_7" }) {
     render(await UserPage({ searchParams: Promise.resolve(given) }));
