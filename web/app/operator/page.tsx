@@ -8,7 +8,9 @@ import { TrafficHistory } from "@/components/operator/traffic-history";
 import { TrafficSnapshot } from "@/components/operator/traffic-snapshot";
 import { cn } from "@/components/ui/cn";
 import { parseMetrics, trafficSnapshot } from "@/lib/feed/metrics-text";
-import { TIME_RANGES, type TimeRange, timeRange } from "@/lib/feed/time-series";
+import { findActiveModelProblem } from "@/lib/feed/model-comparison";
+import { readModelRegistry } from "@/lib/feed/model-registry";
+import { periodOf, TIME_RANGES, type TimeRange, timeRange } from "@/lib/feed/time-series";
 import { config } from "@/lib/platform/config";
 import { isDatabaseAvailable } from "@/lib/repositories/availability.repository";
 import { readEngagement } from "@/lib/repositories/engagement-rate.repository";
@@ -26,8 +28,9 @@ export default async function TrafficPage({ searchParams }: TrafficPageProps) {
   if (!config.operatorPage) notFound();
   const range = timeRange((await searchParams).range);
   const nowMs = Date.now();
-  const [health, isAvailable, requests, engagement] = await Promise.all([
+  const [health, models, isAvailable, requests, engagement] = await Promise.all([
     new MLServiceClient().getHealth(),
+    readModelRegistry(),
     isDatabaseAvailable(),
     requestsSection(range, nowMs),
     readEngagement(range, nowMs),
@@ -35,7 +38,12 @@ export default async function TrafficPage({ searchParams }: TrafficPageProps) {
   return (
     <ConsolePage name="Traffic" about="How the service is, what it serves, and what people do with it.">
       <Section id="state" title="State">
-        <ServiceState health={health} isDatabaseAvailable={isAvailable} feedPercent={config.feedPercent} />
+        <ServiceState
+          health={health}
+          isDatabaseAvailable={isAvailable}
+          isModelBad={findActiveModelProblem(models ?? []) !== null}
+          feedPercent={config.feedPercent}
+        />
       </Section>
       <RangeChoice chosen={range} />
       <Section id="requests" title="Requests">
@@ -55,7 +63,10 @@ export default async function TrafficPage({ searchParams }: TrafficPageProps) {
 /** Figures over time from Prometheus where there is one, else what the service counted since it started. */
 async function requestsSection(range: TimeRange, nowMs: number) {
   const { prometheusUrl } = config;
-  if (prometheusUrl) return <TrafficHistory history={await readTrafficHistory(prometheusUrl, range, nowMs)} />;
+  if (prometheusUrl) {
+    const history = await readTrafficHistory(prometheusUrl, range, nowMs);
+    return <TrafficHistory history={history} period={periodOf(range, nowMs)} />;
+  }
   const metrics = await new AdminService().metrics();
   if (metrics.value === null) return <Remark>{metrics.problem}</Remark>;
   return <TrafficSnapshot snapshot={trafficSnapshot(parseMetrics(metrics.value))} />;

@@ -5,7 +5,7 @@ import {
   ratesByPlace,
   ratesByReason,
 } from "@/lib/feed/engagement-rate";
-import type { TimeRange } from "@/lib/feed/time-series";
+import { periodOf, type TimeRange } from "@/lib/feed/time-series";
 import { FigureTable } from "./figure-table";
 import { LineChart } from "./line-chart";
 import { Remark } from "./section";
@@ -22,12 +22,18 @@ interface EngagementRatesProps {
 export function EngagementRates({ cells, pages, range, nowMs }: EngagementRatesProps) {
   if (pages === 0) return <Remark>No page was shown in this period.</Remark>;
   const byReason = ratesByReason(cells, range, nowMs);
+  const period = periodOf(range, nowMs);
   const byPlace = ratesByPlace(cells, range, nowMs);
   return (
     <>
       <ChartGrid>
-        <LineChart title="CTR by reason" series={byReason.map(({ series }) => series)} format={share} />
-        <LineChart title="CTR by place of the page" series={byPlace.map(({ series }) => series)} format={share} />
+        <LineChart title="CTR by reason" series={byReason.map(({ series }) => series)} period={period} format={share} />
+        <LineChart
+          title="CTR by place of the page"
+          series={byPlace.map(({ series }) => series)}
+          period={period}
+          format={share}
+        />
         <RateTable label="CTR by reason, whole period" heading="Reason" rows={byReason} />
         <RateTable label="CTR by place, whole period" heading="Place" rows={byPlace} />
       </ChartGrid>

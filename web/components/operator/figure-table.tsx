@@ -13,12 +13,12 @@ interface FigureTableProps {
   rows: { key: string; cells: ReactNode[] }[];
 }
 
-/** A table that scrolls sideways where it is wider than the screen. */
+/** A table that scrolls where it is wider than the screen, or long. */
 export function FigureTable({ label, columns, rows }: FigureTableProps) {
   const alignment = (index: number) => (columns[index]?.isNumber ? "number text-right tabular-nums" : "text-left");
   return (
     <section
-      className="overflow-x-auto rounded-card border border-line bg-raised"
+      className="max-h-120 overflow-auto rounded-card border border-line bg-raised"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls a wide table only where it has the focus
       tabIndex={0}
       aria-label={label}

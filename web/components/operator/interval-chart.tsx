@@ -4,10 +4,10 @@ import type { Estimate } from "@/lib/feed/model-registry";
 
 export interface IntervalRow extends Pick<Estimate, "mean" | "low" | "high"> {
   label: string;
-  tone?: keyof typeof COLOURS;
+  tone: keyof typeof COLOURS;
 }
 
-const COLOURS = { accent: "text-accent", good: "text-good", bad: "text-bad", soft: "text-soft" };
+const COLOURS = { good: "text-good", bad: "text-bad", soft: "text-soft" };
 const MARGIN = 3;
 
 /**
@@ -22,7 +22,7 @@ export function IntervalChart({ rows, label, withZero = false }: IntervalChartPr
   const x = (value: number) => MARGIN + ((value - least) / span) * (100 - 2 * MARGIN);
   return (
     <ul aria-label={label} className="grid max-w-160 gap-1.5">
-      {rows.map(({ label, mean, low, high, tone = "accent" }) => (
+      {rows.map(({ label, mean, low, high, tone }) => (
         <li key={label} className="grid grid-cols-[6.5rem_minmax(3rem,1fr)_auto] items-center gap-3 text-sm">
           <span className="wrap-anywhere">{label}</span>
           <svg

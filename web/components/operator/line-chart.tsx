@@ -1,11 +1,12 @@
 import { cn } from "@/components/ui/cn";
-import type { Series } from "@/lib/feed/time-series";
+import type { Period, Series } from "@/lib/feed/time-series";
 import { FigureTable } from "./figure-table";
 import { Remark } from "./section";
 
 interface LineChartProps {
   title: string;
   series: Series[];
+  period: Period;
   /** Writes a value with its unit. */
   format: (value: number) => string;
 }
@@ -18,19 +19,20 @@ const COLOURS = [
   "text-series-5",
   "text-series-6",
   "text-series-7",
+  "text-ink",
 ];
 /** Lines differ in their dashes too, because not everybody can distinguish the colours. */
-const DASHES = ["", "6 3", "2 3", "10 3 2 3", "1 4", "12 4", "4 2 1 2"];
+const DASHES = ["", "6 3", "2 3", "10 3 2 3", "1 4", "12 4", "4 2 1 2", "1 2"];
+const DAY_MS = 86_400_000;
 const [WIDTH, HEIGHT] = [100, 40];
 
 /** Figures over time as lines from 0, with a legend and the same figures as a table. Times are in UTC. */
-export function LineChart({ title, series, format }: LineChartProps) {
+export function LineChart({ title, series, period: { fromMs, toMs }, format }: LineChartProps) {
   const times = [...new Set(series.flatMap(({ points }) => points.map(({ timeMs }) => timeMs)))].sort((a, b) => a - b);
   const values = series.flatMap(({ points }) => points.flatMap(({ value }) => (value === null ? [] : [value])));
-  const [first = 0, last = 0] = [times[0], times.at(-1)];
   const largest = Math.max(...values, 0) || 1;
-  const isDaily = last - first > 86_400_000;
-  const x = (timeMs: number) => ((timeMs - first) / (last - first || 1)) * WIDTH;
+  const isDaily = toMs - fromMs > DAY_MS;
+  const x = (timeMs: number) => ((timeMs - fromMs) / (toMs - fromMs)) * WIDTH;
   const y = (value: number) => HEIGHT - (value / largest) * HEIGHT;
   return (
     <figure className="min-w-0 rounded-card border border-line bg-raised px-4.5 py-4">
@@ -49,24 +51,33 @@ export function LineChart({ title, series, format }: LineChartProps) {
           >
             <title>{title}</title>
             <desc>{summaryOf(series, format)}</desc>
-            {series.map(({ name, points }, index) => (
-              <path
-                key={name}
-                d={pathOf(points.map(({ timeMs, value }) => (value === null ? null : [x(timeMs), y(value)])))}
-                fill="none"
-                stroke="currentColor"
-                strokeWidth="2"
-                strokeLinecap="round"
-                strokeLinejoin="round"
-                strokeDasharray={DASHES[index % DASHES.length]}
-                vectorEffect="non-scaling-stroke"
-                className={COLOURS[index % COLOURS.length]}
-              />
-            ))}
+            {series.map(({ name, points }, index) => {
+              const places = points.map(({ timeMs, value }) =>
+                value === null ? null : ([x(timeMs), y(value)] as const),
+              );
+              return (
+                <g
+                  key={name}
+                  fill="none"
+                  stroke="currentColor"
+                  strokeLinecap="round"
+                  strokeLinejoin="round"
+                  className={COLOURS[index % COLOURS.length]}
+                >
+                  <path
+                    d={linesThrough(places)}
+                    strokeWidth="2"
+                    strokeDasharray={DASHES[index % DASHES.length]}
+                    vectorEffect="non-scaling-stroke"
+                  />
+                  <path d={dotsAt(places)} strokeWidth="6" vectorEffect="non-scaling-stroke" />
+                </g>
+              );
+            })}
           </svg>
           <p className="flex justify-between text-xs text-soft tabular-nums">
-            <span>{formatStep(first, isDaily)}</span>
-            <span>{formatStep(last, isDaily)} UTC</span>
+            <span>{formatStep(fromMs, isDaily)}</span>
+            <span>{formatStep(toMs, isDaily)} UTC</span>
           </p>
           <Legend series={series} format={format} />
           <details className="mt-2 text-sm">
@@ -104,7 +115,15 @@ function Legend({ series, format }: Pick<LineChartProps, "series" | "format">) {
             aria-hidden="true"
             className={cn("h-1 w-6 shrink-0", COLOURS[index % COLOURS.length])}
           >
-            <line x1="0" x2="24" y1="2" y2="2" stroke="currentColor" strokeWidth="3" strokeDasharray={DASHES[index]} />
+            <line
+              x1="0"
+              x2="24"
+              y1="2"
+              y2="2"
+              stroke="currentColor"
+              strokeWidth="3"
+              strokeDasharray={DASHES[index % DASHES.length]}
+            />
           </svg>
           <span className="wrap-anywhere">{one.name}</span>
           <strong className="tabular-nums">{formatLast(one, format)}</strong>
@@ -123,17 +142,23 @@ function summaryOf(series: Series[], format: LineChartProps["format"]): string {
   return `the last figures are ${series.map((one) => `${one.name} ${formatLast(one, format)}`).join(", ")}`;
 }
 
-/** A path through the points with gaps where there is none; a point between two gaps is a dot. */
-function pathOf(points: (readonly [number, number] | null)[]): string {
-  const commands: string[] = [];
-  points.forEach((point, index) => {
-    if (point === null) return;
-    const [x, y] = point.map((coordinate) => coordinate.toFixed(2));
-    const isStart = points[index - 1] == null;
-    commands.push(isStart ? `M${x} ${y}` : `L${x} ${y}`);
-    if (isStart && points[index + 1] == null) commands.push("l0 0");
-  });
-  return commands.join(" ");
+type Place = readonly [number, number] | null;
+
+/** A path through the places, with gaps where there is none. */
+function linesThrough(places: Place[]): string {
+  return places
+    .map((place, index) => place && `${places[index - 1] ? "L" : "M"}${place[0].toFixed(2)} ${place[1].toFixed(2)}`)
+    .join(" ");
+}
+
+/** Dots at the places between two gaps, where no line is. */
+function dotsAt(places: Place[]): string {
+  return places
+    .filter(
+      (place, index): place is readonly [number, number] => place !== null && !places[index - 1] && !places[index + 1],
+    )
+    .map(([x, y]) => `M${x.toFixed(2)} ${y.toFixed(2)}l0 0`)
+    .join(" ");
 }
 
 function formatStep(timeMs: number, isDaily: boolean): string {

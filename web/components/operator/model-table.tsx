@@ -1,5 +1,5 @@
 import { Badge, type Tone } from "@/components/ui/badge";
-import { type Comparison, decimals, signed } from "@/lib/feed/model-comparison";
+import { type ActiveModelProblem, type Comparison, decimals, signed } from "@/lib/feed/model-comparison";
 import type { Estimate, ModelState, RegisteredModel } from "@/lib/feed/model-registry";
 import { FigureTable } from "./figure-table";
 import { formatInterval, IntervalChart } from "./interval-chart";
@@ -20,8 +20,10 @@ function estimateOf(model: RegisteredModel, metric: string): Estimate | undefine
   return model.evaluation[model.ranking]?.[metric];
 }
 
-/** The versions side by side. `toActive` is the comparison of each version with the active one, by version. */
-export function ModelTable({ models, toActive }: ModelTableProps) {
+/** The versions side by side. */
+export function ModelTable({ models, toActive, problem }: ModelTableProps) {
+  const isBad = (model: RegisteredModel) =>
+    model === problem?.active || toActive.get(model.version)?.verdict === "worse";
   const measured = models.flatMap((model) => {
     const estimate = estimateOf(model, "ndcg@10");
     return estimate ? [{ model, estimate }] : [];
@@ -44,10 +46,16 @@ export function ModelTable({ models, toActive }: ModelTableProps) {
           key: model.version,
           cells: [
             model.version,
-            <Badge key="state" tone={STATE_TONES[model.state]}>
+            <Badge key="state" tone={model === problem?.active ? "bad" : STATE_TONES[model.state]}>
               {model.state}
             </Badge>,
-            <ToActive key="active" model={model} comparison={toActive.get(model.version)} />,
+            model === problem?.active ? (
+              <Badge key="active" tone="bad">
+                bad: see above
+              </Badge>
+            ) : (
+              <ToActive key="active" model={model} comparison={toActive.get(model.version)} />
+            ),
             model.ranking || "–",
             model.createdAt?.slice(0, 16).replace("T", " ") ?? "–",
             ...METRICS.map((metric) => formatEstimate(estimateOf(model, metric))),
@@ -64,7 +72,7 @@ export function ModelTable({ models, toActive }: ModelTableProps) {
             rows={measured.map(({ model, estimate }) => ({
               label: `${model.version} ${model.state}`,
               ...estimate,
-              tone: toActive.get(model.version)?.verdict === "worse" ? "bad" : "accent",
+              tone: isBad(model) ? "bad" : "soft",
             }))}
           />
           <Remark>
@@ -98,7 +106,10 @@ export function ModelTable({ models, toActive }: ModelTableProps) {
 
 interface ModelTableProps {
   models: RegisteredModel[];
+  /** The comparison of each version with the active one, by version. */
   toActive: ReadonlyMap<string, Comparison>;
+  /** Why the active version should not serve; null if nothing shows that. */
+  problem: ActiveModelProblem | null;
 }
 
 function ToActive({ model, comparison }: { model: RegisteredModel; comparison: Comparison | undefined }) {

@@ -14,5 +14,5 @@ export function Section({ id, title, children }: { id: string; title: string; ch
 
 /** What a section says instead of figures, such as why it has none. */
 export function Remark({ children }: { children: ReactNode }) {
-  return <p className="text-sm text-soft wrap-anywhere">{children}</p>;
+  return <p className="mt-2 text-sm text-soft wrap-anywhere">{children}</p>;
 }

@@ -13,10 +13,28 @@ export interface ServedPost {
   sources: string[] | null;
 }
 
-/** The posts as the user gets them, each with why it is there. */
+const OPEN_POSTS = 10;
+
+/** The posts as the user gets them, each with why it is there. The first ones are open. */
 export function ServedList({ posts }: { posts: ServedPost[] }) {
   return (
-    <ol className="grid gap-3">
+    <>
+      <Posts posts={posts.slice(0, OPEN_POSTS)} start={1} />
+      {posts.length > OPEN_POSTS && (
+        <details className="mt-3">
+          <summary className="text-soft">{posts.length - OPEN_POSTS} further posts</summary>
+          <div className="mt-3">
+            <Posts posts={posts.slice(OPEN_POSTS)} start={OPEN_POSTS + 1} />
+          </div>
+        </details>
+      )}
+    </>
+  );
+}
+
+function Posts({ posts, start }: { posts: ServedPost[]; start: number }) {
+  return (
+    <ol start={start} className="grid gap-3">
       {posts.map(({ recommendation, post, sources }, index) => (
         <li
           key={recommendation.post_id}
@@ -24,7 +42,8 @@ export function ServedList({ posts }: { posts: ServedPost[] }) {
         >
           <div className="min-w-0">
             <p className="line-clamp-3 wrap-anywhere" dir="auto">
-              <span className="font-bold tabular-nums">{index + 1}.</span> {post?.content ?? "The text is unavailable."}
+              <span className="font-bold tabular-nums">{start + index}.</span>{" "}
+              {post?.content ?? "The text is unavailable."}
             </p>
             <p className="mt-1 text-xs text-soft wrap-anywhere">
               {post?.author?.name ?? "unknown author"} · {post?.createdAt.slice(0, 10)} · {recommendation.post_id}

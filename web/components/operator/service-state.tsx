@@ -1,4 +1,5 @@
 import type { Health } from "@feed/client";
+import Link from "next/link";
 import type { ReactNode } from "react";
 import { cn } from "@/components/ui/cn";
 import { formatName } from "./names";
@@ -7,12 +8,14 @@ interface ServiceStateProps {
   /** Null if the service does not respond. */
   health: Health | null;
   isDatabaseAvailable: boolean;
+  /** True if the active version of the registry should not serve. */
+  isModelBad: boolean;
   /** The percentage of users with the ranked feed. */
   feedPercent: number;
 }
 
 /** The state of the parts, now. */
-export function ServiceState({ health, isDatabaseAvailable, feedPercent }: ServiceStateProps) {
+export function ServiceState({ health, isDatabaseAvailable, isModelBad, feedPercent }: ServiceStateProps) {
   return (
     <>
       <div className="tiles grid grid-cols-[repeat(auto-fit,minmax(min(10.5rem,100%),1fr))] gap-3">
@@ -22,8 +25,13 @@ export function ServiceState({ health, isDatabaseAvailable, feedPercent }: Servi
         <Tile label="Database" tone={isDatabaseAvailable ? "good" : "bad"}>
           {isDatabaseAvailable ? "available" : "no response"}
         </Tile>
-        <Tile label="Model" tone={health?.model_loaded ? "good" : "fair"}>
+        <Tile label="Model" tone={isModelBad ? "bad" : health?.model_loaded ? "good" : "fair"}>
           {health?.model_version ?? "none"}
+          {isModelBad && (
+            <Link href="/operator/models" prefetch={false} className="block text-sm text-bad underline">
+              a bad model is active
+            </Link>
+          )}
         </Tile>
         <Tile label="Ranked feed" tone="good">
           {`${feedPercent} % of users`}

@@ -1,4 +1,4 @@
-import type { Series } from "@/lib/feed/time-series";
+import type { Period, Series } from "@/lib/feed/time-series";
 import type { Answer } from "@/lib/services/answer";
 import type { TrafficHistory as History } from "@/lib/services/prometheus";
 import { LineChart } from "./line-chart";
@@ -6,14 +6,19 @@ import { formatName } from "./names";
 import { Remark } from "./section";
 
 /** Requests, times, sources and degraded shares over time, from Prometheus. */
-export function TrafficHistory({ history }: { history: History }) {
+export function TrafficHistory({ history, period }: { history: History; period: Period }) {
   return (
     <ChartGrid>
-      <Chart title="Feed requests a second" answer={history.requestsPerSecond} format={rate} />
-      <Chart title="Source of the lists, requests a second" answer={history.sources} format={rate} />
-      <Chart title="Median time by stage" answer={history.latencyP50} format={milliseconds} />
-      <Chart title="99th percentile of the time by stage" answer={history.latencyP99} format={milliseconds} />
-      <Chart title="Degraded share" answer={history.degraded} format={share} />
+      <Chart title="Feed requests a second" answer={history.requestsPerSecond} period={period} format={rate} />
+      <Chart title="Source of the lists, requests a second" answer={history.sources} period={period} format={rate} />
+      <Chart title="Median time by stage" answer={history.latencyP50} period={period} format={milliseconds} />
+      <Chart
+        title="99th percentile of the time by stage"
+        answer={history.latencyP99}
+        period={period}
+        format={milliseconds}
+      />
+      <Chart title="Degraded share" answer={history.degraded} period={period} format={share} />
     </ChartGrid>
   );
 }
@@ -26,13 +31,14 @@ export function ChartGrid({ children }: { children: React.ReactNode }) {
 interface ChartProps {
   title: string;
   answer: Answer<Series[]>;
+  period: Period;
   format: (value: number) => string;
 }
 
-function Chart({ title, answer, format }: ChartProps) {
+function Chart({ title, answer, period, format }: ChartProps) {
   if (answer.value !== null) {
     const series = answer.value.map((one) => ({ ...one, name: formatName(one.name) }));
-    return <LineChart title={title} series={series} format={format} />;
+    return <LineChart title={title} series={series} period={period} format={format} />;
   }
   return (
     <figure className="rounded-card border border-line bg-raised px-4.5 py-4">

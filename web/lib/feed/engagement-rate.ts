@@ -34,7 +34,7 @@ const PLACES: Record<number, string> = { 1: "1", 2: "2", 3: "3", 4: "4–5", 6: 
 
 /** The rates by reason, the most shown one first. */
 export function ratesByReason(cells: readonly EngagementCell[], range: TimeRange, nowMs: number): EngagementRow[] {
-  const rows = rowsBy(cells, ({ reason }) => REASONS[reason] ?? "unknown", range, nowMs);
+  const rows = rowsBy(cells, ({ reason }) => REASONS[reason] ?? "imported, unknown", range, nowMs);
   return rows.sort((a, b) => b.shown - a.shown);
 }
 

@@ -9,6 +9,12 @@ export interface Point {
   value: number | null;
 }
 
+/** The first and the last time of a chart. */
+export interface Period {
+  fromMs: number;
+  toMs: number;
+}
+
 /** A period up to now that an operator can choose. It is cut into steps of equal length. */
 export interface TimeRange {
   name: "1h" | "24h" | "7d";
@@ -27,6 +33,11 @@ export const TIME_RANGES: readonly [TimeRange, ...TimeRange[]] = [
 /** The range with this name; the first one for any other name. */
 export function timeRange(name: unknown): TimeRange {
   return TIME_RANGES.find((range) => range.name === name) ?? TIME_RANGES[0];
+}
+
+/** The period of the range that ends at `nowMs`. */
+export function periodOf(range: TimeRange, nowMs: number): Period {
+  return { fromMs: startOf(range, nowMs), toMs: nowMs };
 }
 
 /** The start of the range that ends at `nowMs`. */

@@ -45,7 +45,7 @@ export async function readTrafficHistory(baseUrl: string, range: TimeRange, nowM
     run(`sum by (source) (rate(ml_recommendation_requests_total{status="200"}[${window}]))`, ({ source }) => source),
     run(`max(avg_over_time(ml_degraded[${window}]))`, () => "time that the service was degraded"),
     run(
-      `${pages('{source!~"ml_recommendations|own_order"}')} / ${pages("")}`,
+      `(${pages('{source!~"ml_recommendations|own_order"}')} or vector(0)) / ${pages("")}`,
       () => "pages without recommendations, in the web application",
     ),
   ]);

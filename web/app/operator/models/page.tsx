@@ -26,16 +26,22 @@ export default async function ModelsPage({ searchParams }: ModelsPageProps) {
     new MLServiceClient().getHealth(),
   ]);
   const models = registered?.slice(0, MAX_MODELS) ?? [];
+  const problem = findActiveModelProblem(models);
   return (
     <ConsolePage name="Models" about="Which version serves, whether it is good, and how to change it.">
       {registered === null && <Remark>The model registry cannot be read: {config.modelsDir}/registry.json</Remark>}
       {registered?.length === 0 && <Remark>No model has been published. Train one: docs/operations.md.</Remark>}
       {models.length > 0 && (
         <>
-          <ActiveModel models={models} servedVersion={health?.model_version ?? null} isAway={health === null} />
+          <ActiveModel
+            models={models}
+            problem={problem}
+            servedVersion={health?.model_version ?? null}
+            isAway={health === null}
+          />
           <Comparison models={models} chosen={chosen} />
           <Section id="versions" title="Versions side by side">
-            <ModelTable models={models} toActive={comparisonsWithActive(models)} />
+            <ModelTable models={models} toActive={comparisonsWithActive(models)} problem={problem} />
           </Section>
           <Section id="commands" title="Change what serves">
             <Commands models={models} />
@@ -55,8 +61,7 @@ function comparisonsWithActive(models: RegisteredModel[]) {
   return new Map(comparisons);
 }
 
-function ActiveModel({ models, servedVersion, isAway }: ActiveModelProps) {
-  const problem = findActiveModelProblem(models);
+function ActiveModel({ models, problem, servedVersion, isAway }: ActiveModelProps) {
   const active = models.find(({ state }) => state === "active");
   return (
     <Section id="active" title={active ? `${active.version} is active` : "No version is active"}>
@@ -77,6 +82,7 @@ function ActiveModel({ models, servedVersion, isAway }: ActiveModelProps) {
 
 interface ActiveModelProps {
   models: RegisteredModel[];
+  problem: ActiveModelProblem | null;
   /** The version that the service has loaded; null if it has none. */
   servedVersion: string | null;
   isAway: boolean;

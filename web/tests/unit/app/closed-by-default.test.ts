@@ -95,12 +95,14 @@ describe("who gets in", () => {
         [
           open("/operator"),
           open("/operator", password("wrong")),
-          open("/operator", password("operator-key")),
+          open("/operator/models"),
+          open("/operator/user?user=ann", password("wrong")),
+          open("/operator/user?user=ann", password("operator-key")),
           open("/"),
         ].map(async (response) => (await response).status),
       );
 
-      assert.deepEqual(statuses, [401, 401, 200, 200]);
+      assert.deepEqual(statuses, [401, 401, 401, 401, 200, 200]);
     });
   });
 

@@ -57,7 +57,7 @@ describe("the page of models", () => {
       rows.slice(1).map((row) => [...row.children].slice(0, 3).map((cell) => cell.textContent)),
       [
         ["v4", "rejected", "not available"],
-        ["v3", "active", "–"],
+        ["v3", "active", "bad: see above"],
         ["v2", "inactive", "better +.052 (.034 to .071)"],
         ["v1", "inactive", "not available"],
       ],

@@ -5,8 +5,10 @@ import { afterEach, beforeEach, describe, it, vi } from "vitest";
 import TrafficPage from "@/app/operator/page";
 import { EngagementRates } from "@/components/operator/engagement-rates";
 import { timeRange } from "@/lib/feed/time-series";
+import { REGISTRY_WITH_A_BAD_MODEL, useModelRegistry } from "@/tests/support/model-registry";
 
 describe("the page of traffic", () => {
+  const writeRegistry = useModelRegistry();
   /** Bodies by path; other calls are a failure of the network. */
   let bodies: Record<string, string | object>;
 
@@ -57,6 +59,14 @@ describe("the page of traffic", () => {
 
     region("Requests").getByText("4 feed requests since the process started. It is degraded now.");
     assert.match(region("Source of the lists").getAllByRole("row")[1]?.textContent ?? "", /personalized375\.0 %/);
+  });
+
+  it("says that a bad model is active", async () => {
+    writeRegistry(REGISTRY_WITH_A_BAD_MODEL);
+    const region = await open();
+
+    const link = region("State").getByRole("link", { name: "a bad model is active" });
+    assert.equal(link.getAttribute("href"), "/operator/models");
   });
 
   it("says that the service, Prometheus and the database are away", async () => {
