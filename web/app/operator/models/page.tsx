@@ -11,6 +11,7 @@ import { MLServiceClient } from "@/lib/services/ml-service";
 
 export const metadata = { title: "Models" };
 
+/** Of the newest ones. Many rejected versions may follow the active one. */
 const MAX_MODELS = 20;
 const REGISTRY = "uv run python -m training.registry";
 
@@ -25,7 +26,9 @@ export default async function ModelsPage({ searchParams }: ModelsPageProps) {
     readModelRegistry(),
     new MLServiceClient().getHealth(),
   ]);
-  const models = registered?.slice(0, MAX_MODELS) ?? [];
+  const models = (registered ?? []).filter(
+    ({ state, isRollbackTarget }, index) => index < MAX_MODELS || state === "active" || isRollbackTarget,
+  );
   const problem = findActiveModelProblem(models);
   return (
     <ConsolePage name="Models" about="Which version serves, whether it is good, and how to change it.">

@@ -66,6 +66,14 @@ describe("the page of models", () => {
     region("Versions side by side").getByText("it ranks worse than random: -12.0%");
   });
 
+  it("shows the active version, however many rejected ones follow it", async () => {
+    const rejected = Array.from({ length: 30 }, (_, index) => ({ version: `v${index + 5}`, status: "rejected" }));
+    write({ ...REGISTRY_WITH_A_BAD_MODEL, models: [...REGISTRY_WITH_A_BAD_MODEL.models, ...rejected] });
+    const region = await open();
+
+    region("v3 is active").getByText("Go back to v2:");
+  });
+
   it("copies the commands, and has none for a rejected version", async () => {
     write(REGISTRY_WITH_A_BAD_MODEL);
     const user = userEvent.setup();
