@@ -1,7 +1,6 @@
 /** Settings, interests, and the menu of a profile, in a real browser on the real service and PostgreSQL. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
-import type { Browser, BrowserContext, BrowserContextOptions } from "@playwright/test";
+import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
 import pg from "pg";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium, openBrowser } from "@/tests/support/browser";
@@ -13,18 +12,18 @@ import { browserCookie, sessionUser } from "@/tests/support/session";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 import { WebServer } from "@/tests/support/web-server";
 
-const skip = findChromium() === null ? "no Chromium on this machine" : false;
+test.skip(findChromium() === null, "no Chromium on this machine");
 const API_KEY = "control-tests";
 const WIDTHS = [320, 390, 768, 1280];
 
-describe("what a user controls", { skip }, () => {
+test.describe("what a user controls", () => {
   let postgres: Postgres;
   let service: FeedService;
   let web: WebServer;
   let browser: Browser;
   let context: BrowserContext;
 
-  before(async () => {
+  test.beforeAll(async () => {
     [postgres, browser] = await Promise.all([Postgres.start(), openBrowser()]);
     await loadSmallFeed(postgres.url);
     service = await FeedService.startWithoutModel(postgres.url, { API_KEYS: API_KEY });
@@ -34,11 +33,11 @@ describe("what a user controls", { skip }, () => {
       ML_SERVICE_API_KEY: API_KEY,
     });
   });
-  after(async () => {
+  test.afterAll(async () => {
     await Promise.allSettled([browser?.close(), web?.stop(), service?.end()]);
     await postgres?.end();
   });
-  afterEach(() => context?.close());
+  test.afterEach(() => context?.close());
 
   const open = async (path: string, user: string | null, options: BrowserContextOptions = {}): Promise<FeedPage> => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
@@ -58,7 +57,7 @@ describe("what a user controls", { skip }, () => {
     await Promise.all([feed.page.waitForNavigation(), feed.page.getByRole("button", { name, exact: true }).click()]);
   };
 
-  it("is set without scripts: languages, a word, and taking it back", async () => {
+  test("is set without scripts: languages, a word, and taking it back", async () => {
     const { page } = await open("/settings", "user-3", { javaScriptEnabled: false });
 
     await page.getByLabel("Deutsch").check();
@@ -78,7 +77,7 @@ describe("what a user controls", { skip }, () => {
     await page.getByRole("list", { name: "Muted words" }).getByText("sourdough").waitFor();
   });
 
-  it("says so while the service is away, and keeps what was entered", async () => {
+  test("says so while the service is away, and keeps what was entered", async () => {
     const feed = await open("/settings", "user-4");
     await service.kill();
     try {
@@ -97,7 +96,7 @@ describe("what a user controls", { skip }, () => {
     await feed.page.getByRole("status").getByText("Muted: tide tables").waitFor();
   });
 
-  it("removes the posts of a user from their profile, and Undo restores them", async () => {
+  test("removes the posts of a user from their profile, and Undo restores them", async () => {
     const feed = await open("/user/user-7", "user-5");
     await feed.waitForPosts(3);
     const before = await feed.ids();
@@ -115,7 +114,7 @@ describe("what a user controls", { skip }, () => {
     assert.deepEqual(feed.consoleErrors, []);
   });
 
-  it("begins with interests, to which the feed of a new visitor leads until it is closed", async () => {
+  test("begins with interests, to which the feed of a new visitor leads until it is closed", async () => {
     const feed = await open("/", null);
     await feed.waitForPosts(5);
     await feed.page.getByRole("link", { name: "Choose interests" }).click();
@@ -145,7 +144,7 @@ describe("what a user controls", { skip }, () => {
     assert.equal(await other.page.getByText("Make this feed yours").count(), 0);
   });
 
-  it("ends with the deletion of all data, and a new session", async () => {
+  test("ends with the deletion of all data, and a new session", async () => {
     const feed = await open("/", "user-6");
     await feed.waitForPosts(3);
     await feed.page.locator("article .like").first().click();
@@ -172,7 +171,7 @@ describe("what a user controls", { skip }, () => {
   });
 
   for (const colorScheme of ["light", "dark"] as const) {
-    it(`has pages without violations and nothing cut at any width, ${colorScheme}`, async () => {
+    test(`has pages without violations and nothing cut at any width, ${colorScheme}`, async () => {
       await query(
         `INSERT INTO user_feedback (user_id, action, author_id, word)
          VALUES ($1, 'mute_author', $2, NULL), ($1, 'block_author', $3, NULL), ($1, 'mute_word', NULL, $4)`,
