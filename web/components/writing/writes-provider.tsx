@@ -5,10 +5,11 @@ import { createContext, type ReactNode, useCallback, useContext, useEffect, useM
 import { createStore, type StoreApi, useStore } from "zustand";
 import { useAnnouncer } from "../announcer";
 import { useEvents } from "../events-provider";
-import { hasStoredWrites, keyPrefix, type Write, type WriteState, type WriteStates } from "./write";
-import type { WriteQueue, WriteQueueOptions } from "./write-queue";
+import type { QueuePage } from "./queue-page";
+import { hasStoredWrites, keyPrefix, type Write, type WriteStates } from "./write";
+import type { WriteQueue } from "./write-queue";
 
-type OpenQueue = (user: string, listeners: Pick<WriteQueueOptions, "onChange" | "onSent" | "onRejected">) => WriteQueue;
+type OpenQueue = (page: QueuePage) => WriteQueue;
 
 interface WritesContext {
   user: string;
@@ -60,19 +61,7 @@ export function WritesProvider({ user, children }: { user: string; children: Rea
 
   const queueOf = useCallback(
     (open: OpenQueue) => {
-      queue.current ??= open(user, {
-        onChange: (writes) => states.setState((previous) => withWrites(previous, writes), true),
-        onSent: (write) => {
-          states.setState({ [write.id]: { ...write, sent: true } });
-          const { parent } = write;
-          if (parent) {
-            countReplies(parent.id, parent.ownComments, write.post ? 1 : -1);
-            void client.invalidateQueries({ queryKey: ["comments", parent.id] });
-          }
-          announce(sentMessage(write));
-        },
-        onRejected: (write) => announce(`This could not be ${write.post ? "posted" : "deleted"}. ${write.rejection}`),
-      });
+      queue.current ??= open({ user, states, client, countReplies, announce });
       return queue.current;
     },
     [user, states, client, countReplies, announce],
@@ -110,19 +99,4 @@ export function WritesProvider({ user, children }: { user: string; children: Rea
       {announcer}
     </Context.Provider>
   );
-}
-
-/** The writes in the store, and those that were sent since the page was loaded. */
-function withWrites(previous: WriteStates, writes: Write[]): WriteStates {
-  const sent = Object.entries(previous).filter(([, state]) => state.sent);
-  return Object.fromEntries<WriteState>([
-    ...sent,
-    ...writes.map((write) => [write.id, { ...write, sent: false }] as const),
-  ]);
-}
-
-function sentMessage({ post, parent }: Write): string {
-  if (post === null) return parent ? "Reply deleted" : "Deleted";
-  if (post.reply_to !== undefined) return "Reply posted";
-  return post.repost_of === undefined ? "Your post was published" : "Reposted";
 }

@@ -278,6 +278,29 @@ test.describe("the complete system", () => {
     assert.deepEqual(await feed.accessibilityViolations(), []);
   });
 
+  test("recommends a post within a second of its storage", async () => {
+    const client = new FeedServiceClient({ baseUrl: service.url, apiKey: API_KEY });
+    const headers = { cookie: await sessionCookie("user_11"), "Content-Type": "application/json" };
+    const delaysMs: number[] = [];
+    for (let index = 0; index < 9; index += 1) {
+      const body = JSON.stringify({ user: "user_11", id: newUuid(), text: `Breaking news ${index}` });
+      const { status } = await fetch(`${web.url}/api/posts`, { method: "POST", headers, body });
+      const storedMs = performance.now();
+      assert.equal(status, 202);
+      const isRecommended = async () => {
+        const context = { mode: "newest" } as const;
+        const { recommendations } = await client.recommendations({ user_id: "user_12", limit: 20, context });
+        return recommendations.some(({ post_id }) => body.includes(post_id));
+      };
+      while (!(await isRecommended())) assert.ok(performance.now() - storedMs < 15_000, `post ${index} is missing`);
+      delaysMs.push(performance.now() - storedMs);
+    }
+
+    const medianMs = delaysMs.sort((a, b) => a - b)[4] ?? Number.NaN;
+    console.log(`from the storage of a post to its recommendation: ${delaysMs.map(Math.round).join(" ")} ms`);
+    assert.ok(medianMs <= 1000, `${medianMs} ms`);
+  });
+
   test.describe("the operator console after a bad model was published", () => {
     test.beforeAll(async () => service.publishBadModel());
     const LOOKS = [

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import type { NewPost } from "@/lib/feed/new-post";
 import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
-import { findPosts } from "@/lib/repositories/post.repository";
+import { findExcerpt, findPosts } from "@/lib/repositories/post.repository";
 import { findReplies } from "@/lib/repositories/reply.repository";
 import { deletePost, isWritingPossible, storePost } from "@/lib/repositories/writing.repository";
 import { Postgres } from "@/tests/support/postgres";
@@ -184,6 +184,7 @@ describe("a post that a user writes", () => {
     ]);
     const unavailable = (await findPosts(CAROL, [quote, repost])).map(({ original: { post } = {} }) => post);
     assert.deepEqual(unavailable, [null, null]);
+    assert.deepEqual([await findExcerpt(CAROL, original), (await findExcerpt(BOB, original))?.text], [null, text]);
     await deletePost(ANN, original);
     assert.deepEqual(await originalOf(BOB), [
       ["quote", undefined],
