@@ -189,7 +189,7 @@ function List({ feed, mode, announce }: ListProps) {
 function Continuation({ feed }: { feed: FeedState<PostWithUser> }) {
   const { hasMore, fetchMore, fetchingMore, retrying } = feed;
   const sentinel = useRef<HTMLDivElement>(null);
-  useNearScreen(sentinel, fetchMore, feed.entries.length);
+  useNearScreen(sentinel, fetchMore, feed.entries.length, hasMore && !retrying && !feed.outdated);
 
   if (feed.outdated) {
     return (

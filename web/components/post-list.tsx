@@ -134,10 +134,7 @@ function useRestOfList(name: PostListName, first: PostListPage, user: string): R
 function Continuation({ list, parameters }: { list: RestOfList; parameters: Record<string, string> }) {
   const { nextCursor, isFetching, hasFailed, fetchMore } = list;
   const end = useRef<HTMLDivElement>(null);
-  const onNear = useCallback(() => {
-    if (nextCursor !== null && !hasFailed) fetchMore();
-  }, [nextCursor, hasFailed, fetchMore]);
-  useNearScreen(end, onNear, list.posts.length);
+  useNearScreen(end, fetchMore, list.posts.length, nextCursor !== null && !hasFailed);
 
   if (hasFailed) {
     return (

@@ -64,6 +64,12 @@ test.describe("a return to the feed", () => {
     feed.page
       .locator(`article[data-post="${id}"]`)
       .evaluate((article) => Math.round(article.getBoundingClientRect().top));
+  /** Waits for the feed after another page, which may have as many posts. */
+  const waitForFeed = async (feed: FeedPage, path = "/") => {
+    await feed.page.waitForURL(new URL(path, web.url).href);
+    await feed.page.getByRole("radio", { name: "For you" }).waitFor({ state: "attached" });
+    await feed.waitForPosts(20);
+  };
   /** Goes back in the page, and returns the time until the list is in its place. */
   const goBack = (feed: FeedPage) =>
     feed.page.evaluate(async (count) => {
@@ -112,13 +118,13 @@ test.describe("a return to the feed", () => {
     const id = await openPost(feed);
 
     await feed.page.getByRole("link", { name: "‹ Feed" }).click();
-    await feed.waitForPosts(20);
+    await waitForFeed(feed);
     assert.ok((await topOf(feed, id)) > 50);
     assert.equal(await feed.page.evaluate(() => Reflect.get(window, "navigation").canGoForward), true);
 
     await openPost(feed);
     await feed.page.getByRole("link", { name: "Home" }).click();
-    await feed.waitForPosts(20);
+    await waitForFeed(feed);
     assert.deepEqual([await feed.ids(), listsRequested().length], [idsBefore, listsBefore]);
     await feed.page.getByRole("button", { name: "Load a new list" }).click();
     await feed.page.waitForResponse((response) => response.url().includes("/api/feeds"));
@@ -136,8 +142,7 @@ test.describe("a return to the feed", () => {
     const ids = await feed.ids();
     await openPost(feed);
     await feed.page.goBack();
-    await feed.page.waitForURL("**/?feed=newest");
-    await feed.waitForPosts(20);
+    await waitForFeed(feed, "/?feed=newest");
     assert.deepEqual(await feed.ids(), ids);
     assert.deepEqual(listsRequested(), ["ranked", "newest"]);
 
