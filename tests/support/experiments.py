@@ -28,6 +28,7 @@ def an_experiment(
         end=end,
         primary_metric="like",
         guardrails=("hide_post",),
+        planned_users=10_000,
         window_days=7,
         enabled=enabled,
     )

@@ -44,6 +44,7 @@ class Experiment:
     start, end      seconds; new lists have the variants from `start` until `end`
     primary_metric  the name of the metric that decides
     guardrails      names of the metrics that must not get worse
+    planned_users   at so many users of two variants, intervals are narrowest
     window_days     days from the first exposure of a user whose events count
     enabled         False switches the experiment off at once
     """
@@ -56,6 +57,7 @@ class Experiment:
     end: float
     primary_metric: str
     guardrails: Sequence[str]
+    planned_users: int
     window_days: int
     enabled: bool
 

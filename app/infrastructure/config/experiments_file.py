@@ -55,6 +55,7 @@ class _ExperimentTable(BaseModel):
     end: AwareDatetime
     primary_metric: InteractionType
     guardrails: list[ControlAction] = Field(default_factory=list)
+    planned_users: Annotated[int, Field(ge=100, le=1_000_000_000)] = 10_000
     window_days: Annotated[int, Field(ge=1, le=90)] = 7
     held_back: Fraction = 0.0
     enabled: bool = True
@@ -87,6 +88,7 @@ class _ExperimentTable(BaseModel):
             self.end.timestamp(),
             self.primary_metric,
             self.guardrails,
+            self.planned_users,
             self.window_days,
             self.enabled,
         )

@@ -1,0 +1,156 @@
+"""training.experiment plan and report over PostgreSQL, as a person or a program calls them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from app.infrastructure.database.connection import create_feed_engine
+from training import experiment
+
+TODAY = datetime(2026, 12, 22, 9, tzinfo=UTC)
+FILE = """
+[[experiment]]
+name = "order"
+salt = "first"
+start = 2026-12-01T00:00:00Z
+end = 2026-12-29T00:00:00Z
+primary_metric = "like"
+guardrails = ["hide_post"]
+
+[[experiment.variant]]
+name = "control"
+share = 0.5
+
+[[experiment.variant]]
+name = "other"
+share = 0.5
+ranking = { exploration_share = 0.1 }
+"""
+# Users 1 to 1200 were shown a page on one of ten days and liked something before. Those with an even number have the
+# variant `other` and like more.
+FILLED = """
+INSERT INTO users (id, external_id, created_at)
+SELECT uuid_of(n), 'u' || n, '2026-01-01' FROM generate_series(0, 1200) AS n;
+INSERT INTO posts (id, external_id, author_id, content, created_at)
+VALUES (uuid_of(9999), 'post', uuid_of(0), 'a post', '2026-01-02');
+SELECT feed_impression_partition(day::date) FROM generate_series('2026-11-20'::date, '2026-12-21', '1 day') AS day;
+INSERT INTO user_interaction (user_id, post_id, interaction_type, occurred_at, created_at)
+SELECT uuid_of(n), uuid_of(9999), 'like', '2026-11-30 10:00Z', '2026-11-30 10:00Z'
+FROM generate_series(1, 1200) AS n, generate_series(1, n %% 4) AS times;
+INSERT INTO impression (user_id, time, request_id, mode, posts, sources, variants)
+SELECT uuid_of(n), '2026-12-01 09:00Z'::timestamptz + n / 2 %% 10 * interval '1 day', 'r', 'ranked', '{1,2,3,4}',
+    'tttt', CASE WHEN n <= 1200 THEN jsonb_build_object('order', CASE n %% 2 WHEN 0 THEN 'other' ELSE 'control' END) END
+FROM generate_series(1, 1200) AS n;
+INSERT INTO user_interaction (user_id, post_id, interaction_type, occurred_at, created_at)
+SELECT uuid_of(n), uuid_of(9999), 'like',
+    '2026-12-01 12:00Z'::timestamptz + (n / 2 %% 10 + late.days) * interval '1 day', now()
+FROM generate_series(1, 1200) AS n, (VALUES (0), (6), (7)) AS late (days),
+    generate_series(1, n %% 4 + n %% 3 + CASE n %% 2 WHEN 0 THEN 3 ELSE 0 END) AS times;
+"""
+UUID_OF = "CREATE FUNCTION uuid_of(n integer) RETURNS uuid LANGUAGE sql RETURN lpad(to_hex(n), 32, '0')::uuid"
+
+
+@pytest.fixture
+def file(own_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file of experiments of a service with an empty database."""
+    path = tmp_path / "experiments.toml"
+    path.write_text(FILE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", own_database_url)
+    monkeypatch.setenv("EXPERIMENTS_FILE", str(path))
+    monkeypatch.setenv("FEED_NOW", TODAY.isoformat())
+    return path
+
+
+@pytest.fixture
+def engine(file: Path, own_database_url: str) -> Engine:
+    engine = create_feed_engine(own_database_url, connect_seconds=10)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(UUID_OF)
+        for statement in FILLED.split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement, ())
+    return engine
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert experiment.main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_a_report_compares_the_variants_in_the_windows_of_their_users(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: dict[str, Any] = json.loads(printed(capsys, "report", "order", "--json"))
+    engine.dispose()
+
+    numbers = np.arange(1, 1201)
+    # of three days with likes, the last is after the window
+    likes = 2 * (numbers % 4 + numbers % 3 + 3 * (numbers % 2 == 0))
+    means = [likes[numbers % 2 == odd].mean() for odd in (1, 0)]
+    assert found["users"] == found["complete_users"] == {"control": 600, "other": 600}
+    [primary] = found["primary"]
+    # the adjustment for what users did before leaves the mean of all users
+    assert primary["control"] + primary["other"] == pytest.approx(sum(means), abs=1e-6)
+    assert primary["verdict"] == "better than the control"
+    assert [one["control"] for one in found["guardrails"]] == [0.0]
+    assert (found["mixed_users"], found["lost_users"]) == (0, False)
+
+
+def test_a_report_and_a_plan_can_be_read(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    report = printed(capsys, "report", "order")
+    plan = printed(capsys, "plan", "order", "--effect", "10")
+    engine.dispose()
+
+    assert "control 600 (600), other 600 (600)" in report
+    assert "better than the control" in report
+    assert plan.startswith("like per user in 7 days: ")
+    assert "write planned_users = " in plan
+
+
+@pytest.mark.parametrize("command", ["report", "plan"])
+def test_an_empty_database_is_no_traceback(
+    file: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert file.exists()
+    code = experiment.main([command, "order"])
+
+    captured = capsys.readouterr()
+    if command == "report":
+        assert (code, "each variant needs 200 users" in " ".join(captured.out.split())) == (0, True)
+    else:
+        assert (code, captured.err.count("\n")) == (2, 1)
+        assert "plan once there are some" in captured.err
+
+
+def test_a_name_that_is_not_in_the_file_is_one_line_with_those_that_are(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert experiment.main(["report", "another"]) == 2
+    assert (
+        capsys.readouterr().err == f"training.experiment: {file}: has no experiment 'another'; it has order\n"
+    )
+
+    monkeypatch.delenv("EXPERIMENTS_FILE")
+    assert experiment.main(["report", "order"]) == 2
+    assert "EXPERIMENTS_FILE: is not set" in capsys.readouterr().err
+
+
+def test_users_with_several_variants_are_in_no_figure(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO experiment_user_day SELECT user_id, experiment, 'control', day + 1, metric, count "
+            "FROM experiment_user_day WHERE user_id = uuid_of(2) AND metric = 'page'"
+        )
+    engine.dispose()
+
+    found = json.loads(printed(capsys, "report", "order", "--json"))
+
+    assert (found["users"], found["mixed_users"]) == ({"control": 600, "other": 599}, 1)

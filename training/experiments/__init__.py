@@ -1,0 +1,1 @@
+"""What experiments show: the statistics of what their users did."""
