@@ -36,10 +36,9 @@ class ExperimentsWatcher:
     source: ExperimentSource
     updater: StateUpdater
     is_failing: bool = field(default=False, init=False)
-    _fingerprint: object = field(init=False)
+    _fingerprint: object = field(default_factory=object, init=False)  # the first check reads them again
 
     def __post_init__(self) -> None:
-        self._fingerprint = self.source.fingerprint()
         self.updater.replace_experiments(self.source.experiments)
 
     def check(self) -> None:

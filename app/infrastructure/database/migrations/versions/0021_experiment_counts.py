@@ -5,6 +5,8 @@ from the user's first page of an experiment on, for 90 days. Without an experime
 end at once.
 """
 
+from collections.abc import Iterable, Sequence
+
 from alembic import op
 
 from app.infrastructure.database.migrations.operations import (
@@ -138,11 +140,12 @@ def upgrade() -> None:
     if comment_on(names["users"]) == OWNER_MARK:
         op.execute(USERS_TRIGGERS.format(schema=schema, **names))
     interests, user_data = migration("0017_interests"), migration("0013_user_data")
+    erased, reset = interests.INTERESTS | user_data.ERASED, interests.RESET_INTERESTS | user_data.RESET
     interests.replace_functions(
-        OWN_ROWS | interests.INTERESTS | user_data.ERASED,
-        OWN_ROWS | interests.RESET_INTERESTS | user_data.RESET,
+        dict(_after("impression_count", erased.items(), OWN_ROWS.items())),
+        dict(_after("impression", reset.items(), OWN_ROWS.items())),
     )
-    _replace_merge((*MERGED, *migration("0018_merged_users").STATEMENTS))
+    _replace_merge(_after("impression", migration("0018_merged_users").STATEMENTS, MERGED))
 
 
 def downgrade() -> None:
@@ -158,7 +161,16 @@ def downgrade() -> None:
     op.execute(f"DROP TABLE {schema['experiment_user_day']}")
 
 
-def _replace_merge(statements: tuple[tuple[str, str], ...]) -> None:
+def _after(
+    table: str, rows: Iterable[tuple[str, str]], own: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """`rows`, with `own` after that of a table: storing a page locks that table first, too."""
+    given = list(rows)
+    place = [name for name, _ in given].index(table) + 1
+    return [*given[:place], *own, *given[place:]]
+
+
+def _replace_merge(statements: Sequence[tuple[str, str]]) -> None:
     """Make feed_merge_user run these statements: see 0018."""
     schema, earlier = feed_schema(), migration("0018_merged_users")
     names = {name: schema[name] for name in ("feed_change", *(table for table, _ in statements))}
