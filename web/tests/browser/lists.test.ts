@@ -107,14 +107,14 @@ test.describe("the pages with lists", () => {
 
   test("respond to a user who blocks the viewer as to an unknown one", async () => {
     const bodyOf = async (path: string) => {
-      const { page } = await open(path, { javaScriptEnabled: false });
+      const { page } = await open(path);
       const response = await page.reload();
       return [response?.status(), await page.locator("main").innerText()];
     };
 
     const unknown = await bodyOf(pathOf("nobody"));
     assert.equal(unknown[0], 404);
-    for (const path of [pathOf(BLOCKER), `${pathOf(BLOCKER)}/followers`, "/user/by-name/nobody", "/user/%E0%A4%A"]) {
+    for (const path of [pathOf(BLOCKER), `${pathOf(BLOCKER)}/followers`, "/user/by-name/nobody"]) {
       assert.deepEqual(await bodyOf(path), unknown, path);
     }
   });
