@@ -12,6 +12,7 @@ import { GET as getPosts } from "@/app/api/posts/route";
 import { GET as getUsers } from "@/app/api/users/route";
 import { findSimilarPosts } from "@/app/post/[id]/more-like-this";
 import { closeDatabase } from "@/lib/platform/database";
+import { findLinkPreview } from "@/lib/repositories/link-preview.repository";
 import { findFollows, findIdByName, findProfile, searchPeople } from "@/lib/repositories/people.repository";
 import { findPosts } from "@/lib/repositories/post.repository";
 import { findAncestors } from "@/lib/repositories/thread.repository";
@@ -29,6 +30,8 @@ const MAX_COMMENT_LISTS = 10_000;
 /** The replies of 10,000 posts take some minutes. */
 const LONG_FORM_MS = 1_200_000;
 const IDS_PER_QUERY = 200;
+/** Each has 14 lists and some threads. The long form takes a minute for them. */
+const MAX_READERS_OF_LISTS = 14;
 const MAX_THREADS = 12;
 const MAX_PROFILES = IS_SHORT ? 5 : 38;
 const MODES = ["ranked", "newest", "following"] as const;
@@ -58,8 +61,13 @@ describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
 
   const request = async (viewer: string, path: string) =>
     new NextRequest(`http://feed.example${path}`, { headers: { cookie: await sessionCookie(viewer) } });
-  const visibleIds = (viewer: string) =>
-    new Set(feed.posts.filter((post) => feed.isVisible(viewer, post)).map(({ id }) => id));
+  const visibleTo = new Map<string, Set<string>>();
+  const visibleIds = (viewer: string) => {
+    const known = visibleTo.get(viewer);
+    const ids = known ?? new Set(feed.posts.filter((post) => feed.isVisible(viewer, post)).map(({ id }) => id));
+    visibleTo.set(viewer, ids);
+    return ids;
+  };
   const countComments = (viewer: string, id: string) =>
     (feed.commenters.get(id) ?? []).filter((user) => feed.isHeard(viewer, user)).length;
 
@@ -178,7 +186,7 @@ describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
   });
 
   it("show lists of posts to those who may see each of them, quoted posts and replies included", async () => {
-    for (const viewer of viewers) {
+    for (const viewer of some(viewers, MAX_READERS_OF_LISTS)) {
       const lists: [list: string, of: string, isIn: (post: (typeof feed.posts)[number]) => boolean][] = [
         ...feed.authors.map((of) => ["author", of, ({ author }) => author === of] as (typeof lists)[number]),
         ...["garden", "maps", "tea"].map((of) => ["tag", of, ({ tag }) => tag === of] as (typeof lists)[number]),
@@ -199,7 +207,7 @@ describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
   it("show the thread of a post to those who may see it, and of it what they may see", async () => {
     const parents = feed.posts.filter(({ id }) => feed.posts.some(({ replyTo }) => replyTo === id));
     const replies = feed.posts.filter(({ replyTo }) => replyTo !== null);
-    for (const viewer of viewers) {
+    for (const viewer of some(viewers, MAX_READERS_OF_LISTS)) {
       for (const parent of some(parents, MAX_THREADS)) {
         const shown = await readPosts(viewer, "replies", parent.id);
 
@@ -226,6 +234,14 @@ describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
       const visible = visibleIds(viewer);
       const expected = service.catalogue.filter((id) => id !== feed.posts[0]?.id && visible.has(id));
       assert.deepEqual(posts.map(({ id }) => id).sort(), expected.sort());
+    }
+  });
+
+  it("preview a link to a post only if everybody may see it", async () => {
+    for (const post of some(feed.posts, IDS_PER_QUERY)) {
+      const preview = await findLinkPreview(post.id);
+
+      assert.equal(preview?.description ?? null, feed.isVisible("nobody", post) ? `text-of:${post.id}` : null);
     }
   });
 
