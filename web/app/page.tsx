@@ -17,7 +17,7 @@ export default async function FeedPage({ searchParams }: FeedPageProps) {
   // Without the first page, the browser requests it, and tries again.
   const [first, isNew] = await Promise.all([loadFirstPage(viewer.id, mode), invitesToChoose(viewer.id)]);
   return (
-    <main id="main" className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
+    <main className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
       <header className="flex min-h-16 items-center justify-between gap-4 px-gutter py-3 md:px-1">
         <h1>Strand</h1>
         {viewer.switchable && <UserSwitcher name={viewer.name} />}

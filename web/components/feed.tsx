@@ -107,9 +107,12 @@ export function Feed({ first }: { first: ServerPage | null }) {
       </div>
       <SourceNote degraded={feed.lastPage?.degraded ?? false} recovery={recovery} />
       <OwnWritesOnDemand />
-      <ListPosition key={mode} list={`feed/${user}/${mode}`}>
-        <List feed={feed} mode={mode} announce={announce} />
-      </ListPosition>
+      {/* "Skip to the posts" leads past the header: the next Tab reaches the first post. */}
+      <div id="main" className="scroll-mt-16">
+        <ListPosition key={mode} list={`feed/${user}/${mode}`}>
+          <List feed={feed} mode={mode} announce={announce} />
+        </ListPosition>
+      </div>
       {announcer}
     </div>
   );
