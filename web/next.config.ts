@@ -11,7 +11,6 @@ const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
   devIndicators: false,
-  htmlLimitedBots: /./, // every reader gets the metadata of a page in its head, not only the robots that Next.js knows
   allowedDevOrigins: ["127.0.0.1"],
   async headers() {
     return [
