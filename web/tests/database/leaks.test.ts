@@ -31,8 +31,8 @@ const MAX_COMMENT_LISTS = 10_000;
 const LONG_FORM_MS = 1_200_000;
 const IDS_PER_QUERY = 200;
 /** Each has 14 lists and some threads. The long form takes a minute for them. */
-const MAX_READERS_OF_LISTS = 14;
-const MAX_THREADS = 12;
+const MAX_READERS_OF_LISTS = IS_SHORT ? 6 : 14;
+const MAX_THREADS = IS_SHORT ? 5 : 12;
 const MAX_PROFILES = IS_SHORT ? 5 : 38;
 const MODES = ["ranked", "newest", "following"] as const;
 
