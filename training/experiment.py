@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.read_out import PER_POSTS, Comparison, ReadOut, plan, read_out
 from app.infrastructure.config.experiments_file import read_experiments
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.cli_connection import cli_engine
@@ -17,7 +18,6 @@ from app.shared.command_line import OneLineParser, warn
 from app.shared.exceptions import ConfigurationError
 from data.command_line import run_command
 from training.command_line import print_json
-from training.experiments.read_out import PER_POSTS, Comparison, ReadOut, plan, read_out
 
 _PROG: Final = "training.experiment"
 

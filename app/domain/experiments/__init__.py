@@ -1,1 +1,1 @@
-"""Experiments: which users get which variant of the ranking."""
+"""Experiments: which users get which variant of the ranking, and what that shows."""

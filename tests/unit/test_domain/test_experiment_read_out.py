@@ -6,9 +6,9 @@ from datetime import date
 import numpy as np
 import pytest
 
+from app.domain.experiments.read_out import ReadOut, plan, read_out
 from app.domain.experiments.user_counts import UserCounts
 from tests.support.experiments import an_experiment
-from training.experiments.read_out import ReadOut, plan, read_out
 
 EXPERIMENT = replace(an_experiment(), guardrails=("hide_post",))
 START = np.datetime64("2026-12-01")

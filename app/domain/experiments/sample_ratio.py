@@ -5,11 +5,11 @@ Bayes factor against a Dirichlet prior around the shares. It may be read at any 
 """
 
 from collections.abc import Sequence
+from math import exp, lgamma
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 LEVEL: Final = 0.01
 """Probability that right shares ever raise an alarm."""
@@ -25,9 +25,7 @@ def sample_ratio_p_value(users: Sequence[int] | NDArray[np.int64], shares: Seque
     counts, expected = np.asarray(users, np.float64), np.asarray(shares, np.float64)
     expected = expected / expected.sum()
     prior = _CONCENTRATION * expected
-    log_evidence = (
-        gammaln(prior.sum())
-        - gammaln(prior.sum() + counts.sum())
-        + (gammaln(prior + counts) - gammaln(prior) - counts * np.log(expected)).sum()
-    )
-    return float(np.exp(min(0.0, -log_evidence)))
+    log_evidence = lgamma(prior.sum()) - lgamma(prior.sum() + counts.sum())
+    log_evidence += sum(map(lgamma, prior + counts)) - sum(map(lgamma, prior))
+    log_evidence -= float(counts @ np.log(expected))
+    return exp(min(0.0, -log_evidence))

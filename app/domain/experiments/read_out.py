@@ -9,17 +9,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.experiments.experiment import Experiment
-from app.domain.experiments.user_counts import POSTS, UserCounts, Values
-from training.experiments.confidence_sequence import (
+from app.domain.experiments.confidence_sequence import (
     MIN_USERS,
     Mean,
     difference,
     users_needed,
     users_until,
 )
-from training.experiments.covariate import adjusted
-from training.experiments.sample_ratio import LEVEL, sample_ratio_p_value
+from app.domain.experiments.covariate import adjusted
+from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.sample_ratio import LEVEL, sample_ratio_p_value
+from app.domain.experiments.user_counts import POSTS, UserCounts, Values
 
 PER_POSTS: Final = 1000
 """Guardrails are actions per so many posts that were served."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from training.experiments.confidence_sequence import (
+from app.domain.experiments.confidence_sequence import (
     Difference,
     Mean,
     boundary,
@@ -16,8 +16,8 @@ from training.experiments.confidence_sequence import (
     users_needed,
     users_until,
 )
-from training.experiments.covariate import adjusted
-from training.experiments.sample_ratio import LEVEL, sample_ratio_p_value
+from app.domain.experiments.covariate import adjusted
+from app.domain.experiments.sample_ratio import LEVEL, sample_ratio_p_value
 
 DAYS = 28
 Values = NDArray[np.float64]

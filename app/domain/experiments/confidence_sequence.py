@@ -6,11 +6,11 @@ limit theory and asymptotic confidence sequences", theorem 2.2. Users are the un
 
 from dataclasses import dataclass
 from math import ceil, log, sqrt
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 LEVEL: Final = 0.05
 """Probability that a sequence of intervals ever excludes the true value."""
@@ -104,7 +104,7 @@ def users_needed(
     """
     by_share = variance * (1 / share + 1 / (1 - share))
     # at the planned end, the boundary does not depend on the number of users
-    factor = boundary(1, 1, level) + float(norm.ppf(power))
+    factor = boundary(1, 1, level) + NormalDist().inv_cdf(power)
     return max(ceil(by_share * (factor / effect) ** 2), ceil(MIN_USERS / share))
 
 

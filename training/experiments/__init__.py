@@ -1,1 +1,0 @@
-"""What experiments show: the statistics of what their users did."""
