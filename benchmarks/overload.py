@@ -83,7 +83,7 @@ def measure_once(
 
 def load(run: Run, server: Server, job: Mapping[str, Any], **callers: float) -> dict[str, Any]:
     """The figures of `benchmarks.overload_callers`."""
-    nobody = {"feeds_per_second": 0, "feed_callers": 0, "event_callers": 0}
+    nobody = {"feeds_per_second": 0, "feed_callers": 0, "event_callers": 0, "events_per_second": 0}
     given = json.dumps({**job, **nobody, **callers, "port": server.port})
     found: dict[str, Any] = json.loads(run.command("benchmarks.overload_callers", given=given)[0])
     return found

@@ -137,6 +137,7 @@ async def run_callers(job: dict[str, Any]) -> dict[str, Any]:
     feeds_per_second  arrivals of requests for feeds, whose callers give up after `patience_seconds`
     feed_callers      patient callers of feeds, who call again at once
     event_callers     patient callers who send an event, and the next one at once
+    events_per_second arrivals of events, whose callers are patient
     """
     port, seconds = job["port"], job["seconds"]
     requests = [request_of("/recommendations/generate", body) for body in job["feeds"]]
@@ -151,6 +152,7 @@ async def run_callers(job: dict[str, Any]) -> dict[str, Any]:
         impatient.arrive(job["feeds_per_second"], until),
         *(feeds.repeat(until) for _ in range(job["feed_callers"])),
         *(events.repeat(until) for _ in range(job["event_callers"])),
+        events.arrive(job["events_per_second"], until),
         health.repeat(until, _PROBE_SECONDS),
     )
     return {
