@@ -5,8 +5,6 @@ from app.application.feed_query import FeedQuery
 from app.application.live_feed import LiveFeed
 from app.application.running_experiments import NO_VARIANTS, Variants
 
-__all__ = ["NO_VARIANTS", "Variants", "variants_of"]
-
 
 def variants_of(query: FeedQuery, feed: LiveFeed, user: int, kept_list: FeedList | None = None) -> Variants:
     """The variants of the list that a request begins or continues.

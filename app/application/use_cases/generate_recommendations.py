@@ -15,9 +15,10 @@ from app.application.dto import RecommendationRequest, RecommendationResponse, S
 from app.application.feed_list import FeedList
 from app.application.feed_query import FeedQuery
 from app.application.list_progress import ListProgress, last_by_time
-from app.application.list_variants import NO_VARIANTS, Variants, variants_of
+from app.application.list_variants import variants_of
 from app.application.live_feed import LiveFeed
 from app.application.response_cache import ResponseCache, cache_validity
+from app.application.running_experiments import NO_VARIANTS, Variants
 from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.domain.entities import Impression

@@ -1,8 +1,8 @@
 import { jwtVerify, SignJWT } from "jose";
 import { config } from "./config";
+import { ownCookie, YEAR_SECONDS } from "./cookie";
 import { isId } from "./ids";
 
-const YEAR_SECONDS = 365 * 24 * 3600;
 const ALGORITHM = "HS256";
 
 /** The signed cookie of a session. It names its user, and expires after a year. */
@@ -17,15 +17,7 @@ export async function signSession(userId: string) {
     .setIssuedAt()
     .setExpirationTime(`${YEAR_SECONDS}s`)
     .sign(secret);
-  return {
-    name: SESSION_COOKIE,
-    value,
-    httpOnly: true,
-    secure: config.isProduction,
-    sameSite: "lax",
-    path: "/",
-    maxAge: YEAR_SECONDS,
-  } as const;
+  return ownCookie(SESSION_COOKIE, value);
 }
 
 /** The user of a session's cookie; null if the cookie is missing, expired, or not signed with one of our secrets. */

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { read } from "@/lib/platform/database";
 import { visibleTo } from "./post.repository";
-import { findUserUuid, userName } from "./user.repository";
+import { findUserUuid, publicUserId, userName } from "./user.repository";
 
 /** Tags are counted in this many of the newest posts, so that the cost does not grow with the table. */
 const RECENT_POSTS = 300;
@@ -50,11 +50,7 @@ export async function findPeople(uuids: readonly string[]): Promise<Person[]> {
     database
       .selectFrom("feed_users as u")
       .leftJoin("feed_user_names as n", "n.id", "u.id")
-      .select([
-        sql<string>`u.id`.as("uuid"),
-        sql<string>`COALESCE(u.external_id, u.id::text)`.as("id"),
-        userName("u", "n").as("name"),
-      ])
+      .select([sql<string>`u.id`.as("uuid"), publicUserId("u").as("id"), userName("u", "n").as("name")])
       .where(sql<boolean>`u.id = ANY(${[...uuids]}::uuid[])`)
       .orderBy(sql`array_position(${[...uuids]}::uuid[], u.id)`)
       .execute(),

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { read } from "@/lib/platform/database";
-import { findUserUuid, type NamedUser, userName } from "./user.repository";
+import { findUserUuid, type NamedUser, publicUserId, userName } from "./user.repository";
 
 /** What a user declared to be interested in. */
 export interface Interests {
@@ -17,7 +17,7 @@ export async function findInterests(userId: string): Promise<Interests> {
       .leftJoin("feed_user_names as n", "n.id", "u.id")
       .select([
         "i.tag",
-        sql<string | null>`COALESCE(u.external_id, u.id::text)`.as("id"),
+        publicUserId("u").$castTo<string | null>().as("id"),
         sql<string | null>`COALESCE(${userName("u", "n")}, u.id::text)`.as("name"),
       ])
       .where("i.user_id", "=", user)

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { PeoplePage, Person, Profile } from "@/lib/feed/profile";
 import { type Database, read } from "@/lib/platform/database";
-import { blockers, findUserUuid, hiddenUsers, IN_FORCE, userName } from "./user.repository";
+import { blockers, findUserUuid, hiddenUsers, IN_FORCE, publicUserId, userName } from "./user.repository";
 
 /** Followers are counted up to this many, so that the cost does not grow with the table. */
 const MAX_COUNTED = 10_000;
@@ -103,11 +103,7 @@ function selectPeople(database: Database, viewer: string) {
   return database
     .selectFrom("feed_users as u")
     .leftJoin("feed_user_names as n", "n.id", "u.id")
-    .select([
-      sql<string>`COALESCE(u.external_id, u.id::text)`.as("id"),
-      userName("u", "n").as("name"),
-      isFollowedBy(viewer).as("followed"),
-    ]);
+    .select([publicUserId("u").as("id"), userName("u", "n").as("name"), isFollowedBy(viewer).as("followed")]);
 }
 
 function isFollowedBy(viewer: string) {

@@ -10,7 +10,7 @@ import {
 import { type Database, read } from "@/lib/platform/database";
 import type { DB } from "@/lib/platform/database-types";
 import { isUuid } from "@/lib/platform/ids";
-import { findPosts, type PostWithSeq, shownPost, visibleTo } from "./post.repository";
+import { findPosts, isVisible, type PostWithSeq, shownPost } from "./post.repository";
 import { matches } from "./search.repository";
 import { findNestedReplies } from "./thread.repository";
 import { findUserUuid } from "./user.repository";
@@ -138,16 +138,7 @@ function postsWith(condition: RawBuilder<boolean>): Selection {
 
 /** The replies to a post; none if the viewer may not see it. The time of top replies is a microsecond for each like. */
 async function repliesTo(viewer: string, postId: string, list: "replies" | "top-replies"): Promise<Selection | null> {
-  if (!isUuid(postId)) return null;
-  const parent = await read((database) =>
-    database
-      .selectFrom("feed_posts as p")
-      .select("p.id")
-      .where("p.id", "=", postId)
-      .where(visibleTo(viewer))
-      .executeTakeFirst(),
-  );
-  if (!parent) return null;
+  if (!isUuid(postId) || !(await isVisible(viewer, postId))) return null;
   const likes = sql`(SELECT sum(g.likes) FROM feed_engagement_count g WHERE g.post_id = p.id)`;
   const byLikes = sql<Date>`timestamptz 'epoch' + COALESCE(${likes}, 0)::double precision * interval '1 microsecond'`;
   return (database) =>

@@ -5,7 +5,7 @@ import type { TimePosition } from "@/lib/feed/cursor";
 import type { OriginalPost, PostExcerpt, PostWithUser } from "@/lib/feed/post";
 import { type Database, read } from "@/lib/platform/database";
 import type { DB } from "@/lib/platform/database-types";
-import { findUserUuid, hiddenUsers, userName } from "./user.repository";
+import { findUserUuid, hiddenUsers, publicUserId, userName } from "./user.repository";
 
 /**
  * A post with its dense number `seq` and its time in microseconds. Cursors store the `seq` of shown posts, because it is
@@ -46,6 +46,19 @@ interface SelectedPost {
  */
 export function visibleTo(viewer: string) {
   return sql<boolean>`EXISTS (SELECT FROM feed_visible_posts(${viewer}::uuid) AS v(post_id) WHERE v.post_id = p.id OFFSET 0)`;
+}
+
+/** Whether the viewer may see a post. `postId` is a UUID. */
+export async function isVisible(viewer: string, postId: string): Promise<boolean> {
+  const post = await read((database) =>
+    database
+      .selectFrom("feed_posts as p")
+      .select("p.id")
+      .where("p.id", "=", postId)
+      .where(visibleTo(viewer))
+      .executeTakeFirst(),
+  );
+  return post !== undefined;
 }
 
 /** Leaves out posts from the future and the viewer's own posts as well. */
@@ -202,7 +215,7 @@ async function readPosts(
       .selectAll("p")
       .select(({ selectFrom }) => [
         sql<string>`(extract(epoch FROM p.created_at) * 1000000)::bigint`.as("created_us"),
-        sql<string | null>`COALESCE(a.external_id, a.id::text)`.as("author_external_id"),
+        publicUserId("a").$castTo<string | null>().as("author_external_id"),
         userName("a", "n").as("author_name"),
         sql<boolean>`EXISTS (SELECT FROM feed_follows f WHERE f.follower_id = ${viewer} AND f.followee_id = a.id)`.as(
           "author_followed",
@@ -286,10 +299,7 @@ async function readExcerpts(viewer: string, postIds: string[]): Promise<Map<stri
     selectPosts(database)
       .leftJoin("feed_users as a", "a.id", "p.author_id")
       .leftJoin("feed_user_names as n", "n.id", "a.id")
-      .select([
-        sql<string | null>`COALESCE(a.external_id, a.id::text)`.as("author"),
-        userName("a", "n").as("author_name"),
-      ])
+      .select([publicUserId("a").$castTo<string | null>().as("author"), userName("a", "n").as("author_name")])
       .where(sql<boolean>`p.id = ANY(${postIds}::uuid[])`)
       .where(visibleTo(viewer))
       .execute(),

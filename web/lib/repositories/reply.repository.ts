@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Reply } from "@/lib/feed/reply";
 import { read } from "@/lib/platform/database";
-import { visibleTo } from "./post.repository";
+import { isVisible, visibleTo } from "./post.repository";
 import { findUserUuid, hiddenUsers, userName } from "./user.repository";
 
 interface ReplyRow {
@@ -18,15 +18,7 @@ interface ReplyRow {
  */
 export async function findReplies(viewerId: string, postId: string, limit: number): Promise<Reply[] | null> {
   const viewer = await findUserUuid(viewerId);
-  const post = await read((database) =>
-    database
-      .selectFrom("feed_posts as p")
-      .select("p.id")
-      .where("p.id", "=", postId)
-      .where(visibleTo(viewer))
-      .executeTakeFirst(),
-  );
-  if (!post) return null;
+  if (!(await isVisible(viewer, postId))) return null;
   const text = sql<string>`i.metadata->>'text'`;
   const rows = await read((database) => {
     const posts = database

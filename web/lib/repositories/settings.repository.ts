@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { read } from "@/lib/platform/database";
-import { findUserUuid, IN_FORCE, type NamedUser, userName } from "./user.repository";
+import { findUserUuid, IN_FORCE, type NamedUser, publicUserId, userName } from "./user.repository";
 
 /** What a user reads, and whether their events rank their feed. */
 export interface Settings {
@@ -68,7 +68,7 @@ export async function findControlledPeople(userId: string): Promise<ControlledPe
       .leftJoin("feed_user_names as n", "n.id", "u.id")
       .select([
         "k.action",
-        sql<string>`COALESCE(u.external_id, u.id::text)`.as("id"),
+        publicUserId("u").as("id"),
         sql<string>`COALESCE(${userName("u", "n")}, u.id::text)`.as("name"),
       ])
       .where("k.user_id", "=", viewer)

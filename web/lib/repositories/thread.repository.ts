@@ -13,8 +13,8 @@ const NESTED_CANDIDATES = 6;
 type NestedReplies = NonNullable<ListedPost["replies"]>;
 
 /**
- * The posts above a reply, the beginning of the thread first. Null stands for a part of the thread that the viewer may
- * not see, that is deleted, or that is too far away.
+ * The posts above a reply, the beginning of the thread first. A part of the thread is null if the viewer may not
+ * see it, if it is deleted, or if it is too far away.
  */
 export async function findAncestors(viewerId: string, postId: string): Promise<(PostWithUser | null)[]> {
   const ids = await read(async (database) => {

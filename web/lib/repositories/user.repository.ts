@@ -26,6 +26,11 @@ export function userName(user: string, names: string): RawBuilder<string> {
   return sql<string>`COALESCE(NULLIF(to_jsonb(${own})->>'username', ''), NULLIF(${stored}, ''), ${id})`;
 }
 
+/** The id that the application has for a row of `feed_users` with this alias. */
+export function publicUserId(user: string): RawBuilder<string> {
+  return sql<string>`COALESCE(${sql.ref(`${user}.external_id`)}, ${sql.ref(`${user}.id`)}::text)`;
+}
+
 /**
  * The users whose posts and comments a viewer does not see: those whom the viewer mutes or blocks, and those who block
  * the viewer.
