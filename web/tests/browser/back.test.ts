@@ -1,12 +1,9 @@
 /** The feed after a visit to another page, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, test } from "@playwright/test";
-import { findChromium, openBrowser } from "@/tests/support/browser";
-import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
-import { loadSmallFeed } from "@/tests/support/small-feed";
-import { WebServer } from "@/tests/support/web-server";
+import { test } from "@playwright/test";
+import { findChromium } from "@/tests/support/browser";
+import type { FeedPage } from "@/tests/support/feed-page";
+import { useSmallApplication } from "@/tests/support/small-application";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 const LOADED_POSTS = 80;
@@ -14,27 +11,12 @@ const MAX_SHIFT_PX = 50;
 const MAX_RETURN_MS = 300;
 
 test.describe("a return to the feed", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext;
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
-  });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
+  const application = useSmallApplication();
+  const { service } = application;
   test.beforeEach(() => service.requests.splice(0));
-  test.afterEach(() => context.close());
 
   const openFeed = async (path = "/", viewport = { width: 1280, height: 900 }): Promise<FeedPage> => {
-    context = await browser.newContext({ viewport });
-    const feed = await FeedPage.open(context, new URL(path, web.url).href);
+    const feed = await application.open(path, { viewport });
     await feed.waitForPosts(20);
     return feed;
   };
@@ -66,7 +48,7 @@ test.describe("a return to the feed", () => {
       .evaluate((article) => Math.round(article.getBoundingClientRect().top));
   /** Waits for the feed after another page, which may have as many posts. */
   const waitForFeed = async (feed: FeedPage, path = "/") => {
-    await feed.page.waitForURL(new URL(path, web.url).href);
+    await feed.page.waitForURL(application.urlOf(path));
     await feed.page.getByRole("radio", { name: "For you" }).waitFor({ state: "attached" });
     await feed.waitForPosts(20);
   };

@@ -1,7 +1,6 @@
 /** Settings, interests, and the menu of a profile, in a real browser on the real service and PostgreSQL. */
 import assert from "node:assert/strict";
 import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
-import pg from "pg";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
@@ -44,15 +43,6 @@ test.describe("what a user controls", () => {
     if (user) await context.addCookies([await browserCookie(user, web.url)]);
     return FeedPage.open(context, new URL(path, web.url).href);
   };
-  const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    try {
-      return (await client.query<Row>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
-  };
   const submit = async (feed: FeedPage, name: string) => {
     await Promise.all([feed.page.waitForNavigation(), feed.page.getByRole("button", { name, exact: true }).click()]);
   };
@@ -65,7 +55,7 @@ test.describe("what a user controls", () => {
     await page.getByRole("region", { name: "What you read" }).getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved. It holds from the next page of your feed on.").waitFor();
     assert.equal(await page.getByLabel("Deutsch").isChecked(), true);
-    const [stored] = await query("SELECT languages, show_sensitive FROM users WHERE external_id = 'user-3'");
+    const [stored] = await postgres.query("SELECT languages, show_sensitive FROM users WHERE external_id = 'user-3'");
     assert.deepEqual(stored, { languages: ["de"], show_sensitive: true });
 
     await page.getByLabel("Word to mute").fill("Sourdough");
@@ -110,7 +100,7 @@ test.describe("what a user controls", () => {
     await feed.page.getByRole("button", { name: "Undo" }).click();
     await feed.waitForPosts(3);
     assert.deepEqual(await feed.ids(), before);
-    assert.deepEqual(await query("SELECT FROM feed_controls WHERE user_id = $1", [userUuid("user-5")]), []);
+    assert.deepEqual(await postgres.query("SELECT FROM feed_controls WHERE user_id = $1", [userUuid("user-5")]), []);
     assert.deepEqual(feed.consoleErrors, []);
   });
 
@@ -131,7 +121,7 @@ test.describe("what a user controls", () => {
     await feed.waitForPosts(5);
     assert.equal(await feed.page.getByText("Make this feed yours").count(), 0);
     const visitor = await sessionUser(await context.cookies());
-    const interests = await query("SELECT tag FROM user_interest WHERE user_id = $1 ORDER BY tag", [visitor]);
+    const interests = await postgres.query("SELECT tag FROM user_interest WHERE user_id = $1 ORDER BY tag", [visitor]);
     assert.deepEqual(
       interests.map(({ tag }) => tag),
       ["garden", "type", null],
@@ -160,8 +150,8 @@ test.describe("what a user controls", () => {
     await feed.page.getByText("Your data is deleted, and your session has ended.").waitFor();
 
     assert.notEqual(await sessionUser(await context.cookies()), "user-6");
-    assert.deepEqual(await query("SELECT FROM users WHERE external_id = 'user-6'"), []);
-    assert.deepEqual(await query("SELECT FROM user_interaction WHERE user_id = $1", [userUuid("user-6")]), []);
+    assert.deepEqual(await postgres.query("SELECT FROM users WHERE external_id = 'user-6'"), []);
+    assert.deepEqual(await postgres.query("SELECT FROM user_interaction WHERE user_id = $1", [userUuid("user-6")]), []);
     const keys = await feed.page.evaluate(() => Object.keys(localStorage));
     assert.deepEqual(
       keys.filter((key) => key.includes("user-6")),
@@ -172,7 +162,7 @@ test.describe("what a user controls", () => {
 
   for (const colorScheme of ["light", "dark"] as const) {
     test(`has pages without violations and nothing cut at any width, ${colorScheme}`, async () => {
-      await query(
+      await postgres.query(
         `INSERT INTO user_feedback (user_id, action, author_id, word)
          VALUES ($1, 'mute_author', $2, NULL), ($1, 'block_author', $3, NULL), ($1, 'mute_word', NULL, $4)`,
         [userUuid("user-8"), userUuid("user-9"), userUuid("user-10"), "a-very-long-word-".repeat(5)],

@@ -1,35 +1,20 @@
 /** The feed in a real browser, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
-import pg from "pg";
+import { test } from "@playwright/test";
 import { userUuid } from "@/lib/platform/ids";
-import { findChromium, openBrowser } from "@/tests/support/browser";
+import { findChromium } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
 import { browserCookie, OPERATOR_KEY, sessionUser } from "@/tests/support/session";
-import { loadSmallFeed } from "@/tests/support/small-feed";
+import { useSmallApplication } from "@/tests/support/small-application";
+import { waitUntil } from "@/tests/support/wait-until";
 import { WebServer } from "@/tests/support/web-server";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
+const SMALL_SCREEN = { width: 1280, height: 720 };
 
 test.describe("the feed page", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext;
-  let catalogue: string[];
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    catalogue = (await loadSmallFeed(postgres.url)).postIds;
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
-  });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
+  const application = useSmallApplication();
+  const { service } = application;
   test.beforeEach(async () => {
     await service.start().catch(() => undefined); // the previous test may have stopped it
     service.behaviour = { kind: "healthy" };
@@ -40,44 +25,18 @@ test.describe("the feed page", () => {
     service.feedbackIds.clear();
     service.follows.clear();
     service.newPosts = 0;
-    service.catalogue = catalogue;
+    service.catalogue = application.postIds;
     service.knownUsers = null;
   });
-  test.afterEach(() => context.close());
 
-  const openFeed = async (options: BrowserContextOptions & { user?: string } = {}): Promise<FeedPage> => {
-    const { user, ...rest } = options;
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...rest });
-    if (user) await context.addCookies([await browserCookie(user, web.url)]);
-    return FeedPage.open(context, web.url);
-  };
-  const waitUntil = async (
-    condition: () => boolean | Promise<boolean>,
-    what: string,
-    timeoutMs = 8000,
-  ): Promise<void> => {
-    const deadline = Date.now() + timeoutMs;
-    while (!(await condition())) {
-      if (Date.now() > deadline) assert.fail(`no ${what} within ${timeoutMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
+  const openFeed = (options: Parameters<typeof application.open>[1] = {}) => application.open("/", options);
   const countRepeats = (ids: string[]) => ids.length - new Set(ids).size;
-  const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    try {
-      return (await client.query<Row>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
-  };
 
   test("shows the list of the service to a new visitor", async () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
 
-    assert.deepEqual(await feed.ids(), catalogue.slice(0, 20));
+    assert.deepEqual(await feed.ids(), application.postIds.slice(0, 20));
     assert.equal(await feed.source(), "ml_recommendations");
     assert.deepEqual(feed.consoleErrors, []);
   });
@@ -162,12 +121,12 @@ test.describe("the feed page", () => {
   }
 
   test("shows that the database is unavailable, and recovers without a reload", async () => {
-    await postgres.stop();
+    await application.postgres.stop();
     const feed = await openFeed();
     await feed.page.getByText("The feed is temporarily unavailable").waitFor();
     assert.deepEqual(await feed.accessibilityViolations(), []);
 
-    await postgres.restart();
+    await application.postgres.restart();
 
     await feed.waitForPosts();
     assert.equal(await feed.page.getByText("The feed is temporarily unavailable").count(), 0);
@@ -178,22 +137,22 @@ test.describe("the feed page", () => {
     const feed = await openFeed();
     await feed.waitForPosts();
     await feed.page.waitForTimeout(300); // the first page is shown, and no request is running
-    await postgres.stop();
+    await application.postgres.stop();
     const shown = (await feed.ids()).length;
     await feed.page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
     await feed.page.getByText("More posts are temporarily unavailable").waitFor();
     assert.ok((await feed.ids()).length >= shown);
 
-    await postgres.restart();
+    await application.postgres.restart();
 
     await feed.scroll(1);
     assert.equal(countRepeats(await feed.ids()), 0);
   });
 
   test("shows no hidden or deleted posts in the fallback", async () => {
-    const [hidden = "", deleted = ""] = catalogue.slice(-2);
-    await query("UPDATE posts SET visible = false WHERE id = $1", [hidden]);
-    await query("DELETE FROM posts WHERE id = $1", [deleted]);
+    const [hidden = "", deleted = ""] = application.postIds.slice(-2);
+    await application.postgres.query("UPDATE posts SET visible = false WHERE id = $1", [hidden]);
+    await application.postgres.query("DELETE FROM posts WHERE id = $1", [deleted]);
     service.behaviour = { kind: "status", status: 503 };
 
     const feed = await openFeed();
@@ -203,17 +162,25 @@ test.describe("the feed page", () => {
 
     assert.deepEqual([ids.includes(hidden), ids.includes(deleted), countRepeats(ids)], [false, false, 0]);
     assert.ok(ids.length > 300);
-    await query("UPDATE posts SET visible = true WHERE id = $1", [hidden]);
-    catalogue = catalogue.filter((id) => id !== deleted);
+    await application.postgres.query("UPDATE posts SET visible = true WHERE id = $1", [hidden]);
+    application.postIds = application.postIds.filter((id) => id !== deleted);
   });
 
   test("shows no hidden post and no post of a muted author in the fallback", async () => {
-    const [hidden = ""] = catalogue.slice(-1);
+    const [hidden = ""] = application.postIds.slice(-1);
     const user = userUuid("user-13");
     const muted = userUuid("user-14");
-    await query("INSERT INTO user_feedback (user_id, action, post_id) VALUES ($1, 'hide_post', $2)", [user, hidden]);
-    await query("INSERT INTO user_feedback (user_id, action, author_id) VALUES ($1, 'mute_author', $2)", [user, muted]);
-    const posts = await query<{ id: string }>("SELECT id FROM posts WHERE author_id = $1", [muted]);
+    await application.postgres.query(
+      "INSERT INTO user_feedback (user_id, action, post_id) VALUES ($1, 'hide_post', $2)",
+      [user, hidden],
+    );
+    await application.postgres.query(
+      "INSERT INTO user_feedback (user_id, action, author_id) VALUES ($1, 'mute_author', $2)",
+      [user, muted],
+    );
+    const posts = await application.postgres.query<{ id: string }>("SELECT id FROM posts WHERE author_id = $1", [
+      muted,
+    ]);
     const absent = new Set([hidden, ...posts.map(({ id }) => id)]);
     service.behaviour = { kind: "status", status: 503 };
 
@@ -230,8 +197,8 @@ test.describe("the feed page", () => {
   });
 
   test("shows the end of the unseen posts, and continues with seen posts on request", async () => {
-    service.catalogue = catalogue.slice(0, 30);
-    for (const id of catalogue.slice(25, 30)) {
+    service.catalogue = application.postIds.slice(0, 30);
+    for (const id of application.postIds.slice(25, 30)) {
       service.events.set(id, { user_id: "user-3", post_id: id, interaction_type: "view" });
     }
     const feed = await openFeed({ user: "user-3" });
@@ -489,9 +456,9 @@ test.describe("the feed page", () => {
   });
 
   test("counts new posts while the page is open, and shows a new list on request", async () => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+    const context = await application.newContext();
     await context.clock.install();
-    const feed = await FeedPage.open(context, web.url);
+    const feed = await FeedPage.open(context, application.url);
     await feed.waitForPosts(20);
     await feed.scroll(1);
     const button = feed.page.getByRole("button", { name: "3 new posts" });
@@ -508,10 +475,10 @@ test.describe("the feed page", () => {
     await button.waitFor();
     assert.deepEqual(await feed.accessibilityViolations(), []);
     const callsBefore = calls();
-    service.catalogue = [...catalogue.slice(-3), ...catalogue];
+    service.catalogue = [...application.postIds.slice(-3), ...application.postIds];
     await button.click();
 
-    await waitUntil(async () => (await feed.ids())[0] === catalogue.at(-3), "new list");
+    await waitUntil(async () => (await feed.ids())[0] === application.postIds.at(-3), "new list");
     assert.equal(await button.count(), 0);
     assert.equal(await feed.page.evaluate(() => scrollY), 0);
     assert.equal(calls(), callsBefore);
@@ -536,11 +503,11 @@ test.describe("the feed page", () => {
 
   test("requests the newest posts for users outside the roll-out", async () => {
     const webWithoutRollout = await WebServer.start({
-      DATABASE_URL: postgres.url,
+      DATABASE_URL: application.postgres.url,
       ML_SERVICE_URL: service.url,
       FEED_PERCENT: "0",
     });
-    context = await browser.newContext();
+    const context = await application.newContext({ viewport: SMALL_SCREEN });
 
     const feed = await FeedPage.open(context, webWithoutRollout.url);
     await feed.waitForPosts();
@@ -557,11 +524,12 @@ test.describe("the feed page", () => {
     service.knownUsers = new Set();
     const feed = await openFeed();
     await feed.waitForPosts();
-    const visitor = await sessionUser(await context.cookies());
+    const visitor = await sessionUser(await application.context.cookies());
 
     await feed.page.locator("article .like").first().click();
     await waitUntil(
-      async () => (await query("SELECT 1 FROM users WHERE external_id = $1", [visitor])).length === 1,
+      async () =>
+        (await application.postgres.query("SELECT 1 FROM users WHERE external_id = $1", [visitor])).length === 1,
       "row of the visitor",
     );
     service.knownUsers.add(visitor);
@@ -570,7 +538,9 @@ test.describe("the feed page", () => {
       () => [...service.events.values()].some((event) => event.interaction_type === "like"),
       "stored like",
     );
-    const [row] = await query<{ id: string }>("SELECT id FROM users WHERE external_id = $1", [visitor]);
+    const [row] = await application.postgres.query<{ id: string }>("SELECT id FROM users WHERE external_id = $1", [
+      visitor,
+    ]);
     assert.equal(row?.id, userUuid(visitor));
   });
 
@@ -583,7 +553,7 @@ test.describe("the feed page", () => {
     await feed.page.getByLabel("Find a user").fill("user-8");
     assert.deepEqual(await feed.accessibilityViolations(), []);
     await feed.page.locator(".users li button").first().click();
-    await waitUntil(async () => (await sessionUser(await context.cookies())) === "user-8", "new session");
+    await waitUntil(async () => (await sessionUser(await application.context.cookies())) === "user-8", "new session");
     await feed.waitForPosts();
 
     const likes = [...service.events.values()].filter((event) => event.interaction_type === "like");
@@ -596,7 +566,7 @@ test.describe("the feed page", () => {
   test("shows a new list after another tab has switched users", async () => {
     const feed = await openFeed({ user: "user-10" });
     await feed.waitForPosts();
-    await context.addCookies([await browserCookie("user-11", web.url)]);
+    await application.context.addCookies([await browserCookie("user-11", application.url)]);
     await feed.page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
 
     await feed.page.getByRole("button", { name: "Load a new list" }).click();
@@ -667,16 +637,16 @@ test.describe("the feed page", () => {
   test("is interactive within two seconds, with at most 170 kB of compressed script", async () => {
     const warmUp = await openFeed();
     await warmUp.waitForPosts();
-    await context.close();
+    await application.context.close();
 
-    context = await browser.newContext();
+    const context = await application.newContext({ viewport: SMALL_SCREEN });
     const page = await context.newPage();
     const scripts: Promise<number>[] = [];
     page.on("requestfinished", (request) => {
       if (request.resourceType() === "script") scripts.push(request.sizes().then((sizes) => sizes.responseBodySize));
     });
     const startedAt = performance.now();
-    await page.goto(web.url);
+    await page.goto(application.url);
     await page.locator("article .like").first().click();
     await page.locator("article .like[aria-pressed=true]").first().waitFor();
     const elapsedMs = performance.now() - startedAt;

@@ -1,46 +1,27 @@
 /** The first page from the server, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
-import { findChromium, openBrowser } from "@/tests/support/browser";
-import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
-import { loadSmallFeed } from "@/tests/support/small-feed";
-import { WebServer } from "@/tests/support/web-server";
+import { type BrowserContextOptions, test } from "@playwright/test";
+import { findChromium } from "@/tests/support/browser";
+import type { FeedPage } from "@/tests/support/feed-page";
+import { useSmallApplication } from "@/tests/support/small-application";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 /** The notice goes within this time after a recovery. */
 const RECOVERY_MS = 5000;
 
 test.describe("the first page", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext | undefined;
-  let catalogue: string[];
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    catalogue = (await loadSmallFeed(postgres.url)).postIds;
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
-  });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
+  const application = useSmallApplication();
+  const { service } = application;
   test.beforeEach(async () => {
     await service.start().catch(() => undefined); // the previous test may have stopped it
     service.behaviour = { kind: "healthy" };
     service.requests.length = 0;
     service.events.clear();
-    service.catalogue = catalogue;
+    service.catalogue = application.postIds;
   });
-  test.afterEach(() => context?.close());
 
   const openFeed = async (options: BrowserContextOptions = {}): Promise<FeedPage> => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    return FeedPage.open(context, web.url);
+    return application.open("/", options);
   };
   const firstPagesRequested = () =>
     service.requests.filter(({ path, body }) => {
@@ -53,7 +34,7 @@ test.describe("the first page", () => {
   test("is in the HTML, and can be read without JavaScript", async () => {
     const feed = await openFeed({ javaScriptEnabled: false });
 
-    assert.deepEqual(await feed.ids(), catalogue.slice(0, 20));
+    assert.deepEqual(await feed.ids(), application.postIds.slice(0, 20));
     assert.equal(await feed.source(), "ml_recommendations");
     for (const post of await feed.posts.all()) {
       assert.ok(await post.isVisible());
@@ -72,15 +53,14 @@ test.describe("the first page", () => {
 
     const ids = await feed.ids();
     assert.equal(new Set(ids).size, ids.length);
-    assert.deepEqual(ids.slice(0, 20), catalogue.slice(0, 20));
+    assert.deepEqual(ids.slice(0, 20), application.postIds.slice(0, 20));
     assert.equal(firstPagesRequested(), 1);
     assert.deepEqual(feed.consoleErrors, []);
   });
 
   test("has fallback posts after 800 ms, and a button for the page of the service when it arrives", async () => {
     service.behaviour = { kind: "slow", delayMs: 2000 };
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    const feed = await FeedPage.open(context, web.url, { waitUntil: "commit" });
+    const feed = await application.open("/", {}, { waitUntil: "commit" });
     const button = feed.page.getByRole("button", { name: "Show your feed" });
 
     await feed.waitForPosts(20);
@@ -99,7 +79,7 @@ test.describe("the first page", () => {
     await button.click();
 
     await feed.waitForSource("ml_recommendations");
-    assert.deepEqual(await feed.ids(), catalogue.slice(0, 20));
+    assert.deepEqual(await feed.ids(), application.postIds.slice(0, 20));
     assert.equal(await button.count(), 0);
     service.behaviour = { kind: "healthy" };
     await feed.scroll(1);
@@ -124,7 +104,7 @@ test.describe("the first page", () => {
     assert.equal(await feed.source(), "random_fallback");
     await feed.page.getByRole("button", { name: "Show your feed" }).click();
     await feed.waitForSource("ml_recommendations");
-    assert.deepEqual(await feed.ids(), catalogue.slice(0, 20));
+    assert.deepEqual(await feed.ids(), application.postIds.slice(0, 20));
     assert.deepEqual(feed.consoleErrors, []);
   });
 
@@ -154,7 +134,7 @@ test.describe("the first page", () => {
     await feed.page.goBack();
     await feed.waitForPosts(20);
 
-    assert.deepEqual((await feed.ids()).slice(0, 20), catalogue.slice(0, 20));
+    assert.deepEqual((await feed.ids()).slice(0, 20), application.postIds.slice(0, 20));
     assert.deepEqual(feed.consoleErrors, []);
   });
 });

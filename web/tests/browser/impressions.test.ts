@@ -1,13 +1,10 @@
 /** What the browser reports as seen, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, test } from "@playwright/test";
-import { findChromium, openBrowser } from "@/tests/support/browser";
-import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
-import { browserCookie } from "@/tests/support/session";
-import { loadSmallFeed } from "@/tests/support/small-feed";
-import { WebServer } from "@/tests/support/web-server";
+import { test } from "@playwright/test";
+import { findChromium } from "@/tests/support/browser";
+import type { FeedPage } from "@/tests/support/feed-page";
+import { useSmallApplication } from "@/tests/support/small-application";
+import { waitUntil } from "@/tests/support/wait-until";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 /** Below the second after which a post counts as viewed. */
@@ -15,42 +12,22 @@ const GLANCE_MS = 300;
 const TIMEOUT_MS = 10_000;
 
 test.describe("the report of seen posts", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext;
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
-  });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
+  const application = useSmallApplication();
+  const { service } = application;
   test.beforeEach(() => {
     service.behaviour = { kind: "healthy" };
     service.seenReports.length = 0;
     service.events.clear();
   });
-  test.afterEach(() => context.close());
 
   const openFeed = async (user: string): Promise<FeedPage> => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    await context.addCookies([await browserCookie(user, web.url)]);
-    const feed = await FeedPage.open(context, web.url);
+    const feed = await application.open("/", { user });
     await feed.waitForPosts(20);
     return feed;
   };
   const reportedIds = () => service.seenReports.flatMap(({ seen }) => seen);
   const waitForReport = async (postId: string): Promise<void> => {
-    const deadline = Date.now() + TIMEOUT_MS;
-    while (!reportedIds().includes(postId)) {
-      assert.ok(Date.now() < deadline, `${postId} was not reported within ${TIMEOUT_MS} ms`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await waitUntil(() => reportedIds().includes(postId), `report of ${postId}`, TIMEOUT_MS);
   };
 
   test("contains a post that was on screen for less than a second, and none that was not", async () => {

@@ -1,15 +1,10 @@
 /** The pages with lists of posts and people, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
-import pg from "pg";
+import { type BrowserContextOptions, test } from "@playwright/test";
 import { userUuid } from "@/lib/platform/ids";
-import { findChromium, openBrowser } from "@/tests/support/browser";
-import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
-import { browserCookie } from "@/tests/support/session";
-import { loadSmallFeed } from "@/tests/support/small-feed";
-import { WebServer } from "@/tests/support/web-server";
+import { findChromium } from "@/tests/support/browser";
+import type { FeedPage } from "@/tests/support/feed-page";
+import { useSmallApplication } from "@/tests/support/small-application";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 const VIEWER = "user-9";
@@ -19,61 +14,38 @@ const AUTHOR = "user-20";
 const SPECIAL_AUTHOR = "50% & more/?";
 
 test.describe("the pages with lists", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext | undefined;
   /** A post with a reply above it and two below it, of which one has an answer. */
   let post: string;
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    try {
-      await client.query("INSERT INTO users (id, external_id, username) VALUES ($1, $2, 'Zoë 100 %')", [
-        userUuid(SPECIAL_AUTHOR),
-        SPECIAL_AUTHOR,
-      ]);
-      await client.query("INSERT INTO user_feedback (user_id, action, author_id) VALUES ($1, 'block_author', $2)", [
-        userUuid(BLOCKER),
-        userUuid(VIEWER),
-      ]);
-      await client.query(
-        `INSERT INTO user_interaction (user_id, post_id, interaction_type)
-         SELECT $1, id, kind FROM (SELECT id FROM posts ORDER BY seq LIMIT 30) AS p, unnest('{view,like}'::text[]) AS kind`,
-        [userUuid(VIEWER)],
+  const application = useSmallApplication(async ({ postgres }) => {
+    await postgres.query("INSERT INTO users (id, external_id, username) VALUES ($1, $2, 'Zoë 100 %')", [
+      userUuid(SPECIAL_AUTHOR),
+      SPECIAL_AUTHOR,
+    ]);
+    await postgres.query("INSERT INTO user_feedback (user_id, action, author_id) VALUES ($1, 'block_author', $2)", [
+      userUuid(BLOCKER),
+      userUuid(VIEWER),
+    ]);
+    await postgres.query(
+      `INSERT INTO user_interaction (user_id, post_id, interaction_type)
+       SELECT $1, id, kind FROM (SELECT id FROM posts ORDER BY seq LIMIT 30) AS p, unnest('{view,like}'::text[]) AS kind`,
+      [userUuid(VIEWER)],
+    );
+    const add = async (author: string, text: string, replyTo: string | null) => {
+      const [row] = await postgres.query<{ id: string }>(
+        `INSERT INTO posts (external_id, author_id, content, tags, reply_to, root_id)
+         VALUES (gen_random_uuid(), $1, $2, '{thread}', $3, $3) RETURNING id`,
+        [userUuid(author), text, replyTo],
       );
-      const add = async (author: string, text: string, replyTo: string | null) => {
-        const { rows } = await client.query<{ id: string }>(
-          `INSERT INTO posts (external_id, author_id, content, tags, reply_to, root_id)
-           VALUES (gen_random_uuid(), $1, $2, '{thread}', $3, $3) RETURNING id`,
-          [userUuid(author), text, replyTo],
-        );
-        return rows[0]?.id ?? "";
-      };
-      post = await add(AUTHOR, "An answer about quokkas", await add(SPECIAL_AUTHOR, "A question about quokkas", null));
-      await add("user-2", "A last word", await add("user-1", "A reply", post));
-      await add("user-3", "Another reply", post);
-    } finally {
-      await client.end();
-    }
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
+      return row?.id ?? "";
+    };
+    post = await add(AUTHOR, "An answer about quokkas", await add(SPECIAL_AUTHOR, "A question about quokkas", null));
+    await add("user-2", "A last word", await add("user-1", "A reply", post));
+    await add("user-3", "Another reply", post);
   });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
-  test.afterEach(() => context?.close());
 
-  const open = async (path: string, options: BrowserContextOptions = {}): Promise<FeedPage> => {
-    await context?.close();
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    await context.addCookies([await browserCookie(VIEWER, web.url)]);
-    return FeedPage.open(context, new URL(path, web.url).href);
-  };
+  const { service } = application;
+  const open = (path: string, options: BrowserContextOptions = {}) =>
+    application.open(path, { user: VIEWER, ...options });
   const pathOf = (id: string) => `/user/${encodeURIComponent(id)}`;
   const paths = () => ({
     [pathOf(AUTHOR)]: /Morning notes|Still thinking|Question about|small thing|Field report/,

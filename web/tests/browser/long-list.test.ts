@@ -1,13 +1,9 @@
 /** A long list, of which only the posts near the screen have their controls. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, test } from "@playwright/test";
-import pg from "pg";
-import { findChromium, openBrowser } from "@/tests/support/browser";
-import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
-import { loadSmallFeed } from "@/tests/support/small-feed";
-import { WebServer } from "@/tests/support/web-server";
+import { test } from "@playwright/test";
+import { findChromium } from "@/tests/support/browser";
+import type { FeedPage } from "@/tests/support/feed-page";
+import { useSmallApplication } from "@/tests/support/small-application";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 const POSTS = 200;
@@ -15,30 +11,12 @@ const MARKED = 120;
 const MARKED_TEXT = "Diary of a lighthouse in winter";
 
 test.describe("a long list", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext;
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    await client.query("UPDATE posts SET content = $1 WHERE id = $2", [MARKED_TEXT, service.catalogue[MARKED]]);
-    await client.end();
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
+  const application = useSmallApplication(async ({ postgres, postIds }) => {
+    await postgres.query("UPDATE posts SET content = $1 WHERE id = $2", [MARKED_TEXT, postIds[MARKED]]);
   });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
-  test.afterEach(() => context.close());
 
   const openLongList = async (): Promise<FeedPage> => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    const feed = await FeedPage.open(context, web.url);
+    const feed = await application.open();
     await feed.waitForPosts(20);
     await feed.scroll(POSTS / 20 - 1);
     await feed.waitForPosts(POSTS);

@@ -1,13 +1,9 @@
 /** What posts look like: long texts, links, pictures and shared links, with a real PostgreSQL and a fake service. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
-import pg from "pg";
-import { findChromium, openBrowser } from "@/tests/support/browser";
+import { type BrowserContextOptions, test } from "@playwright/test";
+import { findChromium } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
-import { loadSmallFeed } from "@/tests/support/small-feed";
-import { WebServer } from "@/tests/support/web-server";
+import { useSmallApplication } from "@/tests/support/small-application";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 const LONG_TEXT = Array.from({ length: 40 }, (_, line) => `Line ${line} of a diary that goes on.`).join("\n");
@@ -15,43 +11,24 @@ const LINKED_TEXT = "By @ada on #tea: https://outside.example/a/long/path?with=p
 const [LONG, LINKED, PICTURED, RIGHT_TO_LEFT, HIDDEN] = [0, 1, 2, 3, 30] as const;
 
 test.describe("posts", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext;
   let ids: string[];
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    ids = (await loadSmallFeed(postgres.url)).postIds;
-    service.catalogue = ids;
-    const client = new pg.Client(postgres.url);
-    await client.connect();
+  const application = useSmallApplication(async ({ postgres, postIds }) => {
+    ids = postIds;
     const write = (index: number, text: string) =>
-      client.query("UPDATE posts SET content = $1 WHERE id = $2", [text, ids[index]]);
+      postgres.query("UPDATE posts SET content = $1 WHERE id = $2", [text, ids[index]]);
     await write(LONG, LONG_TEXT);
     await write(LINKED, LINKED_TEXT);
     await write(RIGHT_TO_LEFT, `שלום ${"עולם ".repeat(400)}`);
-    await client.query(
+    await postgres.query(
       `INSERT INTO post_media SELECT $1, n, '/pictures/' || picture || '.svg', 800, 450, 'Drawing of ' || picture
        FROM unnest(ARRAY['books', 'travel', 'music']) WITH ORDINALITY AS p (picture, n)`,
       [ids[PICTURED]],
     );
-    await client.query("UPDATE posts SET visibility = 'followers' WHERE id = $1", [ids[HIDDEN]]);
-    await client.end();
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
+    await postgres.query("UPDATE posts SET visibility = 'followers' WHERE id = $1", [ids[HIDDEN]]);
   });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
-  test.afterEach(() => context?.close());
 
-  const openFeed = async (options: BrowserContextOptions = {}, path = "/"): Promise<FeedPage> => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    return FeedPage.open(context, new URL(path, web.url).href);
-  };
+  const { service } = application;
+  const openFeed = (options: BrowserContextOptions = {}, path = "/") => application.open(path, options);
 
   for (const width of [320, 390, 768, 1280]) {
     for (const colorScheme of ["light", "dark"] as const) {
@@ -89,10 +66,10 @@ test.describe("posts", () => {
   });
 
   test("link what they mention, and request nothing from other sites", async () => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+    const context = await application.newContext();
     const hosts = new Set<string>();
     context.on("request", (request) => hosts.add(new URL(request.url()).host));
-    const feed = await FeedPage.open(context, web.url);
+    const feed = await FeedPage.open(context, application.url);
     await feed.waitForPosts(20);
 
     const links = await feed.posts
@@ -107,16 +84,16 @@ test.describe("posts", () => {
       [outside, "outside.example\n/a/long/path"],
     ]);
     await feed.page.waitForLoadState("networkidle");
-    assert.deepEqual([...hosts], [new URL(web.url).host]);
+    assert.deepEqual([...hosts], [new URL(application.url).host]);
   });
 
   test("keep the room of their pictures, so that nothing moves", async () => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+    const context = await application.newContext();
     await context.route("**/pictures/*", async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 500));
       await route.continue();
     });
-    const feed = await FeedPage.open(context, web.url, { waitUntil: "commit" });
+    const feed = await FeedPage.open(context, application.url, { waitUntil: "commit" });
     await feed.waitForPosts(20);
     const pictures = feed.posts.nth(PICTURED).getByRole("img", { name: /^Drawing of/ });
     const sizes = () => pictures.evaluateAll((all) => all.map((image) => image.getBoundingClientRect().height));
@@ -145,14 +122,14 @@ test.describe("posts", () => {
   test("say who wrote what in the preview of a shared link, if everybody may see it", async () => {
     // Next.js has the metadata in the head for the robots that it knows, and streams it to browsers.
     const headers = { "User-Agent": "facebookexternalhit/1.1" };
-    const html = async (index: number) => (await fetch(`${web.url}/post/${ids[index]}`, { headers })).text();
+    const html = async (index: number) => (await fetch(`${application.url}/post/${ids[index]}`, { headers })).text();
     const head = (page: string) => page.slice(0, page.indexOf("</head>"));
 
     const shown = head(await html(LONG));
     assert.match(shown, /<meta property="og:title" content="\w+ \w+ on Strand"/);
     assert.match(shown, /<meta property="og:description" content="Line 0 of a diary that goes on\. Line 1/);
     assert.match(shown, /<meta property="og:type" content="article"/);
-    assert.ok(shown.includes(`<meta property="og:url" content="${web.url}/post/${ids[LONG]}"`), shown);
+    assert.ok(shown.includes(`<meta property="og:url" content="${application.url}/post/${ids[LONG]}"`), shown);
     const hidden = await html(HIDDEN);
     assert.doesNotMatch(hidden, /og:|article:/);
   });
@@ -161,13 +138,13 @@ test.describe("posts", () => {
     const feed = await openFeed();
     await feed.waitForPosts(20);
     await feed.page.evaluate(() => navigator.serviceWorker.ready);
-    await context.setOffline(true);
+    await application.context.setOffline(true);
     await feed.page.getByText("You are offline.").waitFor();
 
     await feed.page.goto(feed.urlOf("/?feed=newest"));
     await feed.page.getByRole("heading", { name: "You are offline" }).waitFor();
     assert.deepEqual(await feed.accessibilityViolations(), []);
-    await context.setOffline(false);
+    await application.context.setOffline(false);
     const pagesBefore = service.requests.filter(({ path }) => path === "/recommendations/generate").length;
     await feed.page.getByRole("link", { name: "Try again" }).click();
 

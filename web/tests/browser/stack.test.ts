@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { FeedServiceClient, FeedServiceError, newUuid } from "@feed/client";
 import { type Browser, type BrowserContext, test } from "@playwright/test";
-import pg from "pg";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium, openBrowser } from "@/tests/support/browser";
 import { FeedPage } from "@/tests/support/feed-page";
 import { FeedService } from "@/tests/support/feed-service";
 import { Postgres } from "@/tests/support/postgres";
 import { browserCookie, OPERATOR_KEY, sessionCookie, sessionUser } from "@/tests/support/session";
+import { waitUntil } from "@/tests/support/wait-until";
 import { WebServer } from "@/tests/support/web-server";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
@@ -56,32 +56,18 @@ test.describe("the complete system", () => {
     if (user) await context.addCookies([await browserCookie(user, web.url)]);
     return FeedPage.open(context, web.url);
   };
-  const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    try {
-      return (await client.query<Row>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
-  };
-  const waitUntil = async (condition: () => Promise<boolean>, what: string, timeoutMs = 15_000): Promise<void> => {
-    const deadline = Date.now() + timeoutMs;
-    while (!(await condition())) {
-      if (Date.now() > deadline) assert.fail(`no ${what} within ${timeoutMs} ms`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  };
+  const waitUntilSeen = (condition: () => Promise<boolean>, what: string, timeoutMs = 15_000) =>
+    waitUntil(condition, what, timeoutMs);
   const countRepeats = (ids: string[]) => ids.length - new Set(ids).size;
   const storedEvents = (user: string, type: string) =>
-    query<{ post_id: string; event_id: string }>(
+    postgres.query<{ post_id: string; event_id: string }>(
       "SELECT post_id, event_id FROM user_interaction WHERE user_id = $1 AND interaction_type = $2 AND event_id IS NOT NULL AND request_id IS NOT NULL",
       [userUuid(user), type],
     );
 
   /** The types of the user's events that join their place on a page. */
   const joinedEvents = async (user: string): Promise<string[]> => {
-    const rows = await query<{ interaction_type: string }>(
+    const rows = await postgres.query<{ interaction_type: string }>(
       "SELECT interaction_type FROM interaction_impression WHERE user_id = $1 AND place IS NOT NULL",
       [userUuid(user)],
     );
@@ -107,7 +93,7 @@ test.describe("the complete system", () => {
       ids.push(...events.map(({ event_id }) => event_id));
       const body = JSON.stringify({ user, events, sent_at: new Date().toISOString() });
       const send = () => fetch(`${web.url}/api/events`, { method: "POST", headers, body });
-      await waitUntil(async () => (await send()).status === 202, "stored events");
+      await waitUntilSeen(async () => (await send()).status === 202, "stored events");
     }
     return ids;
   };
@@ -120,8 +106,8 @@ test.describe("the complete system", () => {
 
     await feed.page.locator("article .like").first().click();
 
-    await waitUntil(async () => (await storedEvents(visitor, "like")).length === 1, "stored like");
-    await waitUntil(async () => (await joinedEvents(visitor)).includes("like"), "like that joins its page");
+    await waitUntilSeen(async () => (await storedEvents(visitor, "like")).length === 1, "stored like");
+    await waitUntilSeen(async () => (await joinedEvents(visitor)).includes("like"), "like that joins its page");
     assert.deepEqual(feed.consoleErrors, []);
   });
 
@@ -132,7 +118,7 @@ test.describe("the complete system", () => {
     for (const user of users) eventIds.push(...(await sendEventsOfPages(user)));
 
     const countEvents = async () => {
-      const [row] = await query<{ stored: number; joined: number }>(
+      const [row] = await postgres.query<{ stored: number; joined: number }>(
         `SELECT count(*)::integer AS stored, count(j.place)::integer AS joined
          FROM user_interaction i LEFT JOIN interaction_impression j ON j.interaction_id = i.id
          WHERE i.event_id = ANY($1::uuid[])`,
@@ -141,7 +127,7 @@ test.describe("the complete system", () => {
       return row ?? { stored: 0, joined: 0 };
     };
     // pages are stored some time after their response
-    await waitUntil(
+    await waitUntilSeen(
       async () => (await countEvents()).joined >= 0.995 * eventIds.length,
       "joins of 99.5 % of the events",
     );
@@ -168,7 +154,7 @@ test.describe("the complete system", () => {
     const likedId = idsBefore[4] ?? "";
 
     await feed.posts.nth(4).locator(".like").click();
-    await waitUntil(async () => (await storedEvents("user_3", "like")).length === 1, "stored like");
+    await waitUntilSeen(async () => (await storedEvents("user_3", "like")).length === 1, "stored like");
     await feed.reload();
     await feed.waitForPosts(20);
 
@@ -190,7 +176,7 @@ test.describe("the complete system", () => {
     await feed.waitForPosts();
 
     assert.equal((await feed.ids()).includes(viewedId), false);
-    const [view] = await query<{ dwell: string }>(
+    const [view] = await postgres.query<{ dwell: string }>(
       "SELECT metadata->>'dwell_time_ms' AS dwell FROM user_interaction WHERE user_id = $1 AND post_id = $2 AND interaction_type = 'view'",
       [userUuid("user_4"), viewedId],
     );
@@ -233,9 +219,9 @@ test.describe("the complete system", () => {
     await feed.scroll(2);
     await feed.waitForSource("ml_recommendations");
     assert.equal(countRepeats(await feed.ids()), 0);
-    await waitUntil(
+    await waitUntilSeen(
       async () => {
-        const rows = await query<{ post_id: string }>(
+        const rows = await postgres.query<{ post_id: string }>(
           "SELECT post_id FROM user_interaction WHERE user_id = $1 AND interaction_type = 'like' AND post_id = ANY($2)",
           [userUuid("user_6"), likedIds],
         );
@@ -341,7 +327,7 @@ test.describe("the complete system", () => {
       const list = region("What user_7 gets, and why");
       assert.match(await list.innerText(), /The list is ranked for user_7 by \d+ events\. Version v2 made it/);
       assert.equal(await list.getByText("Why:").count(), 20);
-      const [seen] = await query<{ post_id: string }>(
+      const [seen] = await postgres.query<{ post_id: string }>(
         "SELECT post_id FROM user_interaction WHERE user_id = $1 LIMIT 1",
         [userUuid("user_7")],
       );
@@ -354,7 +340,7 @@ test.describe("the complete system", () => {
 
     test("counts what users did with the posts that they were shown", async () => {
       await sendEventsOfPages("user_11");
-      await waitUntil(async () => (await joinedEvents("user_11")).length > 0, "joined events");
+      await waitUntilSeen(async () => (await joinedEvents("user_11")).length > 0, "joined events");
       const { feed, region } = await openConsole("/operator?range=24h");
 
       assert.match(await region("Requests").innerText(), /feed requests since the process started/);

@@ -1,59 +1,36 @@
 /** Writing in a real browser, with a real PostgreSQL and a fake service, both of which may be unavailable. */
 import assert from "node:assert/strict";
-import { FakeFeedService } from "@feed/client/testing";
-import { type Browser, type BrowserContext, type BrowserContextOptions, test } from "@playwright/test";
-import pg from "pg";
+import { type BrowserContextOptions, test } from "@playwright/test";
 import { userUuid } from "@/lib/platform/ids";
-import { findChromium, openBrowser } from "@/tests/support/browser";
-import { FeedPage } from "@/tests/support/feed-page";
-import { Postgres } from "@/tests/support/postgres";
+import { findChromium } from "@/tests/support/browser";
+import type { FeedPage } from "@/tests/support/feed-page";
 import { browserCookie } from "@/tests/support/session";
-import { loadSmallFeed } from "@/tests/support/small-feed";
-import { WebServer } from "@/tests/support/web-server";
+import { useSmallApplication } from "@/tests/support/small-application";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
 const RECOVERY_MS = 60_000;
 
 test.describe("writing", () => {
-  let postgres: Postgres;
-  let web: WebServer;
-  let browser: Browser;
-  let context: BrowserContext;
-  const service = new FakeFeedService();
-
-  test.beforeAll(async () => {
-    [postgres, browser] = await Promise.all([Postgres.start(), openBrowser(), service.start()]);
-    service.catalogue = (await loadSmallFeed(postgres.url)).postIds;
-    web = await WebServer.start({ DATABASE_URL: postgres.url, ML_SERVICE_URL: service.url });
-  });
-  test.afterAll(async () => {
-    await Promise.allSettled([browser?.close(), web?.stop(), service.stop()]);
-    await postgres?.end();
-  });
+  const application = useSmallApplication();
+  const { service } = application;
   test.beforeEach(() => {
     service.behaviour = { kind: "healthy" };
     service.events.clear();
   });
-  test.afterEach(() => context.close());
 
   const openFeed = async (user: string, options: BrowserContextOptions = {}): Promise<FeedPage> => {
-    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    await context.addCookies([await browserCookie(user, web.url)]);
-    const feed = await FeedPage.open(context, web.url);
+    const feed = await application.open("/", { user, ...options });
     await feed.waitForPosts();
     return feed;
   };
-  const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    try {
-      return (await client.query<Row>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
-  };
   const postsOf = (user: string) =>
-    query<{ id: string; content: string; reply_to: string | null; quote_of: string | null; repost_of: string | null }>(
+    application.postgres.query<{
+      id: string;
+      content: string;
+      reply_to: string | null;
+      quote_of: string | null;
+      repost_of: string | null;
+    }>(
       `SELECT id, content, reply_to, quote_of, repost_of FROM posts
        WHERE author_id = $1 AND external_id NOT LIKE 'post-%' ORDER BY created_at`,
       [userUuid(user)],
@@ -79,7 +56,7 @@ test.describe("writing", () => {
     await feed.page.keyboard.press("Control+Enter");
 
     await feed.page.getByText("Your post was published.").waitFor();
-    await feed.page.waitForURL(web.url + "/");
+    await feed.page.waitForURL(application.url + "/");
     assert.deepEqual(await feed.accessibilityViolations(), []);
     assert.deepEqual(
       (await postsOf("user-1")).map(({ content }) => content),
@@ -108,7 +85,10 @@ test.describe("writing", () => {
     assert.deepEqual(await feed.accessibilityViolations(), []);
     const [reply] = await postsOf("user-2");
     assert.equal(reply?.reply_to, id);
-    const events = await query("SELECT interaction_type FROM user_interaction WHERE event_id = $1", [reply?.id]);
+    const events = await application.postgres.query(
+      "SELECT interaction_type FROM user_interaction WHERE event_id = $1",
+      [reply?.id],
+    );
     assert.deepEqual(events, [{ interaction_type: "comment" }]);
     await article.getByRole("listitem").getByRole("button", { name: "Delete" }).click();
     await feed.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
@@ -155,7 +135,7 @@ test.describe("writing", () => {
     const { id, article } = await firstPost(feed);
     await article.getByRole("button", { name: /^Replies/ }).click();
     await article.getByText("No replies yet.").waitFor();
-    await postgres.stop();
+    await application.postgres.stop();
     service.behaviour = { kind: "status", status: 503 };
 
     await article.getByRole("button", { name: /^Like/ }).click();
@@ -171,7 +151,7 @@ test.describe("writing", () => {
     await feed.reload();
     await feed.page.getByText("2 posts and 1 action not sent yet").waitFor();
     assert.equal(await feed.page.getByText("Not sent yet.").count(), 2);
-    await postgres.restart();
+    await application.postgres.restart();
     service.behaviour = { kind: "healthy" };
 
     await feed.page.getByText("not sent yet").first().waitFor({ state: "detached", timeout: RECOVERY_MS });
@@ -185,7 +165,7 @@ test.describe("writing", () => {
       likes.map(({ post_id, user_id }) => [post_id, user_id]),
       [[id, "user-4"]],
     );
-    const comments = await query(
+    const comments = await application.postgres.query(
       "SELECT post_id FROM user_interaction WHERE user_id = $1 AND interaction_type = 'comment' AND event_id IS NOT NULL",
       [userUuid("user-4")],
     );
@@ -195,21 +175,21 @@ test.describe("writing", () => {
 
   test("does not send what another user wrote in the same browser", async () => {
     const feed = await openFeed("user-5");
-    await postgres.stop();
+    await application.postgres.stop();
     await write(feed, "Of user 5");
     await feed.page.getByText("1 post not sent yet").waitFor();
-    await postgres.restart();
-    await context.clearCookies();
-    await context.addCookies([await browserCookie("user-6", web.url)]);
+    await application.postgres.restart();
+    await application.context.clearCookies();
+    await application.context.addCookies([await browserCookie("user-6", application.url)]);
 
-    await feed.page.goto(web.url);
+    await feed.page.goto(application.url);
     await feed.waitForPosts();
     await write(feed, "Of user 6");
     await feed.page.getByText("Your post was published.").waitFor();
     const contents = async (user: string) => (await postsOf(user)).map(({ content }) => content);
     assert.deepEqual([await contents("user-5"), await contents("user-6")], [[], ["Of user 6"]]);
-    await context.addCookies([await browserCookie("user-5", web.url)]);
-    await feed.page.goto(web.url);
+    await application.context.addCookies([await browserCookie("user-5", application.url)]);
+    await feed.page.goto(application.url);
     await feed.page.getByText("Your post was published").first().waitFor();
 
     assert.deepEqual([await contents("user-5"), await contents("user-6")], [["Of user 5"], ["Of user 6"]]);

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface, type Interface } from "node:readline";
+import pg from "pg";
 
 export const CHECKOUT = path.resolve(import.meta.dirname, "..", "..", "..");
 
@@ -32,6 +33,17 @@ export class Postgres {
     const lines = reader[Symbol.asyncIterator]() as AsyncIterableIterator<string>;
     const url = await readLine(lines);
     return new Postgres(child, lines, folder, url);
+  }
+
+  /** The rows of a statement, with a connection of its own. */
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client(this.url);
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
   }
 
   async stop(): Promise<void> {
