@@ -1,6 +1,6 @@
 /** The pages with lists of posts and people, with a real PostgreSQL and a fake recommendation service. */
 import assert from "node:assert/strict";
-import { type BrowserContextOptions, test } from "@playwright/test";
+import { type BrowserContextOptions, expect, test } from "@playwright/test";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium } from "@/tests/support/browser";
 import type { FeedPage } from "@/tests/support/feed-page";
@@ -63,7 +63,7 @@ test.describe("the pages with lists", () => {
     for (const [path, expected] of Object.entries(paths())) {
       const { page } = await open(path, { javaScriptEnabled: false });
 
-      assert.match(await page.locator("main").innerText(), expected, path);
+      await expect(page.locator("main"), path).toHaveText(expected);
     }
     const tag = await open("/tag/sourdough", { javaScriptEnabled: false });
     const first = await tag.ids();

@@ -1,6 +1,6 @@
 /** Writing in a real browser, with a real PostgreSQL and a fake service, both of which may be unavailable. */
 import assert from "node:assert/strict";
-import { type BrowserContextOptions, test } from "@playwright/test";
+import { type BrowserContextOptions, expect, test } from "@playwright/test";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium } from "@/tests/support/browser";
 import type { FeedPage } from "@/tests/support/feed-page";
@@ -93,7 +93,7 @@ test.describe("writing", () => {
     await article.getByRole("listitem").getByRole("button", { name: "Delete" }).click();
     await feed.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await article.getByRole("button", { name: "Replies, 0 replies" }).waitFor();
-    assert.deepEqual(await postsOf("user-2"), []);
+    await expect.poll(() => postsOf("user-2")).toEqual([]);
     assert.deepEqual(feed.consoleErrors, []);
   });
 
@@ -107,13 +107,11 @@ test.describe("writing", () => {
 
     await choose("Repost");
     await article.getByRole("button", { name: "Repost, 1 share, reposted by you" }).waitFor();
-    assert.deepEqual(
-      (await postsOf("user-3")).map(({ repost_of }) => repost_of),
-      [id],
-    );
+    // The page shows a change before it is stored.
+    await expect.poll(async () => (await postsOf("user-3")).map(({ repost_of }) => repost_of)).toEqual([id]);
     await choose("Undo repost");
     await article.getByRole("button", { name: "Repost, 0 shares", exact: true }).waitFor();
-    assert.deepEqual(await postsOf("user-3"), []);
+    await expect.poll(() => postsOf("user-3")).toEqual([]);
     await choose("Quote");
     await feed.page.getByLabel("Your comment on the quoted post").fill("Look at this");
     await feed.page.locator("blockquote").waitFor();
